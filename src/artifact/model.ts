@@ -1,0 +1,52 @@
+/** Provides of an Artifact or a device: `rootfs-image.version` and so on. */
+export type Provides = Readonly<Record<string, string>>;
+/** What a device must provide: key to the accepted values. */
+export type Depends = Readonly<Record<string, readonly string[]>>;
+
+export type Compression = "none" | "gzip" | "lzma" | "zstd";
+
+/** What an Artifact says of itself before its payload data. Spec: Artifact format v3, sections 3 to 7. */
+export interface ArtifactInfo {
+  readonly version: 2 | 3;
+  readonly name: string;
+  readonly group?: string;
+  /** Never empty. */
+  readonly deviceTypes: readonly string[];
+  /** `artifact_name` and `artifact_group` that the header-info asks of the device. */
+  readonly depends: Depends;
+  readonly signature: SignatureStatus;
+  readonly scripts: readonly ArtifactScript[];
+  readonly payloads: readonly PayloadInfo[];
+}
+
+/** `valid` is undefined where no key was given to check with. `key` is the label of the key that fitted. */
+export interface SignatureStatus {
+  readonly present: boolean;
+  readonly valid?: boolean;
+  readonly key?: string;
+}
+
+/** A state script of the header, in memory until the header's checksum is known to be right. */
+export interface ArtifactScript {
+  readonly name: string;
+  readonly content: Uint8Array;
+}
+
+export interface PayloadInfo {
+  /** `null`: a payload with nothing to install (bootstrap artifact). */
+  readonly type: string | null;
+  readonly provides: Provides;
+  readonly depends: Depends;
+  /** Absent and empty mean opposite things: absent clears all provides, empty clears none. */
+  readonly clearsProvides?: readonly string[];
+  /** JSON object of the meta-data; absent where it is empty. */
+  readonly metaData?: Readonly<Record<string, unknown>>;
+  /** The files that the manifest lists for this payload. */
+  readonly files: readonly ManifestFile[];
+}
+
+export interface ManifestFile {
+  readonly name: string;
+  /** Lower-case hex. */
+  readonly sha256: string;
+}

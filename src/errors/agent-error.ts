@@ -1,0 +1,37 @@
+import { ERRORS, type ErrorCode } from "./catalogue.ts";
+
+export type ErrorDetail = Readonly<Record<string, string | number>>;
+
+/**
+ * A named failure. Thrown where it happens and handled once: by the deployment driver, by the command
+ * line (exit status), or by a server's error handler.
+ */
+export class AgentError extends Error {
+  override readonly name = "AgentError";
+  readonly code: ErrorCode;
+  readonly detail: ErrorDetail;
+
+  constructor(code: ErrorCode, detail: ErrorDetail = {}, cause?: unknown) {
+    super(ERRORS[code].doc, cause === undefined ? {} : { cause });
+    this.code = code;
+    this.detail = detail;
+  }
+}
+
+/** The one line that people see: code, sentence, details, and the cause's own line where there is one. */
+export function describeError(error: AgentError): string {
+  const details = Object.entries(error.detail).map(([key, value]) => `${key}=${printable(String(value))}`);
+  const tail = details.length === 0 ? "" : ` (${details.join(", ")})`;
+  return `${error.code}: ${error.message}${tail}${describeCause(error.cause)}`;
+}
+
+function describeCause(cause: unknown): string {
+  if (cause instanceof AgentError) return `: ${describeError(cause)}`;
+  return cause instanceof Error ? `: ${printable(cause.message)}` : "";
+}
+
+/** Keeps hostile names from an Artifact from steering a terminal or splitting a line. */
+function printable(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for.
+  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`);
+}

@@ -1,0 +1,18 @@
+import { AGENT_ERRORS } from "./agent-errors.ts";
+import { ARTIFACT_ERRORS } from "./artifact-errors.ts";
+import { BOARD_ERRORS } from "./board-errors.ts";
+
+/** One row of the catalogue. */
+export interface ErrorEntry {
+  /** Whether the same request may succeed later without anybody changing anything. */
+  readonly retry: boolean;
+  /** Exit status of a command that fails with this code. */
+  readonly exit: 1 | 2;
+  /** One sentence for people; details follow it as `key=value`. */
+  readonly doc: string;
+}
+
+/** Every stable error code of the product. `docs/reference/errors.md` is generated from it. */
+export const ERRORS = { ...ARTIFACT_ERRORS, ...BOARD_ERRORS, ...AGENT_ERRORS };
+
+export type ErrorCode = keyof typeof ERRORS;

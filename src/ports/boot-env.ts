@@ -1,0 +1,12 @@
+/** The boot loader's variables, whatever stores them. */
+export interface BootEnv {
+  /** Values of those `keys` that are set. A variable with an empty value counts as not set. */
+  read(keys: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, string>>;
+  /**
+   * Stores all pairs or none, also when the power fails, and resolves when they are durable. Reads them
+   * back and compares.
+   *
+   * @throws {AgentError} BOOTENV_WRITE
+   */
+  write(pairs: ReadonlyMap<string, string>, signal: AbortSignal): Promise<void>;
+}

@@ -1,0 +1,51 @@
+import type { MaybePromise } from "../util/byte-source.ts";
+
+/** One file of a payload, while it streams by. */
+export interface PayloadFile {
+  readonly name: string;
+  readonly sizeBytes: number;
+  /** From the manifest, lower-case hex. */
+  readonly sha256: string;
+  /**
+   * Puts between 1 and `into.length` bytes at the start of `into`; 0 after the last.
+   *
+   * @throws {AgentError} ARTIFACT_CHECKSUM, ARTIFACT_TRUNCATED and the other codes of a damaged Artifact;
+   * a checksum is known only at the end, so nothing may be activated before that
+   */
+  read(into: Uint8Array): MaybePromise<number>;
+}
+
+/** The files of one payload, in the Artifact's order. */
+export interface PayloadStream {
+  /** The next file, after the one before has been read to its end; `undefined` after the last. */
+  next(): Promise<PayloadFile | undefined>;
+}
+
+/** States in which a module acts. @see update-module protocol v3, "Calls" */
+export type ModuleAction =
+  | "ArtifactInstall"
+  | "ArtifactReboot"
+  | "ArtifactVerifyReboot"
+  | "ArtifactCommit"
+  | "ArtifactRollback"
+  | "ArtifactRollbackReboot"
+  | "ArtifactVerifyRollbackReboot"
+  | "ArtifactFailure"
+  | "Cleanup";
+
+/** `Yes`: the module reboots itself. `Automatic`: the agent reboots the device. */
+export type RebootNeed = "No" | "Yes" | "Automatic";
+
+/**
+ * Installs one type of payload: the update-module contract, also for the built-in rootfs-image. Every
+ * action is idempotent, because it is repeated when the power fails in it.
+ */
+export interface PayloadHandler {
+  /** Payload type, e.g. `rootfs-image`. */
+  readonly type: string;
+  /** Stores the payload without activating anything. */
+  download(payload: PayloadStream, signal: AbortSignal): Promise<void>;
+  act(action: ModuleAction, signal: AbortSignal): Promise<void>;
+  needsReboot(signal: AbortSignal): Promise<RebootNeed>;
+  supportsRollback(signal: AbortSignal): Promise<boolean>;
+}

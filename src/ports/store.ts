@@ -1,0 +1,22 @@
+/** A value to set, or `undefined` to remove the key. */
+export type StoreChanges = ReadonlyMap<string, string | undefined>;
+
+/**
+ * The agent's small memory: keys and values as the other clients name them (`artifact-name`,
+ * `artifact-group`, `artifact-provides`, and the snapshot of a deployment).
+ */
+export interface Store {
+  /**
+   * Everything that is stored; empty on a new device.
+   *
+   * @throws {AgentError} STORE_DAMAGED, STORE_READ
+   */
+  load(): Promise<ReadonlyMap<string, string>>;
+  /**
+   * Applies all changes or none. Resolves only when they are durable: after a power cut the store holds
+   * the old state or the new one, never a mixture.
+   *
+   * @throws {AgentError} STORE_WRITE
+   */
+  transact(changes: StoreChanges): Promise<void>;
+}
