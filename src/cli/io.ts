@@ -1,0 +1,15 @@
+/** What a command may touch of the process it runs in; tests bring their own. */
+export interface CliIo {
+  /** Writes a line to stdout: results only. */
+  out(line: string): void;
+  /** Writes a line to stderr: progress, logs, errors. */
+  err(line: string): void;
+  /** Raw text to stderr, for redrawing a progress bar. */
+  errRaw(text: string): void;
+  readonly stderrIsTerminal: boolean;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Aborted by SIGINT, SIGTERM and SIGHUP. */
+  readonly signal: AbortSignal;
+  /** Exit status of the process; 0 unless a command sets it or throws. */
+  exitCode: number;
+}
