@@ -30,8 +30,10 @@ function describeCause(cause: unknown): string {
   return cause instanceof Error ? `: ${printable(cause.message)}` : "";
 }
 
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for.
+const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g;
+
 /** Keeps hostile names from an Artifact from steering a terminal or splitting a line. */
 function printable(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for.
-  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`);
+  return text.replace(UNPRINTABLE, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`);
 }

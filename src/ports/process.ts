@@ -19,5 +19,10 @@ export interface Process {
    * @param stdin written and closed; without it the program reads end of file
    * @throws {AgentError} PROCESS_MISSING, PROCESS_TIMEOUT
    */
-  run(argv: readonly [string, ...string[]], limits: ProcessLimits, signal: AbortSignal, stdin?: string): Promise<ProcessResult>;
+  run(
+    argv: readonly [string, ...string[]],
+    limits: ProcessLimits,
+    signal: AbortSignal,
+    stdin?: string,
+  ): Promise<ProcessResult>;
 }
