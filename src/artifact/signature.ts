@@ -1,0 +1,91 @@
+import { createPublicKey, type KeyObject, verify } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { AgentError } from "../errors/agent-error.ts";
+import type { SignatureStatus } from "./model.ts";
+import { type KeyAlgorithm, keyAlgorithm } from "./key-algorithm.ts";
+
+/** A public key that a manifest's signature is checked with. */
+export interface VerificationKey {
+  /** What people call it: the path that it was read from. */
+  readonly label: string;
+  readonly algorithm: KeyAlgorithm;
+  readonly key: KeyObject;
+}
+
+/** Bytes of r‖s for P-256; no DER form of such a signature is exactly as long. */
+const RAW_ECDSA_BYTES = 64;
+
+/**
+ * Reads a public key in PEM form.
+ *
+ * @throws {AgentError} KEY_UNREADABLE, KEY_NOT_PUBLIC (a private key or a certificate), KEY_INVALID, KEY_UNSUPPORTED
+ */
+export async function loadVerificationKey(path: string): Promise<VerificationKey> {
+  const pem = await readKeyFile(path);
+  const found = /-----BEGIN (?:[A-Z0-9]+ )*(PRIVATE KEY|CERTIFICATE)-----/.exec(pem)?.[1];
+  if (found !== undefined) throw new AgentError("KEY_NOT_PUBLIC", { path, found: found.toLowerCase() });
+  const key = parsePublicKey(pem, path);
+  return { label: path, algorithm: keyAlgorithm(key, path), key };
+}
+
+/** Text of a key file. @throws {AgentError} KEY_UNREADABLE */
+export async function readKeyFile(path: string): Promise<string> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (cause) {
+    throw new AgentError("KEY_UNREADABLE", { path }, cause);
+  }
+}
+
+function parsePublicKey(pem: string, path: string): KeyObject {
+  try {
+    return createPublicKey(pem);
+  } catch (cause) {
+    throw new AgentError("KEY_INVALID", { path, wanted: "a public key in PEM form" }, cause);
+  }
+}
+
+/**
+ * Checks a manifest's signature with each key in turn. Never throws: what cannot be a signature is not valid.
+ *
+ * @param manifest the exact bytes of the member `manifest`
+ * @param signatureBase64 the exact bytes of the member `manifest.sig`
+ * @returns `valid` stays undefined without keys; `key` is the label of the first key that fits
+ * @see Artifact format v3, section 5
+ */
+export function verifySignature(
+  manifest: Uint8Array,
+  signatureBase64: Uint8Array,
+  keys: readonly VerificationKey[],
+): SignatureStatus {
+  if (keys.length === 0) return { present: true };
+  const signature = decodeBase64(signatureBase64);
+  const fits = signature && keys.find((candidate) => verifies(manifest, signature, candidate));
+  return fits === undefined ? { present: true, valid: false } : { present: true, valid: true, key: fits.label };
+}
+
+/** Standard alphabet with padding; line ends are ignored, as Go's decoder does. Anything else is no base64. */
+function decodeBase64(bytes: Uint8Array): Buffer | undefined {
+  const text = Buffer.from(bytes).toString("latin1").replace(/[\r\n]/g, "");
+  const wellFormed = text.length > 0 && text.length % 4 === 0 && /^[A-Za-z0-9+/]+={0,2}$/.test(text);
+  return wellFormed ? Buffer.from(text, "base64") : undefined;
+}
+
+function verifies(manifest: Uint8Array, signature: Buffer, { algorithm, key }: VerificationKey): boolean {
+  try {
+    switch (algorithm) {
+      case "rsa":
+        return verify("sha256", manifest, key, signature);
+      case "ecdsa-p256": {
+        // The real tool's key files make raw r‖s; PKCS#11 and cloud signers make DER.
+        const dsaEncoding = signature.length === RAW_ECDSA_BYTES ? "ieee-p1363" : "der";
+        return verify("sha256", manifest, { key, dsaEncoding }, signature);
+      }
+      case "ed25519":
+        return verify(null, manifest, key, signature);
+    }
+  } catch {
+    // ignored: OpenSSL throws on some malformed signatures where it answers "no" to others; both mean "no".
+    return false;
+  }
+}

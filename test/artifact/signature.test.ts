@@ -1,0 +1,148 @@
+import { execFileSync } from "node:child_process";
+import { createSign, generateKeyPairSync, sign } from "node:crypto";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import fc from "fast-check";
+import { afterAll, expect, test } from "vitest";
+import { loadVerificationKey, verifySignature } from "../../src/artifact/signature.ts";
+import { loadSigningKey, signManifest } from "../../src/artifact/signing.ts";
+import { makeKeyFiles } from "./keys.ts";
+
+const dir = mkdtempSync(join(tmpdir(), "switchback-signature-"));
+afterAll(() => rmSync(dir, { recursive: true }));
+
+const rsa = makeKeyFiles(dir, "rsa");
+const ec = makeKeyFiles(dir, "ec");
+const ed25519 = makeKeyFiles(dir, "ed25519");
+const manifest = Buffer.from(`${"0".repeat(64)}  version\n`);
+const noWarning = (message: string): never => expect.unreachable(message);
+const file = (name: string, content: string | Buffer): string => {
+  const path = join(dir, name);
+  writeFileSync(path, content);
+  return path;
+};
+const base64 = (signature: Buffer): Buffer => Buffer.from(signature.toString("base64"));
+
+for (const [name, key, length] of [
+  ["RSA-2048", rsa, 344],
+  ["ECDSA P-256", ec, 88],
+] as const) {
+  test(`a manifest signed with ${name} verifies with its public key, and with that manifest only`, async () => {
+    const signature = signManifest(manifest, await loadSigningKey(key.privatePath, noWarning));
+    const verifier = await loadVerificationKey(key.publicPath);
+    expect(signature.length).toBe(length);
+    expect(verifySignature(manifest, signature, [verifier])).toEqual({ present: true, valid: true, key: key.publicPath });
+    expect(verifySignature(Buffer.from("another"), signature, [verifier])).toEqual({ present: true, valid: false });
+  });
+}
+
+test("signing with Ed25519 warns that no other client verifies it, and verifies here", async () => {
+  const warnings: string[] = [];
+  const signature = signManifest(manifest, await loadSigningKey(ed25519.privatePath, (line) => warnings.push(line)));
+  const verifier = await loadVerificationKey(ed25519.publicPath);
+  expect(warnings).toEqual([`${ed25519.privatePath} is an Ed25519 key: no other Mender client verifies its signatures`]);
+  expect(verifySignature(manifest, signature, [verifier]).valid).toBe(true);
+  expect(verifySignature(Buffer.from("another"), signature, [verifier]).valid).toBe(false);
+});
+
+test("an ECDSA signature in DER form, as hardware signers make it, verifies too", async () => {
+  const signature = base64(createSign("sha256").update(manifest).sign(ec.privateKey));
+  expect(verifySignature(manifest, signature, [await loadVerificationKey(ec.publicPath)]).valid).toBe(true);
+});
+
+test("an RSA-PSS signature does not verify: clients know PKCS#1 v1.5 only", async () => {
+  const signature = base64(sign("sha256", manifest, { key: rsa.privateKey, padding: 6 }));
+  expect(verifySignature(manifest, signature, [await loadVerificationKey(rsa.publicPath)]).valid).toBe(false);
+});
+
+test("keys are tried in turn and the one that fits is named", async () => {
+  const keys = await Promise.all([rsa, ed25519, ec].map((key) => loadVerificationKey(key.publicPath)));
+  const signature = signManifest(manifest, await loadSigningKey(ec.privatePath, noWarning));
+  expect(verifySignature(manifest, signature, keys)).toEqual({ present: true, valid: true, key: ec.publicPath });
+  expect(verifySignature(manifest, signature, keys.slice(0, 2))).toEqual({ present: true, valid: false });
+});
+
+test("without keys a signature is present and neither valid nor invalid", () => {
+  expect(verifySignature(manifest, Buffer.from("AAAA"), [])).toEqual({ present: true });
+});
+
+test("line ends inside the base64 text are ignored, other characters are not", async () => {
+  const text = Buffer.from(signManifest(manifest, await loadSigningKey(rsa.privatePath, noWarning))).toString();
+  const keys = [await loadVerificationKey(rsa.publicPath)];
+  expect(verifySignature(manifest, Buffer.from(`${text.slice(0, 76)}\r\n${text.slice(76)}\n`), keys).valid).toBe(true);
+  expect(verifySignature(manifest, Buffer.from(`${text} `), keys).valid).toBe(false);
+  expect(verifySignature(manifest, Buffer.from(text.replaceAll("=", "")), keys).valid).toBe(false);
+});
+
+test("no garbage in place of a signature is valid or throws", async () => {
+  const keys = await Promise.all([rsa, ed25519, ec].map((key) => loadVerificationKey(key.publicPath)));
+  const check = (bytes: Uint8Array): void => {
+    expect(verifySignature(manifest, bytes, keys)).toEqual({ present: true, valid: false });
+  };
+  fc.assert(fc.property(fc.uint8Array({ maxLength: 600 }), check), { numRuns: 100 });
+  fc.assert(fc.property(fc.uint8Array({ maxLength: 80 }), (raw) => check(base64(Buffer.from(raw)))), { numRuns: 100 });
+  fc.assert(fc.property(fc.uint8Array({ minLength: 64, maxLength: 64 }), (raw) => check(base64(Buffer.from(raw)))));
+});
+
+test("private keys are read as PKCS#1, SEC1 and PKCS#8, also after EC parameters", async () => {
+  const parameters = execFileSync("openssl", ["ecparam", "-genkey", "-name", "prime256v1"], { encoding: "utf8" });
+  expect(parameters).toContain("BEGIN EC PARAMETERS");
+  const forms = {
+    "pkcs8-rsa.pem": rsa.privateKey.export({ type: "pkcs8", format: "pem" }),
+    "pkcs8-ec.pem": ec.privateKey.export({ type: "pkcs8", format: "pem" }),
+    "parameters-ec.pem": parameters,
+  };
+  const algorithms = [];
+  for (const [name, pem] of Object.entries(forms)) {
+    algorithms.push((await loadSigningKey(file(name, pem), noWarning)).algorithm);
+  }
+  expect(algorithms).toEqual(["rsa", "ecdsa-p256", "ecdsa-p256"]);
+});
+
+const p384 = generateKeyPairSync("ec", { namedCurve: "secp384r1" });
+const x25519 = generateKeyPairSync("x25519");
+const pkcs8 = { type: "pkcs8", format: "pem" } as const;
+const spki = { type: "spki", format: "pem" } as const;
+
+for (const [title, path, expected] of [
+  ["a missing file", join(dir, "nowhere.pem"), { code: "KEY_UNREADABLE" }],
+  ["a private key", rsa.privatePath, { code: "KEY_NOT_PUBLIC", detail: { path: rsa.privatePath, found: "private key" } }],
+  ["a certificate", file("cert.pem", "-----BEGIN CERTIFICATE-----\n"), { code: "KEY_NOT_PUBLIC" }],
+  ["no PEM at all", file("junk.pem", "junk"), { code: "KEY_INVALID" }],
+  ["another curve", file("p384.pub", p384.publicKey.export(spki)), { code: "KEY_UNSUPPORTED", detail: { curve: "secp384r1" } }],
+  ["another type", file("x.pub", x25519.publicKey.export(spki)), { code: "KEY_UNSUPPORTED", detail: { type: "x25519" } }],
+] as const) {
+  test(`a verification key that is ${title} is refused by name`, async () => {
+    await expect(loadVerificationKey(path)).rejects.toMatchObject(expected);
+  });
+}
+
+for (const [title, path, expected] of [
+  ["a missing file", join(dir, "nowhere.pem"), { code: "KEY_UNREADABLE" }],
+  ["a public key", rsa.publicPath, { code: "KEY_NOT_PRIVATE", detail: { found: "public key" } }],
+  [
+    "encrypted",
+    file("locked.pem", rsa.privateKey.export({ ...pkcs8, cipher: "aes-256-cbc", passphrase: "x" })),
+    { code: "KEY_ENCRYPTED" },
+  ],
+  [
+    "encrypted in the old way",
+    file("old.pem", rsa.privateKey.export({ type: "pkcs1", format: "pem", cipher: "aes-256-cbc", passphrase: "x" })),
+    { code: "KEY_ENCRYPTED" },
+  ],
+  ["no PEM at all", file("junk2.pem", "junk"), { code: "KEY_INVALID" }],
+  ["of another curve", file("p384.key", p384.privateKey.export(pkcs8)), { code: "KEY_UNSUPPORTED", detail: { curve: "secp384r1" } }],
+] as const) {
+  test(`a signing key that is ${title} is refused by name`, async () => {
+    await expect(loadSigningKey(path, noWarning)).rejects.toMatchObject(expected);
+  });
+}
+
+test("an RSA signature is the PKCS#1 v1.5 signature that openssl verifies", async () => {
+  const text = Buffer.from(signManifest(manifest, await loadSigningKey(rsa.privatePath, noWarning))).toString();
+  const signature = file("rsa.sig", Buffer.from(text, "base64"));
+  const data = file("manifest", manifest);
+  const answer = execFileSync("openssl", ["dgst", "-sha256", "-verify", rsa.publicPath, "-signature", signature, data]);
+  expect(answer.toString()).toBe("Verified OK\n");
+});
