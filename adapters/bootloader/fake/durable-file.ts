@@ -1,0 +1,40 @@
+import { open, rename } from "node:fs/promises";
+import { dirname } from "node:path";
+
+/** The durable acts behind replacing a small file; a test counts them and cuts the power at each. */
+export interface FileActs {
+  /** Writes the whole of `text` to `path` and makes the content durable. */
+  writeSynced(path: string, text: string): Promise<void>;
+  rename(from: string, to: string): Promise<void>;
+  /** Makes renames within `path` durable. */
+  syncFolder(path: string): Promise<void>;
+}
+
+export const diskActs: FileActs = {
+  async writeSynced(path, text) {
+    const file = await open(path, "w", 0o644);
+    try {
+      await file.writeFile(text);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+  },
+  rename,
+  async syncFolder(path) {
+    const folder = await open(path, "r");
+    try {
+      await folder.sync();
+    } finally {
+      await folder.close();
+    }
+  },
+};
+
+/** Replaces a file: after a power cut it is the old one or the new one, never torn. */
+export async function replaceFile(path: string, text: string, acts: FileActs = diskActs): Promise<void> {
+  const temporary = `${path}.new`;
+  await acts.writeSynced(temporary, text);
+  await acts.rename(temporary, path);
+  await acts.syncFolder(dirname(path));
+}

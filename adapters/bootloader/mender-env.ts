@@ -1,0 +1,59 @@
+import { AgentError } from "../../src/errors/agent-error.ts";
+import type { BootEnv } from "../../src/ports/boot-env.ts";
+import type { Bootloader, BootPlan, SlotId } from "../../src/ports/bootloader.ts";
+import { type SlotPartitions, slotOfNumber } from "./partition-number.ts";
+
+const PART = "mender_boot_part";
+const PART_HEX = "mender_boot_part_hex";
+const TRIAL = "upgrade_available";
+const COUNT = "bootcount";
+const CHECK_CANARY = "mender_check_saveenv_canary";
+const CANARY = "mender_saveenv_canary";
+
+export interface MenderEnvOptions {
+  readonly kind: string;
+  readonly env: BootEnv;
+  readonly partitions: SlotPartitions;
+  /** The slot that the running kernel came from; asks the system, not `env`. */
+  readonly booted: (signal: AbortSignal) => Promise<SlotId>;
+}
+
+/**
+ * The boot variables that Mender's board integrations share, whatever stores them. Each mutation is one
+ * batch, so a power cut leaves the old plan or the new one. The variables and their values are those of
+ * the Go client: hexadecimal in upper case, `bootcount` reset only by `arm`, `confirm` a single write.
+ *
+ * @see Mender board integration, "Client operations on the boot environment"
+ */
+export function createMenderEnvBootloader({ kind, env, partitions, booted }: MenderEnvOptions): Bootloader {
+  const plan = async (signal: AbortSignal): Promise<BootPlan> => {
+    const found = await env.read([PART, TRIAL, CHECK_CANARY, CANARY], signal);
+    if (found.get(CHECK_CANARY) === "1" && found.get(CANARY) !== "1") {
+      throw new AgentError("BOOTENV_CANARY", { bootloader: kind });
+    }
+    const part = found.get(PART) ?? "";
+    const slot = slotOfNumber(part, partitions);
+    if (slot === undefined) throw new AgentError("SLOT_UNKNOWN", { bootloader: kind, [PART]: part, ...partitions });
+    return { slot, trial: found.get(TRIAL) === "1" };
+  };
+
+  const write = async (pairs: Readonly<Record<string, string>>, signal: AbortSignal): Promise<void> => {
+    // An environment that `plan` refuses is not the one that the boot loader reads: writing to it decides nothing.
+    await plan(signal);
+    await env.write(new Map(Object.entries(pairs)), signal);
+  };
+
+  const pointTo = (slot: SlotId): Record<string, string> => ({
+    [PART]: String(partitions[slot]),
+    [PART_HEX]: partitions[slot].toString(16).toUpperCase(),
+  });
+
+  return {
+    kind,
+    booted,
+    plan,
+    arm: (slot, signal) => write({ ...pointTo(slot), [TRIAL]: "1", [COUNT]: "0" }, signal),
+    confirm: (signal) => write({ [TRIAL]: "0" }, signal),
+    revert: (slot, signal) => write({ ...pointTo(slot), [TRIAL]: "0" }, signal),
+  };
+}

@@ -1,0 +1,33 @@
+import { AgentError } from "../../src/errors/agent-error.ts";
+import type { SlotId } from "../../src/ports/bootloader.ts";
+
+/** Number of the partition or UBI volume behind each slot. 0 is legal: UBI counts from there. */
+export type SlotPartitions = Readonly<Record<SlotId, number>>;
+
+/** The digits that a device's name ends in: `/dev/mmcblk0p10` is 10, `ubi0_0` is 0. */
+export function partitionNumber(devicePath: string): number | undefined {
+  const digits = /[0-9]+$/.exec(devicePath)?.[0];
+  return digits === undefined ? undefined : Number(digits);
+}
+
+/**
+ * Partition numbers of both slots, from resolved device paths.
+ *
+ * @throws {AgentError} SLOT_CONFIG when one has no number, or both have the same
+ */
+export function slotPartitions(pathA: string, pathB: string): SlotPartitions {
+  const A = partitionNumber(pathA);
+  const B = partitionNumber(pathB);
+  if (A === undefined || B === undefined || A === B) {
+    throw new AgentError("SLOT_CONFIG", { RootfsPartA: pathA, RootfsPartB: pathB });
+  }
+  return { A, B };
+}
+
+/** The slot whose number `text` is, compared as a whole number: 1 is not 11. */
+export function slotOfNumber(text: string, partitions: SlotPartitions): SlotId | undefined {
+  if (!/^[0-9]+$/.test(text)) return undefined;
+  const number = Number(text);
+  if (number === partitions.A) return "A";
+  return number === partitions.B ? "B" : undefined;
+}
