@@ -5,8 +5,39 @@ export const AGENT_ERRORS = {
   UPDATE_IN_PROGRESS: {
     retry: false,
     exit: 1,
-    doc: "An update is already in progress. Commit it or roll it back first.",
+    doc: "Update already in progress. Please commit or roll back first; 'resume' goes on with one that was cut off.",
   },
-  WRONG_OPERATION: { retry: false, exit: 1, doc: "The pending update is not in a state that allows this command." },
-  NO_UPDATE: { retry: false, exit: 2, doc: "No update is in progress." },
+  WRONG_OPERATION: {
+    retry: false,
+    exit: 1,
+    doc: "The pending update is not in a state that allows this command. Use 'resume' to complete it.",
+  },
+  SNAPSHOT_INVALID: {
+    retry: false,
+    exit: 1,
+    doc: "The state of the pending update is not one that this version understands.",
+  },
+  PAYLOAD_UNSUPPORTED: {
+    retry: false,
+    exit: 1,
+    doc: "This device cannot install a payload of that type: update modules are not supported yet.",
+  },
+  PAYLOAD_COUNT: { retry: false, exit: 1, doc: "Only one artifact payload is supported." },
+  SCRIPTS_UNSUPPORTED: { retry: false, exit: 1, doc: "The Artifact holds state scripts, which are not supported yet." },
+  DEVICE_TYPE_MISMATCH: { retry: false, exit: 1, doc: "The Artifact is not made for this type of device." },
+  DEPENDS_MISMATCH: { retry: false, exit: 1, doc: "The device does not provide what the Artifact depends on." },
+  DEVICE_TYPE_FILE: {
+    retry: false,
+    exit: 1,
+    doc: "The device type file must hold exactly one line 'device_type=<value>'.",
+  },
+  CONFIG_INVALID: { retry: false, exit: 1, doc: "The configuration cannot be used." },
+  SOURCE_OPEN: { retry: true, exit: 1, doc: "The Artifact cannot be opened." },
+  SOURCE_STATUS: { retry: true, exit: 1, doc: "The server answered with an unexpected status." },
+  CLI_USAGE: { retry: false, exit: 1, doc: "The command line is not understood." },
+  CANCELLED: {
+    retry: true,
+    exit: 1,
+    doc: "The command was interrupted; 'resume' finishes or undoes what it had begun.",
+  },
 } as const satisfies Record<string, ErrorEntry>;

@@ -1,0 +1,140 @@
+import { readFile } from "node:fs/promises";
+import { AgentError } from "../errors/agent-error.ts";
+import type { Logger } from "../util/logger.ts";
+
+const BOOTLOADERS = ["uboot", "fake"] as const;
+
+/** What the agent takes from mender.conf. Other programs share that file; what is ours lives in `Switchback`. */
+export interface Config {
+  readonly rootfsPartA?: string;
+  readonly rootfsPartB?: string;
+  readonly deviceTypeFile?: string;
+  readonly artifactVerifyKeys: readonly string[];
+  readonly switchback: SwitchbackConfig;
+}
+
+export interface SwitchbackConfig {
+  /** Default: `uboot`, as on every board with the reference client. */
+  readonly bootloader: (typeof BOOTLOADERS)[number];
+  /** Folder of the virtual board, for the boot loader `fake`. */
+  readonly board?: string;
+  /** File that is given to `fw_printenv` and `fw_setenv` with `-c`; without it they use their own. */
+  readonly fwEnvConfig?: string;
+}
+
+/** Types of the keys that this agent reads. A key of another type is ignored, as the newest client does. */
+const KEYS = {
+  RootfsPartA: "string",
+  RootfsPartB: "string",
+  DeviceTypeFile: "string",
+  ArtifactVerifyKey: "string",
+  ArtifactVerifyKeys: "strings",
+  Switchback: "object",
+} as const;
+
+const OWN_KEYS = { Bootloader: "string", Board: "string", FwEnvConfig: "string" } as const;
+
+type Raw = Readonly<Record<string, unknown>>;
+type KeyType = "string" | "strings" | "object";
+
+export interface ConfigFiles {
+  readonly main: string;
+  readonly fallback: string;
+  /** A file that was named on the command line must be there and be right; one at its usual place may not. */
+  readonly mainRequired: boolean;
+  readonly fallbackRequired: boolean;
+}
+
+/**
+ * Reads the fallback file, then the main file over it, key by key and without regard to case.
+ *
+ * @throws {AgentError} CONFIG_INVALID
+ * @see spec "config-and-cli", section 2
+ */
+export async function loadConfig(files: ConfigFiles, log: Logger): Promise<Config> {
+  const fallback = await readConfig(files.fallback, files.fallbackRequired, log);
+  const main = await readConfig(files.main, files.mainRequired, log);
+  const merged = { ...fallback, ...main };
+  if (fallback["Switchback"] !== undefined || main["Switchback"] !== undefined) {
+    merged["Switchback"] = { ...asRaw(fallback["Switchback"]), ...asRaw(main["Switchback"]) };
+  }
+  return interpret(merged, log);
+}
+
+async function readConfig(path: string, isRequired: boolean, log: Logger): Promise<Record<string, unknown>> {
+  let text: string;
+  try {
+    text = await readFile(path, "utf8");
+  } catch (cause) {
+    if (isRequired) throw new AgentError("CONFIG_INVALID", { file: path }, cause);
+    log("debug", `no configuration in ${path}`);
+    return {};
+  }
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value === "object" && value !== null && !Array.isArray(value))
+      return pick(value as Raw, KEYS, path, log);
+    throw new Error("not a JSON object");
+  } catch (cause) {
+    if (isRequired) throw new AgentError("CONFIG_INVALID", { file: path }, cause);
+    log("warning", `${path} is ignored: ${cause instanceof Error ? cause.message : String(cause)}`);
+    return {};
+  }
+}
+
+/** The known keys of `raw` under their usual spelling. */
+function pick(raw: Raw, keys: Readonly<Record<string, KeyType>>, where: string, log: Logger): Record<string, unknown> {
+  const picked: Record<string, unknown> = {};
+  const spelling = new Map(Object.keys(keys).map((key) => [key.toLowerCase(), key]));
+  for (const [key, value] of Object.entries(raw)) {
+    const known = spelling.get(key.toLowerCase());
+    if (known === undefined) continue;
+    const type = keys[known];
+    if (type !== undefined && hasType(value, type)) picked[known] = value;
+    else log("warning", `${where}: ${key} is ignored: it must be a ${type === "strings" ? "list of strings" : type}`);
+  }
+  return picked;
+}
+
+function hasType(value: unknown, type: KeyType): boolean {
+  if (type === "string") return typeof value === "string";
+  if (type === "strings") return Array.isArray(value) && value.every((item) => typeof item === "string");
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function interpret(raw: Raw, log: Logger): Config {
+  const one = raw["ArtifactVerifyKey"] as string | undefined;
+  const several = raw["ArtifactVerifyKeys"] as readonly string[] | undefined;
+  if (one !== undefined && several !== undefined) {
+    throw new AgentError("CONFIG_INVALID", { reason: "both ArtifactVerifyKey and ArtifactVerifyKeys are set" });
+  }
+  const text = (key: string): string | undefined => (raw[key] === "" ? undefined : (raw[key] as string | undefined));
+  const rootfsPartA = text("RootfsPartA");
+  const rootfsPartB = text("RootfsPartB");
+  const deviceTypeFile = text("DeviceTypeFile");
+  return {
+    ...(rootfsPartA !== undefined && { rootfsPartA }),
+    ...(rootfsPartB !== undefined && { rootfsPartB }),
+    ...(deviceTypeFile !== undefined && { deviceTypeFile }),
+    artifactVerifyKeys: several ?? (one === undefined || one === "" ? [] : [one]),
+    switchback: interpretOwn(pick(asRaw(raw["Switchback"]), OWN_KEYS, "Switchback", log)),
+  };
+}
+
+function interpretOwn(raw: Raw): SwitchbackConfig {
+  const name = raw["Bootloader"] ?? "uboot";
+  const bootloader = BOOTLOADERS.find((known) => known === name);
+  if (bootloader === undefined) {
+    throw new AgentError("CONFIG_INVALID", {
+      key: "Switchback.Bootloader",
+      value: String(name),
+      known: BOOTLOADERS.join(","),
+    });
+  }
+  const { Board: board, FwEnvConfig: fwEnvConfig } = raw as Readonly<
+    Record<"Board" | "FwEnvConfig", string | undefined>
+  >;
+  return { bootloader, ...(board !== undefined && { board }), ...(fwEnvConfig !== undefined && { fwEnvConfig }) };
+}
+
+const asRaw = (value: unknown): Raw => (typeof value === "object" && value !== null ? (value as Raw) : {});

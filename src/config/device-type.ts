@@ -1,0 +1,20 @@
+import { readFile } from "node:fs/promises";
+import { AgentError } from "../errors/agent-error.ts";
+
+/**
+ * The device's type from its file: exactly one line `device_type=<value>`.
+ *
+ * @throws {AgentError} DEVICE_TYPE_FILE
+ * @see spec "config-and-cli", section 3
+ */
+export async function readDeviceType(path: string): Promise<string> {
+  let text: string;
+  try {
+    text = await readFile(path, "utf8");
+  } catch (cause) {
+    throw new AgentError("DEVICE_TYPE_FILE", { file: path }, cause);
+  }
+  const match = /^device_type=([^\n]+)\n?$/.exec(text);
+  if (match?.[1] === undefined) throw new AgentError("DEVICE_TYPE_FILE", { file: path });
+  return match[1];
+}

@@ -1,0 +1,25 @@
+import type { StoreChanges } from "../../ports/store.ts";
+import { committedProvides, type DeviceProvides, readProvides, writeProvides } from "../install/provides.ts";
+import type { Snapshot } from "./snapshot.ts";
+
+const BROKEN_SUFFIX = "_INCONSISTENT";
+
+/**
+ * What the device records of itself when the update `s` ends: nothing new when the old software runs
+ * unharmed, the Artifact's provides after a commit, and the Artifact's name marked as inconsistent when
+ * nobody can say what runs. A managed update then keeps the old provides, a standalone one takes the new.
+ *
+ * @see spec "agent-states", section 4; "config-and-cli", section 7
+ */
+export function recordOf(s: Snapshot, stored: ReadonlyMap<string, string>): StoreChanges {
+  const unharmed = s.failed || s.marks.includes("rolledBack");
+  if (unharmed && !s.inconsistent) return new Map();
+  const old = readProvides(stored);
+  if (!s.inconsistent) return writeProvides(committedProvides(old, s.artifact));
+  const name = brokenName(s.artifact.name);
+  const broken: DeviceProvides =
+    s.mode === "managed" ? { ...old, name } : committedProvides(old, { ...s.artifact, name });
+  return writeProvides(broken);
+}
+
+const brokenName = (name: string): string => (name.endsWith(BROKEN_SUFFIX) ? name : `${name}${BROKEN_SUFFIX}`);

@@ -1,0 +1,75 @@
+import type { AgentError } from "../../errors/agent-error.ts";
+import type { Run } from "./driver.ts";
+import type { Outcome, StateName } from "./table.ts";
+
+export type StandaloneCommand = "install" | "commit" | "rollback" | "resume";
+
+/** What a standalone command tells: lines for stdout (scripts look for them), and the exit status. */
+export interface Report {
+  readonly lines: readonly string[];
+  readonly exitCode: 0 | 1 | 4;
+  /** Why, in the order in which it went wrong. */
+  readonly errors: readonly AgentError[];
+}
+
+const INSTALLED = "Installed, but not committed.\nUse 'commit' to update, or 'rollback' to roll back the update.";
+const NO_ROLLBACK_COMMIT = "Update Module doesn't support rollback. Committing immediately.";
+const ROLLBACK_FAILED = "Rollback failed. System may be in an inconsistent state.";
+const NO_ROLLBACK = "Update Module does not support rollback. System may be in an inconsistent state.";
+const REBOOT = "At least one payload requested a reboot of the device it updated.";
+
+/**
+ * Puts a run into the newest client's words. Exit status 4 needs `rebootExitCode`; a `commit` that ends
+ * in anything but a commit is a failure.
+ *
+ * @see spec "config-and-cli", section 6
+ */
+export function reportRun(command: StandaloneCommand, run: Run, rebootExitCode: boolean): Report {
+  const had = (state: StateName, outcome: Outcome): boolean =>
+    run.steps.some((step) => step.state === state && step.outcome === outcome);
+  const committed = had("commit", "ok") || had("download", "no");
+  const cleanupFailed = had("cleanup", "fail");
+  const failed = run.steps.some((step) => step.outcome === "fail");
+  const rebootRequired = run.steps.some((step) => step.rebootRequired);
+  const autoCommit = had("askReboot", "no") && run.snapshot.mode === "standalone";
+
+  const lines = [
+    ...(autoCommit ? [NO_ROLLBACK_COMMIT] : []),
+    ...(failed && !cleanupFailed ? attempted(had) : done(had)),
+    ...aftermath(run, had),
+    ...(cleanupFailed ? ["Cleanup failed."] : []),
+    ...(rebootRequired ? [REBOOT] : []),
+  ];
+  const bad = failed || (command === "commit" && !committed && !restsBeforeCommit(run));
+  const exitCode = bad ? 1 : rebootRequired && rebootExitCode ? 4 : 0;
+  return { lines, exitCode, errors: run.steps.flatMap((step) => step.error ?? []) };
+}
+
+type Had = (state: StateName, outcome: Outcome) => boolean;
+
+function attempted(had: Had): string[] {
+  if (had("download", "fail")) return ["Streaming failed."];
+  if (had("install", "fail")) return ["Installation failed."];
+  if (had("commit", "fail")) return ["Committing failed."];
+  return [];
+}
+
+function done(had: Had): string[] {
+  const installed = had("install", "ok");
+  const committed = had("commit", "ok");
+  if (had("download", "no") || (installed && committed)) return ["Installed and committed."];
+  if (committed) return ["Committed."];
+  if (installed) return INSTALLED.split("\n");
+  if (had("download", "ok")) return ["Streamed to storage, but not installed/enabled."];
+  const onlyCleaned =
+    had("cleanup", "ok") && !had("rollback", "ok") && !had("failure", "ok") && !had("saveProvides", "ok");
+  return onlyCleaned ? ["Cleaned up."] : [];
+}
+
+function aftermath(run: Run, had: Had): string[] {
+  if (run.snapshot.inconsistent) return [had("askRollback", "no") ? NO_ROLLBACK : ROLLBACK_FAILED];
+  if (had("download", "fail")) return ["System not modified."];
+  return had("rollback", "ok") ? ["Rolled back."] : [];
+}
+
+const restsBeforeCommit = (run: Run): boolean => run.snapshot.phase === "before";

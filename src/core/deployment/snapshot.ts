@@ -1,0 +1,67 @@
+import { z } from "zod/mini";
+import { AgentError } from "../../errors/agent-error.ts";
+import { ENTRIES, STATES } from "./table.ts";
+
+/** What the deployment needs of an Artifact after its header is gone. */
+const ArtifactRecord = z.object({
+  name: z.string().check(z.minLength(1)),
+  group: z.optional(z.string()),
+  provides: z.record(z.string(), z.string()),
+  /** Absent: everything is cleared. Empty: nothing is. */
+  clearsProvides: z.optional(z.array(z.string())),
+  payloadTypes: z.array(z.nullable(z.string())).check(z.minLength(1)),
+});
+export type ArtifactRecord = z.infer<typeof ArtifactRecord>;
+
+/**
+ * All that survives a power cut of a running update. Saved durably before each effect, in one
+ * transaction with the changes that the effect before it asked for.
+ */
+const SnapshotSchema = z.object({
+  version: z.literal(1),
+  /** Deployment id of the server; `standalone` for an update from the command line. */
+  id: z.string(),
+  mode: z.enum(["standalone", "managed"]),
+  state: z.enum(STATES),
+  /** `before`: at rest, the state's effect has not begun. `main`: the effect may have been cut off. */
+  phase: z.enum(["before", "main"]),
+  /** Saves and loads since the update began or last came to rest. */
+  transitions: z.int().check(z.nonnegative()),
+  failed: z.boolean(),
+  inconsistent: z.boolean(),
+  marks: z.array(z.enum(["downloaded", "installed", "committed", "rolledBack"])),
+  artifact: ArtifactRecord,
+});
+export type Snapshot = Readonly<z.infer<typeof SnapshotSchema>>;
+
+/** @throws {AgentError} SNAPSHOT_INVALID when the text is not a snapshot that this version understands */
+export function parseSnapshot(text: string): Snapshot {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw new AgentError("SNAPSHOT_INVALID", {}, cause);
+  }
+  const parsed = SnapshotSchema.safeParse(value);
+  if (!parsed.success)
+    throw new AgentError("SNAPSHOT_INVALID", { where: z.prettifyError(parsed.error).split("\n")[0] ?? "" });
+  return parsed.data;
+}
+
+export const formatSnapshot = (snapshot: Snapshot): string => JSON.stringify(snapshot);
+
+/** The snapshot of an update that has parsed an Artifact's header and changed nothing yet. */
+export function begin(mode: Snapshot["mode"], id: string, artifact: ArtifactRecord): Snapshot {
+  const flags = { failed: false, inconsistent: false, marks: [] };
+  return { version: 1, id, mode, state: "download", phase: "main", transitions: 0, ...flags, artifact };
+}
+
+/** The snapshot's place as the entry table writes it: `@state` when at rest before it. */
+export const placeOf = (snapshot: Snapshot): string =>
+  snapshot.phase === "before" ? `@${snapshot.state}` : snapshot.state;
+
+/** Where the command `entry` enters, or `undefined` when the pending update does not allow it. */
+export function entryState(entry: keyof typeof ENTRIES, snapshot: Snapshot): Snapshot["state"] | "resume" | undefined {
+  const row: Readonly<Record<string, Snapshot["state"] | "resume">> = ENTRIES[entry];
+  return row[placeOf(snapshot)];
+}

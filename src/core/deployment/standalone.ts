@@ -1,0 +1,94 @@
+import { AgentError } from "../../errors/agent-error.ts";
+import type { PayloadHandler } from "../../ports/payload-handler.ts";
+import { drive, type Effects, type Run } from "./driver.ts";
+import type { Journal } from "./journal.ts";
+import { redirect, resume } from "./reducer.ts";
+import { type ArtifactRecord, begin, entryState, type Snapshot } from "./snapshot.ts";
+import type { StateName } from "./table.ts";
+
+export interface StandaloneParts {
+  readonly journal: Journal;
+  readonly effects: Effects;
+  handlerFor(payloadType: string): PayloadHandler;
+}
+
+/** `refused`: the payload cannot be rolled back, and the update stays pending. */
+export type Answer =
+  | { readonly kind: "none" }
+  | { readonly kind: "refused" }
+  | { readonly kind: "ran"; readonly run: Run };
+
+/** Updates from the command line: the entry points into the table. The caller holds the lock. */
+export interface Standalone {
+  /**
+   * Clears the way for a new update: brings one that was cut off where nothing is left to decide to its end.
+   *
+   * @throws {AgentError} UPDATE_IN_PROGRESS when one is pending
+   */
+  prepareInstall(signal: AbortSignal): Promise<void>;
+  install(artifact: ArtifactRecord, stopBefore: ReadonlySet<StateName>, signal: AbortSignal): Promise<Run>;
+  /** @throws {AgentError} WRONG_OPERATION */
+  commit(stopBefore: ReadonlySet<StateName>, signal: AbortSignal): Promise<Answer>;
+  /** @throws {AgentError} WRONG_OPERATION */
+  rollback(stopBefore: ReadonlySet<StateName>, signal: AbortSignal): Promise<Answer>;
+  /** Goes on with an update that was cut off or came to rest; what it was doing is finished or undone. */
+  resume(stopBefore: ReadonlySet<StateName>, signal: AbortSignal): Promise<Answer>;
+}
+
+/** States after which nothing is left to decide. */
+const FINISHING: ReadonlySet<StateName> = new Set(["download", "saveProvides", "cleanup"]);
+const NOWHERE: ReadonlySet<StateName> = new Set();
+
+export function createStandalone({ journal, effects, handlerFor }: StandaloneParts): Standalone {
+  const run = (start: Snapshot, stopBefore: ReadonlySet<StateName>, signal: AbortSignal): Promise<Run> =>
+    drive(journal, effects, start, stopBefore, signal);
+
+  async function enter(
+    command: "commit" | "rollback",
+    stopBefore: ReadonlySet<StateName>,
+    signal: AbortSignal,
+  ): Promise<Answer> {
+    const found = await load(journal);
+    if (found === undefined) return { kind: "none" };
+    const target = entryState(command, found);
+    if (target === undefined) throw new AgentError("WRONG_OPERATION", { command, state: found.state });
+    if (target === "askRollback" && !(await canRollBack(found, handlerFor, signal))) return { kind: "refused" };
+    const start = target === "resume" ? resume(found) : redirect(found, target);
+    return { kind: "ran", run: await run(start, stopBefore, signal) };
+  }
+
+  return {
+    async prepareInstall(signal) {
+      const found = await load(journal);
+      if (found === undefined) return;
+      if (found.phase === "before" || !FINISHING.has(found.state))
+        throw new AgentError("UPDATE_IN_PROGRESS", { state: found.state });
+      await run(resume(found), NOWHERE, signal);
+    },
+    install: (artifact, stopBefore, signal) => run(begin("standalone", "standalone", artifact), stopBefore, signal),
+    commit: (stopBefore, signal) => enter("commit", stopBefore, signal),
+    rollback: (stopBefore, signal) => enter("rollback", stopBefore, signal),
+    async resume(stopBefore, signal) {
+      const found = await load(journal);
+      return found === undefined
+        ? { kind: "none" }
+        : { kind: "ran", run: await run(resume(found), stopBefore, signal) };
+    },
+  };
+}
+
+/** A managed deployment belongs to the daemon: the command line leaves it alone. */
+async function load(journal: Journal): Promise<Snapshot | undefined> {
+  const found = await journal.load();
+  if (found?.mode === "managed") throw new AgentError("UPDATE_IN_PROGRESS", { mode: "managed", state: found.state });
+  return found;
+}
+
+async function canRollBack(
+  s: Snapshot,
+  handlerFor: StandaloneParts["handlerFor"],
+  signal: AbortSignal,
+): Promise<boolean> {
+  const type = s.artifact.payloadTypes[0];
+  return type !== undefined && type !== null && (await handlerFor(type).supportsRollback(signal));
+}

@@ -1,0 +1,107 @@
+import type { Provides } from "../../artifact/model.ts";
+import { AgentError } from "../../errors/agent-error.ts";
+import type { StoreChanges } from "../../ports/store.ts";
+
+/** Keys of the store, as the other clients name them. */
+const NAME = "artifact-name";
+const GROUP = "artifact-group";
+const PROVIDES = "artifact-provides";
+
+/** What the device records of the software it runs. */
+export interface DeviceProvides {
+  /** Absent on a device that has never been told. */
+  readonly name?: string;
+  readonly group?: string;
+  /** Everything except the name and the group. */
+  readonly provides: Provides;
+}
+
+/** @throws {AgentError} STORE_DAMAGED when the recorded provides are not a JSON object of strings */
+export function readProvides(stored: ReadonlyMap<string, string>): DeviceProvides {
+  const name = stored.get(NAME);
+  const group = stored.get(GROUP);
+  const text = stored.get(PROVIDES);
+  const provides = text === undefined ? {} : parseProvides(text);
+  return { ...(name !== undefined && { name }), ...(group !== undefined && { group }), provides };
+}
+
+/** What `show-provides` prints and what an Artifact's depends are held against: one flat map. */
+export function flatProvides(device: DeviceProvides): Provides {
+  return {
+    ...device.provides,
+    ...(device.name !== undefined && { artifact_name: device.name }),
+    ...(device.group !== undefined && { artifact_group: device.group }),
+  };
+}
+
+/** The changes that make the store hold `device`. */
+export function writeProvides(device: DeviceProvides): StoreChanges {
+  return new Map([
+    [NAME, device.name],
+    [GROUP, device.group],
+    [PROVIDES, Object.keys(device.provides).length === 0 ? undefined : JSON.stringify(sorted(device.provides))],
+  ]);
+}
+
+/** What an Artifact leaves behind when it is committed. */
+export interface NewProvides {
+  readonly name: string;
+  readonly group?: string | undefined;
+  readonly provides: Provides;
+  readonly clearsProvides?: readonly string[] | undefined;
+}
+
+/**
+ * The device's provides after a commit: what no glob clears, overlaid with what is new. Without
+ * `clearsProvides` everything but the group is cleared. The group stays unless a new one comes or a glob
+ * matches `artifact_group`.
+ *
+ * @see spec "artifact-format", section 10
+ */
+export function committedProvides(old: DeviceProvides, fresh: NewProvides): DeviceProvides {
+  const isCleared = globMatcher(fresh.clearsProvides ?? []);
+  const kept =
+    fresh.clearsProvides === undefined ? [] : Object.entries(old.provides).filter(([key]) => !isCleared(key));
+  const keptGroup = isCleared("artifact_group") ? undefined : old.group;
+  const group = fresh.group === undefined || fresh.group === "" ? keptGroup : fresh.group;
+  const provides = { ...Object.fromEntries(kept), ...fresh.provides };
+  return { name: fresh.name, ...(group !== undefined && { group }), provides };
+}
+
+/** `*` stands for any run of characters, all else for itself, anchored at both ends. */
+function globMatcher(globs: readonly string[]): (key: string) => boolean {
+  const patterns = globs.map((glob) => glob.split("*"));
+  return (key) => patterns.some((pieces) => matchesPieces(key, pieces));
+}
+
+/** Greedy and linear, because a hostile glob must not be able to make a regular expression backtrack. */
+function matchesPieces(key: string, pieces: readonly string[]): boolean {
+  const [first = "", ...rest] = pieces;
+  const last = rest.pop();
+  if (last === undefined) return key === first;
+  if (!key.startsWith(first) || !key.endsWith(last) || key.length < first.length + last.length) return false;
+  let from = first.length;
+  for (const piece of rest) {
+    const at = key.indexOf(piece, from);
+    if (at < 0) return false;
+    from = at + piece.length;
+  }
+  return from <= key.length - last.length;
+}
+
+function parseProvides(text: string): Provides {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw new AgentError("STORE_DAMAGED", { key: PROVIDES }, cause);
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    throw new AgentError("STORE_DAMAGED", { key: PROVIDES });
+  const entries = Object.entries(value);
+  if (entries.some(([, item]) => typeof item !== "string")) throw new AgentError("STORE_DAMAGED", { key: PROVIDES });
+  return Object.fromEntries(entries);
+}
+
+const sorted = (provides: Provides): Provides =>
+  Object.fromEntries(Object.entries(provides).sort(([a], [b]) => (a < b ? -1 : 1)));
