@@ -1,0 +1,64 @@
+import { ENTRIES, MAX_TRANSITIONS, type Row, TABLE } from "../../src/core/deployment/table.ts";
+import type { Page } from "./generated.ts";
+import { GENERATED, table } from "./markdown.ts";
+
+const OUTCOMES = ["ok", "no", "hold", "fail", "crash"] as const;
+const STATES: readonly (readonly [string, Row])[] = Object.entries(TABLE);
+
+/** `docs/reference/states.md`: the update as a diagram and as the table it is. */
+export function statesPage(): Page {
+  const text = [
+    "# States of an update",
+    GENERATED("`src/core/deployment/table.ts`"),
+    "Each state is saved durably before its effect runs. The column *crash* says where the agent goes on when it " +
+      "starts and finds that state on disk. A target that begins with `@` is a rest: the agent stops before that " +
+      `state, and a later command goes on from there. ${MAX_TRANSITIONS} persisted transitions end any loop.`,
+    `\`\`\`mermaid\n${diagram()}\n\`\`\``,
+    "## Rows",
+    table(["State", "Effect", ...OUTCOMES, "Records", "Notes"], STATES.map(row)),
+    "## Where a command enters",
+    table(
+      ["Command", "State on disk", "Goes to"],
+      Object.entries(ENTRIES).flatMap(([command, targets]) =>
+        Object.entries(targets).map(([from, to]) => [
+          `\`${command}\``,
+          code(from),
+          to === "resume" ? "*crash* column" : code(to),
+        ]),
+      ),
+    ),
+  ];
+  return { path: "docs/reference/states.md", rows: STATES.length, text: `${text.join("\n\n")}\n` };
+}
+
+const code = (name: string | undefined): string => (name === undefined ? "" : `\`${name}\``);
+
+function row([state, cells]: readonly [string, Row]): string[] {
+  const notes = [
+    cells.crashFails === true ? "cut off here, the update has failed" : "",
+    cells.breaks === true ? "failing here leaves damage (`_INCONSISTENT`)" : "",
+  ].filter((note) => note !== "");
+  const targets = OUTCOMES.map((outcome) => code(cells[outcome]));
+  return [code(state), code(cells.run), ...targets, code(cells.marks), notes.join("; ")];
+}
+
+/** One arrow per pair of states, labelled with every outcome that takes it. */
+function diagram(): string {
+  const arrows = STATES.flatMap(([state, cells]) => {
+    const targets = new Map<string, string[]>();
+    for (const outcome of OUTCOMES) {
+      const target = cells[outcome];
+      if (target !== undefined) targets.set(target, [...(targets.get(target) ?? []), outcome]);
+    }
+    return [...targets].map(([target, outcomes]) => `  ${state} --> ${node(target)} : ${outcomes.join(", ")}`);
+  });
+  const rests = [...new Set(STATES.flatMap(([, cells]) => OUTCOMES.map((outcome) => cells[outcome] ?? "")))]
+    .filter((target) => target.startsWith("@"))
+    .map((target) => `  state "rest before ${target.slice(1)}" as ${node(target)}`);
+  return ["stateDiagram-v2", ...rests, "  [*] --> download", ...arrows].join("\n");
+}
+
+const node = (target: string): string => {
+  if (target === "idle") return "[*]";
+  return target.startsWith("@") ? `rest_${target.slice(1)}` : target;
+};

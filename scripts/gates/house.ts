@@ -1,0 +1,65 @@
+import { access, readFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { filesBelow } from "../lib/files.ts";
+import type { Gate } from "../lib/gate.ts";
+
+/** Patterns that no linter rule of ours covers. A failure that is ignored says why. */
+const FORBIDDEN: readonly { readonly pattern: RegExp; readonly why: string }[] = [
+  { pattern: /\bas unknown as\b/, why: "a double cast hides a mistake from the compiler" },
+  { pattern: /@ts-(?:ignore|expect-error|nocheck)/, why: "the compiler is not to be silenced" },
+  { pattern: /\b(?:TODO|FIXME|XXX)\b/, why: "an intention belongs into an issue" },
+  { pattern: /\.(?:skip|todo|only|fails)(?:If)?\(/, why: "a test that does not run proves nothing" },
+];
+const SWALLOWED = /catch(?:\s*\([^)]*\))?\s*\{\s*\}|\.catch\(\(\)\s*=>\s*(?:\{\s*\}|undefined|null|false|"")\)/;
+
+const ADR_PARTS = ["## Context", "## Decision", "## Consequences", "## How we would know that it was wrong"];
+
+/** Rules of the house that are about text: code, decision records and links between documents. */
+export const HOUSE: Gate = {
+  name: "house",
+  async check(files) {
+    const own = "scripts/gates/house.ts";
+    const code = (await Promise.all(files.filter((file) => file !== own).map(codeProblems))).flat();
+    const records = await filesBelow("docs/adr", ".md");
+    const pages = [...(await filesBelow("docs", ".md")), "README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"];
+    const numbers = records.map((path) => path.slice("docs/adr/".length, "docs/adr/".length + 4));
+    const problems = [
+      ...code,
+      ...(await Promise.all(records.map(recordProblems))).flat(),
+      ...(await Promise.all(pages.map(deadLinks))).flat(),
+      ...numbers.filter((n, i) => numbers.indexOf(n) !== i).map((n) => `docs/adr: two records are number ${n}`),
+      ...(records.length === 0 ? ["docs/adr: no decision records found"] : []),
+    ];
+    return { problems, looked: `${files.length} files, ${records.length} decision records, ${pages.length} pages` };
+  },
+};
+
+async function codeProblems(path: string): Promise<string[]> {
+  const lines = (await readFile(path, "utf8")).split("\n");
+  return lines.flatMap((line, i) => {
+    const found = FORBIDDEN.filter(({ pattern }) => pattern.test(line)).map(({ why }) => `${path}:${i + 1}: ${why}`);
+    const reason = `${lines[i - 1] ?? ""}${line}`.includes("// ignored:");
+    if (SWALLOWED.test(line) && !reason) found.push(`${path}:${i + 1}: an ignored failure says why: // ignored: …`);
+    return found;
+  });
+}
+
+async function recordProblems(path: string): Promise<string[]> {
+  const text = await readFile(path, "utf8");
+  return ADR_PARTS.filter((part) => !text.includes(part)).map((part) => `${path}: lacks "${part}"`);
+}
+
+async function deadLinks(path: string): Promise<string[]> {
+  const text = await readFile(path, "utf8");
+  const targets = [...text.matchAll(/\]\(([^)#]+)(?:#[^)]*)?\)/g)].map((match) => match[1] ?? "");
+  const local = targets.filter((target) => !/^[a-z]+:/.test(target));
+  const dead = await Promise.all(
+    local.map((target) =>
+      access(join(dirname(path), target)).then(
+        () => [],
+        () => [`${path}: dead link to ${target}`],
+      ),
+    ),
+  );
+  return dead.flat();
+}

@@ -1,0 +1,28 @@
+// Runs scripts/NAME.ts. Node 20 does not strip types, so esbuild bundles the script first; this file is
+// the only one that has to be plain JavaScript.
+import { mkdir } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { build } from "esbuild";
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const name = basename(process.argv[2] ?? "");
+const folder = join(root, "node_modules/.cache/switchback/scripts");
+const outfile = join(folder, `${name}-${process.pid}.mjs`);
+
+process.chdir(root);
+await mkdir(folder, { recursive: true });
+await build({
+  entryPoints: [join(root, "scripts", `${name}.ts`)],
+  outfile,
+  bundle: true,
+  packages: "external",
+  platform: "node",
+  format: "esm",
+  target: "node20",
+  sourcemap: "inline",
+  logLevel: "error",
+});
+process.setSourceMapsEnabled(true);
+process.argv.splice(1, 2, outfile);
+await import(pathToFileURL(outfile).href);
