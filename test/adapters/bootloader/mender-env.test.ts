@@ -71,7 +71,10 @@ test("partition 11 is not taken for partition 1", async () => {
 
 for (const part of [undefined, "", "4", "2x", "-2", " 2", "0x2", "A"]) {
   test(`mender_boot_part ${part === undefined ? "that is missing" : `"${part}"`} is refused by every operation`, async () => {
-    const { boot, batches } = make({ upgrade_available: "1", ...(part === undefined ? {} : { mender_boot_part: part }) });
+    const { boot, batches } = make({
+      upgrade_available: "1",
+      ...(part === undefined ? {} : { mender_boot_part: part }),
+    });
     for (const operation of [
       () => boot.plan(signal),
       () => boot.arm("B", signal),

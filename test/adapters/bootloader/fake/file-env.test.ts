@@ -66,7 +66,10 @@ for (const act of ["writeSynced", "rename", "syncFolder"] as const) {
           throw new Error("power cut");
         },
       };
-      const write = createFileEnv(path, cut).write(new Map(Object.entries({ mender_boot_part: "3", bootcount: "1" })), signal);
+      const write = createFileEnv(path, cut).write(
+        new Map(Object.entries({ mender_boot_part: "3", bootcount: "1" })),
+        signal,
+      );
       await expect(write).rejects.toMatchObject({ code: "BOOTENV_WRITE" });
       const moved = act === "syncFolder" || (act === "rename" && done);
       expect(await readFile(path, "utf8")).toBe(

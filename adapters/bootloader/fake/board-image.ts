@@ -1,0 +1,113 @@
+import { createCipheriv, createHash } from "node:crypto";
+import { type FileHandle, open } from "node:fs/promises";
+import { AgentError } from "../../../src/errors/agent-error.ts";
+import { boardIo } from "./board-io.ts";
+
+/** What a board image's system does when it is started. */
+export type BoardImageBoots = "yes" | "hangs" | "panics";
+export const BOARD_IMAGE_BOOTS: readonly BoardImageBoots[] = ["yes", "hangs", "panics"];
+
+/** What is in a slot, as the firmware finds it. */
+export type SlotContent =
+  | { readonly kind: "complete"; readonly version: string; readonly boots: BoardImageBoots; readonly sizeBytes: number }
+  /** It begins like a board image and the rest is not what its header promises. */
+  | { readonly kind: "torn"; readonly version: string }
+  | { readonly kind: "nothing" };
+
+const MAGIC = "SWITCHBACK-BOARD-IMAGE 1 ";
+/** The header line, padded with blanks, so that its length says nothing about its content. */
+const HEADER_BYTES = 512;
+const BLOCK_BYTES = 64 * 1024;
+
+/**
+ * A stand-in for a root file system: a header line, and filler that is the same for the same version and
+ * size. Three blocks of four are common to all versions, as most files of a system are.
+ *
+ * @param sizeBytes of the whole image
+ * @throws {AgentError} BOARD_IMAGE when the header has no room for the version, or the image for the header
+ */
+export function* boardImage(version: string, sizeBytes: number, boots: BoardImageBoots): Generator<Uint8Array> {
+  if (!Number.isSafeInteger(sizeBytes) || sizeBytes < HEADER_BYTES || !/^[!-~]{1,128}$/.test(version)) {
+    throw new AgentError("BOARD_IMAGE", { sizeBytes, version });
+  }
+  const hash = createHash("sha256");
+  for (const block of filler(version, sizeBytes - HEADER_BYTES)) hash.update(block);
+  const facts = { version, boots, sizeBytes, sha256: hash.digest("hex") };
+  yield Buffer.from(`${`${MAGIC}${JSON.stringify(facts)}`.padEnd(HEADER_BYTES - 1)}\n`);
+  yield* filler(version, sizeBytes - HEADER_BYTES);
+}
+
+function* filler(version: string, sizeBytes: number): Generator<Uint8Array> {
+  for (let at = 0, index = 0; at < sizeBytes; at += BLOCK_BYTES, index += 1) {
+    const owner = index % 4 === 0 ? version : "common";
+    const key = createHash("sha256").update(`${owner}\0${index}`).digest().subarray(0, 16);
+    const block = Buffer.alloc(BLOCK_BYTES);
+    // A quarter looks random and the rest is zero, so that it compresses about as well as programs do.
+    createCipheriv("aes-128-ctr", key, Buffer.alloc(16))
+      .update(block.subarray(0, BLOCK_BYTES / 4))
+      .copy(block);
+    yield block.subarray(0, Math.min(BLOCK_BYTES, sizeBytes - at));
+  }
+}
+
+/** Reads a slot as the firmware does: the header, and every byte it answers for. @throws {AgentError} BOARD_IO */
+export async function inspectSlot(path: string): Promise<SlotContent> {
+  return boardIo(path, async () => {
+    const file = await open(path, "r");
+    try {
+      return await inspectOpen(file);
+    } finally {
+      await file.close();
+    }
+  });
+}
+
+async function inspectOpen(file: FileHandle): Promise<SlotContent> {
+  const buffer = Buffer.alloc(1024 * 1024);
+  const { bytesRead } = await file.read(buffer, 0, HEADER_BYTES, 0);
+  const facts = parseHeader(buffer.toString("utf8", 0, bytesRead));
+  if (facts === undefined) return { kind: "nothing" };
+  const hash = createHash("sha256");
+  let at = HEADER_BYTES;
+  while (at < facts.sizeBytes) {
+    const wanted = Math.min(buffer.length, facts.sizeBytes - at);
+    const read = (await file.read(buffer, 0, wanted, at)).bytesRead;
+    if (read === 0) break;
+    hash.update(buffer.subarray(0, read));
+    at += read;
+  }
+  const { version, boots, sizeBytes } = facts;
+  if (at !== sizeBytes || hash.digest("hex") !== facts.sha256) return { kind: "torn", version };
+  return { kind: "complete", version, boots, sizeBytes };
+}
+
+interface HeaderFacts {
+  readonly version: string;
+  readonly boots: BoardImageBoots;
+  readonly sizeBytes: number;
+  readonly sha256: string;
+}
+
+function parseHeader(text: string): HeaderFacts | undefined {
+  if (text.length < HEADER_BYTES || !text.startsWith(MAGIC) || !text.endsWith("\n")) return undefined;
+  let facts: unknown;
+  try {
+    facts = JSON.parse(text.slice(MAGIC.length));
+  } catch {
+    // ignored: a header that is not JSON is no board image, which is an ordinary answer here.
+    return undefined;
+  }
+  return isHeader(facts) ? facts : undefined;
+}
+
+function isHeader(facts: unknown): facts is HeaderFacts {
+  if (typeof facts !== "object" || facts === null) return false;
+  if (!("version" in facts && "boots" in facts && "sizeBytes" in facts && "sha256" in facts)) return false;
+  return (
+    typeof facts.version === "string" &&
+    BOARD_IMAGE_BOOTS.some((boots) => boots === facts.boots) &&
+    Number.isSafeInteger(facts.sizeBytes) &&
+    Number(facts.sizeBytes) >= HEADER_BYTES &&
+    typeof facts.sha256 === "string"
+  );
+}
