@@ -1,17 +1,22 @@
 import { defineConfig } from "vitest/config";
+import { excluded, TIER_NAMES, TIERS } from "./scripts/lib/tiers.ts";
 
-/**
- * Tiers are folders: what is not one of these is `unit`. `scripts/tiers.ts` says what each needs from Debian.
- * Two workers, because the machines that run this have two cores and the tests start real programs.
- */
+/** Two workers, because the machines that run this have two cores and the tests start real programs. */
 export default defineConfig({
   test: {
-    include: ["test/**/*.test.ts"],
     pool: "forks",
     maxWorkers: 2,
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
     allowOnly: false,
     passWithNoTests: false,
+    projects: TIER_NAMES.map((name) => ({
+      test: {
+        name,
+        include: [...TIERS[name]],
+        exclude: excluded(name),
+        pool: "forks",
+        testTimeout: 30_000,
+        hookTimeout: 30_000,
+      },
+    })),
   },
 });

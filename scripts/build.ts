@@ -1,0 +1,16 @@
+import { rm } from "node:fs/promises";
+import { bundle } from "./lib/bundle.ts";
+import { BUDGET, weigh } from "./lib/bundle-budget.ts";
+import { say } from "./lib/run.ts";
+
+/** `npm run build`: what a device gets, in `dist/`. `--quiet` leaves the list out. */
+const quiet = process.argv.includes("--quiet");
+const { byPackage, totalBytes, startBytes, problems } = weigh(await bundle("dist"), BUDGET);
+
+if (!quiet) for (const [name, bytes] of byPackage) say(`${String(bytes).padStart(8)}  ${name}`);
+if (!quiet) say(`dist/switchback.mjs: ${totalBytes} bytes in all, ${startBytes} at start-up`);
+for (const problem of problems) say(`over budget: ${problem}`);
+if (problems.length > 0) {
+  await rm("dist", { recursive: true });
+  process.exitCode = 1;
+}

@@ -1,0 +1,92 @@
+import type { Metafile } from "esbuild";
+
+export interface Budget {
+  /** Packages that may be inside. */
+  readonly packages: ReadonlySet<string>;
+  /** Packages that may be loaded at start-up, with every command. */
+  readonly eagerPackages: ReadonlySet<string>;
+  readonly totalBytes: number;
+  /** The entry and what it imports statically: what every command pays for. */
+  readonly startBytes: number;
+}
+
+/** What a device gets. A new name or a larger number here is a decision: say in the commit what it is for. */
+export const BUDGET: Budget = {
+  packages: new Set([
+    "commander",
+    "undici",
+    "zod",
+    "tar-stream",
+    // what tar-stream brings
+    "b4a",
+    "events-universal",
+    "fast-fifo",
+    "streamx",
+    "text-decoder",
+  ]),
+  eagerPackages: new Set(),
+  totalBytes: 1_000_000,
+  startBytes: 40_000,
+};
+
+export interface Weighed {
+  /** Minified bytes by package, largest first; our own code by its top folder (`src/core`). */
+  readonly byPackage: readonly (readonly [name: string, bytes: number])[];
+  readonly totalBytes: number;
+  readonly startBytes: number;
+  readonly startPackages: readonly string[];
+  readonly problems: readonly string[];
+}
+
+/** Weighs a bundle against its budget. An empty bundle is a problem, too. */
+export function weigh({ outputs }: Metafile, budget: Budget): Weighed {
+  const all = Object.keys(outputs);
+  const entry = all.filter((path) => outputs[path]?.entryPoint !== undefined && path.endsWith("/switchback.mjs"));
+  const start = reachedStatically(outputs, entry);
+  const byPackage = [...weights(outputs, all)].sort(([, a], [, b]) => b - a);
+  const startPackages = [...weights(outputs, start).keys()].filter(isPackage);
+  const totalBytes = sum(outputs, all);
+  const startBytes = sum(outputs, start);
+  const problems = [
+    ...byPackage
+      .filter(([name]) => isPackage(name) && !budget.packages.has(name))
+      .map(([name]) => `new package: ${name}`),
+    ...startPackages.filter((name) => !budget.eagerPackages.has(name)).map((name) => `loaded at start-up: ${name}`),
+    ...over("all files", totalBytes, budget.totalBytes),
+    ...over("start-up", startBytes, budget.startBytes),
+    ...(entry.length === 1 && totalBytes > 0 ? [] : ["there is no entry in the bundle"]),
+  ];
+  return { byPackage, totalBytes, startBytes, startPackages, problems };
+}
+
+type Outputs = Metafile["outputs"];
+
+const isPackage = (name: string): boolean => !/^(?:src|adapters)(?:\/|$)/.test(name);
+
+const over = (what: string, bytes: number, limit: number): string[] =>
+  bytes > limit ? [`${what}: ${bytes} bytes, ${limit} are allowed`] : [];
+
+const sum = (outputs: Outputs, paths: readonly string[]): number =>
+  paths.reduce((total, path) => total + (outputs[path]?.bytes ?? 0), 0);
+
+function reachedStatically(outputs: Outputs, entry: readonly string[]): string[] {
+  const reached = new Set(entry);
+  for (const path of reached)
+    for (const { kind, path: target, external } of outputs[path]?.imports ?? [])
+      if (kind === "import-statement" && external !== true) reached.add(target);
+  return [...reached];
+}
+
+function weights(outputs: Outputs, paths: readonly string[]): Map<string, number> {
+  const found = new Map<string, number>();
+  for (const path of paths)
+    for (const [input, { bytesInOutput }] of Object.entries(outputs[path]?.inputs ?? {}))
+      if (bytesInOutput > 0) found.set(owner(input), (found.get(owner(input)) ?? 0) + bytesInOutput);
+  return found;
+}
+
+/** `zod` of `node_modules/zod/…`, `src/core` of `src/core/…`. */
+function owner(input: string): string {
+  const inPackage = /.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(input)?.[1];
+  return inPackage ?? input.split("/").slice(0, 2).join("/");
+}

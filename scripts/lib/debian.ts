@@ -1,0 +1,56 @@
+import { readFile } from "node:fs/promises";
+import { capture, passThrough, say } from "./run.ts";
+import { isTierName, type TierName } from "./tiers.ts";
+
+const LIST = "test/debian-packages.txt";
+
+/** Packages by name, with the tiers that need them. @throws when a line names an unknown tier */
+export function parsePackages(text: string): ReadonlyMap<string, readonly TierName[]> {
+  const lines = text.split("\n").map((line) => line.replace(/#.*/, "").trim());
+  return new Map(
+    lines
+      .filter((line) => line !== "")
+      .map((line) => {
+        const [name = "", ...tiers] = line.split(/\s+/);
+        const known = tiers.filter(isTierName);
+        if (known.length === 0 || known.length < tiers.length) throw new Error(`${LIST}: unknown tier in "${line}"`);
+        return [name, known];
+      }),
+  );
+}
+
+/**
+ * Makes sure of what the tiers need: installs it as root, otherwise says how.
+ *
+ * @returns the tiers that can run
+ */
+export async function prepareTiers(tiers: readonly TierName[]): Promise<readonly TierName[]> {
+  const packages = parsePackages(await readFile(LIST, "utf8"));
+  const wanted = [...packages].filter(([, needers]) => needers.some((tier) => tiers.includes(tier)));
+  let missing = await missingOf(wanted.map(([name]) => name));
+  if (missing.length > 0 && process.getuid?.() === 0) {
+    await install(missing);
+    missing = await missingOf(missing);
+  }
+  if (missing.length === 0) return tiers;
+  const runnable = tiers.filter((tier) => !missing.some((name) => packages.get(name)?.includes(tier)));
+  const skipped = tiers.filter((tier) => !runnable.includes(tier));
+  say(`These tests are skipped: ${skipped.join(", ")}. For them run: apt-get install ${missing.join(" ")}`);
+  return runnable;
+}
+
+async function missingOf(names: readonly string[]): Promise<string[]> {
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: dpkg-query fills the braces in.
+  const args = ["--show", "--showformat=${Package} ${db:Status-Status}\\n", ...names];
+  const { stdout } = await capture("dpkg-query", args).catch(() => ({ stdout: "" })); // ignored: not Debian, all are missing.
+  const installed = new Set(stdout.split("\n"));
+  return names.filter((name) => !installed.has(`${name} installed`));
+}
+
+async function install(names: readonly string[]): Promise<void> {
+  say(`Installing ${names.join(" ")}`);
+  const env = { DEBIAN_FRONTEND: "noninteractive", SYSTEMD_OFFLINE: "1" };
+  const quiet = ["-qq", "-o", "Dpkg::Use-Pty=0"];
+  await passThrough("apt-get", [...quiet, "update"], env);
+  await passThrough("apt-get", [...quiet, "install", "-y", "--no-install-recommends", ...names], env);
+}

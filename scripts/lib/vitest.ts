@@ -1,0 +1,66 @@
+import { mkdir, readFile, rm } from "node:fs/promises";
+import { passThrough } from "./run.ts";
+import type { TierName } from "./tiers.ts";
+
+/** Numbers of tests, as the runner counted them. */
+export interface Counts {
+  readonly passed: number;
+  readonly failed: number;
+  readonly skipped: number;
+}
+
+/** The part that is used here of what vitest's JSON reporter writes. */
+export interface Report {
+  readonly numPassedTests: number;
+  readonly numFailedTests: number;
+  readonly numPendingTests: number;
+  readonly numTodoTests: number;
+  readonly testResults: readonly {
+    readonly status: string;
+    readonly assertionResults: readonly unknown[];
+  }[];
+}
+
+/**
+ * Counts of a report. A file that fails before its first test, and a run that fails without a failing test
+ * (an error nobody caught), each count as one failure, so that no line says "0 failed" of a failed run.
+ */
+export function countsOf(report: Report, exitCode: number): Counts {
+  const broken = report.testResults.filter((file) => file.status === "failed" && file.assertionResults.length === 0);
+  const failed = report.numFailedTests + broken.length;
+  return {
+    passed: report.numPassedTests,
+    failed: failed === 0 && exitCode !== 0 ? 1 : failed,
+    skipped: report.numPendingTests + report.numTodoTests,
+  };
+}
+
+export const add = (a: Counts, b: Counts): Counts => ({
+  passed: a.passed + b.passed,
+  failed: a.failed + b.failed,
+  skipped: a.skipped + b.skipped,
+});
+
+/** The last line of every test command. */
+export function countsLine({ passed, failed, skipped }: Counts): string {
+  return `${passed} passed, ${failed} failed${skipped === 0 ? "" : `, ${skipped} skipped`}`;
+}
+
+/** Runs tiers under a Node of our choice. @param node its executable; PATH gets its folder first */
+export async function runVitest(
+  tiers: readonly TierName[],
+  filters: readonly string[],
+  node: string = process.execPath,
+): Promise<Counts> {
+  const folder = "node_modules/.cache/switchback";
+  const file = `${folder}/test-report-${process.pid}.json`;
+  await mkdir(folder, { recursive: true });
+  const projects = tiers.flatMap((tier) => ["--project", tier]);
+  const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${file}`];
+  const path = `${node.slice(0, node.lastIndexOf("/"))}:${process.env["PATH"] ?? ""}`;
+  const args = ["node_modules/vitest/vitest.mjs", "run", ...projects, ...reporters, ...filters];
+  const exitCode = await passThrough(node, args, { PATH: path });
+  const report = JSON.parse(await readFile(file, "utf8")) as Report;
+  await rm(file);
+  return countsOf(report, exitCode);
+}

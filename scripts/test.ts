@@ -1,0 +1,55 @@
+import { parseArgs } from "node:util";
+import { bundle } from "./lib/bundle.ts";
+import { prepareTiers } from "./lib/debian.ts";
+import { filesBelow } from "./lib/files.ts";
+import { installNode24 } from "./lib/node24.ts";
+import { capture, say } from "./lib/run.ts";
+import { isTierName, TIER_NAMES, type TierName } from "./lib/tiers.ts";
+import { add, type Counts, countsLine, runVitest } from "./lib/vitest.ts";
+
+/**
+ * `npm test [-- --tier NAME] [--ci] [FILTER…]`: all tiers, or those named. With `--ci` the unit tier runs a
+ * second time under Node 24 and a test that is skipped is a failure.
+ */
+const { values, positionals } = parseArgs({
+  options: { tier: { type: "string", multiple: true }, ci: { type: "boolean", default: false } },
+  allowPositionals: true,
+});
+
+const asked: readonly TierName[] = values.tier === undefined ? await existingTiers() : values.tier.map(tierNamed);
+const tiers = await prepareTiers(asked);
+await bundle("dist");
+
+let counts: Counts = { passed: 0, failed: 0, skipped: await countTests(asked.filter((tier) => !tiers.includes(tier))) };
+if (tiers.length > 0) counts = add(counts, await runVitest(tiers, positionals));
+if (values.ci) {
+  const node = await installNode24();
+  say("Once more under Node 24: unit");
+  counts = add(counts, await runVitest(["unit"], positionals, node));
+}
+const good = counts.failed === 0 && counts.passed > 0 && (!values.ci || counts.skipped === 0);
+if (values.ci && counts.skipped > 0) say("Nothing may be skipped here.");
+say(countsLine(counts));
+process.exitCode = good ? 0 : 1;
+
+function tierNamed(name: string): TierName {
+  if (!isTierName(name)) throw new Error(`there is no tier "${name}"; there are ${TIER_NAMES.join(", ")}`);
+  return name;
+}
+
+/** Tiers that have a test. vitest fails for a project without files only when all are without. */
+async function existingTiers(): Promise<readonly TierName[]> {
+  const files = await filesBelow("test", ".test.ts");
+  const folders = new Set(files.map((file) => file.split("/")[1] ?? ""));
+  const tools = files.some((file) => file.endsWith(".tools.test.ts"));
+  return TIER_NAMES.filter((tier) => tier === "unit" || (tier === "tools" ? tools : folders.has(tier)));
+}
+
+/** How many tests the tiers hold that do not run. */
+async function countTests(skipped: readonly TierName[]): Promise<number> {
+  if (skipped.length === 0) return 0;
+  const projects = skipped.flatMap((tier) => ["--project", tier]);
+  const { stdout } = await capture(process.execPath, ["node_modules/vitest/vitest.mjs", "list", "--json", ...projects]);
+  const listed: unknown = JSON.parse(stdout.slice(stdout.indexOf("[")));
+  return Array.isArray(listed) ? listed.length : 0;
+}

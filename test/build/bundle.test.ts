@@ -1,0 +1,53 @@
+import { execFile } from "node:child_process";
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { bundle } from "../../scripts/lib/bundle.ts";
+import { BUDGET, weigh } from "../../scripts/lib/bundle-budget.ts";
+
+const run = promisify(execFile);
+let dir = "";
+let problems: readonly string[] = [];
+let lazyPackages: readonly string[] = [];
+
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), "switchback-bundle-"));
+  const metafile = await bundle(join(dir, "built"));
+  const weighed = weigh(metafile, BUDGET);
+  problems = weighed.problems;
+  lazyPackages = weighed.byPackage.map(([name]) => name);
+  await cp(join(dir, "built"), join(dir, "elsewhere"), { recursive: true });
+});
+afterAll(() => rm(dir, { recursive: true, force: true }));
+
+test("the bundle holds nothing unexpected and keeps within its budget", () => {
+  expect(problems).toEqual([]);
+  expect(lazyPackages).not.toContain("node-forge");
+  expect(lazyPackages).not.toContain("js-yaml");
+});
+
+test("the built file is executable and runs from any folder without node_modules", async () => {
+  const file = join(dir, "elsewhere/switchback.mjs");
+  expect((await stat(file)).mode & 0o777).toBe(0o755);
+  expect((await readFile(file, "utf8")).split("\n")[0]).toBe("#!/usr/bin/env node");
+  const { stdout, stderr } = await run(file, ["--version"], { cwd: "/" });
+  const { version } = JSON.parse(await readFile("package.json", "utf8"));
+  expect({ stdout, stderr }).toEqual({ stdout: expect.stringContaining(version), stderr: "" });
+});
+
+test("the built file runs through a symbolic link of another name", async () => {
+  await mkdir(join(dir, "bin"), { recursive: true });
+  await symlink(join(dir, "elsewhere/switchback.mjs"), join(dir, "bin/mender-update"));
+  const { stdout } = await run(join(dir, "bin/mender-update"), ["--help"], { cwd: "/" });
+  expect(stdout).toMatch(/mender-update/);
+});
+
+test("every chunk loads under the real file, so no CommonJS package lacks its require", async () => {
+  const chunks = (await readdir(join(dir, "elsewhere/chunks"))).filter((name) => name.endsWith(".mjs"));
+  for (const chunk of chunks) {
+    const { stderr } = await run(process.execPath, [join(dir, "elsewhere/chunks", chunk)], { cwd: "/" });
+    expect(stderr, chunk).toBe("");
+  }
+});

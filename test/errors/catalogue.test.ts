@@ -1,0 +1,36 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { filesBelow } from "../../scripts/lib/files.ts";
+import { ERRORS } from "../../src/errors/catalogue.ts";
+
+const codes = Object.keys(ERRORS);
+const own = "test/errors/catalogue.test.ts";
+const files = (await filesBelow("test", ".ts")).filter((path) => path !== own);
+const text = (await Promise.all(files.map((path) => readFile(path, "utf8")))).join("\n");
+const reference = await readFile(join("docs/reference/errors.md"), "utf8");
+
+test("the catalogue is looked at as a whole", () => {
+  expect(codes.length).toBeGreaterThan(20);
+  expect(new Set(codes).size).toBe(codes.length);
+});
+
+for (const code of codes) {
+  test(`${code} is provoked by a test and stands in the manual`, () => {
+    expect(new RegExp(`\\b${code}\\b`).test(text), `no test names ${code}`).toBe(true);
+    expect(reference).toContain(`| \`${code}\` |`);
+  });
+}
+
+test("no two subjects use the same code", async () => {
+  const { AGENT_ERRORS } = await import("../../src/errors/agent-errors.ts");
+  const { ARTIFACT_ERRORS } = await import("../../src/errors/artifact-errors.ts");
+  const { BOARD_ERRORS } = await import("../../src/errors/board-errors.ts");
+  const all = [AGENT_ERRORS, ARTIFACT_ERRORS, BOARD_ERRORS].flatMap((errors) => Object.keys(errors));
+  expect(all.toSorted()).toEqual(codes.toSorted());
+});
+
+test("every sentence ends with a full stop and begins with a capital letter", () => {
+  const odd = Object.entries(ERRORS).filter(([, { doc }]) => !/^[A-Z].*\.$/s.test(doc));
+  expect(odd.map(([code]) => code)).toEqual([]);
+});

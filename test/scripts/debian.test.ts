@@ -1,0 +1,20 @@
+import { readFile } from "node:fs/promises";
+import { expect, test } from "vitest";
+import { parsePackages } from "../../scripts/lib/debian.ts";
+
+test("the list names packages with the tiers that need them, and comments are no packages", () => {
+  expect([...parsePackages("# zstd unit\n\nxz-utils  tools interop # for xz\n")]).toEqual([
+    ["xz-utils", ["tools", "interop"]],
+  ]);
+});
+
+test("a line without a tier, or with one that does not exist, is refused", () => {
+  expect(() => parsePackages("zstd\n")).toThrow('unknown tier in "zstd"');
+  expect(() => parsePackages("zstd tools intreop\n")).toThrow("unknown tier");
+});
+
+test("the unit tier needs no package, so that it runs on any machine", async () => {
+  const packages = parsePackages(await readFile("test/debian-packages.txt", "utf8"));
+  expect(packages.size).toBeGreaterThan(5);
+  expect([...packages].filter(([, tiers]) => tiers.includes("unit"))).toEqual([]);
+});
