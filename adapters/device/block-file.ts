@@ -1,0 +1,105 @@
+import { constants, type Stats } from "node:fs";
+import { type FileHandle, open, readFile } from "node:fs/promises";
+import { AgentError } from "../../src/errors/agent-error.ts";
+import { ALIGNMENT, allocateBuffers } from "./aligned-buffers.ts";
+
+/**
+ * A slot's storage as bytes at offsets. Every durable act on a slot goes through here, so that a test can
+ * count the acts, tear them and cut the power between any two.
+ */
+export interface BlockFile {
+  readonly sizeBytes: number;
+  /**
+   * Whether offsets, lengths and memory must be multiples of `ALIGNMENT`. Then what is written bypasses
+   * the page cache and needs no write-back. The unaligned end of an image is exempt (see `openBlockFile`).
+   */
+  readonly direct: boolean;
+  /** Like pread(2): may give fewer bytes than asked for; 0 only at the end. */
+  read(into: Uint8Array, offset: number): Promise<number>;
+  /** Like pwrite(2): may take fewer bytes than given. */
+  write(from: Uint8Array, offset: number): Promise<number>;
+  /** Resolves when all that was written before is safe against power loss. */
+  sync(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/**
+ * Opens a block device or an image file; a file's size is its size, and it is never grown. A block device
+ * is opened exclusively: the kernel refuses that while it is mounted, in whatever mount namespace.
+ *
+ * @param direct tries O_DIRECT; storage that does not know it is opened without. An access whose offset or
+ * length is not aligned goes through a second, buffered descriptor.
+ * @throws {AgentError} SLOT_IO when it is neither kind; otherwise the error of open(2), EBUSY when it is mounted
+ */
+export async function openBlockFile(path: string, direct: boolean): Promise<BlockFile> {
+  const buffered = await open(path, constants.O_RDWR | constants.O_NOCTTY);
+  let exclusive: FileHandle | undefined;
+  try {
+    const stats = await buffered.stat();
+    const sizeBytes = await sizeOf(path, stats);
+    const claim = constants.O_RDWR | (stats.isBlockDevice() ? constants.O_EXCL : 0);
+    exclusive = direct ? await openDirect(path, claim) : undefined;
+    const isDirect = exclusive !== undefined;
+    exclusive ??= await open(path, claim);
+    return overHandles(sizeBytes, isDirect, exclusive, buffered);
+  } catch (error) {
+    await exclusive?.close();
+    await buffered.close();
+    throw error;
+  }
+}
+
+function overHandles(sizeBytes: number, direct: boolean, main: FileHandle, buffered: FileHandle): BlockFile {
+  const handleFor = (bytes: Uint8Array, offset: number): FileHandle =>
+    direct && (bytes.length % ALIGNMENT !== 0 || offset % ALIGNMENT !== 0) ? buffered : main;
+  let closed: Promise<void> | undefined;
+  return {
+    sizeBytes,
+    direct,
+    async read(into, offset) {
+      return (await handleFor(into, offset).read(into, 0, into.length, offset)).bytesRead;
+    },
+    async write(from, offset) {
+      return (await handleFor(from, offset).write(from, 0, from.length, offset)).bytesWritten;
+    },
+    // Both descriptors are of one inode: this reaches the bytes of either.
+    sync: () => main.datasync(),
+    close() {
+      closed ??= Promise.all([main.close(), buffered.close()]).then(() => undefined);
+      return closed;
+    },
+  };
+}
+
+/** @returns `undefined` where the storage does not do O_DIRECT: some refuse the open, some the first access. */
+async function openDirect(path: string, flags: number): Promise<FileHandle | undefined> {
+  const { buffers, aligned } = allocateBuffers(1, ALIGNMENT);
+  const probe = buffers[0];
+  if (!aligned || probe === undefined) return undefined;
+  let handle: FileHandle | undefined;
+  try {
+    handle = await open(path, flags | constants.O_DIRECT);
+    await handle.read(probe, 0, ALIGNMENT, 0);
+    return handle;
+  } catch (error) {
+    await handle?.close();
+    if (error instanceof Error && "code" in error && error.code === "EINVAL") return undefined;
+    throw error;
+  }
+}
+
+/** stat(2) says 0 for a block device, and Node has no ioctl and no lseek: the kernel also tells it in sysfs. */
+async function sizeOf(path: string, stats: Stats): Promise<number> {
+  if (stats.isFile()) return stats.size;
+  if (!stats.isBlockDevice()) throw new AgentError("SLOT_IO", { path, reason: "neither a block device nor a file" });
+  const sectors = await readFile(`/sys/dev/block/${deviceNumber(stats.rdev)}/size`, "utf8");
+  return Number(sectors) * 512;
+}
+
+/** `major:minor` as the kernel writes them in /proc and /sys. */
+export function deviceNumber(rdev: number): string {
+  const bits = BigInt(rdev);
+  const major = ((bits >> 8n) & 0xfffn) | ((bits >> 32n) & 0xfffff000n);
+  const minor = (bits & 0xffn) | ((bits >> 12n) & 0xffffff00n);
+  return `${major}:${minor}`;
+}

@@ -1,0 +1,171 @@
+import { AgentError } from "../../src/errors/agent-error.ts";
+import type { SlotWriter } from "../../src/ports/slot-device.ts";
+import type { MaybePromise } from "../../src/util/byte-source.ts";
+import type { BlockFile } from "./block-file.ts";
+import { differingRuns } from "./differing-runs.ts";
+import { readAt, writeAt } from "./exact-io.ts";
+
+export interface CompareWriterOptions {
+  readonly imageBytes: number;
+  readonly signal: AbortSignal;
+  /**
+   * An even number, all of one size, a multiple of 4 KiB: two make a frame. They are the bound of memory
+   * and of what is in flight. For direct storage they must be aligned.
+   */
+  readonly buffers: readonly Buffer[];
+  /** Storage behind the page cache is synced each time that this much was written. */
+  readonly unsyncedBytes?: number;
+}
+
+const MIB = 1024 * 1024;
+
+/** A piece of the image: the new bytes, and what the slot held in their place. */
+interface Frame {
+  readonly fresh: Buffer;
+  readonly old: Buffer;
+  offset: number;
+  length: number;
+  filled: number;
+  /** Bytes of `old` that could be read; fetched ahead, while frames before it are filled. */
+  oldLength: Promise<number>;
+}
+
+/**
+ * Writes an image over what a slot holds, block by block only where the two differ: flash lasts longer, and
+ * an update that changes little is quick. A frame's old content is read while the frames before it are
+ * filled, and it is written while the next ones are filled, so the reader waits only for the slower side.
+ *
+ * Bytes of the slot after the image's end stay as they are. Owns `storage` and closes it.
+ *
+ * @throws {AgentError} SLOT_IO, from the call after the access that failed; SLOT_TOO_SMALL when more than
+ * `imageBytes` are advanced
+ */
+export function createCompareWriter(storage: BlockFile, options: CompareWriterOptions): SlotWriter {
+  const { imageBytes, signal, buffers, unsyncedBytes = 16 * MIB } = options;
+  const ready: Frame[] = [];
+  const atWork = new Set<Promise<void>>();
+  /** Room behind the image's end, in which a reader can tell that there is no more. */
+  const overflow = new Uint8Array(1);
+  const written = { total: 0, unsynced: 0 };
+  let nextOffset = 0;
+  let advanced = 0;
+  let current: Frame | undefined;
+  let failure: unknown;
+  let wake: (() => void) | undefined;
+  let closed: Promise<void> | undefined;
+
+  for (let i = 0; i + 1 < buffers.length; i += 2) {
+    const [fresh, old] = [buffers[i], buffers[i + 1]];
+    if (fresh !== undefined && old !== undefined)
+      prepare({ fresh, old, offset: 0, length: 0, filled: 0, oldLength: Promise.resolve(0) });
+  }
+
+  /** Gives a free frame the next place in the image and begins to read what the slot holds there. */
+  function prepare(frame: Frame): void {
+    if (nextOffset >= imageBytes) return;
+    frame.offset = nextOffset;
+    frame.length = Math.min(frame.fresh.length, imageBytes - nextOffset);
+    frame.filled = 0;
+    nextOffset += frame.length;
+    frame.oldLength = readAt(storage, frame.old.subarray(0, frame.length), frame.offset);
+    frame.oldLength.catch(() => {
+      // ignored: `write` awaits the same promise and fails with it.
+    });
+    ready.push(frame);
+  }
+
+  async function write(frame: Frame): Promise<void> {
+    const oldLength = await frame.oldLength;
+    if (failure !== undefined) return;
+    for (const run of differingRuns(frame.fresh, frame.old, frame.filled, oldLength)) {
+      await writeAt(storage, frame.fresh.subarray(run.start, run.end), frame.offset + run.start);
+      written.total += run.end - run.start;
+      written.unsynced += run.end - run.start;
+    }
+    prepare(frame);
+    if (!storage.direct && written.unsynced >= unsyncedBytes) {
+      written.unsynced = 0;
+      await syncStorage();
+    }
+  }
+
+  async function syncStorage(): Promise<void> {
+    try {
+      await storage.sync();
+    } catch (cause) {
+      throw new AgentError("SLOT_IO", { operation: "sync" }, cause);
+    }
+  }
+
+  function start(frame: Frame): void {
+    const work = write(frame)
+      .catch((error: unknown) => {
+        failure ??= error;
+      })
+      .finally(() => {
+        atWork.delete(work);
+        wake?.();
+      });
+    atWork.add(work);
+  }
+
+  function finishCurrent(): void {
+    if (current === undefined || current.filled === 0) return;
+    start(current);
+    current = undefined;
+  }
+
+  function check(): void {
+    signal.throwIfAborted();
+    if (failure !== undefined) throw failure;
+  }
+
+  async function waitForRoom(): Promise<Uint8Array> {
+    while (ready.length === 0) {
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+      check();
+    }
+    return room();
+  }
+
+  function room(): Uint8Array | Promise<Uint8Array> {
+    check();
+    if (advanced === imageBytes) return overflow;
+    current ??= ready.shift();
+    if (current === undefined) return waitForRoom();
+    return current.fresh.subarray(current.filled, current.length);
+  }
+
+  function advance(count: number): MaybePromise<void> {
+    if (count === 0) return;
+    if (current === undefined || count > current.length - current.filled) {
+      throw new AgentError("SLOT_TOO_SMALL", { imageBytes: advanced + count, announcedBytes: imageBytes });
+    }
+    current.filled += count;
+    advanced += count;
+    if (current.filled === current.length) finishCurrent();
+  }
+
+  return {
+    room,
+    advance,
+    async sync() {
+      finishCurrent();
+      while (atWork.size > 0) await Promise.all(atWork);
+      check();
+      await syncStorage();
+      return { writtenBytes: written.total, skippedBytes: advanced - written.total };
+    },
+    close() {
+      closed ??= (async () => {
+        // The kernel may still be using the buffers and the descriptor.
+        while (atWork.size > 0) await Promise.all(atWork);
+        await Promise.allSettled(ready.map((frame) => frame.oldLength));
+        await storage.close();
+      })();
+      return closed;
+    },
+  };
+}

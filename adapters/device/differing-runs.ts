@@ -1,0 +1,36 @@
+/** What is compared and written as a whole; the block size of file systems and the page size of most flash. */
+export const BLOCK_BYTES = 4096;
+
+export interface Run {
+  readonly start: number;
+  /** Exclusive. */
+  readonly end: number;
+}
+
+/**
+ * The parts of `fresh` that the storage must get: blocks that differ from `old`, neighbours joined.
+ *
+ * @param length bytes of `fresh` that count
+ * @param oldLength bytes of `old` that are known; what lies behind them differs
+ */
+export function differingRuns(fresh: Buffer, old: Buffer, length: number, oldLength: number): readonly Run[] {
+  const known = Math.min(length, oldLength);
+  if (known === length && same(fresh, old, 0, length)) return [];
+  const runs: Run[] = [];
+  let start = -1;
+  for (let at = 0; at < length; at += BLOCK_BYTES) {
+    const end = Math.min(at + BLOCK_BYTES, length);
+    const equal = end <= known && same(fresh, old, at, end);
+    if (!equal && start < 0) start = at;
+    if (equal && start >= 0) {
+      runs.push({ start, end: at });
+      start = -1;
+    }
+  }
+  if (start >= 0) runs.push({ start, end: length });
+  return runs;
+}
+
+function same(a: Buffer, b: Buffer, start: number, end: number): boolean {
+  return a.compare(b, start, end, start, end) === 0;
+}

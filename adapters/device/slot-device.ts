@@ -1,0 +1,55 @@
+import { AgentError } from "../../src/errors/agent-error.ts";
+import type { SlotId } from "../../src/ports/bootloader.ts";
+import type { SlotDevice } from "../../src/ports/slot-device.ts";
+import { allocateBuffers } from "./aligned-buffers.ts";
+import { type BlockFile, openBlockFile } from "./block-file.ts";
+import { createCompareWriter } from "./compare-writer.ts";
+import { isMounted } from "./mounts.ts";
+
+export interface SlotDeviceOptions {
+  /** Block device or image file of each slot. */
+  readonly paths: Readonly<Record<SlotId, string>>;
+  /** Slot that the running system came from. */
+  booted(signal: AbortSignal): Promise<SlotId>;
+  /** Opens the storage of a slot; tests bring storage that fails. */
+  readonly openStorage?: (path: string, direct: boolean) => Promise<BlockFile>;
+}
+
+/** 1 MiB keeps calls rare; with 4 frames (8 MiB) neither side waits for the other on two cores. */
+const FRAME_BYTES = 1024 * 1024;
+const FRAMES = 4;
+
+/**
+ * The slots as block devices (SD card, eMMC, disk, loop) or image files, written with the page cache
+ * bypassed where the storage allows that.
+ */
+export function createSlotDevice({ paths, booted, openStorage = openBlockFile }: SlotDeviceOptions): SlotDevice {
+  return {
+    async open(slot, imageBytes, signal) {
+      const path = paths[slot];
+      if ((await booted(signal)) === slot) throw new AgentError("SLOT_BUSY", { slot, path, reason: "booted" });
+      const { buffers, aligned } = allocateBuffers(2 * FRAMES, FRAME_BYTES);
+      const storage = await named(slot, path, async () => {
+        if (await isMounted(path)) throw new AgentError("SLOT_BUSY", { slot, path, reason: "mounted" });
+        return await openStorage(path, aligned);
+      });
+      if (imageBytes > storage.sizeBytes) {
+        await storage.close();
+        throw new AgentError("SLOT_TOO_SMALL", { slot, path, imageBytes, slotBytes: storage.sizeBytes });
+      }
+      return createCompareWriter(storage, { imageBytes, signal, buffers });
+    },
+  };
+}
+
+async function named(slot: SlotId, path: string, open: () => Promise<BlockFile>): Promise<BlockFile> {
+  try {
+    return await open();
+  } catch (cause) {
+    if (cause instanceof AgentError) throw cause;
+    const errno = cause instanceof Error && "code" in cause ? String(cause.code) : "unknown";
+    // The kernel's own answer for a device that something has claimed, in this mount namespace or another.
+    if (errno === "EBUSY") throw new AgentError("SLOT_BUSY", { slot, path, reason: "in use" }, cause);
+    throw new AgentError("SLOT_IO", { slot, path, operation: "open", errno }, cause);
+  }
+}

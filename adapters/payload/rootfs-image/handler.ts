@@ -1,0 +1,140 @@
+import { AgentError } from "../../../src/errors/agent-error.ts";
+import { type Bootloader, otherSlot, type SlotId } from "../../../src/ports/bootloader.ts";
+import type { Memo } from "../../../src/ports/memo.ts";
+import type { ModuleAction, PayloadFile, PayloadHandler, PayloadStream } from "../../../src/ports/payload-handler.ts";
+import type { SlotDevice, SlotWriter, WriteStatistics } from "../../../src/ports/slot-device.ts";
+import type { Logger } from "../../../src/util/logger.ts";
+
+export interface RootfsImageParts {
+  readonly bootloader: Bootloader;
+  readonly slots: SlotDevice;
+  /** Holds the slot that was running when ArtifactInstall began: the way back once the trial is over. */
+  readonly memo: Memo;
+  readonly log: Logger;
+}
+
+/**
+ * Installs a payload of type `rootfs-image`: its one file goes straight into the slot that is not running,
+ * which ArtifactInstall then boots on trial.
+ *
+ * Every action looks at the boot loader first and so may be repeated after a power cut. None repairs what
+ * it finds: `upgrade_available` turned off by the boot loader is the only sign that it has reverted.
+ *
+ * @throws {AgentError} PAYLOAD_FILES, BOOT_TRIAL_PENDING, BOOT_REVERTED, BOOT_MISMATCH, and the codes of
+ * the parts
+ * @see Boot loader and dual-rootfs integration, section 3
+ */
+export function createRootfsImageHandler(parts: RootfsImageParts): PayloadHandler {
+  const actions = createActions(parts);
+  return {
+    type: "rootfs-image",
+    download: (payload, signal) => download(parts, payload, signal),
+    act: (action, signal) => actions[action](signal),
+    needsReboot: async () => "Automatic",
+    supportsRollback: async () => true,
+  };
+}
+
+type Actions = Readonly<Record<ModuleAction, (signal: AbortSignal) => Promise<void>>>;
+
+function createActions({ bootloader, memo }: RootfsImageParts): Actions {
+  const nothing = async (): Promise<void> => undefined;
+  const verifyTrial = async (signal: AbortSignal): Promise<void> => {
+    const plan = await bootloader.plan(signal);
+    if (!plan.trial) throw new AgentError("BOOT_REVERTED");
+    expectBooted(await bootloader.booted(signal), plan.slot);
+  };
+
+  // Our own arming, seen again after a power cut: the trial is pending and nothing has been rebooted yet.
+  const isArmed = async (signal: AbortSignal): Promise<boolean> => {
+    const plan = await bootloader.plan(signal);
+    const origin = otherSlot(plan.slot);
+    return plan.trial && (await memo.load()) === origin && (await bootloader.booted(signal)) === origin;
+  };
+
+  return {
+    async ArtifactInstall(signal) {
+      if (await isArmed(signal)) return;
+      const running = await settledSlot(bootloader, signal);
+      // First, or a power cut just after arming would leave no way back.
+      await memo.save(running);
+      await bootloader.arm(otherSlot(running), signal);
+    },
+    ArtifactReboot: nothing,
+    ArtifactVerifyReboot: verifyTrial,
+    async ArtifactCommit(signal) {
+      await verifyTrial(signal);
+      await bootloader.confirm(signal);
+    },
+    async ArtifactRollback(signal) {
+      const plan = await bootloader.plan(signal);
+      if (plan.trial) return bootloader.revert(otherSlot(plan.slot), signal);
+      const origin = asSlot(await memo.load());
+      if (origin !== undefined) await bootloader.revert(origin, signal);
+    },
+    ArtifactRollbackReboot: nothing,
+    async ArtifactVerifyRollbackReboot(signal) {
+      const plan = await bootloader.plan(signal);
+      if (plan.trial) throw new AgentError("BOOT_TRIAL_PENDING", { slot: plan.slot });
+      expectBooted(await bootloader.booted(signal), plan.slot);
+    },
+    ArtifactFailure: nothing,
+    Cleanup: () => memo.save(undefined),
+  };
+}
+
+/** The running slot of a board that is at rest: no trial, and running what the environment names. */
+async function settledSlot(bootloader: Bootloader, signal: AbortSignal): Promise<SlotId> {
+  const plan = await bootloader.plan(signal);
+  if (plan.trial) throw new AgentError("BOOT_TRIAL_PENDING", { slot: plan.slot });
+  const running = await bootloader.booted(signal);
+  expectBooted(running, plan.slot);
+  return running;
+}
+
+function expectBooted(booted: SlotId, planned: SlotId): void {
+  if (booted !== planned) throw new AgentError("BOOT_MISMATCH", { booted, planned });
+}
+
+function asSlot(text: string | undefined): SlotId | undefined {
+  return text === "A" || text === "B" ? text : undefined;
+}
+
+async function download(
+  { bootloader, slots, log }: RootfsImageParts,
+  payload: PayloadStream,
+  signal: AbortSignal,
+): Promise<void> {
+  const slot = otherSlot(await settledSlot(bootloader, signal));
+  const image = await payload.next();
+  if (image === undefined) throw new AgentError("PAYLOAD_FILES", { files: 0 });
+  const writer = await slots.open(slot, image.sizeBytes, signal);
+  try {
+    await copy(image, writer, signal);
+    const statistics = await writer.sync();
+    // Asked before anything is reported as done; the files of the manifest are all known to be there by then.
+    const extra = await payload.next();
+    if (extra !== undefined) throw new AgentError("PAYLOAD_FILES", { unexpected: extra.name });
+    log("info", summary(slot, statistics));
+  } finally {
+    await writer.close();
+  }
+}
+
+/** The loop that every byte of an image goes through: it awaits only where there is something to wait for. */
+async function copy(image: PayloadFile, writer: SlotWriter, signal: AbortSignal): Promise<void> {
+  for (;;) {
+    signal.throwIfAborted();
+    const free = writer.room();
+    const room = free instanceof Promise ? await free : free;
+    const read = image.read(room);
+    const count = typeof read === "number" ? read : await read;
+    if (count === 0) return;
+    const advanced = writer.advance(count);
+    if (advanced !== undefined) await advanced;
+  }
+}
+
+function summary(slot: SlotId, { writtenBytes, skippedBytes }: WriteStatistics): string {
+  return `Slot ${slot} holds the new image: ${writtenBytes} bytes written, ${skippedBytes} bytes were there already.`;
+}

@@ -1,0 +1,124 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import type { Readable } from "node:stream";
+import { AgentError } from "../../src/errors/agent-error.ts";
+import type { Process, ProcessLimits, ProcessResult } from "../../src/ports/process.ts";
+
+export interface ChildProcessOptions {
+  /** Environment of the programs; the agent's own when absent. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** Time between SIGTERM and SIGKILL. */
+  readonly graceMs?: number;
+}
+
+const GRACE_MS = 2_000;
+/** How long output is awaited from a grandchild that keeps the pipes after the program has ended. */
+const DRAIN_MS = 100;
+
+/**
+ * Programs as child processes, each in a process group of its own. Whatever is left of the group when the
+ * program ends, or is stopped by its time limit or the signal, is killed.
+ *
+ * @throws {AgentError} PROCESS_MISSING, PROCESS_START, PROCESS_TIMEOUT; the signal's reason when it aborts
+ */
+export function createChildProcess({ env, graceMs = GRACE_MS }: ChildProcessOptions = {}): Process {
+  return {
+    async run(argv, limits, signal, stdin) {
+      signal.throwIfAborted();
+      const [program, ...args] = argv;
+      const child = spawn(program, args, {
+        detached: true,
+        stdio: ["pipe", "pipe", "pipe"],
+        ...(env === undefined ? {} : { env: { ...env } }),
+      });
+      return await supervise(child, { program, limits, graceMs, signal, stdin: stdin ?? "" });
+    },
+  };
+}
+
+interface Supervision {
+  readonly program: string;
+  readonly limits: ProcessLimits;
+  readonly graceMs: number;
+  readonly signal: AbortSignal;
+  readonly stdin: string;
+}
+
+function supervise(child: ChildProcess, to: Supervision): Promise<ProcessResult> {
+  return new Promise((resolve, reject) => {
+    const stdout = collect(child.stdout, to.limits.maxOutputBytes);
+    const stderr = collect(child.stderr, to.limits.maxOutputBytes);
+    let timedOut = false;
+    let kill: NodeJS.Timeout | undefined;
+
+    const stop = (): void => {
+      signalGroup(child.pid, "SIGTERM");
+      kill ??= setTimeout(() => signalGroup(child.pid, "SIGKILL"), to.graceMs);
+    };
+    const limit = setTimeout(() => {
+      timedOut = true;
+      stop();
+    }, to.limits.timeoutMs);
+    const release = (): void => {
+      clearTimeout(limit);
+      clearTimeout(kill);
+      to.signal.removeEventListener("abort", stop);
+    };
+    const answer = (exitCode: number | null): void => {
+      if (to.signal.aborted) reject(to.signal.reason);
+      else if (timedOut) reject(timeout(to));
+      else resolve({ exitCode: exitCode ?? undefined, stdout: stdout.text(), stderr: stderr.text() });
+    };
+
+    to.signal.addEventListener("abort", stop);
+    child.once("error", (cause) => {
+      release();
+      reject(startError(to.program, cause));
+    });
+    child.once("exit", (exitCode) => {
+      release();
+      signalGroup(child.pid, "SIGKILL");
+      // A grandchild that left the group may hold the pipes open for ever: what has been said by now counts.
+      const drain = setTimeout(() => {
+        child.stdout?.destroy();
+        child.stderr?.destroy();
+      }, DRAIN_MS);
+      child.once("close", () => {
+        clearTimeout(drain);
+        answer(exitCode);
+      });
+    });
+    child.stdin?.on("error", () => {
+      // ignored: a program that does not read all of its input is not at fault; its exit status says how it went.
+    });
+    child.stdin?.end(to.stdin);
+  });
+}
+
+function collect(stream: Readable | null, maxBytes: number): { text(): string } {
+  const kept: Buffer[] = [];
+  let room = maxBytes;
+  stream?.on("data", (chunk: Buffer) => {
+    // A copy: keeping a slice would keep the whole chunk that it was cut from.
+    if (room > 0) kept.push(Buffer.from(chunk.subarray(0, room)));
+    room -= Math.min(room, chunk.length);
+  });
+  return { text: () => Buffer.concat(kept).toString("utf8") };
+}
+
+/** Signals the group that `pid` leads; a group that is gone is what was wanted. */
+function signalGroup(pid: number | undefined, name: NodeJS.Signals): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, name);
+  } catch {
+    // ignored: ESRCH, nobody of the group is left.
+  }
+}
+
+function startError(program: string, cause: Error): AgentError {
+  const missing = "code" in cause && cause.code === "ENOENT";
+  return new AgentError(missing ? "PROCESS_MISSING" : "PROCESS_START", { program }, cause);
+}
+
+const timeout = ({ program, limits }: Supervision): AgentError =>
+  new AgentError("PROCESS_TIMEOUT", { program, timeoutMs: limits.timeoutMs });

@@ -1,0 +1,138 @@
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { createChildProcess } from "../../../adapters/process/child-process.ts";
+
+const LIMITS = { timeoutMs: 10_000, maxOutputBytes: 1024 };
+const never = new AbortController().signal;
+const sh = (script: string, ...args: string[]): [string, ...string[]] => ["sh", "-c", script, "sh", ...args];
+
+test("a program's output and exit status come back, each by itself", async () => {
+  const result = await createChildProcess().run(sh("echo out; echo err >&2; exit 21"), LIMITS, never);
+  expect(result).toEqual({ exitCode: 21, stdout: "out\n", stderr: "err\n" });
+});
+
+test("arguments reach the program as they are, not through a shell", async () => {
+  const odd = ["$HOME", "a b", "*", "; exit 3", ""];
+  const { stdout } = await createChildProcess().run(["printf", "<%s>", ...odd], LIMITS, never);
+  expect(stdout).toBe(odd.map((text) => `<${text}>`).join(""));
+});
+
+test("stdin is written and closed, and is empty where none is given", async () => {
+  expect((await createChildProcess().run(["cat"], LIMITS, never, "a\nb")).stdout).toBe("a\nb");
+  expect((await createChildProcess().run(["cat"], LIMITS, never)).stdout).toBe("");
+});
+
+test("a program that does not read its stdin does no harm", async () => {
+  const result = await createChildProcess().run(["true"], LIMITS, never, "x".repeat(1024 * 1024));
+  expect(result.exitCode).toBe(0);
+});
+
+test("output beyond the limit is dropped, and the program runs to its end", async () => {
+  const script = "yes 12345678 | head -c 5000000; yes e | head -c 3000 >&2; exit 4";
+  const result = await createChildProcess().run(sh(script), LIMITS, never);
+  expect(result.exitCode).toBe(4);
+  expect(result.stdout).toHaveLength(1024);
+  expect(result.stderr).toHaveLength(1024);
+});
+
+test("a program that a signal ends has no exit status", async () => {
+  expect((await createChildProcess().run(sh("kill -9 $$"), LIMITS, never)).exitCode).toBeUndefined();
+});
+
+test("the environment is the given one, or the agent's own", async () => {
+  const own = await createChildProcess().run(sh('echo "$PATH"'), LIMITS, never);
+  expect(own.stdout).toBe(`${process.env["PATH"]}\n`);
+  const env = { PATH: process.env["PATH"], SWITCHBACK_TEST: "yes" };
+  const given = await createChildProcess({ env }).run(sh('echo "$SWITCHBACK_TEST$HOME"'), LIMITS, never);
+  expect(given.stdout).toBe("yes\n");
+});
+
+test("a program that is not installed is named", async () => {
+  const run = createChildProcess().run(["no-such-program-here", "x"], LIMITS, never);
+  await expect(run).rejects.toMatchObject({ code: "PROCESS_MISSING", detail: { program: "no-such-program-here" } });
+});
+
+test("a file that is no program is told from a missing one", async () => {
+  await expect(createChildProcess().run(["/etc/passwd"], LIMITS, never)).rejects.toMatchObject({
+    code: "PROCESS_START",
+    detail: { program: "/etc/passwd" },
+  });
+});
+
+test("at the time limit the whole group is ended, also one that ignores SIGTERM", async () => {
+  await withFolder(async (folder) => {
+    const script =
+      'trap "" TERM; sleep 60 & echo $! > "$1/grandchild"; echo $$ > "$1/child"; while :; do sleep 60; done';
+    const run = createChildProcess({ graceMs: 100 }).run(sh(script, folder), { ...LIMITS, timeoutMs: 300 }, never);
+    await expect(run).rejects.toMatchObject({ code: "PROCESS_TIMEOUT", detail: { program: "sh", timeoutMs: 300 } });
+    expect(await isAlive(folder, "child")).toBe(false);
+    expect(await isAlive(folder, "grandchild")).toBe(false);
+  });
+});
+
+test("SIGTERM comes first, so that a program can tidy up", async () => {
+  await withFolder(async (folder) => {
+    const script = 'trap "echo tidy > $1/tidy; exit 0" TERM; sleep 60 & wait';
+    const run = createChildProcess().run(sh(script, folder), { ...LIMITS, timeoutMs: 200 }, never);
+    await expect(run).rejects.toMatchObject({ code: "PROCESS_TIMEOUT" });
+    expect(await readFile(join(folder, "tidy"), "utf8")).toBe("tidy\n");
+  });
+});
+
+test("an abort ends the program and gives the signal's own reason", async () => {
+  const controller = new AbortController();
+  const reason = new Error("stop now");
+  const started = performance.now();
+  const run = createChildProcess().run(["sleep", "60"], LIMITS, controller.signal);
+  setTimeout(() => controller.abort(reason), 50);
+  await expect(run).rejects.toBe(reason);
+  expect(performance.now() - started).toBeLessThan(5_000);
+  await expect(createChildProcess().run(["true"], LIMITS, controller.signal)).rejects.toBe(reason);
+});
+
+test("a child left behind in the group is killed when the program ends", async () => {
+  await withFolder(async (folder) => {
+    const result = await createChildProcess().run(
+      sh('sleep 60 & echo $! > "$1/grandchild"; echo done', folder),
+      LIMITS,
+      never,
+    );
+    expect(result).toMatchObject({ exitCode: 0, stdout: "done\n" });
+    expect(await isAlive(folder, "grandchild")).toBe(false);
+  });
+});
+
+test("a daemon outside the group that holds the pipes does not block", async () => {
+  await withFolder(async (folder) => {
+    const started = performance.now();
+    const script =
+      'setsid sh -c "echo \\$\\$ > $1/daemon; exec sleep 20" & while [ ! -s "$1/daemon" ]; do sleep 0.01; done; echo done';
+    const result = await createChildProcess().run(sh(script, folder), LIMITS, never);
+    expect(result).toMatchObject({ exitCode: 0, stdout: "done\n" });
+    expect(performance.now() - started).toBeLessThan(5_000);
+    process.kill(Number(await readFile(join(folder, "daemon"), "utf8")), "SIGKILL");
+  });
+});
+
+async function withFolder(use: (folder: string) => Promise<void>): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), "process-"));
+  try {
+    await use(folder);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+/** Whether the process whose id is in the file still runs; a zombie that init has not yet collected does not. */
+async function isAlive(folder: string, name: string): Promise<boolean> {
+  const pid = (await readFile(join(folder, name), "utf8")).trim();
+  try {
+    const stat = await readFile(`/proc/${pid}/stat`, "utf8");
+    return stat.split(") ")[1]?.startsWith("Z") !== true;
+  } catch {
+    // ignored: no such process, which is an answer.
+    return false;
+  }
+}

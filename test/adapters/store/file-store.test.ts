@@ -1,0 +1,143 @@
+import { spawn } from "node:child_process";
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { createFileStore } from "../../../adapters/store/file-store.ts";
+
+let folder: string;
+let logged: string[];
+const open = (at = folder) => createFileStore(at, (level, message) => logged.push(`${level}: ${message}`));
+const fileIn = (at: string) => join(at, "switchback-store");
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "store-"));
+  logged = [];
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+test("the file has the documented form and is the owner's alone", async () => {
+  await open().transact(new Map([["artifact-name", "v1"]]));
+  expect(JSON.parse(await readFile(fileIn(folder), "utf8"))).toEqual({ version: 1, values: { "artifact-name": "v1" } });
+  expect((await stat(fileIn(folder))).mode & 0o777).toBe(0o600);
+  expect(await readdir(folder)).toEqual(["switchback-store"]);
+});
+
+test("the data folder may be a link, and may be missing", async () => {
+  await mkdir(join(folder, "data"));
+  await symlink(join(folder, "data"), join(folder, "link"));
+  await open(join(folder, "link")).transact(new Map([["key", "value"]]));
+  expect((await open(join(folder, "data")).load()).get("key")).toBe("value");
+
+  await open(join(folder, "a", "b")).transact(new Map([["key", "value"]]));
+  expect((await stat(join(folder, "a", "b"))).mode & 0o777).toBe(0o700);
+});
+
+test("a half-written file that a power cut left beside the store does no harm", async () => {
+  await open().transact(new Map([["key", "old"]]));
+  await writeFile(join(folder, "switchback-store.new"), '{"version":1,"valu');
+  expect((await open().load()).get("key")).toBe("old");
+  await open().transact(new Map([["key", "new"]]));
+  expect((await open().load()).get("key")).toBe("new");
+  expect(await readdir(folder)).toEqual(["switchback-store"]);
+});
+
+for (const [what, content] of Object.entries({
+  "an empty file": "",
+  "a torn file": '{"version":1,"values":{"artifact-na',
+  zeros: "\0".repeat(512),
+  "another JSON value": "[]",
+  "a document without a version": '{"values":{}}',
+  "a document without values": '{"version":1}',
+  "a value that is no text": '{"version":1,"values":{"key":1}}',
+})) {
+  test(`${what} is damage: it is moved aside and reported, and an empty store takes its place`, async () => {
+    await writeFile(fileIn(folder), content);
+    expect((await open().load()).size).toBe(0);
+    expect(logged).toHaveLength(1);
+    expect(logged[0]).toContain(`error: STORE_DAMAGED: The agent's store is damaged. (path=${fileIn(folder)}`);
+    expect(await readFile(`${fileIn(folder)}.damaged`, "utf8")).toBe(content);
+    await open().transact(new Map([["key", "value"]]));
+    expect((await open().load()).get("key")).toBe("value");
+  });
+}
+
+test("a damaged file that cannot be moved aside is an error and stays", async () => {
+  await writeFile(fileIn(folder), "damage");
+  await mkdir(join(`${fileIn(folder)}.damaged`, "in-the-way"), { recursive: true });
+  await expect(open().load()).rejects.toMatchObject({ code: "STORE_DAMAGED", detail: { path: fileIn(folder) } });
+  expect(await readFile(fileIn(folder), "utf8")).toBe("damage");
+});
+
+test("the store of a newer agent is not damage: it is left alone", async () => {
+  const newer = '{"version":2,"values":{"key":"value"}}';
+  await writeFile(fileIn(folder), newer);
+  await expect(open().load()).rejects.toMatchObject({ code: "STORE_READ", detail: { version: 2 } });
+  await expect(open().transact(new Map([["key", "x"]]))).rejects.toMatchObject({ code: "STORE_READ" });
+  expect(await readFile(fileIn(folder), "utf8")).toBe(newer);
+});
+
+test("a store that cannot be read is an error and not an empty store", async () => {
+  await mkdir(fileIn(folder));
+  await expect(open().load()).rejects.toMatchObject({ code: "STORE_READ" });
+});
+
+test("a change that cannot be written fails, and the next one starts from what is there", async () => {
+  await open().transact(new Map([["key", "old"]]));
+  const store = open();
+  await mkdir(join(folder, "switchback-store.new"));
+  await expect(store.transact(new Map([["key", "lost"]]))).rejects.toMatchObject({ code: "STORE_WRITE" });
+  expect((await store.load()).get("key")).toBe("old");
+  await rm(join(folder, "switchback-store.new"), { recursive: true });
+  await store.transact(new Map([["other", "1"]]));
+  expect(Object.fromEntries(await store.load())).toEqual({ key: "old", other: "1" });
+});
+
+test("an existing folder keeps its mode", async () => {
+  await chmod(folder, 0o755);
+  await open().transact(new Map([["key", "value"]]));
+  expect((await stat(folder)).mode & 0o777).toBe(0o755);
+});
+
+test("a process killed in the middle of its changes leaves the last or the one before, whole", async () => {
+  const program = await bundle("store-writer.ts");
+  let total = 0;
+  for (let round = 0; round < 8; round++) {
+    const confirmed = await runAndKill(program, 3 + round, (round * 7) % 5);
+    const values = await open().load();
+    const [first, second] = [Number(values.get("first")), Number(values.get("second"))];
+    expect(second, "both keys are of one transaction").toBe(first);
+    expect(first, "what was confirmed is there").toBeGreaterThanOrEqual(confirmed);
+    expect(first, "at most one change was not yet confirmed").toBeLessThanOrEqual(confirmed + 1);
+    expect(confirmed).toBeGreaterThan(total);
+    total = first;
+  }
+  expect(logged).toEqual([]);
+});
+
+/** A real process has to be killed, and Node 20 does not run TypeScript. */
+async function bundle(name: string): Promise<string> {
+  const outfile = join(folder, "writer.mjs");
+  const entry = fileURLToPath(new URL(name, import.meta.url));
+  await build({ entryPoints: [entry], bundle: true, platform: "node", format: "esm", outfile, logLevel: "error" });
+  return outfile;
+}
+
+/** @returns the highest count that the writer had said was durable when it was killed */
+function runAndKill(program: string, afterLines: number, andMs: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const writer = spawn(process.execPath, [program, folder], { stdio: ["ignore", "pipe", "inherit"] });
+    let said = "";
+    writer.stdout.on("data", (chunk: Buffer) => {
+      said += chunk.toString();
+      if (said.split("\n").length > afterLines) setTimeout(() => writer.kill("SIGKILL"), andMs);
+    });
+    writer.once("error", reject);
+    writer.once("close", (_, signal) => {
+      if (signal === "SIGKILL") resolve(Number(said.trimEnd().split("\n").at(-1)));
+      else reject(new Error("the writer ended by itself"));
+    });
+  });
+}
