@@ -1,6 +1,6 @@
 // Runs scripts/NAME.ts. Node 20 does not strip types, so esbuild bundles the script first; this file is
 // the only one that has to be plain JavaScript.
-import { mkdir } from "node:fs/promises";
+import { mkdir, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { build } from "esbuild";
@@ -25,4 +25,12 @@ await build({
 });
 process.setSourceMapsEnabled(true);
 process.argv.splice(1, 2, outfile);
-await import(pathToFileURL(outfile).href);
+try {
+  await import(pathToFileURL(outfile).href);
+} catch (error) {
+  // What esbuild reports about our sources is its message; the stack is esbuild's own.
+  process.stderr.write(`${error?.errors === undefined ? (error?.stack ?? error) : error.message}\n`);
+  process.exitCode = 1;
+} finally {
+  await rm(outfile, { force: true });
+}

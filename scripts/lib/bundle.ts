@@ -12,6 +12,7 @@ export const ENTRY = "switchback.mjs";
  */
 const REQUIRE =
   'import{createRequire as __createRequire}from"node:module";const require=__createRequire(import.meta.url);';
+const SHEBANG = "#!/usr/bin/env node\n";
 const CALLS_REQUIRE = 'typeof require<"u"';
 
 /**
@@ -33,12 +34,12 @@ export async function bundle(outdir: string, entry = "src/main.ts"): Promise<Met
     outExtension: { ".js": ".mjs" },
     chunkNames: "chunks/[name]-[hash]",
     legalComments: "none",
-    logLevel: "error",
+    logLevel: "silent",
   });
   const kept = new Set<string>();
   await mkdir(join(outdir, "chunks"), { recursive: true });
   for (const { path, text } of outputFiles.toSorted((a, b) => Number(isEntry(a.path)) - Number(isEntry(b.path)))) {
-    await writeFile(`${path}.${process.pid}.new`, withRequire(text));
+    await writeFile(`${path}.${process.pid}.new`, isEntry(path) ? `${SHEBANG}${withRequire(text)}` : withRequire(text));
     if (isEntry(path)) await chmod(`${path}.${process.pid}.new`, 0o755);
     await rename(`${path}.${process.pid}.new`, path);
     kept.add(path.slice(path.lastIndexOf("/") + 1));
@@ -50,8 +51,4 @@ export async function bundle(outdir: string, entry = "src/main.ts"): Promise<Met
 
 const isEntry = (path: string): boolean => path.endsWith(`/${ENTRY}`);
 
-function withRequire(text: string): string {
-  if (!text.includes(CALLS_REQUIRE)) return text;
-  const code = text.startsWith("#!") ? text.indexOf("\n") + 1 : 0;
-  return `${text.slice(0, code)}${REQUIRE}\n${text.slice(code)}`;
-}
+const withRequire = (text: string): string => (text.includes(CALLS_REQUIRE) ? `${REQUIRE}\n${text}` : text);
