@@ -31,6 +31,7 @@ export const AGENT_ERRORS = {
     exit: 1,
     doc: "The device type file must hold exactly one line 'device_type=<value>'.",
   },
+  BOOTSTRAP_INVALID: { retry: false, exit: 1, doc: "The bootstrap Artifact is not one." },
   CONFIG_INVALID: { retry: false, exit: 1, doc: "The configuration cannot be used." },
   SOURCE_OPEN: { retry: true, exit: 1, doc: "The Artifact cannot be opened." },
   SOURCE_STATUS: { retry: true, exit: 1, doc: "The server answered with an unexpected status." },

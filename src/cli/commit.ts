@@ -1,0 +1,14 @@
+import type { Command } from "commander";
+import type { CliIo } from "./io.ts";
+import { addRunOptions, continueUpdate, type RunOptions } from "./standalone-command.ts";
+
+export function register(program: Command, io: CliIo): void {
+  const command = program
+    .command("commit")
+    .description("keep the system that was booted on trial")
+    .addHelpText(
+      "after",
+      "\nExit status: 0 done, 1 failed, 2 no update in progress.\n\nExample, after a reboot into the new system\n  switchback commit",
+    );
+  addRunOptions(command).action((options: RunOptions) => continueUpdate("commit", program, options, io));
+}

@@ -1,0 +1,38 @@
+import { writeSync } from "node:fs";
+import { AgentError } from "../errors/agent-error.ts";
+import type { CliIo } from "./io.ts";
+
+/** The terminal and the signals of this very process. */
+export function processIo(): CliIo {
+  const interrupted = new AbortController();
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    process.once(signal, () => interrupted.abort(new AgentError("CANCELLED", { signal })));
+  }
+  return {
+    out: (line) => write(1, `${line}\n`),
+    err: (line) => write(2, `${line}\n`),
+    errRaw: (text) => write(2, text),
+    get stderrIsTerminal() {
+      return process.stderr.isTTY === true;
+    },
+    env: process.env,
+    signal: interrupted.signal,
+    exitCode: 0,
+  };
+}
+
+/** Synchronous, so that nothing is lost when the process is ended, and lean: no stream is set up. */
+function write(fd: 1 | 2, text: string): void {
+  let rest = Buffer.from(text);
+  while (rest.length > 0) {
+    try {
+      rest = rest.subarray(writeSync(fd, rest));
+    } catch (error) {
+      const code = error instanceof Error && "code" in error ? error.code : undefined;
+      // ignored: a reader that has gone away (`| head`) is no failure of the command.
+      if (code === "EPIPE" || code === "EBADF") return;
+      if (code !== "EAGAIN") throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
+    }
+  }
+}

@@ -1,0 +1,59 @@
+import { Command, CommanderError } from "commander";
+import { AgentError, describeError } from "../errors/agent-error.ts";
+import { ERRORS } from "../errors/catalogue.ts";
+import { commandsFor } from "./commands.ts";
+import { addGlobalOptions, splitArguments } from "./global-options.ts";
+import type { CliIo } from "./io.ts";
+import { VERSION } from "./version.ts";
+
+/**
+ * Runs one command line and leaves its exit status in `io`. Only the module of the command that is
+ * called is loaded; all of them for the help text.
+ *
+ * @param name what the program was called by: `switchback`, or a name of the reference client
+ */
+export async function run(name: string, argv: readonly string[], io: CliIo): Promise<void> {
+  const { globals, command, rest } = splitArguments(argv);
+  const program = new Command(name)
+    .description("Over-the-air updates for embedded Linux that survive a power cut at any instant.")
+    .version(VERSION, "-v, --version")
+    .exitOverride()
+    .configureOutput({ writeOut: (text) => io.out(text.trimEnd()), writeErr: (text) => io.err(text.trimEnd()) })
+    .showHelpAfterError("(run with --help for the options)")
+    .addHelpText("after", EXAMPLES);
+  addGlobalOptions(program);
+
+  const commands = commandsFor(name);
+  const wanted = command === undefined ? undefined : commands[command];
+  const modules = wanted === undefined ? Object.values(commands) : [wanted];
+  for (const load of modules) (await load()).register(program, io);
+  inheritSettings(program, program);
+
+  try {
+    await program.parseAsync([...globals, ...(command === undefined ? [] : [command]), ...rest], { from: "user" });
+  } catch (error) {
+    io.exitCode = failed(error, io);
+  }
+}
+
+/** Commander gives settings to sub-commands that it creates itself; ours may add ready-made ones. */
+function inheritSettings(from: Command, root: Command): void {
+  for (const command of from.commands) {
+    command.copyInheritedSettings(root);
+    inheritSettings(command, root);
+  }
+}
+
+function failed(error: unknown, io: CliIo): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 1;
+  if (!(error instanceof AgentError)) throw error;
+  io.err(`Could not fulfill request: ${describeError(error)}`);
+  return ERRORS[error.code].exit;
+}
+
+const EXAMPLES = `
+Examples:
+  switchback install release-2.mender      install into the inactive slot, then reboot
+  switchback commit                        keep what was booted
+  switchback artifact read release-2.mender
+  switchback board create demo-board       try it without hardware`;
