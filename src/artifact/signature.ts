@@ -1,8 +1,8 @@
 import { createPublicKey, type KeyObject, verify } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { AgentError } from "../errors/agent-error.ts";
-import type { SignatureStatus } from "./model.ts";
 import { type KeyAlgorithm, keyAlgorithm } from "./key-algorithm.ts";
+import type { SignatureStatus } from "./model.ts";
 
 /** A public key that a manifest's signature is checked with. */
 export interface VerificationKey {
@@ -66,7 +66,9 @@ export function verifySignature(
 
 /** Standard alphabet with padding; line ends are ignored, as Go's decoder does. Anything else is no base64. */
 function decodeBase64(bytes: Uint8Array): Buffer | undefined {
-  const text = Buffer.from(bytes).toString("latin1").replace(/[\r\n]/g, "");
+  const text = Buffer.from(bytes)
+    .toString("latin1")
+    .replace(/[\r\n]/g, "");
   const wellFormed = text.length > 0 && text.length % 4 === 0 && /^[A-Za-z0-9+/]+={0,2}$/.test(text);
   return wellFormed ? Buffer.from(text, "base64") : undefined;
 }

@@ -30,7 +30,8 @@ function refuseOtherPem(pem: string, path: string): void {
   }
   const found = /-----BEGIN (?:[A-Z0-9]+ )*(PUBLIC KEY|CERTIFICATE)-----/.exec(pem)?.[1];
   const holdsPrivate = /-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY-----/.test(pem);
-  if (found !== undefined && !holdsPrivate) throw new AgentError("KEY_NOT_PRIVATE", { path, found: found.toLowerCase() });
+  if (found !== undefined && !holdsPrivate)
+    throw new AgentError("KEY_NOT_PRIVATE", { path, found: found.toLowerCase() });
 }
 
 function parsePrivateKey(pem: string, path: string): KeyObject {

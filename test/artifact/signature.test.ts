@@ -32,7 +32,11 @@ for (const [name, key, length] of [
     const signature = signManifest(manifest, await loadSigningKey(key.privatePath, noWarning));
     const verifier = await loadVerificationKey(key.publicPath);
     expect(signature.length).toBe(length);
-    expect(verifySignature(manifest, signature, [verifier])).toEqual({ present: true, valid: true, key: key.publicPath });
+    expect(verifySignature(manifest, signature, [verifier])).toEqual({
+      present: true,
+      valid: true,
+      key: key.publicPath,
+    });
     expect(verifySignature(Buffer.from("another"), signature, [verifier])).toEqual({ present: true, valid: false });
   });
 }
@@ -41,7 +45,9 @@ test("signing with Ed25519 warns that no other client verifies it, and verifies 
   const warnings: string[] = [];
   const signature = signManifest(manifest, await loadSigningKey(ed25519.privatePath, (line) => warnings.push(line)));
   const verifier = await loadVerificationKey(ed25519.publicPath);
-  expect(warnings).toEqual([`${ed25519.privatePath} is an Ed25519 key: no other Mender client verifies its signatures`]);
+  expect(warnings).toEqual([
+    `${ed25519.privatePath} is an Ed25519 key: no other Mender client verifies its signatures`,
+  ]);
   expect(verifySignature(manifest, signature, [verifier]).valid).toBe(true);
   expect(verifySignature(Buffer.from("another"), signature, [verifier]).valid).toBe(false);
 });
@@ -81,7 +87,10 @@ test("no garbage in place of a signature is valid or throws", async () => {
     expect(verifySignature(manifest, bytes, keys)).toEqual({ present: true, valid: false });
   };
   fc.assert(fc.property(fc.uint8Array({ maxLength: 600 }), check), { numRuns: 100 });
-  fc.assert(fc.property(fc.uint8Array({ maxLength: 80 }), (raw) => check(base64(Buffer.from(raw)))), { numRuns: 100 });
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 80 }), (raw) => check(base64(Buffer.from(raw)))),
+    { numRuns: 100 },
+  );
   fc.assert(fc.property(fc.uint8Array({ minLength: 64, maxLength: 64 }), (raw) => check(base64(Buffer.from(raw)))));
 });
 
@@ -107,11 +116,23 @@ const spki = { type: "spki", format: "pem" } as const;
 
 for (const [title, path, expected] of [
   ["a missing file", join(dir, "nowhere.pem"), { code: "KEY_UNREADABLE" }],
-  ["a private key", rsa.privatePath, { code: "KEY_NOT_PUBLIC", detail: { path: rsa.privatePath, found: "private key" } }],
+  [
+    "a private key",
+    rsa.privatePath,
+    { code: "KEY_NOT_PUBLIC", detail: { path: rsa.privatePath, found: "private key" } },
+  ],
   ["a certificate", file("cert.pem", "-----BEGIN CERTIFICATE-----\n"), { code: "KEY_NOT_PUBLIC" }],
   ["no PEM at all", file("junk.pem", "junk"), { code: "KEY_INVALID" }],
-  ["another curve", file("p384.pub", p384.publicKey.export(spki)), { code: "KEY_UNSUPPORTED", detail: { curve: "secp384r1" } }],
-  ["another type", file("x.pub", x25519.publicKey.export(spki)), { code: "KEY_UNSUPPORTED", detail: { type: "x25519" } }],
+  [
+    "another curve",
+    file("p384.pub", p384.publicKey.export(spki)),
+    { code: "KEY_UNSUPPORTED", detail: { curve: "secp384r1" } },
+  ],
+  [
+    "another type",
+    file("x.pub", x25519.publicKey.export(spki)),
+    { code: "KEY_UNSUPPORTED", detail: { type: "x25519" } },
+  ],
 ] as const) {
   test(`a verification key that is ${title} is refused by name`, async () => {
     await expect(loadVerificationKey(path)).rejects.toMatchObject(expected);
@@ -132,7 +153,11 @@ for (const [title, path, expected] of [
     { code: "KEY_ENCRYPTED" },
   ],
   ["no PEM at all", file("junk2.pem", "junk"), { code: "KEY_INVALID" }],
-  ["of another curve", file("p384.key", p384.privateKey.export(pkcs8)), { code: "KEY_UNSUPPORTED", detail: { curve: "secp384r1" } }],
+  [
+    "of another curve",
+    file("p384.key", p384.privateKey.export(pkcs8)),
+    { code: "KEY_UNSUPPORTED", detail: { curve: "secp384r1" } },
+  ],
 ] as const) {
   test(`a signing key that is ${title} is refused by name`, async () => {
     await expect(loadSigningKey(path, noWarning)).rejects.toMatchObject(expected);

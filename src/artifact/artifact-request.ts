@@ -1,0 +1,77 @@
+import { AgentError } from "../errors/agent-error.ts";
+import type { Compression } from "./model.ts";
+import type { SigningKey } from "./signing.ts";
+
+/** What an Artifact to be written consists of. */
+export interface ArtifactRequest {
+  readonly name: string;
+  readonly group?: string;
+  readonly deviceTypes: readonly string[];
+  /** Accepted names of the Artifact that the device runs; empty: any. */
+  readonly dependsNames: readonly string[];
+  readonly dependsGroups: readonly string[];
+  /** Files, or folders of files, whose names are those of state scripts. */
+  readonly scripts: readonly string[];
+  readonly payload: PayloadRequest;
+  readonly compression: Compression;
+  readonly key?: SigningKey;
+}
+
+export interface PayloadRequest {
+  /** `rootfs-image` is the payload that every client installs itself; `empty` has nothing to install. */
+  readonly kind: "rootfs-image" | "module" | "empty";
+  /** Name of the update module; of no meaning to the other kinds. */
+  readonly type: string;
+  /** In the order in which the module gets them. */
+  readonly files: readonly string[];
+  readonly metaData?: Readonly<Record<string, unknown>>;
+  readonly provides: Readonly<Record<string, string>>;
+  /** Provides key for the SHA-256 of the first file; it wins over the same key in `provides`. */
+  readonly checksumKey?: string;
+  readonly depends: Readonly<Record<string, string>>;
+  /** Empty: the member is left out, which means "clear all". */
+  readonly clearsProvides: readonly string[];
+}
+
+const MAX_TEXT_BYTES = 256;
+/** Control, format and unassigned characters, and line and paragraph separators. */
+const NOT_PRINTABLE = /[\p{C}\p{Zl}\p{Zp}]/u;
+/** The header-info has these; the Go client refuses a type-info that repeats them. */
+const RESERVED_PROVIDES = ["artifact_name", "artifact_group"];
+
+/** Refuses what some client would not install. @throws {AgentError} ARTIFACT_FIELD */
+export function checkRequest(request: ArtifactRequest): void {
+  checkText("artifact name", request.name);
+  if (/\s/.test(request.name)) throw refused("artifact name", request.name, "whitespace is not allowed");
+  if (request.deviceTypes.length === 0) throw refused("device type", "", "at least one is needed");
+  for (const deviceType of request.deviceTypes) checkText("device type", deviceType);
+  if (request.group !== undefined) checkText("provided group", request.group);
+  for (const name of request.dependsNames) checkText("artifact name depended on", name);
+  for (const group of request.dependsGroups) checkText("group depended on", group);
+  checkPayload(request.payload);
+}
+
+function checkPayload({ kind, type, provides, depends, clearsProvides }: PayloadRequest): void {
+  if (kind === "module") {
+    checkText("payload type", type);
+    if (type.includes("/")) throw refused("payload type", type, "it is the name of an update module, not a path");
+  }
+  for (const key of Object.keys(provides)) {
+    checkText("provides key", key);
+    if (RESERVED_PROVIDES.includes(key))
+      throw refused("provides key", key, "the header has an option of its own for it");
+  }
+  for (const key of Object.keys(depends)) checkText("depends key", key);
+  for (const glob of clearsProvides) checkText("clears-provides", glob);
+}
+
+function checkText(field: string, value: string): void {
+  if (value === "") throw refused(field, value, "empty");
+  if (Buffer.byteLength(value) > MAX_TEXT_BYTES)
+    throw refused(field, value.slice(0, 40), `longer than ${MAX_TEXT_BYTES} bytes`);
+  if (NOT_PRINTABLE.test(value)) throw refused(field, value, "not printable");
+}
+
+function refused(field: string, value: string, reason: string): AgentError {
+  return new AgentError("ARTIFACT_FIELD", { field, value, reason });
+}

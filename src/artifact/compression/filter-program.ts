@@ -1,0 +1,68 @@
+import { type ChildProcessByStdio, spawn } from "node:child_process";
+import { once } from "node:events";
+import { Readable, type Writable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { AgentError } from "../../errors/agent-error.ts";
+
+export interface FilterProgram {
+  readonly argv: readonly [string, ...string[]];
+  /** Name of the Debian package that has it, for the error message. */
+  readonly package: string;
+}
+
+type FilterChild = ChildProcessByStdio<Writable, Readable, Readable>;
+const MAX_STDERR_CHARS = 1000;
+
+/**
+ * Sends bytes through a program, with back-pressure both ways. The program is gone when the iteration ends, however
+ * it ends.
+ *
+ * @throws {AgentError} COMPRESSOR_MISSING, COMPRESSOR_FAILED; whatever `input` throws; the signal's reason
+ */
+export async function* throughProgram(
+  program: FilterProgram,
+  input: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  signal.throwIfAborted();
+  const [command, ...args] = program.argv;
+  const child = spawn(command, args, { stdio: ["pipe", "pipe", "pipe"] });
+  const ended = endOf(child, program);
+  const fed = feed(child, input, signal);
+  // ignored: both are awaited below, where nothing that went wrong before is in the way.
+  for (const outcome of [ended, fed]) outcome.catch(() => undefined);
+  try {
+    for await (const chunk of child.stdout) yield chunk;
+    await fed;
+    await ended;
+  } finally {
+    child.kill("SIGKILL");
+    // ignored: the program was asked to go; how it went was judged above.
+    await ended.catch(() => undefined);
+  }
+}
+
+async function feed(child: FilterChild, input: Iterable<Uint8Array> | AsyncIterable<Uint8Array>, signal: AbortSignal) {
+  try {
+    await pipeline(Readable.from(input, { objectMode: false }), child.stdin, { signal });
+  } catch (error) {
+    child.kill("SIGKILL");
+    signal.throwIfAborted();
+    // The program closed its input early: its exit status says more than the broken pipe does.
+    if (!(error instanceof Error && "code" in error && error.code === "EPIPE")) throw error;
+  }
+}
+
+/** Resolves when the program has ended well. */
+async function endOf(child: FilterChild, program: FilterProgram): Promise<void> {
+  let said = "";
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    said = (said + text).slice(0, MAX_STDERR_CHARS);
+  });
+  const [name] = program.argv;
+  const [exitCode, exitSignal] = await once(child, "close").catch((cause: unknown) => {
+    throw new AgentError("COMPRESSOR_MISSING", { program: name, package: program.package }, cause);
+  });
+  if (exitCode === 0) return;
+  throw new AgentError("COMPRESSOR_FAILED", { program: name, status: exitCode ?? exitSignal, stderr: said.trim() });
+}

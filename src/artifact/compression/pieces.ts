@@ -1,0 +1,48 @@
+import { availableParallelism } from "node:os";
+
+/** Bytes of the uncompressed stream in each independently compressed piece. @see docs/reference/piecewise-compression.md */
+export const PIECE_BYTES = 1024 * 1024;
+
+/** Pieces in work at once: all four threads of the pool busy while the oldest is written, and memory bounded. */
+export const PIECES_IN_WORK: number = Math.min(6, availableParallelism() + 2);
+
+/** Cuts a stream of chunks into pieces of exactly `PIECE_BYTES`, the last one shorter. */
+export async function* inPieces(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {
+  let piece = Buffer.allocUnsafeSlow(PIECE_BYTES);
+  let filled = 0;
+  for await (const chunk of chunks) {
+    let taken = 0;
+    while (taken < chunk.length) {
+      const count = Math.min(PIECE_BYTES - filled, chunk.length - taken);
+      piece.set(chunk.subarray(taken, taken + count), filled);
+      taken += count;
+      filled += count;
+      if (filled < PIECE_BYTES) break;
+      yield piece;
+      piece = Buffer.allocUnsafeSlow(PIECE_BYTES);
+      filled = 0;
+    }
+  }
+  if (filled > 0) yield piece.subarray(0, filled);
+}
+
+/**
+ * Works on up to `inWork` pieces at once and yields the results in the order of the pieces. Nothing is fetched from
+ * `pieces` that is not worked on at once, so memory is bounded by the window.
+ */
+export async function* inOrder<Piece, Result>(
+  pieces: AsyncIterable<Piece>,
+  inWork: number,
+  work: (piece: Piece) => Promise<Result>,
+): AsyncGenerator<Result> {
+  const window: Promise<Result>[] = [];
+  for await (const piece of pieces) {
+    const result = work(piece);
+    // ignored: a failure is seen when its turn comes; if an earlier one ends the loop it has no further meaning.
+    result.catch(() => undefined);
+    window.push(result);
+    const oldest = window.length < inWork ? undefined : window.shift();
+    if (oldest !== undefined) yield await oldest;
+  }
+  for (const result of window) yield await result;
+}

@@ -1,0 +1,22 @@
+import { promisify } from "node:util";
+import * as zlib from "node:zlib";
+import { type FilterProgram, throughProgram } from "./filter-program.ts";
+
+const PROGRAM: FilterProgram = { argv: ["zstd", "--quiet", "-3", "--stdout"], package: "zstd" };
+/** Node 22.15 and later; unknown to the types of Node 20. */
+type ZstdCompress = (piece: Uint8Array, options: object, done: (error: Error | null, frame: Buffer) => void) => void;
+
+/** One zstd frame with a content checksum: by the runtime where it has zstd, else by the `zstd` program. */
+export async function zstdFrame(piece: Uint8Array, signal: AbortSignal): Promise<Buffer> {
+  const compress: unknown = Reflect.get(zlib, "zstdCompress");
+  if (typeof compress !== "function") return await frameByProgram(piece, signal);
+  const parameter: unknown = Reflect.get(zlib.constants, "ZSTD_c_checksumFlag");
+  const params = typeof parameter === "number" ? { [parameter]: 1 } : {};
+  return await promisify(compress as ZstdCompress)(piece, { params });
+}
+
+async function frameByProgram(piece: Uint8Array, signal: AbortSignal): Promise<Buffer> {
+  const frame: Uint8Array[] = [];
+  for await (const chunk of throughProgram(PROGRAM, [piece], signal)) frame.push(chunk);
+  return Buffer.concat(frame);
+}

@@ -1,0 +1,75 @@
+import type { ArtifactRequest, PayloadRequest } from "./artifact-request.ts";
+import type { ArtifactScript } from "./model.ts";
+import type { PayloadFile } from "./payload-file.ts";
+import { entryOf, type TarEntry } from "./tar-writer.ts";
+
+const DOCUMENT_MODE = 0o600;
+const SCRIPT_MODE = 0o755;
+
+/**
+ * Entries of header.tar, in the order that readers insist on. Keys are in the real tool's order where it has one of its
+ * own, and sorted where it sorts.
+ *
+ * @see Artifact format v3, section 7
+ */
+export function headerEntries(
+  request: ArtifactRequest,
+  scripts: readonly ArtifactScript[],
+  files: readonly PayloadFile[],
+): TarEntry[] {
+  const { payload } = request;
+  return [
+    document("header-info", toJson(headerInfo(request))),
+    ...scripts.map(({ name, content }) => entryOf(`scripts/${name}`, SCRIPT_MODE, content)),
+    document("headers/0000/type-info", toJson(typeInfo(payload, files))),
+    ...metaData(payload),
+  ];
+}
+
+function headerInfo(request: ArtifactRequest): object {
+  const { name, group, deviceTypes, dependsNames, dependsGroups, payload } = request;
+  return {
+    payloads: [{ type: headerType(payload) }],
+    artifact_provides: { artifact_name: name, ...(group === undefined ? {} : { artifact_group: group }) },
+    artifact_depends: {
+      ...(dependsNames.length === 0 ? {} : { artifact_name: dependsNames }),
+      device_type: deviceTypes,
+      ...(dependsGroups.length === 0 ? {} : { artifact_group: dependsGroups }),
+    },
+  };
+}
+
+function headerType({ kind, type }: PayloadRequest): string | null {
+  if (kind === "empty") return null;
+  return kind === "rootfs-image" ? "rootfs-image" : type;
+}
+
+function typeInfo(payload: PayloadRequest, files: readonly PayloadFile[]): object {
+  const provides = { ...payload.provides };
+  const sha256 = files[0]?.sha256;
+  if (payload.checksumKey !== undefined && sha256 !== undefined) provides[payload.checksumKey] = sha256;
+  return {
+    // The real tool leaves the type of a rootfs-image empty here, and every client is used to that.
+    type: payload.kind === "rootfs-image" ? "" : headerType(payload),
+    ...(Object.keys(payload.depends).length === 0 ? {} : { artifact_depends: sorted(payload.depends) }),
+    ...(Object.keys(provides).length === 0 ? {} : { artifact_provides: sorted(provides) }),
+    ...(payload.clearsProvides.length === 0 ? {} : { clears_artifact_provides: payload.clearsProvides }),
+  };
+}
+
+function metaData({ kind, metaData: content }: PayloadRequest): TarEntry[] {
+  const name = "headers/0000/meta-data";
+  if (content !== undefined) return [document(name, toJson(sorted(content)))];
+  return kind === "rootfs-image" ? [document(name, "")] : [];
+}
+
+const document = (name: string, text: string): TarEntry => entryOf(name, DOCUMENT_MODE, Buffer.from(text));
+const toJson = (value: unknown): string => JSON.stringify(value);
+
+/** The same value with the keys of every object in order. */
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (typeof value !== "object" || value === null) return value;
+  const byKey = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  return Object.fromEntries(byKey.map(([key, inner]) => [key, sorted(inner)]));
+}

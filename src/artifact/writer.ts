@@ -1,0 +1,119 @@
+import { createHash } from "node:crypto";
+import { AgentError } from "../errors/agent-error.ts";
+import { type ArtifactRequest, checkRequest } from "./artifact-request.ts";
+import { compress } from "./compression/compress.ts";
+import { headerEntries } from "./header-writer.ts";
+import type { ArtifactScript, Compression } from "./model.ts";
+import { type OutputFile, writeWhole } from "./output-file.ts";
+import { hashPayloadFile, type OnBytes, type PayloadFile, payloadEntry } from "./payload-file.ts";
+import { loadScripts } from "./script-files.ts";
+import { signManifest } from "./signing.ts";
+import { entryOf, TAR_END, tarEntry, tarHeader, tarOf, tarPadding } from "./tar-writer.ts";
+
+const VERSION = Buffer.from('{"format":"mender","version":3}');
+const MEMBER_MODE = 0o600;
+const SUFFIX: Readonly<Record<Compression, string>> = { none: "", gzip: ".gz", lzma: ".xz", zstd: ".zst" };
+const HEADER_BLOCK_BYTES = 512;
+
+/** What was written, for a summary. */
+export interface WrittenArtifact {
+  readonly sizeBytes: number;
+  readonly files: readonly PayloadFile[];
+  readonly scripts: readonly string[];
+}
+
+/**
+ * Writes an Artifact of version 3. The same request gives the same bytes on the same runtime (but for an ECDSA
+ * signature). Payload files are read twice, hashed first and streamed then; memory does not grow with them.
+ * `outputPath` gets the whole Artifact or is left as it was.
+ *
+ * @param onBytes told of each payload byte twice
+ * @throws {AgentError} ARTIFACT_FIELD, ARTIFACT_MEMBER_NAME, PAYLOAD_UNREADABLE, PAYLOAD_DUPLICATE, PAYLOAD_CHANGED,
+ * SCRIPT_UNREADABLE, SCRIPT_NAME, SCRIPT_DUPLICATE, COMPRESSOR_MISSING, COMPRESSOR_FAILED, OUTPUT_FAILED;
+ * the signal's reason
+ * @see Artifact format v3
+ */
+export async function writeArtifact(
+  request: ArtifactRequest,
+  outputPath: string,
+  onBytes: OnBytes,
+  signal: AbortSignal,
+): Promise<WrittenArtifact> {
+  checkRequest(request);
+  const scripts = await loadScripts(request.scripts);
+  const files = await hashFiles(request.payload.files, onBytes, signal);
+  const prefix = await membersBeforeData(request, scripts, files, signal);
+  let sizeBytes = 0;
+  await writeWhole(outputPath, async (output) => {
+    await output.write(prefix);
+    const data = tarOf(files.map((file) => payloadEntry(file, onBytes, signal)));
+    await appendData(
+      output,
+      `data/0000.tar${SUFFIX[request.compression]}`,
+      compress(request.compression, data, signal),
+    );
+    await output.write(TAR_END);
+    signal.throwIfAborted();
+    sizeBytes = output.sizeBytes;
+  });
+  return { sizeBytes, files, scripts: scripts.map(({ name }) => name) };
+}
+
+async function hashFiles(paths: readonly string[], onBytes: OnBytes, signal: AbortSignal): Promise<PayloadFile[]> {
+  const files = new Map<string, PayloadFile>();
+  for (const path of paths) {
+    const file = await hashPayloadFile(path, onBytes, signal);
+    if (files.has(file.name)) throw new AgentError("PAYLOAD_DUPLICATE", { path });
+    files.set(file.name, file);
+  }
+  return [...files.values()];
+}
+
+/** Everything up to the payload data: small enough to be in memory. */
+async function membersBeforeData(
+  request: ArtifactRequest,
+  scripts: readonly ArtifactScript[],
+  files: readonly PayloadFile[],
+  signal: AbortSignal,
+): Promise<Buffer> {
+  const headerName = `header.tar${SUFFIX[request.compression]}`;
+  const header = await collect(compress(request.compression, tarOf(headerEntries(request, scripts, files)), signal));
+  const manifest = manifestOf(files, headerName, header);
+  const members = [
+    entryOf("version", MEMBER_MODE, VERSION),
+    entryOf("manifest", MEMBER_MODE, manifest),
+    ...(request.key === undefined ? [] : [entryOf("manifest.sig", MEMBER_MODE, signManifest(manifest, request.key))]),
+    entryOf(headerName, MEMBER_MODE, header),
+  ];
+  return Buffer.concat(await Promise.all(members.map((member) => collect(tarEntry(member)))));
+}
+
+/** Sorted by name, which is also the real tool's order. */
+function manifestOf(files: readonly PayloadFile[], headerName: string, header: Uint8Array): Buffer {
+  const lines = [
+    ...files.map(({ name, sha256 }) => [`data/0000/${name}`, sha256] as const),
+    [headerName, sha256Of(header)] as const,
+    ["version", sha256Of(VERSION)] as const,
+  ].sort(([a], [b]) => (a < b ? -1 : 1));
+  return Buffer.from(lines.map(([name, sha256]) => `${sha256}  ${name}\n`).join(""));
+}
+
+/** The size stands before the data and is known after it: the header block is put in place at the end. */
+async function appendData(output: OutputFile, name: string, data: AsyncIterable<Uint8Array>): Promise<void> {
+  const start = output.sizeBytes;
+  await output.write(new Uint8Array(HEADER_BLOCK_BYTES));
+  for await (const chunk of data) await output.write(chunk);
+  const sizeBytes = output.sizeBytes - start - HEADER_BLOCK_BYTES;
+  await output.write(tarPadding(sizeBytes));
+  await output.patch(await tarHeader({ name, mode: MEMBER_MODE, sizeBytes }), start);
+}
+
+async function collect(chunks: AsyncIterable<Uint8Array>): Promise<Buffer> {
+  const all: Uint8Array[] = [];
+  for await (const chunk of chunks) all.push(Uint8Array.from(chunk));
+  return Buffer.concat(all);
+}
+
+function sha256Of(bytes: Uint8Array): string {
+  return createHash("sha256").update(bytes).digest("hex");
+}
