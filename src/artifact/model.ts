@@ -8,6 +8,8 @@ export type Compression = "none" | "gzip" | "lzma" | "zstd";
 /** What an Artifact says of itself before its payload data. Spec: Artifact format v3, sections 3 to 7. */
 export interface ArtifactInfo {
   readonly version: 2 | 3;
+  /** Of the header; payloads normally have the same. */
+  readonly compression: Compression;
   readonly name: string;
   readonly group?: string;
   /** Never empty. */

@@ -1,0 +1,43 @@
+import { AgentError } from "../../errors/agent-error.ts";
+import { type ByteSource, readFully } from "../../util/byte-source.ts";
+import type { Compression } from "../model.ts";
+import { childSource } from "./child-source.ts";
+import type { CompressionFormat } from "./formats.ts";
+import { inflateSource } from "./inflate.ts";
+import { zstdSource } from "./zstd.ts";
+
+const OPENERS: Readonly<Record<Compression, (source: ByteSource) => ByteSource | Promise<ByteSource>>> = {
+  none: (source) => source,
+  gzip: (source) => inflateSource(source),
+  lzma: (source) => childSource(source, "lzma"),
+  zstd: zstdSource,
+};
+
+/**
+ * The unpacked bytes of a member. Closing the result ends whatever unpacks them.
+ *
+ * @throws {AgentError} ARTIFACT_COMPRESSED_DATA when the data is not of the format that its name promises;
+ * the source throws it for damaged data, and DECOMPRESSOR_MISSING
+ */
+export async function decompress(source: ByteSource, format: CompressionFormat): Promise<ByteSource> {
+  const start = Buffer.alloc(format.magic.length);
+  await readFully(source, start);
+  if (!start.equals(Buffer.from(format.magic))) {
+    throw new AgentError("ARTIFACT_COMPRESSED_DATA", { format: format.compression, reason: "other format than its name says" });
+  }
+  return OPENERS[format.compression](withStart(start, source));
+}
+
+function withStart(start: Uint8Array, source: ByteSource): ByteSource {
+  let rest = start;
+  return {
+    read(into) {
+      if (rest.length === 0) return source.read(into);
+      const count = Math.min(into.length, rest.length);
+      into.set(rest.subarray(0, count));
+      rest = rest.subarray(count);
+      return count;
+    },
+    close: () => source.close(),
+  };
+}

@@ -1,0 +1,80 @@
+import { AgentError } from "../../errors/agent-error.ts";
+import type { ByteSource, MaybePromise } from "../../util/byte-source.ts";
+import { openRawInflater, type RawInflater } from "./raw-inflater.ts";
+import { gunzipStreamSource } from "./stream-source.ts";
+
+/** On the plateau of what the size of chunks does to speed, which begins at 256 KiB. */
+const CHUNK_BYTES = 256 * 1024;
+
+/**
+ * Inflates a gzip file, of one member or of several, straight into the caller's buffer. Memory: one
+ * fixed chunk of input and zlib's own window, whatever the data.
+ *
+ * The source throws ARTIFACT_COMPRESSED_DATA for damaged, cut-off and trailing data.
+ */
+export function inflateSource(source: ByteSource, chunkBytes = CHUNK_BYTES): ByteSource {
+  const raw = openRawInflater();
+  return raw === undefined ? gunzipStreamSource(source, chunkBytes) : new InflateSource(source, raw, chunkBytes);
+}
+
+class InflateSource implements ByteSource {
+  readonly #source: ByteSource;
+  readonly #raw: RawInflater;
+  readonly #input: Uint8Array;
+  #start = 0;
+  #end = 0;
+  /** zlib filled the last buffer, so it may hold more output without more input. */
+  #pending = false;
+  #ended = false;
+
+  constructor(source: ByteSource, raw: RawInflater, chunkBytes: number) {
+    this.#source = source;
+    this.#raw = raw;
+    this.#input = Buffer.allocUnsafe(chunkBytes);
+  }
+
+  read(into: Uint8Array): MaybePromise<number> {
+    for (;;) {
+      if (this.#start < this.#end || this.#pending) {
+        const count = this.#inflate(into);
+        if (count > 0) return count;
+        continue;
+      }
+      if (this.#ended) return 0;
+      const got = this.#source.read(this.#input);
+      if (typeof got !== "number") {
+        return got.then((count) => {
+          this.#refilled(count);
+          return this.read(into);
+        });
+      }
+      this.#refilled(got);
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#ended = true;
+    this.#start = this.#end = 0;
+    this.#pending = false;
+    this.#raw.close();
+    await this.#source.close();
+  }
+
+  #refilled(count: number): void {
+    this.#start = 0;
+    this.#end = count;
+    if (count > 0) return;
+    this.#ended = true;
+    if (!this.#raw.isComplete()) throw new AgentError("ARTIFACT_COMPRESSED_DATA", { format: "gzip", reason: "cut off" });
+  }
+
+  #inflate(into: Uint8Array): number {
+    const { consumed, produced } = this.#raw.inflate(this.#input, this.#start, this.#end, into);
+    this.#start += consumed;
+    this.#pending = produced === into.length;
+    if (consumed === 0 && produced === 0 && this.#start < this.#end) {
+      throw new AgentError("ARTIFACT_COMPRESSED_DATA", { format: "gzip", reason: "trailing data" });
+    }
+    return produced;
+  }
+}

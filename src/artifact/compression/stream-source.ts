@@ -1,0 +1,78 @@
+import { Readable, type Transform } from "node:stream";
+import { createGunzip } from "node:zlib";
+import { AgentError } from "../../errors/agent-error.ts";
+import type { ByteSource } from "../../util/byte-source.ts";
+
+/** The public stream of node:zlib, for a runtime whose internals are not as `openRawInflater` expects. */
+export function gunzipStreamSource(source: ByteSource, chunkBytes: number): ByteSource {
+  return streamSource(source, createGunzip({ chunkSize: chunkBytes }), "gzip", chunkBytes);
+}
+
+/** A transform of node:zlib counts what it took in. */
+type ZlibTransform = Transform & { readonly bytesWritten: number };
+
+/**
+ * Bytes of `source` behind a decompressing stream of node:zlib. Throws ARTIFACT_COMPRESSED_DATA for
+ * whatever the stream finds wrong, and for data after its end; errors of `source` come through.
+ */
+export function streamSource(source: ByteSource, transform: ZlibTransform, format: string, chunkBytes: number): ByteSource {
+  let fed = 0;
+  let sourceError: unknown;
+  const input = Readable.from(chunksOf(), { objectMode: false, highWaterMark: chunkBytes });
+  input.once("error", (error) => {
+    sourceError = error;
+    transform.destroy(error);
+  });
+  input.pipe(transform);
+  const output = transform[Symbol.asyncIterator]();
+  let rest: Uint8Array = new Uint8Array(0);
+  let closed: Promise<void> | undefined;
+  return {
+    async read(into) {
+      while (rest.length === 0) {
+        const chunk = await nextChunk();
+        if (chunk === undefined) return 0;
+        rest = chunk;
+      }
+      const count = Math.min(into.length, rest.length);
+      into.set(rest.subarray(0, count));
+      rest = rest.subarray(count);
+      return count;
+    },
+    close() {
+      closed ??= release();
+      return closed;
+    },
+  };
+
+  async function* chunksOf(): AsyncGenerator<Buffer> {
+    for (;;) {
+      const chunk = Buffer.allocUnsafe(chunkBytes);
+      const count = await source.read(chunk);
+      if (count === 0) return;
+      fed += count;
+      yield chunk.subarray(0, count);
+    }
+  }
+
+  async function nextChunk(): Promise<Uint8Array | undefined> {
+    try {
+      const { done, value } = await output.next();
+      if (done !== true) return value;
+    } catch (cause) {
+      if (sourceError !== undefined) throw sourceError;
+      throw new AgentError("ARTIFACT_COMPRESSED_DATA", { format }, cause);
+    }
+    // zlib stops at data that cannot begin another member and does not say so.
+    if (transform.bytesWritten < fed || (await source.read(Buffer.alloc(1))) > 0) {
+      throw new AgentError("ARTIFACT_COMPRESSED_DATA", { format, reason: "trailing data" });
+    }
+    return undefined;
+  }
+
+  async function release(): Promise<void> {
+    transform.destroy();
+    input.destroy();
+    await source.close();
+  }
+}

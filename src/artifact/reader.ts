@@ -1,0 +1,271 @@
+import { createHash } from "node:crypto";
+import { AgentError } from "../errors/agent-error.ts";
+import type { PayloadStream } from "../ports/payload-handler.ts";
+import type { ByteSource } from "../util/byte-source.ts";
+import { decompress } from "./compression/decompress.ts";
+import { type CompressionFormat, formatOf } from "./compression/formats.ts";
+import { readHeader } from "./header.ts";
+import { unpackHeader } from "./header-archive.ts";
+import { parseDocument, VERSION } from "./header-documents.ts";
+import { type ArtifactLimits, DEFAULT_LIMITS } from "./limits.ts";
+import { type Manifest, parseManifest } from "./manifest.ts";
+import type { ArtifactInfo, SignatureStatus } from "./model.ts";
+import { PayloadReader } from "./payload-reader.ts";
+import { readAhead } from "./read-ahead.ts";
+import { type VerificationKey, verifySignature } from "./signature.ts";
+import { TarScanner } from "./tar/scanner.ts";
+
+export interface ReaderOptions {
+  /**
+   * With at least one key the Artifact must carry a signature that one of them fits. Without, a signature
+   * is reported and otherwise ignored (also the way to read a bootstrap Artifact).
+   */
+  readonly verifyKeys?: readonly VerificationKey[];
+  /** Version 2 is for showing and validating; a device installs version 3 only, the default. */
+  readonly allowVersion2?: boolean;
+  readonly limits?: Partial<ArtifactLimits>;
+}
+
+export interface ArtifactReader {
+  /** All that comes before the first payload: verified against the manifest, and the manifest against the keys. */
+  readonly info: ArtifactInfo;
+  /** The next payload, after the one before has been read and verified to its end; `undefined` after the last. */
+  nextPayload(): Promise<(PayloadStream & { readonly index: number }) | undefined>;
+  /**
+   * Reads and verifies whatever is left. Once it resolves, every checksum of the manifest has been found
+   * right, every entry has been there, and nothing follows the last member but zeros.
+   */
+  finish(): Promise<void>;
+  /** Releases the source and any child process. Idempotent. */
+  close(): Promise<void>;
+}
+
+/**
+ * Reads an Artifact up to its first payload, in one pass and with bounded memory. Whatever is wrong with
+ * the input ends in an AgentError; nothing is written anywhere.
+ *
+ * @param source closed by `close` of the result, and when this rejects
+ * @throws {AgentError} ARTIFACT_READ, ARTIFACT_TRUNCATED, ARTIFACT_CHECKSUM, ARTIFACT_TAR_HEADER,
+ * ARTIFACT_MEMBER_NAME, ARTIFACT_MEMBER_TYPE, ARTIFACT_MEMBER_DUPLICATE, ARTIFACT_MEMBER_MISSING,
+ * ARTIFACT_MEMBER_UNEXPECTED, ARTIFACT_TRAILING_DATA, ARTIFACT_LIMIT, ARTIFACT_VERSION, ARTIFACT_AUGMENTED,
+ * ARTIFACT_MANIFEST, ARTIFACT_HEADER, ARTIFACT_COMPRESSED_DATA, ARTIFACT_NOT_SIGNED, ARTIFACT_SIGNATURE,
+ * DECOMPRESSOR_MISSING
+ * @see Artifact format v3
+ */
+export async function openArtifact(source: ByteSource, options: ReaderOptions = {}): Promise<ArtifactReader> {
+  const limits = { ...DEFAULT_LIMITS, ...options.limits };
+  const members = new OuterMembers(new TarScanner(readAhead(source), "artifact", limits));
+  try {
+    const versionBytes = await members.readWhole("version", limits.documentBytes);
+    const version = readVersion(versionBytes, options.allowVersion2 === true);
+    const manifestBytes = await members.readWhole("manifest", limits.documentBytes);
+    const signature = await readSignature(members, manifestBytes, options.verifyKeys ?? [], limits);
+    const manifest = parseManifest(manifestBytes);
+    verifyChecksum("version", versionBytes, manifest.version);
+    const format = await expectHeader(members, manifest);
+    const content = await readHeaderMember(members, manifest, format, limits);
+    const header = readHeader(await unpackHeader(content, limits), version, manifest);
+    const info: ArtifactInfo = { version, compression: format.compression, signature, ...header };
+    return new OpenArtifact(info, members, source, limits);
+  } catch (error) {
+    await source.close();
+    throw error;
+  }
+}
+
+/** Members of the outer tar, with the next one's name known before anybody reads it. */
+class OuterMembers {
+  readonly scanner: TarScanner;
+  readonly #seen = new Set<string>();
+  #next: { readonly name: string; readonly sizeBytes: number } | undefined;
+  #peeked = false;
+
+  constructor(scanner: TarScanner) {
+    this.scanner = scanner;
+  }
+
+  async peek(): Promise<string | undefined> {
+    if (!this.#peeked) {
+      this.#next = await this.scanner.next();
+      this.#peeked = true;
+      if (this.#next !== undefined) this.#refuseSecond(this.#next.name);
+    }
+    return this.#next?.name;
+  }
+
+  /** The peeked member becomes the one that `scanner.read` reads. */
+  take(): void {
+    this.#peeked = false;
+  }
+
+  /** @throws {AgentError} ARTIFACT_MEMBER_MISSING, ARTIFACT_MEMBER_UNEXPECTED, ARTIFACT_AUGMENTED */
+  async unexpected(expected: string): Promise<AgentError> {
+    const name = await this.peek();
+    if (name === undefined) return new AgentError("ARTIFACT_MEMBER_MISSING", { in: "artifact", name: expected });
+    if (name === "manifest-augment" || name.startsWith("header-augment.tar")) {
+      return new AgentError("ARTIFACT_AUGMENTED", { name });
+    }
+    return new AgentError("ARTIFACT_MEMBER_UNEXPECTED", { in: "artifact", name, expected });
+  }
+
+  async readWhole(name: string, maxBytes: number): Promise<Buffer> {
+    if ((await this.peek()) !== name) throw await this.unexpected(name);
+    const sizeBytes = this.#next?.sizeBytes ?? 0;
+    if (sizeBytes > maxBytes) throw new AgentError("ARTIFACT_LIMIT", { part: name, maxBytes });
+    this.take();
+    const content = Buffer.alloc(sizeBytes);
+    for (let at = 0; at < sizeBytes; ) at += await this.scanner.read(content.subarray(at));
+    return content;
+  }
+
+  #refuseSecond(name: string): void {
+    if (this.#seen.has(name)) throw new AgentError("ARTIFACT_MEMBER_DUPLICATE", { in: "artifact", name });
+    this.#seen.add(name);
+  }
+}
+
+function readVersion(bytes: Uint8Array, allowVersion2: boolean): 2 | 3 {
+  const { version } = parseDocument(VERSION, bytes, "version");
+  if (version === 3 || (version === 2 && allowVersion2)) return version;
+  throw new AgentError("ARTIFACT_VERSION", { version, supported: allowVersion2 ? "2 and 3" : 3 });
+}
+
+async function readSignature(
+  members: OuterMembers,
+  manifest: Uint8Array,
+  keys: readonly VerificationKey[],
+  limits: ArtifactLimits,
+): Promise<SignatureStatus> {
+  if ((await members.peek()) !== "manifest.sig") {
+    if (keys.length > 0) throw new AgentError("ARTIFACT_NOT_SIGNED");
+    return { present: false };
+  }
+  const status = verifySignature(manifest, await members.readWhole("manifest.sig", limits.documentBytes), keys);
+  if (keys.length > 0 && status.valid !== true) throw new AgentError("ARTIFACT_SIGNATURE", { keys: keys.length });
+  return status;
+}
+
+function verifyChecksum(file: string, content: Uint8Array, expected: string): void {
+  const actual = createHash("sha256").update(content).digest("hex");
+  if (actual !== expected) throw new AgentError("ARTIFACT_CHECKSUM", { file, expected, actual });
+}
+
+async function expectHeader(members: OuterMembers, manifest: Manifest): Promise<CompressionFormat> {
+  const name = await members.peek();
+  const format = name === undefined ? undefined : formatOf(name, "header");
+  if (format === undefined || name !== manifest.header.name) throw await members.unexpected(manifest.header.name);
+  return format;
+}
+
+/** Unpacks the header only after the checksum of the whole of it has been found right. */
+async function readHeaderMember(
+  members: OuterMembers,
+  { header }: Manifest,
+  format: CompressionFormat,
+  { headerBytes }: ArtifactLimits,
+): Promise<Buffer> {
+  const packed = await members.readWhole(header.name, headerBytes);
+  verifyChecksum(header.name, packed, header.sha256);
+  const source = await decompress(bufferSource(packed), format);
+  try {
+    return await readBounded(source, headerBytes);
+  } finally {
+    await source.close();
+  }
+}
+
+const HEADER_CHUNK_BYTES = 64 * 1024;
+
+async function readBounded(source: ByteSource, maxBytes: number): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let total = 0;
+  for (;;) {
+    const chunk = Buffer.allocUnsafe(HEADER_CHUNK_BYTES);
+    const count = await source.read(chunk);
+    if (count === 0) return Buffer.concat(chunks);
+    total += count;
+    if (total > maxBytes) throw new AgentError("ARTIFACT_LIMIT", { part: "unpacked header", maxBytes });
+    // A source that dribbles must not cost a whole chunk for every byte.
+    chunks.push(count === chunk.length ? chunk : Buffer.from(chunk.subarray(0, count)));
+  }
+}
+
+function bufferSource(content: Uint8Array): ByteSource {
+  let rest = content;
+  return {
+    read(into) {
+      const count = Math.min(into.length, rest.length);
+      into.set(rest.subarray(0, count));
+      rest = rest.subarray(count);
+      return count;
+    },
+    async close() {},
+  };
+}
+
+class OpenArtifact implements ArtifactReader {
+  readonly info: ArtifactInfo;
+  readonly #members: OuterMembers;
+  readonly #source: ByteSource;
+  readonly #limits: ArtifactLimits;
+  #payload: PayloadReader | undefined;
+  #unpacking: ByteSource | undefined;
+  #index = 0;
+  #closed: Promise<void> | undefined;
+
+  constructor(info: ArtifactInfo, members: OuterMembers, source: ByteSource, limits: ArtifactLimits) {
+    this.info = info;
+    this.#members = members;
+    this.#source = source;
+    this.#limits = limits;
+  }
+
+  async nextPayload(): Promise<PayloadReader | undefined> {
+    await this.#endPayload();
+    const payload = this.info.payloads[this.#index];
+    if (payload === undefined) return undefined;
+    const index = this.#index;
+    const base = `data/${String(index).padStart(4, "0")}`;
+    const name = await this.#members.peek();
+    const format = name === undefined ? undefined : formatOf(name, base);
+    // A payload with nothing to install may leave its data member out.
+    if (format === undefined && payload.type !== null) throw await this.#members.unexpected(`${base}.tar`);
+    if (format !== undefined) this.#members.take();
+    this.#index += 1;
+    this.#unpacking =
+      format === undefined ? bufferSource(EMPTY_TAR) : await decompress(memberSource(this.#members.scanner), format);
+    this.#payload = new PayloadReader(index, this.#unpacking, name ?? base, payload.files, this.#limits);
+    return this.#payload;
+  }
+
+  async finish(): Promise<void> {
+    while ((await this.nextPayload()) !== undefined);
+    if ((await this.#members.peek()) !== undefined) throw await this.#members.unexpected("the end");
+    // Unpacked zeros cost whoever sends them as much as whoever reads them: any number may follow.
+    await this.#members.scanner.expectZeros(Number.POSITIVE_INFINITY);
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#release();
+    return this.#closed;
+  }
+
+  async #endPayload(): Promise<void> {
+    await this.#payload?.finish();
+    this.#payload = undefined;
+    await this.#unpacking?.close();
+    this.#unpacking = undefined;
+  }
+
+  async #release(): Promise<void> {
+    await this.#unpacking?.close();
+    await this.#source.close();
+  }
+}
+
+const EMPTY_TAR = new Uint8Array(1024);
+
+/** The current member of `scanner`; closing it leaves the Artifact open. */
+function memberSource(scanner: TarScanner): ByteSource {
+  return { read: (into) => scanner.read(into), async close() {} };
+}

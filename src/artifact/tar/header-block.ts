@@ -1,0 +1,74 @@
+import { AgentError } from "../../errors/agent-error.ts";
+
+export const BLOCK_BYTES = 512;
+
+/** Fields of a tar header that matter to an Artifact. */
+export interface TarHeader {
+  readonly name: string;
+  readonly size: number;
+  /** One character; a NUL of old archives reads as "0". */
+  readonly type: string;
+}
+
+const damaged = (reason: string): AgentError => new AgentError("ARTIFACT_TAR_HEADER", { reason });
+
+/**
+ * Reads one header block of a POSIX ustar or GNU tar.
+ *
+ * @param block 512 bytes
+ * @returns `undefined` for a block of zeros, the mark of an archive's end
+ * @throws {AgentError} ARTIFACT_TAR_HEADER, ARTIFACT_MEMBER_NAME
+ */
+export function parseHeaderBlock(block: Buffer): TarHeader | undefined {
+  const sum = checksum(block);
+  if (sum === EMPTY_SUM && block.every((byte) => byte === 0)) return undefined;
+  if (readOctal(block, 148, 8, "checksum") !== sum) throw damaged("checksum");
+  const magic = block.toString("latin1", 257, 265);
+  if (magic !== "ustar\u000000" && magic !== "ustar  \0") throw damaged("not ustar");
+  const name = readName(block, 0, 100);
+  // GNU keeps other things where POSIX keeps the prefix.
+  const prefix = magic === "ustar\u000000" ? readName(block, 345, 155) : "";
+  const type = block.toString("latin1", 156, 157);
+  return {
+    name: prefix === "" ? name : `${prefix}/${name}`,
+    size: readSize(block),
+    type: type === "\0" ? "0" : type,
+  };
+}
+
+/** Sum of a block of zeros: its own checksum field counts as eight spaces. */
+const EMPTY_SUM = 8 * 32;
+
+function checksum(block: Buffer): number {
+  let sum = EMPTY_SUM;
+  for (const byte of block) sum += byte;
+  for (const byte of block.subarray(148, 156)) sum -= byte;
+  return sum;
+}
+
+function readName(block: Buffer, start: number, length: number): string {
+  const field = block.toString("latin1", start, start + length);
+  const end = field.indexOf("\0");
+  if (end === -1) return field;
+  // A second name behind the first one's NUL is a trap for readers that count differently.
+  if (/[^\0]/.test(field.slice(end))) {
+    throw new AgentError("ARTIFACT_MEMBER_NAME", { name: field, reason: "control character" });
+  }
+  return field.slice(0, end);
+}
+
+function readOctal(block: Buffer, start: number, length: number, field: string): number {
+  const digits = /^ *([0-7]*)[ \0]*$/.exec(block.toString("latin1", start, start + length))?.[1];
+  if (digits === undefined) throw damaged(field);
+  return digits === "" ? 0 : Number.parseInt(digits, 8);
+}
+
+/** Octal, or GNU's base 256: first byte 0x80, the rest a big-endian number. */
+function readSize(block: Buffer): number {
+  const first = block.readUInt8(124);
+  if (first < 0x80) return readOctal(block, 124, 12, "size");
+  const high = block.readUInt32BE(124);
+  const low = block.readBigUInt64BE(128);
+  if (high !== 0x80000000 || low > BigInt(Number.MAX_SAFE_INTEGER)) throw damaged("size");
+  return Number(low);
+}
