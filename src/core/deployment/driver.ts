@@ -3,7 +3,7 @@ import type { StoreChanges } from "../../ports/store.ts";
 import type { Journal } from "./journal.ts";
 import { holdAt, isAtRest, next } from "./reducer.ts";
 import type { Snapshot } from "./snapshot.ts";
-import { type EffectName, type Outcome, type StateName, TABLE } from "./table.ts";
+import { type EffectName, type Outcome, type Row, type StateName, TABLE } from "./table.ts";
 
 export interface EffectResult {
   readonly outcome: Outcome;
@@ -34,7 +34,8 @@ export interface Step {
 /**
  * Runs one update from `start` until it rests. Saves each snapshot before it runs the state's effect: that
  * order is what makes every `crash` column true. An effect's named failure becomes the outcome `fail`; an
- * abort, a bug and a store that cannot be written leave the snapshot on disk for the `crash` column.
+ * abort, a bug, a store that cannot be used and a failure in a state without a `fail` column leave the
+ * snapshot on disk for the `crash` column.
  *
  * @param stopBefore states to come to rest before, also when the run would start in one of them
  */
@@ -70,12 +71,18 @@ async function settle(
     return { result: await effect(now, signal) };
   } catch (error) {
     signal.throwIfAborted();
-    if (!(error instanceof AgentError)) throw error;
+    if (!(error instanceof AgentError) || !canFail(now.state)) throw error;
     return { result: { outcome: "fail" }, error };
   }
 }
 
 function effectOf(state: StateName): EffectName {
+  return rowOf(state).run;
+}
+
+const canFail = (state: StateName): boolean => rowOf(state).fail !== undefined;
+
+function rowOf(state: StateName): Row {
   if (state === "idle") throw new Error("idle has no effect");
-  return TABLE[state].run;
+  return TABLE[state];
 }

@@ -1,6 +1,6 @@
 import { z } from "zod/mini";
 import { AgentError } from "../../errors/agent-error.ts";
-import { ENTRIES, STATES } from "./table.ts";
+import { ENTRIES, type Entered, type Entries, type EntryName, STATES } from "./table.ts";
 
 /** What the deployment needs of an Artifact after its header is gone. */
 const ArtifactRecord = z.object({
@@ -61,7 +61,7 @@ export const placeOf = (snapshot: Snapshot): string =>
   snapshot.phase === "before" ? `@${snapshot.state}` : snapshot.state;
 
 /** Where the command `entry` enters, or `undefined` when the pending update does not allow it. */
-export function entryState(entry: keyof typeof ENTRIES, snapshot: Snapshot): Snapshot["state"] | "resume" | undefined {
-  const row: Readonly<Record<string, Snapshot["state"] | "resume">> = ENTRIES[entry];
+export function entryState(entry: EntryName, snapshot: Snapshot, entries: Entries = ENTRIES): Entered | undefined {
+  const row: Readonly<Record<string, Entered>> = entries[entry];
   return row[placeOf(snapshot)];
 }

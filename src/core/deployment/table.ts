@@ -95,13 +95,17 @@ export const MAX_TRANSITIONS = 28;
 /** What a person or a server may ask for, and from which state on disk (`@`: at rest before it). */
 export type EntryName = "commit" | "rollback";
 
-/** Where a command enters, by the state on disk. `resume` means: where the `crash` column says. */
+/** `resume`: where the `crash` column says. */
+export type Entered = StateName | "resume";
+export type Entries = Readonly<Record<EntryName, Readonly<Partial<Record<Target, Entered>>>>>;
+
+/** Where a command enters, by the state on disk. */
 // biome-ignore format: a table.
 export const ENTRIES = {
   commit:   { "@commit": "commit", commit: "resume" },
   rollback: { "@install": "askRollback", install: "askRollback", askReboot: "askRollback", "@commit": "askRollback",
               commit: "askRollback", askRollback: "askRollback", "@saveProvides": "askRollback", "@rollback": "rollback", rollback: "rollback" },
-} as const satisfies Readonly<Record<EntryName, Partial<Record<Target, StateName | "resume">>>>;
+} as const satisfies Entries;
 
 /** Names that `--stop-before` takes, and the rows they mean. @see spec "config-and-cli", section 6 */
 export const STOP_BEFORE = {
