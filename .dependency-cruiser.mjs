@@ -22,7 +22,7 @@ const rooms = Object.entries(ROOMS).map(([room, others]) => ({
     pathNot: [
       `^src/(${[room, ...others].join("|")})/`,
       OUTSIDE,
-      ...(room === "cli" ? ["^src/compose[^/]*\\.ts$"] : []),
+      ...(room === "cli" ? ["^src/compose[^/]*\\.ts$", "^package\\.json$"] : []),
     ],
   },
 }));

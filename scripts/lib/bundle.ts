@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { build, type Metafile } from "esbuild";
 
 /** Name of the executable in the output folder; the chunks it loads when it needs them lie in `chunks/`. */
-export const ENTRY = "switchback.mjs";
+const ENTRY = "switchback.mjs";
 
 /**
  * CommonJS packages call `require` for Node's own modules, which an ES module does not have: without this
