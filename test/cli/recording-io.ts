@@ -1,0 +1,29 @@
+import type { CliIo } from "../../src/cli/io.ts";
+
+/** A terminal, or a pipe, that remembers what was written to it. */
+export class RecordingIo implements CliIo {
+  readonly outLines: string[] = [];
+  readonly errLines: string[] = [];
+  errText = "";
+  readonly stderrIsTerminal: boolean;
+  readonly env: Readonly<Record<string, string | undefined>> = {};
+  readonly interrupt = new AbortController();
+  readonly signal: AbortSignal = this.interrupt.signal;
+  exitCode = 0;
+
+  constructor(stderrIsTerminal = false) {
+    this.stderrIsTerminal = stderrIsTerminal;
+  }
+
+  out(line: string): void {
+    this.outLines.push(...line.split("\n"));
+  }
+
+  err(line: string): void {
+    this.errLines.push(...line.split("\n"));
+  }
+
+  errRaw(text: string): void {
+    this.errText += text;
+  }
+}
