@@ -57,7 +57,11 @@ export const VERSION = z.object({ format: z.literal("mender"), version: z.int() 
  * @param member its name, for the error
  * @throws {AgentError} ARTIFACT_HEADER
  */
-export function parseDocument<Schema extends z.ZodMiniType>(schema: Schema, bytes: Uint8Array, member: string): z.output<Schema> {
+export function parseDocument<Schema extends z.ZodMiniType>(
+  schema: Schema,
+  bytes: Uint8Array,
+  member: string,
+): z.output<Schema> {
   const result = schema.safeParse(parseJson(bytes, member));
   if (result.success) return result.data;
   const issue = result.error.issues[0];

@@ -3,14 +3,12 @@ import type { HeaderMember } from "./header-archive.ts";
 import { HEADER_INFO_V2, HEADER_INFO_V3, META_DATA, parseDocument, TYPE_INFO } from "./header-documents.ts";
 import type { Manifest } from "./manifest.ts";
 import type { ArtifactInfo, ArtifactScript, Depends, PayloadInfo } from "./model.ts";
+import { isArtifactScriptName } from "./script-name.ts";
 
 /** What the header says; the rest of `ArtifactInfo` is known from the members before it. */
 export type HeaderContent = Pick<ArtifactInfo, "name" | "group" | "deviceTypes" | "depends" | "scripts" | "payloads">;
 
 type HeaderInfo = Omit<HeaderContent, "scripts" | "payloads"> & { readonly types: readonly (string | null)[] };
-
-const SCRIPT_NAME =
-  /^scripts\/(Artifact(?:Install|Reboot|Rollback|RollbackReboot|Commit|Failure)_(?:Enter|Leave|Error)_[0-9]{2}(?:_[^\s/]+)?)$/;
 
 /**
  * Reads the members of a header in the one order that is allowed: header-info, scripts, and for each
@@ -58,9 +56,13 @@ class MemberQueue {
   takeScript(): ArtifactScript | undefined {
     const member = this.#members[this.#at];
     if (member === undefined || !member.name.startsWith("scripts/")) return undefined;
-    const name = SCRIPT_NAME.exec(member.name)?.[1];
-    if (name === undefined) {
-      throw new AgentError("ARTIFACT_MEMBER_UNEXPECTED", { in: "header", name: member.name, expected: "a state script" });
+    const name = member.name.slice("scripts/".length);
+    if (!isArtifactScriptName(name)) {
+      throw new AgentError("ARTIFACT_MEMBER_UNEXPECTED", {
+        in: "header",
+        name: member.name,
+        expected: "a state script",
+      });
     }
     this.#at += 1;
     return { name, content: member.content };

@@ -35,70 +35,93 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 async function write(...args: string[]): Promise<string> {
-  const path = inFolder(`${args.join(" ").replace(/[^a-z0-9]+/gi, "_").slice(-80)}.mender`);
+  const path = inFolder(
+    `${args
+      .join(" ")
+      .replace(/[^a-z0-9]+/gi, "_")
+      .slice(-80)}.mender`,
+  );
   await run("mender-artifact", ["write", ...args, "-o", path], { cwd: folder });
   return path;
 }
 
 const ROOTFS = ["rootfs-image", "-t", "board-a", "-t", "board-b", "-n", "release-1", "-f", "image.ext4"];
 
-test.each(["none", "gzip", "lzma"])("reads a rootfs-image of mender-artifact compressed with %s", async (compression) => {
-  const path = await write(...ROOTFS, "--compression", compression);
-  const { info, payloads } = await readAll(await openFileSource(path));
-  expect(info).toEqual({
-    version: 3,
-    compression,
-    signature: { present: false },
-    name: "release-1",
-    deviceTypes: ["board-a", "board-b"],
-    depends: {},
-    scripts: [],
-    payloads: [
-      {
-        type: "rootfs-image",
-        provides: { "rootfs-image.checksum": IMAGE_SHA256, "rootfs-image.version": "release-1" },
-        depends: {},
-        clearsProvides: ["artifact_group", "rootfs_image_checksum", "rootfs-image.*"],
-        files: [{ name: "image.ext4", sha256: IMAGE_SHA256 }],
-      },
-    ],
-  });
-  expect(payloads).toEqual([[{ name: "image.ext4", content: IMAGE }]]);
-});
+test.each(["none", "gzip", "lzma"])(
+  "reads a rootfs-image of mender-artifact compressed with %s",
+  async (compression) => {
+    const path = await write(...ROOTFS, "--compression", compression);
+    const { info, payloads } = await readAll(await openFileSource(path));
+    expect(info).toEqual({
+      version: 3,
+      compression,
+      signature: { present: false },
+      name: "release-1",
+      deviceTypes: ["board-a", "board-b"],
+      depends: {},
+      scripts: [],
+      payloads: [
+        {
+          type: "rootfs-image",
+          provides: { "rootfs-image.checksum": IMAGE_SHA256, "rootfs-image.version": "release-1" },
+          depends: {},
+          clearsProvides: ["artifact_group", "rootfs_image_checksum", "rootfs-image.*"],
+          files: [{ name: "image.ext4", sha256: IMAGE_SHA256 }],
+        },
+      ],
+    });
+    expect(payloads).toEqual([[{ name: "image.ext4", content: IMAGE }]]);
+  },
+);
 
-test.each(["none", "gzip", "lzma"])("reads a module-image with everything in it, compressed with %s", async (compression) => {
-  const options = ["-g", "group-1", "-N", "old", "-G", "old-group", "-p", "pk:pv", "-d", "dk:dv", "-m", "meta.json"];
-  const scripts = ["-s", "ArtifactInstall_Enter_00_first", "-s", "ArtifactCommit_Leave_10"];
-  const path = await write(
-    ...["module-image", "-T", "single-file", "-t", "board-a", "-n", "module-1", "-f", "image.ext4", "-f", "second.bin"],
-    ...[...options, ...scripts, "--compression", compression],
-  );
-  const { info, payloads } = await readAll(await openFileSource(path));
-  expect({ ...info, payloads: [], scripts: [] }).toEqual({
-    version: 3,
-    compression,
-    signature: { present: false },
-    name: "module-1",
-    group: "group-1",
-    deviceTypes: ["board-a"],
-    depends: { artifact_name: ["old"], artifact_group: ["old-group"] },
-    scripts: [],
-    payloads: [],
-  });
-  expect(info.scripts.map(({ name, content }) => `${name}: ${content}`).sort()).toEqual([
-    "ArtifactCommit_Leave_10: #!/bin/sh\nexit 1\n",
-    "ArtifactInstall_Enter_00_first: #!/bin/sh\nexit 0\n",
-  ]);
-  expect(info.payloads).toHaveLength(1);
-  expect(info.payloads[0]).toMatchObject({
-    type: "single-file",
-    provides: { pk: "pv", "rootfs-image.single-file.version": "module-1" },
-    depends: { dk: ["dv"] },
-    clearsProvides: ["rootfs-image.single-file.*"],
-    metaData: { a: { b: [1, "two"] } },
-  });
-  expect(payloads[0]?.map((file) => file.content.length).sort()).toEqual([0, IMAGE.length]);
-});
+test.each(["none", "gzip", "lzma"])(
+  "reads a module-image with everything in it, compressed with %s",
+  async (compression) => {
+    const options = ["-g", "group-1", "-N", "old", "-G", "old-group", "-p", "pk:pv", "-d", "dk:dv", "-m", "meta.json"];
+    const scripts = ["-s", "ArtifactInstall_Enter_00_first", "-s", "ArtifactCommit_Leave_10"];
+    const path = await write(
+      ...[
+        "module-image",
+        "-T",
+        "single-file",
+        "-t",
+        "board-a",
+        "-n",
+        "module-1",
+        "-f",
+        "image.ext4",
+        "-f",
+        "second.bin",
+      ],
+      ...[...options, ...scripts, "--compression", compression],
+    );
+    const { info, payloads } = await readAll(await openFileSource(path));
+    expect({ ...info, payloads: [], scripts: [] }).toEqual({
+      version: 3,
+      compression,
+      signature: { present: false },
+      name: "module-1",
+      group: "group-1",
+      deviceTypes: ["board-a"],
+      depends: { artifact_name: ["old"], artifact_group: ["old-group"] },
+      scripts: [],
+      payloads: [],
+    });
+    expect(info.scripts.map(({ name, content }) => `${name}: ${content}`).sort()).toEqual([
+      "ArtifactCommit_Leave_10: #!/bin/sh\nexit 1\n",
+      "ArtifactInstall_Enter_00_first: #!/bin/sh\nexit 0\n",
+    ]);
+    expect(info.payloads).toHaveLength(1);
+    expect(info.payloads[0]).toMatchObject({
+      type: "single-file",
+      provides: { pk: "pv", "rootfs-image.single-file.version": "module-1" },
+      depends: { dk: ["dv"] },
+      clearsProvides: ["rootfs-image.single-file.*"],
+      metaData: { a: { b: [1, "two"] } },
+    });
+    expect(payloads[0]?.map((file) => file.content.length).sort()).toEqual([0, IMAGE.length]);
+  },
+);
 
 test.each(["none", "gzip"])("reads a bootstrap-artifact compressed with %s", async (compression) => {
   const path = await write(

@@ -88,7 +88,8 @@ export function childSource(source: ByteSource, format: keyof typeof PROGRAMS): 
     await ended;
     await fed;
     if (failure !== undefined) throw failure;
-    if (exit !== "0") throw new AgentError("ARTIFACT_COMPRESSED_DATA", { format, exit: String(exit), reason: stderr.trim() });
+    if (exit !== "0")
+      throw new AgentError("ARTIFACT_COMPRESSED_DATA", { format, exit: String(exit), reason: stderr.trim() });
   }
 
   async function release(): Promise<void> {

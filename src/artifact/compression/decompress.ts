@@ -3,14 +3,13 @@ import { type ByteSource, readFully } from "../../util/byte-source.ts";
 import type { Compression } from "../model.ts";
 import { childSource } from "./child-source.ts";
 import type { CompressionFormat } from "./formats.ts";
-import { inflateSource } from "./inflate.ts";
-import { zstdSource } from "./zstd.ts";
+import { inflateSource, zstdSource } from "./inflate.ts";
 
-const OPENERS: Readonly<Record<Compression, (source: ByteSource) => ByteSource | Promise<ByteSource>>> = {
+const OPENERS: Readonly<Record<Compression, (source: ByteSource) => ByteSource>> = {
   none: (source) => source,
   gzip: (source) => inflateSource(source),
   lzma: (source) => childSource(source, "lzma"),
-  zstd: zstdSource,
+  zstd: (source) => zstdSource(source),
 };
 
 /**
@@ -23,7 +22,10 @@ export async function decompress(source: ByteSource, format: CompressionFormat):
   const start = Buffer.alloc(format.magic.length);
   await readFully(source, start);
   if (!start.equals(Buffer.from(format.magic))) {
-    throw new AgentError("ARTIFACT_COMPRESSED_DATA", { format: format.compression, reason: "other format than its name says" });
+    throw new AgentError("ARTIFACT_COMPRESSED_DATA", {
+      format: format.compression,
+      reason: "other format than its name says",
+    });
   }
   return OPENERS[format.compression](withStart(start, source));
 }

@@ -1,25 +1,41 @@
 import { AgentError } from "../../errors/agent-error.ts";
 import type { ByteSource, MaybePromise } from "../../util/byte-source.ts";
-import { openRawInflater, type RawInflater } from "./raw-inflater.ts";
-import { gunzipStreamSource } from "./stream-source.ts";
+import { childSource } from "./child-source.ts";
+import { gunzipStreamSource } from "./gunzip-stream.ts";
+import { openRawInflater, type RawFormat, type RawInflater } from "./raw-inflater.ts";
 
 /** On the plateau of what the size of chunks does to speed, which begins at 256 KiB. */
 const CHUNK_BYTES = 256 * 1024;
 
 /**
- * Inflates a gzip file, of one member or of several, straight into the caller's buffer. Memory: one
- * fixed chunk of input and zlib's own window, whatever the data.
+ * Unpacks gzip, of one member or of several, straight into the caller's buffer. Memory: one fixed chunk of
+ * input and zlib's own window, whatever the data.
  *
  * The source throws ARTIFACT_COMPRESSED_DATA for damaged, cut-off and trailing data.
  */
-export function inflateSource(source: ByteSource, chunkBytes = CHUNK_BYTES): ByteSource {
-  const raw = openRawInflater();
-  return raw === undefined ? gunzipStreamSource(source, chunkBytes) : new InflateSource(source, raw, chunkBytes);
+export function inflateSource(source: ByteSource, chunkBytes = CHUNK_BYTES, open = openRawInflater): ByteSource {
+  return rawSource(source, "gzip", chunkBytes, open) ?? gunzipStreamSource(source, chunkBytes);
+}
+
+/** The same for zstd, where the runtime has it, else with the program of that name. */
+export function zstdSource(source: ByteSource, chunkBytes = CHUNK_BYTES, open = openRawInflater): ByteSource {
+  return rawSource(source, "zstd", chunkBytes, open) ?? childSource(source, "zstd");
+}
+
+function rawSource(
+  source: ByteSource,
+  format: RawFormat,
+  chunkBytes: number,
+  open: typeof openRawInflater,
+): ByteSource | undefined {
+  const raw = open(format);
+  return raw === undefined ? undefined : new InflateSource(source, raw, format, chunkBytes);
 }
 
 class InflateSource implements ByteSource {
   readonly #source: ByteSource;
   readonly #raw: RawInflater;
+  readonly #format: RawFormat;
   readonly #input: Uint8Array;
   #start = 0;
   #end = 0;
@@ -27,7 +43,8 @@ class InflateSource implements ByteSource {
   #pending = false;
   #ended = false;
 
-  constructor(source: ByteSource, raw: RawInflater, chunkBytes: number) {
+  constructor(source: ByteSource, raw: RawInflater, format: RawFormat, chunkBytes: number) {
+    this.#format = format;
     this.#source = source;
     this.#raw = raw;
     this.#input = Buffer.allocUnsafe(chunkBytes);
@@ -65,7 +82,8 @@ class InflateSource implements ByteSource {
     this.#end = count;
     if (count > 0) return;
     this.#ended = true;
-    if (!this.#raw.isComplete()) throw new AgentError("ARTIFACT_COMPRESSED_DATA", { format: "gzip", reason: "cut off" });
+    if (!this.#raw.isComplete())
+      throw new AgentError("ARTIFACT_COMPRESSED_DATA", { format: this.#format, reason: "cut off" });
   }
 
   #inflate(into: Uint8Array): number {
@@ -73,7 +91,7 @@ class InflateSource implements ByteSource {
     this.#start += consumed;
     this.#pending = produced === into.length;
     if (consumed === 0 && produced === 0 && this.#start < this.#end) {
-      throw new AgentError("ARTIFACT_COMPRESSED_DATA", { format: "gzip", reason: "trailing data" });
+      throw new AgentError("ARTIFACT_COMPRESSED_DATA", { format: this.#format, reason: "trailing data" });
     }
     return produced;
   }

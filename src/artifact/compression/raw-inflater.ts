@@ -1,20 +1,97 @@
-import { constants, createGunzip, gzipSync } from "node:zlib";
+import * as zlib from "node:zlib";
 import { AgentError } from "../../errors/agent-error.ts";
 
-/** zlib, synchronous and into a buffer of the caller. */
+/** A decompressor of node:zlib, synchronous and into a buffer of the caller. */
 export interface RawInflater {
   /**
-   * Inflates `input[start..end)` as far as `into` has room.
+   * Unpacks `input[start..end)` as far as `into` has room.
    *
    * @throws {AgentError} ARTIFACT_COMPRESSED_DATA
    */
   inflate(input: Uint8Array, start: number, end: number, into: Uint8Array): { consumed: number; produced: number };
-  /** Whether what has been consumed so far ends with a whole gzip member. */
+  /** Whether what has been consumed so far ends with a whole gzip member or zstd frame. */
   isComplete(): boolean;
   close(): void;
 }
 
-/** The part of node:zlib's internal binding that its own synchronous calls use. */
+export type RawFormat = "gzip" | "zstd";
+
+interface FormatFacts {
+  readonly factory: string;
+  /** Flush values for "more may follow" and "this is the end". */
+  readonly more: number;
+  readonly end: number;
+  /** `SAMPLE`, packed with a checksum. */
+  readonly packed: Buffer;
+}
+
+const SAMPLE = Buffer.from("Switchback Switchback Switchback");
+
+const FORMATS: Readonly<Record<RawFormat, FormatFacts>> = {
+  gzip: {
+    factory: "createGunzip",
+    more: zlib.constants.Z_NO_FLUSH,
+    end: zlib.constants.Z_FINISH,
+    packed: Buffer.from("H4sIAAAAAAAAAwsuzyxJzkhKTM5WCMbGBAAc1hXsIAAAAA==", "base64"),
+  },
+  zstd: {
+    factory: "createZstdDecompress",
+    more: 0,
+    end: 2,
+    packed: Buffer.from("KLUv/QRYjQAAWFN3aXRjaGJhY2sgAQD+ihddsH19", "base64"),
+  },
+};
+
+const trusted = new Map<RawFormat, boolean>();
+
+/**
+ * A decompressor on the internals of node:zlib. Its public streams allocate every chunk of output anew,
+ * which costs half again the memory of the whole agent, and the one for zstd stops after the first frame
+ * of a chunk. `undefined` where this runtime's internals are not as expected, or cannot do the format; they
+ * are tried out once, with good and with damaged data, before the first use.
+ */
+export function openRawInflater(format: RawFormat): RawInflater | undefined {
+  const open = (): RawInflater | undefined => createRawInflater(format);
+  const trust = trusted.get(format) ?? isTrustworthy(open, format);
+  trusted.set(format, trust);
+  return trust ? open() : undefined;
+}
+
+/** Whether the inflaters that `open` makes unpack good data and refuse bad data. */
+export function isTrustworthy(open: () => RawInflater | undefined, format: RawFormat): boolean {
+  const { packed } = FORMATS[format];
+  const damaged = Buffer.from(packed);
+  // The checksum: last in zstd, before the length in gzip.
+  const checksum = format === "gzip" ? packed.length - 8 : packed.length - 1;
+  damaged.writeUInt8(damaged.readUInt8(checksum) ^ 1, checksum);
+  return (
+    unpacks(open(), Buffer.concat([packed, packed]), Buffer.concat([SAMPLE, SAMPLE])) &&
+    !unpacks(open(), damaged, SAMPLE) &&
+    !unpacks(open(), packed.subarray(0, -1), SAMPLE)
+  );
+}
+
+function unpacks(raw: RawInflater | undefined, packed: Uint8Array, plain: Buffer): boolean {
+  if (raw === undefined) return false;
+  try {
+    const into = Buffer.alloc(plain.length + 1);
+    let at = 0;
+    let filled = 0;
+    for (let round = 0; round < 2; round += 1) {
+      const { consumed, produced } = raw.inflate(packed, at, packed.length, into.subarray(filled));
+      at += consumed;
+      filled += produced;
+    }
+    return at === packed.length && into.subarray(0, filled).equals(plain) && raw.isComplete();
+  } catch {
+    // ignored: internals that have changed are what this looks for.
+    return false;
+  } finally {
+    raw.close();
+  }
+}
+
+/** The part of node:zlib's binding that its own synchronous calls use. */
 interface ZlibHandle {
   writeSync(
     flush: number,
@@ -25,27 +102,19 @@ interface ZlibHandle {
     outputOffset: number,
     outputLength: number,
   ): void;
-  onerror: (message: string, errno: number, code: string) => void;
+  onerror: (message: string) => void;
 }
 
-let trusted: boolean | undefined;
-
-/**
- * An inflater on the internals of node:zlib, whose public stream allocates every chunk of output anew: half
- * again the memory of the whole agent. `undefined` where this runtime's internals are not as expected; they
- * are tried out once, with good and with damaged data, before the first use.
- */
-export function openRawInflater(): RawInflater | undefined {
-  trusted ??= selfTest();
-  return trusted ? createRawInflater() : undefined;
-}
-
-function createRawInflater(): RawInflater | undefined {
-  const gunzip = createGunzip();
-  const handle: unknown = Reflect.get(gunzip, "_handle");
-  const state: unknown = Reflect.get(gunzip, "_writeState");
+function createRawInflater(format: RawFormat): RawInflater | undefined {
+  const { factory, more, end } = FORMATS[format];
+  const create: unknown = Reflect.get(zlib, factory);
+  if (typeof create !== "function") return undefined;
+  const stream: unknown = create();
+  if (!isClosable(stream)) return undefined;
+  const handle: unknown = Reflect.get(stream, "_handle");
+  const state: unknown = Reflect.get(stream, "_writeState");
   if (!isZlibHandle(handle) || !(state instanceof Uint32Array) || state.length !== 2) {
-    gunzip.close();
+    stream.close();
     return undefined;
   }
   let failure: string | undefined;
@@ -54,26 +123,30 @@ function createRawInflater(): RawInflater | undefined {
     failure = message;
   };
   return {
-    inflate(input, start, end, into) {
+    inflate(input, start, stop, into) {
       // A closed handle aborts the process instead of throwing.
-      if (closed) throw new AgentError("ARTIFACT_COMPRESSED_DATA", { format: "gzip", reason: "closed" });
-      handle.writeSync(constants.Z_NO_FLUSH, input, start, end - start, into, 0, into.length);
-      if (failure !== undefined) throw new AgentError("ARTIFACT_COMPRESSED_DATA", { format: "gzip", reason: failure });
+      if (closed) throw new AgentError("ARTIFACT_COMPRESSED_DATA", { format, reason: "closed" });
+      handle.writeSync(more, input, start, stop - start, into, 0, into.length);
+      if (failure !== undefined) throw new AgentError("ARTIFACT_COMPRESSED_DATA", { format, reason: failure });
       const [room = 0, rest = 0] = state;
-      return { consumed: end - start - rest, produced: into.length - room };
+      return { consumed: stop - start - rest, produced: into.length - room };
     },
     isComplete() {
       if (closed) return false;
-      // At the end of a member zlib has nothing to say to Z_FINISH; within one it is an error.
+      // Between members the end of input is no news; within one it is an error.
       const spare = Buffer.allocUnsafe(1);
-      handle.writeSync(constants.Z_FINISH, spare, 0, 0, spare, 0, spare.length);
+      handle.writeSync(end, spare, 0, 0, spare, 0, spare.length);
       return failure === undefined && state[0] === spare.length;
     },
     close() {
-      if (!closed) gunzip.close();
+      if (!closed) stream.close();
       closed = true;
     },
   };
+}
+
+function isClosable(value: unknown): value is { close(): void } {
+  return typeof value === "object" && value !== null && typeof Reflect.get(value, "close") === "function";
 }
 
 function isZlibHandle(value: unknown): value is ZlibHandle {
@@ -83,32 +156,4 @@ function isZlibHandle(value: unknown): value is ZlibHandle {
     typeof Reflect.get(value, "writeSync") === "function" &&
     typeof Reflect.get(value, "onerror") === "function"
   );
-}
-
-function selfTest(): boolean {
-  const plain = Buffer.from("switchback ".repeat(50));
-  const packed = gzipSync(plain);
-  const damaged = Buffer.from(packed);
-  damaged.writeUInt32LE(0, packed.length - 8);
-  return (
-    tryOut(Buffer.concat([packed, packed]), Buffer.concat([plain, plain])) &&
-    !tryOut(damaged, plain) &&
-    !tryOut(packed.subarray(0, -1), plain)
-  );
-}
-
-function tryOut(packed: Uint8Array, plain: Buffer): boolean {
-  const raw = createRawInflater();
-  try {
-    const into = Buffer.alloc(plain.length + 1);
-    const count = raw?.inflate(packed, 0, packed.length, into);
-    if (raw === undefined || count === undefined) return false;
-    const { consumed, produced } = count;
-    return consumed === packed.length && into.subarray(0, produced).equals(plain) && raw.isComplete();
-  } catch {
-    // ignored: a runtime whose internals have changed is what this looks for.
-    return false;
-  } finally {
-    raw?.close();
-  }
 }

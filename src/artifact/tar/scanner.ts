@@ -55,7 +55,8 @@ export class TarScanner {
     for (;;) {
       const header = await this.#header();
       if (header === undefined) {
-        if (extended) throw new AgentError("ARTIFACT_TAR_HEADER", { in: this.#label, reason: "extension without member" });
+        if (extended)
+          throw new AgentError("ARTIFACT_TAR_HEADER", { in: this.#label, reason: "extension without member" });
         await this.#secondZeroBlock();
         this.#ended = true;
         return undefined;
@@ -92,7 +93,8 @@ export class TarScanner {
         extended = false;
         continue;
       }
-      if (header.type !== "0") throw new AgentError("ARTIFACT_MEMBER_TYPE", { in: this.#label, name, type: header.type });
+      if (header.type !== "0")
+        throw new AgentError("ARTIFACT_MEMBER_TYPE", { in: this.#label, name, type: header.type });
       this.#begin(sizeBytes);
       return { name, sizeBytes };
     }
@@ -159,7 +161,10 @@ export class TarScanner {
 
   async #extension(header: TarHeader): Promise<Buffer> {
     if (header.size > MAX_EXTENSION_BYTES) {
-      throw new AgentError("ARTIFACT_LIMIT", { part: `extension header in ${this.#label}`, maxBytes: MAX_EXTENSION_BYTES });
+      throw new AgentError("ARTIFACT_LIMIT", {
+        part: `extension header in ${this.#label}`,
+        maxBytes: MAX_EXTENSION_BYTES,
+      });
     }
     const content = Buffer.alloc(header.size);
     this.#begin(header.size);

@@ -1,21 +1,16 @@
-import { Readable, type Transform } from "node:stream";
+import { Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
 import { AgentError } from "../../errors/agent-error.ts";
 import type { ByteSource } from "../../util/byte-source.ts";
 
-/** The public stream of node:zlib, for a runtime whose internals are not as `openRawInflater` expects. */
-export function gunzipStreamSource(source: ByteSource, chunkBytes: number): ByteSource {
-  return streamSource(source, createGunzip({ chunkSize: chunkBytes }), "gzip", chunkBytes);
-}
-
-/** A transform of node:zlib counts what it took in. */
-type ZlibTransform = Transform & { readonly bytesWritten: number };
-
 /**
- * Bytes of `source` behind a decompressing stream of node:zlib. Throws ARTIFACT_COMPRESSED_DATA for
- * whatever the stream finds wrong, and for data after its end; errors of `source` come through.
+ * Unpacks gzip with the public stream of node:zlib, for a runtime whose internals are not as
+ * `openRawInflater` expects. Throws ARTIFACT_COMPRESSED_DATA for whatever the stream finds wrong, and for
+ * data after its end; errors of `source` come through.
  */
-export function streamSource(source: ByteSource, transform: ZlibTransform, format: string, chunkBytes: number): ByteSource {
+export function gunzipStreamSource(source: ByteSource, chunkBytes: number): ByteSource {
+  const format = "gzip";
+  const transform = createGunzip({ chunkSize: chunkBytes });
   let fed = 0;
   let sourceError: unknown;
   const input = Readable.from(chunksOf(), { objectMode: false, highWaterMark: chunkBytes });
