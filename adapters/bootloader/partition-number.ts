@@ -1,5 +1,6 @@
 import { AgentError } from "../../src/errors/agent-error.ts";
 import type { SlotId } from "../../src/ports/bootloader.ts";
+import { normalizeSlotPath } from "./slot-path.ts";
 
 /** Number of the partition or UBI volume behind each slot. 0 is legal: UBI counts from there. */
 export type SlotPartitions = Readonly<Record<SlotId, number>>;
@@ -11,13 +12,13 @@ export function partitionNumber(devicePath: string): number | undefined {
 }
 
 /**
- * Partition numbers of both slots, from resolved device paths.
+ * Partition numbers of both slots, from their configured paths.
  *
  * @throws {AgentError} SLOT_CONFIG when one has no number, or both have the same
  */
-export function slotPartitions(pathA: string, pathB: string): SlotPartitions {
-  const A = partitionNumber(pathA);
-  const B = partitionNumber(pathB);
+export function slotPartitions(pathA: string, pathB: string, normalize = normalizeSlotPath): SlotPartitions {
+  const A = partitionNumber(normalize(pathA));
+  const B = partitionNumber(normalize(pathB));
   if (A === undefined || B === undefined || A === B) {
     throw new AgentError("SLOT_CONFIG", { RootfsPartA: pathA, RootfsPartB: pathB });
   }

@@ -1,6 +1,6 @@
 import type { SlotId } from "../../../src/ports/bootloader.ts";
 import { inspectSlot, type SlotContent } from "./board-image.ts";
-import { BOARD_PARTITIONS, boardPaths, setRunningSlot } from "./board-layout.ts";
+import { BOARD_PARTITIONS, boardPaths, runningSlot, setRunningSlot } from "./board-layout.ts";
 import { diskActs, type FileActs } from "./durable-file.ts";
 import { loadVariables, saveVariables } from "./file-env.ts";
 import { type KernelFate, type PowerOnOutcome, powerOn } from "./power-on.ts";
@@ -21,6 +21,8 @@ export interface BoardStart {
  */
 export async function startBoard(dir: string, acts: FileActs = diskActs): Promise<BoardStart> {
   const paths = boardPaths(dir);
+  // Names a folder that is no board before anything is written to it.
+  await runningSlot(dir);
   const env = await loadVariables(paths.env);
   await setRunningSlot(dir, undefined, acts);
   const slots = { A: await inspectSlot(paths.slots.A), B: await inspectSlot(paths.slots.B) };

@@ -1,0 +1,48 @@
+/** One line of /proc/self/mountinfo. */
+export interface Mount {
+  /** `major:minor` of the file system, the same as `st_dev` of its files; major 0 has no device. */
+  readonly number: string;
+  readonly folder: string;
+  readonly type: string;
+  /** Device, volume, or whatever word the one who mounted it gave. */
+  readonly source: string;
+  readonly options: string;
+}
+
+/** @see proc_pid_mountinfo(5) */
+export function readMounts(text: string | undefined): readonly Mount[] {
+  const mounts: Mount[] = [];
+  for (const line of text?.split("\n") ?? []) {
+    const words = line.split(" ");
+    const dash = words.indexOf("-", 6);
+    const [, , number, , folder] = words;
+    const [type, source, options] = words.slice(dash + 1);
+    if (dash < 0 || number === undefined || folder === undefined || type === undefined || source === undefined)
+      continue;
+    mounts.push({
+      number,
+      folder: withoutEscapes(folder),
+      type,
+      source: withoutEscapes(source),
+      options: withoutEscapes(options ?? ""),
+    });
+  }
+  return mounts;
+}
+
+/** What is mounted on `/` and not hidden below a later mount: early user space leaves its own there. */
+export function rootMount(mounts: readonly Mount[]): Mount | undefined {
+  return mounts.findLast((mount) => mount.folder === "/");
+}
+
+/** Folders below an overlay, the topmost first; none for another type. */
+export function lowerFolders({ type, options }: Mount): readonly string[] {
+  if (type !== "overlay") return [];
+  const lower = options.split(",").find((option) => option.startsWith("lowerdir="));
+  return lower?.slice("lowerdir=".length).split(":") ?? [];
+}
+
+/** The kernel writes blanks in names as `\040`. */
+function withoutEscapes(text: string): string {
+  return text.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
+}

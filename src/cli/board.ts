@@ -1,0 +1,78 @@
+import { type Command, Option } from "commander";
+import type { BoardImageBoots } from "../compose-board.ts";
+import { describeStart, describeStatus, startAsJson, statusAsJson } from "./board-text.ts";
+import { parseByteSize } from "./byte-size.ts";
+import type { CliIo } from "./io.ts";
+
+/** Size of the system that a new board comes with, where its slots are no smaller. */
+const FIRST_IMAGE_BYTES = 8 * 1024 ** 2;
+const FIRST_VERSION = "v1";
+
+/** `switchback board`: a board made of files, to try updates on. */
+export function register(program: Command, io: CliIo): void {
+  const board = program.command("board").description("a virtual board, to try updates on without hardware");
+
+  board
+    .command("create")
+    .description("make a board out of files, with a working system in slot A")
+    .argument("<dir>", "new or empty folder")
+    .option("--slot-size <size>", "size of each slot", "64M")
+    .option("--device-type <type>", "what the board says it is", "virtual-board")
+    .action(async (dir: string, options: { slotSize: string; deviceType: string }) => {
+      const slotBytes = parseByteSize(options.slotSize);
+      const { virtualBoard } = await import("../compose-board.ts");
+      await virtualBoard.create(dir, {
+        slotBytes,
+        deviceType: options.deviceType,
+        version: FIRST_VERSION,
+        imageBytes: Math.min(FIRST_IMAGE_BYTES, slotBytes),
+      });
+      io.out(`Made a board of type ${options.deviceType} in ${dir}: ${FIRST_VERSION} in slot A, nothing in slot B.`);
+      io.out(`Switch it on: switchback board boot ${dir}`);
+    });
+
+  board
+    .command("boot")
+    .description("switch the board off (without warning, if it runs) and on again")
+    .argument("<dir>", "the board's folder")
+    .option("--json", "print one JSON object")
+    .action(async (dir: string, options: { json?: true }) => {
+      const { virtualBoard } = await import("../compose-board.ts");
+      const start = await virtualBoard.boot(dir);
+      print(io, options.json === true ? [JSON.stringify(startAsJson(start))] : describeStart(start));
+      if (start.outcome.kind !== "up") io.exitCode = 1;
+    });
+
+  board
+    .command("status")
+    .description("show what is in the slots, what runs, and what would boot next")
+    .argument("<dir>", "the board's folder")
+    .option("--json", "print one JSON object")
+    .action(async (dir: string, options: { json?: true }) => {
+      const { virtualBoard } = await import("../compose-board.ts");
+      const status = await virtualBoard.status(dir);
+      print(io, options.json === true ? [JSON.stringify(statusAsJson(status))] : describeStatus(status));
+    });
+
+  board
+    .command("image")
+    .description("make an image for `artifact write rootfs-image`; the same options give the same bytes")
+    .argument("<out>", "file to write")
+    .requiredOption("--version <version>", "version that the image shows")
+    .option("--size <size>", "size of the image", "32M")
+    .addOption(
+      new Option("--boots <how>", "what its system does when started")
+        .choices(["yes", "hangs", "panics"])
+        .default("yes"),
+    )
+    .action(async (out: string, options: { version: string; size: string; boots: BoardImageBoots }) => {
+      const sizeBytes = parseByteSize(options.size);
+      const { virtualBoard } = await import("../compose-board.ts");
+      await virtualBoard.writeImage(out, options.version, sizeBytes, options.boots);
+      io.out(`Wrote ${options.version} to ${out}.`);
+    });
+}
+
+function print(io: CliIo, lines: readonly string[]): void {
+  for (const line of lines) io.out(line);
+}
