@@ -3,6 +3,7 @@ import { boardPaths, bootedOnBoard } from "../adapters/bootloader/fake/board-lay
 import { createFileEnv } from "../adapters/bootloader/fake/file-env.ts";
 import { createMenderEnvBootloader } from "../adapters/bootloader/mender-env.ts";
 import { slotPartitions } from "../adapters/bootloader/partition-number.ts";
+import { normalizeSlotPath } from "../adapters/bootloader/slot-path.ts";
 import { createFwEnv, fwEnvTools } from "../adapters/bootloader/uboot/fw-env.ts";
 import type { Config } from "./config/config.ts";
 import { AgentError } from "./errors/agent-error.ts";
@@ -29,7 +30,7 @@ const BOOTLOADERS: Readonly<Record<Config["switchback"]["bootloader"], (c: Confi
       return createMenderEnvBootloader({
         kind: "uboot",
         env: createFwEnv(processes, fwEnvTools(config.switchback.fwEnvConfig)),
-        partitions: slotPartitions(slots.A, slots.B),
+        partitions: slotPartitions(normalizeSlotPath(slots.A), normalizeSlotPath(slots.B)),
         booted: createBootedSlot({ slots }),
       });
     },

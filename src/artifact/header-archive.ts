@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { ExtractEvents, Header } from "tar-stream";
+import { type ExtractEvents, extract, type Header } from "tar-stream";
 import { AgentError } from "../errors/agent-error.ts";
 import type { ArtifactLimits } from "./limits.ts";
 import { checkMemberName } from "./tar/member-name.ts";
@@ -16,7 +16,6 @@ export interface HeaderMember {
  * ARTIFACT_MEMBER_TYPE, ARTIFACT_MEMBER_DUPLICATE, ARTIFACT_LIMIT
  */
 export async function unpackHeader(tar: Buffer, limits: ArtifactLimits): Promise<readonly HeaderMember[]> {
-  const { extract } = await import("tar-stream");
   const extractor = extract();
   const members = new Map<string, HeaderMember>();
   try {

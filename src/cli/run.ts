@@ -17,6 +17,7 @@ export async function run(name: string, argv: readonly string[], io: CliIo): Pro
   const program = new Command(name)
     .description("Over-the-air updates for embedded Linux that survive a power cut at any instant.")
     .version(VERSION, "-v, --version")
+    .enablePositionalOptions()
     .exitOverride()
     .configureOutput({ writeOut: (text) => io.out(text.trimEnd()), writeErr: (text) => io.err(text.trimEnd()) })
     .showHelpAfterError("(run with --help for the options)")

@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 
 /** Where things lie on a device. @see spec "config-and-cli", section 1 */
 export interface Paths {
@@ -23,14 +23,15 @@ export interface PathOptions {
 export function resolvePaths(options: PathOptions, env: Readonly<Record<string, string | undefined>>): Paths {
   const confDir = env["MENDER_CONF_DIR"] ?? "/etc/mender";
   const datastore = options.datastore ?? env["MENDER_DATASTORE_DIR"] ?? "/var/lib/mender";
+  const mainConfig = options.config ?? join(confDir, "mender.conf");
   return {
     confDir,
     dataDir: env["MENDER_DATA_DIR"] ?? "/usr/share/mender",
     datastore,
-    mainConfig: options.config ?? join(confDir, "mender.conf"),
+    mainConfig,
     fallbackConfig: options.fallbackConfig ?? join(datastore, "mender.conf"),
     bootstrapArtifact: join(datastore, "bootstrap.mender"),
-    artifactInfo: join(confDir, "artifact_info"),
+    artifactInfo: join(dirname(mainConfig), "artifact_info"),
     lockFile: join(datastore, "switchback.lock"),
   };
 }

@@ -1,0 +1,202 @@
+import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+const MIB = 1024 * 1024;
+const ENV_BYTES = 16 * 1024;
+const DEVICE_TYPE = "bench-board";
+
+/** How one command on the board ended, and what it took; times in seconds. */
+export interface BoardRun {
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly wall: number;
+  readonly cpu: number;
+  /** Peak resident memory of the largest process, in MiB. */
+  readonly peakMib: number;
+}
+
+/**
+ * A board out of two loop devices on tmpfs, with a real redundant U-Boot environment, in which the real
+ * client and ours run alike: a command runs in a mount namespace of its own, with slot A as its root
+ * filesystem, so that either finds the slot it was booted from by asking the kernel. Needs root.
+ */
+export class ClientBoard {
+  readonly dir: string;
+  readonly slots: Readonly<Record<"A" | "B", string>>;
+  readonly #slotBytes: number;
+
+  /** @param slotMib size of each slot; slot A gets a small filesystem to boot from */
+  constructor(slotMib: number) {
+    this.#slotBytes = slotMib * MIB;
+    this.dir = mkdtempSync(join(tmpdir(), "switchback-board-"));
+    must("mount", ["-t", "tmpfs", "-o", "size=80%", "tmpfs", this.dir]);
+    try {
+      for (const folder of ["root", "stage", "etc", "data", "out"]) mkdirSync(join(this.dir, folder));
+      this.slots = { A: this.#makeSlotA(), B: this.#attach("B") };
+      this.#makeEtc();
+      this.resetEnvironment();
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+  }
+
+  /** The environment and the datastore as on a device that runs from slot A and has no update pending. */
+  resetEnvironment(): void {
+    for (const copy of ["env1", "env2"]) writeFileSync(join(this.dir, copy), Buffer.alloc(ENV_BYTES));
+    const variables = {
+      bootcount: 0,
+      bootlimit: 1,
+      mender_boot_part: this.#number("A"),
+      mender_boot_part_hex: hex(this.#number("A")),
+      upgrade_available: 0,
+    };
+    const script = join(this.dir, "env.txt");
+    writeFileSync(
+      script,
+      Object.entries(variables)
+        .map(([key, value]) => `${key}=${value}\n`)
+        .join(""),
+    );
+    must("fw_setenv", ["-c", join(this.dir, "etc/fw_env.config"), "-f", script, "-s", script]);
+    rmSync(join(this.dir, "data"), { recursive: true, force: true });
+    mkdirSync(join(this.dir, "data"));
+    writeFileSync(join(this.dir, "data/device_type"), `device_type=${DEVICE_TYPE}\n`);
+  }
+
+  /** Fills slot B with `image`, through the device, so that no cache of it is stale. */
+  fillSlotB(image: string): void {
+    must("dd", [`if=${image}`, `of=${this.slots.B}`, "bs=1M", "conv=fsync", "status=none"]);
+  }
+
+  /** The device that a system booted from `slot` runs on; the other one is the target of an update. */
+  run(slot: "A" | "B", argv: readonly string[], env: Readonly<Record<string, string>> = {}): BoardRun {
+    const out = (name: string): string => join(this.dir, "out", name);
+    for (const name of ["stdout", "stderr", "time", "memory"]) rmSync(out(name), { force: true });
+    const shell = spawnSync("unshare", ["-m", "bash", "-c", IN_SLOT, "bash", this.dir, this.slots[slot], ...argv], {
+      env: { ...process.env, ...env },
+      stdio: ["ignore", "inherit", "inherit"],
+    });
+    if (!existsSync(out("memory"))) throw new Error(`the command did not start in slot ${slot}`);
+    const [wall = 0, user = 0, system = 0] = readFileSync(out("time"), "utf8").trim().split(" ").map(Number);
+    return {
+      exitCode: shell.status ?? 1,
+      stdout: readFileSync(out("stdout"), "utf8"),
+      stderr: readFileSync(out("stderr"), "utf8"),
+      wall,
+      cpu: user + system,
+      peakMib: Number(readFileSync(out("memory"), "utf8").trim().split("\n").at(-1)) / 1024,
+    };
+  }
+
+  /** All variables of the boot environment, sorted, as `fw_printenv` prints them. */
+  environment(): readonly string[] {
+    const printed = must("fw_printenv", ["-c", join(this.dir, "etc/fw_env.config")]);
+    return printed.trim().split("\n").sort();
+  }
+
+  /** SHA-256 of the first `bytes` of slot B, read past the page cache of the other side. */
+  slotDigest(bytes: number): string {
+    must("blockdev", ["--flushbufs", this.slots.B]);
+    const pipe = spawnSync("head", ["-c", String(bytes), this.slots.B], { maxBuffer: bytes + MIB });
+    return createHash("sha256").update(pipe.stdout).digest("hex");
+  }
+
+  close(): void {
+    for (const device of Object.values(this.slots ?? {})) spawnSync("losetup", ["-d", device]);
+    spawnSync("umount", ["-l", this.dir]);
+    rmSync(this.dir, { recursive: true, force: true });
+  }
+
+  #number(slot: "A" | "B"): number {
+    return Number(/[0-9]+$/.exec(this.slots[slot])?.[0]);
+  }
+
+  #makeSlotA(): string {
+    makeImage(join(this.dir, "A.img"), 8, join(this.dir, "stage"));
+    return this.#attach("A");
+  }
+
+  #attach(slot: "A" | "B"): string {
+    const file = join(this.dir, `${slot}.img`);
+    writeFileSync(file, "", { flag: "a" });
+    truncateSync(file, this.#slotBytes);
+    return must("losetup", ["--find", "--show", file]).trim();
+  }
+
+  #makeEtc(): void {
+    const etc = join(this.dir, "etc");
+    cpSync("/etc", etc, {
+      recursive: true,
+      verbatimSymlinks: true,
+      filter: (path) => !path.startsWith("/etc/alternatives"),
+    });
+    mkdirSync(join(etc, "mender"), { recursive: true });
+    writeFileSync(
+      join(etc, "fw_env.config"),
+      ["env1", "env2"].map((copy) => `${this.dir}/${copy} 0x0 0x4000\n`).join(""),
+    );
+    writeFileSync(join(etc, "mender/artifact_info"), "artifact_name=release-0\n");
+    const configuration = { RootfsPartA: this.slots.A, RootfsPartB: this.slots.B, DBus: { Enabled: false } };
+    writeFileSync(join(etc, "mender/mender.conf"), JSON.stringify(configuration));
+  }
+}
+
+/** Mounts slot `$2` as a root filesystem, and times only the command itself. */
+const IN_SLOT = `
+set -e
+dir=$1 slot=$2; shift 2
+root=$dir/root
+mount --make-rprivate /
+mount -o ro "$slot" "$root"
+mount --bind /usr "$root/usr"
+mount --bind "$dir/etc" "$root/etc"
+mount --rbind /dev "$root/dev"
+mount -t proc proc "$root/proc"
+mount --rbind /sys "$root/sys"
+mount --rbind /tmp "$root/tmp"
+mount --bind "$PWD" "$root/work"
+mount --bind "$dir/data" "$root/data"
+set +e
+TIMEFORMAT='%3R %3U %3S'
+{ time chroot "$root" /usr/bin/time -o "$dir/out/memory" -f %M "$@" >"$dir/out/stdout" 2>"$dir/out/stderr"; } 2>"$dir/out/time"
+`;
+
+/**
+ * An ext4 image in which `ClientBoard.run` can run commands.
+ *
+ * @param stage folder that becomes its content; it gets the mount points besides what it holds
+ */
+export function makeImage(file: string, sizeMib: number, stage: string): void {
+  for (const folder of ["usr", "etc", "dev", "proc", "sys", "tmp", "work", "data"]) {
+    mkdirSync(join(stage, folder), { recursive: true });
+  }
+  for (const link of ["bin", "sbin", "lib", "lib64"]) {
+    if (!existsSync(join(stage, link))) symlinkSync(`usr/${link}`, join(stage, link));
+  }
+  must("mkfs.ext4", ["-q", "-d", stage, file, `${sizeMib}M`]);
+}
+
+export const BENCH_DEVICE_TYPE = DEVICE_TYPE;
+
+const hex = (value: number): string => value.toString(16).toUpperCase();
+
+function must(program: string, args: readonly string[]): string {
+  const done = spawnSync(program, args, { encoding: "utf8" });
+  if (done.status !== 0) throw new Error(`${program} ${args.join(" ")}: ${done.error?.message ?? done.stderr}`);
+  return done.stdout;
+}
