@@ -1,6 +1,5 @@
 import { AgentError } from "../../src/errors/agent-error.ts";
 import type { SlotId } from "../../src/ports/bootloader.ts";
-import { normalizeSlotPath } from "./slot-path.ts";
 
 /** Number of the partition or UBI volume behind each slot. 0 is legal: UBI counts from there. */
 export type SlotPartitions = Readonly<Record<SlotId, number>>;
@@ -12,13 +11,13 @@ export function partitionNumber(devicePath: string): number | undefined {
 }
 
 /**
- * Partition numbers of both slots, from their configured paths.
+ * Partition numbers of both slots, from their paths as `normalizeSlotPath` gives them.
  *
  * @throws {AgentError} SLOT_CONFIG when one has no number, or both have the same
  */
-export function slotPartitions(pathA: string, pathB: string, normalize = normalizeSlotPath): SlotPartitions {
-  const A = partitionNumber(normalize(pathA));
-  const B = partitionNumber(normalize(pathB));
+export function slotPartitions(pathA: string, pathB: string): SlotPartitions {
+  const A = partitionNumber(pathA);
+  const B = partitionNumber(pathB);
   if (A === undefined || B === undefined || A === B) {
     throw new AgentError("SLOT_CONFIG", { RootfsPartA: pathA, RootfsPartB: pathB });
   }
