@@ -20,13 +20,14 @@ export interface OutputFile {
  * @throws {AgentError} OUTPUT_FAILED; whatever `fill` throws
  */
 export async function writeWhole(path: string, fill: (output: OutputFile) => Promise<void>): Promise<void> {
-  const target = await resolveTarget(path);
+  const { target, mode } = await resolveTarget(path);
   const temporary = join(dirname(target), `.${basename(target)}.${randomBytes(6).toString("hex")}.tmp`);
   const failed = (cause: unknown): AgentError => new AgentError("OUTPUT_FAILED", { path }, cause);
   const file = await open(temporary, "wx", 0o666).catch((cause: unknown) => {
     throw failed(cause);
   });
   try {
+    if (mode !== undefined) await file.chmod(mode);
     await fill(createOutput(file, failed));
     await file.sync().catch((cause: unknown) => {
       throw failed(cause);
@@ -68,13 +69,13 @@ function createOutput(file: FileHandle, failed: (cause: unknown) => AgentError):
   };
 }
 
-/** Follows links, so that what they lead to is replaced. Only plain files can be. */
-async function resolveTarget(path: string): Promise<string> {
+/** Follows links, so that what they lead to is replaced and keeps its mode. Only plain files can be. */
+async function resolveTarget(path: string): Promise<{ readonly target: string; readonly mode?: number }> {
   const target = await realpath(path).catch(() => path); // ignored: what does not exist yet has no real path.
   const found = await stat(target).catch(() => undefined); // ignored: the same.
-  if (found !== undefined && !found.isFile())
-    throw new AgentError("OUTPUT_FAILED", { path, reason: "not a regular file" });
-  return target;
+  if (found === undefined) return { target };
+  if (!found.isFile()) throw new AgentError("OUTPUT_FAILED", { path, reason: "not a regular file" });
+  return { target, mode: found.mode & 0o777 };
 }
 
 /** The new name is durable only when the folder is. */

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { AgentError } from "../errors/agent-error.ts";
 import { type ArtifactRequest, checkRequest } from "./artifact-request.ts";
 import { compress } from "./compression/compress.ts";
+import { COMPRESSION_FORMATS } from "./compression/formats.ts";
 import { headerEntries } from "./header-writer.ts";
 import type { ArtifactScript, Compression } from "./model.ts";
 import { type OutputFile, writeWhole } from "./output-file.ts";
@@ -12,7 +13,6 @@ import { entryOf, TAR_END, tarEntry, tarHeader, tarOf, tarPadding } from "./tar-
 
 const VERSION = Buffer.from('{"format":"mender","version":3}');
 const MEMBER_MODE = 0o600;
-const SUFFIX: Readonly<Record<Compression, string>> = { none: "", gzip: ".gz", lzma: ".xz", zstd: ".zst" };
 const HEADER_BLOCK_BYTES = 512;
 
 /** What was written, for a summary. */
@@ -49,7 +49,7 @@ export async function writeArtifact(
     const data = tarOf(files.map((file) => payloadEntry(file, onBytes, signal)));
     await appendData(
       output,
-      `data/0000.tar${SUFFIX[request.compression]}`,
+      `data/0000.tar${suffixOf(request.compression)}`,
       compress(request.compression, data, signal),
     );
     await output.write(TAR_END);
@@ -76,7 +76,7 @@ async function membersBeforeData(
   files: readonly PayloadFile[],
   signal: AbortSignal,
 ): Promise<Buffer> {
-  const headerName = `header.tar${SUFFIX[request.compression]}`;
+  const headerName = `header.tar${suffixOf(request.compression)}`;
   const header = await collect(compress(request.compression, tarOf(headerEntries(request, scripts, files)), signal));
   const manifest = manifestOf(files, headerName, header);
   const members = [
@@ -106,6 +106,10 @@ async function appendData(output: OutputFile, name: string, data: AsyncIterable<
   const sizeBytes = output.sizeBytes - start - HEADER_BLOCK_BYTES;
   await output.write(tarPadding(sizeBytes));
   await output.patch(await tarHeader({ name, mode: MEMBER_MODE, sizeBytes }), start);
+}
+
+function suffixOf(compression: Compression): string {
+  return COMPRESSION_FORMATS.find((format) => format.compression === compression)?.suffix ?? "";
 }
 
 async function collect(chunks: AsyncIterable<Uint8Array>): Promise<Buffer> {

@@ -8,6 +8,9 @@ export interface Progress {
   done(): void;
 }
 
+/** For who does not want to see any. */
+export const NO_PROGRESS: Progress = { advance: () => undefined, done: () => undefined };
+
 /** Shorter work shows no bar at all. */
 const QUIET_MS = 1000;
 const REDRAW_MS = 100;
@@ -27,7 +30,7 @@ export function createProgress(
   totalBytes: number | undefined,
   monotonicMs: () => number = () => performance.now(),
 ): Progress {
-  if (!io.stderrIsTerminal) return { advance: () => undefined, done: () => undefined };
+  if (!io.stderrIsTerminal) return NO_PROGRESS;
   const startMs = monotonicMs();
   let drawnMs: number | undefined;
   let bytes = 0;

@@ -53,4 +53,14 @@ export const ARTIFACT_ERRORS = {
   },
   SCRIPT_DUPLICATE: { retry: false, exit: 1, doc: "Two state scripts have the same name." },
   OUTPUT_FAILED: { retry: false, exit: 1, doc: "The output file cannot be written." },
+  ARTIFACT_ALREADY_SIGNED: { retry: false, exit: 1, doc: "The Artifact is signed already; --force replaces the signature." },
+  SIGNATURE_UNCHECKED: {
+    retry: false,
+    exit: 1,
+    doc: "The Artifact is signed, and no key was given to check the signature with.",
+  },
+  META_DATA_INVALID: { retry: false, exit: 1, doc: "The meta-data file does not hold a JSON object." },
+  OPTION_MISSING: { retry: false, exit: 1, doc: "An option that must be given is missing." },
+  OPTION_INVALID: { retry: false, exit: 1, doc: "The value of an option is not valid." },
+  OPTION_UNSUPPORTED: { retry: false, exit: 1, doc: "This option of mender-artifact is not supported here." },
 } as const satisfies Record<string, ErrorEntry>;

@@ -1,0 +1,128 @@
+import { type FileHandle, open } from "node:fs/promises";
+import { AgentError } from "../errors/agent-error.ts";
+import type { ByteSource } from "../util/byte-source.ts";
+import { openFileSource } from "../util/file-source.ts";
+import { DEFAULT_LIMITS } from "./limits.ts";
+import { type OutputFile, writeWhole } from "./output-file.ts";
+import { openArtifact } from "./reader.ts";
+import { type SigningKey, signManifest } from "./signing.ts";
+import { TarScanner } from "./tar/scanner.ts";
+import { entryOf, tarEntry } from "./tar-writer.ts";
+
+const BLOCK_BYTES = 512;
+const COPY_BYTES = 1024 * 1024;
+const SIGNATURE_MODE = 0o600;
+
+/** Where a new signature goes. */
+interface SignaturePlace {
+  readonly manifest: Uint8Array;
+  /** End of the manifest, with its padding. */
+  readonly insertAt: number;
+  /** Where copying goes on: behind the old signature where there is one. */
+  readonly continueAt: number;
+}
+
+/**
+ * Writes the Artifact at `path` to `outputPath` (which may be the same) with a signature; all other members stay as
+ * they are, byte for byte. Nothing is written unless the Artifact is whole and right.
+ *
+ * @param force replaces a signature that is already there
+ * @throws {AgentError} ARTIFACT_ALREADY_SIGNED, OUTPUT_FAILED, and the codes of `openArtifact`; the signal's reason
+ */
+export async function signArtifact(
+  path: string,
+  outputPath: string,
+  key: SigningKey,
+  force: boolean,
+  signal: AbortSignal,
+): Promise<void> {
+  await validate(path, force, signal);
+  const place = await findPlace(path);
+  const input = await open(path, "r");
+  try {
+    await writeWhole(outputPath, async (output) => {
+      await copy(input, output, 0, place.insertAt, signal);
+      const signature = entryOf("manifest.sig", SIGNATURE_MODE, signManifest(place.manifest, key));
+      for await (const chunk of tarEntry(signature)) await output.write(chunk);
+      await copy(input, output, place.continueAt, Number.POSITIVE_INFINITY, signal);
+    });
+  } finally {
+    await input.close();
+  }
+}
+
+async function validate(path: string, force: boolean, signal: AbortSignal): Promise<void> {
+  const reader = await openArtifact(await openArtifactFile(path, signal));
+  try {
+    if (reader.info.signature.present && !force) throw new AgentError("ARTIFACT_ALREADY_SIGNED", { path });
+    await reader.finish();
+  } finally {
+    await reader.close();
+  }
+}
+
+/** A file that is to be read as an Artifact. @throws {AgentError} ARTIFACT_READ */
+export async function openArtifactFile(path: string, signal: AbortSignal): Promise<ByteSource> {
+  const source = await openFileSource(path).catch((cause: unknown) => {
+    throw new AgentError("ARTIFACT_READ", { path }, cause);
+  });
+  return {
+    read(into) {
+      signal.throwIfAborted();
+      return source.read(into);
+    },
+    close: () => source.close(),
+  };
+}
+
+/** Follows the scanner's position in the file through the members before the header. */
+async function findPlace(path: string): Promise<SignaturePlace> {
+  const file = await openFileSource(path);
+  let position = 0;
+  const source: ByteSource = {
+    async read(into) {
+      const count = await file.read(into);
+      position += count;
+      return count;
+    },
+    close: () => file.close(),
+  };
+  try {
+    const scanner = new TarScanner(source, "artifact", DEFAULT_LIMITS);
+    let manifest: Uint8Array = new Uint8Array(0);
+    let insertAt = 0;
+    for (;;) {
+      const member = await scanner.next();
+      const end = paddedEnd(position, member?.sizeBytes ?? 0);
+      if (member?.name === "manifest") {
+        manifest = await readContent(scanner, member.sizeBytes);
+        insertAt = end;
+      } else if (member?.name !== "version") {
+        return { manifest, insertAt, continueAt: member?.name === "manifest.sig" ? end : insertAt };
+      }
+    }
+  } finally {
+    await source.close();
+  }
+}
+
+function paddedEnd(contentStart: number, sizeBytes: number): number {
+  return contentStart + Math.ceil(sizeBytes / BLOCK_BYTES) * BLOCK_BYTES;
+}
+
+async function readContent(scanner: TarScanner, sizeBytes: number): Promise<Uint8Array> {
+  const content = new Uint8Array(sizeBytes);
+  for (let at = 0; at < sizeBytes; ) at += await scanner.read(content.subarray(at));
+  return content;
+}
+
+async function copy(from: FileHandle, to: OutputFile, start: number, end: number, signal: AbortSignal): Promise<void> {
+  const buffer = Buffer.allocUnsafeSlow(COPY_BYTES);
+  for (let at = start; at < end; ) {
+    signal.throwIfAborted();
+    const { bytesRead } = await from.read(buffer, 0, Math.min(buffer.length, end - at), at);
+    if (bytesRead === 0) return;
+    await to.write(buffer.subarray(0, bytesRead));
+    at += bytesRead;
+  }
+}

@@ -1,0 +1,30 @@
+import type { Command } from "commander";
+import type { CliIo } from "../io.ts";
+import { registerRead } from "./read-command.ts";
+import { registerSign } from "./sign-command.ts";
+import { registerValidate } from "./validate-command.ts";
+import { registerWrite } from "./write-command.ts";
+import { COMPRESSION_OPTION } from "./write-options.ts";
+
+/** Commands and options are those of mender-artifact 3.9, so that a build system can call one for the other. */
+export function register(program: Command, io: CliIo): void {
+  // Options of the program and of `artifact` share letters (-d, -v): each belongs to the command it stands behind.
+  program.enablePositionalOptions();
+  const artifact = program
+    .command("artifact")
+    .description("write, sign, read and validate Mender Artifacts")
+    .enablePositionalOptions()
+    .option(...COMPRESSION_OPTION)
+    .addHelpText("after", EXAMPLES);
+  registerWrite(artifact, io);
+  registerRead(artifact, io);
+  registerValidate(artifact, io);
+  registerSign(artifact, io);
+}
+
+const EXAMPLES = `
+Examples:
+  switchback artifact write rootfs-image -t board-a -n release-2 -f rootfs.ext4 -o release-2.mender
+  switchback artifact sign -k private.pem release-2.mender
+  switchback artifact validate -k public.pem release-2.mender
+  switchback artifact read --json release-2.mender`;

@@ -1,0 +1,35 @@
+import type { Command } from "commander";
+import type { CliIo } from "../io.ts";
+import { refuseOptions } from "./refused-options.ts";
+import { addVerifyOptions, loadKeys, readingProgress, type VerifyOptions } from "./verify-options.ts";
+import { REFUSED_KEY_OPTIONS } from "./write-options.ts";
+
+export function registerRead(artifact: Command, io: CliIo): void {
+  const command = artifact
+    .command("read")
+    .description("verify an Artifact and show what is in it")
+    .argument("<artifact>", "file")
+    .addHelpText("after", EXAMPLES);
+  addVerifyOptions(command).action(async (path: string, options: VerifyOptions) => {
+    refuseOptions(command, REFUSED_KEY_OPTIONS);
+    const keys = await loadKeys(options);
+    const { inspectForShow } = await import("./describe-artifact.ts");
+    const progress = await readingProgress(path, options, io);
+    const inspected = await inspectForShow(path, keys, progress.advance, io.signal).finally(progress.done);
+    if (options.json === true) {
+      const { describeAsJson } = await import("./read-json.ts");
+      io.out(JSON.stringify(describeAsJson(inspected)));
+    } else {
+      const { describeAsText } = await import("./read-text.ts");
+      for (const line of describeAsText(inspected)) io.out(line);
+    }
+  });
+}
+
+const EXAMPLES = `
+A signature that is missing or that no key fits is shown, and is no failure here; 'validate' judges.
+
+Examples:
+  switchback artifact read release-2.mender
+  switchback artifact read --json -k old.pem -k new.pem release-2.mender | jq .signature
+The schema of the JSON object is docs/reference/artifact-read.schema.json.`;

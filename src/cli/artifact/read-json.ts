@@ -1,0 +1,54 @@
+import type { Depends, PayloadInfo } from "../../artifact/model.ts";
+import type { InspectedArtifact, InspectedFile } from "./describe-artifact.ts";
+import type { ArtifactDescription } from "./read-schema.ts";
+
+/**
+ * The object that `read --json` prints. At the top stand the whole Artifact's provides, depends and clears, as a device
+ * sees them; the payloads have their own part.
+ */
+export function describeAsJson({ info, files }: InspectedArtifact): ArtifactDescription {
+  const { name, group, version, signature, deviceTypes, depends, scripts, payloads } = info;
+  return {
+    name,
+    group: group ?? null,
+    version,
+    signature: { present: signature.present, valid: signature.valid ?? null, key: signature.key ?? null },
+    device_types: [...deviceTypes],
+    provides: merge([
+      { artifact_name: name, ...(group === undefined ? {} : { artifact_group: group }) },
+      ...payloads.map((payload) => payload.provides),
+    ]),
+    depends: copyLists(merge<readonly string[]>([depends, ...payloads.map((payload) => payload.depends)])),
+    clears_provides: allClears(payloads),
+    scripts: scripts.map((script) => script.name),
+    payloads: payloads.map((payload, index) => describePayload(payload, files[index] ?? [])),
+  };
+}
+
+function describePayload(
+  payload: PayloadInfo,
+  files: readonly InspectedFile[],
+): ArtifactDescription["payloads"][number] {
+  return {
+    type: payload.type,
+    files: files.map(({ name, sizeBytes, sha256 }) => ({ name, size: sizeBytes, sha256 })),
+    provides: { ...payload.provides },
+    depends: copyLists(payload.depends),
+    clears_provides: payload.clearsProvides === undefined ? null : [...payload.clearsProvides],
+    metadata: payload.metaData === undefined ? null : { ...payload.metaData },
+  };
+}
+
+/** Null where no payload says what to clear. */
+function allClears(payloads: readonly PayloadInfo[]): string[] | null {
+  const said = payloads.flatMap(({ clearsProvides }) => (clearsProvides === undefined ? [] : [clearsProvides]));
+  return said.length === 0 ? null : said.flat();
+}
+
+function merge<Value>(parts: readonly Readonly<Record<string, Value>>[]): Record<string, Value> {
+  return Object.fromEntries(parts.flatMap((part) => Object.entries(part)));
+}
+
+function copyLists(depends: Depends): Record<string, string[]> {
+  return Object.fromEntries(Object.entries(depends).map(([key, values]) => [key, [...values]]));
+}

@@ -1,0 +1,75 @@
+import type { Depends, PayloadInfo, SignatureStatus } from "../../artifact/model.ts";
+import type { InspectedArtifact, InspectedFile } from "./describe-artifact.ts";
+
+/** What `read` prints for people: the fields and words of mender-artifact. */
+export function describeAsText({ info, files }: InspectedArtifact): readonly string[] {
+  const lines = [
+    "Mender artifact:",
+    `  Name: ${info.name}`,
+    "  Format: mender",
+    `  Version: ${info.version}`,
+    `  Signature: ${signatureText(info.signature)}`,
+    `  Compatible devices: '${listText(info.deviceTypes)}'`,
+    `  Provides group: ${info.group ?? ""}`,
+    `  Depends on one of artifact(s): ${listText(info.depends["artifact_name"] ?? [])}`,
+    `  Depends on one of group(s): ${listText(info.depends["artifact_group"] ?? [])}`,
+    "  State scripts:",
+    ...info.scripts.map((script) => `    ${script.name}`),
+    "",
+    "Updates:",
+    ...info.payloads.flatMap((payload, index) => payloadText(payload, index, files[index] ?? [])),
+  ];
+  return lines.map(printable);
+}
+
+function signatureText({ present, valid, key }: SignatureStatus): string {
+  if (!present) return "no signature";
+  if (valid === undefined) {
+    return "signed but no key for verification provided; please use `-k` option for providing verification key";
+  }
+  return valid ? `signed and verified correctly (${key})` : "signed; verification using provided key failed";
+}
+
+function payloadText(payload: PayloadInfo, index: number, files: readonly InspectedFile[]): string[] {
+  const { type, provides, depends, clearsProvides, metaData } = payload;
+  return [
+    `    ${index}:`,
+    `    Type:   ${type ?? "Empty type"}`,
+    ...section(
+      "Provides",
+      Object.entries(provides).map(([key, value]) => `\t${key}: ${value}`),
+    ),
+    ...section("Depends", dependsText(depends)),
+    `    Clears Provides:${clearsProvides === undefined ? " Nothing" : ` ${quotedText(clearsProvides)}`}`,
+    ...section("Metadata", metaData === undefined ? [] : metaDataText(metaData)),
+    ...(files.length === 0 ? ["    Files: None"] : ["    Files:", ...files.flatMap(fileText)]),
+  ];
+}
+
+const section = (title: string, lines: readonly string[]): string[] =>
+  lines.length === 0 ? [`    ${title}: Nothing`] : [`    ${title}:`, ...lines];
+
+const dependsText = (depends: Depends): string[] =>
+  Object.entries(depends).map(([key, values]) => `\t${key}: ${values.length === 1 ? values[0] : listText(values)}`);
+
+const metaDataText = (metaData: Readonly<Record<string, unknown>>): string[] =>
+  JSON.stringify(metaData, null, 2)
+    .split("\n")
+    .map((line) => `\t${line}`);
+
+const fileText = ({ name, sizeBytes, sha256 }: InspectedFile): string[] => [
+  `      name:     ${name}`,
+  `      size:     ${sizeBytes}`,
+  `      checksum: ${sha256}`,
+];
+
+const listText = (values: readonly string[]): string => `[${values.join(" ")}]`;
+const quotedText = (values: readonly string[]): string => `[${values.map((value) => `"${value}"`).join(", ")}]`;
+
+/** Keeps what an Artifact says from steering a terminal; tabs are ours. */
+function printable(line: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for.
+  return line.replace(/[\u0000-\u0008\u000a-\u001f\u007f-\u009f\u2028\u2029]/g, (character) => {
+    return `\\x${character.charCodeAt(0).toString(16).padStart(2, "0")}`;
+  });
+}

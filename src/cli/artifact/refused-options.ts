@@ -1,0 +1,10 @@
+import type { Command } from "commander";
+import { AgentError } from "../../errors/agent-error.ts";
+
+/** @throws {AgentError} OPTION_UNSUPPORTED for the first option given that stands in `flags` */
+export function refuseOptions(command: Command, flags: readonly string[]): void {
+  const given = command.options.find(
+    (option) => flags.includes(option.flags) && command.getOptionValueSource(option.attributeName()) === "cli",
+  );
+  if (given !== undefined) throw new AgentError("OPTION_UNSUPPORTED", { option: given.long ?? given.flags });
+}

@@ -1,0 +1,54 @@
+import type { Command } from "commander";
+import type { VerificationKey } from "../../artifact/signature.ts";
+import { AgentError } from "../../errors/agent-error.ts";
+import type { CliIo } from "../io.ts";
+import type { InspectedArtifact } from "./describe-artifact.ts";
+import { refuseOptions } from "./refused-options.ts";
+import { addVerifyOptions, loadKeys, readingProgress, type VerifyOptions } from "./verify-options.ts";
+import { REFUSED_KEY_OPTIONS } from "./write-options.ts";
+
+export function registerValidate(artifact: Command, io: CliIo): void {
+  const command = artifact
+    .command("validate")
+    .description("check an Artifact whole: form, checksums and signature")
+    .argument("<artifact>", "file")
+    .addHelpText("after", EXAMPLES);
+  addVerifyOptions(command).action(async (path: string, options: VerifyOptions) => {
+    refuseOptions(command, REFUSED_KEY_OPTIONS);
+    const keys = await loadKeys(options);
+    const progress = await readingProgress(path, options, io);
+    try {
+      const { info } = await validated(path, keys, progress.advance, io.signal);
+      progress.done();
+      if (options.json === true) io.out(JSON.stringify({ path, valid: true, key: info.signature.key ?? null }));
+      else io.out(`Artifact file '${path}' validated successfully`);
+    } catch (error) {
+      if (options.json === true && error instanceof AgentError) {
+        io.out(JSON.stringify({ path, valid: false, code: error.code }));
+      }
+      throw error;
+    } finally {
+      progress.done();
+    }
+  });
+}
+
+async function validated(
+  path: string,
+  keys: readonly VerificationKey[],
+  onBytes: (count: number) => void,
+  signal: AbortSignal,
+): Promise<InspectedArtifact> {
+  const { inspectArtifact } = await import("./describe-artifact.ts");
+  const inspected = await inspectArtifact(path, keys, onBytes, signal);
+  // "Valid" must not be said of a signature that nobody checked.
+  if (inspected.info.signature.present && keys.length === 0) throw new AgentError("SIGNATURE_UNCHECKED", { path });
+  return inspected;
+}
+
+const EXAMPLES = `
+A signed Artifact is valid only with a key that fits, an Artifact without a signature only without a key.
+
+Examples:
+  switchback artifact validate release-2.mender
+  switchback artifact validate -k old.pem -k new.pem release-2.mender`;

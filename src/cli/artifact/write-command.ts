@@ -1,0 +1,136 @@
+import { stat } from "node:fs/promises";
+import type { Command } from "commander";
+import type { PayloadRequest } from "../../artifact/artifact-request.ts";
+import type { SigningKey } from "../../artifact/signing.ts";
+import type { CliIo } from "../io.ts";
+import { refuseOptions } from "./refused-options.ts";
+import {
+  addFileOption,
+  addImageOptions,
+  addRefusedOptions,
+  addWriteOptions,
+  COMPRESSION_OPTION,
+  type ModuleOptions,
+  REFUSED_AUGMENT_OPTIONS,
+  REFUSED_KEY_OPTIONS,
+  REFUSED_SNAPSHOT_OPTIONS,
+  type RootfsOptions,
+  type WriteOptions,
+} from "./write-options.ts";
+
+/** Every option that one of the kinds refuses by name. */
+const REFUSED = [...REFUSED_KEY_OPTIONS, ...REFUSED_SNAPSHOT_OPTIONS, ...REFUSED_AUGMENT_OPTIONS];
+
+export function registerWrite(artifact: Command, io: CliIo): void {
+  const write = artifact
+    .command("write")
+    .description("write an Artifact")
+    .enablePositionalOptions()
+    .option(...COMPRESSION_OPTION);
+  registerRootfs(write, io);
+  registerModule(write, io);
+  registerBootstrap(write, io);
+}
+
+function registerRootfs(write: Command, io: CliIo): void {
+  const command = write.command("rootfs-image").description("write an Artifact with a root file system image");
+  addWriteOptions(addFileOption(command, "image (required)"));
+  addImageOptions(command)
+    .option("--legacy-rootfs-image-checksum", "provide the checksum as rootfs_image_checksum")
+    .option("--no-checksum-provide", "do not provide the image's checksum")
+    .addHelpText("after", ROOTFS_EXAMPLES);
+  addRefusedOptions(command, [...REFUSED_KEY_OPTIONS, ...REFUSED_SNAPSHOT_OPTIONS]);
+  command.action(async (options: RootfsOptions) => {
+    const { rootfsPayload } = await import("./write-request.ts");
+    await write3(command, io, options, options.script, () => rootfsPayload(options));
+  });
+}
+
+function registerModule(write: Command, io: CliIo): void {
+  const command = write.command("module-image").description("write an Artifact for an update module");
+  command.option("-T, --type <type>", "payload type: the name of the update module (required)");
+  addWriteOptions(addFileOption(command, "payload file (repeatable)"));
+  addImageOptions(command)
+    .option("-m, --meta-data <file>", "JSON file for the update module")
+    .addHelpText("after", MODULE_EXAMPLES);
+  addRefusedOptions(command, [...REFUSED_KEY_OPTIONS, ...REFUSED_AUGMENT_OPTIONS]);
+  command.action(async (options: ModuleOptions) => {
+    const { modulePayload } = await import("./write-request.ts");
+    await write3(command, io, options, options.script, () => modulePayload(options));
+  });
+}
+
+function registerBootstrap(write: Command, io: CliIo): void {
+  const command = write
+    .command("bootstrap-artifact")
+    .description("write an Artifact without a payload, which tells a new device what it runs");
+  addWriteOptions(command).addHelpText("after", BOOTSTRAP_EXAMPLES);
+  addRefusedOptions(command, REFUSED_KEY_OPTIONS);
+  command.action(async (options: WriteOptions) => {
+    const { emptyPayload } = await import("./write-request.ts");
+    await write3(command, io, options, [], () => emptyPayload(options));
+  });
+}
+
+async function write3(
+  command: Command,
+  io: CliIo,
+  options: WriteOptions,
+  scripts: readonly string[],
+  makePayload: () => PayloadRequest | Promise<PayloadRequest>,
+): Promise<void> {
+  refuseOptions(command, REFUSED);
+  const { requestOf } = await import("./write-request.ts");
+  const payload = await makePayload();
+  const compression = compressionGiven(command);
+  const request = requestOf({ ...options, ...compression }, scripts, payload, await signingKey(options, io));
+  const { writeArtifact } = await import("../../artifact/writer.ts");
+  const { createProgress, NO_PROGRESS } = await import("../progress.ts");
+  const totalBytes = await bytesToRead(payload.files);
+  const progress = options.progress ? createProgress(io, "writing", totalBytes) : NO_PROGRESS;
+  try {
+    const written = await writeArtifact(request, options.outputPath, progress.advance, io.signal);
+    progress.done();
+    const { writtenLines } = await import("./written-text.ts");
+    for (const line of writtenLines(request, options.outputPath, written, options.json === true)) io.out(line);
+  } finally {
+    progress.done();
+  }
+}
+
+/** The option may stand behind any of the words `artifact write rootfs-image`; the last place counts. */
+function compressionGiven(command: Command): { readonly compression?: string } {
+  for (let place: Command | null = command; place !== null; place = place.parent) {
+    const { compression } = place.opts<{ compression?: string }>();
+    if (compression !== undefined) return { compression };
+  }
+  return {};
+}
+
+async function signingKey({ key }: WriteOptions, io: CliIo): Promise<SigningKey | undefined> {
+  if (key === undefined) return undefined;
+  const { loadSigningKey } = await import("../../artifact/signing.ts");
+  return await loadSigningKey(key, (message) => io.err(`warning: ${message}`));
+}
+
+/** Each file is read twice. Undefined where a size cannot be found out; the writer says why. */
+async function bytesToRead(paths: readonly string[]): Promise<number | undefined> {
+  // ignored: this is for the progress bar only.
+  const sizes = await Promise.all(paths.map((path) => stat(path).then((found) => found.size))).catch(() => undefined);
+  return sizes?.reduce((sum, size) => sum + 2 * size, 0);
+}
+
+const ROOTFS_EXAMPLES = `
+Examples:
+  switchback artifact write rootfs-image -t board-a -n release-2 -f rootfs.ext4 -o release-2.mender
+  switchback artifact write rootfs-image -t board-a -t board-b -n release-2 -f rootfs.ext4 \\
+      -o release-2.mender -k private.pem -s ArtifactCommit_Enter_10_check --compression zstd`;
+const MODULE_EXAMPLES = `
+Examples:
+  switchback artifact write module-image -T single-file -t board-a -n motd-3 -f motd -f dest_dir \\
+      -f filename -f permissions -o motd-3.mender
+  switchback artifact write module-image -T my-module -t board-a -n app-7 -f app.tar -m settings.json -d runtime:12`;
+const BOOTSTRAP_EXAMPLES = `
+Example:
+  switchback artifact write bootstrap-artifact -t board-a -n release-1 -p rootfs-image.version:release-1 \\
+      -o bootstrap.mender`;

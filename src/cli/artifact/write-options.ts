@@ -1,0 +1,97 @@
+import { type Command, Option } from "commander";
+
+/** Options of `write` after parsing; absent ones have their defaults. */
+export interface WriteOptions {
+  readonly artifactName?: string;
+  readonly name?: string;
+  readonly deviceType: readonly string[];
+  readonly compatibleTypes: readonly string[];
+  readonly outputPath: string;
+  readonly artifactNameDepends: readonly string[];
+  readonly dependsGroups: readonly string[];
+  readonly providesGroup?: string;
+  readonly provides: readonly string[];
+  readonly depends: readonly string[];
+  readonly clearsProvides: readonly string[];
+  readonly key?: string;
+  readonly compression?: string;
+  readonly version: string;
+  readonly progress: boolean;
+  readonly json?: true;
+}
+
+/** What `rootfs-image` and `module-image` have on top. */
+export interface ImageOptions extends WriteOptions {
+  readonly file: readonly string[];
+  readonly script: readonly string[];
+  readonly softwareName?: string;
+  readonly softwareVersion?: string;
+  readonly softwareFilesystem?: string;
+  readonly defaultSoftwareVersion: boolean;
+  readonly defaultClearsProvides: boolean;
+}
+
+export interface RootfsOptions extends ImageOptions {
+  readonly legacyRootfsImageChecksum?: true;
+  readonly checksumProvide: boolean;
+}
+
+export interface ModuleOptions extends ImageOptions {
+  readonly type?: string;
+  readonly metaData?: string;
+}
+
+export const COMPRESSION_OPTION = ["--compression <id>", "none, gzip (default), lzma or zstd"] as const;
+
+const collect = (value: string, before: readonly string[]): readonly string[] => [...before, value];
+
+/** Options of all kinds of `write`, in the order of the help text. */
+export function addWriteOptions(command: Command): Command {
+  return command
+    .option("-n, --artifact-name <name>", "name of the Artifact (required)")
+    .addOption(new Option("--name <name>").hideHelp())
+    .option("-t, --device-type <type>", "compatible device type (required; repeatable)", collect, [])
+    .addOption(new Option("--compatible-types <type>").argParser(collect).default([]).hideHelp())
+    .option("-o, --output-path <file>", "file to write", "artifact.mender")
+    .option(...COMPRESSION_OPTION)
+    .option("-k, --key <file>", "sign with this private key in PEM form")
+    .option("-N, --artifact-name-depends <name>", "Artifact that the device must run (repeatable)", collect, [])
+    .option("-G, --depends-groups <group>", "group that the device must be in (repeatable)", collect, [])
+    .option("-g, --provides-group <group>", "group that the Artifact puts the device in")
+    .option("-p, --provides <key:value>", "add to what the payload provides (repeatable)", collect, [])
+    .option("-d, --depends <key:value>", "add to what the payload depends on (repeatable)", collect, [])
+    .option("--clears-provides <glob>", "provides to clear on the device (repeatable)", collect, [])
+    .option("-v, --version <number>", "version of the Artifact format: only 3 is written", "3")
+    .option("--no-progress", "draw no progress bar")
+    .option("--json", "print a JSON object that sums up what was written");
+}
+
+export function addImageOptions(command: Command): Command {
+  return command
+    .option("-s, --script <path>", "state script, or folder of them (repeatable)", collect, [])
+    .option("--software-name <name>", "middle part of the key of the software version")
+    .option("--software-version <version>", "software version (default: name of the Artifact)")
+    .option("--software-filesystem <name>", "first part of the key of the software version (default: rootfs-image)")
+    .option("--no-default-software-version", "add no software version, and no default to clear")
+    .option("--no-default-clears-provides", "add no default to what is cleared");
+}
+
+export function addFileOption(command: Command, description: string): Command {
+  return command.option("-f, --file <file>", description, collect, []);
+}
+
+/** Options of mender-artifact that are known and refused: silence would give another Artifact than was asked for. */
+export function addRefusedOptions(command: Command, flags: readonly string[]): Command {
+  for (const flag of flags) command.addOption(new Option(flag).hideHelp());
+  return command;
+}
+
+export const REFUSED_KEY_OPTIONS: readonly string[] = ["--gcp-kms-key <id>", "--key-pkcs11 <uri>"];
+export const REFUSED_SNAPSHOT_OPTIONS: readonly string[] = ["-S, --ssh-args <args>"];
+export const REFUSED_AUGMENT_OPTIONS: readonly string[] = [
+  "--augment-depends <key:value>",
+  "--augment-file <file>",
+  "--augment-meta-data <file>",
+  "--augment-provides <key:value>",
+  "--augment-type <type>",
+];

@@ -1,0 +1,130 @@
+import { readFile } from "node:fs/promises";
+import type { ArtifactRequest, PayloadRequest } from "../../artifact/artifact-request.ts";
+import type { Compression } from "../../artifact/model.ts";
+import type { SigningKey } from "../../artifact/signing.ts";
+import { AgentError } from "../../errors/agent-error.ts";
+import { type SoftwareOptions, softwareClears, softwareProvides } from "./software-version.ts";
+import type { ImageOptions, ModuleOptions, RootfsOptions, WriteOptions } from "./write-options.ts";
+
+const COMPRESSIONS: readonly Compression[] = ["none", "gzip", "lzma", "zstd"];
+
+/** @throws {AgentError} OPTION_MISSING, OPTION_INVALID, OPTION_UNSUPPORTED */
+export function rootfsPayload(options: RootfsOptions): PayloadRequest {
+  const [file, ...more] = options.file;
+  if (file === undefined) throw new AgentError("OPTION_MISSING", { option: "--file" });
+  if (more.length > 0)
+    throw new AgentError("OPTION_INVALID", { option: "--file", reason: "a rootfs-image is one file" });
+  if (file.startsWith("ssh://")) throw new AgentError("OPTION_UNSUPPORTED", { option: "--file ssh://" });
+  const checksumKey = options.legacyRootfsImageChecksum ? "rootfs_image_checksum" : "rootfs-image.checksum";
+  return {
+    ...imagePayload(options, undefined),
+    kind: "rootfs-image",
+    type: "rootfs-image",
+    ...(options.checksumProvide ? { checksumKey } : {}),
+  };
+}
+
+/** @throws {AgentError} OPTION_MISSING, OPTION_INVALID, META_DATA_INVALID */
+export async function modulePayload(options: ModuleOptions): Promise<PayloadRequest> {
+  const { type, metaData } = options;
+  if (type === undefined) throw new AgentError("OPTION_MISSING", { option: "--type" });
+  const content = metaData === undefined ? {} : { metaData: await readMetaData(metaData) };
+  return { ...imagePayload(options, type), kind: "module", type, ...content };
+}
+
+/** @throws {AgentError} OPTION_INVALID */
+export function emptyPayload(options: WriteOptions): PayloadRequest {
+  return {
+    kind: "empty",
+    type: "",
+    files: [],
+    provides: keyValues("--provides", options.provides),
+    depends: keyValues("--depends", options.depends),
+    clearsProvides: options.clearsProvides,
+  };
+}
+
+/** @throws {AgentError} OPTION_MISSING, OPTION_INVALID */
+export function requestOf(
+  options: WriteOptions,
+  scripts: readonly string[],
+  payload: PayloadRequest,
+  key: SigningKey | undefined,
+): ArtifactRequest {
+  checkVersion(options.version);
+  const deviceTypes = [...options.deviceType, ...options.compatibleTypes];
+  if (deviceTypes.length === 0) throw new AgentError("OPTION_MISSING", { option: "--device-type" });
+  return {
+    name: artifactName(options),
+    ...(options.providesGroup === undefined ? {} : { group: options.providesGroup }),
+    deviceTypes,
+    dependsNames: options.artifactNameDepends,
+    dependsGroups: options.dependsGroups,
+    scripts,
+    payload,
+    compression: compressionOf(options.compression),
+    ...(key === undefined ? {} : { key }),
+  };
+}
+
+function imagePayload(options: ImageOptions, payloadType: string | undefined): Omit<PayloadRequest, "kind" | "type"> {
+  const software: SoftwareOptions = {
+    artifactName: artifactName(options),
+    filesystem: options.softwareFilesystem,
+    name: options.softwareName,
+    version: options.softwareVersion,
+    payloadType,
+    defaultVersion: options.defaultSoftwareVersion,
+    defaultClears: options.defaultClearsProvides,
+  };
+  return {
+    files: options.file,
+    provides: { ...softwareProvides(software), ...keyValues("--provides", options.provides) },
+    depends: keyValues("--depends", options.depends),
+    clearsProvides: softwareClears(options.clearsProvides, software),
+  };
+}
+
+function artifactName({ artifactName: name, name: deprecated }: WriteOptions): string {
+  const given = name ?? deprecated;
+  if (given === undefined) throw new AgentError("OPTION_MISSING", { option: "--artifact-name" });
+  return given;
+}
+
+function checkVersion(version: string): void {
+  if (version === "3") return;
+  const reason =
+    version === "2" ? "version 2 is only read: no current client installs it" : "only version 3 is written";
+  throw new AgentError("OPTION_INVALID", { option: "--version", value: version, reason });
+}
+
+function compressionOf(id = "gzip"): Compression {
+  const known = COMPRESSIONS.find((compression) => compression === id);
+  if (known !== undefined) return known;
+  throw new AgentError("OPTION_INVALID", { option: "--compression", value: id, known: COMPRESSIONS.join(" ") });
+}
+
+/** KEY:VALUE pairs, split at the first colon; of the same key the last counts, as in mender-artifact. */
+function keyValues(option: string, pairs: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    pairs.map((pair) => {
+      const colon = pair.indexOf(":");
+      if (colon < 0) throw new AgentError("OPTION_INVALID", { option, value: pair, reason: "no colon" });
+      return [pair.slice(0, colon), pair.slice(colon + 1)];
+    }),
+  );
+}
+
+async function readMetaData(path: string): Promise<Record<string, unknown>> {
+  const content: unknown = await readFile(path, "utf8")
+    .then((text): unknown => JSON.parse(text))
+    .catch((cause: unknown) => {
+      throw new AgentError("META_DATA_INVALID", { path }, cause);
+    });
+  if (isObject(content)) return content;
+  throw new AgentError("META_DATA_INVALID", { path });
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
