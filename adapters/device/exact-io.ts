@@ -15,7 +15,7 @@ export async function readAt(storage: BlockFile, into: Uint8Array, offset: numbe
     const piece = into.subarray(filled, pieceEnd(filled, into.length));
     const count = await named("read", offset + filled, () => storage.read(piece, offset + filled));
     if (count === 0) break;
-    filled += usable(storage, piece, count);
+    filled += progress(storage, piece, count, { operation: "read", offset: offset + filled });
   }
   return filled;
 }
@@ -26,9 +26,7 @@ export async function writeAt(storage: BlockFile, from: Uint8Array, offset: numb
   while (written < from.length) {
     const piece = from.subarray(written, pieceEnd(written, from.length));
     const count = await named("write", offset + written, () => storage.write(piece, offset + written));
-    const progress = usable(storage, piece, count);
-    if (progress === 0) throw new AgentError("SLOT_IO", { operation: "write", offset: offset + written, taken: count });
-    written += progress;
+    written += progress(storage, piece, count, { operation: "write", offset: offset + written });
   }
 }
 
@@ -38,9 +36,16 @@ function pieceEnd(start: number, end: number): number {
   return start < aligned ? aligned : end;
 }
 
-/** After a short access direct storage must go on from an aligned place. */
-function usable(storage: BlockFile, piece: Uint8Array, count: number): number {
-  return storage.direct && count < piece.length ? count - (count % ALIGNMENT) : count;
+/** Bytes to go on from: after a short access direct storage must continue at an aligned place. */
+function progress(
+  storage: BlockFile,
+  piece: Uint8Array,
+  count: number,
+  at: { operation: string; offset: number },
+): number {
+  const done = storage.direct && count < piece.length ? count - (count % ALIGNMENT) : count;
+  if (done === 0) throw new AgentError("SLOT_IO", { ...at, moved: count });
+  return done;
 }
 
 async function named(operation: string, offset: number, access: () => Promise<number>): Promise<number> {
