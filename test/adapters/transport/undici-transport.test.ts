@@ -1,0 +1,182 @@
+import { createServer, type IncomingMessage, type RequestListener, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { afterEach, expect, test } from "vitest";
+import { createUndiciTransport } from "../../../adapters/transport/undici-transport.ts";
+import type { Transport, TransportResponse } from "../../../src/ports/transport.ts";
+
+const never = new AbortController().signal;
+const open: { servers: Server[]; transports: Transport[] } = { servers: [], transports: [] };
+
+afterEach(async () => {
+  for (const transport of open.transports.splice(0)) await transport.close();
+  for (const server of open.servers.splice(0)) {
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  }
+});
+
+async function serve(listener: RequestListener): Promise<string> {
+  const server = createServer(listener);
+  open.servers.push(server);
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+function client(idleMs = 5_000): Transport {
+  const transport = createUndiciTransport({ idleMs });
+  open.transports.push(transport);
+  return transport;
+}
+
+const get = (url: string, headers: Record<string, string> = {}) =>
+  client().send({ method: "GET", url, headers }, never);
+
+async function text(response: TransportResponse): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of response.body) chunks.push(chunk);
+  return Buffer.concat(chunks).toString();
+}
+
+test("status, headers and body of an answer come back", async () => {
+  const base = await serve((request, response) => {
+    response.writeHead(200, { "X-Seen": `${request.method} ${request.url} ${request.headers["x-mine"]}` }).end("hello");
+  });
+  const response = await get(`${base}/a/b?c=d`, { "X-Mine": "yes" });
+  expect(response.status).toBe(200);
+  expect(response.headers["x-seen"]).toBe("GET /a/b?c=d yes");
+  expect(await text(response)).toBe("hello");
+});
+
+for (const status of [204, 404, 409, 500]) {
+  test(`status ${status} is an answer and not a failure`, async () => {
+    const base = await serve((_, response) => response.writeHead(status).end());
+    const response = await get(base);
+    expect(response.status).toBe(status);
+    expect(await text(response)).toBe("");
+  });
+}
+
+test("a body that arrives slowly is passed on as it arrives", async () => {
+  const base = await serve((_, response) => {
+    response.write("one");
+    setTimeout(() => response.end("two"), 100);
+  });
+  const pieces: string[] = [];
+  for await (const chunk of (await get(base)).body) pieces.push(Buffer.from(chunk).toString());
+  expect(pieces).toEqual(["one", "two"]);
+});
+
+test("a body that nobody reads is not fetched", async () => {
+  let sent = 0;
+  const chunk = Buffer.alloc(256 * 1024);
+  const base = await serve((_, response) => {
+    const more = (): void => {
+      if (sent === 200) return void response.end();
+      sent += 1;
+      response.write(chunk, more);
+    };
+    more();
+  });
+  const response = await get(base);
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  expect(sent * chunk.length).toBeLessThan(30 * 1024 * 1024);
+  let received = 0;
+  for await (const piece of response.body) received += piece.length;
+  expect(received).toBe(200 * chunk.length);
+});
+
+test("a body that is cut off is a failure that names the place but not the signature in its query", async () => {
+  const base = await serve((_, response) => {
+    response.writeHead(200, { "Content-Length": "100" });
+    response.write("part", () => response.destroy());
+  });
+  const response = await get(`${base}/image?signature=secret`);
+  await expect(text(response)).rejects.toMatchObject({ code: "TRANSPORT_FAILED", detail: { url: `${base}/image` } });
+});
+
+test("a server that falls silent is a failure after the idle time", async () => {
+  const base = await serve((request, response) => {
+    if (request.url === "/body") response.writeHead(200).write("part");
+  });
+  const transport = client(300);
+  await expect(transport.send({ method: "GET", url: base }, never)).rejects.toMatchObject({ code: "TRANSPORT_FAILED" });
+  const response = await transport.send({ method: "GET", url: `${base}/body` }, never);
+  await expect(text(response)).rejects.toMatchObject({ code: "TRANSPORT_FAILED" });
+});
+
+test("a server that is not there is a failure with its cause", async () => {
+  const failure = await get("http://127.0.0.1:1/").catch((error: unknown) => error);
+  expect(failure).toMatchObject({ code: "TRANSPORT_FAILED", cause: { code: "ECONNREFUSED" } });
+});
+
+for (const url of ["ftp://host/file", "not an address", "file:///etc/passwd"]) {
+  test(`${url} is refused`, async () => {
+    await expect(get(url)).rejects.toMatchObject({ code: "TRANSPORT_FAILED", detail: { url } });
+  });
+}
+
+test("redirects of a GET are followed, relative ones too", async () => {
+  const base = await serve((request, response) => {
+    if (request.url === "/end") response.end("arrived");
+    else response.writeHead(302, { Location: request.url === "/start" ? "middle" : `${base}/end` }).end("moved");
+  });
+  expect(await text(await get(`${base}/start`))).toBe("arrived");
+});
+
+test("a redirect loop ends after ten", async () => {
+  let requests = 0;
+  const base = await serve((_, response) => {
+    requests += 1;
+    response.writeHead(302, { Location: "/again" }).end();
+  });
+  await expect(get(base)).rejects.toMatchObject({ code: "TRANSPORT_FAILED", detail: { redirects: 10 } });
+  expect(requests).toBe(11);
+});
+
+test("a redirect of a POST is not followed", async () => {
+  const base = await serve((_, response) => response.writeHead(307, { Location: "/end" }).end());
+  expect((await client().send({ method: "POST", url: base }, never)).status).toBe(307);
+});
+
+test("credentials stay with the server that they are for", async () => {
+  const seen: IncomingMessage["headers"][] = [];
+  const other = await serve((request, response) => {
+    seen.push(request.headers);
+    response.end();
+  });
+  const base = await serve((request, response) => {
+    seen.push(request.headers);
+    response.writeHead(302, { Location: request.url === "/here" ? "/there" : other }).end();
+  });
+  await get(`${base}/here`, { Authorization: "Bearer token", "X-Kept": "1" });
+  expect(seen.map((headers) => [headers.authorization, headers["x-kept"]])).toEqual([
+    ["Bearer token", "1"],
+    ["Bearer token", "1"],
+    [undefined, "1"],
+  ]);
+});
+
+test("an abort ends a request and a body with the signal's own reason", async () => {
+  const base = await serve((request, response) => {
+    if (request.url === "/body") response.writeHead(200).write("part");
+  });
+  for (const path of ["/silent", "/body"]) {
+    const controller = new AbortController();
+    const reason = new Error("stop now");
+    setTimeout(() => controller.abort(reason), 50);
+    const read = async () => text(await client().send({ method: "GET", url: base + path }, controller.signal));
+    await expect(read()).rejects.toBe(reason);
+  }
+});
+
+test("leaving the body early closes the connection", async () => {
+  const closed = new Promise((resolve) => {
+    void serve((_, response) => {
+      response.once("close", resolve);
+      response.write("x".repeat(100_000));
+    }).then(async (base) => {
+      for await (const _ of (await get(base)).body) break;
+    });
+  });
+  await closed;
+});
