@@ -1,5 +1,5 @@
 import { defineConfig } from "vitest/config";
-import { excluded, TIER_NAMES, TIERS } from "./scripts/lib/tiers.ts";
+import { filesOf, TIER_NAMES } from "./scripts/lib/tiers.ts";
 
 /** Two workers, because the machines that run this have two cores and the tests start real programs. */
 export default defineConfig({
@@ -11,8 +11,7 @@ export default defineConfig({
     projects: TIER_NAMES.map((name) => ({
       test: {
         name,
-        include: [...TIERS[name]],
-        exclude: excluded(name),
+        ...filesOf(name),
         pool: "forks",
         testTimeout: 30_000,
         hookTimeout: 30_000,

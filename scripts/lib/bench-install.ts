@@ -1,3 +1,5 @@
+import { copyFileSync } from "node:fs";
+import { join } from "node:path";
 import { type BenchImage, benchImage } from "./bench-images.ts";
 import { type BoardRun, ClientBoard } from "./client-board.ts";
 import { median, spread, table } from "./statistics.ts";
@@ -23,13 +25,15 @@ function compare(sizeMib: number, compression: "none" | "gzip", rounds: number):
   const image = benchImage(sizeMib);
   const before = benchImage(sizeMib, 128);
   const board = new ClientBoard(sizeMib);
+  const artifact = join(board.dir, "release.mender");
   const runs: Readonly<Record<"real" | "ours" | "again", BoardRun[]>> = { real: [], ours: [], again: [] };
   try {
+    copyFileSync(image.artifact(compression), artifact);
     // One round more than is counted: the first one warms the caches.
     for (let round = 0; round <= rounds; round++) {
-      const real = installOnce(board, before, REAL, image.artifact(compression));
-      const ours = installOnce(board, before, OURS, image.artifact(compression));
-      const again = installOnce(board, undefined, OURS, image.artifact(compression));
+      const real = installOnce(board, before, REAL, artifact);
+      const ours = installOnce(board, before, OURS, artifact);
+      const again = installOnce(board, undefined, OURS, artifact);
       if (round === 0 && rounds > 1) continue;
       runs.real.push(real);
       runs.ours.push(ours);

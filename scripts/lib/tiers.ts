@@ -1,24 +1,25 @@
 /**
- * Tiers of tests, by where a file lies. What a tier needs from Debian stands in `test/debian-packages.txt`;
- * `unit` needs nothing beyond Debian's essential packages, so that it runs anywhere, also on another Node.
+ * Tiers of tests. `NAME.crash.test.ts` and everything in `test/crash/` belong to the tier `crash`, and so on;
+ * all other tests are `unit`. What a tier needs from Debian stands in `test/debian-packages.txt`: `unit` needs
+ * nothing beyond Debian's essential packages, so that it runs anywhere, also on another Node.
  */
-export const TIERS = {
-  unit: ["test/**/*.test.ts"],
-  tools: ["test/**/*.tools.test.ts"],
-  crash: ["test/crash/**/*.test.ts"],
-  interop: ["test/interop/**/*.test.ts"],
-  fuzz: ["test/fuzz/**/*.test.ts"],
-} as const satisfies Readonly<Record<string, readonly string[]>>;
+export const TIER_NAMES = ["unit", "tools", "crash", "interop", "fuzz"] as const;
 
-export type TierName = keyof typeof TIERS;
+export type TierName = (typeof TIER_NAMES)[number];
 
-export const TIER_NAMES: readonly TierName[] = ["unit", "tools", "crash", "interop", "fuzz"];
+export const isTierName = (name: string): name is TierName => TIER_NAMES.some((tier) => tier === name);
 
-export const isTierName = (name: string): name is TierName => Object.hasOwn(TIERS, name);
+const ownGlobs = (tier: TierName): string[] => [`test/${tier}/**/*.test.ts`, `test/**/*.${tier}.test.ts`];
 
-/** What the globs of `unit` and `tools` catch although it belongs to a tier of its own. */
-export function excluded(tier: TierName): string[] {
-  const folders = ["test/crash/**", "test/interop/**", "test/fuzz/**"];
-  if (tier === "unit") return [...folders, ...TIERS.tools];
-  return tier === "tools" ? folders : [];
+/** Globs of a tier's files, as vitest takes them. */
+export function filesOf(tier: TierName): { include: string[]; exclude: string[] } {
+  if (tier !== "unit") return { include: ownGlobs(tier), exclude: [] };
+  return { include: ["test/**/*.test.ts"], exclude: TIER_NAMES.filter((name) => name !== "unit").flatMap(ownGlobs) };
+}
+
+/** The tier that a test file belongs to. */
+export function tierOf(path: string): TierName {
+  const [, folder = ""] = path.split("/");
+  const suffix = /\.([a-z]+)\.test\.ts$/.exec(path)?.[1] ?? "";
+  return [suffix, folder].find(isTierName) ?? "unit";
 }
