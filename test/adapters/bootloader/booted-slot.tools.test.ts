@@ -1,0 +1,68 @@
+import { execFileSync } from "node:child_process";
+import { mkdir, mkdtemp, rm, truncate, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { build } from "esbuild";
+import { afterAll, beforeAll, expect, test } from "vitest";
+
+let folder = "";
+/** Loop devices by slot; their file systems are made and mounted for real. */
+const devices: string[] = [];
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "switchback-loop-"));
+  for (const slot of ["A", "B"]) {
+    const image = join(folder, `rootfs-${slot}.ext4`);
+    await writeFile(image, "");
+    await truncate(image, 4 * 1024 * 1024);
+    execFileSync("mkfs.ext4", ["-q", image]);
+    devices.push(execFileSync("losetup", ["--find", "--show", image], { encoding: "utf8" }).trim());
+  }
+  await mkdir(join(folder, "root"));
+  const source = `
+    import { createBootedSlot } from ${JSON.stringify(join(import.meta.dirname, "../../../adapters/bootloader/booted-slot.ts"))};
+    const [A, B] = process.argv.slice(2);
+    createBootedSlot({ slots: { A, B } })(new AbortController().signal).then(
+      (slot) => process.stdout.write(slot),
+      (error) => process.stdout.write(error.code ?? String(error)),
+    );`;
+  await build({
+    stdin: { contents: source, resolveDir: folder },
+    bundle: true,
+    platform: "node",
+    format: "cjs",
+    outfile: join(folder, "ask.cjs"),
+    logLevel: "error",
+  });
+});
+afterAll(async () => {
+  for (const device of devices) execFileSync("losetup", ["--detach", device]);
+  await rm(folder, { recursive: true });
+});
+
+/** Starts a process whose root file system is the one on `device`, and asks it which slot it runs from. */
+function askOn(device: string, slots: readonly string[]): string {
+  const node = process.execPath;
+  // Mounts live in a namespace of their own and are gone when the shell ends.
+  const script = `set -e
+    mount "$1" "$2/root"; shift; root="$1/root"; folder="$1"; shift
+    for dir in usr lib lib64 bin proc sys dev etc tmp; do
+      [ -e "/$dir" ] || continue; mkdir -p "$root/$dir"; mount --rbind "/$dir" "$root/$dir"
+    done
+    mkdir -p "$root/opt"; touch "$root/opt/node" "$root/opt/ask.cjs"
+    mount --bind "${node}" "$root/opt/node"; mount --bind "$folder/ask.cjs" "$root/opt/ask.cjs"
+    exec chroot "$root" /opt/node /opt/ask.cjs "$@"`;
+  const argv = ["--mount", "--propagation", "private", "sh", "-c", script, "sh", device, folder, ...slots];
+  return execFileSync("unshare", argv, { encoding: "utf8" });
+}
+
+test("a process whose root is on a loop device finds its slot by the kernel's own device numbers", () => {
+  const [a = "", b = ""] = devices;
+  expect(askOn(a, [a, b])).toBe("A");
+  expect(askOn(b, [a, b])).toBe("B");
+});
+
+test("a process whose root is neither slot is told so", () => {
+  const [a = "", b = ""] = devices;
+  expect(askOn(a, [b, "/dev/null"])).toBe("SLOT_UNKNOWN");
+});
