@@ -1,4 +1,3 @@
-import { rm } from "node:fs/promises";
 import { bundle } from "./lib/bundle.ts";
 import { BUDGET, weigh } from "./lib/bundle-budget.ts";
 import { say } from "./lib/run.ts";
@@ -10,7 +9,4 @@ const { byPackage, totalBytes, startBytes, problems } = weigh(await bundle("dist
 if (!quiet) for (const [name, bytes] of byPackage) say(`${String(bytes).padStart(8)}  ${name}`);
 if (!quiet) say(`dist/switchback.mjs: ${totalBytes} bytes in all, ${startBytes} at start-up`);
 for (const problem of problems) say(`over budget: ${problem}`);
-if (problems.length > 0) {
-  await rm("dist", { recursive: true });
-  process.exitCode = 1;
-}
+process.exitCode = problems.length === 0 ? 0 : 1;

@@ -24,9 +24,9 @@ export const BUDGET: Budget = {
     "streamx",
     "text-decoder",
   ]),
-  eagerPackages: new Set(),
+  eagerPackages: new Set(["commander"]),
   totalBytes: 1_000_000,
-  startBytes: 40_000,
+  startBytes: 60_000,
 };
 
 export interface Weighed {
@@ -61,7 +61,7 @@ export function weigh({ outputs }: Metafile, budget: Budget): Weighed {
 
 type Outputs = Metafile["outputs"];
 
-const isPackage = (name: string): boolean => !/^(?:src|adapters)(?:\/|$)/.test(name);
+const isPackage = (name: string): boolean => !/^(?:(?:src|adapters)(?:\/|$)|package\.json$)/.test(name);
 
 const over = (what: string, bytes: number, limit: number): string[] =>
   bytes > limit ? [`${what}: ${bytes} bytes, ${limit} are allowed`] : [];
