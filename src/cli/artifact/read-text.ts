@@ -9,10 +9,11 @@ export function describeAsText({ info, files }: InspectedArtifact): readonly str
     "  Format: mender",
     `  Version: ${info.version}`,
     `  Signature: ${signatureText(info.signature)}`,
+    ...(info.signature.key === undefined ? [] : [`  Verified with: ${info.signature.key}`]),
     `  Compatible devices: '${listText(info.deviceTypes)}'`,
     `  Provides group: ${info.group ?? ""}`,
-    `  Depends on one of artifact(s): ${listText(info.depends["artifact_name"] ?? [])}`,
-    `  Depends on one of group(s): ${listText(info.depends["artifact_group"] ?? [])}`,
+    `  Depends on one of artifact(s): [${(info.depends["artifact_name"] ?? []).join(", ")}]`,
+    `  Depends on one of group(s): [${(info.depends["artifact_group"] ?? []).join(", ")}]`,
     "  State scripts:",
     ...info.scripts.map((script) => `    ${script.name}`),
     "",
@@ -22,12 +23,12 @@ export function describeAsText({ info, files }: InspectedArtifact): readonly str
   return lines.map(printable);
 }
 
-function signatureText({ present, valid, key }: SignatureStatus): string {
+function signatureText({ present, valid }: SignatureStatus): string {
   if (!present) return "no signature";
   if (valid === undefined) {
     return "signed but no key for verification provided; please use `-k` option for providing verification key";
   }
-  return valid ? `signed and verified correctly (${key})` : "signed; verification using provided key failed";
+  return valid ? "signed and verified correctly" : "signed; verification using provided key failed";
 }
 
 function payloadText(payload: PayloadInfo, index: number, files: readonly InspectedFile[]): string[] {

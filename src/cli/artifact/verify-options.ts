@@ -3,28 +3,27 @@ import type { Command } from "commander";
 import type { VerificationKey } from "../../artifact/signature.ts";
 import type { CliIo } from "../io.ts";
 import type { Progress } from "../progress.ts";
-import { addRefusedOptions, REFUSED_KEY_OPTIONS } from "./write-options.ts";
+import { addRefusedOptions, collect, REFUSED_KEY_OPTIONS } from "./write-options.ts";
 
 /** Options of the commands that check an Artifact. */
 export interface VerifyOptions {
-  readonly key: readonly string[];
+  readonly key?: readonly string[];
   readonly progress: boolean;
   readonly json?: true;
 }
 
 export function addVerifyOptions(command: Command): Command {
-  const collect = (value: string, before: readonly string[]): readonly string[] => [...before, value];
   command
-    .option("-k, --key <file>", "public key in PEM form to verify the signature with (repeatable)", collect, [])
+    .option("-k, --key <file>", "public key in PEM form to verify the signature with (repeatable)", collect)
     .option("--no-progress", "draw no progress bar")
     .option("--json", "print a JSON object");
   return addRefusedOptions(command, REFUSED_KEY_OPTIONS);
 }
 
 /** @throws {AgentError} the codes of `loadVerificationKey` */
-export async function loadKeys({ key }: VerifyOptions): Promise<readonly VerificationKey[]> {
+export async function loadKeys({ key = [] }: VerifyOptions): Promise<readonly VerificationKey[]> {
   const { loadVerificationKey } = await import("../../artifact/signature.ts");
-  return await Promise.all(key.map(loadVerificationKey));
+  return await Promise.all(key.map((path) => loadVerificationKey(path)));
 }
 
 export async function readingProgress(path: string, options: VerifyOptions, io: CliIo): Promise<Progress> {

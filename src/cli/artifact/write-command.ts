@@ -11,6 +11,7 @@ import {
   addWriteOptions,
   COMPRESSION_OPTION,
   type ModuleOptions,
+  NO_VALUES,
   REFUSED_AUGMENT_OPTIONS,
   REFUSED_KEY_OPTIONS,
   REFUSED_SNAPSHOT_OPTIONS,
@@ -40,7 +41,8 @@ function registerRootfs(write: Command, io: CliIo): void {
     .option("--no-checksum-provide", "do not provide the image's checksum")
     .addHelpText("after", ROOTFS_EXAMPLES);
   addRefusedOptions(command, [...REFUSED_KEY_OPTIONS, ...REFUSED_SNAPSHOT_OPTIONS]);
-  command.action(async (options: RootfsOptions) => {
+  command.action(async (given: RootfsOptions) => {
+    const options = { ...NO_VALUES, ...given };
     const { rootfsPayload } = await import("./write-request.ts");
     await write3(command, io, options, options.script, () => rootfsPayload(options));
   });
@@ -54,7 +56,8 @@ function registerModule(write: Command, io: CliIo): void {
     .option("-m, --meta-data <file>", "JSON file for the update module")
     .addHelpText("after", MODULE_EXAMPLES);
   addRefusedOptions(command, [...REFUSED_KEY_OPTIONS, ...REFUSED_AUGMENT_OPTIONS]);
-  command.action(async (options: ModuleOptions) => {
+  command.action(async (given: ModuleOptions) => {
+    const options = { ...NO_VALUES, ...given };
     const { modulePayload } = await import("./write-request.ts");
     await write3(command, io, options, options.script, () => modulePayload(options));
   });
@@ -66,7 +69,8 @@ function registerBootstrap(write: Command, io: CliIo): void {
     .description("write an Artifact without a payload, which tells a new device what it runs");
   addWriteOptions(command).addHelpText("after", BOOTSTRAP_EXAMPLES);
   addRefusedOptions(command, REFUSED_KEY_OPTIONS);
-  command.action(async (options: WriteOptions) => {
+  command.action(async (given: WriteOptions) => {
+    const options = { ...NO_VALUES, ...given };
     const { emptyPayload } = await import("./write-request.ts");
     await write3(command, io, options, [], () => emptyPayload(options));
   });
@@ -80,7 +84,8 @@ async function write3(
   makePayload: () => PayloadRequest | Promise<PayloadRequest>,
 ): Promise<void> {
   refuseOptions(command, REFUSED);
-  const { requestOf } = await import("./write-request.ts");
+  const { outputPathOf, requestOf } = await import("./write-request.ts");
+  const outputPath = outputPathOf(options.outputPath);
   const payload = await makePayload();
   const compression = compressionGiven(command);
   const request = requestOf({ ...options, ...compression }, scripts, payload, await signingKey(options, io));
@@ -89,10 +94,10 @@ async function write3(
   const totalBytes = await bytesToRead(payload.files);
   const progress = options.progress ? createProgress(io, "writing", totalBytes) : NO_PROGRESS;
   try {
-    const written = await writeArtifact(request, options.outputPath, progress.advance, io.signal);
+    const written = await writeArtifact(request, outputPath, progress.advance, io.signal);
     progress.done();
     const { writtenLines } = await import("./written-text.ts");
-    for (const line of writtenLines(request, options.outputPath, written, options.json === true)) io.out(line);
+    for (const line of writtenLines(request, outputPath, written, options.json === true)) io.out(line);
   } finally {
     progress.done();
   }

@@ -43,24 +43,38 @@ export interface ModuleOptions extends ImageOptions {
 
 export const COMPRESSION_OPTION = ["--compression <id>", "none, gzip (default), lzma or zstd"] as const;
 
-const collect = (value: string, before: readonly string[]): readonly string[] => [...before, value];
+/** Values of repeatable options that were not given; as defaults they would clutter the help text. */
+export const NO_VALUES = {
+  deviceType: [],
+  compatibleTypes: [],
+  artifactNameDepends: [],
+  dependsGroups: [],
+  provides: [],
+  depends: [],
+  clearsProvides: [],
+  file: [],
+  script: [],
+} as const;
+
+/** Gathers the values of a repeatable option. */
+export const collect = (value: string, before: readonly string[] = []): readonly string[] => [...before, value];
 
 /** Options of all kinds of `write`, in the order of the help text. */
 export function addWriteOptions(command: Command): Command {
   return command
     .option("-n, --artifact-name <name>", "name of the Artifact (required)")
     .addOption(new Option("--name <name>").hideHelp())
-    .option("-t, --device-type <type>", "compatible device type (required; repeatable)", collect, [])
-    .addOption(new Option("--compatible-types <type>").argParser(collect).default([]).hideHelp())
+    .option("-t, --device-type <type>", "compatible device type (required; repeatable)", collect)
+    .addOption(new Option("--compatible-types <type>").argParser(collect).hideHelp())
     .option("-o, --output-path <file>", "file to write", "artifact.mender")
     .option(...COMPRESSION_OPTION)
     .option("-k, --key <file>", "sign with this private key in PEM form")
-    .option("-N, --artifact-name-depends <name>", "Artifact that the device must run (repeatable)", collect, [])
-    .option("-G, --depends-groups <group>", "group that the device must be in (repeatable)", collect, [])
+    .option("-N, --artifact-name-depends <name>", "Artifact that the device must run (repeatable)", collect)
+    .option("-G, --depends-groups <group>", "group that the device must be in (repeatable)", collect)
     .option("-g, --provides-group <group>", "group that the Artifact puts the device in")
-    .option("-p, --provides <key:value>", "add to what the payload provides (repeatable)", collect, [])
-    .option("-d, --depends <key:value>", "add to what the payload depends on (repeatable)", collect, [])
-    .option("--clears-provides <glob>", "provides to clear on the device (repeatable)", collect, [])
+    .option("-p, --provides <key:value>", "add to what the payload provides (repeatable)", collect)
+    .option("-d, --depends <key:value>", "add to what the payload depends on (repeatable)", collect)
+    .option("--clears-provides <glob>", "provides to clear on the device (repeatable)", collect)
     .option("-v, --version <number>", "version of the Artifact format: only 3 is written", "3")
     .option("--no-progress", "draw no progress bar")
     .option("--json", "print a JSON object that sums up what was written");
@@ -68,7 +82,7 @@ export function addWriteOptions(command: Command): Command {
 
 export function addImageOptions(command: Command): Command {
   return command
-    .option("-s, --script <path>", "state script, or folder of them (repeatable)", collect, [])
+    .option("-s, --script <path>", "state script, or folder of them (repeatable)", collect)
     .option("--software-name <name>", "middle part of the key of the software version")
     .option("--software-version <version>", "software version (default: name of the Artifact)")
     .option("--software-filesystem <name>", "first part of the key of the software version (default: rootfs-image)")
@@ -77,7 +91,7 @@ export function addImageOptions(command: Command): Command {
 }
 
 export function addFileOption(command: Command, description: string): Command {
-  return command.option("-f, --file <file>", description, collect, []);
+  return command.option("-f, --file <file>", description, collect);
 }
 
 /** Options of mender-artifact that are known and refused: silence would give another Artifact than was asked for. */

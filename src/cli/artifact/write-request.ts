@@ -91,6 +91,13 @@ function artifactName({ artifactName: name, name: deprecated }: WriteOptions): s
   return given;
 }
 
+/** Where an Artifact is written. @throws {AgentError} OPTION_INVALID */
+export function outputPathOf(path: string): string {
+  // The size of the payload data stands before it and is known after it: a pipe will not do.
+  if (path === "-") throw new AgentError("OPTION_INVALID", { option: "--output-path", reason: "a file is needed" });
+  return path;
+}
+
 function checkVersion(version: string): void {
   if (version === "3") return;
   const reason =
