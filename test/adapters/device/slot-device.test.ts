@@ -1,0 +1,157 @@
+import { execFileSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { mkdir, mkdtemp, readFile, rm, stat, symlink, truncate, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { openBlockFile } from "../../../adapters/device/block-file.ts";
+import { createSlotDevice } from "../../../adapters/device/slot-device.ts";
+import type { SlotId } from "../../../src/ports/bootloader.ts";
+
+const MIB = 1024 * 1024;
+const signal = new AbortController().signal;
+let folder: string;
+let undo: (() => void)[];
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "slots-"));
+  undo = [];
+});
+afterEach(async () => {
+  for (const act of undo.reverse()) act();
+  await rm(folder, { recursive: true });
+});
+
+const run = (program: string, ...args: string[]): string => execFileSync(program, args, { encoding: "utf8" }).trim();
+
+async function imageFile(name: string, sizeBytes: number): Promise<string> {
+  const path = join(folder, name);
+  await writeFile(path, "");
+  await truncate(path, sizeBytes);
+  return path;
+}
+
+function loopOver(path: string): string {
+  const loop = run("losetup", "--find", "--show", path);
+  undo.push(() => run("losetup", "--detach", loop));
+  return loop;
+}
+
+async function mounted(source: string, ...options: string[]): Promise<void> {
+  const point = join(folder, "mounted");
+  await mkdir(point);
+  run("mount", ...options, source, point);
+  undo.push(() => run("umount", point));
+}
+
+const slots = (b: string, booted: SlotId = "A") =>
+  createSlotDevice({ paths: { A: "/dev/null", B: b }, booted: async () => booted });
+
+async function write(path: string, image: Uint8Array) {
+  const writer = await slots(path).open("B", image.length, signal);
+  try {
+    for (let at = 0; at < image.length; ) {
+      const room = await writer.room();
+      const count = Math.min(room.length, image.length - at);
+      room.set(image.subarray(at, at + count));
+      await writer.advance(count);
+      at += count;
+    }
+    return await writer.sync();
+  } finally {
+    await writer.close();
+  }
+}
+
+for (const tail of [0, 512, 1, 4095]) {
+  test(`a block device gets the image, its last ${tail} bytes too, and twice costs nothing`, async () => {
+    const image = randomBytes(5 * MIB + tail);
+    const loop = loopOver(await imageFile("b", 8 * MIB));
+    expect(await write(loop, image)).toEqual({ writtenBytes: image.length, skippedBytes: 0 });
+    expect((await readFile(loop)).subarray(0, image.length).equals(image)).toBe(true);
+    expect(await write(loop, image)).toEqual({ writtenBytes: 0, skippedBytes: image.length });
+  });
+}
+
+test("an image file gets the image and keeps its size", async () => {
+  const image = randomBytes(3 * MIB + 100);
+  const path = await imageFile("b", 4 * MIB);
+  expect(await write(path, image)).toMatchObject({ writtenBytes: image.length });
+  expect((await readFile(path)).subarray(0, image.length).equals(image)).toBe(true);
+  expect((await stat(path)).size).toBe(4 * MIB);
+});
+
+test("a device's size is known, also one that is no multiple of a page", async () => {
+  const loop = loopOver(await imageFile("b", 3 * MIB + 512));
+  for (const direct of [true, false]) {
+    const storage = await openBlockFile(loop, direct);
+    expect(storage.sizeBytes).toBe(3 * MIB + 512);
+    expect(storage.direct).toBe(direct);
+    await storage.close();
+    await storage.close();
+  }
+});
+
+for (const kind of ["block device", "image file"]) {
+  test(`an image larger than the ${kind} is refused with both numbers, and nothing is written`, async () => {
+    const file = await imageFile("b", MIB);
+    const path = kind === "block device" ? loopOver(file) : file;
+    await expect(slots(path).open("B", MIB + 1, signal)).rejects.toMatchObject({
+      code: "SLOT_TOO_SMALL",
+      detail: { slot: "B", imageBytes: MIB + 1, slotBytes: MIB },
+    });
+    expect((await readFile(file)).equals(Buffer.alloc(MIB))).toBe(true);
+    expect(await write(path, randomBytes(MIB)), "the descriptors are closed again").toBeDefined();
+  });
+}
+
+test("the booted slot is refused whatever it is", async () => {
+  const path = await imageFile("b", MIB);
+  await expect(slots(path, "B").open("B", 1, signal)).rejects.toMatchObject({
+    code: "SLOT_BUSY",
+    detail: { slot: "B", reason: "booted" },
+  });
+});
+
+test("a mounted device is refused, under any of its names, read-only mounts too", async () => {
+  const file = await imageFile("b", 4 * MIB);
+  run("mkfs.ext4", "-q", file);
+  const loop = loopOver(file);
+  await mounted(loop, "-o", "ro");
+  await symlink(loop, join(folder, "by-name"));
+  for (const path of [loop, join(folder, "by-name"), file]) {
+    await expect(slots(path).open("B", 1, signal)).rejects.toMatchObject({
+      code: "SLOT_BUSY",
+      detail: { reason: "mounted" },
+    });
+  }
+});
+
+test("an image file under a loop device that is not mounted is free", async () => {
+  const file = await imageFile("b", MIB);
+  loopOver(file);
+  expect(await write(file, randomBytes(1000))).toMatchObject({ writtenBytes: 1000 });
+});
+
+test("a device that something else claims is refused, although no mount shows", async () => {
+  const loop = loopOver(await imageFile("b", MIB));
+  const claim = await openBlockFile(loop, false);
+  await expect(slots(loop).open("B", 1, signal)).rejects.toMatchObject({
+    code: "SLOT_BUSY",
+    detail: { reason: "in use" },
+  });
+  await claim.close();
+  expect(await write(loop, randomBytes(10))).toMatchObject({ writtenBytes: 10 });
+});
+
+test("what is not there, or is no storage, is an error that names it", async () => {
+  const missing = join(folder, "missing");
+  await expect(slots(missing).open("B", 1, signal)).rejects.toMatchObject({
+    code: "SLOT_IO",
+    detail: { slot: "B", path: missing, operation: "open", errno: "ENOENT" },
+  });
+  await expect(slots("/dev/null").open("B", 1, signal)).rejects.toMatchObject({
+    code: "SLOT_IO",
+    detail: { path: "/dev/null", reason: "neither a block device nor a file" },
+  });
+});

@@ -1,0 +1,50 @@
+import { expect, test } from "vitest";
+import { systemClock } from "../../../adapters/clock/system-clock.ts";
+import { createSystemPower } from "../../../adapters/power/system-power.ts";
+import { createChildProcess } from "../../../adapters/process/child-process.ts";
+
+const never = new AbortController().signal;
+const power = (argv: readonly [string, ...string[]], allowedMs: number) =>
+  createSystemPower({ process: createChildProcess(), clock: systemClock, argv, allowedMs });
+
+test("a device that still runs after the time allowed has not been rebooted", async () => {
+  const started = performance.now();
+  await expect(power(["true"], 200).reboot(never)).rejects.toMatchObject({
+    code: "REBOOT_FAILED",
+    detail: { program: "true", waitedMs: 200 },
+  });
+  expect(performance.now() - started).toBeGreaterThanOrEqual(199);
+});
+
+test("a program that fails is told with its status and its words", async () => {
+  await expect(power(["sh", "-c", "echo no >&2; exit 7"], 60_000).reboot(never)).rejects.toMatchObject({
+    code: "REBOOT_FAILED",
+    detail: { status: 7, stderr: "no" },
+  });
+});
+
+test("a program that a signal ends may be one that the reboot ended: the device gets its time", async () => {
+  await expect(power(["sh", "-c", "kill -9 $$"], 100).reboot(never)).rejects.toMatchObject({
+    code: "REBOOT_FAILED",
+    detail: { waitedMs: 100 },
+  });
+});
+
+test("a program that is missing or hangs is the cause", async () => {
+  await expect(power(["no-such-reboot"], 1_000).reboot(never)).rejects.toMatchObject({
+    code: "REBOOT_FAILED",
+    cause: { code: "PROCESS_MISSING" },
+  });
+  await expect(power(["sleep", "60"], 100).reboot(never)).rejects.toMatchObject({
+    code: "REBOOT_FAILED",
+    cause: { code: "PROCESS_TIMEOUT" },
+  });
+});
+
+test("being stopped while waiting to go down is not a failure to reboot", async () => {
+  for (const argv of [["true"], ["sleep", "60"]] as const) {
+    const controller = new AbortController();
+    setTimeout(() => controller.abort(new Error("SIGTERM")), 50);
+    await expect(power(argv, 60_000).reboot(controller.signal)).rejects.toThrow("SIGTERM");
+  }
+});
