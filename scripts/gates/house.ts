@@ -8,6 +8,10 @@ const FORBIDDEN: readonly { readonly pattern: RegExp; readonly why: string }[] =
   { pattern: /\bas unknown as\b/, why: "a double cast hides a mistake from the compiler" },
   { pattern: /@ts-(?:ignore|expect-error|nocheck)/, why: "the compiler is not to be silenced" },
   { pattern: /\b(?:TODO|FIXME|XXX)\b/, why: "an intention belongs into an issue" },
+  {
+    pattern: /import \{.*\} from "zod/,
+    why: 'import * as z from "zod/mini": the object z brings 400 kB to the device',
+  },
   { pattern: /\.(?:skip|todo|only|fails)(?:If)?\(/, why: "a test that does not run proves nothing" },
 ];
 const SWALLOWED = /catch(?:\s*\([^)]*\))?\s*\{\s*\}|\.catch\(\(\)\s*=>\s*(?:\{\s*\}|undefined|null|false|"")\)/;

@@ -25,7 +25,7 @@ export const BUDGET: Budget = {
     "text-decoder",
   ]),
   eagerPackages: new Set(["commander"]),
-  totalBytes: 1_000_000,
+  totalBytes: 700_000,
   startBytes: 60_000,
 };
 

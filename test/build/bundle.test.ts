@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -44,10 +44,10 @@ test("the built file runs through a symbolic link of another name", async () => 
   expect(stdout).toMatch(/mender-update/);
 });
 
-test("every chunk loads under the real file, so no CommonJS package lacks its require", async () => {
+test("every chunk loads, so no CommonJS package lacks its require", async () => {
   const chunks = (await readdir(join(dir, "elsewhere/chunks"))).filter((name) => name.endsWith(".mjs"));
-  for (const chunk of chunks) {
-    const { stderr } = await run(process.execPath, [join(dir, "elsewhere/chunks", chunk)], { cwd: "/" });
-    expect(stderr, chunk).toBe("");
-  }
+  expect(chunks.length).toBeGreaterThan(5);
+  const file = join(dir, "elsewhere/all.mjs");
+  await writeFile(file, chunks.map((name) => `await import("./chunks/${name}");\n`).join(""));
+  expect(await run(process.execPath, [file], { cwd: "/" })).toEqual({ stdout: "", stderr: "" });
 });
