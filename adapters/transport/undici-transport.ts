@@ -1,3 +1,4 @@
+import { rootCertificates } from "node:tls";
 import type { Dispatcher } from "undici";
 import { AgentError } from "../../src/errors/agent-error.ts";
 import type { Transport, TransportRequest, TransportResponse } from "../../src/ports/transport.ts";
@@ -5,6 +6,10 @@ import type { Transport, TransportRequest, TransportResponse } from "../../src/p
 export interface UndiciTransportOptions {
   /** Time without a byte, in any phase, until a connection counts as dead. */
   readonly idleMs?: number;
+  /** PEM text of certificate authorities that are trusted besides the well-known ones. */
+  readonly trustedCerts?: string;
+  /** Takes any certificate. */
+  readonly skipVerify?: boolean;
 }
 
 type Send = (url: URL, request: TransportRequest, signal: AbortSignal) => Promise<Dispatcher.ResponseData>;
@@ -25,12 +30,12 @@ const CREDENTIALS = new Set(["authorization", "cookie", "proxy-authorization"]);
  *
  * The library is loaded at the first request: commands that need no network do not pay for it.
  */
-export function createUndiciTransport({ idleMs = 60_000 }: UndiciTransportOptions = {}): Transport {
+export function createUndiciTransport(options: UndiciTransportOptions = {}): Transport {
   let client: Promise<Client> | undefined;
   return {
     async send(request, signal) {
       signal.throwIfAborted();
-      client ??= loadClient(idleMs);
+      client ??= loadClient(options);
       const { send } = await client;
       return await follow(send, request, signal);
     },
@@ -41,13 +46,18 @@ export function createUndiciTransport({ idleMs = 60_000 }: UndiciTransportOption
   };
 }
 
-async function loadClient(idleMs: number): Promise<Client> {
+async function loadClient({ idleMs = 60_000, trustedCerts, skipVerify = false }: UndiciTransportOptions): Promise<Client> {
   const [{ default: Agent }, { default: request }] = await Promise.all([
     import("undici/lib/dispatcher/agent.js"),
     import("undici/lib/api/api-request.js"),
   ]);
   const agent = new Agent({
-    connect: { minVersion: "TLSv1.2", timeout: idleMs },
+    connect: {
+      minVersion: "TLSv1.2",
+      timeout: idleMs,
+      rejectUnauthorized: !skipVerify,
+      ...(trustedCerts !== undefined && { ca: [...rootCertificates, trustedCerts] }),
+    },
     headersTimeout: idleMs,
     bodyTimeout: idleMs,
   });

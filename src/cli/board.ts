@@ -38,7 +38,8 @@ export function register(program: Command, io: CliIo): void {
     .option("--json", "print one JSON object")
     .action(async (dir: string, options: { json?: true }) => {
       const { virtualBoard } = await import("../compose-board.ts");
-      const start = await virtualBoard.boot(dir);
+      const { boardInit } = await import("./board-init.ts");
+      const start = await virtualBoard.boot(dir, (booted) => boardInit(booted, io));
       print(io, options.json === true ? [JSON.stringify(startAsJson(start))] : describeStart(start));
       if (start.outcome.kind !== "up") io.exitCode = 1;
     });

@@ -1,4 +1,4 @@
-import { z } from "zod/mini";
+import * as z from "zod/mini";
 import { AgentError } from "../../errors/agent-error.ts";
 import { ENTRIES, type Entered, type Entries, type EntryName, STATES } from "./table.ts";
 

@@ -1,0 +1,23 @@
+import { join } from "node:path";
+import { reportRun } from "../core/deployment/report.ts";
+import type { CliIo } from "./io.ts";
+import { withLock } from "./standalone-command.ts";
+
+const WAITING = "An update waits for 'commit' or 'rollback'.";
+
+/**
+ * What the init of the virtual board does when a system has come up, as the service that is shipped for
+ * real boards does: the agent finishes or undoes what a power cut interrupted, and goes on waiting where a
+ * person decides.
+ *
+ * @returns what to tell people, `undefined` when no update is in progress
+ */
+export async function boardInit(dir: string, io: CliIo): Promise<string | undefined> {
+  const { composeAgent } = await import("../compose.ts");
+  const options = { config: join(dir, "etc/mender.conf"), datastore: join(dir, "data"), skipVerify: false };
+  const agent = await composeAgent(options, io);
+  const answer = await withLock(agent, () => agent.standalone.resume(new Set(["commit"]), io.signal));
+  if (answer.kind !== "ran") return undefined;
+  const { lines } = reportRun("resume", answer.run, false);
+  return [...lines, ...(answer.run.snapshot.state === "commit" ? [WAITING] : [])].join(" ");
+}
