@@ -56,7 +56,9 @@ test("a trial slot that hangs waits for the power switch, and then the old slot 
 test("without a trial a bad slot is not left: the boot loader stays at its prompt, or resets for ever", () => {
   const env = stored({ ...onA, upgrade_available: "0" });
   expect(powerOn(env, PARTITIONS, { A: "unloadable", B: "up" }).outcome).toEqual({ kind: "prompt" });
-  expect(powerOn(env, PARTITIONS, { A: "panics", B: "up" }).outcome).toEqual({ kind: "resets" });
+  const endless = powerOn(env, PARTITIONS, { A: "panics", B: "up" });
+  expect(endless.outcome).toEqual({ kind: "resets" });
+  expect(endless.steps, "said once, not at every reset").toHaveLength(1);
 });
 
 test("bootlimit is honoured: 3 gives three starts, 0 never goes back", () => {
