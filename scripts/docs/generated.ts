@@ -1,3 +1,4 @@
+import { artifactReadSchema } from "./artifact-read-schema.ts";
 import { errorsPage } from "./errors-page.ts";
 import { statesPage } from "./states-page.ts";
 
@@ -9,4 +10,4 @@ export interface Page {
 }
 
 /** Every generated page. `npm run docs` writes them, `npm run check` compares. */
-export const generatedPages = (): readonly Page[] => [errorsPage(), statesPage()];
+export const generatedPages = (): readonly Page[] => [errorsPage(), statesPage(), artifactReadSchema()];

@@ -8,6 +8,7 @@ export const BIOME: Gate = {
     const { code, output } = await capture(tool("biome"), [
       "ci",
       "--colors=off",
+      "--diagnostic-level=warn",
       "--error-on-warnings",
       "--max-diagnostics=30",
       ".",

@@ -61,8 +61,8 @@ export class ClientBoard {
     const variables = {
       bootcount: 0,
       bootlimit: 1,
-      mender_boot_part: this.#number("A"),
-      mender_boot_part_hex: hex(this.#number("A")),
+      mender_boot_part: this.partition("A"),
+      mender_boot_part_hex: hex(this.partition("A")),
       upgrade_available: 0,
     };
     const script = join(this.dir, "env.txt");
@@ -76,6 +76,13 @@ export class ClientBoard {
     rmSync(join(this.dir, "data"), { recursive: true, force: true });
     mkdirSync(join(this.dir, "data"));
     writeFileSync(join(this.dir, "data/device_type"), `device_type=${DEVICE_TYPE}\n`);
+  }
+
+  /** Writes mender.conf: both slots, and `keys`. */
+  configure(keys: Readonly<Record<string, string>>): void {
+    const slots = { RootfsPartA: this.slots.A, RootfsPartB: this.slots.B };
+    const configuration = { ...slots, DBus: { Enabled: false }, ...keys };
+    writeFileSync(join(this.dir, "etc/mender/mender.conf"), JSON.stringify(configuration));
   }
 
   /** Fills slot B with `image`, through the device, so that no cache of it is stale. */
@@ -122,7 +129,8 @@ export class ClientBoard {
     rmSync(this.dir, { recursive: true, force: true });
   }
 
-  #number(slot: "A" | "B"): number {
+  /** Number of the partition, as the boot environment names it. */
+  partition(slot: "A" | "B"): number {
     return Number(/[0-9]+$/.exec(this.slots[slot])?.[0]);
   }
 
@@ -151,8 +159,7 @@ export class ClientBoard {
       ["env1", "env2"].map((copy) => `${this.dir}/${copy} 0x0 0x4000\n`).join(""),
     );
     writeFileSync(join(etc, "mender/artifact_info"), "artifact_name=release-0\n");
-    const configuration = { RootfsPartA: this.slots.A, RootfsPartB: this.slots.B, DBus: { Enabled: false } };
-    writeFileSync(join(etc, "mender/mender.conf"), JSON.stringify(configuration));
+    this.configure({});
   }
 }
 
