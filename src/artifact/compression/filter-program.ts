@@ -32,7 +32,7 @@ export async function* throughProgram(
   // ignored: both are awaited below, where nothing that went wrong before is in the way.
   for (const outcome of [ended, fed]) outcome.catch(() => undefined);
   try {
-    for await (const chunk of child.stdout) yield chunk;
+    yield* outputOf(child);
     await fed;
     await ended;
   } finally {
@@ -42,15 +42,30 @@ export async function* throughProgram(
   }
 }
 
+async function* outputOf({ stdout }: FilterChild): AsyncGenerator<Uint8Array> {
+  try {
+    for await (const chunk of stdout) yield chunk;
+  } catch (error) {
+    if (!isBrokenPipe(error)) throw error;
+  }
+}
+
 async function feed(child: FilterChild, input: Iterable<Uint8Array> | AsyncIterable<Uint8Array>, signal: AbortSignal) {
   try {
     await pipeline(Readable.from(input, { objectMode: false }), child.stdin, { signal });
   } catch (error) {
+    if (isBrokenPipe(error)) return;
     child.kill("SIGKILL");
     signal.throwIfAborted();
-    // The program closed its input early: its exit status says more than the broken pipe does.
-    if (!(error instanceof Error && "code" in error && error.code === "EPIPE")) throw error;
+    throw error;
   }
+}
+
+/** The program went away, or never came: its end says more than the broken pipe does. */
+function isBrokenPipe(error: unknown): boolean {
+  return (
+    error instanceof Error && "code" in error && ["EPIPE", "ERR_STREAM_PREMATURE_CLOSE"].includes(String(error.code))
+  );
 }
 
 /** Resolves when the program has ended well. */

@@ -1,0 +1,27 @@
+import * as z from "zod/mini";
+import { ArtifactDescription } from "../../src/cli/artifact/read-schema.ts";
+import type { Page } from "./generated.ts";
+
+const LINE_WIDTH = 120;
+
+/** `docs/reference/artifact-read.schema.json`: what `artifact read --json` prints. */
+export function artifactReadSchema(): Page {
+  const { $schema, ...schema } = z.toJSONSchema(ArtifactDescription);
+  const text = JSON.stringify({ $schema, title: "Output of: switchback artifact read --json", ...schema }, null, 2);
+  return {
+    path: "docs/reference/artifact-read.schema.json",
+    rows: Object.keys(schema.properties ?? {}).length,
+    text: `${joinShortLists(text)}\n`,
+  };
+}
+
+/** Lists of texts on one line where they fit, as the formatter of the project has it. */
+function joinShortLists(json: string): string {
+  return json.replace(
+    /^( *"\w+": )\[\n\s+("[^\]]*")\n\s+\](,?)$/gm,
+    (lines, start: string, items: string, end: string) => {
+      const line = `${start}[${items.replace(/\n\s+/g, " ")}]${end}`;
+      return line.length > LINE_WIDTH ? lines : line;
+    },
+  );
+}

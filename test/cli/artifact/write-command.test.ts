@@ -1,0 +1,172 @@
+import { createHash } from "node:crypto";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeEach, expect, test } from "vitest";
+import { run } from "../../../src/cli/run.ts";
+import { makeKeyFiles } from "../../artifact/keys.ts";
+import { RecordingIo } from "../recording-io.ts";
+import { artifact, failure } from "./run-artifact.ts";
+
+const dir = mkdtempSync(join(tmpdir(), "switchback-write-"));
+afterAll(() => rmSync(dir, { recursive: true }));
+const put = (name: string, content: string): string => {
+  const path = join(dir, name);
+  writeFileSync(path, content);
+  return path;
+};
+const image = put("image", "content");
+const folder = join(dir, "out");
+const output = join(folder, "a.mender");
+beforeEach(() => {
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder);
+});
+const ROOTFS = ["write", "rootfs-image", "-t", "board-a", "-n", "release-1", "-f", image, "-o", output];
+const MODULE = ["write", "module-image", "-t", "board-a", "-n", "release-1", "-T", "mod", "-f", image, "-o", output];
+
+test("write tells what was written in a line, or with --json in an object", async () => {
+  const people = await artifact(...ROOTFS, "--compression", "none");
+  const size = readFileSync(output).length;
+  expect(people.outLines).toEqual([`Artifact release-1 written to ${output} (${size} bytes)`]);
+  const machine = await artifact(...ROOTFS, "--compression", "none", "--json");
+  expect(machine.outLines.map((line): unknown => JSON.parse(line))).toEqual([
+    {
+      path: output,
+      size,
+      name: "release-1",
+      compression: "none",
+      signed: false,
+      scripts: [],
+      payload: {
+        type: "rootfs-image",
+        files: [{ name: "image", size: 7, sha256: createHash("sha256").update("content").digest("hex") }],
+      },
+    },
+  ]);
+});
+
+test("older and newer spellings of options are taken", async () => {
+  const given = [
+    "write",
+    "bootstrap-artifact",
+    "--name",
+    "release-1",
+    "--compatible-types",
+    "board-a",
+    "--output-path",
+  ];
+  expect((await artifact(...given, output, "--version", "3", "--no-progress")).exitCode).toBe(0);
+  const read = await artifact("read", "--json", output);
+  expect(JSON.parse(read.outLines[0] ?? "")).toMatchObject({ name: "release-1", device_types: ["board-a"] });
+});
+
+test("a zstd Artifact is written and read back", async () => {
+  await artifact(...ROOTFS, "--compression", "zstd");
+  expect((await artifact("validate", output)).outLines).toEqual([`Artifact file '${output}' validated successfully`]);
+});
+
+test("an Ed25519 key signs with a warning, and the signature is found valid here", async () => {
+  const key = makeKeyFiles(dir, "ed25519");
+  const io = await artifact(...ROOTFS, "-k", key.privatePath);
+  expect(io.errLines).toEqual([
+    `warning: ${key.privatePath} is an Ed25519 key: no other Mender client verifies its signatures`,
+  ]);
+  expect((await artifact("validate", "-k", key.publicPath, output)).exitCode).toBe(0);
+});
+
+for (const [what, args, line] of [
+  ["without a name", ["write", "rootfs-image", "-t", "a", "-f", image], "OPTION_MISSING: .*option=--artifact-name"],
+  [
+    "without a device type",
+    ["write", "rootfs-image", "-n", "a", "-f", image],
+    "OPTION_MISSING: .*option=--device-type",
+  ],
+  ["without an image", ["write", "rootfs-image", "-n", "a", "-t", "a"], "OPTION_MISSING: .*option=--file"],
+  ["without a payload type", ["write", "module-image", "-n", "a", "-t", "a"], "OPTION_MISSING: .*option=--type"],
+  ["of version 2", [...ROOTFS, "-v", "2"], "OPTION_INVALID: .*value=2, reason=version 2 is only read"],
+  ["of version 4", [...ROOTFS, "-v", "4"], "OPTION_INVALID: .*value=4, reason=only version 3 is written"],
+  [
+    "with an unknown compression",
+    [...ROOTFS, "--compression", "brotli"],
+    "OPTION_INVALID: .*known=none gzip lzma zstd",
+  ],
+  ["with two images", [...ROOTFS, "-f", image], "OPTION_INVALID: .*a rootfs-image is one file"],
+  ["with provides without a colon", [...ROOTFS, "-p", "colour"], "OPTION_INVALID: .*value=colour, reason=no colon"],
+  ["with depends without a colon", [...MODULE, "-d", "ram"], "OPTION_INVALID: .*option=--depends, value=ram"],
+  ["to standard output", [...ROOTFS, "-o", "-"], "OPTION_INVALID: .*a file is needed"],
+  ["of a device's snapshot", [...ROOTFS, "-f", "ssh://root@board"], "OPTION_INVALID|OPTION_UNSUPPORTED"],
+  ["with --ssh-args", [...ROOTFS, "-S", "-v"], "OPTION_UNSUPPORTED: .*option=--ssh-args"],
+  ["with --gcp-kms-key", [...MODULE, "--gcp-kms-key", "x"], "OPTION_UNSUPPORTED: .*option=--gcp-kms-key"],
+  ["with an augmented type", [...MODULE, "--augment-type", "x"], "OPTION_UNSUPPORTED: .*option=--augment-type"],
+  ["with an augmented file", [...MODULE, "--augment-file", "x"], "OPTION_UNSUPPORTED: .*option=--augment-file"],
+  ["with an empty name", [...ROOTFS, "-n", ""], "ARTIFACT_FIELD: .*field=artifact name, value=, reason=empty"],
+  ["with white space in its name", [...ROOTFS, "-n", "a b"], "ARTIFACT_FIELD: .*whitespace is not allowed"],
+  ["with a name of 257 bytes", [...ROOTFS, "-n", `${"é".repeat(128)}x`], "ARTIFACT_FIELD: .*longer than 256 bytes"],
+  [
+    "with a bell in the device type",
+    [...ROOTFS, "-t", "a\u0007"],
+    "ARTIFACT_FIELD: .*value=a\\\\x07, reason=not printable",
+  ],
+  ["with an empty group", [...ROOTFS, "-g", ""], "ARTIFACT_FIELD: .*field=provided group"],
+  ["depending on an empty name", [...ROOTFS, "-N", ""], "ARTIFACT_FIELD: .*field=artifact name depended on"],
+  ["depending on an empty group", [...ROOTFS, "-G", ""], "ARTIFACT_FIELD: .*field=group depended on"],
+  ["providing the artifact's own name", [...ROOTFS, "-p", "artifact_name:x"], "ARTIFACT_FIELD: .*value=artifact_name"],
+  ["providing an empty key", [...ROOTFS, "-p", ":x"], "ARTIFACT_FIELD: .*field=provides key"],
+  ["depending on an empty key", [...ROOTFS, "-d", ":x"], "ARTIFACT_FIELD: .*field=depends key"],
+  ["clearing an empty glob", [...ROOTFS, "--clears-provides", ""], "ARTIFACT_FIELD: .*field=clears-provides"],
+  ["for a module with a path as name", [...MODULE, "-T", "../x"], "ARTIFACT_FIELD: .*field=payload type, value=../x"],
+  ["of a missing file", [...MODULE, "-f", join(dir, "nothing")], "PAYLOAD_UNREADABLE: .*ENOENT"],
+  ["of a folder", [...MODULE, "-f", dir], "PAYLOAD_UNREADABLE: .*not a regular file"],
+  ["of a device", [...MODULE, "-f", "/dev/null"], "PAYLOAD_UNREADABLE: .*not a regular file"],
+  ["of a file with a space in its name", [...MODULE, "-f", put("a b", "")], "ARTIFACT_MEMBER_NAME: .*name=a b"],
+  ["of a file with a very long name", [...MODULE, "-f", put("n".repeat(91), "")], "ARTIFACT_MEMBER_NAME: .*too long"],
+  ["of the same file twice", [...MODULE, "-f", image], "PAYLOAD_DUPLICATE: "],
+  ["with a missing script", [...ROOTFS, "-s", join(dir, "no")], "SCRIPT_UNREADABLE: .*ENOENT"],
+  ["with a device's script", [...ROOTFS, "-s", put("Idle_Enter_00", "")], "SCRIPT_NAME: "],
+  ["with a script without a number", [...ROOTFS, "-s", put("ArtifactInstall_Enter", "")], "SCRIPT_NAME: "],
+  ["with broken meta-data", [...MODULE, "-m", put("m1", "{")], "META_DATA_INVALID: "],
+  ["with an array as meta-data", [...MODULE, "-m", put("m2", "[]")], "META_DATA_INVALID: "],
+  ["with empty meta-data", [...MODULE, "-m", put("m3", "")], "META_DATA_INVALID: "],
+  ["with missing meta-data", [...MODULE, "-m", join(dir, "no")], "META_DATA_INVALID: .*ENOENT"],
+  ["with a missing key", [...ROOTFS, "-k", join(dir, "no")], "KEY_UNREADABLE: .*ENOENT"],
+  ["into a missing folder", [...ROOTFS, "-o", join(dir, "no", "a.mender")], "OUTPUT_FAILED: .*ENOENT"],
+  ["over a folder", [...ROOTFS, "-o", folder], "OUTPUT_FAILED: .*not a regular file"],
+] as const) {
+  test(`an Artifact ${what} is refused in one line, and nothing is written`, async () => {
+    expect(await failure(...args)).toMatch(new RegExp(`^Could not fulfill request: (?:${line})`));
+    expect(readdirSync(folder)).toEqual([]);
+  });
+}
+
+test("the same script twice is refused", async () => {
+  const script = put("ArtifactCommit_Enter_01", "");
+  expect(await failure(...ROOTFS, "-s", script, "-s", script)).toContain("SCRIPT_DUPLICATE");
+});
+
+test("an unknown option is refused, and the help text of every command has an example", async () => {
+  expect((await artifact(...ROOTFS, "--nonsense")).exitCode).toBe(1);
+  for (const command of [
+    ["write", "rootfs-image"],
+    ["write", "module-image"],
+    ["write", "bootstrap-artifact"],
+    ["read"],
+    ["validate"],
+    ["sign"],
+    [],
+  ]) {
+    const io = await artifact(...command, "--help");
+    expect(io.exitCode).toBe(0);
+    expect(io.outLines.join("\n")).toContain(`switchback artifact ${command.join(" ")}`.trim());
+    expect(io.outLines.join("\n")).toMatch(/\nExamples?:\n/);
+    expect(io.outLines.join("\n")).not.toContain("default: []");
+  }
+});
+
+test("an interrupt ends the command with the signal's error and leaves nothing behind", async () => {
+  const io = new RecordingIo();
+  const reason = new Error("interrupted");
+  io.interrupt.abort(reason);
+  await expect(run("switchback", ["artifact", ...ROOTFS], io)).rejects.toBe(reason);
+  expect(readdirSync(folder)).toEqual([]);
+});
