@@ -12,6 +12,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { ArtifactDescription } from "../../../src/cli/artifact/read-schema.ts";
 import { run } from "../../../src/cli/run.ts";
 import { makeKeyFiles } from "../../artifact/keys.ts";
 import { RecordingIo } from "../recording-io.ts";
@@ -32,11 +33,10 @@ beforeAll(async () => {
   await artifact(...WRITE, "-k", rsa.privatePath, "-o", signed);
 });
 
-const signatureOf = async (...args: readonly string[]): Promise<unknown> => {
+const signatureOf = async (...args: readonly string[]): Promise<ArtifactDescription["signature"]> => {
   const io = await artifact("read", "--json", ...args);
-  const description: unknown = JSON.parse(io.outLines[0] ?? "");
   expect(io.exitCode).toBe(0);
-  return (description as { readonly signature: unknown }).signature;
+  return ArtifactDescription.parse(JSON.parse(io.outLines.join(""))).signature;
 };
 
 test("read tells of the signature and does not judge it", async () => {
