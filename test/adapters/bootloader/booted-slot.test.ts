@@ -151,6 +151,11 @@ for (const [source, slot] of [
   }
 }
 
+test("a volume's name counts on its own UBI device only", async () => {
+  const files = { ...UBI_NAMES, ...mounts("25 1 0:15 / / ro - ubifs ubi1:rootfsb ro") };
+  expect(await booted({ slots: ["ubi1_0", "ubi1_1"], dev: ANONYMOUS, files })).toBe("A");
+});
+
 test("an overlay on UBI is known by the root argument", async () => {
   const files = {
     ...UBI_NAMES,
