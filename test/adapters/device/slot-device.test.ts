@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { mkdir, mkdtemp, readFile, rm, stat, symlink, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { openBlockFile } from "../../../adapters/device/block-file.ts";
 import { createSlotDevice } from "../../../adapters/device/slot-device.ts";
 import type { SlotId } from "../../../src/ports/bootloader.ts";
@@ -72,6 +72,18 @@ for (const tail of [0, 512, 1, 4095]) {
     expect(await write(loop, image)).toEqual({ writtenBytes: 0, skippedBytes: image.length });
   });
 }
+
+test("a runtime without WebAssembly writes the same bytes through the page cache", async () => {
+  vi.stubGlobal("WebAssembly", undefined);
+  try {
+    const image = randomBytes(2 * MIB + 1);
+    const loop = loopOver(await imageFile("b", 4 * MIB));
+    expect(await write(loop, image)).toEqual({ writtenBytes: image.length, skippedBytes: 0 });
+    expect((await readFile(loop)).subarray(0, image.length).equals(image)).toBe(true);
+  } finally {
+    vi.unstubAllGlobals();
+  }
+});
 
 test("an image file gets the image and keeps its size", async () => {
   const image = randomBytes(3 * MIB + 100);
