@@ -61,6 +61,11 @@ const CASES: readonly [oddity: string, parts: ArtifactParts, code: string][] = [
     outer(([a, b, c, d]) => [a, b, { ...c, name: "header.tar", content: tar([]) }, d]),
     "ARTIFACT_CHECKSUM",
   ],
+  [
+    "version that differs from the manifest",
+    outer(([a, ...rest]) => [{ name: "version", content: `${a?.content} ` }, ...rest]),
+    "ARTIFACT_CHECKSUM",
+  ],
   ["version 1", { version: '{"format":"mender","version":1}' }, "ARTIFACT_VERSION"],
   ["version 2 on a device", { version: '{"format":"mender","version":2}' }, "ARTIFACT_VERSION"],
   ["version 4", { version: '{"format":"mender","version":4}' }, "ARTIFACT_VERSION"],
@@ -187,7 +192,10 @@ const CASES: readonly [oddity: string, parts: ArtifactParts, code: string][] = [
   ],
   [
     "meta-data nested 5,000 deep",
-    header(HEADER_INFO_ENTRY, TYPE_INFO_ENTRY, { ...META_DATA_ENTRY, content: '{"a":'.repeat(5000) }),
+    header(HEADER_INFO_ENTRY, TYPE_INFO_ENTRY, {
+      ...META_DATA_ENTRY,
+      content: `${'{"a":'.repeat(5000)}1${"}".repeat(5000)}`,
+    }),
     "ARTIFACT_HEADER",
   ],
   [
