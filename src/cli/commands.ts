@@ -1,7 +1,7 @@
 import type { CommandModule } from "./command.ts";
 
 /** Every command, loaded when it is called; the order is that of the help text. */
-export const COMMANDS: Readonly<Record<string, () => Promise<CommandModule>>> = {
+const COMMANDS: Readonly<Record<string, () => Promise<CommandModule>>> = {
   install: () => import("./install.ts"),
   commit: () => import("./commit.ts"),
   rollback: () => import("./rollback.ts"),

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { composeLock, composeStore } from "../compose-store.ts";
 import { resolvePaths } from "../config/paths.ts";
-import { type DeviceProvides, readProvides } from "../core/install/provides.ts";
+import { type DeviceProvides, isSeeded, readProvides } from "../core/install/provides.ts";
 import { AgentError } from "../errors/agent-error.ts";
 import { readGlobalOptions } from "./global-options.ts";
 import type { CliIo } from "./io.ts";
@@ -14,7 +14,7 @@ export async function storedProvides(program: Command, io: CliIo): Promise<Devic
   const paths = resolvePaths(options, io.env);
   const store = composeStore(paths, log);
   const stored = await store.load();
-  if (stored.has("artifact-name")) return readProvides(stored);
+  if (isSeeded(stored)) return readProvides(stored);
   const { seedProvides } = await import("../core/install/seed.ts");
   try {
     const release = await composeLock(paths).acquire();

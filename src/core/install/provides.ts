@@ -16,6 +16,9 @@ export interface DeviceProvides {
   readonly provides: Provides;
 }
 
+/** Whether the device has ever been told what it runs. */
+export const isSeeded = (stored: ReadonlyMap<string, string>): boolean => stored.has(NAME);
+
 /** @throws {AgentError} STORE_DAMAGED when the recorded provides are not a JSON object of strings */
 export function readProvides(stored: ReadonlyMap<string, string>): DeviceProvides {
   const name = stored.get(NAME);

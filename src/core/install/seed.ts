@@ -3,14 +3,12 @@ import { AgentError, describeError } from "../../errors/agent-error.ts";
 import type { Store } from "../../ports/store.ts";
 import { openFileSource } from "../../util/file-source.ts";
 import type { Logger } from "../../util/logger.ts";
-import { committedProvides, type DeviceProvides, readProvides, writeProvides } from "./provides.ts";
+import { committedProvides, type DeviceProvides, isSeeded, readProvides, writeProvides } from "./provides.ts";
 
 export interface SeedFiles {
   readonly bootstrapArtifact: string;
   readonly artifactInfo: string;
 }
-
-export const isSeeded = (stored: ReadonlyMap<string, string>): boolean => stored.has("artifact-name");
 
 /**
  * Gives a device that has never recorded what it runs its first provides: from the bootstrap Artifact
