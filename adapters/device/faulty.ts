@@ -33,7 +33,7 @@ export interface FaultyDisk {
   readonly writtenBytes: number;
 }
 
-export const SECTOR_BYTES = 512;
+const SECTOR_BYTES = 512;
 
 /**
  * A disk in memory that behaves as badly as disks do: until a sync, a power cut may keep, lose or tear any
