@@ -57,7 +57,7 @@ export function begin(mode: Snapshot["mode"], id: string, artifact: ArtifactReco
 }
 
 /** The snapshot's place as the entry table writes it: `@state` when at rest before it. */
-const placeOf = (snapshot: Snapshot): string =>
+export const placeOf = (snapshot: Snapshot): string =>
   snapshot.phase === "before" ? `@${snapshot.state}` : snapshot.state;
 
 /** Where the command `entry` enters, or `undefined` when the pending update does not allow it. */
