@@ -1,7 +1,7 @@
 import type { Compression } from "../model.ts";
 import { type FilterProgram, throughProgram } from "./filter-program.ts";
 import { gzipMember } from "./gzip-members.ts";
-import { inOrder, inPieces, PIECES_IN_WORK } from "./pieces.ts";
+import { eachPiece, inPieces } from "./pieces.ts";
 import { zstdFrame } from "./zstd-frames.ts";
 
 /** As long as the dictionary covers a block, more of it costs memory and saves nothing. */
@@ -22,9 +22,9 @@ type Compressor = (chunks: AsyncIterable<Uint8Array>, signal: AbortSignal) => As
 
 const COMPRESSORS: Readonly<Record<Compression, Compressor>> = {
   none: (chunks) => chunks,
-  gzip: (chunks) => inOrder(inPieces(chunks), PIECES_IN_WORK, gzipMember),
+  gzip: (chunks) => eachPiece(chunks, gzipMember),
   lzma: (chunks, signal) => throughProgram(XZ, inPieces(chunks), signal),
-  zstd: (chunks, signal) => inOrder(inPieces(chunks), PIECES_IN_WORK, (piece) => zstdFrame(piece, signal)),
+  zstd: (chunks, signal) => eachPiece(chunks, (piece) => zstdFrame(piece, signal)),
 };
 
 /**

@@ -4,11 +4,28 @@ import { availableParallelism } from "node:os";
 export const PIECE_BYTES = 1024 * 1024;
 
 /** Pieces in work at once: all four threads of the pool busy while the oldest is written, and memory bounded. */
-export const PIECES_IN_WORK: number = Math.min(6, availableParallelism() + 2);
+const PIECES_IN_WORK: number = Math.min(6, availableParallelism() + 2);
+
+/** Buffers of pieces, used again: the collector is too slow for a megabyte here and a megabyte there. */
+class PieceBuffers {
+  readonly #free: Buffer[] = [];
+
+  take(): Buffer {
+    return this.#free.pop() ?? Buffer.allocUnsafeSlow(PIECE_BYTES);
+  }
+
+  /** Nobody looks at `piece` any more. */
+  give(piece: Buffer): void {
+    if (piece.length === PIECE_BYTES) this.#free.push(piece);
+  }
+}
 
 /** Cuts a stream of chunks into pieces of exactly `PIECE_BYTES`, the last one shorter. */
-export async function* inPieces(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {
-  let piece = Buffer.allocUnsafeSlow(PIECE_BYTES);
+export async function* inPieces(
+  chunks: AsyncIterable<Uint8Array>,
+  buffers = new PieceBuffers(),
+): AsyncGenerator<Buffer> {
+  let piece = buffers.take();
   let filled = 0;
   for await (const chunk of chunks) {
     let taken = 0;
@@ -19,11 +36,24 @@ export async function* inPieces(chunks: AsyncIterable<Uint8Array>): AsyncGenerat
       filled += count;
       if (filled < PIECE_BYTES) break;
       yield piece;
-      piece = Buffer.allocUnsafeSlow(PIECE_BYTES);
+      piece = buffers.take();
       filled = 0;
     }
   }
   if (filled > 0) yield piece.subarray(0, filled);
+}
+
+/** Compresses a stream piece by piece, several at once. */
+export function eachPiece(
+  chunks: AsyncIterable<Uint8Array>,
+  compressPiece: (piece: Buffer) => Promise<Uint8Array>,
+): AsyncIterable<Uint8Array> {
+  const buffers = new PieceBuffers();
+  return inOrder(inPieces(chunks, buffers), PIECES_IN_WORK, async (piece) => {
+    const compressed = await compressPiece(piece);
+    buffers.give(piece);
+    return compressed;
+  });
 }
 
 /**
