@@ -46,7 +46,11 @@ export function createUndiciTransport(options: UndiciTransportOptions = {}): Tra
   };
 }
 
-async function loadClient({ idleMs = 60_000, trustedCerts, skipVerify = false }: UndiciTransportOptions): Promise<Client> {
+async function loadClient({
+  idleMs = 60_000,
+  trustedCerts,
+  skipVerify = false,
+}: UndiciTransportOptions): Promise<Client> {
   const [{ default: Agent }, { default: request }] = await Promise.all([
     import("undici/lib/dispatcher/agent.js"),
     import("undici/lib/api/api-request.js"),

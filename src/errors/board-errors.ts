@@ -47,12 +47,20 @@ export const BOARD_ERRORS = {
   SLOT_UNKNOWN: { retry: false, exit: 1, doc: "What runs or what boots next is neither RootfsPartA nor RootfsPartB." },
   BOARD_EXISTS: { retry: false, exit: 1, doc: "The folder for a new virtual board is not empty." },
   BOARD_MISSING: { retry: false, exit: 1, doc: "The folder does not hold a virtual board." },
-  BOARD_OFF: { retry: false, exit: 1, doc: "Nothing runs on the virtual board. Start it with `switchback board boot`." },
+  BOARD_OFF: {
+    retry: false,
+    exit: 1,
+    doc: "Nothing runs on the virtual board. Start it with `switchback board boot`.",
+  },
   BOARD_IO: { retry: false, exit: 1, doc: "A file of the virtual board cannot be read or written." },
   BOARD_IMAGE: {
     retry: false,
     exit: 1,
     doc: "A board image has a version of 1 to 128 printable ASCII characters and a size of 512 bytes or more.",
   },
-  BOARD_SIZE: { retry: false, exit: 1, doc: "A size is a number of bytes with or without K, M or G, and a slot is no smaller than its image." },
+  BOARD_SIZE: {
+    retry: false,
+    exit: 1,
+    doc: "A size is a number of bytes with or without K, M or G, and a slot is no smaller than its image.",
+  },
 } as const satisfies Record<string, ErrorEntry>;
