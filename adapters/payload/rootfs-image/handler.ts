@@ -37,7 +37,7 @@ export function createRootfsImageHandler(parts: RootfsImageParts): PayloadHandle
 
 type Actions = Readonly<Record<ModuleAction, (signal: AbortSignal) => Promise<void>>>;
 
-function createActions({ bootloader, memo }: RootfsImageParts): Actions {
+function createActions({ bootloader, memo, log }: RootfsImageParts): Actions {
   const nothing = async (): Promise<void> => undefined;
   const verifyTrial = async (signal: AbortSignal): Promise<void> => {
     const plan = await bootloader.plan(signal);
@@ -68,9 +68,12 @@ function createActions({ bootloader, memo }: RootfsImageParts): Actions {
     },
     async ArtifactRollback(signal) {
       const plan = await bootloader.plan(signal);
-      if (plan.trial) return bootloader.revert(otherSlot(plan.slot), signal);
-      const origin = asSlot(await memo.load());
-      if (origin !== undefined) await bootloader.revert(origin, signal);
+      const origin = plan.trial ? otherSlot(plan.slot) : asSlot(await memo.load());
+      if (origin === undefined) return;
+      await bootloader.revert(origin, signal);
+      if ((await bootloader.booted(signal)) !== origin) {
+        log("warning", `Slot ${otherSlot(origin)} still runs. The next boot brings back slot ${origin}.`);
+      }
     },
     ArtifactRollbackReboot: nothing,
     async ArtifactVerifyRollbackReboot(signal) {
@@ -101,11 +104,13 @@ function asSlot(text: string | undefined): SlotId | undefined {
 }
 
 async function download(
-  { bootloader, slots, log }: RootfsImageParts,
+  { bootloader, slots, memo, log }: RootfsImageParts,
   payload: PayloadStream,
   signal: AbortSignal,
 ): Promise<void> {
   const slot = otherSlot(await settledSlot(bootloader, signal));
+  // What an update whose Cleanup failed left behind is the way into the slot that is written now.
+  if ((await memo.load()) !== undefined) await memo.save(undefined);
   const image = await payload.next();
   if (image === undefined) throw new AgentError("PAYLOAD_FILES", { files: 0 });
   const writer = await slots.open(slot, image.sizeBytes, signal);

@@ -10,7 +10,7 @@ export function next(s: Snapshot, outcome: Outcome, table: Table = TABLE): Snaps
   const target = row[outcome];
   assert.ok(target, `${s.state} has no ${outcome} column`);
   const bad = outcome === "fail" || (outcome === "no" && row.breaks === true);
-  const marks = outcome === "ok" && row.marks !== undefined ? [...s.marks, row.marks] : s.marks;
+  const marks = outcome === "ok" && row.marks !== undefined ? [...new Set([...s.marks, row.marks])] : s.marks;
   const inconsistent = s.inconsistent || (bad && row.breaks === true);
   return enter({ ...s, failed: s.failed || bad, inconsistent, marks }, target);
 }

@@ -1,0 +1,145 @@
+import { expect, test } from "vitest";
+import { createRootfsImageHandler } from "../../adapters/payload/rootfs-image/handler.ts";
+import { createMemoryStore } from "../../adapters/store/memory-store.ts";
+import { drive, type Effect, type Effects } from "../../src/core/deployment/driver.ts";
+import { createJournal } from "../../src/core/deployment/journal.ts";
+import { recordOf } from "../../src/core/deployment/record.ts";
+import { begin, placeOf } from "../../src/core/deployment/snapshot.ts";
+import { type EffectName, type Outcome, TABLE } from "../../src/core/deployment/table.ts";
+import { AgentError } from "../../src/errors/agent-error.ts";
+import type { SlotId } from "../../src/ports/bootloader.ts";
+import type { ModuleAction, PayloadStream } from "../../src/ports/payload-handler.ts";
+import { Exploration } from "./explore.ts";
+import { call } from "./payload.ts";
+import { firstWorld, SETUPS, type Setup, type World } from "./world.ts";
+
+const signal = AbortSignal.timeout(60_000);
+const setup = setupOf("managed rootfs-image");
+
+function setupOf(title: string): Setup {
+  const found = SETUPS.find((one) => one.title === title);
+  if (found === undefined) throw new Error(`no setup is called ${title}`);
+  return found;
+}
+
+/** The real handler on ports that change a world of the model. */
+async function real(action: ModuleAction | "Download", before: World): Promise<World | undefined> {
+  let w = before;
+  const change = (changed: Partial<World>): void => {
+    w = { ...w, ...changed };
+  };
+  const handler = createRootfsImageHandler({
+    bootloader: {
+      kind: "model",
+      booted: async () => w.booted as SlotId,
+      plan: async () => ({ slot: w.part, trial: w.trial }),
+      arm: async (part) => change({ part, trial: true, count: 0 }),
+      confirm: async () => change({ trial: false }),
+      revert: async (part) => change({ part, trial: false }),
+    },
+    slots: {
+      open: async (slot) => ({
+        room: () => new Uint8Array(1),
+        advance: () => change({ slots: { ...w.slots, [slot]: "torn" } }),
+        async sync() {
+          change({ slots: { ...w.slots, [slot]: "new" } });
+          return { writtenBytes: 1, skippedBytes: 0 };
+        },
+        close: async () => undefined,
+      }),
+    },
+    memo: { load: async () => w.memo, save: async (memo) => change({ memo: memo as SlotId | undefined }) },
+    log: () => undefined,
+  });
+  try {
+    if (action === "Download") await handler.download(oneByte(), signal);
+    else await handler.act(action, signal);
+    return w;
+  } catch (error) {
+    if (!(error instanceof AgentError)) throw error;
+    expect(w, "a refusal changes nothing").toEqual(before);
+    return undefined;
+  }
+}
+
+function oneByte(): PayloadStream {
+  const left = [0, 1];
+  const file = { name: "image", sizeBytes: 1, sha256: "", read: () => left.pop() ?? 0 };
+  const files = [file];
+  return { next: async () => files.pop() };
+}
+
+const CALLS = [
+  "Download",
+  "ArtifactInstall",
+  "ArtifactVerifyReboot",
+  "ArtifactCommit",
+  "ArtifactRollback",
+  "ArtifactVerifyRollbackReboot",
+  "ArtifactFailure",
+  "Cleanup",
+] as const;
+
+for (const action of CALLS) {
+  test(`${action} of the modelled rootfs-image does what the real handler does, from every state of a board`, async () => {
+    const slots = ["A", "B"] as const;
+    for (const part of slots)
+      for (const booted of slots)
+        for (const memo of [...slots, undefined])
+          for (const trial of [false, true]) {
+            const w: World = { ...firstWorld(setup, "none", memo), part, booted, trial };
+            expect(await real(action, w), JSON.stringify({ part, booted, memo, trial })).toEqual(
+              call(action, w, setup)?.done,
+            );
+          }
+  });
+}
+
+const WAYS: readonly (readonly [setup: string, outcomes: readonly Outcome[], end: string])[] = [
+  ["standalone module", ["ok", "ok", "hold"], "@commit"],
+  ["standalone module", ["ok", "fail", "ok", "ok", "no", "ok", "ok", "ok"], "idle"],
+  ["standalone module without rollback", ["ok", "ok", "no", "ok", "ok", "ok"], "idle"],
+  ["standalone module without rollback", ["ok", "fail", "no", "fail", "ok", "fail"], "idle"],
+  ["standalone empty payload", ["no", "ok", "ok"], "idle"],
+  ["standalone module", ["fail", "fail"], "idle"],
+];
+
+for (const [title, outcomes, end] of WAYS) {
+  test(`${title}: the real driver goes the model's way through ${outcomes.join(", ")}`, async () => {
+    expect(await driven(outcomes)).toEqual({ ...modelled(title, outcomes), place: end });
+  });
+}
+
+interface Way {
+  readonly states: readonly string[];
+  readonly place: string;
+  readonly name: string | undefined;
+}
+
+async function driven(outcomes: readonly Outcome[]): Promise<Way> {
+  const disk = new Map([["artifact-name", "old"]]);
+  const left = [...outcomes];
+  const effect =
+    (name: EffectName): Effect =>
+    async (s) => {
+      const outcome = left.shift() ?? "fail";
+      return name === "saveProvides" ? { outcome, changes: recordOf(s, disk) } : { outcome };
+    };
+  const effects = Object.fromEntries(Object.values(TABLE).map(({ run }) => [run, effect(run)])) as Effects;
+  const first = begin("standalone", "id", { name: "new", provides: {}, payloadTypes: ["module"] });
+  const run = await drive(createJournal(createMemoryStore(disk)), effects, first, new Set(), signal);
+  const states = run.steps.map(({ state }) => state);
+  return { states, place: placeOf(run.snapshot), name: disk.get("artifact-name") };
+}
+
+function modelled(title: string, outcomes: readonly Outcome[]): Way {
+  const picked = setupOf(title);
+  const exploration = new Exploration(picked, { cuts: 0, stops: ["none"] });
+  const states: string[] = [];
+  let at = { world: firstWorld(picked, "none", undefined), place: "download" };
+  for (const outcome of outcomes) {
+    states.push(at.place);
+    at = exploration.follow(at.world, outcome);
+  }
+  return { states, place: at.place, name: at.world.name };
+}

@@ -1,0 +1,295 @@
+import { AssertionError } from "node:assert/strict";
+import { holdAt, isAtRest, next, redirect, resume } from "../../src/core/deployment/reducer.ts";
+import { entryState, placeOf, type Snapshot } from "../../src/core/deployment/snapshot.ts";
+import {
+  type EffectName,
+  ENTRIES,
+  type Entries,
+  type EntryName,
+  MAX_TRANSITIONS,
+  type Outcome,
+  type Row,
+  STOP_BEFORE,
+  TABLE,
+  type Table,
+  type Target,
+} from "../../src/core/deployment/table.ts";
+import { start } from "./board.ts";
+import { type Ending, endings } from "./endings.ts";
+import { checkChange, checkEnd, checkOrder, checkWorld, Violation } from "./rules.ts";
+import { firstWorld, type History, keyOf, type Setup, type World } from "./world.ts";
+
+/** What is put to the test: the real tables, or mutants of them. */
+export interface Product {
+  readonly table: Table;
+  readonly entries: Entries;
+}
+export const PRODUCT: Product = { table: TABLE, entries: ENTRIES };
+
+export interface Scope {
+  readonly cuts: number;
+  /** Values of `--stop-before` that users give, `none` among them. */
+  readonly stops: readonly string[];
+}
+export const EVERY_STOP: readonly string[] = ["none", ...Object.keys(STOP_BEFORE)];
+
+export interface Broken {
+  readonly message: string;
+  readonly path: readonly string[];
+}
+
+interface Step {
+  readonly world: World;
+  readonly via: string;
+  readonly from: Step | undefined;
+}
+
+/** Where a world reads the tables: before an effect (`run:state`), or when somebody finds it (`found:place`). */
+function readsAt(w: World): string {
+  if (w.snapshot === undefined || w.booted === undefined) return "";
+  return w.agent === undefined ? `found:${placeOf(w.snapshot)}` : `run:${w.snapshot.state}`;
+}
+
+/** Goes through every world that can be reached, and stops at the first broken promise. */
+export class Exploration {
+  /** Cells that were taken: `state.column` and `command.place`. */
+  readonly cells = new Set<string>();
+  transitions = 0;
+  readonly #setup: Setup;
+  readonly #product: Product;
+  readonly #scope: Scope;
+  readonly #seen = new Set<string>();
+  readonly #readers = new Map<string, Step[]>();
+  readonly #base: Exploration | undefined;
+  #found: { world: World; via: string }[] = [];
+
+  constructor(setup: Setup, scope: Scope, product = PRODUCT, base?: Exploration) {
+    this.#setup = setup;
+    this.#scope = scope;
+    this.#product = product;
+    this.#base = base;
+  }
+
+  get worlds(): number {
+    return this.#seen.size;
+  }
+
+  /** From the beginning of an update. */
+  run(): Broken | undefined {
+    const stops = this.#setup.mode === "managed" ? ["none"] : this.#scope.stops;
+    const memos = this.#setup.title.endsWith("rootfs-image") ? [undefined, "B" as const] : [undefined];
+    return this.#explore(
+      stops.flatMap((stop) =>
+        memos.map((memo) => ({ world: firstWorld(this.#setup, stop, memo), via: `install ${stop}`, from: undefined })),
+      ),
+      [],
+    );
+  }
+
+  /**
+   * The same with another product that differs from this one only where `cell` is read. Only worlds that
+   * this exploration has not been to are new: all others go on as they did, or read the cell and are begun with.
+   */
+  mutate(product: Product, cell: string): Broken | undefined {
+    return new Exploration(this.#setup, this.#scope, product, this).#explore([], this.#readers.get(cell) ?? []);
+  }
+
+  /** Where the running effect leads when it ends with `outcome` and has done its work as far as it can. */
+  follow(w: World, outcome: Outcome): { readonly world: World; readonly place: string } {
+    this.#found = [];
+    this.#move(w);
+    const mark = `: ${outcome} -> `;
+    const [found] = this.#found.filter(({ via }) => via.includes(mark));
+    if (found === undefined) throw new Error(`no effect ends with ${outcome} here`);
+    return { world: found.world, place: found.via.slice(found.via.indexOf(mark) + mark.length) };
+  }
+
+  #explore(first: readonly Step[], again: readonly Step[]): Broken | undefined {
+    const open = [...first];
+    let broken = this.#drain(open);
+    for (const step of again) {
+      broken ??= this.#expand(step, open) ?? this.#drain(open);
+      if (broken !== undefined) break;
+    }
+    return broken;
+  }
+
+  #drain(open: Step[]): Broken | undefined {
+    for (const step of open) {
+      const key = keyOf(step.world);
+      if (this.#seen.has(key) || this.#isOld(key)) continue;
+      this.#seen.add(key);
+      if (this.#base === undefined) this.#remember(step);
+      const broken = this.#expand(step, open);
+      if (broken !== undefined) return broken;
+    }
+    open.length = 0;
+    return undefined;
+  }
+
+  #isOld(key: string): boolean {
+    return this.#base === undefined ? false : this.#base.#seen.has(key);
+  }
+
+  #remember(step: Step): void {
+    const at = readsAt(step.world);
+    const readers = this.#readers.get(at);
+    if (readers === undefined) this.#readers.set(at, [step]);
+    else readers.push(step);
+  }
+
+  #expand(step: Step, open: Step[]): Broken | undefined {
+    this.#found = [];
+    try {
+      checkWorld(step.world);
+      this.#move(step.world);
+    } catch (error) {
+      if (!(error instanceof Violation) && !(error instanceof AssertionError)) throw error;
+      return { message: error.message, path: pathTo(step) };
+    }
+    this.transitions += this.#found.length;
+    for (const { world, via } of this.#found) open.push({ world, via, from: step });
+    return undefined;
+  }
+
+  #add(world: World, via: string): void {
+    if (world.cuts <= this.#scope.cuts) this.#found.push({ world, via });
+  }
+
+  #move(w: World): void {
+    if (w.booted === undefined) this.#powerOn(w);
+    else if (w.agent !== undefined && w.snapshot !== undefined) this.#runEffect(w, w.snapshot, w.agent);
+    else {
+      if (w.snapshot === undefined) return;
+      this.#add({ ...w, booted: undefined }, "power-cycle");
+      if (this.#setup.mode === "managed") this.#resume(w, w.snapshot, "none", "agent starts");
+      else this.#commands(w, w.snapshot);
+    }
+  }
+
+  #powerOn(w: World): void {
+    const { saves, up } = start(w);
+    for (const env of saves) this.#add({ ...w, ...env, cuts: w.cuts + 1 }, "power cut in the boot loader");
+    this.#add({ ...w, ...saves.at(-1), booted: up, files: { ...w.files, running: w.files.software } }, "power-on");
+  }
+
+  #commands(w: World, s: Snapshot): void {
+    for (const stop of this.#scope.stops) {
+      this.#resume(w, s, stop, `resume ${stop}`);
+      for (const command of ["commit", "rollback"] as const) this.#command(command, w, s, stop);
+    }
+  }
+
+  /** As src/core/deployment/standalone.ts. */
+  #command(command: EntryName, w: World, s: Snapshot, stop: string): void {
+    const target = entryState(command, s, this.#product.entries);
+    if (MUST_TAKE[command].has(placeOf(s)) !== (target !== undefined))
+      throw new Violation(`${command} at ${placeOf(s)} is ${target === undefined ? "refused" : "taken"}`);
+    if (target === undefined) return;
+    this.cells.add(`${command}.${placeOf(s)}`);
+    if (target === "askRollback" && !this.#setup.rollback) {
+      if (command === "commit") throw new Violation("a commit is refused because there is no way back");
+      return;
+    }
+    if (command === "rollback" && !this.#setup.rollback)
+      throw new Violation("what cannot be rolled back is not left alone");
+    const isAsked = command === "rollback" && s.state !== "rollback";
+    const history: History = isAsked ? { ...w.history, last: "asked", userRollback: true } : w.history;
+    if (target === "resume") this.#resume({ ...w, history }, s, stop, `${command} ${stop}`);
+    else this.#enter({ ...w, history }, redirect(s, target), target, stop, `${command} ${stop}`);
+  }
+
+  #resume(w: World, s: Snapshot, stop: string, via: string): void {
+    if (s.phase === "main") this.cells.add(`${s.state}.crash`);
+    const trouble = w.history.trouble || (s.phase === "main" && FAILS_WHEN_CUT.has(w.history.last));
+    const target = s.phase === "main" ? this.#row(s).crash : s.state;
+    this.#enter({ ...w, history: { ...w.history, trouble } }, resume(s, this.#product.table), target, stop, via);
+  }
+
+  #runEffect(w: World, s: Snapshot, stop: string): void {
+    const effect = this.#row(s).run;
+    checkOrder(effect, w, this.#setup);
+    for (const ending of endings(effect, w, this.#setup)) {
+      checkChange(w, ending.world);
+      this.#end(ending, effect, w, s, stop);
+    }
+  }
+
+  #end({ world, outcome, name, reboots }: Ending, effect: EffectName, w: World, s: Snapshot, stop: string): void {
+    const via = `${effect}${world === w ? "" : " acts"}: `;
+    if (reboots === true) {
+      const history: History = { ...w.history, last: `${effect}:gone` };
+      this.#add({ ...world, booted: undefined, agent: undefined, history }, `${via}reboots`);
+      return;
+    }
+    if (outcome === undefined) {
+      const history: History = { ...w.history, last: `${effect}:cut` };
+      const killed = { ...world, agent: undefined, cuts: w.cuts + 1, history };
+      this.#add(killed, `${via}killed`);
+      this.#add({ ...killed, booted: undefined }, `${via}power cut`);
+      return;
+    }
+    this.cells.add(`${s.state}.${outcome}`);
+    const isBad = outcome === "fail" || (effect === "supportsRollback" && outcome === "no");
+    const history: History = {
+      ...w.history,
+      last: `${effect}:${outcome}`,
+      done: outcome === "ok" && !w.history.done.includes(effect) ? [...w.history.done, effect].sort() : w.history.done,
+      trouble: w.history.trouble || isBad,
+      damage: w.history.damage || (isBad && BREAKS.has(effect)),
+    };
+    const now = next(s, outcome, this.#product.table);
+    if (outcome === "hold" && !isAtRest(now))
+      throw new Violation("somebody else has to go on, and nobody waits for him");
+    this.#enter({ ...world, name: name ?? world.name, history }, now, this.#row(s)[outcome], stop, `${via}${outcome}`);
+  }
+
+  /** As the driver: save, and rest or run. */
+  #enter(w: World, wanted: Snapshot, target: Target | undefined, stop: string, via: string): void {
+    const gaveUp = wanted.state === "saveProvides" && wanted.transitions > MAX_TRANSITIONS && target !== wanted.state;
+    const history = gaveUp ? { ...w.history, damage: true, trouble: true } : w.history;
+    const stopState = stop === "none" ? undefined : STOP_BEFORE[stop as keyof typeof STOP_BEFORE];
+    const now = !isAtRest(wanted) && wanted.state === stopState ? holdAt(wanted) : wanted;
+    const rested = now.phase === "before" ? { ...history, trouble: false } : history;
+    const world: World = {
+      ...w,
+      history: rested,
+      agent: isAtRest(now) ? undefined : stop,
+      snapshot: now.state === "idle" ? undefined : now,
+    };
+    if (now.state === "idle") checkEnd(world, now, this.#setup);
+    this.#add(world, `${via} -> ${placeOf(now)}`);
+  }
+
+  #row(s: Snapshot): Row {
+    if (s.state === "idle") throw new Violation("idle has nothing to do");
+    return this.#product.table[s.state];
+  }
+}
+
+/** Cut off in one of these and resumed, the update has failed. @see update-module protocol, section 7 */
+const FAILS_WHEN_CUT: ReadonlySet<History["last"]> = new Set([
+  "streamPayload:cut",
+  "installPayload:cut",
+  "needsReboot:cut",
+  "verifyReboot:cut",
+  "commitPayload:cut",
+] as const);
+
+/** Failing in one of these leaves damage. @see agent states, section 4 */
+const BREAKS: ReadonlySet<EffectName> = new Set(["supportsRollback", "rollbackPayload", "reportFailure"]);
+
+/** The newest client's rule in our places: its ArtifactInstall_Enter is our install and askReboot, and so on. */
+const MUST_TAKE: Readonly<Record<EntryName, ReadonlySet<string>>> = {
+  commit: new Set(["@commit", "commit"]),
+  rollback: new Set([
+    ...["@install", "install", "askReboot", "@commit", "commit", "@saveProvides"],
+    ...["askRollback", "@rollback", "rollback"],
+  ]),
+};
+
+function pathTo(step: Step): string[] {
+  const path: string[] = [];
+  for (let at: Step | undefined = step; at !== undefined; at = at.from) path.unshift(at.via);
+  return path;
+}

@@ -1,0 +1,81 @@
+import { otherSlot } from "../../src/ports/bootloader.ts";
+import type { ModuleAction } from "../../src/ports/payload-handler.ts";
+import type { Setup, World } from "./world.ts";
+
+/** What one call leaves behind: what a cut in its middle may leave, and the end. `undefined`: it refuses. */
+export type Act = { readonly half?: World; readonly done: World } | undefined;
+
+type Call = ModuleAction | "Download";
+type Payload = (call: Call, w: World, setup: Setup) => Act;
+
+/** The rootfs-image handler: what adapters/payload/rootfs-image promises, and conformance.test.ts compares. */
+const rootfs: Payload = (call, w, setup) => {
+  const settled = !w.trial && w.booted === w.part;
+  const onTrial = w.trial && w.booted === w.part;
+  switch (call) {
+    case "Download": {
+      if (!settled) return undefined;
+      const into = otherSlot(w.part);
+      const fresh = { ...w, memo: undefined };
+      const write = (image: "torn" | Setup["image"]): World => ({ ...fresh, slots: { ...w.slots, [into]: image } });
+      return { half: write("torn"), done: write(setup.image) };
+    }
+    case "ArtifactInstall": {
+      if (w.trial && w.booted !== w.part && w.memo === w.booted) return { done: w };
+      if (!settled) return undefined;
+      const half = { ...w, memo: w.part };
+      return { half, done: { ...half, part: otherSlot(w.part), trial: true, count: 0 } };
+    }
+    case "ArtifactVerifyReboot":
+      return onTrial ? { done: w } : undefined;
+    case "ArtifactCommit":
+      return onTrial ? { done: { ...w, trial: false } } : undefined;
+    case "ArtifactRollback":
+      if (w.trial) return { done: { ...w, part: otherSlot(w.part), trial: false } };
+      return { done: w.memo === undefined ? w : { ...w, part: w.memo, trial: false } };
+    case "ArtifactVerifyRollbackReboot":
+      return settled ? { done: w } : undefined;
+    case "Cleanup":
+      return { done: { ...w, memo: undefined } };
+    default:
+      return { done: w };
+  }
+};
+
+/** A module that changes software in place and keeps what it replaced until Cleanup, if it can roll back. */
+const module: Payload = (call, w, setup) => {
+  const { files } = w;
+  const put = (change: Partial<World["files"]>): World => {
+    const merged = { ...files, ...change };
+    return { ...w, files: setup.reboot ? merged : { ...merged, running: merged.software } };
+  };
+  const runs = (image: string): Act => (files.software === image && files.running === image ? { done: w } : undefined);
+  switch (call) {
+    case "Download":
+      return { half: put({ tree: "partial" }), done: put({ tree: "payload" }) };
+    case "ArtifactInstall":
+      if (files.tree !== "payload") return undefined;
+      return {
+        half: put({ backup: setup.rollback, software: "torn" }),
+        done: put({ backup: setup.rollback, software: "new" }),
+      };
+    case "ArtifactVerifyReboot":
+      return runs("new");
+    case "ArtifactCommit":
+      return files.software === "new" ? { done: w } : undefined;
+    case "ArtifactRollback":
+      if (files.software === "old") return { done: w };
+      return files.backup ? { half: put({ software: "torn" }), done: put({ software: "old" }) } : undefined;
+    case "ArtifactVerifyRollbackReboot":
+      return runs("old");
+    case "Cleanup":
+      return { done: put({ tree: "none", backup: false }) };
+    default:
+      return { done: w };
+  }
+};
+
+export function call(name: Call, w: World, setup: Setup): Act {
+  if (setup.payload === "empty") return { done: w };
+  return setup.payload === "rootfs" ? rootfs(name, w, setup) : module(name, w, setup);
+}

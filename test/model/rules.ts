@@ -1,0 +1,117 @@
+import type { Snapshot } from "../../src/core/deployment/snapshot.ts";
+import { type EffectName, MAX_TRANSITIONS, type Mark } from "../../src/core/deployment/table.ts";
+import { comesUp, powered } from "./board.ts";
+import { BROKEN_NAME, type History, NEW_NAME, type Setup, type World } from "./world.ts";
+
+/** A promise that the product broke in some world. */
+export class Violation extends Error {}
+
+function promise(kept: boolean, sentence: string): void {
+  if (!kept) throw new Violation(sentence);
+}
+
+/** What may come straight before a call. @see update-module protocol, sections 2, 3 and 7 */
+const BEFORE: Readonly<Record<EffectName, readonly History["last"][]>> = {
+  streamPayload: [""],
+  installPayload: ["streamPayload:ok"],
+  needsReboot: ["installPayload:ok"],
+  reboot: ["needsReboot:ok"],
+  verifyReboot: ["reboot:gone", "reboot:cut"],
+  commitPayload: ["needsReboot:no", "needsReboot:hold", "verifyReboot:ok"],
+  supportsRollback: [
+    ...(["installPayload:fail", "installPayload:cut", "needsReboot:fail", "needsReboot:cut"] as const),
+    ...(["reboot:fail", "verifyReboot:fail", "verifyReboot:cut", "commitPayload:fail", "commitPayload:cut"] as const),
+    ...(["asked", "supportsRollback:cut"] as const),
+  ],
+  rollbackPayload: ["supportsRollback:ok", "rollbackPayload:cut"],
+  needsRollbackReboot: ["rollbackPayload:ok", "needsRollbackReboot:cut"],
+  rollbackReboot: ["needsRollbackReboot:ok", "needsRollbackReboot:fail", "verifyRollbackReboot:fail"],
+  verifyRollbackReboot: [
+    "rollbackReboot:gone",
+    "rollbackReboot:cut",
+    "rollbackReboot:fail",
+    "verifyRollbackReboot:cut",
+  ],
+  reportFailure: [
+    "supportsRollback:no",
+    "supportsRollback:fail",
+    "rollbackPayload:fail",
+    "needsRollbackReboot:no",
+    "verifyRollbackReboot:ok",
+    "reportFailure:cut",
+  ],
+  saveProvides: ["streamPayload:no", "commitPayload:ok", "reportFailure:ok", "reportFailure:fail", "saveProvides:cut"],
+  cleanUp: ["streamPayload:fail", "streamPayload:cut", "saveProvides:ok", "cleanUp:cut"],
+};
+
+const MANAGED_ONLY: ReadonlySet<EffectName> = new Set([
+  "reboot",
+  "verifyReboot",
+  "rollbackReboot",
+  "verifyRollbackReboot",
+]);
+
+/** Holds just before an effect begins. */
+export function checkOrder(effect: EffectName, w: World, setup: Setup): void {
+  const { last, damage } = w.history;
+  const gaveUp = effect === "saveProvides" && damage && (w.snapshot?.transitions ?? 0) > MAX_TRANSITIONS;
+  promise(BEFORE[effect].includes(last) || gaveUp, `${effect} does not follow ${last}`);
+  promise(!(setup.mode === "standalone" && MANAGED_ONLY.has(effect)), `${effect} is the user's in a standalone update`);
+}
+
+/** Holds for each change that an effect makes to the board. */
+export function checkChange(before: World, after: World): void {
+  for (const slot of ["A", "B"] as const) {
+    const isWritten = before.slots[slot] !== after.slots[slot];
+    promise(!isWritten || (before.booted !== slot && before.part !== slot), "a slot is written that boots or runs");
+  }
+  const isArmed = !before.trial && after.trial;
+  promise(!isArmed || after.slots[after.part] !== "torn", "a slot is armed that holds no complete image");
+  const isConfirmed = before.trial && !after.trial && before.part === after.part;
+  promise(!isConfirmed || before.booted === before.part, "an image is confirmed that does not run");
+  promise(!isConfirmed || before.history.last !== "reboot:gone", "an image is confirmed that nobody has verified");
+}
+
+const MARKS: readonly (readonly [Mark, EffectName])[] = [
+  ["downloaded", "streamPayload"],
+  ["installed", "installPayload"],
+  ["committed", "commitPayload"],
+  ["rolledBack", "rollbackPayload"],
+];
+
+/** Holds in every world. */
+export function checkWorld(w: World): void {
+  promise(["old", "new"].includes(comesUp(w, 3) ?? ""), "no complete image comes up within three power-ons");
+  const s = w.snapshot;
+  promise(s === undefined || s.transitions <= MAX_TRANSITIONS + 10, "the update does not come to an end");
+  for (const [mark, effect] of MARKS) {
+    promise(s === undefined || s.marks.includes(mark) === w.history.done.includes(effect), `the mark ${mark} is wrong`);
+  }
+}
+
+/** Holds when the update is over and its snapshot is gone. `last` is what it said. */
+export function checkEnd(w: World, last: Snapshot, setup: Setup): void {
+  const { history, files } = w;
+  const isEmpty = setup.payload === "empty";
+  const isNew =
+    history.done.includes(isEmpty ? "saveProvides" : "commitPayload") && !history.done.includes("rollbackPayload");
+  promise(history.last.startsWith("cleanUp:"), "the last call is not Cleanup");
+  promise(
+    w.name === (history.damage ? BROKEN_NAME : isNew ? NEW_NAME : "old"),
+    "the recorded name is not what happened",
+  );
+  promise(last.inconsistent === history.damage, "the damage is not told");
+  promise(last.failed === history.trouble, "the verdict is not what happened");
+  promise(!(history.userRollback && w.name === NEW_NAME), "what the user rolled back is recorded as new");
+  if (!history.damage) {
+    const software = setup.payload === "rootfs" ? w.slots[w.part] : files.software;
+    const running = setup.payload === "rootfs" ? w.booted && w.slots[w.booted] : files.running;
+    if (!isEmpty) promise(software === w.name, "the recorded name is not what boots next");
+    // A user who rolls back, or installs what cannot be rolled back, reboots in his own time.
+    if (!isEmpty && setup.mode === "managed") promise(running === w.name, "the recorded name is not what runs");
+    promise(!w.trial, "a trial is pending and nobody knows of it");
+    promise(w.memo === undefined || history.last === "cleanUp:fail", "the way back is remembered for ever");
+  }
+  const rested = powered(powered(w));
+  promise(!rested.trial && rested.booted === rested.part, "the next update cannot start");
+}

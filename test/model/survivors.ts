@@ -1,0 +1,22 @@
+/** Mutants that no exploration can tell from the real tables, and why. */
+export const SURVIVORS: Readonly<Record<string, string>> = {
+  "askReboot.marks: none -> downloaded": "every update that comes here has this mark already",
+  "askReboot.marks: none -> installed": "every update that comes here has this mark already",
+  "verifyReboot.marks: none -> downloaded": "every update that comes here has this mark already",
+  "verifyReboot.marks: none -> installed": "every update that comes here has this mark already",
+  "askRollback.marks: none -> downloaded": "every update that comes here has this mark already",
+  "askRollbackReboot.marks: none -> downloaded": "every update that comes here has this mark already",
+  "askRollbackReboot.marks: none -> rolledBack": "only rollback's ok leads here, which sets this mark",
+  "verifyRollbackReboot.marks: none -> downloaded": "every update that comes here has this mark already",
+  "verifyRollbackReboot.marks: none -> rolledBack": "only rollback's ok leads here, which sets this mark",
+  "failure.marks: none -> downloaded": "every update that comes here has this mark already",
+  "cleanup.marks: none -> downloaded": "the snapshot is dropped with this step",
+  "cleanup.marks: none -> installed": "the snapshot is dropped with this step",
+  "cleanup.marks: none -> committed": "the snapshot is dropped with this step",
+  "cleanup.marks: none -> rolledBack": "the snapshot is dropped with this step",
+  "rollbackReboot.crashFails: none -> true": "only a managed update comes here, and it has failed already",
+  "verifyRollbackReboot.crashFails: none -> true": "only a managed update comes here, and it has failed already",
+  "commit at @commit: commit -> resume": "to go on from a rest is to enter the state that it rests before",
+  "rollback at @rollback: rollback -> resume": "to go on from a rest is to enter the state that it rests before",
+  "rollback at rollback: rollback -> resume": "the crash column of rollback is rollback",
+};

@@ -1,0 +1,119 @@
+import type { Snapshot } from "../../src/core/deployment/snapshot.ts";
+import { begin } from "../../src/core/deployment/snapshot.ts";
+import type { EffectName, Outcome } from "../../src/core/deployment/table.ts";
+import type { SlotId } from "../../src/ports/bootloader.ts";
+
+/** What a slot holds. `dead`: complete and verified, but it never comes up. */
+export type Image = "old" | "new" | "dead" | "torn";
+
+/** What does not change during one exploration. */
+export interface Setup {
+  readonly title: string;
+  readonly mode: Snapshot["mode"];
+  /** `module`: any other update module, which changes software in place. `empty`: a payload with nothing in it. */
+  readonly payload: "rootfs" | "module" | "empty";
+  readonly image: "new" | "dead";
+  readonly rollback: boolean;
+  readonly reboot: boolean;
+}
+
+/** What a module has on the device. */
+export interface Files {
+  readonly tree: "none" | "partial" | "payload";
+  readonly backup: boolean;
+  readonly software: Image;
+  /** What has been started; differs from `software` until a reboot, where one is needed. */
+  readonly running: Image;
+}
+
+/** What the model remembers of the past in order to judge, and the product does not know. */
+export interface History {
+  /** The last effect that began, and how it ended. `gone`: the reboot happened. `cut`: nobody knows. `asked`: `rollback`. */
+  readonly last: `${EffectName}:${Outcome | "gone" | "cut"}` | "asked" | "";
+  /** Effects that ended `ok` at least once, sorted. */
+  readonly done: readonly EffectName[];
+  /** A failure after which nobody can say what runs. */
+  readonly damage: boolean;
+  /** Since the last rest something happened after which the verdict has to be a failure. */
+  readonly trouble: boolean;
+  readonly userRollback: boolean;
+}
+
+/** The whole device, and what happened to it. Everything outside `agent` survives the process. */
+export interface World {
+  /** Running slot; `undefined` while the board is off or hangs. */
+  readonly booted: SlotId | undefined;
+  readonly part: SlotId;
+  readonly trial: boolean;
+  readonly count: number;
+  readonly slots: Readonly<Record<SlotId, Image>>;
+  readonly memo: SlotId | undefined;
+  readonly files: Files;
+  readonly snapshot: Snapshot | undefined;
+  readonly name: string;
+  /** A process that has just saved `snapshot` and is about to run its effect; its `--stop-before`. */
+  readonly agent: string | undefined;
+  /** Power cuts and killed processes so far. */
+  readonly cuts: number;
+  readonly history: History;
+}
+
+export const NEW_NAME = "new";
+export const BROKEN_NAME = "new_INCONSISTENT";
+
+const NO_FILES: Files = { tree: "none", backup: false, software: "old", running: "old" };
+const NO_HISTORY: History = { last: "", done: [], damage: false, trouble: false, userRollback: false };
+
+/** Just after the header of the Artifact is known and the first snapshot is saved. */
+export function firstWorld(setup: Setup, stop: string, staleMemo: SlotId | undefined): World {
+  const type = { rootfs: "rootfs-image", module: "module", empty: null }[setup.payload];
+  const artifact = { name: NEW_NAME, provides: {}, payloadTypes: [type] };
+  return {
+    booted: "A",
+    part: "A",
+    trial: false,
+    count: 0,
+    slots: { A: "old", B: "torn" },
+    memo: staleMemo,
+    files: NO_FILES,
+    snapshot: begin(setup.mode, "id", artifact),
+    name: "old",
+    agent: stop,
+    cuts: 0,
+    history: NO_HISTORY,
+  };
+}
+
+/** Equal for worlds that behave alike from here on. */
+export function keyOf(w: World): string {
+  const s = w.snapshot;
+  const { tree, backup, software, running } = w.files;
+  const { last, done, damage, trouble, userRollback } = w.history;
+  const place =
+    s === undefined ? "" : `${s.state}/${s.phase}/${s.transitions}/${s.failed}/${s.inconsistent}/${s.marks.join()}`;
+  const board = `${w.booted}${w.part}${w.trial}${w.count}${w.slots.A}${w.slots.B}${w.memo}`;
+  const past = `${last}|${done.join()}|${damage}${trouble}${userRollback}`;
+  return `${board}|${tree}${backup}${software}${running}|${place}|${w.name}|${w.agent}|${w.cuts}|${past}`;
+}
+
+const MODES = ["managed", "standalone"] as const;
+
+/** Every kind of update: the answers of the queries, the payloads, the images. */
+export const SETUPS: readonly Setup[] = MODES.flatMap((mode) => [
+  { title: `${mode} rootfs-image`, mode, payload: "rootfs", image: "new", rollback: true, reboot: true },
+  {
+    title: `${mode} rootfs-image that never comes up`,
+    mode,
+    payload: "rootfs",
+    image: "dead",
+    rollback: true,
+    reboot: true,
+  },
+  ...[true, false].flatMap((rollback) =>
+    [true, false].map((reboot): Setup => {
+      const answers = `${rollback ? "" : " without rollback"}${reboot ? " with reboot" : ""}`;
+      return { title: `${mode} module${answers}`, mode, payload: "module", image: "new", rollback, reboot };
+    }),
+  ),
+  { title: `${mode} empty payload`, mode, payload: "empty", image: "new", rollback: false, reboot: false },
+]);
