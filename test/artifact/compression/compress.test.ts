@@ -4,7 +4,7 @@ import { gunzipSync } from "node:zlib";
 import { expect, test } from "vitest";
 import { compress } from "../../../src/artifact/compression/compress.ts";
 import { throughProgram } from "../../../src/artifact/compression/filter-program.ts";
-import { inOrder, inPieces, PIECE_BYTES } from "../../../src/artifact/compression/pieces.ts";
+import { eachPiece, inOrder, inPieces, PIECE_BYTES } from "../../../src/artifact/compression/pieces.ts";
 
 const { signal } = new AbortController();
 
@@ -68,6 +68,17 @@ test("results come in the order of the pieces, and no more pieces are fetched th
   for await (const value of inOrder(numbers(), 3, work)) found.push(value);
   expect(found).toEqual([...Array(20).keys()]);
   expect(most).toBe(3);
+});
+
+test("however many pieces there are, a handful of buffers serves them", async () => {
+  const buffers = new Set<ArrayBufferLike>();
+  const remember = async (piece: Buffer): Promise<Uint8Array> => {
+    buffers.add(piece.buffer);
+    return piece.subarray(0, 1);
+  };
+  const stream = chunksOf(Buffer.alloc(30 * PIECE_BYTES), PIECE_BYTES / 2);
+  expect(await all(eachPiece(stream, remember))).toHaveLength(30);
+  expect(buffers.size).toBeLessThanOrEqual(8);
 });
 
 test("a failure of one piece ends the stream with that failure only", async () => {

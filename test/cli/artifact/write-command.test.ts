@@ -61,11 +61,6 @@ test("older and newer spellings of options are taken", async () => {
   expect(JSON.parse(read.outLines[0] ?? "")).toMatchObject({ name: "release-1", device_types: ["board-a"] });
 });
 
-test("a zstd Artifact is written and read back", async () => {
-  await artifact(...ROOTFS, "--compression", "zstd");
-  expect((await artifact("validate", output)).outLines).toEqual([`Artifact file '${output}' validated successfully`]);
-});
-
 test("an Ed25519 key signs with a warning, and the signature is found valid here", async () => {
   const key = makeKeyFiles(dir, "ed25519");
   const io = await artifact(...ROOTFS, "-k", key.privatePath);

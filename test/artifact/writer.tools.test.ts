@@ -228,6 +228,7 @@ for (const compression of ["none", "gzip", "lzma"] as const) {
       interrupt.signal,
     );
     await expect(writing).rejects.toThrow("interrupted");
+    expect(bytes, "nothing is read any more").toBeLessThan(2 * IMAGE.length);
     expect(readdirSync(folder)).toEqual(["image"]);
   });
 }
