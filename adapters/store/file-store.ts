@@ -1,7 +1,8 @@
-import { mkdir, open, readFile, rename } from "node:fs/promises";
+import { mkdir, readFile, rename } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { AgentError, describeError } from "../../src/errors/agent-error.ts";
 import type { Store, StoreChanges } from "../../src/ports/store.ts";
+import { diskActs, replaceFile } from "../../src/util/durable-file.ts";
 import type { Logger } from "../../src/util/logger.ts";
 
 const FILE = "switchback-store";
@@ -40,7 +41,9 @@ export function createFileStore(folder: string, log: Logger): Store {
       else values.set(key, value);
     }
     try {
-      await replaceFile(folder, path, JSON.stringify({ version: VERSION, values: Object.fromEntries(values) }));
+      await ensureFolder(folder);
+      const text = JSON.stringify({ version: VERSION, values: Object.fromEntries(values) });
+      await replaceFile(path, text, diskActs, 0o600);
     } catch (cause) {
       throw new AgentError("STORE_WRITE", { path }, cause);
     }
@@ -91,28 +94,10 @@ async function moveAside(path: string, log: Logger): Promise<Map<string, string>
   return new Map();
 }
 
-async function replaceFile(folder: string, path: string, text: string): Promise<void> {
+/** The folder is made durable as well, or a power cut could take the store with it. */
+async function ensureFolder(folder: string): Promise<void> {
   const made = await mkdir(folder, { recursive: true, mode: 0o700 });
-  if (made !== undefined) await syncFolder(dirname(made));
-  const temporary = `${path}.new`;
-  const file = await open(temporary, "w", 0o600);
-  try {
-    await file.writeFile(text);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await rename(temporary, path);
-  await syncFolder(folder);
-}
-
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, "r");
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
+  if (made !== undefined) await diskActs.syncFolder(dirname(made));
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -3,7 +3,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createBoard, writeBoardImage } from "../../adapters/bootloader/fake/board.ts";
 import { BOARD_PARTITIONS, boardPaths, bootedOnBoard } from "../../adapters/bootloader/fake/board-layout.ts";
-import type { FileActs } from "../../adapters/bootloader/fake/durable-file.ts";
 import { createFileEnv, loadVariables, saveVariables } from "../../adapters/bootloader/fake/file-env.ts";
 import { startBoard } from "../../adapters/bootloader/fake/firmware.ts";
 import { powerOn } from "../../adapters/bootloader/fake/power-on.ts";
@@ -14,6 +13,7 @@ import type { BootloaderRig, CutMoment, SystemFate } from "../../src/contracts/b
 import type { BootEnv } from "../../src/ports/boot-env.ts";
 import type { Bootloader, SlotId } from "../../src/ports/bootloader.ts";
 import type { Process } from "../../src/ports/process.ts";
+import type { FileActs } from "../../src/util/durable-file.ts";
 import { COPY_BYTES, makeRealEnv } from "../adapters/bootloader/uboot/real-env.ts";
 
 export interface DisposableRig extends BootloaderRig {
@@ -48,7 +48,11 @@ function powerSwitch() {
 const nothing = async (): Promise<void> => undefined;
 
 /** The power cut is simulated, so nothing has to reach a disk. */
-const quickActs: FileActs = { writeSynced: writeFile, rename, syncFolder: nothing };
+const quickActs: FileActs = {
+  writeSynced: (path, text, mode) => writeFile(path, text, { mode }),
+  rename,
+  syncFolder: nothing,
+};
 
 /** The virtual board: its own environment file, its own firmware. */
 export async function makeFakeRig({ env: spoilEnv, boot: spoilBoot }: Spoil = {}): Promise<DisposableRig> {
@@ -57,10 +61,10 @@ export async function makeFakeRig({ env: spoilEnv, boot: spoilBoot }: Spoil = {}
   const paths = boardPaths(dir);
   const cut = powerSwitch();
   const acts: FileActs = {
-    writeSynced: (path, text) =>
+    writeSynced: (path, text, mode) =>
       cut.act(
-        () => quickActs.writeSynced(path, text),
-        () => quickActs.writeSynced(path, text.slice(0, text.length / 2)),
+        () => quickActs.writeSynced(path, text, mode),
+        () => quickActs.writeSynced(path, text.slice(0, text.length / 2), mode),
       ),
     rename: (from, to) => cut.act(() => quickActs.rename(from, to), nothing),
     syncFolder: (path) => cut.act(() => quickActs.syncFolder(path), nothing),

@@ -2,9 +2,9 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { AgentError } from "../../../src/errors/agent-error.ts";
 import type { SlotId } from "../../../src/ports/bootloader.ts";
+import { diskActs, type FileActs, replaceFile } from "../../../src/util/durable-file.ts";
 import type { SlotPartitions } from "../partition-number.ts";
 import { boardIo } from "./board-io.ts";
-import { diskActs, type FileActs, replaceFile } from "./durable-file.ts";
 
 /** Partition numbers as on Mender's SD-card images: 1 is the boot partition. */
 export const BOARD_PARTITIONS: SlotPartitions = { A: 2, B: 3 };

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { AgentError } from "../../../src/errors/agent-error.ts";
 import type { BootEnv } from "../../../src/ports/boot-env.ts";
-import { diskActs, type FileActs, replaceFile } from "./durable-file.ts";
+import { diskActs, type FileActs, replaceFile } from "../../../src/util/durable-file.ts";
 
 export type EnvVariables = ReadonlyMap<string, string>;
 

@@ -1,7 +1,7 @@
 import type { SlotId } from "../../../src/ports/bootloader.ts";
+import { diskActs, type FileActs } from "../../../src/util/durable-file.ts";
 import { inspectSlot, type SlotContent } from "./board-image.ts";
 import { BOARD_PARTITIONS, boardPaths, runningSlot, setRunningSlot } from "./board-layout.ts";
-import { diskActs, type FileActs } from "./durable-file.ts";
 import { loadVariables, saveVariables } from "./file-env.ts";
 import { type KernelFate, type PowerOnOutcome, powerOn } from "./power-on.ts";
 

@@ -2,7 +2,10 @@ import { expect, test } from "vitest";
 import { systemClock } from "../../../adapters/clock/system-clock.ts";
 import { createSystemPower } from "../../../adapters/power/system-power.ts";
 import { createChildProcess } from "../../../adapters/process/child-process.ts";
+import type { Process } from "../../../src/ports/process.ts";
+import { createVirtualClock } from "../../support/virtual-clock.ts";
 
+const TEN_MINUTES_MS = 10 * 60 * 1000;
 const never = new AbortController().signal;
 const power = (argv: readonly [string, ...string[]], allowedMs: number) =>
   createSystemPower({ process: createChildProcess(), clock: systemClock, argv, allowedMs });
@@ -47,4 +50,19 @@ test("being stopped while waiting to go down is not a failure to reboot", async 
     setTimeout(() => controller.abort(new Error("SIGTERM")), 50);
     await expect(power(argv, 60_000).reboot(controller.signal)).rejects.toThrow("SIGTERM");
   }
+});
+
+test("the device gets ten minutes to go down, and not a moment more", async () => {
+  const clock = createVirtualClock();
+  const process: Process = { run: async () => ({ exitCode: 0, stdout: "", stderr: "" }) };
+  let failure: unknown;
+  createSystemPower({ process, clock })
+    .reboot(never)
+    .catch((error: unknown) => {
+      failure = error;
+    });
+  await clock.pass(TEN_MINUTES_MS - 1);
+  expect(failure).toBeUndefined();
+  await clock.pass(1);
+  expect(failure).toMatchObject({ code: "REBOOT_FAILED", detail: { waitedMs: TEN_MINUTES_MS } });
 });

@@ -2,8 +2,8 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { diskActs, type FileActs } from "../../../../adapters/bootloader/fake/durable-file.ts";
 import { createFileEnv } from "../../../../adapters/bootloader/fake/file-env.ts";
+import { diskActs, type FileActs } from "../../../../src/util/durable-file.ts";
 
 const { signal } = new AbortController();
 let folder = "";
@@ -61,8 +61,8 @@ for (const act of ["writeSynced", "rename", "syncFolder"] as const) {
       await writeFile(path, "bootcount=0\nmender_boot_part=2\n");
       const cut: FileActs = {
         ...diskActs,
-        [act]: async (first: string, second: string) => {
-          if (done) await diskActs[act](first, second);
+        [act]: async (first: string, second: string, mode: number) => {
+          if (done) await diskActs[act](first, second, mode);
           throw new Error("power cut");
         },
       };

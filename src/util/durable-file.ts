@@ -3,16 +3,16 @@ import { dirname } from "node:path";
 
 /** The durable acts behind replacing a small file; a test counts them and cuts the power at each. */
 export interface FileActs {
-  /** Writes the whole of `text` to `path` and makes the content durable. */
-  writeSynced(path: string, text: string): Promise<void>;
+  /** Writes the whole of `text` to `path`, made with `mode` where it is new, and makes the content durable. */
+  writeSynced(path: string, text: string, mode: number): Promise<void>;
   rename(from: string, to: string): Promise<void>;
   /** Makes renames within `path` durable. */
   syncFolder(path: string): Promise<void>;
 }
 
 export const diskActs: FileActs = {
-  async writeSynced(path, text) {
-    const file = await open(path, "w", 0o644);
+  async writeSynced(path, text, mode) {
+    const file = await open(path, "w", mode);
     try {
       await file.writeFile(text);
       await file.sync();
@@ -31,10 +31,13 @@ export const diskActs: FileActs = {
   },
 };
 
-/** Replaces a file: after a power cut it is the old one or the new one, never torn. */
-export async function replaceFile(path: string, text: string, acts: FileActs = diskActs): Promise<void> {
+/**
+ * Replaces a file: after a power cut it is the old one or the new one, never torn. Resolves when the new one
+ * is durable. A temporary file that a power cut leaves behind is overwritten by the next call.
+ */
+export async function replaceFile(path: string, text: string, acts: FileActs = diskActs, mode = 0o644): Promise<void> {
   const temporary = `${path}.new`;
-  await acts.writeSynced(temporary, text);
+  await acts.writeSynced(temporary, text, mode);
   await acts.rename(temporary, path);
   await acts.syncFolder(dirname(path));
 }
