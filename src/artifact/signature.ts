@@ -64,13 +64,16 @@ export function verifySignature(
   return fits === undefined ? { present: true, valid: false } : { present: true, valid: true, key: fits.label };
 }
 
-/** Standard alphabet with padding; line ends are ignored, as Go's decoder does. Anything else is no base64. */
+/**
+ * Standard alphabet with padding, no bit set that belongs to nothing; line ends are ignored, as Go's decoder does.
+ * Anything else is no base64.
+ */
 function decodeBase64(bytes: Uint8Array): Buffer | undefined {
   const text = Buffer.from(bytes)
     .toString("latin1")
     .replace(/[\r\n]/g, "");
-  const wellFormed = text.length > 0 && text.length % 4 === 0 && /^[A-Za-z0-9+/]+={0,2}$/.test(text);
-  return wellFormed ? Buffer.from(text, "base64") : undefined;
+  const decoded = Buffer.from(text, "base64");
+  return text !== "" && decoded.toString("base64") === text ? decoded : undefined;
 }
 
 function verifies(manifest: Uint8Array, signature: Buffer, { algorithm, key }: VerificationKey): boolean {

@@ -56,6 +56,16 @@ test("an ECDSA signature in DER form, as hardware signers make it, verifies too"
   expect(verifySignature(manifest, signature, [await loadVerificationKey(ec.publicPath)]).valid).toBe(true);
 });
 
+test("a signature verifies in one spelling only: bits of its last character that belong to nothing are not ignored", async () => {
+  const signature = signManifest(manifest, await loadSigningKey(ec.privatePath, noWarning));
+  const verifier = await loadVerificationKey(ec.publicPath);
+  const other = Buffer.from(signature);
+  other.writeUInt8(other.readUInt8(85) + 1, 85);
+  expect(Buffer.from(other.toString(), "base64").equals(Buffer.from(signature.toString(), "base64"))).toBe(true);
+  expect(verifySignature(manifest, signature, [verifier]).valid).toBe(true);
+  expect(verifySignature(manifest, other, [verifier]).valid).toBe(false);
+});
+
 test("an RSA-PSS signature does not verify: clients know PKCS#1 v1.5 only", async () => {
   const signature = base64(sign("sha256", manifest, { key: rsa.privateKey, padding: 6 }));
   expect(verifySignature(manifest, signature, [await loadVerificationKey(rsa.publicPath)]).valid).toBe(false);

@@ -22,7 +22,7 @@ const damaged = (reason: string): AgentError => new AgentError("ARTIFACT_TAR_HEA
 export function parseHeaderBlock(block: Buffer): TarHeader | undefined {
   const sum = checksum(block);
   if (sum === EMPTY_SUM && block.every((byte) => byte === 0)) return undefined;
-  if (readOctal(block, 148, 8, "checksum") !== sum) throw damaged("checksum");
+  if (readChecksum(block) !== sum) throw damaged("checksum");
   const magic = block.toString("latin1", 257, 265);
   if (magic !== "ustar\u000000" && magic !== "ustar  \0") throw damaged("not ustar");
   const name = readName(block, 0, 100);
@@ -44,6 +44,12 @@ function checksum(block: Buffer): number {
   for (const byte of block) sum += byte;
   for (const byte of block.subarray(148, 156)) sum -= byte;
   return sum;
+}
+
+/** The only field that the checksum does not cover: read in no spelling but those that writers use. */
+function readChecksum(block: Buffer): number | undefined {
+  const digits = /^(?:([0-7]{6})(?:\0 | \0)|([0-7]{7})[\0 ])$/.exec(block.toString("latin1", 148, 156));
+  return digits === null ? undefined : Number.parseInt(digits[1] ?? digits[2] ?? "", 8);
 }
 
 function readName(block: Buffer, start: number, length: number): string {

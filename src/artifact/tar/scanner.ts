@@ -147,6 +147,8 @@ export class TarScanner {
     const padding = this.#block.subarray(0, this.#padding);
     this.#padding = 0;
     if ((await readFully(this.#source, padding)) < padding.length) throw this.#truncated();
+    // Every writer fills up with zeros, and no checksum or signature covers these bytes.
+    if (!isZero(padding)) throw new AgentError("ARTIFACT_TAR_HEADER", { in: this.#label, reason: "padding" });
   }
 
   async #header(): Promise<TarHeader | undefined> {
