@@ -1,0 +1,157 @@
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createFileEnv, loadVariables } from "../../adapters/bootloader/fake/file-env.ts";
+import type { ArtifactRequest } from "../../src/artifact/artifact-request.ts";
+import { writeArtifact } from "../../src/artifact/writer.ts";
+import { run } from "../../src/cli/run.ts";
+import { type BoardImageBoots, type BoardStart, type BoardStatus, virtualBoard } from "../../src/compose-board.ts";
+import { rootfsRequest } from "../artifact/artifact-requests.ts";
+import { RecordingIo } from "./recording-io.ts";
+
+export const BOARD_TYPE = "board-a";
+export const FIRST_VERSION = "v1";
+const KIB = 1024;
+
+/** What a command left behind. */
+export interface CliResult {
+  readonly exitCode: number;
+  readonly out: readonly string[];
+  /** Lines on stderr without those of the log. */
+  readonly err: readonly string[];
+  readonly log: readonly string[];
+}
+
+const LOG_LINE = /^(?:trace|debug|info|warning|error|fatal): /;
+
+/** A small virtual board in a folder of its own, switched on, and the command line on it. */
+export class TestBoard {
+  /** For the files of a test. */
+  readonly folder: string;
+  readonly dir: string;
+
+  static async make({ slotKib = 256, imageKib = 128, parent = tmpdir() } = {}): Promise<TestBoard> {
+    const made = new TestBoard(await mkdtemp(join(parent, "switchback-test-board-")));
+    await virtualBoard.create(made.dir, {
+      slotBytes: slotKib * KIB,
+      imageBytes: imageKib * KIB,
+      deviceType: BOARD_TYPE,
+      version: FIRST_VERSION,
+    });
+    await virtualBoard.boot(made.dir);
+    return made;
+  }
+
+  private constructor(folder: string) {
+    this.folder = folder;
+    this.dir = join(folder, "board");
+  }
+
+  remove(): Promise<void> {
+    return rm(this.folder, { recursive: true });
+  }
+
+  file(name: string): string {
+    return join(this.folder, name);
+  }
+
+  /** A file of the board. */
+  path(name: string): string {
+    return join(this.dir, name);
+  }
+
+  /** Options that point the agent at this board. */
+  get options(): readonly string[] {
+    return ["-c", this.path("etc/mender.conf"), "-d", this.path("data")];
+  }
+
+  /** The agent's command line on this board. */
+  agent(...argv: readonly string[]): Promise<CliResult> {
+    return cli("switchback", [...this.options, ...argv]);
+  }
+
+  /** Takes the power away and gives it back, without anybody's agent being started. */
+  boot(): Promise<BoardStart> {
+    return virtualBoard.boot(this.dir);
+  }
+
+  status(): Promise<BoardStatus> {
+    return virtualBoard.status(this.dir);
+  }
+
+  /** Changes keys of mender.conf. */
+  async configure(keys: Readonly<Record<string, unknown>>): Promise<void> {
+    const path = this.path("etc/mender.conf");
+    const configuration: object = JSON.parse(await readFile(path, "utf8"));
+    await writeFile(path, JSON.stringify({ ...configuration, ...keys }));
+  }
+
+  async env(): Promise<Readonly<Record<string, string>>> {
+    return Object.fromEntries(await loadVariables(this.path("boot/env")));
+  }
+
+  async setEnv(changes: Readonly<Record<string, string>>): Promise<void> {
+    await createFileEnv(this.path("boot/env")).write(new Map(Object.entries(changes)), new AbortController().signal);
+  }
+
+  slot(slot: "A" | "B"): Promise<Buffer> {
+    return readFile(this.path(slot === "A" ? "slots/rootfs2" : "slots/rootfs3"));
+  }
+
+  /** Everything in the agent's store; empty when there is none yet. */
+  async stored(): Promise<Readonly<Record<string, string>>> {
+    const text = await readFile(this.path("data/switchback-store"), "utf8").catch(() => '{"values":{}}');
+    return JSON.parse(text).values;
+  }
+
+  /** State of the pending update, as `state` when it was cut off and `@state` when it rests before it. */
+  async pending(): Promise<string | undefined> {
+    const { state } = await this.stored();
+    if (state === undefined) return undefined;
+    const { phase, state: name } = JSON.parse(state);
+    return phase === "before" ? `@${name}` : name;
+  }
+
+  async image(version: string, boots: BoardImageBoots = "yes", imageKib = 128): Promise<string> {
+    const path = this.file(`${version}.img`);
+    await virtualBoard.writeImage(path, version, imageKib * KIB, boots);
+    return path;
+  }
+
+  /** A rootfs-image Artifact whose name and image version are `version`. @returns its path */
+  async release(
+    version: string,
+    boots: BoardImageBoots = "yes",
+    change: Partial<ArtifactRequest> = {},
+  ): Promise<string> {
+    return this.write({ ...rootfsRequest(await this.image(version, boots)), name: version, ...change });
+  }
+
+  async write(request: ArtifactRequest): Promise<string> {
+    const path = this.file(`${request.name}.mender`);
+    await writeArtifact(request, path, () => undefined, new AbortController().signal);
+    return path;
+  }
+}
+
+/** One command line in this process. */
+export async function cli(name: string, argv: readonly string[], io = new RecordingIo()): Promise<CliResult> {
+  await run(name, argv, io);
+  const log = io.errLines.filter((line) => LOG_LINE.test(line));
+  return { exitCode: io.exitCode, out: io.outLines, err: io.errLines.filter((line) => !log.includes(line)), log };
+}
+
+const REFUSAL = /^Could not fulfill request: ([A-Z_]+): /;
+
+/** Codes of the failures that were told, one for each line of stderr that is no log. */
+export function codesOf({ err }: CliResult): readonly string[] {
+  return err.map((line) => REFUSAL.exec(line)?.[1] ?? `not a refusal: ${line}`);
+}
+
+/** Lines of a result in the words of the newest client. */
+export const INSTALLED = [
+  "Installing artifact...",
+  "Installed, but not committed.",
+  "Use 'commit' to update, or 'rollback' to roll back the update.",
+  "At least one payload requested a reboot of the device it updated.",
+];
