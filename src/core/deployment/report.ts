@@ -13,6 +13,7 @@ export interface Report {
 }
 
 const INSTALLED = "Installed, but not committed.\nUse 'commit' to update, or 'rollback' to roll back the update.";
+const EMPTY_COMMIT = "Artifact with empty payload. Committing immediately.";
 const NO_ROLLBACK_COMMIT = "Update Module doesn't support rollback. Committing immediately.";
 const ROLLBACK_FAILED = "Rollback failed. System may be in an inconsistent state.";
 const NO_ROLLBACK = "Update Module does not support rollback. System may be in an inconsistent state.";
@@ -34,6 +35,7 @@ export function reportRun(command: StandaloneCommand, run: Run, rebootExitCode: 
   const autoCommit = had("askReboot", "no") && run.snapshot.mode === "standalone";
 
   const lines = [
+    ...(had("download", "no") ? [EMPTY_COMMIT] : []),
     ...(autoCommit ? [NO_ROLLBACK_COMMIT] : []),
     ...(failed && !cleanupFailed ? attempted(had) : done(had)),
     ...aftermath(run, had),

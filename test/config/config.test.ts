@@ -1,0 +1,108 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { type Config, type ConfigFiles, loadConfig } from "../../src/config/config.ts";
+
+let dir = "";
+let logged: string[] = [];
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), "config-"));
+  logged = [];
+});
+afterEach(() => rm(dir, { recursive: true }));
+
+async function load(main: unknown, fallback?: unknown, required: Partial<ConfigFiles> = {}): Promise<Config> {
+  const files = {
+    main: join(dir, "main"),
+    fallback: join(dir, "fallback"),
+    mainRequired: false,
+    fallbackRequired: false,
+  };
+  for (const [path, content] of [
+    [files.main, main],
+    [files.fallback, fallback],
+  ] as const) {
+    if (content !== undefined) await writeFile(path, typeof content === "string" ? content : JSON.stringify(content));
+  }
+  return loadConfig({ ...files, ...required }, (level, message) =>
+    logged.push(`${level}: ${message.replace(`${dir}/`, "")}`),
+  );
+}
+
+const DEFAULTS: Config = { artifactVerifyKeys: [], switchback: { bootloader: "uboot" } };
+
+test("no file at all means the defaults", async () => {
+  expect(await load(undefined)).toEqual(DEFAULTS);
+});
+
+test("the main file overrides the fallback file key by key", async () => {
+  expect(
+    await load({ RootfsPartA: "/dev/a2" }, { RootfsPartA: "/dev/a", RootfsPartB: "/dev/b", DeviceTypeFile: "/t" }),
+  ).toEqual({
+    ...DEFAULTS,
+    rootfsPartA: "/dev/a2",
+    rootfsPartB: "/dev/b",
+    deviceTypeFile: "/t",
+  });
+});
+
+test("our own object is merged member by member", async () => {
+  const { switchback } = await load(
+    { Switchback: { Board: "/b" } },
+    { Switchback: { Bootloader: "fake", Board: "/a", FwEnvConfig: "/f" } },
+  );
+  expect(switchback).toEqual({ bootloader: "fake", board: "/b", fwEnvConfig: "/f" });
+});
+
+test("keys are found whatever their case, and unknown ones are left to other programs", async () => {
+  expect(await load({ rootfsparta: "/dev/a", ServerURL: "https://x", switchback: { bootloader: "fake" } })).toEqual({
+    ...DEFAULTS,
+    rootfsPartA: "/dev/a",
+    switchback: { bootloader: "fake" },
+  });
+  expect(logged).toEqual(["debug: no configuration in fallback"]);
+});
+
+test("a known key of another type is ignored with a warning", async () => {
+  expect(await load({ RootfsPartA: 3, ArtifactVerifyKeys: ["a", 1], Switchback: { Board: [] } })).toEqual(DEFAULTS);
+  expect(logged.filter((line) => line.startsWith("warning"))).toEqual([
+    "warning: main: RootfsPartA is ignored: it must be a string",
+    "warning: main: ArtifactVerifyKeys is ignored: it must be a list of strings",
+    "warning: Switchback: Board is ignored: it must be a string",
+  ]);
+});
+
+for (const broken of ["{", "[]", "null", ""]) {
+  test(`a file at its usual place that holds ${JSON.stringify(broken)} is ignored with a warning`, async () => {
+    expect(await load(broken, { RootfsPartA: "/dev/a" })).toEqual({ ...DEFAULTS, rootfsPartA: "/dev/a" });
+    expect(logged[0]).toMatch(/^warning: main is ignored: /);
+  });
+  test(`a file named on the command line that holds ${JSON.stringify(broken)} is an error`, async () => {
+    await expect(load(broken, undefined, { mainRequired: true })).rejects.toMatchObject({ code: "CONFIG_INVALID" });
+  });
+}
+
+for (const [kind, required] of [
+  ["main", { mainRequired: true }],
+  ["fallback", { fallbackRequired: true }],
+] as const) {
+  test(`a ${kind} file named on the command line has to be there`, async () => {
+    await expect(load(undefined, undefined, required)).rejects.toMatchObject({ code: "CONFIG_INVALID" });
+  });
+}
+
+test("one verification key or several, but not both, wherever they stand", async () => {
+  expect((await load({ ArtifactVerifyKey: "/k" })).artifactVerifyKeys).toEqual(["/k"]);
+  expect((await load({ ArtifactVerifyKeys: ["/k", "/l"] })).artifactVerifyKeys).toEqual(["/k", "/l"]);
+  await expect(load({ ArtifactVerifyKey: "/k" }, { ArtifactVerifyKeys: ["/l"] })).rejects.toMatchObject({
+    code: "CONFIG_INVALID",
+  });
+});
+
+test("a boot loader that does not exist is an error that names those that do", async () => {
+  await expect(load({ Switchback: { Bootloader: "lilo" } })).rejects.toMatchObject({
+    code: "CONFIG_INVALID",
+    detail: { key: "Switchback.Bootloader", value: "lilo", known: "uboot,fake" },
+  });
+});

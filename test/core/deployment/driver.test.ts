@@ -1,0 +1,145 @@
+import { expect, test } from "vitest";
+import { createMemoryStore } from "../../../adapters/store/memory-store.ts";
+import { drive, type Effect, type Effects, type Run } from "../../../src/core/deployment/driver.ts";
+import { createJournal } from "../../../src/core/deployment/journal.ts";
+import { begin, parseSnapshot, placeOf } from "../../../src/core/deployment/snapshot.ts";
+import { type EffectName, type StateName, TABLE } from "../../../src/core/deployment/table.ts";
+import { AgentError } from "../../../src/errors/agent-error.ts";
+
+const START = begin("standalone", "id", { name: "v2", provides: {}, payloadTypes: ["rootfs-image"] });
+const NO_STOP: ReadonlySet<StateName> = new Set();
+
+interface Rig {
+  readonly disk: Map<string, string>;
+  /** Saves and effects in the order in which they happened. */
+  readonly events: string[];
+  run(stopBefore?: ReadonlySet<StateName>, signal?: AbortSignal): Promise<Run>;
+}
+
+function rig(
+  own: Partial<Record<EffectName, Effect>>,
+  at: (moment: "before" | "after") => void = () => undefined,
+): Rig {
+  const disk = new Map([["artifact-name", "v1"]]);
+  const events: string[] = [];
+  const place = (): string => placeOf(parseSnapshot(disk.get("state") ?? ""));
+  const store = createMemoryStore(disk, {
+    at(moment) {
+      at(moment);
+      if (moment === "after")
+        events.push(`save ${disk.has("state") ? place() : "idle"} as ${disk.get("artifact-name")}`);
+    },
+  });
+  const effect =
+    (name: EffectName): Effect =>
+    async (s, signal) => {
+      events.push(`run ${name}`);
+      return (await own[name]?.(s, signal)) ?? { outcome: "ok" };
+    };
+  const effects = Object.fromEntries(Object.values(TABLE).map(({ run }) => [run, effect(run)])) as Effects;
+  const run: Rig["run"] = (stop = NO_STOP, signal = new AbortController().signal) =>
+    drive(createJournal(store), effects, START, stop, signal);
+  return { disk, events, run };
+}
+
+const EMPTY: Effect = async () => ({ outcome: "no" });
+const RECORD: Effect = async () => ({ outcome: "ok", changes: new Map([["artifact-name", "v2"]]) });
+
+test("every snapshot is saved before its effect runs, and changes together with the next one", async () => {
+  const { events, run } = rig({ streamPayload: EMPTY, saveProvides: RECORD });
+  expect((await run()).snapshot.state).toBe("idle");
+  expect(events).toEqual([
+    "save download as v1",
+    "run streamPayload",
+    "save saveProvides as v1",
+    "run saveProvides",
+    "save cleanup as v2",
+    "run cleanUp",
+    "save idle as v2",
+  ]);
+});
+
+for (const moment of ["before", "after"] as const) {
+  test(`a power cut ${moment} any save leaves the old snapshot and record, or the new ones`, async () => {
+    const left: string[] = [];
+    for (let cut = 0; cut < 4; cut += 1) {
+      let saves = 0;
+      const { disk, run } = rig({ streamPayload: EMPTY, saveProvides: RECORD }, (now) => {
+        if (now === moment && saves++ === cut) throw new Error("power cut");
+      });
+      await expect(run()).rejects.toThrow("power cut");
+      const state = disk.get("state");
+      left.push(`${state === undefined ? "nothing" : parseSnapshot(state).state} ${disk.get("artifact-name")}`);
+    }
+    const all = ["nothing v1", "download v1", "saveProvides v1", "cleanup v2", "nothing v2"];
+    expect(left).toEqual(moment === "before" ? all.slice(0, 4) : all.slice(1));
+  });
+}
+
+test("a named failure is an outcome, and the run tells it", async () => {
+  const failure = new AgentError("SLOT_IO");
+  const { run } = rig({ streamPayload: () => Promise.reject(failure) });
+  expect((await run()).steps).toEqual([
+    { state: "download", outcome: "fail", rebootRequired: false, error: failure },
+    { state: "cleanup", outcome: "ok", rebootRequired: false },
+  ]);
+});
+
+test("a named failure where no failure is foreseen passes through and leaves the snapshot", async () => {
+  const { disk, run } = rig({
+    streamPayload: EMPTY,
+    saveProvides: () => Promise.reject(new AgentError("STORE_READ")),
+  });
+  await expect(run()).rejects.toMatchObject({ code: "STORE_READ" });
+  expect(parseSnapshot(disk.get("state") ?? "")).toMatchObject({ state: "saveProvides", phase: "main" });
+});
+
+test("a bug passes through and leaves the snapshot for the crash column", async () => {
+  const { disk, run } = rig({ installPayload: () => Promise.reject(new TypeError("bug")) });
+  await expect(run()).rejects.toThrow("bug");
+  expect(parseSnapshot(disk.get("state") ?? "").state).toBe("install");
+});
+
+test("an abort passes through, whatever the effect makes of it, and leaves the snapshot", async () => {
+  const abort = new AbortController();
+  const { disk, events, run } = rig({
+    installPayload: () => {
+      abort.abort(new Error("stopped"));
+      return Promise.reject(new AgentError("SLOT_IO"));
+    },
+  });
+  await expect(run(NO_STOP, abort.signal)).rejects.toThrow("stopped");
+  expect(parseSnapshot(disk.get("state") ?? "").state).toBe("install");
+  expect(events.at(-1)).toBe("run installPayload");
+});
+
+test("after an abort between two effects the next one does not begin", async () => {
+  const abort = new AbortController();
+  const { events, run } = rig({
+    streamPayload: async () => {
+      abort.abort(new Error("stopped"));
+      return { outcome: "ok" };
+    },
+  });
+  await expect(run(NO_STOP, abort.signal)).rejects.toThrow("stopped");
+  expect(events).toEqual(["save download as v1", "run streamPayload", "save install as v1"]);
+});
+
+test("it comes to rest before a state that it is told to stop before, also the first", async () => {
+  const { disk, events, run } = rig({});
+  expect(placeOf((await run(new Set(["install"]))).snapshot)).toBe("@install");
+  expect(parseSnapshot(disk.get("state") ?? "")).toMatchObject({ state: "install", phase: "before", transitions: 0 });
+  expect(events).toEqual(["save download as v1", "run streamPayload", "save @install as v1"]);
+  const first = rig({});
+  await first.run(new Set(["download"]));
+  expect(first.events).toEqual(["save @download as v1"]);
+});
+
+test("a step tells that a reboot is needed", async () => {
+  const { run } = rig({ needsReboot: async () => ({ outcome: "hold", rebootRequired: true }) });
+  expect((await run()).steps.map(({ state, rebootRequired }) => `${state} ${rebootRequired}`)).toEqual([
+    "download false",
+    "install false",
+    "askReboot true",
+  ]);
+});

@@ -1,0 +1,117 @@
+import { expect, test } from "vitest";
+import { createMemoryStore } from "../../../adapters/store/memory-store.ts";
+import { createEffects } from "../../../src/core/deployment/effects.ts";
+import { begin, type Snapshot } from "../../../src/core/deployment/snapshot.ts";
+import type { EffectName } from "../../../src/core/deployment/table.ts";
+import { AgentError } from "../../../src/errors/agent-error.ts";
+import type { RebootNeed } from "../../../src/ports/payload-handler.ts";
+
+const signal = new AbortController().signal;
+
+function rig(answers: { reboot?: RebootNeed; rollback?: boolean } = {}) {
+  const calls: string[] = [];
+  const effects = createEffects({
+    store: createMemoryStore(new Map([["artifact-name", "v1"]])),
+    power: {
+      reboot: async () => {
+        calls.push("power");
+        throw new AgentError("REBOOT_FAILED");
+      },
+    },
+    handlerFor: (type) => ({
+      type,
+      download: async () => void calls.push("download"),
+      act: async (action) => void calls.push(action),
+      needsReboot: async () => answers.reboot ?? "No",
+      supportsRollback: async () => answers.rollback ?? true,
+    }),
+    openPayload: async () => ({
+      stream: { next: async () => undefined },
+      finish: async () => void calls.push("finish"),
+    }),
+  });
+  return { calls, effects };
+}
+
+const snapshot = (mode: Snapshot["mode"], type: string | null = "rootfs-image"): Snapshot =>
+  begin(mode, "id", { name: "v2", provides: { a: "1" }, payloadTypes: [type] });
+
+const ACTIONS: readonly (readonly [EffectName, string])[] = [
+  ["installPayload", "ArtifactInstall"],
+  ["verifyReboot", "ArtifactVerifyReboot"],
+  ["commitPayload", "ArtifactCommit"],
+  ["rollbackPayload", "ArtifactRollback"],
+  ["verifyRollbackReboot", "ArtifactVerifyRollbackReboot"],
+  ["reportFailure", "ArtifactFailure"],
+  ["cleanUp", "Cleanup"],
+];
+for (const [effect, action] of ACTIONS) {
+  test(`${effect} calls ${action}, and nothing where there is no payload`, async () => {
+    const { calls, effects } = rig();
+    expect(await effects[effect](snapshot("managed"), signal)).toEqual({ outcome: "ok" });
+    expect(await effects[effect](snapshot("managed", null), signal)).toEqual({ outcome: "ok" });
+    expect(calls).toEqual([action]);
+  });
+}
+
+test("the Artifact is read to its very end after the payload, also an empty one", async () => {
+  const { calls, effects } = rig();
+  expect(await effects.streamPayload(snapshot("managed"), signal)).toEqual({ outcome: "ok" });
+  expect(await effects.streamPayload(snapshot("managed", null), signal)).toEqual({ outcome: "no" });
+  expect(calls).toEqual(["download", "finish", "finish"]);
+});
+
+for (const [reboot, managed, required] of [
+  ["No", "no", false],
+  ["Yes", "ok", true],
+  ["Automatic", "ok", true],
+] as const) {
+  test(`a payload that answers ${reboot}: a managed update takes it, a standalone one tells the user`, async () => {
+    const { effects } = rig({ reboot });
+    const none = rig({ reboot, rollback: false }).effects;
+    expect(await effects.needsReboot(snapshot("managed"), signal)).toEqual({ outcome: managed });
+    expect(await effects.needsReboot(snapshot("standalone"), signal)).toEqual({
+      outcome: "hold",
+      rebootRequired: required,
+    });
+    expect(await none.needsReboot(snapshot("standalone"), signal)).toEqual({ outcome: "no", rebootRequired: required });
+    expect(await effects.needsRollbackReboot(snapshot("managed"), signal)).toEqual({ outcome: managed });
+    expect(await effects.needsRollbackReboot(snapshot("standalone"), signal)).toEqual({ outcome: "no" });
+  });
+}
+
+for (const [effect, action] of [
+  ["reboot", "ArtifactReboot"],
+  ["rollbackReboot", "ArtifactRollbackReboot"],
+] as const) {
+  test(`${effect} lets a module that answers Yes reboot itself first, and no other`, async () => {
+    for (const [reboot, expected] of [
+      ["Yes", [action, "power"]],
+      ["Automatic", ["power"]],
+    ] as const) {
+      const { calls, effects } = rig({ reboot });
+      await expect(effects[effect](snapshot("managed"), signal)).rejects.toMatchObject({ code: "REBOOT_FAILED" });
+      expect(calls).toEqual(expected);
+    }
+  });
+}
+
+test("whether a payload can be rolled back is its own answer", async () => {
+  expect(await rig().effects.supportsRollback(snapshot("managed"), signal)).toEqual({ outcome: "ok" });
+  expect(await rig({ rollback: false }).effects.supportsRollback(snapshot("managed"), signal)).toEqual({
+    outcome: "no",
+  });
+  await expect(rig().effects.supportsRollback(snapshot("managed", null), signal)).rejects.toMatchObject({
+    code: "PAYLOAD_UNSUPPORTED",
+  });
+});
+
+test("saveProvides writes nothing itself: the driver saves what it answers", async () => {
+  const { outcome, changes } = await rig().effects.saveProvides(snapshot("managed"), signal);
+  expect(outcome).toBe("ok");
+  expect(Object.fromEntries(changes ?? [])).toEqual({
+    "artifact-name": "v2",
+    "artifact-group": undefined,
+    "artifact-provides": '{"a":"1"}',
+  });
+});

@@ -1,0 +1,61 @@
+import { expect, test } from "vitest";
+import { recordOf } from "../../../src/core/deployment/record.ts";
+import { begin, type Snapshot } from "../../../src/core/deployment/snapshot.ts";
+
+const ARTIFACT = { name: "v2", provides: { "rootfs-image.version": "v2" }, payloadTypes: ["rootfs-image"] };
+const STORED = new Map([
+  ["artifact-name", "v1"],
+  ["artifact-group", "beta"],
+  ["artifact-provides", '{"rootfs-image.version":"v1"}'],
+]);
+const NOTHING = {};
+const COMMITTED = {
+  "artifact-name": "v2",
+  "artifact-group": "beta",
+  "artifact-provides": '{"rootfs-image.version":"v2"}',
+};
+
+const CASES: readonly (readonly [title: string, Partial<Snapshot>, object])[] = [
+  ["a commit records the new name and provides", { marks: ["committed"] }, COMMITTED],
+  ["an empty payload is recorded as a commit", {}, COMMITTED],
+  ["a failure that did no harm records nothing", { failed: true }, NOTHING],
+  ["a rollback after a commit records nothing", { marks: ["committed", "rolledBack"] }, NOTHING],
+  [
+    "a damaged managed update marks the name and keeps the old provides",
+    { failed: true, inconsistent: true },
+    {
+      "artifact-name": "v2_INCONSISTENT",
+      "artifact-group": "beta",
+      "artifact-provides": '{"rootfs-image.version":"v1"}',
+    },
+  ],
+  [
+    "a damaged standalone update marks the name and takes the new provides",
+    { mode: "standalone", failed: true, inconsistent: true },
+    {
+      "artifact-name": "v2_INCONSISTENT",
+      "artifact-group": "beta",
+      "artifact-provides": '{"rootfs-image.version":"v2"}',
+    },
+  ],
+  [
+    "damage after a good rollback is still damage",
+    { failed: true, inconsistent: true, marks: ["rolledBack"] },
+    {
+      "artifact-name": "v2_INCONSISTENT",
+      "artifact-group": "beta",
+      "artifact-provides": '{"rootfs-image.version":"v1"}',
+    },
+  ],
+];
+
+for (const [title, change, expected] of CASES) {
+  test(title, () => {
+    expect(Object.fromEntries(recordOf({ ...begin("managed", "id", ARTIFACT), ...change }, STORED))).toEqual(expected);
+  });
+}
+
+test("a name is marked once", () => {
+  const s = { ...begin("managed", "id", { ...ARTIFACT, name: "v2_INCONSISTENT" }), inconsistent: true };
+  expect(recordOf(s, STORED).get("artifact-name")).toBe("v2_INCONSISTENT");
+});

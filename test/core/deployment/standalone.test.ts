@@ -1,0 +1,137 @@
+import { expect, test } from "vitest";
+import { createMemoryStore } from "../../../adapters/store/memory-store.ts";
+import type { Effect, Effects } from "../../../src/core/deployment/driver.ts";
+import { createJournal } from "../../../src/core/deployment/journal.ts";
+import { begin, formatSnapshot, type Snapshot } from "../../../src/core/deployment/snapshot.ts";
+import { type Answer, createStandalone, type Standalone } from "../../../src/core/deployment/standalone.ts";
+import { type EffectName, type StateName, TABLE } from "../../../src/core/deployment/table.ts";
+import type { PayloadHandler } from "../../../src/ports/payload-handler.ts";
+
+const signal = new AbortController().signal;
+const NO_STOP: ReadonlySet<StateName> = new Set();
+const ARTIFACT = { name: "v2", provides: {}, payloadTypes: ["rootfs-image"] };
+
+function rig(found: Partial<Snapshot> | undefined, rollback = true) {
+  const disk = new Map<string, string>();
+  if (found !== undefined)
+    disk.set("state", formatSnapshot({ ...begin("standalone", "standalone", ARTIFACT), ...found }));
+  const outcomes: Partial<Record<EffectName, "hold" | "no">> = { needsReboot: "hold", needsRollbackReboot: "no" };
+  const effect =
+    (name: EffectName): Effect =>
+    async () => ({ outcome: outcomes[name] ?? "ok" });
+  const effects = Object.fromEntries(Object.values(TABLE).map(({ run }) => [run, effect(run)])) as Effects;
+  const handler: PayloadHandler = {
+    type: "rootfs-image",
+    download: async () => undefined,
+    act: async () => undefined,
+    needsReboot: async () => "Automatic",
+    supportsRollback: async () => rollback,
+  };
+  const standalone = createStandalone({
+    journal: createJournal(createMemoryStore(disk)),
+    effects,
+    handlerFor: () => handler,
+  });
+  return { disk, standalone };
+}
+
+function statesOf(answer: Answer): string {
+  return answer.kind === "ran" ? answer.run.steps.map(({ state }) => state).join(" ") : answer.kind;
+}
+
+const AT_COMMIT: Partial<Snapshot> = { state: "commit", phase: "before" };
+const ROLLBACK = "askRollback rollback askRollbackReboot failure saveProvides cleanup";
+type Command = "commit" | "rollback" | "resume";
+
+const ENTERED: readonly (readonly [Command, Partial<Snapshot> | undefined, string])[] = [
+  ["commit", undefined, "none"],
+  ["rollback", undefined, "none"],
+  ["resume", undefined, "none"],
+  ["commit", AT_COMMIT, "commit saveProvides cleanup"],
+  ["commit", { state: "commit" }, ROLLBACK],
+  ["rollback", AT_COMMIT, ROLLBACK],
+  ["rollback", { state: "install" }, ROLLBACK],
+  ["rollback", { state: "rollback" }, ROLLBACK.slice("askRollback ".length)],
+  ["resume", { state: "install" }, ROLLBACK],
+  ["resume", { state: "download" }, "cleanup"],
+  ["resume", { state: "saveProvides" }, "saveProvides cleanup"],
+  ["resume", AT_COMMIT, "commit saveProvides cleanup"],
+];
+
+const place = (found: Partial<Snapshot> | undefined): string =>
+  found === undefined ? "nothing" : `${found.phase === "before" ? "a rest before " : ""}${found.state}`;
+
+for (const [command, found, expected] of ENTERED) {
+  test(`${command} that finds ${place(found)} runs: ${expected}`, async () => {
+    const { disk, standalone } = rig(found);
+    expect(statesOf(await standalone[command](NO_STOP, signal))).toBe(expected);
+    expect(disk.has("state")).toBe(false);
+  });
+}
+
+for (const [command, state] of [
+  ["commit", "install"],
+  ["commit", "cleanup"],
+  ["rollback", "download"],
+  ["rollback", "cleanup"],
+] as const) {
+  test(`${command} that finds ${state} is the wrong operation and changes nothing`, async () => {
+    const { disk, standalone } = rig({ state });
+    const before = new Map(disk);
+    await expect(standalone[command](NO_STOP, signal)).rejects.toMatchObject({
+      code: "WRONG_OPERATION",
+      detail: { command, state },
+    });
+    expect(disk).toEqual(before);
+  });
+}
+
+test("a payload that cannot be rolled back refuses, and the update stays pending", async () => {
+  const { disk, standalone } = rig(AT_COMMIT, false);
+  const before = new Map(disk);
+  expect(await standalone.rollback(NO_STOP, signal)).toEqual({ kind: "refused" });
+  expect(disk).toEqual(before);
+});
+
+test("resume comes to rest before the commit when it is told to, as the boot service tells it", async () => {
+  const { disk, standalone } = rig(AT_COMMIT);
+  const before = new Map(disk);
+  expect(statesOf(await standalone.resume(new Set(["commit"]), signal))).toBe("");
+  expect(disk).toEqual(before);
+});
+
+test("an install waits for the commit", async () => {
+  const { disk, standalone } = rig(undefined);
+  const run = await standalone.install(ARTIFACT, NO_STOP, signal);
+  expect(run.steps.map(({ state }) => state)).toEqual(["download", "install", "askReboot"]);
+  expect(JSON.parse(disk.get("state") ?? "")).toMatchObject({ ...AT_COMMIT, id: "standalone", mode: "standalone" });
+});
+
+for (const state of ["download", "saveProvides", "cleanup"] as const) {
+  test(`an update that was cut off in ${state} does not stand in the way of the next one`, async () => {
+    const { disk, standalone } = rig({ state });
+    await standalone.prepareInstall(signal);
+    expect(disk.has("state")).toBe(false);
+  });
+}
+
+for (const found of [AT_COMMIT, { state: "install" }, { state: "cleanup", phase: "before" }] as const) {
+  test(`an update pending at ${place(found)} stands in the way of the next one`, async () => {
+    await expect(rig(found).standalone.prepareInstall(signal)).rejects.toMatchObject({ code: "UPDATE_IN_PROGRESS" });
+  });
+}
+
+const CALLS: Readonly<Record<string, (s: Standalone) => Promise<unknown>>> = {
+  prepareInstall: (s) => s.prepareInstall(signal),
+  commit: (s) => s.commit(NO_STOP, signal),
+  rollback: (s) => s.rollback(NO_STOP, signal),
+  resume: (s) => s.resume(NO_STOP, signal),
+};
+for (const [name, call] of Object.entries(CALLS)) {
+  test(`${name} leaves a managed deployment alone`, async () => {
+    const { disk, standalone } = rig({ ...AT_COMMIT, mode: "managed" });
+    const before = new Map(disk);
+    await expect(call(standalone)).rejects.toMatchObject({ code: "UPDATE_IN_PROGRESS", detail: { mode: "managed" } });
+    expect(disk).toEqual(before);
+  });
+}

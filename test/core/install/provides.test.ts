@@ -1,0 +1,96 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import {
+  committedProvides,
+  type DeviceProvides,
+  flatProvides,
+  type NewProvides,
+  readProvides,
+  writeProvides,
+} from "../../../src/core/install/provides.ts";
+
+const OLD: DeviceProvides = {
+  name: "v1",
+  group: "beta",
+  provides: { "rootfs-image.version": "v1", "app.version": "7" },
+};
+
+const COMMITS: readonly (readonly [title: string, Omit<NewProvides, "name">, DeviceProvides])[] = [
+  [
+    "without a list clears everything but the group",
+    { provides: { a: "1" } },
+    { name: "v2", group: "beta", provides: { a: "1" } },
+  ],
+  [
+    "with an empty list clears nothing",
+    { provides: { a: "1" }, clearsProvides: [] },
+    { ...OLD, name: "v2", provides: { ...OLD.provides, a: "1" } },
+  ],
+  [
+    "clears what a glob matches",
+    { provides: {}, clearsProvides: ["rootfs-image.*"] },
+    { ...OLD, name: "v2", provides: { "app.version": "7" } },
+  ],
+  [
+    "overlays what stays",
+    { provides: { "app.version": "8" }, clearsProvides: ["x"] },
+    { ...OLD, name: "v2", provides: { ...OLD.provides, "app.version": "8" } },
+  ],
+  ["takes a new group", { provides: {}, group: "stable" }, { name: "v2", group: "stable", provides: {} }],
+  [
+    "keeps the group when the new one is empty",
+    { provides: {}, group: "" },
+    { name: "v2", group: "beta", provides: {} },
+  ],
+  [
+    "clears the group when a glob matches it",
+    { provides: {}, clearsProvides: ["artifact_*"] },
+    { name: "v2", provides: OLD.provides },
+  ],
+];
+for (const [title, fresh, expected] of COMMITS) {
+  test(`a commit ${title}`, () => {
+    expect(committedProvides(OLD, { name: "v2", ...fresh })).toEqual(expected);
+  });
+}
+
+const text = fc.string({ unit: fc.constantFrom("a", "b", ".", "*", "$", "("), maxLength: 8 });
+test("a glob clears what the same regular expression matches", () => {
+  fc.assert(
+    fc.property(text, text, (glob, key) => {
+      const pattern = glob.replace(/[.$(]/g, "\\$&").replaceAll("*", ".*");
+      const old = { provides: { [key]: "1" } };
+      const kept = committedProvides(old, { name: "n", provides: {}, clearsProvides: [glob] }).provides;
+      expect(Object.keys(kept).length === 0).toBe(new RegExp(`^${pattern}$`).test(key));
+    }),
+    { numRuns: 2000 },
+  );
+});
+
+test("a hostile glob takes no time", () => {
+  const glob = `${"a*".repeat(5000)}b`;
+  const old = { provides: { ["a".repeat(20_000)]: "1" } };
+  expect(
+    Object.keys(committedProvides(old, { name: "n", provides: {}, clearsProvides: [glob] }).provides),
+  ).toHaveLength(1);
+});
+
+test("what is written is read again, and what is empty is removed", () => {
+  const stored = new Map([...writeProvides(OLD)].map(([key, value]) => [key, value ?? ""]));
+  expect(readProvides(stored)).toEqual(OLD);
+  expect(stored.get("artifact-provides")).toBe('{"app.version":"7","rootfs-image.version":"v1"}');
+  expect([...writeProvides({ provides: {} }).values()]).toEqual([undefined, undefined, undefined]);
+});
+
+test("a new device provides nothing, and a flat map names the Artifact and the group", () => {
+  expect(flatProvides(readProvides(new Map()))).toEqual({});
+  expect(flatProvides(OLD)).toEqual({ ...OLD.provides, artifact_name: "v1", artifact_group: "beta" });
+});
+
+for (const damaged of ["{", "[]", "null", '"text"', '{"a":1}']) {
+  test(`recorded provides ${damaged} are damage`, () => {
+    expect(() => readProvides(new Map([["artifact-provides", damaged]]))).toThrow(
+      expect.objectContaining({ code: "STORE_DAMAGED", detail: { key: "artifact-provides" } }),
+    );
+  });
+}
