@@ -10,11 +10,13 @@ import { parseArgs } from "node:util";
 import { benchInstall } from "./lib/bench-install.ts";
 import { benchPayload } from "./lib/bench-payload.ts";
 import { benchStartup } from "./lib/bench-startup.ts";
+import { benchWrite } from "./lib/bench-write.ts";
 
 const SECTIONS: Readonly<Record<string, (rounds: number) => Promise<string>>> = {
   install: benchInstall,
   startup: benchStartup,
   payload: benchPayload,
+  write: benchWrite,
 };
 
 const { values, positionals } = parseArgs({

@@ -2,9 +2,9 @@ import { createHash } from "node:crypto";
 import { AgentError } from "../errors/agent-error.ts";
 import { type ArtifactRequest, checkRequest } from "./artifact-request.ts";
 import { compress } from "./compression/compress.ts";
-import { COMPRESSION_FORMATS } from "./compression/formats.ts";
+import { memberName } from "./compression/formats.ts";
 import { headerEntries } from "./header-writer.ts";
-import type { ArtifactScript, Compression } from "./model.ts";
+import type { ArtifactScript } from "./model.ts";
 import { type OutputFile, writeWhole } from "./output-file.ts";
 import { hashPayloadFile, type OnBytes, type PayloadFile, payloadEntry } from "./payload-file.ts";
 import { loadScripts } from "./script-files.ts";
@@ -47,11 +47,7 @@ export async function writeArtifact(
   await writeWhole(outputPath, async (output) => {
     await output.write(prefix);
     const data = tarOf(files.map((file) => payloadEntry(file, onBytes, signal)));
-    await appendData(
-      output,
-      `data/0000.tar${suffixOf(request.compression)}`,
-      compress(request.compression, data, signal),
-    );
+    await appendData(output, memberName("data/0000", request.compression), compress(request.compression, data, signal));
     await output.write(TAR_END);
     signal.throwIfAborted();
     sizeBytes = output.sizeBytes;
@@ -76,7 +72,7 @@ async function membersBeforeData(
   files: readonly PayloadFile[],
   signal: AbortSignal,
 ): Promise<Buffer> {
-  const headerName = `header.tar${suffixOf(request.compression)}`;
+  const headerName = memberName("header", request.compression);
   const header = await collect(compress(request.compression, tarOf(headerEntries(request, scripts, files)), signal));
   const manifest = manifestOf(files, headerName, header);
   const members = [
@@ -106,10 +102,6 @@ async function appendData(output: OutputFile, name: string, data: AsyncIterable<
   const sizeBytes = output.sizeBytes - start - HEADER_BLOCK_BYTES;
   await output.write(tarPadding(sizeBytes));
   await output.patch(await tarHeader({ name, mode: MEMBER_MODE, sizeBytes }), start);
-}
-
-function suffixOf(compression: Compression): string {
-  return COMPRESSION_FORMATS.find((format) => format.compression === compression)?.suffix ?? "";
 }
 
 async function collect(chunks: AsyncIterable<Uint8Array>): Promise<Buffer> {

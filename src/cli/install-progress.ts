@@ -25,13 +25,21 @@ function watched(file: PayloadFile, io: CliIo): PayloadFile {
     else progress.advance(count);
     return count;
   };
+  const fail = (error: unknown): never => {
+    progress.done();
+    throw error;
+  };
   return {
     name: file.name,
     sizeBytes: file.sizeBytes,
     sha256: file.sha256,
     read(into) {
-      const count = file.read(into);
-      return typeof count === "number" ? advance(count) : count.then(advance);
+      try {
+        const count = file.read(into);
+        return typeof count === "number" ? advance(count) : count.then(advance, fail);
+      } catch (error) {
+        return fail(error);
+      }
     },
   };
 }

@@ -34,7 +34,6 @@ async function install(agent: Agent, name: string, options: InstallOptions, io: 
     try {
       io.out("Installing artifact...");
       await checkArtifact(agent, artifact);
-      if (artifact.record.payloadTypes[0] === null) io.out("Artifact with empty payload. Committing immediately.");
       const { withProgress } = await import("./install-progress.ts");
       agent.supply(() => withProgress(artifact, io));
       const run = await agent.standalone.install(artifact.record, stops, io.signal);

@@ -39,6 +39,6 @@ export const AGENT_ERRORS = {
   CANCELLED: {
     retry: true,
     exit: 1,
-    doc: "The command was interrupted; 'resume' finishes or undoes what it had begun.",
+    doc: "The command was interrupted; 'resume' finishes or undoes an update that it had begun.",
   },
 } as const satisfies Record<string, ErrorEntry>;

@@ -76,7 +76,7 @@ export const HEADER_INFO = {
   artifact_depends: { device_type: ["board-a"] },
 };
 export const TYPE_INFO = { type: "rootfs-image", artifact_provides: { "rootfs-image.version": "release-1" } };
-export const VERSION = '{"format":"mender","version":3}';
+const VERSION = '{"format":"mender","version":3}';
 export const IMAGE = Buffer.alloc(1300, "image ");
 
 export const HEADER_INFO_ENTRY = { name: "header-info", content: JSON.stringify(HEADER_INFO) };

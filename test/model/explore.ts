@@ -24,7 +24,7 @@ export interface Product {
   readonly table: Table;
   readonly entries: Entries;
 }
-export const PRODUCT: Product = { table: TABLE, entries: ENTRIES };
+const PRODUCT: Product = { table: TABLE, entries: ENTRIES };
 
 export interface Scope {
   readonly cuts: number;

@@ -8,15 +8,21 @@ export interface CompressionFormat {
   readonly magic: readonly number[];
 }
 
-/** The compressions of the format, by suffix. Spec: Artifact format v3, section 9. */
-export const COMPRESSION_FORMATS: readonly CompressionFormat[] = [
-  { compression: "none", suffix: "", magic: [] },
-  { compression: "gzip", suffix: ".gz", magic: [0x1f, 0x8b] },
-  { compression: "lzma", suffix: ".xz", magic: [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00] },
-  { compression: "zstd", suffix: ".zst", magic: [0x28, 0xb5, 0x2f, 0xfd] },
-];
+/** Spec: Artifact format v3, section 9. */
+const FORMATS: Readonly<Record<Compression, Omit<CompressionFormat, "compression">>> = {
+  none: { suffix: "", magic: [] },
+  gzip: { suffix: ".gz", magic: [0x1f, 0x8b] },
+  lzma: { suffix: ".xz", magic: [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00] },
+  zstd: { suffix: ".zst", magic: [0x28, 0xb5, 0x2f, 0xfd] },
+};
+const COMPRESSIONS = Object.keys(FORMATS) as readonly Compression[];
+
+/** Name of the member that holds the tar `base` in this compression. */
+export const memberName = (base: string, compression: Compression): string =>
+  `${base}.tar${FORMATS[compression].suffix}`;
 
 /** The format of the member `BASE.tar` plus suffix; `undefined` where `name` is no such member. */
 export function formatOf(name: string, base: string): CompressionFormat | undefined {
-  return COMPRESSION_FORMATS.find(({ suffix }) => name === `${base}.tar${suffix}`);
+  const compression = COMPRESSIONS.find((known) => name === memberName(base, known));
+  return compression === undefined ? undefined : { compression, ...FORMATS[compression] };
 }

@@ -149,7 +149,7 @@ for (const [action, before, after] of [
     expect(whole.now()).toBe(after);
     for (let cutAt = 1; cutAt <= changes; cutAt++) {
       const cut = board(state(before), undefined, cutAt);
-      await cut.handler.act(action, signal).catch(() => undefined);
+      await expect(cut.handler.act(action, signal)).rejects.toThrow();
       await cut.handler.act(action, signal);
       expect(cut.now(), `cut at change ${cutAt}`).toBe(after);
     }
@@ -235,4 +235,10 @@ test("a rootfs image needs a reboot by the agent and can be rolled back", async 
   expect(await handler.needsReboot(signal)).toBe("Automatic");
   expect(await handler.supportsRollback(signal)).toBe(true);
   expect(handler.type).toBe("rootfs-image");
+});
+
+test("a rollback while the new system runs says that the next boot brings back the old one", async () => {
+  const { handler, log } = board(state("B* ^A"));
+  await handler.act("ArtifactRollback", signal);
+  expect(log).toEqual(["warning: Slot B still runs. The next boot brings back slot A."]);
 });
