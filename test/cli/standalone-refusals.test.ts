@@ -1,0 +1,225 @@
+import { readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { moduleRequest } from "../artifact/artifact-requests.ts";
+import { makeKeyFiles } from "../artifact/keys.ts";
+import {
+  artifact,
+  HEADER_INFO,
+  HEADER_INFO_ENTRY,
+  META_DATA_ENTRY,
+  sha256,
+  TYPE_INFO_ENTRY,
+} from "../artifact/odd-artifacts.ts";
+import { cli, codesOf, TestBoard } from "./test-board.ts";
+
+let board: TestBoard;
+beforeEach(async () => {
+  board = await TestBoard.make();
+  // Seeds the store.
+  expect((await board.agent("show-artifact")).out).toEqual(["v1"]);
+});
+afterEach(() => board.remove());
+
+/** `install` fails with one line, and neither slot, environment nor store has changed. */
+async function refuses(source: string, code: string, says: RegExp = /./): Promise<void> {
+  const look = async () => [
+    sha256(await board.slot("A")),
+    sha256(await board.slot("B")),
+    await board.env(),
+    await board.stored(),
+  ];
+  const before = await look();
+  const refused = await board.agent("install", source);
+  expect([refused.exitCode, codesOf(refused)]).toEqual([1, [code]]);
+  expect(refused.err[0]).toMatch(says);
+  expect(await look()).toEqual(before);
+}
+
+async function odd(bytes: Uint8Array): Promise<string> {
+  await writeFile(board.file("odd.mender"), bytes);
+  return board.file("odd.mender");
+}
+
+test("a payload for an update module is refused by the name of the module", async () => {
+  const file = board.file("data.bin");
+  await writeFile(file, "data");
+  await refuses(await board.write(moduleRequest({ files: [file] })), "PAYLOAD_UNSUPPORTED", /type=single-file/);
+});
+
+test("an Artifact with state scripts is refused", async () => {
+  const script = board.file("ArtifactInstall_Enter_00");
+  await writeFile(script, "#!/bin/sh\n");
+  await refuses(await board.release("v2", "yes", { scripts: [script] }), "SCRIPTS_UNSUPPORTED", /scripts=1/);
+});
+
+test("an Artifact with two payloads is refused", async () => {
+  const headerInfo = { ...HEADER_INFO, payloads: [...HEADER_INFO.payloads, ...HEADER_INFO.payloads] };
+  const second = [TYPE_INFO_ENTRY, META_DATA_ENTRY].map(({ name, content }) => ({
+    name: name.replace("0000", "0001"),
+    content,
+  }));
+  const header = [
+    { ...HEADER_INFO_ENTRY, content: JSON.stringify(headerInfo) },
+    TYPE_INFO_ENTRY,
+    META_DATA_ENTRY,
+    ...second,
+  ];
+  await refuses(await odd(artifact({ header })), "PAYLOAD_COUNT", /payloads=2/);
+});
+
+test("an Artifact for another type of device is refused, and both types are named", async () => {
+  await refuses(
+    await board.release("v2", "yes", { deviceTypes: ["board-b", "board-c"] }),
+    "DEVICE_TYPE_MISMATCH",
+    /device=board-a, artifact=board-b,board-c/,
+  );
+});
+
+test("an Artifact that depends on another one than is installed is refused", async () => {
+  await refuses(
+    await board.release("v2", "yes", { dependsNames: ["v0"] }),
+    "DEPENDS_MISMATCH",
+    /key=artifact_name, device=v1, artifact=v0/,
+  );
+  await refuses(await board.release("v2", "yes", { dependsGroups: ["beta"] }), "DEPENDS_MISMATCH", /\(not set\)/);
+});
+
+for (const content of ["", "device_type=\n", "board-a\n", "device_type=board-a\ndevice_type=board-b\n", undefined]) {
+  test(`a device type file that ${content === undefined ? "is missing" : `reads ${JSON.stringify(content)}`} is refused`, async () => {
+    const path = board.path("data/device_type");
+    await (content === undefined ? rm(path) : writeFile(path, content));
+    await refuses(await board.release("v2"), "DEVICE_TYPE_FILE");
+  });
+}
+
+test("the device type is read from the file that the configuration names", async () => {
+  const path = board.file("type");
+  await writeFile(path, "device_type=board-b\n");
+  await board.configure({ DeviceTypeFile: path });
+  await refuses(await board.release("v2"), "DEVICE_TYPE_MISMATCH", /device=board-b/);
+});
+
+test("an image that is larger than the slot is refused before its first byte is written", async () => {
+  const image = await board.image("v2", "yes", 257);
+  const request = { ...moduleRequest({ kind: "rootfs-image", type: "", files: [image] }), name: "v2" };
+  const stored = await board.stored();
+  const slot = await board.slot("B");
+  const refused = await board.agent("install", await board.write(request));
+  expect(refused).toMatchObject({
+    exitCode: 1,
+    out: ["Installing artifact...", "Streaming failed.", "System not modified."],
+  });
+  expect(codesOf(refused)).toEqual(["SLOT_TOO_SMALL"]);
+  expect((await board.slot("B")).equals(slot)).toBe(true);
+  expect(await board.stored()).toEqual(stored);
+});
+
+test("a damaged image is written to the slot, and never booted", async () => {
+  const path = await board.release("v2");
+  const bytes = await readFile(path);
+  bytes.writeUInt8(bytes.readUInt8(bytes.length - 3000) ^ 1, bytes.length - 3000);
+  const [env, stored] = [await board.env(), await board.stored()];
+  const failed = await board.agent("install", await odd(bytes));
+  expect(failed).toMatchObject({
+    exitCode: 1,
+    out: ["Installing artifact...", "Streaming failed.", "System not modified."],
+  });
+  expect(codesOf(failed)).toEqual(["ARTIFACT_CHECKSUM"]);
+  expect([await board.env(), await board.stored()]).toEqual([env, stored]);
+});
+
+test("a board with a key takes what that key has signed, and neither unsigned Artifacts nor others' ones", async () => {
+  const mine = makeKeyFiles(board.folder, "ec", "mine");
+  const other = makeKeyFiles(board.folder, "rsa", "other");
+  await board.configure({ ArtifactVerifyKeys: [mine.publicPath] });
+  const path = await board.release("v2");
+  await refuses(path, "ARTIFACT_NOT_SIGNED");
+  const sign = async (key: string, out: string): Promise<string> => {
+    expect((await cli("switchback", ["artifact", "sign", "-k", key, "-o", out, path])).exitCode).toBe(0);
+    return out;
+  };
+  await refuses(await sign(other.privatePath, board.file("theirs.mender")), "ARTIFACT_SIGNATURE");
+  expect((await board.agent("install", await sign(mine.privatePath, board.file("mine.mender")))).exitCode).toBe(0);
+});
+
+test("a verification key that cannot be read is a failure, and not a reason to skip the check", async () => {
+  await board.configure({ ArtifactVerifyKey: board.file("missing.pem") });
+  await refuses(await board.release("v2"), "KEY_UNREADABLE");
+});
+
+const CONFIGURATIONS: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
+  "names one slot only": { RootfsPartA: "" },
+  "names an unknown boot loader": { Switchback: { Bootloader: "lilo" } },
+  "has both spellings of the verification key": { ArtifactVerifyKey: "a", ArtifactVerifyKeys: ["a"] },
+  "names no board for the virtual board's boot loader": { Switchback: { Bootloader: "fake" } },
+};
+
+for (const [what, keys] of Object.entries(CONFIGURATIONS)) {
+  test(`a configuration that ${what} is refused`, async () => {
+    await board.configure(keys);
+    await refuses(await board.release("v2"), "CONFIG_INVALID");
+  });
+}
+
+test("a configuration that is named and is missing, or is no JSON, is refused", async () => {
+  await writeFile(board.file("broken.conf"), "{");
+  for (const name of ["missing.conf", "broken.conf"]) {
+    for (const option of ["-c", "-b"]) {
+      const refused = await board.agent(option, board.file(name), "commit");
+      expect([refused.exitCode, codesOf(refused)]).toEqual([1, ["CONFIG_INVALID"]]);
+      expect(refused.err[0]).toContain(name);
+    }
+  }
+});
+
+test("a file of trusted certificates that is missing is refused when it is needed", async () => {
+  const refused = await board.agent("-E", board.file("missing.pem"), "install", "https://127.0.0.1:1/x.mender");
+  expect(codesOf(refused)).toEqual(["CONFIG_INVALID"]);
+});
+
+test("a source that cannot be opened is named", async () => {
+  await refuses(board.file("missing.mender"), "SOURCE_OPEN", /file=.*missing\.mender/);
+  await refuses(board.folder, "ARTIFACT_READ");
+});
+
+test("an empty file and a text file are no Artifacts", async () => {
+  await refuses(await odd(Buffer.alloc(0)), "ARTIFACT_TRUNCATED");
+  await refuses(await odd(Buffer.alloc(4096, "text ")), "ARTIFACT_TAR_HEADER");
+});
+
+test("a pending update that this version does not understand is left alone by every command", async () => {
+  const store = board.path("data/switchback-store");
+  for (const state of ["not JSON", '{"version":2}']) {
+    const text = JSON.stringify({ version: 1, values: { "artifact-name": "v1", state } });
+    await writeFile(store, text);
+    for (const argv of [["install", await board.release("v2")], ["commit"], ["rollback"], ["resume"]]) {
+      const refused = await board.agent(...argv);
+      expect([refused.exitCode, codesOf(refused)]).toEqual([1, ["SNAPSHOT_INVALID"]]);
+    }
+    expect(await readFile(store, "utf8")).toBe(text);
+    expect((await board.agent("show-artifact")).out).toEqual(["v1"]);
+  }
+});
+
+test("an update of the server is left to the daemon", async () => {
+  await board.agent("install", await board.release("v2"));
+  const stored = await board.stored();
+  const state = JSON.stringify({ ...JSON.parse(stored["state"] ?? "{}"), mode: "managed", id: "d1" });
+  const text = JSON.stringify({ version: 1, values: { ...stored, state } });
+  await writeFile(board.path("data/switchback-store"), text);
+  for (const argv of [["install", await board.release("v3")], ["commit"], ["rollback"], ["resume"]]) {
+    expect(codesOf(await board.agent(...argv))).toEqual(["UPDATE_IN_PROGRESS"]);
+  }
+});
+
+test("a board that is on trial without an update of ours is not written to", async () => {
+  await board.setEnv({ upgrade_available: "1", bootcount: "1" });
+  const refused = await board.agent("install", await board.release("v2"));
+  expect([refused.exitCode, codesOf(refused)]).toEqual([1, ["BOOT_TRIAL_PENDING"]]);
+  expect(refused.out).toEqual(["Installing artifact...", "Streaming failed.", "System not modified."]);
+});
+
+test("a slot that has shrunk below what it must hold is refused, too", async () => {
+  await truncate(board.path("slots/rootfs3"), 64 * 1024);
+  expect(codesOf(await board.agent("install", await board.release("v2")))).toEqual(["SLOT_TOO_SMALL"]);
+});
