@@ -1,5 +1,5 @@
 import { AgentError } from "../../../src/errors/agent-error.ts";
-import { type Bootloader, otherSlot, type SlotId } from "../../../src/ports/bootloader.ts";
+import { type Bootloader, type BootPlan, otherSlot, type SlotId } from "../../../src/ports/bootloader.ts";
 import type { Memo } from "../../../src/ports/memo.ts";
 import type { ModuleAction, PayloadFile, PayloadHandler, PayloadStream } from "../../../src/ports/payload-handler.ts";
 import type { SlotDevice, SlotWriter, WriteStatistics } from "../../../src/ports/slot-device.ts";
@@ -45,17 +45,13 @@ function createActions({ bootloader, memo, log }: RootfsImageParts): Actions {
     expectBooted(await bootloader.booted(signal), plan.slot);
   };
 
-  // Our own arming, seen again after a power cut: the trial is pending and nothing has been rebooted yet.
-  const isArmed = async (signal: AbortSignal): Promise<boolean> => {
-    const plan = await bootloader.plan(signal);
-    const origin = otherSlot(plan.slot);
-    return plan.trial && (await memo.load()) === origin && (await bootloader.booted(signal)) === origin;
-  };
-
   return {
     async ArtifactInstall(signal) {
-      if (await isArmed(signal)) return;
-      const running = await settledSlot(bootloader, signal);
+      const { plan, booted } = await bootState(bootloader, signal);
+      const origin = otherSlot(plan.slot);
+      // Our own arming, seen again after a power cut: the trial is pending and nothing has been rebooted yet.
+      if (plan.trial && booted === origin && (await memo.load()) === origin) return;
+      const running = settledSlot({ plan, booted });
       // First, or a power cut just after arming would leave no way back.
       await memo.save(running);
       await bootloader.arm(otherSlot(running), signal);
@@ -86,13 +82,20 @@ function createActions({ bootloader, memo, log }: RootfsImageParts): Actions {
   };
 }
 
+interface BootState {
+  readonly plan: BootPlan;
+  readonly booted: SlotId;
+}
+
+async function bootState(bootloader: Bootloader, signal: AbortSignal): Promise<BootState> {
+  return { plan: await bootloader.plan(signal), booted: await bootloader.booted(signal) };
+}
+
 /** The running slot of a board that is at rest: no trial, and running what the environment names. */
-async function settledSlot(bootloader: Bootloader, signal: AbortSignal): Promise<SlotId> {
-  const plan = await bootloader.plan(signal);
+function settledSlot({ plan, booted }: BootState): SlotId {
   if (plan.trial) throw new AgentError("BOOT_TRIAL_PENDING", { slot: plan.slot });
-  const running = await bootloader.booted(signal);
-  expectBooted(running, plan.slot);
-  return running;
+  expectBooted(booted, plan.slot);
+  return booted;
 }
 
 function expectBooted(booted: SlotId, planned: SlotId): void {
@@ -108,7 +111,7 @@ async function download(
   payload: PayloadStream,
   signal: AbortSignal,
 ): Promise<void> {
-  const slot = otherSlot(await settledSlot(bootloader, signal));
+  const slot = otherSlot(settledSlot(await bootState(bootloader, signal)));
   // What an update whose Cleanup failed left behind is the way into the slot that is written now.
   if ((await memo.load()) !== undefined) await memo.save(undefined);
   const image = await payload.next();
