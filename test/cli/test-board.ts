@@ -123,8 +123,9 @@ export class TestBoard {
     version: string,
     boots: BoardImageBoots = "yes",
     change: Partial<ArtifactRequest> = {},
+    imageKib?: number,
   ): Promise<string> {
-    return this.write({ ...rootfsRequest(await this.image(version, boots)), name: version, ...change });
+    return this.write({ ...rootfsRequest(await this.image(version, boots, imageKib)), name: version, ...change });
   }
 
   async write(request: ArtifactRequest): Promise<string> {

@@ -1,0 +1,73 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { bundle } from "../../scripts/lib/bundle.ts";
+
+/** What a process said, and how it ended. */
+export interface Ended {
+  readonly exitCode: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly out: readonly string[];
+  readonly err: readonly string[];
+}
+
+export interface Started {
+  readonly child: ChildProcess;
+  readonly ended: Promise<Ended>;
+}
+
+/** The program as it is shipped, built from the sources as they are now. */
+export class BuiltProgram {
+  readonly #folder: string;
+
+  static async build(): Promise<BuiltProgram> {
+    const folder = await mkdtemp(join(tmpdir(), "switchback-built-"));
+    await bundle(folder);
+    return new BuiltProgram(folder);
+  }
+
+  private constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  get path(): string {
+    return join(this.#folder, "switchback.mjs");
+  }
+
+  /** Starts it in a process group of its own, with a pipe as its standard input. */
+  start(...argv: readonly string[]): Started {
+    return startProgram(process.execPath, [this.path, ...argv]);
+  }
+
+  run(...argv: readonly string[]): Promise<Ended> {
+    const { child, ended } = this.start(...argv);
+    child.stdin?.end();
+    return ended;
+  }
+
+  remove(): Promise<void> {
+    return rm(this.#folder, { recursive: true });
+  }
+}
+
+export function startProgram(program: string, argv: readonly string[]): Started {
+  const child = spawn(program, argv, { stdio: ["pipe", "pipe", "pipe"], detached: true });
+  const out = textOf(child.stdout);
+  const err = textOf(child.stderr);
+  // A program that ends before it has read everything is no failure of the test.
+  child.stdin.on("error", () => undefined);
+  const ended = new Promise<Ended>((resolve, reject) => {
+    child.once("error", reject);
+    child.once("close", (exitCode, signal) => resolve({ exitCode, signal, out: lines(out()), err: lines(err()) }));
+  });
+  return { child, ended };
+}
+
+function textOf(stream: NodeJS.ReadableStream): () => string {
+  const chunks: Buffer[] = [];
+  stream.on("data", (chunk: Buffer) => chunks.push(chunk));
+  return () => Buffer.concat(chunks).toString();
+}
+
+const lines = (text: string): string[] => (text === "" ? [] : text.replace(/\n$/, "").split("\n"));
