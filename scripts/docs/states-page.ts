@@ -15,7 +15,7 @@ export function statesPage(): Page {
       `state, and a later command goes on from there. ${MAX_TRANSITIONS} persisted transitions end any loop.`,
     `\`\`\`mermaid\n${diagram()}\n\`\`\``,
     "## Rows",
-    table(["State", "Effect", ...OUTCOMES, "Records", "Notes"], STATES.map(row)),
+    table(["State", "Effect", ...OUTCOMES, "Notes"], STATES.map(row)),
     "## Where a command enters",
     table(
       ["Command", "State on disk", "Goes to"],
@@ -36,10 +36,11 @@ const code = (name: string | undefined): string => (name === undefined ? "" : `\
 function row([state, cells]: readonly [string, Row]): string[] {
   const notes = [
     cells.crashFails === true ? "cut off here, the update has failed" : "",
+    cells.restores === true ? "succeeding here brings the old software back" : "",
     cells.breaks === true ? "failing here leaves damage (`_INCONSISTENT`)" : "",
   ].filter((note) => note !== "");
   const targets = OUTCOMES.map((outcome) => code(cells[outcome]));
-  return [code(state), code(cells.run), ...targets, code(cells.marks), notes.join("; ")];
+  return [code(state), code(cells.run), ...targets, notes.join("; ")];
 }
 
 /** One arrow per pair of states, labelled with every outcome that takes it. */

@@ -4,7 +4,6 @@ import {
   type Entered,
   type Entries,
   type EntryName,
-  type Mark,
   type Row,
   STATES,
   TABLE,
@@ -25,12 +24,11 @@ export interface Mutant {
 type Working = keyof Table;
 const ROWS = Object.entries(TABLE) as readonly (readonly [Working, Row])[];
 const EFFECTS: readonly EffectName[] = ROWS.map(([, row]) => row.run);
-const MARKS: readonly (Mark | undefined)[] = ["downloaded", "installed", "committed", "rolledBack", undefined];
 const TARGETS = ["ok", "no", "hold", "fail"] as const;
 
 /**
  * Every cell of both tables, changed into every other thing that could stand there. A row without `ok` never
- * records, and one without `fail` never breaks: there a mark or a break would be no cell at all.
+ * restores, and one without `fail` never breaks: there either would be no cell at all.
  */
 export function mutants(): readonly Mutant[] {
   return [...ROWS.flatMap(([state, row]) => rowMutants(state, row)), ...entryMutants()];
@@ -50,7 +48,7 @@ function rowMutants(state: Working, row: Row): Mutant[] {
     ...others(row.run, EFFECTS).map((effect) => changed("run", effect)),
     ...targets,
     ...others(row.crash, STATES).map((target) => changed("crash", target)),
-    ...(row.ok === undefined ? [] : others(row.marks, MARKS).map((mark) => changed("marks", mark))),
+    ...(row.ok === undefined ? [] : [changed("restores", row.restores === true ? undefined : true)]),
     ...(row.fail === undefined ? [] : [changed("breaks", row.breaks === true ? undefined : true)]),
     changed("crashFails", row.crashFails === true ? undefined : true),
   ];

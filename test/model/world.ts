@@ -90,7 +90,7 @@ export function keyOf(w: World): string {
   const { tree, backup, software, running } = w.files;
   const { last, done, damage, trouble, userRollback } = w.history;
   const place =
-    s === undefined ? "" : `${s.state}/${s.phase}/${s.transitions}/${s.failed}/${s.inconsistent}/${s.marks.join()}`;
+    s === undefined ? "" : `${s.state}/${s.phase}/${s.transitions}/${s.failed}/${s.inconsistent}/${s.rolledBack}`;
   const board = `${w.booted}${w.part}${w.trial}${w.count}${w.slots.A}${w.slots.B}${w.memo}`;
   const past = `${last}|${done.join()}|${damage}${trouble}${userRollback}`;
   return `${board}|${tree}${backup}${software}${running}|${place}|${w.name}|${w.agent}|${w.cuts}|${past}`;

@@ -10,9 +10,9 @@ export function next(s: Snapshot, outcome: Outcome, table: Table = TABLE): Snaps
   const target = row[outcome];
   assert.ok(target, `${s.state} has no ${outcome} column`);
   const bad = outcome === "fail" || (outcome === "no" && row.breaks === true);
-  const marks = outcome === "ok" && row.marks !== undefined ? [...new Set([...s.marks, row.marks])] : s.marks;
+  const rolledBack = s.rolledBack || (outcome === "ok" && row.restores === true);
   const inconsistent = s.inconsistent || (bad && row.breaks === true);
-  return enter({ ...s, failed: s.failed || bad, inconsistent, marks }, target);
+  return enter({ ...s, failed: s.failed || bad, inconsistent, rolledBack }, target);
 }
 
 /** Where an update goes on after the agent was cut off, or was at rest and is asked to go on. */

@@ -32,6 +32,7 @@ export function reportRun(command: StandaloneCommand, run: Run, rebootExitCode: 
   const cleanupFailed = had("cleanup", "fail");
   const failed = run.steps.some((step) => step.outcome === "fail");
   const rebootRequired = run.steps.some((step) => step.rebootRequired);
+  const isHeld = run.snapshot.phase === "before";
   const autoCommit = had("askReboot", "no") && run.snapshot.mode === "standalone";
 
   const lines = [
@@ -42,7 +43,7 @@ export function reportRun(command: StandaloneCommand, run: Run, rebootExitCode: 
     ...(cleanupFailed ? ["Cleanup failed."] : []),
     ...(rebootRequired ? [REBOOT] : []),
   ];
-  const bad = failed || (command === "commit" && !committed && !restsBeforeCommit(run));
+  const bad = failed || (command === "commit" && !committed && !isHeld);
   const exitCode = bad ? 1 : rebootRequired && rebootExitCode ? 4 : 0;
   return { lines, exitCode, errors: run.steps.flatMap((step) => step.error ?? []) };
 }
@@ -73,5 +74,3 @@ function aftermath(run: Run, had: Had): string[] {
   if (had("download", "fail")) return ["System not modified."];
   return had("rollback", "ok") ? ["Rolled back."] : [];
 }
-
-const restsBeforeCommit = (run: Run): boolean => run.snapshot.phase === "before";

@@ -29,7 +29,7 @@ const SnapshotSchema = z.object({
   transitions: z.int().check(z.nonnegative()),
   failed: z.boolean(),
   inconsistent: z.boolean(),
-  marks: z.array(z.enum(["downloaded", "installed", "committed", "rolledBack"])),
+  rolledBack: z.boolean(),
   artifact: ArtifactRecord,
 });
 export type Snapshot = Readonly<z.infer<typeof SnapshotSchema>>;
@@ -52,7 +52,7 @@ export const formatSnapshot = (snapshot: Snapshot): string => JSON.stringify(sna
 
 /** The snapshot of an update that has parsed an Artifact's header and changed nothing yet. */
 export function begin(mode: Snapshot["mode"], id: string, artifact: ArtifactRecord): Snapshot {
-  const flags = { failed: false, inconsistent: false, marks: [] };
+  const flags = { failed: false, inconsistent: false, rolledBack: false };
   return { version: 1, id, mode, state: "download", phase: "main", transitions: 0, ...flags, artifact };
 }
 

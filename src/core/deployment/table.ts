@@ -33,9 +33,6 @@ export type Outcome = "ok" | "no" | "hold" | "fail";
 /** A state, or `@state`: come to rest before it; a later command goes on from there. */
 export type Target = StateName | `@${StateName}`;
 
-/** What the outcome `ok` of a row proves, remembered in the snapshot. */
-export type Mark = "downloaded" | "installed" | "committed" | "rolledBack";
-
 export interface Row {
   readonly run: EffectName;
   readonly ok?: Target;
@@ -46,8 +43,8 @@ export interface Row {
   readonly crash: StateName;
   /** The update has failed when it is cut off here. (It has failed after every outcome `fail`.) */
   readonly crashFails?: true;
-  /** `ok` records this. */
-  readonly marks?: Mark;
+  /** `ok` means that the old software is back: nothing new is to be recorded. */
+  readonly restores?: true;
   /** `fail`, and `no` where the row has one, leave the device damaged: `NAME_INCONSISTENT` is recorded. */
   readonly breaks?: true;
 }
@@ -73,14 +70,14 @@ export type Table = Readonly<Record<Exclude<StateName, "idle">, Row>>;
 
 // biome-ignore format: one row per state and one column per outcome; the alignment is the point.
 export const TABLE = {
-  download:             { run: "streamPayload",        ok: "install",           no: "saveProvides",              fail: "cleanup",              crash: "cleanup",              crashFails: true, marks: "downloaded" },
-  install:              { run: "installPayload",       ok: "askReboot",                                          fail: "askRollback",          crash: "askRollback",          crashFails: true, marks: "installed" },
+  download:             { run: "streamPayload",        ok: "install",           no: "saveProvides",              fail: "cleanup",              crash: "cleanup",              crashFails: true },
+  install:              { run: "installPayload",       ok: "askReboot",                                          fail: "askRollback",          crash: "askRollback",          crashFails: true },
   askReboot:            { run: "needsReboot",          ok: "reboot",            no: "commit",  hold: "@commit",  fail: "askRollback",          crash: "askRollback",          crashFails: true },
   reboot:               { run: "reboot",                                                                         fail: "askRollback",          crash: "verifyReboot" },
   verifyReboot:         { run: "verifyReboot",         ok: "commit",                                             fail: "askRollback",          crash: "askRollback",          crashFails: true },
-  commit:               { run: "commitPayload",        ok: "saveProvides",                                       fail: "askRollback",          crash: "askRollback",          crashFails: true, marks: "committed" },
+  commit:               { run: "commitPayload",        ok: "saveProvides",                                       fail: "askRollback",          crash: "askRollback",          crashFails: true },
   askRollback:          { run: "supportsRollback",     ok: "rollback",          no: "failure",                   fail: "failure",              crash: "askRollback",          breaks: true },
-  rollback:             { run: "rollbackPayload",      ok: "askRollbackReboot",                                  fail: "failure",              crash: "rollback",             breaks: true, marks: "rolledBack" },
+  rollback:             { run: "rollbackPayload",      ok: "askRollbackReboot",                                  fail: "failure",              crash: "rollback",             breaks: true, restores: true },
   askRollbackReboot:    { run: "needsRollbackReboot",  ok: "rollbackReboot",    no: "failure",                   fail: "rollbackReboot",       crash: "askRollbackReboot" },
   rollbackReboot:       { run: "rollbackReboot",                                                                 fail: "verifyRollbackReboot", crash: "verifyRollbackReboot" },
   verifyRollbackReboot: { run: "verifyRollbackReboot", ok: "failure",                                            fail: "rollbackReboot",       crash: "verifyRollbackReboot" },

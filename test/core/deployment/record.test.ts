@@ -16,10 +16,9 @@ const COMMITTED = {
 };
 
 const CASES: readonly (readonly [title: string, Partial<Snapshot>, object])[] = [
-  ["a commit records the new name and provides", { marks: ["committed"] }, COMMITTED],
-  ["an empty payload is recorded as a commit", {}, COMMITTED],
+  ["a commit records the new name and provides", {}, COMMITTED],
   ["a failure that did no harm records nothing", { failed: true }, NOTHING],
-  ["a rollback after a commit records nothing", { marks: ["committed", "rolledBack"] }, NOTHING],
+  ["a rollback after a commit records nothing", { rolledBack: true }, NOTHING],
   [
     "a damaged managed update marks the name and keeps the old provides",
     { failed: true, inconsistent: true },
@@ -40,7 +39,7 @@ const CASES: readonly (readonly [title: string, Partial<Snapshot>, object])[] = 
   ],
   [
     "damage after a good rollback is still damage",
-    { failed: true, inconsistent: true, marks: ["rolledBack"] },
+    { failed: true, inconsistent: true, rolledBack: true },
     {
       "artifact-name": "v2_INCONSISTENT",
       "artifact-group": "beta",

@@ -7,8 +7,9 @@ const START = begin("managed", "id", { name: "new", provides: {}, payloadTypes: 
 const at = (change: Partial<Snapshot>): Snapshot => ({ ...START, ...change });
 
 const STEPS: readonly (readonly [title: string, from: Partial<Snapshot>, outcome: Outcome, to: Partial<Snapshot>])[] = [
-  ["remembers a mark and goes on", { state: "install" }, "ok", { state: "askReboot", marks: ["installed"] }],
-  ["records a mark once", { state: "rollback", marks: ["rolledBack"] }, "ok", { marks: ["rolledBack"] }],
+  ["goes on", { state: "install" }, "ok", { state: "askReboot", rolledBack: false }],
+  ["remembers that the old software is back", { state: "rollback" }, "ok", { rolledBack: true }],
+  ["never forgets it", { state: "failure", rolledBack: true }, "ok", { rolledBack: true }],
   ["fails without damage", { state: "commit" }, "fail", { state: "askRollback", failed: true, inconsistent: false }],
   ["fails with damage", { state: "rollback" }, "fail", { state: "failure", failed: true, inconsistent: true }],
   ["takes a damaging no for a failure", { state: "askRollback" }, "no", { failed: true, inconsistent: true }],
