@@ -26,7 +26,8 @@ export async function run(name: string, argv: readonly string[], io: CliIo): Pro
 
   const commands = commandsFor(name);
   const wanted = command === undefined ? undefined : commands[command];
-  const modules = wanted === undefined ? Object.values(commands) : [wanted];
+  const asksVersion = globals.includes("-v") || globals.includes("--version");
+  const modules = wanted === undefined ? Object.values(asksVersion ? {} : commands) : [wanted];
   for (const load of modules) (await load()).register(program, io);
   inheritSettings(program, program);
 
