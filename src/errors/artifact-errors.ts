@@ -33,7 +33,11 @@ export const ARTIFACT_ERRORS = {
   KEY_INVALID: { retry: false, exit: 1, doc: "The key file does not hold what is wanted." },
   KEY_NOT_PUBLIC: { retry: false, exit: 1, doc: "A signature is verified with a public key in PEM form." },
   KEY_NOT_PRIVATE: { retry: false, exit: 1, doc: "An Artifact is signed with a private key in PEM form." },
-  KEY_ENCRYPTED: { retry: false, exit: 1, doc: "The private key is protected by a passphrase, which is not supported." },
+  KEY_ENCRYPTED: {
+    retry: false,
+    exit: 1,
+    doc: "The private key is protected by a passphrase, which is not supported.",
+  },
   KEY_UNSUPPORTED: {
     retry: false,
     exit: 1,
@@ -53,7 +57,11 @@ export const ARTIFACT_ERRORS = {
   },
   SCRIPT_DUPLICATE: { retry: false, exit: 1, doc: "Two state scripts have the same name." },
   OUTPUT_FAILED: { retry: false, exit: 1, doc: "The output file cannot be written." },
-  ARTIFACT_ALREADY_SIGNED: { retry: false, exit: 1, doc: "The Artifact is signed already; --force replaces the signature." },
+  ARTIFACT_ALREADY_SIGNED: {
+    retry: false,
+    exit: 1,
+    doc: "The Artifact is signed already; --force replaces the signature.",
+  },
   SIGNATURE_UNCHECKED: {
     retry: false,
     exit: 1,
