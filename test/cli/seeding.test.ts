@@ -1,0 +1,94 @@
+import { access, rm, writeFile } from "node:fs/promises";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import type { PayloadRequest } from "../../src/artifact/artifact-request.ts";
+import { writeArtifact } from "../../src/artifact/writer.ts";
+import { requestFor } from "../artifact/artifact-requests.ts";
+import { TestBoard } from "./test-board.ts";
+
+let board: TestBoard;
+beforeEach(async () => {
+  board = await TestBoard.make();
+});
+afterEach(() => board.remove());
+
+const bootstrapFile = (): string => board.path("data/bootstrap.mender");
+const PROVIDES = { "rootfs-image.version": "factory", "rootfs-image.checksum": "abc" };
+
+async function writeBootstrap(change: Partial<PayloadRequest> = {}): Promise<void> {
+  const payload: PayloadRequest = {
+    ...{ kind: "empty", type: "", files: [], provides: PROVIDES, depends: {}, clearsProvides: [] },
+    ...change,
+  };
+  const request = requestFor(payload, { name: "factory-1", group: "batch-7" });
+  await writeArtifact(request, bootstrapFile(), () => undefined, new AbortController().signal);
+}
+
+const isThere = (path: string): Promise<boolean> =>
+  access(path).then(
+    () => true,
+    () => false,
+  );
+
+test("the bootstrap Artifact tells a new device what it runs, and is deleted", async () => {
+  await writeBootstrap();
+  expect(await board.agent("show-provides")).toMatchObject({
+    exitCode: 0,
+    out: [
+      "artifact_group=batch-7",
+      "artifact_name=factory-1",
+      "rootfs-image.checksum=abc",
+      "rootfs-image.version=factory",
+    ],
+    err: [],
+  });
+  expect(await isThere(bootstrapFile())).toBe(false);
+});
+
+test("'install' seeds the device before it looks at what the Artifact depends on", async () => {
+  await writeBootstrap();
+  const artifact = await board.release("v2", "yes", { dependsNames: ["factory-1"], dependsGroups: ["batch-7"] });
+  expect(await board.agent("install", artifact)).toMatchObject({ exitCode: 0, err: [] });
+});
+
+test("a device that knows what it runs keeps that, and the bootstrap Artifact is deleted all the same", async () => {
+  expect((await board.agent("show-artifact")).out).toEqual(["v1"]);
+  await writeBootstrap();
+  expect((await board.agent("install", await board.release("v2"))).exitCode).toBe(0);
+  expect((await board.agent("show-artifact")).out).toEqual(["v1"]);
+  expect(await isThere(bootstrapFile())).toBe(false);
+});
+
+const UNFIT: Readonly<Record<string, () => Promise<void>>> = {
+  "is damaged": () => writeFile(bootstrapFile(), "no Artifact"),
+  "depends on more than the device type": () => writeBootstrap({ depends: { "data.version": "1" } }),
+  "provides nothing": () => writeBootstrap({ provides: {} }),
+  async "has a payload"() {
+    const file = board.file("data");
+    await writeFile(file, "data");
+    await writeBootstrap({ kind: "module", type: "single-file", files: [file] });
+  },
+};
+
+for (const [what, make] of Object.entries(UNFIT)) {
+  test(`a bootstrap Artifact that ${what} is logged and deleted, and 'artifact_info' is used`, async () => {
+    await make();
+    const shown = await board.agent("show-artifact");
+    expect(shown).toMatchObject({ exitCode: 0, out: ["v1"], err: [] });
+    const code = what === "is damaged" ? "ARTIFACT_TRUNCATED" : "BOOTSTRAP_INVALID";
+    expect(shown.log).toEqual([expect.stringContaining(`error: The bootstrap Artifact is not used: ${code}: `)]);
+    expect(await isThere(bootstrapFile())).toBe(false);
+  });
+}
+
+test("a device without any of it runs 'unknown', and says so the second time, too", async () => {
+  await rm(board.path("etc/artifact_info"));
+  for (let time = 1; time <= 2; time++) {
+    expect(await board.agent("show-artifact")).toMatchObject({ exitCode: 0, out: ["unknown"], err: [] });
+  }
+  expect((await board.agent("show-provides")).out).toEqual(["artifact_name=unknown"]);
+});
+
+test("'artifact_info' may hold other lines", async () => {
+  await writeFile(board.path("etc/artifact_info"), "# made by a builder\nartifact_name=release-9 \nother=1\n");
+  expect((await board.agent("show-artifact")).out).toEqual(["release-9"]);
+});
