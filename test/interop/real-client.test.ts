@@ -21,7 +21,7 @@ beforeAll(() => {
   dir = mkdtempSync(join(tmpdir(), "switchback-interop-"));
   const stage = join(dir, "stage");
   mkdirSync(stage);
-  cpSync("/usr/share/perl5", join(stage, "files"), { recursive: true });
+  cpSync("node_modules/zod/v4", join(stage, "files"), { recursive: true });
   makeImage(join(dir, "image.ext4"), IMAGE_MIB, stage);
   writeFileSync(join(dir, "odd.img"), Buffer.alloc(ODD_BYTES, "switchback"));
   writeFileSync(join(dir, "before.img"), Buffer.alloc(IMAGE_MIB * MIB, "what was there before"));
