@@ -10,7 +10,10 @@ const FIRST_VERSION = "v1";
 
 /** `switchback board`: a board made of files, to try updates on. */
 export function register(program: Command, io: CliIo): void {
-  const board = program.command("board").description("a virtual board, to try updates on without hardware");
+  const board = program
+    .command("board")
+    .description("a virtual board, to try updates on without hardware")
+    .addHelpText("after", EXAMPLES);
 
   board
     .command("create")
@@ -18,6 +21,7 @@ export function register(program: Command, io: CliIo): void {
     .argument("<dir>", "new or empty folder")
     .option("--slot-size <size>", "size of each slot", "64M")
     .option("--device-type <type>", "what the board says it is", "virtual-board")
+    .addHelpText("after", "\nExample:\n  switchback board create demo-board --slot-size 32M")
     .action(async (dir: string, options: { slotSize: string; deviceType: string }) => {
       const slotBytes = parseByteSize(options.slotSize);
       const { virtualBoard } = await import("../compose-board.ts");
@@ -36,6 +40,7 @@ export function register(program: Command, io: CliIo): void {
     .description("switch the board off (without warning, if it runs) and on again")
     .argument("<dir>", "the board's folder")
     .option("--json", "print one JSON object")
+    .addHelpText("after", "\nExample:\n  switchback board boot demo-board")
     .action(async (dir: string, options: { json?: true }) => {
       const { virtualBoard } = await import("../compose-board.ts");
       const { boardInit } = await import("./board-init.ts");
@@ -49,6 +54,7 @@ export function register(program: Command, io: CliIo): void {
     .description("show what is in the slots, what runs, and what would boot next")
     .argument("<dir>", "the board's folder")
     .option("--json", "print one JSON object")
+    .addHelpText("after", "\nExample:\n  switchback board status demo-board")
     .action(async (dir: string, options: { json?: true }) => {
       const { virtualBoard } = await import("../compose-board.ts");
       const status = await virtualBoard.status(dir);
@@ -66,6 +72,7 @@ export function register(program: Command, io: CliIo): void {
         .choices(["yes", "hangs", "panics"])
         .default("yes"),
     )
+    .addHelpText("after", "\nExample:\n  switchback board image v2.img --version v2 --size 16M")
     .action(async (out: string, options: { version: string; size: string; boots: BoardImageBoots }) => {
       const sizeBytes = parseByteSize(options.size);
       const { virtualBoard } = await import("../compose-board.ts");
@@ -77,3 +84,11 @@ export function register(program: Command, io: CliIo): void {
 function print(io: CliIo, lines: readonly string[]): void {
   for (const line of lines) io.out(line);
 }
+
+const EXAMPLES = `
+Examples:
+  switchback board create demo-board
+  switchback board boot demo-board
+  switchback board image v2.img --version v2
+  switchback artifact write rootfs-image -t virtual-board -n v2 -f v2.img -o v2.mender
+  switchback -c demo-board/etc/mender.conf -d demo-board/data install v2.mender`;

@@ -21,7 +21,7 @@ export async function run(name: string, argv: readonly string[], io: CliIo): Pro
     .exitOverride()
     .configureOutput({ writeOut: (text) => io.out(text.trimEnd()), writeErr: (text) => io.err(text.trimEnd()) })
     .showHelpAfterError("(run with --help for the options)")
-    .addHelpText("after", EXAMPLES);
+    .addHelpText("after", examplesFor(name));
   addGlobalOptions(program);
 
   const commands = commandsFor(name);
@@ -53,9 +53,14 @@ function failed(error: unknown, io: CliIo): number {
   return ERRORS[error.code].exit;
 }
 
-const EXAMPLES = `
-Examples:
-  switchback install release-2.mender      install into the inactive slot, then reboot
-  switchback commit                        keep what was booted
-  switchback artifact read release-2.mender
-  switchback board create demo-board       try it without hardware`;
+/** Under a name of the reference client, only what that client can do as well. */
+function examplesFor(name: string): string {
+  const isWhole = Object.hasOwn(commandsFor(name), "artifact");
+  return ["\nExamples:", ...CLIENT_EXAMPLES, ...(isWhole ? OTHER_EXAMPLES : [])].join(`\n  ${name} `);
+}
+
+const CLIENT_EXAMPLES = [
+  "install release-2.mender      install into the inactive slot, then reboot",
+  "commit                        keep what was booted",
+];
+const OTHER_EXAMPLES = ["artifact read release-2.mender", "board create demo-board       try it without hardware"];

@@ -27,7 +27,8 @@ export function registerWrite(artifact: Command, io: CliIo): void {
     .command("write")
     .description("write an Artifact")
     .enablePositionalOptions()
-    .option(...COMPRESSION_OPTION);
+    .option(...COMPRESSION_OPTION)
+    .addHelpText("after", `${ROOTFS_EXAMPLES}\n\nEach kind has --help and examples of its own.`);
   registerRootfs(write, io);
   registerModule(write, io);
   registerBootstrap(write, io);
