@@ -1,7 +1,8 @@
 import { join } from "node:path";
+import { composeAgent } from "../compose.ts";
 import { reportRun } from "../core/deployment/report.ts";
 import type { CliIo } from "./io.ts";
-import { withLock } from "./standalone-command.ts";
+import { withLock } from "./standalone-run.ts";
 
 const WAITING = "An update waits for 'commit' or 'rollback'.";
 
@@ -13,7 +14,6 @@ const WAITING = "An update waits for 'commit' or 'rollback'.";
  * @returns what to tell people, `undefined` when no update is in progress
  */
 export async function boardInit(dir: string, io: CliIo): Promise<string | undefined> {
-  const { composeAgent } = await import("../compose.ts");
   const options = { config: join(dir, "etc/mender.conf"), datastore: join(dir, "data"), skipVerify: false };
   const agent = await composeAgent(options, io);
   const answer = await withLock(agent, () => agent.standalone.resume(new Set(["commit"]), io.signal));

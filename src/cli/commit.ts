@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import type { CliIo } from "./io.ts";
-import { addRunOptions, continueUpdate, type RunOptions } from "./standalone-command.ts";
+import { addRunOptions, type RunOptions } from "./run-options.ts";
 
 export function register(program: Command, io: CliIo): void {
   const command = program
@@ -10,5 +10,8 @@ export function register(program: Command, io: CliIo): void {
       "after",
       "\nExit status: 0 done, 1 failed, 2 no update in progress.\n\nExample, after a reboot into the new system\n  switchback commit",
     );
-  addRunOptions(command).action((options: RunOptions) => continueUpdate("commit", program, options, io));
+  addRunOptions(command).action(async (options: RunOptions) => {
+    const { continueUpdate } = await import("./continue-action.ts");
+    await continueUpdate("commit", program, options, io);
+  });
 }

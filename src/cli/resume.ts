@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import type { CliIo } from "./io.ts";
-import { addRunOptions, continueUpdate, type RunOptions } from "./standalone-command.ts";
+import { addRunOptions, type RunOptions } from "./run-options.ts";
 
 export function register(program: Command, io: CliIo): void {
   const command = program
@@ -8,9 +8,10 @@ export function register(program: Command, io: CliIo): void {
     .description("finish or undo an update that was cut off, or go on with one that came to rest")
     .option("--reboot-exit-code", "exit with 4 when a reboot is needed")
     .addHelpText("after", EXAMPLES);
-  addRunOptions(command).action((options: RunOptions & { readonly rebootExitCode?: true }) =>
-    continueUpdate("resume", program, options, io),
-  );
+  addRunOptions(command).action(async (options: RunOptions) => {
+    const { continueUpdate } = await import("./continue-action.ts");
+    await continueUpdate("resume", program, options, io);
+  });
 }
 
 const EXAMPLES = `

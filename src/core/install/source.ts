@@ -3,12 +3,6 @@ import type { Transport } from "../../ports/transport.ts";
 import { type ByteSource, fromIterable } from "../../util/byte-source.ts";
 import { openFileSource } from "../../util/file-source.ts";
 
-/** An Artifact's bytes, and their number where it is known beforehand. */
-export interface OpenedSource {
-  readonly source: ByteSource;
-  readonly sizeBytes?: number;
-}
-
 /**
  * Opens what the command line names: a path, `-` for standard input, or an http(s) address. A plain
  * `http:` address is allowed, because the Artifact's own signature protects it.
@@ -20,31 +14,28 @@ export async function openSource(
   stdin: AsyncIterable<Uint8Array>,
   transport: () => Promise<Transport>,
   signal: AbortSignal,
-): Promise<OpenedSource> {
-  if (name === "-") return { source: fromIterable(stdin) };
+): Promise<ByteSource> {
+  if (name === "-") return fromIterable(stdin);
   if (/^https?:\/\//.test(name)) return download(name, await transport(), signal);
   try {
-    const source = await openFileSource(name);
-    return { source, sizeBytes: source.sizeBytes };
+    return await openFileSource(name);
   } catch (cause) {
     throw new AgentError("SOURCE_OPEN", { file: name }, cause);
   }
 }
 
-async function download(url: string, transport: Transport, signal: AbortSignal): Promise<OpenedSource> {
+async function download(url: string, transport: Transport, signal: AbortSignal): Promise<ByteSource> {
   const response = await transport.send({ method: "GET", url }, signal);
   const body = fromIterable(response.body);
   if (response.status !== 200) {
     await body.close();
     throw new AgentError("SOURCE_STATUS", { url, status: response.status });
   }
-  const source: ByteSource = {
+  return {
     read: (into) => body.read(into),
     async close() {
       await body.close();
       await transport.close();
     },
   };
-  const length = Number(response.headers["content-length"]);
-  return Number.isSafeInteger(length) && length > 0 ? { source, sizeBytes: length } : { source };
 }

@@ -1,0 +1,36 @@
+import type { Command } from "commander";
+import { composeAgent } from "../compose.ts";
+import type { StandaloneCommand } from "../core/deployment/report.ts";
+import type { Answer } from "../core/deployment/standalone.ts";
+import { readGlobalOptions } from "./global-options.ts";
+import type { CliIo } from "./io.ts";
+import { type RunOptions, stopBefore } from "./run-options.ts";
+import { printReport, withLock } from "./standalone-run.ts";
+
+/** Goes on with a pending update: commit, rollback, resume. */
+export async function continueUpdate(
+  command: Exclude<StandaloneCommand, "install">,
+  program: Command,
+  options: RunOptions,
+  io: CliIo,
+): Promise<void> {
+  const stops = stopBefore(options);
+  const agent = await composeAgent(readGlobalOptions(program), io);
+  const answer = await withLock(agent, () => agent.standalone[command](stops, io.signal));
+  printAnswer(command, answer, options, io);
+}
+
+function printAnswer(command: StandaloneCommand, answer: Answer, options: RunOptions, io: CliIo): void {
+  switch (answer.kind) {
+    case "none":
+      io.out("No update in progress.");
+      io.exitCode = 2;
+      return;
+    case "refused":
+      io.out("Update Module does not support rollback. System may be in an inconsistent state.");
+      io.exitCode = 1;
+      return;
+    case "ran":
+      printReport(command, answer.run, options, io);
+  }
+}

@@ -1,0 +1,46 @@
+import type { Command } from "commander";
+import { loadVerificationKey } from "../artifact/signature.ts";
+import { type Agent, composeAgent } from "../compose.ts";
+import { readDeviceType } from "../config/device-type.ts";
+import { checkDepends } from "../core/install/depends.ts";
+import { type OpenedArtifact, openForInstall } from "../core/install/open-artifact.ts";
+import { flatProvides, readProvides } from "../core/install/provides.ts";
+import { seedProvides } from "../core/install/seed.ts";
+import { openSource } from "../core/install/source.ts";
+import { readGlobalOptions } from "./global-options.ts";
+import { withProgress } from "./install-progress.ts";
+import type { CliIo } from "./io.ts";
+import { type RunOptions, stopBefore } from "./run-options.ts";
+import { printReport, withLock } from "./standalone-run.ts";
+
+/** What `install` does; everything that it needs comes as one piece when it is called. */
+export async function install(source: string, program: Command, options: RunOptions, io: CliIo): Promise<void> {
+  const agent = await composeAgent(readGlobalOptions(program), io);
+  await withLock(agent, () => installLocked(agent, source, options, io));
+}
+
+async function installLocked(agent: Agent, name: string, options: RunOptions, io: CliIo): Promise<void> {
+  const stops = stopBefore(options);
+  await agent.standalone.prepareInstall(io.signal);
+  await seedProvides(agent.store, agent.paths, agent.log);
+  const keys = await Promise.all(agent.config.artifactVerifyKeys.map(loadVerificationKey));
+  const source = await openSource(name, process.stdin, () => agent.transport(), io.signal);
+  // From here on the Artifact owns the source and closes it.
+  const artifact = await openForInstall(source, keys);
+  try {
+    io.out("Installing artifact...");
+    await checkArtifact(agent, artifact);
+    agent.supply(() => withProgress(artifact, io));
+    printReport("install", await agent.standalone.install(artifact.record, stops, io.signal), options, io);
+  } finally {
+    await artifact.close();
+  }
+}
+
+/** Everything that can be refused before anything is changed. */
+async function checkArtifact(agent: Agent, artifact: OpenedArtifact): Promise<void> {
+  const deviceType = await readDeviceType(agent.config.deviceTypeFile ?? `${agent.paths.datastore}/device_type`);
+  checkDepends(artifact.info, deviceType, flatProvides(readProvides(await agent.store.load())));
+  const type = artifact.record.payloadTypes[0];
+  if (type !== undefined && type !== null) agent.handlerFor(type);
+}

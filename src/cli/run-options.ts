@@ -1,0 +1,29 @@
+import type { Command } from "commander";
+import { STOP_BEFORE, type StateName, type StopBefore } from "../core/deployment/table.ts";
+import { AgentError } from "../errors/agent-error.ts";
+
+export interface RunOptions {
+  readonly stopBefore?: readonly string[];
+  readonly rebootExitCode?: true;
+}
+
+export function addRunOptions(command: Command): Command {
+  return command.option(
+    "--stop-before <state>",
+    `come to rest before this state (repeatable): ${Object.keys(STOP_BEFORE).join(", ")}`,
+    (value: string, before: readonly string[] = []) => [...before, value],
+  );
+}
+
+/** @throws {AgentError} CLI_USAGE for a state that cannot be stopped before */
+export function stopBefore(options: RunOptions): ReadonlySet<StateName> {
+  return new Set((options.stopBefore ?? []).map(stateOf));
+}
+
+function stateOf(name: string): StateName {
+  if (!Object.hasOwn(STOP_BEFORE, name)) {
+    const known = Object.keys(STOP_BEFORE).join(",");
+    throw new AgentError("CLI_USAGE", { option: "--stop-before", value: name, known });
+  }
+  return STOP_BEFORE[name as StopBefore];
+}
