@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -12,6 +13,8 @@ import { RecordingIo } from "./recording-io.ts";
 export const BOARD_TYPE = "board-a";
 export const FIRST_VERSION = "v1";
 const KIB = 1024;
+/** For tests that save durably thousands of times, and are about something else than the disk. */
+export const MEMORY_FOLDER = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
 
 /** What a command left behind. */
 export interface CliResult {

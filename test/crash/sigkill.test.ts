@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { setTimeout } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { BuiltProgram } from "../cli/built-program.ts";
-import { TestBoard } from "../cli/test-board.ts";
+import { MEMORY_FOLDER, TestBoard } from "../cli/test-board.ts";
 import { Random } from "../fuzz/random.ts";
 
 // The program is killed as by a power cut, but its page cache survives: the slot is an ordinary file, and what
@@ -13,7 +13,7 @@ import { Random } from "../fuzz/random.ts";
 const SEED = Number(process.env["SWITCHBACK_CRASH_SEED"] ?? 20_260_101);
 const CUTS = 25;
 const CUTS_PER_TEST = 5;
-const IMAGE_KIB = 8 * 1024;
+const IMAGE_KIB = 4 * 1024;
 const MAX_BOOTS = 4;
 
 let program: BuiltProgram;
@@ -27,7 +27,7 @@ const fell: Record<string, number> = {};
 
 beforeAll(async () => {
   program = await BuiltProgram.build();
-  board = await TestBoard.make({ slotKib: IMAGE_KIB, imageKib: IMAGE_KIB });
+  board = await TestBoard.make({ slotKib: IMAGE_KIB, imageKib: IMAGE_KIB, parent: MEMORY_FOLDER });
   await board.image(current, "yes", IMAGE_KIB);
   const version = await release();
   const startMs = performance.now();

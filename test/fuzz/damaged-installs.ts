@@ -1,9 +1,8 @@
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ERRORS } from "../../src/errors/catalogue.ts";
-import { type CliResult, codesOf, INSTALLED, TestBoard } from "../cli/test-board.ts";
+import { type CliResult, codesOf, INSTALLED, MEMORY_FOLDER, TestBoard } from "../cli/test-board.ts";
 import { type Damage, damage, dataStart, piecesOf } from "./damage.ts";
 import { Random } from "./random.ts";
 
@@ -15,8 +14,6 @@ const CASES_PER_TEST = 100;
 const SLOT_B = "slots/rootfs3";
 const LOCK = "data/switchback.lock";
 const STORE = "data/switchback-store";
-/** Each case saves durably several times; what a power cut leaves of that is for other tests. */
-const FOLDER = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
 
 /** An Artifact to damage. */
 export interface Base {
@@ -37,7 +34,7 @@ export function describeDamaged({ name, verified, make }: Base): void {
     let image: Buffer;
 
     beforeAll(async () => {
-      board = await TestBoard.make({ parent: FOLDER });
+      board = await TestBoard.make({ parent: MEMORY_FOLDER });
       whole = readFileSync(await make(board));
       image = readFileSync(board.file(`${VERSION}.img`));
       // Seeds the store, so that afterwards nothing but an update changes it.
