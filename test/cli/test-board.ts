@@ -11,7 +11,7 @@ import { rootfsRequest } from "../artifact/artifact-requests.ts";
 import { RecordingIo } from "./recording-io.ts";
 
 export const BOARD_TYPE = "board-a";
-export const FIRST_VERSION = "v1";
+const FIRST_VERSION = "v1";
 const KIB = 1024;
 /** For tests that save durably thousands of times, and are about something else than the disk. */
 export const MEMORY_FOLDER = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
