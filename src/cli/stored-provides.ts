@@ -1,3 +1,4 @@
+import { unlink } from "node:fs/promises";
 import type { Command } from "commander";
 import { composeLock, composeStore } from "../compose-store.ts";
 import { resolvePaths } from "../config/paths.ts";
@@ -14,7 +15,12 @@ export async function storedProvides(program: Command, io: CliIo): Promise<Devic
   const paths = resolvePaths(options, io.env);
   const store = composeStore(paths, log);
   const stored = await store.load();
-  if (isSeeded(stored)) return readProvides(stored);
+  if (isSeeded(stored)) {
+    await unlink(paths.bootstrapArtifact).catch(() => {
+      // ignored: there is none, as on nearly every start, or this user may not delete it and the next install does.
+    });
+    return readProvides(stored);
+  }
   const { seedProvides } = await import("../core/install/seed.ts");
   try {
     const release = await composeLock(paths).acquire();

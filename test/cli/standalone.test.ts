@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { codesOf, INSTALLED, TestBoard } from "./test-board.ts";
+import { codesOf, INSTALLED, REBOOT, TestBoard } from "./test-board.ts";
 
 const NOTHING = { exitCode: 2, out: ["No update in progress."], err: [] };
 
@@ -48,7 +48,7 @@ test("an update that is rolled back before the reboot leaves the board as it was
 
 test("an update that is rolled back after the reboot boots the old system the next time", async () => {
   await bootedOnTrial();
-  expect(await board.agent("rollback")).toMatchObject({ exitCode: 0, out: ["Rolled back."], err: [] });
+  expect(await board.agent("rollback")).toMatchObject({ exitCode: 0, out: ["Rolled back.", REBOOT], err: [] });
   expect(await board.env()).toMatchObject({ mender_boot_part: "2", upgrade_available: "0" });
   expect((await board.boot()).outcome).toEqual({ kind: "up", slot: "A" });
   expect((await board.agent("show-artifact")).out).toEqual(["v1"]);
@@ -143,14 +143,14 @@ const STOPS = [
     stop: "ArtifactRollback_Enter",
     rest: "@rollback",
     says: [],
-    resumed: ["Rolled back."],
+    resumed: ["Rolled back.", REBOOT],
     artifact: "v1",
   },
   {
     command: "rollback",
     stop: "ArtifactFailure_Enter",
     rest: "@failure",
-    says: ["Rolled back."],
+    says: ["Rolled back.", REBOOT],
     resumed: [],
     artifact: "v1",
   },
@@ -158,7 +158,7 @@ const STOPS = [
     command: "rollback",
     stop: "Cleanup",
     rest: "@cleanup",
-    says: ["Rolled back."],
+    says: ["Rolled back.", REBOOT],
     resumed: ["Cleaned up."],
     artifact: "v1",
   },

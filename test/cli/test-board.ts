@@ -152,10 +152,13 @@ export function codesOf({ err }: CliResult): readonly string[] {
   return err.map((line) => REFUSAL.exec(line)?.[1] ?? `not a refusal: ${line}`);
 }
 
+/** The line that asks for a reboot. */
+export const REBOOT = "At least one payload requested a reboot of the device it updated.";
+
 /** Lines of a result in the words of the newest client. */
 export const INSTALLED = [
   "Installing artifact...",
   "Installed, but not committed.",
   "Use 'commit' to update, or 'rollback' to roll back the update.",
-  "At least one payload requested a reboot of the device it updated.",
+  REBOOT,
 ];

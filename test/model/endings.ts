@@ -38,7 +38,7 @@ export function endings(effect: EffectName, w: World, setup: Setup): readonly En
     case "supportsRollback":
       return query(answer(setup.rollback), w);
     case "needsRollbackReboot":
-      return standalone ? [{ world: w, outcome: "no" }, { world: w }] : query(answer(setup.reboot), w);
+      return standalone ? [{ world: w, outcome: "no" }, { world: w }] : query(answer(needsRollbackReboot(w, setup)), w);
     case "reboot":
     case "rollbackReboot":
       return [{ world: w, reboots: true }, { world: w, outcome: "fail" }, { world: w }];
@@ -53,6 +53,10 @@ export function endings(effect: EffectName, w: World, setup: Setup): readonly En
     }
   }
 }
+
+/** A rootfs image needs one only to leave the new system; a module answers as before. */
+const needsRollbackReboot = (w: World, { payload, reboot }: Setup): boolean =>
+  payload === "rootfs" ? w.booted !== w.part : reboot;
 
 const query = (outcome: Outcome, w: World): readonly Ending[] => [
   { world: w, outcome },

@@ -30,7 +30,10 @@ export function createRootfsImageHandler(parts: RootfsImageParts): PayloadHandle
     type: "rootfs-image",
     download: (payload, signal) => download(parts, payload, signal),
     act: (action, signal) => actions[action](signal),
-    needsReboot: async () => "Automatic",
+    async needsReboot(signal) {
+      const { plan, booted } = await bootState(parts.bootloader, signal);
+      return booted === plan.slot ? "No" : "Automatic";
+    },
     supportsRollback: async () => true,
   };
 }

@@ -70,8 +70,9 @@ export function createEffects(ports: EffectPorts): Effects {
     },
     rollbackPayload: act("ArtifactRollback"),
     async needsRollbackReboot(s, signal) {
-      if (s.mode === "standalone") return NO;
-      return (await required(handlerOf(s)).needsReboot(signal)) === "No" ? NO : OK;
+      const handler = required(handlerOf(s));
+      if (s.mode === "standalone") return { outcome: "no", rebootRequired: await mayNeedReboot(handler, signal) };
+      return (await handler.needsReboot(signal)) === "No" ? NO : OK;
     },
     rollbackReboot: reboot("ArtifactRollbackReboot"),
     verifyRollbackReboot: act("ArtifactVerifyRollbackReboot"),
@@ -81,6 +82,16 @@ export function createEffects(ports: EffectPorts): Effects {
     },
     cleanUp: act("Cleanup"),
   };
+}
+
+/** For a user, who reboots: a handler that cannot say counts as a yes, and stops no rollback. */
+async function mayNeedReboot(handler: PayloadHandler, signal: AbortSignal): Promise<boolean> {
+  try {
+    return (await handler.needsReboot(signal)) !== "No";
+  } catch (error) {
+    if (signal.aborted || !(error instanceof AgentError)) throw error;
+    return true;
+  }
 }
 
 function required(handler: PayloadHandler | undefined): PayloadHandler {

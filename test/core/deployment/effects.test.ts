@@ -8,7 +8,7 @@ import type { RebootNeed } from "../../../src/ports/payload-handler.ts";
 
 const signal = new AbortController().signal;
 
-function rig(answers: { reboot?: RebootNeed; rollback?: boolean } = {}) {
+function rig(answers: { reboot?: RebootNeed | AgentError; rollback?: boolean } = {}) {
   const calls: string[] = [];
   const effects = createEffects({
     store: createMemoryStore(new Map([["artifact-name", "v1"]])),
@@ -22,7 +22,10 @@ function rig(answers: { reboot?: RebootNeed; rollback?: boolean } = {}) {
       type,
       download: async () => void calls.push("download"),
       act: async (action) => void calls.push(action),
-      needsReboot: async () => answers.reboot ?? "No",
+      needsReboot: async () => {
+        if (answers.reboot instanceof AgentError) throw answers.reboot;
+        return answers.reboot ?? "No";
+      },
       supportsRollback: async () => answers.rollback ?? true,
     }),
     openPayload: async () => ({
@@ -76,9 +79,24 @@ for (const [reboot, managed, required] of [
     });
     expect(await none.needsReboot(snapshot("standalone"), signal)).toEqual({ outcome: "no", rebootRequired: required });
     expect(await effects.needsRollbackReboot(snapshot("managed"), signal)).toEqual({ outcome: managed });
-    expect(await effects.needsRollbackReboot(snapshot("standalone"), signal)).toEqual({ outcome: "no" });
+    expect(await effects.needsRollbackReboot(snapshot("standalone"), signal)).toEqual({
+      outcome: "no",
+      rebootRequired: required,
+    });
   });
 }
+
+test("a payload that cannot say whether its rollback needs a reboot stops no standalone rollback", async () => {
+  const { calls, effects } = rig({ reboot: new AgentError("BOOTENV_READ") });
+  expect(await effects.needsRollbackReboot(snapshot("standalone"), signal)).toEqual({
+    outcome: "no",
+    rebootRequired: true,
+  });
+  await expect(effects.needsRollbackReboot(snapshot("managed"), signal)).rejects.toMatchObject({
+    code: "BOOTENV_READ",
+  });
+  expect(calls).toEqual([]);
+});
 
 for (const [effect, action] of [
   ["reboot", "ArtifactReboot"],

@@ -230,9 +230,19 @@ test("an aborted signal stops the download", async () => {
   await expect(handler.download(payload(randomBytes(100)), controller.signal)).rejects.toThrow("stop now");
 });
 
-test("a rootfs image needs a reboot by the agent and can be rolled back", async () => {
+for (const [from, need] of [
+  ["A/B* ^A", "Automatic"],
+  ["B/A ^A", "Automatic"],
+  ["A ^A", "No"],
+  ["B* ^A", "No"],
+] as const) {
+  test(`at ${from} the answer to NeedsArtifactReboot is ${need}`, async () => {
+    expect(await board(state(from)).handler.needsReboot(signal)).toBe(need);
+  });
+}
+
+test("a rootfs image can be rolled back", async () => {
   const { handler } = board(state("A"));
-  expect(await handler.needsReboot(signal)).toBe("Automatic");
   expect(await handler.supportsRollback(signal)).toBe(true);
   expect(handler.type).toBe("rootfs-image");
 });
