@@ -88,12 +88,18 @@ export async function composeAgent(options: GlobalOptions, io: CliIo): Promise<A
 
 /** The built-in handlers by payload type. */
 function composeHandlers(config: Config, store: Store, log: Logger): (payloadType: string) => PayloadHandler {
+  let rootfsImage: PayloadHandler | undefined;
   return (payloadType) => {
     if (payloadType !== "rootfs-image") throw new AgentError("PAYLOAD_UNSUPPORTED", { type: payloadType });
-    const bootloader = composeBootloader(config, createChildProcess());
-    const slots = createSlotDevice({ paths: composeSlots(config), booted: bootloader.booted });
-    return createRootfsImageHandler({ bootloader, slots, memo: memoIn(store, "rootfs-image-origin"), log });
+    rootfsImage ??= composeRootfsImage(config, store, log);
+    return rootfsImage;
   };
+}
+
+function composeRootfsImage(config: Config, store: Store, log: Logger): PayloadHandler {
+  const bootloader = composeBootloader(config, createChildProcess());
+  const slots = createSlotDevice({ paths: composeSlots(config), booted: bootloader.booted });
+  return createRootfsImageHandler({ bootloader, slots, memo: memoIn(store, "rootfs-image-origin"), log });
 }
 
 function memoIn(store: Store, key: string): Memo {

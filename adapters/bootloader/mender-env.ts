@@ -26,6 +26,8 @@ export interface MenderEnvOptions {
  * @see Mender board integration, "Client operations on the boot environment"
  */
 export function createMenderEnvBootloader({ kind, env, partitions, booted }: MenderEnvOptions): Bootloader {
+  /** The environment has been found to be the boot loader's own. It does not move while this process lives. */
+  let isAccepted = false;
   const plan = async (signal: AbortSignal): Promise<BootPlan> => {
     const found = await env.read([PART, TRIAL, CHECK_CANARY, CANARY], signal);
     if (found.get(CHECK_CANARY) === "1" && found.get(CANARY) !== "1") {
@@ -34,12 +36,13 @@ export function createMenderEnvBootloader({ kind, env, partitions, booted }: Men
     const part = found.get(PART) ?? "";
     const slot = slotOfNumber(part, partitions);
     if (slot === undefined) throw new AgentError("SLOT_UNKNOWN", { bootloader: kind, [PART]: part, ...partitions });
+    isAccepted = true;
     return { slot, trial: found.get(TRIAL) === "1" };
   };
 
   const write = async (pairs: Readonly<Record<string, string>>, signal: AbortSignal): Promise<void> => {
     // An environment that `plan` refuses is not the one that the boot loader reads: writing to it decides nothing.
-    await plan(signal);
+    if (!isAccepted) await plan(signal);
     await env.write(new Map(Object.entries(pairs)), signal);
   };
 

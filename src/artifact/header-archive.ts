@@ -1,4 +1,3 @@
-import assert from "node:assert/strict";
 import { type ExtractEvents, extract, type Header } from "tar-stream";
 import { AgentError } from "../errors/agent-error.ts";
 import type { ArtifactLimits } from "./limits.ts";
@@ -52,7 +51,7 @@ async function readEntry(
   const content = Buffer.alloc(size);
   let filled = 0;
   for await (const chunk of entry) {
-    assert.ok(chunk instanceof Uint8Array, "tar-stream yields bytes");
+    if (!(chunk instanceof Uint8Array)) throw new TypeError("tar-stream has to yield bytes");
     content.set(chunk, filled);
     filled += chunk.length;
   }

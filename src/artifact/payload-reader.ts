@@ -1,7 +1,7 @@
-import { createHash } from "node:crypto";
 import { AgentError } from "../errors/agent-error.ts";
 import type { PayloadFile, PayloadStream } from "../ports/payload-handler.ts";
 import type { ByteSource, MaybePromise } from "../util/byte-source.ts";
+import { DeferredHash } from "./deferred-hash.ts";
 import type { ArtifactLimits } from "./limits.ts";
 import type { ManifestFile } from "./model.ts";
 import { checkDataFileName } from "./tar/member-name.ts";
@@ -75,7 +75,7 @@ class VerifiedFile implements PayloadFile {
   readonly sizeBytes: number;
   readonly sha256: string;
   readonly #tar: TarScanner;
-  readonly #hash = createHash("sha256");
+  readonly #hash = new DeferredHash();
   #left: number;
   #verified = false;
   #failure: AgentError | undefined;
@@ -94,7 +94,9 @@ class VerifiedFile implements PayloadFile {
       this.#verify();
       return 0;
     }
+    this.#hash.release(into);
     const got = this.#tar.read(into);
+    this.#hash.takeIn();
     return typeof got === "number" ? this.#took(into, got) : got.then((count) => this.#took(into, count));
   }
 
@@ -105,7 +107,7 @@ class VerifiedFile implements PayloadFile {
 
   /** The last bytes come out only when the checksum fits: whoever counts bytes need not ask for the end. */
   #took(into: Uint8Array, count: number): number {
-    this.#hash.update(count === into.length ? into : into.subarray(0, count));
+    this.#hash.add(count === into.length ? into : into.subarray(0, count));
     this.#left -= count;
     if (this.#left === 0) this.#verify();
     return count;
@@ -113,7 +115,7 @@ class VerifiedFile implements PayloadFile {
 
   #verify(): void {
     if (this.#verified) return;
-    const actual = this.#hash.digest("hex");
+    const actual = this.#hash.digest();
     if (actual !== this.sha256) {
       this.#failure = new AgentError("ARTIFACT_CHECKSUM", { file: this.name, expected: this.sha256, actual });
       throw this.#failure;

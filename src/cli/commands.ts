@@ -1,13 +1,22 @@
 import type { CommandModule } from "./command.ts";
+import * as commit from "./commit.ts";
+import * as install from "./install.ts";
+import * as resume from "./resume.ts";
+import * as rollback from "./rollback.ts";
+import * as showArtifact from "./show-artifact.ts";
+import * as showProvides from "./show-provides.ts";
 
-/** Every command, loaded when it is called; the order is that of the help text. */
-const COMMANDS: Readonly<Record<string, () => Promise<CommandModule>>> = {
-  install: () => import("./install.ts"),
-  commit: () => import("./commit.ts"),
-  rollback: () => import("./rollback.ts"),
-  resume: () => import("./resume.ts"),
-  "show-artifact": () => import("./show-artifact.ts"),
-  "show-provides": () => import("./show-provides.ts"),
+/**
+ * Every command; the order is that of the help text. Those of the agent only say here what they are, and load what
+ * they do when they are called; the tools are loaded as a whole.
+ */
+const COMMANDS: Readonly<Record<string, () => CommandModule | Promise<CommandModule>>> = {
+  install: () => install,
+  commit: () => commit,
+  rollback: () => rollback,
+  resume: () => resume,
+  "show-artifact": () => showArtifact,
+  "show-provides": () => showProvides,
   artifact: () => import("./artifact/artifact-command.ts"),
   board: () => import("./board.ts"),
 };
@@ -24,7 +33,7 @@ const CLIENT_COMMANDS: ReadonlySet<string> = new Set([
 ]);
 
 /** The commands that exist under the name by which the program was called. */
-export function commandsFor(program: string): Readonly<Record<string, () => Promise<CommandModule>>> {
+export function commandsFor(program: string): typeof COMMANDS {
   if (!CLIENT_NAMES.has(program)) return COMMANDS;
   return Object.fromEntries(Object.entries(COMMANDS).filter(([name]) => CLIENT_COMMANDS.has(name)));
 }

@@ -7,7 +7,8 @@ export interface PayloadFile {
   /** From the manifest, lower-case hex. */
   readonly sha256: string;
   /**
-   * Puts between 1 and `into.length` bytes at the start of `into`; 0 after the last.
+   * Puts between 1 and `into.length` bytes at the start of `into`; 0 after the last. They must stay as they are
+   * until the next call, during which they are hashed.
    *
    * @throws {AgentError} ARTIFACT_CHECKSUM, ARTIFACT_TRUNCATED and the other codes of a damaged Artifact;
    * a checksum is known only at the end, so nothing may be activated before that

@@ -26,11 +26,17 @@ export interface RootfsImageParts {
  */
 export function createRootfsImageHandler(parts: RootfsImageParts): PayloadHandler {
   const actions = createActions(parts);
+  let last: ModuleAction | undefined;
   return {
     type: "rootfs-image",
     download: (payload, signal) => download(parts, payload, signal),
-    act: (action, signal) => actions[action](signal),
+    async act(action, signal) {
+      await actions[action](signal);
+      last = action;
+    },
     async needsReboot(signal) {
+      // Armed by this very process and read back: the boot loader's tools need not be started again.
+      if (last === "ArtifactInstall") return "Automatic";
       const { plan, booted } = await bootState(parts.bootloader, signal);
       return booted === plan.slot ? "No" : "Automatic";
     },

@@ -1,4 +1,3 @@
-import assert from "node:assert/strict";
 import type { Snapshot } from "./snapshot.ts";
 import { MAX_TRANSITIONS, type Outcome, type Row, type StateName, TABLE, type Table, type Target } from "./table.ts";
 
@@ -8,7 +7,7 @@ export const isAtRest = (s: Snapshot): boolean => s.state === "idle" || s.phase 
 export function next(s: Snapshot, outcome: Outcome, table: Table = TABLE): Snapshot {
   const row = rowOf(s.state, table);
   const target = row[outcome];
-  assert.ok(target, `${s.state} has no ${outcome} column`);
+  if (target === undefined) throw new TypeError(`${s.state} has no ${outcome} column`);
   const bad = outcome === "fail" || (outcome === "no" && row.breaks === true);
   const rolledBack = s.rolledBack || (outcome === "ok" && row.restores === true);
   const inconsistent = s.inconsistent || (bad && row.breaks === true);
@@ -42,6 +41,6 @@ function enter(s: Snapshot, target: Target): Snapshot {
 const FINAL: ReadonlySet<StateName> = new Set(["saveProvides", "cleanup", "idle"]);
 
 function rowOf(state: StateName, table: Table): Row {
-  assert.ok(state !== "idle", "idle has no row");
+  if (state === "idle") throw new TypeError("idle has no row");
   return table[state];
 }

@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { expect, test } from "vitest";
 import { BLOCK_BYTES, differingRuns } from "../../../adapters/device/differing-runs.ts";
 
@@ -58,4 +59,17 @@ test("the last block may be a part of one", () => {
     { start: BLOCK_BYTES, end: BLOCK_BYTES + 100 },
   ]);
   expect(differingRuns(fresh, old, BLOCK_BYTES + 99, BLOCK_BYTES + 99)).toEqual([]);
+});
+
+test("a single byte that differs is found wherever it is, in memory of any alignment", () => {
+  const offsets = fc.integer({ min: 0, max: 16 * BLOCK_BYTES - 1 });
+  fc.assert(
+    fc.property(offsets, fc.integer({ min: 0, max: 7 }), fc.boolean(), (at, shift, isFilled) => {
+      const frame = (): Buffer => Buffer.alloc(16 * BLOCK_BYTES + shift, isFilled ? 0xa5 : 0).subarray(shift);
+      const [fresh, old] = [frame(), frame()];
+      fresh.writeUInt8(fresh.readUInt8(at) ^ 1, at);
+      const start = at - (at % BLOCK_BYTES);
+      expect(differingRuns(fresh, old, fresh.length, old.length)).toEqual([{ start, end: start + BLOCK_BYTES }]);
+    }),
+  );
 });
