@@ -7,14 +7,13 @@ import type { GlobalOptions } from "./cli/global-options.ts";
 import type { CliIo } from "./cli/io.ts";
 import { createLogger } from "./cli/logging.ts";
 import { composeBootloader, composeSlots } from "./compose-bootloader.ts";
-import { composeLock, composeStore } from "./compose-store.ts";
+import { composeStore } from "./compose-store.ts";
 import { type Config, loadConfig } from "./config/config.ts";
 import { type Paths, resolvePaths } from "./config/paths.ts";
 import { createEffects, type OpenedPayload } from "./core/deployment/effects.ts";
 import { createJournal } from "./core/deployment/journal.ts";
 import { createStandalone, type Standalone } from "./core/deployment/standalone.ts";
 import { AgentError } from "./errors/agent-error.ts";
-import type { Lock } from "./ports/lock.ts";
 import type { Memo } from "./ports/memo.ts";
 import type { PayloadHandler } from "./ports/payload-handler.ts";
 import type { Store } from "./ports/store.ts";
@@ -27,7 +26,6 @@ export interface Agent {
   readonly paths: Paths;
   readonly log: Logger;
   readonly store: Store;
-  readonly lock: Lock;
   readonly standalone: Standalone;
   /** @throws {AgentError} PAYLOAD_UNSUPPORTED, CONFIG_INVALID */
   handlerFor(payloadType: string): PayloadHandler;
@@ -73,7 +71,6 @@ export async function composeAgent(options: GlobalOptions, io: CliIo): Promise<A
     paths,
     log,
     store,
-    lock: composeLock(paths),
     standalone: createStandalone({ journal: createJournal(store), effects, handlerFor }),
     handlerFor,
     async transport() {

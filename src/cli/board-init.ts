@@ -1,8 +1,9 @@
 import { join } from "node:path";
 import { composeAgent } from "../compose.ts";
+import { resolvePaths } from "../config/paths.ts";
 import { reportRun } from "../core/deployment/report.ts";
 import type { CliIo } from "./io.ts";
-import { withLock } from "./standalone-run.ts";
+import { underLock } from "./under-lock.ts";
 
 const WAITING = "An update waits for 'commit' or 'rollback'.";
 
@@ -13,11 +14,13 @@ const WAITING = "An update waits for 'commit' or 'rollback'.";
  *
  * @returns what to tell people, `undefined` when no update is in progress
  */
-export async function boardInit(dir: string, io: CliIo): Promise<string | undefined> {
+export function boardInit(dir: string, io: CliIo): Promise<string | undefined> {
   const options = { config: join(dir, "etc/mender.conf"), datastore: join(dir, "data"), skipVerify: false };
-  const agent = await composeAgent(options, io);
-  const answer = await withLock(agent, () => agent.standalone.resume(new Set(["commit"]), io.signal));
-  if (answer.kind !== "ran") return undefined;
-  const { lines } = reportRun("resume", answer.run, false);
-  return [...lines, ...(answer.run.snapshot.state === "commit" ? [WAITING] : [])].join(" ");
+  return underLock(resolvePaths(options, io.env), async () => async () => {
+    const agent = await composeAgent(options, io);
+    const answer = await agent.standalone.resume(new Set(["commit"]), io.signal);
+    if (answer.kind !== "ran") return undefined;
+    const { lines } = reportRun("resume", answer.run, false);
+    return [...lines, ...(answer.run.snapshot.state === "commit" ? [WAITING] : [])].join(" ");
+  });
 }

@@ -1,22 +1,22 @@
 import type { CommandModule } from "./command.ts";
-import * as commit from "./commit.ts";
-import * as install from "./install.ts";
-import * as resume from "./resume.ts";
-import * as rollback from "./rollback.ts";
-import * as showArtifact from "./show-artifact.ts";
-import * as showProvides from "./show-provides.ts";
+import { register as commit } from "./commit.ts";
+import { register as install } from "./install.ts";
+import { register as resume } from "./resume.ts";
+import { register as rollback } from "./rollback.ts";
+import { register as showArtifact } from "./show-artifact.ts";
+import { register as showProvides } from "./show-provides.ts";
 
 /**
  * Every command; the order is that of the help text. Those of the agent only say here what they are, and load what
  * they do when they are called; the tools are loaded as a whole.
  */
 const COMMANDS: Readonly<Record<string, () => CommandModule | Promise<CommandModule>>> = {
-  install: () => install,
-  commit: () => commit,
-  rollback: () => rollback,
-  resume: () => resume,
-  "show-artifact": () => showArtifact,
-  "show-provides": () => showProvides,
+  install: () => ({ register: install }),
+  commit: () => ({ register: commit }),
+  rollback: () => ({ register: rollback }),
+  resume: () => ({ register: resume }),
+  "show-artifact": () => ({ register: showArtifact }),
+  "show-provides": () => ({ register: showProvides }),
   artifact: () => import("./artifact/artifact-command.ts"),
   board: () => import("./board.ts"),
 };

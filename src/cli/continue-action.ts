@@ -4,11 +4,11 @@ import type { StandaloneCommand } from "../core/deployment/report.ts";
 import type { Answer } from "../core/deployment/standalone.ts";
 import { readGlobalOptions } from "./global-options.ts";
 import type { CliIo } from "./io.ts";
+import { printReport } from "./print-report.ts";
 import { type RunOptions, stopBefore } from "./run-options.ts";
-import { printReport, withLock } from "./standalone-run.ts";
 
-/** Goes on with a pending update: commit, rollback, resume. */
-export async function continueUpdate(
+/** What `commit`, `rollback` and `resume` do. The caller holds the lock. */
+export async function goOn(
   command: Exclude<StandaloneCommand, "install">,
   program: Command,
   options: RunOptions,
@@ -16,7 +16,7 @@ export async function continueUpdate(
 ): Promise<void> {
   const stops = stopBefore(options);
   const agent = await composeAgent(readGlobalOptions(program), io);
-  const answer = await withLock(agent, () => agent.standalone[command](stops, io.signal));
+  const answer = await agent.standalone[command](stops, io.signal);
   printAnswer(command, answer, options, io);
 }
 

@@ -10,17 +10,13 @@ import { openSource } from "../core/install/source.ts";
 import { readGlobalOptions } from "./global-options.ts";
 import { withProgress } from "./install-progress.ts";
 import type { CliIo } from "./io.ts";
+import { printReport } from "./print-report.ts";
 import { type RunOptions, stopBefore } from "./run-options.ts";
-import { printReport, withLock } from "./standalone-run.ts";
 
-/** What `install` does; everything that it needs comes as one piece when it is called. */
-export async function install(source: string, program: Command, options: RunOptions, io: CliIo): Promise<void> {
-  const agent = await composeAgent(readGlobalOptions(program), io);
-  await withLock(agent, () => installLocked(agent, source, options, io));
-}
-
-async function installLocked(agent: Agent, name: string, options: RunOptions, io: CliIo): Promise<void> {
+/** What `install` does; everything that it needs comes as one piece when it is called. The caller holds the lock. */
+export async function install(name: string, program: Command, options: RunOptions, io: CliIo): Promise<void> {
   const stops = stopBefore(options);
+  const agent = await composeAgent(readGlobalOptions(program), io);
   await agent.standalone.prepareInstall(io.signal);
   await seedProvides(agent.store, agent.paths, agent.log);
   const keys = await Promise.all(agent.config.artifactVerifyKeys.map(loadVerificationKey));

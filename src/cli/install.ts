@@ -1,6 +1,9 @@
 import type { Command } from "commander";
+import { resolvePaths } from "../config/paths.ts";
+import { readGlobalOptions } from "./global-options.ts";
 import type { CliIo } from "./io.ts";
 import { addRunOptions, type RunOptions } from "./run-options.ts";
+import { underLock } from "./under-lock.ts";
 
 export function register(program: Command, io: CliIo): void {
   const command = program
@@ -9,10 +12,12 @@ export function register(program: Command, io: CliIo): void {
     .argument("<source>", "file, http(s) address, or - for standard input")
     .option("--reboot-exit-code", "exit with 4 when a reboot is needed")
     .addHelpText("after", EXAMPLES);
-  addRunOptions(command).action(async (source: string, options: RunOptions) => {
-    const { install } = await import("./install-action.ts");
-    await install(source, program, options, io);
-  });
+  addRunOptions(command).action((source: string, options: RunOptions) =>
+    underLock(resolvePaths(readGlobalOptions(program), io.env), async () => {
+      const { install } = await import("./install-action.ts");
+      return () => install(source, program, options, io);
+    }),
+  );
 }
 
 const EXAMPLES = `

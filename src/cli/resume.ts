@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { continueUpdate } from "./continue-update.ts";
 import type { CliIo } from "./io.ts";
 import { addRunOptions, type RunOptions } from "./run-options.ts";
 
@@ -8,10 +9,7 @@ export function register(program: Command, io: CliIo): void {
     .description("finish or undo an update that was cut off, or go on with one that came to rest")
     .option("--reboot-exit-code", "exit with 4 when a reboot is needed")
     .addHelpText("after", EXAMPLES);
-  addRunOptions(command).action(async (options: RunOptions) => {
-    const { continueUpdate } = await import("./continue-action.ts");
-    await continueUpdate("resume", program, options, io);
-  });
+  addRunOptions(command).action((options: RunOptions) => continueUpdate("resume", program, options, io));
 }
 
 const EXAMPLES = `

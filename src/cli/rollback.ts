@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { continueUpdate } from "./continue-update.ts";
 import type { CliIo } from "./io.ts";
 import { addRunOptions, type RunOptions } from "./run-options.ts";
 
@@ -10,8 +11,5 @@ export function register(program: Command, io: CliIo): void {
       "after",
       "\nExit status: 0 done, 1 failed, 2 no update in progress.\n\nExample, before or after the reboot\n  switchback rollback",
     );
-  addRunOptions(command).action(async (options: RunOptions) => {
-    const { continueUpdate } = await import("./continue-action.ts");
-    await continueUpdate("rollback", program, options, io);
-  });
+  addRunOptions(command).action((options: RunOptions) => continueUpdate("rollback", program, options, io));
 }

@@ -3,7 +3,7 @@ import { STOP_BEFORE, type StateName, type StopBefore } from "../core/deployment
 import { AgentError } from "../errors/agent-error.ts";
 
 export interface RunOptions {
-  readonly stopBefore?: readonly string[];
+  readonly stopBefore?: readonly StateName[];
   readonly rebootExitCode?: true;
 }
 
@@ -11,15 +11,13 @@ export function addRunOptions(command: Command): Command {
   return command.option(
     "--stop-before <state>",
     `come to rest before this state (repeatable): ${Object.keys(STOP_BEFORE).join(", ")}`,
-    (value: string, before: readonly string[] = []) => [...before, value],
+    (name: string, before: readonly StateName[] = []) => [...before, stateOf(name)],
   );
 }
 
-/** @throws {AgentError} CLI_USAGE for a state that cannot be stopped before */
-export function stopBefore(options: RunOptions): ReadonlySet<StateName> {
-  return new Set((options.stopBefore ?? []).map(stateOf));
-}
+export const stopBefore = (options: RunOptions): ReadonlySet<StateName> => new Set(options.stopBefore);
 
+/** @throws {AgentError} CLI_USAGE for a state that cannot be stopped before */
 function stateOf(name: string): StateName {
   if (!Object.hasOwn(STOP_BEFORE, name)) {
     const known = Object.keys(STOP_BEFORE).join(",");

@@ -1,0 +1,20 @@
+import type { Command } from "commander";
+import { resolvePaths } from "../config/paths.ts";
+import type { StandaloneCommand } from "../core/deployment/report.ts";
+import { readGlobalOptions } from "./global-options.ts";
+import type { CliIo } from "./io.ts";
+import type { RunOptions } from "./run-options.ts";
+import { underLock } from "./under-lock.ts";
+
+/** Goes on with a pending update: commit, rollback, resume. */
+export function continueUpdate(
+  command: Exclude<StandaloneCommand, "install">,
+  program: Command,
+  options: RunOptions,
+  io: CliIo,
+): Promise<void> {
+  return underLock(resolvePaths(readGlobalOptions(program), io.env), async () => {
+    const { goOn } = await import("./continue-action.ts");
+    return () => goOn(command, program, options, io);
+  });
+}
