@@ -16,8 +16,8 @@ export interface SlotDeviceOptions {
 }
 
 /** 1 MiB keeps calls rare; with 4 frames (8 MiB) neither side waits for the other on two cores. */
-const FRAME_BYTES = 1024 * 1024;
-const FRAMES = 4;
+const FRAME_BYTES = 2 * 1024 * 1024;
+const FRAMES = 3;
 
 /**
  * The slots as block devices (SD card, eMMC, disk, loop) or image files, written with the page cache
