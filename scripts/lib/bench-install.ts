@@ -8,7 +8,7 @@ const SIZE_MIB = 256;
 const LARGE_MIB = 1024;
 
 const REAL = ["mender", "-c", "/etc/mender/mender.conf", "-d", "/data", "install"];
-const OURS = ["node", "/work/dist/switchback.mjs", "-d", "/data", "install"];
+const OURS = ["node", "/project/dist/switchback.mjs", "-d", "/data", "install"];
 
 /**
  * A rootfs-image from a file into a loop device on tmpfs that holds another image: the real client and

@@ -176,7 +176,7 @@ mount --rbind /dev "$root/dev"
 mount -t proc proc "$root/proc"
 mount --rbind /sys "$root/sys"
 mount --rbind /tmp "$root/tmp"
-mount --bind "$PWD" "$root/work"
+mount --bind "$PWD" "$root/project"
 mount --bind "$dir/data" "$root/data"
 set +e
 TIMEFORMAT='%3R %3U %3S'
@@ -189,7 +189,7 @@ TIMEFORMAT='%3R %3U %3S'
  * @param stage folder that becomes its content; it gets the mount points besides what it holds
  */
 export function makeImage(file: string, sizeMib: number, stage: string): void {
-  for (const folder of ["usr", "etc", "dev", "proc", "sys", "tmp", "work", "data"]) {
+  for (const folder of ["usr", "etc", "dev", "proc", "sys", "tmp", "project", "data"]) {
     mkdirSync(join(stage, folder), { recursive: true });
   }
   for (const link of ["bin", "sbin", "lib", "lib64"]) {

@@ -11,7 +11,7 @@ const MIB = 1024 * 1024;
 const ODD_BYTES = 3 * MIB + 777;
 
 const REAL = ["mender", "-c", "/etc/mender/mender.conf", "-d", "/data"];
-const OURS = ["node", "/work/dist/switchback.mjs", "-d", "/data"];
+const OURS = ["node", "/project/dist/switchback.mjs", "-d", "/data"];
 type Client = typeof REAL;
 
 let dir: string;
