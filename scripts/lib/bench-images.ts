@@ -22,12 +22,12 @@ export interface BenchImage {
 export function benchImage(sizeMib: number, skipMib = 0): BenchImage {
   const cache = join(process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "switchback/bench");
   mkdirSync(cache, { recursive: true });
-  const image = join(cache, `rootfs-v2-${sizeMib}-${skipMib}.ext4`);
+  const image = join(cache, `rootfs-${sizeMib}-${skipMib}.ext4`);
   if (!existsSync(image)) buildImage(image, sizeMib, skipMib, cache);
   return {
     image,
     artifact(compression) {
-      const path = join(cache, `rootfs-v2-${sizeMib}-${skipMib}-${compression}.mender`);
+      const path = join(cache, `rootfs-${sizeMib}-${skipMib}-${compression}.mender`);
       if (!existsSync(path)) writeArtifact(image, path, compression);
       return path;
     },
