@@ -5,6 +5,8 @@
  *   npm run bench                      everything
  *   npm run bench -- install startup   some sections
  *   npm run bench -- --rounds 9        more rounds
+ *   npm run bench -- install --sizes 256
+ *                                      images of these sizes, in MiB
  */
 import { parseArgs } from "node:util";
 import { benchInstall } from "./lib/bench-install.ts";
@@ -12,7 +14,7 @@ import { benchPayload } from "./lib/bench-payload.ts";
 import { benchStartup } from "./lib/bench-startup.ts";
 import { benchWrite } from "./lib/bench-write.ts";
 
-const SECTIONS: Readonly<Record<string, (rounds: number) => Promise<string>>> = {
+const SECTIONS: Readonly<Record<string, (rounds: number, sizesMib: readonly number[]) => Promise<string>>> = {
   install: benchInstall,
   startup: benchStartup,
   payload: benchPayload,
@@ -21,11 +23,13 @@ const SECTIONS: Readonly<Record<string, (rounds: number) => Promise<string>>> = 
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { rounds: { type: "string", default: "5" } },
+  options: { rounds: { type: "string", default: "5" }, sizes: { type: "string", default: "256,1024" } },
 });
 const names = positionals.length === 0 ? Object.keys(SECTIONS) : positionals;
 for (const name of names) {
   const section = SECTIONS[name];
   if (section === undefined) throw new Error(`unknown section ${name}; known: ${Object.keys(SECTIONS).join(", ")}`);
-  process.stdout.write(`\n## ${name}\n\n${await section(Number(values.rounds))}\n`);
+  process.stdout.write(
+    `\n## ${name}\n\n${await section(Number(values.rounds), values.sizes.split(",").map(Number))}\n`,
+  );
 }

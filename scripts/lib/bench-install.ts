@@ -4,7 +4,7 @@ import { type BenchImage, benchImage } from "./bench-images.ts";
 import { type BoardRun, ClientBoard } from "./client-board.ts";
 import { median, spread, table } from "./statistics.ts";
 
-const SIZE_MIB = 256;
+/** From this size on one round says enough. */
 const LARGE_MIB = 1024;
 
 const REAL = ["mender", "-c", "/etc/mender/mender.conf", "-d", "/data", "install"];
@@ -14,10 +14,13 @@ const OURS = ["node", "/project/dist/switchback.mjs", "-d", "/data", "install"];
  * A rootfs-image from a file into a loop device on tmpfs that holds another image: the real client and
  * ours in turn, with comparing, syncing, store and boot environment as in every update.
  */
-export async function benchInstall(rounds: number): Promise<string> {
+export async function benchInstall(rounds: number, sizesMib: readonly number[]): Promise<string> {
   const rows: string[][] = [];
-  for (const compression of ["none", "gzip"] as const) rows.push(...compare(SIZE_MIB, compression, rounds));
-  for (const compression of ["none", "gzip"] as const) rows.push(...compare(LARGE_MIB, compression, 1));
+  for (const sizeMib of sizesMib) {
+    for (const compression of ["none", "gzip"] as const) {
+      rows.push(...compare(sizeMib, compression, sizeMib < LARGE_MIB ? rounds : 1));
+    }
+  }
   return table(["case", "wall s", "CPU s", "peak RSS MiB", "wall ratio", "CPU ratio"], rows);
 }
 

@@ -6,22 +6,23 @@ import { benchImage } from "./bench-images.ts";
 import { BENCH_DEVICE_TYPE } from "./client-board.ts";
 import { spread, table } from "./statistics.ts";
 
-const SIZES_MIB = [256, 1024];
+/** From this size on one round says enough. */
+const LARGE_MIB = 1024;
 const WRITERS: Readonly<Record<string, readonly string[]>> = {
   "mender-artifact": ["mender-artifact"],
   switchback: ["node", "dist/switchback.mjs", "artifact"],
 };
 
 /** Writing an Artifact of a large image: time and peak memory of the whole process. */
-export async function benchWrite(rounds: number): Promise<string> {
+export async function benchWrite(rounds: number, sizesMib: readonly number[]): Promise<string> {
   const dir = mkdtempSync(join(tmpdir(), "switchback-bench-"));
   const rows: string[][] = [];
   try {
-    for (const sizeMib of SIZES_MIB) {
+    for (const sizeMib of sizesMib) {
       const { image } = benchImage(sizeMib);
       for (const compression of ["none", "gzip"]) {
         for (const [name, program] of Object.entries(WRITERS)) {
-          const count = sizeMib > 256 ? 1 : rounds;
+          const count = sizeMib < LARGE_MIB ? rounds : 1;
           const runs = Array.from({ length: count }, () => write(program, image, join(dir, "out.mender"), compression));
           rows.push([
             `${sizeMib} MiB, ${compression}: ${name}`,
