@@ -33,7 +33,7 @@ function describeCause(cause: unknown): string {
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for.
 const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g;
 
-/** Keeps hostile names from an Artifact from steering a terminal or splitting a line. */
-function printable(text: string): string {
+/** Keeps hostile names from an Artifact, or a program's output, from steering a terminal or splitting a line. */
+export function printable(text: string): string {
   return text.replace(UNPRINTABLE, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`);
 }

@@ -24,6 +24,24 @@ export const AGENT_ERRORS = {
   },
   PAYLOAD_COUNT: { retry: false, exit: 1, doc: "Only one artifact payload is supported." },
   SCRIPTS_UNSUPPORTED: { retry: false, exit: 1, doc: "The Artifact holds state scripts, which are not supported yet." },
+  SCRIPT_FOLDER: { retry: false, exit: 1, doc: "A folder of state scripts cannot be read or written." },
+  SCRIPT_VERSION: {
+    retry: false,
+    exit: 1,
+    doc: "The file 'version' in a folder of state scripts does not hold a version that this agent understands.",
+  },
+  SCRIPT_START: {
+    retry: false,
+    exit: 1,
+    doc: "A state script cannot be started: its interpreter is missing, or its folder is mounted with noexec.",
+  },
+  SCRIPT_FAILED: { retry: false, exit: 1, doc: "A state script failed." },
+  SCRIPT_TIMEOUT: { retry: false, exit: 1, doc: "A state script did not end in time (StateScriptTimeoutSeconds)." },
+  SCRIPT_RETRY_TIMEOUT: {
+    retry: true,
+    exit: 1,
+    doc: "A state script kept asking to be tried again later (StateScriptRetryTimeoutSeconds).",
+  },
   DEVICE_TYPE_MISMATCH: { retry: false, exit: 1, doc: "The Artifact is not made for this type of device." },
   DEPENDS_MISMATCH: { retry: false, exit: 1, doc: "The device does not provide what the Artifact depends on." },
   DEVICE_TYPE_FILE: {

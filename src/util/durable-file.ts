@@ -3,18 +3,18 @@ import { dirname } from "node:path";
 
 /** The durable acts behind replacing a small file; a test counts them and cuts the power at each. */
 export interface FileActs {
-  /** Writes the whole of `text` to `path`, made with `mode` where it is new, and makes the content durable. */
-  writeSynced(path: string, text: string, mode: number): Promise<void>;
+  /** Writes the whole of `content` to `path`, made with `mode` where it is new, and makes the content durable. */
+  writeSynced(path: string, content: string | Uint8Array, mode: number): Promise<void>;
   rename(from: string, to: string): Promise<void>;
-  /** Makes renames within `path` durable. */
+  /** Makes files that were made, renamed or removed within `path` durable. */
   syncFolder(path: string): Promise<void>;
 }
 
 export const diskActs: FileActs = {
-  async writeSynced(path, text, mode) {
+  async writeSynced(path, content, mode) {
     const file = await open(path, "w", mode);
     try {
-      await file.writeFile(text);
+      await file.writeFile(content);
       await file.sync();
     } finally {
       await file.close();

@@ -1,0 +1,45 @@
+/** Who brings the scripts of a state: the device's root filesystem, or the Artifact that is being installed. */
+export type ScriptOrigin = "rootfs" | "artifact";
+
+const ORIGINS = {
+  Idle: "rootfs",
+  Sync: "rootfs",
+  Download: "rootfs",
+  ArtifactInstall: "artifact",
+  ArtifactReboot: "artifact",
+  ArtifactCommit: "artifact",
+  ArtifactRollback: "artifact",
+  ArtifactRollbackReboot: "artifact",
+  ArtifactFailure: "artifact",
+} as const satisfies Readonly<Record<string, ScriptOrigin>>;
+
+export type ScriptState = keyof typeof ORIGINS;
+export type ScriptAction = "Enter" | "Leave" | "Error";
+
+export interface ScriptName {
+  readonly state: ScriptState;
+  readonly action: ScriptAction;
+  /** The two digits, `00` to `99`. */
+  readonly order: string;
+}
+
+/**
+ * The folder follows from the state alone: a script that lies in the other one never runs.
+ *
+ * @see spec "state-scripts", section 1
+ */
+export const originOf = (state: ScriptState): ScriptOrigin => ORIGINS[state];
+
+/** The whole name has to match, so that `ArtifactRollback` never picks up what is `ArtifactRollbackReboot`'s. */
+const NAME = new RegExp(`^(${Object.keys(ORIGINS).join("|")})_(Enter|Leave|Error)_([0-9]{2})(?:_\\S+)?$`);
+
+/**
+ * `<State>_<Action>_<NN>[_<text without whitespace>]`; `undefined` for any other name, which never runs.
+ *
+ * @see spec "state-scripts", section 2
+ */
+export function parseScriptName(name: string): ScriptName | undefined {
+  const [, state, action, order = ""] = NAME.exec(name) ?? [];
+  if (state === undefined) return undefined;
+  return { state: state as ScriptState, action: action as ScriptAction, order };
+}

@@ -1,0 +1,136 @@
+import { join } from "node:path";
+import { AgentError, describeError, printable } from "../../errors/agent-error.ts";
+import type { Clock } from "../../ports/clock.ts";
+import type { Process, ProcessResult } from "../../ports/process.ts";
+import type { Logger } from "../../util/logger.ts";
+import { readScriptFolder, readVersionFile } from "./folder.ts";
+import { originOf, type ScriptAction, type ScriptOrigin, type ScriptState } from "./names.ts";
+import { checkVersion, scriptSet } from "./order.ts";
+import { SET_POLICY } from "./policy.ts";
+
+export interface ScriptTimeouts {
+  /** For one run of one script. */
+  readonly timeoutMs: number;
+  /** Pause after a script that asked to be tried again later. */
+  readonly retryIntervalMs: number;
+  /** How long one script may go on asking, from the first time that it asks. */
+  readonly retryTimeoutMs: number;
+}
+
+export interface ScriptRunnerParts {
+  readonly process: Process;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly folders: Readonly<Record<ScriptOrigin, string>>;
+  readonly timeouts: ScriptTimeouts;
+}
+
+/** Runs state scripts, one after the other, each with its path as its only argument and never through a shell. */
+export interface ScriptRunner {
+  /**
+   * Runs the scripts of a state and action. After a power cut the caller runs the whole set again.
+   *
+   * @throws {AgentError} SCRIPT_FAILED, SCRIPT_START, SCRIPT_TIMEOUT, SCRIPT_RETRY_TIMEOUT of the first script that
+   * failed, after the rest of the set where `SET_POLICY` says so; SCRIPT_VERSION, SCRIPT_FOLDER before any has run
+   */
+  run(state: ScriptState, action: ScriptAction, signal: AbortSignal): Promise<void>;
+  /** @throws {AgentError} SCRIPT_VERSION, SCRIPT_FOLDER */
+  checkRootfsVersion(): Promise<void>;
+}
+
+const RETRY_LATER = 21;
+/** Kept of stdout and of stderr, each; a script that says more is not stopped. */
+const MAX_OUTPUT_BYTES = 10 * 1024;
+
+/** @see spec "state-scripts", sections 4 to 6 */
+export function createScriptRunner(parts: ScriptRunnerParts): ScriptRunner {
+  const { folders, log } = parts;
+
+  return {
+    async run(state, action, signal) {
+      const folder = folders[originOf(state)];
+      checkVersion(folder, await readVersionFile(folder));
+      const set = scriptSet(await readScriptFolder(folder), state, action);
+      for (const name of set.notExecutable) log("warning", `State script ${name} is not executable and does not run`);
+      let first: AgentError | undefined;
+      for (const name of set.run) {
+        const failure = await runScript(parts, join(folder, name), signal);
+        if (failure === undefined) continue;
+        if (SET_POLICY[state][action] === "stop") throw failure;
+        if (first !== undefined) log("error", describeError(failure));
+        first ??= failure;
+      }
+      if (first !== undefined) throw first;
+    },
+    async checkRootfsVersion() {
+      checkVersion(folders.rootfs, await readVersionFile(folders.rootfs));
+    },
+  };
+}
+
+/** Runs one script until it no longer asks for a later try; an answer is its failure. */
+async function runScript(
+  { process, clock, log, timeouts }: ScriptRunnerParts,
+  path: string,
+  signal: AbortSignal,
+): Promise<AgentError | undefined> {
+  let windowEndsAt: number | undefined;
+  let timeoutMs = timeouts.timeoutMs;
+  for (;;) {
+    log("info", `Running State Script: ${path}`);
+    let result: ProcessResult;
+    try {
+      result = await process.run([path], { timeoutMs, maxOutputBytes: MAX_OUTPUT_BYTES }, signal);
+    } catch (error) {
+      return asFailure(error, path, timeoutMs < timeouts.timeoutMs, timeouts);
+    }
+    logOutput(log, result);
+    if (result.exitCode === 0) return undefined;
+    if (result.exitCode !== RETRY_LATER) return failed(path, result);
+
+    windowEndsAt ??= clock.monotonicMs() + timeouts.retryTimeoutMs;
+    const pauseMs = Math.min(timeouts.retryIntervalMs, windowEndsAt - clock.monotonicMs());
+    if (pauseMs > 0) {
+      log("info", `State script ${path} asks to be run again later; next try in ${Math.ceil(pauseMs / 1000)} s`);
+      await clock.sleep(pauseMs, signal);
+    }
+    const leftMs = windowEndsAt - clock.monotonicMs();
+    if (leftMs <= 0) return retriedTooLong(path, timeouts);
+    // The window also ends a try that is running when it closes, as in the newest client.
+    timeoutMs = Math.min(timeouts.timeoutMs, leftMs);
+  }
+}
+
+function logOutput(log: Logger, { stdout, stderr }: ProcessResult): void {
+  for (const [stream, text] of Object.entries({ stdout, stderr })) {
+    for (const line of text.split("\n")) {
+      if (line !== "") log("info", `Collected output (${stream}): ${printable(line)}`);
+    }
+  }
+}
+
+function failed(script: string, { exitCode }: ProcessResult): AgentError {
+  return new AgentError("SCRIPT_FAILED", {
+    script,
+    ...(exitCode === undefined ? { ended: "by a signal" } : { exitCode }),
+  });
+}
+
+function retriedTooLong(script: string, { retryTimeoutMs }: ScriptTimeouts): AgentError {
+  return new AgentError("SCRIPT_RETRY_TIMEOUT", { script, seconds: retryTimeoutMs / 1000 });
+}
+
+/** @throws what is no failure of the script: the signal's reason, or a bug */
+function asFailure(error: unknown, script: string, endedByWindow: boolean, timeouts: ScriptTimeouts): AgentError {
+  if (!(error instanceof AgentError)) throw error;
+  switch (error.code) {
+    case "PROCESS_TIMEOUT":
+      if (endedByWindow) return retriedTooLong(script, timeouts);
+      return new AgentError("SCRIPT_TIMEOUT", { script, seconds: timeouts.timeoutMs / 1000 });
+    case "PROCESS_MISSING":
+    case "PROCESS_START":
+      return new AgentError("SCRIPT_START", { script }, error.cause);
+    default:
+      throw error;
+  }
+}
