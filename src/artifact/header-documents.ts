@@ -62,14 +62,24 @@ export function parseDocument<Schema extends z.ZodMiniType>(
   bytes: Uint8Array,
   member: string,
 ): z.output<Schema> {
-  const result = schema.safeParse(parseJson(bytes, member));
+  return checkDocument(schema, parseJson(bytes, member), member);
+}
+
+/** The same, of a document whose JSON has been read: for whoever also needs what the schema leaves out. */
+export function checkDocument<Schema extends z.ZodMiniType>(
+  schema: Schema,
+  value: unknown,
+  member: string,
+): z.output<Schema> {
+  const result = schema.safeParse(value);
   if (result.success) return result.data;
   const issue = result.error.issues[0];
   const where = issue === undefined || issue.path.length === 0 ? "the document" : issue.path.join(".");
   throw new AgentError("ARTIFACT_HEADER", { member, reason: `${where}: ${issue?.message ?? "not valid"}` });
 }
 
-function parseJson(bytes: Uint8Array, member: string): unknown {
+/** @throws {AgentError} ARTIFACT_HEADER */
+export function parseJson(bytes: Uint8Array, member: string): unknown {
   try {
     const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
     if (depthOf(text) > MAX_DEPTH) throw new AgentError("ARTIFACT_HEADER", { member, reason: "nested too deeply" });

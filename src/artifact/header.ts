@@ -1,14 +1,27 @@
 import { AgentError } from "../errors/agent-error.ts";
 import type { HeaderMember } from "./header-archive.ts";
-import { HEADER_INFO_V2, HEADER_INFO_V3, META_DATA, parseDocument, TYPE_INFO } from "./header-documents.ts";
+import {
+  checkDocument,
+  HEADER_INFO_V2,
+  HEADER_INFO_V3,
+  META_DATA,
+  parseDocument,
+  parseJson,
+  TYPE_INFO,
+} from "./header-documents.ts";
 import type { Manifest } from "./manifest.ts";
 import type { ArtifactInfo, ArtifactScript, Depends, PayloadInfo } from "./model.ts";
 import { isArtifactScriptName } from "./script-name.ts";
 
 /** What the header says; the rest of `ArtifactInfo` is known from the members before it. */
-export type HeaderContent = Pick<ArtifactInfo, "name" | "group" | "deviceTypes" | "depends" | "scripts" | "payloads">;
+export type HeaderContent = Pick<
+  ArtifactInfo,
+  "name" | "group" | "deviceTypes" | "depends" | "scripts" | "payloads" | "headerInfo"
+>;
 
-type HeaderInfo = Omit<HeaderContent, "scripts" | "payloads"> & { readonly types: readonly (string | null)[] };
+type HeaderInfo = Omit<HeaderContent, "scripts" | "payloads" | "headerInfo"> & {
+  readonly types: readonly (string | null)[];
+};
 
 /**
  * Reads the members of a header in the one order that is allowed: header-info, scripts, and for each
@@ -19,7 +32,8 @@ type HeaderInfo = Omit<HeaderContent, "scripts" | "payloads"> & { readonly types
  */
 export function readHeader(members: readonly HeaderMember[], version: 2 | 3, manifest: Manifest): HeaderContent {
   const queue = new MemberQueue(members);
-  const { types, ...info } = (version === 3 ? readInfoV3 : readInfoV2)(queue.expect("header-info"));
+  const headerInfo = parseJson(queue.expect("header-info"), "header-info");
+  const { types, ...info } = (version === 3 ? readInfoV3 : readInfoV2)(headerInfo);
   const scripts: ArtifactScript[] = [];
   for (let member = queue.takeScript(); member !== undefined; member = queue.takeScript()) scripts.push(member);
   const payloads = types.map((type, index) => readPayload(queue, type, index, version, manifest));
@@ -27,7 +41,7 @@ export function readHeader(members: readonly HeaderMember[], version: 2 | 3, man
   for (const index of manifest.payloads.keys()) {
     if (index >= payloads.length) throw new AgentError("ARTIFACT_MANIFEST", { reason: "no such payload", index });
   }
-  return { ...info, scripts, payloads };
+  return { ...info, headerInfo, scripts, payloads };
 }
 
 class MemberQueue {
@@ -74,8 +88,8 @@ class MemberQueue {
   }
 }
 
-function readInfoV3(bytes: Uint8Array): HeaderInfo {
-  const { payloads, artifact_provides, artifact_depends } = parseDocument(HEADER_INFO_V3, bytes, "header-info");
+function readInfoV3(document: unknown): HeaderInfo {
+  const { payloads, artifact_provides, artifact_depends } = checkDocument(HEADER_INFO_V3, document, "header-info");
   const { device_type, artifact_name, artifact_group } = artifact_depends;
   const depends: Depends = {
     ...(artifact_name === undefined ? {} : { artifact_name }),
@@ -92,8 +106,8 @@ function readInfoV3(bytes: Uint8Array): HeaderInfo {
   };
 }
 
-function readInfoV2(bytes: Uint8Array): HeaderInfo {
-  const info = parseDocument(HEADER_INFO_V2, bytes, "header-info");
+function readInfoV2(document: unknown): HeaderInfo {
+  const info = checkDocument(HEADER_INFO_V2, document, "header-info");
   return {
     name: info.artifact_name,
     deviceTypes: info.device_types_compatible,
@@ -112,7 +126,8 @@ function readPayload(
   const folder = `headers/${String(index).padStart(4, "0")}`;
   // Version 2 repeats the names of the payload's files here; the manifest has them all the same.
   if (version === 2) queue.take(`${folder}/files`);
-  const info = parseDocument(TYPE_INFO, queue.expect(`${folder}/type-info`), `${folder}/type-info`);
+  const typeInfo = parseJson(queue.expect(`${folder}/type-info`), `${folder}/type-info`);
+  const info = checkDocument(TYPE_INFO, typeInfo, `${folder}/type-info`);
   // mender-artifact writes an empty type for rootfs-image; the header-info decides there.
   if (info.type !== type && type !== "rootfs-image") {
     throw new AgentError("ARTIFACT_HEADER", { member: `${folder}/type-info`, reason: "type differs from header-info" });
@@ -127,6 +142,7 @@ function readPayload(
     provides: info.artifact_provides ?? {},
     depends: info.artifact_depends ?? {},
     ...(info.clears_artifact_provides === undefined ? {} : { clearsProvides: info.clears_artifact_provides }),
+    typeInfo,
     ...(metaData === undefined ? {} : { metaData }),
     files,
   };

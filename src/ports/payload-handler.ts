@@ -22,6 +22,19 @@ export interface PayloadStream {
   next(): Promise<PayloadFile | undefined>;
 }
 
+/** What a handler is told of the Artifact, besides the files of its payload. */
+export interface PayloadContext {
+  readonly artifactName: string;
+  readonly artifactGroup?: string;
+  readonly payloadType: string;
+  /** Parsed JSON of the Artifact's header-info. */
+  readonly headerInfo: unknown;
+  /** Parsed JSON of this payload's type-info. */
+  readonly typeInfo: unknown;
+  /** This payload's meta-data; absent where it has none. */
+  readonly metaData?: Readonly<Record<string, unknown>>;
+}
+
 /** States in which a module acts. @see update-module protocol v3, "Calls" */
 export type ModuleAction =
   | "ArtifactInstall"
@@ -44,6 +57,11 @@ export type RebootNeed = "No" | "Yes" | "Automatic";
 export interface PayloadHandler {
   /** Payload type, e.g. `rootfs-image`. */
   readonly type: string;
+  /**
+   * Comes once before `download`, when the Artifact's header has been verified. Sets up what the later calls need,
+   * and what is left from an update before; durable when it resolves. Absent where the payload itself says it all.
+   */
+  prepare?(context: PayloadContext, signal: AbortSignal): Promise<void>;
   /** Stores the payload without activating anything. */
   download(payload: PayloadStream, signal: AbortSignal): Promise<void>;
   act(action: ModuleAction, signal: AbortSignal): Promise<void>;

@@ -60,9 +60,20 @@ test.each(["none", "gzip", "lzma"])(
       deviceTypes: ["board-a", "board-b"],
       depends: {},
       scripts: [],
+      headerInfo: {
+        payloads: [{ type: "rootfs-image" }],
+        artifact_provides: { artifact_name: "release-1" },
+        artifact_depends: { device_type: ["board-a", "board-b"] },
+      },
       payloads: [
         {
           type: "rootfs-image",
+          typeInfo: {
+            // mender-artifact leaves the type of a rootfs-image empty.
+            type: "",
+            artifact_provides: { "rootfs-image.checksum": IMAGE_SHA256, "rootfs-image.version": "release-1" },
+            clears_artifact_provides: ["artifact_group", "rootfs_image_checksum", "rootfs-image.*"],
+          },
           provides: { "rootfs-image.checksum": IMAGE_SHA256, "rootfs-image.version": "release-1" },
           depends: {},
           clearsProvides: ["artifact_group", "rootfs_image_checksum", "rootfs-image.*"],
@@ -104,6 +115,11 @@ test.each(["none", "gzip", "lzma"])(
       group: "group-1",
       deviceTypes: ["board-a"],
       depends: { artifact_name: ["old"], artifact_group: ["old-group"] },
+      headerInfo: {
+        payloads: [{ type: "single-file" }],
+        artifact_provides: { artifact_name: "module-1", artifact_group: "group-1" },
+        artifact_depends: { artifact_name: ["old"], artifact_group: ["old-group"], device_type: ["board-a"] },
+      },
       scripts: [],
       payloads: [],
     });
@@ -129,7 +145,9 @@ test.each(["none", "gzip"])("reads a bootstrap-artifact compressed with %s", asy
     ...["--compression", compression],
   );
   const { info, payloads } = await readAll(await openFileSource(path));
-  expect(info.payloads).toEqual([{ type: null, provides: { "rootfs-image.version": "v1" }, depends: {}, files: [] }]);
+  const provides = { "rootfs-image.version": "v1" };
+  const typeInfo = { type: null, artifact_provides: provides };
+  expect(info.payloads).toEqual([{ type: null, provides, depends: {}, typeInfo, files: [] }]);
   expect(payloads).toEqual([[]]);
 });
 
