@@ -10,7 +10,17 @@ export interface Config {
   readonly rootfsPartB?: string;
   readonly deviceTypeFile?: string;
   readonly artifactVerifyKeys: readonly string[];
+  readonly stateScripts: StateScriptConfig;
+  /** For one call of an update module; 0 in the file stands for the default. */
+  readonly moduleTimeoutSeconds: number;
   readonly switchback: SwitchbackConfig;
+}
+
+/** Limits of state scripts; 0 in the file stands for the default, as in the reference clients. */
+export interface StateScriptConfig {
+  readonly timeoutSeconds: number;
+  readonly retryTimeoutSeconds: number;
+  readonly retryIntervalSeconds: number;
 }
 
 export interface SwitchbackConfig {
@@ -20,6 +30,8 @@ export interface SwitchbackConfig {
   readonly board?: string;
   /** File that is given to `fw_printenv` and `fw_setenv` with `-c`; without it they use their own. */
   readonly fwEnvConfig?: string;
+  /** Refuses what the reference clients refuse: an Artifact with more than one payload. */
+  readonly strictCompat: boolean;
 }
 
 /** Types of the keys that this agent reads. A key of another type is ignored, as the newest client does. */
@@ -29,13 +41,28 @@ const KEYS = {
   DeviceTypeFile: "string",
   ArtifactVerifyKey: "string",
   ArtifactVerifyKeys: "strings",
+  ModuleTimeoutSeconds: "count",
+  StateScriptTimeoutSeconds: "count",
+  StateScriptRetryTimeoutSeconds: "count",
+  StateScriptRetryIntervalSeconds: "count",
   Switchback: "object",
 } as const;
 
-const OWN_KEYS = { Bootloader: "string", Board: "string", FwEnvConfig: "string" } as const;
+const OWN_KEYS = { Bootloader: "string", Board: "string", FwEnvConfig: "string", StrictCompat: "boolean" } as const;
 
 type Raw = Readonly<Record<string, unknown>>;
-type KeyType = "string" | "strings" | "object";
+type KeyType = "string" | "strings" | "count" | "boolean" | "object";
+
+const TYPE_NAMES: Readonly<Record<KeyType, string>> = {
+  string: "string",
+  strings: "list of strings",
+  boolean: "boolean",
+  count: "whole number, not below 0",
+  object: "object",
+};
+
+/** No timer of Node's reaches further; 24 days are more than any update takes. */
+const MAX_SECONDS = Math.floor((2 ** 31 - 1) / 1000);
 
 export interface ConfigFiles {
   readonly main: string;
@@ -88,17 +115,19 @@ function pick(raw: Raw, keys: Readonly<Record<string, KeyType>>, where: string, 
   const spelling = new Map(Object.keys(keys).map((key) => [key.toLowerCase(), key]));
   for (const [key, value] of Object.entries(raw)) {
     const known = spelling.get(key.toLowerCase());
-    if (known === undefined) continue;
-    const type = keys[known];
-    if (type !== undefined && hasType(value, type)) picked[known] = value;
-    else log("warning", `${where}: ${key} is ignored: it must be a ${type === "strings" ? "list of strings" : type}`);
+    const type = known === undefined ? undefined : keys[known];
+    if (known === undefined || type === undefined) continue;
+    if (hasType(value, type)) picked[known] = value;
+    else log("warning", `${where}: ${key} is ignored: it must be a ${TYPE_NAMES[type]}`);
   }
   return picked;
 }
 
 function hasType(value: unknown, type: KeyType): boolean {
   if (type === "string") return typeof value === "string";
+  if (type === "boolean") return typeof value === "boolean";
   if (type === "strings") return Array.isArray(value) && value.every((item) => typeof item === "string");
+  if (type === "count") return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
@@ -109,6 +138,8 @@ function interpret(raw: Raw, log: Logger): Config {
     throw new AgentError("CONFIG_INVALID", { reason: "both ArtifactVerifyKey and ArtifactVerifyKeys are set" });
   }
   const text = (key: string): string | undefined => (raw[key] === "" ? undefined : (raw[key] as string | undefined));
+  const seconds = (key: string, standard: number): number =>
+    Math.min((raw[key] as number | undefined) || standard, MAX_SECONDS);
   const rootfsPartA = text("RootfsPartA");
   const rootfsPartB = text("RootfsPartB");
   const deviceTypeFile = text("DeviceTypeFile");
@@ -117,6 +148,12 @@ function interpret(raw: Raw, log: Logger): Config {
     ...(rootfsPartB !== undefined && { rootfsPartB }),
     ...(deviceTypeFile !== undefined && { deviceTypeFile }),
     artifactVerifyKeys: several ?? (one === undefined || one === "" ? [] : [one]),
+    stateScripts: {
+      timeoutSeconds: seconds("StateScriptTimeoutSeconds", 3600),
+      retryTimeoutSeconds: seconds("StateScriptRetryTimeoutSeconds", 1800),
+      retryIntervalSeconds: seconds("StateScriptRetryIntervalSeconds", 60),
+    },
+    moduleTimeoutSeconds: seconds("ModuleTimeoutSeconds", 14_400),
     switchback: interpretOwn(pick(asRaw(raw["Switchback"]), OWN_KEYS, "Switchback", log)),
   };
 }
@@ -131,10 +168,16 @@ function interpretOwn(raw: Raw): SwitchbackConfig {
       known: BOOTLOADERS.join(","),
     });
   }
+  const strictCompat = raw["StrictCompat"] === true;
   const { Board: board, FwEnvConfig: fwEnvConfig } = raw as Readonly<
     Record<"Board" | "FwEnvConfig", string | undefined>
   >;
-  return { bootloader, ...(board !== undefined && { board }), ...(fwEnvConfig !== undefined && { fwEnvConfig }) };
+  return {
+    bootloader,
+    strictCompat,
+    ...(board !== undefined && { board }),
+    ...(fwEnvConfig !== undefined && { fwEnvConfig }),
+  };
 }
 
 const asRaw = (value: unknown): Raw => (typeof value === "object" && value !== null ? (value as Raw) : {});

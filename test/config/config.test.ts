@@ -30,7 +30,12 @@ async function load(main: unknown, fallback?: unknown, required: Partial<ConfigF
   );
 }
 
-const DEFAULTS: Config = { artifactVerifyKeys: [], switchback: { bootloader: "uboot" } };
+const DEFAULTS: Config = {
+  artifactVerifyKeys: [],
+  stateScripts: { timeoutSeconds: 3600, retryTimeoutSeconds: 1800, retryIntervalSeconds: 60 },
+  moduleTimeoutSeconds: 14_400,
+  switchback: { bootloader: "uboot", strictCompat: false },
+};
 
 test("no file at all means the defaults", async () => {
   expect(await load(undefined)).toEqual(DEFAULTS);
@@ -52,14 +57,14 @@ test("our own object is merged member by member", async () => {
     { Switchback: { Board: "/b" } },
     { Switchback: { Bootloader: "fake", Board: "/a", FwEnvConfig: "/f" } },
   );
-  expect(switchback).toEqual({ bootloader: "fake", board: "/b", fwEnvConfig: "/f" });
+  expect(switchback).toEqual({ bootloader: "fake", strictCompat: false, board: "/b", fwEnvConfig: "/f" });
 });
 
 test("keys are found whatever their case, and unknown ones are left to other programs", async () => {
   expect(await load({ rootfsparta: "/dev/a", ServerURL: "https://x", switchback: { bootloader: "fake" } })).toEqual({
     ...DEFAULTS,
     rootfsPartA: "/dev/a",
-    switchback: { bootloader: "fake" },
+    switchback: { bootloader: "fake", strictCompat: false },
   });
   expect(logged).toEqual(["debug: no configuration in fallback"]);
 });
@@ -105,4 +110,32 @@ test("a boot loader that does not exist is an error that names those that do", a
     code: "CONFIG_INVALID",
     detail: { key: "Switchback.Bootloader", value: "lilo", known: "uboot,fake" },
   });
+});
+
+test("limits of state scripts are whole seconds; 0 stands for the default", async () => {
+  const keys = { StateScriptTimeoutSeconds: 5, StateScriptRetryTimeoutSeconds: 0, StateScriptRetryIntervalSeconds: 2 };
+  expect((await load(keys)).stateScripts).toEqual({
+    timeoutSeconds: 5,
+    retryTimeoutSeconds: 1800,
+    retryIntervalSeconds: 2,
+  });
+});
+
+for (const odd of ["60", 1.5, -1, null, true]) {
+  test(`a limit of state scripts that is ${JSON.stringify(odd)} is ignored with a warning`, async () => {
+    expect(await load({ StateScriptTimeoutSeconds: odd })).toEqual(DEFAULTS);
+    expect(logged.at(-1)).toBe(
+      "warning: main: StateScriptTimeoutSeconds is ignored: it must be a whole number, not below 0",
+    );
+  });
+}
+
+test("a limit of state scripts longer than any timer is the longest that there is", async () => {
+  expect((await load({ StateScriptTimeoutSeconds: 1e12 })).stateScripts.timeoutSeconds).toBe(2_147_483);
+});
+
+test("strict compatibility is ours, and is true or false", async () => {
+  expect((await load({ Switchback: { StrictCompat: true } })).switchback.strictCompat).toBe(true);
+  expect(await load({ Switchback: { StrictCompat: "yes" } })).toEqual(DEFAULTS);
+  expect(logged.at(-1)).toBe("warning: Switchback: StrictCompat is ignored: it must be a boolean");
 });

@@ -14,11 +14,15 @@ export function createVirtualClock(): VirtualClock {
     monotonicMs: () => timers.now,
     sleep: (ms, signal) =>
       new Promise((resolve, reject) => {
-        const timer = timers.setTimeout(() => resolve(), ms);
-        signal.addEventListener("abort", () => {
+        const abort = (): void => {
           timers.clearTimeout(timer);
           reject(signal.reason);
-        });
+        };
+        const timer = timers.setTimeout(() => {
+          signal.removeEventListener("abort", abort);
+          resolve();
+        }, ms);
+        signal.addEventListener("abort", abort, { once: true });
       }),
     deadline(ms) {
       const controller = new AbortController();

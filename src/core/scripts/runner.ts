@@ -103,7 +103,7 @@ async function runScript(
 
 function logOutput(log: Logger, { stdout, stderr }: ProcessResult): void {
   for (const [stream, text] of Object.entries({ stdout, stderr })) {
-    for (const line of text.split("\n")) {
+    for (const line of text.split(/\r?\n/)) {
       if (line !== "") log("info", `Collected output (${stream}): ${printable(line)}`);
     }
   }
