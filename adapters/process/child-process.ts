@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import type { Readable } from "node:stream";
 import { AgentError } from "../../src/errors/agent-error.ts";
 import type { Process, ProcessLimits, ProcessResult } from "../../src/ports/process.ts";
+import { createLineSplitter } from "./line-splitter.ts";
 
 export interface ChildProcessOptions {
   /** Environment of the programs; the agent's own when absent. */
@@ -15,8 +16,8 @@ const GRACE_MS = 2_000;
 const DRAIN_MS = 100;
 
 /**
- * Programs as child processes, each in a process group of its own. Whatever is left of the group when the
- * program ends, or is stopped by its time limit or the signal, is killed.
+ * Programs as child processes, each in a process group of its own. Whatever is left of the group is killed when the
+ * program is stopped by its time limit or the signal, and when it ends, unless `leavesOthers` is set.
  *
  * @throws {AgentError} PROCESS_MISSING, PROCESS_START, PROCESS_TIMEOUT; the signal's reason when it aborts
  */
@@ -28,9 +29,16 @@ export function createChildProcess({ env, graceMs = GRACE_MS }: ChildProcessOpti
       const child = spawn(program, args, {
         detached: true,
         stdio: ["pipe", "pipe", "pipe"],
+        ...(limits.cwd === undefined ? {} : { cwd: limits.cwd }),
         ...(env === undefined ? {} : { env: { ...env } }),
       });
-      return await supervise(child, { program, limits, graceMs, signal, stdin: stdin ?? "" });
+      return await supervise(child, {
+        program,
+        limits,
+        graceMs: limits.graceMs ?? graceMs,
+        signal,
+        stdin: stdin ?? "",
+      });
     },
   };
 }
@@ -45,8 +53,8 @@ interface Supervision {
 
 function supervise(child: ChildProcess, to: Supervision): Promise<ProcessResult> {
   return new Promise((resolve, reject) => {
-    const stdout = collect(child.stdout, to.limits.maxOutputBytes);
-    const stderr = collect(child.stderr, to.limits.maxOutputBytes);
+    const stdout = collect(child.stdout, "stdout", to.limits);
+    const stderr = collect(child.stderr, "stderr", to.limits);
     let timedOut = false;
     let kill: NodeJS.Timeout | undefined;
 
@@ -76,7 +84,8 @@ function supervise(child: ChildProcess, to: Supervision): Promise<ProcessResult>
     });
     child.once("exit", (exitCode) => {
       release();
-      signalGroup(child.pid, "SIGKILL");
+      const stopped = timedOut || to.signal.aborted;
+      if (stopped || to.limits.leavesOthers !== true) signalGroup(child.pid, "SIGKILL");
       // A grandchild that left the group may hold the pipes open for ever: what has been said by now counts.
       const drain = setTimeout(() => {
         child.stdout?.destroy();
@@ -94,10 +103,14 @@ function supervise(child: ChildProcess, to: Supervision): Promise<ProcessResult>
   });
 }
 
-function collect(stream: Readable | null, maxBytes: number): { text(): string } {
+function collect(stream: Readable | null, name: "stdout" | "stderr", limits: ProcessLimits): { text(): string } {
   const kept: Buffer[] = [];
-  let room = maxBytes;
+  let room = limits.maxOutputBytes;
+  const { onLine } = limits;
+  const lines = onLine && createLineSplitter(limits.maxOutputBytes, (line) => onLine(name, line));
+  stream?.on("close", () => lines?.end());
   stream?.on("data", (chunk: Buffer) => {
+    lines?.push(chunk);
     // A copy: keeping a slice would keep the whole chunk that it was cut from.
     if (room > 0) kept.push(Buffer.from(chunk.subarray(0, room)));
     room -= Math.min(room, chunk.length);

@@ -45,6 +45,29 @@ export const BOARD_ERRORS = {
     doc: "RootfsPartA and RootfsPartB must both be set and end in different partition numbers.",
   },
   SLOT_UNKNOWN: { retry: false, exit: 1, doc: "What runs or what boots next is neither RootfsPartA nor RootfsPartB." },
+  MODULE_MISSING: {
+    retry: false,
+    exit: 1,
+    doc: "Update Module not found: the folder of the modules holds no executable file with the name of this payload's type.",
+  },
+  MODULE_FAILED: { retry: false, exit: 1, doc: "The update module failed." },
+  MODULE_ANSWER: {
+    retry: false,
+    exit: 1,
+    doc: "The update module's answer is none that this question has. An answer is one line and nothing else.",
+  },
+  MODULE_UNFINISHED: {
+    retry: false,
+    exit: 1,
+    doc: "The update module started downloading, but did not finish.",
+  },
+  MODULE_STREAM: { retry: false, exit: 1, doc: "A stream to the update module cannot be opened." },
+  MODULE_TREE_MISSING: {
+    retry: false,
+    exit: 1,
+    doc: "File tree does not exist: the update module has nothing to work with.",
+  },
+  MODULE_TREE_IO: { retry: true, exit: 1, doc: "The file tree of an update module cannot be read or written." },
   BOARD_EXISTS: { retry: false, exit: 1, doc: "The folder for a new virtual board is not empty." },
   BOARD_MISSING: { retry: false, exit: 1, doc: "The folder does not hold a virtual board." },
   BOARD_OFF: {

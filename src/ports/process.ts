@@ -3,6 +3,17 @@ export interface ProcessLimits {
   readonly timeoutMs: number;
   /** Bytes kept of stdout and of stderr, each; the rest is read and dropped. */
   readonly maxOutputBytes: number;
+  /** Folder that the program starts in; the agent's own when absent. */
+  readonly cwd?: string;
+  /** Time between SIGTERM and SIGKILL, in milliseconds. */
+  readonly graceMs?: number;
+  /** What the program leaves running when it ends by itself goes on; absent: it is killed. */
+  readonly leavesOthers?: boolean;
+  /**
+   * Gets each line as it comes, without its end; a long line comes in pieces of up to `maxOutputBytes`. Bytes that
+   * are no UTF-8 come as U+FFFD.
+   */
+  onLine?(stream: "stdout" | "stderr", line: string): void;
 }
 
 export interface ProcessResult {
@@ -12,7 +23,7 @@ export interface ProcessResult {
   readonly stderr: string;
 }
 
-/** Runs programs: never through a shell, and never leaving one of the group behind. */
+/** Runs programs: never through a shell, and never leaving one of the group behind unasked. */
 export interface Process {
   /**
    * @param argv program (a path, or a name looked up in PATH) and its arguments

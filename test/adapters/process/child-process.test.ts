@@ -104,6 +104,39 @@ test("a child left behind in the group is killed when the program ends", async (
   });
 });
 
+test("a child left behind in the group goes on where that is wanted, but not after the time limit", async () => {
+  await withFolder(async (folder) => {
+    const script = 'sleep 60 & echo $! > "$1/grandchild"; sleep "$2"';
+    const limits = { ...LIMITS, leavesOthers: true, graceMs: 100 };
+    await createChildProcess().run(sh(script, folder, "0"), limits, never);
+    expect(await isAlive(folder, "grandchild")).toBe(true);
+    process.kill(Number(await readFile(join(folder, "grandchild"), "utf8")), "SIGKILL");
+    const run = createChildProcess().run(sh(script, folder, "60"), { ...limits, timeoutMs: 200 }, never);
+    await expect(run).rejects.toMatchObject({ code: "PROCESS_TIMEOUT" });
+    expect(await isAlive(folder, "grandchild")).toBe(false);
+  });
+});
+
+test("lines come as they are printed, and all of them beyond what is kept", async () => {
+  const lines: string[] = [];
+  const onLine = (stream: string, line: string): void => {
+    lines.push(`${stream}: ${line}`);
+  };
+  const script = "seq 1 3000; printf 'no end' >&2";
+  const { stdout } = await createChildProcess().run(sh(script), { ...LIMITS, onLine }, never);
+  expect(stdout).toHaveLength(1024);
+  expect(lines.filter((line) => line.startsWith("stdout")).length).toBe(3000);
+  expect(lines).toContain("stdout: 3000");
+  expect(lines).toContain("stderr: no end");
+});
+
+test("a program starts in the folder that it is given", async () => {
+  await withFolder(async (folder) => {
+    const { stdout } = await createChildProcess().run(["pwd"], { ...LIMITS, cwd: folder }, never);
+    expect(stdout).toBe(`${folder}\n`);
+  });
+});
+
 test("a daemon outside the group that holds the pipes does not block", async () => {
   await withFolder(async (folder) => {
     const started = performance.now();

@@ -1,0 +1,113 @@
+import { AgentError } from "../../../src/errors/agent-error.ts";
+import type { PayloadStream } from "../../../src/ports/payload-handler.ts";
+import type { Process } from "../../../src/ports/process.ts";
+import { endFifo, pause } from "./fifo.ts";
+import type { FileTree } from "./file-tree.ts";
+import type { UpdateModule } from "./module.ts";
+import { type Streamed, streamFiles } from "./stream-files.ts";
+
+export interface DownloadParts {
+  readonly module: UpdateModule;
+  readonly tree: FileTree;
+  readonly process: Process;
+  /** How long a module may take to end when the download has failed, before it is ended. */
+  readonly graceMs: number;
+}
+
+/**
+ * Calls Download, or DownloadWithFileSizes where the module wants it, and stores the payload in the tree when the
+ * module does not read it. However it ends, no FIFO is left and nobody waits for one.
+ *
+ * @throws {AgentError} MODULE_FAILED, MODULE_ANSWER, MODULE_STREAM, MODULE_TREE_IO, and the codes of the payload
+ */
+export async function download(parts: DownloadParts, payload: PayloadStream, signal: AbortSignal): Promise<void> {
+  const { module, tree } = parts;
+  const withSizes = (await module.ask("ProvidePayloadFileSizes", ["Yes"], tree.path, signal)) === "Yes";
+  await tree.openStreams();
+  try {
+    await makeFifo(parts.process, tree.inside("stream-next"), signal);
+    if ((await stream(parts, payload, withSizes, signal)) !== "declined") return;
+  } finally {
+    await tree.closeStreams();
+  }
+  await tree.storeFiles(payload, signal);
+}
+
+async function stream(
+  { module, tree, process, graceMs }: DownloadParts,
+  payload: PayloadStream,
+  withSizes: boolean,
+  signal: AbortSignal,
+): Promise<Streamed> {
+  const ended = new AbortController();
+  const stopped = new AbortController();
+  const call = withSizes ? "DownloadWithFileSizes" : "Download";
+  const running = settled(module.act(call, tree.path, AbortSignal.any([signal, stopped.signal])), () => ended.abort());
+  let streamed: Streamed = "unfinished";
+  let failure: unknown;
+  const names = new Set<string>();
+  try {
+    const options = {
+      withSizes,
+      ended: ended.signal,
+      async makeFifo(path: string) {
+        await makeFifo(process, path, signal);
+        names.add(path);
+      },
+    };
+    streamed = await streamFiles(payload, tree, options);
+  } catch (error) {
+    failure = error;
+  }
+  if (streamed === "unfinished") {
+    const fifos = [tree.inside("stream-next"), ...names];
+    await letEnd(fifos, ended.signal, graceMs, () => stopped.abort(STOPPED));
+  }
+  const outcome = await running;
+  signal.throwIfAborted();
+  if (failure !== undefined) throw failure;
+  if (outcome.error !== undefined && outcome.error !== STOPPED) throw outcome.error;
+  if (streamed === "unfinished") throw new AgentError("MODULE_UNFINISHED", { call });
+  return streamed;
+}
+
+const STOPPED = new Error("the download has failed");
+
+/** The outcome as a value, so that a module that fails early is no unhandled rejection meanwhile. */
+async function settled(running: Promise<void>, onEnd: () => void): Promise<{ readonly error?: unknown }> {
+  try {
+    await running;
+    return {};
+  } catch (error) {
+    return { error };
+  } finally {
+    onEnd();
+  }
+}
+
+const PAUSE_MS = 10;
+
+/** A module whose download has failed finds the end of all that it reads, and is ended when that does not end it. */
+async function letEnd(fifos: readonly string[], ended: AbortSignal, graceMs: number, stop: () => void): Promise<void> {
+  const lastMs = performance.now() + graceMs;
+  while (!ended.aborted) {
+    if (performance.now() > lastMs) return stop();
+    for (const path of fifos) endQuietly(path);
+    await pause(PAUSE_MS, ended);
+  }
+}
+
+function endQuietly(path: string): void {
+  try {
+    endFifo(path);
+  } catch (error) {
+    // ignored: the download has failed already, and what is no FIFO keeps nobody waiting.
+    if (!(error instanceof AgentError)) throw error;
+  }
+}
+
+async function makeFifo(process: Process, path: string, signal: AbortSignal): Promise<void> {
+  const limits = { timeoutMs: 10_000, maxOutputBytes: 1024 };
+  const { exitCode, stderr } = await process.run(["mkfifo", "-m", "600", path], limits, signal);
+  if (exitCode !== 0) throw new AgentError("MODULE_TREE_IO", { path, reason: stderr.trim() });
+}

@@ -1,0 +1,88 @@
+import { closeSync, constants, fstatSync, openSync } from "node:fs";
+import { Socket } from "node:net";
+import { setTimeout } from "node:timers/promises";
+import { AgentError } from "../../../src/errors/agent-error.ts";
+
+const FIRST_PAUSE_MS = 1;
+const LONGEST_PAUSE_MS = 50;
+
+/**
+ * Opens a FIFO for writing as soon as a program reads it. A plain `open` would wait in a thread that nothing can
+ * call back; this one asks without waiting, again and again.
+ *
+ * @param ended aborts when no reader will come any more
+ * @returns `undefined` once `ended` has aborted
+ * @throws {AgentError} MODULE_STREAM when something else lies at `path`
+ */
+export async function openFifo(path: string, ended: AbortSignal): Promise<FifoWriter | undefined> {
+  for (let pauseMs = FIRST_PAUSE_MS; !ended.aborted; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
+    const fd = tryOpen(path);
+    if (fd !== undefined) return new FifoWriter(fd, ended);
+    await pause(pauseMs, ended);
+  }
+  return undefined;
+}
+
+/** Waits for `ms`, or until `ended` aborts. */
+export async function pause(ms: number, ended: AbortSignal): Promise<void> {
+  await setTimeout(ms, undefined, { signal: ended }).catch(() => {
+    // ignored: the end of the wait is all that was asked for.
+  });
+}
+
+/** Lets a program that reads the FIFO, or waits for it to be opened, find its end. */
+export function endFifo(path: string): void {
+  const fd = tryOpen(path);
+  if (fd !== undefined) closeSync(fd);
+}
+
+function tryOpen(path: string): number | undefined {
+  let fd: number;
+  try {
+    fd = openSync(path, constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW);
+  } catch (cause) {
+    // ENXIO: nobody reads yet. ENOENT: the module has removed it, and nobody can.
+    const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
+    if (code === "ENXIO" || code === "ENOENT") return undefined;
+    throw new AgentError("MODULE_STREAM", { path }, cause);
+  }
+  if (fstatSync(fd).isFIFO()) return fd;
+  closeSync(fd);
+  throw new AgentError("MODULE_STREAM", { path, reason: "the module has put something else in the FIFO's place" });
+}
+
+/** The writing end of a FIFO. It is waited for in the event loop and never in a thread. */
+export class FifoWriter {
+  readonly #socket: Socket;
+  readonly #ended: AbortSignal;
+  readonly #stop = (): void => {
+    this.#socket.destroy();
+  };
+
+  constructor(fd: number, ended: AbortSignal) {
+    this.#socket = new Socket({ fd, readable: false, writable: true });
+    this.#ended = ended;
+    this.#socket.on("error", () => {
+      // ignored: the write that failed rejects.
+    });
+    ended.addEventListener("abort", this.#stop);
+    if (ended.aborted) this.#stop();
+  }
+
+  /** Resolves when the kernel has taken all of `bytes`. Rejects when the reader has gone or `ended` has aborted. */
+  write(bytes: Uint8Array): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#socket.write(bytes, (error) => (error ? reject(error) : resolve()));
+    });
+  }
+
+  /** The reader finds the end. Idempotent. */
+  async close(): Promise<void> {
+    this.#ended.removeEventListener("abort", this.#stop);
+    if (this.#socket.closed) return;
+    await new Promise<void>((resolve) => {
+      this.#socket.once("close", () => resolve());
+      this.#socket.destroy();
+    });
+  }
+}

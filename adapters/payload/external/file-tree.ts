@@ -1,0 +1,158 @@
+import { stat } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { AgentError } from "../../../src/errors/agent-error.ts";
+import type { PayloadContext, PayloadFile, PayloadStream } from "../../../src/ports/payload-handler.ts";
+import type { TreeActs } from "./tree-acts.ts";
+
+/** What a file tree tells a module of the device. */
+export interface DeviceFacts {
+  readonly artifactName: string;
+  readonly artifactGroup?: string;
+  readonly deviceType: string;
+}
+
+/**
+ * The folder in which an update module works, from before Download until after Cleanup: files 0600, folders 0700.
+ * It is there as a whole, durably, or not at all.
+ *
+ * @throws {AgentError} MODULE_TREE_IO from every method
+ * @see Update module protocol v3, section 5
+ */
+export class FileTree {
+  readonly path: string;
+  readonly #acts: TreeActs;
+
+  /** @param path absolute */
+  constructor(path: string, acts: TreeActs) {
+    this.path = path;
+    this.#acts = acts;
+  }
+
+  inside(...names: readonly string[]): string {
+    return join(this.path, ...names);
+  }
+
+  async exists(): Promise<boolean> {
+    return await stat(this.path).then(
+      (found) => found.isDirectory(),
+      () => false,
+    );
+  }
+
+  /** Makes it anew. Without `context` it lacks the Artifact's header, as for a module that takes over an update. */
+  async build(device: DeviceFacts, context?: PayloadContext): Promise<void> {
+    await this.#io(async () => {
+      await this.#acts.remove(this.path);
+      await this.#acts.remove(this.#doomed);
+      // Built beside its place and moved there: a power cut leaves no half of it.
+      const building = `${this.path}.new`;
+      await this.#acts.remove(building);
+      const parent = dirname(this.path);
+      const firstMade = await this.#acts.makeFolder(parent);
+      await this.#fill(building, { ...deviceFiles(device) });
+      if (context !== undefined) await this.#fill(join(building, "header"), headerFiles(context));
+      await this.#acts.makeFolder(join(building, "tmp"));
+      await this.#acts.syncFolder(building);
+      await this.#acts.rename(building, this.path);
+      await this.#acts.syncFolder(parent);
+      if (firstMade === undefined) return;
+      const last = dirname(firstMade);
+      for (let folder = parent; folder !== last; ) {
+        folder = dirname(folder);
+        await this.#acts.syncFolder(folder);
+      }
+    });
+  }
+
+  /** Removes it: in one step for whoever looks for it, also when the power fails on the way. */
+  async remove(): Promise<void> {
+    await this.#io(async () => {
+      if (await this.exists()) {
+        await this.#acts.remove(this.#doomed);
+        await this.#acts.rename(this.path, this.#doomed);
+        await this.#acts.syncFolder(dirname(this.path));
+      }
+      await this.#acts.remove(this.#doomed);
+    });
+  }
+
+  /** Makes room for streams; the FIFOs in it are the caller's. */
+  async openStreams(): Promise<void> {
+    await this.closeStreams();
+    await this.#io(() => this.#acts.makeFolder(this.inside("streams")));
+  }
+
+  async closeStreams(): Promise<void> {
+    await this.#io(async () => {
+      await this.#acts.remove(this.inside("stream-next"));
+      await this.#acts.remove(this.inside("streams"));
+    });
+  }
+
+  /** Stores the whole payload below `files/`. @throws {AgentError} the codes of the stream, too */
+  async storeFiles(payload: PayloadStream, signal: AbortSignal): Promise<void> {
+    const files = this.inside("files");
+    await this.#io(() => this.#acts.makeFolder(files));
+    for (let file = await payload.next(); file !== undefined; file = await payload.next()) {
+      await this.#storeFile(join(files, file.name), file, signal);
+    }
+    await this.#io(async () => {
+      await this.#acts.syncFolder(files);
+      await this.#acts.syncFolder(this.path);
+    });
+  }
+
+  get #doomed(): string {
+    return `${this.path}.old`;
+  }
+
+  async #storeFile(path: string, file: PayloadFile, signal: AbortSignal): Promise<void> {
+    await this.#io(() =>
+      this.#acts.storeSynced(path, (into) => {
+        signal.throwIfAborted();
+        return file.read(into);
+      }),
+    ).catch((error: unknown) => {
+      signal.throwIfAborted();
+      throw error;
+    });
+  }
+
+  async #fill(folder: string, files: Readonly<Record<string, string>>): Promise<void> {
+    await this.#acts.makeFolder(folder);
+    for (const [name, text] of Object.entries(files)) await this.#acts.writeSynced(join(folder, name), text, 0o600);
+    await this.#acts.syncFolder(folder);
+  }
+
+  async #io<T>(act: () => Promise<T>): Promise<T> {
+    try {
+      return await act();
+    } catch (cause) {
+      if (cause instanceof AgentError || !(cause instanceof Error && "code" in cause)) throw cause;
+      throw new AgentError("MODULE_TREE_IO", { tree: this.path }, cause);
+    }
+  }
+}
+
+/** A module reads these with `$(cat FILE)`; the newest client ends those that are not empty with a newline. */
+function deviceFiles({ artifactName, artifactGroup = "", deviceType }: DeviceFacts): Record<string, string> {
+  const line = (text: string): string => (text === "" ? "" : `${text}\n`);
+  return {
+    version: line("3"),
+    current_artifact_name: line(artifactName),
+    current_artifact_group: line(artifactGroup),
+    current_device_type: line(deviceType),
+  };
+}
+
+function headerFiles(context: PayloadContext): Record<string, string> {
+  const json = (value: unknown): string => JSON.stringify(value, null, 2);
+  return {
+    artifact_name: context.artifactName,
+    artifact_group: context.artifactGroup ?? "",
+    payload_type: context.payloadType,
+    "header-info": json(context.headerInfo),
+    "type-info": json(context.typeInfo),
+    "meta-data": json(context.metaData ?? null),
+  };
+}

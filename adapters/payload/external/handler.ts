@@ -1,0 +1,91 @@
+import { AgentError } from "../../../src/errors/agent-error.ts";
+import type { ModuleAction, PayloadHandler } from "../../../src/ports/payload-handler.ts";
+import type { Process } from "../../../src/ports/process.ts";
+import type { Logger } from "../../../src/util/logger.ts";
+import { download } from "./download.ts";
+import { type DeviceFacts, FileTree } from "./file-tree.ts";
+import { type ModuleQuery, UpdateModule } from "./module.ts";
+import { type TreeActs, treeDiskActs } from "./tree-acts.ts";
+
+export interface ExternalParts {
+  /** Payload type: the name of the module. */
+  readonly type: string;
+  /** Usually `/usr/share/mender/modules/v3`. */
+  readonly modulesFolder: string;
+  /** File tree of this payload, absolute: `DATASTORE/modules/v3/payloads/0000/tree`. */
+  readonly tree: string;
+  readonly process: Process;
+  readonly log: Logger;
+  /** For each call. */
+  readonly timeoutMs: number;
+  device(): Promise<DeviceFacts>;
+  readonly acts?: TreeActs;
+  /** From SIGTERM to SIGKILL, and what a module gets to end by itself after a failed download. */
+  readonly graceMs?: number;
+}
+
+const GRACE_MS = 10_000;
+
+/**
+ * Calls before which a missing tree is made for a `rootfs-image`: an agent without trees has installed it, and the
+ * agent of the new image takes over.
+ */
+const TAKEOVER: ReadonlySet<ModuleAction | ModuleQuery> = new Set<ModuleAction | ModuleQuery>([
+  "ArtifactVerifyReboot",
+  "ArtifactCommit",
+  "SupportsRollback",
+  "ArtifactRollback",
+]);
+
+/**
+ * Installs payloads of one type through an update module of the board, which is any program that speaks the update
+ * module protocol v3. Each call is durable as far as the module makes it so; the file tree is.
+ *
+ * @throws {AgentError} MODULE_MISSING, MODULE_FAILED, MODULE_ANSWER, MODULE_UNFINISHED, MODULE_STREAM,
+ * MODULE_TREE_MISSING, MODULE_TREE_IO, and the codes of the payload
+ * @see Update module protocol v3
+ */
+export function createExternalHandler(parts: ExternalParts): PayloadHandler {
+  const { type, process, device, graceMs = GRACE_MS } = parts;
+  const tree = new FileTree(parts.tree, parts.acts ?? treeDiskActs);
+  const module = new UpdateModule({ ...parts, graceMs });
+
+  async function requireTree(call: ModuleAction | ModuleQuery | "Download"): Promise<string> {
+    if (await tree.exists()) return tree.path;
+    if (type !== "rootfs-image" || call === "Download" || !TAKEOVER.has(call)) {
+      throw new AgentError("MODULE_TREE_MISSING", { tree: tree.path, call });
+    }
+    await tree.build(await device());
+    return tree.path;
+  }
+
+  return {
+    type,
+    async prepare(context) {
+      await module.find();
+      await tree.build(await device(), context);
+    },
+    async download(payload, signal) {
+      await requireTree("Download");
+      await download({ module, tree, process, graceMs }, payload, signal);
+    },
+    async act(action, signal) {
+      if (action === "Cleanup") await cleanUp(module, tree, signal);
+      else await module.act(action, await requireTree(action), signal);
+    },
+    needsReboot: async (signal) =>
+      module.ask("NeedsArtifactReboot", ["Yes", "Automatic"], await requireTree("NeedsArtifactReboot"), signal),
+    supportsRollback: async (signal) =>
+      (await module.ask("SupportsRollback", ["Yes"], await requireTree("SupportsRollback"), signal)) === "Yes",
+  };
+}
+
+/** The tree goes even when the module fails; without a tree no module has been at work. */
+async function cleanUp(module: UpdateModule, tree: FileTree, signal: AbortSignal): Promise<void> {
+  try {
+    if (await tree.exists()) await module.act("Cleanup", tree.path, signal);
+  } finally {
+    // A cut-off Cleanup is called again, and needs it.
+    if (!signal.aborted) await tree.remove();
+  }
+}
