@@ -19,6 +19,7 @@ const COMMANDS: Readonly<Record<string, () => CommandModule | Promise<CommandMod
   "show-provides": () => ({ register: showProvides }),
   artifact: () => import("./artifact/artifact-command.ts"),
   board: () => import("./board.ts"),
+  "state-scripts": () => import("./state-scripts.ts"),
 };
 
 /** Names under which the program answers as the reference client does. */

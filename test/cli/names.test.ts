@@ -20,7 +20,7 @@ function listed(out: readonly string[]): readonly string[] {
 }
 
 for (const [name, commands] of [
-  ["switchback", [...CLIENT, "artifact", "board"]],
+  ["switchback", [...CLIENT, "artifact", "board", "state-scripts"]],
   ["mender", CLIENT],
   ["mender-update", CLIENT],
 ] as const) {
@@ -49,6 +49,8 @@ const WITH_EXAMPLE = [
   ...["rootfs-image", "module-image", "bootstrap-artifact"].map((kind) => ["artifact", "write", kind]),
   ["board"],
   ...["create", "boot", "status", "image"].map((command) => ["board", command]),
+  ["state-scripts"],
+  ["state-scripts", "check"],
 ];
 
 for (const command of WITH_EXAMPLE) {
@@ -79,7 +81,7 @@ for (const argv of [
   });
 }
 
-for (const command of ["artifact", "board"]) {
+for (const command of ["artifact", "board", "state-scripts"]) {
   test(`the reference client's name does not know the command '${command}'`, async () => {
     for (const name of ["mender", "mender-update"]) {
       const { exitCode, log } = await cli(name, [command]);

@@ -1,0 +1,86 @@
+import { open } from "node:fs/promises";
+import { join } from "node:path";
+import { type Command, Option } from "commander";
+import { checkScriptFolder, type EntryWithHead, type FolderCheck } from "../core/scripts/check.ts";
+import { readScriptFolder, readVersionFile } from "../core/scripts/folder.ts";
+import type { ScriptOrigin } from "../core/scripts/names.ts";
+import { AgentError, printable } from "../errors/agent-error.ts";
+import type { CliIo } from "./io.ts";
+
+const HEAD_BYTES = 256;
+
+interface CheckOptions {
+  readonly for?: ScriptOrigin;
+  readonly json?: true;
+}
+
+/** `switchback state-scripts`: tools for those who write state scripts. */
+export function register(program: Command, io: CliIo): void {
+  const scripts = program
+    .command("state-scripts")
+    .description("look at state scripts, on a device or where images are built")
+    .addHelpText("after", EXAMPLE);
+
+  scripts
+    .command("check")
+    .description("tell which scripts of a folder will not run, and why; exits with 1 when there are any")
+    .argument("<dir>", "folder with state scripts")
+    .addOption(
+      new Option("--for <kind>", "kind of folder; without it, that of most of its scripts").choices([
+        "rootfs",
+        "artifact",
+      ]),
+    )
+    .option("--json", "print one JSON object")
+    .addHelpText("after", EXAMPLE)
+    .action(async (dir: string, options: CheckOptions) => {
+      const found = checkScriptFolder(await readEntries(dir), await readVersionFile(dir), options.for);
+      for (const line of options.json === true ? [JSON.stringify({ dir, ...found })] : describe(dir, found)) {
+        io.out(line);
+      }
+      if (found.findings.some(({ level }) => level === "problem")) io.exitCode = 1;
+    });
+}
+
+/** @throws {AgentError} SCRIPT_FOLDER, also where the folder is missing: somebody asks for this one */
+async function readEntries(dir: string): Promise<readonly EntryWithHead[]> {
+  try {
+    await (await open(dir)).close();
+  } catch (cause) {
+    throw new AgentError("SCRIPT_FOLDER", { folder: dir }, cause);
+  }
+  const entries = await readScriptFolder(dir);
+  return Promise.all(entries.map(async (entry) => ({ ...entry, head: await readHead(dir, entry) })));
+}
+
+async function readHead(dir: string, { name, isFile, isExecutable }: Omit<EntryWithHead, "head">): Promise<string> {
+  if (!isFile || !isExecutable) return "";
+  try {
+    const file = await open(join(dir, name));
+    try {
+      const { buffer, bytesRead } = await file.read(Buffer.alloc(HEAD_BYTES), 0, HEAD_BYTES, 0);
+      return buffer.toString("latin1", 0, bytesRead);
+    } finally {
+      await file.close();
+    }
+  } catch (cause) {
+    throw new AgentError("SCRIPT_UNREADABLE", { path: join(dir, name) }, cause);
+  }
+}
+
+function describe(dir: string, { origin, runnable, findings }: FolderCheck): readonly string[] {
+  const count = (level: string, name: string): string => {
+    const number = findings.filter((finding) => finding.level === level).length;
+    return `${number} ${name}${number === 1 ? "" : "s"}`;
+  };
+  const kind = origin === "rootfs" ? "the root filesystem" : "an Artifact";
+  return [
+    ...findings.map(({ level, file, message }) => `${level}: ${printable(file)} ${message}`),
+    ...runnable.map((name) => `runs: ${printable(name)}`),
+    `${printable(dir)}, as scripts of ${kind}: ${runnable.length} run, ${count("problem", "problem")}, ${count("note", "note")}.`,
+  ];
+}
+
+const EXAMPLE = `
+Example:
+  switchback state-scripts check /etc/mender/scripts --for rootfs`;

@@ -1,0 +1,117 @@
+import { originOf, parseScriptName, type ScriptAction, type ScriptOrigin, type ScriptState } from "./names.ts";
+import { checkVersion, compareBytes, type FolderEntry, VERSION_FILE } from "./order.ts";
+
+/** `problem`: a script will not run, or not everywhere. `note`: works, but look whether it is meant. */
+export interface ScriptFinding {
+  readonly level: "problem" | "note";
+  readonly file: string;
+  readonly rule: ScriptRule;
+  readonly message: string;
+}
+
+export type ScriptRule = "name" | "type" | "run-bit" | "start" | "folder" | "never" | "order" | "version";
+
+/** A folder entry and the beginning of what it holds. */
+export interface EntryWithHead extends FolderEntry {
+  readonly head: string;
+}
+
+export interface FolderCheck {
+  /** For which kind of folder the scripts were looked at: the one asked for, or that of most of them. */
+  readonly origin: ScriptOrigin;
+  /** Those that run, in the order in which those of one state and action do. */
+  readonly runnable: readonly string[];
+  readonly findings: readonly ScriptFinding[];
+}
+
+/** Failures of these states are not followed by scripts of the action `Error`. */
+const WITHOUT_ERROR: ReadonlySet<ScriptState> = new Set(["Idle", "ArtifactRollback", "ArtifactFailure"]);
+
+/**
+ * Looks for what keeps scripts from running as their author thinks.
+ *
+ * @param version content of the file `version`; `undefined` where there is none
+ */
+export function checkScriptFolder(
+  entries: readonly EntryWithHead[],
+  version: string | undefined,
+  origin: ScriptOrigin = commonOrigin(entries),
+): FolderCheck {
+  const sorted = entries.filter(({ name }) => name !== VERSION_FILE).toSorted((a, b) => compareBytes(a.name, b.name));
+  const perEntry = sorted.map((entry) => ({ name: entry.name, finding: problemOf(entry, origin) }));
+  const runnable = perEntry.filter(({ finding }) => finding === undefined).map(({ name }) => name);
+  const problems = perEntry.flatMap(({ finding }) => (finding === undefined ? [] : [finding]));
+  return { origin, runnable, findings: [...checkVersionFile(version), ...problems, ...sharedNumbers(runnable)] };
+}
+
+function commonOrigin(entries: readonly FolderEntry[]): ScriptOrigin {
+  const origins = entries.flatMap(({ name }) => {
+    const parsed = parseScriptName(name);
+    return parsed === undefined ? [] : [originOf(parsed.state)];
+  });
+  const ofRootfs = origins.filter((origin) => origin === "rootfs").length;
+  return ofRootfs * 2 > origins.length ? "rootfs" : "artifact";
+}
+
+function problemOf(entry: EntryWithHead, folder: ScriptOrigin): ScriptFinding | undefined {
+  const problem = (rule: ScriptRule, message: string): ScriptFinding => ({
+    level: "problem",
+    file: entry.name,
+    rule,
+    message,
+  });
+  const parsed = parseScriptName(entry.name);
+  if (parsed === undefined)
+    return problem("name", "never runs: it is not named STATE_ACTION_NN or STATE_ACTION_NN_TEXT");
+  const { state, action } = parsed;
+  const origin = originOf(state);
+  if (origin !== folder) return problem("folder", `never runs here: ${WHERE[origin]}`);
+  if (isNeverRun(state, action)) return problem("never", `never runs: nothing follows a failure in ${state}`);
+  if (!entry.isFile) return problem("type", "never runs: it is not a file");
+  if (!entry.isExecutable) return problem("run-bit", "never runs: it is not executable (chmod +x)");
+  const [first = ""] = entry.head.split("\n");
+  if (first.startsWith("#!") && first.endsWith("\r")) {
+    return problem("start", "cannot start: its lines end like those of DOS, so no interpreter has that name");
+  }
+  if (!first.startsWith("#!") && !entry.head.startsWith("\u007fELF")) {
+    return problem("start", "does not start everywhere: it has no '#!' line and is no program");
+  }
+  return undefined;
+}
+
+const WHERE: Readonly<Record<ScriptOrigin, string>> = {
+  rootfs: "scripts of this state belong to the root filesystem",
+  artifact: "scripts of this state belong to the Artifact",
+};
+
+const isNeverRun = (state: ScriptState, action: ScriptAction): boolean =>
+  action === "Error" && WITHOUT_ERROR.has(state);
+
+function checkVersionFile(version: string | undefined): readonly ScriptFinding[] {
+  const file = VERSION_FILE;
+  if (version === undefined) {
+    return [
+      { level: "note", file, rule: "version", message: "is missing; clients before 4.0 then refuse the scripts" },
+    ];
+  }
+  try {
+    checkVersion(".", version);
+    return [];
+  } catch {
+    // ignored: the finding says the same, beside the others.
+    return [{ level: "problem", file, rule: "version", message: "must hold 2 or 3: no script of this folder runs" }];
+  }
+}
+
+/** Two scripts with one number are no mistake; but then the text after it decides. */
+function sharedNumbers(names: readonly string[]): readonly ScriptFinding[] {
+  const slot = (name: string): string => {
+    const parsed = parseScriptName(name);
+    return parsed === undefined ? name : `${parsed.state}_${parsed.action}_${parsed.order}`;
+  };
+  return names.flatMap((file, i) => {
+    const before = names[i - 1];
+    if (before === undefined || slot(before) !== slot(file)) return [];
+    return [{ level: "note", file, rule: "order", message: `has the number of ${before}, and runs after it` } as const];
+  });
+}
