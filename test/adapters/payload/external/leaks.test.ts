@@ -1,0 +1,47 @@
+import { randomBytes } from "node:crypto";
+import { readdir, readlink, writeFile } from "node:fs/promises";
+import { expect, test } from "vitest";
+import { CONTEXT, never, payloadOf, withModule } from "./module-rig.ts";
+
+const RUNS = 50;
+const FILES = [
+  { name: "a", content: randomBytes(500_000) },
+  { name: "b", content: "b" },
+];
+const FIRST = 'line="$(cat stream-next)"';
+
+/** Ways to end without reading: before the first name, before a stream, within one, between two. */
+const EARLY = [
+  "exit 1",
+  `${FIRST}; exit 1`,
+  `${FIRST}; head -c 1 "$line"; exit 1`,
+  `${FIRST}; cat "$line" > /dev/null; exit 1`,
+];
+
+test(`${RUNS} modules in a row that end early leave no thread, no descriptor and no FIFO behind`, async () => {
+  const cases = EARLY.map((commands, way) => `${way}) ${commands} ;;`).join(" ");
+  await withModule(`Download) way="$(cat ../way)"; case "$way" in ${cases} esac ;;`, async (rig) => {
+    const run = async (way: number): Promise<void> => {
+      await rig.handler.prepare?.(CONTEXT, never);
+      await writeFile(`${rig.tree}/../way`, String(way));
+      const download = rig.handler.download(payloadOf(FILES), never);
+      await expect(download).rejects.toMatchObject({ code: "MODULE_FAILED", detail: { exitCode: 1 } });
+    };
+    for (const way of EARLY.keys()) await run(way);
+    const before = await held();
+    const startMs = performance.now();
+    for (let at = 0; at < RUNS; at++) await run(at % EARLY.length);
+    expect(performance.now() - startMs).toBeLessThan(20_000);
+    expect(await held()).toEqual(before);
+    // A thread pool with a thread that waits in `open` for good would not come back with so many at once.
+    await Promise.all(Array.from({ length: 16 }, () => readdir(rig.folder)));
+    expect(await readdir(rig.tree)).not.toContain("stream-next");
+  });
+}, 30_000);
+
+/** Threads of this process, and its descriptors that are FIFOs. */
+async function held(): Promise<{ readonly threads: number; readonly fifos: number }> {
+  const threads = (await readdir("/proc/self/task")).length;
+  const links = (await readdir("/proc/self/fd")).map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => ""));
+  return { threads, fifos: (await Promise.all(links)).filter((link) => link.includes("/stream")).length };
+}
