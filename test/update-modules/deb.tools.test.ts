@@ -1,0 +1,229 @@
+import { execFileSync } from "node:child_process";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { Random } from "../fuzz/random.ts";
+import { type Called, type Cut, contentOf, everyCut, ModuleBoard, place } from "./module-board.ts";
+
+// dpkg starts some of these itself, so the power is cut inside of it as well.
+const COMMANDS = [
+  ...["awk", "chmod", "dpkg", "dpkg-deb", "dpkg-query", "dpkg-split", "mkdir", "mv", "rm", "sh", "sync", "tar"],
+  ...["diff", "ldconfig", "start-stop-daemon"],
+];
+const SEED = 20_260_106;
+const CUTS = 14;
+
+let packages: string;
+let board: ModuleBoard;
+let env: Readonly<Record<string, string>>;
+
+/** A package of `files`; those below etc/ are configuration files. */
+function build(name: string, version: string, files: Readonly<Record<string, string>>, control = ""): Buffer {
+  const stage = join(packages, "stage");
+  rmSync(stage, { recursive: true, force: true });
+  const fields = { Package: name, Version: version, Architecture: "all", Maintainer: "Test <test@example.org>" };
+  const lines = Object.entries(fields).map(([key, value]) => `${key}: ${value}\n`);
+  place(join(stage, "DEBIAN/control"), `${lines.join("")}${control}Description: a test\n A second line.\n`);
+  place(join(stage, "DEBIAN/postinst"), `#!/bin/sh\necho "$1 ${name} ${version}" >>"$BOARD/scripts"\n`, 0o755);
+  const settings = Object.keys(files).filter((path) => path.startsWith("etc/"));
+  if (settings.length > 0) place(join(stage, "DEBIAN/conffiles"), settings.map((path) => `/${path}\n`).join(""));
+  for (const [path, content] of Object.entries(files)) place(join(stage, path), content);
+  execFileSync("dpkg-deb", ["--root-owner-group", "-Znone", "-b", stage, join(packages, "made.deb")]);
+  return readFileSync(join(packages, "made.deb"));
+}
+
+let update: Readonly<Record<string, Buffer>>;
+beforeAll(() => {
+  packages = mkdtempSync("/dev/shm/switchback-deb-");
+  const system = join(packages, "system");
+  mkdirSync(join(system, "var/lib/dpkg/info"), { recursive: true });
+  mkdirSync(join(system, "var/lib/dpkg/updates"));
+  for (const name of ["status", "available"]) writeFileSync(join(system, "var/lib/dpkg", name), "");
+  const files = { "opt/app/run": "app 1", "opt/app/only 1": "one", "etc/app.conf": "conf 1", "etc/b.conf": "b 1" };
+  build("app", "1", files, "Section: misc\n");
+  const install = { ...process.env, DPKG_ROOT: system, DPKG_FORCE: "script-chrootless", BOARD: packages };
+  execFileSync("dpkg", ["-i", join(packages, "made.deb")], { env: install });
+  // Changed by somebody, so no update may lose it.
+  writeFileSync(join(system, "etc/app.conf"), "mine");
+  update = {
+    "app_2_all.deb": build(
+      "app",
+      "2",
+      {
+        "opt/app/run": "app 2",
+        "opt/lib/more": "two",
+        "etc/app.conf": "conf 2",
+        "etc/b.conf": "b 2",
+        "etc/c.conf": "c",
+      },
+      "Depends: lib\n",
+    ),
+    "lib_1_all.deb": build("lib", "1", { "opt/lib/lib": "lib 1" }),
+  };
+});
+afterAll(() => rmSync(packages, { recursive: true, force: true }));
+
+beforeEach(() => {
+  board = new ModuleBoard("deb", COMMANDS);
+  env = { DPKG_ROOT: board.path("system"), DPKG_FORCE: "script-chrootless" };
+  fresh();
+});
+afterEach(() => board.remove());
+
+function fresh(): void {
+  rmSync(board.path("system"), { recursive: true, force: true });
+  cpSync(join(packages, "system"), board.path("system"), { recursive: true });
+  board.payload(update);
+}
+
+const run = (state: string, options: Parameters<ModuleBoard["call"]>[1] = {}): Called =>
+  board.call(state, { ...options, env });
+
+function expectDone(called: Called): void {
+  expect(called.exitCode, called.stdout + called.stderr).toBe(0);
+}
+
+/** The packages that dpkg knows, and every file outside of its database. */
+function system(): Readonly<Record<string, unknown>> {
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: dpkg-query fills the braces in.
+  const format = "${Package} ${Version} ${db:Status-Abbrev}\\n";
+  const known = execFileSync("dpkg-query", ["-W", "-f", format], {
+    env: { ...process.env, ...env },
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "ignore"],
+  });
+  const files = Object.entries(contentOf(board.path("system"))).filter(([, what]) => !what.startsWith("folder"));
+  return { known, ...Object.fromEntries(files.filter(([path]) => !path.startsWith("var/"))) };
+}
+
+const OLD = {
+  known: "app 1 ii \n",
+  "etc/app.conf": "644 mine",
+  "etc/b.conf": "644 b 1",
+  "opt/app/only 1": "644 one",
+  "opt/app/run": "644 app 1",
+};
+const NEW = {
+  known: "app 2 ii \nlib 1 ii \n",
+  "etc/app.conf": "644 mine",
+  "etc/app.conf.dpkg-dist": "644 conf 2",
+  "etc/b.conf": "644 b 2",
+  "etc/c.conf": "644 c",
+  "opt/app/run": "644 app 2",
+  "opt/lib/lib": "644 lib 1",
+  "opt/lib/more": "644 two",
+};
+
+test("packages are installed, in the order that their dependencies ask for, and settings of somebody's stay", () => {
+  for (const state of ["Download", "ArtifactInstall", "ArtifactCommit", "Cleanup"]) expectDone(run(state));
+  expect(system()).toEqual(NEW);
+  expect(readFileSync(board.path("scripts"), "utf8").trim().split("\n")).toEqual([
+    "configure lib 1",
+    "configure app 2",
+  ]);
+});
+
+test("a rollback installs the version of before and takes away what was not installed", () => {
+  for (const state of ["ArtifactInstall", "ArtifactInstall", "ArtifactRollback", "ArtifactRollback", "Cleanup"]) {
+    expectDone(run(state));
+  }
+  expect(withoutLeftovers()).toEqual(OLD);
+  const version = execFileSync("dpkg-query", ["-W", "-f", "$" + "{Section} $" + "{Description}", "app"], {
+    env: { ...process.env, ...env },
+    encoding: "utf8",
+  });
+  expect(version).toBe("misc a test\n A second line.");
+});
+
+/** dpkg leaves the setting that it did not install beside the one that stays. */
+function withoutLeftovers(): unknown {
+  const { "etc/app.conf.dpkg-dist": _dist, "etc/app.conf.dpkg-new": _new, ...rest } = system();
+  return rest;
+}
+
+test("the answers are No and Yes, and an unknown state says nothing", () => {
+  expect(run("NeedsArtifactReboot")).toMatchObject({ exitCode: 0, stdout: "No\n" });
+  expect(run("SupportsRollback")).toMatchObject({ exitCode: 0, stdout: "Yes\n" });
+  for (const state of ["ProvidePayloadFileSizes", "Download", "ArtifactRollback", "Cleanup", "SomethingNew", ""]) {
+    expect(run(state)).toMatchObject({ exitCode: 0, stdout: "", stderr: "" });
+  }
+});
+
+test("a call that is cut off at any command is repeated or rolled back", () => {
+  const installing = run("ArtifactInstall").commands.length;
+  const restoring = run("ArtifactRollback").commands.length;
+  const random = new Random(SEED);
+  // Commands that run at the same time may share a number, so that the last ones are not reached each time.
+  let killed = 0;
+  const cutOff = (state: string, cut: Cut): void => {
+    const called = run(state, { cut });
+    if (called.exitCode === undefined) killed++;
+    else expectDone(called);
+  };
+  for (let at = 0; at < CUTS; at++) {
+    const cut = random.pick(everyCut(installing));
+    fresh();
+    cutOff("ArtifactInstall", cut);
+    if (at % 2 === 0) {
+      expectDone(run("ArtifactInstall"));
+      expect(system(), JSON.stringify(cut)).toMatchObject({ known: NEW.known, "opt/app/run": "644 app 2" });
+    }
+    expectDone(run("ArtifactRollback"));
+    expect(withoutLeftovers(), JSON.stringify(cut)).toEqual(OLD);
+  }
+  for (let at = 0; at < CUTS / 2; at++) {
+    const cut = random.pick(everyCut(restoring));
+    fresh();
+    expectDone(run("ArtifactInstall"));
+    cutOff("ArtifactRollback", cut);
+    expectDone(run("ArtifactRollback"));
+    expect(withoutLeftovers(), JSON.stringify(cut)).toEqual(OLD);
+  }
+  expect(killed).toBeGreaterThan(CUTS);
+}, 120_000);
+
+test("killed at random instants, it ends with the update or with what was there", () => {
+  const random = new Random(SEED + 1);
+  let killed = 0;
+  for (let at = 0; at < CUTS; at++) {
+    fresh();
+    if (run("ArtifactInstall", { killAfterMs: 10 + random.below(400) }).exitCode === undefined) killed++;
+    if (at % 2 === 0) {
+      expectDone(run("ArtifactInstall"));
+      expect(system(), `seed ${SEED}, cut ${at}`).toMatchObject({ known: NEW.known, "opt/app/run": "644 app 2" });
+    }
+    expectDone(run("ArtifactRollback"));
+    expect(withoutLeftovers(), `seed ${SEED}, cut ${at}`).toEqual(OLD);
+  }
+  expect(killed).toBeGreaterThan(CUTS / 4);
+}, 120_000);
+
+test.each<[string, Readonly<Record<string, string>>]>([
+  ["no package", { "app.rpm": "x" }],
+  ["a file that is no package", { "app.deb": "no package" }],
+])("a payload of %s is refused before anything changes", (_title, files) => {
+  board.payload(files);
+  expect(run("ArtifactInstall")).toMatchObject({ exitCode: 1, stderr: expect.stringContaining("deb: ") });
+  expectDone(run("ArtifactRollback"));
+  expect(system()).toEqual(OLD);
+});
+
+test("a package that cannot be configured is rolled back", () => {
+  board.payload({ "app_3_all.deb": build("app", "3", { "opt/app/run": "app 3" }, "Depends: nowhere\n") });
+  expect(run("ArtifactInstall").exitCode).not.toBe(0);
+  expectDone(run("ArtifactRollback"));
+  expect(withoutLeftovers()).toEqual(OLD);
+});
+
+test("the folder that a package has and a link has replaced stays a link", () => {
+  cpSync(board.path("system/opt/app"), board.path("system/srv/app"), { recursive: true });
+  rmSync(board.path("system/opt/app"), { recursive: true });
+  place(board.path("system/opt/app"), { link: "../srv/app" });
+  expectDone(run("ArtifactInstall"));
+  expectDone(run("ArtifactRollback"));
+  expect(system()).toMatchObject({
+    "opt/app": "-> ../srv/app",
+    "srv/app/run": "644 app 1",
+    "srv/app/only 1": "644 one",
+  });
+});
