@@ -92,17 +92,8 @@ async function letEnd(fifos: readonly string[], ended: AbortSignal, graceMs: num
   const lastMs = performance.now() + graceMs;
   while (!ended.aborted) {
     if (performance.now() > lastMs) return stop();
-    for (const path of fifos) endQuietly(path);
+    for (const path of fifos) endFifo(path);
     await pause(PAUSE_MS, ended);
-  }
-}
-
-function endQuietly(path: string): void {
-  try {
-    endFifo(path);
-  } catch (error) {
-    // ignored: the download has failed already, and what is no FIFO keeps nobody waiting.
-    if (!(error instanceof AgentError)) throw error;
   }
 }
 

@@ -30,10 +30,18 @@ export async function pause(ms: number, ended: AbortSignal): Promise<void> {
   });
 }
 
-/** Lets a program that reads the FIFO, or waits for it to be opened, find its end. */
+/**
+ * Lets a program that reads the FIFO, or waits for it to be opened, find its end. Does nothing where nobody does, and
+ * to what is no FIFO.
+ */
 export function endFifo(path: string): void {
-  const fd = tryOpen(path);
-  if (fd !== undefined) closeSync(fd);
+  try {
+    const fd = tryOpen(path);
+    if (fd !== undefined) closeSync(fd);
+  } catch (error) {
+    // ignored: what is no FIFO keeps nobody waiting.
+    if (!(error instanceof AgentError)) throw error;
+  }
 }
 
 function tryOpen(path: string): number | undefined {

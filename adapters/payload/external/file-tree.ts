@@ -1,7 +1,8 @@
-import { stat } from "node:fs/promises";
+import { readdir, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { AgentError } from "../../../src/errors/agent-error.ts";
 import type { PayloadContext, PayloadFile, PayloadStream } from "../../../src/ports/payload-handler.ts";
+import { endFifo } from "./fifo.ts";
 import type { TreeActs } from "./tree-acts.ts";
 
 /** What a file tree tells a module of the device. */
@@ -42,6 +43,7 @@ export class FileTree {
   /** Makes it anew. Without `context` it lacks the Artifact's header, as for a module that takes over an update. */
   async build(device: DeviceFacts, context?: PayloadContext): Promise<void> {
     await this.#io(async () => {
+      await this.#letReadersGo();
       await this.#acts.remove(this.path);
       await this.#acts.remove(this.#doomed);
       // Built beside its place and moved there: a power cut leaves no half of it.
@@ -68,6 +70,7 @@ export class FileTree {
   async remove(): Promise<void> {
     await this.#io(async () => {
       if (await this.exists()) {
+        await this.#letReadersGo();
         await this.#acts.remove(this.#doomed);
         await this.#acts.rename(this.path, this.#doomed);
         await this.#acts.syncFolder(dirname(this.path));
@@ -104,6 +107,16 @@ export class FileTree {
 
   get #doomed(): string {
     return `${this.path}.old`;
+  }
+
+  /** A module may have outlived the agent that fed it: nobody could ever wake it once its FIFO is gone. */
+  async #letReadersGo(): Promise<void> {
+    endFifo(this.inside("stream-next"));
+    const streams = await readdir(this.inside("streams")).catch(() => {
+      // ignored: outside of a download there are none.
+      return [];
+    });
+    for (const name of streams) endFifo(this.inside("streams", name));
   }
 
   async #storeFile(path: string, file: PayloadFile, signal: AbortSignal): Promise<void> {

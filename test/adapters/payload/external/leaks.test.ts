@@ -1,5 +1,8 @@
+import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { readdir, readlink, writeFile } from "node:fs/promises";
+import { once } from "node:events";
+import { mkdir, readdir, readlink, writeFile } from "node:fs/promises";
+import { setTimeout } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { CONTEXT, never, payloadOf, withModule } from "./module-rig.ts";
 
@@ -38,6 +41,30 @@ test(`${RUNS} modules in a row that end early leave no thread, no descriptor and
     expect(await readdir(rig.tree)).not.toContain("stream-next");
   });
 }, 30_000);
+
+test.each([
+  ["the next name", "stream-next", "Cleanup"],
+  ["a stream", "streams/a", "Cleanup"],
+  ["the next name", "stream-next", "the next download"],
+  ["a stream", "streams/a", "the next download"],
+])(
+  "a module that outlived its agent and waits for %s (%s) is woken by %s",
+  async (_, fifo, by) => {
+    await withModule("", async (rig) => {
+      await rig.handler.prepare?.(CONTEXT, never);
+      await mkdir(rig.inTree("streams"));
+      const orphan = spawn("sh", ["-c", 'mkfifo "$1" && echo ready && cat "$1"', "sh", fifo], { cwd: rig.tree });
+      const exit = once(orphan, "exit");
+      await once(orphan.stdout, "data");
+      // It has said so just before it waits.
+      await setTimeout(200);
+      if (by === "Cleanup") await rig.handler.act("Cleanup", never);
+      else await rig.handler.prepare?.(CONTEXT, never);
+      expect(await exit).toEqual([0, null]);
+    });
+  },
+  10_000,
+);
 
 /** Threads of this process, and its descriptors that are FIFOs. */
 async function held(): Promise<{ readonly threads: number; readonly fifos: number }> {
