@@ -79,7 +79,7 @@ export class ClientBoard {
   }
 
   /** Writes mender.conf: both slots, and `keys`. */
-  configure(keys: Readonly<Record<string, string>>): void {
+  configure(keys: Readonly<Record<string, string | number>>): void {
     const slots = { RootfsPartA: this.slots.A, RootfsPartB: this.slots.B };
     const configuration = { ...slots, DBus: { Enabled: false }, ...keys };
     writeFileSync(join(this.dir, "etc/mender/mender.conf"), JSON.stringify(configuration));

@@ -198,7 +198,7 @@ test("an interval longer than the window does not make the window longer", async
   await scripts("rootfs", "Download_Enter_00");
   const { run, calls } = device(
     { Download_Enter_00: () => ({ exitCode: 21 }) },
-    { timeoutMs: 1_000, retryIntervalMs: 7_000_000, retryTimeoutMs: 10_000 },
+    { timeoutMs: 1_000, retryIntervalMs: 36_000_000, retryTimeoutMs: 10_000 },
   );
   expect(await run("Download", "Enter")).toBe("SCRIPT_RETRY_TIMEOUT Download_Enter_00");
   expect(calls).toEqual(["0 Download_Enter_00"]);
