@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { systemClock } from "../adapters/clock/system-clock.ts";
 import { createSlotDevice } from "../adapters/device/slot-device.ts";
 import { createRootfsImageHandler } from "../adapters/payload/rootfs-image/handler.ts";
@@ -7,10 +8,13 @@ import type { GlobalOptions } from "./cli/global-options.ts";
 import type { CliIo } from "./cli/io.ts";
 import { createLogger } from "./cli/logging.ts";
 import { composeBootloader, composeSlots } from "./compose-bootloader.ts";
+import { hasModule, lazyModule, type ModuleParts, moduleFile } from "./compose-modules.ts";
+import { composeScripts } from "./compose-scripts.ts";
 import { composeStore } from "./compose-store.ts";
 import { type Config, loadConfig } from "./config/config.ts";
 import { type Paths, resolvePaths } from "./config/paths.ts";
-import { createEffects, type OpenedPayload } from "./core/deployment/effects.ts";
+import { createEffects, type OpenedPayloads } from "./core/deployment/effects.ts";
+import type { HandlerFor } from "./core/deployment/handlers.ts";
 import { createJournal } from "./core/deployment/journal.ts";
 import { createStandalone, type Standalone } from "./core/deployment/standalone.ts";
 import { AgentError } from "./errors/agent-error.ts";
@@ -24,15 +28,16 @@ import type { Logger } from "./util/logger.ts";
 export interface Agent {
   readonly config: Config;
   readonly paths: Paths;
+  readonly deviceTypeFile: string;
   readonly log: Logger;
   readonly store: Store;
   readonly standalone: Standalone;
-  /** @throws {AgentError} PAYLOAD_UNSUPPORTED, CONFIG_INVALID */
-  handlerFor(payloadType: string): PayloadHandler;
+  /** Also throws CONFIG_INVALID. */
+  readonly handlerFor: HandlerFor;
   /** Loaded at the first use: most updates come from a file. */
   transport(): Promise<Transport>;
-  /** Gives the next run of `standalone.install` the payload of the Artifact that it has opened. */
-  supply(open: () => Promise<OpenedPayload>): void;
+  /** Gives the next run of `standalone.install` the payloads of the Artifact that it has opened. */
+  supply(payloads: OpenedPayloads): void;
 }
 
 /**
@@ -55,41 +60,52 @@ export async function composeAgent(options: GlobalOptions, io: CliIo): Promise<A
   );
   const store = composeStore(paths, log);
   const processes = createChildProcess();
-  const handlerFor = composeHandlers(config, store, log);
-  let supplied: (() => Promise<OpenedPayload>) | undefined;
+  const deviceTypeFile = config.deviceTypeFile ?? join(paths.datastore, "device_type");
+  const timeoutMs = config.moduleTimeoutSeconds * 1000;
+  const handlerFor = composeHandlers({ paths, store, log, timeoutMs, deviceTypeFile }, config);
+  const scripts = composeScripts(config, paths, log);
+  let supplied: OpenedPayloads | undefined;
   const effects = createEffects({
     store,
     power: createSystemPower({ process: processes, clock: systemClock }),
     handlerFor,
-    async openPayload() {
+    scripts,
+    async openPayloads() {
       if (supplied === undefined) throw new AgentError("SOURCE_OPEN", { reason: "the Artifact is no longer open" });
-      return supplied();
+      return supplied;
     },
   });
   return {
     config,
     paths,
+    deviceTypeFile,
     log,
     store,
-    standalone: createStandalone({ journal: createJournal(store), effects, handlerFor }),
+    standalone: createStandalone({ journal: createJournal(store), effects, scripts, handlerFor }),
     handlerFor,
     async transport() {
       const { composeTransport } = await import("./compose-transport.ts");
       return composeTransport(options);
     },
-    supply(open) {
-      supplied = open;
+    supply(payloads) {
+      supplied = payloads;
     },
   };
 }
 
-/** The built-in handlers by payload type. */
-function composeHandlers(config: Config, store: Store, log: Logger): (payloadType: string) => PayloadHandler {
-  let rootfsImage: PayloadHandler | undefined;
-  return (payloadType) => {
-    if (payloadType !== "rootfs-image") throw new AgentError("PAYLOAD_UNSUPPORTED", { type: payloadType });
-    rootfsImage ??= composeRootfsImage(config, store, log);
-    return rootfsImage;
+/** By payload: the board's own update module of that name, or else the handler that is built in. */
+function composeHandlers(modules: ModuleParts, config: Config): HandlerFor {
+  const { paths, store, log } = modules;
+  const known = new Map<number, PayloadHandler>();
+  const make = (type: string, index: number): PayloadHandler => {
+    if (hasModule(paths, type)) return lazyModule(type, index, modules);
+    if (type === "rootfs-image") return composeRootfsImage(config, store, log);
+    throw new AgentError("PAYLOAD_UNSUPPORTED", { type, module: moduleFile(paths, type) });
+  };
+  return (type, index) => {
+    const handler = known.get(index) ?? make(type, index);
+    known.set(index, handler);
+    return handler;
   };
 }
 

@@ -16,6 +16,11 @@ export function statesPage(): Page {
     `\`\`\`mermaid\n${diagram()}\n\`\`\``,
     "## Rows",
     table(["State", "Effect", ...OUTCOMES, "Notes"], STATES.map(row)),
+    "## State scripts",
+    "Enter scripts run before the effect, Leave scripts after it, and Error scripts when one of the three has failed. " +
+      "Where *a failing set* leaves damage, the way goes on, the name of the Artifact is recorded as `_INCONSISTENT`, " +
+      "and Error scripts follow a failing set only.",
+    table(["State", "Enter", "Leave", "Error", "A failing set"], STATES.filter(hasScripts).map(scriptRow)),
     "## Where a command enters",
     table(
       ["Command", "State on disk", "Goes to"],
@@ -41,6 +46,13 @@ function row([state, cells]: readonly [string, Row]): string[] {
   ].filter((note) => note !== "");
   const targets = OUTCOMES.map((outcome) => code(cells[outcome]));
   return [code(state), code(cells.run), ...targets, notes.join("; ")];
+}
+
+const hasScripts = ([, { enter, leave }]: readonly [string, Row]): boolean => (enter ?? leave) !== undefined;
+
+function scriptRow([state, { enter, leave, error, lenient }]: readonly [string, Row]): string[] {
+  const names = [enter && `${enter}_Enter`, leave && `${leave}_Leave`, error && `${error}_Error`];
+  return [code(state), ...names.map(code), lenient === true ? "leaves damage" : "fails the state"];
 }
 
 /** One arrow per pair of states, labelled with every outcome that takes it. */

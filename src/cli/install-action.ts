@@ -1,20 +1,26 @@
 import type { Command } from "commander";
 import { loadVerificationKey } from "../artifact/signature.ts";
 import { type Agent, composeAgent } from "../compose.ts";
+import { artifactScripts } from "../compose-scripts.ts";
 import { readDeviceType } from "../config/device-type.ts";
 import { checkDepends } from "../core/install/depends.ts";
 import { type OpenedArtifact, openForInstall } from "../core/install/open-artifact.ts";
 import { flatProvides, readProvides } from "../core/install/provides.ts";
 import { seedProvides } from "../core/install/seed.ts";
 import { openSource } from "../core/install/source.ts";
+import { extractScripts } from "../core/scripts/extract.ts";
 import { readGlobalOptions } from "./global-options.ts";
 import { withProgress } from "./install-progress.ts";
 import type { CliIo } from "./io.ts";
 import { printReport } from "./print-report.ts";
 import { type RunOptions, stopBefore } from "./run-options.ts";
 
+export interface InstallOptions extends RunOptions {
+  readonly strictCompat?: true;
+}
+
 /** What `install` does; everything that it needs comes as one piece when it is called. The caller holds the lock. */
-export async function install(name: string, program: Command, options: RunOptions, io: CliIo): Promise<void> {
+export async function install(name: string, program: Command, options: InstallOptions, io: CliIo): Promise<void> {
   const stops = stopBefore(options);
   const agent = await composeAgent(readGlobalOptions(program), io);
   await agent.standalone.prepareInstall(io.signal);
@@ -22,11 +28,13 @@ export async function install(name: string, program: Command, options: RunOption
   const keys = await Promise.all(agent.config.artifactVerifyKeys.map(loadVerificationKey));
   const source = await openSource(name, process.stdin, () => agent.transport(), io.signal);
   // From here on the Artifact owns the source and closes it.
-  const artifact = await openForInstall(source, keys);
+  const strictCompat = options.strictCompat === true || agent.config.switchback.strictCompat;
+  const artifact = await openForInstall(source, { verifyKeys: keys, strictCompat });
   try {
     io.out("Installing artifact...");
     await checkArtifact(agent, artifact);
-    agent.supply(() => withProgress(artifact, io));
+    await extractScripts(artifactScripts(agent.paths), artifact.info.scripts);
+    agent.supply(withProgress(artifact.payloads, io));
     printReport("install", await agent.standalone.install(artifact.record, stops, io.signal), options, io);
   } finally {
     await artifact.close();
@@ -35,8 +43,7 @@ export async function install(name: string, program: Command, options: RunOption
 
 /** Everything that can be refused before anything is changed. */
 async function checkArtifact(agent: Agent, artifact: OpenedArtifact): Promise<void> {
-  const deviceType = await readDeviceType(agent.config.deviceTypeFile ?? `${agent.paths.datastore}/device_type`);
+  const deviceType = await readDeviceType(agent.deviceTypeFile);
   checkDepends(artifact.info, deviceType, flatProvides(readProvides(await agent.store.load())));
-  const type = artifact.record.payloadTypes[0];
-  if (type !== undefined && type !== null) agent.handlerFor(type);
+  for (const [index, type] of artifact.record.payloadTypes.entries()) if (type !== null) agent.handlerFor(type, index);
 }

@@ -1,20 +1,25 @@
-import type { OpenedPayload } from "../core/deployment/effects.ts";
-import type { OpenedArtifact } from "../core/install/open-artifact.ts";
-import type { PayloadFile } from "../ports/payload-handler.ts";
+import type { OpenedPayloads } from "../core/deployment/effects.ts";
+import type { PayloadFile, PayloadStream } from "../ports/payload-handler.ts";
 import type { CliIo } from "./io.ts";
 import { createProgress } from "./progress.ts";
 
-/** The payload of `artifact`, with a progress bar that follows what is read of it. */
-export async function withProgress(artifact: OpenedArtifact, io: CliIo): Promise<OpenedPayload> {
-  const { stream, finish } = await artifact.openPayload();
+/** The payloads, with a progress bar that follows what is read of each file. */
+export function withProgress({ next, finish }: OpenedPayloads, io: CliIo): OpenedPayloads {
   return {
-    stream: {
-      async next() {
-        const file = await stream.next();
-        return file === undefined ? undefined : watched(file, io);
-      },
+    async next() {
+      const payload = await next();
+      return payload && { ...payload, stream: watchedStream(payload.stream, io) };
     },
     finish,
+  };
+}
+
+function watchedStream(stream: PayloadStream, io: CliIo): PayloadStream {
+  return {
+    async next() {
+      const file = await stream.next();
+      return file && watched(file, io);
+    },
   };
 }
 

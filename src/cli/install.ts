@@ -1,8 +1,9 @@
 import type { Command } from "commander";
 import { resolvePaths } from "../config/paths.ts";
 import { readGlobalOptions } from "./global-options.ts";
+import type { InstallOptions } from "./install-action.ts";
 import type { CliIo } from "./io.ts";
-import { addRunOptions, type RunOptions } from "./run-options.ts";
+import { addRunOptions } from "./run-options.ts";
 import { underLock } from "./under-lock.ts";
 
 export function register(program: Command, io: CliIo): void {
@@ -11,8 +12,9 @@ export function register(program: Command, io: CliIo): void {
     .description("install an Artifact into the inactive slot and make it boot on trial")
     .argument("<source>", "file, http(s) address, or - for standard input")
     .option("--reboot-exit-code", "exit with 4 when a reboot is needed")
+    .option("--strict-compat", "refuse what the reference clients refuse: more than one payload")
     .addHelpText("after", EXAMPLES);
-  addRunOptions(command).action((source: string, options: RunOptions) =>
+  addRunOptions(command).action((source: string, options: InstallOptions) =>
     underLock(resolvePaths(readGlobalOptions(program), io.env), async () => {
       const { install } = await import("./install-action.ts");
       return () => install(source, program, options, io);

@@ -20,10 +20,13 @@ export const AGENT_ERRORS = {
   PAYLOAD_UNSUPPORTED: {
     retry: false,
     exit: 1,
-    doc: "This device cannot install a payload of that type: update modules are not supported yet.",
+    doc: "This device cannot install a payload of that type: there is no update module for it.",
   },
-  PAYLOAD_COUNT: { retry: false, exit: 1, doc: "Only one artifact payload is supported." },
-  SCRIPTS_UNSUPPORTED: { retry: false, exit: 1, doc: "The Artifact holds state scripts, which are not supported yet." },
+  PAYLOAD_COUNT: {
+    retry: false,
+    exit: 1,
+    doc: "Only one artifact payload is supported: in strict compatibility, and of type rootfs-image always.",
+  },
   SCRIPT_FOLDER: { retry: false, exit: 1, doc: "A folder of state scripts cannot be read or written." },
   SCRIPT_VERSION: {
     retry: false,

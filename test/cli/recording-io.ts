@@ -6,13 +6,14 @@ export class RecordingIo implements CliIo {
   readonly errLines: string[] = [];
   errText = "";
   readonly stderrIsTerminal: boolean;
-  readonly env: Readonly<Record<string, string | undefined>> = {};
+  readonly env: Readonly<Record<string, string | undefined>>;
   readonly interrupt = new AbortController();
   readonly signal: AbortSignal = this.interrupt.signal;
   exitCode = 0;
 
-  constructor(stderrIsTerminal = false) {
+  constructor(stderrIsTerminal = false, env: Readonly<Record<string, string | undefined>> = {}) {
     this.stderrIsTerminal = stderrIsTerminal;
+    this.env = env;
   }
 
   out(line: string): void {

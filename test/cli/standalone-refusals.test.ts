@@ -2,14 +2,7 @@ import { readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { moduleRequest } from "../artifact/artifact-requests.ts";
 import { makeKeyFiles } from "../artifact/keys.ts";
-import {
-  artifact,
-  HEADER_INFO,
-  HEADER_INFO_ENTRY,
-  META_DATA_ENTRY,
-  sha256,
-  TYPE_INFO_ENTRY,
-} from "../artifact/odd-artifacts.ts";
+import { sha256 } from "../artifact/odd-artifacts.ts";
 import { cli, codesOf, TestBoard } from "./test-board.ts";
 
 let board: TestBoard;
@@ -43,28 +36,11 @@ async function odd(bytes: Uint8Array): Promise<string> {
 test("a payload for an update module is refused by the name of the module", async () => {
   const file = board.file("data.bin");
   await writeFile(file, "data");
-  await refuses(await board.write(moduleRequest({ files: [file] })), "PAYLOAD_UNSUPPORTED", /type=single-file/);
-});
-
-test("an Artifact with state scripts is refused", async () => {
-  const script = board.file("ArtifactInstall_Enter_00");
-  await writeFile(script, "#!/bin/sh\n");
-  await refuses(await board.release("v2", "yes", { scripts: [script] }), "SCRIPTS_UNSUPPORTED", /scripts=1/);
-});
-
-test("an Artifact with two payloads is refused", async () => {
-  const headerInfo = { ...HEADER_INFO, payloads: [...HEADER_INFO.payloads, ...HEADER_INFO.payloads] };
-  const second = [TYPE_INFO_ENTRY, META_DATA_ENTRY].map(({ name, content }) => ({
-    name: name.replace("0000", "0001"),
-    content,
-  }));
-  const header = [
-    { ...HEADER_INFO_ENTRY, content: JSON.stringify(headerInfo) },
-    TYPE_INFO_ENTRY,
-    META_DATA_ENTRY,
-    ...second,
-  ];
-  await refuses(await odd(artifact({ header })), "PAYLOAD_COUNT", /payloads=2/);
+  await refuses(
+    await board.write(moduleRequest({ files: [file] })),
+    "PAYLOAD_UNSUPPORTED",
+    /share\/modules\/v3\/single-file/,
+  );
 });
 
 test("an Artifact for another type of device is refused, and both types are named", async () => {

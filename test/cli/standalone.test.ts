@@ -125,7 +125,7 @@ const STOPS = [
   {
     command: "commit",
     stop: "ArtifactCommit_Leave",
-    rest: "@saveProvides",
+    rest: "@commitLeave",
     says: ["Committed."],
     resumed: [],
     artifact: "v2",

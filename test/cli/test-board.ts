@@ -68,9 +68,14 @@ export class TestBoard {
     return ["-c", this.path("etc/mender.conf"), "-d", this.path("data")];
   }
 
+  /** State scripts and update modules are the board's own, and not those of the machine that runs the test. */
+  get places(): Readonly<Record<string, string>> {
+    return { MENDER_CONF_DIR: this.path("etc"), MENDER_DATA_DIR: this.path("share") };
+  }
+
   /** The agent's command line on this board. */
   agent(...argv: readonly string[]): Promise<CliResult> {
-    return cli("switchback", [...this.options, ...argv]);
+    return cli("switchback", [...this.options, ...argv], new RecordingIo(false, this.places));
   }
 
   /** Takes the power away and gives it back, without anybody's agent being started. */

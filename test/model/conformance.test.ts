@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { createRootfsImageHandler } from "../../adapters/payload/rootfs-image/handler.ts";
 import { createMemoryStore } from "../../adapters/store/memory-store.ts";
-import { drive, type Effect, type Effects } from "../../src/core/deployment/driver.ts";
+import { drive, type Effect, type Effects, type Scripts } from "../../src/core/deployment/driver.ts";
 import { createJournal } from "../../src/core/deployment/journal.ts";
 import { recordOf } from "../../src/core/deployment/record.ts";
 import { begin, placeOf } from "../../src/core/deployment/snapshot.ts";
@@ -89,7 +89,7 @@ for (const action of CALLS) {
           for (const trial of [false, true]) {
             const w: World = { ...firstWorld(setup, "none", memo), part, booted, trial };
             expect(await real(action, w), JSON.stringify({ part, booted, memo, trial })).toEqual(
-              call(action, w, setup)?.done,
+              call(action, w, setup).done,
             );
           }
   });
@@ -98,7 +98,7 @@ for (const action of CALLS) {
 const WAYS: readonly (readonly [setup: string, outcomes: readonly Outcome[], end: string])[] = [
   ["standalone module", ["ok", "ok", "hold"], "@commit"],
   ["standalone module", ["ok", "fail", "ok", "ok", "no", "ok", "ok", "ok"], "idle"],
-  ["standalone module without rollback", ["ok", "ok", "no", "ok", "ok", "ok"], "idle"],
+  ["standalone module without rollback", ["ok", "ok", "no", "ok", "ok", "ok", "ok"], "idle"],
   ["standalone module without rollback", ["ok", "fail", "no", "fail", "ok", "fail"], "idle"],
   ["standalone empty payload", ["no", "ok", "ok"], "idle"],
   ["standalone module", ["fail", "fail"], "idle"],
@@ -109,6 +109,8 @@ for (const [title, outcomes, end] of WAYS) {
     expect(await driven(outcomes)).toEqual({ ...modelled(title, outcomes), place: end });
   });
 }
+
+const NO_SCRIPTS: Scripts = { run: async () => undefined };
 
 interface Way {
   readonly states: readonly string[];
@@ -127,14 +129,19 @@ async function driven(outcomes: readonly Outcome[]): Promise<Way> {
     };
   const effects = Object.fromEntries(Object.values(TABLE).map(({ run }) => [run, effect(run)])) as Effects;
   const first = begin("standalone", "id", { name: "new", provides: {}, payloadTypes: ["module"] });
-  const run = await drive(createJournal(createMemoryStore(disk)), effects, first, new Set(), signal);
+  const run = await drive(
+    { journal: createJournal(createMemoryStore(disk)), effects, scripts: NO_SCRIPTS },
+    first,
+    new Set(),
+    signal,
+  );
   const states = run.steps.map(({ state }) => state);
   return { states, place: placeOf(run.snapshot), name: disk.get("artifact-name") };
 }
 
 function modelled(title: string, outcomes: readonly Outcome[]): Way {
   const picked = setupOf(title);
-  const exploration = new Exploration(picked, { cuts: 0, stops: ["none"] });
+  const exploration = new Exploration(picked, { cuts: 0, damage: false, stops: ["none"] });
   const states: string[] = [];
   let at = { world: firstWorld(picked, "none", undefined), place: "download" };
   for (const outcome of outcomes) {

@@ -1,11 +1,12 @@
 import { recordOf } from "../../src/core/deployment/record.ts";
-import type { EffectName, Outcome } from "../../src/core/deployment/table.ts";
+import type { EffectName, Outcome, Row } from "../../src/core/deployment/table.ts";
+import type { ScriptAction, ScriptState } from "../../src/core/scripts/names.ts";
 import type { ModuleAction } from "../../src/ports/payload-handler.ts";
-import { type Act, call } from "./payload.ts";
-import type { Setup, World } from "./world.ts";
+import { type Acts, call } from "./payload.ts";
+import { hasFiles, hasSlots, type Setup, type World } from "./world.ts";
 
 /**
- * One way an effect can end. Without an outcome the process did not live to see one. `name` is recorded
+ * One way a row can end. Without an outcome the process did not live to see one. `name` is recorded
  * together with the next snapshot. `reboots`: the device restarts, as it was asked to.
  */
 export interface Ending {
@@ -13,7 +14,13 @@ export interface Ending {
   readonly outcome?: Outcome;
   readonly name?: string;
   readonly reboots?: true;
+  /** Scripts that may fail have failed, and the snapshot says so already. */
+  readonly damaged?: true;
+  /** The scripts and the effect in the order in which they ran; `!` behind scripts that failed. */
+  readonly ran: readonly string[];
 }
+
+type EffectEnding = Omit<Ending, "ran" | "damaged">;
 
 const ACTIONS: Partial<Record<EffectName, ModuleAction>> = {
   installPayload: "ArtifactInstall",
@@ -25,16 +32,72 @@ const ACTIONS: Partial<Record<EffectName, ModuleAction>> = {
   cleanUp: "Cleanup",
 };
 
+/** Every way in which a row can end in this world, as src/core/deployment/run-row.ts runs it. */
+export function endings(row: Row, w: World, setup: Setup, damage: boolean): readonly Ending[] {
+  const effects = effectEndings(row.run, w, setup);
+  return row.lenient === true ? lenientEndings(row, w, effects, damage) : strictEndings(row, w, effects);
+}
+
+function strictEndings(row: Row, w: World, effects: readonly EffectEnding[]): readonly Ending[] {
+  const error = named(row.error, "Error");
+  const enter = named(row.enter, "Enter");
+  const leave = named(row.leave, "Leave");
+  const all: Ending[] = [];
+  const failed = (world: World, ran: readonly string[]): void => {
+    all.push({ world, outcome: "fail", ran: [...ran, ...error] }, { world, ran });
+  };
+  if (enter.length > 0) failed(w, failing(enter));
+  for (const ending of effects) {
+    const ran = [...enter, `{${row.run}}`];
+    if (ending.outcome === "fail") failed(ending.world, ran);
+    else if (ending.outcome === undefined) all.push({ ...ending, ran });
+    else {
+      all.push({ ...ending, ran: [...ran, ...leave] }, { world: ending.world, ran });
+      if (leave.length > 0) failed(ending.world, [...ran, ...failing(leave)]);
+    }
+  }
+  return all;
+}
+
+function lenientEndings(row: Row, w: World, effects: readonly EffectEnding[], damage: boolean): readonly Ending[] {
+  const error = named(row.error, "Error");
+  const leave = named(row.leave, "Leave");
+  const enter = named(row.enter, "Enter");
+  const all: Ending[] = [{ world: w, ran: [] }];
+  for (const entered of enter.length === 0 || !damage ? [enter] : [enter, failing(enter)]) {
+    const isDamaged = entered !== enter;
+    const told: Pick<Ending, "damaged"> = isDamaged ? { damaged: true } : {};
+    const after = isDamaged ? error : [];
+    for (const ending of effects) {
+      const ran = [...entered, `{${row.run}}`];
+      if (ending.outcome === undefined) all.push({ ...ending, ...told, ran });
+      else if (ending.outcome === "fail") all.push({ ...ending, ...told, ran: [...ran, ...after] });
+      else {
+        all.push({ ...ending, ...told, ran: [...ran, ...leave, ...after] }, { world: ending.world, ...told, ran });
+        if (leave.length > 0 && damage)
+          all.push({ ...ending, damaged: true, ran: [...ran, ...failing(leave), ...error] });
+      }
+    }
+  }
+  return all;
+}
+
+const named = (state: ScriptState | undefined, action: ScriptAction): readonly string[] =>
+  state === undefined ? [] : [`${state}_${action}`];
+const failing = (set: readonly string[]): readonly string[] => set.map((name) => `${name}!`);
+
 /** Every way in which the effect can end in this world. */
-export function endings(effect: EffectName, w: World, setup: Setup): readonly Ending[] {
+function effectEndings(effect: EffectName, w: World, setup: Setup): readonly EffectEnding[] {
   const standalone = setup.mode === "standalone";
   const answer = (yes: boolean): Outcome => (yes ? "ok" : "no");
   switch (effect) {
     case "streamPayload":
-      return setup.payload === "empty" ? query("no", w) : acted(call("Download", w, setup), w);
+      return setup.payload === "empty" ? query("no", w) : acted(call("Download", w, setup));
     case "needsReboot":
-      if (!standalone) return query(answer(setup.reboot), w);
-      return query(setup.rollback ? "hold" : "no", w);
+      if (!standalone) return query(answer(setup.reboot || hasSlots(setup)), w);
+      return query(setup.rollback || hasSlots(setup) ? "hold" : "no", w);
+    case "leaveCommit":
+      return [{ world: w, outcome: "ok" }, { world: w }];
     case "supportsRollback":
       return query(answer(setup.rollback), w);
     case "needsRollbackReboot":
@@ -49,28 +112,24 @@ export function endings(effect: EffectName, w: World, setup: Setup): readonly En
     default: {
       const action = ACTIONS[effect];
       if (action === undefined) throw new Error(`${effect} is not modelled`);
-      return acted(call(action, w, setup), w);
+      return acted(call(action, w, setup));
     }
   }
 }
 
 /** A rootfs image needs one only to leave the new system; a module answers as before. */
-const needsRollbackReboot = (w: World, { payload, reboot }: Setup): boolean =>
-  payload === "rootfs" ? w.booted !== w.part : reboot;
+const needsRollbackReboot = (w: World, setup: Setup): boolean =>
+  (hasSlots(setup) && w.booted !== w.part) || (hasFiles(setup) && setup.reboot);
 
-const query = (outcome: Outcome, w: World): readonly Ending[] => [
+const query = (outcome: Outcome, w: World): readonly EffectEnding[] => [
   { world: w, outcome },
   { world: w, outcome: "fail" },
   { world: w },
 ];
 
 /** Done; failed before, half-way and after acting; cut off before, half-way and after. */
-function acted(act: Act, w: World): readonly Ending[] {
-  if (act === undefined) return [{ world: w, outcome: "fail" }, { world: w }];
-  const left = [w, ...(act.half === undefined ? [] : [act.half]), ...(act.done === w ? [] : [act.done])];
-  return [
-    { world: act.done, outcome: "ok" },
-    ...left.map((world): Ending => ({ world, outcome: "fail" })),
-    ...left.map((world): Ending => ({ world })),
-  ];
-}
+const acted = ({ done, failed, cut }: Acts): readonly EffectEnding[] => [
+  ...(done === undefined ? [] : [{ world: done, outcome: "ok" } as const]),
+  ...failed.map((world): EffectEnding => ({ world, outcome: "fail" })),
+  ...cut.map((world): EffectEnding => ({ world })),
+];

@@ -1,5 +1,4 @@
-import { AssertionError } from "node:assert/strict";
-import { holdAt, isAtRest, next, redirect, resume } from "../../src/core/deployment/reducer.ts";
+import { damaged, holdAt, isAtRest, next, redirect, resume } from "../../src/core/deployment/reducer.ts";
 import { entryState, placeOf, type Snapshot } from "../../src/core/deployment/snapshot.ts";
 import {
   type EffectName,
@@ -16,7 +15,7 @@ import {
 } from "../../src/core/deployment/table.ts";
 import { start } from "./board.ts";
 import { type Ending, endings } from "./endings.ts";
-import { checkChange, checkEnd, checkOrder, checkWorld, Violation } from "./rules.ts";
+import { checkChange, checkEnd, checkOrder, checkScripts, checkWorld, Violation } from "./rules.ts";
 import { firstWorld, type History, keyOf, type Setup, type World } from "./world.ts";
 
 /** What is put to the test: the real tables, or mutants of them. */
@@ -28,6 +27,8 @@ const PRODUCT: Product = { table: TABLE, entries: ENTRIES };
 
 export interface Scope {
   readonly cuts: number;
+  /** Whether scripts fail whose failing leaves damage. (That of all others is a failure of their row like any other.) */
+  readonly damage: boolean;
   /** Values of `--stop-before` that users give, `none` among them. */
   readonly stops: readonly string[];
 }
@@ -144,7 +145,7 @@ export class Exploration {
       checkWorld(step.world);
       this.#move(step.world);
     } catch (error) {
-      if (!(error instanceof Violation) && !(error instanceof AssertionError)) throw error;
+      if (!(error instanceof Violation) && !(error instanceof TypeError)) throw error;
       return { message: error.message, path: pathTo(step) };
     }
     this.transitions += this.#found.length;
@@ -207,24 +208,29 @@ export class Exploration {
   }
 
   #runEffect(w: World, s: Snapshot, stop: string): void {
-    const effect = this.#row(s).run;
+    const row = this.#row(s);
+    const effect = row.run;
     checkOrder(effect, w, this.#setup);
-    for (const ending of endings(effect, w, this.#setup)) {
+    for (const ending of endings(row, w, this.#setup, this.#scope.damage)) {
+      checkScripts(effect, ending);
       checkChange(w, ending.world);
       this.#end(ending, effect, w, s, stop);
     }
   }
 
-  #end({ world, outcome, name, reboots }: Ending, effect: EffectName, w: World, s: Snapshot, stop: string): void {
-    const via = `${effect}${world === w ? "" : " acts"}: `;
+  #end(ending: Ending, effect: EffectName, w: World, before: Snapshot, stop: string): void {
+    const { world, outcome, name, reboots } = ending;
+    const via = `${effect}${world === w ? "" : " acts"}${ending.damaged === true ? ", scripts fail" : ""}: `;
+    const s = ending.damaged === true ? damaged(before) : before;
+    const past = ending.damaged === true ? { ...w.history, damage: true, trouble: true } : w.history;
     if (reboots === true) {
-      const history: History = { ...w.history, last: `${effect}:gone` };
-      this.#add({ ...world, booted: undefined, agent: undefined, history }, `${via}reboots`);
+      const history: History = { ...past, last: `${effect}:gone` };
+      this.#add({ ...world, booted: undefined, agent: undefined, snapshot: s, history }, `${via}reboots`);
       return;
     }
     if (outcome === undefined) {
-      const history: History = { ...w.history, last: `${effect}:cut` };
-      const killed = { ...world, agent: undefined, cuts: w.cuts + 1, history };
+      const history: History = { ...past, last: `${effect}:cut` };
+      const killed = { ...world, agent: undefined, cuts: w.cuts + 1, snapshot: s, history };
       this.#add(killed, `${via}killed`);
       this.#add({ ...killed, booted: undefined }, `${via}power cut`);
       return;
@@ -232,11 +238,11 @@ export class Exploration {
     this.cells.add(`${s.state}.${outcome}`);
     const isBad = outcome === "fail" || (effect === "supportsRollback" && outcome === "no");
     const history: History = {
-      ...w.history,
+      ...past,
       last: `${effect}:${outcome}`,
-      done: outcome === "ok" && !w.history.done.includes(effect) ? [...w.history.done, effect].sort() : w.history.done,
-      trouble: w.history.trouble || isBad,
-      damage: w.history.damage || (isBad && BREAKS.has(effect)),
+      done: outcome === "ok" && !past.done.includes(effect) ? [...past.done, effect].sort() : past.done,
+      trouble: past.trouble || isBad,
+      damage: past.damage || (isBad && BREAKS.has(effect)),
     };
     const now = next(s, outcome, this.#product.table);
     if (outcome === "hold" && !isAtRest(now))
@@ -277,13 +283,18 @@ const FAILS_WHEN_CUT: ReadonlySet<History["last"]> = new Set([
 ] as const);
 
 /** Failing in one of these leaves damage. @see agent states, section 4 */
-const BREAKS: ReadonlySet<EffectName> = new Set(["supportsRollback", "rollbackPayload", "reportFailure"]);
+const BREAKS: ReadonlySet<EffectName> = new Set([
+  "leaveCommit",
+  "supportsRollback",
+  "rollbackPayload",
+  "reportFailure",
+]);
 
 /** The newest client's rule in our places: its ArtifactInstall_Enter is our install and askReboot, and so on. */
 const MUST_TAKE: Readonly<Record<EntryName, ReadonlySet<string>>> = {
   commit: new Set(["@commit", "commit"]),
   rollback: new Set([
-    ...["@install", "install", "askReboot", "@commit", "commit", "@saveProvides"],
+    ...["@install", "install", "askReboot", "@commit", "commit", "@commitLeave"],
     ...["askRollback", "@rollback", "rollback"],
   ]),
 };

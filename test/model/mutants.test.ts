@@ -5,17 +5,19 @@ import { SURVIVORS } from "./survivors.ts";
 import { SETUPS } from "./world.ts";
 
 const USUAL_STOPS = ["none", "ArtifactCommit_Enter"];
-/** Cheap ones first: what falls in one does not see the next. */
-const SCOPES: readonly (Scope & { readonly only?: string })[] = [
-  { cuts: 0, stops: USUAL_STOPS },
-  { cuts: 0, stops: EVERY_STOP, only: "standalone" },
-  { cuts: 1, stops: USUAL_STOPS },
+/** Cheap ones first: what falls in one does not see the next. `one`: without those of several payloads. */
+const SCOPES: readonly (Scope & { readonly only?: string; readonly one?: true })[] = [
+  { cuts: 0, damage: true, stops: USUAL_STOPS },
+  { cuts: 0, damage: true, stops: EVERY_STOP, only: "standalone" },
+  { cuts: 1, damage: false, stops: USUAL_STOPS, one: true },
 ];
 
 function survivors(all: readonly Mutant[]): readonly Mutant[] {
   let left = all;
   for (const scope of SCOPES) {
-    const setups = SETUPS.filter(({ mode }) => scope.only === undefined || scope.only === mode);
+    const setups = SETUPS.filter(
+      ({ mode, payload }) => (scope.only ?? mode) === mode && (scope.one !== true || payload !== "both"),
+    );
     const explorations = setups.map((setup) => new Exploration(setup, scope));
     for (const exploration of explorations) expect(exploration.run()).toBeUndefined();
     explorations.sort((a, b) => a.worlds - b.worlds);

@@ -10,6 +10,7 @@ import {
   type Table,
   type Target,
 } from "../../src/core/deployment/table.ts";
+import type { ScriptState } from "../../src/core/scripts/names.ts";
 import type { Product } from "./explore.ts";
 
 /** The product with one cell changed. */
@@ -24,11 +25,24 @@ export interface Mutant {
 type Working = keyof Table;
 const ROWS = Object.entries(TABLE) as readonly (readonly [Working, Row])[];
 const EFFECTS: readonly EffectName[] = ROWS.map(([, row]) => row.run);
+const SETS = ["enter", "leave", "error"] as const;
+const SCRIPT_STATES: readonly ScriptState[] = [
+  "Download",
+  "ArtifactInstall",
+  "ArtifactReboot",
+  "ArtifactCommit",
+  "ArtifactRollback",
+  "ArtifactRollbackReboot",
+  "ArtifactFailure",
+];
+const canRun = (row: Row, set: (typeof SETS)[number]): boolean =>
+  set === "enter" || (set === "leave" ? row.ok !== undefined : row.fail !== undefined);
+const hasScripts = ({ enter, leave }: Row): boolean => enter !== undefined || leave !== undefined;
 const TARGETS = ["ok", "no", "hold", "fail"] as const;
 
 /**
  * Every cell of both tables, changed into every other thing that could stand there. A row without `ok` never
- * restores, and one without `fail` never breaks: there either would be no cell at all.
+ * restores and is not left, and one without `fail` never breaks and has no Error scripts: there is no such cell.
  */
 export function mutants(): readonly Mutant[] {
   return [...ROWS.flatMap(([state, row]) => rowMutants(state, row)), ...entryMutants()];
@@ -48,6 +62,11 @@ function rowMutants(state: Working, row: Row): Mutant[] {
     ...others(row.run, EFFECTS).map((effect) => changed("run", effect)),
     ...targets,
     ...others(row.crash, STATES).map((target) => changed("crash", target)),
+    ...SETS.filter((set) => canRun(row, set)).flatMap((set) => [
+      ...others(row[set], SCRIPT_STATES).map((state) => changed(set, state)),
+      ...(row[set] === undefined ? [] : [changed(set, undefined)]),
+    ]),
+    ...(hasScripts(row) ? [changed("lenient", row.lenient === true ? undefined : true)] : []),
     ...(row.ok === undefined ? [] : [changed("restores", row.restores === true ? undefined : true)]),
     ...(row.fail === undefined ? [] : [changed("breaks", row.breaks === true ? undefined : true)]),
     changed("crashFails", row.crashFails === true ? undefined : true),

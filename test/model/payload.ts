@@ -2,8 +2,8 @@ import { otherSlot } from "../../src/ports/bootloader.ts";
 import type { ModuleAction } from "../../src/ports/payload-handler.ts";
 import type { Setup, World } from "./world.ts";
 
-/** What one call leaves behind: what a cut in its middle may leave, and the end. `undefined`: it refuses. */
-export type Act = { readonly half?: World; readonly done: World } | undefined;
+/** What one call of one payload leaves behind: what a cut in its middle may leave, and the end. `undefined`: it refuses. */
+type Act = { readonly half?: World; readonly done: World } | undefined;
 
 type Call = ModuleAction | "Download";
 type Payload = (call: Call, w: World, setup: Setup) => Act;
@@ -75,7 +75,48 @@ const module: Payload = (call, w, setup) => {
   }
 };
 
-export function call(name: Call, w: World, setup: Setup): Act {
-  if (setup.payload === "empty") return { done: w };
-  return setup.payload === "rootfs" ? rootfs(name, w, setup) : module(name, w, setup);
+/** What one call of all payloads leaves behind. */
+export interface Acts {
+  /** `undefined`: one of them refuses. */
+  readonly done: World | undefined;
+  /** What may be left when it fails. */
+  readonly failed: readonly World[];
+  /** What may be left when it is cut off. */
+  readonly cut: readonly World[];
+}
+
+const PAYLOADS: Readonly<Record<Setup["payload"], readonly Payload[]>> = {
+  rootfs: [rootfs],
+  module: [module],
+  both: [rootfs, module],
+  empty: [],
+};
+const BACKWARD: ReadonlySet<Call> = new Set(["ArtifactRollback", "ArtifactVerifyRollbackReboot"]);
+/** One that fails does not keep the others from being tried. */
+const ALL: ReadonlySet<Call> = new Set([...BACKWARD, "ArtifactFailure", "Cleanup"]);
+
+/** The payloads one after the other, as src/core/deployment/effects.ts calls them. */
+export function call(name: Call, w: World, setup: Setup): Acts {
+  const payloads = PAYLOADS[setup.payload];
+  const all = ALL.has(name);
+  let done: World | undefined = w;
+  let now = w;
+  let failed: readonly World[] = [w];
+  const cut = [w];
+  for (const payload of BACKWARD.has(name) ? payloads.toReversed() : payloads) {
+    const act = payload(name, now, setup);
+    if (act === undefined) done = undefined;
+    if (act === undefined && !all) break;
+    const left = leftBy(act, now);
+    cut.push(...left);
+    failed = all ? failed.flatMap((one) => [one, ...leftBy(payload(name, one, setup), one)]) : cut;
+    now = act?.done ?? now;
+    done &&= now;
+  }
+  return { done, failed, cut };
+}
+
+function leftBy(act: Act, before: World): readonly World[] {
+  if (act === undefined) return [];
+  return [...(act.half === undefined ? [] : [act.half]), ...(act.done === before ? [] : [act.done])];
 }

@@ -1,7 +1,8 @@
 import type { Snapshot } from "../../src/core/deployment/snapshot.ts";
 import { type EffectName, MAX_TRANSITIONS } from "../../src/core/deployment/table.ts";
 import { comesUp, powered } from "./board.ts";
-import { BROKEN_NAME, type History, NEW_NAME, type Setup, type World } from "./world.ts";
+import type { Ending } from "./endings.ts";
+import { BROKEN_NAME, type History, hasFiles, hasSlots, NEW_NAME, type Setup, type World } from "./world.ts";
 
 /** A promise that the product broke in some world. */
 export class Violation extends Error {}
@@ -18,6 +19,7 @@ const BEFORE: Readonly<Record<EffectName, readonly History["last"][]>> = {
   reboot: ["needsReboot:ok"],
   verifyReboot: ["reboot:gone", "reboot:cut"],
   commitPayload: ["needsReboot:no", "needsReboot:hold", "verifyReboot:ok"],
+  leaveCommit: ["commitPayload:ok", "leaveCommit:cut"],
   supportsRollback: [
     ...(["installPayload:fail", "installPayload:cut", "needsReboot:fail", "needsReboot:cut"] as const),
     ...(["reboot:fail", "verifyReboot:fail", "verifyReboot:cut", "commitPayload:fail", "commitPayload:cut"] as const),
@@ -40,7 +42,10 @@ const BEFORE: Readonly<Record<EffectName, readonly History["last"][]>> = {
     "verifyRollbackReboot:ok",
     "reportFailure:cut",
   ],
-  saveProvides: ["streamPayload:no", "commitPayload:ok", "reportFailure:ok", "reportFailure:fail", "saveProvides:cut"],
+  saveProvides: [
+    ...(["streamPayload:no", "leaveCommit:ok", "leaveCommit:fail"] as const),
+    ...(["reportFailure:ok", "reportFailure:fail", "saveProvides:cut"] as const),
+  ],
   cleanUp: ["streamPayload:fail", "streamPayload:cut", "saveProvides:ok", "cleanUp:cut"],
 };
 
@@ -57,6 +62,57 @@ export function checkOrder(effect: EffectName, w: World, setup: Setup): void {
   const gaveUp = effect === "saveProvides" && damage && (w.snapshot?.transitions ?? 0) > MAX_TRANSITIONS;
   promise(BEFORE[effect].includes(last) || gaveUp, `${effect} does not follow ${last}`);
   promise(!(setup.mode === "standalone" && MANAGED_ONLY.has(effect)), `${effect} is the user's in a standalone update`);
+}
+
+/** Whose scripts run before and after an effect, and when something failed. `ignored`: damage, but no failure. */
+interface Scripts {
+  readonly enter?: string;
+  readonly leave?: string;
+  readonly error?: string;
+  readonly ignored?: true;
+}
+
+/** @see state scripts, sections 6 and 7 */
+const SCRIPTS: Readonly<Partial<Record<EffectName, Scripts>>> = {
+  streamPayload: { enter: "Download_Enter", leave: "Download_Leave", error: "Download_Error" },
+  installPayload: { enter: "ArtifactInstall_Enter", leave: "ArtifactInstall_Leave", error: "ArtifactInstall_Error" },
+  reboot: { enter: "ArtifactReboot_Enter", error: "ArtifactReboot_Error" },
+  verifyReboot: { leave: "ArtifactReboot_Leave", error: "ArtifactReboot_Error" },
+  commitPayload: { enter: "ArtifactCommit_Enter", error: "ArtifactCommit_Error" },
+  leaveCommit: { leave: "ArtifactCommit_Leave", error: "ArtifactCommit_Error" },
+  rollbackPayload: { enter: "ArtifactRollback_Enter", leave: "ArtifactRollback_Leave", ignored: true },
+  rollbackReboot: { enter: "ArtifactRollbackReboot_Enter", ignored: true },
+  verifyRollbackReboot: {
+    leave: "ArtifactRollbackReboot_Leave",
+    error: "ArtifactRollbackReboot_Error",
+    ignored: true,
+  },
+  reportFailure: { enter: "ArtifactFailure_Enter", leave: "ArtifactFailure_Leave", ignored: true },
+};
+
+const NO_SCRIPTS: Scripts = {};
+
+/** Holds for each row that has ended. */
+export function checkScripts(effect: EffectName, { ran, outcome, damaged }: Ending): void {
+  if (outcome === undefined) return;
+  const { enter, leave, error, ignored } = SCRIPTS[effect] ?? NO_SCRIPTS;
+  const isFailed = (set: string | undefined): boolean => set !== undefined && ran.includes(`${set}!`);
+  const told = (set: string | undefined): readonly string[] =>
+    set === undefined ? [] : [isFailed(set) ? `${set}!` : set];
+  const [entered, left] = [!isFailed(enter), !isFailed(leave)];
+  const acts = entered || ignored === true;
+  const goesOn = acts && (outcome !== "fail" || !left);
+  const errors = ignored === true ? !entered || !left : !entered || outcome === "fail";
+  const expected = [
+    ...told(enter),
+    ...(acts ? [`{${effect}}`] : []),
+    ...(goesOn ? told(leave) : []),
+    ...(errors ? told(error) : []),
+  ];
+  promise(ran.join() === expected.join(), `${effect} runs ${ran.join()} where ${expected.join()} is right`);
+  const hasFailingSet = !entered || !left;
+  promise(!hasFailingSet || ignored === true || outcome === "fail", "scripts fail and nothing follows from it");
+  promise((damaged === true) === (hasFailingSet && ignored === true), "what failing scripts leave is not told");
 }
 
 /** Holds for each change that an effect makes to the board. */
@@ -96,11 +152,15 @@ export function checkEnd(w: World, last: Snapshot, setup: Setup): void {
   promise(last.failed === history.trouble, "the verdict is not what happened");
   promise(!(history.userRollback && w.name === NEW_NAME), "what the user rolled back is recorded as new");
   if (!history.damage) {
-    const software = setup.payload === "rootfs" ? w.slots[w.part] : files.software;
-    const running = setup.payload === "rootfs" ? w.booted && w.slots[w.booted] : files.running;
-    if (!isEmpty) promise(software === w.name, "the recorded name is not what boots next");
+    const software = [...(hasSlots(setup) ? [w.slots[w.part]] : []), ...(hasFiles(setup) ? [files.software] : [])];
+    const running = [
+      ...(hasSlots(setup) ? [w.booted && w.slots[w.booted]] : []),
+      ...(hasFiles(setup) ? [files.running] : []),
+    ];
+    const isNamed = (image: string | undefined): boolean => image === w.name;
+    promise(software.every(isNamed), "the recorded name is not what boots next");
     // A user who rolls back, or installs what cannot be rolled back, reboots in his own time.
-    if (!isEmpty && setup.mode === "managed") promise(running === w.name, "the recorded name is not what runs");
+    promise(setup.mode === "standalone" || running.every(isNamed), "the recorded name is not what runs");
     promise(!w.trial, "a trial is pending and nobody knows of it");
     promise(w.memo === undefined || history.last === "cleanUp:fail", "the way back is remembered for ever");
   }

@@ -10,12 +10,19 @@ export type Image = "old" | "new" | "dead" | "torn";
 export interface Setup {
   readonly title: string;
   readonly mode: Snapshot["mode"];
-  /** `module`: any other update module, which changes software in place. `empty`: a payload with nothing in it. */
-  readonly payload: "rootfs" | "module" | "empty";
+  /**
+   * `module`: any other update module, which changes software in place. `both`: a root filesystem image, and behind
+   * it a payload for such a module. `empty`: a payload with nothing in it.
+   */
+  readonly payload: "rootfs" | "module" | "both" | "empty";
   readonly image: "new" | "dead";
+  /** Answers of the payload, or of the module where there are both. */
   readonly rollback: boolean;
   readonly reboot: boolean;
 }
+
+export const hasSlots = ({ payload }: Setup): boolean => payload === "rootfs" || payload === "both";
+export const hasFiles = ({ payload }: Setup): boolean => payload === "module" || payload === "both";
 
 /** What a module has on the device. */
 export interface Files {
@@ -64,10 +71,16 @@ export const BROKEN_NAME = "new_INCONSISTENT";
 const NO_FILES: Files = { tree: "none", backup: false, software: "old", running: "old" };
 const NO_HISTORY: History = { last: "", done: [], damage: false, trouble: false, userRollback: false };
 
+const TYPES: Readonly<Record<Setup["payload"], (string | null)[]>> = {
+  rootfs: ["rootfs-image"],
+  module: ["module"],
+  both: ["rootfs-image", "module"],
+  empty: [null],
+};
+
 /** Just after the header of the Artifact is known and the first snapshot is saved. */
 export function firstWorld(setup: Setup, stop: string, staleMemo: SlotId | undefined): World {
-  const type = { rootfs: "rootfs-image", module: "module", empty: null }[setup.payload];
-  const artifact = { name: NEW_NAME, provides: {}, payloadTypes: [type] };
+  const artifact = { name: NEW_NAME, provides: {}, payloadTypes: TYPES[setup.payload] };
   return {
     booted: "A",
     part: "A",
@@ -115,5 +128,22 @@ export const SETUPS: readonly Setup[] = MODES.flatMap((mode) => [
       return { title: `${mode} module${answers}`, mode, payload: "module", image: "new", rollback, reboot };
     }),
   ),
+  { title: `${mode} image and module`, mode, payload: "both", image: "new", rollback: true, reboot: true },
+  {
+    title: `${mode} image that never comes up and module`,
+    mode,
+    payload: "both",
+    image: "dead",
+    rollback: true,
+    reboot: false,
+  },
+  {
+    title: `${mode} image and module without rollback`,
+    mode,
+    payload: "both",
+    image: "new",
+    rollback: false,
+    reboot: false,
+  },
   { title: `${mode} empty payload`, mode, payload: "empty", image: "new", rollback: false, reboot: false },
 ]);

@@ -1,9 +1,11 @@
-import { AgentError } from "../../errors/agent-error.ts";
+import type { AgentError } from "../../errors/agent-error.ts";
 import type { StoreChanges } from "../../ports/store.ts";
+import type { ScriptRunner } from "../scripts/runner.ts";
 import type { Journal } from "./journal.ts";
 import { holdAt, isAtRest, next } from "./reducer.ts";
+import { runRow } from "./run-row.ts";
 import type { Snapshot } from "./snapshot.ts";
-import { type EffectName, type Outcome, type Row, type StateName, TABLE } from "./table.ts";
+import type { EffectName, Outcome, StateName } from "./table.ts";
 
 export interface EffectResult {
   readonly outcome: Outcome;
@@ -27,25 +29,34 @@ export interface Step {
   readonly state: StateName;
   readonly outcome: Outcome;
   readonly rebootRequired: boolean;
-  /** Why the outcome is `fail`. */
-  readonly error?: AgentError;
+  /** What went wrong: why the outcome is `fail`, and failing scripts. */
+  readonly errors: readonly AgentError[];
+}
+
+/** Runs the state scripts around an effect. */
+export type Scripts = Pick<ScriptRunner, "run">;
+
+export interface DriverParts {
+  readonly journal: Journal;
+  readonly effects: Effects;
+  readonly scripts: Scripts;
 }
 
 /**
- * Runs one update from `start` until it rests. Saves each snapshot before it runs the state's effect: that
- * order is what makes every `crash` column true. An effect's named failure becomes the outcome `fail`; an
- * abort, a bug, a store that cannot be used and a failure in a state without a `fail` column leave the
- * snapshot on disk for the `crash` column.
+ * Runs one update from `start` until it rests. Saves each snapshot before it runs the state's scripts and
+ * effect: that order is what makes every `crash` column true. A named failure of the effect, or of a set of
+ * scripts in a row that is not lenient, becomes the outcome `fail`; an abort, a bug, a store that cannot be
+ * used and a failure in a state without a `fail` column leave the snapshot on disk for the `crash` column.
  *
  * @param stopBefore states to come to rest before, also when the run would start in one of them
  */
 export async function drive(
-  journal: Journal,
-  effects: Effects,
+  parts: DriverParts,
   start: Snapshot,
   stopBefore: ReadonlySet<StateName>,
   signal: AbortSignal,
 ): Promise<Run> {
+  const { journal } = parts;
   const steps: Step[] = [];
   let now = start;
   let changes: StoreChanges = new Map();
@@ -53,36 +64,10 @@ export async function drive(
     if (!isAtRest(now) && stopBefore.has(now.state)) now = holdAt(now);
     await journal.save(now, changes);
     if (isAtRest(now)) return { steps, snapshot: now };
-    const { result, error } = await settle(effects[effectOf(now.state)], now, signal);
+    const { result, errors, after } = await runRow(parts, now, signal);
     changes = result.changes ?? new Map();
     const { outcome, rebootRequired = false } = result;
-    steps.push({ state: now.state, outcome, rebootRequired, ...(error && { error }) });
-    now = next(now, outcome);
+    steps.push({ state: now.state, outcome, rebootRequired, errors });
+    now = next(after, outcome);
   }
-}
-
-async function settle(
-  effect: Effect,
-  now: Snapshot,
-  signal: AbortSignal,
-): Promise<{ result: EffectResult; error?: AgentError }> {
-  signal.throwIfAborted();
-  try {
-    return { result: await effect(now, signal) };
-  } catch (error) {
-    signal.throwIfAborted();
-    if (!(error instanceof AgentError) || !canFail(now.state)) throw error;
-    return { result: { outcome: "fail" }, error };
-  }
-}
-
-function effectOf(state: StateName): EffectName {
-  return rowOf(state).run;
-}
-
-const canFail = (state: StateName): boolean => rowOf(state).fail !== undefined;
-
-function rowOf(state: StateName): Row {
-  if (state === "idle") throw new Error("idle has no effect");
-  return TABLE[state];
 }

@@ -1,23 +1,32 @@
 import { AgentError } from "../../errors/agent-error.ts";
-import type { ModuleAction, PayloadHandler, PayloadStream } from "../../ports/payload-handler.ts";
+import type { ModuleAction, PayloadContext, PayloadHandler, PayloadStream } from "../../ports/payload-handler.ts";
 import type { Power } from "../../ports/power.ts";
 import type { Store } from "../../ports/store.ts";
+import type { ScriptRunner } from "../scripts/runner.ts";
 import type { Effect, EffectResult, Effects } from "./driver.ts";
+import { type HandlerFor, handlersOf, supportRollback } from "./handlers.ts";
 import { recordOf } from "./record.ts";
 import type { Snapshot } from "./snapshot.ts";
 
 export interface EffectPorts {
   readonly store: Store;
   readonly power: Power;
-  /** @throws {AgentError} PAYLOAD_UNSUPPORTED when nothing on this device installs that type */
-  handlerFor(payloadType: string): PayloadHandler;
-  /** The payload of the Artifact whose header is in the snapshot; checked to its very end by `finish`. */
-  openPayload(snapshot: Snapshot, signal: AbortSignal): Promise<OpenedPayload>;
+  readonly handlerFor: HandlerFor;
+  readonly scripts: Pick<ScriptRunner, "checkRootfsVersion">;
+  /** The payloads of the Artifact whose header is in the snapshot. */
+  openPayloads(s: Snapshot, signal: AbortSignal): Promise<OpenedPayloads>;
 }
 
 export interface OpenedPayload {
   readonly stream: PayloadStream;
-  /** Reads what follows the payload. @throws {AgentError} when anything does that must not */
+  readonly context: PayloadContext;
+}
+
+/** The payloads of an opened Artifact; checked to the very end by `finish`. */
+export interface OpenedPayloads {
+  /** The next one, after the one before has been read. @throws {AgentError} of a damaged Artifact */
+  next(): Promise<OpenedPayload | undefined>;
+  /** Reads what follows the payloads. @throws {AgentError} when anything does that must not */
   finish(): Promise<void>;
 }
 
@@ -27,74 +36,127 @@ const NO: EffectResult = { outcome: "no" };
 /**
  * The effects of the table on real ports. Each one names its port and passes on what it answers; where a
  * standalone update differs from a managed one (the user reboots, and decides), the question's answer does.
+ *
+ * Several payloads act one after the other in the Artifact's order, and are rolled back in the reverse one. What is
+ * on its way back, or out, goes on with the others when one fails.
  */
 export function createEffects(ports: EffectPorts): Effects {
-  const handlerOf = (s: Snapshot): PayloadHandler | undefined => {
-    const type = s.artifact.payloadTypes[0];
-    return type === undefined || type === null ? undefined : ports.handlerFor(type);
-  };
+  const handlers = (s: Snapshot): readonly PayloadHandler[] => handlersOf(s, ports.handlerFor);
   const act =
     (action: ModuleAction): Effect =>
     async (s, signal) => {
-      await handlerOf(s)?.act(action, signal);
+      for (const handler of handlers(s)) await handler.act(action, signal);
+      return OK;
+    };
+  const commit = act("ArtifactCommit");
+  const actAll =
+    (action: ModuleAction, order: Order): Effect =>
+    async (s, signal) => {
+      await eachOfAll(order(handlers(s)), (handler) => handler.act(action, signal), signal);
       return OK;
     };
   const reboot =
-    (action: ModuleAction): Effect =>
+    (action: ModuleAction, order: Order): Effect =>
     async (s, signal) => {
-      const handler = handlerOf(s);
-      if ((await handler?.needsReboot(signal)) === "Yes") await handler?.act(action, signal);
+      for (const handler of order(handlers(s))) {
+        if ((await handler.needsReboot(signal)) === "Yes") await handler.act(action, signal);
+      }
       return await ports.power.reboot(signal);
     };
 
   return {
     async streamPayload(s, signal) {
-      const handler = handlerOf(s);
-      const payload = await ports.openPayload(s, signal);
-      if (handler !== undefined) await handler.download(payload.stream, signal);
-      await payload.finish();
-      return handler === undefined ? NO : OK;
+      const payloads = await ports.openPayloads(s, signal);
+      for (const [index, type] of s.artifact.payloadTypes.entries()) {
+        const payload = await payloads.next();
+        if (type === null || payload === undefined) continue;
+        const handler = ports.handlerFor(type, index);
+        await handler.prepare?.(payload.context, signal);
+        await handler.download(payload.stream, signal);
+      }
+      await payloads.finish();
+      return handlers(s).length === 0 ? NO : OK;
     },
     installPayload: act("ArtifactInstall"),
     async needsReboot(s, signal) {
-      const handler = required(handlerOf(s));
-      const rebootRequired = (await handler.needsReboot(signal)) !== "No";
+      const all = required(handlers(s));
+      const rebootRequired = await needReboot(all, signal);
       if (s.mode === "managed") return rebootRequired ? OK : NO;
-      return { outcome: (await handler.supportsRollback(signal)) ? "hold" : "no", rebootRequired };
+      // An image beside a module that cannot go back is not committed before the reboot into it, either.
+      return { outcome: (await someSupportsRollback(all, signal)) ? "hold" : "no", rebootRequired };
     },
-    reboot: reboot("ArtifactReboot"),
+    reboot: reboot("ArtifactReboot", FORWARD),
     verifyReboot: act("ArtifactVerifyReboot"),
-    commitPayload: act("ArtifactCommit"),
+    async commitPayload(s, signal) {
+      await ports.scripts.checkRootfsVersion();
+      return await commit(s, signal);
+    },
+    // What is left of the state are its scripts.
+    leaveCommit: async () => OK,
     async supportsRollback(s, signal) {
-      return (await required(handlerOf(s)).supportsRollback(signal)) ? OK : NO;
+      return (await supportRollback(required(handlers(s)), signal)) ? OK : NO;
     },
-    rollbackPayload: act("ArtifactRollback"),
+    rollbackPayload: actAll("ArtifactRollback", BACKWARD),
     async needsRollbackReboot(s, signal) {
-      const handler = required(handlerOf(s));
-      if (s.mode === "standalone") return { outcome: "no", rebootRequired: await mayNeedReboot(handler, signal) };
-      return (await handler.needsReboot(signal)) === "No" ? NO : OK;
+      const all = required(handlers(s));
+      if (s.mode === "standalone") return { outcome: "no", rebootRequired: await mayNeedReboot(all, signal) };
+      return (await needReboot(all, signal)) ? OK : NO;
     },
-    rollbackReboot: reboot("ArtifactRollbackReboot"),
-    verifyRollbackReboot: act("ArtifactVerifyRollbackReboot"),
-    reportFailure: act("ArtifactFailure"),
+    rollbackReboot: reboot("ArtifactRollbackReboot", BACKWARD),
+    verifyRollbackReboot: actAll("ArtifactVerifyRollbackReboot", BACKWARD),
+    reportFailure: actAll("ArtifactFailure", FORWARD),
     async saveProvides(s) {
       return { outcome: "ok", changes: recordOf(s, await ports.store.load()) };
     },
-    cleanUp: act("Cleanup"),
+    cleanUp: actAll("Cleanup", FORWARD),
   };
 }
 
+type Order = (handlers: readonly PayloadHandler[]) => readonly PayloadHandler[];
+const FORWARD: Order = (handlers) => handlers;
+const BACKWARD: Order = (handlers) => handlers.toReversed();
+
+/** @throws {AgentError} the first failure, after all have been tried */
+async function eachOfAll(
+  handlers: readonly PayloadHandler[],
+  work: (handler: PayloadHandler) => Promise<void>,
+  signal: AbortSignal,
+): Promise<void> {
+  const failures: AgentError[] = [];
+  for (const handler of handlers) {
+    try {
+      await work(handler);
+    } catch (error) {
+      if (signal.aborted || !(error instanceof AgentError)) throw error;
+      failures.push(error);
+    }
+  }
+  if (failures[0] !== undefined) throw failures[0];
+}
+
+/** Every one is asked: an answer that cannot be had is a failure, whatever the others say. */
+async function needReboot(handlers: readonly PayloadHandler[], signal: AbortSignal): Promise<boolean> {
+  let isNeeded = false;
+  for (const handler of handlers) isNeeded = (await handler.needsReboot(signal)) !== "No" || isNeeded;
+  return isNeeded;
+}
+
+async function someSupportsRollback(handlers: readonly PayloadHandler[], signal: AbortSignal): Promise<boolean> {
+  for (const handler of handlers) if (await handler.supportsRollback(signal)) return true;
+  return false;
+}
+
 /** For a user, who reboots: a handler that cannot say counts as a yes, and stops no rollback. */
-async function mayNeedReboot(handler: PayloadHandler, signal: AbortSignal): Promise<boolean> {
+async function mayNeedReboot(handlers: readonly PayloadHandler[], signal: AbortSignal): Promise<boolean> {
   try {
-    return (await handler.needsReboot(signal)) !== "No";
+    return await needReboot(handlers, signal);
   } catch (error) {
     if (signal.aborted || !(error instanceof AgentError)) throw error;
     return true;
   }
 }
 
-function required(handler: PayloadHandler | undefined): PayloadHandler {
-  if (handler === undefined) throw new AgentError("PAYLOAD_UNSUPPORTED", { type: "null" });
-  return handler;
+function required(handlers: readonly PayloadHandler[]): readonly PayloadHandler[] {
+  if (handlers.length === 0) throw new AgentError("PAYLOAD_UNSUPPORTED", { type: "null" });
+  return handlers;
 }

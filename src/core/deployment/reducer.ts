@@ -14,6 +14,9 @@ export function next(s: Snapshot, outcome: Outcome, table: Table = TABLE): Snaps
   return enter({ ...s, failed: s.failed || bad, inconsistent, rolledBack }, target);
 }
 
+/** The same place, after a set of scripts has failed that does not stop the row. */
+export const damaged = (s: Snapshot): Snapshot => ({ ...s, failed: true, inconsistent: true });
+
 /** Where an update goes on after the agent was cut off, or was at rest and is asked to go on. */
 export function resume(s: Snapshot, table: Table = TABLE): Snapshot {
   if (s.phase === "before") return enter(s, s.state as StateName);
@@ -34,7 +37,7 @@ function enter(s: Snapshot, target: Target): Snapshot {
   if (entered.transitions <= MAX_TRANSITIONS || FINAL.has(state)) return { ...entered, state };
   // It has not come to an end and never will: recorded as damaged and dropped, the device can be reached and
   // updated again.
-  return { ...entered, state: "saveProvides", failed: true, inconsistent: true };
+  return damaged({ ...entered, state: "saveProvides" });
 }
 
 /** States that every update passes on its way out, however long it has taken. */

@@ -17,6 +17,7 @@ const EMPTY_COMMIT = "Artifact with empty payload. Committing immediately.";
 const NO_ROLLBACK_COMMIT = "Update Module doesn't support rollback. Committing immediately.";
 const ROLLBACK_FAILED = "Rollback failed. System may be in an inconsistent state.";
 const NO_ROLLBACK = "Update Module does not support rollback. System may be in an inconsistent state.";
+const POST_COMMIT_FAILED = "One or more post-commit steps failed.";
 const REBOOT = "At least one payload requested a reboot of the device it updated.";
 
 /**
@@ -30,7 +31,9 @@ export function reportRun(command: StandaloneCommand, run: Run, rebootExitCode: 
     run.steps.some((step) => step.state === state && step.outcome === outcome);
   const committed = had("commit", "ok") || had("download", "no");
   const cleanupFailed = had("cleanup", "fail");
+  const postCommitFailed = had("commitLeave", "fail");
   const failed = run.steps.some((step) => step.outcome === "fail");
+  const wentWrong = failed || run.steps.some((step) => step.errors.length > 0);
   const rebootRequired = run.steps.some((step) => step.rebootRequired);
   const isHeld = run.snapshot.phase === "before";
   const autoCommit = had("askReboot", "no") && run.snapshot.mode === "standalone";
@@ -38,14 +41,15 @@ export function reportRun(command: StandaloneCommand, run: Run, rebootExitCode: 
   const lines = [
     ...(had("download", "no") ? [EMPTY_COMMIT] : []),
     ...(autoCommit ? [NO_ROLLBACK_COMMIT] : []),
-    ...(failed && !cleanupFailed ? attempted(had) : done(had)),
+    ...(failed && !cleanupFailed && !postCommitFailed ? attempted(had) : done(had)),
+    ...(postCommitFailed ? [POST_COMMIT_FAILED] : []),
     ...aftermath(run, had),
     ...(cleanupFailed ? ["Cleanup failed."] : []),
     ...(rebootRequired ? [REBOOT] : []),
   ];
-  const bad = failed || (command === "commit" && !committed && !isHeld);
+  const bad = wentWrong || (command === "commit" && !committed && !isHeld);
   const exitCode = bad ? 1 : rebootRequired && rebootExitCode ? 4 : 0;
-  return { lines, exitCode, errors: run.steps.flatMap((step) => step.error ?? []) };
+  return { lines, exitCode, errors: run.steps.flatMap((step) => step.errors) };
 }
 
 type Had = (state: StateName, outcome: Outcome) => boolean;
@@ -70,6 +74,7 @@ function done(had: Had): string[] {
 }
 
 function aftermath(run: Run, had: Had): string[] {
+  if (had("commitLeave", "fail")) return [];
   if (run.snapshot.inconsistent) return [had("askRollback", "no") ? NO_ROLLBACK : ROLLBACK_FAILED];
   if (had("download", "fail")) return ["System not modified."];
   return had("rollback", "ok") ? ["Rolled back."] : [];

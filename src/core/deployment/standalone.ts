@@ -1,15 +1,13 @@
 import { AgentError } from "../../errors/agent-error.ts";
-import type { PayloadHandler } from "../../ports/payload-handler.ts";
-import { drive, type Effects, type Run } from "./driver.ts";
+import { type DriverParts, drive, type Run } from "./driver.ts";
+import { type HandlerFor, handlersOf, supportRollback } from "./handlers.ts";
 import type { Journal } from "./journal.ts";
 import { redirect, resume } from "./reducer.ts";
 import { type ArtifactRecord, begin, entryState, type Snapshot } from "./snapshot.ts";
 import type { StateName } from "./table.ts";
 
-export interface StandaloneParts {
-  readonly journal: Journal;
-  readonly effects: Effects;
-  handlerFor(payloadType: string): PayloadHandler;
+export interface StandaloneParts extends DriverParts {
+  readonly handlerFor: HandlerFor;
 }
 
 /** `refused`: the payload cannot be rolled back, and the update stays pending. */
@@ -36,12 +34,13 @@ export interface Standalone {
 }
 
 /** States after which nothing is left to decide. */
-const FINISHING: ReadonlySet<StateName> = new Set(["download", "saveProvides", "cleanup"]);
+const FINISHING: ReadonlySet<StateName> = new Set(["download", "commitLeave", "saveProvides", "cleanup"]);
 const NOWHERE: ReadonlySet<StateName> = new Set();
 
-export function createStandalone({ journal, effects, handlerFor }: StandaloneParts): Standalone {
+export function createStandalone(parts: StandaloneParts): Standalone {
+  const { journal, handlerFor } = parts;
   const run = (start: Snapshot, stopBefore: ReadonlySet<StateName>, signal: AbortSignal): Promise<Run> =>
-    drive(journal, effects, start, stopBefore, signal);
+    drive(parts, start, stopBefore, signal);
 
   async function enter(
     command: "commit" | "rollback",
@@ -84,11 +83,7 @@ async function load(journal: Journal): Promise<Snapshot | undefined> {
   return found;
 }
 
-async function canRollBack(
-  s: Snapshot,
-  handlerFor: StandaloneParts["handlerFor"],
-  signal: AbortSignal,
-): Promise<boolean> {
-  const type = s.artifact.payloadTypes[0];
-  return type !== undefined && type !== null && (await handlerFor(type).supportsRollback(signal));
+async function canRollBack(s: Snapshot, handlerFor: HandlerFor, signal: AbortSignal): Promise<boolean> {
+  const handlers = handlersOf(s, handlerFor);
+  return handlers.length > 0 && (await supportRollback(handlers, signal));
 }

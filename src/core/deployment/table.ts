@@ -1,3 +1,5 @@
+import type { ScriptState } from "../scripts/names.ts";
+
 /**
  * The update as data: one row per state, one column per outcome. Standalone and managed updates are the
  * same rows with other entry points. The model in test/model explores it exhaustively and its mutants
@@ -13,6 +15,7 @@ export const STATES = [
   "reboot",
   "verifyReboot",
   "commit",
+  "commitLeave",
   "askRollback",
   "rollback",
   "askRollbackReboot",
@@ -35,6 +38,17 @@ export type Target = StateName | `@${StateName}`;
 
 export interface Row {
   readonly run: EffectName;
+  /** State whose Enter scripts run before the effect. */
+  readonly enter?: ScriptState;
+  /** State whose Leave scripts run after the effect has ended in anything but `fail`. */
+  readonly leave?: ScriptState;
+  /** State whose Error scripts run when the effect, or a set around it, has failed. Their own failure changes nothing. */
+  readonly error?: ScriptState;
+  /**
+   * A failing set of Enter or Leave scripts does not fail the row: it leaves damage (`NAME_INCONSISTENT`), and
+   * the way goes on. The Error scripts then follow a failing set only, and no failing effect.
+   */
+  readonly lenient?: true;
   readonly ok?: Target;
   readonly no?: Target;
   readonly hold?: Target;
@@ -56,6 +70,7 @@ export type EffectName =
   | "reboot"
   | "verifyReboot"
   | "commitPayload"
+  | "leaveCommit"
   | "supportsRollback"
   | "rollbackPayload"
   | "needsRollbackReboot"
@@ -70,20 +85,31 @@ export type Table = Readonly<Record<Exclude<StateName, "idle">, Row>>;
 
 // biome-ignore format: one row per state and one column per outcome; the alignment is the point.
 export const TABLE = {
-  download:             { run: "streamPayload",        ok: "install",           no: "saveProvides",              fail: "cleanup",              crash: "cleanup",              crashFails: true },
-  install:              { run: "installPayload",       ok: "askReboot",                                          fail: "askRollback",          crash: "askRollback",          crashFails: true },
-  askReboot:            { run: "needsReboot",          ok: "reboot",            no: "commit",  hold: "@commit",  fail: "askRollback",          crash: "askRollback",          crashFails: true },
-  reboot:               { run: "reboot",                                                                         fail: "askRollback",          crash: "verifyReboot" },
-  verifyReboot:         { run: "verifyReboot",         ok: "commit",                                             fail: "askRollback",          crash: "askRollback",          crashFails: true },
-  commit:               { run: "commitPayload",        ok: "saveProvides",                                       fail: "askRollback",          crash: "askRollback",          crashFails: true },
-  askRollback:          { run: "supportsRollback",     ok: "rollback",          no: "failure",                   fail: "failure",              crash: "askRollback",          breaks: true },
-  rollback:             { run: "rollbackPayload",      ok: "askRollbackReboot",                                  fail: "failure",              crash: "rollback",             breaks: true, restores: true },
-  askRollbackReboot:    { run: "needsRollbackReboot",  ok: "rollbackReboot",    no: "failure",                   fail: "rollbackReboot",       crash: "askRollbackReboot" },
-  rollbackReboot:       { run: "rollbackReboot",                                                                 fail: "verifyRollbackReboot", crash: "verifyRollbackReboot" },
-  verifyRollbackReboot: { run: "verifyRollbackReboot", ok: "failure",                                            fail: "rollbackReboot",       crash: "verifyRollbackReboot" },
-  failure:              { run: "reportFailure",        ok: "saveProvides",                                       fail: "saveProvides",         crash: "failure",              breaks: true },
-  saveProvides:         { run: "saveProvides",         ok: "cleanup",                                                                          crash: "saveProvides" },
-  cleanup:              { run: "cleanUp",              ok: "idle",                                               fail: "idle",                 crash: "cleanup" },
+  download:             { run: "streamPayload",        ok: "install",           no: "saveProvides",                  fail: "cleanup",              crash: "cleanup",              crashFails: true,
+                          enter: "Download", leave: "Download", error: "Download" },
+  install:              { run: "installPayload",       ok: "askReboot",                                              fail: "askRollback",          crash: "askRollback",          crashFails: true,
+                          enter: "ArtifactInstall", leave: "ArtifactInstall", error: "ArtifactInstall" },
+  askReboot:            { run: "needsReboot",          ok: "reboot",            no: "commit",       hold: "@commit", fail: "askRollback",          crash: "askRollback",          crashFails: true },
+  reboot:               { run: "reboot",                                                                             fail: "askRollback",          crash: "verifyReboot",
+                          enter: "ArtifactReboot", error: "ArtifactReboot" },
+  verifyReboot:         { run: "verifyReboot",         ok: "commit",                                                 fail: "askRollback",          crash: "askRollback",          crashFails: true,
+                          leave: "ArtifactReboot", error: "ArtifactReboot" },
+  commit:               { run: "commitPayload",        ok: "commitLeave",                                            fail: "askRollback",          crash: "askRollback",          crashFails: true,
+                          enter: "ArtifactCommit", error: "ArtifactCommit" },
+  commitLeave:          { run: "leaveCommit",          ok: "saveProvides",                                           fail: "saveProvides",         crash: "commitLeave",          breaks: true,
+                          leave: "ArtifactCommit", error: "ArtifactCommit" },
+  askRollback:          { run: "supportsRollback",     ok: "rollback",          no: "failure",                       fail: "failure",              crash: "askRollback",          breaks: true },
+  rollback:             { run: "rollbackPayload",      ok: "askRollbackReboot",                                      fail: "failure",              crash: "rollback",             breaks: true, restores: true,
+                          enter: "ArtifactRollback", leave: "ArtifactRollback", lenient: true },
+  askRollbackReboot:    { run: "needsRollbackReboot",  ok: "rollbackReboot",    no: "failure",                       fail: "rollbackReboot",       crash: "askRollbackReboot" },
+  rollbackReboot:       { run: "rollbackReboot",                                                                     fail: "verifyRollbackReboot", crash: "verifyRollbackReboot",
+                          enter: "ArtifactRollbackReboot", lenient: true },
+  verifyRollbackReboot: { run: "verifyRollbackReboot", ok: "failure",                                                fail: "rollbackReboot",       crash: "verifyRollbackReboot",
+                          leave: "ArtifactRollbackReboot", error: "ArtifactRollbackReboot", lenient: true },
+  failure:              { run: "reportFailure",        ok: "saveProvides",                                           fail: "saveProvides",         crash: "failure",              breaks: true,
+                          enter: "ArtifactFailure", leave: "ArtifactFailure", lenient: true },
+  saveProvides:         { run: "saveProvides",         ok: "cleanup",                                                                              crash: "saveProvides" },
+  cleanup:              { run: "cleanUp",              ok: "idle",                                                   fail: "idle",                 crash: "cleanup" },
 } as const satisfies Table;
 
 /** Persisted transitions after which an update that does not come to an end is given up. */
@@ -101,14 +127,14 @@ export type Entries = Readonly<Record<EntryName, Readonly<Partial<Record<Target,
 export const ENTRIES = {
   commit:   { "@commit": "commit", commit: "resume" },
   rollback: { "@install": "askRollback", install: "askRollback", askReboot: "askRollback", "@commit": "askRollback",
-              commit: "askRollback", askRollback: "askRollback", "@saveProvides": "askRollback", "@rollback": "rollback", rollback: "rollback" },
+              commit: "askRollback", askRollback: "askRollback", "@commitLeave": "askRollback", "@rollback": "rollback", rollback: "rollback" },
 } as const satisfies Entries;
 
 /** Names that `--stop-before` takes, and the rows they mean. @see spec "config-and-cli", section 6 */
 export const STOP_BEFORE = {
   ArtifactInstall_Enter: "install",
   ArtifactCommit_Enter: "commit",
-  ArtifactCommit_Leave: "saveProvides",
+  ArtifactCommit_Leave: "commitLeave",
   ArtifactRollback_Enter: "rollback",
   ArtifactFailure_Enter: "failure",
   Cleanup: "cleanup",

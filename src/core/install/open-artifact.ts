@@ -2,67 +2,85 @@ import type { ArtifactInfo, PayloadInfo } from "../../artifact/model.ts";
 import { type ArtifactReader, openArtifact } from "../../artifact/reader.ts";
 import type { VerificationKey } from "../../artifact/signature.ts";
 import { AgentError } from "../../errors/agent-error.ts";
-import type { PayloadStream } from "../../ports/payload-handler.ts";
+import type { PayloadContext } from "../../ports/payload-handler.ts";
 import type { ByteSource } from "../../util/byte-source.ts";
-import type { OpenedPayload } from "../deployment/effects.ts";
+import type { OpenedPayloads } from "../deployment/effects.ts";
 import type { ArtifactRecord } from "../deployment/snapshot.ts";
 
 /** An Artifact whose header is known to be right, before a byte of its payload. */
 export interface OpenedArtifact {
   readonly info: ArtifactInfo;
   readonly record: ArtifactRecord;
-  openPayload(): Promise<OpenedPayload>;
+  readonly payloads: OpenedPayloads;
   close(): Promise<void>;
+}
+
+export interface OpenOptions {
+  /** One of them must have signed the Artifact; none: signatures are not looked at. */
+  readonly verifyKeys: readonly VerificationKey[];
+  /** Refuses what the reference clients refuse: more than one payload. */
+  readonly strictCompat?: boolean;
 }
 
 /**
  * Reads and verifies everything before the payload, and refuses by name what this agent cannot install.
  * Changes nothing on the device.
  *
- * @param verifyKeys one of them must have signed the Artifact; empty: signatures are not looked at
- * @throws {AgentError} PAYLOAD_COUNT, SCRIPTS_UNSUPPORTED, and the codes of a damaged Artifact
+ * @throws {AgentError} PAYLOAD_COUNT, and the codes of a damaged Artifact
  */
-export async function openForInstall(
-  source: ByteSource,
-  verifyKeys: readonly VerificationKey[],
-): Promise<OpenedArtifact> {
-  const reader = await openArtifact(source, { verifyKeys });
+export async function openForInstall(source: ByteSource, options: OpenOptions): Promise<OpenedArtifact> {
+  const reader = await openArtifact(source, { verifyKeys: options.verifyKeys });
   try {
     const { info } = reader;
-    const payload = onlyPayload(info);
-    if (info.scripts.length > 0) throw new AgentError("SCRIPTS_UNSUPPORTED", { scripts: info.scripts.length });
-    return {
-      info,
-      record: recordArtifact(info, payload),
-      openPayload: () => openPayload(reader),
-      close: () => reader.close(),
-    };
+    checkCount(info.payloads, options.strictCompat === true);
+    return { info, record: recordArtifact(info), payloads: payloadsOf(reader), close: () => reader.close() };
   } catch (error) {
     await reader.close();
     throw error;
   }
 }
 
-function onlyPayload(info: ArtifactInfo): PayloadInfo {
-  const [payload, ...others] = info.payloads;
-  if (payload === undefined || others.length > 0)
-    throw new AgentError("PAYLOAD_COUNT", { payloads: info.payloads.length });
-  return payload;
+/** There is one inactive slot, and a second image would overwrite the first. */
+const ONCE = "rootfs-image";
+
+function checkCount(payloads: readonly PayloadInfo[], strictCompat: boolean): void {
+  const isRefused = payloads.length === 0 || (strictCompat && payloads.length > 1);
+  if (isRefused) throw new AgentError("PAYLOAD_COUNT", { payloads: payloads.length });
+  const images = payloads.filter(({ type }) => type === ONCE).length;
+  if (images > 1) throw new AgentError("PAYLOAD_COUNT", { payloads: payloads.length, [ONCE]: images });
 }
 
-function recordArtifact(info: ArtifactInfo, payload: PayloadInfo): ArtifactRecord {
+function recordArtifact({ name, group, payloads }: ArtifactInfo): ArtifactRecord {
+  const clears = payloads.map(({ clearsProvides }) => clearsProvides);
+  // A payload that says nothing of it clears all that the device had, whatever the others say.
+  const clearsProvides = clears.every((globs) => globs !== undefined) ? clears.flat() : undefined;
   return {
-    name: info.name,
-    ...(info.group !== undefined && { group: info.group }),
-    provides: payload.provides,
-    ...(payload.clearsProvides !== undefined && { clearsProvides: [...payload.clearsProvides] }),
-    payloadTypes: [payload.type],
+    name,
+    ...(group !== undefined && { group }),
+    provides: Object.assign({}, ...payloads.map(({ provides }) => provides)),
+    ...(clearsProvides !== undefined && { clearsProvides }),
+    payloadTypes: payloads.map(({ type }) => type),
   };
 }
 
-const NO_FILES: PayloadStream = { next: async () => undefined };
+function payloadsOf(reader: ArtifactReader): OpenedPayloads {
+  return {
+    async next() {
+      const stream = await reader.nextPayload();
+      return stream && { stream, context: contextOf(reader.info, stream.index) };
+    },
+    finish: () => reader.finish(),
+  };
+}
 
-async function openPayload(reader: ArtifactReader): Promise<OpenedPayload> {
-  const stream = await reader.nextPayload();
-  return { stream: stream ?? NO_FILES, finish: () => reader.finish() };
+function contextOf(info: ArtifactInfo, index: number): PayloadContext {
+  const payload = info.payloads[index];
+  return {
+    artifactName: info.name,
+    ...(info.group !== undefined && { artifactGroup: info.group }),
+    payloadType: payload?.type ?? "",
+    headerInfo: info.headerInfo,
+    typeInfo: payload?.typeInfo,
+    ...(payload?.metaData !== undefined && { metaData: payload.metaData }),
+  };
 }

@@ -44,18 +44,19 @@ async function fromBootstrap(path: string, log: Logger): Promise<DeviceProvides 
 /** @throws {AgentError} BOOTSTRAP_INVALID, and the codes of a damaged Artifact */
 async function readBootstrap(path: string): Promise<DeviceProvides> {
   const { openForInstall } = await import("./open-artifact.ts");
-  const artifact = await openForInstall(await openFileSource(path), []);
+  const artifact = await openForInstall(await openFileSource(path), { verifyKeys: [] });
   try {
     const { record, info } = artifact;
-    if (record.payloadTypes[0] !== null) throw new AgentError("BOOTSTRAP_INVALID", { reason: "it has a payload" });
+    if (record.payloadTypes.some((type) => type !== null))
+      throw new AgentError("BOOTSTRAP_INVALID", { reason: "it has a payload" });
+    if (info.scripts.length > 0) throw new AgentError("BOOTSTRAP_INVALID", { reason: "it has state scripts" });
     const depends = [info.depends, ...info.payloads.map((payload) => payload.depends)];
     if (depends.some((each) => Object.keys(each).length > 0)) {
       throw new AgentError("BOOTSTRAP_INVALID", { reason: "it depends on more than the device type" });
     }
     if (Object.keys(record.provides).length === 0)
       throw new AgentError("BOOTSTRAP_INVALID", { reason: "it provides nothing" });
-    const payload = await artifact.openPayload();
-    await payload.finish();
+    await artifact.payloads.finish();
     return committedProvides(readProvides(new Map()), record);
   } finally {
     await artifact.close();

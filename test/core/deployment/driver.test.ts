@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { createMemoryStore } from "../../../adapters/store/memory-store.ts";
-import { drive, type Effect, type Effects, type Run } from "../../../src/core/deployment/driver.ts";
+import { drive, type Effect, type Effects, type Run, type Scripts } from "../../../src/core/deployment/driver.ts";
 import { createJournal } from "../../../src/core/deployment/journal.ts";
 import { begin, parseSnapshot, placeOf } from "../../../src/core/deployment/snapshot.ts";
 import { type EffectName, type StateName, TABLE } from "../../../src/core/deployment/table.ts";
@@ -37,8 +37,9 @@ function rig(
       return (await own[name]?.(s, signal)) ?? { outcome: "ok" };
     };
   const effects = Object.fromEntries(Object.values(TABLE).map(({ run }) => [run, effect(run)])) as Effects;
+  const scripts: Scripts = { run: async () => undefined };
   const run: Rig["run"] = (stop = NO_STOP, signal = new AbortController().signal) =>
-    drive(createJournal(store), effects, START, stop, signal);
+    drive({ journal: createJournal(store), effects, scripts }, START, stop, signal);
   return { disk, events, run };
 }
 
@@ -80,8 +81,8 @@ test("a named failure is an outcome, and the run tells it", async () => {
   const failure = new AgentError("SLOT_IO");
   const { run } = rig({ streamPayload: () => Promise.reject(failure) });
   expect((await run()).steps).toEqual([
-    { state: "download", outcome: "fail", rebootRequired: false, error: failure },
-    { state: "cleanup", outcome: "ok", rebootRequired: false },
+    { state: "download", outcome: "fail", rebootRequired: false, errors: [failure] },
+    { state: "cleanup", outcome: "ok", rebootRequired: false, errors: [] },
   ]);
 });
 
@@ -113,7 +114,7 @@ test("an abort passes through, whatever the effect makes of it, and leaves the s
   expect(events.at(-1)).toBe("run installPayload");
 });
 
-test("after an abort between two effects the next one does not begin", async () => {
+test("after an abort at the end of an effect neither its scripts nor the next effect begin", async () => {
   const abort = new AbortController();
   const { events, run } = rig({
     streamPayload: async () => {
@@ -122,7 +123,7 @@ test("after an abort between two effects the next one does not begin", async () 
     },
   });
   await expect(run(NO_STOP, abort.signal)).rejects.toThrow("stopped");
-  expect(events).toEqual(["save download as v1", "run streamPayload", "save install as v1"]);
+  expect(events).toEqual(["save download as v1", "run streamPayload"]);
 });
 
 test("it comes to rest before a state that it is told to stop before, also the first", async () => {

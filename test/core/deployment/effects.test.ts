@@ -4,8 +4,9 @@ import { createEffects } from "../../../src/core/deployment/effects.ts";
 import { begin, type Snapshot } from "../../../src/core/deployment/snapshot.ts";
 import type { EffectName } from "../../../src/core/deployment/table.ts";
 import { AgentError } from "../../../src/errors/agent-error.ts";
-import type { RebootNeed } from "../../../src/ports/payload-handler.ts";
+import type { PayloadContext, RebootNeed } from "../../../src/ports/payload-handler.ts";
 
+const CONTEXT: PayloadContext = { artifactName: "v2", payloadType: "a", headerInfo: {}, typeInfo: {} };
 const signal = new AbortController().signal;
 
 function rig(answers: { reboot?: RebootNeed | AgentError; rollback?: boolean } = {}) {
@@ -28,8 +29,9 @@ function rig(answers: { reboot?: RebootNeed | AgentError; rollback?: boolean } =
       },
       supportsRollback: async () => answers.rollback ?? true,
     }),
-    openPayload: async () => ({
-      stream: { next: async () => undefined },
+    scripts: { checkRootfsVersion: async () => undefined },
+    openPayloads: async () => ({
+      next: async () => ({ stream: { next: async () => undefined }, context: CONTEXT }),
       finish: async () => void calls.push("finish"),
     }),
   });

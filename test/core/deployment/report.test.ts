@@ -16,7 +16,7 @@ const PENDING_LINES = [
 function runOf(steps: string, end: Partial<Snapshot>): Run {
   const parsed = steps.split(" ").map((text): Step => {
     const [state, outcome] = text.replace("!", "").split(":") as [StateName, Outcome];
-    return { state, outcome, rebootRequired: text.endsWith("!") };
+    return { state, outcome, rebootRequired: text.endsWith("!"), errors: [] };
   });
   return { steps: parsed, snapshot: { ...START, state: "idle", ...end } };
 }
@@ -36,7 +36,7 @@ const FLOWS: readonly Row[] = [
     ...([
       "install",
       "commits at once",
-      "download:ok install:ok askReboot:no commit:ok saveProvides:ok cleanup:ok",
+      "download:ok install:ok askReboot:no commit:ok commitLeave:ok saveProvides:ok cleanup:ok",
       {},
     ] as const),
     ["Update Module doesn't support rollback. Committing immediately.", "Installed and committed."],
@@ -86,15 +86,25 @@ const FLOWS: readonly Row[] = [
     ["Artifact with empty payload. Committing immediately.", "Installed and committed."],
     0,
   ],
-  ["commit", "commits", "commit:ok saveProvides:ok cleanup:ok", {}, ["Committed."], 0],
+  ["commit", "commits", "commit:ok commitLeave:ok saveProvides:ok cleanup:ok", {}, ["Committed."], 0],
   ["commit", "fails and rolls back", `commit:fail ${ROLLED_BACK}`, FAILED, ["Committing failed.", "Rolled back."], 1],
   ["commit", "finds a commit that was cut off, and rolls back", ROLLED_BACK, FAILED, ["Rolled back."], 1],
   [
     "commit",
     "commits, and Cleanup fails",
-    "commit:ok saveProvides:ok cleanup:fail",
+    "commit:ok commitLeave:ok saveProvides:ok cleanup:fail",
     FAILED,
     ["Committed.", "Cleanup failed."],
+    1,
+  ],
+  [
+    ...([
+      "commit",
+      "commits, and its scripts fail",
+      "commit:ok commitLeave:fail saveProvides:ok cleanup:ok",
+      BROKEN,
+    ] as const),
+    ["Committed.", "One or more post-commit steps failed."],
     1,
   ],
   ["rollback", "rolls back", ROLLED_BACK, {}, ["Rolled back."], 0],
@@ -113,6 +123,17 @@ test("without --reboot-exit-code a needed reboot is no exit status of its own", 
   expect(reportRun("install", runOf(`${INSTALLED}!`, AT_COMMIT), false).exitCode).toBe(0);
 });
 
+test("scripts that fail on the way back are a failure, though every step was taken", () => {
+  const error = new AgentError("SCRIPT_FAILED");
+  const { steps, snapshot } = runOf(ROLLED_BACK, BROKEN);
+  const told = steps.map((step): Step => (step.state === "rollback" ? { ...step, errors: [error] } : step));
+  expect(reportRun("rollback", { steps: told, snapshot }, false)).toEqual({
+    lines: ["Rollback failed. System may be in an inconsistent state."],
+    exitCode: 1,
+    errors: [error],
+  });
+});
+
 test("a commit that stops before it begins is no failure", () => {
   expect(reportRun("commit", { steps: [], snapshot: { ...START, ...AT_COMMIT } }, false)).toEqual({
     lines: [],
@@ -123,6 +144,8 @@ test("a commit that stops before it begins is no failure", () => {
 
 test("the reasons are told in the order in which things went wrong", () => {
   const errors = [new AgentError("SLOT_IO"), new AgentError("BOOTENV_WRITE")];
-  const steps = errors.map((error): Step => ({ state: "install", outcome: "fail", rebootRequired: false, error }));
+  const steps = errors.map(
+    (error): Step => ({ state: "install", outcome: "fail", rebootRequired: false, errors: [error] }),
+  );
   expect(reportRun("install", { steps, snapshot: START }, false).errors).toEqual(errors);
 });

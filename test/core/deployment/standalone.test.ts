@@ -30,6 +30,7 @@ function rig(found: Partial<Snapshot> | undefined, rollback = true) {
   const standalone = createStandalone({
     journal: createJournal(createMemoryStore(disk)),
     effects,
+    scripts: { run: async () => undefined },
     handlerFor: () => handler,
   });
   return { disk, standalone };
@@ -47,7 +48,7 @@ const ENTERED: readonly (readonly [Command, Partial<Snapshot> | undefined, strin
   ["commit", undefined, "none"],
   ["rollback", undefined, "none"],
   ["resume", undefined, "none"],
-  ["commit", AT_COMMIT, "commit saveProvides cleanup"],
+  ["commit", AT_COMMIT, "commit commitLeave saveProvides cleanup"],
   ["commit", { state: "commit" }, ROLLBACK],
   ["rollback", AT_COMMIT, ROLLBACK],
   ["rollback", { state: "install" }, ROLLBACK],
@@ -55,7 +56,9 @@ const ENTERED: readonly (readonly [Command, Partial<Snapshot> | undefined, strin
   ["resume", { state: "install" }, ROLLBACK],
   ["resume", { state: "download" }, "cleanup"],
   ["resume", { state: "saveProvides" }, "saveProvides cleanup"],
-  ["resume", AT_COMMIT, "commit saveProvides cleanup"],
+  ["resume", { state: "commitLeave" }, "commitLeave saveProvides cleanup"],
+  ["rollback", { state: "commitLeave", phase: "before" }, ROLLBACK],
+  ["resume", AT_COMMIT, "commit commitLeave saveProvides cleanup"],
 ];
 
 const place = (found: Partial<Snapshot> | undefined): string =>
@@ -72,6 +75,8 @@ for (const [command, found, expected] of ENTERED) {
 for (const [command, state] of [
   ["commit", "install"],
   ["commit", "cleanup"],
+  ["commit", "commitLeave"],
+  ["rollback", "commitLeave"],
   ["rollback", "download"],
   ["rollback", "cleanup"],
 ] as const) {
@@ -107,7 +112,7 @@ test("an install waits for the commit", async () => {
   expect(JSON.parse(disk.get("state") ?? "")).toMatchObject({ ...AT_COMMIT, id: "standalone", mode: "standalone" });
 });
 
-for (const state of ["download", "saveProvides", "cleanup"] as const) {
+for (const state of ["download", "commitLeave", "saveProvides", "cleanup"] as const) {
   test(`an update that was cut off in ${state} does not stand in the way of the next one`, async () => {
     const { disk, standalone } = rig({ state });
     await standalone.prepareInstall(signal);

@@ -1,0 +1,48 @@
+import { statSync } from "node:fs";
+import { basename, join } from "node:path";
+import type { Paths } from "./config/paths.ts";
+import type { PayloadHandler } from "./ports/payload-handler.ts";
+import type { Store } from "./ports/store.ts";
+import type { Logger } from "./util/logger.ts";
+
+export interface ModuleParts {
+  readonly paths: Paths;
+  readonly store: Store;
+  readonly log: Logger;
+  /** For each call of a module. */
+  readonly timeoutMs: number;
+  readonly deviceTypeFile: string;
+}
+
+const modulesFolder = ({ dataDir }: Paths): string => join(dataDir, "modules/v3");
+
+/** Where the update module for a type of payload lies. */
+export const moduleFile = (paths: Paths, type: string): string => join(modulesFolder(paths), type);
+
+const ANYBODY_MAY_EXECUTE = 0o111;
+
+/** Whether the board has an update module of that name; none lies outside of its folder. */
+export function hasModule(paths: Paths, type: string): boolean {
+  if (type !== basename(type) || type === "." || type === "..") return false;
+  const found = statSync(moduleFile(paths, type), { throwIfNoEntry: false });
+  return found?.isFile() === true && (found.mode & ANYBODY_MAY_EXECUTE) !== 0;
+}
+
+/** The handler that calls the module, loaded at its first use: an update of a root filesystem image has none. */
+export function lazyModule(type: string, index: number, parts: ModuleParts): PayloadHandler {
+  let loaded: Promise<PayloadHandler> | undefined;
+  const load = async (): Promise<PayloadHandler> => {
+    loaded ??= import("./compose-external.ts").then(({ composeExternal }) =>
+      composeExternal(type, index, modulesFolder(parts.paths), parts),
+    );
+    return await loaded;
+  };
+  return {
+    type,
+    prepare: async (context, signal) => (await load()).prepare?.(context, signal),
+    download: async (payload, signal) => (await load()).download(payload, signal),
+    act: async (action, signal) => (await load()).act(action, signal),
+    needsReboot: async (signal) => (await load()).needsReboot(signal),
+    supportsRollback: async (signal) => (await load()).supportsRollback(signal),
+  };
+}
