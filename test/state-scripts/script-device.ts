@@ -23,7 +23,8 @@ export interface ScriptRun {
   readonly said: string;
 }
 
-export async function createScriptDevice(): Promise<ScriptDevice> {
+/** @param shell program and arguments that run the scripts; without it they start as the agent starts them */
+export async function createScriptDevice(shell: readonly string[] = []): Promise<ScriptDevice> {
   const dir = await mkdtemp(join(tmpdir(), "state-scripts-"));
   const write = async (path: string, text: string, mode = 0o644): Promise<void> => {
     await mkdir(dirname(join(dir, path)), { recursive: true });
@@ -41,8 +42,10 @@ export async function createScriptDevice(): Promise<ScriptDevice> {
         dir,
         PATH: `${join(dir, "bin")}:${process.env["PATH"]}`,
       };
+      const [program, ...rest] = [...shell, resolve("state-scripts", path)];
+      const argv: [string, ...string[]] = [program ?? "", ...rest];
       const child = createChildProcess({ env: { ...process.env, ...own, ...env } });
-      const { exitCode, stdout, stderr } = await child.run([resolve("state-scripts", path)], LIMITS, never);
+      const { exitCode, stdout, stderr } = await child.run(argv, LIMITS, never);
       return { exitCode, said: stdout + stderr };
     },
     remove: () => rm(dir, { recursive: true }),
