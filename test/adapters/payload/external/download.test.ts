@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
 import { readdir, readFile, stat } from "node:fs/promises";
+import { setTimeout } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { AgentError } from "../../../../src/errors/agent-error.ts";
 import { payloadOf, TAKE_ALL, withModule } from "./module-rig.ts";
@@ -117,6 +118,13 @@ test.each(WRONG)(
   10_000,
 );
 
+test("a module that ends while the payload's end is still being checked has not finished", async () => {
+  await withModule("Download) exec 3< stream-next; exit 0 ;;", async (rig) => {
+    const slow = { next: () => setTimeout(500, undefined) };
+    await expect(rig.download(slow)).rejects.toMatchObject({ code: "MODULE_UNFINISHED" });
+  });
+});
+
 test("a module that removes the FIFO and ends well has declined", async () => {
   await withModule("Download) rm stream-next ;;", async (rig) => {
     await rig.download(payloadOf(FILES));
@@ -189,10 +197,23 @@ test("an abort ends the module and gives the signal's own reason", async () => {
   await withModule(`Download) ${FIRST}; sleep 60 ;;`, async (rig) => {
     const controller = new AbortController();
     const reason = new AgentError("CANCELLED");
-    setTimeout(() => controller.abort(reason), 200);
+    const aborted = setTimeout(200).then(() => controller.abort(reason));
     await expect(rig.download(payloadOf(FILES), controller.signal)).rejects.toBe(reason);
+    await aborted;
   });
 }, 10_000);
+
+test("an abort that breaks the payload off is told from a broken payload", async () => {
+  await withModule(`Download) ${TAKE_ALL} ;;`, async (rig) => {
+    const controller = new AbortController();
+    const reason = new AgentError("CANCELLED");
+    const next = async (): Promise<never> => {
+      controller.abort(reason);
+      throw CHECKSUM;
+    };
+    await expect(rig.download({ next }, controller.signal)).rejects.toBe(reason);
+  });
+});
 
 test("a module that leaves a child with the stream and its output in hand does not hold the download up", async () => {
   const commands = `${FIRST}; (exec 3< "$line"; echo $$ > tmp/x; sleep 30) & echo $! > "$2/tmp/child"; sleep 0.3; exit 0`;
