@@ -80,11 +80,12 @@ async function runScript(
     log("info", `Running State Script: ${path}`);
     let result: ProcessResult;
     try {
-      result = await process.run([path], { timeoutMs, maxOutputBytes: MAX_OUTPUT_BYTES }, signal);
+      const onLine = outputLog(log);
+      const limits = { timeoutMs, maxOutputBytes: MAX_OUTPUT_BYTES, leavesOthers: true, onLine };
+      result = await process.run([path], limits, signal);
     } catch (error) {
       return asFailure(error, path, timeoutMs < timeouts.timeoutMs, timeouts);
     }
-    logOutput(log, result);
     if (result.exitCode === 0) return undefined;
     if (result.exitCode !== RETRY_LATER) return failed(path, result);
 
@@ -101,12 +102,18 @@ async function runScript(
   }
 }
 
-function logOutput(log: Logger, { stdout, stderr }: ProcessResult): void {
-  for (const [stream, text] of Object.entries({ stdout, stderr })) {
-    for (const line of text.split(/\r?\n/)) {
-      if (line !== "") log("info", `Collected output (${stream}): ${printable(line)}`);
-    }
-  }
+/** Logs lines as they come, so that also a script that has to be ended has told what it waits for. */
+function outputLog(log: Logger): (stream: "stdout" | "stderr", line: string) => void {
+  const left = { stdout: MAX_OUTPUT_BYTES, stderr: MAX_OUTPUT_BYTES };
+  return (stream, line) => {
+    const room = left[stream];
+    if (room <= 0) return;
+    const content = Buffer.from(line);
+    left[stream] -= content.length + 1;
+    const kept = content.length <= room ? line : content.toString("utf8", 0, room);
+    if (kept.trim() !== "") log("info", `Collected output (${stream}): ${printable(kept.trimEnd())}`);
+    if (left[stream] <= 0) log("info", `Collected output (${stream}): (no more than 10 KiB are logged)`);
+  };
 }
 
 function failed(script: string, { exitCode }: ProcessResult): AgentError {

@@ -59,9 +59,17 @@ test("a script that hangs is ended with everything that it started", async () =>
 
 test("a grandchild that holds the pipes does not hold the update", async () => {
   const before = Date.now();
-  await runScripts({ ArtifactInstall_Enter_00: "setsid sleep 30 & echo started" });
+  await runScripts({ ArtifactInstall_Enter_00: 'sleep 30 & echo $! > "$dir/pid"; echo started' });
   expect(Date.now() - before).toBeLessThan(5_000);
+  process.kill(Number(await left("pid")));
   expect(logged).toContain("info: Collected output (stdout): started");
+});
+
+test("what a script leaves running goes on, as under the reference clients", async () => {
+  await runScripts({ ArtifactInstall_Enter_00: 'sleep 30 >/dev/null 2>&1 & echo $! > "$dir/pid"' });
+  const pid = Number(await left("pid"));
+  expect(await isAlive(pid)).toBe(true);
+  process.kill(pid);
 });
 
 test("a script that closes its output and goes on is waited for", async () => {

@@ -37,7 +37,7 @@ function device(endings: Readonly<Record<string, Script>> = {}, timeouts = TIMEO
   const logged: string[] = [];
   const attempts = new Map<string, number>();
   const process: Process = {
-    async run(argv, { timeoutMs, maxOutputBytes }, signal) {
+    async run(argv, { timeoutMs, maxOutputBytes, onLine }, signal) {
       expect(argv).toHaveLength(1);
       expect(maxOutputBytes).toBe(10 * 1024);
       const name = basename(argv[0]);
@@ -46,12 +46,15 @@ function device(endings: Readonly<Record<string, Script>> = {}, timeouts = TIMEO
       calls.push(`${clock.monotonicMs() / 1000} ${name}`);
       limits.push(timeoutMs / 1000);
       const ending = endings[name]?.(attempt) ?? {};
+      for (const stream of ["stdout", "stderr"] as const) {
+        for (const line of ending[stream]?.split("\n") ?? []) onLine?.(stream, line);
+      }
       const takesMs = ending.takesMs ?? 0;
       if (takesMs > 0) await clock.sleep(Math.min(takesMs, timeoutMs), signal);
       if (takesMs > timeoutMs) throw new AgentError("PROCESS_TIMEOUT", { program: argv[0], timeoutMs });
       if (ending.throws !== undefined) throw ending.throws;
       const exitCode = "exitCode" in ending ? ending.exitCode : 0;
-      return { exitCode, stdout: ending.stdout ?? "", stderr: ending.stderr ?? "" };
+      return { exitCode, stdout: "", stderr: "" };
     },
   };
   const log = (level: string, message: string) => void logged.push(`${level}: ${message.replaceAll(`${dir}/`, "")}`);
@@ -255,6 +258,27 @@ test("what scripts say is logged line by line, with nothing that could steer a t
     "info: Collected output (stderr): \\x1b[2Jcleared",
     "info: Collected output (stderr): no newline",
   ]);
+});
+
+test("of each stream the first 10 KiB are logged, cut within a line where they end there", async () => {
+  await scripts("artifact", "ArtifactCommit_Enter_00");
+  const said = { stdout: `${"a".repeat(10_000)}\n${"b".repeat(10_000)}\nc`, stderr: "x" };
+  const { run, logged } = device({ ArtifactCommit_Enter_00: () => said });
+  await run("ArtifactCommit", "Enter");
+  expect(logged.slice(1)).toEqual([
+    `info: Collected output (stdout): ${"a".repeat(10_000)}`,
+    `info: Collected output (stdout): ${"b".repeat(239)}`,
+    "info: Collected output (stdout): (no more than 10 KiB are logged)",
+    "info: Collected output (stderr): x",
+  ]);
+});
+
+test("what a script says before it is ended is logged", async () => {
+  await scripts("artifact", "ArtifactCommit_Enter_00");
+  const ending = { stdout: "waiting for the printer", takesMs: 5_000_000 };
+  const { run, logged } = device({ ArtifactCommit_Enter_00: () => ending });
+  expect(await run("ArtifactCommit", "Enter")).toBe("SCRIPT_TIMEOUT ArtifactCommit_Enter_00");
+  expect(logged.at(-1)).toBe("info: Collected output (stdout): waiting for the printer");
 });
 
 test("scripts of an unknown version do not run, and the root filesystem's can be asked for theirs", async () => {
