@@ -55,7 +55,10 @@ export class Recorder {
   /** What has been called since the last time that somebody asked. */
   async take(): Promise<string> {
     const log = this.#board.file("calls");
-    const text = await readFile(log, "utf8").catch(() => "");
+    const text = await readFile(log, "utf8").catch(() => {
+      // ignored: nothing has been called yet.
+      return "";
+    });
     await writeFile(log, "");
     return text.trim().replaceAll("_00", "").replaceAll("\n", " ");
   }
