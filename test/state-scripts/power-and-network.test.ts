@@ -52,7 +52,8 @@ const route = (name: string, to = "00000000", mask = "00000000") =>
 const ZERO = "0".repeat(32);
 const route6 = (name: string, length = "00") => `${ZERO} ${length} ${ZERO} 00 ${ZERO} 00000400 1 0 00000003 ${name}\n`;
 
-test("a metered way to everywhere holds the update", async () => {
+test("a metered way to everywhere holds the update, whatever files lie in the agent's folder", async () => {
+  await device.write("wwan-settings", "");
   await device.write("route", HEAD + route("wwan0"));
   expect(await run()).toEqual({ exitCode: 21, said: "power-and-network: the network is metered (wwan0)\n" });
   expect((await run('metered_interfaces="usb*"')).exitCode).toBe(0);

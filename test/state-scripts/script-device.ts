@@ -45,7 +45,7 @@ export async function createScriptDevice(shell: readonly string[] = []): Promise
       const [program, ...rest] = [...shell, resolve("state-scripts", path)];
       const argv: [string, ...string[]] = [program ?? "", ...rest];
       const child = createChildProcess({ env: { ...process.env, ...own, ...env } });
-      const { exitCode, stdout, stderr } = await child.run(argv, LIMITS, never);
+      const { exitCode, stdout, stderr } = await child.run(argv, { ...LIMITS, cwd: dir }, never);
       return { exitCode, said: stdout + stderr };
     },
     remove: () => rm(dir, { recursive: true }),
