@@ -4,11 +4,13 @@ import { createMemoryStore } from "../../adapters/store/memory-store.ts";
 import { drive, type Effect, type Effects, type Scripts } from "../../src/core/deployment/driver.ts";
 import { createJournal } from "../../src/core/deployment/journal.ts";
 import { recordOf } from "../../src/core/deployment/record.ts";
+import { runRow } from "../../src/core/deployment/run-row.ts";
 import { begin, placeOf } from "../../src/core/deployment/snapshot.ts";
-import { type EffectName, type Outcome, TABLE } from "../../src/core/deployment/table.ts";
+import { type EffectName, type Outcome, type Row, TABLE } from "../../src/core/deployment/table.ts";
 import { AgentError } from "../../src/errors/agent-error.ts";
 import type { SlotId } from "../../src/ports/bootloader.ts";
 import type { ModuleAction, PayloadStream } from "../../src/ports/payload-handler.ts";
+import { endings } from "./endings.ts";
 import { Exploration } from "./explore.ts";
 import { call } from "./payload.ts";
 import { firstWorld, SETUPS, type Setup, type World } from "./world.ts";
@@ -150,3 +152,44 @@ function modelled(title: string, outcomes: readonly Outcome[]): Way {
   }
   return { states, place: at.place, name: at.world.name };
 }
+
+/** What the real row runs, and where it ends, when these scripts fail. */
+async function realRow(state: Working, failing: string): Promise<unknown> {
+  const ran: string[] = [];
+  const effect: Effect = async () => {
+    ran.push("{leaveCommit}");
+    return { outcome: "ok" };
+  };
+  const effects = Object.fromEntries(Object.values(TABLE).map(({ run }) => [run, effect])) as Effects;
+  const scripts: Scripts = {
+    async run(of, action) {
+      const name = `${of}_${action}`;
+      ran.push(name === failing ? `${name}!` : name);
+      if (name === failing) throw new AgentError("SCRIPT_FAILED");
+    },
+  };
+  const first = begin("managed", "id", { name: "new", provides: {}, payloadTypes: ["module"] });
+  const parts = { journal: createJournal(createMemoryStore(new Map())), effects, scripts };
+  const { result, after } = await runRow(parts, { ...first, state }, signal);
+  return { ran, outcome: result.outcome, damaged: after.inconsistent };
+}
+
+type Working = keyof typeof TABLE;
+
+for (const [state, row] of Object.entries(TABLE) as (readonly [Working, Row])[]) {
+  const sets = [row.enter && `${row.enter}_Enter`, row.leave && `${row.leave}_Leave`].filter(
+    (set) => set !== undefined,
+  );
+  for (const failing of ["none", ...sets]) {
+    test(`${state}, of whose scripts ${failing} fails: the modelled row runs what the real one does`, async () => {
+      const world = { ...firstWorld(setup, "none", undefined), booted: "B", part: "B", trial: true } as const;
+      const ways = endings({ ...row, run: "leaveCommit" }, world, setup, true)
+        .filter(({ outcome, ran }) => outcome !== undefined && failed(ran) === failing)
+        .map(({ ran, outcome, damaged = false }) => ({ ran, outcome, damaged }));
+      expect(ways).toEqual([await realRow(state, failing)]);
+    });
+  }
+}
+
+const failed = (ran: readonly string[]): string =>
+  ran.flatMap((name) => (name.endsWith("!") ? name.slice(0, -1) : [])).join() || "none";
