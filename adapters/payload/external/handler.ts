@@ -30,7 +30,7 @@ const GRACE_MS = 10_000;
  * Calls before which a missing tree is made for a `rootfs-image`: an agent without trees has installed it, and the
  * agent of the new image takes over.
  */
-const TAKEOVER: ReadonlySet<ModuleAction | ModuleQuery> = new Set<ModuleAction | ModuleQuery>([
+const TAKEOVER: ReadonlySet<string> = new Set<ModuleAction | ModuleQuery>([
   "ArtifactVerifyReboot",
   "ArtifactCommit",
   "SupportsRollback",
@@ -52,7 +52,7 @@ export function createExternalHandler(parts: ExternalParts): PayloadHandler {
 
   async function requireTree(call: ModuleAction | ModuleQuery | "Download"): Promise<string> {
     if (await tree.exists()) return tree.path;
-    if (type !== "rootfs-image" || call === "Download" || !TAKEOVER.has(call)) {
+    if (type !== "rootfs-image" || !TAKEOVER.has(call)) {
       throw new AgentError("MODULE_TREE_MISSING", { tree: tree.path, call });
     }
     await tree.build(await device());
