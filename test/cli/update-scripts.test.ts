@@ -84,6 +84,17 @@ test("ArtifactCommit_Leave that fails comes too late: the update stays, and is m
   expect((await board.boot()).outcome).toEqual({ kind: "up", slot: "B" });
 });
 
+test("ArtifactCommit_Leave that was cut off runs again, and the update stays", async () => {
+  await onTrial();
+  const abandoned = await board.agent("commit", "--stop-before", "ArtifactCommit_Leave");
+  expect([abandoned.exitCode, await recorder.take()]).toEqual([0, "ArtifactCommit_Enter"]);
+  const values = await board.stored();
+  const state = JSON.stringify({ ...JSON.parse(values["state"] ?? "{}"), phase: "main" });
+  await writeFile(board.path("data/switchback-store"), JSON.stringify({ version: 1, values: { ...values, state } }));
+  expect((await board.agent("resume")).exitCode).toBe(0);
+  expect([await recorder.take(), await artifactName()]).toEqual(["ArtifactCommit_Leave", ["v2"]]);
+});
+
 test("a rollback by the user runs its scripts and those of the failure", async () => {
   await onTrial();
   expect(await board.agent("rollback")).toMatchObject({ exitCode: 0 });
