@@ -212,7 +212,8 @@ test.each([
   ["a relative dest_dir", "srv/app"],
   ["a step back", "/srv/../etc"],
   ["two lines", "/tmp/one\n/tmp/two"],
-  ["a file", "/etc/hostname"],
+  ["a file", "/etc/passwd"],
+  ["a folder that something is mounted on", "/dev/pts"],
 ])("%s is refused before anything is touched", (_title, destDir) => {
   newPayload(destDir);
   const { exitCode, stderr } = board.call("ArtifactInstall");
