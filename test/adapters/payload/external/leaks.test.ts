@@ -69,6 +69,11 @@ test.each([
 /** Threads of this process, and its descriptors that are FIFOs. */
 async function held(): Promise<{ readonly threads: number; readonly fifos: number }> {
   const threads = (await readdir("/proc/self/task")).length;
-  const links = (await readdir("/proc/self/fd")).map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => ""));
+  const links = (await readdir("/proc/self/fd")).map((fd) =>
+    readlink(`/proc/self/fd/${fd}`).catch(() => {
+      // ignored: the descriptor of the listing itself is closed by now.
+      return "";
+    }),
+  );
   return { threads, fifos: (await Promise.all(links)).filter((link) => link.includes("/stream")).length };
 }

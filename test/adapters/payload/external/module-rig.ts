@@ -85,7 +85,10 @@ export class ModuleRig {
   }
 
   async calls(): Promise<string[]> {
-    const text = await readFile(join(this.folder, "calls"), "utf8").catch(() => "");
+    const text = await readFile(join(this.folder, "calls"), "utf8").catch(() => {
+      // ignored: a module that was never called has written nothing.
+      return "";
+    });
     return text.split("\n").filter((line) => line !== "");
   }
 
