@@ -6,7 +6,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { BENCH_DEVICE_TYPE, type BoardRun, ClientBoard, makeImage } from "../../scripts/lib/client-board.ts";
 
 const REAL = ["mender", "-c", "/etc/mender/mender.conf", "-d", "/data"];
-const OURS = ["node", "/work/dist/switchback.mjs", "-d", "/data"];
+const OURS = ["node", "/project/dist/switchback.mjs", "-d", "/data"];
 type Client = typeof REAL;
 type Step = readonly ["A" | "B", ...string[]];
 

@@ -3,7 +3,7 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } f
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { Random } from "../fuzz/random.ts";
-import { type Called, type Cut, contentOf, everyCut, ModuleBoard, place } from "./module-board.ts";
+import { type Called, type Cut, contentOf, createKiller, everyCut, ModuleBoard, place } from "./module-board.ts";
 
 // dpkg starts some of these itself, so the power is cut inside of it as well.
 const COMMANDS = [
@@ -184,10 +184,10 @@ test("a call that is cut off at any command is repeated or rolled back", () => {
 
 test("killed at random instants, it ends with the update or with what was there", () => {
   const random = new Random(SEED + 1);
-  let killed = 0;
+  const killer = createKiller(random, 400);
   for (let at = 0; at < CUTS; at++) {
     fresh();
-    if (run("ArtifactInstall", { killAfterMs: 10 + random.below(400) }).exitCode === undefined) killed++;
+    killer.call((killAfterMs) => run("ArtifactInstall", { killAfterMs }));
     if (at % 2 === 0) {
       expectDone(run("ArtifactInstall"));
       expect(system(), `seed ${SEED}, cut ${at}`).toMatchObject({ known: NEW.known, "opt/app/run": "644 app 2" });
@@ -195,7 +195,7 @@ test("killed at random instants, it ends with the update or with what was there"
     expectDone(run("ArtifactRollback"));
     expect(withoutLeftovers(), `seed ${SEED}, cut ${at}`).toEqual(OLD);
   }
-  expect(killed).toBeGreaterThan(CUTS / 4);
+  expect(killer.killed()).toBeGreaterThan(CUTS / 4);
 }, 120_000);
 
 test.each<[string, Readonly<Record<string, string>>]>([

@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { Random } from "../fuzz/random.ts";
-import { type Called, contentOf, everyCut, ModuleBoard, place } from "./module-board.ts";
+import { type Called, contentOf, createKiller, everyCut, ModuleBoard, place } from "./module-board.ts";
 
 const COMMANDS = ["cat", "cp", "dirname", "mkdir", "mv", "readlink", "rm", "rmdir", "sync", "tar"];
 const SEED = 20_260_104;
@@ -148,12 +148,12 @@ describe.each([
 test("killed at random instants, it never shows content that is neither the old nor the new one", () => {
   const random = new Random(SEED);
   bulk = "n".repeat(4 * 1024 * 1024);
-  let killed = 0;
+  const killer = createKiller(random, 80);
   for (let cut = 0; cut < RANDOM_CUTS; cut++) {
     rmSync(board.path("srv"), { recursive: true, force: true });
     placeOld();
     newPayload();
-    if (board.call("ArtifactInstall", { killAfterMs: 1 + random.below(80) }).exitCode === undefined) killed++;
+    killer.call((killAfterMs) => board.call("ArtifactInstall", { killAfterMs }));
     const page = board.path("srv/app/page");
     const shown = existsSync(page) ? readFileSync(page, "utf8") : undefined;
     expect([undefined, "old", bulk].includes(shown), `seed ${SEED}, cut ${cut}`).toBe(true);
@@ -161,7 +161,7 @@ test("killed at random instants, it never shows content that is neither the old 
     expectDone(board.call("ArtifactRollback"));
     expect(srv(), `seed ${SEED}, cut ${cut}`).toEqual(OLD);
   }
-  expect(killed).toBeGreaterThan(RANDOM_CUTS / 4);
+  expect(killer.killed()).toBeGreaterThan(RANDOM_CUTS / 4);
 });
 
 test("what an update without Cleanup left behind is not taken for the content of before", () => {

@@ -12,6 +12,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { basename, delimiter, join, relative, resolve } from "node:path";
+import type { Random } from "../fuzz/random.ts";
 
 /** Where the power fails: at the n-th command that the call starts (from 1), before it or after it. */
 export interface Cut {
@@ -166,3 +167,22 @@ ${real} "$@" || status=$?
 [ "$CUT" != "$count after" ] || kill -9 0
 exit "$status"
 `;
+
+/**
+ * Kills calls at random instants. The instants are drawn from how long the last call took that was over before
+ * its own, so that they fall into the calls on a machine of any speed.
+ */
+export function createKiller(random: Random, guessMs: number) {
+  let longMs = guessMs;
+  let killed = 0;
+  return {
+    call(start: (killAfterMs: number) => Called): Called {
+      const started = performance.now();
+      const called = start(1 + random.below(longMs));
+      if (called.exitCode === undefined) killed++;
+      else longMs = Math.max(2, Math.floor(performance.now() - started));
+      return called;
+    },
+    killed: () => killed,
+  };
+}

@@ -3,7 +3,7 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, write
 import { dirname, join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { Random } from "../fuzz/random.ts";
-import { type Called, type Cut, contentOf, everyCut, ModuleBoard, place } from "./module-board.ts";
+import { type Called, type Cut, contentOf, createKiller, everyCut, ModuleBoard, place } from "./module-board.ts";
 
 // Debian keeps rpm's database in the home folder, so a folder of the test's is the throw-away system: the
 // packages have their files there.
@@ -170,10 +170,10 @@ test("a call that is cut off at any command is repeated or rolled back", () => {
 
 test("killed at random instants, it ends with the update or with what was there", () => {
   const random = new Random(SEED + 1);
-  let killed = 0;
+  const killer = createKiller(random, 500);
   for (let at = 0; at < CUTS; at++) {
     fresh();
-    if (run("ArtifactInstall", { killAfterMs: 10 + random.below(500) }).exitCode === undefined) killed++;
+    killer.call((killAfterMs) => run("ArtifactInstall", { killAfterMs }));
     if (at % 2 === 0) {
       expectDone(run("ArtifactInstall"));
       expect(device(), `seed ${SEED}, cut ${at}`).toMatchObject({ known: NEW.known, "opt/app/run": "644 app 2" });
@@ -181,7 +181,7 @@ test("killed at random instants, it ends with the update or with what was there"
     expectDone(run("ArtifactRollback"));
     expect(device(), `seed ${SEED}, cut ${at}`).toEqual(OLD);
   }
-  expect(killed).toBeGreaterThan(CUTS / 4);
+  expect(killer.killed()).toBeGreaterThan(CUTS / 4);
 }, 120_000);
 
 test.each<[string, Readonly<Record<string, string>>]>([

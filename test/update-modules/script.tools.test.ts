@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { Random } from "../fuzz/random.ts";
-import { type Called, everyCut, ModuleBoard } from "./module-board.ts";
+import { type Called, createKiller, everyCut, ModuleBoard } from "./module-board.ts";
 
 const COMMANDS = ["chmod", "mkdir", "sync"];
 const SEED = 20_260_105;
@@ -128,14 +128,14 @@ test("a call that is cut off at any command runs no script again that has ended 
 
 test("killed at random instants and repeated, every script has run", () => {
   const random = new Random(SEED);
-  let killed = 0;
+  const killer = createKiller(random, 60);
   for (let cut = 0; cut < RANDOM_CUTS; cut++) {
     board.payload(wanted("a", "b", "c"));
-    if (board.call("ArtifactInstall", { killAfterMs: 1 + random.below(60) }).exitCode === undefined) killed++;
+    killer.call((killAfterMs) => board.call("ArtifactInstall", { killAfterMs }));
     expectDone(board.call("ArtifactInstall"));
     expect([...new Set(ran())], `seed ${SEED}, cut ${cut}`).toEqual(["a", "b", "c"]);
   }
-  expect(killed).toBeGreaterThan(RANDOM_CUTS / 4);
+  expect(killer.killed()).toBeGreaterThan(RANDOM_CUTS / 4);
 });
 
 test("everything works with the shell and the commands of busybox", () => {

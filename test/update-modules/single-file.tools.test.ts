@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { Random } from "../fuzz/random.ts";
-import { type Called, contentOf, everyCut, ModuleBoard, place } from "./module-board.ts";
+import { type Called, contentOf, createKiller, everyCut, ModuleBoard, place } from "./module-board.ts";
 
 const COMMANDS = ["cat", "chmod", "cp", "dirname", "mkdir", "mv", "rm", "rmdir", "sync"];
 const SEED = 20_260_103;
@@ -155,19 +155,18 @@ describe.each([
 test("killed at random instants, it never shows a file that is neither the old nor the new one", () => {
   const random = new Random(SEED);
   const big = "n".repeat(2 * 1024 * 1024);
-  let killed = 0;
+  const killer = createKiller(random, 60);
   for (let cut = 0; cut < RANDOM_CUTS; cut++) {
     placeOld();
     newPayload({}, big);
-    const called = board.call("ArtifactInstall", { killAfterMs: 1 + random.below(60) });
-    if (called.exitCode === undefined) killed++;
+    killer.call((killAfterMs) => board.call("ArtifactInstall", { killAfterMs }));
     const shown = readFileSync(board.path("etc/app", NAME), "utf8");
     expect(shown === "old" || shown === big, `seed ${SEED}, cut ${cut}`).toBe(true);
     if (random.below(2) === 0) expectDone(board.call("ArtifactInstall"));
     expectDone(board.call("ArtifactRollback"));
     expect(etc(), `seed ${SEED}, cut ${cut}`).toEqual(OLD);
   }
-  expect(killed).toBeGreaterThan(RANDOM_CUTS / 4);
+  expect(killer.killed()).toBeGreaterThan(RANDOM_CUTS / 4);
 });
 
 test("spaces and a leading dash are part of a name", () => {
