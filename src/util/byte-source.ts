@@ -28,22 +28,30 @@ export async function readFully(source: ByteSource, into: Uint8Array): Promise<n
   return filled;
 }
 
+/** `read` over chunks of any size, empty ones too. @param next the next chunk, `undefined` at the end and ever after */
+export function readerOfChunks(next: () => Promise<Uint8Array | undefined>): (into: Uint8Array) => Promise<number> {
+  let rest: Uint8Array = new Uint8Array(0);
+  return async (into) => {
+    while (rest.length === 0) {
+      const chunk = await next();
+      if (chunk === undefined) return 0;
+      rest = chunk;
+    }
+    const count = Math.min(into.length, rest.length);
+    into.set(rest.subarray(0, count));
+    rest = rest.subarray(count);
+    return count;
+  };
+}
+
 /** Bytes of any async (or plain) iterable of chunks, whatever their sizes. */
 export function fromIterable(chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): ByteSource {
   const iterator = Symbol.asyncIterator in chunks ? chunks[Symbol.asyncIterator]() : chunks[Symbol.iterator]();
-  let rest: Uint8Array = new Uint8Array(0);
   return {
-    async read(into) {
-      while (rest.length === 0) {
-        const { done, value } = await iterator.next();
-        if (done === true) return 0;
-        rest = value;
-      }
-      const count = Math.min(into.length, rest.length);
-      into.set(rest.subarray(0, count));
-      rest = rest.subarray(count);
-      return count;
-    },
+    read: readerOfChunks(async () => {
+      const { done, value } = await iterator.next();
+      return done === true ? undefined : value;
+    }),
     async close() {
       await iterator.return?.();
     },

@@ -1,6 +1,6 @@
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { AgentError } from "../../errors/agent-error.ts";
-import type { ByteSource } from "../../util/byte-source.ts";
+import { type ByteSource, readerOfChunks } from "../../util/byte-source.ts";
 
 /** Programs that unpack stdin to stdout, and the Debian packages that bring them. */
 const PROGRAMS = {
@@ -43,23 +43,14 @@ export function childSource(source: ByteSource, format: keyof typeof PROGRAMS): 
   });
   const output = child.stdout[Symbol.asyncIterator]();
   const fed = feed();
-  let rest: Uint8Array = new Uint8Array(0);
   let closed: Promise<void> | undefined;
   return {
-    async read(into) {
-      while (rest.length === 0) {
-        const { done, value } = await output.next();
-        if (done === true) {
-          await settle();
-          return 0;
-        }
-        rest = value;
-      }
-      const count = Math.min(into.length, rest.length);
-      into.set(rest.subarray(0, count));
-      rest = rest.subarray(count);
-      return count;
-    },
+    read: readerOfChunks(async () => {
+      const { done, value } = await output.next();
+      if (done !== true) return value;
+      await settle();
+      return undefined;
+    }),
     close() {
       closed ??= release();
       return closed;

@@ -1,7 +1,7 @@
 import { Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
 import { AgentError } from "../../errors/agent-error.ts";
-import type { ByteSource } from "../../util/byte-source.ts";
+import { type ByteSource, readerOfChunks } from "../../util/byte-source.ts";
 
 /**
  * Unpacks gzip with the public stream of node:zlib, for a runtime whose internals are not as
@@ -20,20 +20,9 @@ export function gunzipStreamSource(source: ByteSource, chunkBytes: number): Byte
   });
   input.pipe(transform);
   const output = transform[Symbol.asyncIterator]();
-  let rest: Uint8Array = new Uint8Array(0);
   let closed: Promise<void> | undefined;
   return {
-    async read(into) {
-      while (rest.length === 0) {
-        const chunk = await nextChunk();
-        if (chunk === undefined) return 0;
-        rest = chunk;
-      }
-      const count = Math.min(into.length, rest.length);
-      into.set(rest.subarray(0, count));
-      rest = rest.subarray(count);
-      return count;
-    },
+    read: readerOfChunks(nextChunk),
     close() {
       closed ??= release();
       return closed;
