@@ -1,15 +1,21 @@
 import { generateKeyPairSync, sign } from "node:crypto";
 
-/** A private key and a certificate for `127.0.0.1` that nobody but itself vouches for, both in PEM form. */
-export function selfSigned(): { readonly key: string; readonly cert: string } {
+/** A private key and a certificate that nobody but itself vouches for, both in PEM form. */
+export function selfSigned({ address = "127.0.0.1", lastYear = 2049 } = {}): {
+  readonly key: string;
+  readonly cert: string;
+} {
   const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "prime256v1" });
   const algorithm = sequence(objectId(0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02));
-  const name = sequence(der(0x31, sequence(objectId(0x55, 0x04, 0x03), der(0x0c, Buffer.from("127.0.0.1")))));
-  const validity = sequence(der(0x17, Buffer.from("200101000000Z")), der(0x17, Buffer.from("491231235959Z")));
-  const address = sequence(der(0x87, Buffer.from([127, 0, 0, 1])));
+  const name = sequence(der(0x31, sequence(objectId(0x55, 0x04, 0x03), der(0x0c, Buffer.from(address)))));
+  const validity = sequence(
+    der(0x17, Buffer.from("200101000000Z")),
+    der(0x17, Buffer.from(`${lastYear % 100}1231235959Z`)),
+  );
+  const names = sequence(der(0x87, Buffer.from(address.split(".").map(Number))));
   const isAuthority = sequence(der(0x01, Buffer.from([0xff])));
   const extensions = sequence(
-    sequence(objectId(0x55, 0x1d, 0x11), der(0x04, address)),
+    sequence(objectId(0x55, 0x1d, 0x11), der(0x04, names)),
     sequence(objectId(0x55, 0x1d, 0x13), der(0x01, Buffer.from([0xff])), der(0x04, isAuthority)),
   );
   const body = sequence(

@@ -1,0 +1,151 @@
+import { createServer as createHttpServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer as createHttpsServer, type ServerOptions } from "node:https";
+import type { AddressInfo, Socket } from "node:net";
+
+/** One request, as it came in. */
+export interface Recorded {
+  readonly method: string;
+  /** Path with the query. */
+  readonly path: string;
+  readonly headers: IncomingMessage["headers"];
+  readonly body: Buffer;
+}
+
+/** What an answer works with. */
+export interface Exchange extends Recorded {
+  readonly response: ServerResponse;
+  readonly socket: Socket;
+}
+
+/** Answers one request, or spoils the connection. @see answers.ts, faults.ts */
+export type Answer = (exchange: Exchange) => void | Promise<void>;
+
+/** Calls of the device API by a short name. @see spec "server-device-api", section 1 */
+const CALLS = {
+  auth: /^POST \/api\/devices\/v1\/authentication\/auth_requests$/,
+  inventory: /^PUT \/api\/devices\/v1\/inventory\/device\/attributes$/,
+  next: /^POST \/api\/devices\/v2\/deployments\/device\/deployments\/next$/,
+  nextV1: /^GET \/api\/devices\/v1\/deployments\/device\/deployments\/next\?/,
+  status: /^PUT \/api\/devices\/v1\/deployments\/device\/deployments\/[^/]+\/status$/,
+  log: /^PUT \/api\/devices\/v1\/deployments\/device\/deployments\/[^/]+\/log$/,
+} as const;
+
+/** A call of the device API, or the path of a file that devices download. */
+export type Route = keyof typeof CALLS | `/${string}`;
+
+/**
+ * A server on the loopback that answers as the test's script says and remembers what it was asked. A route that has
+ * no answers is answered with 404.
+ */
+export class ScriptedServer {
+  readonly requests: Recorded[] = [];
+  readonly #server: Server;
+  readonly #scheme: "http" | "https";
+  readonly #scripts = new Map<Route, Answer[]>();
+  readonly #sockets = new Set<Socket>();
+  #port = 0;
+  #connections = 0;
+
+  /** @param tls key and certificate of an https server */
+  static async start(tls?: ServerOptions): Promise<ScriptedServer> {
+    const server = new ScriptedServer(tls);
+    await server.up();
+    return server;
+  }
+
+  private constructor(tls?: ServerOptions) {
+    const listener = (request: IncomingMessage, response: ServerResponse): void => void this.#handle(request, response);
+    this.#server = tls === undefined ? createHttpServer(listener) : createHttpsServer(tls, listener);
+    this.#scheme = tls === undefined ? "http" : "https";
+    this.#server.on("connection", (socket: Socket) => {
+      this.#connections++;
+      this.#sockets.add(socket);
+      socket.on("error", () => undefined);
+      socket.once("close", () => this.#sockets.delete(socket));
+    });
+    // A client that gives up, or one that distrusts the certificate, is part of many a script.
+    this.#server.on("clientError", (_error, socket) => socket.destroy());
+  }
+
+  get url(): string {
+    return `${this.#scheme}://127.0.0.1:${this.#port}`;
+  }
+
+  /** Connections that were ever made. */
+  get connections(): number {
+    return this.#connections;
+  }
+
+  /** Answers the next requests of `route` in this order; the last answer stays. */
+  answer(route: Route, ...answers: readonly Answer[]): this {
+    this.#scripts.set(route, [...answers]);
+    return this;
+  }
+
+  /** Requests of one route. */
+  of(route: Route): readonly Recorded[] {
+    return this.requests.filter((request) => routeOf(request) === route);
+  }
+
+  /** Waits until a route has been asked that many times. */
+  async asked(route: Route, times = 1): Promise<void> {
+    while (this.of(route).length < times) await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+
+  /** Everything that was asked, in order and in short: `auth`, `status downloading`, `/release.mender`. */
+  get conversation(): readonly string[] {
+    return this.requests.map((request) => {
+      const route = routeOf(request);
+      if (route === "status") return `status ${JSON.parse(request.body.toString()).status}`;
+      return route ?? request.path;
+    });
+  }
+
+  /** From now on connections are refused, and those that exist are reset. */
+  async down(): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    for (const socket of this.#sockets) socket.destroy();
+    await closed;
+  }
+
+  /** Listens, again at the address that it had. */
+  async up(): Promise<void> {
+    await new Promise<void>((resolve) => this.#server.listen(this.#port, "127.0.0.1", resolve));
+    this.#port = (this.#server.address() as AddressInfo).port;
+  }
+
+  async close(): Promise<void> {
+    if (this.#server.listening) await this.down();
+  }
+
+  async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const chunks: Buffer[] = [];
+    try {
+      for await (const chunk of request) chunks.push(chunk);
+    } catch {
+      // ignored: a device that goes away in the middle of its request gets no answer.
+      return;
+    }
+    const recorded = {
+      method: request.method ?? "",
+      path: request.url ?? "",
+      headers: request.headers,
+      body: Buffer.concat(chunks),
+    };
+    this.requests.push(recorded);
+    const script = this.#scripts.get(routeOf(recorded) ?? "/");
+    const answer = (script?.length ?? 0) > 1 ? script?.shift() : script?.[0];
+    if (answer === undefined) response.writeHead(404, JSON_TYPE).end('{"error":"not found","request_id":"test"}');
+    else await answer({ ...recorded, response, socket: request.socket });
+  }
+}
+
+const JSON_TYPE = { "content-type": "application/json" };
+
+/** A path prefix of the server's address, as some installations have, counts for nothing. */
+function routeOf({ method, path }: Recorded): Route | undefined {
+  const at = path.indexOf("/api/devices/");
+  if (at < 0) return path.replace(/\?.*/, "") as Route;
+  const call = `${method} ${path.slice(at)}`;
+  return (Object.keys(CALLS) as (keyof typeof CALLS)[]).find((name) => CALLS[name].test(call));
+}
