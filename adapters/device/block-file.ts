@@ -23,21 +23,25 @@ export interface BlockFile {
   close(): Promise<void>;
 }
 
+/** `read` disturbs nobody and is refused by nobody; `write` wants the storage for itself. */
+export type BlockAccess = "read" | "write";
+
 /**
- * Opens a block device or an image file; a file's size is its size, and it is never grown. A block device
- * is opened exclusively: the kernel refuses that while it is mounted, in whatever mount namespace.
+ * Opens a block device or an image file; a file's size is its size, and it is never grown. To be written, a block
+ * device is opened exclusively: the kernel refuses that while it is mounted, in whatever mount namespace.
  *
  * @param direct tries O_DIRECT; storage that does not know it is opened without. An access whose offset or
  * length is not aligned goes through a second, buffered descriptor.
  * @throws {AgentError} SLOT_IO when it is neither kind; otherwise the error of open(2), EBUSY when it is mounted
  */
-export async function openBlockFile(path: string, direct: boolean): Promise<BlockFile> {
-  const buffered = await open(path, constants.O_RDWR | constants.O_NOCTTY);
+export async function openBlockFile(path: string, direct: boolean, access: BlockAccess): Promise<BlockFile> {
+  const mode = access === "read" ? constants.O_RDONLY : constants.O_RDWR;
+  const buffered = await open(path, mode | constants.O_NOCTTY);
   let exclusive: FileHandle | undefined;
   try {
     const stats = await buffered.stat();
     const sizeBytes = await sizeOf(path, stats);
-    const claim = constants.O_RDWR | (stats.isBlockDevice() ? constants.O_EXCL : 0);
+    const claim = mode | (access === "write" && stats.isBlockDevice() ? constants.O_EXCL : 0);
     exclusive = direct ? await openDirect(path, claim) : undefined;
     const isDirect = exclusive !== undefined;
     exclusive ??= await open(path, claim);

@@ -1,12 +1,11 @@
 import { AgentError } from "../../src/errors/agent-error.ts";
-import type { SlotWriter } from "../../src/ports/slot-device.ts";
+import type { SlotImage, SlotWriter } from "../../src/ports/slot-device.ts";
 import type { MaybePromise } from "../../src/util/byte-source.ts";
 import type { BlockFile } from "./block-file.ts";
 import { differingRuns } from "./differing-runs.ts";
 import { readAt, writeAt } from "./exact-io.ts";
 
-export interface CompareWriterOptions {
-  readonly imageBytes: number;
+export interface CompareWriterOptions extends SlotImage {
   readonly signal: AbortSignal;
   /**
    * An even number, all of one size, a multiple of 4 KiB: two make a frame. They are the bound of memory
@@ -41,14 +40,14 @@ interface Frame {
  * `imageBytes` are advanced
  */
 export function createCompareWriter(storage: BlockFile, options: CompareWriterOptions): SlotWriter {
-  const { imageBytes, signal, buffers, unsyncedBytes = 16 * MIB } = options;
+  const { imageBytes, fromBytes = 0, signal, buffers, unsyncedBytes = 16 * MIB } = options;
   const ready: Frame[] = [];
   const atWork = new Set<Promise<void>>();
   /** Room behind the image's end, in which a reader can tell that there is no more. */
   const overflow = new Uint8Array(1);
   const written = { total: 0, unsynced: 0 };
-  let nextOffset = 0;
-  let advanced = 0;
+  let nextOffset = fromBytes;
+  let advanced = fromBytes;
   let current: Frame | undefined;
   let failure: unknown;
   let wake: (() => void) | undefined;
@@ -95,6 +94,13 @@ export function createCompareWriter(storage: BlockFile, options: CompareWriterOp
     } catch (cause) {
       throw new AgentError("SLOT_IO", { operation: "sync" }, cause);
     }
+  }
+
+  /** All frames that were started are on the storage, and safe. */
+  async function arrive(): Promise<void> {
+    while (atWork.size > 0) await Promise.all(atWork);
+    check();
+    await syncStorage();
   }
 
   function start(frame: Frame): void {
@@ -151,12 +157,15 @@ export function createCompareWriter(storage: BlockFile, options: CompareWriterOp
   return {
     room,
     advance,
+    async checkpoint() {
+      const whole = advanced - (current?.filled ?? 0);
+      await arrive();
+      return whole;
+    },
     async sync() {
       finishCurrent();
-      while (atWork.size > 0) await Promise.all(atWork);
-      check();
-      await syncStorage();
-      return { writtenBytes: written.total, skippedBytes: advanced - written.total };
+      await arrive();
+      return { writtenBytes: written.total, skippedBytes: advanced - fromBytes - written.total };
     },
     close() {
       closed ??= (async () => {

@@ -1,10 +1,11 @@
 import { AgentError } from "../../src/errors/agent-error.ts";
 import type { SlotId } from "../../src/ports/bootloader.ts";
 import type { SlotDevice } from "../../src/ports/slot-device.ts";
-import { allocateBuffers } from "./aligned-buffers.ts";
-import { type BlockFile, openBlockFile } from "./block-file.ts";
+import { ALIGNMENT, allocateBuffers } from "./aligned-buffers.ts";
+import { type BlockAccess, type BlockFile, openBlockFile } from "./block-file.ts";
 import { createCompareWriter } from "./compare-writer.ts";
 import { isMounted } from "./mounts.ts";
+import { readStorage } from "./read-storage.ts";
 
 export interface SlotDeviceOptions {
   /** Block device or image file of each slot. */
@@ -12,12 +13,13 @@ export interface SlotDeviceOptions {
   /** Slot that the running system came from. */
   booted(signal: AbortSignal): Promise<SlotId>;
   /** Opens the storage of a slot; tests bring storage that fails. */
-  readonly openStorage?: (path: string, direct: boolean) => Promise<BlockFile>;
+  readonly openStorage?: (path: string, direct: boolean, access: BlockAccess) => Promise<BlockFile>;
 }
 
 /** 1 MiB keeps calls rare; with 4 frames (8 MiB) neither side waits for the other on two cores. */
 const FRAME_BYTES = 2 * 1024 * 1024;
 const FRAMES = 3;
+const READ_AHEAD = 3;
 
 /**
  * The slots as block devices (SD card, eMMC, disk, loop) or image files, written with the page cache
@@ -25,19 +27,27 @@ const FRAMES = 3;
  */
 export function createSlotDevice({ paths, booted, openStorage = openBlockFile }: SlotDeviceOptions): SlotDevice {
   return {
-    async open(slot, imageBytes, signal) {
+    async open(slot, image, signal) {
       const path = paths[slot];
       if ((await booted(signal)) === slot) throw new AgentError("SLOT_BUSY", { slot, path, reason: "booted" });
       const { buffers, aligned } = allocateBuffers(2 * FRAMES, FRAME_BYTES);
       const storage = await named(slot, path, async () => {
         if (await isMounted(path)) throw new AgentError("SLOT_BUSY", { slot, path, reason: "mounted" });
-        return await openStorage(path, aligned);
+        return await openStorage(path, aligned, "write");
       });
+      const { imageBytes } = image;
       if (imageBytes > storage.sizeBytes) {
         await storage.close();
         throw new AgentError("SLOT_TOO_SMALL", { slot, path, imageBytes, slotBytes: storage.sizeBytes });
       }
-      return createCompareWriter(storage, { imageBytes, signal, buffers });
+      return createCompareWriter(storage, { ...image, signal, buffers });
+    },
+    resumePoint: (_slot, bytes) => bytes - (bytes % ALIGNMENT),
+    async *read(slot, bytes, signal) {
+      const path = paths[slot];
+      const { buffers, aligned } = allocateBuffers(READ_AHEAD, FRAME_BYTES);
+      const storage = await named(slot, path, () => openStorage(path, aligned, "read"));
+      yield* readStorage(storage, { bytes, buffers, signal });
     },
   };
 }

@@ -43,12 +43,17 @@ async function real(action: ModuleAction | "Download", before: World): Promise<W
       open: async (slot) => ({
         room: () => new Uint8Array(1),
         advance: () => change({ slots: { ...w.slots, [slot]: "torn" } }),
+        checkpoint: async () => 0,
         async sync() {
           change({ slots: { ...w.slots, [slot]: "new" } });
           return { writtenBytes: 1, skippedBytes: 0 };
         },
         close: async () => undefined,
       }),
+      resumePoint: () => 0,
+      async *read() {
+        yield new Uint8Array(1);
+      },
     },
     memo: { load: async () => w.memo, save: async (memo) => change({ memo: memo as SlotId | undefined }) },
     log: () => undefined,

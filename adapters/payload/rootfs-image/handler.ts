@@ -125,7 +125,7 @@ async function download(
   if ((await memo.load()) !== undefined) await memo.save(undefined);
   const image = await payload.next();
   if (image === undefined) throw new AgentError("PAYLOAD_FILES", { files: 0 });
-  const writer = await slots.open(slot, image.sizeBytes, signal);
+  const writer = await slots.open(slot, { imageBytes: image.sizeBytes }, signal);
   try {
     await copy(image, writer, signal);
     const statistics = await writer.sync();

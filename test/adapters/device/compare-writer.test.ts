@@ -11,8 +11,11 @@ const FRAME = 4 * BLOCK;
 const signal = new AbortController().signal;
 
 /** Small frames, so that a small image has many. */
-const writerOn = (storage: BlockFile, imageBytes: number, to: { signal?: AbortSignal; unsyncedBytes?: number } = {}) =>
-  createCompareWriter(storage, { signal, ...to, imageBytes, buffers: allocateBuffers(6, FRAME).buffers });
+const writerOn = (
+  storage: BlockFile,
+  imageBytes: number,
+  to: { signal?: AbortSignal; unsyncedBytes?: number; fromBytes?: number } = {},
+) => createCompareWriter(storage, { signal, ...to, imageBytes, buffers: allocateBuffers(6, FRAME).buffers });
 
 async function feed(writer: SlotWriter, image: Uint8Array, chunk = 5000): Promise<void> {
   for (let at = 0; at < image.length; ) {
@@ -68,6 +71,45 @@ test("an image that is there already costs no write", async () => {
   expect(await install(disk, image)).toEqual({ writtenBytes: 0, skippedBytes: image.length });
   expect(disk.writtenBytes).toBe(0);
 });
+
+for (const fromBytes of [BLOCK, FRAME, 2 * FRAME + 3 * BLOCK, 3 * FRAME]) {
+  test(`an image continued at ${fromBytes} of ${3 * FRAME} bytes leaves what is before it alone`, async () => {
+    const image = randomBytes(3 * FRAME);
+    const before = randomBytes(4 * FRAME);
+    const disk = createFaultyDisk({ content: before, direct: true });
+    const writer = writerOn(disk.open(), image.length, { fromBytes });
+    await feed(writer, image.subarray(fromBytes));
+    expect(await writer.sync()).toEqual({ writtenBytes: image.length - fromBytes, skippedBytes: 0 });
+    await writer.close();
+    const expected = Buffer.concat([
+      before.subarray(0, fromBytes),
+      image.subarray(fromBytes),
+      before.subarray(3 * FRAME),
+    ]);
+    expect(Buffer.from(disk.content()).equals(expected)).toBe(true);
+  });
+}
+
+for (const [fedBytes, safeBytes] of [
+  [0, 0],
+  [FRAME - 1, 0],
+  [2 * FRAME, 2 * FRAME],
+  [3 * FRAME + 5, 3 * FRAME],
+] as const) {
+  test(`a checkpoint after ${fedBytes} bytes makes ${safeBytes} survive a power cut, and the image goes on`, async () => {
+    const image = randomBytes(5 * FRAME);
+    const disk = createFaultyDisk({ content: new Uint8Array(5 * FRAME) });
+    const writer = writerOn(disk.open(), image.length);
+    await feed(writer, image.subarray(0, fedBytes));
+    expect(await writer.checkpoint()).toBe(safeBytes);
+    disk.powerCut(() => "lost");
+    expect(Buffer.from(disk.content().subarray(0, safeBytes)).equals(image.subarray(0, safeBytes))).toBe(true);
+    await feed(writer, image.subarray(fedBytes));
+    expect(await writer.sync()).toEqual({ writtenBytes: image.length, skippedBytes: 0 });
+    await writer.close();
+    expect(Buffer.from(disk.content()).equals(image)).toBe(true);
+  });
+}
 
 test("after sync no power cut takes a byte of the image", async () => {
   const image = randomBytes(9 * FRAME + 5);

@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { mkdir, mkdtemp, readFile, rm, stat, symlink, truncate, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, open, readFile, rm, stat, symlink, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
@@ -47,10 +47,10 @@ async function mounted(source: string, ...options: string[]): Promise<void> {
 const slots = (b: string, booted: SlotId = "A") =>
   createSlotDevice({ paths: { A: "/dev/null", B: b }, booted: async () => booted });
 
-async function write(path: string, image: Uint8Array) {
-  const writer = await slots(path).open("B", image.length, signal);
+async function write(path: string, image: Uint8Array, fromBytes = 0) {
+  const writer = await slots(path).open("B", { imageBytes: image.length, fromBytes }, signal);
   try {
-    for (let at = 0; at < image.length; ) {
+    for (let at = fromBytes; at < image.length; ) {
       const room = await writer.room();
       const count = Math.min(room.length, image.length - at);
       room.set(image.subarray(at, at + count));
@@ -85,6 +85,59 @@ test("a runtime without WebAssembly writes the same bytes through the page cache
   }
 });
 
+async function readBack(path: string, bytes: number, booted: SlotId = "A"): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of slots(path, booted).read("B", bytes, signal)) chunks.push(Buffer.from(chunk));
+  return Buffer.concat(chunks);
+}
+
+test("what a slot holds can be read, also of the booted slot while it is mounted", async () => {
+  const file = await imageFile("b", 7 * MIB);
+  run("mkfs.ext4", "-q", file);
+  const loop = loopOver(file);
+  await mounted(loop);
+  for (const path of [loop, file]) {
+    for (const bytes of [0, 1, 4097, 5 * MIB + 777, 7 * MIB]) {
+      const back = await readBack(path, bytes, "B");
+      expect(back.equals((await readFile(file)).subarray(0, bytes)), `${bytes} of ${path}`).toBe(true);
+    }
+  }
+});
+
+test("reading asks the device and not the page cache", async () => {
+  const file = await imageFile("b", MIB);
+  const loop = loopOver(file);
+  // The page cache of a device lasts as long as anybody has it open.
+  const held = await open(loop);
+  try {
+    await readFile(loop);
+    await writeFile(file, Buffer.alloc(MIB, 1), { flag: "r+" });
+    expect((await readFile(loop)).equals(Buffer.alloc(MIB)), "the page cache still holds the old bytes").toBe(true);
+    expect((await readBack(loop, MIB - 100)).equals(Buffer.alloc(MIB - 100, 1))).toBe(true);
+  } finally {
+    await held.close();
+  }
+});
+
+test("an image can be continued where reading says that it got", async () => {
+  const image = randomBytes(5 * MIB + 11);
+  const loop = loopOver(await imageFile("b", 8 * MIB));
+  await write(loop, image.subarray(0, 3 * MIB + 5000));
+  const fromBytes = slots(loop).resumePoint("B", 3 * MIB + 5000);
+  expect(fromBytes).toBe(3 * MIB + 4096);
+  expect((await readBack(loop, fromBytes)).equals(image.subarray(0, fromBytes))).toBe(true);
+  expect(await write(loop, image, fromBytes)).toEqual({ writtenBytes: image.length - fromBytes, skippedBytes: 0 });
+  expect((await readBack(loop, image.length)).equals(image)).toBe(true);
+});
+
+test("a slot that ends before what is asked of it is an error that says where", async () => {
+  const path = await imageFile("b", 3 * MIB);
+  await expect(readBack(path, 3 * MIB + 1)).rejects.toMatchObject({
+    code: "SLOT_IO",
+    detail: { operation: "read", offset: 2 * MIB, moved: MIB },
+  });
+});
+
 test("an image file gets the image and keeps its size", async () => {
   const image = randomBytes(3 * MIB + 100);
   const path = await imageFile("b", 4 * MIB);
@@ -96,7 +149,7 @@ test("an image file gets the image and keeps its size", async () => {
 test("a device's size is known, also one that is no multiple of a page", async () => {
   const loop = loopOver(await imageFile("b", 3 * MIB + 512));
   for (const direct of [true, false]) {
-    const storage = await openBlockFile(loop, direct);
+    const storage = await openBlockFile(loop, direct, "write");
     expect(storage.sizeBytes).toBe(3 * MIB + 512);
     expect(storage.direct).toBe(direct);
     await storage.close();
@@ -108,7 +161,7 @@ for (const kind of ["block device", "image file"]) {
   test(`an image larger than the ${kind} is refused with both numbers, and nothing is written`, async () => {
     const file = await imageFile("b", MIB);
     const path = kind === "block device" ? loopOver(file) : file;
-    await expect(slots(path).open("B", MIB + 1, signal)).rejects.toMatchObject({
+    await expect(slots(path).open("B", { imageBytes: MIB + 1 }, signal)).rejects.toMatchObject({
       code: "SLOT_TOO_SMALL",
       detail: { slot: "B", imageBytes: MIB + 1, slotBytes: MIB },
     });
@@ -119,7 +172,7 @@ for (const kind of ["block device", "image file"]) {
 
 test("the booted slot is refused whatever it is", async () => {
   const path = await imageFile("b", MIB);
-  await expect(slots(path, "B").open("B", 1, signal)).rejects.toMatchObject({
+  await expect(slots(path, "B").open("B", { imageBytes: 1 }, signal)).rejects.toMatchObject({
     code: "SLOT_BUSY",
     detail: { slot: "B", reason: "booted" },
   });
@@ -132,7 +185,7 @@ test("a mounted device is refused, under any of its names, read-only mounts too"
   await mounted(loop, "-o", "ro");
   await symlink(loop, join(folder, "by-name"));
   for (const path of [loop, join(folder, "by-name"), file]) {
-    await expect(slots(path).open("B", 1, signal)).rejects.toMatchObject({
+    await expect(slots(path).open("B", { imageBytes: 1 }, signal)).rejects.toMatchObject({
       code: "SLOT_BUSY",
       detail: { reason: "mounted" },
     });
@@ -147,8 +200,8 @@ test("an image file under a loop device that is not mounted is free", async () =
 
 test("a device that something else claims is refused, although no mount shows", async () => {
   const loop = loopOver(await imageFile("b", MIB));
-  const claim = await openBlockFile(loop, false);
-  await expect(slots(loop).open("B", 1, signal)).rejects.toMatchObject({
+  const claim = await openBlockFile(loop, false, "write");
+  await expect(slots(loop).open("B", { imageBytes: 1 }, signal)).rejects.toMatchObject({
     code: "SLOT_BUSY",
     detail: { reason: "in use" },
   });
@@ -158,11 +211,11 @@ test("a device that something else claims is refused, although no mount shows", 
 
 test("what is not there, or is no storage, is an error that names it", async () => {
   const missing = join(folder, "missing");
-  await expect(slots(missing).open("B", 1, signal)).rejects.toMatchObject({
+  await expect(slots(missing).open("B", { imageBytes: 1 }, signal)).rejects.toMatchObject({
     code: "SLOT_IO",
     detail: { slot: "B", path: missing, operation: "open", errno: "ENOENT" },
   });
-  await expect(slots("/dev/null").open("B", 1, signal)).rejects.toMatchObject({
+  await expect(slots("/dev/null").open("B", { imageBytes: 1 }, signal)).rejects.toMatchObject({
     code: "SLOT_IO",
     detail: { path: "/dev/null", reason: "neither a block device nor a file" },
   });
