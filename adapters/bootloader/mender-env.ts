@@ -1,6 +1,7 @@
 import { AgentError } from "../../src/errors/agent-error.ts";
 import type { BootEnv } from "../../src/ports/boot-env.ts";
 import type { Bootloader, BootPlan, SlotId } from "../../src/ports/bootloader.ts";
+import type { Finding } from "../../src/ports/finding.ts";
 import { type SlotPartitions, slotOfNumber } from "./partition-number.ts";
 
 const PART = "mender_boot_part";
@@ -58,5 +59,21 @@ export function createMenderEnvBootloader({ kind, env, partitions, booted }: Men
     arm: (slot, signal) => write({ ...pointTo(slot), [TRIAL]: "1", [COUNT]: "0" }, signal),
     confirm: (signal) => write({ [TRIAL]: "0" }, signal),
     revert: (slot, signal) => write({ ...pointTo(slot), [TRIAL]: "0" }, signal),
+    async diagnose(signal) {
+      const own = (await env.diagnose?.(signal)) ?? [];
+      return [...own, canaryFinding(await env.read([CHECK_CANARY, CANARY], signal))];
+    },
   };
+}
+
+function canaryFinding(found: ReadonlyMap<string, string>): Finding {
+  const subject = "canary";
+  if (found.get(CHECK_CANARY) !== "1") {
+    const advice = `Set ${CHECK_CANARY}=1 in the boot loader's built-in environment.`;
+    return { level: "note", subject, found: "nothing proves that the boot loader reads this environment", advice };
+  }
+  if (found.get(CANARY) === "1") return { level: "good", subject, found: "the boot loader has left its mark" };
+  const advice =
+    "Make fw_env.config point to where the boot loader keeps its environment, and run mender_setup at boot.";
+  return { level: "bad", subject, found: "the boot loader has left no mark in this environment", advice };
 }

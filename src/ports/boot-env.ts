@@ -1,5 +1,7 @@
+import type { Diagnosable } from "./finding.ts";
+
 /** The boot loader's variables, whatever stores them. */
-export interface BootEnv {
+export interface BootEnv extends Partial<Diagnosable> {
   /** Values of those `keys` that are set. A variable with an empty value counts as not set. */
   read(keys: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, string>>;
   /**

@@ -1,3 +1,5 @@
+import type { Diagnosable } from "./finding.ts";
+
 /** The two root filesystem slots of a board. */
 export type SlotId = "A" | "B";
 
@@ -17,7 +19,7 @@ export interface BootPlan {
  *
  * @throws {AgentError} BOOTENV_READ, BOOTENV_WRITE, BOOTENV_CANARY, SLOT_UNKNOWN
  */
-export interface Bootloader {
+export interface Bootloader extends Partial<Diagnosable> {
   readonly kind: string;
   /** Slot this kernel runs from, read from the running system and never from the environment alone. */
   booted(signal: AbortSignal): Promise<SlotId>;

@@ -115,3 +115,29 @@ test("a boot environment without upgrade_available has no trial pending", async 
   expect(await boot.plan(signal)).toEqual({ slot: "B", trial: false });
   expect(batches, "reading repairs nothing").toEqual([]);
 });
+
+const CANARY = "mender_saveenv_canary";
+for (const [level, variables] of [
+  ["good", { mender_check_saveenv_canary: "1", [CANARY]: "1" }],
+  ["bad", { mender_check_saveenv_canary: "1" }],
+  ["note", {}],
+] as const) {
+  test(`the canary is a ${level} finding with ${JSON.stringify(variables)}`, async () => {
+    const { boot, batches } = make({ ...WORKING, ...variables });
+    const found = await boot.diagnose?.(signal);
+    expect(found?.map((finding) => [finding.subject, finding.level])).toEqual([["canary", level]]);
+    expect(batches).toEqual([]);
+  });
+}
+
+test("what the environment knows about itself comes before the canary", async () => {
+  const { env } = recordingEnv(WORKING);
+  const copies = { level: "good", subject: "copies", found: "both are valid" } as const;
+  const boot = createMenderEnvBootloader({
+    kind: "test",
+    env: { ...env, diagnose: async () => [copies] },
+    partitions: { A: 2, B: 3 },
+    booted: async () => "A",
+  });
+  expect((await boot.diagnose?.(signal))?.[0]).toEqual(copies);
+});
