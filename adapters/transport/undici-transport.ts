@@ -25,8 +25,7 @@ const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 const CREDENTIALS = new Set(["authorization", "cookie", "proxy-authorization"]);
 
 /**
- * HTTP/1.1 over undici, TLS 1.2 and later. Follows up to 10 redirects of a GET, without credentials to
- * another origin and never from https to http. Any status is an answer and not a failure.
+ * HTTP/1.1 over undici, TLS 1.2 and later. Any status is an answer and not a failure.
  *
  * The library is loaded at the first request: commands that need no network do not pay for it.
  */
@@ -66,8 +65,8 @@ async function loadClient({
     bodyTimeout: idleMs,
   });
   return {
-    send: (url, { method, headers = {} }, signal) =>
-      request.call(agent, { origin: url.origin, path: url.pathname + url.search, method, headers, signal }),
+    send: (url, { method, headers = {}, body = null }, signal) =>
+      request.call(agent, { origin: url.origin, path: url.pathname + url.search, method, headers, body, signal }),
     // Connections in use are of no use to anybody any more.
     close: () => agent.destroy(),
   };
@@ -79,7 +78,7 @@ async function follow(send: Send, first: TransportRequest, signal: AbortSignal):
     const url = parseUrl(request.url);
     const response = await failing(url, signal, () => send(url, request, signal));
     const location = response.headers["location"];
-    if (request.method !== "GET" || !REDIRECTS.has(response.statusCode) || typeof location !== "string") {
+    if (request.followRedirects !== true || !REDIRECTS.has(response.statusCode) || typeof location !== "string") {
       return {
         status: response.statusCode,
         headers: flatten(response.headers),

@@ -1,13 +1,24 @@
 export interface TransportRequest {
-  readonly method: "GET" | "POST" | "PUT";
+  readonly method: "GET" | "POST" | "PUT" | "PATCH";
   readonly url: string;
   readonly headers?: Readonly<Record<string, string>>;
+  /** Sent byte for byte, with its Content-Length. */
+  readonly body?: Uint8Array;
+  /**
+   * For downloads: up to 10 redirects of a GET are followed, without credentials to another origin and never from
+   * https to http. Otherwise a redirect is an answer like any other.
+   */
+  readonly followRedirects?: boolean;
 }
 
 export interface TransportResponse {
   readonly status: number;
+  /** By lower-case name; repeated ones joined by a comma. */
   readonly headers: Readonly<Record<string, string>>;
-  /** Streams; a body is never buffered as a whole. Leaving the loop early closes the connection. */
+  /**
+   * Streams; a body is never buffered as a whole. A chunk is valid until the next one is asked for. Every body is to
+   * be read: to its end, or not, in which case leaving the loop closes the connection.
+   */
   readonly body: AsyncIterable<Uint8Array>;
 }
 

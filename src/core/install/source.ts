@@ -25,7 +25,7 @@ export async function openSource(
 }
 
 async function download(url: string, transport: Transport, signal: AbortSignal): Promise<ByteSource> {
-  const response = await transport.send({ method: "GET", url }, signal);
+  const response = await transport.send({ method: "GET", url, followRedirects: true }, signal);
   const body = fromIterable(response.body);
   if (response.status !== 200) {
     await body.close();

@@ -3,6 +3,7 @@ import type { AddressInfo } from "node:net";
 import { afterEach, expect, test } from "vitest";
 import { createUndiciTransport } from "../../../adapters/transport/undici-transport.ts";
 import type { Transport, TransportResponse } from "../../../src/ports/transport.ts";
+import { textOf } from "../../../src/util/body-text.ts";
 
 const never = new AbortController().signal;
 const open: { servers: Server[]; transports: Transport[] } = { servers: [], transports: [] };
@@ -29,13 +30,9 @@ function client(idleMs = 5_000): Transport {
 }
 
 const get = (url: string, headers: Record<string, string> = {}) =>
-  client().send({ method: "GET", url, headers }, never);
+  client().send({ method: "GET", url, headers, followRedirects: true }, never);
 
-async function text(response: TransportResponse): Promise<string> {
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of response.body) chunks.push(chunk);
-  return Buffer.concat(chunks).toString();
-}
+const text = (response: TransportResponse): Promise<string> => textOf(response.body, 1_000_000);
 
 test("status, headers and body of an answer come back", async () => {
   const base = await serve((request, response) => {
@@ -133,10 +130,22 @@ test("a redirect loop ends after ten", async () => {
   expect(requests).toBe(11);
 });
 
-test("a redirect of a POST is not followed", async () => {
+test("a redirect is an answer where nobody asked to follow it", async () => {
   const base = await serve((_, response) => response.writeHead(307, { Location: "/end" }).end());
-  expect((await client().send({ method: "POST", url: base }, never)).status).toBe(307);
+  for (const method of ["GET", "POST"] as const)
+    expect((await client().send({ method, url: base }, never)).status).toBe(307);
 });
+
+for (const method of ["POST", "PUT", "PATCH"] as const) {
+  test(`the body of a ${method} arrives byte for byte, with its length`, async () => {
+    const base = await serve(async (request, response) => {
+      const chunks = await request.toArray();
+      response.end(`${request.method} ${request.headers["content-length"]} ${Buffer.concat(chunks).toString("hex")}`);
+    });
+    const body = Uint8Array.of(0, 0xff, 0x0a);
+    expect(await text(await client().send({ method, url: base, body }, never))).toBe(`${method} 3 00ff0a`);
+  });
+}
 
 test("credentials stay with the server that they are for", async () => {
   const seen: IncomingMessage["headers"][] = [];

@@ -1,0 +1,16 @@
+/**
+ * The beginning of a body as UTF-8 text. What follows `maxBytes` is not fetched, and the connection is closed.
+ *
+ * @param body of a response; its chunks are copied
+ */
+export async function textOf(body: AsyncIterable<Uint8Array>, maxBytes: number): Promise<string> {
+  const parts: Buffer[] = [];
+  let total = 0;
+  for await (const chunk of body) {
+    const part = Buffer.from(chunk.subarray(0, maxBytes - total));
+    parts.push(part);
+    total += part.length;
+    if (total === maxBytes) break;
+  }
+  return Buffer.concat(parts).toString("utf8");
+}
