@@ -4,11 +4,12 @@ import { createFileEnv } from "../adapters/bootloader/fake/file-env.ts";
 import { createMenderEnvBootloader } from "../adapters/bootloader/mender-env.ts";
 import { slotPartitions } from "../adapters/bootloader/partition-number.ts";
 import { normalizeSlotPath } from "../adapters/bootloader/slot-path.ts";
-import { createFwEnv, fwEnvTools } from "../adapters/bootloader/uboot/fw-env.ts";
 import type { Config } from "./config/config.ts";
 import { AgentError } from "./errors/agent-error.ts";
+import type { BootEnv } from "./ports/boot-env.ts";
 import type { Bootloader, SlotId } from "./ports/bootloader.ts";
 import type { Process } from "./ports/process.ts";
+import type { Logger } from "./util/logger.ts";
 
 /** Storage of the two slots. @throws {AgentError} CONFIG_INVALID when the configuration does not name both */
 export function composeSlots({ rootfsPartA: A, rootfsPartB: B }: Config): Readonly<Record<SlotId, string>> {
@@ -18,32 +19,59 @@ export function composeSlots({ rootfsPartA: A, rootfsPartB: B }: Config): Readon
   return { A, B };
 }
 
-/** The boot loader that the configuration names. @throws {AgentError} CONFIG_INVALID */
-export function composeBootloader(config: Config, processes: Process): Bootloader {
-  return BOOTLOADERS[config.switchback.bootloader](config, processes);
+export interface BootloaderParts {
+  readonly config: Config;
+  readonly processes: Process;
+  readonly log: Logger;
 }
 
-const BOOTLOADERS: Readonly<Record<Config["switchback"]["bootloader"], (c: Config, processes: Process) => Bootloader>> =
-  {
-    uboot(config, processes) {
-      const slots = composeSlots(config);
-      return createMenderEnvBootloader({
-        kind: "uboot",
-        env: createFwEnv(processes, fwEnvTools(config.switchback.fwEnvConfig)),
-        partitions: slotPartitions(normalizeSlotPath(slots.A), normalizeSlotPath(slots.B)),
-        booted: createBootedSlot({ slots }),
-      });
-    },
-    fake(config) {
-      const { board } = config.switchback;
-      if (board === undefined)
-        throw new AgentError("CONFIG_INVALID", { reason: "Switchback.Board must name the board's folder" });
-      const slots = composeSlots(config);
-      return createMenderEnvBootloader({
-        kind: "fake",
-        env: createFileEnv(boardPaths(board).env),
-        partitions: slotPartitions(slots.A, slots.B),
-        booted: bootedOnBoard(board),
-      });
-    },
+/** The boot loader that the configuration names. @throws {AgentError} CONFIG_INVALID */
+export function composeBootloader(parts: BootloaderParts): Bootloader {
+  return BOOTLOADERS[parts.config.switchback.bootloader](parts);
+}
+
+/**
+ * What each name in `Switchback.Bootloader` stands for. An entry checks the configuration at once; it loads the
+ * mechanism, and looks at the board, when the boot loader is first asked something.
+ */
+const BOOTLOADERS: Readonly<Record<Config["switchback"]["bootloader"], (parts: BootloaderParts) => Bootloader>> = {
+  uboot: (parts) =>
+    menderEnv("uboot", parts, async () => (await import("./compose-boot-env.ts")).composeUbootEnv(parts)),
+  fake: composeFake,
+};
+
+/** A boot loader that is told by the variables of Mender's integrations, on the devices that the kernel knows. */
+function menderEnv(kind: string, { config }: BootloaderParts, load: () => Promise<BootEnv>): Bootloader {
+  const slots = composeSlots(config);
+  return createMenderEnvBootloader({
+    kind,
+    env: lazyEnv(load),
+    partitions: slotPartitions(normalizeSlotPath(slots.A), normalizeSlotPath(slots.B)),
+    booted: createBootedSlot({ slots }),
+  });
+}
+
+function composeFake({ config }: BootloaderParts): Bootloader {
+  const { board } = config.switchback;
+  if (board === undefined)
+    throw new AgentError("CONFIG_INVALID", { reason: "Switchback.Board must name the board's folder" });
+  const slots = composeSlots(config);
+  return createMenderEnvBootloader({
+    kind: "fake",
+    env: createFileEnv(boardPaths(board).env),
+    partitions: slotPartitions(slots.A, slots.B),
+    booted: bootedOnBoard(board),
+  });
+}
+
+function lazyEnv(load: () => Promise<BootEnv>): BootEnv {
+  let loaded: Promise<BootEnv> | undefined;
+  const env = (): Promise<BootEnv> => {
+    loaded ??= load();
+    return loaded;
   };
+  return {
+    read: async (keys, signal) => (await env()).read(keys, signal),
+    write: async (pairs, signal) => (await env()).write(pairs, signal),
+  };
+}

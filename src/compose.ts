@@ -110,7 +110,7 @@ function composeHandlers(modules: ModuleParts, config: Config): HandlerFor {
 }
 
 function composeRootfsImage(config: Config, store: Store, log: Logger): PayloadHandler {
-  const bootloader = composeBootloader(config, createChildProcess());
+  const bootloader = composeBootloader({ config, processes: createChildProcess(), log });
   const slots = createSlotDevice({ paths: composeSlots(config), booted: bootloader.booted });
   return createRootfsImageHandler({ bootloader, slots, memo: memoIn(store, "rootfs-image-origin"), log });
 }
