@@ -112,7 +112,9 @@ function composeHandlers(modules: ModuleParts, config: Config): HandlerFor {
 function composeRootfsImage(config: Config, store: Store, log: Logger): PayloadHandler {
   const bootloader = composeBootloader({ config, processes: createChildProcess(), log });
   const slots = createSlotDevice({ paths: composeSlots(config), booted: bootloader.booted });
-  return createRootfsImageHandler({ bootloader, slots, memo: memoIn(store, "rootfs-image-origin"), log });
+  const memo = memoIn(store, "rootfs-image-origin");
+  const { verifyReadback } = config.switchback;
+  return createRootfsImageHandler({ bootloader, slots, memo, log, clock: systemClock, verifyReadback });
 }
 
 function memoIn(store: Store, key: string): Memo {

@@ -1,13 +1,21 @@
+import { setTimeout as wait } from "node:timers/promises";
 import type { BlockFile } from "./block-file.ts";
 
 /** What a power cut does to a write that was not yet synced. `torn`: a prefix of whole sectors arrived. */
 export type Fate = "lost" | "kept" | "torn";
+
+/** `dropped`: the sector keeps what it held. `corrupted`: one bit of it is wrong. */
+export type Lie = "dropped" | "corrupted";
 
 export interface FaultyDiskOptions {
   /** What the disk holds at first; also its size. */
   readonly content: Uint8Array;
   /** Accesses of these sectors fail with EIO. */
   readonly badSectors?: readonly number[];
+  /** What becomes of acknowledged writes to these sectors; a sync tells nothing of it. */
+  readonly lies?: ReadonlyMap<number, Lie>;
+  /** How long each read, write and sync takes. */
+  readonly accessMs?: number;
   /** Longest access that is done at once; longer ones are cut short. */
   readonly longestAccessBytes?: number;
   /** Behaves as storage opened with O_DIRECT. */
@@ -37,10 +45,12 @@ const SECTOR_BYTES = 512;
 
 /**
  * A disk in memory that behaves as badly as disks do: until a sync, a power cut may keep, lose or tear any
- * write, whatever the order. It outlives the writers and the power cuts of a test.
+ * write, whatever the order; sectors go bad, accesses are slow or short, and a cache answers rightly for what never
+ * reaches the medium. It outlives the writers and the power cuts of a test.
  */
 export function createFaultyDisk(options: FaultyDiskOptions): FaultyDisk {
   const { badSectors = [], longestAccessBytes = Number.POSITIVE_INFINITY, direct = false, beforeAct } = options;
+  const { lies = new Map<number, Lie>(), accessMs } = options;
   const medium = Uint8Array.from(options.content);
   let pending: PendingWrite[] = [];
   let acts = 0;
@@ -61,11 +71,27 @@ export function createFaultyDisk(options: FaultyDiskOptions): FaultyDisk {
     return content;
   };
 
+  /** What was written reaches the medium, or the disk only said so. */
+  const land = ({ offset, bytes }: PendingWrite): void => {
+    const touched = [...lies].filter(([sector]) => overlaps(sector, offset, bytes.length));
+    const before = touched.map(([sector]) => medium.slice(sector * SECTOR_BYTES, (sector + 1) * SECTOR_BYTES));
+    medium.set(bytes, offset);
+    touched.forEach(([sector, lie], index) => {
+      const start = sector * SECTOR_BYTES;
+      if (lie === "dropped") medium.set(before[index] ?? [], start);
+      else medium[start] = (medium[start] ?? 0) ^ 1;
+    });
+  };
+  const take = async (): Promise<void> => {
+    if (accessMs !== undefined) await wait(accessMs);
+  };
+
   return {
     open: () => ({
       sizeBytes: medium.length,
       direct,
       async read(into, offset) {
+        await take();
         const length = Math.min(into.length, longestAccessBytes, medium.length - offset);
         if (length <= 0) return 0;
         checkSectors(offset, length);
@@ -74,6 +100,7 @@ export function createFaultyDisk(options: FaultyDiskOptions): FaultyDisk {
       },
       async write(from, offset) {
         act("write");
+        await take();
         if (offset >= medium.length) throw errno("ENOSPC");
         const length = Math.min(from.length, longestAccessBytes, medium.length - offset);
         checkSectors(offset, length);
@@ -83,7 +110,8 @@ export function createFaultyDisk(options: FaultyDiskOptions): FaultyDisk {
       },
       async sync() {
         act("sync");
-        medium.set(visible());
+        await take();
+        pending.forEach(land);
         pending = [];
       },
       close: async () => undefined,
@@ -91,8 +119,8 @@ export function createFaultyDisk(options: FaultyDiskOptions): FaultyDisk {
     powerCut(fateOf) {
       pending.forEach(({ offset, bytes }, index) => {
         const fate = fateOf(index);
-        if (fate === "kept") medium.set(bytes, offset);
-        if (fate === "torn") medium.set(bytes.subarray(0, tornLength(bytes.length)), offset);
+        if (fate === "kept") land({ offset, bytes });
+        if (fate === "torn") land({ offset, bytes: bytes.subarray(0, tornLength(bytes.length)) });
       });
       pending = [];
     },
@@ -105,6 +133,9 @@ export function createFaultyDisk(options: FaultyDiskOptions): FaultyDisk {
     },
   };
 }
+
+const overlaps = (sector: number, offset: number, length: number): boolean =>
+  sector * SECTOR_BYTES < offset + length && offset < (sector + 1) * SECTOR_BYTES;
 
 /** Half of the sectors, and at least none: a disk writes sectors whole. */
 function tornLength(length: number): number {

@@ -32,6 +32,8 @@ export interface SwitchbackConfig {
   readonly fwEnvConfig?: string;
   /** Refuses what the reference clients refuse: an Artifact with more than one payload. */
   readonly strictCompat: boolean;
+  /** Reads a slot back before it is armed, and compares it with the manifest. Default: true. */
+  readonly verifyReadback: boolean;
 }
 
 /** Types of the keys that this agent reads. A key of another type is ignored, as the newest client does. */
@@ -48,7 +50,13 @@ const KEYS = {
   Switchback: "object",
 } as const;
 
-const OWN_KEYS = { Bootloader: "string", Board: "string", FwEnvConfig: "string", StrictCompat: "boolean" } as const;
+const OWN_KEYS = {
+  Bootloader: "string",
+  Board: "string",
+  FwEnvConfig: "string",
+  StrictCompat: "boolean",
+  VerifyReadback: "boolean",
+} as const;
 
 type Raw = Readonly<Record<string, unknown>>;
 type KeyType = "string" | "strings" | "count" | "boolean" | "object";
@@ -169,12 +177,14 @@ function interpretOwn(raw: Raw): SwitchbackConfig {
     });
   }
   const strictCompat = raw["StrictCompat"] === true;
+  const verifyReadback = raw["VerifyReadback"] !== false;
   const { Board: board, FwEnvConfig: fwEnvConfig } = raw as Readonly<
     Record<"Board" | "FwEnvConfig", string | undefined>
   >;
   return {
     bootloader,
     strictCompat,
+    verifyReadback,
     ...(board !== undefined && { board }),
     ...(fwEnvConfig !== undefined && { fwEnvConfig }),
   };

@@ -19,6 +19,11 @@ export const BOARD_ERRORS = {
   SLOT_BUSY: { retry: false, exit: 1, doc: "The slot is booted or mounted and must not be written." },
   SLOT_TOO_SMALL: { retry: false, exit: 1, doc: "The image is larger than the slot." },
   SLOT_IO: { retry: true, exit: 1, doc: "Reading or writing a slot failed." },
+  SLOT_READBACK: {
+    retry: true,
+    exit: 1,
+    doc: "The slot does not hold what was written to it: its storage loses or changes data. The boot loader has not been told of it.",
+  },
   STORE_READ: { retry: true, exit: 1, doc: "The agent's store cannot be read." },
   STORE_WRITE: { retry: true, exit: 1, doc: "The agent's store cannot be written." },
   STORE_DAMAGED: { retry: false, exit: 1, doc: "The agent's store is damaged." },

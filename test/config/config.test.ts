@@ -34,7 +34,7 @@ const DEFAULTS: Config = {
   artifactVerifyKeys: [],
   stateScripts: { timeoutSeconds: 3600, retryTimeoutSeconds: 1800, retryIntervalSeconds: 60 },
   moduleTimeoutSeconds: 14_400,
-  switchback: { bootloader: "uboot", strictCompat: false },
+  switchback: { bootloader: "uboot", strictCompat: false, verifyReadback: true },
 };
 
 test("no file at all means the defaults", async () => {
@@ -57,14 +57,20 @@ test("our own object is merged member by member", async () => {
     { Switchback: { Board: "/b" } },
     { Switchback: { Bootloader: "fake", Board: "/a", FwEnvConfig: "/f" } },
   );
-  expect(switchback).toEqual({ bootloader: "fake", strictCompat: false, board: "/b", fwEnvConfig: "/f" });
+  expect(switchback).toEqual({
+    bootloader: "fake",
+    strictCompat: false,
+    verifyReadback: true,
+    board: "/b",
+    fwEnvConfig: "/f",
+  });
 });
 
 test("keys are found whatever their case, and unknown ones are left to other programs", async () => {
   expect(await load({ rootfsparta: "/dev/a", ServerURL: "https://x", switchback: { bootloader: "fake" } })).toEqual({
     ...DEFAULTS,
     rootfsPartA: "/dev/a",
-    switchback: { bootloader: "fake", strictCompat: false },
+    switchback: { bootloader: "fake", strictCompat: false, verifyReadback: true },
   });
   expect(logged).toEqual(["debug: no configuration in fallback"]);
 });
@@ -132,6 +138,12 @@ for (const odd of ["60", 1.5, -1, null, true]) {
 
 test("a limit of state scripts longer than any timer is the longest that there is", async () => {
   expect((await load({ StateScriptTimeoutSeconds: 1e12 })).stateScripts.timeoutSeconds).toBe(2_147_483);
+});
+
+test("a slot is read back unless the configuration says not to", async () => {
+  expect((await load({})).switchback.verifyReadback).toBe(true);
+  expect((await load({ Switchback: { VerifyReadback: false } })).switchback.verifyReadback).toBe(false);
+  expect((await load({ Switchback: { VerifyReadback: "no" } })).switchback.verifyReadback).toBe(true);
 });
 
 test("strict compatibility is ours, and is true or false", async () => {

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { systemClock } from "../../adapters/clock/system-clock.ts";
 import { createRootfsImageHandler } from "../../adapters/payload/rootfs-image/handler.ts";
 import { createMemoryStore } from "../../adapters/store/memory-store.ts";
 import { drive, type Effect, type Effects, type Scripts } from "../../src/core/deployment/driver.ts";
@@ -16,6 +17,7 @@ import { call } from "./payload.ts";
 import { firstWorld, SETUPS, type Setup, type World } from "./world.ts";
 
 const signal = AbortSignal.timeout(60_000);
+const SHA256_OF_ONE_ZERO = "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d";
 const setup = setupOf("managed rootfs-image");
 
 function setupOf(title: string): Setup {
@@ -57,6 +59,8 @@ async function real(action: ModuleAction | "Download", before: World): Promise<W
     },
     memo: { load: async () => w.memo, save: async (memo) => change({ memo: memo as SlotId | undefined }) },
     log: () => undefined,
+    clock: systemClock,
+    verifyReadback: true,
   });
   try {
     if (action === "Download") await handler.download(oneByte(), signal);
@@ -71,7 +75,7 @@ async function real(action: ModuleAction | "Download", before: World): Promise<W
 
 function oneByte(): PayloadStream {
   const left = [0, 1];
-  const file = { name: "image", sizeBytes: 1, sha256: "", read: () => left.pop() ?? 0 };
+  const file = { name: "image", sizeBytes: 1, sha256: SHA256_OF_ONE_ZERO, read: () => left.pop() ?? 0 };
   const files = [file];
   return { next: async () => files.pop() };
 }

@@ -1,9 +1,11 @@
 import { AgentError } from "../../../src/errors/agent-error.ts";
 import { type Bootloader, type BootPlan, otherSlot, type SlotId } from "../../../src/ports/bootloader.ts";
+import type { Clock } from "../../../src/ports/clock.ts";
 import type { Memo } from "../../../src/ports/memo.ts";
 import type { ModuleAction, PayloadFile, PayloadHandler, PayloadStream } from "../../../src/ports/payload-handler.ts";
 import type { SlotDevice, SlotWriter, WriteStatistics } from "../../../src/ports/slot-device.ts";
 import type { Logger } from "../../../src/util/logger.ts";
+import { verifySlot } from "./verify-slot.ts";
 
 export interface RootfsImageParts {
   readonly bootloader: Bootloader;
@@ -11,6 +13,9 @@ export interface RootfsImageParts {
   /** Holds the slot that was running when ArtifactInstall began: the way back once the trial is over. */
   readonly memo: Memo;
   readonly log: Logger;
+  readonly clock: Clock;
+  /** Reads the slot back at the end of the download. */
+  readonly verifyReadback: boolean;
 }
 
 /**
@@ -20,8 +25,8 @@ export interface RootfsImageParts {
  * Every action looks at the boot loader first and so may be repeated after a power cut. None repairs what
  * it finds: `upgrade_available` turned off by the boot loader is the only sign that it has reverted.
  *
- * @throws {AgentError} PAYLOAD_FILES, BOOT_TRIAL_PENDING, BOOT_REVERTED, BOOT_MISMATCH, and the codes of
- * the parts
+ * @throws {AgentError} PAYLOAD_FILES, BOOT_TRIAL_PENDING, BOOT_REVERTED, BOOT_MISMATCH, SLOT_READBACK,
+ * and the codes of the parts
  * @see Boot loader and dual-rootfs integration, section 3
  */
 export function createRootfsImageHandler(parts: RootfsImageParts): PayloadHandler {
@@ -115,8 +120,12 @@ function asSlot(text: string | undefined): SlotId | undefined {
   return text === "A" || text === "B" ? text : undefined;
 }
 
+/**
+ * The reading back belongs here and not to ArtifactInstall: only here the checksum is at hand, and a power cut between
+ * the two leads to a rollback, so whatever is armed has been read back.
+ */
 async function download(
-  { bootloader, slots, memo, log }: RootfsImageParts,
+  { bootloader, slots, memo, log, clock, verifyReadback }: RootfsImageParts,
   payload: PayloadStream,
   signal: AbortSignal,
 ): Promise<void> {
@@ -136,6 +145,10 @@ async function download(
   } finally {
     await writer.close();
   }
+  if (!verifyReadback) return;
+  const start = clock.monotonicMs();
+  await verifySlot(slots, slot, image, signal);
+  log("info", `Slot ${slot} was read back in ${Math.round(clock.monotonicMs() - start)} ms and is what was sent.`);
 }
 
 /** The loop that every byte of an image goes through: it awaits only where there is something to wait for. */

@@ -1,12 +1,14 @@
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { expect, test } from "vitest";
-import { createFaultyDisk, type FaultyDisk } from "../../../../adapters/device/faulty.ts";
+import { createFaultyDisk, type FaultyDisk, type Lie } from "../../../../adapters/device/faulty.ts";
 import { createSlotDevice } from "../../../../adapters/device/slot-device.ts";
 import { createRootfsImageHandler } from "../../../../adapters/payload/rootfs-image/handler.ts";
 import { type BootPlan, otherSlot, type SlotId } from "../../../../src/ports/bootloader.ts";
 import type { ModuleAction, PayloadFile, PayloadStream } from "../../../../src/ports/payload-handler.ts";
+import { createVirtualClock } from "../../../support/virtual-clock.ts";
 
 const signal = new AbortController().signal;
+const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
 
 interface State {
   readonly plan: BootPlan;
@@ -23,12 +25,26 @@ function state(text: string): State {
   return { booted, plan: { slot, trial: star === "*" }, ...(memo === undefined ? {} : { memo }) };
 }
 
+interface BoardOptions {
+  /** The change at which the power fails. */
+  readonly cutAt?: number;
+  readonly lies?: ReadonlyMap<number, Lie>;
+  readonly verifyReadback?: boolean;
+}
+
 /** A board whose boot loader and memo keep what they are told, and whose power fails at a chosen change. */
-function board(from: State, content = randomBytes(16 * 4096), cutAt = 0) {
+function board(
+  from: State,
+  content = randomBytes(16 * 4096),
+  { cutAt = 0, lies = new Map(), ...to }: BoardOptions = {},
+) {
   let { plan, memo } = from;
   let changes = 0;
   const log: string[] = [];
-  const disks: Record<SlotId, FaultyDisk> = { A: createFaultyDisk({ content }), B: createFaultyDisk({ content }) };
+  const disks: Record<SlotId, FaultyDisk> = {
+    A: createFaultyDisk({ content, lies }),
+    B: createFaultyDisk({ content, lies }),
+  };
   const change = async (act: () => void): Promise<void> => {
     changes += 1;
     if (changes === cutAt) throw new Error("power cut");
@@ -66,6 +82,8 @@ function board(from: State, content = randomBytes(16 * 4096), cutAt = 0) {
       openStorage: async (path) => disks[path === "/dev/null" ? "A" : "B"].open(),
     }),
     log: (level, message) => log.push(`${level}: ${message}`),
+    clock: createVirtualClock(),
+    verifyReadback: to.verifyReadback ?? true,
   });
   const now = (): string => {
     const planned = plan.slot === from.booted ? "" : `/${plan.slot}`;
@@ -80,7 +98,7 @@ function payload(...images: Uint8Array[]): PayloadStream {
     return {
       name: `image-${index}`,
       sizeBytes: image.length,
-      sha256: "",
+      sha256: sha256(image),
       read(into) {
         const count = Math.min(into.length, 3000, image.length - at);
         into.set(image.subarray(at, at + count));
@@ -148,7 +166,7 @@ for (const [action, before, after] of [
     await whole.handler.act(action, signal);
     expect(whole.now()).toBe(after);
     for (let cutAt = 1; cutAt <= changes; cutAt++) {
-      const cut = board(state(before), undefined, cutAt);
+      const cut = board(state(before), undefined, { cutAt });
       await expect(cut.handler.act(action, signal)).rejects.toThrow();
       await cut.handler.act(action, signal);
       expect(cut.now(), `cut at change ${cutAt}`).toBe(after);
@@ -157,7 +175,7 @@ for (const [action, before, after] of [
 }
 
 test("the way back is remembered before the other slot is armed", async () => {
-  const { handler, now } = board(state("A"), undefined, 2);
+  const { handler, now } = board(state("A"), undefined, { cutAt: 2 });
   await expect(handler.act("ArtifactInstall", signal)).rejects.toThrow("power cut");
   expect(now()).toBe("A ^A");
 });
@@ -174,10 +192,32 @@ for (const running of ["A", "B"] as const) {
     expect(Buffer.from(disks[running].content()).equals(before)).toBe(true);
     expect(log).toEqual([
       `info: Slot ${target} holds the new image: 4096 bytes written, 15904 bytes were there already.`,
+      `info: Slot ${target} was read back in 0 ms and is what was sent.`,
     ]);
     expect([now(), changes()]).toEqual([running, 0]);
   });
 }
+
+for (const lie of ["dropped", "corrupted"] as const) {
+  test(`storage that says it wrote and has ${lie} one sector is found out before the boot loader is told`, async () => {
+    const image = randomBytes(60_000);
+    const { handler, log, now, changes } = board(state("A"), undefined, { lies: new Map([[77, lie]]) });
+    await expect(handler.download(payload(image), signal)).rejects.toMatchObject({
+      code: "SLOT_READBACK",
+      detail: { slot: "B", expected: sha256(image) },
+    });
+    expect(log.length, "nothing is said to have been read back").toBe(1);
+    expect([now(), changes()]).toEqual(["A", 0]);
+  });
+}
+
+test("reading back looks at the image only, and not where it is turned off", async () => {
+  const behind = board(state("A"), undefined, { lies: new Map([[8, "corrupted"]]) });
+  await behind.handler.download(payload(randomBytes(8 * 512)), signal);
+  const off = board(state("A"), undefined, { lies: new Map([[7, "corrupted"]]), verifyReadback: false });
+  await off.handler.download(payload(randomBytes(8 * 512)), signal);
+  expect(off.log).toEqual(["info: Slot B holds the new image: 4096 bytes written, 0 bytes were there already."]);
+});
 
 for (const [from, code] of [
   ["A/B*", "BOOT_TRIAL_PENDING"],
