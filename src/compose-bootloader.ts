@@ -4,11 +4,11 @@ import { createFileEnv } from "../adapters/bootloader/fake/file-env.ts";
 import { createMenderEnvBootloader } from "../adapters/bootloader/mender-env.ts";
 import { slotPartitions } from "../adapters/bootloader/partition-number.ts";
 import { normalizeSlotPath } from "../adapters/bootloader/slot-path.ts";
+import type { Machine } from "./compose-machine.ts";
 import type { Config } from "./config/config.ts";
 import { AgentError } from "./errors/agent-error.ts";
 import type { BootEnv } from "./ports/boot-env.ts";
 import type { Bootloader, SlotId } from "./ports/bootloader.ts";
-import type { Process } from "./ports/process.ts";
 import type { Logger } from "./util/logger.ts";
 
 /** Storage of the two slots. @throws {AgentError} CONFIG_INVALID when the configuration does not name both */
@@ -21,7 +21,7 @@ export function composeSlots({ rootfsPartA: A, rootfsPartB: B }: Config): Readon
 
 export interface BootloaderParts {
   readonly config: Config;
-  readonly processes: Process;
+  readonly machine: Machine;
   readonly log: Logger;
 }
 
@@ -51,14 +51,14 @@ function menderEnv(kind: string, { config }: BootloaderParts, load: () => Promis
   });
 }
 
-function composeFake({ config }: BootloaderParts): Bootloader {
+function composeFake({ config, machine }: BootloaderParts): Bootloader {
   const { board } = config.switchback;
   if (board === undefined)
     throw new AgentError("CONFIG_INVALID", { reason: "Switchback.Board must name the board's folder" });
   const slots = composeSlots(config);
   return createMenderEnvBootloader({
     kind: "fake",
-    env: createFileEnv(boardPaths(board).env),
+    env: createFileEnv(boardPaths(board).env, machine.files),
     partitions: slotPartitions(slots.A, slots.B),
     booted: bootedOnBoard(board),
   });

@@ -1,6 +1,5 @@
 import { join, resolve } from "node:path";
 import { createExternalHandler } from "../adapters/payload/external/handler.ts";
-import { createChildProcess } from "../adapters/process/child-process.ts";
 import type { ModuleParts } from "./compose-modules.ts";
 import { readDeviceType } from "./config/device-type.ts";
 import { readProvides } from "./core/install/provides.ts";
@@ -11,13 +10,14 @@ export function composeExternal(
   type: string,
   index: number,
   modulesFolder: string,
-  { paths, store, log, timeoutMs, deviceTypeFile }: ModuleParts,
+  { machine, paths, store, log, timeoutMs, deviceTypeFile }: ModuleParts,
 ): PayloadHandler {
   return createExternalHandler({
     type,
     modulesFolder: resolve(modulesFolder),
     tree: resolve(join(paths.datastore, "modules/v3/payloads", String(index).padStart(4, "0"), "tree")),
-    process: createChildProcess(),
+    process: machine.process(),
+    acts: machine.files,
     log,
     timeoutMs,
     async device() {

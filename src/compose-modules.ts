@@ -1,11 +1,13 @@
 import { statSync } from "node:fs";
 import { basename, join } from "node:path";
+import type { Machine } from "./compose-machine.ts";
 import type { Paths } from "./config/paths.ts";
 import type { PayloadHandler } from "./ports/payload-handler.ts";
 import type { Store } from "./ports/store.ts";
 import type { Logger } from "./util/logger.ts";
 
 export interface ModuleParts {
+  readonly machine: Machine;
   readonly paths: Paths;
   readonly store: Store;
   readonly log: Logger;

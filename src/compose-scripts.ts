@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { systemClock } from "../adapters/clock/system-clock.ts";
-import { createChildProcess } from "../adapters/process/child-process.ts";
+import type { Machine } from "./compose-machine.ts";
 import type { Config } from "./config/config.ts";
 import type { Paths } from "./config/paths.ts";
 import { createScriptRunner, type ScriptRunner } from "./core/scripts/runner.ts";
@@ -9,9 +9,9 @@ import type { Logger } from "./util/logger.ts";
 /** Where the scripts of an Artifact lie from its installation on, also after the reboot. */
 export const artifactScripts = (paths: Paths): string => join(paths.datastore, "scripts");
 
-export function composeScripts({ stateScripts }: Config, paths: Paths, log: Logger): ScriptRunner {
+export function composeScripts({ stateScripts }: Config, paths: Paths, log: Logger, machine: Machine): ScriptRunner {
   return createScriptRunner({
-    process: createChildProcess({ graceMs: 10_000 }),
+    process: machine.process({ graceMs: 10_000 }),
     clock: systemClock,
     log,
     folders: { rootfs: join(paths.confDir, "scripts"), artifact: artifactScripts(paths) },

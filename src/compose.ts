@@ -3,11 +3,11 @@ import { systemClock } from "../adapters/clock/system-clock.ts";
 import { createSlotDevice } from "../adapters/device/slot-device.ts";
 import { createRootfsImageHandler } from "../adapters/payload/rootfs-image/handler.ts";
 import { createSystemPower } from "../adapters/power/system-power.ts";
-import { createChildProcess } from "../adapters/process/child-process.ts";
 import type { GlobalOptions } from "./cli/global-options.ts";
 import type { CliIo } from "./cli/io.ts";
 import { createLogger } from "./cli/logging.ts";
 import { composeBootloader, composeSlots } from "./compose-bootloader.ts";
+import { type Machine, thisMachine } from "./compose-machine.ts";
 import { hasModule, lazyModule, type ModuleParts, moduleFile } from "./compose-modules.ts";
 import { composeScripts } from "./compose-scripts.ts";
 import { composeStore } from "./compose-store.ts";
@@ -26,6 +26,7 @@ import type { Logger } from "./util/logger.ts";
 
 /** The agent of one device, on real adapters. */
 export interface Agent {
+  readonly machine: Machine;
   readonly config: Config;
   readonly paths: Paths;
   readonly deviceTypeFile: string;
@@ -47,6 +48,7 @@ export interface Agent {
  * @throws {AgentError} CONFIG_INVALID
  */
 export async function composeAgent(options: GlobalOptions, io: CliIo): Promise<Agent> {
+  const machine = io.machine ?? thisMachine;
   const log = createLogger(io, options);
   const paths = resolvePaths(options, io.env);
   const config = await loadConfig(
@@ -58,16 +60,15 @@ export async function composeAgent(options: GlobalOptions, io: CliIo): Promise<A
     },
     log,
   );
-  const store = composeStore(paths, log);
-  const processes = createChildProcess();
+  const store = composeStore(paths, log, machine);
   const deviceTypeFile = config.deviceTypeFile ?? join(paths.datastore, "device_type");
   const timeoutMs = config.moduleTimeoutSeconds * 1000;
-  const handlerFor = composeHandlers({ paths, store, log, timeoutMs, deviceTypeFile }, config);
-  const scripts = composeScripts(config, paths, log);
+  const handlerFor = composeHandlers({ machine, paths, store, log, timeoutMs, deviceTypeFile }, config);
+  const scripts = composeScripts(config, paths, log, machine);
   let supplied: OpenedPayloads | undefined;
   const effects = createEffects({
     store,
-    power: createSystemPower({ process: processes, clock: systemClock }),
+    power: createSystemPower({ process: machine.process(), clock: systemClock }),
     handlerFor,
     scripts,
     async openPayloads() {
@@ -76,6 +77,7 @@ export async function composeAgent(options: GlobalOptions, io: CliIo): Promise<A
     },
   });
   return {
+    machine,
     config,
     paths,
     deviceTypeFile,
@@ -95,11 +97,11 @@ export async function composeAgent(options: GlobalOptions, io: CliIo): Promise<A
 
 /** By payload: the board's own update module of that name, or else the handler that is built in. */
 function composeHandlers(modules: ModuleParts, config: Config): HandlerFor {
-  const { paths, store, log } = modules;
+  const { paths } = modules;
   const known = new Map<number, PayloadHandler>();
   const make = (type: string, index: number): PayloadHandler => {
     if (hasModule(paths, type)) return lazyModule(type, index, modules);
-    if (type === "rootfs-image") return composeRootfsImage(config, store, log);
+    if (type === "rootfs-image") return composeRootfsImage(config, modules);
     throw new AgentError("PAYLOAD_UNSUPPORTED", { type, module: moduleFile(paths, type) });
   };
   return (type, index) => {
@@ -109,9 +111,10 @@ function composeHandlers(modules: ModuleParts, config: Config): HandlerFor {
   };
 }
 
-function composeRootfsImage(config: Config, store: Store, log: Logger): PayloadHandler {
-  const bootloader = composeBootloader({ config, processes: createChildProcess(), log });
-  const slots = createSlotDevice({ paths: composeSlots(config), booted: bootloader.booted });
+function composeRootfsImage(config: Config, { machine, store, log }: ModuleParts): PayloadHandler {
+  const bootloader = composeBootloader({ config, machine, log });
+  const { openStorage } = machine;
+  const slots = createSlotDevice({ paths: composeSlots(config), booted: bootloader.booted, openStorage });
   const memo = memoIn(store, "rootfs-image-origin");
   const { verifyReadback } = config.switchback;
   return createRootfsImageHandler({ bootloader, slots, memo, log, clock: systemClock, verifyReadback });

@@ -1,9 +1,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { constants } from "node:fs";
-import { mkdir, open } from "node:fs/promises";
+import { open } from "node:fs/promises";
 import { dirname } from "node:path";
 import { AgentError } from "../../src/errors/agent-error.ts";
 import type { Lock } from "../../src/ports/lock.ts";
+import { ensureFolder } from "../../src/util/durable-file.ts";
 
 /** The number under which the child sees our descriptor. */
 const CHILD_FD = 3;
@@ -42,7 +43,8 @@ export function createFileLock(path: string, program = "flock"): Lock {
 
 async function openLockFile(path: string): ReturnType<typeof open> {
   try {
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    // It is the data folder, and whoever writes to it next does not ask whether it is durable.
+    await ensureFolder(dirname(path), 0o700);
     return await open(path, constants.O_RDWR | constants.O_CREAT, 0o600);
   } catch (cause) {
     throw new AgentError("LOCK_FAILED", { lock: path }, cause);

@@ -1,8 +1,8 @@
-import { mkdir, readFile, rename } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { AgentError, describeError } from "../../src/errors/agent-error.ts";
 import type { Store, StoreChanges } from "../../src/ports/store.ts";
-import { diskActs, replaceFile } from "../../src/util/durable-file.ts";
+import { diskActs, ensureFolder, type FileActs, replaceFile } from "../../src/util/durable-file.ts";
 import type { Logger } from "../../src/util/logger.ts";
 
 const FILE = "switchback-store";
@@ -19,7 +19,7 @@ const VERSION = 1;
  * @param folder the data folder, or a link to it; made when missing, with mode 0700
  * @throws {AgentError} STORE_DAMAGED only where the damaged file cannot be moved aside
  */
-export function createFileStore(folder: string, log: Logger): Store {
+export function createFileStore(folder: string, log: Logger, acts: FileActs = diskActs): Store {
   const path = join(folder, FILE);
   let last: Promise<unknown> = Promise.resolve();
 
@@ -31,7 +31,7 @@ export function createFileStore(folder: string, log: Logger): Store {
       if (errnoOf(cause) === "ENOENT") return new Map();
       throw new AgentError("STORE_READ", { path }, cause);
     }
-    return parse(path, text) ?? (await moveAside(path, log));
+    return parse(path, text) ?? (await moveAside(path, log, acts));
   };
 
   const apply = async (changes: StoreChanges): Promise<void> => {
@@ -41,9 +41,10 @@ export function createFileStore(folder: string, log: Logger): Store {
       else values.set(key, value);
     }
     try {
-      await ensureFolder(folder);
+      // Made durable as well, or a power cut could take the store with it.
+      await ensureFolder(folder, 0o700, acts);
       const text = JSON.stringify({ version: VERSION, values: Object.fromEntries(values) });
-      await replaceFile(path, text, diskActs, 0o600);
+      await replaceFile(path, text, acts, 0o600);
     } catch (cause) {
       throw new AgentError("STORE_WRITE", { path }, cause);
     }
@@ -83,21 +84,15 @@ function parse(path: string, text: string): Map<string, string> | undefined {
   return values;
 }
 
-async function moveAside(path: string, log: Logger): Promise<Map<string, string>> {
+async function moveAside(path: string, log: Logger, acts: FileActs): Promise<Map<string, string>> {
   const movedTo = `${path}.damaged`;
   try {
-    await rename(path, movedTo);
+    await acts.rename(path, movedTo);
   } catch (cause) {
     throw new AgentError("STORE_DAMAGED", { path }, cause);
   }
   log("error", `${describeError(new AgentError("STORE_DAMAGED", { path, movedTo }))} An empty one takes its place.`);
   return new Map();
-}
-
-/** The folder is made durable as well, or a power cut could take the store with it. */
-async function ensureFolder(folder: string): Promise<void> {
-  const made = await mkdir(folder, { recursive: true, mode: 0o700 });
-  if (made !== undefined) await diskActs.syncFolder(dirname(made));
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

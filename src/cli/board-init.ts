@@ -16,7 +16,7 @@ const WAITING = "An update waits for 'commit' or 'rollback'.";
  */
 export function boardInit(dir: string, io: CliIo): Promise<string | undefined> {
   const options = { config: join(dir, "etc/mender.conf"), datastore: join(dir, "data"), skipVerify: false };
-  return underLock(resolvePaths(options, io.env), async () => async () => {
+  return underLock(resolvePaths(options, io.env), io, async () => async () => {
     const agent = await composeAgent(options, io);
     const answer = await agent.standalone.resume(new Set(["commit"]), io.signal);
     if (answer.kind !== "ran") return undefined;

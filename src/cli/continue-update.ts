@@ -13,7 +13,7 @@ export function continueUpdate(
   options: RunOptions,
   io: CliIo,
 ): Promise<void> {
-  return underLock(resolvePaths(readGlobalOptions(program), io.env), async () => {
+  return underLock(resolvePaths(readGlobalOptions(program), io.env), io, async () => {
     const { goOn } = await import("./continue-action.ts");
     return () => goOn(command, program, options, io);
   });

@@ -24,7 +24,7 @@ export async function install(name: string, program: Command, options: InstallOp
   const stops = stopBefore(options);
   const agent = await composeAgent(readGlobalOptions(program), io);
   await agent.standalone.prepareInstall(io.signal);
-  await seedProvides(agent.store, agent.paths, agent.log);
+  await seedProvides(agent.store, agent.paths, agent.log, agent.machine.files);
   const keys = await Promise.all(agent.config.artifactVerifyKeys.map(loadVerificationKey));
   const source = await openSource(name, process.stdin, () => agent.transport(), io.signal);
   // From here on the Artifact owns the source and closes it.
@@ -33,7 +33,7 @@ export async function install(name: string, program: Command, options: InstallOp
   try {
     io.out("Installing artifact...");
     await checkArtifact(agent, artifact);
-    await extractScripts(artifactScripts(agent.paths), artifact.info.scripts);
+    await extractScripts(artifactScripts(agent.paths), artifact.info.scripts, agent.machine.files);
     agent.supply(withProgress(artifact.payloads, io));
     printReport("install", await agent.standalone.install(artifact.record, stops, io.signal), options, io);
   } finally {

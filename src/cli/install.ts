@@ -15,7 +15,7 @@ export function register(program: Command, io: CliIo): void {
     .option("--strict-compat", "refuse what the reference clients refuse: more than one payload")
     .addHelpText("after", EXAMPLES);
   addRunOptions(command).action((source: string, options: InstallOptions) =>
-    underLock(resolvePaths(readGlobalOptions(program), io.env), async () => {
+    underLock(resolvePaths(readGlobalOptions(program), io.env), io, async () => {
       const { install } = await import("./install-action.ts");
       return () => install(source, program, options, io);
     }),

@@ -1,3 +1,5 @@
+import type { Machine } from "../compose-machine.ts";
+
 /** What a command may touch of the process it runs in; tests bring their own. */
 export interface CliIo {
   /** Writes a line to stdout: results only. */
@@ -10,6 +12,8 @@ export interface CliIo {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Aborted by SIGINT, SIGTERM and SIGHUP. */
   readonly signal: AbortSignal;
+  /** The device that is worked on, where it is another than the one that this process runs on. */
+  readonly machine?: Machine;
   /** Exit status of the process; 0 unless a command sets it or throws. */
   exitCode: number;
 }

@@ -1,9 +1,9 @@
-import { unlink } from "node:fs/promises";
 import type { Command } from "commander";
 import { composeLock, composeStore } from "../compose-store.ts";
 import { resolvePaths } from "../config/paths.ts";
 import { type DeviceProvides, isSeeded, readProvides } from "../core/install/provides.ts";
 import { AgentError } from "../errors/agent-error.ts";
+import { diskActs } from "../util/durable-file.ts";
 import { readGlobalOptions } from "./global-options.ts";
 import type { CliIo } from "./io.ts";
 import { createLogger } from "./logging.ts";
@@ -13,19 +13,21 @@ export async function storedProvides(program: Command, io: CliIo): Promise<Devic
   const options = readGlobalOptions(program);
   const log = createLogger(io, options, "warning");
   const paths = resolvePaths(options, io.env);
-  const store = composeStore(paths, log);
+  const { machine } = io;
+  const files = machine?.files ?? diskActs;
+  const store = composeStore(paths, log, machine);
   const stored = await store.load();
   if (isSeeded(stored)) {
-    await unlink(paths.bootstrapArtifact).catch(() => {
-      // ignored: there is none, as on nearly every start, or this user may not delete it and the next install does.
+    await files.remove(paths.bootstrapArtifact).catch(() => {
+      // ignored: this user may not delete it, and the next install does.
     });
     return readProvides(stored);
   }
   const { seedProvides } = await import("../core/install/seed.ts");
   try {
-    const release = await composeLock(paths).acquire();
+    const release = await composeLock(paths, machine).acquire();
     try {
-      await seedProvides(store, paths, log);
+      await seedProvides(store, paths, log, files);
     } finally {
       await release();
     }

@@ -1,5 +1,6 @@
 import { composeLock } from "../compose-store.ts";
 import type { Paths } from "../config/paths.ts";
+import type { CliIo } from "./io.ts";
 
 /**
  * Runs what `load` brings while no other agent runs on this datastore. The lock is taken by a program of the
@@ -7,8 +8,8 @@ import type { Paths } from "../config/paths.ts";
  *
  * @throws {AgentError} AGENT_BUSY, LOCK_FAILED
  */
-export async function underLock<T>(paths: Paths, load: () => Promise<() => Promise<T>>): Promise<T> {
-  const locking = composeLock(paths).acquire();
+export async function underLock<T>(paths: Paths, io: CliIo, load: () => Promise<() => Promise<T>>): Promise<T> {
+  const locking = composeLock(paths, io.machine).acquire();
   locking.catch(() => {
     // ignored: awaited below, when the code has been loaded.
   });

@@ -1,14 +1,26 @@
-import { open, rename } from "node:fs/promises";
+import { mkdir, open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
+import type { MaybePromise } from "./byte-source.ts";
 
-/** The durable acts behind replacing a small file; a test counts them and cuts the power at each. */
+/**
+ * The durable acts on files and folders: whatever the agent leaves on a file system goes through here, so that a test
+ * can count the acts and cut the power at each. Reading is no act.
+ */
 export interface FileActs {
   /** Writes the whole of `content` to `path`, made with `mode` where it is new, and makes the content durable. */
   writeSynced(path: string, content: string | Uint8Array, mode: number): Promise<void>;
+  /** Fills a file that must be new from `read`, and makes the content durable. */
+  storeSynced(path: string, read: (into: Uint8Array) => MaybePromise<number>, mode: number): Promise<void>;
   rename(from: string, to: string): Promise<void>;
+  /** Removes a file, or a folder with all that is in it, and nothing where nothing is. */
+  remove(path: string): Promise<void>;
+  /** @returns the first folder that was not there, as `mkdir -p` makes them; `undefined` when all were */
+  makeFolder(path: string, mode: number): Promise<string | undefined>;
   /** Makes files that were made, renamed or removed within `path` durable. */
   syncFolder(path: string): Promise<void>;
 }
+
+const CHUNK_BYTES = 256 * 1024;
 
 export const diskActs: FileActs = {
   async writeSynced(path, content, mode) {
@@ -20,7 +32,21 @@ export const diskActs: FileActs = {
       await file.close();
     }
   },
+  async storeSynced(path, read, mode) {
+    const file = await open(path, "wx", mode);
+    try {
+      const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
+      for (let count = await read(chunk); count > 0; count = await read(chunk)) {
+        for (let done = 0; done < count; ) done += (await file.write(chunk, done, count - done)).bytesWritten;
+      }
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+  },
   rename,
+  remove: (path) => rm(path, { recursive: true, force: true }),
+  makeFolder: (path, mode) => mkdir(path, { recursive: true, mode }),
   async syncFolder(path) {
     const folder = await open(path, "r");
     try {
@@ -40,4 +66,15 @@ export async function replaceFile(path: string, text: string, acts: FileActs = d
   await acts.writeSynced(temporary, text, mode);
   await acts.rename(temporary, path);
   await acts.syncFolder(dirname(path));
+}
+
+/** Makes a folder and those above it where they are missing. Resolves when each of them is durable in its own. */
+export async function ensureFolder(path: string, mode: number, acts: FileActs = diskActs): Promise<void> {
+  const firstMade = await acts.makeFolder(path, mode);
+  if (firstMade === undefined) return;
+  const last = dirname(firstMade);
+  for (let folder = path; folder !== last; ) {
+    folder = dirname(folder);
+    await acts.syncFolder(folder);
+  }
 }

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createBoard, writeBoardImage } from "../../adapters/bootloader/fake/board.ts";
@@ -13,7 +13,7 @@ import type { BootloaderRig, CutMoment, SystemFate } from "../../src/contracts/b
 import type { BootEnv } from "../../src/ports/boot-env.ts";
 import type { Bootloader, SlotId } from "../../src/ports/bootloader.ts";
 import type { Process } from "../../src/ports/process.ts";
-import type { FileActs } from "../../src/util/durable-file.ts";
+import { diskActs, type FileActs } from "../../src/util/durable-file.ts";
 import { COPY_BYTES, makeRealEnv } from "../adapters/bootloader/uboot/real-env.ts";
 
 export interface DisposableRig extends BootloaderRig {
@@ -49,8 +49,8 @@ const nothing = async (): Promise<void> => undefined;
 
 /** The power cut is simulated, so nothing has to reach a disk. */
 const quickActs: FileActs = {
+  ...diskActs,
   writeSynced: (path, text, mode) => writeFile(path, text, { mode }),
-  rename,
   syncFolder: nothing,
 };
 
@@ -61,6 +61,7 @@ export async function makeFakeRig({ env: spoilEnv, boot: spoilBoot }: Spoil = {}
   const paths = boardPaths(dir);
   const cut = powerSwitch();
   const acts: FileActs = {
+    ...quickActs,
     writeSynced: (path, text, mode) =>
       cut.act(
         () => quickActs.writeSynced(path, text, mode),

@@ -2,8 +2,11 @@ import { readdir, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { AgentError } from "../../../src/errors/agent-error.ts";
 import type { PayloadContext, PayloadFile, PayloadStream } from "../../../src/ports/payload-handler.ts";
+import { ensureFolder, type FileActs } from "../../../src/util/durable-file.ts";
 import { endFifo } from "./fifo.ts";
-import type { TreeActs } from "./tree-acts.ts";
+
+const PRIVATE_FOLDER = 0o700;
+const PRIVATE_FILE = 0o600;
 
 /** What a file tree tells a module of the device. */
 export interface DeviceFacts {
@@ -21,10 +24,10 @@ export interface DeviceFacts {
  */
 export class FileTree {
   readonly path: string;
-  readonly #acts: TreeActs;
+  readonly #acts: FileActs;
 
   /** @param path absolute */
-  constructor(path: string, acts: TreeActs) {
+  constructor(path: string, acts: FileActs) {
     this.path = path;
     this.#acts = acts;
   }
@@ -50,19 +53,13 @@ export class FileTree {
       const building = `${this.path}.new`;
       await this.#acts.remove(building);
       const parent = dirname(this.path);
-      const firstMade = await this.#acts.makeFolder(parent);
+      await ensureFolder(parent, PRIVATE_FOLDER, this.#acts);
       await this.#fill(building, { ...deviceFiles(device) });
       if (context !== undefined) await this.#fill(join(building, "header"), headerFiles(context));
-      await this.#acts.makeFolder(join(building, "tmp"));
+      await this.#acts.makeFolder(join(building, "tmp"), PRIVATE_FOLDER);
       await this.#acts.syncFolder(building);
       await this.#acts.rename(building, this.path);
       await this.#acts.syncFolder(parent);
-      if (firstMade === undefined) return;
-      const last = dirname(firstMade);
-      for (let folder = parent; folder !== last; ) {
-        folder = dirname(folder);
-        await this.#acts.syncFolder(folder);
-      }
     });
   }
 
@@ -82,7 +79,7 @@ export class FileTree {
   /** Makes room for streams; the FIFOs in it are the caller's. */
   async openStreams(): Promise<void> {
     await this.closeStreams();
-    await this.#io(() => this.#acts.makeFolder(this.inside("streams")));
+    await this.#io(() => this.#acts.makeFolder(this.inside("streams"), PRIVATE_FOLDER));
   }
 
   async closeStreams(): Promise<void> {
@@ -95,7 +92,7 @@ export class FileTree {
   /** Stores the whole payload below `files/`. @throws {AgentError} the codes of the stream, too */
   async storeFiles(payload: PayloadStream, signal: AbortSignal): Promise<void> {
     const files = this.inside("files");
-    await this.#io(() => this.#acts.makeFolder(files));
+    await this.#io(() => this.#acts.makeFolder(files, PRIVATE_FOLDER));
     for (let file = await payload.next(); file !== undefined; file = await payload.next()) {
       await this.#storeFile(join(files, file.name), file, signal);
     }
@@ -121,10 +118,14 @@ export class FileTree {
 
   async #storeFile(path: string, file: PayloadFile, signal: AbortSignal): Promise<void> {
     await this.#io(() =>
-      this.#acts.storeSynced(path, (into) => {
-        signal.throwIfAborted();
-        return file.read(into);
-      }),
+      this.#acts.storeSynced(
+        path,
+        (into) => {
+          signal.throwIfAborted();
+          return file.read(into);
+        },
+        PRIVATE_FILE,
+      ),
     ).catch((error: unknown) => {
       signal.throwIfAborted();
       throw error;
@@ -132,8 +133,9 @@ export class FileTree {
   }
 
   async #fill(folder: string, files: Readonly<Record<string, string>>): Promise<void> {
-    await this.#acts.makeFolder(folder);
-    for (const [name, text] of Object.entries(files)) await this.#acts.writeSynced(join(folder, name), text, 0o600);
+    await this.#acts.makeFolder(folder, PRIVATE_FOLDER);
+    for (const [name, text] of Object.entries(files))
+      await this.#acts.writeSynced(join(folder, name), text, PRIVATE_FILE);
     await this.#acts.syncFolder(folder);
   }
 

@@ -1,11 +1,11 @@
 import { AgentError } from "../../../src/errors/agent-error.ts";
 import type { ModuleAction, PayloadHandler } from "../../../src/ports/payload-handler.ts";
 import type { Process } from "../../../src/ports/process.ts";
+import { diskActs, type FileActs } from "../../../src/util/durable-file.ts";
 import type { Logger } from "../../../src/util/logger.ts";
 import { download } from "./download.ts";
 import { type DeviceFacts, FileTree } from "./file-tree.ts";
 import { type ModuleQuery, UpdateModule } from "./module.ts";
-import { type TreeActs, treeDiskActs } from "./tree-acts.ts";
 
 export interface ExternalParts {
   /** Payload type: the name of the module. */
@@ -19,7 +19,7 @@ export interface ExternalParts {
   /** For each call. */
   readonly timeoutMs: number;
   device(): Promise<DeviceFacts>;
-  readonly acts?: TreeActs;
+  readonly acts?: FileActs;
   /** From SIGTERM to SIGKILL, and what a module gets to end by itself after a failed download. */
   readonly graceMs?: number;
 }
@@ -47,7 +47,7 @@ const TAKEOVER: ReadonlySet<string> = new Set<ModuleAction | ModuleQuery>([
  */
 export function createExternalHandler(parts: ExternalParts): PayloadHandler {
   const { type, process, device, graceMs = GRACE_MS } = parts;
-  const tree = new FileTree(parts.tree, parts.acts ?? treeDiskActs);
+  const tree = new FileTree(parts.tree, parts.acts ?? diskActs);
   const module = new UpdateModule({ ...parts, graceMs });
 
   async function requireTree(call: ModuleAction | ModuleQuery | "Download"): Promise<string> {

@@ -1,6 +1,7 @@
-import { readFile, rm, stat } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { AgentError, describeError } from "../../errors/agent-error.ts";
 import type { Store } from "../../ports/store.ts";
+import { diskActs, type FileActs } from "../../util/durable-file.ts";
 import { openFileSource } from "../../util/file-source.ts";
 import type { Logger } from "../../util/logger.ts";
 import { committedProvides, type DeviceProvides, isSeeded, readProvides, writeProvides } from "./provides.ts";
@@ -18,12 +19,17 @@ export interface SeedFiles {
  *
  * @see spec "config-and-cli", section 4
  */
-export async function seedProvides(store: Store, files: SeedFiles, log: Logger): Promise<void> {
+export async function seedProvides(
+  store: Store,
+  files: SeedFiles,
+  log: Logger,
+  acts: FileActs = diskActs,
+): Promise<void> {
   if (!isSeeded(await store.load())) {
     const first = (await fromBootstrap(files.bootstrapArtifact, log)) ?? (await fromArtifactInfo(files.artifactInfo));
     await store.transact(writeProvides(first ?? { name: "unknown", provides: {} }));
   }
-  await rm(files.bootstrapArtifact, { force: true });
+  await acts.remove(files.bootstrapArtifact);
 }
 
 async function fromBootstrap(path: string, log: Logger): Promise<DeviceProvides | undefined> {

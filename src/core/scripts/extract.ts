@@ -1,8 +1,8 @@
-import { mkdir, readdir, rm } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
 import type { ArtifactScript } from "../../artifact/model.ts";
 import { AgentError } from "../../errors/agent-error.ts";
-import { diskActs, type FileActs } from "../../util/durable-file.ts";
+import { diskActs, ensureFolder, type FileActs } from "../../util/durable-file.ts";
 import { originOf, parseScriptName } from "./names.ts";
 import { VERSION_FILE } from "./order.ts";
 
@@ -24,7 +24,7 @@ export async function extractScripts(
 ): Promise<void> {
   for (const { name } of scripts) checkName(name);
   try {
-    const wiped = await wipe(folder);
+    const wiped = await wipe(folder, acts);
     if (scripts.length > 0) await write(folder, scripts, acts);
     if (wiped || scripts.length > 0) await acts.syncFolder(folder);
   } catch (cause) {
@@ -41,7 +41,7 @@ function checkName(name: string): void {
 }
 
 /** Empties the folder, which itself stays: it may be a link, or a mount. */
-async function wipe(folder: string): Promise<boolean> {
+async function wipe(folder: string, acts: FileActs): Promise<boolean> {
   let names: readonly string[];
   try {
     names = await readdir(folder);
@@ -49,13 +49,12 @@ async function wipe(folder: string): Promise<boolean> {
     if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return false;
     throw cause;
   }
-  for (const name of names) await rm(join(folder, name), { recursive: true, force: true });
+  for (const name of names) await acts.remove(join(folder, name));
   return names.length > 0;
 }
 
 async function write(folder: string, scripts: readonly ArtifactScript[], acts: FileActs): Promise<void> {
-  const made = await mkdir(folder, { recursive: true, mode: 0o755 });
+  await ensureFolder(folder, 0o755, acts);
   for (const { name, content } of scripts) await acts.writeSynced(join(folder, name), content, SCRIPT_MODE);
   await acts.writeSynced(join(folder, VERSION_FILE), VERSION, 0o600);
-  if (made !== undefined) await acts.syncFolder(dirname(made));
 }

@@ -26,6 +26,7 @@ function recording(): { acts: FileActs; done: string[] } {
   return {
     done,
     acts: {
+      ...diskActs,
       async writeSynced(path, content, mode) {
         done.push(`write ${short(path)}`);
         await diskActs.writeSynced(path, content, mode);
@@ -33,6 +34,14 @@ function recording(): { acts: FileActs; done: string[] } {
       async rename(from, to) {
         done.push(`rename ${short(from)}`);
         await diskActs.rename(from, to);
+      },
+      async remove(path) {
+        done.push(`remove ${short(path)}`);
+        await diskActs.remove(path);
+      },
+      async makeFolder(path, mode) {
+        done.push(`make ${short(path)}`);
+        return await diskActs.makeFolder(path, mode);
       },
       async syncFolder(path) {
         done.push(`sync ${short(path)}`);
@@ -56,7 +65,13 @@ test("scripts are written byte for byte, for their owner only, with a version fi
 test("every file and the folder are durable, the folder after its files", async () => {
   const { acts, done } = recording();
   await extractScripts(folder, [script("ArtifactInstall_Enter_01")], acts);
-  expect(done).toEqual(["write scripts/ArtifactInstall_Enter_01", "write scripts/version", "sync ", "sync scripts"]);
+  expect(done).toEqual([
+    "make scripts",
+    "sync ",
+    "write scripts/ArtifactInstall_Enter_01",
+    "write scripts/version",
+    "sync scripts",
+  ]);
 });
 
 test("what an earlier update left is gone, also where it is odd", async () => {
@@ -78,7 +93,7 @@ test("an Artifact without scripts empties the folder for good, and costs nothing
   const second = recording();
   await extractScripts(folder, [], second.acts);
   expect(await readdir(folder)).toEqual([]);
-  expect(second.done).toEqual(["sync scripts"]);
+  expect(second.done).toEqual(["remove scripts/ArtifactInstall_Enter_01", "remove scripts/version", "sync scripts"]);
 });
 
 for (const name of ["../ArtifactInstall_Enter_01", "ArtifactInstall_Enter_01_/../../x", "Idle_Enter_00", "version"]) {

@@ -2,8 +2,8 @@ import { existsSync } from "node:fs";
 import { lstat, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { expect, test } from "vitest";
-import { type TreeActs, treeDiskActs } from "../../../../adapters/payload/external/tree-acts.ts";
 import type { PayloadContext } from "../../../../src/ports/payload-handler.ts";
+import { diskActs, type FileActs } from "../../../../src/util/durable-file.ts";
 import { CONTEXT, type ModuleRig, never, payloadOf, TAKE_ALL, withModule } from "./module-rig.ts";
 
 const HEADER_INFO = `{
@@ -159,24 +159,24 @@ test("a tree that cannot be made fails by name", async () => {
 });
 
 /** Records the acts, and which files and folders each sync has made durable. */
-function recording(record: string[], root: () => string): TreeActs {
+function recording(record: string[], root: () => string): FileActs {
   const named = (path: string): string => relative(root(), path);
   return {
-    ...treeDiskActs,
+    ...diskActs,
     async writeSynced(path, text, mode) {
-      await treeDiskActs.writeSynced(path, text, mode);
+      await diskActs.writeSynced(path, text, mode);
       record.push(`write ${named(path)}`);
     },
-    async storeSynced(path, read) {
-      await treeDiskActs.storeSynced(path, read);
+    async storeSynced(path, read, mode) {
+      await diskActs.storeSynced(path, read, mode);
       record.push(`store ${named(path)}`);
     },
     async rename(from, to) {
-      await treeDiskActs.rename(from, to);
+      await diskActs.rename(from, to);
       record.push(`rename ${named(from)} ${named(to)}`);
     },
     async syncFolder(path) {
-      await treeDiskActs.syncFolder(path);
+      await diskActs.syncFolder(path);
       record.push(`sync ${named(path)}`);
     },
   };
@@ -194,6 +194,10 @@ test("all of the tree is durable before the module is called, and appears and go
       const parent = "data/modules/v3/payloads/0000";
       const tree = `${parent}/tree`;
       expect(record).toEqual([
+        "sync data/modules/v3/payloads",
+        "sync data/modules/v3",
+        "sync data/modules",
+        "sync data",
         ...["version", "current_artifact_name", "current_artifact_group", "current_device_type"].map(
           (name) => `write ${tree}.new/${name}`,
         ),
@@ -205,10 +209,6 @@ test("all of the tree is durable before the module is called, and appears and go
         `sync ${tree}.new`,
         `rename ${tree}.new ${tree}`,
         `sync ${parent}`,
-        "sync data/modules/v3/payloads",
-        "sync data/modules/v3",
-        "sync data/modules",
-        "sync data",
       ]);
       record.length = 0;
       await rig.handler.download(payloadOf([{ name: "a", content: "x" }]), never);

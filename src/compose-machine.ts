@@ -1,0 +1,27 @@
+import { type BlockAccess, type BlockFile, openBlockFile } from "../adapters/device/block-file.ts";
+import { createFileLock } from "../adapters/lock/flock.ts";
+import { type ChildProcessOptions, createChildProcess } from "../adapters/process/child-process.ts";
+import type { Lock } from "./ports/lock.ts";
+import type { Process } from "./ports/process.ts";
+import { diskActs, type FileActs } from "./util/durable-file.ts";
+
+/**
+ * All that the agent does to the device it runs on. Whatever survives a power cut is left by one of these, so that
+ * tests can put a machine in their place that counts the acts and loses its power between any two.
+ */
+export interface Machine {
+  readonly files: FileActs;
+  /** Opens the storage of a slot, or of a raw boot environment. */
+  openStorage(path: string, direct: boolean, access: BlockAccess): Promise<BlockFile>;
+  /** Starts programs: state scripts, update modules, the boot loader's tools, `reboot`. */
+  process(options?: ChildProcessOptions): Process;
+  lock(path: string): Lock;
+}
+
+/** The machine that this very process runs on. */
+export const thisMachine: Machine = {
+  files: diskActs,
+  openStorage: openBlockFile,
+  process: createChildProcess,
+  lock: (path) => createFileLock(path),
+};
