@@ -1,15 +1,49 @@
 import { readFile } from "node:fs/promises";
-import { createUndiciTransport } from "../adapters/transport/undici-transport.ts";
+import { createHttpTransport } from "../adapters/transport/http-transport.ts";
+import { readProxies } from "../adapters/transport/proxy.ts";
+import { loadTlsClient, SYSTEM_STORES, type TlsClient, type TlsFiles } from "../adapters/transport/tls-client.ts";
 import type { GlobalOptions } from "./cli/global-options.ts";
+import type { ConnectionConfig } from "./config/connection.ts";
 import { AgentError } from "./errors/agent-error.ts";
 import type { Transport } from "./ports/transport.ts";
+import type { Logger } from "./util/logger.ts";
 
-/** @throws {AgentError} CONFIG_INVALID when the file of trusted certificates cannot be read */
-export async function composeTransport({ trustedCerts, skipVerify }: GlobalOptions): Promise<Transport> {
-  if (trustedCerts === undefined) return createUndiciTransport({ skipVerify });
+/**
+ * The command line's options go before the configuration; proxies, and another system store (`SSL_CERT_FILE`), come
+ * from the environment.
+ *
+ * @throws {AgentError} CONFIG_INVALID when the file of trusted certificates cannot be read, or a proxy is none
+ */
+export async function composeTransport(
+  { trustedCerts, skipVerify }: GlobalOptions,
+  connection: ConnectionConfig,
+  env: Readonly<Record<string, string | undefined>>,
+  log: Logger,
+): Promise<Transport> {
+  if (trustedCerts !== undefined) await checkReadable(trustedCerts);
+  const serverCertificate = trustedCerts ?? connection.serverCertificate;
+  const store = env["SSL_CERT_FILE"];
+  const files: TlsFiles = {
+    ...(serverCertificate !== undefined && { serverCertificate }),
+    ...(connection.client !== undefined && { client: connection.client }),
+    skipVerify: skipVerify || connection.skipVerify,
+    systemStores: store === undefined || store === "" ? SYSTEM_STORES : [store],
+  };
+  let tls: Promise<TlsClient> | undefined;
+  return createHttpTransport({
+    idleMs: connection.idleMs,
+    proxies: readProxies(env),
+    tls() {
+      tls ??= loadTlsClient(files, log);
+      return tls;
+    },
+  });
+}
+
+async function checkReadable(file: string): Promise<void> {
   try {
-    return createUndiciTransport({ skipVerify, trustedCerts: await readFile(trustedCerts, "utf8") });
+    await readFile(file);
   } catch (cause) {
-    throw new AgentError("CONFIG_INVALID", { option: "--trusted-certs", file: trustedCerts }, cause);
+    throw new AgentError("CONFIG_INVALID", { option: "--trusted-certs", file }, cause);
   }
 }

@@ -87,7 +87,7 @@ export async function composeAgent(options: GlobalOptions, io: CliIo): Promise<A
     handlerFor,
     async transport() {
       const { composeTransport } = await import("./compose-transport.ts");
-      return composeTransport(options);
+      return await composeTransport(options, config.connection, io.env, log);
     },
     supply(payloads) {
       supplied = payloads;

@@ -14,7 +14,6 @@ export interface Budget {
 export const BUDGET: Budget = {
   packages: new Set([
     "commander",
-    "undici",
     "zod",
     "tar-stream",
     // what tar-stream brings

@@ -1,6 +1,13 @@
 import { readFile } from "node:fs/promises";
 import { AgentError } from "../errors/agent-error.ts";
 import type { Logger } from "../util/logger.ts";
+import {
+  CONNECTION_KEYS,
+  type ConnectionConfig,
+  HTTPS_CLIENT_KEYS,
+  interpretConnection,
+  OWN_CONNECTION_KEYS,
+} from "./connection.ts";
 
 const BOOTLOADERS = ["uboot", "fake"] as const;
 
@@ -13,6 +20,7 @@ export interface Config {
   readonly stateScripts: StateScriptConfig;
   /** For one call of an update module; 0 in the file stands for the default. */
   readonly moduleTimeoutSeconds: number;
+  readonly connection: ConnectionConfig;
   readonly switchback: SwitchbackConfig;
 }
 
@@ -48,7 +56,11 @@ const KEYS = {
   StateScriptRetryTimeoutSeconds: "count",
   StateScriptRetryIntervalSeconds: "count",
   Switchback: "object",
+  ...CONNECTION_KEYS,
 } as const;
+
+/** Objects whose members the main file overrides one by one. */
+const MERGED_KEYS = ["Switchback", "HttpsClient"] as const;
 
 const OWN_KEYS = {
   Bootloader: "string",
@@ -56,6 +68,7 @@ const OWN_KEYS = {
   FwEnvConfig: "string",
   StrictCompat: "boolean",
   VerifyReadback: "boolean",
+  ...OWN_CONNECTION_KEYS,
 } as const;
 
 type Raw = Readonly<Record<string, unknown>>;
@@ -90,8 +103,9 @@ export async function loadConfig(files: ConfigFiles, log: Logger): Promise<Confi
   const fallback = await readConfig(files.fallback, files.fallbackRequired, log);
   const main = await readConfig(files.main, files.mainRequired, log);
   const merged = { ...fallback, ...main };
-  if (fallback["Switchback"] !== undefined || main["Switchback"] !== undefined) {
-    merged["Switchback"] = { ...asRaw(fallback["Switchback"]), ...asRaw(main["Switchback"]) };
+  for (const key of MERGED_KEYS) {
+    if (fallback[key] === undefined && main[key] === undefined) continue;
+    merged[key] = { ...asRaw(fallback[key]), ...asRaw(main[key]) };
   }
   return interpret(merged, log);
 }
@@ -151,6 +165,8 @@ function interpret(raw: Raw, log: Logger): Config {
   const rootfsPartA = text("RootfsPartA");
   const rootfsPartB = text("RootfsPartB");
   const deviceTypeFile = text("DeviceTypeFile");
+  const own = pick(asRaw(raw["Switchback"]), OWN_KEYS, "Switchback", log);
+  const httpsClient = pick(asRaw(raw["HttpsClient"]), HTTPS_CLIENT_KEYS, "HttpsClient", log);
   return {
     ...(rootfsPartA !== undefined && { rootfsPartA }),
     ...(rootfsPartB !== undefined && { rootfsPartB }),
@@ -162,7 +178,8 @@ function interpret(raw: Raw, log: Logger): Config {
       retryIntervalSeconds: seconds("StateScriptRetryIntervalSeconds", 60),
     },
     moduleTimeoutSeconds: seconds("ModuleTimeoutSeconds", 14_400),
-    switchback: interpretOwn(pick(asRaw(raw["Switchback"]), OWN_KEYS, "Switchback", log)),
+    connection: interpretConnection(raw, httpsClient, own),
+    switchback: interpretOwn(own),
   };
 }
 

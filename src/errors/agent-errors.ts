@@ -54,6 +54,11 @@ export const AGENT_ERRORS = {
   },
   BOOTSTRAP_INVALID: { retry: false, exit: 1, doc: "The bootstrap Artifact is not one." },
   CONFIG_INVALID: { retry: false, exit: 1, doc: "The configuration cannot be used." },
+  KEY_ENGINE_UNSUPPORTED: {
+    retry: false,
+    exit: 1,
+    doc: "Private keys behind PKCS#11 or an OpenSSL engine cannot be used; name a PEM file.",
+  },
   SOURCE_OPEN: { retry: true, exit: 1, doc: "The Artifact cannot be opened." },
   SOURCE_STATUS: { retry: true, exit: 1, doc: "The server answered with an unexpected status." },
   CLI_USAGE: { retry: false, exit: 1, doc: "The command line is not understood." },

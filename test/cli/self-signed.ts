@@ -1,6 +1,11 @@
 import { generateKeyPairSync, sign } from "node:crypto";
+import { isIPv4 } from "node:net";
 
-/** A private key and a certificate that nobody but itself vouches for, both in PEM form. */
+/**
+ * A private key and a certificate that nobody but itself vouches for, both in PEM form.
+ *
+ * @param address of the host, or its name
+ */
 export function selfSigned({ address = "127.0.0.1", lastYear = 2049 } = {}): {
   readonly key: string;
   readonly cert: string;
@@ -12,7 +17,9 @@ export function selfSigned({ address = "127.0.0.1", lastYear = 2049 } = {}): {
     der(0x17, Buffer.from("200101000000Z")),
     der(0x17, Buffer.from(`${lastYear % 100}1231235959Z`)),
   );
-  const names = sequence(der(0x87, Buffer.from(address.split(".").map(Number))));
+  const isAddress = isIPv4(address);
+  const host = isAddress ? der(0x87, Buffer.from(address.split(".").map(Number))) : der(0x82, Buffer.from(address));
+  const names = sequence(host);
   const isAuthority = sequence(der(0x01, Buffer.from([0xff])));
   const extensions = sequence(
     sequence(objectId(0x55, 0x1d, 0x11), der(0x04, names)),

@@ -34,6 +34,7 @@ const DEFAULTS: Config = {
   artifactVerifyKeys: [],
   stateScripts: { timeoutSeconds: 3600, retryTimeoutSeconds: 1800, retryIntervalSeconds: 60 },
   moduleTimeoutSeconds: 14_400,
+  connection: { skipVerify: false, idleMs: 300_000, retryDownloadCount: 10, retryDownloadWaitMs: 60_000 },
   switchback: { bootloader: "uboot", strictCompat: false, verifyReadback: true },
 };
 

@@ -1,41 +1,15 @@
-import { createServer, type IncomingMessage, type RequestListener, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { IncomingMessage } from "node:http";
 import { afterEach, expect, test } from "vitest";
-import { createUndiciTransport } from "../../../adapters/transport/undici-transport.ts";
-import type { Transport, TransportResponse } from "../../../src/ports/transport.ts";
-import { textOf } from "../../../src/util/body-text.ts";
+import { client, never, Servers, text } from "./transport-rig.ts";
 
-const never = new AbortController().signal;
-const open: { servers: Server[]; transports: Transport[] } = { servers: [], transports: [] };
-
-afterEach(async () => {
-  for (const transport of open.transports.splice(0)) await transport.close();
-  for (const server of open.servers.splice(0)) {
-    server.closeAllConnections();
-    await new Promise((resolve) => server.close(resolve));
-  }
-});
-
-async function serve(listener: RequestListener): Promise<string> {
-  const server = createServer(listener);
-  open.servers.push(server);
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-}
-
-function client(idleMs = 5_000): Transport {
-  const transport = createUndiciTransport({ idleMs });
-  open.transports.push(transport);
-  return transport;
-}
+const servers = new Servers();
+afterEach(() => servers.close());
 
 const get = (url: string, headers: Record<string, string> = {}) =>
   client().send({ method: "GET", url, headers, followRedirects: true }, never);
 
-const text = (response: TransportResponse): Promise<string> => textOf(response.body, 1_000_000);
-
 test("status, headers and body of an answer come back", async () => {
-  const base = await serve((request, response) => {
+  const base = await servers.http((request, response) => {
     response.writeHead(200, { "X-Seen": `${request.method} ${request.url} ${request.headers["x-mine"]}` }).end("hello");
   });
   const response = await get(`${base}/a/b?c=d`, { "X-Mine": "yes" });
@@ -46,7 +20,7 @@ test("status, headers and body of an answer come back", async () => {
 
 for (const status of [204, 404, 409, 500]) {
   test(`status ${status} is an answer and not a failure`, async () => {
-    const base = await serve((_, response) => response.writeHead(status).end());
+    const base = await servers.http((_, response) => response.writeHead(status).end());
     const response = await get(base);
     expect(response.status).toBe(status);
     expect(await text(response)).toBe("");
@@ -54,7 +28,7 @@ for (const status of [204, 404, 409, 500]) {
 }
 
 test("a body that arrives slowly is passed on as it arrives", async () => {
-  const base = await serve((_, response) => {
+  const base = await servers.http((_, response) => {
     response.write("one");
     setTimeout(() => response.end("two"), 100);
   });
@@ -66,7 +40,7 @@ test("a body that arrives slowly is passed on as it arrives", async () => {
 test("a body that nobody reads is not fetched", async () => {
   let sent = 0;
   const chunk = Buffer.alloc(256 * 1024);
-  const base = await serve((_, response) => {
+  const base = await servers.http((_, response) => {
     const more = (): void => {
       if (sent === 200) return void response.end();
       sent += 1;
@@ -83,7 +57,7 @@ test("a body that nobody reads is not fetched", async () => {
 });
 
 test("a body that is cut off is a failure that names the place but not the signature in its query", async () => {
-  const base = await serve((_, response) => {
+  const base = await servers.http((_, response) => {
     response.writeHead(200, { "Content-Length": "100" });
     response.write("part", () => response.destroy());
   });
@@ -92,10 +66,10 @@ test("a body that is cut off is a failure that names the place but not the signa
 });
 
 test("a server that falls silent is a failure after the idle time", async () => {
-  const base = await serve((request, response) => {
+  const base = await servers.http((request, response) => {
     if (request.url === "/body") response.writeHead(200).write("part");
   });
-  const transport = client(300);
+  const transport = client({ idleMs: 300 });
   await expect(transport.send({ method: "GET", url: base }, never)).rejects.toMatchObject({ code: "TRANSPORT_FAILED" });
   const response = await transport.send({ method: "GET", url: `${base}/body` }, never);
   await expect(text(response)).rejects.toMatchObject({ code: "TRANSPORT_FAILED" });
@@ -113,7 +87,7 @@ for (const url of ["ftp://host/file", "not an address", "file:///etc/passwd"]) {
 }
 
 test("redirects of a GET are followed, relative ones too", async () => {
-  const base = await serve((request, response) => {
+  const base = await servers.http((request, response) => {
     if (request.url === "/end") response.end("arrived");
     else response.writeHead(302, { Location: request.url === "/start" ? "middle" : `${base}/end` }).end("moved");
   });
@@ -122,7 +96,7 @@ test("redirects of a GET are followed, relative ones too", async () => {
 
 test("a redirect loop ends after ten", async () => {
   let requests = 0;
-  const base = await serve((_, response) => {
+  const base = await servers.http((_, response) => {
     requests += 1;
     response.writeHead(302, { Location: "/again" }).end();
   });
@@ -131,14 +105,14 @@ test("a redirect loop ends after ten", async () => {
 });
 
 test("a redirect is an answer where nobody asked to follow it", async () => {
-  const base = await serve((_, response) => response.writeHead(307, { Location: "/end" }).end());
+  const base = await servers.http((_, response) => response.writeHead(307, { Location: "/end" }).end());
   for (const method of ["GET", "POST"] as const)
     expect((await client().send({ method, url: base }, never)).status).toBe(307);
 });
 
 for (const method of ["POST", "PUT", "PATCH"] as const) {
   test(`the body of a ${method} arrives byte for byte, with its length`, async () => {
-    const base = await serve(async (request, response) => {
+    const base = await servers.http(async (request, response) => {
       const chunks = await request.toArray();
       response.end(`${request.method} ${request.headers["content-length"]} ${Buffer.concat(chunks).toString("hex")}`);
     });
@@ -149,11 +123,11 @@ for (const method of ["POST", "PUT", "PATCH"] as const) {
 
 test("credentials stay with the server that they are for", async () => {
   const seen: IncomingMessage["headers"][] = [];
-  const other = await serve((request, response) => {
+  const other = await servers.http((request, response) => {
     seen.push(request.headers);
     response.end();
   });
-  const base = await serve((request, response) => {
+  const base = await servers.http((request, response) => {
     seen.push(request.headers);
     response.writeHead(302, { Location: request.url === "/here" ? "/there" : other }).end();
   });
@@ -166,7 +140,7 @@ test("credentials stay with the server that they are for", async () => {
 });
 
 test("an abort ends a request and a body with the signal's own reason", async () => {
-  const base = await serve((request, response) => {
+  const base = await servers.http((request, response) => {
     if (request.url === "/body") response.writeHead(200).write("part");
   });
   for (const path of ["/silent", "/body"]) {
@@ -180,12 +154,14 @@ test("an abort ends a request and a body with the signal's own reason", async ()
 
 test("leaving the body early closes the connection", async () => {
   const closed = new Promise((resolve) => {
-    void serve((_, response) => {
-      response.once("close", resolve);
-      response.write("x".repeat(100_000));
-    }).then(async (base) => {
-      for await (const _ of (await get(base)).body) break;
-    });
+    void servers
+      .http((_, response) => {
+        response.once("close", resolve);
+        response.write("x".repeat(100_000));
+      })
+      .then(async (base) => {
+        for await (const _ of (await get(base)).body) break;
+      });
   });
   await closed;
 });

@@ -1,0 +1,121 @@
+import type { Socket } from "node:net";
+
+/** libuv reads that much at once, and not more, into a buffer of somebody else's. */
+const BUFFER_BYTES = 128 * 1024;
+
+/** As `net.connect` and `tls.connect` take it. */
+export interface ReadHook {
+  readonly buffer: Buffer;
+  readonly callback: (count: number) => boolean;
+}
+
+/**
+ * What arrives on a socket, pulled. The socket reads into one buffer that is used again and again, and only when
+ * somebody waits: Node's own streams allocate every chunk anew, which a process that has downloaded an image keeps
+ * as 20 MiB and more of memory.
+ */
+export class Incoming {
+  readonly #idleMs: number;
+  readonly #queue: Uint8Array[] = [];
+  #socket: Socket | undefined;
+  #failure: unknown;
+  #ended = false;
+  #wake: (() => void) | undefined;
+
+  /** @param idleMs time without a byte, while somebody waits for one, until the connection counts as dead */
+  constructor(idleMs: number) {
+    this.#idleMs = idleMs;
+  }
+
+  /** @param decrypts TLS hands over all that it has decrypted, also when asked to stop: that has to be copied */
+  hook(decrypts: boolean): ReadHook {
+    const buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES);
+    return {
+      buffer,
+      callback: (count) => {
+        const bytes = buffer.subarray(0, count);
+        this.#arrived(decrypts ? Buffer.from(bytes) : bytes);
+        return false;
+      },
+    };
+  }
+
+  /** @param hooked whether the socket was made with `hook`; else its own chunks are taken */
+  watch(socket: Socket, hooked: boolean): void {
+    this.#socket = socket;
+    socket.on("error", this.fail);
+    socket.on("end", this.#end);
+    socket.on("close", this.#end);
+    if (hooked) return;
+    socket.pause();
+    socket.on("data", this.#data);
+  }
+
+  /** Lets go of the socket, which somebody else goes on with. @returns whether everything that came was taken */
+  release(): boolean {
+    const socket = this.#socket;
+    socket?.off("error", this.fail).off("end", this.#end).off("close", this.#end).off("data", this.#data);
+    this.#socket = undefined;
+    return this.#queue.length === 0;
+  }
+
+  readonly fail = (reason: unknown): void => {
+    this.#failure ??= reason;
+    this.#wake?.();
+  };
+
+  /** Resolves when `isDone` says so after something has happened. Fails after the idle time. */
+  async until(isDone: () => boolean): Promise<void> {
+    while (!isDone()) {
+      if (this.#failure !== undefined) throw this.#failure;
+      if (this.#ended) return;
+      await this.#event();
+    }
+  }
+
+  /** Something has happened that `until` should look at. */
+  readonly notice = (): void => this.#wake?.();
+
+  /** The next bytes, valid until the next call; `undefined` at the end. */
+  async next(): Promise<Uint8Array | undefined> {
+    const ready = this.#queue.shift();
+    if (ready !== undefined) return ready;
+    this.#socket?.resume();
+    await this.until(() => this.#queue.length > 0);
+    return this.#queue.shift();
+  }
+
+  /** Gives back what was not used of the last bytes. */
+  unread(bytes: Uint8Array): void {
+    if (bytes.length > 0) this.#queue.unshift(bytes);
+  }
+
+  readonly #data = (chunk: Uint8Array): void => {
+    this.#socket?.pause();
+    this.#arrived(chunk);
+  };
+
+  readonly #end = (): void => {
+    this.#ended = true;
+    this.#wake?.();
+  };
+
+  #arrived(bytes: Uint8Array): void {
+    this.#queue.push(bytes);
+    this.#wake?.();
+  }
+
+  #event(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.#wake = undefined;
+        reject(new Error(`no byte for ${this.#idleMs} ms`));
+      }, this.#idleMs);
+      this.#wake = () => {
+        this.#wake = undefined;
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+}

@@ -1,0 +1,84 @@
+import { AgentError } from "../../src/errors/agent-error.ts";
+
+/** Proxies by the scheme of the target, and who is reached without one. */
+export interface ProxySettings {
+  readonly http?: URL;
+  readonly https?: URL;
+  readonly direct: readonly string[];
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/**
+ * Reads `http_proxy`, `https_proxy` and `no_proxy`, in either case.
+ *
+ * @throws {AgentError} CONFIG_INVALID when both cases are set and differ, when a proxy is no http(s) address, and
+ * when a CGI server may have set HTTP_PROXY out of a request's header `Proxy`
+ * @see spec "device-api", section 10
+ */
+export function readProxies(env: Environment): ProxySettings {
+  if (env["REQUEST_METHOD"] !== undefined && isSet(env["HTTP_PROXY"])) {
+    throw new AgentError("CONFIG_INVALID", { variable: "HTTP_PROXY", reason: "set together with REQUEST_METHOD" });
+  }
+  const http = proxyUrl("http_proxy", env);
+  const https = proxyUrl("https_proxy", env);
+  // Clients differ in the separator: the Go one takes commas, the C++ one spaces.
+  const direct = (eitherCase("no_proxy", env) ?? "").split(/[\s,]+/).filter((entry) => entry !== "");
+  return { ...(http && { http }), ...(https && { https }), direct: direct.map((entry) => entry.toLowerCase()) };
+}
+
+/** The proxy that `url` is to be reached through, `undefined` for none. */
+export function proxyFor(url: URL, { http, https, direct }: ProxySettings): URL | undefined {
+  if (direct.some((entry) => isMeant(entry, url))) return undefined;
+  return url.protocol === "https:" ? https : http;
+}
+
+/** Value of `Proxy-Authorization`; `undefined` where the proxy's address names nobody. */
+export function proxyAuthorization({ username, password }: URL): string | undefined {
+  if (username === "" && password === "") return undefined;
+  const pair = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+  return `Basic ${Buffer.from(pair).toString("base64")}`;
+}
+
+/** `.example.com`: what ends so. `example.com`: that host, and with a port in it, that port. `*`: everything. */
+function isMeant(entry: string, url: URL): boolean {
+  if (entry === "*") return true;
+  const host = url.hostname.replace(/^\[(.*)\]$/, "$1");
+  if (entry.startsWith(".")) return host.endsWith(entry);
+  const port = url.port || (url.protocol === "https:" ? "443" : "80");
+  return entry === host || entry === `[${host}]` || entry === `${url.hostname}:${port}`;
+}
+
+const isSet = (value: string | undefined): value is string => value !== undefined && value !== "";
+
+function eitherCase(name: string, env: Environment): string | undefined {
+  const lower = env[name];
+  const upper = env[name.toUpperCase()];
+  if (isSet(lower) && isSet(upper) && lower !== upper) {
+    throw new AgentError("CONFIG_INVALID", { variable: name, reason: "differs from the same in upper case" });
+  }
+  return isSet(lower) ? lower : upper;
+}
+
+function proxyUrl(variable: string, env: Environment): URL | undefined {
+  const text = eitherCase(variable, env);
+  if (!isSet(text)) return undefined;
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  // The value may hold a password, so it is not shown.
+  if (url === undefined || !["http:", "https:"].includes(url.protocol) || url.hostname === "")
+    throw new AgentError("CONFIG_INVALID", { variable, reason: "not an http(s) address" });
+  if (url.pathname !== "/") throw new AgentError("CONFIG_INVALID", { variable, reason: "has a path" });
+  if (!decodes(url.username) || !decodes(url.password))
+    throw new AgentError("CONFIG_INVALID", { variable, reason: "name or password is not URL-encoded" });
+  return url;
+}
+
+function decodes(text: string): boolean {
+  try {
+    decodeURIComponent(text);
+    return true;
+  } catch {
+    // ignored: that it cannot be decoded is the answer.
+    return false;
+  }
+}

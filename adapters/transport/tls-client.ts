@@ -1,0 +1,89 @@
+import { X509Certificate } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { createSecureContext, type SecureContext } from "node:tls";
+import { AgentError } from "../../src/errors/agent-error.ts";
+import type { Logger } from "../../src/util/logger.ts";
+
+/** What each TLS connection is made with. */
+export interface TlsClient {
+  readonly secureContext: SecureContext;
+  readonly rejectUnauthorized: boolean;
+  readonly ALPNProtocols: string[];
+}
+
+export interface TlsFiles {
+  /** PEM file of certificates that are trusted besides the system's. */
+  readonly serverCertificate?: string;
+  /** PEM files of the certificate and private key that the device shows. */
+  readonly client?: { readonly certificate: string; readonly key: string };
+  /** Takes any certificate of a server. */
+  readonly skipVerify: boolean;
+  /** The first that can be read is the system's store. */
+  readonly systemStores: readonly string[];
+}
+
+/** Where distributions keep the certificates that they trust, in one file. */
+export const SYSTEM_STORES = [
+  "/etc/ssl/certs/ca-certificates.crt",
+  "/etc/pki/tls/certs/ca-bundle.crt",
+  "/etc/ssl/ca-bundle.pem",
+  "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+  "/etc/ssl/cert.pem",
+] as const;
+
+/**
+ * TLS 1.2 and later; trusts the system's store and `serverCertificate`.
+ *
+ * @throws {AgentError} TLS_NO_TRUST when neither can be used; CONFIG_INVALID when the device's own certificate or key
+ * cannot be
+ * @see spec "device-api", section 9
+ */
+export async function loadTlsClient(files: TlsFiles, log: Logger): Promise<TlsClient> {
+  if (files.skipVerify) {
+    log("warning", "TLS IS NOT VERIFIED (SkipVerify): anybody on the network can pose as the server.");
+  }
+  const ca = files.skipVerify ? [] : await trusted(files, log);
+  return {
+    secureContext: await contextOf(ca, files.client),
+    rejectUnauthorized: !files.skipVerify,
+    ALPNProtocols: ["http/1.1"],
+  };
+}
+
+async function trusted({ serverCertificate, systemStores }: TlsFiles, log: Logger): Promise<Buffer[]> {
+  const own = serverCertificate === undefined ? undefined : await readCertificates(serverCertificate);
+  if (own?.reason !== undefined) {
+    log("warning", `ServerCertificate ${serverCertificate} is ignored: ${own.reason}`);
+  }
+  let system: Buffer | undefined;
+  for (const store of systemStores) system ??= (await readCertificates(store)).pem;
+  if (system === undefined) log("warning", `The system has no store of certificates: ${systemStores.join(", ")}`);
+  const found = [system, own?.pem].filter((pem) => pem !== undefined);
+  if (found.length === 0) throw new AgentError("TLS_NO_TRUST");
+  return found;
+}
+
+type Certificates =
+  | { readonly pem: Buffer; readonly reason?: undefined }
+  | { readonly pem?: undefined; readonly reason: string };
+
+async function readCertificates(file: string): Promise<Certificates> {
+  try {
+    const pem = await readFile(file);
+    // Tells what is wrong with the first; OpenSSL passes over a file without any in silence.
+    new X509Certificate(pem);
+    return { pem };
+  } catch (cause) {
+    // ignored: the caller says that the file is not used, and this is why.
+    return { reason: cause instanceof Error ? cause.message : String(cause) };
+  }
+}
+
+async function contextOf(ca: Buffer[], client: TlsFiles["client"]): Promise<SecureContext> {
+  try {
+    const own = client && { cert: await readFile(client.certificate), key: await readFile(client.key) };
+    return createSecureContext({ minVersion: "TLSv1.2", ca, ...own });
+  } catch (cause) {
+    throw new AgentError("CONFIG_INVALID", { certificate: client?.certificate ?? "", key: client?.key ?? "" }, cause);
+  }
+}

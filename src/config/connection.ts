@@ -1,0 +1,78 @@
+import { AgentError } from "../errors/agent-error.ts";
+
+type Raw = Readonly<Record<string, unknown>>;
+
+/** Keys of mender.conf that say how a server is reached, with their types. */
+export const CONNECTION_KEYS = {
+  ServerCertificate: "string",
+  SkipVerify: "boolean",
+  HttpsClient: "object",
+  RetryDownloadCount: "count",
+} as const;
+
+/** Members of `HttpsClient`. */
+export const HTTPS_CLIENT_KEYS = { Certificate: "string", Key: "string", SSLEngine: "string" } as const;
+
+/** Those of `Switchback`. */
+export const OWN_CONNECTION_KEYS = {
+  IdleTimeoutSeconds: "count",
+  DownloadRetryWaitSeconds: "count",
+  RateLimitBytesPerSecond: "count",
+} as const;
+
+/** How a server is reached, and how a download goes on after a break. */
+export interface ConnectionConfig {
+  /** PEM file of certificates that are trusted besides the system's. */
+  readonly serverCertificate?: string;
+  readonly skipVerify: boolean;
+  /** PEM files of what the device shows of itself. */
+  readonly client?: { readonly certificate: string; readonly key: string };
+  /** Time without a byte until a connection counts as dead. */
+  readonly idleMs: number;
+  /** Times that one download may be taken up again. */
+  readonly retryDownloadCount: number;
+  /** Wait before a download is taken up again. */
+  readonly retryDownloadWaitMs: number;
+  /** Of a download; absent: none. */
+  readonly bytesPerSecond?: number;
+}
+
+const MAX_DOWNLOAD_RETRIES = 10_000;
+
+/**
+ * @param raw of the types above
+ * @throws {AgentError} CONFIG_INVALID, KEY_ENGINE_UNSUPPORTED
+ * @see spec "config-and-cli", section 2
+ */
+export function interpretConnection(raw: Raw, httpsClient: Raw, own: Raw): ConnectionConfig {
+  const serverCertificate = text(raw["ServerCertificate"]);
+  const client = clientOf(httpsClient);
+  const bytesPerSecond = own["RateLimitBytesPerSecond"] as number | undefined;
+  const retryDownloadCount = (raw["RetryDownloadCount"] as number | undefined) ?? 10;
+  if (retryDownloadCount < 1 || retryDownloadCount > MAX_DOWNLOAD_RETRIES) {
+    throw new AgentError("CONFIG_INVALID", { key: "RetryDownloadCount", value: retryDownloadCount });
+  }
+  return {
+    ...(serverCertificate !== undefined && { serverCertificate }),
+    skipVerify: raw["SkipVerify"] === true,
+    ...(client !== undefined && { client }),
+    idleMs: ((own["IdleTimeoutSeconds"] as number | undefined) || 300) * 1000,
+    retryDownloadCount,
+    retryDownloadWaitMs: ((own["DownloadRetryWaitSeconds"] as number | undefined) ?? 60) * 1000,
+    ...(bytesPerSecond !== undefined && bytesPerSecond > 0 && { bytesPerSecond }),
+  };
+}
+
+function clientOf(raw: Raw): ConnectionConfig["client"] {
+  const certificate = text(raw["Certificate"]);
+  const key = text(raw["Key"]);
+  if (text(raw["SSLEngine"]) !== undefined || key?.startsWith("pkcs11:") === true) {
+    throw new AgentError("KEY_ENGINE_UNSUPPORTED", { key: "HttpsClient" });
+  }
+  if (certificate === undefined && key === undefined) return undefined;
+  if (certificate !== undefined && key !== undefined) return { certificate, key };
+  throw new AgentError("CONFIG_INVALID", { key: "HttpsClient", reason: "Certificate and Key go together" });
+}
+
+/** An empty value stands for none. */
+const text = (value: unknown): string | undefined => (value === "" ? undefined : (value as string | undefined));
