@@ -17,6 +17,7 @@ import { createEffects, type OpenedPayloads } from "./core/deployment/effects.ts
 import type { HandlerFor } from "./core/deployment/handlers.ts";
 import { createJournal } from "./core/deployment/journal.ts";
 import { createStandalone, type Standalone } from "./core/deployment/standalone.ts";
+import type { DownloadParts } from "./core/install/download.ts";
 import { AgentError } from "./errors/agent-error.ts";
 import type { Memo } from "./ports/memo.ts";
 import type { PayloadHandler } from "./ports/payload-handler.ts";
@@ -37,6 +38,7 @@ export interface Agent {
   readonly handlerFor: HandlerFor;
   /** Loaded at the first use: most updates come from a file. */
   transport(): Promise<Transport>;
+  downloadParts(): Promise<DownloadParts>;
   /** Gives the next run of `standalone.install` the payloads of the Artifact that it has opened. */
   supply(payloads: OpenedPayloads): void;
 }
@@ -65,6 +67,13 @@ export async function composeAgent(options: GlobalOptions, io: CliIo): Promise<A
   const timeoutMs = config.moduleTimeoutSeconds * 1000;
   const handlerFor = composeHandlers({ machine, paths, store, log, timeoutMs, deviceTypeFile }, config);
   const scripts = composeScripts(config, paths, log, machine);
+  let connected: Promise<Transport> | undefined;
+  const transport = (): Promise<Transport> => {
+    connected ??= import("./compose-transport.ts").then(({ composeTransport }) =>
+      composeTransport(options, config.connection, io.env, log),
+    );
+    return connected;
+  };
   let supplied: OpenedPayloads | undefined;
   const effects = createEffects({
     store,
@@ -85,10 +94,8 @@ export async function composeAgent(options: GlobalOptions, io: CliIo): Promise<A
     store,
     standalone: createStandalone({ journal: createJournal(store), effects, scripts, handlerFor }),
     handlerFor,
-    async transport() {
-      const { composeTransport } = await import("./compose-transport.ts");
-      return await composeTransport(options, config.connection, io.env, log);
-    },
+    transport,
+    downloadParts: async () => ({ transport: await transport(), clock: systemClock, log, limits: config.connection }),
     supply(payloads) {
       supplied = payloads;
     },

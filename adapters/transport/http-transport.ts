@@ -30,8 +30,7 @@ export function createHttpTransport(options: ConnectOptions): Transport {
         if (request.followRedirects !== true || !REDIRECTS.has(response.status) || location === undefined) {
           return response;
         }
-        // Only its first bytes: what a redirect says to people may be of any length.
-        for await (const _ of response.body) break;
+        await response.body[Symbol.asyncIterator]().return?.();
         if (redirects === MAX_REDIRECTS) throw new AgentError("TRANSPORT_FAILED", { url: shownUrl(url), redirects });
         request = redirected(request, url, location);
       }
@@ -74,23 +73,26 @@ function requestHead(url: URL, { method, headers = {}, body }: TransportRequest)
   return all.map(([name, value]) => `${name}: ${value}\r\n`).join("");
 }
 
-/** The body, named in its failures; the connection ends with it. */
-async function* guarded(
+/** The body, named in its failures. The connection ends with it, also when it is left before its first chunk. */
+function guarded(
   connection: Connection,
   body: AsyncIterable<Uint8Array>,
   url: URL,
   signal: AbortSignal,
-): AsyncGenerator<Uint8Array> {
+): AsyncIterable<Uint8Array> {
   const chunks = body[Symbol.asyncIterator]();
-  try {
-    for (;;) {
-      const { done, value } = await naming(url, signal, () => closing(connection, signal, () => chunks.next()));
-      if (done === true) return;
-      yield value;
-    }
-  } finally {
-    connection.socket.destroy();
-  }
+  const iterator: AsyncIterator<Uint8Array> = {
+    async next() {
+      const result = await naming(url, signal, () => closing(connection, signal, () => chunks.next()));
+      if (result.done === true) connection.socket.destroy();
+      return result;
+    },
+    async return() {
+      connection.socket.destroy();
+      return { done: true, value: undefined };
+    },
+  };
+  return { [Symbol.asyncIterator]: () => iterator };
 }
 
 function redirected(request: TransportRequest, from: URL, location: string): TransportRequest {

@@ -26,7 +26,7 @@ export async function install(name: string, program: Command, options: InstallOp
   await agent.standalone.prepareInstall(io.signal);
   await seedProvides(agent.store, agent.paths, agent.log, agent.machine.files);
   const keys = await Promise.all(agent.config.artifactVerifyKeys.map(loadVerificationKey));
-  const source = await openSource(name, process.stdin, () => agent.transport(), io.signal);
+  const source = await openSource(name, process.stdin, () => agent.downloadParts(), io.signal);
   // From here on the Artifact owns the source and closes it.
   const strictCompat = options.strictCompat === true || agent.config.switchback.strictCompat;
   const artifact = await openForInstall(source, { verifyKeys: keys, strictCompat });

@@ -61,6 +61,21 @@ export const AGENT_ERRORS = {
   },
   SOURCE_OPEN: { retry: true, exit: 1, doc: "The Artifact cannot be opened." },
   SOURCE_STATUS: { retry: true, exit: 1, doc: "The server answered with an unexpected status." },
+  DOWNLOAD_BROKEN: {
+    retry: true,
+    exit: 1,
+    doc: "The download broke off more often than it may be taken up again (RetryDownloadCount).",
+  },
+  DOWNLOAD_CHANGED: {
+    retry: true,
+    exit: 1,
+    doc: "The source is no longer what was begun to be downloaded: another length, ETag or date.",
+  },
+  DOWNLOAD_RANGE: {
+    retry: false,
+    exit: 1,
+    doc: "The server answered with another part of the source than was asked for.",
+  },
   CLI_USAGE: { retry: false, exit: 1, doc: "The command line is not understood." },
   CANCELLED: {
     retry: true,

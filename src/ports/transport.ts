@@ -17,7 +17,7 @@ export interface TransportResponse {
   readonly headers: Readonly<Record<string, string>>;
   /**
    * Streams; a body is never buffered as a whole. A chunk is valid until the next one is asked for. Every body is to
-   * be read: to its end, or not, in which case leaving the loop closes the connection.
+   * be read to its end or left: leaving the loop, or `return` of its iterator, closes the connection.
    */
   readonly body: AsyncIterable<Uint8Array>;
 }

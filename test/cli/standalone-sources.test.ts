@@ -4,6 +4,7 @@ import { createServer as createSecureServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { AgentError } from "../../src/errors/agent-error.ts";
+import { FileServer } from "../support/file-server.ts";
 import { RecordingIo } from "./recording-io.ts";
 import { selfSigned } from "./self-signed.ts";
 import { type CliResult, cli, codesOf, INSTALLED, TestBoard } from "./test-board.ts";
@@ -63,13 +64,32 @@ for (const status of [204, 404, 500]) {
 }
 
 for (const part of [0.01, 0.5, 0.99]) {
-  test(`a transfer that is cut off after ${part * 100} % never arms the slot`, async () => {
+  test(`a transfer that is cut off after ${part * 100} %, again and again, never arms the slot`, async () => {
+    await resumeAtOnce(2);
     const url = await http((_, response) => {
       response.writeHead(200, { "content-length": bytes.length });
       response.write(bytes.subarray(0, Math.floor(bytes.length * part)), () => response.destroy());
     });
-    await expectRefused(await board.agent("install", url), "TRANSPORT_FAILED");
+    await expectRefused(await board.agent("install", url), "DOWNLOAD_BROKEN");
   });
+}
+
+test("a transfer that breaks off goes on where it was, and no byte is fetched twice", async () => {
+  await resumeAtOnce(3);
+  const server = await FileServer.start(bytes);
+  try {
+    server.breaks.push(1_000, 50_000, 7);
+    expect(await board.agent("install", server.url)).toMatchObject({ exitCode: 0, out: INSTALLED, err: [] });
+    expect([server.served.length, server.servedBytes]).toEqual([4, bytes.length]);
+  } finally {
+    await server.close();
+  }
+});
+
+/** Goes on after a break without a wait, so many times. */
+async function resumeAtOnce(times: number): Promise<void> {
+  const keys = { RetryDownloadCount: times, Switchback: { DownloadRetryWaitSeconds: 0 } };
+  await writeFile(board.path("data/mender.conf"), JSON.stringify(keys));
 }
 
 test("a body that ends too early without any error of the transfer is found by the Artifact's own end", async () => {

@@ -1,0 +1,81 @@
+/** What tells one content of an address from another. */
+export interface SourceFacts {
+  readonly lengthBytes: number;
+  readonly etag?: string;
+  readonly lastModified?: string;
+}
+
+/** A stretch of the source. */
+export interface ByteRange {
+  readonly fromByte: number;
+  /** Exclusive. */
+  readonly toByte: number;
+}
+
+/** `again`: a trouble that passes. `changed`: not what was begun to be downloaded. `refused`: for good. */
+export type RangeAnswer =
+  | { readonly kind: "bytes"; readonly range: ByteRange }
+  | { readonly kind: "again" | "changed" | "refused"; readonly reason: string };
+
+type Headers = Readonly<Record<string, string>>;
+
+/** The facts of a first answer (200); `undefined` without a length, where nothing could be taken up again. */
+export function factsOf(headers: Headers): SourceFacts | undefined {
+  const text = headers["content-length"];
+  const lengthBytes = text !== undefined && /^\d+$/.test(text) ? Number(text) : 0;
+  if (!Number.isSafeInteger(lengthBytes) || lengthBytes === 0) return undefined;
+  return { lengthBytes, ...validators(headers) };
+}
+
+/** Headers of a request for `range`. `If-Range` wants a strong ETag. @see RFC 9110, section 13.1.5 */
+export function rangeHeaders({ fromByte, toByte }: ByteRange, { etag }: SourceFacts): Record<string, string> {
+  return {
+    Range: `bytes=${fromByte}-${toByte - 1}`,
+    ...(etag?.startsWith('"') === true && { "If-Range": etag }),
+  };
+}
+
+/**
+ * What the answer to a request for `wanted` gives. The bytes may begin before `wanted` and end before it does, and
+ * without Range they are the whole source: whoever reads passes over what comes before, and asks again.
+ *
+ * @see spec "device-api", section 7
+ */
+export function judgeRange(status: number, headers: Headers, wanted: ByteRange, facts: SourceFacts): RangeAnswer {
+  if (status === 206) return judgePartial(headers, wanted, facts);
+  if (status === 200) {
+    const changed = difference(factsOf(headers), facts);
+    if (changed !== undefined) return { kind: "changed", reason: changed };
+    return { kind: "bytes", range: { fromByte: 0, toByte: facts.lengthBytes } };
+  }
+  if (status === 416) return { kind: "changed", reason: "there is no such range" };
+  const passes = status === 408 || status === 429 || status >= 500;
+  return { kind: passes ? "again" : "refused", reason: `status ${status}` };
+}
+
+const CONTENT_RANGE = /^bytes (\d+)-(\d+)\/(\d+|\*)$/;
+
+function judgePartial(headers: Headers, wanted: ByteRange, facts: SourceFacts): RangeAnswer {
+  const [, first = "", last = "", size = ""] = CONTENT_RANGE.exec(headers["content-range"] ?? "") ?? [];
+  if (first === "") return { kind: "refused", reason: "no Content-Range" };
+  const now = { lengthBytes: size === "*" ? facts.lengthBytes : Number(size), ...validators(headers) };
+  const changed = difference(now, facts);
+  if (changed !== undefined) return { kind: "changed", reason: changed };
+  const range = { fromByte: Number(first), toByte: Number(last) + 1 };
+  const fits = range.fromByte <= wanted.fromByte && range.toByte > wanted.fromByte && range.toByte <= facts.lengthBytes;
+  if (!fits) return { kind: "refused", reason: `another range than ${wanted.fromByte}-${wanted.toByte - 1}` };
+  return { kind: "bytes", range };
+}
+
+const validators = ({ etag, "last-modified": lastModified }: Headers): Partial<SourceFacts> => ({
+  ...(etag !== undefined && { etag }),
+  ...(lastModified !== undefined && { lastModified }),
+});
+
+/** The first fact that both know and that differs. */
+function difference(now: SourceFacts | undefined, then: SourceFacts): string | undefined {
+  if (now === undefined || now.lengthBytes !== then.lengthBytes) return "another length";
+  if (now.etag !== undefined && then.etag !== undefined) return now.etag === then.etag ? undefined : "another ETag";
+  const dated = now.lastModified !== undefined && then.lastModified !== undefined;
+  return dated && now.lastModified !== then.lastModified ? "another date" : undefined;
+}
