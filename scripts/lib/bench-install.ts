@@ -7,12 +7,35 @@ import { median, spread, table } from "./statistics.ts";
 /** From this size on one round says enough. */
 const LARGE_MIB = 1024;
 
-const REAL = ["mender", "-c", "/etc/mender/mender.conf", "-d", "/data", "install"];
 const OURS = ["node", "/project/dist/switchback.mjs", "-d", "/data", "install"];
+
+/** How a slot gets its new image; the first is what the others are held against. */
+const WAYS = {
+  "mender 3.4": { program: ["mender", "-c", "/etc/mender/mender.conf", "-d", "/data", "install"] },
+  "switchback, no read-back": { program: OURS, verifyReadback: false },
+  switchback: { program: OURS, verifyReadback: true },
+  "switchback, slot already equal, no read-back": { program: OURS, verifyReadback: false, again: true },
+  "dd of the image": { program: undefined },
+} as const satisfies Record<string, Way>;
+
+interface Way {
+  /** Without one the bare image is copied. */
+  readonly program: readonly string[] | undefined;
+  readonly verifyReadback?: boolean;
+  /** The slot holds what the run before left, and not another image. */
+  readonly again?: boolean;
+}
+
+interface Subject {
+  readonly artifact: string;
+  readonly image: string;
+  /** What a slot holds before. */
+  readonly before: BenchImage;
+}
 
 /**
  * A rootfs-image from a file into a loop device on tmpfs that holds another image: the real client and
- * ours in turn, with comparing, syncing, store and boot environment as in every update.
+ * ours in turn, with comparing, syncing, store and boot environment as in every update; and the floor, a bare copy.
  */
 export async function benchInstall(rounds: number, sizesMib: readonly number[]): Promise<string> {
   const rows: string[][] = [];
@@ -21,48 +44,42 @@ export async function benchInstall(rounds: number, sizesMib: readonly number[]):
       rows.push(...compare(sizeMib, compression, sizeMib < LARGE_MIB ? rounds : 1));
     }
   }
-  return table(["case", "wall s", "CPU s", "peak RSS MiB", "wall ratio", "CPU ratio"], rows);
+  return table(["case", "wall s", "CPU s", "peak RSS MiB", "wall ratio", "CPU ratio", "not written"], rows);
 }
 
 function compare(sizeMib: number, compression: "none" | "gzip", rounds: number): string[][] {
   const image = benchImage(sizeMib);
-  const before = benchImage(sizeMib, 128);
   const board = new ClientBoard(sizeMib);
-  const artifact = join(board.dir, "release.mender");
-  const runs: Readonly<Record<"real" | "ours" | "again", BoardRun[]>> = { real: [], ours: [], again: [] };
+  const subject: Subject = {
+    artifact: join(board.dir, "release.mender"),
+    image: join(board.dir, "image"),
+    before: benchImage(sizeMib, 128),
+  };
+  const runs = new Map<string, BoardRun[]>(Object.keys(WAYS).map((name) => [name, []]));
   try {
-    copyFileSync(image.artifact(compression), artifact);
+    copyFileSync(image.artifact(compression), subject.artifact);
+    copyFileSync(image.image, subject.image);
     // One round more than is counted: the first one warms the caches.
     for (let round = 0; round <= rounds; round++) {
-      const real = installOnce(board, before, REAL, artifact);
-      const ours = installOnce(board, before, OURS, artifact);
-      const again = installOnce(board, undefined, OURS, artifact);
-      if (round === 0 && rounds > 1) continue;
-      runs.real.push(real);
-      runs.ours.push(ours);
-      runs.again.push(again);
+      for (const [name, way] of Object.entries(WAYS)) {
+        const run = installOnce(board, way, subject);
+        if (round > 0 || rounds === 1) runs.get(name)?.push(run);
+      }
     }
   } finally {
     board.close();
   }
-  const name = `${sizeMib} MiB, ${compression}`;
-  return [
-    row(`${name}: mender 3.4`, runs.real, runs.real),
-    row(`${name}: switchback`, runs.ours, runs.real),
-    row(`${name}: switchback, slot already equal`, runs.again, runs.real),
-  ];
+  const peer = runs.get("mender 3.4") ?? [];
+  return [...runs].map(([name, own]) => row(`${sizeMib} MiB, ${compression}: ${name}`, own, peer));
 }
 
-/** @param before what the slot is filled with first; nothing: it keeps what the last run left */
-function installOnce(
-  board: ClientBoard,
-  before: BenchImage | undefined,
-  argv: readonly string[],
-  artifact: string,
-): BoardRun {
+function installOnce(board: ClientBoard, way: Way, { artifact, image, before }: Subject): BoardRun {
   board.resetEnvironment();
-  if (before !== undefined) board.fillSlotB(before.image);
-  const run = board.run("A", [...argv, artifact]);
+  board.configure({ Switchback: { VerifyReadback: way.verifyReadback ?? true } });
+  if (way.again !== true) board.fillSlotB(before.image);
+  const copy = ["dd", `if=${image}`, `of=${board.slots.B}`, "bs=1M", "oflag=direct", "conv=fsync"];
+  const argv = way.program === undefined ? copy : [...way.program, artifact];
+  const run = board.run("A", argv);
   if (run.exitCode !== 0) throw new Error(`${argv.join(" ")} failed:\n${run.stdout}${run.stderr}`);
   return run;
 }
@@ -83,5 +100,14 @@ function row(name: string, runs: readonly BoardRun[], peer: readonly BoardRun[])
     Math.max(...runs.map((run) => run.peakMib)).toFixed(0),
     ratio((run) => run.wall),
     ratio((run) => run.cpu),
+    unchangedShare(runs),
   ];
+}
+
+/** Share of the image that the slot held already, as ours logs it. */
+function unchangedShare(runs: readonly BoardRun[]): string {
+  const said = runs[0]?.stderr.match(/([0-9]+) bytes written, ([0-9]+) bytes were there already/);
+  if (said === null || said === undefined) return "";
+  const [written, skipped] = [Number(said[1]), Number(said[2])];
+  return `${((100 * skipped) / (written + skipped)).toFixed(1)} %`;
 }
