@@ -1,6 +1,5 @@
 import { join } from "node:path";
 import { systemClock } from "../adapters/clock/system-clock.ts";
-import { createSlotDevice } from "../adapters/device/slot-device.ts";
 import { createRootfsImageHandler } from "../adapters/payload/rootfs-image/handler.ts";
 import { createSystemPower } from "../adapters/power/system-power.ts";
 import type { GlobalOptions } from "./cli/global-options.ts";
@@ -10,6 +9,7 @@ import { composeBootloader, composeSlots } from "./compose-bootloader.ts";
 import { type Machine, thisMachine } from "./compose-machine.ts";
 import { hasModule, lazyModule, type ModuleParts, moduleFile } from "./compose-modules.ts";
 import { composeScripts } from "./compose-scripts.ts";
+import { composeSlotDevice } from "./compose-slots.ts";
 import { composeStore } from "./compose-store.ts";
 import { type Config, loadConfig } from "./config/config.ts";
 import { type Paths, resolvePaths } from "./config/paths.ts";
@@ -120,8 +120,7 @@ function composeHandlers(modules: ModuleParts, config: Config): HandlerFor {
 
 function composeRootfsImage(config: Config, { machine, store, log }: ModuleParts): PayloadHandler {
   const bootloader = composeBootloader({ config, machine, log });
-  const { openStorage } = machine;
-  const slots = createSlotDevice({ paths: composeSlots(config), booted: bootloader.booted, openStorage });
+  const slots = composeSlotDevice(composeSlots(config), bootloader, machine);
   const memo = memoIn(store, "rootfs-image-origin");
   const { verifyReadback } = config.switchback;
   return createRootfsImageHandler({ bootloader, slots, memo, log, clock: systemClock, verifyReadback });

@@ -23,6 +23,9 @@ export interface BlockFile {
   close(): Promise<void>;
 }
 
+/** What reading back needs of a storage. */
+export type ReadableStorage = Pick<BlockFile, "sizeBytes" | "direct" | "read" | "close">;
+
 /** `read` disturbs nobody and is refused by nobody; `write` wants the storage for itself. */
 export type BlockAccess = "read" | "write";
 

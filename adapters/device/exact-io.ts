@@ -1,6 +1,6 @@
 import { AgentError } from "../../src/errors/agent-error.ts";
 import { ALIGNMENT } from "./aligned-buffers.ts";
-import type { BlockFile } from "./block-file.ts";
+import type { BlockFile, ReadableStorage } from "./block-file.ts";
 
 /**
  * Fills `into` as far as the storage reaches. The last bytes that are not a multiple of `ALIGNMENT` are an
@@ -9,7 +9,7 @@ import type { BlockFile } from "./block-file.ts";
  * @returns bytes read, fewer only at the storage's end
  * @throws {AgentError} SLOT_IO
  */
-export async function readAt(storage: BlockFile, into: Uint8Array, offset: number): Promise<number> {
+export async function readAt(storage: ReadableStorage, into: Uint8Array, offset: number): Promise<number> {
   let filled = 0;
   while (filled < into.length) {
     const piece = into.subarray(filled, pieceEnd(filled, into.length));
@@ -38,7 +38,7 @@ function pieceEnd(start: number, end: number): number {
 
 /** Bytes to go on from: after a short access direct storage must continue at an aligned place. */
 function progress(
-  storage: BlockFile,
+  storage: Pick<BlockFile, "direct">,
   piece: Uint8Array,
   count: number,
   at: { operation: string; offset: number },

@@ -1,6 +1,6 @@
 import { AgentError } from "../../src/errors/agent-error.ts";
 import { ALIGNMENT } from "./aligned-buffers.ts";
-import type { BlockFile } from "./block-file.ts";
+import type { ReadableStorage } from "./block-file.ts";
 import { readAt } from "./exact-io.ts";
 
 export interface ReadStorageOptions {
@@ -19,7 +19,7 @@ export interface ReadStorageOptions {
  * @throws {AgentError} SLOT_IO, also where the storage ends too early
  */
 export async function* readStorage(
-  storage: BlockFile,
+  storage: ReadableStorage,
   { bytes, buffers, signal }: ReadStorageOptions,
 ): AsyncGenerator<Uint8Array, void> {
   const free = [...buffers];

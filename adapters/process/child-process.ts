@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import type { Readable } from "node:stream";
+import type { Readable, Writable } from "node:stream";
 import { AgentError } from "../../src/errors/agent-error.ts";
 import type { Process, ProcessLimits, ProcessResult } from "../../src/ports/process.ts";
 import { createLineSplitter } from "./line-splitter.ts";
@@ -48,7 +48,7 @@ interface Supervision {
   readonly limits: ProcessLimits;
   readonly graceMs: number;
   readonly signal: AbortSignal;
-  readonly stdin: string;
+  readonly stdin: string | AsyncIterable<Uint8Array>;
 }
 
 function supervise(child: ChildProcess, to: Supervision): Promise<ProcessResult> {
@@ -56,6 +56,7 @@ function supervise(child: ChildProcess, to: Supervision): Promise<ProcessResult>
     const stdout = collect(child.stdout, "stdout", to.limits);
     const stderr = collect(child.stderr, "stderr", to.limits);
     let timedOut = false;
+    let broken: { readonly cause: unknown } | undefined;
     let kill: NodeJS.Timeout | undefined;
 
     const stop = (): void => {
@@ -74,6 +75,7 @@ function supervise(child: ChildProcess, to: Supervision): Promise<ProcessResult>
     const answer = (exitCode: number | null): void => {
       if (to.signal.aborted) reject(to.signal.reason);
       else if (timedOut) reject(timeout(to));
+      else if (broken !== undefined) reject(broken.cause);
       else resolve({ exitCode: exitCode ?? undefined, stdout: stdout.text(), stderr: stderr.text() });
     };
 
@@ -84,7 +86,7 @@ function supervise(child: ChildProcess, to: Supervision): Promise<ProcessResult>
     });
     child.once("exit", (exitCode) => {
       release();
-      const stopped = timedOut || to.signal.aborted;
+      const stopped = timedOut || to.signal.aborted || broken !== undefined;
       if (stopped || to.limits.leavesOthers !== true) signalGroup(child.pid, "SIGKILL");
       // A grandchild that left the group may hold the pipes open for ever: what has been said by now counts.
       const drain = setTimeout(() => {
@@ -99,8 +101,32 @@ function supervise(child: ChildProcess, to: Supervision): Promise<ProcessResult>
     child.stdin?.on("error", () => {
       // ignored: a program that does not read all of its input is not at fault; its exit status says how it went.
     });
-    child.stdin?.end(to.stdin);
+    feed(child.stdin, to.stdin).catch((cause: unknown) => {
+      broken = { cause };
+      stop();
+    });
   });
+}
+
+/** Resolves at the stream's end, or when nobody reads any more. @throws what `chunks` throws */
+async function feed(stdin: Writable | null, chunks: string | AsyncIterable<Uint8Array>): Promise<void> {
+  if (typeof chunks === "string") {
+    stdin?.end(chunks);
+    return;
+  }
+  for await (const chunk of chunks) {
+    const taken = await new Promise<boolean>((resolve) => {
+      const closed = (): void => resolve(false);
+      if (stdin === null || stdin.destroyed) return resolve(false);
+      stdin.once("close", closed);
+      stdin.write(chunk, (error) => {
+        stdin.off("close", closed);
+        resolve(error === null || error === undefined);
+      });
+    });
+    if (!taken) return;
+  }
+  stdin?.end();
 }
 
 function collect(stream: Readable | null, name: "stdout" | "stderr", limits: ProcessLimits): { text(): string } {

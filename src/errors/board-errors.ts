@@ -24,6 +24,7 @@ export const BOARD_ERRORS = {
     exit: 1,
     doc: "The slot does not hold what was written to it: its storage loses or changes data. The boot loader has not been told of it.",
   },
+  UBI_UPDATE: { retry: true, exit: 1, doc: "The tool ubiupdatevol could not write the UBI volume." },
   STORE_READ: { retry: true, exit: 1, doc: "The agent's store cannot be read." },
   STORE_WRITE: { retry: true, exit: 1, doc: "The agent's store cannot be written." },
   STORE_DAMAGED: { retry: false, exit: 1, doc: "The agent's store is damaged." },

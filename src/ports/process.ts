@@ -27,13 +27,15 @@ export interface ProcessResult {
 export interface Process {
   /**
    * @param argv program (a path, or a name looked up in PATH) and its arguments
-   * @param stdin written and closed; without it the program reads end of file
+   * @param stdin written and closed; without it the program reads end of file. Of a stream, a chunk is asked for when
+   * the one before has been taken, and none after the program has ended or closed its input. One that throws stops the
+   * program, and the run rejects with what it threw
    * @throws {AgentError} PROCESS_MISSING, PROCESS_TIMEOUT
    */
   run(
     argv: readonly [string, ...string[]],
     limits: ProcessLimits,
     signal: AbortSignal,
-    stdin?: string,
+    stdin?: string | AsyncIterable<Uint8Array>,
   ): Promise<ProcessResult>;
 }

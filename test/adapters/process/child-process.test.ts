@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -27,6 +28,39 @@ test("stdin is written and closed, and is empty where none is given", async () =
 test("a program that does not read its stdin does no harm", async () => {
   const result = await createChildProcess().run(["true"], LIMITS, never, "x".repeat(1024 * 1024));
   expect(result.exitCode).toBe(0);
+});
+
+/** Chunks in one buffer that is used again and again, as a device's are. */
+async function* reused(count: number, asked: () => void = () => undefined): AsyncGenerator<Uint8Array> {
+  const buffer = Buffer.alloc(100_000);
+  for (let index = 0; index < count; index++) {
+    asked();
+    buffer.fill(index);
+    yield buffer;
+  }
+}
+
+test("a stream goes to stdin whole, though its chunks are overwritten once they are taken", async () => {
+  const expected = createHash("sha256");
+  for (let index = 0; index < 50; index++) expected.update(Buffer.alloc(100_000, index));
+  const { stdout } = await createChildProcess().run(["sha256sum"], LIMITS, never, reused(50));
+  expect(stdout).toBe(`${expected.digest("hex")}  -\n`);
+});
+
+test("no more of a stream is asked for after the program has ended, and its status counts", async () => {
+  let asked = 0;
+  const stdin = reused(1000, () => asked++);
+  const { exitCode } = await createChildProcess().run(sh("head -c 150000 >/dev/null; exit 3"), LIMITS, never, stdin);
+  expect(exitCode).toBe(3);
+  expect(asked).toBeLessThan(20);
+});
+
+test("a stream that breaks off stops the program, and the run fails with the stream's error", async () => {
+  async function* broken(): AsyncGenerator<Uint8Array> {
+    yield Buffer.from("first");
+    throw new Error("the line is down");
+  }
+  await expect(createChildProcess().run(["cat"], LIMITS, never, broken())).rejects.toThrow("the line is down");
 });
 
 test("output beyond the limit is dropped, and the program runs to its end", async () => {
