@@ -51,8 +51,13 @@ export class BuiltProgram {
   }
 }
 
-export function startProgram(program: string, argv: readonly string[]): Started {
-  const child = spawn(program, argv, { stdio: ["pipe", "pipe", "pipe"], detached: true });
+export function startProgram(
+  program: string,
+  argv: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Started {
+  const options = { detached: true, env: { ...process.env, ...env } };
+  const child = spawn(program, argv, { ...options, stdio: ["pipe", "pipe", "pipe"] });
   const out = textOf(child.stdout);
   const err = textOf(child.stderr);
   // A program that ends before it has read everything is no failure of the test.

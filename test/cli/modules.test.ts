@@ -1,7 +1,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { moduleRequest } from "../artifact/artifact-requests.ts";
-import { HEADER_INFO, sha256, type TarEntry, tar } from "../artifact/odd-artifacts.ts";
+import { severalPayloads } from "../artifact/several-payloads.ts";
 import { Recorder } from "./recorder.ts";
 import { codesOf, INSTALLED, REBOOT, TestBoard } from "./test-board.ts";
 
@@ -91,37 +91,13 @@ interface Part {
   readonly data: string | Uint8Array;
 }
 
-/** An Artifact `v2` with these payloads. @returns its path */
+/** An Artifact `v2` whose payloads have one file each. @returns its path */
 async function several(parts: readonly Part[]): Promise<string> {
-  const info = { ...HEADER_INFO, payloads: parts.map(({ type }) => ({ type })) };
-  const provided = { ...info, artifact_provides: { artifact_name: "v2" } };
-  const entries = parts.flatMap(({ type }, index): TarEntry[] => [
-    {
-      name: `headers/${number(index)}/type-info`,
-      content: JSON.stringify({ type, artifact_provides: { [`part${index}.version`]: "v2" } }),
-    },
-    { name: `headers/${number(index)}/meta-data`, content: "" },
-  ]);
-  const header = tar([{ name: "header-info", content: JSON.stringify(provided) }, ...entries]);
-  const version = '{"format":"mender","version":3}';
-  const lines = parts.map(({ file, data }, index) => `${sha256(data)}  data/${number(index)}/${file}\n`);
-  const manifest = `${lines.join("")}${sha256(header)}  header.tar\n${sha256(version)}  version\n`;
   const path = board.file("several.mender");
-  const data = parts.map((part, index) => ({
-    name: `data/${number(index)}.tar`,
-    content: tar([{ name: part.file, content: part.data }]),
-  }));
-  const outer = tar([
-    { name: "version", content: version },
-    { name: "manifest", content: manifest },
-    { name: "header.tar", content: header },
-    ...data,
-  ]);
-  await writeFile(path, outer);
+  const payloads = parts.map(({ type, file, data }) => ({ type, files: { [file]: data } }));
+  await writeFile(path, severalPayloads("v2", payloads));
   return path;
 }
-
-const number = (index: number): string => String(index).padStart(4, "0");
 
 async function imageAndModule(): Promise<{ artifact: string; target: string }> {
   const target = await recorder.module("files");

@@ -1,0 +1,54 @@
+/** What a crash test has counted. */
+export interface CrashResult {
+  /** What was cut, and how it was chosen. */
+  readonly what: string;
+  readonly cuts: number;
+  readonly resumed: number;
+  readonly rolledBack: number;
+  readonly broken: number;
+  readonly blocksKept: number;
+  readonly blocksLost: number;
+  readonly renamesUndone: number;
+  readonly filesTorn: number;
+  /** By the update's state on disk. */
+  readonly states: Readonly<Record<string, number>>;
+}
+
+const BEGIN = "<!-- killed-at-random: begin -->";
+const END = "<!-- killed-at-random: end -->";
+
+/** The page's section of what was counted. @throws when there is nothing to tell, or something was broken */
+export function crashSection(results: readonly CrashResult[], where: string): string {
+  if (results.length === 0 || results.some(({ cuts, broken }) => cuts === 0 || broken > 0))
+    throw new Error("there is no good result to record");
+  const rows = results
+    .toSorted((a, b) => (a.what < b.what ? -1 : 1))
+    .map(
+      (r) =>
+        `| ${r.what} | ${r.cuts} | ${r.resumed} | ${r.rolledBack} | ${r.broken} | ${r.blocksLost} of ${r.blocksLost + r.blocksKept} | ${r.renamesUndone} | ${r.filesTorn} |`,
+    );
+  const states = new Map<string, number>();
+  for (const result of results)
+    for (const [state, count] of Object.entries(result.states)) states.set(state, (states.get(state) ?? 0) + count);
+  const fell = [...states].sort(([, a], [, b]) => b - a).map(([state, count]) => `${count} ${state}`);
+  return [
+    BEGIN,
+    "",
+    `Measured ${where}.`,
+    "",
+    "| Cuts | number | resumed | rolled back | broken | unsynced blocks lost | renames undone | files torn |",
+    "| --- | --- | --- | --- | --- | --- | --- | --- |",
+    ...rows,
+    "",
+    `State on disk at the cut: ${fell.join(", ")}.`,
+    "",
+    END,
+  ].join("\n");
+}
+
+/** The page with a new section in the place of the old one. @throws when the page has no place for it */
+export function replaceSection(page: string, section: string): string {
+  const [begin, end] = [page.indexOf(BEGIN), page.indexOf(END)];
+  if (begin < 0 || end < begin) throw new Error("the page has no place for the section");
+  return `${page.slice(0, begin)}${section}${page.slice(end + END.length)}`;
+}

@@ -1,0 +1,42 @@
+import { appendFile } from "node:fs/promises";
+import type { Recovery } from "./crash-device.ts";
+
+/** What became of the cuts of one kind; kept, and told as one line. */
+export class Tally {
+  readonly #what: string;
+  readonly #count = { cuts: 0, resumed: 0, rolledBack: 0, broken: 0 };
+  readonly #lost = { blocksKept: 0, blocksLost: 0, renamesUndone: 0, filesTorn: 0 };
+  readonly #states: Record<string, number> = {};
+
+  constructor(what: string) {
+    this.#what = what;
+  }
+
+  /** @throws what `work` throws, with `which` cut it was */
+  async add(which: string, work: () => Promise<Recovery>): Promise<void> {
+    this.#count.cuts++;
+    try {
+      const { fate, state, loss } = await work();
+      this.#count[fate]++;
+      this.#states[state] = (this.#states[state] ?? 0) + 1;
+      for (const key of ["blocksKept", "blocksLost", "renamesUndone", "filesTorn"] as const)
+        this.#lost[key] += loss[key];
+    } catch (cause) {
+      this.#count.broken++;
+      throw new Error(`${which}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    }
+  }
+
+  /** One line on the terminal; the numbers into the file that `SWITCHBACK_CRASH_RESULT` names, one object a line. */
+  async tell(): Promise<void> {
+    const { cuts, resumed, rolledBack, broken } = this.#count;
+    const { blocksKept, blocksLost, renamesUndone, filesTorn } = this.#lost;
+    const lost = `blocks ${blocksLost} lost, ${blocksKept} kept; ${renamesUndone} renames undone, ${filesTorn} files torn`;
+    process.stdout.write(
+      `${this.#what}: ${cuts} cuts, ${resumed} resumed, ${rolledBack} rolled back, ${broken} broken (unsynced ${lost})\n`,
+    );
+    const path = process.env["SWITCHBACK_CRASH_RESULT"];
+    const result = { what: this.#what, ...this.#count, ...this.#lost, states: this.#states };
+    if (path !== undefined) await appendFile(path, `${JSON.stringify(result)}\n`);
+  }
+}

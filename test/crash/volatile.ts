@@ -1,0 +1,172 @@
+import { existsSync, readFileSync, renameSync, truncateSync, writeFileSync } from "node:fs";
+import { open, readFile } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
+import type { Random } from "../fuzz/random.ts";
+import { type Call, pathOfDescriptor, unquote } from "./strace-log.ts";
+
+/** What the files that a power cut may change held before the program was started. */
+export type Disk = ReadonlyMap<string, Buffer | undefined>;
+
+interface Write {
+  readonly path: string;
+  readonly offset: number;
+  readonly length: number;
+}
+
+interface Rename {
+  readonly from: string;
+  readonly to: string;
+}
+
+/** What a power cut at the end of the calls may take, because no sync has answered for it. */
+export interface Volatile {
+  /** Into the middle of files: the blocks of slots. */
+  readonly writes: readonly Write[];
+  /** The last ones of each folder, oldest first. */
+  readonly renames: readonly Rename[];
+  /** New files, by the name that they have now, whose content was not synced. */
+  readonly contents: readonly string[];
+}
+
+const SYNCS: readonly string[] = ["fsync", "fdatasync"];
+const BLOCK_BYTES = 4096;
+
+/**
+ * What of the program's own calls was not yet durable. A write is durable when a sync of its file began after it and
+ * has come to an end, a rename when its folder was synced so. Programs that it has started are not followed: what
+ * modules and scripts write stays, as after a kill, and so does what was removed.
+ *
+ * @param disk folder that stands for the board's disk
+ */
+export function volatileOf(calls: readonly Call[], disk: string): Volatile {
+  const done = calls.filter(({ failed }) => !failed);
+  const syncedAfter = (path: string, from: Call): boolean =>
+    done.some(
+      (call) =>
+        SYNCS.includes(call.name) &&
+        call.ended !== undefined &&
+        call.began > (from.ended ?? Number.POSITIVE_INFINITY) &&
+        pathOfDescriptor(call) === path,
+    );
+  // What runs is no file of a real board, but the kernel's own answer.
+  const isOnDisk = (path: string): boolean => path.startsWith(`${disk}/`) && path !== `${disk}/running`;
+  const writes: Write[] = [];
+  const renames: Rename[] = [];
+  const contents = new Set<string>();
+  for (const call of done) {
+    const path = pathOfDescriptor(call) ?? "";
+    if (call.name === "pwrite64" && isOnDisk(path) && !syncedAfter(path, call)) writes.push({ path, ...rangeOf(call) });
+    if (call.name === "write" && isOnDisk(path) && !syncedAfter(path, call)) contents.add(path);
+    const rename = renameOf(call);
+    if (rename === undefined || !isOnDisk(rename.to)) continue;
+    if (contents.delete(rename.from)) contents.add(rename.to);
+    if (!syncedAfter(dirname(rename.to), call)) renames.push(rename);
+  }
+  return { writes, renames, contents: [...contents] };
+}
+
+/** What a power cut has taken. */
+export interface Loss {
+  readonly blocksKept: number;
+  readonly blocksLost: number;
+  readonly renamesUndone: number;
+  readonly filesTorn: number;
+}
+
+/**
+ * Does to the files what a power cut may: of what was not durable some is kept and some is lost, as `random` says;
+ * blocks singly, in any order; of the renames in one folder the last ones, as a journal would.
+ *
+ * @throws when the calls were such that the state before is not known
+ */
+export async function losePower(calls: readonly Call[], disk: string, before: Disk, random: Random): Promise<Loss> {
+  const { writes, renames, contents } = volatileOf(calls, disk);
+  let [blocksKept, blocksLost, renamesUndone] = [0, 0, 0];
+  // All, none, or some: a coin for each block alone would hardly ever keep or lose many of them.
+  const chance = random.pick([0, 1, 2, 3, 4]);
+  for (const { path, offset, length } of writes) {
+    const old = before.get(path);
+    if (old === undefined) throw new Error(`nobody knows what ${path} was before`);
+    checkWrittenOnce(calls, path, offset, length);
+    for (let at = offset; at < offset + length; at += BLOCK_BYTES) {
+      if (random.below(4) < chance) blocksKept++;
+      else {
+        await restore(path, old.subarray(at, Math.min(at + BLOCK_BYTES, offset + length)), at);
+        blocksLost++;
+      }
+    }
+  }
+  for (const path of contents) if (existsSync(path)) truncateSync(path, random.below(readFileSync(path).length + 1));
+  // The program may never have got as far as the rename in which it was killed.
+  const happened = renames.filter(({ from, to }) => existsSync(to) && !existsSync(from));
+  for (const folder of new Set(happened.map(({ to }) => dirname(to)))) {
+    const here = happened.filter(({ to }) => dirname(to) === folder);
+    const undone = random.below(here.length + 1);
+    undo(here.slice(here.length - undone), calls, before);
+    renamesUndone += undone;
+  }
+  return { blocksKept, blocksLost, renamesUndone, filesTorn: contents.length };
+}
+
+/** Reads the files of which a power cut may take something. */
+export async function readDisk(paths: readonly string[]): Promise<Disk> {
+  const missing = (): undefined => undefined; // ignored: a file that is not there yet is an ordinary state.
+  return new Map(await Promise.all(paths.map(async (path) => [path, await readFile(path).catch(missing)] as const)));
+}
+
+async function restore(path: string, bytes: Uint8Array, offset: number): Promise<void> {
+  const file = await open(path, "r+");
+  try {
+    await file.write(bytes, 0, bytes.length, offset);
+  } finally {
+    await file.close();
+  }
+}
+
+/** Puts files back under the names that they had, and in their places what was there. */
+function undo(renames: readonly Rename[], calls: readonly Call[], before: Disk): void {
+  for (const to of new Set(renames.map((rename) => rename.to))) {
+    const onto = renames.filter((rename) => rename.to === to);
+    const old = contentsOf(to, calls, before).at(-1 - onto.length);
+    renameSync(to, onto[0]?.from ?? to);
+    if (old !== undefined) writeFileSync(to, old);
+  }
+}
+
+/** What `path` has held: before the program was started, and after each rename onto it. */
+function contentsOf(path: string, calls: readonly Call[], before: Disk): readonly (string | Buffer | undefined)[] {
+  const texts = new Map<string, string>();
+  const held: (string | Buffer | undefined)[] = [before.get(path)];
+  for (const call of calls.filter(({ failed }) => !failed)) {
+    const written = pathOfDescriptor(call);
+    if (call.name === "write" && written?.startsWith(dirname(path)) === true)
+      texts.set(written, (texts.get(written) ?? "") + unquote(call));
+    const rename = renameOf(call);
+    if (rename === undefined) continue;
+    if (rename.to === path) held.push(texts.get(rename.from));
+    texts.delete(rename.from);
+  }
+  return held;
+}
+
+function checkWrittenOnce(calls: readonly Call[], path: string, offset: number, length: number): void {
+  const same = calls.filter((call) => {
+    if (call.failed || call.name !== "pwrite64" || pathOfDescriptor(call) !== path) return false;
+    const range = rangeOf(call);
+    return range.offset < offset + length && offset < range.offset + range.length;
+  });
+  if (same.length > 1) throw new Error(`${path} was written twice at ${offset}: what was there between is not known`);
+}
+
+function rangeOf({ args }: Call): { readonly offset: number; readonly length: number } {
+  const found = /, (\d+), (\d+)$/.exec(args);
+  if (found === null) throw new Error(`no range in ${args.slice(-80)}`);
+  return { length: Number(found[1]), offset: Number(found[2]) };
+}
+
+function renameOf({ name, args }: Call): Rename | undefined {
+  if (!name.startsWith("rename")) return undefined;
+  const [from, to] = [...args.matchAll(/"((?:[^"\\]|\\.)*)"/g)].map((found) => resolve(found[1] ?? ""));
+  if (from === undefined || to === undefined) throw new Error(`no paths in ${args}`);
+  return { from, to };
+}
