@@ -1,0 +1,128 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { load } from "js-yaml";
+import * as z from "zod/mini";
+
+/** Folder of the board files and of what they name. */
+export const BOARDS = "qemu/boards";
+export const BOARD_NAMES = ["vexpress-a9", "x86-64-grub"] as const;
+export type BoardName = (typeof BOARD_NAMES)[number];
+
+const count = z.int().check(z.positive());
+const names = z.array(z.string().check(z.minLength(1)));
+const suite = z.enum(["bookworm", "trixie"]);
+
+const UBoot = z.strictObject({
+  kind: z.literal("u-boot"),
+  /** Debian's source package, and the release it is taken from. */
+  source: z.string(),
+  suite,
+  defconfig: z.string(),
+  crossCompile: z.string(),
+  /** Fragment that is merged over the default configuration. */
+  config: z.string(),
+  /** Variables of a new board, which U-Boot also falls back to. */
+  environment: z.string(),
+  environmentBytes: count,
+  environmentOffsets: z.array(count).check(z.length(2)),
+});
+
+const Grub = z.strictObject({ kind: z.literal("grub"), script: z.string() });
+
+const BoardSchema = z.strictObject({
+  name: z.enum(BOARD_NAMES),
+  deviceType: z.string(),
+  /** As Debian names it. */
+  architecture: z.enum(["armhf", "amd64"]),
+  /** The kernel's argument `console=`. */
+  console: z.string(),
+  machine: z.strictObject({
+    program: z.string(),
+    memoryMiB: count,
+    arguments: names,
+    /** Options of `-drive` besides file, format and cache. */
+    disk: names,
+    diskDevice: z.optional(z.string()),
+    network: z.string(),
+    firmware: z.optional(z.strictObject({ code: z.string(), variables: z.string() })),
+  }),
+  disk: z
+    .strictObject({
+      label: z.enum(["dos", "gpt"]),
+      sizeMiB: count,
+      alignmentMiB: count,
+      firstPartitionMiB: count,
+      /** The disk in the running system, and what stands before a partition's number. */
+      device: z.string(),
+      partitionPrefix: z.string(),
+      bootMiB: count,
+      bootMount: z.string(),
+      rootfsMiB: count,
+      dataMiB: count,
+    })
+    .check(z.refine((disk) => lastByteMiB(disk) <= disk.sizeMiB, "the partitions do not fit on the disk"))
+    .check(z.refine((disk) => sizesMiB(disk).every((size) => size % disk.alignmentMiB === 0), "a partition is not a multiple of alignmentMiB")),
+  bootloader: z.discriminatedUnion("kind", [UBoot, Grub]),
+  kernel: z.strictObject({
+    suite,
+    package: z.string(),
+    deviceTree: z.optional(z.string()),
+    virtioSlots: z.optional(z.strictObject({ base: count, step: count, interrupt: count, count })),
+    /** Modules that the initramfs loads, in this order, with what they need. */
+    modules: names,
+  }),
+  rootfs: z.strictObject({
+    suite,
+    /** Of the squashfs; one that the boot loader reads, as the kernel lies in it. */
+    compression: z.enum(["gzip", "zstd"]),
+    packages: names,
+    leaveOut: names,
+  }),
+});
+export type Board = Readonly<z.infer<typeof BoardSchema>>;
+export type UBootBoard = z.infer<typeof UBoot>;
+type Sizes = Pick<Board["disk"], "bootMiB" | "rootfsMiB" | "dataMiB" | "firstPartitionMiB">;
+
+const sizesMiB = (disk: Sizes): readonly number[] => [disk.bootMiB, disk.rootfsMiB, disk.rootfsMiB, disk.dataMiB];
+
+/** The second partition table of GPT takes the end of the disk; an aligned MiB more does no harm to the other label. */
+const lastByteMiB = (disk: Sizes): number => disk.firstPartitionMiB + sizesMiB(disk).reduce((sum, size) => sum + size, 0);
+
+/** A partition of the image, in the order of their numbers. */
+export interface Partition {
+  readonly name: "boot" | "A" | "B" | "data";
+  readonly startMiB: number;
+  readonly sizeMiB: number;
+}
+
+export function partitionsOf({ disk }: Board): readonly [Partition, Partition, Partition, Partition] {
+  const boot = disk.firstPartitionMiB;
+  const a = boot + disk.bootMiB;
+  const b = a + disk.rootfsMiB;
+  return [
+    { name: "boot", startMiB: boot, sizeMiB: disk.bootMiB },
+    { name: "A", startMiB: a, sizeMiB: disk.rootfsMiB },
+    { name: "B", startMiB: b, sizeMiB: disk.rootfsMiB },
+    { name: "data", startMiB: b + disk.rootfsMiB, sizeMiB: disk.dataMiB },
+  ];
+}
+
+export const isBoardName = (name: string): name is BoardName => BOARD_NAMES.some((known) => known === name);
+
+/** Reads a board file. @throws {Error} that names the file, the place in it and what is wrong there */
+export async function loadBoard(name: BoardName, folder = BOARDS): Promise<Board> {
+  const path = join(folder, `${name}.yaml`);
+  return parseBoard(await readFile(path, "utf8"), path);
+}
+
+export function parseBoard(text: string, path: string): Board {
+  let value: unknown;
+  try {
+    value = load(text);
+  } catch (cause) {
+    throw new Error(`${path}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+  }
+  const parsed = BoardSchema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  throw new Error(`${path}:\n${z.prettifyError(parsed.error)}`);
+}

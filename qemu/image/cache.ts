@@ -1,0 +1,53 @@
+import { createHash } from "node:crypto";
+import { mkdir, mkdtemp, readFile, rename, rm, stat } from "node:fs/promises";
+import { homedir } from "node:os";
+import { join } from "node:path";
+
+/** Outside the checkout, so that a fresh clone on the same machine finds what was downloaded and built before. */
+export const CACHE_FOLDER: string = join(process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "switchback-qemu");
+
+/**
+ * The folder that `make` fills, made once for the same `inputs`. They have to name all that it depends on: what
+ * is in the cache never changes what comes out. A build that is cut off leaves nothing under the final name.
+ *
+ * @param inputs texts and hashes; the order counts
+ */
+export async function cached(
+  name: string,
+  inputs: readonly string[],
+  make: (folder: string) => Promise<void>,
+): Promise<string> {
+  const path = join(CACHE_FOLDER, `${name}-${hashOf(inputs).slice(0, 20)}`);
+  if (await exists(path)) return path;
+  await mkdir(CACHE_FOLDER, { recursive: true });
+  const temporary = await mkdtemp(join(CACHE_FOLDER, `.${name}-`));
+  try {
+    await make(temporary);
+    await rename(temporary, path).catch(async (error: unknown) => {
+      // Somebody else has made the same meanwhile.
+      if (!(await exists(path))) throw error;
+    });
+  } finally {
+    await rm(temporary, { recursive: true, force: true });
+  }
+  return path;
+}
+
+export function hashOf(inputs: readonly (string | Uint8Array)[]): string {
+  const hash = createHash("sha256");
+  for (const input of inputs) hash.update(`${input.length}:`).update(input);
+  return hash.digest("hex");
+}
+
+export async function hashOfFile(path: string): Promise<string> {
+  return createHash("sha256")
+    .update(await readFile(path))
+    .digest("hex");
+}
+
+export async function exists(path: string): Promise<boolean> {
+  return await stat(path).then(
+    () => true,
+    () => false, // ignored: what cannot be looked at is made anew, and that says why it cannot be.
+  );
+}

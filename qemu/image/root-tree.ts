@@ -1,0 +1,82 @@
+import { chmod, copyFile, mkdir, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import type { Board } from "./board.ts";
+import { cached, exists } from "./cache.ts";
+import { type Download, Packages } from "./packages.ts";
+import { run } from "./run.ts";
+
+const MERGED = ["bin", "sbin", "lib", "lib64"];
+const EMPTY = ["boot", "data", "dev", "etc", "mnt", "proc", "root", "run", "sys", "tmp", "var/lib", "var/log", "var/tmp"];
+/** Of the packages, what nothing on the board reads. */
+const DROPPED = ["usr/share/doc", "usr/share/man", "usr/share/locale", "usr/share/lintian", "usr/share/info",
+  "usr/share/bug", "usr/share/initramfs-tools", "usr/share/doc-base", "usr/share/perl5", "usr/include",
+  "usr/lib/udev", "usr/lib/systemd", "usr/share/gdb", "etc/cron.d", "etc/init.d", "etc/default"]; // biome-ignore format: a list
+
+/**
+ * The root filesystem of a board without what changes from release to release: unpacked Debian packages and links to
+ * busybox's applets. Nothing of the foreign architecture is run.
+ */
+export async function buildRootTree(board: Board): Promise<string> {
+  const { suite, packages, leaveOut } = board.rootfs;
+  const source = new Packages(suite, board.architecture);
+  const files = await source.withDependencies(packages, (name) => !leaveOut.includes(name));
+  const applets = await busyboxApplets(suite);
+  const inputs = [...files.map(({ sha256 }) => sha256), ...applets, ...MERGED, ...EMPTY, ...DROPPED];
+  const folder = await cached("root", inputs, (folder) => unpack(join(folder, "tree"), files, applets));
+  return join(folder, "tree");
+}
+
+async function unpack(tree: string, files: readonly Download[], applets: readonly string[]): Promise<void> {
+  for (const name of [...MERGED.map((name) => `usr/${name}`), ...EMPTY]) {
+    await mkdir(join(tree, name), { recursive: true });
+  }
+  for (const name of MERGED) await symlink(`usr/${name}`, join(tree, name));
+  for (const { path } of files) {
+    const archive = await run(["dpkg-deb", "--fsys-tarfile", path]);
+    await run(["tar", "-x", "--no-same-owner", "--keep-directory-symlink", "-C", tree], { stdin: archive });
+  }
+  for (const name of DROPPED) await rm(join(tree, name), { recursive: true, force: true });
+  for (const applet of applets) {
+    const path = join(tree, applet.startsWith("usr/") ? applet : `usr/${applet}`);
+    if (!(await exists(path))) await symlink("/usr/bin/busybox", path);
+  }
+  for (const [link, target] of Object.entries({ "var/run": "/run", "var/lock": "/run/lock", "var/lib/mender": "/data/mender" })) {
+    await symlink(target, join(tree, link));
+  }
+  const certificates = join(tree, "usr/share/ca-certificates/mozilla");
+  const texts = await Promise.all((await readdir(certificates)).toSorted().map((name) => readFile(join(certificates, name), "utf8")));
+  await mkdir(join(tree, "etc/ssl/certs"), { recursive: true });
+  await writeFile(join(tree, "etc/ssl/certs/ca-certificates.crt"), texts.join(""));
+  await checkLibraries(tree);
+}
+
+/** Paths such as `bin/ls`, from the same release's busybox of this machine's own architecture. */
+async function busyboxApplets(suite: Board["rootfs"]["suite"]): Promise<readonly string[]> {
+  const own = (await run(["dpkg", "--print-architecture"])).toString().trim();
+  const [busybox] = await new Packages(suite, own).withDependencies(["busybox-static"], (name) => name === "busybox-static");
+  if (busybox === undefined) throw new Error("busybox-static is not to be had");
+  const folder = await cached("busybox", [busybox.sha256], async (folder) => {
+    await run(["dpkg-deb", "-x", busybox.path, join(folder, "tree")]);
+    await copyFile(join(folder, "tree/usr/bin/busybox"), join(folder, "busybox"));
+    await chmod(join(folder, "busybox"), 0o755);
+  });
+  const list = (await run([join(folder, "busybox"), "--list-full"])).toString();
+  return list.split("\n").filter((path) => path !== "" && dirname(path) !== ".").toSorted();
+}
+
+/** @throws {Error} when a program needs a library that is not there: better now than when the board starts */
+async function checkLibraries(tree: string): Promise<void> {
+  const programs = (await run(["find", "usr/bin", "usr/sbin", "usr/lib", "-type", "f", "-print0"], { cwd: tree })).toString();
+  const needed = new Map<string, string>();
+  for (const path of programs.split("\0").filter(Boolean)) {
+    // A file that is no program has no such section, and readelf says so by its status.
+    const said = await run(["readelf", "-d", path], { cwd: tree }).catch(() => Buffer.alloc(0)); // ignored: no program
+    for (const [, name = ""] of said.toString().matchAll(/\(NEEDED\).*\[(.+)\]/g)) needed.set(name, path);
+  }
+  if (needed.size === 0) throw new Error(`no program was found in ${tree}`);
+  const there = new Set(
+    (await run(["find", "usr/lib", "-printf", "%f\\0"], { cwd: tree })).toString().split("\0"),
+  );
+  const missing = [...needed].filter(([name]) => !there.has(name)).map(([name, by]) => `${name} (for ${by})`);
+  if (missing.length > 0) throw new Error(`libraries are missing on the board: ${missing.join(", ")}`);
+}

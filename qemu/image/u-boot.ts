@@ -1,0 +1,41 @@
+import { copyFile, mkdir, readFile, writeFile } from "node:fs/promises";
+import { availableParallelism } from "node:os";
+import { join, resolve } from "node:path";
+import { BOARDS, type UBootBoard } from "./board.ts";
+import { cached } from "./cache.ts";
+import { Packages } from "./packages.ts";
+import { run } from "./run.ts";
+
+/** The folder with `u-boot`, the ELF that QEMU loads at each reset, built from Debian's source package. */
+export async function buildUBoot(board: UBootBoard): Promise<string> {
+  const source = await new Packages(board.suite, "armhf").source(board.source);
+  const fragment = await readFile(join(BOARDS, board.config), "utf8");
+  const environment = await readFile(join(BOARDS, board.environment), "utf8");
+  const compiler = (await run([`${board.crossCompile}gcc`, "--version"])).toString().split("\n")[0] ?? "";
+  const inputs = [...source.map(({ sha256 }) => sha256), board.defconfig, fragment, environment, compiler];
+  return await cached("u-boot", inputs, async (folder) => {
+    const description = source.find(({ path }) => path.endsWith(".dsc"))?.path ?? "";
+    const work = resolve(folder, "work");
+    const [tree, out] = [join(work, "source"), join(work, "out")];
+    await mkdir(out, { recursive: true });
+    await run(["dpkg-source", "--no-check", "-x", description, tree]);
+    await writeFile(join(out, "default-env.txt"), environment);
+    await writeFile(join(out, "fragment"), `${fragment}CONFIG_DEFAULT_ENV_FILE="${join(out, "default-env.txt")}"\n`);
+    const env = { CROSS_COMPILE: board.crossCompile, ARCH: "arm", KCONFIG_CONFIG: join(out, ".config") };
+    const make = async (...targets: string[]): Promise<void> => {
+      await run(["make", "-s", `O=${out}`, ...targets], { cwd: tree, env });
+    };
+    await make(board.defconfig);
+    const merge = ["scripts/kconfig/merge_config.sh", "-m", "-O", out, join(out, ".config"), join(out, "fragment")] as const;
+    await run(merge, { cwd: tree, env });
+    await make("olddefconfig");
+    await make(`-j${availableParallelism()}`);
+    for (const name of ["u-boot", "u-boot.bin"]) await copyFile(join(out, name), join(folder, name));
+    await run(["rm", "-rf", work]);
+  });
+}
+
+/** One copy of the redundant environment, as a new board has it in both places. */
+export async function uBootEnvironment(board: UBootBoard): Promise<Buffer> {
+  return await run(["mkenvimage", "-r", "-s", String(board.environmentBytes), "-o", "-", join(BOARDS, board.environment)]);
+}

@@ -1,0 +1,51 @@
+import { copyFile, mkdir } from "node:fs/promises";
+import { constants } from "node:fs";
+import { join } from "node:path";
+import { type Board, type BoardName, loadBoard } from "../image/board.ts";
+import { cached } from "../image/cache.ts";
+import { makeDisk } from "../image/disk.ts";
+import { buildSystem, type SystemFiles } from "../image/system.ts";
+import { buildUBoot } from "../image/u-boot.ts";
+import { Machine, type MachineOptions } from "./machine.ts";
+
+/** A board on the bench: its disk, and the machine that runs while the power is on. */
+export class Bench {
+  readonly board: Board;
+  readonly disk: string;
+  readonly folder: string;
+  readonly #kernel: string | undefined;
+  #machine: Machine | undefined;
+
+  private constructor(board: Board, folder: string, kernel: string | undefined) {
+    this.board = board;
+    this.folder = folder;
+    this.disk = join(folder, "disk.img");
+    this.#kernel = kernel;
+  }
+
+  /** A new board in `folder`, with version `v1` of the system in slot A. Power is off. */
+  static async set(name: BoardName, folder: string, agent: string, files: SystemFiles = {}): Promise<Bench> {
+    const board = await loadBoard(name);
+    const system = await buildSystem(board, { version: "v1", agent, files });
+    const kernel = board.bootloader.kind === "u-boot" ? join(await buildUBoot(board.bootloader), "u-boot") : undefined;
+    const image = await cached(`disk-${name}`, [system, kernel ?? "", JSON.stringify(board)], (folder) =>
+      makeDisk(board, system, join(folder, "disk.img")),
+    );
+    await mkdir(folder, { recursive: true });
+    const bench = new Bench(board, folder, kernel);
+    await copyFile(join(image, "disk.img"), bench.disk, constants.COPYFILE_FICLONE);
+    return bench;
+  }
+
+  async powerOn(options: Pick<MachineOptions, "kvm" | "clock"> = {}): Promise<Machine> {
+    const { board, disk, folder } = this;
+    const kernel = this.#kernel === undefined ? {} : { kernel: this.#kernel };
+    this.#machine = await Machine.start({ board, disk, folder, ...kernel, ...options });
+    return this.#machine;
+  }
+
+  async powerOff(): Promise<void> {
+    await this.#machine?.cutPower();
+    this.#machine = undefined;
+  }
+}

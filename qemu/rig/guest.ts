@@ -1,0 +1,84 @@
+import ssh2, { type Client } from "ssh2";
+
+export interface CommandResult {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** A shell in the running system, over one connection. */
+export class Guest {
+  readonly #client: Client;
+
+  private constructor(client: Client) {
+    this.#client = client;
+  }
+
+  /** @throws when nothing answers within `ms` */
+  static connect(port: number, ms: number): Promise<Guest> {
+    return new Promise((resolve, reject) => {
+      const client = new ssh2.Client();
+      const timer = setTimeout(() => {
+        client.destroy();
+        reject(new Error("no answer from ssh"));
+      }, ms);
+      client.on("ready", () => {
+        clearTimeout(timer);
+        resolve(new Guest(client));
+      });
+      client.on("error", (error) => {
+        clearTimeout(timer);
+        reject(error);
+      });
+      client.connect({ host: "127.0.0.1", port, username: "root", password: "", readyTimeout: ms, keepaliveInterval: 0 });
+    });
+  }
+
+  /** Runs a line of shell. A connection that ends first is a failure. */
+  run(command: string, stdin?: string | Uint8Array): Promise<CommandResult> {
+    return new Promise((resolve, reject) => {
+      const lost = (): void => reject(new Error(`the connection ended in: ${command}`));
+      this.#client.once("close", lost);
+      this.#client.exec(command, (error, channel) => {
+        if (error !== undefined) {
+          this.#client.off("close", lost);
+          reject(error);
+          return;
+        }
+        let stdout = "";
+        let stderr = "";
+        let code = -1;
+        channel.setEncoding("utf8");
+        channel.on("data", (text: string) => {
+          stdout += text;
+        });
+        channel.stderr.setEncoding("utf8").on("data", (text: string) => {
+          stderr += text;
+        });
+        channel.on("exit", (status: number | null) => {
+          code = status ?? -1;
+        });
+        channel.on("close", () => {
+          this.#client.off("close", lost);
+          resolve({ code, stdout, stderr });
+        });
+        channel.end(stdin ?? "");
+      });
+    });
+  }
+
+  /** @throws {Error} with what it said when the command does not end with 0 */
+  async must(command: string, stdin?: string | Uint8Array): Promise<string> {
+    const { code, stdout, stderr } = await this.run(command, stdin);
+    if (code === 0) return stdout;
+    throw new Error(`in the guest, "${command}" ended with ${code}:\n${stdout}${stderr}`);
+  }
+
+  async put(path: string, content: string | Uint8Array, mode = "644"): Promise<void> {
+    await this.must(`cat >'${path}' && chmod ${mode} '${path}' && sync '${path}'`, content);
+  }
+
+  close(): void {
+    this.#client.destroy();
+  }
+}

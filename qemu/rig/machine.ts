@@ -1,0 +1,184 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { copyFile, rm } from "node:fs/promises";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
+import type { Board } from "../image/board.ts";
+import { exists } from "../image/cache.ts";
+import { Console } from "./console.ts";
+import { Guest } from "./guest.ts";
+import { Qmp } from "./qmp.ts";
+
+export interface MachineOptions {
+  readonly board: Board;
+  /** Whole disk, changed in place. */
+  readonly disk: string;
+  /** Folder for the console's log, the firmware's variables and QEMU's socket. */
+  readonly folder: string;
+  /** ELF that QEMU itself loads: U-Boot. */
+  readonly kernel?: string;
+  /** Lets the host's processor run the guest, where it can. */
+  readonly kvm?: boolean;
+  /** What the board's clock says at power-on, as QEMU's `-rtc base=` takes it. */
+  readonly clock?: string;
+}
+
+/** After `board: up …` on the console ssh answers. */
+const UP = /board: up, version (\S+), after ([\d.]+) s/;
+const POLL_MS = 200;
+const SSH_MS = 20_000;
+
+/** One board under QEMU. It is stopped and killed by its process, never by a name. */
+export class Machine {
+  readonly console: Console;
+  readonly port: number;
+  readonly #process: ChildProcess;
+  readonly #ended: Promise<void>;
+  readonly #qmp: Qmp;
+  #guest: Guest | undefined;
+  #isRunning = true;
+
+  private constructor(process: ChildProcess, console: Console, port: number, qmp: Qmp, ended: Promise<void>) {
+    this.#process = process;
+    this.console = console;
+    this.port = port;
+    this.#qmp = qmp;
+    this.#ended = ended;
+    void ended.then(() => {
+      this.#isRunning = false;
+    });
+  }
+
+  static async start(options: MachineOptions): Promise<Machine> {
+    const port = await freePort();
+    const socket = join(options.folder, "qmp.sock");
+    await rm(socket, { force: true });
+    const args = await machineArguments(options, port, socket);
+    const env = { ...process.env, QEMU_AUDIO_DRV: "none" };
+    const child = spawn(options.board.machine.program, args, { stdio: ["ignore", "pipe", "pipe"], env });
+    const console = new Console(join(options.folder, "console.log"));
+    child.stdout?.on("data", (chunk: Buffer) => console.append(chunk));
+    child.stderr?.on("data", (chunk: Buffer) => console.append(chunk));
+    const ended = new Promise<void>((resolve) => {
+      child.once("error", (error) => {
+        console.append(Buffer.from(`${error.message}\n`));
+        resolve();
+      });
+      child.once("exit", () => resolve());
+    });
+    // A rig that ends for whatever reason leaves no machine behind.
+    const kill = (): void => void child.kill("SIGKILL");
+    process.once("exit", kill);
+    void ended.then(() => process.off("exit", kill));
+    const qmp = await Promise.race([
+      Qmp.connect(socket, Date.now() + 10_000),
+      ended.then(() => {
+        throw new Error(`QEMU did not start:\n${console.lastLines()}`);
+      }),
+    ]);
+    return new Machine(child, console, port, qmp, ended);
+  }
+
+  /** Waits until the console shows `pattern`. @throws {Error} with the last lines of the console */
+  async waitFor(pattern: RegExp, ms: number, mark = 0): Promise<RegExpExecArray> {
+    const deadline = Date.now() + ms;
+    for (;;) {
+      const found = this.console.find(pattern, mark);
+      if (found !== undefined) return found;
+      if (!this.#isRunning) throw new Error(`QEMU has ended before ${pattern}:\n${this.console.lastLines()}`);
+      if (Date.now() > deadline) throw new Error(`no ${pattern} within ${ms / 1000} s:\n${this.console.lastLines()}`);
+      await this.console.more(POLL_MS);
+    }
+  }
+
+  /** Waits for a system to be up, connects to it, and says which version it is. */
+  async waitUp(ms: number, mark = 0): Promise<string> {
+    const [, version = ""] = await this.waitFor(UP, ms, mark);
+    this.#guest?.close();
+    this.#guest = undefined;
+    await this.guest();
+    return version;
+  }
+
+  async guest(): Promise<Guest> {
+    this.#guest ??= await connected(this.port);
+    return this.#guest;
+  }
+
+  /** Reboots the running system and waits for the next one. @returns its version */
+  async reboot(ms: number): Promise<string> {
+    const mark = this.console.mark();
+    const guest = await this.guest();
+    // ignored: the connection goes down with the system.
+    await guest.run("reboot").catch(() => undefined);
+    return await this.waitUp(ms, mark);
+  }
+
+  /** Pulls the network cable out, or puts it back. */
+  async setNetwork(isUp: boolean): Promise<void> {
+    await this.#qmp.execute("set_link", { name: "n0", up: isUp });
+  }
+
+  /** The power fails: what the board has not written is lost. */
+  async cutPower(): Promise<void> {
+    this.#guest?.close();
+    this.#guest = undefined;
+    this.#qmp.close();
+    this.#process.kill("SIGKILL");
+    await this.#ended;
+    this.console.close();
+  }
+}
+
+async function machineArguments(options: MachineOptions, port: number, socket: string): Promise<string[]> {
+  const { board, disk, folder, kernel, clock } = options;
+  const { machine } = board;
+  const drive = [`file=${disk}`, "format=raw", "cache=writethrough", ...machine.disk].join(",");
+  const accelerator = options.kvm === true ? ["-accel", "kvm"] : ["-accel", "tcg"];
+  return [
+    ...machine.arguments,
+    ...accelerator,
+    ...["-m", `${machine.memoryMiB}M`, "-display", "none", "-monitor", "none", "-serial", "stdio"],
+    ...["-qmp", `unix:${socket},server=on,wait=off`],
+    ...(await firmwareArguments(board, folder)),
+    ...(kernel === undefined ? [] : ["-kernel", kernel]),
+    ...(clock === undefined ? [] : ["-rtc", `base=${clock}`]),
+    ...["-drive", drive, ...(machine.diskDevice === undefined ? [] : ["-device", machine.diskDevice])],
+    ...["-netdev", `user,id=n0,hostfwd=tcp:127.0.0.1:${port}-:22`],
+    ...["-device", machine.network.replace(/(,|$)/, ",netdev=n0$1")],
+  ];
+}
+
+/** The firmware's variables belong to the board and outlive a power cut. */
+async function firmwareArguments({ machine }: Board, folder: string): Promise<readonly string[]> {
+  if (machine.firmware === undefined) return [];
+  const variables = join(folder, "firmware-variables.fd");
+  if (!(await exists(variables))) await copyFile(machine.firmware.variables, variables);
+  return [
+    ...["-drive", `if=pflash,unit=0,format=raw,readonly=on,file=${machine.firmware.code}`],
+    ...["-drive", `if=pflash,unit=1,format=raw,file=${variables}`],
+  ];
+}
+
+async function connected(port: number): Promise<Guest> {
+  const deadline = Date.now() + SSH_MS;
+  for (;;) {
+    try {
+      return await Guest.connect(port, SSH_MS);
+    } catch (error) {
+      if (Date.now() > deadline) throw error;
+      await setTimeout(POLL_MS);
+    }
+  }
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const address = server.address();
+      server.close(() => (typeof address === "object" && address !== null ? resolve(address.port) : reject(new Error("no port"))));
+    });
+  });
+}
