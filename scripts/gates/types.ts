@@ -2,11 +2,21 @@ import { relative } from "node:path";
 import { type Gate, unseen } from "../lib/gate.ts";
 import { capture, tool } from "../lib/run.ts";
 
+/** What was right before and has not changed since is not checked again. */
+const INCREMENTAL = ["--incremental", "--tsBuildInfoFile", "node_modules/.cache/switchback/types.tsbuildinfo"];
+
 /** The compiler, asked to list what it read. */
 export const TYPES: Gate = {
   name: "types",
   async check(files) {
-    const { code, stdout } = await capture(tool("tsc"), ["-p", ".", "--pretty", "false", "--listFiles"]);
+    const { code, stdout } = await capture(tool("tsc"), [
+      "-p",
+      ".",
+      "--pretty",
+      "false",
+      "--listFiles",
+      ...INCREMENTAL,
+    ]);
     const lines = stdout.split("\n").filter((line) => line !== "");
     const listed = lines.filter((line) => line.startsWith("/"));
     const seen = new Set(listed.map((path) => relative(process.cwd(), path)));
