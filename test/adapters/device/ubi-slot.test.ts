@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { chmod, mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { createRunningSystem } from "../../../adapters/bootloader/running-system.ts";
 import { createUbiSlotDevice } from "../../../adapters/device/ubi-slot.ts";
 import { createChildProcess } from "../../../adapters/process/child-process.ts";
@@ -63,6 +63,9 @@ const isMarked = (): Promise<boolean> =>
     () => true,
     () => false,
   );
+
+/** The tool is at work: from now on its volume holds no image until all of one has come. */
+const marked = () => vi.waitFor(async () => expect(await isMarked()).toBe(true), { timeout: 10_000 });
 
 function slots({
   b = "ubi0_1",
@@ -128,6 +131,7 @@ test("an image can only be written from its beginning, and nothing of it is safe
   const writer = await slots().open("B", { imageBytes: image.length }, never);
   await feed(writer, image.subarray(0, 400_000));
   expect(await writer.checkpoint()).toBe(0);
+  await marked();
   await writer.close();
   expect(await isMarked()).toBe(true);
 });
@@ -136,6 +140,7 @@ test("a writer that is closed early leaves no tool running and a volume that is 
   const image = randomBytes(VOLUME_BYTES);
   const writer = await slots().open("B", { imageBytes: image.length }, never);
   await feed(writer, image.subarray(0, 300_000));
+  await marked();
   await writer.close();
   await writer.close();
   expect(await isMarked()).toBe(true);
@@ -173,6 +178,7 @@ test("an aborted signal ends the tool, with the signal's reason", async () => {
   const controller = new AbortController();
   const writer = await slots().open("B", { imageBytes: VOLUME_BYTES }, controller.signal);
   await feed(writer, randomBytes(300_000));
+  await marked();
   controller.abort(new Error("stop now"));
   await expect(writer.sync()).rejects.toThrow("stop now");
   await writer.close();
