@@ -22,10 +22,11 @@ const MAX_OUTPUT_BYTES = 4 * 1024;
 export function createSystemPower(options: SystemPowerOptions): Power {
   const { process, clock, argv = ["reboot"], allowedMs = TEN_MINUTES_MS } = options;
   return {
-    async reboot(signal) {
-      const program = argv.join(" ");
+    async reboot(argument, signal) {
+      const command = argument === undefined ? argv : ([...argv, argument] as const);
+      const program = command.join(" ");
       const limits = { timeoutMs: allowedMs, maxOutputBytes: MAX_OUTPUT_BYTES };
-      const result = await process.run(argv, limits, signal).catch((cause: unknown) => {
+      const result = await process.run(command, limits, signal).catch((cause: unknown) => {
         signal.throwIfAborted();
         throw new AgentError("REBOOT_FAILED", { program }, cause);
       });

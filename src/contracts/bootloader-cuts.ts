@@ -33,9 +33,9 @@ const CASES: readonly CutCase[] = [
   },
   {
     title: "confirming",
-    arrange: async ({ boot, powerCycle }) => {
+    arrange: async ({ boot, reboot }) => {
       await boot.arm("B", signal);
-      await powerCycle();
+      await reboot();
     },
     mutate: (boot) => boot.confirm(signal),
     allowed: [RESTING_ON_A, RESTING_ON_B],
@@ -48,9 +48,9 @@ const CASES: readonly CutCase[] = [
   },
   {
     title: "reverting after the trial's start",
-    arrange: async ({ boot, powerCycle }) => {
+    arrange: async ({ boot, reboot }) => {
       await boot.arm("B", signal);
-      await powerCycle();
+      await reboot();
     },
     mutate: (boot) => boot.revert("A", signal),
     allowed: [RESTING_ON_A],

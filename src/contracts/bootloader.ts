@@ -8,9 +8,9 @@ const TRIAL_ON_B = { slot: "B", trial: true } as const;
 const ON_A = { slot: "A", trial: false } as const;
 const ON_B = { slot: "B", trial: false } as const;
 
-async function startTrialOnB({ boot, powerCycle }: BootloaderRig): Promise<void> {
+async function startTrialOnB({ boot, reboot }: BootloaderRig): Promise<void> {
   await boot.arm("B", signal);
-  assert.equal(await powerCycle(), "B");
+  assert.equal(await reboot(), "B");
 }
 
 const PLAIN_CHECKS: readonly ContractCheck<BootloaderRig>[] = [
@@ -32,7 +32,7 @@ const PLAIN_CHECKS: readonly ContractCheck<BootloaderRig>[] = [
     },
   },
   {
-    title: "an armed slot comes up at the next power-on, still on trial",
+    title: "an armed slot comes up at the next reboot, still on trial",
     async run(rig) {
       await startTrialOnB(rig);
       assert.equal(await rig.boot.booted(signal), "B");
@@ -51,10 +51,10 @@ const PLAIN_CHECKS: readonly ContractCheck<BootloaderRig>[] = [
   },
   ...(["hangs", "panics", "unloadable"] as const).map((fate) => ({
     title: `a trial whose system ${fate === "unloadable" ? "cannot be loaded" : fate} is over after at most two power-ons`,
-    async run({ boot, powerCycle, setFate }: BootloaderRig): Promise<void> {
+    async run({ boot, reboot, powerCycle, setFate }: BootloaderRig): Promise<void> {
       await setFate("B", fate);
       await boot.arm("B", signal);
-      const first = await powerCycle();
+      const first = await reboot();
       assert.equal(first ?? (await powerCycle()), "A");
       assert.deepEqual(await boot.plan(signal), ON_A);
     },
@@ -74,7 +74,7 @@ const PLAIN_CHECKS: readonly ContractCheck<BootloaderRig>[] = [
       await startTrialOnB(rig);
       await rig.boot.confirm(signal);
       await rig.boot.arm("A", signal);
-      assert.equal(await rig.powerCycle(), "A");
+      assert.equal(await rig.reboot(), "A");
       assert.deepEqual(await rig.boot.plan(signal), { slot: "A", trial: true });
       assert.equal(await rig.powerCycle(), "B");
     },
@@ -89,11 +89,22 @@ const PLAIN_CHECKS: readonly ContractCheck<BootloaderRig>[] = [
     },
   },
   {
-    title: "reverting before the reboot cancels the trial",
+    title: "an armed slot gets no second attempt, whether the first restart is a reboot or a power cut",
     async run({ boot, powerCycle }) {
+      await boot.arm("B", signal);
+      const first = await powerCycle();
+      assert.deepEqual(await boot.plan(signal), first === "B" ? TRIAL_ON_B : ON_A);
+      assert.equal(await powerCycle(), "A");
+      assert.deepEqual(await boot.plan(signal), ON_A);
+    },
+  },
+  {
+    title: "reverting before the reboot cancels the trial",
+    async run({ boot, reboot, powerCycle }) {
       await boot.arm("B", signal);
       await boot.revert("A", signal);
       assert.deepEqual(await boot.plan(signal), ON_A);
+      assert.equal(await reboot(), "A");
       for (let start = 0; start < 2; start += 1) assert.equal(await powerCycle(), "A");
     },
   },

@@ -26,6 +26,11 @@ export interface Bootloader extends Partial<Diagnosable> {
   plan(signal: AbortSignal): Promise<BootPlan>;
   /** Boots `slot` once, on trial. */
   arm(slot: SlotId, signal: AbortSignal): Promise<void>;
+  /**
+   * What a reboot has to be asked for with, for the planned slot to come up: firmware that is told of a trial by the
+   * restart itself forgets it with the power. `undefined`, and absent, where any restart does.
+   */
+  rebootArgument?(signal: AbortSignal): Promise<string | undefined>;
   /** Ends the trial in favour of the planned slot. The caller has checked that it is the booted one. */
   confirm(signal: AbortSignal): Promise<void>;
   /** Ends the trial in favour of `slot`. */

@@ -67,4 +67,6 @@ export interface PayloadHandler {
   act(action: ModuleAction, signal: AbortSignal): Promise<void>;
   needsReboot(signal: AbortSignal): Promise<RebootNeed>;
   supportsRollback(signal: AbortSignal): Promise<boolean>;
+  /** What the agent's reboot has to be asked for with. Absent where any reboot does. */
+  rebootArgument?(signal: AbortSignal): Promise<string | undefined>;
 }

@@ -97,6 +97,7 @@ export async function makeFakeRig({ env: spoilEnv, boot: spoilBoot }: Spoil = {}
   return {
     boot: spoilBoot?.(boot) ?? boot,
     powerCycle: start,
+    reboot: start,
     setFate,
     cutPowerAt: cut.set,
     reset,
@@ -159,6 +160,7 @@ export async function makeUbootRig(): Promise<DisposableRig> {
   return {
     boot,
     powerCycle,
+    reboot: powerCycle,
     async setFate(slot, fate) {
       fates = { ...fates, [slot]: fate };
     },

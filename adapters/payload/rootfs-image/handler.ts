@@ -46,6 +46,7 @@ export function createRootfsImageHandler(parts: RootfsImageParts): PayloadHandle
       return booted === plan.slot ? "No" : "Automatic";
     },
     supportsRollback: async () => true,
+    rebootArgument: async (signal) => await parts.bootloader.rebootArgument?.(signal),
   };
 }
 
@@ -69,6 +70,13 @@ function createActions({ bootloader, memo, log }: RootfsImageParts): Actions {
       // First, or a power cut just after arming would leave no way back.
       await memo.save(running);
       await bootloader.arm(otherSlot(running), signal);
+      const argument = await bootloader.rebootArgument?.(signal);
+      if (argument !== undefined) {
+        log(
+          "warning",
+          `Only the command 'reboot "${argument}"' starts the new system; any other restart keeps the old one.`,
+        );
+      }
     },
     ArtifactReboot: nothing,
     ArtifactVerifyReboot: verifyTrial,

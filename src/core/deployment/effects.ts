@@ -61,7 +61,7 @@ export function createEffects(ports: EffectPorts): Effects {
       for (const handler of order(handlers(s))) {
         if ((await handler.needsReboot(signal)) === "Yes") await handler.act(action, signal);
       }
-      return await ports.power.reboot(signal);
+      return await ports.power.reboot(await rebootArgument(handlers(s), signal), signal);
     };
 
   return {
@@ -110,6 +110,15 @@ export function createEffects(ports: EffectPorts): Effects {
     },
     cleanUp: actAll("Cleanup", FORWARD),
   };
+}
+
+/** There is one boot loader: whoever knows of an argument knows the right one. */
+async function rebootArgument(handlers: readonly PayloadHandler[], signal: AbortSignal): Promise<string | undefined> {
+  for (const handler of handlers) {
+    const argument = await handler.rebootArgument?.(signal);
+    if (argument !== undefined) return argument;
+  }
+  return undefined;
 }
 
 type Order = (handlers: readonly PayloadHandler[]) => readonly PayloadHandler[];

@@ -12,7 +12,7 @@ const power = (argv: readonly [string, ...string[]], allowedMs: number) =>
 
 test("a device that still runs after the time allowed has not been rebooted", async () => {
   const started = performance.now();
-  await expect(power(["true"], 200).reboot(never)).rejects.toMatchObject({
+  await expect(power(["true"], 200).reboot(undefined, never)).rejects.toMatchObject({
     code: "REBOOT_FAILED",
     detail: { program: "true", waitedMs: 200 },
   });
@@ -20,25 +20,31 @@ test("a device that still runs after the time allowed has not been rebooted", as
 });
 
 test("a program that fails is told with its status and its words", async () => {
-  await expect(power(["sh", "-c", "echo no >&2; exit 7"], 60_000).reboot(never)).rejects.toMatchObject({
+  await expect(power(["sh", "-c", "echo no >&2; exit 7"], 60_000).reboot(undefined, never)).rejects.toMatchObject({
     code: "REBOOT_FAILED",
     detail: { status: 7, stderr: "no" },
   });
 });
 
+test("the argument reaches the program as one word", async () => {
+  const printing = power(["sh", "-c", 'echo "$0|$1|$#" >&2; exit 7', "reboot"], 60_000);
+  await expect(printing.reboot("0 tryboot", never)).rejects.toMatchObject({ detail: { stderr: "reboot|0 tryboot|1" } });
+  await expect(printing.reboot(undefined, never)).rejects.toMatchObject({ detail: { stderr: "reboot||0" } });
+});
+
 test("a program that a signal ends may be one that the reboot ended: the device gets its time", async () => {
-  await expect(power(["sh", "-c", "kill -9 $$"], 100).reboot(never)).rejects.toMatchObject({
+  await expect(power(["sh", "-c", "kill -9 $$"], 100).reboot(undefined, never)).rejects.toMatchObject({
     code: "REBOOT_FAILED",
     detail: { waitedMs: 100 },
   });
 });
 
 test("a program that is missing or hangs is the cause", async () => {
-  await expect(power(["no-such-reboot"], 1_000).reboot(never)).rejects.toMatchObject({
+  await expect(power(["no-such-reboot"], 1_000).reboot(undefined, never)).rejects.toMatchObject({
     code: "REBOOT_FAILED",
     cause: { code: "PROCESS_MISSING" },
   });
-  await expect(power(["sleep", "60"], 100).reboot(never)).rejects.toMatchObject({
+  await expect(power(["sleep", "60"], 100).reboot(undefined, never)).rejects.toMatchObject({
     code: "REBOOT_FAILED",
     cause: { code: "PROCESS_TIMEOUT" },
   });
@@ -48,7 +54,7 @@ test("being stopped while waiting to go down is not a failure to reboot", async 
   for (const argv of [["true"], ["sleep", "60"]] as const) {
     const controller = new AbortController();
     setTimeout(() => controller.abort(new Error("SIGTERM")), 50);
-    await expect(power(argv, 60_000).reboot(controller.signal)).rejects.toThrow("SIGTERM");
+    await expect(power(argv, 60_000).reboot(undefined, controller.signal)).rejects.toThrow("SIGTERM");
   }
 });
 
@@ -57,7 +63,7 @@ test("the device gets ten minutes to go down, and not a moment more", async () =
   const process: Process = { run: async () => ({ exitCode: 0, stdout: "", stderr: "" }) };
   let failure: unknown;
   createSystemPower({ process, clock })
-    .reboot(never)
+    .reboot(undefined, never)
     .catch((error: unknown) => {
       failure = error;
     });

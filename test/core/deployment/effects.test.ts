@@ -9,13 +9,13 @@ import type { PayloadContext, RebootNeed } from "../../../src/ports/payload-hand
 const CONTEXT: PayloadContext = { artifactName: "v2", payloadType: "a", headerInfo: {}, typeInfo: {} };
 const signal = new AbortController().signal;
 
-function rig(answers: { reboot?: RebootNeed | AgentError; rollback?: boolean } = {}) {
+function rig(answers: { reboot?: RebootNeed | AgentError; rollback?: boolean; argument?: string } = {}) {
   const calls: string[] = [];
   const effects = createEffects({
     store: createMemoryStore(new Map([["artifact-name", "v1"]])),
     power: {
-      reboot: async () => {
-        calls.push("power");
+      reboot: async (argument) => {
+        calls.push(argument === undefined ? "power" : `power ${argument}`);
         throw new AgentError("REBOOT_FAILED");
       },
     },
@@ -28,6 +28,7 @@ function rig(answers: { reboot?: RebootNeed | AgentError; rollback?: boolean } =
         return answers.reboot ?? "No";
       },
       supportsRollback: async () => answers.rollback ?? true,
+      ...(answers.argument !== undefined && { rebootArgument: async () => answers.argument }),
     }),
     scripts: { checkRootfsVersion: async () => undefined },
     openPayloads: async () => ({
@@ -98,6 +99,14 @@ test("a payload that cannot say whether its rollback needs a reboot stops no sta
     code: "BOOTENV_READ",
   });
   expect(calls).toEqual([]);
+});
+
+test("the device is rebooted with the argument that its boot loader wants", async () => {
+  for (const effect of ["reboot", "rollbackReboot"] as const) {
+    const { calls, effects } = rig({ argument: "0 tryboot" });
+    await expect(effects[effect](snapshot("managed"), signal)).rejects.toMatchObject({ code: "REBOOT_FAILED" });
+    expect(calls).toEqual(["power 0 tryboot"]);
+  }
 });
 
 for (const [effect, action] of [
