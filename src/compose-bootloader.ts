@@ -73,5 +73,6 @@ function lazyEnv(load: () => Promise<BootEnv>): BootEnv {
   return {
     read: async (keys, signal) => (await env()).read(keys, signal),
     write: async (pairs, signal) => (await env()).write(pairs, signal),
+    diagnose: async (signal) => (await (await env()).diagnose?.(signal)) ?? [],
   };
 }

@@ -1,3 +1,4 @@
+import { type OpenRawFile, openRawFile } from "../adapters/bootloader/raw-file.ts";
 import { type BlockAccess, type BlockFile, openBlockFile } from "../adapters/device/block-file.ts";
 import { createFileLock } from "../adapters/lock/flock.ts";
 import { type ChildProcessOptions, createChildProcess } from "../adapters/process/child-process.ts";
@@ -11,8 +12,10 @@ import { diskActs, type FileActs } from "./util/durable-file.ts";
  */
 export interface Machine {
   readonly files: FileActs;
-  /** Opens the storage of a slot, or of a raw boot environment. */
+  /** Opens the storage of a slot. */
   openStorage(path: string, direct: boolean, access: BlockAccess): Promise<BlockFile>;
+  /** Opens the storage of a boot environment, which may lie beside mounted partitions. */
+  openRaw: OpenRawFile;
   /** Starts programs: state scripts, update modules, the boot loader's tools, `reboot`. */
   process(options?: ChildProcessOptions): Process;
   lock(path: string): Lock;
@@ -22,6 +25,7 @@ export interface Machine {
 export const thisMachine: Machine = {
   files: diskActs,
   openStorage: openBlockFile,
+  openRaw: openRawFile,
   process: createChildProcess,
   lock: (path) => createFileLock(path),
 };

@@ -95,8 +95,13 @@ async function openDirect(path: string, flags: number): Promise<FileHandle | und
   }
 }
 
-/** stat(2) says 0 for a block device, and Node has no ioctl and no lseek: the kernel also tells it in sysfs. */
-async function sizeOf(path: string, stats: Stats): Promise<number> {
+/**
+ * Bytes behind an open file or block device. stat(2) says 0 for the latter, and Node has no ioctl and no lseek: the
+ * kernel also tells it in sysfs.
+ *
+ * @throws {AgentError} SLOT_IO when it is neither kind
+ */
+export async function sizeOf(path: string, stats: Stats): Promise<number> {
   if (stats.isFile()) return stats.size;
   if (!stats.isBlockDevice()) throw new AgentError("SLOT_IO", { path, reason: "neither a block device nor a file" });
   const sectors = await readFile(`/sys/dev/block/${deviceNumber(stats.rdev)}/size`, "utf8");

@@ -1,6 +1,6 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, type StdioOptions, spawn } from "node:child_process";
 import { constants } from "node:fs";
-import { open } from "node:fs/promises";
+import { type FileHandle, open } from "node:fs/promises";
 import { dirname } from "node:path";
 import { AgentError } from "../../src/errors/agent-error.ts";
 import type { Lock } from "../../src/ports/lock.ts";
@@ -21,27 +21,62 @@ export function createFileLock(path: string, program = "flock"): Lock {
   return {
     async acquire() {
       const file = await openLockFile(path);
-      try {
-        const status = await ended(
-          spawn(program, ["-n", String(CHILD_FD)], { stdio: ["ignore", "ignore", "ignore", file.fd] }),
-          program,
-        );
+      return holding(file, async () => {
+        const status = await ended(spawn(program, ["-n", String(CHILD_FD)], { stdio: inheriting(file) }), program);
         if (status === 1) throw new AgentError("AGENT_BUSY", { lock: path });
-        if (status !== 0) throw new AgentError("LOCK_FAILED", { lock: path, program, status: String(status) });
-      } catch (error) {
-        await file.close();
-        throw error;
-      }
-      let released: Promise<void> | undefined;
-      return () => {
-        released ??= file.close();
-        return released;
-      };
+        if (status !== 0) throw failed(path, program, status);
+      });
     },
   };
 }
 
-async function openLockFile(path: string): ReturnType<typeof open> {
+/**
+ * Waits until no other program holds the lock on the file `path`, made when missing, and takes it.
+ *
+ * @returns a function that releases it
+ * @throws {AgentError} LOCK_TIMEOUT after `timeoutMs`; LOCK_FAILED
+ */
+export async function waitForFileLock(
+  path: string,
+  timeoutMs: number,
+  signal: AbortSignal,
+  program = "flock",
+): Promise<() => Promise<void>> {
+  signal.throwIfAborted();
+  const file = await openLockFile(path);
+  return holding(file, async () => {
+    const child = spawn(program, [String(CHILD_FD)], { stdio: inheriting(file) });
+    const kill = (): void => void child.kill("SIGKILL");
+    const deadline = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
+    deadline.addEventListener("abort", kill);
+    const status = await ended(child, program).finally(() => deadline.removeEventListener("abort", kill));
+    if (status === 0) return;
+    signal.throwIfAborted();
+    throw deadline.aborted ? new AgentError("LOCK_TIMEOUT", { lock: path, timeoutMs }) : failed(path, program, status);
+  });
+}
+
+const inheriting = (file: FileHandle) => ["ignore", "ignore", "ignore", file.fd] as const satisfies StdioOptions;
+
+const failed = (path: string, program: string, status: number | null): AgentError =>
+  new AgentError("LOCK_FAILED", { lock: path, program, status: String(status) });
+
+/** @returns closes `file`, and by that gives up the lock that `take` has got for it */
+async function holding(file: FileHandle, take: () => Promise<void>): Promise<() => Promise<void>> {
+  try {
+    await take();
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+  let released: Promise<void> | undefined;
+  return () => {
+    released ??= file.close();
+    return released;
+  };
+}
+
+async function openLockFile(path: string): Promise<FileHandle> {
   try {
     // It is the data folder, and whoever writes to it next does not ask whether it is durable.
     await ensureFolder(dirname(path), 0o700);

@@ -10,6 +10,7 @@ import {
 } from "./connection.ts";
 
 const BOOTLOADERS = ["uboot", "fake"] as const;
+const BOOT_ENVS = ["auto", "native", "tools"] as const;
 
 /** What the agent takes from mender.conf. Other programs share that file; what is ours lives in `Switchback`. */
 export interface Config {
@@ -36,7 +37,9 @@ export interface SwitchbackConfig {
   readonly bootloader: (typeof BOOTLOADERS)[number];
   /** Folder of the virtual board, for the boot loader `fake`. */
   readonly board?: string;
-  /** File that is given to `fw_printenv` and `fw_setenv` with `-c`; without it they use their own. */
+  /** How variables of a boot loader are accessed: in process, by the board's tools, or (default) in process where that can be. */
+  readonly bootEnv: (typeof BOOT_ENVS)[number];
+  /** In place of /etc/fw_env.config, also for `fw_printenv` and `fw_setenv`. */
   readonly fwEnvConfig?: string;
   /** Refuses what the reference clients refuse: an Artifact with more than one payload. */
   readonly strictCompat: boolean;
@@ -64,6 +67,7 @@ const MERGED_KEYS = ["Switchback", "HttpsClient"] as const;
 
 const OWN_KEYS = {
   Bootloader: "string",
+  BootEnv: "string",
   Board: "string",
   FwEnvConfig: "string",
   StrictCompat: "boolean",
@@ -184,27 +188,31 @@ function interpret(raw: Raw, log: Logger): Config {
 }
 
 function interpretOwn(raw: Raw): SwitchbackConfig {
-  const name = raw["Bootloader"] ?? "uboot";
-  const bootloader = BOOTLOADERS.find((known) => known === name);
-  if (bootloader === undefined) {
-    throw new AgentError("CONFIG_INVALID", {
-      key: "Switchback.Bootloader",
-      value: String(name),
-      known: BOOTLOADERS.join(","),
-    });
-  }
   const strictCompat = raw["StrictCompat"] === true;
   const verifyReadback = raw["VerifyReadback"] !== false;
   const { Board: board, FwEnvConfig: fwEnvConfig } = raw as Readonly<
     Record<"Board" | "FwEnvConfig", string | undefined>
   >;
   return {
-    bootloader,
+    bootloader: oneOf(raw, "Bootloader", BOOTLOADERS, "uboot"),
+    bootEnv: oneOf(raw, "BootEnv", BOOT_ENVS, "auto"),
     strictCompat,
     verifyReadback,
     ...(board !== undefined && { board }),
     ...(fwEnvConfig !== undefined && { fwEnvConfig }),
   };
+}
+
+function oneOf<const Known extends string>(
+  raw: Raw,
+  key: string,
+  all: readonly Known[],
+  standard: NoInfer<Known>,
+): Known {
+  const value = raw[key] ?? standard;
+  const found = all.find((known) => known === value);
+  if (found !== undefined) return found;
+  throw new AgentError("CONFIG_INVALID", { key: `Switchback.${key}`, value: String(value), known: all.join(",") });
 }
 
 const asRaw = (value: unknown): Raw => (typeof value === "object" && value !== null ? (value as Raw) : {});

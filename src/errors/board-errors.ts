@@ -4,6 +4,21 @@ import type { ErrorEntry } from "./catalogue.ts";
 export const BOARD_ERRORS = {
   BOOTENV_READ: { retry: false, exit: 1, doc: "The boot environment cannot be read." },
   BOOTENV_WRITE: { retry: false, exit: 1, doc: "The boot environment does not hold what was written to it." },
+  BOOTENV_CONFIG: {
+    retry: false,
+    exit: 1,
+    doc: "What says where the boot environment lies (fw_env.config, mender_grubenv.config) is missing or wrong.",
+  },
+  BOOTENV_DAMAGED: {
+    retry: false,
+    exit: 1,
+    doc: "No copy of the boot environment is valid. Check the place and the size that are configured for it; where they are right, let the boot loader write it anew (U-Boot: `saveenv`).",
+  },
+  BOOTENV_FULL: {
+    retry: false,
+    exit: 1,
+    doc: "The variables do not fit into the boot environment. Remove some, or enlarge it, also in the boot loader.",
+  },
   BOOT_TRIAL_PENDING: {
     retry: false,
     exit: 1,
@@ -33,6 +48,11 @@ export const BOARD_ERRORS = {
     retry: false,
     exit: 1,
     doc: "The lock cannot be taken. It needs the program flock of the package util-linux (busybox has one, too).",
+  },
+  LOCK_TIMEOUT: {
+    retry: true,
+    exit: 1,
+    doc: "Another program holds a lock for too long.",
   },
   PROCESS_MISSING: { retry: false, exit: 1, doc: "A program that is needed is not installed." },
   PROCESS_START: { retry: false, exit: 1, doc: "A program cannot be started." },

@@ -35,7 +35,7 @@ const DEFAULTS: Config = {
   stateScripts: { timeoutSeconds: 3600, retryTimeoutSeconds: 1800, retryIntervalSeconds: 60 },
   moduleTimeoutSeconds: 14_400,
   connection: { skipVerify: false, idleMs: 300_000, retryDownloadCount: 10, retryDownloadWaitMs: 60_000 },
-  switchback: { bootloader: "uboot", strictCompat: false, verifyReadback: true },
+  switchback: { bootloader: "uboot", bootEnv: "auto", strictCompat: false, verifyReadback: true },
 };
 
 test("no file at all means the defaults", async () => {
@@ -60,6 +60,7 @@ test("our own object is merged member by member", async () => {
   );
   expect(switchback).toEqual({
     bootloader: "fake",
+    bootEnv: "auto",
     strictCompat: false,
     verifyReadback: true,
     board: "/b",
@@ -71,7 +72,7 @@ test("keys are found whatever their case, and unknown ones are left to other pro
   expect(await load({ rootfsparta: "/dev/a", ServerURL: "https://x", switchback: { bootloader: "fake" } })).toEqual({
     ...DEFAULTS,
     rootfsPartA: "/dev/a",
-    switchback: { bootloader: "fake", strictCompat: false, verifyReadback: true },
+    switchback: { bootloader: "fake", bootEnv: "auto", strictCompat: false, verifyReadback: true },
   });
   expect(logged).toEqual(["debug: no configuration in fallback"]);
 });
@@ -116,6 +117,16 @@ test("a boot loader that does not exist is an error that names those that do", a
   await expect(load({ Switchback: { Bootloader: "lilo" } })).rejects.toMatchObject({
     code: "CONFIG_INVALID",
     detail: { key: "Switchback.Bootloader", value: "lilo", known: "uboot,fake" },
+  });
+});
+
+test("how boot variables are accessed is one of three ways", async () => {
+  for (const way of ["auto", "native", "tools"]) {
+    expect((await load({ Switchback: { BootEnv: way } })).switchback.bootEnv).toBe(way);
+  }
+  await expect(load({ Switchback: { BootEnv: "magic" } })).rejects.toMatchObject({
+    code: "CONFIG_INVALID",
+    detail: { key: "Switchback.BootEnv", value: "magic", known: "auto,native,tools" },
   });
 });
 

@@ -93,6 +93,24 @@ test("an update that is committed leaves the same slot, environment and provides
   expect(ours.provides).toContain("site=north\n");
 });
 
+for (const access of ["native", "tools"]) {
+  test(`each may go on where the other has left the boot environment, with BootEnv "${access}"`, () => {
+    board.configure({ Switchback: { BootEnv: access } });
+    const release = artifact(`handed-on-${access}`, "image.ext4");
+    board.resetEnvironment();
+    expect(board.run("A", [...OURS, "install", release]).exitCode).toBe(0);
+    const afterOurs = board.environment();
+    board.resetEnvironment();
+    expect(board.run("A", [...REAL, "install", release]).exitCode).toBe(0);
+    expect(afterOurs).toEqual(board.environment());
+    expect(board.run("A", [...REAL, "rollback"]).exitCode).toBe(0);
+    expect(board.run("A", [...OURS, "install", release]).exitCode).toBe(0);
+    expect(board.run("B", [...OURS, "commit"]).exitCode).toBe(0);
+    expect(board.environment()).toEqual(["bootcount=0", "bootlimit=1", ...boots("B"), "upgrade_available=0"]);
+    board.configure({});
+  });
+}
+
 for (const compression of ["none", "gzip", "lzma"]) {
   test(`an image of odd size in an Artifact with compression ${compression} lands byte for byte, and nothing after it changes`, () => {
     const release = artifact(`odd-${compression}`, "odd.img", ["--compression", compression]);

@@ -1,6 +1,7 @@
 import { AgentError } from "../../../src/errors/agent-error.ts";
 import type { BootEnv } from "../../../src/ports/boot-env.ts";
 import type { Process, ProcessLimits, ProcessResult } from "../../../src/ports/process.ts";
+import { checkPairs, firstDifference, setOnes } from "../boot-variables.ts";
 
 type Argv = readonly [string, ...string[]];
 
@@ -25,22 +26,33 @@ const PACKAGE = "libubootenv-tool or u-boot-tools";
  * U-Boot's environment through the device's `fw_printenv` and `fw_setenv`. What they say by their exit
  * status differs between their two implementations and between versions, so only what can be read back counts.
  *
- * @throws {AgentError} BOOTENV_TOOL, BOOTENV_READ, BOOTENV_WRITE
+ * @throws {AgentError} BOOTENV_TOOL, BOOTENV_READ, BOOTENV_DAMAGED, BOOTENV_WRITE
  */
 export function createFwEnv(process: Process, tools: FwEnvTools): BootEnv {
   const print = async (keys: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, string>> => {
     const named = await run(process, [...tools.printArgv, ...keys], "BOOTENV_READ", signal);
+    refuseDefaults(named);
     const found = parse(named.stdout);
     if (found.size > 0 || keys.length === 0) return found;
     // Nothing at all: none of them is set, or nothing can be read. The whole environment tells which.
     const all = await run(process, tools.printArgv, "BOOTENV_READ", signal);
+    refuseDefaults(all);
     if (parse(all.stdout).size === 0) throw new AgentError("BOOTENV_READ", toolDetail(tools.printArgv, all));
     return new Map();
   };
 
+  /**
+   * Both tools go on with a built-in environment when no copy is valid, and would store that somewhere. It is not the
+   * board's: U-Boot has saved a valid one before it started the kernel, so the tool looks in the wrong place.
+   */
+  const refuseDefaults = (result: ProcessResult): void => {
+    if (/using default/.test(result.stderr)) {
+      throw new AgentError("BOOTENV_DAMAGED", toolDetail(tools.printArgv, result));
+    }
+  };
+
   const read: BootEnv["read"] = async (keys, signal) => {
-    const found = await print(keys, signal);
-    return new Map([...found].filter(([key, value]) => value !== "" && keys.includes(key)));
+    return setOnes(await print(keys, signal), keys);
   };
 
   return {
@@ -48,9 +60,7 @@ export function createFwEnv(process: Process, tools: FwEnvTools): BootEnv {
     async write(pairs, signal) {
       signal.throwIfAborted();
       const keys = [...pairs.keys()];
-      for (const [key, value] of pairs) {
-        if (!/^[^=\s\0#][^=\s\0]*$/.test(key) || /[\n\0]/.test(value)) throw new AgentError("BOOTENV_WRITE", { key });
-      }
+      checkPairs(pairs);
       // A boot environment in a single copy does not survive a write that is killed: once begun it is not cancelled.
       const uncancelled = new AbortController().signal;
       let said: ProcessResult | undefined;
@@ -59,7 +69,7 @@ export function createFwEnv(process: Process, tools: FwEnvTools): BootEnv {
         const script = [...pairs].map(([key, value]) => `${key}${separator}${value}\n`).join("");
         said = await run(process, [...tools.setArgv, "-s", "-"], "BOOTENV_WRITE", uncancelled, script);
         const stored = await read(keys, uncancelled);
-        if (keys.every((key) => (stored.get(key) ?? "") === pairs.get(key))) return;
+        if (firstDifference(pairs, stored) === undefined) return;
       }
       throw new AgentError("BOOTENV_WRITE", toolDetail(tools.setArgv, said));
     },

@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { createFileLock } from "../../../adapters/lock/flock.ts";
+import { createFileLock, waitForFileLock } from "../../../adapters/lock/flock.ts";
 
 let folder: string;
 let path: string;
@@ -72,4 +72,41 @@ test("a missing flock is named, and so is one that fails", async () => {
 test("a place where no lock file can be made is an error of its own", async () => {
   await writeFile(join(folder, "file"), "");
   await expect(createFileLock(join(folder, "file", "lock")).acquire()).rejects.toMatchObject({ code: "LOCK_FAILED" });
+});
+
+test("a lock that is waited for is taken when it is given back, and not before", async () => {
+  const release = await createFileLock(path).acquire();
+  const order: string[] = [];
+  const waiting = waitForFileLock(path, 10_000, new AbortController().signal).then((given) => {
+    order.push("taken");
+    return given;
+  });
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  order.push("given back");
+  await release();
+  await (await waiting)();
+  expect(order).toEqual(["given back", "taken"]);
+});
+
+test("waiting ends in time, and when it is cancelled, and takes nothing", async () => {
+  const release = await createFileLock(path).acquire();
+  await expect(waitForFileLock(path, 50, new AbortController().signal)).rejects.toMatchObject({
+    code: "LOCK_TIMEOUT",
+    detail: { lock: path, timeoutMs: 50 },
+  });
+  const controller = new AbortController();
+  const waiting = waitForFileLock(path, 10_000, controller.signal);
+  setTimeout(() => controller.abort(new Error("stop")), 50);
+  await expect(waiting).rejects.toThrow("stop");
+  await release();
+  const again = await createFileLock(path).acquire();
+  await again();
+});
+
+test("waiting for a lock without flock, or with one that fails, is named", async () => {
+  const { signal } = new AbortController();
+  const program = join(folder, "no-flock");
+  await expect(waitForFileLock(path, 1000, signal, program)).rejects.toMatchObject({ code: "LOCK_FAILED" });
+  await writeFile(program, "#!/bin/sh\nexit 71\n", { mode: 0o755 });
+  await expect(waitForFileLock(path, 1000, signal, program)).rejects.toMatchObject({ detail: { status: "71" } });
 });

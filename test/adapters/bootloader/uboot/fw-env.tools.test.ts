@@ -103,10 +103,10 @@ for (const [title, at] of [
   });
 }
 
-test("both copies torn is an unreadable environment, not an empty one", async () => {
+test("both copies torn is a damaged environment, not an empty one", async () => {
   writeFileSync(real.file, Buffer.alloc(2 * COPY_BYTES, 0x5a));
-  await expect(realEnv().read(["bootcount"], signal)).rejects.toMatchObject({ code: "BOOTENV_READ" });
-  await expect(realEnv().write(pairs({ bootcount: "1" }), signal)).rejects.toMatchObject({ code: "BOOTENV_READ" });
+  await expect(realEnv().read(["bootcount"], signal)).rejects.toMatchObject({ code: "BOOTENV_DAMAGED" });
+  await expect(realEnv().write(pairs({ bootcount: "1" }), signal)).rejects.toMatchObject({ code: "BOOTENV_DAMAGED" });
 });
 
 test("a configuration that is not there is an unreadable environment that names the tool and its words", async () => {
@@ -168,6 +168,17 @@ test("an old tool that fails on missing names is asked for all, and an environme
   );
   const env = createFwEnv(createChildProcess(), { ...fwEnvTools(real.config), printArgv });
   expect(await env.read(["absent"], signal)).toEqual(new Map());
+});
+
+test("an old tool that goes on with what is built into it, when no copy is valid, is not believed", async () => {
+  // Recorded from u-boot-tools 2023.01.
+  const warning = "Warning: Bad CRC, using default environment";
+  const printArgv = await program("print", `echo "${warning}" >&2\necho mender_boot_part=2`);
+  const env = createFwEnv(createChildProcess(), { ...fwEnvTools(real.config), printArgv });
+  await expect(env.read(["mender_boot_part"], signal)).rejects.toMatchObject({
+    code: "BOOTENV_DAMAGED",
+    detail: { said: warning },
+  });
 });
 
 test("names and values that would become other lines of the script are refused", async () => {

@@ -1,0 +1,106 @@
+import { constants } from "node:fs";
+import { type FileHandle, open, readFile, writeFile } from "node:fs/promises";
+import { basename } from "node:path";
+import { AgentError } from "../../src/errors/agent-error.ts";
+import { type BlockFile, sizeOf } from "../device/block-file.ts";
+import { readAt, writeAt } from "../device/exact-io.ts";
+
+/**
+ * A file or block device that a boot loader keeps its variables in, as bytes at offsets; written in place, because
+ * a boot loader knows the blocks. Every durable act on a boot environment goes through `write` and `sync`, so that
+ * a test can count the acts, tear them and cut the power between any two.
+ */
+export type RawFile = Pick<BlockFile, "sizeBytes" | "read" | "write" | "sync" | "close">;
+
+export type OpenRawFile = (path: string, access: "read" | "write") => Promise<RawFile>;
+
+/**
+ * Opens without a claim on the device: partitions of the disk that holds the environment are mounted. A boot
+ * partition of an eMMC, which the kernel write-protects, can be written until it is closed.
+ *
+ * @throws the error of open(2); {AgentError} SLOT_IO when it is neither a file nor a block device
+ */
+export const openRawFile: OpenRawFile = async (path, access) => {
+  const protect = access === "write" ? await liftWriteProtection(path) : undefined;
+  let handle: FileHandle | undefined;
+  try {
+    handle = await open(path, (access === "write" ? constants.O_RDWR : constants.O_RDONLY) | constants.O_NOCTTY);
+    return overHandle(handle, await sizeOf(path, await handle.stat()), protect);
+  } catch (error) {
+    await handle?.close();
+    await protect?.();
+    throw error;
+  }
+};
+
+function overHandle(handle: FileHandle, sizeBytes: number, protect: (() => Promise<void>) | undefined): RawFile {
+  return {
+    sizeBytes,
+    read: async (into, offset) => (await handle.read(into, 0, into.length, offset)).bytesRead,
+    write: async (from, offset) => (await handle.write(from, 0, from.length, offset)).bytesWritten,
+    sync: () => handle.sync(),
+    async close() {
+      await handle.close();
+      await protect?.();
+    },
+  };
+}
+
+/**
+ * `mmcblk0boot1` is read-only until `force_ro` is 0.
+ *
+ * @param sysfs where the kernel shows its block devices
+ * @returns puts the protection back; `undefined` where there is none
+ */
+export async function liftWriteProtection(
+  path: string,
+  sysfs = "/sys/class/block",
+): Promise<(() => Promise<void>) | undefined> {
+  const name = basename(path);
+  if (!/^mmcblk[0-9]+boot[0-9]+$/.test(name)) return undefined;
+  const file = `${sysfs}/${name}/force_ro`;
+  if ((await readFile(file, "utf8").catch(() => "0")).trim() === "0") return undefined;
+  await writeFile(file, "0");
+  return () => writeFile(file, "1");
+}
+
+/** Exactly `length` bytes. @throws {AgentError} BOOTENV_READ, also when the storage ends before them */
+export async function readRaw(openRaw: OpenRawFile, path: string, offset: number, length: number): Promise<Buffer> {
+  return named("BOOTENV_READ", path, async () => {
+    const file = await openRaw(path, "read");
+    try {
+      const start = offset < 0 ? offset + file.sizeBytes : offset;
+      const bytes = Buffer.alloc(length);
+      const found = start < 0 ? 0 : await readAt({ ...file, direct: false }, bytes, start);
+      if (found < length) {
+        throw new AgentError("BOOTENV_READ", { path, offset: start, wantedBytes: length, sizeBytes: file.sizeBytes });
+      }
+      return bytes;
+    } finally {
+      await file.close();
+    }
+  });
+}
+
+/** Writes in place and resolves when it is durable. @throws {AgentError} BOOTENV_WRITE */
+export async function writeRaw(openRaw: OpenRawFile, path: string, offset: number, bytes: Uint8Array): Promise<void> {
+  await named("BOOTENV_WRITE", path, async () => {
+    const file = await openRaw(path, "write");
+    try {
+      const start = offset < 0 ? offset + file.sizeBytes : offset;
+      await writeAt({ ...file, direct: false }, bytes, start);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+  });
+}
+
+async function named<T>(code: "BOOTENV_READ" | "BOOTENV_WRITE", path: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    if (cause instanceof AgentError && cause.code === code) throw cause;
+    throw new AgentError(code, { path }, cause);
+  }
+}

@@ -1,0 +1,93 @@
+import { AgentError } from "../../../src/errors/agent-error.ts";
+import type { BootEnv } from "../../../src/ports/boot-env.ts";
+import type { Logger } from "../../../src/util/logger.ts";
+import { checkPairs, firstDifference, setOnes } from "../boot-variables.ts";
+import type { Exclusive } from "../exclusive.ts";
+import { type OpenRawFile, readRaw, writeRaw } from "../raw-file.ts";
+import { decodeRecord, type EnvRecord, encodeRecord, newestCopy, variablesOf, withPairs } from "./env-record.ts";
+import type { EnvCopy, EnvLayout } from "./fw-env-config.ts";
+
+export interface NativeEnvOptions {
+  readonly layout: EnvLayout;
+  readonly exclusive: Exclusive;
+  readonly log: Logger;
+  readonly openRaw: OpenRawFile;
+}
+
+interface Loaded {
+  readonly current: 0 | 1;
+  readonly record: EnvRecord;
+}
+
+/**
+ * U-Boot's environment in a file or on a block device, read and written in process, as libubootenv does it: a
+ * write touches only the copy that is not in use, and what makes it the newer one is the flags byte beside its
+ * checksum. So a power cut at any byte of it leaves the old variables or the new ones. An environment with one
+ * copy has no such protection, and is warned of.
+ *
+ * @throws {AgentError} BOOTENV_READ, BOOTENV_DAMAGED, BOOTENV_WRITE, BOOTENV_FULL, and what `exclusive` throws
+ */
+export function createNativeEnv({ layout, exclusive, log, openRaw }: NativeEnvOptions): BootEnv {
+  const { copies, sizeBytes } = layout;
+  const isRedundant = copies.length === 2;
+  let warned = false;
+
+  const records = async (): Promise<readonly (EnvRecord | undefined)[]> => {
+    const read = ({ device, offset }: EnvCopy): Promise<Buffer> => readRaw(openRaw, device, offset, sizeBytes);
+    const all: (EnvRecord | undefined)[] = [];
+    for (const copy of copies) all.push(decodeRecord(await read(copy), isRedundant));
+    return all;
+  };
+
+  const load = async (): Promise<Loaded> => {
+    const all = await records();
+    const current = newestCopy(all[0], all[1]);
+    const record = current === undefined ? undefined : all[current];
+    if (current === undefined || record === undefined) {
+      const [{ device, offset }] = copies;
+      throw new AgentError("BOOTENV_DAMAGED", { device, offset, sizeBytes, copies: copies.length });
+    }
+    return { current, record };
+  };
+
+  return {
+    read: (keys, signal) => exclusive(signal, async () => setOnes(variablesOf((await load()).record), keys)),
+
+    async write(pairs, signal) {
+      signal.throwIfAborted();
+      checkPairs(pairs);
+      if (!isRedundant && !warned) {
+        warned = true;
+        log(
+          "warning",
+          `The boot environment has one copy, in ${copies[0].device}: a power cut while it is written can destroy it.`,
+        );
+      }
+      await exclusive(signal, async () => {
+        const { current, record } = await load();
+        const target = copies[current === 0 ? 1 : 0] ?? copies[0];
+        const next = {
+          ...(record.flags !== undefined && { flags: (record.flags + 1) & 0xff }),
+          entries: withPairs(record.entries, pairs),
+        };
+        await writeRaw(openRaw, target.device, target.offset, encodeRecord(next, sizeBytes));
+        const key = firstDifference(pairs, variablesOf((await load()).record));
+        if (key !== undefined) throw new AgentError("BOOTENV_WRITE", { device: target.device, key });
+      });
+    },
+
+    async diagnose(signal) {
+      const found = await exclusive(signal, records);
+      const subject = "copies of the boot environment";
+      if (!isRedundant) {
+        const advice = "Configure U-Boot for a redundant environment, and fw_env.config with a line for each copy.";
+        return [{ level: "note", subject, found: "one: a power cut while it is written can destroy it", advice }];
+      }
+      const bad = found.flatMap((record, index) => (record === undefined ? [index + 1] : []));
+      if (bad.length === 0) return [{ level: "good", subject, found: "both are valid" }];
+      const advice = "A single torn copy mends itself with the next write; otherwise check fw_env.config.";
+      const level = bad.length === 2 ? "bad" : "note";
+      return [{ level, subject, found: `not valid: ${bad.join(" and ")} of 2`, advice }];
+    },
+  };
+}
