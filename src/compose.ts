@@ -8,6 +8,7 @@ import { createLogger } from "./cli/logging.ts";
 import { composeBootloader, composeSlots } from "./compose-bootloader.ts";
 import { type Machine, thisMachine } from "./compose-machine.ts";
 import { hasModule, lazyModule, type ModuleParts, moduleFile } from "./compose-modules.ts";
+import { composePaths } from "./compose-paths.ts";
 import { composeScripts } from "./compose-scripts.ts";
 import { composeSlotDevice } from "./compose-slots.ts";
 import { composeStore } from "./compose-store.ts";
@@ -52,16 +53,17 @@ export interface Agent {
 export async function composeAgent(options: GlobalOptions, io: CliIo): Promise<Agent> {
   const machine = io.machine ?? thisMachine;
   const log = createLogger(io, options);
-  const paths = resolvePaths(options, io.env);
+  const places = resolvePaths(options, io.env);
   const config = await loadConfig(
     {
-      main: paths.mainConfig,
-      fallback: paths.fallbackConfig,
+      main: places.mainConfig,
+      fallback: places.fallbackConfig,
       mainRequired: options.config !== undefined,
       fallbackRequired: options.fallbackConfig !== undefined,
     },
     log,
   );
+  const paths = composePaths(places, config);
   const store = composeStore(paths, log, machine);
   const deviceTypeFile = config.deviceTypeFile ?? join(paths.datastore, "device_type");
   const timeoutMs = config.moduleTimeoutSeconds * 1000;

@@ -20,7 +20,7 @@ export const AGENT_ERRORS = {
   PAYLOAD_UNSUPPORTED: {
     retry: false,
     exit: 1,
-    doc: "This device cannot install a payload of that type: there is no update module for it.",
+    doc: "This device cannot install a payload of that type: its update module has to be an executable file at that path.",
   },
   PAYLOAD_COUNT: {
     retry: false,

@@ -80,7 +80,7 @@ export const BOARD_ERRORS = {
   MODULE_MISSING: {
     retry: false,
     exit: 1,
-    doc: "Update Module not found: the folder of the modules holds no executable file with the name of this payload's type.",
+    doc: "Update Module not found: it was there when the update began, and has to be an executable file at that path again.",
   },
   MODULE_FAILED: { retry: false, exit: 1, doc: "The update module failed." },
   MODULE_ANSWER: {

@@ -41,8 +41,7 @@ test("an update of a module is rolled back", async () => {
   await recorder.take();
   expect(await board.agent("rollback")).toMatchObject({ exitCode: 0, out: ["Rolled back."], err: [] });
   expect(await recorder.take()).toBe(
-    "files:SupportsRollback files:SupportsRollback files:ArtifactRollback files:NeedsArtifactReboot " +
-      "files:ArtifactFailure files:Cleanup",
+    "files:SupportsRollback files:ArtifactRollback files:NeedsArtifactReboot " + "files:ArtifactFailure files:Cleanup",
   );
   expect([await content(target), (await board.agent("show-artifact")).out]).toEqual(["nothing", ["v1"]]);
 });
@@ -69,6 +68,15 @@ test("a module whose installation fails is told to roll back", async () => {
   expect(failed.out).toEqual(["Installing artifact...", "Installation failed.", "Rolled back."]);
   expect(codesOf(failed)).toEqual(["MODULE_FAILED"]);
   expect(await content(target)).toBe("nothing");
+});
+
+test("a module that does not say whether it can roll back leaves a device of which nobody knows what it runs", async () => {
+  await recorder.module("files", { SupportsRollback: "Maybe" });
+  await recorder.fail("files:ArtifactInstall");
+  const failed = await board.agent("install", await forModule("files"));
+  expect(failed.out.at(-1)).toBe("Rollback failed. System may be in an inconsistent state.");
+  expect(codesOf(failed)).toEqual(["MODULE_FAILED", "MODULE_ANSWER"]);
+  expect((await board.agent("show-artifact")).out).toEqual(["v2_INCONSISTENT"]);
 });
 
 test("a board's own module replaces what is built in for root filesystem images", async () => {
@@ -157,7 +165,10 @@ test("several payloads can be rolled back only when each of them can", async () 
   await recorder.module("one");
   await recorder.module("two", { SupportsRollback: "No" });
   const parts = ["one", "two"].map((type) => ({ type, file: "data.bin", data: `new ${type}` }));
-  expect(await board.agent("install", await several(parts))).toMatchObject({ exitCode: 0, out: NOT_COMMITTED });
+  expect((await board.agent("install", await several(parts))).out.slice(1)).toEqual([
+    "Installed, but not committed.",
+    "Use 'commit' to update. There is no way back: not every payload supports rollback.",
+  ]);
   const refused = await board.agent("rollback");
   expect(refused.out).toEqual(["Update Module does not support rollback. System may be in an inconsistent state."]);
   expect((await board.agent("commit")).exitCode).toBe(0);

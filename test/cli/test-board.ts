@@ -68,14 +68,9 @@ export class TestBoard {
     return ["-c", this.path("etc/mender.conf"), "-d", this.path("data")];
   }
 
-  /** State scripts and update modules are the board's own, and not those of the machine that runs the test. */
-  get places(): Readonly<Record<string, string>> {
-    return { MENDER_CONF_DIR: this.path("etc"), MENDER_DATA_DIR: this.path("share") };
-  }
-
   /** The agent's command line on this board. */
   agent(...argv: readonly string[]): Promise<CliResult> {
-    return cli("switchback", [...this.options, ...argv], new RecordingIo(false, this.places));
+    return cli("switchback", [...this.options, ...argv], new RecordingIo());
   }
 
   /** Takes the power away and gives it back, without anybody's agent being started. */
@@ -150,7 +145,7 @@ export async function cli(name: string, argv: readonly string[], io = new Record
   return { exitCode: io.exitCode, out: io.outLines, err: io.errLines.filter((line) => !log.includes(line)), log };
 }
 
-const REFUSAL = /^Could not fulfill request: ([A-Z_]+): /;
+const REFUSAL = /^(?:Could not fulfill request|Failed after that): ([A-Z_]+): /;
 
 /** Codes of the failures that were told, one for each line of stderr that is no log. */
 export function codesOf({ err }: CliResult): readonly string[] {

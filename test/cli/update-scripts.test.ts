@@ -61,6 +61,17 @@ for (const [fails, runs, out] of INSTALLATIONS) {
   });
 }
 
+test("of several scripts that fail the first is told as the reason, and each of them once", async () => {
+  const artifact = await scripted();
+  await recorder.fail("ArtifactInstall_Enter", "ArtifactFailure_Enter", "ArtifactFailure_Leave");
+  const { err } = await board.agent("install", artifact);
+  expect(err.map((line) => line.replace(/ A state script.*scripts\//, " ").replace(/,.*/, ""))).toEqual([
+    "Could not fulfill request: SCRIPT_FAILED: ArtifactInstall_Enter_00",
+    "Failed after that: SCRIPT_FAILED: ArtifactFailure_Enter_00",
+    "Failed after that: SCRIPT_FAILED: ArtifactFailure_Leave_00",
+  ]);
+});
+
 test("ArtifactCommit_Enter that fails undoes the update", async () => {
   await onTrial();
   await recorder.fail("ArtifactCommit_Enter");

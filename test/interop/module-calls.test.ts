@@ -129,7 +129,7 @@ const SEQUENCES: readonly Sequence[] = [
     exits: [0, 0],
     ends: "untouched",
     real: "Download SupportsRollback ArtifactInstall NeedsArtifactReboot SupportsRollback ArtifactRollback Cleanup",
-    ours: "ProvidePayloadFileSizes Download ArtifactInstall NeedsArtifactReboot SupportsRollback SupportsRollback SupportsRollback ArtifactRollback NeedsArtifactReboot ArtifactFailure Cleanup",
+    ours: "ProvidePayloadFileSizes Download ArtifactInstall NeedsArtifactReboot SupportsRollback SupportsRollback ArtifactRollback NeedsArtifactReboot ArtifactFailure Cleanup",
   },
   {
     name: "a rollback that fails",
@@ -138,7 +138,7 @@ const SEQUENCES: readonly Sequence[] = [
     exits: [0, 1],
     ends: "broken",
     real: "Download SupportsRollback ArtifactInstall NeedsArtifactReboot SupportsRollback ArtifactRollback ArtifactFailure Cleanup",
-    ours: "ProvidePayloadFileSizes Download ArtifactInstall NeedsArtifactReboot SupportsRollback SupportsRollback SupportsRollback ArtifactRollback ArtifactFailure Cleanup",
+    ours: "ProvidePayloadFileSizes Download ArtifactInstall NeedsArtifactReboot SupportsRollback SupportsRollback ArtifactRollback ArtifactFailure Cleanup",
   },
   {
     name: "a Download that fails",

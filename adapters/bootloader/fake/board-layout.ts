@@ -17,6 +17,8 @@ export interface BoardPaths {
   readonly running: string;
   readonly confDir: string;
   readonly dataDir: string;
+  /** Holds `modules/v3`. */
+  readonly shareDir: string;
 }
 
 export function boardPaths(dir: string): BoardPaths {
@@ -29,6 +31,7 @@ export function boardPaths(dir: string): BoardPaths {
     running: join(dir, "running"),
     confDir: join(dir, "etc"),
     dataDir: join(dir, "data"),
+    shareDir: join(dir, "share"),
   };
 }
 

@@ -1,5 +1,5 @@
 import { mkdir, readdir, truncate, writeFile } from "node:fs/promises";
-import { dirname, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { AgentError } from "../../../src/errors/agent-error.ts";
 import type { SlotId } from "../../../src/ports/bootloader.ts";
 import { type BoardImageBoots, boardImage, inspectSlot, type SlotContent } from "./board-image.ts";
@@ -33,8 +33,10 @@ async function fillBoard(board: string, options: BoardOptions): Promise<void> {
     throw new AgentError("BOARD_SIZE", { slotBytes, imageBytes });
   await mkdir(board, { recursive: true });
   if ((await readdir(board)).length > 0) throw new AgentError("BOARD_EXISTS", { board });
-  const { slots, env, confDir, dataDir } = boardPaths(board);
-  for (const folder of [dirname(slots.A), dirname(env), confDir, dataDir]) await mkdir(folder, { recursive: true });
+  const { slots, env, confDir, dataDir, shareDir } = boardPaths(board);
+  const modules = join(shareDir, "modules/v3");
+  for (const folder of [dirname(slots.A), dirname(env), join(confDir, "scripts"), modules, dataDir])
+    await mkdir(folder, { recursive: true });
   await writeBoardImage(slots.A, version, imageBytes, "yes");
   await truncate(slots.A, slotBytes);
   await writeFile(slots.B, "");

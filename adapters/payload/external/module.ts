@@ -71,7 +71,7 @@ export class UpdateModule {
     const { type, modulesFolder } = this.#parts;
     const path = join(modulesFolder, type);
     const isName = type !== "" && type !== "." && type !== ".." && !type.includes("/") && !type.includes("\0");
-    if (!isName || !(await isProgram(path))) throw new AgentError("MODULE_MISSING", { type, folder: modulesFolder });
+    if (!isName || !(await isProgram(path))) throw new AgentError("MODULE_MISSING", { type, module: path });
     return path;
   }
 

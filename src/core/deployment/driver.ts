@@ -13,6 +13,8 @@ export interface EffectResult {
   readonly changes?: StoreChanges;
   /** The device has to be rebooted, by whoever runs the update, for what has been done to take effect. */
   readonly rebootRequired?: boolean;
+  /** Somebody decides on the update, but can only keep it: not every payload can be rolled back. */
+  readonly noWayBack?: true;
 }
 
 /** Does the work of one state through the ports and takes no decision. Idempotent or reversible. */
@@ -29,6 +31,7 @@ export interface Step {
   readonly state: StateName;
   readonly outcome: Outcome;
   readonly rebootRequired: boolean;
+  readonly noWayBack?: true;
   /** What went wrong: why the outcome is `fail`, and failing scripts. */
   readonly errors: readonly AgentError[];
 }
@@ -66,8 +69,8 @@ export async function drive(
     if (isAtRest(now)) return { steps, snapshot: now };
     const { result, errors, after } = await runRow(parts, now, signal);
     changes = result.changes ?? new Map();
-    const { outcome, rebootRequired = false } = result;
-    steps.push({ state: now.state, outcome, rebootRequired, errors });
+    const { outcome, rebootRequired = false, noWayBack } = result;
+    steps.push({ state: now.state, outcome, rebootRequired, ...(noWayBack && { noWayBack }), errors });
     now = next(after, outcome);
   }
 }

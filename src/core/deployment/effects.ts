@@ -82,8 +82,10 @@ export function createEffects(ports: EffectPorts): Effects {
       const all = required(handlers(s));
       const rebootRequired = await needReboot(all, signal);
       if (s.mode === "managed") return rebootRequired ? OK : NO;
+      const undoable = await countUndoable(all, signal);
+      if (undoable === 0) return { outcome: "no", rebootRequired };
       // An image beside a module that cannot go back is not committed before the reboot into it, either.
-      return { outcome: (await someSupportsRollback(all, signal)) ? "hold" : "no", rebootRequired };
+      return { outcome: "hold", rebootRequired, ...(undoable < all.length && { noWayBack: true }) };
     },
     reboot: reboot("ArtifactReboot", FORWARD),
     verifyReboot: act("ArtifactVerifyReboot"),
@@ -150,9 +152,10 @@ async function needReboot(handlers: readonly PayloadHandler[], signal: AbortSign
   return isNeeded;
 }
 
-async function someSupportsRollback(handlers: readonly PayloadHandler[], signal: AbortSignal): Promise<boolean> {
-  for (const handler of handlers) if (await handler.supportsRollback(signal)) return true;
-  return false;
+async function countUndoable(handlers: readonly PayloadHandler[], signal: AbortSignal): Promise<number> {
+  let count = 0;
+  for (const handler of handlers) if (await handler.supportsRollback(signal)) count++;
+  return count;
 }
 
 /** For a user, who reboots: a handler that cannot say counts as a yes, and stops no rollback. */

@@ -8,11 +8,13 @@ export type StandaloneCommand = "install" | "commit" | "rollback" | "resume";
 export interface Report {
   readonly lines: readonly string[];
   readonly exitCode: 0 | 1 | 4;
-  /** Why, in the order in which it went wrong. */
+  /** In the order in which it went wrong: the first one is why, the others happened on the way back. */
   readonly errors: readonly AgentError[];
 }
 
 const INSTALLED = "Installed, but not committed.\nUse 'commit' to update, or 'rollback' to roll back the update.";
+const ONLY_COMMIT =
+  "Installed, but not committed.\nUse 'commit' to update. There is no way back: not every payload supports rollback.";
 const EMPTY_COMMIT = "Artifact with empty payload. Committing immediately.";
 const NO_ROLLBACK_COMMIT = "Update Module doesn't support rollback. Committing immediately.";
 const ROLLBACK_FAILED = "Rollback failed. System may be in an inconsistent state.";
@@ -35,13 +37,16 @@ export function reportRun(command: StandaloneCommand, run: Run, rebootExitCode: 
   const failed = run.steps.some((step) => step.outcome === "fail");
   const wentWrong = failed || run.steps.some((step) => step.errors.length > 0);
   const rebootRequired = run.steps.some((step) => step.rebootRequired);
+  const noWayBack = run.steps.some((step) => step.noWayBack);
   const isHeld = run.snapshot.phase === "before";
   const autoCommit = had("askReboot", "no") && run.snapshot.mode === "standalone";
 
   const lines = [
     ...(had("download", "no") ? [EMPTY_COMMIT] : []),
     ...(autoCommit ? [NO_ROLLBACK_COMMIT] : []),
-    ...(failed && !cleanupFailed && !postCommitFailed ? attempted(had) : done(had)),
+    ...(failed && !cleanupFailed && !postCommitFailed
+      ? attempted(had)
+      : done(had, noWayBack ? ONLY_COMMIT : INSTALLED)),
     ...(postCommitFailed ? [POST_COMMIT_FAILED] : []),
     ...aftermath(run, had),
     ...(cleanupFailed ? ["Cleanup failed."] : []),
@@ -61,12 +66,12 @@ function attempted(had: Had): string[] {
   return [];
 }
 
-function done(had: Had): string[] {
+function done(had: Had, held: string): string[] {
   const installed = had("install", "ok");
   const committed = had("commit", "ok");
   if (had("download", "no") || (installed && committed)) return ["Installed and committed."];
   if (committed) return ["Committed."];
-  if (installed) return INSTALLED.split("\n");
+  if (installed) return held.split("\n");
   if (had("download", "ok")) return ["Streamed to storage, but not installed/enabled."];
   const onlyCleaned =
     had("cleanup", "ok") && !had("rollback", "ok") && !had("failure", "ok") && !had("saveProvides", "ok");

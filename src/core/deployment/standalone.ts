@@ -52,7 +52,8 @@ export function createStandalone(parts: StandaloneParts): Standalone {
     const target = entryState(command, found);
     if (target === undefined) throw new AgentError("WRONG_OPERATION", { command, state: found.state });
     if (target === "askRollback" && !(await canRollBack(found, handlerFor, signal))) return { kind: "refused" };
-    const start = target === "resume" ? resume(found) : redirect(found, target);
+    // The question has been answered, and a module need not answer it twice.
+    const start = target === "resume" ? resume(found) : redirect(found, target === "askRollback" ? "rollback" : target);
     return { kind: "ran", run: await run(start, stopBefore, signal) };
   }
 

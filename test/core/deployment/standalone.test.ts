@@ -41,7 +41,9 @@ function statesOf(answer: Answer): string {
 }
 
 const AT_COMMIT: Partial<Snapshot> = { state: "commit", phase: "before" };
-const ROLLBACK = "askRollback rollback askRollbackReboot failure saveProvides cleanup";
+/** What `rollback` has asked before it runs is not asked again. */
+const ROLLBACK = "rollback askRollbackReboot failure saveProvides cleanup";
+const UNDONE = `askRollback ${ROLLBACK}`;
 type Command = "commit" | "rollback" | "resume";
 
 const ENTERED: readonly (readonly [Command, Partial<Snapshot> | undefined, string])[] = [
@@ -49,11 +51,11 @@ const ENTERED: readonly (readonly [Command, Partial<Snapshot> | undefined, strin
   ["rollback", undefined, "none"],
   ["resume", undefined, "none"],
   ["commit", AT_COMMIT, "commit commitLeave saveProvides cleanup"],
-  ["commit", { state: "commit" }, ROLLBACK],
+  ["commit", { state: "commit" }, UNDONE],
   ["rollback", AT_COMMIT, ROLLBACK],
   ["rollback", { state: "install" }, ROLLBACK],
-  ["rollback", { state: "rollback" }, ROLLBACK.slice("askRollback ".length)],
-  ["resume", { state: "install" }, ROLLBACK],
+  ["rollback", { state: "rollback" }, ROLLBACK],
+  ["resume", { state: "install" }, UNDONE],
   ["resume", { state: "download" }, "cleanup"],
   ["resume", { state: "saveProvides" }, "saveProvides cleanup"],
   ["resume", { state: "commitLeave" }, "commitLeave saveProvides cleanup"],
