@@ -1,13 +1,30 @@
 import { AgentError } from "../errors/agent-error.ts";
 import type { PayloadFile, PayloadStream } from "../ports/payload-handler.ts";
-import type { ByteSource, MaybePromise } from "../util/byte-source.ts";
+import type { MaybePromise } from "../util/byte-source.ts";
+import type { PieceStarts } from "./compression/piece-starts.ts";
+import type { CountedSource } from "./counted-source.ts";
 import { DeferredHash } from "./deferred-hash.ts";
 import type { ArtifactLimits } from "./limits.ts";
 import type { ManifestFile } from "./model.ts";
+import type { PayloadPosition } from "./payload-position.ts";
 import { checkDataFileName } from "./tar/member-name.ts";
-import { TarScanner } from "./tar/scanner.ts";
+import { type TarMember, TarScanner } from "./tar/scanner.ts";
 
 const SCRATCH_BYTES = 64 * 1024;
+
+/** Lets a later run go on in the middle of a file. */
+export interface Checkpointing {
+  /** Of the data of the payload, which begin at `headBytes` of the Artifact. */
+  readonly starts: PieceStarts;
+  readonly headBytes: number;
+  keep(position: PayloadPosition): Promise<void>;
+}
+
+export interface PayloadReaderOptions {
+  /** Where an earlier run was: `tar` stands behind what it has stored. */
+  readonly resumed?: PayloadPosition | undefined;
+  readonly checkpointing?: Checkpointing | undefined;
+}
 
 /** The files of one data tar, each verified against the manifest while it streams by. */
 export class PayloadReader implements PayloadStream {
@@ -17,6 +34,9 @@ export class PayloadReader implements PayloadStream {
   readonly #label: string;
   readonly #limits: ArtifactLimits;
   readonly #awaited: Map<string, ManifestFile>;
+  readonly #plain: CountedSource;
+  readonly #checkpointing: Checkpointing | undefined;
+  #resumed: PayloadPosition | undefined;
   readonly #seen = new Set<string>();
   #current: VerifiedFile | undefined;
   #ended = false;
@@ -25,8 +45,18 @@ export class PayloadReader implements PayloadStream {
    * @param tar unpacked
    * @param label name of the data member, for errors
    */
-  constructor(index: number, tar: ByteSource, label: string, files: readonly ManifestFile[], limits: ArtifactLimits) {
+  constructor(
+    index: number,
+    tar: CountedSource,
+    label: string,
+    files: readonly ManifestFile[],
+    limits: ArtifactLimits,
+    { resumed, checkpointing }: PayloadReaderOptions = {},
+  ) {
     this.index = index;
+    this.#plain = tar;
+    this.#resumed = resumed;
+    this.#checkpointing = checkpointing;
     this.#tar = new TarScanner(tar, label, limits);
     this.#label = label;
     this.#limits = limits;
@@ -41,7 +71,9 @@ export class PayloadReader implements PayloadStream {
     if (this.#ended) return undefined;
     await this.#current?.drain();
     this.#current = undefined;
-    const member = await this.#tar.next();
+    const resumed = this.#resumed;
+    this.#resumed = undefined;
+    const member = resumed === undefined ? await this.#tar.next() : this.#continued(resumed);
     if (member === undefined) {
       await this.#end();
       return undefined;
@@ -54,8 +86,30 @@ export class PayloadReader implements PayloadStream {
     }
     this.#awaited.delete(member.name);
     this.#seen.add(member.name);
-    this.#current = new VerifiedFile(this.#tar, file, member.sizeBytes);
+    this.#current = new VerifiedFile(this.#tar, file, member.sizeBytes, {
+      storedBytes: resumed?.storedBytes ?? 0,
+      keep: this.#keeperOf(member, resumed?.fileByte ?? this.#plain.offset),
+    });
     return this.#current;
+  }
+
+  #continued({ fileName: name, fileBytes: sizeBytes, storedBytes }: PayloadPosition): TarMember {
+    this.#tar.continueMember(sizeBytes, storedBytes);
+    return { name, sizeBytes };
+  }
+
+  /** The first file only: what was stored of one before could not be told from the position. */
+  #keeperOf({ name, sizeBytes }: TarMember, fileByte: number): ((storedBytes: number) => Promise<void>) | undefined {
+    const checkpointing = this.#checkpointing;
+    if (checkpointing === undefined || this.#seen.size > 1) return undefined;
+    const { starts, headBytes, keep } = checkpointing;
+    return async (storedBytes) => {
+      const start = starts.lastBefore(fileByte + storedBytes);
+      if (start === undefined) return;
+      const artifactByte = headBytes + start.packedByte;
+      const file = { fileByte, fileName: name, fileBytes: sizeBytes, storedBytes };
+      await keep({ headBytes, artifactByte, plainByte: start.plainByte, ...file });
+    };
   }
 
   /** Reads and verifies what is left. */
@@ -74,22 +128,39 @@ class VerifiedFile implements PayloadFile {
   readonly name: string;
   readonly sizeBytes: number;
   readonly sha256: string;
+  readonly storedBytes: number;
+  readonly keep?: (storedBytes: number) => Promise<void>;
   readonly #tar: TarScanner;
   readonly #hash = new DeferredHash();
+  #restored = 0;
   #left: number;
   #verified = false;
   #failure: AgentError | undefined;
 
-  constructor(tar: TarScanner, file: ManifestFile, sizeBytes: number) {
+  constructor(
+    tar: TarScanner,
+    file: ManifestFile,
+    sizeBytes: number,
+    { storedBytes, keep }: { storedBytes: number; keep: ((storedBytes: number) => Promise<void>) | undefined },
+  ) {
     this.#tar = tar;
     this.name = file.name;
     this.sha256 = file.sha256;
     this.sizeBytes = sizeBytes;
-    this.#left = sizeBytes;
+    this.storedBytes = storedBytes;
+    if (keep !== undefined) this.keep = keep;
+    this.#left = sizeBytes - storedBytes;
+  }
+
+  restore(stored: Uint8Array): void {
+    this.#hash.add(stored);
+    this.#hash.takeIn();
+    this.#restored += stored.length;
   }
 
   read(into: Uint8Array): MaybePromise<number> {
     if (this.#failure !== undefined) throw this.#failure;
+    if (this.#restored !== this.storedBytes) throw new TypeError("what is stored of the file was not restored");
     if (this.#left === 0) {
       this.#verify();
       return 0;

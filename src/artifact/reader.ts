@@ -4,13 +4,17 @@ import type { PayloadStream } from "../ports/payload-handler.ts";
 import type { ByteSource } from "../util/byte-source.ts";
 import { decompress } from "./compression/decompress.ts";
 import { type CompressionFormat, formatOf } from "./compression/formats.ts";
+import { createPieceStarts } from "./compression/piece-starts.ts";
+import { CountedSource } from "./counted-source.ts";
 import { readHeader } from "./header.ts";
 import { unpackHeader } from "./header-archive.ts";
 import { parseDocument, VERSION } from "./header-documents.ts";
 import { type ArtifactLimits, DEFAULT_LIMITS } from "./limits.ts";
 import { type Manifest, parseManifest } from "./manifest.ts";
 import type { ArtifactInfo, SignatureStatus } from "./model.ts";
-import { PayloadReader } from "./payload-reader.ts";
+import { OuterMembers } from "./outer-members.ts";
+import type { PayloadPosition } from "./payload-position.ts";
+import { type Checkpointing, PayloadReader } from "./payload-reader.ts";
 import { readAhead } from "./read-ahead.ts";
 import { type VerificationKey, verifySignature } from "./signature.ts";
 import { TarScanner } from "./tar/scanner.ts";
@@ -24,13 +28,27 @@ export interface ReaderOptions {
   /** Version 2 is for showing and validating; a device installs version 3 only, the default. */
   readonly allowVersion2?: boolean;
   readonly limits?: Partial<ArtifactLimits>;
+  /** Remembers how far the first payload's file is stored. Asked for what is stored of an Artifact with one payload. */
+  keep?(position: PayloadPosition): Promise<void>;
+}
+
+/** Where an earlier run was cut off, and how to get there. */
+export interface PayloadResume {
+  readonly position: PayloadPosition;
+  /** Makes the source go on at that byte. It must not have given any behind `position.headBytes`. */
+  jump(artifactByte: number): void;
 }
 
 export interface ArtifactReader {
   /** All that comes before the first payload: verified against the manifest, and the manifest against the keys. */
   readonly info: ArtifactInfo;
-  /** The next payload, after the one before has been read and verified to its end; `undefined` after the last. */
-  nextPayload(): Promise<(PayloadStream & { readonly index: number }) | undefined>;
+  /**
+   * The next payload, after the one before has been read and verified to its end; `undefined` after the last.
+   *
+   * @param resume the first payload begins in the middle of its file
+   * @throws {AgentError} ARTIFACT_TRUNCATED where the position is not one of this Artifact
+   */
+  nextPayload(resume?: PayloadResume): Promise<(PayloadStream & { readonly index: number }) | undefined>;
   /**
    * Reads and verifies whatever is left. Once it resolves, every checksum of the manifest has been found
    * right, every entry has been there, and nothing follows the last member but zeros.
@@ -54,7 +72,8 @@ export interface ArtifactReader {
  */
 export async function openArtifact(source: ByteSource, options: ReaderOptions = {}): Promise<ArtifactReader> {
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
-  const members = new OuterMembers(new TarScanner(readAhead(source), "artifact", limits));
+  const counted = new CountedSource(readAhead(source));
+  const members = new OuterMembers(new TarScanner(counted, "artifact", limits));
   try {
     const versionBytes = await members.readWhole("version", limits.documentBytes);
     const version = readVersion(versionBytes, options.allowVersion2 === true);
@@ -66,61 +85,10 @@ export async function openArtifact(source: ByteSource, options: ReaderOptions = 
     const content = await readHeaderMember(members, manifest, format, limits);
     const header = readHeader(await unpackHeader(content, limits), version, manifest);
     const info: ArtifactInfo = { version, compression: format.compression, signature, ...header };
-    return new OpenArtifact(info, members, source, limits);
+    return new OpenArtifact(info, members, source, counted, limits, options.keep?.bind(options));
   } catch (error) {
     await source.close();
     throw error;
-  }
-}
-
-/** Members of the outer tar, with the next one's name known before anybody reads it. */
-class OuterMembers {
-  readonly scanner: TarScanner;
-  readonly #seen = new Set<string>();
-  #next: { readonly name: string; readonly sizeBytes: number } | undefined;
-  #peeked = false;
-
-  constructor(scanner: TarScanner) {
-    this.scanner = scanner;
-  }
-
-  async peek(): Promise<string | undefined> {
-    if (!this.#peeked) {
-      this.#next = await this.scanner.next();
-      this.#peeked = true;
-      if (this.#next !== undefined) this.#refuseSecond(this.#next.name);
-    }
-    return this.#next?.name;
-  }
-
-  /** The peeked member becomes the one that `scanner.read` reads. */
-  take(): void {
-    this.#peeked = false;
-  }
-
-  /** @throws {AgentError} ARTIFACT_MEMBER_MISSING, ARTIFACT_MEMBER_UNEXPECTED, ARTIFACT_AUGMENTED */
-  async unexpected(expected: string): Promise<AgentError> {
-    const name = await this.peek();
-    if (name === undefined) return new AgentError("ARTIFACT_MEMBER_MISSING", { in: "artifact", name: expected });
-    if (name === "manifest-augment" || name.startsWith("header-augment.tar")) {
-      return new AgentError("ARTIFACT_AUGMENTED", { name });
-    }
-    return new AgentError("ARTIFACT_MEMBER_UNEXPECTED", { in: "artifact", name, expected });
-  }
-
-  async readWhole(name: string, maxBytes: number): Promise<Buffer> {
-    if ((await this.peek()) !== name) throw await this.unexpected(name);
-    const sizeBytes = this.#next?.sizeBytes ?? 0;
-    if (sizeBytes > maxBytes) throw new AgentError("ARTIFACT_LIMIT", { part: name, maxBytes });
-    this.take();
-    const content = Buffer.alloc(sizeBytes);
-    for (let at = 0; at < sizeBytes; ) at += await this.scanner.read(content.subarray(at));
-    return content;
-  }
-
-  #refuseSecond(name: string): void {
-    if (this.#seen.has(name)) throw new AgentError("ARTIFACT_MEMBER_DUPLICATE", { in: "artifact", name });
-    this.#seen.add(name);
   }
 }
 
@@ -203,6 +171,11 @@ function bufferSource(content: Uint8Array): ByteSource {
   };
 }
 
+interface Unpacked {
+  readonly plain: CountedSource;
+  readonly checkpointing?: Checkpointing | undefined;
+}
+
 class OpenArtifact implements ArtifactReader {
   readonly info: ArtifactInfo;
   readonly #members: OuterMembers;
@@ -210,17 +183,28 @@ class OpenArtifact implements ArtifactReader {
   readonly #limits: ArtifactLimits;
   #payload: PayloadReader | undefined;
   #unpacking: ByteSource | undefined;
+  readonly #counted: CountedSource;
+  readonly #keep: ReaderOptions["keep"];
   #index = 0;
   #closed: Promise<void> | undefined;
 
-  constructor(info: ArtifactInfo, members: OuterMembers, source: ByteSource, limits: ArtifactLimits) {
+  constructor(
+    info: ArtifactInfo,
+    members: OuterMembers,
+    source: ByteSource,
+    counted: CountedSource,
+    limits: ArtifactLimits,
+    keep: ReaderOptions["keep"],
+  ) {
     this.info = info;
     this.#members = members;
     this.#source = source;
+    this.#counted = counted;
     this.#limits = limits;
+    this.#keep = keep;
   }
 
-  async nextPayload(): Promise<PayloadReader | undefined> {
+  async nextPayload(resume?: PayloadResume): Promise<PayloadReader | undefined> {
     await this.#endPayload();
     const payload = this.info.payloads[this.#index];
     if (payload === undefined) return undefined;
@@ -232,10 +216,32 @@ class OpenArtifact implements ArtifactReader {
     if (format === undefined && payload.type !== null) throw await this.#members.unexpected(`${base}.tar`);
     if (format !== undefined) this.#members.take();
     this.#index += 1;
-    this.#unpacking =
-      format === undefined ? bufferSource(EMPTY_TAR) : await decompress(memberSource(this.#members.scanner), format);
-    this.#payload = new PayloadReader(index, this.#unpacking, name ?? base, payload.files, this.#limits);
+    const { plain, checkpointing } = format === undefined ? emptyTar() : await this.#unpack(format, resume);
+    const options = { resumed: resume?.position, checkpointing };
+    this.#payload = new PayloadReader(index, plain, name ?? base, payload.files, this.#limits, options);
     return this.#payload;
+  }
+
+  /** The current member, unpacked; from where an earlier run was cut off. */
+  async #unpack(format: CompressionFormat, resume: PayloadResume | undefined): Promise<Unpacked> {
+    const headBytes = this.#counted.offset;
+    if (resume !== undefined) this.#jump(resume, headBytes);
+    const keep = this.#index === 1 ? this.#keep : undefined;
+    const packedByte = (resume?.position.artifactByte ?? headBytes) - headBytes;
+    const plainByte = resume?.position.plainByte ?? 0;
+    const starts = keep && createPieceStarts(format.compression, { packedByte, plainByte });
+    const member = new CountedSource(memberSource(this.#members.scanner), (bytes) => starts?.pass(bytes));
+    this.#unpacking = await decompress(member, format);
+    const plain = new CountedSource(this.#unpacking, undefined, plainByte);
+    if (resume !== undefined) await passOver(plain, resume.position.fileByte + resume.position.storedBytes);
+    const isKept = starts !== undefined && keep !== undefined;
+    return { plain, checkpointing: isKept ? { starts, headBytes, keep } : undefined };
+  }
+
+  #jump({ position: { headBytes, artifactByte }, jump }: PayloadResume, actual: number): void {
+    if (headBytes !== actual) throw new AgentError("ARTIFACT_TRUNCATED", { in: "artifact", headBytes, actual });
+    this.#members.scanner.passOver(artifactByte - headBytes);
+    jump(artifactByte);
   }
 
   async finish(): Promise<void> {
@@ -263,9 +269,19 @@ class OpenArtifact implements ArtifactReader {
   }
 }
 
-const EMPTY_TAR = new Uint8Array(1024);
+/** A tar without members. */
+const emptyTar = (): Unpacked => ({ plain: new CountedSource(bufferSource(new Uint8Array(1024))) });
 
 /** The current member of `scanner`; closing it leaves the Artifact open. */
 function memberSource(scanner: TarScanner): ByteSource {
   return { read: (into) => scanner.read(into), async close() {} };
+}
+
+/** Reads on to `toByte`. @throws {AgentError} ARTIFACT_TRUNCATED */
+async function passOver(source: CountedSource, toByte: number): Promise<void> {
+  const scratch = Buffer.allocUnsafe(HEADER_CHUNK_BYTES);
+  while (source.offset < toByte) {
+    const count = await source.read(scratch.subarray(0, toByte - source.offset));
+    if (count === 0) throw new AgentError("ARTIFACT_TRUNCATED", { in: "artifact" });
+  }
 }

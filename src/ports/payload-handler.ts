@@ -14,6 +14,18 @@ export interface PayloadFile {
    * a checksum is known only at the end, so nothing may be activated before that
    */
   read(into: Uint8Array): MaybePromise<number>;
+  /**
+   * Bytes at the beginning that an earlier run has stored, before the agent was cut off: `read` gives what follows
+   * them. Absent or 0: none.
+   */
+  readonly storedBytes?: number;
+  /** Takes in what is stored as it is read back, in order, and all of it before the first `read`: the checksum is of the whole. */
+  restore?(stored: Uint8Array): void;
+  /**
+   * The first `storedBytes` are safe against power loss: a later run may begin behind them. Resolves when that is
+   * remembered durably, as far as it can be. Absent where nothing is to be remembered.
+   */
+  keep?(storedBytes: number): Promise<void>;
 }
 
 /** The files of one payload, in the Artifact's order. */

@@ -87,8 +87,12 @@ export class FileServer {
       if (piece.length === 0) return void response.destroy();
       // Waiting for each piece to leave keeps what a killed client never saw out of the count.
       await new Promise<void>((resolve) => {
-        response.once("close", resolve);
-        response.write(piece, () => resolve());
+        const done = (): void => {
+          response.off("close", done);
+          resolve();
+        };
+        response.on("close", done);
+        response.write(piece, done);
       });
       at += piece.length;
       entry.bytes += piece.length;

@@ -5,6 +5,7 @@ import type { Memo } from "../../../src/ports/memo.ts";
 import type { ModuleAction, PayloadFile, PayloadHandler, PayloadStream } from "../../../src/ports/payload-handler.ts";
 import type { SlotDevice, SlotWriter, WriteStatistics } from "../../../src/ports/slot-device.ts";
 import type { Logger } from "../../../src/util/logger.ts";
+import { type Checkpoints, createCheckpoints } from "./checkpoints.ts";
 import { verifySlot } from "./verify-slot.ts";
 
 export interface RootfsImageParts {
@@ -142,15 +143,19 @@ async function download(
   if ((await memo.load()) !== undefined) await memo.save(undefined);
   const image = await payload.next();
   if (image === undefined) throw new AgentError("PAYLOAD_FILES", { files: 0 });
-  const writer = await slots.open(slot, { imageBytes: image.sizeBytes }, signal);
+  const { storedBytes = 0 } = image;
+  if (storedBytes > 0) for await (const chunk of slots.read(slot, storedBytes, signal)) image.restore?.(chunk);
+  const writer = await slots.open(slot, { imageBytes: image.sizeBytes, fromBytes: storedBytes }, signal);
+  const checkpoints = createCheckpoints(image, writer, clock);
   try {
-    await copy(image, writer, signal);
+    await copy(image, writer, checkpoints, signal);
     const statistics = await writer.sync();
     // Asked before anything is reported as done; the files of the manifest are all known to be there by then.
     const extra = await payload.next();
     if (extra !== undefined) throw new AgentError("PAYLOAD_FILES", { unexpected: extra.name });
     log("info", summary(slot, statistics));
   } finally {
+    await checkpoints?.settled();
     await writer.close();
   }
   if (!verifyReadback) return;
@@ -160,7 +165,12 @@ async function download(
 }
 
 /** The loop that every byte of an image goes through: it awaits only where there is something to wait for. */
-async function copy(image: PayloadFile, writer: SlotWriter, signal: AbortSignal): Promise<void> {
+async function copy(
+  image: PayloadFile,
+  writer: SlotWriter,
+  checkpoints: Checkpoints | undefined,
+  signal: AbortSignal,
+): Promise<void> {
   for (;;) {
     signal.throwIfAborted();
     const free = writer.room();
@@ -170,6 +180,7 @@ async function copy(image: PayloadFile, writer: SlotWriter, signal: AbortSignal)
     if (count === 0) return;
     const advanced = writer.advance(count);
     if (advanced !== undefined) await advanced;
+    checkpoints?.advanced(count);
   }
 }
 

@@ -2,7 +2,11 @@ import { promisify } from "node:util";
 import * as zlib from "node:zlib";
 import { type FilterProgram, throughProgram } from "./filter-program.ts";
 
-const PROGRAM: FilterProgram = { argv: ["zstd", "--quiet", "-3", "--stdout"], package: "zstd" };
+/** The frame tells its content's length, as those of the runtime do: a reader can then find its way by frames. */
+const program = (sizeBytes: number): FilterProgram => ({
+  argv: ["zstd", "--quiet", "-3", `--stream-size=${sizeBytes}`, "--stdout"],
+  package: "zstd",
+});
 /** Node 22.15 and later; unknown to the types of Node 20. */
 type ZstdCompress = (piece: Uint8Array, options: object, done: (error: Error | null, frame: Buffer) => void) => void;
 
@@ -17,6 +21,6 @@ export async function zstdFrame(piece: Uint8Array, signal: AbortSignal): Promise
 
 async function frameByProgram(piece: Uint8Array, signal: AbortSignal): Promise<Buffer> {
   const frame: Uint8Array[] = [];
-  for await (const chunk of throughProgram(PROGRAM, [piece], signal)) frame.push(chunk);
+  for await (const chunk of throughProgram(program(piece.length), [piece], signal)) frame.push(chunk);
   return Buffer.concat(frame);
 }

@@ -124,6 +124,18 @@ export class TarScanner {
     }
   }
 
+  /** The source has moved on by so many bytes of the current member. @throws {AgentError} ARTIFACT_TRUNCATED */
+  passOver(bytes: number): void {
+    if (bytes < 0 || bytes > this.#left) throw this.#truncated();
+    this.#left -= bytes;
+  }
+
+  /** The source stands within a member whose header it is behind of: what follows is the rest of `sizeBytes`. */
+  continueMember(sizeBytes: number, passedBytes: number): void {
+    this.#begin(sizeBytes);
+    this.passOver(passedBytes);
+  }
+
   #begin(sizeBytes: number): void {
     this.#left = sizeBytes;
     this.#padding = (BLOCK_BYTES - (sizeBytes % BLOCK_BYTES)) % BLOCK_BYTES;

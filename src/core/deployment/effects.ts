@@ -2,9 +2,11 @@ import { AgentError } from "../../errors/agent-error.ts";
 import type { ModuleAction, PayloadContext, PayloadHandler, PayloadStream } from "../../ports/payload-handler.ts";
 import type { Power } from "../../ports/power.ts";
 import type { Store } from "../../ports/store.ts";
+import type { DownloadRecord } from "../install/download-record.ts";
 import type { ScriptRunner } from "../scripts/runner.ts";
 import type { Effect, EffectResult, Effects } from "./driver.ts";
 import { type HandlerFor, handlersOf, supportRollback } from "./handlers.ts";
+import { createJournal } from "./journal.ts";
 import { recordOf } from "./record.ts";
 import type { Snapshot } from "./snapshot.ts";
 
@@ -28,6 +30,8 @@ export interface OpenedPayloads {
   next(): Promise<OpenedPayload | undefined>;
   /** Reads what follows the payloads. @throws {AgentError} when anything does that must not */
   finish(): Promise<void>;
+  /** For payloads that can be taken up again after a restart: how far they are stored goes to `save`, in order. */
+  keepWith?(save: (download: DownloadRecord) => Promise<void>): void;
 }
 
 const OK: EffectResult = { outcome: "ok" };
@@ -41,6 +45,7 @@ const NO: EffectResult = { outcome: "no" };
  * on its way back, or out, goes on with the others when one fails.
  */
 export function createEffects(ports: EffectPorts): Effects {
+  const journal = createJournal(ports.store);
   const handlers = (s: Snapshot): readonly PayloadHandler[] => handlersOf(s, ports.handlerFor);
   const act =
     (action: ModuleAction): Effect =>
@@ -67,6 +72,8 @@ export function createEffects(ports: EffectPorts): Effects {
   return {
     async streamPayload(s, signal) {
       const payloads = await ports.openPayloads(s, signal);
+      // No transition: the same state, with more of it done.
+      payloads.keepWith?.((download) => journal.save({ ...s, download }, new Map()));
       for (const [index, type] of s.artifact.payloadTypes.entries()) {
         const payload = await payloads.next();
         if (type === null || payload === undefined) continue;

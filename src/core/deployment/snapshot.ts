@@ -1,5 +1,6 @@
 import * as z from "zod/mini";
 import { AgentError } from "../../errors/agent-error.ts";
+import { DownloadRecord } from "../install/download-record.ts";
 import { ENTRIES, type Entered, type Entries, type EntryName, STATES } from "./table.ts";
 
 /** What the deployment needs of an Artifact after its header is gone. */
@@ -31,6 +32,8 @@ const SnapshotSchema = z.object({
   inconsistent: z.boolean(),
   rolledBack: z.boolean(),
   artifact: ArtifactRecord,
+  /** While the payload is being downloaded, where that can be taken up again after a restart. */
+  download: z.optional(DownloadRecord),
 });
 export type Snapshot = Readonly<z.infer<typeof SnapshotSchema>>;
 

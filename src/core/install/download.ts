@@ -21,12 +21,15 @@ export interface DownloadParts {
 }
 
 /** Where a download was when it was cut off together with the agent. */
-export interface DownloadStart extends SourceFacts {
+export interface DownloadStart {
   readonly uri: string;
   /** Times that it was taken up again, this one included. */
   readonly resumes: number;
   /** The first request asks for that many bytes only; then `jump` says where to go on. */
   readonly headBytes: number;
+  readonly lengthBytes: number;
+  readonly etag?: string | undefined;
+  readonly lastModified?: string | undefined;
 }
 
 /**
@@ -50,18 +53,20 @@ export interface Download extends ByteSource {
  * DOWNLOAD_BROKEN
  */
 export async function openDownload(
-  from: { readonly uri: string } | DownloadStart,
+  from: { readonly uri: string; readonly resumes?: number } | DownloadStart,
   parts: DownloadParts,
   signal: AbortSignal,
 ): Promise<Download> {
-  if ("headBytes" in from) return new ResumingDownload(from.uri, parts, signal, from, from.resumes, from.headBytes);
+  if ("headBytes" in from) {
+    return new ResumingDownload(from.uri, parts, signal, factsIn(from), from.resumes, from.headBytes);
+  }
   const response = await parts.transport.send({ method: "GET", url: from.uri, followRedirects: true }, signal);
   if (response.status !== 200) {
     await response.body[Symbol.asyncIterator]().return?.();
     throw new AgentError("SOURCE_STATUS", { url: shown(from.uri), status: response.status });
   }
   const facts = factsOf(response.headers);
-  const download = new ResumingDownload(from.uri, parts, signal, facts, 0, Number.POSITIVE_INFINITY);
+  const download = new ResumingDownload(from.uri, parts, signal, facts, from.resumes ?? 0, Number.POSITIVE_INFINITY);
   download.begin(response);
   return download;
 }
@@ -95,7 +100,7 @@ class ResumingDownload implements Download {
     this.#parts = parts;
     this.#signal = signal;
     this.#pace = new Pace(parts.clock, parts.limits.bytesPerSecond);
-    this.facts = facts && pickFacts(facts);
+    this.facts = facts;
     this.resumes = resumes;
     this.#toByte = Math.min(toByte, facts?.lengthBytes ?? Number.POSITIVE_INFINITY);
   }
@@ -220,7 +225,7 @@ class Pace {
   }
 }
 
-const pickFacts = ({ lengthBytes, etag, lastModified }: SourceFacts): SourceFacts => ({
+const factsIn = ({ lengthBytes, etag, lastModified }: DownloadStart): SourceFacts => ({
   lengthBytes,
   ...(etag !== undefined && { etag }),
   ...(lastModified !== undefined && { lastModified }),

@@ -1,5 +1,6 @@
 import type { ArtifactInfo, PayloadInfo } from "../../artifact/model.ts";
-import { type ArtifactReader, openArtifact } from "../../artifact/reader.ts";
+import type { PayloadPosition } from "../../artifact/payload-position.ts";
+import { type ArtifactReader, openArtifact, type PayloadResume } from "../../artifact/reader.ts";
 import type { VerificationKey } from "../../artifact/signature.ts";
 import { AgentError } from "../../errors/agent-error.ts";
 import type { PayloadContext } from "../../ports/payload-handler.ts";
@@ -22,18 +23,32 @@ export interface OpenOptions {
   readonly strictCompat?: boolean;
 }
 
+/** For an Artifact whose download may be cut off together with the agent. */
+export interface KeepOptions extends OpenOptions {
+  /** Remembers how far the payload is stored. */
+  keep?(position: PayloadPosition): Promise<void>;
+  /** Where an earlier run was. @see ArtifactReader.resumePayload */
+  readonly resume?: PayloadResume;
+}
+
 /**
  * Reads and verifies everything before the payload, and refuses by name what this agent cannot install.
  * Changes nothing on the device.
  *
  * @throws {AgentError} PAYLOAD_COUNT, and the codes of a damaged Artifact
  */
-export async function openForInstall(source: ByteSource, options: OpenOptions): Promise<OpenedArtifact> {
-  const reader = await openArtifact(source, { verifyKeys: options.verifyKeys });
+export async function openForInstall(source: ByteSource, options: KeepOptions): Promise<OpenedArtifact> {
+  const { verifyKeys, keep } = options;
+  const reader = await openArtifact(source, { verifyKeys, ...(keep && { keep }) });
   try {
     const { info } = reader;
     checkCount(info.payloads, options.strictCompat === true);
-    return { info, record: recordArtifact(info), payloads: payloadsOf(reader), close: () => reader.close() };
+    return {
+      info,
+      record: recordArtifact(info),
+      payloads: payloadsOf(reader, options.resume),
+      close: () => reader.close(),
+    };
   } catch (error) {
     await reader.close();
     throw error;
@@ -63,10 +78,12 @@ function recordArtifact({ name, group, payloads }: ArtifactInfo): ArtifactRecord
   };
 }
 
-function payloadsOf(reader: ArtifactReader): OpenedPayloads {
+function payloadsOf(reader: ArtifactReader, resume?: PayloadResume): OpenedPayloads {
+  let resumed = resume;
   return {
     async next() {
-      const stream = await reader.nextPayload();
+      const stream = await reader.nextPayload(resumed);
+      resumed = undefined;
       return stream && { stream, context: contextOf(reader.info, stream.index) };
     },
     finish: () => reader.finish(),

@@ -1,0 +1,108 @@
+import { isDeepStrictEqual } from "node:util";
+import type { PayloadPosition } from "../../artifact/payload-position.ts";
+import { AgentError } from "../../errors/agent-error.ts";
+import type { ArtifactRecord } from "../deployment/snapshot.ts";
+import { type Download, type DownloadParts, openDownload } from "./download.ts";
+import type { DownloadRecord } from "./download-record.ts";
+import { type OpenedArtifact, type OpenOptions, openForInstall } from "./open-artifact.ts";
+
+export interface DownloadedParts extends DownloadParts {
+  readonly open: OpenOptions;
+}
+
+/** An Artifact that is being downloaded, so that a restarted agent can go on with it. */
+export interface DownloadedArtifact extends OpenedArtifact {
+  /** For the snapshot, from the beginning on; `undefined` for a source that does not tell its length. */
+  readonly download: DownloadRecord | undefined;
+}
+
+/** @throws {AgentError} the codes of `openDownload` and `openForInstall` */
+export function openDownloaded(uri: string, parts: DownloadedParts, signal: AbortSignal): Promise<DownloadedArtifact> {
+  return openAnew({ uri, resumes: 0 }, parts, signal);
+}
+
+/**
+ * Opens the Artifact whose download was cut off together with the agent, at the checkpoint of `record`. Its head is
+ * fetched and verified again, and so is the whole by its checksums. Begins anew where there is no checkpoint, or the
+ * source is not the same any more; blocks that the slot holds already are then not written again.
+ *
+ * @param artifact as it was recorded when the download began
+ * @throws {AgentError} DOWNLOAD_BROKEN, DOWNLOAD_CHANGED when it is another Artifact now, and the codes of
+ * `openDownloaded`
+ */
+export async function reopenDownloaded(
+  record: DownloadRecord,
+  artifact: ArtifactRecord,
+  parts: DownloadedParts,
+  signal: AbortSignal,
+): Promise<DownloadedArtifact> {
+  const { uri, resumes } = record;
+  if (resumes >= parts.limits.retryDownloadCount) throw new AgentError("DOWNLOAD_BROKEN", { resumes });
+  const counted = { ...record, resumes: resumes + 1 };
+  const opened = (await goOn(counted, parts, signal)) ?? (await openAnew({ uri, resumes: resumes + 1 }, parts, signal));
+  if (isDeepStrictEqual(opened.record, artifact)) return opened;
+  await opened.close();
+  throw new AgentError("DOWNLOAD_CHANGED", { reason: "another Artifact", name: opened.record.name });
+}
+
+async function goOn(
+  record: DownloadRecord,
+  parts: DownloadedParts,
+  signal: AbortSignal,
+): Promise<DownloadedArtifact | undefined> {
+  const { log } = parts;
+  const { checkpoint } = record;
+  if (checkpoint === undefined) {
+    log("warning", "The download begins anew: nothing of it is stored that could be built on.");
+    return undefined;
+  }
+  const download = await openDownload({ ...record, headBytes: checkpoint.headBytes }, parts, signal);
+  try {
+    const opened = await openKept(record.uri, download, parts, checkpoint);
+    log("info", `The download goes on; ${checkpoint.storedBytes} of ${checkpoint.fileBytes} bytes are stored.`);
+    return opened;
+  } catch (error) {
+    if (!(error instanceof AgentError) || !isOfTheSource(error)) throw error;
+    log("warning", `The download begins anew: the source has changed (${error.code}).`);
+    return undefined;
+  }
+}
+
+/** What a head that is not the same any more leads to. */
+const isOfTheSource = ({ code }: AgentError): boolean => code === "DOWNLOAD_CHANGED" || code.startsWith("ARTIFACT_");
+
+async function openAnew(
+  from: { readonly uri: string; readonly resumes: number },
+  parts: DownloadedParts,
+  signal: AbortSignal,
+): Promise<DownloadedArtifact> {
+  return await openKept(from.uri, await openDownload(from, parts, signal), parts);
+}
+
+/** Opens what comes in, and keeps account of it. The result owns `download`. */
+async function openKept(
+  uri: string,
+  download: Download,
+  parts: DownloadedParts,
+  position?: PayloadPosition,
+): Promise<DownloadedArtifact> {
+  const { facts } = download;
+  let save: ((record: DownloadRecord) => Promise<void>) | undefined;
+  const recordAt = (checkpoint?: PayloadPosition): DownloadRecord | undefined =>
+    facts && { uri, ...facts, resumes: download.resumes, ...(checkpoint && { checkpoint }) };
+  const opened = await openForInstall(download, {
+    ...parts.open,
+    async keep(at) {
+      const record = recordAt(at);
+      if (record !== undefined) await save?.(record);
+    },
+    ...(position && { resume: { position, jump: (toByte) => download.jump(toByte) } }),
+  });
+  const payloads = {
+    ...opened.payloads,
+    keepWith(saver: (record: DownloadRecord) => Promise<void>) {
+      save = saver;
+    },
+  };
+  return { ...opened, payloads, download: recordAt(position) };
+}

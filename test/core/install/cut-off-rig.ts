@@ -1,0 +1,190 @@
+import { createCipheriv } from "node:crypto";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { systemClock } from "../../../adapters/clock/system-clock.ts";
+import { createSlotDevice } from "../../../adapters/device/slot-device.ts";
+import { createRootfsImageHandler } from "../../../adapters/payload/rootfs-image/handler.ts";
+import type { Compression } from "../../../src/artifact/model.ts";
+import { writeArtifact } from "../../../src/artifact/writer.ts";
+import type { ArtifactRecord } from "../../../src/core/deployment/snapshot.ts";
+import type { DownloadRecord } from "../../../src/core/install/download-record.ts";
+import { openDownloaded, reopenDownloaded } from "../../../src/core/install/downloaded-artifact.ts";
+import type { Bootloader } from "../../../src/ports/bootloader.ts";
+import type { PayloadStream } from "../../../src/ports/payload-handler.ts";
+import { client } from "../../adapters/transport/transport-rig.ts";
+import { rootfsRequest } from "../../artifact/artifact-requests.ts";
+import { MEMORY_FOLDER } from "../../cli/test-board.ts";
+import { Random } from "../../fuzz/random.ts";
+import { FileServer } from "../../support/file-server.ts";
+
+const MIB = 1024 * 1024;
+export const IMAGE_BYTES = 8 * MIB;
+/** Slow enough that checkpoints fall between any two cuts. */
+const BYTES_PER_SECOND = 40 * MIB;
+
+export type Ran = { readonly outcome: "cut off" } | { readonly outcome: "done"; readonly written: number };
+
+/**
+ * A device that downloads an image into a slot, and is cut off: nothing is left of a run but the slot and the record
+ * that was saved last.
+ */
+export class CutOffRig {
+  readonly image: Buffer;
+  readonly slot: string;
+  readonly server: FileServer;
+  readonly log: string[] = [];
+  record: DownloadRecord | undefined;
+  #artifact: ArtifactRecord | undefined;
+  readonly #folder: string;
+
+  static async make(compression: Compression, seed = 1, image = randomImage(seed)): Promise<CutOffRig> {
+    const folder = await mkdtemp(join(MEMORY_FOLDER, "switchback-cut-off-"));
+    const file = join(folder, "image");
+    await writeFile(file, image);
+    const path = join(folder, "release.mender");
+    await writeArtifact({ ...rootfsRequest(file), compression }, path, () => undefined, new AbortController().signal);
+    return CutOffRig.of(folder, image, await readFile(path));
+  }
+
+  /** @param artifact made by somebody else, with the image in it */
+  static async foreign(image: Buffer, artifact: Buffer): Promise<CutOffRig> {
+    return CutOffRig.of(await mkdtemp(join(MEMORY_FOLDER, "switchback-cut-off-")), image, artifact);
+  }
+
+  private static async of(folder: string, image: Buffer, artifact: Buffer): Promise<CutOffRig> {
+    await writeFile(join(folder, "slot"), Buffer.alloc(IMAGE_BYTES));
+    return new CutOffRig(folder, image, await FileServer.start(artifact, { bytesPerSecond: BYTES_PER_SECOND }));
+  }
+
+  private constructor(folder: string, image: Buffer, server: FileServer) {
+    this.#folder = folder;
+    this.image = image;
+    this.server = server;
+    this.slot = join(folder, "slot");
+  }
+
+  async close(): Promise<void> {
+    await this.server.close();
+    await rm(this.#folder, { recursive: true });
+  }
+
+  async slotHolds(image: Buffer): Promise<boolean> {
+    return (await readFile(this.slot)).equals(image);
+  }
+
+  /** One life of the agent. @param cutAtByte of the image: the power fails when that much has arrived */
+  async run(cutAtByte = Number.POSITIVE_INFINITY): Promise<Ran> {
+    const power = new AbortController();
+    const parts = {
+      transport: client(),
+      clock: systemClock,
+      log: (level: string, message: string) => void this.log.push(`${level}: ${message}`),
+      limits: { retryDownloadCount: 10, retryDownloadWaitMs: 0 },
+      open: { verifyKeys: [] },
+    };
+    const { record } = this;
+    const opened =
+      record === undefined || this.#artifact === undefined
+        ? await openDownloaded(this.server.url, parts, power.signal)
+        : await reopenDownloaded(record, this.#artifact, parts, power.signal);
+    this.record = opened.download;
+    this.#artifact = opened.record;
+    opened.payloads.keepWith?.(async (saved) => {
+      if (!power.signal.aborted) this.record = saved;
+    });
+    const before = this.log.length;
+    try {
+      const payload = await opened.payloads.next();
+      if (payload === undefined) throw new Error("no payload");
+      const stream = cutting(payload.stream, cutAtByte, () => power.abort(new Error("power cut")));
+      await this.#handler(parts.log).download(stream, power.signal);
+      await opened.payloads.finish();
+      const said = this.log.slice(before).join("\n");
+      return { outcome: "done", written: Number(/: (\d+) bytes written/.exec(said)?.[1]) };
+    } catch (error) {
+      if (!power.signal.aborted) throw error;
+      return { outcome: "cut off" };
+    } finally {
+      await opened.close();
+    }
+  }
+
+  #handler(log: (level: string, message: string) => void) {
+    const untouched = async (): Promise<never> => {
+      throw new Error("a download touches no boot loader");
+    };
+    const bootloader: Bootloader = {
+      kind: "memory",
+      booted: async () => "A",
+      plan: async () => ({ slot: "A", trial: false }),
+      arm: untouched,
+      confirm: untouched,
+      revert: untouched,
+    };
+    return createRootfsImageHandler({
+      bootloader,
+      slots: createSlotDevice({ paths: { A: "/dev/null", B: this.slot }, booted: bootloader.booted }),
+      memo: { load: async () => undefined, save: async () => undefined },
+      log,
+      // One on which nothing takes time: checkpoints are as near to each other as they ever are.
+      clock: { ...systemClock, monotonicMs: () => 0 },
+      verifyReadback: true,
+    });
+  }
+}
+
+/** The file of `stream`, at a byte of which the power fails. */
+function cutting(stream: PayloadStream, cutAtByte: number, cut: () => void): PayloadStream {
+  return {
+    async next() {
+      const file = await stream.next();
+      let at = file?.storedBytes ?? 0;
+      return (
+        file && {
+          name: file.name,
+          sizeBytes: file.sizeBytes,
+          sha256: file.sha256,
+          storedBytes: at,
+          restore: (stored: Uint8Array) => file.restore?.(stored),
+          keep: async (storedBytes: number) => file.keep?.(storedBytes),
+          async read(into: Uint8Array) {
+            const count = await file.read(into);
+            at += count;
+            if (at >= cutAtByte) cut();
+            return count;
+          },
+        }
+      );
+    },
+  };
+}
+
+/** Incompressible. */
+export const randomImage = (seed: number): Buffer =>
+  createCipheriv("aes-128-ctr", Buffer.alloc(16, seed), Buffer.alloc(16)).update(Buffer.alloc(IMAGE_BYTES));
+
+/**
+ * Cuts the power three times at instants that `seed` chooses, and lets the fourth run end.
+ *
+ * @returns what each run but the first fetched, and the last checkpoint that it began with
+ */
+export async function cutThreeTimes(rig: CutOffRig, seed: number) {
+  const random = new Random(seed);
+  const runs: { checkpoint: DownloadRecord["checkpoint"]; ranges: readonly (string | undefined)[] }[] = [];
+  for (let run = 0; run < 4; run++) {
+    const checkpoint = rig.record?.checkpoint;
+    const asked = rig.server.served.length;
+    const cutAt = run === 3 ? Number.POSITIVE_INFINITY : Math.floor((run + random.below(1000) / 1000) * 2.5 * MIB);
+    const { outcome } = await rig.run(Math.max(cutAt, (checkpoint?.storedBytes ?? 0) + 1));
+    if ((outcome === "done") !== (run === 3)) throw new Error(`seed ${seed}, run ${run}: ${outcome}`);
+    if (run > 0) runs.push({ checkpoint, ranges: rig.server.served.slice(asked).map(({ range }) => range) });
+  }
+  return runs;
+}
+
+/** What the runs must have asked for: the head, and what follows the checkpoint. */
+export function rangesOf(rig: CutOffRig, checkpoint: DownloadRecord["checkpoint"]): readonly (string | undefined)[] {
+  if (checkpoint === undefined) return [undefined];
+  const last = rig.server.content.length - 1;
+  return [`bytes=0-${checkpoint.headBytes - 1}`, `bytes=${checkpoint.artifactByte}-${last}`];
+}
