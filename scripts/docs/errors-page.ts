@@ -2,6 +2,7 @@ import { AGENT_ERRORS } from "../../src/errors/agent-errors.ts";
 import { ARTIFACT_ERRORS } from "../../src/errors/artifact-errors.ts";
 import { BOARD_ERRORS } from "../../src/errors/board-errors.ts";
 import { ERRORS, type ErrorEntry } from "../../src/errors/catalogue.ts";
+import { SERVER_ERRORS } from "../../src/errors/server-errors.ts";
 import type { Page } from "./generated.ts";
 import { GENERATED, table } from "./markdown.ts";
 
@@ -9,6 +10,7 @@ const CHAPTERS: readonly { readonly title: string; readonly errors: Readonly<Rec
   { title: "Artifacts", errors: ARTIFACT_ERRORS },
   { title: "Board: boot environment, slots, storage, processes, transport", errors: BOARD_ERRORS },
   { title: "Agent: states, configuration, command line", errors: AGENT_ERRORS },
+  { title: "Server: authorisation, polls, reports", errors: SERVER_ERRORS },
 ];
 
 /** `docs/reference/errors.md`: every code of the catalogue, by subject. */

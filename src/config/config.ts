@@ -1,6 +1,6 @@
-import { readFile } from "node:fs/promises";
 import { AgentError } from "../errors/agent-error.ts";
 import type { Logger } from "../util/logger.ts";
+import { asRaw, pickKeys, type Raw, readConfigFile } from "./config-file.ts";
 import {
   CONNECTION_KEYS,
   type ConnectionConfig,
@@ -8,6 +8,7 @@ import {
   interpretConnection,
   OWN_CONNECTION_KEYS,
 } from "./connection.ts";
+import { interpretServer, SERVER_KEYS, type ServerConfig } from "./server-config.ts";
 
 const BOOTLOADERS = ["uboot", "fake"] as const;
 const BOOT_ENVS = ["auto", "native", "tools"] as const;
@@ -22,6 +23,7 @@ export interface Config {
   /** For one call of an update module; 0 in the file stands for the default. */
   readonly moduleTimeoutSeconds: number;
   readonly connection: ConnectionConfig;
+  readonly server: ServerConfig;
   readonly switchback: SwitchbackConfig;
 }
 
@@ -45,6 +47,8 @@ export interface SwitchbackConfig {
   readonly strictCompat: boolean;
   /** Reads a slot back before it is armed, and compares it with the manifest. Default: true. */
   readonly verifyReadback: boolean;
+  /** Talks to servers over plain http: also where they are not on this machine. */
+  readonly allowPlainHttp: boolean;
 }
 
 /** Types of the keys that this agent reads. A key of another type is ignored, as the newest client does. */
@@ -60,10 +64,11 @@ const KEYS = {
   StateScriptRetryIntervalSeconds: "count",
   Switchback: "object",
   ...CONNECTION_KEYS,
+  ...SERVER_KEYS,
 } as const;
 
 /** Objects whose members the main file overrides one by one. */
-const MERGED_KEYS = ["Switchback", "HttpsClient"] as const;
+const MERGED_KEYS = ["Switchback", "HttpsClient", "Security"] as const;
 
 const OWN_KEYS = {
   Bootloader: "string",
@@ -73,18 +78,8 @@ const OWN_KEYS = {
   StrictCompat: "boolean",
   VerifyReadback: "boolean",
   ...OWN_CONNECTION_KEYS,
+  AllowPlainHttp: "boolean",
 } as const;
-
-type Raw = Readonly<Record<string, unknown>>;
-type KeyType = "string" | "strings" | "count" | "boolean" | "object";
-
-const TYPE_NAMES: Readonly<Record<KeyType, string>> = {
-  string: "string",
-  strings: "list of strings",
-  boolean: "boolean",
-  count: "whole number, not below 0",
-  object: "object",
-};
 
 /** No timer of Node's reaches further; 24 days are more than any update takes. */
 const MAX_SECONDS = Math.floor((2 ** 31 - 1) / 1000);
@@ -104,57 +99,14 @@ export interface ConfigFiles {
  * @see spec "config-and-cli", section 2
  */
 export async function loadConfig(files: ConfigFiles, log: Logger): Promise<Config> {
-  const fallback = await readConfig(files.fallback, files.fallbackRequired, log);
-  const main = await readConfig(files.main, files.mainRequired, log);
+  const fallback = await readConfigFile(files.fallback, KEYS, files.fallbackRequired, log);
+  const main = await readConfigFile(files.main, KEYS, files.mainRequired, log);
   const merged = { ...fallback, ...main };
   for (const key of MERGED_KEYS) {
     if (fallback[key] === undefined && main[key] === undefined) continue;
     merged[key] = { ...asRaw(fallback[key]), ...asRaw(main[key]) };
   }
   return interpret(merged, log);
-}
-
-async function readConfig(path: string, isRequired: boolean, log: Logger): Promise<Record<string, unknown>> {
-  let text: string;
-  try {
-    text = await readFile(path, "utf8");
-  } catch (cause) {
-    if (isRequired) throw new AgentError("CONFIG_INVALID", { file: path }, cause);
-    log("debug", `no configuration in ${path}`);
-    return {};
-  }
-  try {
-    const value: unknown = JSON.parse(text);
-    if (typeof value === "object" && value !== null && !Array.isArray(value))
-      return pick(value as Raw, KEYS, path, log);
-    throw new Error("not a JSON object");
-  } catch (cause) {
-    if (isRequired) throw new AgentError("CONFIG_INVALID", { file: path }, cause);
-    log("warning", `${path} is ignored: ${cause instanceof Error ? cause.message : String(cause)}`);
-    return {};
-  }
-}
-
-/** The known keys of `raw` under their usual spelling. */
-function pick(raw: Raw, keys: Readonly<Record<string, KeyType>>, where: string, log: Logger): Record<string, unknown> {
-  const picked: Record<string, unknown> = {};
-  const spelling = new Map(Object.keys(keys).map((key) => [key.toLowerCase(), key]));
-  for (const [key, value] of Object.entries(raw)) {
-    const known = spelling.get(key.toLowerCase());
-    const type = known === undefined ? undefined : keys[known];
-    if (known === undefined || type === undefined) continue;
-    if (hasType(value, type)) picked[known] = value;
-    else log("warning", `${where}: ${key} is ignored: it must be a ${TYPE_NAMES[type]}`);
-  }
-  return picked;
-}
-
-function hasType(value: unknown, type: KeyType): boolean {
-  if (type === "string") return typeof value === "string";
-  if (type === "boolean") return typeof value === "boolean";
-  if (type === "strings") return Array.isArray(value) && value.every((item) => typeof item === "string");
-  if (type === "count") return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function interpret(raw: Raw, log: Logger): Config {
@@ -169,8 +121,8 @@ function interpret(raw: Raw, log: Logger): Config {
   const rootfsPartA = text("RootfsPartA");
   const rootfsPartB = text("RootfsPartB");
   const deviceTypeFile = text("DeviceTypeFile");
-  const own = pick(asRaw(raw["Switchback"]), OWN_KEYS, "Switchback", log);
-  const httpsClient = pick(asRaw(raw["HttpsClient"]), HTTPS_CLIENT_KEYS, "HttpsClient", log);
+  const own = pickKeys(asRaw(raw["Switchback"]), OWN_KEYS, "Switchback", log);
+  const httpsClient = pickKeys(asRaw(raw["HttpsClient"]), HTTPS_CLIENT_KEYS, "HttpsClient", log);
   return {
     ...(rootfsPartA !== undefined && { rootfsPartA }),
     ...(rootfsPartB !== undefined && { rootfsPartB }),
@@ -183,6 +135,7 @@ function interpret(raw: Raw, log: Logger): Config {
     },
     moduleTimeoutSeconds: seconds("ModuleTimeoutSeconds", 14_400),
     connection: interpretConnection(raw, httpsClient, own),
+    server: interpretServer(raw, seconds, log),
     switchback: interpretOwn(own),
   };
 }
@@ -197,6 +150,7 @@ function interpretOwn(raw: Raw): SwitchbackConfig {
     bootloader: oneOf(raw, "Bootloader", BOOTLOADERS, "uboot"),
     bootEnv: oneOf(raw, "BootEnv", BOOT_ENVS, "auto"),
     strictCompat,
+    allowPlainHttp: raw["AllowPlainHttp"] === true,
     verifyReadback,
     ...(board !== undefined && { board }),
     ...(fwEnvConfig !== undefined && { fwEnvConfig }),
@@ -214,5 +168,3 @@ function oneOf<const Known extends string>(
   if (found !== undefined) return found;
   throw new AgentError("CONFIG_INVALID", { key: `Switchback.${key}`, value: String(value), known: all.join(",") });
 }
-
-const asRaw = (value: unknown): Raw => (typeof value === "object" && value !== null ? (value as Raw) : {});

@@ -1,6 +1,7 @@
 import { AGENT_ERRORS } from "./agent-errors.ts";
 import { ARTIFACT_ERRORS } from "./artifact-errors.ts";
 import { BOARD_ERRORS } from "./board-errors.ts";
+import { SERVER_ERRORS } from "./server-errors.ts";
 
 /** One row of the catalogue. */
 export interface ErrorEntry {
@@ -13,6 +14,6 @@ export interface ErrorEntry {
 }
 
 /** Every stable error code of the product. `docs/reference/errors.md` is generated from it. */
-export const ERRORS = { ...ARTIFACT_ERRORS, ...BOARD_ERRORS, ...AGENT_ERRORS };
+export const ERRORS = { ...ARTIFACT_ERRORS, ...BOARD_ERRORS, ...AGENT_ERRORS, ...SERVER_ERRORS };
 
 export type ErrorCode = keyof typeof ERRORS;

@@ -35,7 +35,20 @@ const DEFAULTS: Config = {
   stateScripts: { timeoutSeconds: 3600, retryTimeoutSeconds: 1800, retryIntervalSeconds: 60 },
   moduleTimeoutSeconds: 14_400,
   connection: { skipVerify: false, idleMs: 300_000, retryDownloadCount: 10, retryDownloadWaitMs: 60_000 },
-  switchback: { bootloader: "uboot", bootEnv: "auto", strictCompat: false, verifyReadback: true },
+  server: {
+    urls: [],
+    updatePollSeconds: 1800,
+    inventoryPollSeconds: 28_800,
+    retryPollSeconds: 300,
+    retryPollCount: 0,
+  },
+  switchback: {
+    bootloader: "uboot",
+    bootEnv: "auto",
+    strictCompat: false,
+    verifyReadback: true,
+    allowPlainHttp: false,
+  },
 };
 
 test("no file at all means the defaults", async () => {
@@ -63,6 +76,7 @@ test("our own object is merged member by member", async () => {
     bootEnv: "auto",
     strictCompat: false,
     verifyReadback: true,
+    allowPlainHttp: false,
     board: "/b",
     fwEnvConfig: "/f",
   });
@@ -72,7 +86,14 @@ test("keys are found whatever their case, and unknown ones are left to other pro
   expect(await load({ rootfsparta: "/dev/a", ServerURL: "https://x", switchback: { bootloader: "fake" } })).toEqual({
     ...DEFAULTS,
     rootfsPartA: "/dev/a",
-    switchback: { bootloader: "fake", bootEnv: "auto", strictCompat: false, verifyReadback: true },
+    server: { ...DEFAULTS.server, urls: ["https://x"] },
+    switchback: {
+      bootloader: "fake",
+      bootEnv: "auto",
+      strictCompat: false,
+      verifyReadback: true,
+      allowPlainHttp: false,
+    },
   });
   expect(logged).toEqual(["debug: no configuration in fallback"]);
 });

@@ -26,7 +26,8 @@ test("no two subjects use the same code", async () => {
   const { AGENT_ERRORS } = await import("../../src/errors/agent-errors.ts");
   const { ARTIFACT_ERRORS } = await import("../../src/errors/artifact-errors.ts");
   const { BOARD_ERRORS } = await import("../../src/errors/board-errors.ts");
-  const all = [AGENT_ERRORS, ARTIFACT_ERRORS, BOARD_ERRORS].flatMap((errors) => Object.keys(errors));
+  const { SERVER_ERRORS } = await import("../../src/errors/server-errors.ts");
+  const all = [AGENT_ERRORS, ARTIFACT_ERRORS, BOARD_ERRORS, SERVER_ERRORS].flatMap((errors) => Object.keys(errors));
   expect(all.toSorted()).toEqual(codes.toSorted());
 });
 

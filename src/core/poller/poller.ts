@@ -1,0 +1,172 @@
+import { AgentError, describeError } from "../../errors/agent-error.ts";
+import type { Clock } from "../../ports/clock.ts";
+import type { NextDeployment } from "../../protocol/device-api.ts";
+import type { Logger } from "../../util/logger.ts";
+import type { ScriptAction, ScriptState } from "../scripts/names.ts";
+import type { ScriptRunner } from "../scripts/runner.ts";
+import { askedPauseMs } from "../server/exchange.ts";
+import {
+  afterFailure,
+  afterStart,
+  afterSuccess,
+  CALLS,
+  type Call,
+  firstDue,
+  type Intervals,
+  requested,
+  type Schedule,
+  wanted,
+} from "./schedule.ts";
+
+export interface PollerParts {
+  readonly clock: Pick<Clock, "monotonicMs" | "sleep">;
+  readonly scripts: Pick<ScriptRunner, "run">;
+  readonly log: Logger;
+  readonly intervals: Intervals;
+  /** From 0 up to, not including, 1. */
+  random(): number;
+  /** What is on disk: an update of the server's that was cut off, one of the user's that is not committed, or none. */
+  pending(): Promise<"none" | "managed" | "standalone">;
+  sendInventory(signal: AbortSignal): Promise<void>;
+  isInventorySent(): Promise<boolean>;
+  nextDeployment(signal: AbortSignal): Promise<NextDeployment | undefined>;
+  /**
+   * Brings a deployment to its end; without one, that which is pending.
+   *
+   * @throws {AgentError} when it has not come to its end
+   */
+  deploy(deployment: NextDeployment | undefined, signal: AbortSignal): Promise<void>;
+}
+
+export interface Poller {
+  /** Polls until it is stopped, and then throws the signal's reason. */
+  run(signal: AbortSignal): Promise<never>;
+  /**
+   * Does what is due, each call once, and an update to its end.
+   *
+   * @throws {AgentError} the first failure, after all has been tried
+   */
+  once(signal: AbortSignal): Promise<void>;
+  /** Makes a call due now; one that is made during an update waits for its end. */
+  request(call: Call): void;
+  readonly schedule: Schedule;
+}
+
+/** @see spec "agent-states", sections 3, 6 and 7; "state-scripts", section 7 */
+export function createPoller(parts: PollerParts, start: Schedule): Poller {
+  const { clock, scripts, log, intervals } = parts;
+  let schedule = start;
+  let wake: () => void = () => undefined;
+
+  /** Failing scripts of these sets change nothing. */
+  async function leniently(state: ScriptState, action: ScriptAction, signal: AbortSignal): Promise<void> {
+    try {
+      await scripts.run(state, action, signal);
+    } catch (error) {
+      if (signal.aborted || !(error instanceof AgentError)) throw error;
+      log("error", describeError(error));
+    }
+  }
+
+  async function visit(call: Call, signal: AbortSignal): Promise<NextDeployment | undefined> {
+    try {
+      await scripts.run("Sync", "Enter", signal);
+      const found = call === "inventory" ? await parts.sendInventory(signal) : await parts.nextDeployment(signal);
+      await scripts.run("Sync", "Leave", signal);
+      return found ?? undefined;
+    } catch (error) {
+      if (signal.aborted || !(error instanceof AgentError)) throw error;
+      await leniently("Sync", "Error", signal);
+      throw error;
+    }
+  }
+
+  async function call(which: Call, signal: AbortSignal): Promise<void> {
+    const found = await visit(which, signal);
+    schedule = afterSuccess(schedule, which);
+    if (found !== undefined) await deploy(found, signal);
+    // Its first inventory comes late on a device that was accepted only now.
+    else if (which === "deployments" && !(await parts.isInventorySent())) want("inventory");
+  }
+
+  async function deploy(deployment: NextDeployment | undefined, signal: AbortSignal): Promise<void> {
+    await parts.deploy(deployment, signal);
+    want("inventory");
+  }
+
+  const want = (which: Call): void => {
+    schedule = wanted(schedule, which, clock.monotonicMs());
+  };
+
+  /** @returns why it has failed */
+  async function round(which: Call, signal: AbortSignal): Promise<AgentError | undefined> {
+    schedule = afterStart(schedule, which, clock.monotonicMs(), intervals);
+    await leniently("Idle", "Leave", signal);
+    const pending = await parts.pending();
+    let failure: AgentError | undefined;
+    try {
+      if (pending === "managed") await deploy(undefined, signal);
+      else if (pending === "standalone" && which === "deployments")
+        log("info", "An update of the command line waits for its end: no new one is asked for.");
+      else await call(which, signal);
+    } catch (error) {
+      if (signal.aborted || !(error instanceof AgentError)) throw error;
+      failure = error;
+      log("error", describeError(error));
+      // Who is not accepted for one call is not accepted for the other, either, and nothing goes on without what is
+      // pending: the same work is not tried twice.
+      delay(error.code === "NOT_AUTHORIZED" || pending === "managed" ? CALLS : [which], error);
+    }
+    await leniently("Idle", "Enter", signal);
+    return failure;
+  }
+
+  function delay(calls: readonly Call[], error: AgentError): void {
+    const random = parts.random();
+    for (const each of calls)
+      schedule = afterFailure(schedule, each, clock.monotonicMs(), intervals, random, askedPauseMs(error));
+    const next = Math.min(...calls.map((each) => schedule[each].atMs)) - clock.monotonicMs();
+    log("info", `Next attempt in ${Math.max(0, Math.round(next / 1000))} s`);
+  }
+
+  async function nextCall(signal: AbortSignal): Promise<Call> {
+    for (;;) {
+      signal.throwIfAborted();
+      const { call: which, atMs } = firstDue(schedule);
+      const leftMs = atMs - clock.monotonicMs();
+      if (leftMs <= 0) return which;
+      const woken = new AbortController();
+      wake = () => woken.abort();
+      signal.addEventListener("abort", wake, { once: true });
+      await clock.sleep(leftMs, woken.signal).catch(() => {
+        // ignored: somebody does not want to wait; the schedule says who.
+      });
+      signal.removeEventListener("abort", wake);
+    }
+  }
+
+  return {
+    async run(signal) {
+      await leniently("Idle", "Enter", signal);
+      for (;;) await round(await nextCall(signal), signal);
+    },
+    async once(signal) {
+      const failures: AgentError[] = [];
+      for (const asked = new Set<Call>(); ; ) {
+        const { call: which, atMs } = firstDue(schedule);
+        if (atMs > clock.monotonicMs() || (which === "deployments" && asked.has(which))) break;
+        asked.add(which);
+        const failure = await round(which, signal);
+        if (failure !== undefined) failures.push(failure);
+      }
+      if (failures[0] !== undefined) throw failures[0];
+    },
+    request(which) {
+      schedule = requested(schedule, which, clock.monotonicMs());
+      wake();
+    },
+    get schedule() {
+      return schedule;
+    },
+  };
+}

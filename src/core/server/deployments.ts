@@ -1,0 +1,72 @@
+import type { Provides } from "../../artifact/model.ts";
+import { AgentError } from "../../errors/agent-error.ts";
+import type { DeploymentServer } from "../../ports/deployment-server.ts";
+import type { NextDeployment } from "../../protocol/device-api.ts";
+import { expectStatus, type ServerAnswer, type ServerRequest } from "./exchange.ts";
+import type { Session } from "./session.ts";
+
+const NEXT_V2 = "/api/devices/v2/deployments/device/deployments/next";
+const V1 = "/api/devices/v1/deployments/device/deployments";
+
+/** What the server is told of the device: `artifact_name`, `device_type`, and whatever else it provides. */
+export type DeviceProvidesAll = Provides & Readonly<Record<"artifact_name" | "device_type", string>>;
+
+/**
+ * Asks for a deployment, in the newest form that the server knows.
+ *
+ * @throws {AgentError} SERVER_STATUS (also 409: the device says something else than when this deployment began),
+ * SERVER_ANSWER, and what `Session.send` throws
+ * @see spec "device-api", section 3
+ */
+export async function nextDeployment(
+  session: Session,
+  provides: DeviceProvidesAll,
+  signal: AbortSignal,
+): Promise<NextDeployment | undefined> {
+  const v2: ServerRequest = { method: "POST", path: NEXT_V2, body: JSON.stringify({ device_provides: provides }) };
+  const answer = await session.send(v2, signal);
+  if (answer.status !== 404) return await deploymentIn(answer, v2);
+  const { artifact_name, device_type } = provides;
+  const query = new URLSearchParams({ artifact_name, device_type });
+  const v1: ServerRequest = { method: "GET", path: `${V1}/next?${query}` };
+  return await deploymentIn(await session.send(v1, signal), v1);
+}
+
+async function deploymentIn(answer: ServerAnswer, request: ServerRequest): Promise<NextDeployment | undefined> {
+  if (answer.status === 204) return undefined;
+  expectStatus(answer, 200, request);
+  const { NextDeployment } = await import("../../protocol/device-api.ts");
+  const parsed = NextDeployment.safeParse(jsonOf(answer.text));
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  throw new AgentError("SERVER_ANSWER", { request: "next", where: issue?.path.join(".") || "the whole of it" });
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // ignored: the schema refuses it like anything else that is no deployment.
+    return undefined;
+  }
+}
+
+/** The server's side of a deployment. @see spec "device-api", sections 4 and 5 */
+export const createDeploymentServer = (session: Session): DeploymentServer => ({
+  async report(id, status, signal) {
+    const request = { method: "PUT", path: `${pathOf(id)}/status`, body: JSON.stringify({ status }) } as const;
+    const answer = await session.send(request, signal);
+    if (answer.status === 409) return "aborted";
+    expectStatus(answer, 204, request);
+    return "accepted";
+  },
+  async uploadLog(id, messages, signal) {
+    const request = { method: "PUT", path: `${pathOf(id)}/log`, body: JSON.stringify({ messages }) } as const;
+    const answer = await session.send(request, signal);
+    if (answer.status === 413) throw new AgentError("SERVER_LOG_TOO_LARGE", { bytes: request.body.length });
+    expectStatus(answer, 204, request);
+  },
+  forgetToken: () => session.forgetToken(),
+});
+
+const pathOf = (id: string): string => `${V1}/${encodeURIComponent(id)}`;

@@ -1,0 +1,74 @@
+import { createPrivateKey, generateKeyPairSync, type KeyObject, sign } from "node:crypto";
+import { mkdir, readFile } from "node:fs/promises";
+import { dirname } from "node:path";
+import { AgentError } from "../../errors/agent-error.ts";
+import { diskActs, replaceFile } from "../../util/durable-file.ts";
+import type { Logger } from "../../util/logger.ts";
+
+export interface DeviceKeyFile {
+  readonly path: string;
+  /** The file is somebody else's (`Security.AuthPrivateKey`): it is never made and never replaced. */
+  readonly isGiven: boolean;
+  readonly passphrase?: string | undefined;
+}
+
+/**
+ * The key that tells this device from others. One that is missing or empty is made (Ed25519) and kept with mode
+ * 0600, durably before it is used; one that cannot be read is an error, since replacing it would make this a device
+ * that nobody knows.
+ *
+ * @param replace makes a new one in any case (`--forcebootstrap`)
+ * @throws {AgentError} DEVICE_KEY, DEVICE_KEY_WRITE
+ */
+export async function loadDeviceKey(file: DeviceKeyFile, log: Logger, replace = false): Promise<KeyObject> {
+  if (replace && file.isGiven)
+    throw new AgentError("DEVICE_KEY", { path: file.path, reason: "Security.AuthPrivateKey is never replaced" });
+  const pem = replace ? undefined : await readKey(file);
+  return pem === undefined ? await makeKey(file.path, log) : parseKey(pem, file);
+}
+
+async function readKey({ path, isGiven }: DeviceKeyFile): Promise<string | undefined> {
+  try {
+    const pem = await readFile(path, "utf8");
+    return pem.trim() === "" && !isGiven ? undefined : pem;
+  } catch (cause) {
+    if (!isGiven && cause instanceof Error && "code" in cause && cause.code === "ENOENT") return undefined;
+    throw new AgentError("DEVICE_KEY", { path }, cause);
+  }
+}
+
+function parseKey(pem: string, { path, passphrase }: DeviceKeyFile): KeyObject {
+  let key: KeyObject;
+  try {
+    key = createPrivateKey({ key: pem, ...(passphrase !== undefined && { passphrase }) });
+  } catch (cause) {
+    throw new AgentError("DEVICE_KEY", { path }, cause);
+  }
+  if (digestFor(key) !== undefined) return key;
+  throw new AgentError("DEVICE_KEY", { path, type: key.asymmetricKeyType ?? "unknown", known: "rsa,ec,ed25519" });
+}
+
+async function makeKey(path: string, log: Logger): Promise<KeyObject> {
+  const { privateKey } = generateKeyPairSync("ed25519");
+  try {
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    await replaceFile(path, privateKey.export({ type: "pkcs8", format: "pem" }).toString(), diskActs, 0o600);
+  } catch (cause) {
+    throw new AgentError("DEVICE_KEY_WRITE", { path }, cause);
+  }
+  log("info", `Made a new device key: ${path}`);
+  return privateKey;
+}
+
+/** By type of key; `null` where the bytes themselves are signed. */
+const DIGESTS: Readonly<Record<string, string | null>> = { rsa: "sha256", ec: "sha256", ed25519: null };
+
+const digestFor = ({ asymmetricKeyType }: KeyObject): string | null | undefined => DIGESTS[asymmetricKeyType ?? ""];
+
+/**
+ * Signature of exactly these bytes in base64: RSASSA-PKCS1-v1_5 or ECDSA (in DER form) with SHA-256, or Ed25519.
+ *
+ * @see spec "device-api", section 1
+ */
+export const signWith = (key: KeyObject, bytes: Uint8Array): string =>
+  sign(digestFor(key), bytes, { key, dsaEncoding: "der" }).toString("base64");

@@ -1,0 +1,122 @@
+import { AgentError } from "../../errors/agent-error.ts";
+import type { Clock } from "../../ports/clock.ts";
+import type { Transport } from "../../ports/transport.ts";
+import { textOf } from "../../util/body-text.ts";
+import { retryAfterMs } from "./retry-after.ts";
+
+/** One request of the device API. */
+export interface ServerRequest {
+  readonly method: "GET" | "POST" | "PUT";
+  /** Below the server's address, with its query. */
+  readonly path: string;
+  /** JSON text. */
+  readonly body?: string | Uint8Array;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export interface ServerAnswer {
+  readonly status: number;
+  readonly text: string;
+  /** What `Retry-After` asks for. */
+  readonly retryAfterMs?: number;
+}
+
+export interface ExchangeParts {
+  readonly transport: Transport;
+  readonly clock: Clock;
+  /** Of this program, for `User-Agent`. */
+  readonly version: string;
+}
+
+/** For the whole of a request and its answer, so that one that drips does not hold the agent up either. */
+const TIMEOUT_MS = 60_000;
+const MAX_ANSWER_BYTES = 1024 * 1024;
+
+/**
+ * Sends one request to one server. Any status is an answer.
+ *
+ * @throws {AgentError} TRANSPORT_FAILED, SERVER_TIMEOUT
+ */
+export async function exchange(
+  { transport, clock, version }: ExchangeParts,
+  server: string,
+  { method, path, body, headers }: ServerRequest,
+  signal: AbortSignal,
+): Promise<ServerAnswer> {
+  const request = {
+    method,
+    url: server + path,
+    headers: {
+      accept: "application/json",
+      "user-agent": `Switchback/${version}`,
+      ...(body !== undefined && { "content-type": "application/json" }),
+      ...headers,
+    },
+    ...(body !== undefined && { body: Buffer.from(body) }),
+  };
+  return await inTime(clock, { server, path: path.replace(/\?.*/, "") }, signal, async (limited) => {
+    const response = await transport.send(request, limited);
+    const text = await textOf(response.body, MAX_ANSWER_BYTES);
+    const pause = retryAfterMs(response.headers, clock.nowMs());
+    return { status: response.status, text, ...(pause !== undefined && { retryAfterMs: pause }) };
+  });
+}
+
+async function inTime<T>(
+  clock: Clock,
+  what: Readonly<Record<string, string>>,
+  signal: AbortSignal,
+  work: (limited: AbortSignal) => Promise<T>,
+): Promise<T> {
+  signal.throwIfAborted();
+  const limited = new AbortController();
+  const done = new AbortController();
+  const forward = (): void => limited.abort(signal.reason);
+  signal.addEventListener("abort", forward, { once: true });
+  clock.sleep(TIMEOUT_MS, done.signal).then(
+    () => limited.abort(new AgentError("SERVER_TIMEOUT", { ...what, seconds: TIMEOUT_MS / 1000 })),
+    () => {
+      // ignored: the answer came in time.
+    },
+  );
+  try {
+    return await work(limited.signal);
+  } finally {
+    done.abort();
+    signal.removeEventListener("abort", forward);
+  }
+}
+
+/** Refuses every status but `expected`. @throws {AgentError} SERVER_STATUS, with what the server says of it */
+export function expectStatus(answer: ServerAnswer, expected: number, { method, path }: ServerRequest): void {
+  if (answer.status !== expected) throw unexpected(answer, `${method} ${path.replace(/\?.*/, "")}`);
+}
+
+const LONGEST_REASON = 200;
+
+export function unexpected(answer: ServerAnswer, request: string): AgentError {
+  return new AgentError("SERVER_STATUS", {
+    request,
+    status: answer.status,
+    ...reasonIn(answer.text),
+    ...(answer.retryAfterMs !== undefined && { retryAfterMs: answer.retryAfterMs }),
+  });
+}
+
+/** The member `error` of an error body, where there is one. */
+function reasonIn(text: string): { reason?: string } {
+  try {
+    const body: unknown = JSON.parse(text);
+    const reason = typeof body === "object" && body !== null && "error" in body ? body.error : undefined;
+    return typeof reason === "string" ? { reason: reason.slice(0, LONGEST_REASON) } : {};
+  } catch {
+    // ignored: the status says enough; proxies answer with pages of HTML.
+    return {};
+  }
+}
+
+/** How long the server that failed has asked to be left alone. */
+export function askedPauseMs(error: unknown): number | undefined {
+  const pauseMs = error instanceof AgentError ? error.detail["retryAfterMs"] : undefined;
+  return typeof pauseMs === "number" ? pauseMs : undefined;
+}

@@ -1,0 +1,99 @@
+import { createHash } from "node:crypto";
+import { readdir, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { AgentError, describeError } from "../../errors/agent-error.ts";
+import type { Process } from "../../ports/process.ts";
+import type { Logger } from "../../util/logger.ts";
+import { expectStatus } from "./exchange.ts";
+import { type Attributes, mergeAttributes, parseAttributes, sortedAttributes } from "./script-output.ts";
+import type { Session } from "./session.ts";
+
+export interface InventoryParts {
+  readonly process: Process;
+  readonly log: Logger;
+  /** Folder of the scripts `mender-inventory-*`. */
+  readonly folder: string;
+  /** What the agent itself knows; it overrides what scripts say. */
+  builtIn(): Promise<Readonly<Record<string, string>>>;
+}
+
+const LIMITS = { timeoutMs: 60_000, maxOutputBytes: 256 * 1024 };
+const ANYBODY_MAY_EXECUTE = 0o111;
+const PATH = "/api/devices/v1/inventory/device/attributes";
+
+/**
+ * What the device says of itself: its scripts', side by side and each within a minute, and the agent's own, as the
+ * JSON that servers take. It is the same text as long as nothing has changed.
+ *
+ * @throws {AgentError} INVENTORY_FAILED when there are scripts and every one has failed
+ * @see spec "config-and-cli", section 9
+ */
+export async function collectInventory(parts: InventoryParts, signal: AbortSignal): Promise<string> {
+  const scripts = await scriptsIn(parts);
+  const said = await Promise.all(scripts.map((script) => runScript(parts, script, signal)));
+  const good = said.filter((attributes) => attributes !== undefined);
+  if (scripts.length > 0 && good.length === 0)
+    throw new AgentError("INVENTORY_FAILED", { folder: parts.folder, scripts: scripts.length });
+  const own = Object.entries(await parts.builtIn()).map(([key, value]) => [key, [value]] as const);
+  const all: Attributes = new Map([...mergeAttributes(good), ...own]);
+  return JSON.stringify(sortedAttributes(all).map(([name, value]) => ({ name, value })));
+}
+
+/** Sorted, because attributes that several scripts say keep their order. */
+async function scriptsIn({ folder, log }: InventoryParts): Promise<readonly string[]> {
+  let names: string[];
+  try {
+    names = await readdir(folder);
+  } catch {
+    // ignored: a device without such a folder has no scripts.
+    return [];
+  }
+  const scripts: string[] = [];
+  for (const name of names.filter((each) => each.startsWith("mender-inventory-")).sort()) {
+    const path = join(folder, name);
+    const found = await stat(path).catch(() => undefined); // ignored: gone, or a link to nothing: no script.
+    if (found?.isFile() === true && (found.mode & ANYBODY_MAY_EXECUTE) !== 0) scripts.push(path);
+    else log("warning", `Inventory script ${path} is not an executable file and does not run`);
+  }
+  return scripts;
+}
+
+/** @returns `undefined` for a script that has failed: what it said does not count. */
+async function runScript(
+  { process, log }: InventoryParts,
+  script: string,
+  signal: AbortSignal,
+): Promise<Attributes | undefined> {
+  try {
+    const { exitCode, stdout } = await process.run([script], LIMITS, signal);
+    if (exitCode !== 0) {
+      log("warning", `Inventory script ${script} ended with ${exitCode ?? "a signal"} and does not count`);
+      return undefined;
+    }
+    const { attributes, odd } = parseAttributes(stdout);
+    if (odd !== undefined) log("warning", `Inventory script ${script}: not key=value, ends there: ${odd.line}`);
+    return attributes;
+  } catch (error) {
+    if (signal.aborted || !(error instanceof AgentError)) throw error;
+    log("warning", `Inventory script ${script} does not count: ${describeError(error)}`);
+    return undefined;
+  }
+}
+
+/**
+ * Sends the inventory, unless the server has this very one.
+ *
+ * @throws {AgentError} SERVER_STATUS, INVENTORY_FAILED, and what `Session.send` throws
+ */
+export async function sendInventory(parts: InventoryParts, session: Session, signal: AbortSignal): Promise<void> {
+  const body = await collectInventory(parts, signal);
+  const inventoryHash = createHash("sha256").update(body).digest("hex");
+  if ((await session.state()).inventoryHash === inventoryHash) {
+    parts.log("debug", "The inventory has not changed");
+    return;
+  }
+  const request = { method: "PUT", path: PATH, body } as const;
+  expectStatus(await session.send(request, signal), 200, request);
+  await session.update({ inventoryHash });
+  parts.log("info", "Sent the inventory");
+}

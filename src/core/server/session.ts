@@ -1,0 +1,109 @@
+import { AgentError, describeError } from "../../errors/agent-error.ts";
+import type { Memo } from "../../ports/memo.ts";
+import type { Logger } from "../../util/logger.ts";
+import { authorize, type Credentials } from "./authorization.ts";
+import { type ExchangeParts, exchange, type ServerAnswer, type ServerRequest, unexpected } from "./exchange.ts";
+import { formatServerState, loadServerState, type ServerState } from "./state.ts";
+
+export interface SessionParts extends ExchangeParts {
+  /** Addresses without a slash at their end, in the order in which they are tried. */
+  readonly servers: readonly string[];
+  readonly credentials: Credentials;
+  readonly memo: Memo;
+  readonly log: Logger;
+}
+
+/** The device's standing with its servers. */
+export interface Session {
+  /**
+   * Sends a request with the token, after authorising where there is none. A token that is refused is replaced once;
+   * where several servers are configured, so is a server that cannot be reached.
+   *
+   * @throws {AgentError} NOT_AUTHORIZED, SERVER_STATUS (401 twice), TRANSPORT_FAILED, SERVER_TIMEOUT
+   */
+  send(request: ServerRequest, signal: AbortSignal): Promise<ServerAnswer>;
+  /** Gets a new token. @throws {AgentError} NOT_AUTHORIZED */
+  authorize(signal: AbortSignal): Promise<void>;
+  /** The next request authorises anew, and the inventory counts as not sent. Durable when it resolves. */
+  forgetToken(): Promise<void>;
+  state(): Promise<ServerState>;
+  /** Durable when it resolves. */
+  update(change: Partial<ServerState>): Promise<void>;
+  /** Takes over what another process has left. */
+  reload(): void;
+}
+
+export function createSession(parts: SessionParts): Session {
+  const { memo, servers, log } = parts;
+  let known: Promise<ServerState> | undefined;
+
+  const state = (): Promise<ServerState> => {
+    known ??= loadServerState(memo, log).then((found) => ofServers(found, servers));
+    return known;
+  };
+  const save = async (next: ServerState): Promise<void> => {
+    known = Promise.resolve(next);
+    await memo.save(formatServerState(next));
+  };
+
+  async function grant(signal: AbortSignal): Promise<ServerState> {
+    const { due } = await state();
+    const granted = await authorize(parts, servers, parts.credentials, signal);
+    log("info", `Authorised by ${granted.server}`);
+    // Without the hash of the inventory: another server, or a device that was just accepted, may not have it.
+    const next = { ...granted, ...(due !== undefined && { due }) };
+    await save(next);
+    return next;
+  }
+
+  async function forgetToken(): Promise<void> {
+    const { token, inventoryHash, ...rest } = await state();
+    if (token !== undefined || inventoryHash !== undefined) await save(rest);
+  }
+
+  const attempt = (request: ServerRequest, { server = "", token = "" }: ServerState, signal: AbortSignal) =>
+    exchange(parts, server, { ...request, headers: { ...request.headers, authorization: `Bearer ${token}` } }, signal);
+
+  return {
+    async send(request, signal) {
+      const found = await state();
+      const isFresh = found.token === undefined;
+      const standing = isFresh ? await grant(signal) : found;
+      try {
+        const answer = await attempt(request, standing, signal);
+        if (answer.status !== 401) return answer;
+        await forgetToken();
+        if (isFresh) throw unexpected(answer, request.path);
+      } catch (error) {
+        if (signal.aborted || !isUnreachable(error) || servers.length < 2 || isFresh) throw error;
+        log("warning", `${standing.server} cannot be reached: ${describeError(error)}`);
+        await forgetToken();
+      }
+      const answer = await attempt(request, await grant(signal), signal);
+      if (answer.status === 401) {
+        await forgetToken();
+        throw unexpected(answer, request.path);
+      }
+      return answer;
+    },
+    async authorize(signal) {
+      await forgetToken();
+      await grant(signal);
+    },
+    forgetToken,
+    state,
+    update: async (change) => save({ ...(await state()), ...change }),
+    reload() {
+      known = undefined;
+    },
+  };
+}
+
+/** A token counts only with a server that is still configured. */
+function ofServers(state: ServerState, servers: readonly string[]): ServerState {
+  const { token, server, inventoryHash, ...rest } = state;
+  return server !== undefined && servers.includes(server) ? state : rest;
+}
+
+const isUnreachable = (error: unknown): error is AgentError =>
+  error instanceof AgentError && (error.code === "TRANSPORT_FAILED" || error.code === "SERVER_TIMEOUT");

@@ -1,0 +1,54 @@
+import { loadDeviceKey } from "../../../src/core/server/device-key.ts";
+import { createSession, type Session } from "../../../src/core/server/session.ts";
+import type { Memo } from "../../../src/ports/memo.ts";
+import { client } from "../../adapters/transport/transport-rig.ts";
+import { createVirtualClock, type VirtualClock } from "../../support/virtual-clock.ts";
+
+/** A memory that outlives the session, as a file does. */
+export class TestMemo implements Memo {
+  text: string | undefined;
+
+  async load(): Promise<string | undefined> {
+    return this.text;
+  }
+
+  async save(text: string | undefined): Promise<void> {
+    this.text = text;
+  }
+
+  get content(): unknown {
+    return this.text === undefined ? undefined : JSON.parse(this.text);
+  }
+}
+
+export interface ServerRig {
+  readonly session: Session;
+  readonly clock: VirtualClock;
+  readonly memo: TestMemo;
+  readonly logged: string[];
+}
+
+/** A session with servers on real sockets and in virtual time. @param keyFile is made when it is missing */
+export function serverRig(
+  servers: readonly string[],
+  keyFile: string,
+  { memo = new TestMemo(), tenantToken = "" } = {},
+): ServerRig {
+  const clock = createVirtualClock();
+  const logged: string[] = [];
+  const log = (level: string, message: string): void => void logged.push(`${level}: ${message}`);
+  const session = createSession({
+    transport: client(),
+    clock,
+    version: "1.2.3",
+    servers,
+    memo,
+    log,
+    credentials: {
+      identity: async () => '{"mac":"00:11:22:33:44:55"}',
+      key: () => loadDeviceKey({ path: keyFile, isGiven: false }, log),
+      tenantToken,
+    },
+  });
+  return { session, clock, memo, logged };
+}
