@@ -62,6 +62,7 @@ export async function makeNativeUbootRig(loss: Loss): Promise<DisposableRig> {
       },
     }),
     powerCycle,
+    reboot: powerCycle,
     async setFate(slot, fate) {
       fates = { ...fates, [slot]: fate };
     },
