@@ -1,0 +1,24 @@
+import { cp, readdir, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+
+/** What a device may get besides the program, each in a folder of its own with its README. */
+const SHIPPED = ["update-modules", "state-scripts"] as const;
+
+/**
+ * Copies the update modules and the state scripts beside the bundle, as they are, run bits included.
+ *
+ * @returns paths of the programs among them, relative to `outdir`
+ */
+export async function shipScripts(outdir: string): Promise<readonly string[]> {
+  const programs: string[] = [];
+  for (const folder of SHIPPED) {
+    await rm(join(outdir, folder), { recursive: true, force: true });
+    // Links stay links to their neighbours; otherwise they would lead into the folder of the sources.
+    await cp(folder, join(outdir, folder), { recursive: true, verbatimSymlinks: true });
+    for (const entry of await readdir(join(outdir, folder), { recursive: true, withFileTypes: true })) {
+      const path = join(entry.parentPath, entry.name);
+      if (!entry.isDirectory() && ((await stat(path)).mode & 0o111) !== 0) programs.push(path.slice(outdir.length + 1));
+    }
+  }
+  return programs.sort();
+}
