@@ -1,4 +1,4 @@
-import { mkdir, open, rename, rm } from "node:fs/promises";
+import { mkdir, open, rename, rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { MaybePromise } from "./byte-source.ts";
 
@@ -21,6 +21,29 @@ export interface FileActs {
 }
 
 const CHUNK_BYTES = 256 * 1024;
+
+/** Not Node's recursive one, which never ends where the kernel makes no folders and says ENOENT, as below /proc. */
+async function makeFolder(path: string, mode: number): Promise<string | undefined> {
+  if (await isFolder(path)) return undefined;
+  let first: string | undefined;
+  try {
+    await mkdir(path, mode);
+  } catch (error) {
+    if (errnoOf(error) === "EEXIST" && (await isFolder(path))) return undefined;
+    if (errnoOf(error) !== "ENOENT" || dirname(path) === path) throw error;
+    first = await makeFolder(dirname(path), mode);
+    await mkdir(path, mode);
+  }
+  return first ?? path;
+}
+
+const isFolder = (path: string): Promise<boolean> =>
+  stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+
+const errnoOf = (error: unknown): unknown => (error instanceof Error && "code" in error ? error.code : undefined);
 
 export const diskActs: FileActs = {
   async writeSynced(path, content, mode) {
@@ -46,7 +69,7 @@ export const diskActs: FileActs = {
   },
   rename,
   remove: (path) => rm(path, { recursive: true, force: true }),
-  makeFolder: (path, mode) => mkdir(path, { recursive: true, mode }),
+  makeFolder,
   async syncFolder(path) {
     const folder = await open(path, "r");
     try {

@@ -43,6 +43,12 @@ test("a payload for an update module is refused by the name of the module", asyn
   );
 });
 
+test("a datastore where no folder can be made is refused by its name", async () => {
+  const refused = await cli("switchback", ["-d", "/proc/switchback/data", "install", "v2.mender"]);
+  expect([refused.exitCode, codesOf(refused)]).toEqual([1, ["LOCK_FAILED"]]);
+  expect(refused.err[0]).toContain("/proc/switchback");
+});
+
 test("an Artifact for another type of device is refused, and both types are named", async () => {
   await refuses(
     await board.release("v2", "yes", { deviceTypes: ["board-b", "board-c"] }),

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, stat } from "node:fs/promises";
+import { mkdtemp, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -28,6 +28,13 @@ test("a folder that is made is durable in the one above it, and so is each that 
 test("a folder that is there costs nothing", async () => {
   await ensureFolder(dir, 0o700, acts);
   expect(synced).toEqual([]);
+});
+
+test("a folder where the kernel makes none is an error, and nobody waits for it", async () => {
+  await expect(diskActs.makeFolder("/proc/self/a/b", 0o700)).rejects.toMatchObject({ code: "ENOENT" });
+  await writeFile(join(dir, "file"), "");
+  await expect(diskActs.makeFolder(join(dir, "file"), 0o700)).rejects.toMatchObject({ code: "EEXIST" });
+  await expect(diskActs.makeFolder(join(dir, "file/a"), 0o700)).rejects.toMatchObject({ code: "ENOTDIR" });
 });
 
 test("a file that is stored must be new", async () => {
