@@ -2,7 +2,7 @@ import { ENTRIES, MAX_TRANSITIONS, type Row, TABLE } from "../../src/core/deploy
 import type { Page } from "./generated.ts";
 import { GENERATED, table } from "./markdown.ts";
 
-const OUTCOMES = ["ok", "no", "hold", "fail", "crash"] as const;
+const OUTCOMES = ["ok", "no", "hold", "fail", "abort", "crash"] as const;
 const STATES: readonly (readonly [string, Row])[] = Object.entries(TABLE);
 
 /** `docs/reference/states.md`: the update as a diagram and as the table it is. */
@@ -16,6 +16,11 @@ export function statesPage(): Page {
     `\`\`\`mermaid\n${diagram()}\n\`\`\``,
     "## Rows",
     table(["State", "Effect", ...OUTCOMES, "Notes"], STATES.map(row)),
+    "## What a server is told",
+    "Only managed updates have a server. Before anything of the state runs it hears of it, once; that it cannot be told " +
+      "is ignored, and when it answers that the deployment has been called off, the column *abort* says where to go. " +
+      "The states that are marked as managed reach it with back-off, and are passed over in a standalone update.",
+    table(["State", "Status"], STATES.filter(([, { report, managed }]) => report ?? managed).map(reportRow)),
     "## State scripts",
     "Enter scripts run before the effect, Leave scripts after it, and Error scripts when one of the three has failed. " +
       "Where *a failing set* leaves damage, the way goes on, the name of the Artifact is recorded as `_INCONSISTENT`, " +
@@ -40,12 +45,29 @@ const code = (name: string | undefined): string => (name === undefined ? "" : `\
 
 function row([state, cells]: readonly [string, Row]): string[] {
   const notes = [
-    cells.crashFails === true ? "cut off here, the update has failed" : "",
+    cells.managed === true ? "managed updates only" : "",
+    cells.resumes === undefined
+      ? ""
+      : `cut off here, goes on at \`${cells.resumes}\` while the download can be resumed`,
+    cells.crashFails === true
+      ? cells.resumes === undefined
+        ? "cut off here, the update has failed"
+        : "otherwise the update has failed"
+      : "",
     cells.restores === true ? "succeeding here brings the old software back" : "",
     cells.breaks === true ? "failing here leaves damage (`_INCONSISTENT`)" : "",
   ].filter((note) => note !== "");
   const targets = OUTCOMES.map((outcome) => code(cells[outcome]));
   return [code(state), code(cells.run), ...targets, notes.join("; ")];
+}
+
+function reportRow([state, { report }]: readonly [string, Row]): string[] {
+  const insists: Readonly<Record<string, string>> = {
+    reachServer: "`installing`, until it is delivered or the attempts are used up",
+    reportResult: "`success` or `failure`, until it is delivered or the attempts are used up",
+    sendLog: "the log of a failure, until it is delivered or the attempts are used up",
+  };
+  return [code(state), report === undefined ? (insists[state] ?? "") : code(report)];
 }
 
 const hasScripts = ([, { enter, leave }]: readonly [string, Row]): boolean => (enter ?? leave) !== undefined;

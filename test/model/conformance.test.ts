@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { systemClock } from "../../adapters/clock/system-clock.ts";
 import { createRootfsImageHandler } from "../../adapters/payload/rootfs-image/handler.ts";
 import { createMemoryStore } from "../../adapters/store/memory-store.ts";
-import { drive, type Effect, type Effects, type Scripts } from "../../src/core/deployment/driver.ts";
+import { drive, type Effect, type Effects, type Scripts, type Tell } from "../../src/core/deployment/driver.ts";
 import { createJournal } from "../../src/core/deployment/journal.ts";
 import { recordOf } from "../../src/core/deployment/record.ts";
 import { runRow } from "../../src/core/deployment/run-row.ts";
@@ -162,9 +162,13 @@ function modelled(title: string, outcomes: readonly Outcome[]): Way {
   return { states, place: at.place, name: at.world.name };
 }
 
-/** What the real row runs, and where it ends, when these scripts fail. */
+/** What the real row runs, and where it ends, when these scripts fail; `abort`: when the server calls it off. */
 async function realRow(state: Working, failing: string): Promise<unknown> {
   const ran: string[] = [];
+  const tell: Tell = async (_, status) => {
+    ran.push(`tell ${status}`);
+    return failing === "abort" ? "aborted" : "told";
+  };
   const effect: Effect = async () => {
     ran.push("{leaveCommit}");
     return { outcome: "ok" };
@@ -178,7 +182,7 @@ async function realRow(state: Working, failing: string): Promise<unknown> {
     },
   };
   const first = begin("managed", "id", { name: "new", provides: {}, payloadTypes: ["module"] });
-  const parts = { journal: createJournal(createMemoryStore(new Map())), effects, scripts };
+  const parts = { journal: createJournal(createMemoryStore(new Map())), effects, scripts, tell };
   const { result, after } = await runRow(parts, { ...first, state }, signal);
   return { ran, outcome: result.outcome, damaged: after.inconsistent };
 }
@@ -189,11 +193,13 @@ for (const [state, row] of Object.entries(TABLE) as (readonly [Working, Row])[])
   const sets = [row.enter && `${row.enter}_Enter`, row.leave && `${row.leave}_Leave`].filter(
     (set) => set !== undefined,
   );
-  for (const failing of ["none", ...sets]) {
+  for (const failing of ["none", ...sets, ...(row.report === undefined ? [] : ["abort"])]) {
     test(`${state}, of whose scripts ${failing} fails: the modelled row runs what the real one does`, async () => {
       const world = { ...firstWorld(setup, "none", undefined), booted: "B", part: "B", trial: true } as const;
       const ways = endings({ ...row, run: "leaveCommit" }, world, setup, true)
-        .filter(({ outcome, ran }) => outcome !== undefined && failed(ran) === failing)
+        .filter(
+          ({ outcome, ran }) => outcome !== undefined && (outcome === "abort" ? "abort" : failed(ran)) === failing,
+        )
         .map(({ ran, outcome, damaged = false }) => ({ ran, outcome, damaged }));
       expect(ways).toEqual([await realRow(state, failing)]);
     });

@@ -3,7 +3,7 @@ import type { EffectName, Outcome, Row } from "../../src/core/deployment/table.t
 import type { ScriptAction, ScriptState } from "../../src/core/scripts/names.ts";
 import type { ModuleAction } from "../../src/ports/payload-handler.ts";
 import { type Acts, call } from "./payload.ts";
-import { hasFiles, hasSlots, type Setup, type World } from "./world.ts";
+import { canResume, hasFiles, hasSlots, type Setup, type World } from "./world.ts";
 
 /**
  * One way a row can end. Without an outcome the process did not live to see one. `name` is recorded
@@ -16,6 +16,8 @@ export interface Ending {
   readonly reboots?: true;
   /** Scripts that may fail have failed, and the snapshot says so already. */
   readonly damaged?: true;
+  /** The effect has kept how far its download has come. */
+  readonly kept?: true;
   /** The scripts and the effect in the order in which they ran; `!` behind scripts that failed. */
   readonly ran: readonly string[];
 }
@@ -35,12 +37,16 @@ const ACTIONS: Partial<Record<EffectName, ModuleAction>> = {
 /** Every way in which a row can end in this world, as src/core/deployment/run-row.ts runs it. */
 export function endings(row: Row, w: World, setup: Setup, damage: boolean): readonly Ending[] {
   const effects = effectEndings(row.run, w, setup);
-  return row.lenient === true ? lenientEndings(row, w, effects, damage) : strictEndings(row, w, effects);
+  const all = row.lenient === true ? lenientEndings(row, w, effects, damage) : strictEndings(row, w, effects);
+  if (row.report === undefined || setup.mode === "standalone") return all;
+  // Whether the server has heard of it changes nothing here; that it has called the deployment off does.
+  const tell = `tell ${row.report}`;
+  return [...all.map((one) => ({ ...one, ran: [tell, ...one.ran] })), { world: w, outcome: "abort", ran: [tell] }];
 }
 
 function strictEndings(row: Row, w: World, effects: readonly EffectEnding[]): readonly Ending[] {
   const error = named(row.error, "Error");
-  const enter = named(row.enter, "Enter");
+  const enter = w.snapshot?.download === undefined ? named(row.enter, "Enter") : [];
   const leave = named(row.leave, "Leave");
   const all: Ending[] = [];
   const failed = (world: World, ran: readonly string[]): void => {
@@ -92,7 +98,16 @@ function effectEndings(effect: EffectName, w: World, setup: Setup): readonly Eff
   const answer = (yes: boolean): Outcome => (yes ? "ok" : "no");
   switch (effect) {
     case "streamPayload":
-      return setup.payload === "empty" ? query("no", w) : acted(call("Download", w, setup));
+      if (setup.payload === "empty") return query("no", w);
+      return acted(call("Download", w, setup)).flatMap((one) =>
+        canResume(setup) && one.outcome === undefined ? [one, { ...one, kept: true }] : one,
+      );
+    case "reachServer":
+      return [...query("ok", w), { world: w, outcome: "abort" }];
+    case "reportResult":
+      return reported(w);
+    case "sendLog":
+      return query("ok", w);
     case "needsReboot":
       if (!standalone) return query(answer(setup.reboot || hasSlots(setup)), w);
       return query(setup.rollback || hasSlots(setup) ? "hold" : "no", w);
@@ -104,7 +119,7 @@ function effectEndings(effect: EffectName, w: World, setup: Setup): readonly Eff
       return standalone ? [{ world: w, outcome: "no" }, { world: w }] : query(answer(needsRollbackReboot(w, setup)), w);
     case "reboot":
     case "rollbackReboot":
-      return [{ world: w, reboots: true }, { world: w, outcome: "fail" }, { world: w }];
+      return rebooted(w, setup);
     case "saveProvides": {
       const changes = w.snapshot === undefined ? new Map() : recordOf(w.snapshot, new Map([["artifact-name", w.name]]));
       return [{ world: w, outcome: "ok", name: changes.get("artifact-name") ?? w.name }, { world: w }];
@@ -120,6 +135,33 @@ function effectEndings(effect: EffectName, w: World, setup: Setup): readonly Eff
 /** A rootfs image needs one only to leave the new system; a module answers as before. */
 const needsRollbackReboot = (w: World, setup: Setup): boolean =>
   (hasSlots(setup) && w.booted !== w.part) || (hasFiles(setup) && setup.reboot);
+
+/** A module that reboots by itself may also reboot something else than the device, and come back. */
+function rebooted(w: World, setup: Setup): readonly EffectEnding[] {
+  const isAutomatic = hasSlots(setup) && w.booted !== w.part;
+  const isItself = hasFiles(setup) && setup.reboot;
+  const running = isItself ? { ...w, files: { ...w.files, running: w.files.software } } : w;
+  return [
+    ...(isAutomatic || isItself ? [{ world: w, reboots: true } as const] : []),
+    ...(isAutomatic ? [] : [{ world: running, outcome: "ok" } as const]),
+    { world: w, outcome: "fail" },
+    { world: w },
+  ];
+}
+
+/** Delivered; not delivered, or only the answer lost, until it is given up; called off; cut off before and after. */
+function reported(w: World): readonly EffectEnding[] {
+  const failed = w.snapshot?.failed === true;
+  const told: World = { ...w, told: failed ? "failure" : "success" };
+  return [
+    { world: told, outcome: failed ? "ok" : "no" },
+    { world: told, outcome: "fail" },
+    { world: w, outcome: "fail" },
+    { world: w, outcome: "abort" },
+    { world: told },
+    { world: w },
+  ];
+}
 
 const query = (outcome: Outcome, w: World): readonly EffectEnding[] => [
   { world: w, outcome },

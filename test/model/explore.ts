@@ -15,8 +15,17 @@ import {
 } from "../../src/core/deployment/table.ts";
 import { start } from "./board.ts";
 import { type Ending, endings } from "./endings.ts";
-import { checkChange, checkEnd, checkOrder, checkScripts, checkWorld, Violation } from "./rules.ts";
-import { firstWorld, type History, keyOf, type Setup, type World } from "./world.ts";
+import { checkChange, checkDevice, checkEnd, checkOrder, checkScripts, checkWorld, Violation } from "./rules.ts";
+import {
+  DECIDING,
+  firstWorld,
+  type History,
+  keyOf,
+  MAX_RESUMES,
+  type Setup,
+  seenByServer,
+  type World,
+} from "./world.ts";
 
 /** What is put to the test: the real tables, or mutants of them. */
 export interface Product {
@@ -92,6 +101,7 @@ export class Exploration {
    * this exploration has not been to are new: all others go on as they did, or read the cell and are begun with.
    */
   mutate(product: Product, cell: string): Broken | undefined {
+    if (cell === "entering") return new Exploration(this.#setup, this.#scope, product).run();
     return new Exploration(this.#setup, this.#scope, product, this).#explore([], this.#readers.get(cell) ?? []);
   }
 
@@ -201,10 +211,13 @@ export class Exploration {
   }
 
   #resume(w: World, s: Snapshot, stop: string, via: string): void {
-    if (s.phase === "main") this.cells.add(`${s.state}.crash`);
-    const trouble = w.history.trouble || (s.phase === "main" && FAILS_WHEN_CUT.has(w.history.last));
-    const target = s.phase === "main" ? this.#row(s).crash : s.state;
-    this.#enter({ ...w, history: { ...w.history, trouble } }, resume(s, this.#product.table), target, stop, via);
+    const goesOn = s.download !== undefined && s.download.resumes < MAX_RESUMES;
+    const row = s.phase === "main" ? this.#row(s) : undefined;
+    if (row !== undefined) this.cells.add(`${s.state}.${goesOn ? "resumes" : "crash"}`);
+    const isCut = row !== undefined && !goesOn && FAILS_WHEN_CUT.has(w.history.last);
+    const target = row === undefined ? s.state : goesOn ? row.resumes : row.crash;
+    const history = { ...w.history, trouble: w.history.trouble || isCut };
+    this.#enter({ ...w, history }, resume(s, MAX_RESUMES, this.#product.table), target, stop, via);
   }
 
   #runEffect(w: World, s: Snapshot, stop: string): void {
@@ -212,7 +225,7 @@ export class Exploration {
     const effect = row.run;
     checkOrder(effect, w, this.#setup);
     for (const ending of endings(row, w, this.#setup, this.#scope.damage)) {
-      checkScripts(effect, ending);
+      checkScripts(effect, ending, w, this.#setup);
       checkChange(w, ending.world);
       this.#end(ending, effect, w, s, stop);
     }
@@ -221,7 +234,8 @@ export class Exploration {
   #end(ending: Ending, effect: EffectName, w: World, before: Snapshot, stop: string): void {
     const { world, outcome, name, reboots } = ending;
     const via = `${effect}${world === w ? "" : " acts"}${ending.damaged === true ? ", scripts fail" : ""}: `;
-    const s = ending.damaged === true ? damaged(before) : before;
+    const kept = ending.kept === true ? { download: before.download ?? { uri: "", lengthBytes: 1, resumes: 0 } } : {};
+    const s = { ...(ending.damaged === true ? damaged(before) : before), ...kept };
     const past = ending.damaged === true ? { ...w.history, damage: true, trouble: true } : w.history;
     if (reboots === true) {
       const history: History = { ...past, last: `${effect}:gone` };
@@ -236,17 +250,22 @@ export class Exploration {
       return;
     }
     this.cells.add(`${s.state}.${outcome}`);
-    const isBad = outcome === "fail" || (effect === "supportsRollback" && outcome === "no");
+    const isBad = outcome === "fail" || outcome === "abort" || (effect === "supportsRollback" && outcome === "no");
     const history: History = {
       ...past,
       last: `${effect}:${outcome}`,
-      done: outcome === "ok" && !past.done.includes(effect) ? [...past.done, effect].sort() : past.done,
-      trouble: past.trouble || isBad,
+      done:
+        outcome === "ok" && DECIDING.has(effect) && !past.done.includes(effect)
+          ? [...past.done, effect].sort()
+          : past.done,
+      trouble: past.trouble || (isBad && !SETTLED.has(effect)),
       damage: past.damage || (isBad && BREAKS.has(effect)),
     };
     const now = next(s, outcome, this.#product.table);
     if (outcome === "hold" && !isAtRest(now))
       throw new Violation("somebody else has to go on, and nobody waits for him");
+    if (outcome === "hold" && entryState("commit", now, this.#product.entries) === undefined)
+      throw new Violation("what waits for a commit refuses it");
     this.#enter({ ...world, name: name ?? world.name, history }, now, this.#row(s)[outcome], stop, `${via}${outcome}`);
   }
 
@@ -264,7 +283,9 @@ export class Exploration {
       snapshot: now.state === "idle" ? undefined : now,
     };
     if (now.state === "idle") checkEnd(world, now, this.#setup);
-    this.#add(world, `${via} -> ${placeOf(now)}`);
+    const isTold = now.state === "reportResult" && w.snapshot?.state !== "reportResult";
+    if (isTold) checkDevice(world, now, this.#setup);
+    this.#add(isTold ? seenByServer(world, this.#setup) : world, `${via} -> ${placeOf(now)}`);
   }
 
   #row(s: Snapshot): Row {
@@ -279,8 +300,12 @@ const FAILS_WHEN_CUT: ReadonlySet<History["last"]> = new Set([
   "installPayload:cut",
   "needsReboot:cut",
   "verifyReboot:cut",
+  "reachServer:cut",
   "commitPayload:cut",
 ] as const);
+
+/** How the update has ended is no longer at stake in these. */
+const SETTLED: ReadonlySet<EffectName> = new Set(["reportResult", "sendLog"]);
 
 /** Failing in one of these leaves damage. @see agent states, section 4 */
 const BREAKS: ReadonlySet<EffectName> = new Set([

@@ -11,6 +11,7 @@ import {
   type Target,
 } from "../../src/core/deployment/table.ts";
 import type { ScriptState } from "../../src/core/scripts/names.ts";
+import type { DeploymentStatus } from "../../src/ports/deployment-server.ts";
 import type { Product } from "./explore.ts";
 
 /** The product with one cell changed. */
@@ -18,7 +19,7 @@ export interface Mutant {
   /** `state.column: was -> is`. */
   readonly name: string;
   readonly product: Product;
-  /** Where the changed cell is read: before an effect (`run:state`), or on a snapshot that is found on disk. */
+  /** Where the changed cell is read: before an effect (`run:state`), on a snapshot on disk, or from other rows (`entering`). */
   readonly cell: string;
 }
 
@@ -38,7 +39,8 @@ const SCRIPT_STATES: readonly ScriptState[] = [
 const canRun = (row: Row, set: (typeof SETS)[number]): boolean =>
   set === "enter" || (set === "leave" ? row.ok !== undefined : row.fail !== undefined);
 const hasScripts = ({ enter, leave }: Row): boolean => enter !== undefined || leave !== undefined;
-const TARGETS = ["ok", "no", "hold", "fail"] as const;
+const TARGETS = ["ok", "no", "hold", "fail", "abort"] as const;
+const STATUSES: readonly DeploymentStatus[] = ["downloading", "installing", "rebooting", "success", "failure"];
 
 /**
  * Every cell of both tables, changed into every other thing that could stand there. A row without `ok` never
@@ -51,7 +53,7 @@ export function mutants(): readonly Mutant[] {
 function rowMutants(state: Working, row: Row): Mutant[] {
   const changed = <K extends keyof Row>(column: K, value: Row[K] | undefined): Mutant => ({
     name: `${state}.${column}: ${row[column] ?? "none"} -> ${value ?? "none"}`,
-    cell: column === "crash" || column === "crashFails" ? `found:${state}` : `run:${state}`,
+    cell: FOUND.has(column) ? `found:${state}` : column === "managed" ? "entering" : `run:${state}`,
     product: { table: { ...TABLE, [state]: { ...row, [column]: value } } as Table, entries: ENTRIES },
   });
   const targets = TARGETS.filter((column) => row[column] !== undefined).flatMap((column) => [
@@ -62,6 +64,12 @@ function rowMutants(state: Working, row: Row): Mutant[] {
     ...others(row.run, EFFECTS).map((effect) => changed("run", effect)),
     ...targets,
     ...others(row.crash, STATES).map((target) => changed("crash", target)),
+    ...(row.resumes === undefined
+      ? []
+      : [...others(row.resumes, STATES), undefined].map((to) => changed("resumes", to))),
+    ...others(row.report, [...STATUSES, undefined]).map((status) => changed("report", status)),
+    ...(row.ok === undefined ? [] : [changed("managed", row.managed === true ? undefined : true)]),
+    ...(row.fail === undefined ? [] : [changed("settled", row.settled === true ? undefined : true)]),
     ...SETS.filter((set) => canRun(row, set)).flatMap((set) => [
       ...others(row[set], SCRIPT_STATES).map((state) => changed(set, state)),
       ...(row[set] === undefined ? [] : [changed(set, undefined)]),
@@ -72,6 +80,9 @@ function rowMutants(state: Working, row: Row): Mutant[] {
     changed("crashFails", row.crashFails === true ? undefined : true),
   ];
 }
+
+/** Columns that are read when a snapshot is found on disk. */
+const FOUND: ReadonlySet<keyof Row> = new Set(["crash", "crashFails", "resumes"]);
 
 /** A rest is a possible mistake wherever one is written, and at the same place one that is left out. */
 const targetsOf = (column: (typeof TARGETS)[number]): readonly Target[] =>

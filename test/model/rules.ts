@@ -13,16 +13,18 @@ function promise(kept: boolean, sentence: string): void {
 
 /** What may come straight before a call. @see update-module protocol, sections 2, 3 and 7 */
 const BEFORE: Readonly<Record<EffectName, readonly History["last"][]>> = {
-  streamPayload: [""],
+  streamPayload: ["", "streamPayload:cut"],
   installPayload: ["streamPayload:ok"],
   needsReboot: ["installPayload:ok"],
   reboot: ["needsReboot:ok"],
-  verifyReboot: ["reboot:gone", "reboot:cut"],
-  commitPayload: ["needsReboot:no", "needsReboot:hold", "verifyReboot:ok"],
+  verifyReboot: ["reboot:gone", "reboot:cut", "reboot:ok"],
+  reachServer: ["needsReboot:no", "verifyReboot:ok"],
+  commitPayload: ["needsReboot:no", "needsReboot:hold", "reachServer:ok"],
   leaveCommit: ["commitPayload:ok", "leaveCommit:cut"],
   supportsRollback: [
     ...(["installPayload:fail", "installPayload:cut", "needsReboot:fail", "needsReboot:cut"] as const),
     ...(["reboot:fail", "verifyReboot:fail", "verifyReboot:cut", "commitPayload:fail", "commitPayload:cut"] as const),
+    ...(["reboot:abort", "reachServer:abort", "reachServer:fail", "reachServer:cut"] as const),
     ...(["asked", "supportsRollback:cut"] as const),
   ],
   rollbackPayload: ["supportsRollback:ok", "rollbackPayload:cut"],
@@ -32,6 +34,7 @@ const BEFORE: Readonly<Record<EffectName, readonly History["last"][]>> = {
     "rollbackReboot:gone",
     "rollbackReboot:cut",
     "rollbackReboot:fail",
+    "rollbackReboot:ok",
     "verifyRollbackReboot:cut",
   ],
   reportFailure: [
@@ -46,7 +49,12 @@ const BEFORE: Readonly<Record<EffectName, readonly History["last"][]>> = {
     ...(["streamPayload:no", "leaveCommit:ok", "leaveCommit:fail"] as const),
     ...(["reportFailure:ok", "reportFailure:fail", "saveProvides:cut"] as const),
   ],
-  cleanUp: ["streamPayload:fail", "streamPayload:cut", "saveProvides:ok", "cleanUp:cut"],
+  cleanUp: [
+    ...(["streamPayload:fail", "streamPayload:cut", "streamPayload:abort", "installPayload:abort"] as const),
+    ...(["saveProvides:ok", "cleanUp:cut"] as const),
+  ],
+  reportResult: ["cleanUp:ok", "cleanUp:fail", "reportResult:cut"],
+  sendLog: ["reportResult:ok", "sendLog:cut"],
 };
 
 const MANAGED_ONLY: ReadonlySet<EffectName> = new Set([
@@ -54,6 +62,9 @@ const MANAGED_ONLY: ReadonlySet<EffectName> = new Set([
   "verifyReboot",
   "rollbackReboot",
   "verifyRollbackReboot",
+  "reachServer",
+  "reportResult",
+  "sendLog",
 ]);
 
 /** Holds just before an effect begins. */
@@ -61,7 +72,17 @@ export function checkOrder(effect: EffectName, w: World, setup: Setup): void {
   const { last, damage } = w.history;
   const gaveUp = effect === "saveProvides" && damage && (w.snapshot?.transitions ?? 0) > MAX_TRANSITIONS;
   promise(BEFORE[effect].includes(last) || gaveUp, `${effect} does not follow ${last}`);
-  promise(!(setup.mode === "standalone" && MANAGED_ONLY.has(effect)), `${effect} is the user's in a standalone update`);
+  promise(!(setup.mode === "standalone" && MANAGED_ONLY.has(effect)), `${effect} is none of a standalone update`);
+  promise(
+    effect !== "commitPayload" || setup.mode === "standalone" || last === "reachServer:ok",
+    "a commit before the server has been reached again",
+  );
+  const isResumed = effect === "streamPayload" && last !== "";
+  promise(!isResumed || w.snapshot?.download !== undefined, "a download goes on that cannot be resumed");
+  promise(
+    w.told === "" || effect === "reportResult" || effect === "sendLog",
+    `${effect} after the server was told the end`,
+  );
 }
 
 /** Whose scripts run before and after an effect, and when something failed. `ignored`: damage, but no failure. */
@@ -92,10 +113,28 @@ const SCRIPTS: Readonly<Partial<Record<EffectName, Scripts>>> = {
 
 const NO_SCRIPTS: Scripts = {};
 
+/** What the server of a managed update hears first. @see agent states, section 3 */
+const TOLD: Readonly<Partial<Record<EffectName, string>>> = {
+  streamPayload: "tell downloading",
+  installPayload: "tell installing",
+  reboot: "tell rebooting",
+};
+
 /** Holds for each row that has ended. */
-export function checkScripts(effect: EffectName, { ran, outcome, damaged }: Ending): void {
+export function checkScripts(effect: EffectName, ending: Ending, w: World, setup: Setup): void {
+  const { outcome, damaged } = ending;
   if (outcome === undefined) return;
-  const { enter, leave, error, ignored } = SCRIPTS[effect] ?? NO_SCRIPTS;
+  const tell = setup.mode === "managed" ? TOLD[effect] : undefined;
+  const [first, ...behind] = ending.ran;
+  promise(tell === undefined || first === tell, `${effect} begins with ${first} where ${tell} is right`);
+  const ran = tell === undefined ? ending.ran : behind;
+  if (outcome === "abort") {
+    promise(ran.length === 0 || effect === "reachServer" || effect === "reportResult", `${ran.join()} after an abort`);
+    return;
+  }
+  const own = SCRIPTS[effect] ?? NO_SCRIPTS;
+  const { leave, error, ignored } = own;
+  const enter = w.snapshot?.download === undefined ? own.enter : undefined;
   const isFailed = (set: string | undefined): boolean => set !== undefined && ran.includes(`${set}!`);
   const told = (set: string | undefined): readonly string[] =>
     set === undefined ? [] : [isFailed(set) ? `${set}!` : set];
@@ -115,8 +154,9 @@ export function checkScripts(effect: EffectName, { ran, outcome, damaged }: Endi
   promise((damaged === true) === (hasFailingSet && ignored === true), "what failing scripts leave is not told");
 }
 
-/** Holds for each change that an effect makes to the board. */
+/** Holds for each change that an effect makes to the world. */
 export function checkChange(before: World, after: World): void {
+  promise(before.told === "" || before.told === after.told, "the server is told one end and then another");
   for (const slot of ["A", "B"] as const) {
     const isWritten = before.slots[slot] !== after.slots[slot];
     promise(!isWritten || (before.booted !== slot && before.part !== slot), "a slot is written that boots or runs");
@@ -137,19 +177,29 @@ export function checkWorld(w: World): void {
   promise(s === undefined || s.rolledBack === isBack, "the snapshot does not know what has been rolled back");
 }
 
+/** Whether the update, at its end, has put new software in place for good. */
+const isCommitted = ({ history: { done } }: World, setup: Setup): boolean =>
+  done.includes(setup.payload === "empty" ? "saveProvides" : "commitPayload") && !done.includes("rollbackPayload");
+
 /** Holds when the update is over and its snapshot is gone. `last` is what it said. */
 export function checkEnd(w: World, last: Snapshot, setup: Setup): void {
+  if (setup.mode === "managed") {
+    checkTold(w, isCommitted(w, setup));
+    checkVerdict(w, last);
+    return;
+  }
+  promise(w.history.last.startsWith("cleanUp:"), "the last call is not Cleanup");
+  checkDevice(w, last, setup);
+}
+
+/** Holds when nothing is left to be done but to tell a server, where there is one. `last` is what the update said. */
+export function checkDevice(w: World, last: Snapshot, setup: Setup): void {
   const { history, files } = w;
-  const isEmpty = setup.payload === "empty";
-  const isNew =
-    history.done.includes(isEmpty ? "saveProvides" : "commitPayload") && !history.done.includes("rollbackPayload");
-  promise(history.last.startsWith("cleanUp:"), "the last call is not Cleanup");
   promise(
-    w.name === (history.damage ? BROKEN_NAME : isNew ? NEW_NAME : "old"),
+    w.name === (history.damage ? BROKEN_NAME : isCommitted(w, setup) ? NEW_NAME : "old"),
     "the recorded name is not what happened",
   );
-  promise(last.inconsistent === history.damage, "the damage is not told");
-  promise(last.failed === history.trouble, "the verdict is not what happened");
+  checkVerdict(w, last);
   promise(!(history.userRollback && w.name === NEW_NAME), "what the user rolled back is recorded as new");
   if (!history.damage) {
     const software = [...(hasSlots(setup) ? [w.slots[w.part]] : []), ...(hasFiles(setup) ? [files.software] : [])];
@@ -162,8 +212,25 @@ export function checkEnd(w: World, last: Snapshot, setup: Setup): void {
     // A user who rolls back, or installs what cannot be rolled back, reboots in his own time.
     promise(setup.mode === "standalone" || running.every(isNamed), "the recorded name is not what runs");
     promise(!w.trial, "a trial is pending and nobody knows of it");
-    promise(w.memo === undefined || history.last === "cleanUp:fail", "the way back is remembered for ever");
+    promise(w.memo === undefined || !history.done.includes("cleanUp"), "the way back is remembered for ever");
   }
   const rested = powered(powered(w));
   promise(!rested.trial && rested.booted === rested.part, "the next update cannot start");
+}
+
+function checkVerdict({ history }: World, last: Snapshot): void {
+  promise(last.inconsistent === history.damage, "the damage is not told");
+  promise(last.failed === history.trouble, "the verdict is not what happened");
+}
+
+/** What the server knows when a managed update is over. */
+function checkTold({ told, history, name }: World, isNew: boolean): void {
+  const { last, trouble } = history;
+  const isHeard = last === "reportResult:no" || last === "sendLog:ok" || last === "sendLog:fail";
+  const isUnheard = last === "reportResult:fail" || last === "reportResult:abort";
+  promise(isHeard || isUnheard, `a managed update ends with ${last}`);
+  promise(!isHeard || told !== "", "a server that can be reached is not told the end");
+  promise(told === "" || told === (trouble ? "failure" : "success"), "the server is not told the truth");
+  promise(told !== "success" || (isNew && name === NEW_NAME), "a success without a commit");
+  promise(last !== "reportResult:no" || told === "success", "a failure is told without its log");
 }

@@ -21,6 +21,11 @@ export interface Setup {
   readonly reboot: boolean;
 }
 
+/** Whether a download that has been cut off may go on. */
+export const canResume = ({ mode, payload }: Setup): boolean => mode === "managed" && payload === "rootfs";
+/** Times that a download goes on after a cut, in the model. */
+export const MAX_RESUMES = 2;
+
 export const hasSlots = ({ payload }: Setup): boolean => payload === "rootfs" || payload === "both";
 export const hasFiles = ({ payload }: Setup): boolean => payload === "module" || payload === "both";
 
@@ -37,7 +42,7 @@ export interface Files {
 export interface History {
   /** The last effect that began, and how it ended. `gone`: the reboot happened. `cut`: nobody knows. `asked`: `rollback`. */
   readonly last: `${EffectName}:${Outcome | "gone" | "cut"}` | "asked" | "";
-  /** Effects that ended `ok` at least once, sorted. */
+  /** Those of `DECIDING` that ended `ok` at least once, sorted. */
   readonly done: readonly EffectName[];
   /** A failure after which nobody can say what runs. */
   readonly damage: boolean;
@@ -58,12 +63,21 @@ export interface World {
   readonly files: Files;
   readonly snapshot: Snapshot | undefined;
   readonly name: string;
+  /** How the deployment has ended, for the server. */
+  readonly told: "" | "success" | "failure";
   /** A process that has just saved `snapshot` and is about to run its effect; its `--stop-before`. */
   readonly agent: string | undefined;
   /** Power cuts and killed processes so far. */
   readonly cuts: number;
   readonly history: History;
 }
+
+export const DECIDING: ReadonlySet<EffectName> = new Set([
+  "commitPayload",
+  "rollbackPayload",
+  "saveProvides",
+  "cleanUp",
+]);
 
 export const NEW_NAME = "new";
 export const BROKEN_NAME = "new_INCONSISTENT";
@@ -91,10 +105,22 @@ export function firstWorld(setup: Setup, stop: string, staleMemo: SlotId | undef
     files: NO_FILES,
     snapshot: begin(setup.mode, "id", artifact),
     name: "old",
+    told: "",
     agent: stop,
     cuts: 0,
     history: NO_HISTORY,
   };
+}
+
+/**
+ * The same end of an update, seen from the server: how the board has got there, and what it looks like (which is
+ * checked before this), plays no part in telling it.
+ */
+export function seenByServer(w: World, setup: Setup): World {
+  const { snapshot, name, told, agent, cuts, history } = w;
+  const artifact = firstWorld(setup, "none", undefined);
+  const known = snapshot && { snapshot: { ...snapshot, transitions: 0 } };
+  return { ...artifact, ...known, name, told, agent, cuts, history };
 }
 
 /** Equal for worlds that behave alike from here on. */
@@ -103,10 +129,12 @@ export function keyOf(w: World): string {
   const { tree, backup, software, running } = w.files;
   const { last, done, damage, trouble, userRollback } = w.history;
   const place =
-    s === undefined ? "" : `${s.state}/${s.phase}/${s.transitions}/${s.failed}/${s.inconsistent}/${s.rolledBack}`;
+    s === undefined
+      ? ""
+      : `${s.state}/${s.phase}/${s.transitions}/${s.failed}/${s.inconsistent}/${s.rolledBack}/${s.download?.resumes}`;
   const board = `${w.booted}${w.part}${w.trial}${w.count}${w.slots.A}${w.slots.B}${w.memo}`;
   const past = `${last}|${done.join()}|${damage}${trouble}${userRollback}`;
-  return `${board}|${tree}${backup}${software}${running}|${place}|${w.name}|${w.agent}|${w.cuts}|${past}`;
+  return `${board}|${tree}${backup}${software}${running}|${place}|${w.name}|${w.told}|${w.agent}|${w.cuts}|${past}`;
 }
 
 const MODES = ["managed", "standalone"] as const;

@@ -1,4 +1,5 @@
 import type { AgentError } from "../../errors/agent-error.ts";
+import type { DeploymentStatus } from "../../ports/deployment-server.ts";
 import type { StoreChanges } from "../../ports/store.ts";
 import type { ScriptRunner } from "../scripts/runner.ts";
 import type { Journal } from "./journal.ts";
@@ -17,8 +18,14 @@ export interface EffectResult {
   readonly noWayBack?: true;
 }
 
+/**
+ * Keeps what an effect has found out, or how far it has come, for its own repetition after a power cut and for the
+ * states to come. Resolves when durable. No transition: an effect may keep as often as it likes.
+ */
+export type Keep = (found: Partial<Pick<Snapshot, "artifact" | "download">>) => Promise<void>;
+
 /** Does the work of one state through the ports and takes no decision. Idempotent or reversible. */
-export type Effect = (snapshot: Snapshot, signal: AbortSignal) => Promise<EffectResult>;
+export type Effect = (snapshot: Snapshot, signal: AbortSignal, keep: Keep) => Promise<EffectResult>;
 export type Effects = Readonly<Record<EffectName, Effect>>;
 
 /** What one run did: the steps in order, and where it came to rest. */
@@ -39,16 +46,21 @@ export interface Step {
 /** Runs the state scripts around an effect. */
 export type Scripts = Pick<ScriptRunner, "run">;
 
+/** Tells the server of a managed update its status, once; that it cannot be told is not worth more than a warning. */
+export type Tell = (s: Snapshot, status: DeploymentStatus, signal: AbortSignal) => Promise<"told" | "aborted">;
+
 export interface DriverParts {
   readonly journal: Journal;
   readonly effects: Effects;
   readonly scripts: Scripts;
+  /** Absent: only standalone updates are run. */
+  readonly tell?: Tell;
 }
 
 /**
  * Runs one update from `start` until it rests. Saves each snapshot before it runs the state's scripts and
  * effect: that order is what makes every `crash` column true. A named failure of the effect, or of a set of
- * scripts in a row that is not lenient, becomes the outcome `fail`; an abort, a bug, a store that cannot be
+ * scripts in a row that is not lenient, becomes the outcome `fail`; an aborted signal, a bug, a store that cannot be
  * used and a failure in a state without a `fail` column leave the snapshot on disk for the `crash` column.
  *
  * @param stopBefore states to come to rest before, also when the run would start in one of them

@@ -4,19 +4,25 @@ import type { Power } from "../../ports/power.ts";
 import type { Store } from "../../ports/store.ts";
 import type { DownloadRecord } from "../install/download-record.ts";
 import type { ScriptRunner } from "../scripts/runner.ts";
-import type { Effect, EffectResult, Effects } from "./driver.ts";
+import type { Effect, EffectResult, Effects, Keep } from "./driver.ts";
 import { type HandlerFor, handlersOf, supportRollback } from "./handlers.ts";
-import { createJournal } from "./journal.ts";
 import { recordOf } from "./record.ts";
-import type { Snapshot } from "./snapshot.ts";
+import type { ServerEffects } from "./server-effects.ts";
+import type { ArtifactRecord, Snapshot } from "./snapshot.ts";
 
 export interface EffectPorts {
   readonly store: Store;
   readonly power: Power;
   readonly handlerFor: HandlerFor;
   readonly scripts: Pick<ScriptRunner, "checkRootfsVersion">;
-  /** The payloads of the Artifact whose header is in the snapshot. */
-  openPayloads(s: Snapshot, signal: AbortSignal): Promise<OpenedPayloads>;
+  /**
+   * The payloads of the update's Artifact, whose header has been verified. Its scripts are in their place.
+   *
+   * @throws {AgentError} also when the Artifact is not for this device
+   */
+  openPayloads(s: Snapshot, signal: AbortSignal, keep: Keep): Promise<OpenedPayloads>;
+  /** Absent: only standalone updates are run. */
+  readonly server?: ServerEffects;
 }
 
 export interface OpenedPayload {
@@ -26,12 +32,16 @@ export interface OpenedPayload {
 
 /** The payloads of an opened Artifact; checked to the very end by `finish`. */
 export interface OpenedPayloads {
+  /** What the header says, where it is not in the snapshot yet. */
+  readonly artifact?: ArtifactRecord;
   /** The next one, after the one before has been read. @throws {AgentError} of a damaged Artifact */
   next(): Promise<OpenedPayload | undefined>;
   /** Reads what follows the payloads. @throws {AgentError} when anything does that must not */
   finish(): Promise<void>;
   /** For payloads that can be taken up again after a restart: how far they are stored goes to `save`, in order. */
   keepWith?(save: (download: DownloadRecord) => Promise<void>): void;
+  /** Comes last, whatever has happened. Absent where whoever opened the Artifact closes it. */
+  close?(): Promise<void>;
 }
 
 const OK: EffectResult = { outcome: "ok" };
@@ -45,7 +55,6 @@ const NO: EffectResult = { outcome: "no" };
  * on its way back, or out, goes on with the others when one fails.
  */
 export function createEffects(ports: EffectPorts): Effects {
-  const journal = createJournal(ports.store);
   const handlers = (s: Snapshot): readonly PayloadHandler[] => handlersOf(s, ports.handlerFor);
   const act =
     (action: ModuleAction): Effect =>
@@ -63,26 +72,37 @@ export function createEffects(ports: EffectPorts): Effects {
   const reboot =
     (action: ModuleAction, order: Order): Effect =>
     async (s, signal) => {
+      let isAutomatic = false;
       for (const handler of order(handlers(s))) {
-        if ((await handler.needsReboot(signal)) === "Yes") await handler.act(action, signal);
+        const need = await handler.needsReboot(signal);
+        if (need === "Yes") await handler.act(action, signal);
+        isAutomatic ||= need === "Automatic";
       }
-      return await ports.power.reboot(await rebootArgument(handlers(s), signal), signal);
+      // A module that answers Yes reboots what has to be rebooted: the device, and then it does not come back here, or
+      // something that hangs on it.
+      return isAutomatic ? await ports.power.reboot(await rebootArgument(handlers(s), signal), signal) : OK;
     };
 
   return {
-    async streamPayload(s, signal) {
-      const payloads = await ports.openPayloads(s, signal);
-      // No transition: the same state, with more of it done.
-      payloads.keepWith?.((download) => journal.save({ ...s, download }, new Map()));
-      for (const [index, type] of s.artifact.payloadTypes.entries()) {
-        const payload = await payloads.next();
-        if (type === null || payload === undefined) continue;
-        const handler = ports.handlerFor(type, index);
-        await handler.prepare?.(payload.context, signal);
-        await handler.download(payload.stream, signal);
+    async streamPayload(s, signal, keep) {
+      const payloads = await ports.openPayloads(s, signal, keep);
+      try {
+        const { artifact = s.artifact } = payloads;
+        // Kept before a handler prepares: from there on its Cleanup has to run.
+        if (payloads.artifact !== undefined) await keep({ artifact });
+        payloads.keepWith?.((download) => keep({ download }));
+        for (const [index, type] of artifact.payloadTypes.entries()) {
+          const payload = await payloads.next();
+          if (type === null || payload === undefined) continue;
+          const handler = ports.handlerFor(type, index);
+          await handler.prepare?.(payload.context, signal);
+          await handler.download(payload.stream, signal);
+        }
+        await payloads.finish();
+        return handlers({ ...s, artifact }).length === 0 ? NO : OK;
+      } finally {
+        await payloads.close?.();
       }
-      await payloads.finish();
-      return handlers(s).length === 0 ? NO : OK;
     },
     installPayload: act("ArtifactInstall"),
     async needsReboot(s, signal) {
@@ -96,9 +116,9 @@ export function createEffects(ports: EffectPorts): Effects {
     },
     reboot: reboot("ArtifactReboot", FORWARD),
     verifyReboot: act("ArtifactVerifyReboot"),
-    async commitPayload(s, signal) {
+    async commitPayload(s, signal, keep) {
       await ports.scripts.checkRootfsVersion();
-      return await commit(s, signal);
+      return await commit(s, signal, keep);
     },
     // What is left of the state are its scripts.
     leaveCommit: async () => OK,
@@ -118,6 +138,7 @@ export function createEffects(ports: EffectPorts): Effects {
       return { outcome: "ok", changes: recordOf(s, await ports.store.load()) };
     },
     cleanUp: actAll("Cleanup", FORWARD),
+    ...(ports.server ?? NO_SERVER),
   };
 }
 
@@ -129,6 +150,12 @@ async function rebootArgument(handlers: readonly PayloadHandler[], signal: Abort
   }
   return undefined;
 }
+
+const unmanaged: Effect = async () => {
+  throw new TypeError("this agent was built without a server");
+};
+/** The reducer leads no standalone update to them. */
+const NO_SERVER: ServerEffects = { reachServer: unmanaged, reportResult: unmanaged, sendLog: unmanaged };
 
 type Order = (handlers: readonly PayloadHandler[]) => readonly PayloadHandler[];
 const FORWARD: Order = (handlers) => handlers;

@@ -28,26 +28,40 @@ export const LOG_TAIL_BYTES = MAX_BYTES;
  * @see spec "device-api", section 5
  */
 export function readLog({ text, isCut }: LogTail): readonly LogMessage[] {
-  const lines = text.split("\n");
-  if (isCut) lines.shift();
-  const messages: LogMessage[] = [];
-  let timestamp = new Date(0).toISOString();
-  let isCorrupted = false;
-  for (const line of lines.filter((one) => one !== "")) {
-    const entry = parse(line);
-    isCorrupted ||= entry === undefined;
-    timestamp = entry?.timestamp ?? timestamp;
-    messages.push(entry ?? { level: "error", message: "(CORRUPTED LOG DATA)", timestamp });
+  const lines = text
+    .split("\n")
+    .slice(isCut ? 1 : 0)
+    .filter((line) => line !== "");
+  const newest: (LogMessage | undefined)[] = [];
+  let leftBytes = MAX_BYTES - RESERVED_BYTES;
+  for (let n = lines.length - 1; n >= 0; n -= 1) {
+    const entry = parse(lines[n] ?? "");
+    leftBytes -= Buffer.byteLength(JSON.stringify(entry ?? corrupted(NEVER))) + 1;
+    if (leftBytes < 0) break;
+    newest.push(entry);
   }
-  const notes = isCorrupted ? [note("error", "The log holds entries that cannot be read", messages)] : [];
-  const kept = newest(messages, MAX_BYTES - sizeOf(notes) - RESERVED_BYTES);
-  const isShort = isCut || kept.length < messages.length;
-  if (isShort) notes.unshift(note("warning", "The log is too long for the server; its beginning is left out", kept));
-  return [...notes, ...kept];
+  const kept = newest.toReversed();
+  let timestamp = NEVER;
+  const messages = kept.map((entry): LogMessage => {
+    timestamp = entry?.timestamp ?? timestamp;
+    return entry ?? corrupted(timestamp);
+  });
+  const beginning = messages[0]?.timestamp ?? NEVER;
+  const note = (level: LogLevel, message: string): LogMessage => ({ level, message, timestamp: beginning });
+  const isShort = isCut || kept.length < lines.length;
+  return [
+    ...(isShort ? [note("warning", "The log is too long for the server; its beginning is left out")] : []),
+    ...(kept.includes(undefined) ? [note("error", "The log holds entries that cannot be read")] : []),
+    ...messages,
+  ];
 }
 
-/** For the note that something has been left out. */
-const RESERVED_BYTES = 256;
+/** A time for what has none. */
+const NEVER = new Date(0).toISOString();
+const corrupted = (timestamp: string): LogMessage => ({ level: "error", message: "(CORRUPTED LOG DATA)", timestamp });
+
+/** For what stands around the messages, and the two notes, with the longest time that an entry may have. */
+const RESERVED_BYTES = 512;
 
 function parse(line: string): LogMessage | undefined {
   try {
@@ -57,23 +71,3 @@ function parse(line: string): LogMessage | undefined {
     return undefined;
   }
 }
-
-const note = (level: LogLevel, message: string, beside: readonly LogMessage[]): LogMessage => ({
-  level,
-  message,
-  timestamp: beside[0]?.timestamp ?? new Date(0).toISOString(),
-});
-
-function newest(messages: readonly LogMessage[], maxBytes: number): readonly LogMessage[] {
-  let left = maxBytes;
-  let first = messages.length;
-  for (; first > 0; first -= 1) {
-    left -= sizeOf(messages.slice(first - 1, first));
-    if (left < 0) break;
-  }
-  return messages.slice(first);
-}
-
-/** Bytes of the messages in a request, each with the comma behind it. */
-const sizeOf = (messages: readonly LogMessage[]): number =>
-  messages.reduce((sum, message) => sum + Buffer.byteLength(JSON.stringify(message)) + 1, 0);

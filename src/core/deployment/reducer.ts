@@ -8,32 +8,43 @@ export function next(s: Snapshot, outcome: Outcome, table: Table = TABLE): Snaps
   const row = rowOf(s.state, table);
   const target = row[outcome];
   if (target === undefined) throw new TypeError(`${s.state} has no ${outcome} column`);
-  const bad = outcome === "fail" || (outcome === "no" && row.breaks === true);
+  const bad = outcome === "fail" || outcome === "abort" || (outcome === "no" && row.breaks === true);
+  const failed = s.failed || (bad && row.settled !== true);
   const rolledBack = s.rolledBack || (outcome === "ok" && row.restores === true);
   const inconsistent = s.inconsistent || (bad && row.breaks === true);
-  return enter({ ...s, failed: s.failed || bad, inconsistent, rolledBack }, target);
+  const { download: _, ...left } = s;
+  return enter({ ...left, failed, inconsistent, rolledBack }, target, table);
 }
 
 /** The same place, after a set of scripts has failed that does not stop the row. */
 export const damaged = (s: Snapshot): Snapshot => ({ ...s, failed: true, inconsistent: true });
 
-/** Where an update goes on after the agent was cut off, or was at rest and is asked to go on. */
-export function resume(s: Snapshot, table: Table = TABLE): Snapshot {
-  if (s.phase === "before") return enter(s, s.state as StateName);
+/**
+ * Where an update goes on after the agent was cut off, or was at rest and is asked to go on.
+ *
+ * @param maxResumes times that a download goes on after a cut (`RetryDownloadCount`)
+ */
+export function resume(s: Snapshot, maxResumes = 0, table: Table = TABLE): Snapshot {
+  if (s.phase === "before") return enter(s, s.state as StateName, table);
   const row = rowOf(s.state, table);
-  return enter({ ...s, failed: s.failed || row.crashFails === true, transitions: s.transitions + 1 }, row.crash);
+  const { download } = s;
+  if (row.resumes !== undefined && download !== undefined && download.resumes < maxResumes) {
+    // No transition: a long download over a bad line is no loop, and has this limit of its own.
+    return { ...s, state: row.resumes, download: { ...download, resumes: download.resumes + 1 } };
+  }
+  return enter({ ...s, failed: s.failed || row.crashFails === true, transitions: s.transitions + 1 }, row.crash, table);
 }
 
 /** Enters `target` on somebody's request. */
-export const redirect = (s: Snapshot, target: StateName): Snapshot => enter(s, target);
+export const redirect = (s: Snapshot, target: StateName): Snapshot => enter(s, target, TABLE);
 
 /** The same place, but at rest before it, so that a later command goes on from here. */
 export const holdAt = (s: Snapshot): Snapshot => ({ ...s, phase: "before", transitions: 0, failed: false });
 
-function enter(s: Snapshot, target: Target): Snapshot {
+function enter(s: Snapshot, target: Target, table: Table): Snapshot {
   const entered: Snapshot = { ...s, transitions: s.transitions + 1, phase: "main" };
   if (target.startsWith("@")) return holdAt({ ...entered, state: target.slice(1) as StateName });
-  const state = target as StateName;
+  const state = reached(target as StateName, s.mode, table);
   if (entered.transitions <= MAX_TRANSITIONS || FINAL.has(state)) return { ...entered, state };
   // It has not come to an end and never will: recorded as damaged and dropped, the device can be reached and
   // updated again.
@@ -41,7 +52,14 @@ function enter(s: Snapshot, target: Target): Snapshot {
 }
 
 /** States that every update passes on its way out, however long it has taken. */
-const FINAL: ReadonlySet<StateName> = new Set(["saveProvides", "cleanup", "idle"]);
+const FINAL: ReadonlySet<StateName> = new Set(["saveProvides", "cleanup", "reportResult", "sendLog", "idle"]);
+
+/** The first state from `target` on that an update of this mode has. */
+function reached(target: StateName, mode: Snapshot["mode"], table: Table): StateName {
+  if (mode === "managed" || target === "idle") return target;
+  const { managed, ok } = table[target];
+  return managed === true ? reached(ok as StateName, mode, table) : target;
+}
 
 function rowOf(state: StateName, table: Table): Row {
   if (state === "idle") throw new TypeError("idle has no row");

@@ -1,6 +1,6 @@
 import { AgentError } from "../../errors/agent-error.ts";
 import type { ScriptAction, ScriptState } from "../scripts/names.ts";
-import type { DriverParts, EffectResult } from "./driver.ts";
+import type { DriverParts, EffectResult, Keep } from "./driver.ts";
 import { damaged } from "./reducer.ts";
 import type { Snapshot } from "./snapshot.ts";
 import { type Row, type StateName, TABLE } from "./table.ts";
@@ -16,10 +16,15 @@ export interface RowResult {
 const FAILED: EffectResult = { outcome: "fail" };
 const NOTHING = new Map();
 
-/** The scripts and the effect of the state that `now` is in and that has been saved. */
+/** What the server is told, the scripts and the effect of the state that `now` is in and that has been saved. */
 export async function runRow(parts: DriverParts, now: Snapshot, signal: AbortSignal): Promise<RowResult> {
   const row = rowOf(now.state);
+  if (now.mode === "managed" && row.report !== undefined) {
+    const answer = await parts.tell?.(now, row.report, signal);
+    if (answer === "aborted") return { result: { outcome: "abort" }, errors: [], after: now };
+  }
   const errors: AgentError[] = [];
+  let kept: Partial<Snapshot> = {};
   const attempt = async (work: () => Promise<EffectResult>, canFail: boolean): Promise<EffectResult> => {
     signal.throwIfAborted();
     try {
@@ -32,7 +37,13 @@ export async function runRow(parts: DriverParts, now: Snapshot, signal: AbortSig
     }
   };
   const steps: Steps = {
-    act: (s) => attempt(() => parts.effects[row.run](s, signal), row.fail !== undefined),
+    act(s) {
+      const keep: Keep = async (found) => {
+        kept = { ...kept, ...found };
+        await parts.journal.save({ ...s, ...kept }, NOTHING);
+      };
+      return attempt(() => parts.effects[row.run](s, signal, keep), row.fail !== undefined);
+    },
     async scripts(state, action) {
       if (state === undefined) return true;
       const run = async (): Promise<EffectResult> => {
@@ -45,7 +56,7 @@ export async function runRow(parts: DriverParts, now: Snapshot, signal: AbortSig
     saveDamage: (s) => parts.journal.save(s, NOTHING),
   };
   const ended = await (row.lenient === true ? runLenient : runStrict)(row, now, steps);
-  return { ...ended, errors };
+  return { ...ended, after: { ...ended.after, ...kept }, errors };
 }
 
 interface Steps {
@@ -58,7 +69,9 @@ interface Steps {
 type Ended = Pick<RowResult, "result" | "after">;
 
 async function runStrict(row: Row, now: Snapshot, steps: Steps): Promise<Ended> {
-  const result = (await steps.scripts(row.enter, "Enter")) ? await steps.act(now) : FAILED;
+  // A download that goes on where it was cut off has been entered.
+  const enter = now.download === undefined ? row.enter : undefined;
+  const result = (await steps.scripts(enter, "Enter")) ? await steps.act(now) : FAILED;
   if (result.outcome !== "fail" && (await steps.scripts(row.leave, "Leave"))) return { result, after: now };
   await steps.scripts(row.error, "Error");
   return { result: FAILED, after: now };

@@ -10,7 +10,8 @@ const ArtifactRecord = z.object({
   provides: z.record(z.string(), z.string()),
   /** Absent: everything is cleared. Empty: nothing is. */
   clearsProvides: z.optional(z.array(z.string())),
-  payloadTypes: z.array(z.nullable(z.string())).check(z.minLength(1)),
+  /** Empty until the header has been read. */
+  payloadTypes: z.array(z.nullable(z.string())),
 });
 export type ArtifactRecord = z.infer<typeof ArtifactRecord>;
 

@@ -1,3 +1,4 @@
+import type { DeploymentStatus } from "../../ports/deployment-server.ts";
 import type { ScriptState } from "../scripts/names.ts";
 
 /**
@@ -14,6 +15,7 @@ export const STATES = [
   "askReboot",
   "reboot",
   "verifyReboot",
+  "reachServer",
   "commit",
   "commitLeave",
   "askRollback",
@@ -24,20 +26,30 @@ export const STATES = [
   "failure",
   "saveProvides",
   "cleanup",
+  "reportResult",
+  "sendLog",
 ] as const;
 export type StateName = (typeof STATES)[number];
 
 /**
  * How an effect ends. `ok`: done, or yes. `no`: a question's other answer. `hold`: somebody else goes on
- * from here (in a standalone update the user reboots and decides). `fail`: a named failure.
+ * from here (in a standalone update the user reboots and decides). `fail`: a named failure. `abort`: the server has
+ * called the deployment off.
  */
-export type Outcome = "ok" | "no" | "hold" | "fail";
+export type Outcome = "ok" | "no" | "hold" | "fail" | "abort";
 
 /** A state, or `@state`: come to rest before it; a later command goes on from there. */
 export type Target = StateName | `@${StateName}`;
 
 export interface Row {
   readonly run: EffectName;
+  /** Only a managed update comes here; a standalone one goes on at `ok` at once. */
+  readonly managed?: true;
+  /**
+   * What the server of a managed update is told before anything of this row runs. That it cannot be told is ignored;
+   * when it answers that the deployment has been called off, nothing runs and `abort` says where to go.
+   */
+  readonly report?: DeploymentStatus;
   /** State whose Enter scripts run before the effect. */
   readonly enter?: ScriptState;
   /** State whose Leave scripts run after the effect has ended in anything but `fail`. */
@@ -53,14 +65,19 @@ export interface Row {
   readonly no?: Target;
   readonly hold?: Target;
   readonly fail?: Target;
+  readonly abort?: StateName;
   /** Where to go on when the agent starts and finds this state on disk: the power failed, or it was killed. */
   readonly crash: StateName;
-  /** The update has failed when it is cut off here. (It has failed after every outcome `fail`.) */
+  /** Where to go on instead, the update unharmed, while a download can be resumed (`DownloadRecord`). */
+  readonly resumes?: StateName;
+  /** The update has failed when it is cut off here. (It has failed after every `fail` and `abort`.) */
   readonly crashFails?: true;
   /** `ok` means that the old software is back: nothing new is to be recorded. */
   readonly restores?: true;
   /** `fail`, and `no` where the row has one, leave the device damaged: `NAME_INCONSISTENT` is recorded. */
   readonly breaks?: true;
+  /** How the update has ended is settled before this state: what goes wrong in it changes nothing of that. */
+  readonly settled?: true;
 }
 
 export type EffectName =
@@ -69,6 +86,7 @@ export type EffectName =
   | "needsReboot"
   | "reboot"
   | "verifyReboot"
+  | "reachServer"
   | "commitPayload"
   | "leaveCommit"
   | "supportsRollback"
@@ -78,38 +96,49 @@ export type EffectName =
   | "verifyRollbackReboot"
   | "reportFailure"
   | "saveProvides"
-  | "cleanUp";
+  | "cleanUp"
+  | "reportResult"
+  | "sendLog";
 
 /** Rows of the states that do something; `idle` does nothing and has none. */
 export type Table = Readonly<Record<Exclude<StateName, "idle">, Row>>;
 
 // biome-ignore format: one row per state and one column per outcome; the alignment is the point.
 export const TABLE = {
-  download:             { run: "streamPayload",        ok: "install",           no: "saveProvides",                  fail: "cleanup",              crash: "cleanup",              crashFails: true,
+  download:             { run: "streamPayload",        ok: "install",              no: "saveProvides",                  fail: "cleanup",              crash: "cleanup",              crashFails: true,
+                          report: "downloading", abort: "cleanup",     resumes: "download",
                           enter: "Download", leave: "Download", error: "Download" },
-  install:              { run: "installPayload",       ok: "askReboot",                                              fail: "askRollback",          crash: "askRollback",          crashFails: true,
+  install:              { run: "installPayload",       ok: "askReboot",                                                 fail: "askRollback",          crash: "askRollback",          crashFails: true,
+                          report: "installing",  abort: "cleanup",
                           enter: "ArtifactInstall", leave: "ArtifactInstall", error: "ArtifactInstall" },
-  askReboot:            { run: "needsReboot",          ok: "reboot",            no: "commit",       hold: "@commit", fail: "askRollback",          crash: "askRollback",          crashFails: true },
-  reboot:               { run: "reboot",                                                                             fail: "askRollback",          crash: "verifyReboot",
+  askReboot:            { run: "needsReboot",          ok: "reboot",               no: "reachServer",  hold: "@commit", fail: "askRollback",          crash: "askRollback",          crashFails: true },
+  reboot:               { run: "reboot",               ok: "verifyReboot",                                              fail: "askRollback",          crash: "verifyReboot",
+                          report: "rebooting",   abort: "askRollback",
                           enter: "ArtifactReboot", error: "ArtifactReboot" },
-  verifyReboot:         { run: "verifyReboot",         ok: "commit",                                                 fail: "askRollback",          crash: "askRollback",          crashFails: true,
+  verifyReboot:         { run: "verifyReboot",         ok: "reachServer",                                               fail: "askRollback",          crash: "askRollback",          crashFails: true,
                           leave: "ArtifactReboot", error: "ArtifactReboot" },
-  commit:               { run: "commitPayload",        ok: "commitLeave",                                            fail: "askRollback",          crash: "askRollback",          crashFails: true,
+  reachServer:          { run: "reachServer",          ok: "commit",                                                    fail: "askRollback",          crash: "askRollback",          crashFails: true,
+                          managed: true,         abort: "askRollback" },
+  commit:               { run: "commitPayload",        ok: "commitLeave",                                               fail: "askRollback",          crash: "askRollback",          crashFails: true,
                           enter: "ArtifactCommit", error: "ArtifactCommit" },
-  commitLeave:          { run: "leaveCommit",          ok: "saveProvides",                                           fail: "saveProvides",         crash: "commitLeave",          breaks: true,
+  commitLeave:          { run: "leaveCommit",          ok: "saveProvides",                                              fail: "saveProvides",         crash: "commitLeave",          breaks: true,
                           leave: "ArtifactCommit", error: "ArtifactCommit" },
-  askRollback:          { run: "supportsRollback",     ok: "rollback",          no: "failure",                       fail: "failure",              crash: "askRollback",          breaks: true },
-  rollback:             { run: "rollbackPayload",      ok: "askRollbackReboot",                                      fail: "failure",              crash: "rollback",             breaks: true, restores: true,
+  askRollback:          { run: "supportsRollback",     ok: "rollback",             no: "failure",                       fail: "failure",              crash: "askRollback",          breaks: true },
+  rollback:             { run: "rollbackPayload",      ok: "askRollbackReboot",                                         fail: "failure",              crash: "rollback",             breaks: true, restores: true,
                           enter: "ArtifactRollback", leave: "ArtifactRollback", lenient: true },
-  askRollbackReboot:    { run: "needsRollbackReboot",  ok: "rollbackReboot",    no: "failure",                       fail: "rollbackReboot",       crash: "askRollbackReboot" },
-  rollbackReboot:       { run: "rollbackReboot",                                                                     fail: "verifyRollbackReboot", crash: "verifyRollbackReboot",
+  askRollbackReboot:    { run: "needsRollbackReboot",  ok: "rollbackReboot",       no: "failure",                       fail: "rollbackReboot",       crash: "askRollbackReboot" },
+  rollbackReboot:       { run: "rollbackReboot",       ok: "verifyRollbackReboot",                                      fail: "verifyRollbackReboot", crash: "verifyRollbackReboot",
                           enter: "ArtifactRollbackReboot", lenient: true },
-  verifyRollbackReboot: { run: "verifyRollbackReboot", ok: "failure",                                                fail: "rollbackReboot",       crash: "verifyRollbackReboot",
+  verifyRollbackReboot: { run: "verifyRollbackReboot", ok: "failure",                                                   fail: "rollbackReboot",       crash: "verifyRollbackReboot",
                           leave: "ArtifactRollbackReboot", error: "ArtifactRollbackReboot", lenient: true },
-  failure:              { run: "reportFailure",        ok: "saveProvides",                                           fail: "saveProvides",         crash: "failure",              breaks: true,
+  failure:              { run: "reportFailure",        ok: "saveProvides",                                              fail: "saveProvides",         crash: "failure",              breaks: true,
                           enter: "ArtifactFailure", leave: "ArtifactFailure", lenient: true },
-  saveProvides:         { run: "saveProvides",         ok: "cleanup",                                                                              crash: "saveProvides" },
-  cleanup:              { run: "cleanUp",              ok: "idle",                                                   fail: "idle",                 crash: "cleanup" },
+  saveProvides:         { run: "saveProvides",         ok: "cleanup",                                                                                 crash: "saveProvides" },
+  cleanup:              { run: "cleanUp",              ok: "reportResult",                                              fail: "reportResult",         crash: "cleanup" },
+  reportResult:         { run: "reportResult",         ok: "sendLog",              no: "idle",                          fail: "idle",                 crash: "reportResult",
+                          managed: true,         abort: "idle",        settled: true },
+  sendLog:              { run: "sendLog",              ok: "idle",                                                      fail: "idle",                 crash: "sendLog",
+                          managed: true },
 } as const satisfies Table;
 
 /** Persisted transitions after which an update that does not come to an end is given up. */

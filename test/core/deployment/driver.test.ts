@@ -32,9 +32,9 @@ function rig(
   });
   const effect =
     (name: EffectName): Effect =>
-    async (s, signal) => {
+    async (s, signal, keep) => {
       events.push(`run ${name}`);
-      return (await own[name]?.(s, signal)) ?? { outcome: "ok" };
+      return (await own[name]?.(s, signal, keep)) ?? { outcome: "ok" };
     };
   const effects = Object.fromEntries(Object.values(TABLE).map(({ run }) => [run, effect(run)])) as Effects;
   const scripts: Scripts = { run: async () => undefined };

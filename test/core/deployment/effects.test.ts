@@ -1,10 +1,12 @@
 import { expect, test } from "vitest";
 import { createMemoryStore } from "../../../adapters/store/memory-store.ts";
+import type { Keep } from "../../../src/core/deployment/driver.ts";
 import { createEffects } from "../../../src/core/deployment/effects.ts";
 import { begin, type Snapshot } from "../../../src/core/deployment/snapshot.ts";
 import type { EffectName } from "../../../src/core/deployment/table.ts";
 import { AgentError } from "../../../src/errors/agent-error.ts";
 import type { PayloadContext, RebootNeed } from "../../../src/ports/payload-handler.ts";
+import { keeping } from "./keeping.ts";
 
 const CONTEXT: PayloadContext = { artifactName: "v2", payloadType: "a", headerInfo: {}, typeInfo: {} };
 const signal = new AbortController().signal;
@@ -36,7 +38,7 @@ function rig(answers: { reboot?: RebootNeed | AgentError; rollback?: boolean; ar
       finish: async () => void calls.push("finish"),
     }),
   });
-  return { calls, effects };
+  return { calls, effects: keeping(effects) };
 }
 
 const snapshot = (mode: Snapshot["mode"], type: string | null = "rootfs-image"): Snapshot =>
@@ -103,7 +105,7 @@ test("a payload that cannot say whether its rollback needs a reboot stops no sta
 
 test("the device is rebooted with the argument that its boot loader wants", async () => {
   for (const effect of ["reboot", "rollbackReboot"] as const) {
-    const { calls, effects } = rig({ argument: "0 tryboot" });
+    const { calls, effects } = rig({ reboot: "Automatic", argument: "0 tryboot" });
     await expect(effects[effect](snapshot("managed"), signal)).rejects.toMatchObject({ code: "REBOOT_FAILED" });
     expect(calls).toEqual(["power 0 tryboot"]);
   }
@@ -113,17 +115,57 @@ for (const [effect, action] of [
   ["reboot", "ArtifactReboot"],
   ["rollbackReboot", "ArtifactRollbackReboot"],
 ] as const) {
-  test(`${effect} lets a module that answers Yes reboot itself first, and no other`, async () => {
-    for (const [reboot, expected] of [
-      ["Yes", [action, "power"]],
-      ["Automatic", ["power"]],
-    ] as const) {
-      const { calls, effects } = rig({ reboot });
-      await expect(effects[effect](snapshot("managed"), signal)).rejects.toMatchObject({ code: "REBOOT_FAILED" });
-      expect(calls).toEqual(expected);
-    }
+  test(`${effect} leaves the reboot to a module that answers Yes, and the device to the agent only for Automatic`, async () => {
+    const itself = rig({ reboot: "Yes" });
+    expect(await itself.effects[effect](snapshot("managed"), signal)).toEqual({ outcome: "ok" });
+    expect(itself.calls).toEqual([action]);
+    const automatic = rig({ reboot: "Automatic" });
+    await expect(automatic.effects[effect](snapshot("managed"), signal)).rejects.toMatchObject({
+      code: "REBOOT_FAILED",
+    });
+    expect(automatic.calls).toEqual(["power"]);
   });
 }
+
+test("what the header says is kept before the first payload is prepared, and the Artifact is closed in the end", async () => {
+  for (const failing of [false, true]) {
+    const events: string[] = [];
+    const artifact = { name: "v3", provides: {}, payloadTypes: ["a"] };
+    const effects = createEffects({
+      store: createMemoryStore(new Map()),
+      power: { reboot: () => Promise.reject(new AgentError("REBOOT_FAILED")) },
+      handlerFor: (type) => ({
+        type,
+        prepare: async () => void events.push(`prepare ${type}`),
+        async download() {
+          events.push(`download ${type}`);
+          if (failing) throw new AgentError("MODULE_FAILED");
+        },
+        act: async () => undefined,
+        needsReboot: async () => "No",
+        supportsRollback: async () => true,
+      }),
+      scripts: { checkRootfsVersion: async () => undefined },
+      openPayloads: async () => ({
+        artifact,
+        next: async () => ({ stream: { next: async () => undefined }, context: CONTEXT }),
+        finish: async () => void events.push("finish"),
+        close: async () => void events.push("close"),
+      }),
+    });
+    const unknown = begin("managed", "id", { name: "unknown", provides: {}, payloadTypes: [] });
+    const keep: Keep = async (found) => void events.push(`keep ${found.artifact?.name}`);
+    const ended = effects.streamPayload(unknown, signal, keep);
+    await (failing ? expect(ended).rejects.toMatchObject({ code: "MODULE_FAILED" }) : ended);
+    const finish = failing ? [] : ["finish"];
+    expect(events).toEqual(["keep v3", "prepare a", "download a", ...finish, "close"]);
+    if (!failing) expect(await ended).toEqual({ outcome: "ok" });
+  }
+});
+
+test("an agent without a server takes a managed row for the bug it is", async () => {
+  await expect(rig().effects.reachServer(snapshot("managed"), signal)).rejects.toThrow(TypeError);
+});
 
 test("whether a payload can be rolled back is its own answer", async () => {
   expect(await rig().effects.supportsRollback(snapshot("managed"), signal)).toEqual({ outcome: "ok" });

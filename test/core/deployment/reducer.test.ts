@@ -13,7 +13,27 @@ const STEPS: readonly (readonly [title: string, from: Partial<Snapshot>, outcome
   ["fails without damage", { state: "commit" }, "fail", { state: "askRollback", failed: true, inconsistent: false }],
   ["fails with damage", { state: "rollback" }, "fail", { state: "failure", failed: true, inconsistent: true }],
   ["takes a damaging no for a failure", { state: "askRollback" }, "no", { failed: true, inconsistent: true }],
-  ["takes another no for an answer", { state: "askReboot" }, "no", { state: "commit", failed: false }],
+  ["takes another no for an answer", { state: "askReboot" }, "no", { state: "reachServer", failed: false }],
+  [
+    "that the server calls off before the installation undoes nothing",
+    { state: "install" },
+    "abort",
+    { state: "cleanup", failed: true },
+  ],
+  [
+    "that the server calls off later is undone",
+    { state: "reachServer" },
+    "abort",
+    { state: "askRollback", failed: true },
+  ],
+  [
+    "changes nothing of how the update has ended once that is settled",
+    { state: "reportResult" },
+    "fail",
+    { state: "idle", failed: false },
+  ],
+  ["skips what only managed updates have", { state: "cleanup", mode: "standalone" }, "ok", { state: "idle" }],
+  ["forgets the download that it leaves", { download: { uri: "u", lengthBytes: 8, resumes: 1 } }, "ok", { state: "install" }],
   [
     "comes to rest, afresh",
     { state: "askReboot", transitions: 9, failed: true },
@@ -33,7 +53,7 @@ test("a step counts as one transition", () => {
 });
 
 test("an outcome without a column is a bug", () => {
-  expect(() => next(at({ state: "reboot" }), "ok")).toThrow("reboot has no ok column");
+  expect(() => next(at({ state: "reboot" }), "no")).toThrow("reboot has no no column");
   expect(() => next(at({ state: "idle" }), "ok")).toThrow("idle has no row");
 });
 
@@ -58,6 +78,17 @@ for (const [from, to] of RESUMED) {
     expect(resume(at(from))).toMatchObject(to);
   });
 }
+
+test("a standalone update without a rollback is committed with nobody asked", () => {
+  expect(next(at({ state: "askReboot", mode: "standalone" }), "no")).toMatchObject({ state: "commit" });
+});
+
+test("a download that can be resumed goes on as often as it may, which is no transition, and is then abandoned", () => {
+  const cut = at({ transitions: 1, download: { uri: "u", lengthBytes: 8, resumes: 1 } });
+  expect(resume(cut, 2)).toEqual(at({ transitions: 1, download: { uri: "u", lengthBytes: 8, resumes: 2 } }));
+  expect(resume(resume(cut, 2), 2)).toMatchObject({ state: "cleanup", failed: true });
+  expect(next(cut, "ok")).not.toHaveProperty("download");
+});
 
 test("a load counts as a transition of its own, and going on from a rest does not", () => {
   expect(resume(at({ state: "cleanup", transitions: 3 })).transitions).toBe(5);

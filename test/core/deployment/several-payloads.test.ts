@@ -5,6 +5,7 @@ import { begin, type Snapshot } from "../../../src/core/deployment/snapshot.ts";
 import type { EffectName } from "../../../src/core/deployment/table.ts";
 import { AgentError } from "../../../src/errors/agent-error.ts";
 import type { RebootNeed } from "../../../src/ports/payload-handler.ts";
+import { keeping } from "./keeping.ts";
 
 const signal = new AbortController().signal;
 const TYPES = ["a", null, "b", "c"];
@@ -54,7 +55,7 @@ function rig({ reboot = {}, rollback = {}, failing, version }: Answers = {}) {
       finish: () => call("finish"),
     }),
   });
-  return { calls, effects };
+  return { calls, effects: keeping(effects) };
 }
 
 const snapshot = (mode: Snapshot["mode"]): Snapshot =>

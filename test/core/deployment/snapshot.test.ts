@@ -29,7 +29,7 @@ const snapshots: fc.Arbitrary<Snapshot> = fc
         group: fc.string(),
         provides: fc.dictionary(key, fc.string(), { noNullPrototype: true }),
         clearsProvides: fc.array(fc.string()),
-        payloadTypes: fc.array(fc.option(fc.string()), { minLength: 1 }),
+        payloadTypes: fc.array(fc.option(fc.string())),
       },
       { requiredKeys: ["name", "provides", "payloadTypes"] },
     ),
@@ -56,7 +56,8 @@ const DAMAGED: readonly (readonly [string, object])[] = [
   ["of a newer version", { version: 2 }],
   ["in a state that does not exist", { state: "cooking" }],
   ["with a negative count", { transitions: -1 }],
-  ["without a payload", { artifact: { ...START.artifact, payloadTypes: [] } }],
+  ["without the payloads", { artifact: { ...START.artifact, payloadTypes: undefined } }],
+  ["with half a download", { download: { uri: "http://server/a" } }],
   ["without a name", { artifact: { ...START.artifact, name: "" } }],
 ];
 for (const [title, change] of DAMAGED) {

@@ -1,0 +1,51 @@
+import { AgentError, describeError } from "../../errors/agent-error.ts";
+import type { DeploymentServer, LogMessage } from "../../ports/deployment-server.ts";
+import type { Logger } from "../../util/logger.ts";
+import type { Effects, Tell } from "./driver.ts";
+import type { Insist } from "./insist.ts";
+
+export interface ServerParts {
+  readonly server: DeploymentServer;
+  readonly insist: Insist;
+  /** What has been logged of the deployment so far. */
+  readLog(deploymentId: string): Promise<readonly LogMessage[]>;
+}
+
+export type ServerEffects = Pick<Effects, "reachServer" | "reportResult" | "sendLog">;
+
+/** The effects that only managed updates have. Each repeats its delivery until it is made, or given up. */
+export function createServerEffects({ server, insist, readLog }: ServerParts): ServerEffects {
+  return {
+    async reachServer({ id }, signal) {
+      await server.forgetToken();
+      const answer = await insist("Status installing", () => server.report(id, "installing", signal), signal);
+      return { outcome: answer === "aborted" ? "abort" : "ok" };
+    },
+    // ok: the server has heard of a failure, and wants to know more.
+    async reportResult({ id, failed }, signal) {
+      const status = failed ? "failure" : "success";
+      const answer = await insist(`Status ${status}`, () => server.report(id, status, signal), signal);
+      if (answer === "aborted") return { outcome: "abort" };
+      return { outcome: failed ? "ok" : "no" };
+    },
+    async sendLog({ id }, signal) {
+      const messages = await readLog(id);
+      await insist("Deployment log", () => server.uploadLog(id, messages, signal), signal);
+      return { outcome: "ok" };
+    },
+  };
+}
+
+export function createTell(server: DeploymentServer, log: Logger): Tell {
+  return async ({ id }, status, signal) => {
+    try {
+      return (await server.report(id, status, signal)) === "aborted" ? "aborted" : "told";
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!(error instanceof AgentError)) throw error;
+      // ignored: the server learns how it goes on from the statuses that follow, and how it ended from the last.
+      log("warning", `Status ${status} could not be reported: ${describeError(error)}`);
+      return "told";
+    }
+  };
+}
