@@ -6,13 +6,14 @@ import type { GlobalOptions } from "./cli/global-options.ts";
 import type { CliIo } from "./cli/io.ts";
 import { createLogger } from "./cli/logging.ts";
 import { composeBootloader, composeSlots } from "./compose-bootloader.ts";
+import { composeConfig } from "./compose-config.ts";
 import { type Machine, thisMachine } from "./compose-machine.ts";
 import { hasModule, lazyModule, type ModuleParts, moduleFile } from "./compose-modules.ts";
 import { composePaths } from "./compose-paths.ts";
 import { composeScripts } from "./compose-scripts.ts";
 import { composeSlotDevice } from "./compose-slots.ts";
 import { composeStore } from "./compose-store.ts";
-import { type Config, loadConfig } from "./config/config.ts";
+import type { Config } from "./config/config.ts";
 import { type Paths, resolvePaths } from "./config/paths.ts";
 import { createEffects, type OpenedPayloads } from "./core/deployment/effects.ts";
 import type { HandlerFor } from "./core/deployment/handlers.ts";
@@ -54,15 +55,7 @@ export async function composeAgent(options: GlobalOptions, io: CliIo): Promise<A
   const machine = io.machine ?? thisMachine;
   const log = createLogger(io, options);
   const places = resolvePaths(options, io.env);
-  const config = await loadConfig(
-    {
-      main: places.mainConfig,
-      fallback: places.fallbackConfig,
-      mainRequired: options.config !== undefined,
-      fallbackRequired: options.fallbackConfig !== undefined,
-    },
-    log,
-  );
+  const config = await composeConfig(options, places, log);
   const paths = composePaths(places, config);
   const store = composeStore(paths, log, machine);
   const deviceTypeFile = config.deviceTypeFile ?? join(paths.datastore, "device_type");

@@ -17,24 +17,25 @@ const COMMANDS: Readonly<Record<string, () => CommandModule | Promise<CommandMod
   resume: () => ({ register: resume }),
   "show-artifact": () => ({ register: showArtifact }),
   "show-provides": () => ({ register: showProvides }),
+  bootstrap: () => import("./bootstrap.ts"),
   artifact: () => import("./artifact/artifact-command.ts"),
   board: () => import("./board.ts"),
   "state-scripts": () => import("./state-scripts.ts"),
 };
 
-/** Names under which the program answers as the reference client does. */
-const CLIENT_NAMES: ReadonlySet<string> = new Set(["mender", "mender-update"]);
-const CLIENT_COMMANDS: ReadonlySet<string> = new Set([
-  "install",
-  "commit",
-  "rollback",
-  "resume",
-  "show-artifact",
-  "show-provides",
-]);
+const UPDATE_COMMANDS = ["install", "commit", "rollback", "resume", "show-artifact", "show-provides"];
+
+/** Names under which the program answers as a program of the reference clients does, with what that one can do. */
+const CLIENTS: Readonly<Record<string, readonly string[]>> = {
+  mender: [...UPDATE_COMMANDS, "bootstrap"],
+  "mender-update": UPDATE_COMMANDS,
+  "mender-auth": ["bootstrap"],
+};
 
 /** The commands that exist under the name by which the program was called. */
 export function commandsFor(program: string): typeof COMMANDS {
-  if (!CLIENT_NAMES.has(program)) return COMMANDS;
-  return Object.fromEntries(Object.entries(COMMANDS).filter(([name]) => CLIENT_COMMANDS.has(name)));
+  const own = Object.hasOwn(CLIENTS, program) ? CLIENTS[program] : undefined;
+  return own === undefined
+    ? COMMANDS
+    : Object.fromEntries(Object.entries(COMMANDS).filter(([name]) => own.includes(name)));
 }

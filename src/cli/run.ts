@@ -53,14 +53,17 @@ function failed(error: unknown, io: CliIo): number {
   return ERRORS[error.code].exit;
 }
 
-/** Under a name of the reference client, only what that client can do as well. */
+/** Only what the program can do under the name by which it was called. */
 function examplesFor(name: string): string {
-  const isWhole = Object.hasOwn(commandsFor(name), "artifact");
-  return ["\nExamples:", ...CLIENT_EXAMPLES, ...(isWhole ? OTHER_EXAMPLES : [])].join(`\n  ${name} `);
+  const commands = commandsFor(name);
+  const known = EXAMPLES.filter((example) => Object.hasOwn(commands, example.split(" ", 1)[0] ?? ""));
+  return ["\nExamples:", ...known].join(`\n  ${name} `);
 }
 
-const CLIENT_EXAMPLES = [
+const EXAMPLES = [
   "install release-2.mender      install into the inactive slot, then reboot",
   "commit                        keep what was booted",
+  "bootstrap                     make the device key, and ask the server to accept the device",
+  "artifact read release-2.mender",
+  "board create demo-board       try it without hardware",
 ];
-const OTHER_EXAMPLES = ["artifact read release-2.mender", "board create demo-board       try it without hardware"];

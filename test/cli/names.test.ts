@@ -20,8 +20,8 @@ function listed(out: readonly string[]): readonly string[] {
 }
 
 for (const [name, commands] of [
-  ["switchback", [...CLIENT, "artifact", "board", "state-scripts"]],
-  ["mender", CLIENT],
+  ["switchback", [...CLIENT, "bootstrap", "artifact", "board", "state-scripts"]],
+  ["mender", [...CLIENT, "bootstrap"]],
   ["mender-update", CLIENT],
 ] as const) {
   test(`${name} --help lists its commands, with examples`, async () => {

@@ -1,0 +1,32 @@
+import { mkdir, readFile, rm } from "node:fs/promises";
+import { dirname } from "node:path";
+import { AgentError } from "../../src/errors/agent-error.ts";
+import type { Memo } from "../../src/ports/memo.ts";
+import { diskActs, type FileActs, replaceFile } from "../../src/util/durable-file.ts";
+
+/**
+ * One value in a file of its own with mode 0600, replaced as a whole.
+ *
+ * @throws {AgentError} STORE_READ, STORE_WRITE
+ */
+export function createFileMemo(path: string, acts: FileActs = diskActs): Memo {
+  return {
+    async load() {
+      try {
+        return await readFile(path, "utf8");
+      } catch (cause) {
+        if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return undefined;
+        throw new AgentError("STORE_READ", { path }, cause);
+      }
+    },
+    async save(value) {
+      try {
+        await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+        if (value === undefined) await rm(path, { force: true });
+        else await replaceFile(path, value, acts, 0o600);
+      } catch (cause) {
+        throw new AgentError("STORE_WRITE", { path }, cause);
+      }
+    },
+  };
+}
