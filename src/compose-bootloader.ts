@@ -38,6 +38,7 @@ const BOOTLOADERS: Readonly<Record<Config["switchback"]["bootloader"], (parts: B
   uboot: (parts) =>
     menderEnv("uboot", parts, async () => (await import("./compose-boot-env.ts")).composeUbootEnv(parts)),
   fake: composeFake,
+  adapter: composeAdapter,
 };
 
 /** A boot loader that is told by the variables of Mender's integrations, on the devices that the kernel knows. */
@@ -62,6 +63,26 @@ function composeFake({ config, machine }: BootloaderParts): Bootloader {
     partitions: slotPartitions(slots.A, slots.B),
     booted: bootedOnBoard(board),
   });
+}
+
+/** The board's own; not even its code is loaded before it is asked something. */
+function composeAdapter(parts: BootloaderParts): Bootloader {
+  const slots = composeSlots(parts.config);
+  let loaded: Promise<Bootloader> | undefined;
+  const adapter = (): Promise<Bootloader> => {
+    loaded ??= import("./compose-adapter.ts").then(({ loadBootloader }) => loadBootloader({ ...parts, slots }));
+    return loaded;
+  };
+  return {
+    kind: "adapter",
+    booted: async (signal) => (await adapter()).booted(signal),
+    plan: async (signal) => (await adapter()).plan(signal),
+    arm: async (slot, signal) => (await adapter()).arm(slot, signal),
+    confirm: async (signal) => (await adapter()).confirm(signal),
+    revert: async (slot, signal) => (await adapter()).revert(slot, signal),
+    rebootArgument: async (signal) => (await adapter()).rebootArgument?.(signal),
+    diagnose: async (signal) => (await (await adapter()).diagnose?.(signal)) ?? [],
+  };
 }
 
 function lazyEnv(load: () => Promise<BootEnv>): BootEnv {

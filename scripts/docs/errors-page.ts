@@ -1,3 +1,4 @@
+import { ADAPTER_ERRORS } from "../../src/errors/adapter-errors.ts";
 import { AGENT_ERRORS } from "../../src/errors/agent-errors.ts";
 import { ARTIFACT_ERRORS } from "../../src/errors/artifact-errors.ts";
 import { BOARD_ERRORS } from "../../src/errors/board-errors.ts";
@@ -11,6 +12,7 @@ const CHAPTERS: readonly { readonly title: string; readonly errors: Readonly<Rec
   { title: "Board: boot environment, slots, storage, processes, transport", errors: BOARD_ERRORS },
   { title: "Agent: states, configuration, command line", errors: AGENT_ERRORS },
   { title: "Server: authorisation, polls, reports", errors: SERVER_ERRORS },
+  { title: "Adapters of a board's own", errors: ADAPTER_ERRORS },
 ];
 
 /** `docs/reference/errors.md`: every code of the catalogue, by subject. */

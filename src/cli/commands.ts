@@ -19,6 +19,7 @@ const COMMANDS: Readonly<Record<string, () => CommandModule | Promise<CommandMod
   "show-provides": () => ({ register: showProvides }),
   bootstrap: () => import("./bootstrap.ts"),
   artifact: () => import("./artifact/artifact-command.ts"),
+  adapter: () => import("./adapter/adapter-command.ts"),
   board: () => import("./board.ts"),
   "state-scripts": () => import("./state-scripts.ts"),
 };

@@ -3,10 +3,11 @@ import { AgentError } from "../errors/agent-error.ts";
 import type { Logger } from "../util/logger.ts";
 
 export type Raw = Readonly<Record<string, unknown>>;
-export type KeyType = "string" | "strings" | "objects" | "count" | "boolean" | "object";
+export type KeyType = "choice" | "string" | "strings" | "objects" | "count" | "boolean" | "object";
 export type Keys = Readonly<Record<string, KeyType>>;
 
 const TYPE_NAMES: Readonly<Record<KeyType, string>> = {
+  choice: "string or object",
   string: "string",
   strings: "list of strings",
   objects: "list of objects",
@@ -61,6 +62,7 @@ export function pickKeys(raw: Raw, keys: Keys, where: string, log: Logger): Reco
 }
 
 function hasType(value: unknown, type: KeyType): boolean {
+  if (type === "choice") return hasType(value, "string") || hasType(value, "object");
   if (type === "string") return typeof value === "string";
   if (type === "boolean") return typeof value === "boolean";
   if (type === "strings") return Array.isArray(value) && value.every((item) => typeof item === "string");

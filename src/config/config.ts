@@ -1,5 +1,6 @@
 import { AgentError } from "../errors/agent-error.ts";
 import type { Logger } from "../util/logger.ts";
+import { type AdapterChoice, readAdapterChoice } from "./adapter-choice.ts";
 import { asRaw, pickKeys, type Raw, readConfigFile } from "./config-file.ts";
 import {
   CONNECTION_KEYS,
@@ -36,7 +37,9 @@ export interface StateScriptConfig {
 
 export interface SwitchbackConfig {
   /** Default: `uboot`, as on every board with the reference client. */
-  readonly bootloader: (typeof BOOTLOADERS)[number];
+  readonly bootloader: (typeof BOOTLOADERS)[number] | "adapter";
+  /** There with the boot loader `adapter`. */
+  readonly adapter?: AdapterChoice;
   /** Folder of the virtual board, for the boot loader `fake`. */
   readonly board?: string;
   /** How variables of a boot loader are accessed: in process, by the board's tools, or (default) in process where that can be. */
@@ -71,7 +74,7 @@ const KEYS = {
 const MERGED_KEYS = ["Switchback", "HttpsClient", "Security"] as const;
 
 const OWN_KEYS = {
-  Bootloader: "string",
+  Bootloader: "choice",
   BootEnv: "string",
   Board: "string",
   FwEnvConfig: "string",
@@ -141,13 +144,16 @@ function interpret(raw: Raw, log: Logger): Config {
 }
 
 function interpretOwn(raw: Raw): SwitchbackConfig {
+  const own = raw["Bootloader"];
+  const adapter = typeof own === "object" && own !== null ? readAdapterChoice("Switchback.Bootloader", own) : undefined;
   const strictCompat = raw["StrictCompat"] === true;
   const verifyReadback = raw["VerifyReadback"] !== false;
   const { Board: board, FwEnvConfig: fwEnvConfig } = raw as Readonly<
     Record<"Board" | "FwEnvConfig", string | undefined>
   >;
   return {
-    bootloader: oneOf(raw, "Bootloader", BOOTLOADERS, "uboot"),
+    bootloader: adapter ? "adapter" : oneOf(raw, "Bootloader", BOOTLOADERS, "uboot"),
+    ...(adapter !== undefined && { adapter }),
     bootEnv: oneOf(raw, "BootEnv", BOOT_ENVS, "auto"),
     strictCompat,
     allowPlainHttp: raw["AllowPlainHttp"] === true,

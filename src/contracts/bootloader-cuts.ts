@@ -72,7 +72,7 @@ export const BOOTLOADER_CUT_CHECKS: readonly ContractCheck<BootloaderRig>[] = CA
       act += 1;
       assert.ok(act < MAX_ACTS, `${cut.title} fails after its last durable act as well`);
     }
-    assert.ok(act > 1, "the mutation has no durable act");
+    assert.ok(act > 1, "the mutation has no durable act that the check can see");
   },
 }));
 

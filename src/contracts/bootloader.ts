@@ -32,6 +32,16 @@ const PLAIN_CHECKS: readonly ContractCheck<BootloaderRig>[] = [
     },
   },
   {
+    title: "what runs is asked of the running system, whatever the boot environment says",
+    async run({ boot, reboot }) {
+      await boot.arm("B", signal);
+      assert.equal(await boot.booted(signal), "A", "booted, when B is armed and A runs");
+      await reboot();
+      await boot.revert("A", signal);
+      assert.equal(await boot.booted(signal), "B", "booted, when A is planned and B runs");
+    },
+  },
+  {
     title: "an armed slot comes up at the next reboot, still on trial",
     async run(rig) {
       await startTrialOnB(rig);

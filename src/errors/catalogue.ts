@@ -1,3 +1,4 @@
+import { ADAPTER_ERRORS } from "./adapter-errors.ts";
 import { AGENT_ERRORS } from "./agent-errors.ts";
 import { ARTIFACT_ERRORS } from "./artifact-errors.ts";
 import { BOARD_ERRORS } from "./board-errors.ts";
@@ -14,6 +15,6 @@ export interface ErrorEntry {
 }
 
 /** Every stable error code of the product. `docs/reference/errors.md` is generated from it. */
-export const ERRORS = { ...ARTIFACT_ERRORS, ...BOARD_ERRORS, ...AGENT_ERRORS, ...SERVER_ERRORS };
+export const ERRORS = { ...ARTIFACT_ERRORS, ...BOARD_ERRORS, ...AGENT_ERRORS, ...ADAPTER_ERRORS, ...SERVER_ERRORS };
 
 export type ErrorCode = keyof typeof ERRORS;

@@ -84,7 +84,12 @@ export const diskActs: FileActs = {
  * Replaces a file: after a power cut it is the old one or the new one, never torn. Resolves when the new one
  * is durable. A temporary file that a power cut leaves behind is overwritten by the next call.
  */
-export async function replaceFile(path: string, text: string, acts: FileActs = diskActs, mode = 0o644): Promise<void> {
+export async function replaceFile(
+  path: string,
+  text: string,
+  acts: Pick<FileActs, "writeSynced" | "rename" | "syncFolder"> = diskActs,
+  mode = 0o644,
+): Promise<void> {
   const temporary = `${path}.new`;
   await acts.writeSynced(temporary, text, mode);
   await acts.rename(temporary, path);

@@ -20,7 +20,7 @@ function listed(out: readonly string[]): readonly string[] {
 }
 
 for (const [name, commands] of [
-  ["switchback", [...CLIENT, "bootstrap", "artifact", "board", "state-scripts"]],
+  ["switchback", [...CLIENT, "bootstrap", "artifact", "adapter", "board", "state-scripts"]],
   ["mender", [...CLIENT, "bootstrap"]],
   ["mender-update", CLIENT],
 ] as const) {

@@ -26,8 +26,11 @@ test("no two subjects use the same code", async () => {
   const { AGENT_ERRORS } = await import("../../src/errors/agent-errors.ts");
   const { ARTIFACT_ERRORS } = await import("../../src/errors/artifact-errors.ts");
   const { BOARD_ERRORS } = await import("../../src/errors/board-errors.ts");
+  const { ADAPTER_ERRORS } = await import("../../src/errors/adapter-errors.ts");
   const { SERVER_ERRORS } = await import("../../src/errors/server-errors.ts");
-  const all = [AGENT_ERRORS, ARTIFACT_ERRORS, BOARD_ERRORS, SERVER_ERRORS].flatMap((errors) => Object.keys(errors));
+  const all = [ADAPTER_ERRORS, AGENT_ERRORS, ARTIFACT_ERRORS, BOARD_ERRORS, SERVER_ERRORS].flatMap((errors) =>
+    Object.keys(errors),
+  );
   expect(all.toSorted()).toEqual(codes.toSorted());
 });
 

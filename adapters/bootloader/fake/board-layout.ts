@@ -1,9 +1,9 @@
 import { readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { AgentError } from "../../../src/errors/agent-error.ts";
 import type { SlotId } from "../../../src/ports/bootloader.ts";
 import { diskActs, type FileActs, replaceFile } from "../../../src/util/durable-file.ts";
-import type { SlotPartitions } from "../partition-number.ts";
+import { type SlotPartitions, slotOfNumber } from "../partition-number.ts";
 import { boardIo } from "./board-io.ts";
 
 /** Partition numbers as on Mender's SD-card images: 1 is the boot partition. */
@@ -13,8 +13,8 @@ export const BOARD_PARTITIONS: SlotPartitions = { A: 2, B: 3 };
 export interface BoardPaths {
   readonly slots: Readonly<Record<SlotId, string>>;
   readonly env: string;
-  /** What the running kernel would answer: the slot that it came from, empty when nothing runs. */
-  readonly running: string;
+  /** The running kernel's command line, whose `root=` names the slot that it came from; empty when nothing runs. */
+  readonly commandLine: string;
   readonly confDir: string;
   readonly dataDir: string;
   /** Holds `modules/v3`. */
@@ -28,7 +28,7 @@ export function boardPaths(dir: string): BoardPaths {
       B: join(dir, "slots", `rootfs${BOARD_PARTITIONS.B}`),
     },
     env: join(dir, "boot", "env"),
-    running: join(dir, "running"),
+    commandLine: join(dir, "proc", "cmdline"),
     confDir: join(dir, "etc"),
     dataDir: join(dir, "data"),
     shareDir: join(dir, "share"),
@@ -39,17 +39,20 @@ export function boardPaths(dir: string): BoardPaths {
 export async function runningSlot(dir: string): Promise<SlotId | undefined> {
   let text: string;
   try {
-    text = (await readFile(boardPaths(dir).running, "utf8")).trim();
+    text = (await readFile(boardPaths(dir).commandLine, "utf8")).trim();
   } catch (cause) {
     throw new AgentError("BOARD_MISSING", { board: dir }, cause);
   }
-  return text === "A" || text === "B" ? text : undefined;
+  const partition = /\brootfs([0-9]+)$/.exec(text)?.[1];
+  return partition === undefined ? undefined : slotOfNumber(partition, BOARD_PARTITIONS);
 }
 
 /** Durable: a power cut leaves the old answer or the new one. @throws {AgentError} BOARD_IO */
 export async function setRunningSlot(dir: string, slot: SlotId | undefined, acts: FileActs = diskActs): Promise<void> {
-  const { running } = boardPaths(dir);
-  await boardIo(running, () => replaceFile(running, slot === undefined ? "" : `${slot}\n`, acts));
+  const { commandLine, slots } = boardPaths(dir);
+  await boardIo(commandLine, () =>
+    replaceFile(commandLine, slot === undefined ? "" : `console=ttyS0 root=${resolve(slots[slot])}\n`, acts),
+  );
 }
 
 /**

@@ -33,10 +33,10 @@ async function fillBoard(board: string, options: BoardOptions): Promise<void> {
     throw new AgentError("BOARD_SIZE", { slotBytes, imageBytes });
   await mkdir(board, { recursive: true });
   if ((await readdir(board)).length > 0) throw new AgentError("BOARD_EXISTS", { board });
-  const { slots, env, confDir, dataDir, shareDir } = boardPaths(board);
+  const { slots, env, commandLine, confDir, dataDir, shareDir } = boardPaths(board);
   const modules = join(shareDir, "modules/v3");
-  for (const folder of [dirname(slots.A), dirname(env), join(confDir, "scripts"), modules, dataDir])
-    await mkdir(folder, { recursive: true });
+  const boots = [dirname(slots.A), dirname(env), dirname(commandLine)];
+  for (const folder of [...boots, join(confDir, "scripts"), modules, dataDir]) await mkdir(folder, { recursive: true });
   await writeBoardImage(slots.A, version, imageBytes, "yes");
   await truncate(slots.A, slotBytes);
   await writeFile(slots.B, "");

@@ -145,5 +145,5 @@ test("a folder without a board is named as such", async () => {
   await expect(boardStatus(folder)).rejects.toMatchObject({ code: "BOARD_MISSING" });
   await expect(startBoard(folder)).rejects.toMatchObject({ code: "BOARD_MISSING" });
   await expect(bootedOnBoard(folder)(signal)).rejects.toMatchObject({ code: "BOARD_MISSING" });
-  await expect(stat(join(folder, "running"))).rejects.toThrow("ENOENT");
+  await expect(stat(join(folder, "proc"))).rejects.toThrow("ENOENT");
 });

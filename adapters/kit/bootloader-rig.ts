@@ -1,0 +1,64 @@
+import type { Bootloader, SlotId } from "../../src/ports/bootloader.ts";
+import type { Firmware, SystemFate } from "./firmware.ts";
+import type { Sandbox } from "./sandbox.ts";
+import { readFiles, writeFiles } from "./sandbox-files.ts";
+
+export interface SandboxRigOptions {
+  readonly sandbox: Sandbox;
+  readonly firmware: Firmware;
+  /** Makes the adapter anew, as a fresh process would: nothing that it kept in memory survives a power-on. */
+  readonly create: () => Promise<Bootloader>;
+}
+
+/** A board in a sandbox's folder, whose boot loader is an adapter of somebody else's. */
+export async function createSandboxRig({ sandbox, firmware, create }: SandboxRigOptions) {
+  const up: Readonly<Record<SlotId, SystemFate>> = { A: "up", B: "up" };
+  let fates = up;
+  let instance: Promise<Bootloader> | undefined;
+  const adapter = (): Promise<Bootloader> => {
+    instance ??= create();
+    return instance;
+  };
+  const powerCycle = async (): Promise<SlotId | undefined> => {
+    instance = undefined;
+    const slot = await firmware.powerOn(fates);
+    await sandbox.settle();
+    return slot;
+  };
+  await firmware.factory();
+  await firmware.powerOn(up);
+  const factory = await readFiles(sandbox.root);
+  const reset = async (): Promise<void> => {
+    fates = up;
+    await writeFiles(sandbox.root, factory);
+    await powerCycle();
+  };
+  await reset();
+
+  const look = async <T>(query: (boot: Bootloader) => Promise<T>): Promise<T> => query(await adapter());
+  const change = (mutation: (boot: Bootloader) => Promise<void>): Promise<void> =>
+    sandbox.change(async () => mutation(await adapter()));
+  const boot: Bootloader = {
+    kind: "sandbox",
+    booted: (signal) => look((b) => b.booted(signal)),
+    plan: (signal) => look((b) => b.plan(signal)),
+    arm: (slot, signal) => change((b) => b.arm(slot, signal)),
+    confirm: (signal) => change((b) => b.confirm(signal)),
+    revert: (slot, signal) => change((b) => b.revert(slot, signal)),
+  };
+  return {
+    boot,
+    powerCycle,
+    reboot: powerCycle,
+    async losePower() {
+      await sandbox.losePower();
+      return powerCycle();
+    },
+    async setFate(slot: SlotId, fate: SystemFate): Promise<void> {
+      fates = { ...fates, [slot]: fate };
+    },
+    cutPowerAt: (act: number, moment: "before" | "during" | "after") => sandbox.cutPowerAt(act, moment),
+    failStorage: () => sandbox.failStorage(),
+    reset,
+  };
+}

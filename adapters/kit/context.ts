@@ -1,0 +1,63 @@
+import { readFile } from "node:fs/promises";
+import type { AdapterContext, AdapterFiles } from "../../src/ports/adapter.ts";
+import type { SlotId } from "../../src/ports/bootloader.ts";
+import type { Process } from "../../src/ports/process.ts";
+import { diskActs, replaceFile } from "../../src/util/durable-file.ts";
+
+/** What of the files' acts an adapter is given. */
+export type FileActsOfAdapters = Omit<AdapterFiles, "read" | "replace">;
+
+export interface ContextParts {
+  readonly root: string;
+  readonly slots: Readonly<Record<SlotId, string>>;
+  readonly options: Readonly<Record<string, unknown>>;
+  /** Gives programs the environment of `adapterEnvironment`. */
+  readonly process: Process;
+  readonly acts?: FileActsOfAdapters;
+}
+
+export function createAdapterContext({ root, slots, options, process, acts = diskActs }: ContextParts): AdapterContext {
+  return {
+    root,
+    slots,
+    options,
+    files: createAdapterFiles(acts),
+    run: (argv, signal, stdin) => process.run(argv, { timeoutMs: 60_000, maxOutputBytes: 1024 * 1024 }, signal, stdin),
+  };
+}
+
+function createAdapterFiles({ writeSynced, rename, remove, syncFolder }: FileActsOfAdapters): AdapterFiles {
+  return {
+    writeSynced,
+    rename,
+    remove,
+    syncFolder,
+    async read(path) {
+      try {
+        return await readFile(path);
+      } catch (error) {
+        if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+        throw error;
+      }
+    },
+    replace: (path, text) => replaceFile(path, text, { writeSynced, rename, syncFolder }),
+  };
+}
+
+/** What an adapter's program finds in its environment, besides the agent's own. */
+export function adapterEnvironment(
+  { root, slots, options }: Pick<ContextParts, "root" | "slots" | "options">,
+  env: Readonly<Record<string, string | undefined>>,
+): Readonly<Record<string, string | undefined>> {
+  const given = Object.entries(options).map(([key, value]) => [
+    `SWITCHBACK_OPTION_${key}`,
+    typeof value === "string" ? value : JSON.stringify(value),
+  ]);
+  return {
+    ...env,
+    ...Object.fromEntries(given),
+    SWITCHBACK_ROOT: root,
+    SWITCHBACK_SLOT_A: slots.A,
+    SWITCHBACK_SLOT_B: slots.B,
+  };
+}

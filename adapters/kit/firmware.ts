@@ -1,0 +1,75 @@
+import { mkdir, rename, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { AgentError } from "../../src/errors/agent-error.ts";
+import type { SlotId } from "../../src/ports/bootloader.ts";
+import type { Process } from "../../src/ports/process.ts";
+import { diskActs, type FileActs } from "../../src/util/durable-file.ts";
+import { createBoard, writeBoardImage } from "../bootloader/fake/board.ts";
+import { boardPaths } from "../bootloader/fake/board-layout.ts";
+import { startBoard } from "../bootloader/fake/firmware.ts";
+import { answerOf, createAsk } from "./program-answers.ts";
+
+export type SystemFate = "up" | "hangs" | "panics" | "unloadable";
+
+/** The side of a boot loader that runs at power-on, over the files of a sandbox. */
+export interface Firmware {
+  /** Storage of the slots, as the adapter is told. */
+  readonly slots: Readonly<Record<SlotId, string>>;
+  /** Makes the files of a new board in an empty folder. */
+  factory(): Promise<void>;
+  /** What comes up; `undefined` when nothing does. */
+  powerOn(fates: Readonly<Record<SlotId, SystemFate>>): Promise<SlotId | undefined>;
+}
+
+/** The check's power cuts are made of files afterwards, so nothing has to reach a disk. */
+const quickActs: FileActs = {
+  ...diskActs,
+  writeSynced: (path, text, mode) => writeFile(path, text, { mode }),
+  rename,
+  syncFolder: async () => undefined,
+};
+const IMAGE_BYTES = 512;
+
+/** The virtual board's: U-Boot's rule over Mender's variables, in lines of `boot/env`. */
+export function virtualFirmware(root: string): Firmware {
+  const { slots } = boardPaths(root);
+  let written: Readonly<Record<SlotId, SystemFate>> | undefined;
+  const write = async (slot: SlotId, fate: SystemFate): Promise<void> =>
+    fate === "unloadable"
+      ? writeFile(slots[slot], Buffer.alloc(IMAGE_BYTES))
+      : writeBoardImage(slots[slot], `in-${slot}`, IMAGE_BYTES, fate === "up" ? "yes" : fate);
+  return {
+    slots,
+    factory: () =>
+      createBoard(root, { slotBytes: IMAGE_BYTES, imageBytes: IMAGE_BYTES, version: "v1", deviceType: "sandbox" }),
+    async powerOn(fates) {
+      for (const slot of ["A", "B"] as const) if (written?.[slot] !== fates[slot]) await write(slot, fates[slot]);
+      written = fates;
+      const { outcome } = await startBoard(root, quickActs);
+      return outcome.kind === "up" ? outcome.slot : undefined;
+    },
+  };
+}
+
+/** A program that does what the board's own boot loader does. @see docs/reference/adapter-protocol.md, "Firmware" */
+export function programFirmware(root: string, program: string, process: Process): Firmware {
+  const ask = createAsk(program, process);
+  const { signal } = new AbortController();
+  const slots = { A: join(root, "slots/a"), B: join(root, "slots/b") };
+  return {
+    slots,
+    async factory() {
+      for (const path of Object.values(slots)) {
+        await mkdir(dirname(path), { recursive: true });
+        await writeFile(path, "");
+      }
+      await ask(["factory"], signal);
+    },
+    async powerOn(fates) {
+      const slot = answerOf(await ask(["power-on", fates.A, fates.B], signal), "slot");
+      if (slot === "none") return undefined;
+      if (slot !== "A" && slot !== "B") throw new AgentError("ADAPTER_ANSWER", { program, slot });
+      return slot;
+    },
+  };
+}

@@ -1,0 +1,71 @@
+import { createRequire } from "node:module";
+import { isAbsolute, join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { AgentError } from "../../src/errors/agent-error.ts";
+import type { Adapter, AdapterKind } from "../../src/ports/adapter.ts";
+
+const VERSION = 1;
+const KINDS: readonly AdapterKind[] = ["bootloader", "device", "payload"];
+
+export interface ModuleSource {
+  /** Path of a JavaScript file, or name of a package. */
+  readonly module: string;
+  /** Folder that a relative path begins at, and from which packages are looked up. */
+  readonly from: string;
+  /** Distinguishes loadings that must not share what the module keeps in memory. */
+  readonly instance?: number;
+}
+
+/**
+ * Loads an adapter's module and makes sure that it is one.
+ *
+ * @throws {AgentError} ADAPTER_LOAD, ADAPTER_INVALID, ADAPTER_PROTOCOL
+ */
+export async function loadAdapterModule({ module, from, instance }: ModuleSource): Promise<Adapter> {
+  let exported: Readonly<Record<string, unknown>>;
+  try {
+    const url = pathToFileURL(locate(module, from)).href;
+    exported = await import(instance === undefined ? url : `${url}?instance=${instance}`);
+  } catch (cause) {
+    throw new AgentError("ADAPTER_LOAD", { module }, cause);
+  }
+  return validated(exported["adapter"], module);
+}
+
+/** Where npm puts what is installed for the whole system. */
+const SYSTEM_PACKAGES = ["/usr/share/switchback", "/usr/lib", "/usr/local/lib"];
+
+function locate(module: string, from: string): string {
+  if (isAbsolute(module) || /^\.\.?\//.test(module)) return resolve(from, module);
+  return createRequire(join(from, "package.json")).resolve(module, { paths: [from, ...SYSTEM_PACKAGES] });
+}
+
+function validated(adapter: unknown, module: string): Adapter {
+  if (typeof adapter !== "object" || adapter === null) {
+    throw new AgentError("ADAPTER_INVALID", { module, missing: "export const adapter = { … }" });
+  }
+  const { protocol, kind, name, create } = adapter as Readonly<Record<string, unknown>>;
+  if (typeof protocol === "number" && protocol !== VERSION) {
+    throw new AgentError("ADAPTER_PROTOCOL", { module, version: protocol, known: VERSION });
+  }
+  const missing = [
+    ...(protocol === VERSION ? [] : ["protocol: 1"]),
+    ...(KINDS.some((known) => known === kind) ? [] : [`kind: ${KINDS.join(" or ")}`]),
+    ...(typeof name === "string" && name !== "" ? [] : ["name"]),
+    ...(typeof create === "function" ? [] : ["create(context)"]),
+  ];
+  if (missing.length > 0) throw new AgentError("ADAPTER_INVALID", { module, missing: missing.join(", ") });
+  return adapter as Adapter;
+}
+
+/**
+ * Makes sure that what a module created has the functions of its port.
+ *
+ * @throws {AgentError} ADAPTER_INVALID
+ */
+export function expectFunctions(created: unknown, names: readonly string[], adapter: string): void {
+  const has = (name: string): boolean =>
+    typeof created === "object" && created !== null && typeof Reflect.get(created, name) === "function";
+  const missing = names.filter((name) => !has(name));
+  if (missing.length > 0) throw new AgentError("ADAPTER_INVALID", { adapter, missing: missing.join(", ") });
+}

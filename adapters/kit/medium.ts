@@ -1,0 +1,130 @@
+/** Files by path relative to the medium's root. */
+export type Files = ReadonlyMap<string, Uint8Array>;
+
+/** One thing that a program does to files. Paths are relative to the root. */
+export type MediumAct =
+  | { readonly kind: "create"; readonly path: string }
+  | { readonly kind: "truncate"; readonly path: string; readonly sizeBytes: number }
+  | { readonly kind: "write"; readonly path: string; readonly offset: number; readonly bytes: Uint8Array }
+  | { readonly kind: "rename"; readonly from: string; readonly to: string }
+  | { readonly kind: "link"; readonly from: string; readonly to: string }
+  | { readonly kind: "remove"; readonly path: string }
+  | { readonly kind: "sync"; readonly path: string }
+  | { readonly kind: "syncFolder"; readonly path: string }
+  | { readonly kind: "syncAll" };
+
+export type CutMoment = "before" | "during" | "after";
+
+/** What a file holds: on the medium, and as programs see it. */
+interface Inode {
+  durable: Uint8Array;
+  now: Uint8Array;
+}
+
+/**
+ * A file system as careless as POSIX allows: content is on the medium after fsync of its file, a name after fsync
+ * of its folder, and either may get there before. A folder is on the medium when it is made.
+ */
+export class Medium {
+  #names: Map<string, Inode>;
+  #durableNames: Map<string, Inode>;
+
+  constructor(files: Files) {
+    this.#names = new Map([...files].map(([path, bytes]) => [path, { durable: bytes, now: bytes }]));
+    this.#durableNames = new Map(this.#names);
+  }
+
+  /** As programs see it, which is what a power cut finds when luck has it that all has arrived. */
+  get seen(): Files {
+    return contents(this.#names, ({ now }) => now);
+  }
+
+  /** What nothing can take away any more. */
+  get safe(): Files {
+    return contents(this.#durableNames, ({ durable }) => durable);
+  }
+
+  /**
+   * What the power leaves when it fails at `act`: `before` it, all that was not synced being lost; `during` it, when
+   * names have arrived before contents and half of a write is there; `after` it, when everything has arrived.
+   */
+  cut(act: MediumAct, moment: CutMoment): Files {
+    if (moment === "before") return this.safe;
+    const torn = moment === "during" && act.kind === "write" ? this.#names.get(act.path) : undefined;
+    const tornContent = torn && act.kind === "write" ? patch(torn.durable, act.offset, half(act.bytes)) : undefined;
+    this.apply(act);
+    if (moment === "after") return this.seen;
+    return contents(this.#names, (inode) => (inode === torn && tornContent ? tornContent : inode.durable));
+  }
+
+  apply(act: MediumAct): void {
+    switch (act.kind) {
+      case "create":
+        this.#names.set(act.path, { durable: new Uint8Array(), now: new Uint8Array() });
+        break;
+      case "truncate": {
+        const inode = this.#at(act.path);
+        const resized = new Uint8Array(act.sizeBytes);
+        resized.set(inode.now.subarray(0, act.sizeBytes));
+        inode.now = resized;
+        break;
+      }
+      case "write": {
+        const inode = this.#at(act.path);
+        inode.now = patch(inode.now, act.offset, act.bytes);
+        break;
+      }
+      case "rename":
+        this.#names.set(act.to, this.#at(act.from));
+        this.#names.delete(act.from);
+        break;
+      case "link":
+        this.#names.set(act.to, this.#at(act.from));
+        break;
+      case "remove":
+        this.#names.delete(act.path);
+        break;
+      case "sync": {
+        const inode = this.#at(act.path);
+        inode.durable = inode.now;
+        break;
+      }
+      case "syncFolder":
+        for (const path of new Set([...this.#names.keys(), ...this.#durableNames.keys()])) {
+          if (folderOf(path) === act.path) this.#keepName(path);
+        }
+        break;
+      case "syncAll":
+        for (const inode of this.#names.values()) inode.durable = inode.now;
+        this.#durableNames = new Map(this.#names);
+        break;
+    }
+  }
+
+  #at(path: string): Inode {
+    const inode = this.#names.get(path);
+    if (inode === undefined) throw new Error(`${path} is changed and was never there`);
+    return inode;
+  }
+
+  #keepName(path: string): void {
+    const inode = this.#names.get(path);
+    if (inode === undefined) this.#durableNames.delete(path);
+    else this.#durableNames.set(path, inode);
+  }
+}
+
+/** `""` for a file that lies in the root itself. */
+const folderOf = (path: string): string => path.slice(0, Math.max(path.lastIndexOf("/"), 0));
+
+const half = (bytes: Uint8Array): Uint8Array => bytes.subarray(0, bytes.length / 2);
+
+const contents = (names: ReadonlyMap<string, Inode>, of: (inode: Inode) => Uint8Array): Files =>
+  new Map([...names].map(([path, inode]) => [path, of(inode)]));
+
+function patch(content: Uint8Array, offset: number, bytes: Uint8Array): Uint8Array {
+  const patched = new Uint8Array(Math.max(content.length, offset + bytes.length));
+  patched.set(content);
+  patched.set(bytes, offset);
+  return patched;
+}

@@ -1,0 +1,50 @@
+import { AgentError } from "../../src/errors/agent-error.ts";
+import type { Bootloader, SlotId } from "../../src/ports/bootloader.ts";
+import type { Finding } from "../../src/ports/finding.ts";
+import { failedWith } from "./foreign-failure.ts";
+import { type Ask, answerOf, flagOf } from "./program-answers.ts";
+
+/** A boot loader behind a program that speaks the adapter protocol. @see docs/reference/adapter-protocol.md */
+export function createProgramBootloader(kind: string, ask: Ask): Bootloader {
+  const change = async (request: readonly [string, ...string[]], signal: AbortSignal): Promise<void> => {
+    signal.throwIfAborted();
+    // A program that is killed while it writes may leave half of a change: once begun it is not cancelled.
+    await ask(request, new AbortController().signal);
+  };
+  return {
+    kind,
+    async booted(signal) {
+      const answer = await ask(["booted"], signal);
+      return slotIn(answer);
+    },
+    async plan(signal) {
+      const answer = await ask(["plan"], signal);
+      return { slot: slotIn(answer), trial: flagOf(answer, "trial") };
+    },
+    arm: (slot, signal) => change(["arm", slot], signal),
+    confirm: (signal) => change(["confirm"], signal),
+    revert: (slot, signal) => change(["revert", slot], signal),
+    async diagnose(signal) {
+      try {
+        return (await ask(["diagnose"], signal)).all("finding").map(findingIn);
+      } catch (error) {
+        if (failedWith(error, "UNSUPPORTED")) return [];
+        throw error;
+      }
+    },
+  };
+}
+
+function slotIn(answer: Awaited<ReturnType<Ask>>): SlotId {
+  const slot = answerOf(answer, "slot");
+  if (slot !== "A" && slot !== "B") throw new AgentError("ADAPTER_ANSWER", { request: answer.request, slot });
+  return slot;
+}
+
+/** `good|note|bad SUBJECT: FOUND`, and after ` -- ` what to do about it. */
+function findingIn(text: string): Finding {
+  const [, level, subject = "", rest = ""] = /^(good|note|bad) ([^:]+): (.+)$/.exec(text) ?? [];
+  if (level === undefined) throw new AgentError("ADAPTER_ANSWER", { request: "diagnose", finding: text });
+  const [found = "", advice] = rest.split(" -- ");
+  return { level: level as Finding["level"], subject, found, ...(advice !== undefined && { advice }) };
+}

@@ -1,0 +1,38 @@
+import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { dirname, join, relative } from "node:path";
+import type { Files } from "./medium.ts";
+
+/** What the running kernel says is no storage: no power cut changes it, only the next start. */
+const KERNEL = "proc";
+
+/** Reads every file below `root`. */
+export async function readFiles(root: string): Promise<Files> {
+  const files = new Map<string, Uint8Array>();
+  for (const entry of await readdir(root, { recursive: true, withFileTypes: true })) {
+    const path = join(entry.parentPath, entry.name);
+    const name = relative(root, path);
+    if (entry.isFile() && !name.startsWith(`${KERNEL}/`)) files.set(name, await readFile(path));
+  }
+  return files;
+}
+
+/** Makes the files below `root` be `files`. */
+export async function writeFiles(root: string, files: Files): Promise<void> {
+  const found = await readFiles(root);
+  for (const name of found.keys()) if (!files.has(name)) await rm(join(root, name));
+  for (const [name, bytes] of files) {
+    const there = found.get(name);
+    if (there !== undefined && Buffer.compare(there, bytes) === 0) continue;
+    await mkdir(dirname(join(root, name)), { recursive: true });
+    await writeFile(join(root, name), bytes);
+  }
+}
+
+/** The first file in which two states differ, or `undefined`. */
+export function differingFile(a: Files, b: Files): string | undefined {
+  return [...new Set([...a.keys(), ...b.keys()])].find(
+    (name) => Buffer.compare(a.get(name) ?? ABSENT, b.get(name) ?? ABSENT) !== 0 || a.has(name) !== b.has(name),
+  );
+}
+
+const ABSENT = new Uint8Array();

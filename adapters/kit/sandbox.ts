@@ -1,0 +1,137 @@
+import { existsSync } from "node:fs";
+import { readFile, rename, rm, writeFile } from "node:fs/promises";
+import { join, relative } from "node:path";
+import { AgentError } from "../../src/errors/agent-error.ts";
+import type { Process } from "../../src/ports/process.ts";
+import type { FileActsOfAdapters } from "./context.ts";
+import { type CutMoment, type Files, Medium, type MediumAct } from "./medium.ts";
+import { differingFile, readFiles, writeFiles } from "./sandbox-files.ts";
+import { brokenStorageArgv, readTrace, touchedBy, traceArgv } from "./trace.ts";
+
+/**
+ * Storage below a folder, of which every change is recorded, so that the power can be cut at any of them after the
+ * fact: an adapter's own code runs to its end, and then the folder is made what a cut would have left.
+ */
+export class Sandbox {
+  readonly root: string;
+  readonly #log: string;
+  #medium = new Medium(new Map());
+  #acts: MediumAct[] | undefined;
+  #fails = false;
+  #cut: { left: number; readonly moment: CutMoment } | undefined;
+
+  /** @param log file for traces, outside of `root` */
+  constructor(root: string, log: string) {
+    this.root = root;
+    this.#log = log;
+  }
+
+  /** Takes what is there as durable, ends what `cutPowerAt` and `failStorage` have begun. */
+  async settle(): Promise<void> {
+    this.#medium = new Medium(await readFiles(this.root));
+    this.#cut = undefined;
+    this.#fails = false;
+  }
+
+  /** Loses what is not durable. */
+  async losePower(): Promise<void> {
+    await writeFiles(this.root, this.#medium.safe);
+  }
+
+  cutPowerAt(act: number, moment: CutMoment): void {
+    this.#cut = { left: act, moment };
+  }
+
+  /** Every change of a file fails from now on. */
+  failStorage(): void {
+    this.#fails = true;
+  }
+
+  /** Runs a change, and cuts the power in it where that was asked for. @throws {AgentError} ADAPTER_SANDBOX */
+  async change(work: () => Promise<void>): Promise<void> {
+    this.#acts = [];
+    let failure: { readonly error: unknown } | undefined;
+    try {
+      await work();
+    } catch (error) {
+      failure = { error };
+    }
+    const acts = this.#acts;
+    this.#acts = undefined;
+    for (const act of acts) await this.#replay(act);
+    const unexplained = this.#fails ? undefined : differingFile(this.#medium.seen, await readFiles(this.root));
+    if (unexplained !== undefined) {
+      throw new AgentError("ADAPTER_SANDBOX", { file: unexplained, reason: "it was changed past what can be seen" });
+    }
+    if (failure !== undefined) throw failure.error;
+  }
+
+  async #replay(act: MediumAct): Promise<void> {
+    if (this.#cut !== undefined) this.#cut.left -= 1;
+    if (this.#cut?.left !== 0) return this.#medium.apply(act);
+    await writeFiles(this.root, this.#medium.cut(act, this.#cut.moment));
+    await this.settle();
+    throw new Error("power cut");
+  }
+
+  /** The files of a module's context, recorded. */
+  readonly acts: FileActsOfAdapters = {
+    writeSynced: async (path, content, mode) => {
+      this.#expectStorage();
+      const name = relative(this.root, path);
+      const isNew = !existsSync(path);
+      await writeFile(path, content, { mode });
+      this.#acts?.push(
+        isNew ? { kind: "create", path: name } : { kind: "truncate", path: name, sizeBytes: 0 },
+        { kind: "write", path: name, offset: 0, bytes: Buffer.from(content) },
+        { kind: "sync", path: name },
+      );
+    },
+    rename: async (from, to) => {
+      this.#expectStorage();
+      await rename(from, to);
+      this.#acts?.push({ kind: "rename", from: relative(this.root, from), to: relative(this.root, to) });
+    },
+    remove: async (path) => {
+      this.#expectStorage();
+      await rm(path, { force: true });
+      this.#acts?.push({ kind: "remove", path: relative(this.root, path) });
+    },
+    syncFolder: async (path) => {
+      this.#expectStorage();
+      this.#acts?.push({ kind: "syncFolder", path: relative(this.root, path) });
+    },
+  };
+
+  #expectStorage(): void {
+    if (this.#fails) throw Object.assign(new Error("EIO: the storage fails"), { code: "EIO" });
+  }
+
+  /** Programs, recorded while a change runs. */
+  observe(inner: Process): Process {
+    return {
+      run: async (argv, limits, signal, stdin) => {
+        if (this.#acts === undefined) return inner.run(argv, limits, signal, stdin);
+        const before = await readFiles(this.root);
+        const result = await inner.run([...traceArgv(this.#log), ...argv], limits, signal, stdin);
+        const acts = await this.#readTrace(argv[0], before);
+        if (!this.#fails) {
+          this.#acts.push(...acts);
+          return result;
+        }
+        // Only what it touches may fail, and not its output: so it runs twice, and the first run never was.
+        await writeFiles(this.root, before);
+        const touched = touchedBy(acts).map((path) => join(this.root, path));
+        return inner.run([...brokenStorageArgv(this.#log, touched), ...argv], limits, signal, stdin);
+      },
+    };
+  }
+
+  async #readTrace(program: string, before: Files): Promise<readonly MediumAct[]> {
+    try {
+      return readTrace(await readFile(this.#log, "latin1"), this.root, before);
+    } catch (cause) {
+      throw new AgentError("ADAPTER_SANDBOX", { program }, cause);
+    }
+  }
+}

@@ -1,0 +1,195 @@
+import { join, relative } from "node:path";
+import type { Files, MediumAct } from "./medium.ts";
+
+/** System calls that change files or make changes durable, and those that tell where the next write goes. */
+const CHANGES = [
+  ...["write", "pwrite64", "ftruncate", "truncate", "rename", "renameat", "renameat2", "link", "linkat"],
+  ...["unlink", "unlinkat", "fsync", "fdatasync", "syncfs"],
+];
+const CALLS = ["open", "openat", "creat", "lseek", "sync", ...CHANGES].join(",");
+
+/** Ways to write whose bytes no trace tells; a program told that the kernel has none of them uses write(2). */
+const WITHOUT_BYTES = ["copy_file_range", "sendfile", "splice", "io_uring_setup", "writev", "pwritev", "pwritev2"];
+
+/** Longest write that is recorded whole. */
+const MAX_WRITE_BYTES = 4 * 1024 * 1024;
+
+/** strace, so that `log` tells what a program and its children do to files. The program's own argv follows. */
+export function traceArgv(log: string): readonly [string, ...string[]] {
+  const refused = `inject=${WITHOUT_BYTES.slice(0, 4).join(",")}:error=ENOSYS`;
+  const calls = `trace=${CALLS},${WITHOUT_BYTES.join(",")}`;
+  const strings = ["-xx", "-s", String(MAX_WRITE_BYTES)];
+  return [
+    "strace",
+    "-f",
+    "--seccomp-bpf",
+    "-qqq",
+    "-y",
+    ...strings,
+    "-e",
+    "signal=none",
+    "-e",
+    calls,
+    "-e",
+    refused,
+    "-o",
+    log,
+    "--",
+  ];
+}
+
+/** strace, so that every change of `paths`, and making one durable, fails. The program's own argv follows. */
+export function brokenStorageArgv(log: string, paths: readonly string[]): readonly [string, ...string[]] {
+  const failing = CHANGES.join(",");
+  const only = paths.flatMap((path) => ["-P", path]);
+  return ["strace", "-f", "-qqq", "-e", "signal=none", ...only, "-e", `inject=${failing}:error=EIO`, "-o", log, "--"];
+}
+
+/** Every file and folder that an act touches. */
+export function touchedBy(acts: readonly MediumAct[]): readonly string[] {
+  const paths = acts.flatMap((act) => ("path" in act ? [act.path] : "from" in act ? [act.from, act.to] : []));
+  return [...new Set(paths)];
+}
+
+/** One finished call. */
+interface Call {
+  readonly args: string;
+  readonly strings: readonly Buffer[];
+  /** What its file descriptors stand for, in order. */
+  readonly places: readonly string[];
+  readonly result: string;
+}
+
+/**
+ * What the calls in strace's output did to files below `root`.
+ *
+ * @param files below the root before the program ran
+ * @throws {Error} about a call that changes files in a way that cannot be followed
+ */
+export function readTrace(text: string, root: string, files: Files): readonly MediumAct[] {
+  const acts: MediumAct[] = [];
+  const handlers = createHandlers(root, files, (act) => void acts.push(act));
+  const unfinished = new Map<string, string>();
+  for (const line of text.split("\n")) {
+    const [, pid = "", rest = ""] = /^([0-9]+) +(.*)$/.exec(line) ?? [];
+    const begun = /^(.*) <unfinished \.\.\.>$/.exec(rest)?.[1];
+    const resumed = /^<\.\.\. \w+ resumed>(.*)$/.exec(rest)?.[1];
+    if (begun !== undefined) unfinished.set(pid, begun);
+    else handle(handlers, resumed === undefined ? rest : `${unfinished.get(pid) ?? ""}${resumed}`);
+  }
+  return acts;
+}
+
+type Handlers = Readonly<Record<string, (call: Call) => void>>;
+
+/** Calls that failed changed nothing. */
+function handle(handlers: Handlers, line: string): void {
+  const [, name = "", args = "", result = ""] = /^(\w+)\((.*)\) += (-?[0-9]+(?:<[^>]*>)?)/.exec(line) ?? [];
+  if (result.startsWith("-")) return;
+  const strings = [...args.matchAll(/"((?:\\x[0-9a-f]{2})*)"/g)].map(([, hex = ""]) => unhex(hex));
+  handlers[name]?.({ args, strings, places: placesIn(args), result });
+}
+
+function createHandlers(root: string, files: Files, act: (act: MediumAct) => void): Handlers {
+  const sizes = new Map([...files].map(([path, { length }]) => [path, length]));
+  /** Where the next write to a file goes; a file is open for writing once at a time, or the end does not fit. */
+  const positions = new Map<string, number>();
+  const flagsOf = new Map<string, string>();
+  /** `undefined` for what lies elsewhere. */
+  const inside = (path: string | undefined): string | undefined =>
+    path === root || path?.startsWith(`${root}/`) ? relative(root, path) : undefined;
+  const opened = ({ places }: Call): string | undefined => inside(places[0]);
+  const operands = ({ strings, places }: Call): readonly (string | undefined)[] =>
+    strings.map((text, i) => {
+      const name = text.toString();
+      const folder = name.startsWith("/") ? "/" : places[i];
+      if (folder === undefined) throw new Error(`${name} is named without its whole path`);
+      return inside(join(folder, name));
+    });
+
+  const truncate = (path: string | undefined, sizeBytes: number): void => {
+    if (path === undefined) return;
+    act({ kind: "truncate", path, sizeBytes });
+    sizes.set(path, sizeBytes);
+  };
+  const open = (path: string | undefined, flags: string): void => {
+    if (path === undefined || !/O_WRONLY|O_RDWR/.test(flags)) return;
+    if (!sizes.has(path)) {
+      act({ kind: "create", path });
+      sizes.set(path, 0);
+    } else if (flags.includes("O_TRUNC")) truncate(path, 0);
+    positions.set(path, 0);
+    flagsOf.set(path, flags);
+  };
+  const write = (call: Call, at?: number): void => {
+    const path = opened(call);
+    const bytes = call.strings[0]?.subarray(0, Number.parseInt(call.result, 10));
+    if (path === undefined || bytes === undefined || bytes.length === 0) return;
+    const size = sizes.get(path);
+    const flags = flagsOf.get(path) ?? "";
+    if (size === undefined) throw new Error(`${path} is written and has no name`);
+    const offset = at ?? (flags.includes("O_APPEND") ? size : (positions.get(path) ?? 0));
+    act({ kind: "write", path, offset, bytes });
+    if (at === undefined) positions.set(path, offset + bytes.length);
+    sizes.set(path, Math.max(size, offset + bytes.length));
+    if (/O_D?SYNC/.test(flags)) act({ kind: "sync", path });
+  };
+  const move = (call: Call, kind: "rename" | "link"): void => {
+    const [from, to] = operands(call);
+    if (from === undefined && to === undefined) return;
+    if (from === undefined || to === undefined) throw new Error("a file is moved into the sandbox or out of it");
+    act({ kind, from, to });
+    sizes.set(to, sizes.get(from) ?? 0);
+    if (kind === "rename") sizes.delete(from);
+  };
+  const remove = (call: Call): void => {
+    const [path] = operands(call);
+    if (path === undefined || call.args.includes("AT_REMOVEDIR")) return;
+    act({ kind: "remove", path });
+    sizes.delete(path);
+  };
+  const sync = (call: Call): void => {
+    const path = opened(call);
+    if (path !== undefined) act(sizes.has(path) ? { kind: "sync", path } : { kind: "syncFolder", path });
+  };
+  const syncAll = (): void => act({ kind: "syncAll" });
+  const refuse = (call: Call): void => {
+    if (opened(call) !== undefined) throw new Error(`${opened(call)} is written by a call that cannot be followed`);
+  };
+  const rename = (call: Call): void => move(call, "rename");
+  const link = (call: Call): void => move(call, "link");
+  const openCall = (call: Call): void => open(inside(placesIn(call.result)[0]), call.args);
+
+  return {
+    open: openCall,
+    openat: openCall,
+    creat: (call) => open(inside(placesIn(call.result)[0]), "O_WRONLY|O_TRUNC"),
+    lseek(call) {
+      const path = opened(call);
+      if (path !== undefined) positions.set(path, Number.parseInt(call.result, 10));
+    },
+    write: (call) => write(call),
+    pwrite64: (call) => write(call, lastNumber(call.args)),
+    ftruncate: (call) => truncate(opened(call), lastNumber(call.args)),
+    truncate: (call) => truncate(operands(call)[0], lastNumber(call.args)),
+    rename,
+    renameat: rename,
+    renameat2: rename,
+    link,
+    linkat: link,
+    unlink: remove,
+    unlinkat: remove,
+    fsync: sync,
+    fdatasync: sync,
+    sync: syncAll,
+    syncfs: syncAll,
+    writev: refuse,
+    pwritev: refuse,
+    pwritev2: refuse,
+  };
+}
+
+const unhex = (text: string): Buffer => Buffer.from(text.replaceAll("\\x", ""), "hex");
+const placesIn = (text: string): readonly string[] =>
+  [...text.matchAll(/<((?:\\x[0-9a-f]{2})*)>/g)].map(([, hex = ""]) => unhex(hex).toString());
+const lastNumber = (args: string): number => Number(/[0-9]+$/.exec(args)?.[0]);

@@ -1,0 +1,77 @@
+import { resolve } from "node:path";
+import type { Command } from "commander";
+import type { AdapterChoice } from "../../config/adapter-choice.ts";
+import { AgentError, printable } from "../../errors/agent-error.ts";
+import type { CliIo } from "../io.ts";
+
+interface CheckOptions {
+  readonly options?: string;
+  readonly firmware?: string;
+  readonly only?: string;
+  readonly json?: true;
+}
+
+export function registerCheck(adapter: Command, io: CliIo): void {
+  adapter
+    .command("check")
+    .description("hold a boot loader's adapter against every promise, cutting the power at each of its writes")
+    .argument("<adapter>", "JavaScript module (.js, .mjs, .cjs, or the name of a package), or any other program")
+    .option("--options <json>", "what `Options` of the configuration will hold", "{}")
+    .option("--firmware <program>", "plays the board's boot loader at power-on; the virtual board's own without it")
+    .option("--only <text>", "look only at promises that contain this text")
+    .option("--json", "print one JSON object for each promise")
+    .addHelpText("after", EXAMPLE)
+    .action(async (path: string, options: CheckOptions) => {
+      const { checkBootloader } = await import("../../compose-adapter-check.ts");
+      const request = {
+        source: sourceOf(path),
+        options: parseOptions(options.options ?? "{}"),
+        only: options.only ?? "",
+        ...(options.firmware !== undefined && { firmware: options.firmware }),
+      };
+      const count = { kept: 0, broken: 0 };
+      for await (const verdict of checkBootloader(request, io.signal)) {
+        count[verdict.kept ? "kept" : "broken"] += 1;
+        if (options.json === true) io.out(JSON.stringify(verdict));
+        else io.out(`${verdict.kept ? "kept  " : "BROKEN"}  ${verdict.promise}`);
+        if (options.json !== true && verdict.reason !== undefined)
+          io.out(`        ${printable(shorten(verdict.reason))}`);
+      }
+      if (options.json !== true) io.out(`${count.kept} promises kept, ${count.broken} broken.`);
+      if (count.broken > 0 || count.kept === 0) io.exitCode = 1;
+    });
+}
+
+/** A module is told by its name: an executable script may be one in any language. */
+function sourceOf(path: string): AdapterChoice["source"] {
+  if (/\.[cm]?js$/.test(path)) return { module: resolve(path) };
+  const isPath = path.includes("/");
+  return isPath ? { program: resolve(path) } : { module: path };
+}
+
+/** @throws {AgentError} CLI_USAGE */
+function parseOptions(text: string): Readonly<Record<string, unknown>> {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value === "object" && value !== null && !Array.isArray(value)) return { ...value };
+  } catch {
+    // ignored: the refusal below says it.
+  }
+  throw new AgentError("CLI_USAGE", { option: "--options", value: text, reason: "it must be a JSON object" });
+}
+
+/** A failed comparison comes with a drawing of several lines; its first says what was compared. */
+const shorten = (reason: string): string =>
+  reason
+    .split("\n")
+    .filter((line) => line.trim() !== "")
+    .join(" ")
+    .slice(0, 300);
+
+const EXAMPLE = `
+The adapter works in a folder of its own, $SWITCHBACK_ROOT or context.root, and must keep everything in there.
+Exits with 1 when a promise is broken. Programs are watched with strace.
+
+Examples:
+  switchback adapter check ./my-board.mjs
+  switchback adapter check ./my-board.sh --firmware ./my-firmware.sh --json`;

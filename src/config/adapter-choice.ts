@@ -1,0 +1,24 @@
+import { AgentError } from "../errors/agent-error.ts";
+
+/** An adapter of the board's own, as the configuration names it. */
+export interface AdapterChoice {
+  /** Path of a JavaScript file or name of a package, or path of a program that speaks the adapter protocol. */
+  readonly source: { readonly module: string } | { readonly program: string };
+  readonly options: Readonly<Record<string, unknown>>;
+}
+
+/** @throws {AgentError} CONFIG_INVALID */
+export function readAdapterChoice(key: string, raw: object): AdapterChoice {
+  const { Module: module, Program: program, Options: options = {} } = raw as Readonly<Record<string, unknown>>;
+  const [path, ...others] = [module, program].filter((value) => value !== undefined);
+  if (typeof path !== "string" || path === "" || others.length > 0) {
+    throw new AgentError("CONFIG_INVALID", { key, reason: "it needs either a Module or a Program" });
+  }
+  if (typeof options !== "object" || options === null || Array.isArray(options)) {
+    throw new AgentError("CONFIG_INVALID", { key: `${key}.Options`, reason: "it must be an object" });
+  }
+  return {
+    source: module === undefined ? { program: path } : { module: path },
+    options: options as Readonly<Record<string, unknown>>,
+  };
+}

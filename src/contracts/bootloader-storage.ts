@@ -1,0 +1,60 @@
+import assert from "node:assert/strict";
+import type { Bootloader, SlotId } from "../ports/bootloader.ts";
+import type { BootloaderRig } from "./bootloader-rig.ts";
+import type { ContractCheck } from "./contract.ts";
+
+/** A board whose storage can be watched: what was written and not synced is known, and it can fail. */
+export interface StorageRig extends BootloaderRig {
+  /** As `powerCycle`, with all lost that was not made durable. */
+  losePower(): Promise<SlotId | undefined>;
+  /** From now until `reset`, every change of what is stored fails. */
+  failStorage(): void;
+}
+
+const { signal } = new AbortController();
+
+interface Change {
+  readonly title: string;
+  readonly arrange: (rig: StorageRig) => Promise<unknown>;
+  readonly change: (boot: Bootloader) => Promise<void>;
+  /** What comes up after it. */
+  readonly up: SlotId;
+}
+
+async function startTrial({ boot, reboot }: StorageRig): Promise<void> {
+  await boot.arm("B", signal);
+  await reboot();
+}
+
+const CHANGES: readonly Change[] = [
+  { title: "arming", arrange: async () => undefined, change: (boot) => boot.arm("B", signal), up: "B" },
+  { title: "confirming", arrange: startTrial, change: (boot) => boot.confirm(signal), up: "B" },
+  { title: "reverting", arrange: startTrial, change: (boot) => boot.revert("A", signal), up: "A" },
+];
+
+/** Promises about storage, for a rig that can see what happens to it. */
+export const BOOTLOADER_STORAGE_CONTRACT: readonly ContractCheck<StorageRig>[] = CHANGES.flatMap(
+  ({ title, arrange, change, up }) => [
+    {
+      title: `${title} is durable when it has been answered`,
+      async run(rig) {
+        await arrange(rig);
+        await change(rig.boot);
+        assert.equal(await rig.losePower(), up, "what came up after the power was lost");
+        const { slot } = await rig.boot.plan(signal);
+        assert.equal(slot, up, "the planned slot");
+        if (title === "confirming") assert.equal(await rig.powerCycle(), up, "what came up the second time");
+      },
+    },
+    {
+      title: `${title} fails when nothing can be stored, and says so`,
+      async run(rig) {
+        await arrange(rig);
+        const before = await rig.boot.plan(signal);
+        rig.failStorage();
+        await assert.rejects(change(rig.boot), "it was answered as done");
+        assert.deepEqual(await rig.boot.plan(signal), before, "the plan afterwards");
+      },
+    },
+  ],
+);

@@ -1,0 +1,59 @@
+import type { FileActs } from "../util/durable-file.ts";
+import type { Bootloader, SlotId } from "./bootloader.ts";
+import type { PayloadHandler } from "./payload-handler.ts";
+import type { ProcessResult } from "./process.ts";
+import type { SlotDevice } from "./slot-device.ts";
+
+/** Which port an adapter of a board's own stands behind. */
+export type AdapterKind = "bootloader" | "device" | "payload";
+
+/** Files of the board. What is written here, and only that, the check can follow and cut off. */
+export interface AdapterFiles extends Pick<FileActs, "writeSynced" | "rename" | "remove" | "syncFolder"> {
+  /** `undefined` where there is no such file. */
+  read(path: string): Promise<Uint8Array | undefined>;
+  /** Replaces a file: after a power cut it is the old one or the new one. Durable when it resolves. */
+  replace(path: string, text: string): Promise<void>;
+}
+
+/** What an adapter is given. It must touch the board through this alone, or the check sees nothing of it. */
+export interface AdapterContext {
+  /** Stands before every absolute path of the board: empty on a device, a sandbox's folder in the check. */
+  readonly root: string;
+  /** RootfsPartA and RootfsPartB, as configured. */
+  readonly slots: Readonly<Record<SlotId, string>>;
+  /** `Options` of the configuration. */
+  readonly options: Readonly<Record<string, unknown>>;
+  readonly files: AdapterFiles;
+  /** Runs a program without a shell; `SWITCHBACK_ROOT` in its environment is `root`. */
+  run(argv: readonly [string, ...string[]], signal: AbortSignal, stdin?: string): Promise<ProcessResult>;
+}
+
+/** An adapter for a device needs to know what runs, which is never to be written. */
+export interface DeviceContext extends AdapterContext {
+  booted(signal: AbortSignal): Promise<SlotId>;
+}
+
+export interface PayloadContextOfAdapter extends AdapterContext {
+  /** Type of the payloads that the adapter installs. */
+  readonly payloadType: string;
+  /** Folder for what must survive a power cut until Cleanup. */
+  readonly stateFolder: string;
+}
+
+interface AdapterOf<Kind extends AdapterKind, Context, Port> {
+  /** Version of this contract: 1. */
+  readonly protocol: 1;
+  readonly kind: Kind;
+  /** Stands in messages. */
+  readonly name: string;
+  /** Called once in each process, before anything else. Touches nothing. */
+  create(context: Context): Port | Promise<Port>;
+}
+
+/** `kind` of the boot loader that it creates is the adapter's name. */
+export type BootloaderAdapter = AdapterOf<"bootloader", AdapterContext, Omit<Bootloader, "kind">>;
+export type DeviceAdapter = AdapterOf<"device", DeviceContext, SlotDevice>;
+export type PayloadAdapter = AdapterOf<"payload", PayloadContextOfAdapter, Omit<PayloadHandler, "type">>;
+
+/** What a module of an adapter exports under the name `adapter`. */
+export type Adapter = BootloaderAdapter | DeviceAdapter | PayloadAdapter;
