@@ -26,8 +26,9 @@ export function openDownloaded(uri: string, parts: DownloadedParts, signal: Abor
  * fetched and verified again, and so is the whole by its checksums. Begins anew where there is no checkpoint, or the
  * source is not the same any more; blocks that the slot holds already are then not written again.
  *
- * @param artifact as it was recorded when the download began
- * @throws {AgentError} DOWNLOAD_BROKEN, DOWNLOAD_CHANGED when it is another Artifact now, and the codes of
+ * @param record counts this time among its `resumes`
+ * @param artifact as it was recorded when its header had been read; without payload types when it had not
+ * @throws {AgentError} DOWNLOAD_CHANGED when it is another Artifact now, and the codes of
  * `openDownloaded`
  */
 export async function reopenDownloaded(
@@ -36,11 +37,8 @@ export async function reopenDownloaded(
   parts: DownloadedParts,
   signal: AbortSignal,
 ): Promise<DownloadedArtifact> {
-  const { uri, resumes } = record;
-  if (resumes >= parts.limits.retryDownloadCount) throw new AgentError("DOWNLOAD_BROKEN", { resumes });
-  const counted = { ...record, resumes: resumes + 1 };
-  const opened = (await goOn(counted, parts, signal)) ?? (await openAnew({ uri, resumes: resumes + 1 }, parts, signal));
-  if (isDeepStrictEqual(opened.record, artifact)) return opened;
+  const opened = (await goOn(record, parts, signal)) ?? (await openAnew(record, parts, signal));
+  if (artifact.payloadTypes.length === 0 || isDeepStrictEqual(opened.record, artifact)) return opened;
   await opened.close();
   throw new AgentError("DOWNLOAD_CHANGED", { reason: "another Artifact", name: opened.record.name });
 }
@@ -76,7 +74,8 @@ async function openAnew(
   parts: DownloadedParts,
   signal: AbortSignal,
 ): Promise<DownloadedArtifact> {
-  return await openKept(from.uri, await openDownload(from, parts, signal), parts);
+  const { uri, resumes } = from;
+  return await openKept(uri, await openDownload({ uri, resumes }, parts, signal), parts);
 }
 
 /** Opens what comes in, and keeps account of it. The result owns `download`. */

@@ -86,7 +86,7 @@ export class CutOffRig {
     const opened =
       record === undefined || this.#artifact === undefined
         ? await openDownloaded(this.server.url, parts, power.signal)
-        : await reopenDownloaded(record, this.#artifact, parts, power.signal);
+        : await reopenDownloaded({ ...record, resumes: record.resumes + 1 }, this.#artifact, parts, power.signal);
     this.record = opened.download;
     this.#artifact = opened.record;
     opened.payloads.keepWith?.(async (saved) => {

@@ -96,13 +96,6 @@ test("gzip that somebody else has packed begins anew, says so, and writes only w
   expect(device.log).toContain("warning: The download begins anew: nothing of it is stored that could be built on.");
 });
 
-test("a download is not taken up more often than it may be", async () => {
-  const device = await make(CutOffRig.make("none"));
-  expect((await device.run(2 * MIB)).outcome).toBe("cut off");
-  device.record = device.record && { ...device.record, resumes: 10 };
-  await expect(device.run()).rejects.toMatchObject({ code: "DOWNLOAD_BROKEN" });
-});
-
 test("a checkpoint that lies is found out", async () => {
   const device = await make(CutOffRig.make("none"));
   expect((await device.run(4 * MIB)).outcome).toBe("cut off");
