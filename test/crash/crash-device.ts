@@ -27,8 +27,6 @@ export interface Recovery {
 }
 
 export interface CrashOptions {
-  /** Variables that the agent gets, besides those of the test. */
-  readonly env?: Readonly<Record<string, string>>;
   /** Gives the Artifact to the agent's standard input, and ends that; without it the agent reads the file. */
   readonly feed?: (stdin: NodeJS.WritableStream, artifact: Buffer) => Promise<void>;
 }
@@ -117,9 +115,13 @@ export class CrashDevice {
     const { feed } = this.#options;
     const bytes = argv.at(-1) === "-" ? await readFile(this.board.file(`${NEW}.mender`)) : undefined;
     const input = feed && bytes && { feed: (stdin: NodeJS.WritableStream) => feed(stdin, bytes) };
-    const run = await watchedRun(this.#program, argv, { env: this.#options.env ?? {}, ...where, ...input });
+    const run = await watchedRun(this.#program, argv, { env: this.#env, ...where, ...input });
     if (!run.killed) expect(run.exitCode, run.err.join("\n")).toBe(0);
     return run;
+  }
+
+  get #env(): Readonly<Record<string, string>> {
+    return this.#kind.env?.(this.board) ?? {};
   }
 
   #disk(): Promise<Disk> {
@@ -198,7 +200,7 @@ export class CrashDevice {
   }
 
   #agent(...argv: readonly string[]): Promise<Ended> {
-    const { child, ended } = startProgram(process.execPath, [this.#program.path, ...argv], this.#options.env ?? {});
+    const { child, ended } = startProgram(process.execPath, [this.#program.path, ...argv], this.#env);
     child.stdin?.end();
     return ended;
   }

@@ -10,6 +10,8 @@ export interface Kind {
   readonly name: string;
   /** Whether it waits for a reboot. */
   readonly reboots: boolean;
+  /** Variables that the agent gets, besides those of the test. */
+  env?(board: TestBoard): Readonly<Record<string, string>>;
   /** Puts onto a new board what every version of it needs. */
   setUp(board: TestBoard): Promise<void>;
   /** @returns path of the Artifact that installs `version` */
@@ -122,7 +124,8 @@ async function fileVersion(board: TestBoard, known: readonly string[]): Promise<
   return found;
 }
 
-async function shipModule(board: TestBoard, name: string): Promise<void> {
+/** Gives the board an update module that is shipped. */
+export async function shipModule(board: TestBoard, name: string): Promise<void> {
   const folder = board.path("share/modules/v3");
   await mkdir(folder, { recursive: true });
   await copyFile(`update-modules/${name}`, `${folder}/${name}`);
