@@ -37,6 +37,8 @@ export function composeBootloader(parts: BootloaderParts): Bootloader {
 const BOOTLOADERS: Readonly<Record<Config["switchback"]["bootloader"], (parts: BootloaderParts) => Bootloader>> = {
   uboot: (parts) =>
     menderEnv("uboot", parts, async () => (await import("./compose-boot-env.ts")).composeUbootEnv(parts)),
+  "systemd-boot": (parts) => bootFiles("systemd-boot", parts),
+  "rpi-tryboot": (parts) => bootFiles("rpi-tryboot", parts),
   fake: composeFake,
   adapter: composeAdapter,
 };
@@ -50,6 +52,41 @@ function menderEnv(kind: string, { config }: BootloaderParts, load: () => Promis
     partitions: slotPartitions(normalizeSlotPath(slots.A), normalizeSlotPath(slots.B)),
     booted: createBootedSlot({ slots }),
   });
+}
+
+/** A boot loader that is told by files on its own partition. */
+function bootFiles(kind: "systemd-boot" | "rpi-tryboot", { config, machine }: BootloaderParts): Bootloader {
+  const { bootFolder, bootPartitions } = config.switchback;
+  const booted = createBootedSlot({ slots: composeSlots(config) });
+  if (bootFolder === undefined) {
+    throw new AgentError("CONFIG_INVALID", { reason: `Switchback.BootFolder must name the folder of ${kind}'s files` });
+  }
+  if (kind === "rpi-tryboot" && (bootPartitions === undefined || bootPartitions.A === bootPartitions.B)) {
+    throw new AgentError("CONFIG_INVALID", {
+      reason: "Switchback.BootPartitionA and BootPartitionB must be the numbers of two different partitions",
+    });
+  }
+  const parts = { bootFolder, bootPartitions, booted, files: machine.files };
+  return lazyBootloader(kind, booted, async () =>
+    (await import("./compose-boot-files.ts")).composeBootFiles(kind, parts),
+  );
+}
+
+function lazyBootloader(kind: string, booted: Bootloader["booted"], load: () => Promise<Bootloader>): Bootloader {
+  let loaded: Promise<Bootloader> | undefined;
+  const boot = (): Promise<Bootloader> => {
+    loaded ??= load();
+    return loaded;
+  };
+  return {
+    kind,
+    booted,
+    plan: async (signal) => (await boot()).plan(signal),
+    arm: async (slot, signal) => (await boot()).arm(slot, signal),
+    rebootArgument: async (signal) => (await boot()).rebootArgument?.(signal),
+    confirm: async (signal) => (await boot()).confirm(signal),
+    revert: async (slot, signal) => (await boot()).revert(slot, signal),
+  };
 }
 
 function composeFake({ config, machine }: BootloaderParts): Bootloader {

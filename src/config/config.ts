@@ -11,7 +11,7 @@ import {
 } from "./connection.ts";
 import { interpretServer, SERVER_KEYS, type ServerConfig } from "./server-config.ts";
 
-const BOOTLOADERS = ["uboot", "fake"] as const;
+const BOOTLOADERS = ["uboot", "systemd-boot", "rpi-tryboot", "fake"] as const;
 const BOOT_ENVS = ["auto", "native", "tools"] as const;
 
 /** What the agent takes from mender.conf. Other programs share that file; what is ours lives in `Switchback`. */
@@ -42,6 +42,10 @@ export interface SwitchbackConfig {
   readonly adapter?: AdapterChoice;
   /** Folder of the virtual board, for the boot loader `fake`. */
   readonly board?: string;
+  /** Mounted partition with the boot loader's own files, for `systemd-boot` and `rpi-tryboot`. */
+  readonly bootFolder?: string;
+  /** Numbers of the partitions that hold each slot's kernel, for `rpi-tryboot`. */
+  readonly bootPartitions?: Readonly<Record<"A" | "B", number>>;
   /** How variables of a boot loader are accessed: in process, by the board's tools, or (default) in process where that can be. */
   readonly bootEnv: (typeof BOOT_ENVS)[number];
   /** In place of /etc/fw_env.config, also for `fw_printenv` and `fw_setenv`. */
@@ -77,6 +81,9 @@ const OWN_KEYS = {
   Bootloader: "choice",
   BootEnv: "string",
   Board: "string",
+  BootFolder: "string",
+  BootPartitionA: "count",
+  BootPartitionB: "count",
   FwEnvConfig: "string",
   StrictCompat: "boolean",
   VerifyReadback: "boolean",
@@ -148,8 +155,13 @@ function interpretOwn(raw: Raw): SwitchbackConfig {
   const adapter = typeof own === "object" && own !== null ? readAdapterChoice("Switchback.Bootloader", own) : undefined;
   const strictCompat = raw["StrictCompat"] === true;
   const verifyReadback = raw["VerifyReadback"] !== false;
-  const { Board: board, FwEnvConfig: fwEnvConfig } = raw as Readonly<
-    Record<"Board" | "FwEnvConfig", string | undefined>
+  const {
+    Board: board,
+    FwEnvConfig: fwEnvConfig,
+    BootFolder: bootFolder,
+  } = raw as Readonly<Record<"Board" | "FwEnvConfig" | "BootFolder", string | undefined>>;
+  const { BootPartitionA: A, BootPartitionB: B } = raw as Readonly<
+    Record<"BootPartitionA" | "BootPartitionB", number | undefined>
   >;
   return {
     bootloader: adapter ? "adapter" : oneOf(raw, "Bootloader", BOOTLOADERS, "uboot"),
@@ -159,6 +171,8 @@ function interpretOwn(raw: Raw): SwitchbackConfig {
     allowPlainHttp: raw["AllowPlainHttp"] === true,
     verifyReadback,
     ...(board !== undefined && { board }),
+    ...(bootFolder !== undefined && { bootFolder }),
+    ...(A !== undefined && B !== undefined && { bootPartitions: { A, B } }),
     ...(fwEnvConfig !== undefined && { fwEnvConfig }),
   };
 }

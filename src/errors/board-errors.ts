@@ -71,6 +71,11 @@ export const BOARD_ERRORS = {
     doc: "The boot loader has not proved that it reads this boot environment: fw_env.config points elsewhere, or mender_setup does not run at boot.",
   },
   BOOTENV_TOOL: { retry: false, exit: 1, doc: "A tool that reads and writes the boot environment is not installed." },
+  BOOT_ENTRIES: {
+    retry: false,
+    exit: 1,
+    doc: "There must be one entry of systemd-boot for each slot, switchback-1-a.conf and switchback-1-b.conf, that differ in nothing it sorts by but their names, and 'default switchback-*' in loader.conf.",
+  },
   SLOT_CONFIG: {
     retry: false,
     exit: 1,

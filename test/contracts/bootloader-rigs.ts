@@ -27,7 +27,7 @@ export interface Spoil {
 }
 
 /** Counts durable acts and fails at the one that was asked for. */
-function powerSwitch() {
+export function powerSwitch() {
   let left = 0;
   let moment: CutMoment = "before";
   return {
@@ -48,19 +48,15 @@ function powerSwitch() {
 const nothing = async (): Promise<void> => undefined;
 
 /** The power cut is simulated, so nothing has to reach a disk. */
-const quickActs: FileActs = {
+export const quickActs: FileActs = {
   ...diskActs,
   writeSynced: (path, text, mode) => writeFile(path, text, { mode }),
   syncFolder: nothing,
 };
 
-/** The virtual board: its own environment file, its own firmware. */
-export async function makeFakeRig({ env: spoilEnv, boot: spoilBoot }: Spoil = {}): Promise<DisposableRig> {
-  const folder = await mkdtemp(join(tmpdir(), "switchback-rig-"));
-  const dir = join(folder, "board");
-  const paths = boardPaths(dir);
-  const cut = powerSwitch();
-  const acts: FileActs = {
+/** Acts on files that fail where the switch cuts the power. A rename happens or does not. */
+export function actsBehind(cut: ReturnType<typeof powerSwitch>): FileActs {
+  return {
     ...quickActs,
     writeSynced: (path, text, mode) =>
       cut.act(
@@ -70,6 +66,15 @@ export async function makeFakeRig({ env: spoilEnv, boot: spoilBoot }: Spoil = {}
     rename: (from, to) => cut.act(() => quickActs.rename(from, to), nothing),
     syncFolder: (path) => cut.act(() => quickActs.syncFolder(path), nothing),
   };
+}
+
+/** The virtual board: its own environment file, its own firmware. */
+export async function makeFakeRig({ env: spoilEnv, boot: spoilBoot }: Spoil = {}): Promise<DisposableRig> {
+  const folder = await mkdtemp(join(tmpdir(), "switchback-rig-"));
+  const dir = join(folder, "board");
+  const paths = boardPaths(dir);
+  const cut = powerSwitch();
+  const acts = actsBehind(cut);
   const start = async (): Promise<SlotId | undefined> => {
     const { outcome } = await startBoard(dir, quickActs);
     return outcome.kind === "up" ? outcome.slot : undefined;

@@ -1,0 +1,127 @@
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { AgentError } from "../../../src/errors/agent-error.ts";
+import { type Bootloader, type BootPlan, otherSlot, type SlotId } from "../../../src/ports/bootloader.ts";
+import type { FileActs } from "../../../src/util/durable-file.ts";
+import {
+  byGeneration,
+  DEFAULT_PATTERN,
+  differingKey,
+  entryFile,
+  parseEntry,
+  type SlotEntry,
+  valueIn,
+} from "./entries.ts";
+
+export interface SystemdBootOptions {
+  /** Where the ESP or XBOOTLDR is mounted: the folder that holds `loader`. */
+  readonly bootFolder: string;
+  readonly files: FileActs;
+  /** The slot that the running kernel came from; asks the system, not the entries. */
+  readonly booted: (signal: AbortSignal) => Promise<SlotId>;
+}
+
+/** The entry with the highest generation, and that of each slot. */
+interface Entries {
+  readonly top: SlotEntry;
+  readonly of: Readonly<Record<SlotId, SlotEntry>>;
+}
+
+/**
+ * systemd-boot's boot counting, by nothing but the names of one entry for each slot. The entry with the highest
+ * generation boots, unless its tries are used up, as the boot loader itself notes in the name: then the other one does.
+ * So each change is one rename: `arm` gives the slot's entry the highest generation and one try, `confirm` takes the
+ * counter away, `revert` gives the other entry the highest generation and no counter. No file's content is changed.
+ *
+ * A try that is used up says as much of a trial that runs as of one that has failed; which of them it is, the running
+ * system tells.
+ *
+ * @see Boot Loader Specification, "Boot counting" and "Sorting"; systemd's "Automatic Boot Assessment"
+ */
+export function createSystemdBoot({ bootFolder, files, booted }: SystemdBootOptions): Bootloader {
+  const folder = join(bootFolder, "loader/entries");
+
+  const load = async (signal: AbortSignal): Promise<Entries> => {
+    signal.throwIfAborted();
+    const all = (await list(folder)).flatMap((file) => parseEntry(file) ?? []).sort(byGeneration);
+    const [top] = all;
+    const A = all.find(({ slot }) => slot === "A");
+    const B = all.find(({ slot }) => slot === "B");
+    if (top === undefined || A === undefined || B === undefined) {
+      throw new AgentError("BOOT_ENTRIES", { folder, missing: entryFile(A === undefined ? "A" : "B", 1) });
+    }
+    await checkOrder(bootFolder, folder, A, B);
+    return { top, of: { A, B } };
+  };
+
+  /** Whether the trial of the highest entry is at hand or under way. */
+  const isOnTrial = async ({ slot, tries }: SlotEntry, signal: AbortSignal): Promise<boolean> =>
+    tries !== undefined && (tries.left > 0 || (await booted(signal)) === slot);
+
+  const rename = async (from: SlotEntry, to: string): Promise<void> => {
+    try {
+      await files.rename(join(folder, from.file), join(folder, to));
+      await files.syncFolder(folder);
+    } catch (cause) {
+      throw new AgentError("BOOTENV_WRITE", { bootloader: "systemd-boot", file: to }, cause);
+    }
+    const found = await list(folder);
+    if (!found.includes(to) || found.includes(from.file)) {
+      throw new AgentError("BOOTENV_WRITE", { bootloader: "systemd-boot", file: to, found: found.join(" ") });
+    }
+  };
+
+  return {
+    kind: "systemd-boot",
+    booted,
+    async plan(signal): Promise<BootPlan> {
+      const { top } = await load(signal);
+      if (top.tries === undefined) return { slot: top.slot, trial: false };
+      return (await isOnTrial(top, signal))
+        ? { slot: top.slot, trial: true }
+        : { slot: otherSlot(top.slot), trial: false };
+    },
+    async arm(slot, signal) {
+      const { top, of } = await load(signal);
+      if (top.slot === slot && top.tries?.left === 1 && top.tries.done === 0) return;
+      await rename(of[slot], entryFile(slot, top.generation + 1, 1));
+    },
+    async confirm(signal) {
+      const { top } = await load(signal);
+      if (top.tries === undefined || !(await isOnTrial(top, signal))) return;
+      await rename(top, entryFile(top.slot, top.generation));
+    },
+    async revert(slot, signal) {
+      const { top, of } = await load(signal);
+      if (top.slot === slot && top.tries === undefined) return;
+      await rename(of[slot], entryFile(slot, top.generation + 1));
+    },
+  };
+}
+
+async function list(folder: string): Promise<readonly string[]> {
+  try {
+    return await readdir(folder);
+  } catch (cause) {
+    throw new AgentError("BOOTENV_READ", { bootloader: "systemd-boot", folder }, cause);
+  }
+}
+
+/** @throws {AgentError} BOOT_ENTRIES where something other than the names decides which entry boots */
+async function checkOrder(bootFolder: string, folder: string, a: SlotEntry, b: SlotEntry): Promise<void> {
+  const key = differingKey(await read(join(folder, a.file)), await read(join(folder, b.file)));
+  if (key !== undefined) throw new AgentError("BOOT_ENTRIES", { folder, reason: `the entries differ in ${key}` });
+  const file = join(bootFolder, "loader/loader.conf");
+  const pattern = valueIn(await read(file), "default");
+  if (pattern !== DEFAULT_PATTERN) {
+    throw new AgentError("BOOT_ENTRIES", { file, default: pattern ?? "", expected: DEFAULT_PATTERN });
+  }
+}
+
+async function read(path: string): Promise<string> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (cause) {
+    throw new AgentError("BOOTENV_READ", { bootloader: "systemd-boot", file: path }, cause);
+  }
+}

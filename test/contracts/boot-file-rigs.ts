@@ -1,0 +1,155 @@
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createRpiTryboot } from "../../adapters/bootloader/rpi-tryboot/bootloader.ts";
+import { createSystemdBoot } from "../../adapters/bootloader/systemd-boot/bootloader.ts";
+import type { SystemFate } from "../../src/contracts/bootloader-rig.ts";
+import type { Bootloader, SlotId } from "../../src/ports/bootloader.ts";
+import type { FileActs } from "../../src/util/durable-file.ts";
+import { actsBehind, type DisposableRig, powerSwitch } from "./bootloader-rigs.ts";
+
+/** Puts something else in place of the adapter. */
+export type SpoilBoot = (boot: Bootloader) => Bootloader;
+
+interface FileBoard {
+  /** What a new board has in its boot folder. */
+  factory(): Promise<void>;
+  /** Which slot the firmware starts; it may write down that it did. */
+  choose(argument: string | undefined): Promise<SlotId>;
+  bootloader(files: FileActs, booted: () => Promise<SlotId>): Bootloader;
+}
+
+const MAX_STARTS = 5;
+
+async function makeRig(folder: string, board: FileBoard, spoil: SpoilBoot): Promise<DisposableRig> {
+  const cut = powerSwitch();
+  let fates: Record<SlotId, SystemFate> = { A: "up", B: "up" };
+  let running: SlotId | undefined;
+  /** A kernel that panics restarts the board by itself, without an argument. */
+  const start = async (argument?: string): Promise<SlotId | undefined> => {
+    for (let count = 0; count < MAX_STARTS; count += 1) {
+      const slot = await board.choose(count === 0 ? argument : undefined);
+      running = fates[slot] === "up" ? slot : undefined;
+      if (fates[slot] !== "panics") break;
+    }
+    return running;
+  };
+  const reset = async (): Promise<void> => {
+    cut.set(0, "before");
+    fates = { A: "up", B: "up" };
+    await rm(folder, { recursive: true });
+    await mkdir(folder);
+    await board.factory();
+    await start();
+  };
+  await reset();
+  const boot = spoil(
+    board.bootloader(actsBehind(cut), async () => {
+      if (running === undefined) throw new Error("nothing runs");
+      return running;
+    }),
+  );
+  return {
+    boot,
+    powerCycle: () => start(),
+    reboot: async () => start(await boot.rebootArgument?.(new AbortController().signal)),
+    async setFate(slot, fate) {
+      fates = { ...fates, [slot]: fate };
+    },
+    cutPowerAt: cut.set,
+    reset,
+    dispose: () => rm(folder, { recursive: true }),
+  };
+}
+
+/**
+ * An ESP with two entries, and systemd-boot's rule over them: entries whose tries are used up last, then by version
+ * order of the names, the highest first; the one that boots has a try less and one more done.
+ */
+export async function makeSystemdBootRig(spoil: SpoilBoot = (boot) => boot): Promise<DisposableRig> {
+  const folder = await mkdtemp(join(tmpdir(), "switchback-rig-"));
+  const entries = join(folder, "loader/entries");
+  return await makeRig(
+    folder,
+    {
+      async factory() {
+        await mkdir(entries, { recursive: true });
+        await writeFile(join(folder, "loader/loader.conf"), "timeout 0\ndefault switchback-*\n");
+        for (const [name, slot] of [
+          ["switchback-2-a", "A"],
+          ["switchback-1-b", "B"],
+        ] as const) {
+          await writeFile(
+            join(entries, `${name}.conf`),
+            `title Slot ${slot}\nlinux /${slot}/linux\noptions root=${slot}\n`,
+          );
+        }
+      },
+      async choose() {
+        const [first] = (await readdir(entries)).map(withCounter).sort(bootOrder);
+        if (first === undefined) throw new Error("no entry");
+        if (first.left !== undefined && first.left > 0) {
+          await rename(
+            join(entries, first.file),
+            join(entries, `${first.id}+${first.left - 1}-${first.done + 1}.conf`),
+          );
+        }
+        const files = await readdir(entries);
+        const file = files.find((name) => withCounter(name).id === first.id) ?? first.file;
+        return /^options root=([AB])$/m.exec(await readFile(join(entries, file), "utf8"))?.[1] as SlotId;
+      },
+      bootloader: (files, booted) => createSystemdBoot({ bootFolder: folder, files, booted }),
+    },
+    spoil,
+  );
+}
+
+function withCounter(file: string) {
+  const stem = file.replace(/\.conf$/, "");
+  const plus = stem.lastIndexOf("+");
+  if (plus < 0) return { file, id: stem, left: undefined, done: 0 };
+  const [left, done] = stem
+    .slice(plus + 1)
+    .split("-")
+    .map(Number);
+  return { file, id: stem.slice(0, plus), left, done: done ?? 0 };
+}
+
+type Counted = ReturnType<typeof withCounter>;
+
+function bootOrder(a: Counted, b: Counted): number {
+  const isBad = Number(a.left === 0) - Number(b.left === 0);
+  return isBad || b.id.localeCompare(a.id, "en", { numeric: true });
+}
+
+const BOOT_PARTITIONS = { A: 2, B: 3 };
+
+/** The first FAT partition, and the firmware's rule: the flag of a trial comes with one restart and goes with it. */
+export async function makeTrybootRig(spoil: SpoilBoot = (boot) => boot): Promise<DisposableRig> {
+  const folder = await mkdtemp(join(tmpdir(), "switchback-rig-"));
+  const file = join(folder, "autoboot.txt");
+  let starts = 0;
+  return await makeRig(
+    folder,
+    {
+      factory: () => writeFile(file, "[all]\ntryboot_a_b=1\nboot_partition=2\n[tryboot]\nboot_partition=3\n"),
+      async choose(argument) {
+        starts += 1;
+        const [, all = "", tryboot = ""] = (await readFile(file, "utf8")).split(/\[(?:all|tryboot)\]/);
+        if (!all.includes("tryboot_a_b=1")) throw new Error("tryboot.txt is looked for instead");
+        const section = argument === "0 tryboot" ? tryboot : all;
+        const partition = Number(/^boot_partition=([0-9]+)$/m.exec(section)?.[1]);
+        return partition === BOOT_PARTITIONS.B ? "B" : "A";
+      },
+      bootloader: (files, booted) =>
+        createRpiTryboot({
+          bootFolder: folder,
+          bootPartitions: BOOT_PARTITIONS,
+          files,
+          booted,
+          bootId: async () => `boot-${starts}`,
+        }),
+    },
+    spoil,
+  );
+}
