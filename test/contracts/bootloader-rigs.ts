@@ -48,7 +48,7 @@ export function powerSwitch() {
 const nothing = async (): Promise<void> => undefined;
 
 /** The power cut is simulated, so nothing has to reach a disk. */
-export const quickActs: FileActs = {
+const quickActs: FileActs = {
   ...diskActs,
   writeSynced: (path, text, mode) => writeFile(path, text, { mode }),
   syncFolder: nothing,
