@@ -19,26 +19,27 @@ for (const [kind, makeRig] of Object.entries(RIGS)) {
   });
 }
 
-/** Title of the first check that fails, or `undefined` when all pass. */
-async function firstBroken(makeRig: (spoil: SpoilBoot) => ReturnType<typeof makeTrybootRig>, spoil: SpoilBoot) {
+/** Titles of the checks that fail. */
+async function broken(makeRig: (spoil: SpoilBoot) => ReturnType<typeof makeTrybootRig>, spoil: SpoilBoot) {
+  const titles: string[] = [];
   for (const check of BOOTLOADER_CONTRACT) {
     const rig = await makeRig(spoil);
     try {
       await check.run(rig);
     } catch {
       // ignored: this is the failure that is looked for.
-      return check.title;
+      titles.push(check.title);
     } finally {
       await rig.dispose();
     }
   }
-  return undefined;
+  return titles;
 }
 
 test("a boot loader that does not say what to ask the reboot for is found out", async () => {
   const forgetful: SpoilBoot = ({ rebootArgument: _, ...boot }) => boot;
-  expect(await firstBroken(makeTrybootRig, forgetful)).toBe(
+  expect(await broken(makeTrybootRig, forgetful)).toContain(
     "an armed slot comes up at the next reboot, still on trial",
   );
-  expect(await firstBroken(makeSystemdBootRig, forgetful)).toBeUndefined();
+  expect(await broken(makeSystemdBootRig, forgetful)).toEqual([]);
 });
