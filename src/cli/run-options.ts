@@ -1,5 +1,6 @@
 import type { Command } from "commander";
-import { STOP_BEFORE, type StateName, type StopBefore } from "../core/deployment/table.ts";
+import { STOP_BEFORE, type StopBefore } from "../core/deployment/stop-before.ts";
+import type { StateName } from "../core/deployment/table.ts";
 import { AgentError } from "../errors/agent-error.ts";
 
 export interface RunOptions {

@@ -57,24 +57,24 @@ export const AGENT_ERRORS = {
   KEY_ENGINE_UNSUPPORTED: {
     retry: false,
     exit: 1,
-    doc: "Private keys behind PKCS#11 or an OpenSSL engine cannot be used; name a PEM file.",
+    doc: "Keys behind PKCS#11 or an OpenSSL engine cannot be used.",
   },
   SOURCE_OPEN: { retry: true, exit: 1, doc: "The Artifact cannot be opened." },
   SOURCE_STATUS: { retry: true, exit: 1, doc: "The server answered with an unexpected status." },
   DOWNLOAD_BROKEN: {
     retry: true,
     exit: 1,
-    doc: "The download broke off more often than it may be taken up again (RetryDownloadCount).",
+    doc: "The download broke off more often than RetryDownloadCount allows.",
   },
   DOWNLOAD_CHANGED: {
     retry: true,
     exit: 1,
-    doc: "The source is no longer what was begun to be downloaded: another length, ETag or date.",
+    doc: "The source has changed since the download began.",
   },
   DOWNLOAD_RANGE: {
     retry: false,
     exit: 1,
-    doc: "The server answered with another part of the source than was asked for.",
+    doc: "The server answered with another range.",
   },
   CLI_USAGE: { retry: false, exit: 1, doc: "The command line is not understood." },
   CANCELLED: {

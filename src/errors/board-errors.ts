@@ -58,11 +58,11 @@ export const BOARD_ERRORS = {
   PROCESS_START: { retry: false, exit: 1, doc: "A program cannot be started." },
   PROCESS_TIMEOUT: { retry: true, exit: 1, doc: "A program ran longer than it may and was killed." },
   REBOOT_FAILED: { retry: true, exit: 1, doc: "The device did not reboot." },
-  TRANSPORT_PROXY: { retry: true, exit: 1, doc: "The proxy does not let a connection through." },
+  TRANSPORT_PROXY: { retry: true, exit: 1, doc: "The proxy refused." },
   TLS_NO_TRUST: {
     retry: false,
     exit: 1,
-    doc: "No certificate is trusted: the system has no store of them, and ServerCertificate cannot be used.",
+    doc: "Neither the system's certificates nor ServerCertificate can be used.",
   },
   TRANSPORT_FAILED: { retry: true, exit: 1, doc: "The transfer failed." },
   BOOTENV_CANARY: {

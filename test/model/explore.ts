@@ -1,5 +1,6 @@
 import { damaged, holdAt, isAtRest, next, redirect, resume } from "../../src/core/deployment/reducer.ts";
 import { entryState, placeOf, type Snapshot } from "../../src/core/deployment/snapshot.ts";
+import { STOP_BEFORE } from "../../src/core/deployment/stop-before.ts";
 import {
   type EffectName,
   ENTRIES,
@@ -8,7 +9,6 @@ import {
   MAX_TRANSITIONS,
   type Outcome,
   type Row,
-  STOP_BEFORE,
   TABLE,
   type Table,
   type Target,

@@ -1,0 +1,13 @@
+import type { StateName } from "./table.ts";
+
+/** Names that `--stop-before` takes, and the rows they mean. @see spec "config-and-cli", section 6 */
+export const STOP_BEFORE = {
+  ArtifactInstall_Enter: "install",
+  ArtifactCommit_Enter: "commit",
+  ArtifactCommit_Leave: "commitLeave",
+  ArtifactRollback_Enter: "rollback",
+  ArtifactFailure_Enter: "failure",
+  Cleanup: "cleanup",
+} as const satisfies Readonly<Record<string, StateName>>;
+
+export type StopBefore = keyof typeof STOP_BEFORE;
