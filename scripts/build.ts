@@ -1,5 +1,6 @@
 import { bundle } from "./lib/bundle.ts";
 import { BUDGET, weigh } from "./lib/bundle-budget.ts";
+import { emitTypes } from "./lib/emit-types.ts";
 import { say } from "./lib/run.ts";
 import { shipScripts } from "./lib/ship-scripts.ts";
 
@@ -8,6 +9,7 @@ const quiet = process.argv.includes("--quiet");
 const { byPackage, totalBytes, startBytes, problems } = weigh(await bundle("dist"), BUDGET);
 
 const scripts = await shipScripts("dist");
+emitTypes("dist");
 
 if (!quiet) for (const [name, bytes] of byPackage) say(`${String(bytes).padStart(8)}  ${name}`);
 if (!quiet)

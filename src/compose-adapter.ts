@@ -48,8 +48,5 @@ export async function createAdapterBootloader(
   const { module } = source;
   const from = CONFIG_FOLDER;
   const adapter = await loadAdapterModule({ module, from, ...(instance !== undefined && { instance }) });
-  if (adapter.kind !== "bootloader") {
-    throw new AgentError("ADAPTER_INVALID", { module, kind: adapter.kind, wanted: "bootloader" });
-  }
   return createModuleBootloader(adapter, createAdapterContext(parts));
 }

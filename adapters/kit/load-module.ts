@@ -2,10 +2,9 @@ import { createRequire } from "node:module";
 import { isAbsolute, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { AgentError } from "../../src/errors/agent-error.ts";
-import type { Adapter, AdapterKind } from "../../src/ports/adapter.ts";
+import type { BootloaderAdapter } from "../../src/ports/adapter.ts";
 
 const VERSION = 1;
-const KINDS: readonly AdapterKind[] = ["bootloader", "device", "payload"];
 
 export interface ModuleSource {
   /** Path of a JavaScript file, or name of a package. */
@@ -21,7 +20,7 @@ export interface ModuleSource {
  *
  * @throws {AgentError} ADAPTER_LOAD, ADAPTER_INVALID, ADAPTER_PROTOCOL
  */
-export async function loadAdapterModule({ module, from, instance }: ModuleSource): Promise<Adapter> {
+export async function loadAdapterModule({ module, from, instance }: ModuleSource): Promise<BootloaderAdapter> {
   let exported: Readonly<Record<string, unknown>>;
   try {
     const url = pathToFileURL(locate(module, from)).href;
@@ -40,7 +39,7 @@ function locate(module: string, from: string): string {
   return createRequire(join(from, "package.json")).resolve(module, { paths: [from, ...SYSTEM_PACKAGES] });
 }
 
-function validated(adapter: unknown, module: string): Adapter {
+function validated(adapter: unknown, module: string): BootloaderAdapter {
   if (typeof adapter !== "object" || adapter === null) {
     throw new AgentError("ADAPTER_INVALID", { module, missing: "export const adapter = { … }" });
   }
@@ -50,12 +49,12 @@ function validated(adapter: unknown, module: string): Adapter {
   }
   const missing = [
     ...(protocol === VERSION ? [] : ["protocol: 1"]),
-    ...(KINDS.some((known) => known === kind) ? [] : [`kind: ${KINDS.join(" or ")}`]),
+    ...(kind === "bootloader" ? [] : ['kind: "bootloader"']),
     ...(typeof name === "string" && name !== "" ? [] : ["name"]),
     ...(typeof create === "function" ? [] : ["create(context)"]),
   ];
   if (missing.length > 0) throw new AgentError("ADAPTER_INVALID", { module, missing: missing.join(", ") });
-  return adapter as Adapter;
+  return adapter as BootloaderAdapter;
 }
 
 /**

@@ -1,11 +1,6 @@
 import type { FileActs } from "../util/durable-file.ts";
 import type { Bootloader, SlotId } from "./bootloader.ts";
-import type { PayloadHandler } from "./payload-handler.ts";
 import type { ProcessResult } from "./process.ts";
-import type { SlotDevice } from "./slot-device.ts";
-
-/** Which port an adapter of a board's own stands behind. */
-export type AdapterKind = "bootloader" | "device" | "payload";
 
 /** Files of the board. What is written here, and only that, the check can follow and cut off. */
 export interface AdapterFiles extends Pick<FileActs, "writeSynced" | "rename" | "remove" | "syncFolder"> {
@@ -28,32 +23,16 @@ export interface AdapterContext {
   run(argv: readonly [string, ...string[]], signal: AbortSignal, stdin?: string): Promise<ProcessResult>;
 }
 
-/** An adapter for a device needs to know what runs, which is never to be written. */
-export interface DeviceContext extends AdapterContext {
-  booted(signal: AbortSignal): Promise<SlotId>;
-}
-
-export interface PayloadContextOfAdapter extends AdapterContext {
-  /** Type of the payloads that the adapter installs. */
-  readonly payloadType: string;
-  /** Folder for what must survive a power cut until Cleanup. */
-  readonly stateFolder: string;
-}
-
-interface AdapterOf<Kind extends AdapterKind, Context, Port> {
+/**
+ * What a module of a boot loader's adapter exports under the name `adapter`. The `kind` of the boot loader that it
+ * creates is the adapter's name.
+ */
+export interface BootloaderAdapter {
   /** Version of this contract: 1. */
   readonly protocol: 1;
-  readonly kind: Kind;
+  readonly kind: "bootloader";
   /** Stands in messages. */
   readonly name: string;
   /** Called once in each process, before anything else. Touches nothing. */
-  create(context: Context): Port | Promise<Port>;
+  create(context: AdapterContext): Omit<Bootloader, "kind"> | Promise<Omit<Bootloader, "kind">>;
 }
-
-/** `kind` of the boot loader that it creates is the adapter's name. */
-export type BootloaderAdapter = AdapterOf<"bootloader", AdapterContext, Omit<Bootloader, "kind">>;
-export type DeviceAdapter = AdapterOf<"device", DeviceContext, SlotDevice>;
-export type PayloadAdapter = AdapterOf<"payload", PayloadContextOfAdapter, Omit<PayloadHandler, "type">>;
-
-/** What a module of an adapter exports under the name `adapter`. */
-export type Adapter = BootloaderAdapter | DeviceAdapter | PayloadAdapter;

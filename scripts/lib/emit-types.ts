@@ -1,0 +1,28 @@
+import { join } from "node:path";
+import ts from "typescript";
+
+/** What an adapter's author imports as `switchback/ports`. */
+const ENTRY = "src/ports/adapter.ts";
+
+/** Writes the declarations of the ports into `outdir`/types. @returns the files. @throws when there are none */
+export function emitTypes(outdir: string): readonly string[] {
+  const written: string[] = [];
+  const program = ts.createProgram([ENTRY], {
+    declaration: true,
+    emitDeclarationOnly: true,
+    outDir: join(outdir, "types"),
+    rootDir: ".",
+    target: ts.ScriptTarget.ES2023,
+    module: ts.ModuleKind.ESNext,
+    moduleResolution: ts.ModuleResolutionKind.Bundler,
+    allowImportingTsExtensions: true,
+    strict: true,
+    types: ["node"],
+  });
+  program.emit(undefined, (path, text) => {
+    ts.sys.writeFile(path, text);
+    written.push(path);
+  });
+  if (written.length === 0) throw new Error(`no declarations of ${ENTRY}`);
+  return written;
+}
