@@ -87,10 +87,10 @@ export default {
       to: { path: "^test/" },
     },
     {
-      name: "product-imports-no-script",
+      name: "product-imports-no-script-and-no-board",
       severity: "error",
       from: { path: "^(src|adapters)/" },
-      to: { path: "^scripts/" },
+      to: { path: "^(scripts|qemu)/" },
     },
     {
       name: "no-cycles",

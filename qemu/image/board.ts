@@ -61,7 +61,12 @@ const BoardSchema = z.strictObject({
       dataMiB: count,
     })
     .check(z.refine((disk) => lastByteMiB(disk) <= disk.sizeMiB, "the partitions do not fit on the disk"))
-    .check(z.refine((disk) => sizesMiB(disk).every((size) => size % disk.alignmentMiB === 0), "a partition is not a multiple of alignmentMiB")),
+    .check(
+      z.refine(
+        (disk) => sizesMiB(disk).every((size) => size % disk.alignmentMiB === 0),
+        "a partition is not a multiple of alignmentMiB",
+      ),
+    ),
   bootloader: z.discriminatedUnion("kind", [UBoot, Grub]),
   kernel: z.strictObject({
     suite,
@@ -81,12 +86,19 @@ const BoardSchema = z.strictObject({
 });
 export type Board = Readonly<z.infer<typeof BoardSchema>>;
 export type UBootBoard = z.infer<typeof UBoot>;
-type Sizes = Pick<Board["disk"], "bootMiB" | "rootfsMiB" | "dataMiB" | "firstPartitionMiB">;
+
+interface Sizes {
+  readonly firstPartitionMiB: number;
+  readonly bootMiB: number;
+  readonly rootfsMiB: number;
+  readonly dataMiB: number;
+}
 
 const sizesMiB = (disk: Sizes): readonly number[] => [disk.bootMiB, disk.rootfsMiB, disk.rootfsMiB, disk.dataMiB];
 
 /** The second partition table of GPT takes the end of the disk; an aligned MiB more does no harm to the other label. */
-const lastByteMiB = (disk: Sizes): number => disk.firstPartitionMiB + sizesMiB(disk).reduce((sum, size) => sum + size, 0);
+const lastByteMiB = (disk: Sizes): number =>
+  disk.firstPartitionMiB + sizesMiB(disk).reduce((sum, size) => sum + size, 0);
 
 /** A partition of the image, in the order of their numbers. */
 export interface Partition {

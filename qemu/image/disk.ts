@@ -25,8 +25,18 @@ export async function makeDisk(board: Board, system: string, path: string): Prom
     await truncate(path, board.disk.sizeMiB * MIB);
     await run(["sfdisk", "--quiet", path], { stdin: partitionTable(board) });
     const [boot, a, , data] = partitionsOf(board);
-    await makeVfat(await folder(work, "boot", (tree) => fillBootPartition(board, tree)), join(work, "boot.img"), boot.sizeMiB, "BOOT");
-    await makeExt4(await folder(work, "data", (tree) => fillData(board, tree)), join(work, "data.img"), data.sizeMiB, "data");
+    await makeVfat(
+      await folder(work, "boot", (tree) => fillBootPartition(board, tree)),
+      join(work, "boot.img"),
+      boot.sizeMiB,
+      "BOOT",
+    );
+    await makeExt4(
+      await folder(work, "data", (tree) => fillData(board, tree)),
+      join(work, "data.img"),
+      data.sizeMiB,
+      "data",
+    );
     await put(join(work, "boot.img"), path, boot.startMiB * MIB);
     await put(system, path, a.startMiB * MIB);
     await put(join(work, "data.img"), path, data.startMiB * MIB);
@@ -66,5 +76,14 @@ async function fillData(board: Board, tree: string): Promise<void> {
 
 /** Copies `from` into `disk`, leaving holes where there are only zeros. */
 async function put(from: string, disk: string, offset: number): Promise<void> {
-  await run(["dd", `if=${from}`, `of=${disk}`, "bs=1M", `seek=${offset}`, "oflag=seek_bytes", "conv=notrunc,sparse", "status=none"]);
+  await run([
+    "dd",
+    `if=${from}`,
+    `of=${disk}`,
+    "bs=1M",
+    `seek=${offset}`,
+    "oflag=seek_bytes",
+    "conv=notrunc,sparse",
+    "status=none",
+  ]);
 }

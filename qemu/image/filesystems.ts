@@ -13,8 +13,22 @@ const FIRST_INODE = 11;
 
 /** A compressed read-only file system of `tree`, all of it owned by root. The same tree gives the same bytes. */
 export async function makeSquashfs(tree: string, path: string, compression: "gzip" | "zstd"): Promise<void> {
-  await run(["mksquashfs", tree, path, "-noappend", "-quiet", "-no-progress", "-all-root", "-no-xattrs",
-    "-comp", compression, "-Xcompression-level", "6", "-b", "128K"]); // biome-ignore format: one option after the other
+  await run([
+    "mksquashfs",
+    tree,
+    path,
+    "-noappend",
+    "-quiet",
+    "-no-progress",
+    "-all-root",
+    "-no-xattrs",
+    "-comp",
+    compression,
+    "-Xcompression-level",
+    "6",
+    "-b",
+    "128K",
+  ]);
 }
 
 /**
@@ -26,7 +40,9 @@ export async function makeExt4(tree: string, path: string, sizeMiB: number, labe
   await truncate(path, sizeMiB * MIB);
   const env = { E2FSPROGS_FAKE_TIME: String(IMAGE_TIME) };
   const extended = `hash_seed=${HASH_SEED},lazy_itable_init=0,root_owner=0:0`;
-  await run(["mke2fs", "-q", "-t", "ext4", "-O", WITHOUT, "-U", UUID, "-E", extended, "-L", label, "-d", tree, path], { env });
+  await run(["mke2fs", "-q", "-t", "ext4", "-O", WITHOUT, "-U", UUID, "-E", extended, "-L", label, "-d", tree, path], {
+    env,
+  });
   const count = (await run(["find", tree, "-printf", "."])).length;
   const inodes = [ROOT_INODE, ...Array.from({ length: count }, (_, index) => FIRST_INODE + index)];
   const fields = ["uid 0", "gid 0", ...["atime", "ctime", "mtime", "crtime"].map((name) => `${name} @${IMAGE_TIME}`)];
@@ -41,6 +57,9 @@ export async function makeVfat(tree: string, path: string, sizeMiB: number, labe
   await run(["mkfs.vfat", "-n", label, "-i", VOLUME_ID, "--invariant", path]);
   await run(["find", ".", "-exec", "touch", "-h", "-d", `@${IMAGE_TIME}`, "{}", "+"], { cwd: tree });
   const names = (await run(["find", ".", "-mindepth", "1", "-maxdepth", "1", "-printf", "%P\\0"], { cwd: tree }))
-    .toString().split("\0").filter(Boolean).toSorted(); // biome-ignore format: a chain
+    .toString()
+    .split("\0")
+    .filter(Boolean)
+    .toSorted();
   if (names.length > 0) await run(["mcopy", "-s", "-p", "-m", "-i", path, ...names, "::"], { cwd: tree });
 }

@@ -34,10 +34,7 @@ export class Packages {
   }
 
   /** Those that `isWanted` of the packages and of all that they depend on; nothing is installed. */
-  async withDependencies(
-    names: readonly string[],
-    isWanted: (name: string) => boolean,
-  ): Promise<readonly Download[]> {
+  async withDependencies(names: readonly string[], isWanted: (name: string) => boolean): Promise<readonly Download[]> {
     const args = ["install", "-y", "--print-uris", "--no-install-recommends", ...names];
     const files = printedFiles(await this.#apt(args));
     const wanted = files.filter((file) => isWanted(file.split("_")[0] ?? ""));

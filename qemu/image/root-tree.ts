@@ -6,11 +6,45 @@ import { type Download, Packages } from "./packages.ts";
 import { run } from "./run.ts";
 
 const MERGED = ["bin", "sbin", "lib", "lib64"];
-const EMPTY = ["boot", "data", "dev", "etc", "mnt", "proc", "root", "run", "sys", "tmp", "var/lib", "var/log", "var/tmp"];
+const EMPTY = [
+  "boot",
+  "data",
+  "dev",
+  "etc",
+  "mnt",
+  "proc",
+  "root",
+  "run",
+  "sys",
+  "tmp",
+  "var/lib",
+  "var/log",
+  "var/tmp",
+];
 /** Of the packages, what nothing on the board reads. */
-const DROPPED = ["usr/share/doc", "usr/share/man", "usr/share/locale", "usr/share/lintian", "usr/share/info",
-  "usr/share/bug", "usr/share/initramfs-tools", "usr/share/doc-base", "usr/share/perl5", "usr/include",
-  "usr/lib/udev", "usr/lib/systemd", "usr/share/gdb", "etc/cron.d", "etc/init.d", "etc/default"]; // biome-ignore format: a list
+const DROPPED = [
+  "usr/share/doc",
+  "usr/share/man",
+  "usr/share/locale",
+  "usr/share/lintian",
+  "usr/share/info",
+  "usr/share/bug",
+  "usr/share/initramfs-tools",
+  "usr/share/doc-base",
+  "usr/share/perl5",
+  "usr/include",
+  "usr/lib/udev",
+  "usr/lib/systemd",
+  "usr/share/gdb",
+  "etc/cron.d",
+  "etc/init.d",
+  "etc/default",
+  "usr/sbin/agetty",
+  "usr/bin/setpriv",
+  "usr/sbin/runuser",
+  "usr/bin/su",
+  "usr/bin/lslogins",
+];
 
 /**
  * The root filesystem of a board without what changes from release to release: unpacked Debian packages and links to
@@ -38,13 +72,23 @@ async function unpack(tree: string, files: readonly Download[], applets: readonl
   for (const name of DROPPED) await rm(join(tree, name), { recursive: true, force: true });
   for (const applet of applets) {
     const path = join(tree, applet.startsWith("usr/") ? applet : `usr/${applet}`);
-    if (!(await exists(path))) await symlink("/usr/bin/busybox", path);
+    if (!(await exists(path))) {
+      // A link to a program that was dropped gives way.
+      await rm(path, { force: true });
+      await symlink("/usr/bin/busybox", path);
+    }
   }
-  for (const [link, target] of Object.entries({ "var/run": "/run", "var/lock": "/run/lock", "var/lib/mender": "/data/mender" })) {
+  for (const [link, target] of Object.entries({
+    "var/run": "/run",
+    "var/lock": "/run/lock",
+    "var/lib/mender": "/data/mender",
+  })) {
     await symlink(target, join(tree, link));
   }
   const certificates = join(tree, "usr/share/ca-certificates/mozilla");
-  const texts = await Promise.all((await readdir(certificates)).toSorted().map((name) => readFile(join(certificates, name), "utf8")));
+  const texts = await Promise.all(
+    (await readdir(certificates)).toSorted().map((name) => readFile(join(certificates, name), "utf8")),
+  );
   await mkdir(join(tree, "etc/ssl/certs"), { recursive: true });
   await writeFile(join(tree, "etc/ssl/certs/ca-certificates.crt"), texts.join(""));
   await checkLibraries(tree);
@@ -53,7 +97,10 @@ async function unpack(tree: string, files: readonly Download[], applets: readonl
 /** Paths such as `bin/ls`, from the same release's busybox of this machine's own architecture. */
 async function busyboxApplets(suite: Board["rootfs"]["suite"]): Promise<readonly string[]> {
   const own = (await run(["dpkg", "--print-architecture"])).toString().trim();
-  const [busybox] = await new Packages(suite, own).withDependencies(["busybox-static"], (name) => name === "busybox-static");
+  const [busybox] = await new Packages(suite, own).withDependencies(
+    ["busybox-static"],
+    (name) => name === "busybox-static",
+  );
   if (busybox === undefined) throw new Error("busybox-static is not to be had");
   const folder = await cached("busybox", [busybox.sha256], async (folder) => {
     await run(["dpkg-deb", "-x", busybox.path, join(folder, "tree")]);
@@ -61,12 +108,17 @@ async function busyboxApplets(suite: Board["rootfs"]["suite"]): Promise<readonly
     await chmod(join(folder, "busybox"), 0o755);
   });
   const list = (await run([join(folder, "busybox"), "--list-full"])).toString();
-  return list.split("\n").filter((path) => path !== "" && dirname(path) !== ".").toSorted();
+  return list
+    .split("\n")
+    .filter((path) => path !== "" && dirname(path) !== ".")
+    .toSorted();
 }
 
 /** @throws {Error} when a program needs a library that is not there: better now than when the board starts */
 async function checkLibraries(tree: string): Promise<void> {
-  const programs = (await run(["find", "usr/bin", "usr/sbin", "usr/lib", "-type", "f", "-print0"], { cwd: tree })).toString();
+  const programs = (
+    await run(["find", "usr/bin", "usr/sbin", "usr/lib", "-type", "f", "-print0"], { cwd: tree })
+  ).toString();
   const needed = new Map<string, string>();
   for (const path of programs.split("\0").filter(Boolean)) {
     // A file that is no program has no such section, and readelf says so by its status.
@@ -74,9 +126,7 @@ async function checkLibraries(tree: string): Promise<void> {
     for (const [, name = ""] of said.toString().matchAll(/\(NEEDED\).*\[(.+)\]/g)) needed.set(name, path);
   }
   if (needed.size === 0) throw new Error(`no program was found in ${tree}`);
-  const there = new Set(
-    (await run(["find", "usr/lib", "-printf", "%f\\0"], { cwd: tree })).toString().split("\0"),
-  );
+  const there = new Set((await run(["find", "usr/lib", "-printf", "%f\\0"], { cwd: tree })).toString().split("\0"));
   const missing = [...needed].filter(([name]) => !there.has(name)).map(([name, by]) => `${name} (for ${by})`);
   if (missing.length > 0) throw new Error(`libraries are missing on the board: ${missing.join(", ")}`);
 }

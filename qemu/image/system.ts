@@ -63,7 +63,11 @@ export async function buildBrokenSystem(board: Board, brokenBy: BrokenBy): Promi
 
 async function systemImage(board: Board, base: string | undefined, files: SystemFiles): Promise<string> {
   const kernel = await buildKernel(board);
-  const described = Object.entries(files).flatMap(([path, { content, mode }]) => [path, String(mode), hashOf([content])]);
+  const described = Object.entries(files).flatMap(([path, { content, mode }]) => [
+    path,
+    String(mode),
+    hashOf([content]),
+  ]);
   const inputs = [base ?? "", kernel, board.rootfs.compression, ...described];
   const folder = await cached(`system-${board.name}`, inputs, async (folder) => {
     const tree = join(folder, "tree");
@@ -105,7 +109,11 @@ async function boardFiles(board: Board): Promise<SystemFiles> {
     RetryPollIntervalSeconds: 5,
   };
   return {
-    "etc/board": text(Object.entries(variables).map(([key, value]) => `${key}=${value}\n`).join("")), // biome-ignore format: one line
+    "etc/board": text(
+      Object.entries(variables)
+        .map(([key, value]) => `${key}=${value}\n`)
+        .join(""),
+    ),
     "etc/inittab": text((await guest("inittab")).replace("@CONSOLE@", board.console.split(",")[0] ?? "")),
     "etc/rcS": program(await guest("rcS")),
     "usr/libexec/start-agent": program(await guest("start-agent")),

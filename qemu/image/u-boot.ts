@@ -26,7 +26,14 @@ export async function buildUBoot(board: UBootBoard): Promise<string> {
       await run(["make", "-s", `O=${out}`, ...targets], { cwd: tree, env });
     };
     await make(board.defconfig);
-    const merge = ["scripts/kconfig/merge_config.sh", "-m", "-O", out, join(out, ".config"), join(out, "fragment")] as const;
+    const merge = [
+      "scripts/kconfig/merge_config.sh",
+      "-m",
+      "-O",
+      out,
+      join(out, ".config"),
+      join(out, "fragment"),
+    ] as const;
     await run(merge, { cwd: tree, env });
     await make("olddefconfig");
     await make(`-j${availableParallelism()}`);
@@ -37,5 +44,13 @@ export async function buildUBoot(board: UBootBoard): Promise<string> {
 
 /** One copy of the redundant environment, as a new board has it in both places. */
 export async function uBootEnvironment(board: UBootBoard): Promise<Buffer> {
-  return await run(["mkenvimage", "-r", "-s", String(board.environmentBytes), "-o", "-", join(BOARDS, board.environment)]);
+  return await run([
+    "mkenvimage",
+    "-r",
+    "-s",
+    String(board.environmentBytes),
+    "-o",
+    "-",
+    join(BOARDS, board.environment),
+  ]);
 }

@@ -1,8 +1,8 @@
-import { copyFile, mkdir } from "node:fs/promises";
 import { constants } from "node:fs";
+import { copyFile, mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { type Board, type BoardName, loadBoard } from "../image/board.ts";
-import { cached } from "../image/cache.ts";
+import { cached, exists } from "../image/cache.ts";
 import { makeDisk } from "../image/disk.ts";
 import { buildSystem, type SystemFiles } from "../image/system.ts";
 import { buildUBoot } from "../image/u-boot.ts";
@@ -23,7 +23,7 @@ export class Bench {
     this.#kernel = kernel;
   }
 
-  /** A new board in `folder`, with version `v1` of the system in slot A. Power is off. */
+  /** The board in `folder`; where there is none yet, a new one with version `v1` in slot A. Power is off. */
   static async set(name: BoardName, folder: string, agent: string, files: SystemFiles = {}): Promise<Bench> {
     const board = await loadBoard(name);
     const system = await buildSystem(board, { version: "v1", agent, files });
@@ -33,7 +33,7 @@ export class Bench {
     );
     await mkdir(folder, { recursive: true });
     const bench = new Bench(board, folder, kernel);
-    await copyFile(join(image, "disk.img"), bench.disk, constants.COPYFILE_FICLONE);
+    if (!(await exists(bench.disk))) await copyFile(join(image, "disk.img"), bench.disk, constants.COPYFILE_FICLONE);
     return bench;
   }
 

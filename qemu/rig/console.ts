@@ -1,4 +1,5 @@
 import { createWriteStream, type WriteStream } from "node:fs";
+import type { Writable } from "node:stream";
 
 const KEPT = 200_000;
 const SHOWN_LINES = 15;
@@ -6,6 +7,7 @@ const SHOWN_LINES = 15;
 /** What a machine has printed: written to a log file, and searched for what is waited for. */
 export class Console {
   readonly #log: WriteStream;
+  #echo: Writable | undefined;
   #text = "";
   /** Characters that are no longer in `#text`. */
   #dropped = 0;
@@ -15,8 +17,14 @@ export class Console {
     this.#log = createWriteStream(logPath, { flags: "a" });
   }
 
+  /** From now on shows everything there as well. */
+  echo(out: Writable): void {
+    this.#echo = out;
+  }
+
   append(chunk: Buffer): void {
     this.#log.write(chunk);
+    this.#echo?.write(chunk);
     const all = this.#text + chunk.toString("latin1");
     this.#text = all.slice(-KEPT);
     this.#dropped += all.length - this.#text.length;

@@ -30,7 +30,14 @@ export class Guest {
         clearTimeout(timer);
         reject(error);
       });
-      client.connect({ host: "127.0.0.1", port, username: "root", password: "", readyTimeout: ms, keepaliveInterval: 0 });
+      client.connect({
+        host: "127.0.0.1",
+        port,
+        username: "root",
+        password: "",
+        readyTimeout: ms,
+        keepaliveInterval: 0,
+      });
     });
   }
 

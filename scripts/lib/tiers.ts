@@ -3,7 +3,7 @@
  * all other tests are `unit`. What a tier needs from Debian stands in `test/debian-packages.txt`: `unit` needs
  * nothing beyond Debian's essential packages, so that it runs anywhere, also on another Node.
  */
-export const TIER_NAMES = ["unit", "tools", "crash", "interop", "fuzz"] as const;
+export const TIER_NAMES = ["unit", "tools", "crash", "interop", "fuzz", "qemu"] as const;
 
 export type TierName = (typeof TIER_NAMES)[number];
 

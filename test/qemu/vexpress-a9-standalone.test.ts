@@ -1,0 +1,3 @@
+import { standaloneScenarios } from "./standalone.ts";
+
+standaloneScenarios("vexpress-a9");

@@ -1,0 +1,3 @@
+import { standaloneScenarios } from "./standalone.ts";
+
+standaloneScenarios("x86-64-grub");
