@@ -13,6 +13,7 @@ export interface Download {
 
 /** Indexes older than this are fetched again. */
 const INDEX_AGE_MS = 24 * 60 * 60 * 1000;
+const answers = new Map<string, Promise<readonly string[]>>();
 const KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
 /**
@@ -35,8 +36,7 @@ export class Packages {
 
   /** Those that `isWanted` of the packages and of all that they depend on; nothing is installed. */
   async withDependencies(names: readonly string[], isWanted: (name: string) => boolean): Promise<readonly Download[]> {
-    const args = ["install", "-y", "--print-uris", "--no-install-recommends", ...names];
-    const files = printedFiles(await this.#apt(args));
+    const files = await this.#filesOf(["install", "-y", "--print-uris", "--no-install-recommends", ...names]);
     const wanted = files.filter((file) => isWanted(file.split("_")[0] ?? ""));
     return await this.#download(
       wanted.map((file) => {
@@ -48,13 +48,21 @@ export class Packages {
 
   /** The files of a source package: one of them ends in `.dsc`. */
   async source(name: string): Promise<readonly Download[]> {
-    const files = printedFiles(await this.#apt(["source", "--print-uris", "--download-only", name]));
+    const files = await this.#filesOf(["source", "--print-uris", "--download-only", name]);
     const folder = join(this.#folder, "source");
     await mkdir(folder, { recursive: true });
     if ((await Promise.all(files.map((file) => exists(join(folder, file))))).includes(false)) {
       await this.#apt(["source", "--download-only", name], folder);
     }
     return await Promise.all(files.map((file) => downloaded(join(folder, file))));
+  }
+
+  /** apt takes seconds to answer, and answers the same while we live. */
+  #filesOf(args: readonly string[]): Promise<readonly string[]> {
+    const key = `${this.#folder} ${args.join(" ")}`;
+    const known = answers.get(key) ?? this.#apt(args).then(printedFiles);
+    answers.set(key, known);
+    return known;
   }
 
   async #download(wanted: readonly { readonly file: string; readonly spec: string }[]): Promise<readonly Download[]> {
