@@ -33,7 +33,12 @@ const STEPS: readonly (readonly [title: string, from: Partial<Snapshot>, outcome
     { state: "idle", failed: false },
   ],
   ["skips what only managed updates have", { state: "cleanup", mode: "standalone" }, "ok", { state: "idle" }],
-  ["forgets the download that it leaves", { download: { uri: "u", lengthBytes: 8, resumes: 1 } }, "ok", { state: "install" }],
+  [
+    "forgets the download that it leaves",
+    { download: { uri: "u", lengthBytes: 8, resumes: 1 } },
+    "ok",
+    { state: "install" },
+  ],
   [
     "comes to rest, afresh",
     { state: "askReboot", transitions: 9, failed: true },
