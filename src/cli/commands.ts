@@ -3,8 +3,6 @@ import { register as commit } from "./commit.ts";
 import { register as install } from "./install.ts";
 import { register as resume } from "./resume.ts";
 import { register as rollback } from "./rollback.ts";
-import { register as showArtifact } from "./show-artifact.ts";
-import { register as showProvides } from "./show-provides.ts";
 
 /**
  * Every command; the order is that of the help text. Those of the agent only say here what they are, and load what
@@ -15,9 +13,10 @@ const COMMANDS: Readonly<Record<string, () => CommandModule | Promise<CommandMod
   commit: () => ({ register: commit }),
   rollback: () => ({ register: rollback }),
   resume: () => ({ register: resume }),
-  "show-artifact": () => ({ register: showArtifact }),
-  "show-provides": () => ({ register: showProvides }),
+  "show-artifact": () => import("./show-artifact.ts"),
+  "show-provides": () => import("./show-provides.ts"),
   bootstrap: () => import("./bootstrap.ts"),
+  setup: () => import("./setup.ts"),
   artifact: () => import("./artifact/artifact-command.ts"),
   adapter: () => import("./adapter/adapter-command.ts"),
   board: () => import("./board.ts"),
@@ -28,9 +27,10 @@ const UPDATE_COMMANDS = ["install", "commit", "rollback", "resume", "show-artifa
 
 /** Names under which the program answers as a program of the reference clients does, with what that one can do. */
 const CLIENTS: Readonly<Record<string, readonly string[]>> = {
-  mender: [...UPDATE_COMMANDS, "bootstrap"],
+  mender: [...UPDATE_COMMANDS, "bootstrap", "setup"],
   "mender-update": UPDATE_COMMANDS,
   "mender-auth": ["bootstrap"],
+  "mender-setup": ["setup"],
 };
 
 /** The commands that exist under the name by which the program was called. */

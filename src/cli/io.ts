@@ -9,6 +9,8 @@ export interface CliIo {
   /** Raw text to stderr, for redrawing a progress bar. */
   errRaw(text: string): void;
   readonly stderrIsTerminal: boolean;
+  /** Asks a person and waits for a line; absent where standard input is no terminal. */
+  readonly ask?: ((question: string) => Promise<string>) | undefined;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Aborted by SIGINT, SIGTERM and SIGHUP. */
   readonly signal: AbortSignal;

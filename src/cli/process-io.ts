@@ -1,4 +1,5 @@
 import { writeSync } from "node:fs";
+import { isatty } from "node:tty";
 import { AgentError } from "../errors/agent-error.ts";
 import type { CliIo } from "./io.ts";
 
@@ -15,6 +16,9 @@ export function processIo(): CliIo {
     get stderrIsTerminal() {
       return process.stderr.isTTY === true;
     },
+    ...(isatty(0) && {
+      ask: async (question: string) => (await import("./ask.ts")).askOnTerminal(question, interrupted.signal),
+    }),
     env: process.env,
     signal: interrupted.signal,
     exitCode: 0,

@@ -64,6 +64,7 @@ const EXAMPLES = [
   "install release-2.mender      install into the inactive slot, then reboot",
   "commit                        keep what was booted",
   "bootstrap                     make the device key, and ask the server to accept the device",
+  "setup                         name the device and its server",
   "artifact read release-2.mender",
   "board create demo-board       try it without hardware",
 ];

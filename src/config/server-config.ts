@@ -30,6 +30,8 @@ export const SERVER_KEYS = {
   DaemonLogLevel: "string",
 } as const;
 
+const SECURITY_KEYS = { AuthPrivateKey: "string", SSLEngine: "string" } as const;
+
 const LEVELS: Readonly<Record<string, LogLevel>> = {
   trace: "trace",
   debug: "debug",
@@ -41,7 +43,7 @@ const LEVELS: Readonly<Record<string, LogLevel>> = {
   panic: "fatal",
 };
 
-/** @throws {AgentError} CONFIG_INVALID when both ServerURL and Servers are set, or an address is none */
+/** @throws {AgentError} KEY_ENGINE_UNSUPPORTED; CONFIG_INVALID when both ServerURL and Servers are set, or an address is none */
 export function interpretServer(
   raw: Raw,
   seconds: (key: string, standard: number) => number,
@@ -54,9 +56,11 @@ export function interpretServer(
   if (one !== "" && several.length > 0)
     throw new AgentError("CONFIG_INVALID", { reason: "both ServerURL and Servers are set" });
   const urls = [...several, one].map((url) => (url ?? "").trim()).filter((url) => url !== "");
-  const { AuthPrivateKey } = pickKeys(asRaw(raw["Security"]), { AuthPrivateKey: "string" }, "Security", log) as {
-    AuthPrivateKey?: string;
-  };
+  const { AuthPrivateKey, SSLEngine } = pickKeys(asRaw(raw["Security"]), SECURITY_KEYS, "Security", log) as Partial<
+    Record<keyof typeof SECURITY_KEYS, string>
+  >;
+  if ((SSLEngine ?? "") !== "" || AuthPrivateKey?.startsWith("pkcs11:") === true)
+    throw new AgentError("KEY_ENGINE_UNSUPPORTED", { key: "Security" });
   const tenantToken = ((raw["TenantToken"] as string | undefined) ?? "").trim();
   const level = LEVELS[((raw["DaemonLogLevel"] as string | undefined) ?? "").toLowerCase()];
   return {

@@ -27,6 +27,7 @@ export const SERVER_ERRORS = {
     doc: "The device's private key cannot be used. It is replaced only on demand (--forcebootstrap): with another key the server takes the device for a new one.",
   },
   DEVICE_KEY_WRITE: { retry: true, exit: 1, doc: "The device's private key cannot be stored." },
+  SETUP_WRITE: { retry: true, exit: 1, doc: "A configuration file cannot be written." },
   IDENTITY_FAILED: { retry: true, exit: 1, doc: "The identity script did not say who the device is." },
   INVENTORY_FAILED: { retry: true, exit: 1, doc: "Every inventory script failed." },
 } as const satisfies Record<string, ErrorEntry>;

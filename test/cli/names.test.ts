@@ -20,8 +20,8 @@ function listed(out: readonly string[]): readonly string[] {
 }
 
 for (const [name, commands] of [
-  ["switchback", [...CLIENT, "bootstrap", "artifact", "adapter", "board", "state-scripts"]],
-  ["mender", [...CLIENT, "bootstrap"]],
+  ["switchback", [...CLIENT, "bootstrap", "setup", "artifact", "adapter", "board", "state-scripts"]],
+  ["mender", [...CLIENT, "bootstrap", "setup"]],
   ["mender-update", CLIENT],
 ] as const) {
   test(`${name} --help lists its commands, with examples`, async () => {

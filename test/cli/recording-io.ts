@@ -9,11 +9,23 @@ export class RecordingIo implements CliIo {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly interrupt = new AbortController();
   readonly signal: AbortSignal = this.interrupt.signal;
+  /** What a person will say, one line after the other; without it nobody is there. */
+  answers: string[] | undefined;
+  readonly asked: string[] = [];
   exitCode = 0;
 
   constructor(stderrIsTerminal = false, env: Readonly<Record<string, string | undefined>> = {}) {
     this.stderrIsTerminal = stderrIsTerminal;
     this.env = env;
+  }
+
+  get ask(): ((question: string) => Promise<string>) | undefined {
+    const { answers } = this;
+    if (answers === undefined) return undefined;
+    return async (question) => {
+      this.asked.push(question);
+      return answers.shift() ?? "";
+    };
   }
 
   out(line: string): void {

@@ -57,6 +57,13 @@ describe("plain http", () => {
   });
 });
 
+test.each([{ SSLEngine: "pkcs11" }, { AuthPrivateKey: "pkcs11:object=key" }])(
+  "a device key in a hardware token is refused: %j",
+  (Security) => {
+    expect(() => interpret({ Security })).toThrow(expect.objectContaining({ code: "KEY_ENGINE_UNSUPPORTED" }));
+  },
+);
+
 test("keys of managed mode are read, and trimmed where people paste", () => {
   const raw = {
     TenantToken: " abc\n",

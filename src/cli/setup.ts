@@ -1,0 +1,43 @@
+import type { Command } from "commander";
+import { AgentError } from "../errors/agent-error.ts";
+import { readGlobalOptions } from "./global-options.ts";
+import type { CliIo } from "./io.ts";
+import type { SetupOptions } from "./setup-action.ts";
+
+export function register(program: Command, io: CliIo): void {
+  program
+    .command("setup")
+    .description("write the configuration of managed mode; asks on a terminal for what no option says")
+    .option("--device-type <type>", "what the device is; Artifacts name the types that they are made for")
+    .option("--server-url, --url <url>", "address of the server")
+    .option("--hosted-mender", "use https://hosted.mender.io")
+    .option("--server-cert <file>", "trust the certificates in this PEM file as well")
+    .option("--tenant-token <token>", "whose device it is, on servers with several tenants")
+    .option("--update-poll <seconds>", "time between two polls for updates", seconds)
+    .option("--inventory-poll <seconds>", "time between two inventories", seconds)
+    .option("--retry-poll <seconds>", "longest time between two attempts after a failure", seconds)
+    .option("--demo-polling", "poll every few seconds, to try it out")
+    .option("--rootfs-part-a <device>", "storage of slot A; stands in the fallback file, which updates do not replace")
+    .option("--rootfs-part-b <device>", "storage of slot B")
+    .option("--quiet", "ask nothing")
+    .addHelpText("after", EXAMPLES)
+    .action(async (options: SetupOptions) => {
+      const { setup } = await import("./setup-action.ts");
+      await setup(readGlobalOptions(program), options, io);
+    });
+}
+
+/** @throws {AgentError} CLI_USAGE */
+function seconds(text: string): number {
+  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
+  throw new AgentError("CLI_USAGE", { value: text, wanted: "seconds, 1 or more" });
+}
+
+const EXAMPLES = `
+Keys of the files that are not asked about stay as they are. Both are written with mode 0600.
+
+Examples:
+  switchback setup
+  switchback setup --quiet --device-type my-board --server-url https://ota.example.com --tenant-token "$TOKEN"
+  switchback setup --quiet --device-type my-board --url https://ota.example.com \\
+    --rootfs-part-a /dev/mmcblk0p2 --rootfs-part-b /dev/mmcblk0p3`;
