@@ -46,9 +46,15 @@ export function crashSection(results: readonly CrashResult[], where: string): st
   ].join("\n");
 }
 
-/** The page with a new section in the place of the old one. @throws when the page has no place for it */
+/**
+ * The page with a new section in the place of the old one: what lies between the section's first and last line.
+ *
+ * @throws when the page has no place for it
+ */
 export function replaceSection(page: string, section: string): string {
-  const [begin, end] = [page.indexOf(BEGIN), page.indexOf(END)];
+  const lines = section.split("\n");
+  const [first = "", last = ""] = [lines[0], lines.at(-1)];
+  const [begin, end] = [page.indexOf(first), page.indexOf(last)];
   if (begin < 0 || end < begin) throw new Error("the page has no place for the section");
-  return `${page.slice(0, begin)}${section}${page.slice(end + END.length)}`;
+  return `${page.slice(0, begin)}${section}${page.slice(end + last.length)}`;
 }

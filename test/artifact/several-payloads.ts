@@ -6,7 +6,11 @@ export interface Part {
 }
 
 /** An Artifact with these payloads, which our writer does not make; part 0 provides `part0.version`, and so on. */
-export function severalPayloads(name: string, parts: readonly Part[]): Buffer {
+export function severalPayloads(
+  name: string,
+  parts: readonly Part[],
+  scripts: Readonly<Record<string, string>> = {},
+): Buffer {
   const info = { ...HEADER_INFO, payloads: parts.map(({ type }) => ({ type })) };
   const provided = { ...info, artifact_provides: { artifact_name: name } };
   const entries = parts.flatMap(({ type }, index): TarEntry[] => [
@@ -16,7 +20,8 @@ export function severalPayloads(name: string, parts: readonly Part[]): Buffer {
     },
     { name: `headers/${number(index)}/meta-data`, content: "" },
   ]);
-  const header = tar([{ name: "header-info", content: JSON.stringify(provided) }, ...entries]);
+  const scriptEntries = Object.entries(scripts).map(([script, content]) => ({ name: `scripts/${script}`, content }));
+  const header = tar([{ name: "header-info", content: JSON.stringify(provided) }, ...scriptEntries, ...entries]);
   const version = '{"format":"mender","version":3}';
   const lines = parts.flatMap(({ files }, index) =>
     Object.entries(files).map(([file, data]) => `${sha256(data)}  data/${number(index)}/${file}\n`),

@@ -295,7 +295,7 @@ export class Exploration {
 }
 
 /** Cut off in one of these and resumed, the update has failed. @see update-module protocol, section 7 */
-const FAILS_WHEN_CUT: ReadonlySet<History["last"]> = new Set([
+export const FAILS_WHEN_CUT: ReadonlySet<History["last"]> = new Set([
   "streamPayload:cut",
   "installPayload:cut",
   "needsReboot:cut",
@@ -308,7 +308,7 @@ const FAILS_WHEN_CUT: ReadonlySet<History["last"]> = new Set([
 const SETTLED: ReadonlySet<EffectName> = new Set(["reportResult", "sendLog"]);
 
 /** Failing in one of these leaves damage. @see agent states, section 4 */
-const BREAKS: ReadonlySet<EffectName> = new Set([
+export const BREAKS: ReadonlySet<EffectName> = new Set([
   "leaveCommit",
   "supportsRollback",
   "rollbackPayload",
