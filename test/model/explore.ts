@@ -207,7 +207,10 @@ export class Exploration {
     const isAsked = command === "rollback" && s.state !== "rollback";
     const history: History = isAsked ? { ...w.history, last: "asked", userRollback: true } : w.history;
     if (target === "resume") this.#resume({ ...w, history }, s, stop, `${command} ${stop}`);
-    else this.#enter({ ...w, history }, redirect(s, target), target, stop, `${command} ${stop}`);
+    else {
+      const entered = target === "askRollback" ? "rollback" : target;
+      this.#enter({ ...w, history }, redirect(s, entered), entered, stop, `${command} ${stop}`);
+    }
   }
 
   #resume(w: World, s: Snapshot, stop: string, via: string): void {

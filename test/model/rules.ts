@@ -25,9 +25,10 @@ const BEFORE: Readonly<Record<EffectName, readonly History["last"][]>> = {
     ...(["installPayload:fail", "installPayload:cut", "needsReboot:fail", "needsReboot:cut"] as const),
     ...(["reboot:fail", "verifyReboot:fail", "verifyReboot:cut", "commitPayload:fail", "commitPayload:cut"] as const),
     ...(["reboot:abort", "reachServer:abort", "reachServer:fail", "reachServer:cut"] as const),
-    ...(["asked", "supportsRollback:cut"] as const),
+    "supportsRollback:cut",
   ],
-  rollbackPayload: ["supportsRollback:ok", "rollbackPayload:cut"],
+  // `asked`: the command has put the question itself.
+  rollbackPayload: ["supportsRollback:ok", "asked", "rollbackPayload:cut"],
   needsRollbackReboot: ["rollbackPayload:ok", "needsRollbackReboot:cut"],
   rollbackReboot: ["needsRollbackReboot:ok", "needsRollbackReboot:fail", "verifyRollbackReboot:fail"],
   verifyRollbackReboot: [

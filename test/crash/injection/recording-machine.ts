@@ -14,6 +14,9 @@ export function recordingMachine(disk: Disk, programs: Programs, longestWriteByt
   return {
     files: recordingActs(disk),
     openStorage: async (path) => storageOn(disk, path, longestWriteBytes),
+    async openRaw() {
+      throw new Error("the boot environment of this board is a file");
+    },
     process: () => ({
       async run([program, ...args], { onLine }, signal) {
         signal.throwIfAborted();
