@@ -1,5 +1,5 @@
 import { readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { inspectSlot, type SlotContent } from "../../../adapters/bootloader/fake/board-image.ts";
 import { BOARD_PARTITIONS, boardPaths, runningSlot } from "../../../adapters/bootloader/fake/board-layout.ts";
 import { loadVariables } from "../../../adapters/bootloader/fake/file-env.ts";
@@ -66,7 +66,7 @@ export class CrashBoard {
     this.#dir = disk.folder;
     this.#judge = judge;
     this.#io = () => new MachineIo(this.#dir, machine);
-    this.#firmware = exceptRunning(recordingActs(disk), boardPaths(this.#dir).running);
+    this.#firmware = exceptRunning(recordingActs(disk), boardPaths(this.#dir).commandLine);
   }
 
   /** One command line of the agent. */
@@ -125,6 +125,7 @@ export class CrashBoard {
       files: { tree, backup: false, software, running: software },
       snapshot: this.snapshot(),
       name: nameIn(stored),
+      told: "",
     };
   }
 
@@ -173,7 +174,7 @@ function exceptRunning(acts: FileActs, running: string): FileActs {
       else writeFileSync(running, content);
     },
     rename: async (from, to) => (isOurs(to) ? acts.rename(from, to) : undefined),
-    syncFolder: async (path) => (isOurs(join(path, "running")) ? acts.syncFolder(path) : undefined),
+    syncFolder: async (path) => (path !== dirname(running) ? acts.syncFolder(path) : undefined),
   };
 }
 

@@ -1,3 +1,4 @@
+import { next } from "../../../src/core/deployment/reducer.ts";
 import { placeOf, type Snapshot } from "../../../src/core/deployment/snapshot.ts";
 import { type EffectName, type Outcome, type Row, TABLE } from "../../../src/core/deployment/table.ts";
 import { BREAKS, FAILS_WHEN_CUT } from "../../model/explore.ts";
@@ -92,7 +93,10 @@ export class Judge {
   atEnd(now: OnDisk): void {
     const { ended, history } = this.#memory;
     const world: World = { ...now, history, agent: undefined, cuts: 0 };
-    if (ended !== undefined) return checkEnd(world, ended, this.#setup);
+    if (ended !== undefined) {
+      checkEnd(world, ended, this.#setup);
+      return;
+    }
     const isOld = now.name === "old" && now.booted === "A" && now.part === "A" && !now.trial && now.slots.A === "old";
     if (!isOld || now.files.software !== "old") throw new Violation("an update has left traces and nobody knows of it");
   }
@@ -127,7 +131,9 @@ function followed(before: Snapshot, now: Snapshot | undefined, history: History)
 function outcomeBetween(before: Snapshot, now: Snapshot | undefined): Outcome {
   const row = rowOf(before);
   const place = now === undefined ? "idle" : placeOf(now);
-  const fits = (["ok", "no", "hold", "fail"] as const).filter((outcome) => row[outcome] === place);
+  const fits = (["ok", "no", "hold", "fail"] as const).filter(
+    (outcome) => row[outcome] !== undefined && placeOf(next(before, outcome)) === place,
+  );
   const isDamaged = now?.inconsistent === true && !before.inconsistent;
   const outcome = isDamaged ? fits.at(-1) : fits[0];
   if (outcome === undefined) throw new Violation(`${placeOf(before)} is followed by ${place}`);
@@ -144,5 +150,5 @@ function worldFor(snapshot: Snapshot, history: History): World {
   const slots = { A: "old", B: "torn" } as const;
   const files = { tree: "none", backup: false, software: "old", running: "old" } as const;
   const board = { booted: "A", part: "A", trial: false, count: 0, slots, memo: undefined, files } as const;
-  return { ...board, snapshot, name: "", agent: "", cuts: 0, history };
+  return { ...board, snapshot, name: "", told: "", agent: "", cuts: 0, history };
 }

@@ -35,7 +35,7 @@ export class Workshop {
     }
     await writeFile(made.path("share/modules/v3/app"), "runs in the test's process", { mode: 0o755 });
     await writeFile(made.path("opt/app"), "v1");
-    await writeFile(made.path("running"), "");
+    await writeFile(made.path("proc/cmdline"), "");
     // The slots are named by their place, which has to be that of every run's board.
     await made.configure({
       RootfsPartA: join(folder, "board/slots/rootfs2"),
