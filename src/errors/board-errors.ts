@@ -105,6 +105,7 @@ export const BOARD_ERRORS = {
     doc: "File tree does not exist: the update module has nothing to work with.",
   },
   MODULE_TREE_IO: { retry: true, exit: 1, doc: "The file tree of an update module cannot be read or written." },
+  DEPLOYMENT_LOG: { retry: false, exit: 1, doc: "The log of a deployment cannot be written or read." },
   BOARD_EXISTS: { retry: false, exit: 1, doc: "The folder for a new virtual board is not empty." },
   BOARD_MISSING: { retry: false, exit: 1, doc: "The folder does not hold a virtual board." },
   BOARD_OFF: {

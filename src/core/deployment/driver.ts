@@ -55,6 +55,8 @@ export interface DriverParts {
   readonly scripts: Scripts;
   /** Absent: only standalone updates are run. */
   readonly tell?: Tell;
+  /** Hears of each step when it has ended. */
+  onStep?(step: Step): void;
 }
 
 /**
@@ -82,7 +84,9 @@ export async function drive(
     const { result, errors, after } = await runRow(parts, now, signal);
     changes = result.changes ?? new Map();
     const { outcome, rebootRequired = false, noWayBack } = result;
-    steps.push({ state: now.state, outcome, rebootRequired, ...(noWayBack && { noWayBack }), errors });
+    const step: Step = { state: now.state, outcome, rebootRequired, ...(noWayBack && { noWayBack }), errors };
+    steps.push(step);
+    parts.onStep?.(step);
     now = next(after, outcome);
   }
 }

@@ -8,7 +8,7 @@ export interface ServerParts {
   readonly server: DeploymentServer;
   readonly insist: Insist;
   /** What has been logged of the deployment so far. */
-  readLog(deploymentId: string): Promise<readonly LogMessage[]>;
+  readLog(): Promise<readonly LogMessage[]>;
 }
 
 export type ServerEffects = Pick<Effects, "reachServer" | "reportResult" | "sendLog">;
@@ -29,7 +29,7 @@ export function createServerEffects({ server, insist, readLog }: ServerParts): S
       return { outcome: failed ? "ok" : "no" };
     },
     async sendLog({ id }, signal) {
-      const messages = await readLog(id);
+      const messages = await readLog();
       await insist("Deployment log", () => server.uploadLog(id, messages, signal), signal);
       return { outcome: "ok" };
     },

@@ -33,6 +33,8 @@ const SnapshotSchema = z.object({
   inconsistent: z.boolean(),
   rolledBack: z.boolean(),
   artifact: ArtifactRecord,
+  /** Where the Artifact of a managed update comes from. */
+  uri: z.optional(z.string()),
   /** While the payload is being downloaded, where that can be taken up again after a restart. */
   download: z.optional(DownloadRecord),
 });
@@ -54,7 +56,7 @@ export function parseSnapshot(text: string): Snapshot {
 
 export const formatSnapshot = (snapshot: Snapshot): string => JSON.stringify(snapshot);
 
-/** The snapshot of an update that has parsed an Artifact's header and changed nothing yet. */
+/** The snapshot of an update that has changed nothing yet. Of a managed one the header has not been read. */
 export function begin(mode: Snapshot["mode"], id: string, artifact: ArtifactRecord): Snapshot {
   const flags = { failed: false, inconsistent: false, rolledBack: false };
   return { version: 1, id, mode, state: "download", phase: "main", transitions: 0, ...flags, artifact };

@@ -30,7 +30,7 @@ function rig(answer: "accepted" | "aborted" | Error = "accepted", insist: Insist
   };
   const log = (level: string, message: string): void => void logged.push(`${level} ${message}`);
   const keep = async (): Promise<void> => undefined;
-  const effects = createServerEffects({ server, insist, readLog: async (id) => (id === "d-1" ? MESSAGES : []) });
+  const effects = createServerEffects({ server, insist, readLog: async () => MESSAGES });
   const run = async (name: keyof typeof effects, failed = false): Promise<string> =>
     (await effects[name](managed(failed), signal, keep)).outcome;
   return { calls, logged, run, tell: createTell(server, log) };

@@ -1,0 +1,103 @@
+import { closeSync, fstatSync, ftruncateSync, openSync, readSync, writeSync } from "node:fs";
+import { mkdir, readdir, rename, rm, statfs } from "node:fs/promises";
+import { join } from "node:path";
+import { AgentError } from "../../src/errors/agent-error.ts";
+import type { DeploymentLogFile, DeploymentLogs } from "../../src/ports/deployment-log.ts";
+
+/** Logs that are kept, the newest among them. */
+const KEPT = 5;
+const MIN_FREE_BYTES = 100 * 1024;
+/** A longer log loses its beginning, down to half of that: what runs wild must not fill the device. */
+const MAX_BYTES = 2 * 1024 * 1024;
+
+/**
+ * `<folder>/deployments.NNNN.<id>.log`, mode 0600; 0000 is the newest. The names are those of the reference clients,
+ * whose logs count among the five.
+ *
+ * @see spec "agent-states", section 10
+ */
+export function createDeploymentLogFiles(folder: string, minFreeBytes = MIN_FREE_BYTES): DeploymentLogs {
+  return {
+    async open(deploymentId) {
+      try {
+        await mkdir(folder, { recursive: true, mode: 0o700 });
+        const id = encodeURIComponent(deploymentId).slice(0, 128);
+        const found = await list(folder);
+        const isKnown = found[0]?.number === 0 && found[0].id === id;
+        if (!isKnown) await makeRoom(folder, found, minFreeBytes);
+        return openLog(join(folder, nameOf(0, id)));
+      } catch (cause) {
+        throw new AgentError("DEPLOYMENT_LOG", { folder }, cause);
+      }
+    },
+  };
+}
+
+interface Numbered {
+  readonly name: string;
+  readonly number: number;
+  readonly id: string;
+}
+
+const nameOf = (number: number, id: string): string => `deployments.${String(number).padStart(4, "0")}.${id}.log`;
+
+/** The newest first. */
+async function list(folder: string): Promise<readonly Numbered[]> {
+  return (await readdir(folder))
+    .flatMap((name): Numbered[] => {
+      const [, number, id] = /^deployments\.(\d{4})\.(.+)\.log$/.exec(name) ?? [];
+      return number === undefined || id === undefined ? [] : [{ name, number: Number(number), id }];
+    })
+    .sort((a, b) => a.number - b.number);
+}
+
+/** Removes what is too old, and more where the device is full; what is left moves up. */
+async function makeRoom(folder: string, found: readonly Numbered[], minFreeBytes: number): Promise<void> {
+  const left = [...found];
+  const removeLast = async (): Promise<void> => {
+    const last = left.pop();
+    if (last !== undefined) await rm(join(folder, last.name), { force: true });
+  };
+  while (left.length >= KEPT) await removeLast();
+  while (left.length > 0 && (await freeBytes(folder)) < minFreeBytes) await removeLast();
+  for (const [index, { name, id }] of [...left.entries()].toReversed()) {
+    await rename(join(folder, name), join(folder, nameOf(index + 1, id)));
+  }
+}
+
+async function freeBytes(folder: string): Promise<number> {
+  const { bavail, bsize } = await statfs(folder);
+  return bavail * bsize;
+}
+
+function openLog(path: string): DeploymentLogFile {
+  const file = openSync(path, "a+", 0o600);
+  let sizeBytes = fstatSync(file).size;
+  const tail = (maxBytes: number): Buffer => {
+    const bytes = Buffer.alloc(Math.min(maxBytes, sizeBytes));
+    return bytes.subarray(0, readSync(file, bytes, 0, bytes.length, sizeBytes - bytes.length));
+  };
+  const shorten = (): void => {
+    const kept = tail(MAX_BYTES / 2);
+    ftruncateSync(file, 0);
+    sizeBytes = writeSync(file, kept.subarray(kept.indexOf("\n") + 1));
+  };
+  return {
+    append(lines) {
+      try {
+        sizeBytes += writeSync(file, lines);
+        if (sizeBytes > MAX_BYTES) shorten();
+      } catch {
+        // ignored: a log that cannot be written must not stop the update that it tells of.
+      }
+    },
+    async tail(maxBytes) {
+      try {
+        return { text: tail(maxBytes).toString("utf8"), isCut: sizeBytes > maxBytes };
+      } catch (cause) {
+        throw new AgentError("DEPLOYMENT_LOG", { path }, cause);
+      }
+    },
+    close: async () => closeSync(file),
+  };
+}

@@ -1,0 +1,42 @@
+import { AgentError, describeError } from "../../errors/agent-error.ts";
+import type { Clock } from "../../ports/clock.ts";
+import type { DeploymentLogFile, DeploymentLogs } from "../../ports/deployment-log.ts";
+import type { LogMessage } from "../../ports/deployment-server.ts";
+import type { Logger, LogLevel } from "../../util/logger.ts";
+import { LOG_TAIL_BYTES, logLine, readLog } from "./log-text.ts";
+
+/** Keeps what is logged while a deployment runs, for its server. That it cannot be kept stops no deployment. */
+export interface DeploymentLog {
+  /** Logs as the agent does, and into the open log. */
+  readonly log: Logger;
+  open(deploymentId: string): Promise<void>;
+  /** @throws {AgentError} DEPLOYMENT_LOG */
+  read(): Promise<readonly LogMessage[]>;
+  close(): Promise<void>;
+}
+
+const LEFT_OUT: ReadonlySet<LogLevel> = new Set(["trace", "debug"]);
+
+export function createDeploymentLog(logs: DeploymentLogs, clock: Clock, agentLog: Logger): DeploymentLog {
+  let file: DeploymentLogFile | undefined;
+  return {
+    log(level, message) {
+      agentLog(level, message);
+      if (!LEFT_OUT.has(level)) file?.append(logLine(level, message, clock.nowMs()));
+    },
+    async open(deploymentId) {
+      try {
+        file = await logs.open(deploymentId);
+      } catch (error) {
+        if (!(error instanceof AgentError)) throw error;
+        // ignored: the deployment does not depend on its log.
+        agentLog("warning", describeError(error));
+      }
+    },
+    read: async () => (file === undefined ? [] : readLog(await file.tail(LOG_TAIL_BYTES))),
+    async close() {
+      await file?.close();
+      file = undefined;
+    },
+  };
+}

@@ -1,0 +1,96 @@
+import { describeError } from "../../errors/agent-error.ts";
+import type { DeploymentLog } from "./deployment-log.ts";
+import { type DriverParts, drive, type Run, type Step } from "./driver.ts";
+import { resume } from "./reducer.ts";
+import { begin, type Snapshot } from "./snapshot.ts";
+
+/** A deployment as a server offers it. */
+export interface Deployment {
+  readonly id: string;
+  /** Where the Artifact is. */
+  readonly uri: string;
+  /** Absent where the server does not say; the Artifact's header does. */
+  readonly artifactName?: string;
+}
+
+/**
+ * `none`: there is nothing to go on with. `standalone`: an update from the command line is pending, and nothing has
+ * been done. `ended`: the deployment is over. Of its status the server knows (`accepted`), has called the deployment
+ * off (`aborted`), or could not be reached for as long as the back-off says (`unreached`).
+ */
+export type ManagedAnswer =
+  | { readonly kind: "none" }
+  | { readonly kind: "standalone" }
+  | {
+      readonly kind: "ended";
+      readonly deploymentId: string;
+      readonly status: "success" | "failure";
+      readonly told: "accepted" | "aborted" | "unreached";
+    };
+
+/** Updates that a server has deployed: the same table as standalone ones. The caller holds the lock. */
+export interface Managed {
+  /**
+   * Goes on with the deployment that was cut off. Nothing else may be asked of the server before: what the device
+   * tells of itself must not change while a deployment runs.
+   */
+  resume(signal: AbortSignal): Promise<ManagedAnswer>;
+  /** Runs a deployment to its end. One that a power cut has left behind goes on instead. */
+  run(deployment: Deployment, signal: AbortSignal): Promise<ManagedAnswer>;
+}
+
+export interface ManagedParts extends DriverParts {
+  readonly deploymentLog: DeploymentLog;
+  /** Times that a download goes on after the agent was cut off: `RetryDownloadCount`. */
+  readonly maxResumes: number;
+}
+
+/** Until the header has been read, where the server does not say either. */
+const UNKNOWN_NAME = "unknown";
+
+export function createManaged(parts: ManagedParts): Managed {
+  const { journal, deploymentLog, maxResumes } = parts;
+  const { log } = deploymentLog;
+
+  async function go(start: Snapshot, verb: string, signal: AbortSignal): Promise<ManagedAnswer> {
+    await deploymentLog.open(start.id);
+    try {
+      log("info", `${verb} deployment ${start.id} at ${start.state}`);
+      return answerOf(await drive({ ...parts, onStep: logStep }, start, new Set(), signal));
+    } finally {
+      await deploymentLog.close();
+    }
+  }
+
+  const logStep = ({ state, outcome, errors }: Step): void => {
+    for (const error of errors) log("error", describeError(error));
+    if (outcome === "abort") log("warning", `The server has called the deployment off (${state})`);
+  };
+
+  async function goOn(signal: AbortSignal): Promise<ManagedAnswer> {
+    const found = await journal.load();
+    if (found === undefined) return { kind: "none" };
+    if (found.mode === "standalone") return { kind: "standalone" };
+    return await go(resume(found, maxResumes), "Going on with", signal);
+  }
+
+  return {
+    resume: goOn,
+    async run({ id, uri, artifactName = UNKNOWN_NAME }, signal) {
+      const found = await goOn(signal);
+      if (found.kind !== "none") return found;
+      const artifact = { name: artifactName, provides: {}, payloadTypes: [] };
+      return await go({ ...begin("managed", id, artifact), uri }, "Running", signal);
+    },
+  };
+}
+
+function answerOf({ steps, snapshot }: Run): ManagedAnswer {
+  const reported = steps.find(({ state }) => state === "reportResult")?.outcome;
+  return {
+    kind: "ended",
+    deploymentId: snapshot.id,
+    status: snapshot.failed ? "failure" : "success",
+    told: reported === "abort" ? "aborted" : reported === "fail" ? "unreached" : "accepted",
+  };
+}
