@@ -34,6 +34,6 @@ export function errorsPage(): Page {
 function chapter(errors: Readonly<Record<string, ErrorEntry>>): string {
   const rows = Object.entries(errors)
     .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([code, { exit, retry, doc }]) => [`\`${code}\``, String(exit), retry ? "yes" : "no", doc]);
+    .map(([code, { exit = 1, retry, doc }]) => [`\`${code}\``, String(exit), retry === true ? "yes" : "no", doc]);
   return table(["Code", "Exit", "Retry", "Meaning"], rows);
 }

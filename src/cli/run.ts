@@ -1,6 +1,6 @@
 import { Command, CommanderError } from "commander";
 import { AgentError, describeError } from "../errors/agent-error.ts";
-import { ERRORS } from "../errors/catalogue.ts";
+import { entryOf } from "../errors/catalogue.ts";
 import { commandsFor } from "./commands.ts";
 import { addGlobalOptions, splitArguments } from "./global-options.ts";
 import type { CliIo } from "./io.ts";
@@ -50,7 +50,7 @@ function failed(error: unknown, io: CliIo): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 1;
   if (!(error instanceof AgentError)) throw error;
   io.err(`Could not fulfill request: ${describeError(error)}`);
-  return ERRORS[error.code].exit;
+  return entryOf(error.code).exit ?? 1;
 }
 
 /** Only what the program can do under the name by which it was called. */

@@ -2,23 +2,17 @@ import type { ErrorEntry } from "./catalogue.ts";
 
 /** What can be wrong with an adapter that a board's integrator brings. */
 export const ADAPTER_ERRORS = {
-  ADAPTER_LOAD: { retry: false, exit: 1, doc: "The adapter cannot be loaded." },
+  ADAPTER_LOAD: { doc: "The adapter cannot be loaded." },
   ADAPTER_INVALID: {
-    retry: false,
-    exit: 1,
     doc: "This is no adapter of the kind that is wanted: something is missing, or is of another kind.",
   },
   ADAPTER_PROTOCOL: {
-    retry: false,
-    exit: 1,
     doc: "The adapter speaks a version of the protocol that this agent does not know.",
   },
   ADAPTER_ANSWER: {
-    retry: false,
-    exit: 1,
     doc: "The adapter's answer is none that this request has.",
   },
-  ADAPTER_FAILED: { retry: false, exit: 1, doc: "The adapter has failed." },
-  ADAPTER_EXISTS: { retry: false, exit: 1, doc: "The file for a new adapter is there already." },
-  ADAPTER_SANDBOX: { retry: false, exit: 1, doc: "The check cannot follow what the adapter does." },
+  ADAPTER_FAILED: { doc: "The adapter has failed." },
+  ADAPTER_EXISTS: { doc: "The file for a new adapter is there already." },
+  ADAPTER_SANDBOX: { doc: "The check cannot follow what the adapter does." },
 } as const satisfies Record<string, ErrorEntry>;

@@ -3,83 +3,59 @@ import type { ErrorEntry } from "./catalogue.ts";
 /** What the agent itself refuses or fails at: states, configuration, command line. */
 export const AGENT_ERRORS = {
   UPDATE_IN_PROGRESS: {
-    retry: false,
-    exit: 1,
     doc: "Update already in progress. Please commit or roll back first; 'resume' goes on with one that was cut off.",
   },
   WRONG_OPERATION: {
-    retry: false,
-    exit: 1,
     doc: "The pending update is not in a state that allows this command. Use 'resume' to complete it.",
   },
   SNAPSHOT_INVALID: {
-    retry: false,
-    exit: 1,
     doc: "The state of the pending update is not one that this version understands.",
   },
   PAYLOAD_UNSUPPORTED: {
-    retry: false,
-    exit: 1,
     doc: "This device cannot install a payload of that type: its update module has to be an executable file at that path.",
   },
   PAYLOAD_COUNT: {
-    retry: false,
-    exit: 1,
     doc: "Only one artifact payload is supported: in strict compatibility, and of type rootfs-image always.",
   },
-  SCRIPT_FOLDER: { retry: false, exit: 1, doc: "A folder of state scripts cannot be read or written." },
+  SCRIPT_FOLDER: { doc: "A folder of state scripts cannot be read or written." },
   SCRIPT_VERSION: {
-    retry: false,
-    exit: 1,
     doc: "The file 'version' in a folder of state scripts does not hold a version that this agent understands.",
   },
   SCRIPT_START: {
-    retry: false,
-    exit: 1,
     doc: "A state script cannot be started: its interpreter is missing, or its folder is mounted with noexec.",
   },
-  SCRIPT_FAILED: { retry: false, exit: 1, doc: "A state script failed." },
-  SCRIPT_TIMEOUT: { retry: false, exit: 1, doc: "A state script did not end in time (StateScriptTimeoutSeconds)." },
+  SCRIPT_FAILED: { doc: "A state script failed." },
+  SCRIPT_TIMEOUT: { doc: "A state script did not end in time (StateScriptTimeoutSeconds)." },
   SCRIPT_RETRY_TIMEOUT: {
     retry: true,
-    exit: 1,
     doc: "A state script kept asking to be tried again later (StateScriptRetryTimeoutSeconds).",
   },
-  DEVICE_TYPE_MISMATCH: { retry: false, exit: 1, doc: "The Artifact is not made for this type of device." },
-  DEPENDS_MISMATCH: { retry: false, exit: 1, doc: "The device does not provide what the Artifact depends on." },
+  DEVICE_TYPE_MISMATCH: { doc: "The Artifact is not made for this type of device." },
+  DEPENDS_MISMATCH: { doc: "The device does not provide what the Artifact depends on." },
   DEVICE_TYPE_FILE: {
-    retry: false,
-    exit: 1,
     doc: "The device type file must hold exactly one line 'device_type=<value>'.",
   },
-  BOOTSTRAP_INVALID: { retry: false, exit: 1, doc: "The bootstrap Artifact is not one." },
-  CONFIG_INVALID: { retry: false, exit: 1, doc: "The configuration cannot be used." },
+  BOOTSTRAP_INVALID: { doc: "The bootstrap Artifact is not one." },
+  CONFIG_INVALID: { doc: "The configuration cannot be used." },
   KEY_ENGINE_UNSUPPORTED: {
-    retry: false,
-    exit: 1,
     doc: "Keys behind PKCS#11 or an OpenSSL engine cannot be used.",
   },
-  SOURCE_OPEN: { retry: true, exit: 1, doc: "The Artifact cannot be opened." },
-  SOURCE_STATUS: { retry: true, exit: 1, doc: "The server answered with an unexpected status." },
+  SOURCE_OPEN: { retry: true, doc: "The Artifact cannot be opened." },
+  SOURCE_STATUS: { retry: true, doc: "The server answered with an unexpected status." },
   DOWNLOAD_BROKEN: {
     retry: true,
-    exit: 1,
     doc: "The download broke off more often than RetryDownloadCount allows.",
   },
   DOWNLOAD_CHANGED: {
     retry: true,
-    exit: 1,
     doc: "The source has changed since the download began.",
   },
   DOWNLOAD_RANGE: {
-    retry: false,
-    exit: 1,
     doc: "The server answered with another range.",
   },
-  CLI_USAGE: { retry: false, exit: 1, doc: "The command line is not understood." },
+  CLI_USAGE: { doc: "The command line is not understood." },
   CANCELLED: {
     retry: true,
-    exit: 1,
     doc: "The command was interrupted; 'resume' finishes or undoes an update that it had begun.",
   },
 } as const satisfies Record<string, ErrorEntry>;

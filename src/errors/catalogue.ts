@@ -7,9 +7,9 @@ import { SERVER_ERRORS } from "./server-errors.ts";
 /** One row of the catalogue. */
 export interface ErrorEntry {
   /** Whether the same request may succeed later without anybody changing anything. */
-  readonly retry: boolean;
-  /** Exit status of a command that fails with this code. */
-  readonly exit: 1 | 2;
+  readonly retry?: true;
+  /** Exit status of a command that fails with this code, where it is not 1. */
+  readonly exit?: 2;
   /** One sentence for people; details follow it as `key=value`. */
   readonly doc: string;
 }
@@ -18,3 +18,5 @@ export interface ErrorEntry {
 export const ERRORS = { ...ARTIFACT_ERRORS, ...BOARD_ERRORS, ...AGENT_ERRORS, ...ADAPTER_ERRORS, ...SERVER_ERRORS };
 
 export type ErrorCode = keyof typeof ERRORS;
+
+export const entryOf = (code: ErrorCode): ErrorEntry => ERRORS[code];

@@ -3,31 +3,24 @@ import type { ErrorEntry } from "./catalogue.ts";
 /** What can go wrong between the device and its server. */
 export const SERVER_ERRORS = {
   SERVER_NOT_CONFIGURED: {
-    retry: false,
-    exit: 1,
     doc: "No server is configured: ServerURL in mender.conf is empty. 'switchback setup' writes it.",
   },
   SERVER_PLAIN_HTTP: {
-    retry: false,
-    exit: 1,
     doc: "A server's address begins with http: and is none of this machine. Use https, or set Switchback.AllowPlainHttp in mender.conf.",
   },
-  SERVER_STATUS: { retry: true, exit: 1, doc: "The server refused a request or could not answer it." },
-  SERVER_ANSWER: { retry: true, exit: 1, doc: "The server's answer is not what the device API says." },
-  SERVER_TIMEOUT: { retry: true, exit: 1, doc: "The server did not answer in time." },
-  SERVER_LOG_TOO_LARGE: { retry: false, exit: 1, doc: "The server takes no log of that size." },
+  SERVER_STATUS: { retry: true, doc: "The server refused a request or could not answer it." },
+  SERVER_ANSWER: { retry: true, doc: "The server's answer is not what the device API says." },
+  SERVER_TIMEOUT: { retry: true, doc: "The server did not answer in time." },
+  SERVER_LOG_TOO_LARGE: { doc: "The server takes no log of that size." },
   NOT_AUTHORIZED: {
     retry: true,
-    exit: 1,
     doc: "No server has accepted the device. Somebody has to accept it there, if that has not been done.",
   },
   DEVICE_KEY: {
-    retry: false,
-    exit: 1,
     doc: "The device's private key cannot be used. It is replaced only on demand (--forcebootstrap): with another key the server takes the device for a new one.",
   },
-  DEVICE_KEY_WRITE: { retry: true, exit: 1, doc: "The device's private key cannot be stored." },
-  SETUP_WRITE: { retry: true, exit: 1, doc: "A configuration file cannot be written." },
-  IDENTITY_FAILED: { retry: true, exit: 1, doc: "The identity script did not say who the device is." },
-  INVENTORY_FAILED: { retry: true, exit: 1, doc: "Every inventory script failed." },
+  DEVICE_KEY_WRITE: { retry: true, doc: "The device's private key cannot be stored." },
+  SETUP_WRITE: { retry: true, doc: "A configuration file cannot be written." },
+  IDENTITY_FAILED: { retry: true, doc: "The identity script did not say who the device is." },
+  INVENTORY_FAILED: { retry: true, doc: "Every inventory script failed." },
 } as const satisfies Record<string, ErrorEntry>;

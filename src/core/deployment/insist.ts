@@ -1,5 +1,5 @@
 import { AgentError, describeError } from "../../errors/agent-error.ts";
-import { ERRORS } from "../../errors/catalogue.ts";
+import { entryOf } from "../../errors/catalogue.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Logger } from "../../util/logger.ts";
 import { type BackoffLimits, backoffMs, withJitter } from "../poller/backoff.ts";
@@ -34,7 +34,7 @@ export function createInsist({ clock, log, limits, random }: InsistParts): Insis
         return await deliver();
       } catch (error) {
         signal.throwIfAborted();
-        if (!(error instanceof AgentError) || !ERRORS[error.code].retry) throw error;
+        if (!(error instanceof AgentError) || entryOf(error.code).retry !== true) throw error;
         const waitMs = wait(error);
         if (waitMs === undefined) throw error;
         log("warning", `${what}: ${describeError(error)}; next attempt in ${Math.ceil(waitMs / 1000)} s`);
