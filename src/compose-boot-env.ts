@@ -1,4 +1,6 @@
 import { createExclusive } from "../adapters/bootloader/exclusive.ts";
+import { grubEnvFolder } from "../adapters/bootloader/grub/env-folder.ts";
+import { createGrubEnv } from "../adapters/bootloader/grub/grub-env.ts";
 import { nativeLayout } from "../adapters/bootloader/uboot/choose-env.ts";
 import { createFwEnv, fwEnvTools } from "../adapters/bootloader/uboot/fw-env.ts";
 import { createNativeEnv } from "../adapters/bootloader/uboot/native-env.ts";
@@ -8,6 +10,18 @@ import type { BootEnv } from "./ports/boot-env.ts";
 
 /** What U-Boot's tools lock: libubootenv and U-Boot's own the first, some distributions the second. */
 const UBOOT_LOCKS = ["/var/lock/fw_printenv.lock", "/run/fw_printenv.lock"];
+
+/** What `grub-mender-grubenv-set` and `-print` lock. */
+const GRUB_LOCKS = ["/var/lock/grub-mender-grubenv-set.lock"];
+
+/** @throws {AgentError} BOOTENV_CONFIG */
+export function composeGrubEnv({ machine }: BootloaderParts): BootEnv {
+  return createGrubEnv({
+    folder: grubEnvFolder(),
+    exclusive: createExclusive(GRUB_LOCKS),
+    openRaw: machine.openRaw,
+  });
+}
 
 /**
  * In process where `fw_env.config` names files or block devices; otherwise, or where it is told to, by the tools.

@@ -82,6 +82,19 @@ export async function readRaw(openRaw: OpenRawFile, path: string, offset: number
   });
 }
 
+/** All of a small file. @throws {AgentError} BOOTENV_READ */
+export async function readWhole(openRaw: OpenRawFile, path: string): Promise<Buffer> {
+  return named("BOOTENV_READ", path, async () => {
+    const file = await openRaw(path, "read");
+    try {
+      const bytes = Buffer.alloc(file.sizeBytes);
+      return bytes.subarray(0, await readAt({ ...file, direct: false }, bytes, 0));
+    } finally {
+      await file.close();
+    }
+  });
+}
+
 /** Writes in place and resolves when it is durable. @throws {AgentError} BOOTENV_WRITE */
 export async function writeRaw(openRaw: OpenRawFile, path: string, offset: number, bytes: Uint8Array): Promise<void> {
   await named("BOOTENV_WRITE", path, async () => {

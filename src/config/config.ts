@@ -11,7 +11,7 @@ import {
 } from "./connection.ts";
 import { interpretServer, SERVER_KEYS, type ServerConfig } from "./server-config.ts";
 
-const BOOTLOADERS = ["uboot", "systemd-boot", "rpi-tryboot", "fake"] as const;
+const BOOTLOADERS = ["uboot", "grub", "systemd-boot", "rpi-tryboot", "fake"] as const;
 const BOOT_ENVS = ["auto", "native", "tools"] as const;
 
 /** What the agent takes from mender.conf. Other programs share that file; what is ours lives in `Switchback`. */

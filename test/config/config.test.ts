@@ -137,7 +137,7 @@ test("one verification key or several, but not both, wherever they stand", async
 test("a boot loader that does not exist is an error that names those that do", async () => {
   await expect(load({ Switchback: { Bootloader: "lilo" } })).rejects.toMatchObject({
     code: "CONFIG_INVALID",
-    detail: { key: "Switchback.Bootloader", value: "lilo", known: "uboot,systemd-boot,rpi-tryboot,fake" },
+    detail: { key: "Switchback.Bootloader", value: "lilo", known: "uboot,grub,systemd-boot,rpi-tryboot,fake" },
   });
 });
 

@@ -1,9 +1,9 @@
 import { describe, test } from "vitest";
 import { BOOTLOADER_CONTRACT } from "../../src/contracts/bootloader.ts";
 import { LOSSES, type Loss } from "../adapters/bootloader/volatile-disk.ts";
-import { makeNativeUbootRig } from "./native-rigs.ts";
+import { makeNativeGrubRig, makeNativeUbootRig } from "./native-rigs.ts";
 
-const RIGS = { uboot: makeNativeUbootRig } as const;
+const RIGS = { uboot: makeNativeUbootRig, grub: makeNativeGrubRig } as const;
 
 for (const [name, makeRig] of Object.entries(RIGS)) {
   for (const loss of Object.keys(LOSSES) as Loss[]) {

@@ -3,10 +3,12 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { powerOn } from "../../adapters/bootloader/fake/power-on.ts";
+import { createGrubEnv } from "../../adapters/bootloader/grub/grub-env.ts";
 import { createMenderEnvBootloader } from "../../adapters/bootloader/mender-env.ts";
 import { createNativeEnv } from "../../adapters/bootloader/uboot/native-env.ts";
 import type { SystemFate } from "../../src/contracts/bootloader-rig.ts";
 import type { SlotId } from "../../src/ports/bootloader.ts";
+import { GrubBoard } from "../adapters/bootloader/grub/grub-board.ts";
 import { UbootEnv } from "../adapters/bootloader/uboot/saveenv.ts";
 import { type Loss, VolatileDisk } from "../adapters/bootloader/volatile-disk.ts";
 import type { DisposableRig } from "./bootloader-rigs.ts";
@@ -82,3 +84,42 @@ const FACTORY = {
   bootlimit: "1",
   mender_check_saveenv_canary: "1",
 };
+
+/** Mender's GRUB environment in process; GRUB is its boot script. */
+export async function makeNativeGrubRig(loss: Loss): Promise<DisposableRig> {
+  const folder = await mkdtemp(join(tmpdir(), "switchback-rig-"));
+  const disk = new VolatileDisk(loss);
+  const board = new GrubBoard(folder, PARTITIONS);
+  let fates: Record<SlotId, SystemFate> = { A: "up", B: "up" };
+  let running: SlotId | undefined;
+  const powerCycle = async (): Promise<SlotId | undefined> => {
+    disk.restart();
+    running = board.boot(fates);
+    return running;
+  };
+  const reset = async (): Promise<void> => {
+    fates = { A: "up", B: "up" };
+    board.install();
+    await powerCycle();
+  };
+  await reset();
+  return {
+    boot: createMenderEnvBootloader({
+      kind: "grub",
+      env: createGrubEnv({ folder, exclusive: alone, openRaw: disk.open }),
+      partitions: PARTITIONS,
+      async booted() {
+        if (running === undefined) throw new Error("nothing runs");
+        return running;
+      },
+    }),
+    powerCycle,
+    reboot: powerCycle,
+    async setFate(slot, fate) {
+      fates = { ...fates, [slot]: fate };
+    },
+    cutPowerAt: (act, moment) => disk.cutAt(act, moment),
+    reset,
+    dispose: () => rm(folder, { recursive: true }),
+  };
+}

@@ -1,0 +1,66 @@
+import { AgentError } from "../../../src/errors/agent-error.ts";
+
+const SIGNATURE = "# GRUB Environment Block\n";
+const PADDING = "#";
+
+/**
+ * GRUB's environment block: the signature, comments, `name=value` lines with `\` before a backslash or a newline of
+ * a value, and `#` up to its end. Its size never changes, because GRUB writes to the blocks of the file.
+ *
+ * @see GRUB, grub-core/lib/envblk.c
+ */
+export interface EnvBlock {
+  readonly sizeBytes: number;
+  /** Comments and variables, without the newline at their end; byte for byte, one character a byte. */
+  readonly lines: readonly string[];
+}
+
+/** @returns `undefined` for what is no environment block */
+export function decodeBlock(bytes: Buffer): EnvBlock | undefined {
+  const text = bytes.toString("latin1");
+  if (!text.startsWith(SIGNATURE)) return undefined;
+  const body = text.slice(SIGNATURE.length).replace(/#*$/, "");
+  if (body !== "" && !body.endsWith("\n")) return undefined;
+  // A newline behind a backslash is part of a value.
+  const lines = body.match(/(?:\\[\s\S]|[^\\\n])*\n/g) ?? [];
+  if (lines.join("") !== body) return undefined;
+  return { sizeBytes: bytes.length, lines: lines.map((line) => line.slice(0, -1)) };
+}
+
+/** @throws {AgentError} BOOTENV_FULL; one byte of padding has to stay, or GRUB takes the block for damaged */
+export function encodeBlock({ sizeBytes, lines }: EnvBlock): Buffer {
+  const text = SIGNATURE + lines.map((line) => `${line}\n`).join("");
+  if (text.length >= sizeBytes) throw new AgentError("BOOTENV_FULL", { needsBytes: text.length + 1, sizeBytes });
+  return Buffer.from(text.padEnd(sizeBytes, PADDING), "latin1");
+}
+
+export function variablesOf({ lines }: EnvBlock): ReadonlyMap<string, string> {
+  const variables = new Map<string, string>();
+  for (const line of lines) {
+    const at = line.indexOf("=");
+    if (at <= 0 || line.startsWith("#")) continue;
+    const value = line.slice(at + 1).replace(/\\([\s\S])/g, "$1");
+    variables.set(line.slice(0, at), Buffer.from(value, "latin1").toString("utf8"));
+  }
+  return variables;
+}
+
+/** Each variable keeps its place, new ones come last, one with an empty value goes; as grub-editenv does it. */
+export function withVariables({ sizeBytes, lines }: EnvBlock, pairs: ReadonlyMap<string, string>): EnvBlock {
+  const left = new Map(pairs);
+  const changed = lines.flatMap((line) => {
+    const name = line.slice(0, Math.max(line.indexOf("="), 0));
+    const value = left.get(name);
+    if (value === undefined) return [line];
+    left.delete(name);
+    return value === "" ? [] : [lineOf(name, value)];
+  });
+  for (const [name, value] of left) if (value !== "") changed.push(lineOf(name, value));
+  return { sizeBytes, lines: changed };
+}
+
+function lineOf(name: string, value: string): string {
+  return `${name}=${Buffer.from(value, "utf8")
+    .toString("latin1")
+    .replace(/[\\\n]/g, "\\$&")}`;
+}

@@ -1,0 +1,99 @@
+import { execFileSync } from "node:child_process";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { createExclusive } from "../../../../adapters/bootloader/exclusive.ts";
+import { grubEnvFolder } from "../../../../adapters/bootloader/grub/env-folder.ts";
+import { createGrubEnv } from "../../../../adapters/bootloader/grub/grub-env.ts";
+import { openRawFile } from "../../../../adapters/bootloader/raw-file.ts";
+
+const { signal } = new AbortController();
+const START = ["bootcount=0", "mender_boot_part=2", "upgrade_available=0"];
+const editenv = (...args: string[]): string => execFileSync("grub-editenv", args, { encoding: "utf8" });
+
+let folder = "";
+const path = (copy: 1 | 2, file: string): string => join(folder, `mender_grubenv${copy}`, file);
+const list = (copy: 1 | 2): string[] => editenv(path(copy, "env"), "list").trim().split("\n");
+const env = () => createGrubEnv({ folder, exclusive: createExclusive([join(folder, "lock")]), openRaw: openRawFile });
+const pairs = (variables: Readonly<Record<string, string>>) => new Map(Object.entries(variables));
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "switchback-grub-"));
+  for (const copy of [1, 2] as const) {
+    mkdirSync(join(folder, `mender_grubenv${copy}`));
+    for (const file of ["env", "lock"]) editenv(path(copy, file), "create");
+    editenv(path(copy, "env"), "set", ...START);
+    editenv(path(copy, "lock"), "set", "editing=0");
+    const sum = execFileSync("sha256sum", ["lock"], { cwd: join(folder, `mender_grubenv${copy}`) });
+    writeFileSync(path(copy, "lock.sha256sum"), sum);
+  }
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+test("a value with backslashes and newlines, a change beside it, and a removal are those of grub-editenv", async () => {
+  const start = ["note=a=b \\ c\nd"];
+  for (const copy of [1, 2] as const) editenv(path(copy, "env"), "set", ...start);
+  const before = readFileSync(path(1, "env"));
+  editenv(path(1, "env"), "set", "mender_boot_part=10");
+  editenv(path(1, "env"), "unset", "bootcount");
+  const theirs = readFileSync(path(1, "env"));
+  writeFileSync(path(1, "env"), before);
+  await env().write(pairs({ mender_boot_part: "10", bootcount: "" }), signal);
+  for (const copy of [1, 2] as const) expect(readFileSync(path(copy, "env")).equals(theirs)).toBe(true);
+  expect((await env().read(["note"], signal)).get("note")).toBe("a=b \\ c\nd");
+});
+
+test("a plain change is that of grub-editenv, byte for byte, and what it writes is read", async () => {
+  const before = readFileSync(path(1, "env"));
+  editenv(path(1, "env"), "set", "mender_boot_part=10", "mender_boot_part_hex=A", "upgrade_available=1");
+  const theirs = readFileSync(path(1, "env"));
+  expect((await env().read(["mender_boot_part_hex"], signal)).get("mender_boot_part_hex")).toBe("A");
+  writeFileSync(path(1, "env"), before);
+  await env().write(pairs({ mender_boot_part: "10", mender_boot_part_hex: "A", upgrade_available: "1" }), signal);
+  for (const copy of [1, 2] as const) expect(readFileSync(path(copy, "env")).equals(theirs)).toBe(true);
+});
+
+for (const [bad, good] of [
+  [1, 2],
+  [2, 1],
+] as const) {
+  test(`where copy ${bad} was being written, copy ${good} counts, and the next write restores both`, async () => {
+    editenv(path(good, "env"), "set", "bootcount=1");
+    editenv(path(bad, "lock"), "set", "editing=1");
+    expect((await env().read(["bootcount"], signal)).get("bootcount")).toBe("1");
+    expect(await env().diagnose?.(signal)).toMatchObject([{ level: "note", found: `not valid: ${bad} of 2` }]);
+    await env().write(pairs({ upgrade_available: "1" }), signal);
+    for (const copy of [1, 2] as const) {
+      expect(list(copy)).toEqual(["bootcount=1", "mender_boot_part=2", "upgrade_available=1"]);
+    }
+    expect(await env().diagnose?.(signal)).toMatchObject([{ level: "good" }]);
+  });
+}
+
+test("with both locks open, or a first copy that is no environment, nothing is believed or written", async () => {
+  writeFileSync(path(1, "env"), "x".repeat(1024));
+  await expect(env().read(["bootcount"], signal)).rejects.toMatchObject({ code: "BOOTENV_DAMAGED" });
+  for (const copy of [1, 2] as const) editenv(path(copy, "lock"), "set", "editing=1");
+  await expect(env().write(pairs({ bootcount: "1" }), signal)).rejects.toMatchObject({ code: "BOOTENV_DAMAGED" });
+  expect(list(2)).toEqual(START);
+});
+
+test("what does not fit into 1024 bytes is refused before anything is written", async () => {
+  await expect(env().write(pairs({ bootcount: "x".repeat(1000) }), signal)).rejects.toMatchObject({
+    code: "BOOTENV_FULL",
+  });
+  for (const copy of [1, 2] as const) expect(list(copy)).toEqual(START);
+});
+
+test("the folder is what the last ENV_DIR says, else a usual place, else an error", () => {
+  const config = join(folder, "grubenv.config");
+  expect(() => grubEnvFolder(config, folder)).toThrow(expect.objectContaining({ code: "BOOTENV_CONFIG" }));
+  mkdirSync(join(folder, "boot/grub/mender_grubenv1"), { recursive: true });
+  expect(grubEnvFolder(config, folder)).toBe(join(folder, "boot/grub"));
+  mkdirSync(join(folder, "boot/efi/grub-mender-grubenv"), { recursive: true });
+  expect(grubEnvFolder(config, folder)).toBe(join(folder, "boot/efi/grub-mender-grubenv"));
+  writeFileSync(config, "ENV_DIR = /first\nENV_DIR=/last\n");
+  expect(grubEnvFolder(config, folder)).toBe(join(folder, "last"));
+});
