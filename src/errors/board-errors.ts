@@ -8,7 +8,7 @@ export const BOARD_ERRORS = {
     doc: "What says where the boot environment lies (fw_env.config, mender_grubenv.config) is missing or wrong.",
   },
   BOOTENV_DAMAGED: {
-    doc: "No copy of the boot environment is valid. Check the place and the size that are configured for it; where they are right, let the boot loader write it anew (U-Boot: `saveenv`).",
+    doc: "No copy of the boot environment is valid. Check the place and the size that are configured for it; where they are right, let the boot loader write it anew (U-Boot: `saveenv`), or put it back as the build of the image made it (GRUB).",
   },
   BOOTENV_FULL: {
     doc: "The variables do not fit into the boot environment. Remove some, or enlarge it, also in the boot loader.",

@@ -27,12 +27,15 @@ export function decodeBlock(bytes: Buffer): EnvBlock | undefined {
   return { sizeBytes: bytes.length, lines: lines.map((line) => line.slice(0, -1)) };
 }
 
-/** @throws {AgentError} BOOTENV_FULL; one byte of padding has to stay, or GRUB takes the block for damaged */
+/** @throws {AgentError} BOOTENV_FULL; one byte of padding stays, as GRUB leaves it */
 export function encodeBlock({ sizeBytes, lines }: EnvBlock): Buffer {
   const text = SIGNATURE + lines.map((line) => `${line}\n`).join("");
   if (text.length >= sizeBytes) throw new AgentError("BOOTENV_FULL", { needsBytes: text.length + 1, sizeBytes });
   return Buffer.from(text.padEnd(sizeBytes, PADDING), "latin1");
 }
+
+/** All but the padding. */
+export const usedBytes = (bytes: Buffer): number => bytes.toString("latin1").replace(/#*$/, "").length;
 
 export function variablesOf({ lines }: EnvBlock): ReadonlyMap<string, string> {
   const variables = new Map<string, string>();
@@ -45,7 +48,7 @@ export function variablesOf({ lines }: EnvBlock): ReadonlyMap<string, string> {
   return variables;
 }
 
-/** Each variable keeps its place, new ones come last, one with an empty value goes; as grub-editenv does it. */
+/** Each variable keeps its place, as with grub-editenv; new ones come last, and one with an empty value goes. */
 export function withVariables({ sizeBytes, lines }: EnvBlock, pairs: ReadonlyMap<string, string>): EnvBlock {
   const left = new Map(pairs);
   const changed = lines.flatMap((line) => {

@@ -1,11 +1,16 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { AgentError } from "../../../src/errors/agent-error.ts";
 import type { BootEnv } from "../../../src/ports/boot-env.ts";
+import type { Finding } from "../../../src/ports/finding.ts";
 import { checkPairs, firstDifference, setOnes } from "../boot-variables.ts";
 import type { Exclusive } from "../exclusive.ts";
 import { type OpenRawFile, readWhole, writeRaw } from "../raw-file.ts";
-import { decodeBlock, type EnvBlock, encodeBlock, variablesOf, withVariables } from "./env-block.ts";
+import { decodeBlock, type EnvBlock, encodeBlock, usedBytes, variablesOf, withVariables } from "./env-block.ts";
+
+/** What storage writes whole or not at all. */
+const SECTOR_BYTES = 512;
 
 export interface GrubEnvOptions {
   /** Holds `mender_grubenv1` and `mender_grubenv2`. */
@@ -16,16 +21,25 @@ export interface GrubEnvOptions {
 
 /** One copy of the environment, with the lock that says whether somebody was just writing to it. */
 interface Copy {
-  readonly number: 1 | 2;
   readonly env: string;
   readonly lock: string;
   readonly sum: string;
 }
 
+interface Valid {
+  /** The bytes of the closed lock. */
+  readonly lock: Buffer;
+  readonly block: EnvBlock;
+}
+
+interface Damaged {
+  readonly damage: string;
+}
+
 /**
  * The environment of Mender's GRUB integration: two copies, each with a lock that says `editing=1` while the copy is
- * written. The boot script reads the first copy, and restores one whose lock is not clean from the other. So a
- * change becomes valid at one instant: when the lock of the first copy is closed behind a finished second one.
+ * written. The boot script reads the first copy, and restores one whose lock is open from the other. So a change
+ * becomes valid at one instant: when the lock of the first copy is closed behind a finished second one.
  * Every file is written in place, and synced before the next one.
  *
  * @throws {AgentError} BOOTENV_READ, BOOTENV_DAMAGED, BOOTENV_WRITE, BOOTENV_FULL, and what `exclusive` throws
@@ -34,35 +48,44 @@ interface Copy {
 export function createGrubEnv({ folder, exclusive, openRaw }: GrubEnvOptions): BootEnv {
   const copy = (number: 1 | 2): Copy => {
     const place = join(folder, `mender_grubenv${number}`);
-    return { number, env: join(place, "env"), lock: join(place, "lock"), sum: join(place, "lock.sha256sum") };
+    return { env: join(place, "env"), lock: join(place, "lock"), sum: join(place, "lock.sha256sum") };
   };
   const [one, two] = [copy(1), copy(2)];
   const bytesOf = (path: string): Promise<Buffer> => readWhole(openRaw, path);
 
-  /** The bytes of the copy's lock where nobody was writing to the copy. */
-  const cleanLock = async ({ lock, sum }: Copy): Promise<Buffer | undefined> => {
+  /** What is wrong with a copy, or what it holds. */
+  const look = async ({ env, lock, sum }: Copy): Promise<Damaged | Valid> => {
     const bytes = await bytesOf(lock);
     const hash = createHash("sha256").update(bytes).digest("hex");
-    return (await bytesOf(sum)).toString("latin1").startsWith(`${hash} `) ? bytes : undefined;
+    if (!(await bytesOf(sum)).toString("latin1").startsWith(`${hash} `)) return { damage: "its lock is open" };
+    const block = decodeBlock(await bytesOf(env));
+    return block === undefined ? { damage: "it is no environment block" } : { lock: bytes, block };
   };
 
-  /** What the boot script would go by. */
-  const load = async (): Promise<{ readonly source: Copy; readonly lock: Buffer; readonly block: EnvBlock }> => {
-    for (const source of [one, two]) {
-      const lock = await cleanLock(source);
-      if (lock === undefined) continue;
-      const block = decodeBlock(await bytesOf(source.env));
-      if (block === undefined) throw new AgentError("BOOTENV_DAMAGED", { path: source.env });
-      return { source, lock, block };
+  /** The copy that counts: the first one, unless it is damaged; and the other one, where that is. */
+  const load = async (): Promise<Valid & { readonly source: Copy; readonly damaged: Copy | undefined }> => {
+    const [first, second] = [await look(one), await look(two)];
+    if ("block" in first) return { ...first, source: one, damaged: "block" in second ? undefined : two };
+    if ("block" in second) return { ...second, source: two, damaged: one };
+    throw new AgentError("BOOTENV_DAMAGED", { path: folder, copy1: first.damage, copy2: second.damage });
+  };
+
+  /** GRUB writes to a block only if its last line is whole: whatever sectors a power cut leaves, that is so. */
+  const writeSectors = async (path: string, block: Buffer): Promise<void> => {
+    const before = await bytesOf(path);
+    const offsets = [...new Array(Math.ceil(block.length / SECTOR_BYTES)).keys()].map(
+      (sector) => sector * SECTOR_BYTES,
+    );
+    if (usedBytes(block) > usedBytes(before)) offsets.reverse();
+    for (const offset of offsets) {
+      const sector = block.subarray(offset, offset + SECTOR_BYTES);
+      if (!sector.equals(before.subarray(offset, offset + SECTOR_BYTES))) await writeRaw(openRaw, path, offset, sector);
     }
-    throw new AgentError("BOOTENV_DAMAGED", { path: folder, reason: "the locks of both copies are open" });
   };
 
   const replace = async ({ env, lock, sum }: Copy, block: Buffer, clean: Buffer, sumOfClean: Buffer): Promise<void> => {
-    const cleanBlock = decodeBlock(clean);
-    if (cleanBlock === undefined) throw new AgentError("BOOTENV_DAMAGED", { path: lock });
-    await writeRaw(openRaw, lock, 0, encodeBlock(withVariables(cleanBlock, new Map([["editing", "1"]]))));
-    await writeRaw(openRaw, env, 0, block);
+    await writeRaw(openRaw, lock, 0, openedLock(clean));
+    await writeSectors(env, block);
     if (!(await bytesOf(sum)).equals(sumOfClean)) await writeRaw(openRaw, sum, 0, sumOfClean);
     await writeRaw(openRaw, lock, 0, clean);
   };
@@ -74,31 +97,44 @@ export function createGrubEnv({ folder, exclusive, openRaw }: GrubEnvOptions): B
       signal.throwIfAborted();
       checkPairs(pairs);
       await exclusive(signal, async () => {
-        const { source, lock, block } = await load();
+        const { source, damaged, lock, block } = await load();
         const sum = await bytesOf(source.sum);
         const next = encodeBlock(withVariables(block, pairs));
-        // Never both locks open at once; an open one first, which also restores what a power cut has left there.
-        const order = source === one ? [two, one] : [one, two];
-        for (const target of order) await replace(target, next, lock, sum);
-        for (const written of order) {
-          const stored = (await cleanLock(written)) && decodeBlock(await bytesOf(written.env));
-          const key = stored === undefined ? "lock" : firstDifference(pairs, variablesOf(stored));
-          if (key !== undefined) throw new AgentError("BOOTENV_WRITE", { path: written.env, key });
+        // With the old variables: GRUB cannot restore what is no block, and may read a torn one as it is.
+        if (damaged !== undefined) await replace(damaged, encodeBlock(block), lock, sum);
+        for (const copy of [two, one]) await replace(copy, next, lock, sum);
+        for (const copy of [two, one]) {
+          const stored = await look(copy);
+          const key = "block" in stored ? firstDifference(pairs, variablesOf(stored.block)) : "lock";
+          if (key !== undefined) throw new AgentError("BOOTENV_WRITE", { path: copy.env, key });
         }
       });
     },
 
-    async diagnose(signal) {
-      const subject = "copies of the boot environment";
-      const bad = await exclusive(signal, async () => {
-        const open: number[] = [];
-        for (const each of [one, two]) if ((await cleanLock(each)) === undefined) open.push(each.number);
-        return open;
-      });
-      if (bad.length === 0) return [{ level: "good", subject, found: "both are valid" }];
-      const advice = "A single open lock mends itself at the next write or start; otherwise reinstall the environment.";
-      const level = bad.length === 2 ? "bad" : "note";
-      return [{ level, subject, found: `not valid: ${bad.join(" and ")} of 2`, advice }];
-    },
+    diagnose: (signal) => exclusive(signal, async () => [copiesFinding(await look(one), await look(two))]),
   };
+}
+
+function openedLock(clean: Buffer): Buffer {
+  const block = decodeBlock(clean);
+  if (block === undefined) throw new AgentError("BOOTENV_DAMAGED", { reason: "a lock is no environment block" });
+  return encodeBlock(withVariables(block, new Map([["editing", "1"]])));
+}
+
+function copiesFinding(first: Damaged | Valid, second: Damaged | Valid): Finding {
+  const subject = "copies of the boot environment";
+  if ("block" in first && "block" in second) {
+    if (isDeepStrictEqual(variablesOf(first.block), variablesOf(second.block))) {
+      return { level: "good", subject, found: "both are valid, and the same" };
+    }
+    const advice = "The first one counts; the next update makes them the same.";
+    return { level: "note", subject, found: "both are valid, and differ", advice };
+  }
+  const found = [first, second].flatMap((copy, at) => ("block" in copy ? [] : [`copy ${at + 1}: ${copy.damage}`]));
+  if (found.length === 1) {
+    const advice = "The next update restores it from the other one.";
+    return { level: "note", subject, found: found.join(), advice };
+  }
+  const advice = "Put both folders back on the boot partition as the image's build made them.";
+  return { level: "bad", subject, found: found.join("; "), advice };
 }

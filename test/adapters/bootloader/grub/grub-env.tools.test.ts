@@ -63,7 +63,7 @@ for (const [bad, good] of [
     editenv(path(good, "env"), "set", "bootcount=1");
     editenv(path(bad, "lock"), "set", "editing=1");
     expect((await env().read(["bootcount"], signal)).get("bootcount")).toBe("1");
-    expect(await env().diagnose?.(signal)).toMatchObject([{ level: "note", found: `not valid: ${bad} of 2` }]);
+    expect(await env().diagnose?.(signal)).toMatchObject([{ level: "note", found: `copy ${bad}: its lock is open` }]);
     await env().write(pairs({ upgrade_available: "1" }), signal);
     for (const copy of [1, 2] as const) {
       expect(list(copy)).toEqual(["bootcount=1", "mender_boot_part=2", "upgrade_available=1"]);
@@ -72,11 +72,35 @@ for (const [bad, good] of [
   });
 }
 
-test("with both locks open, or a first copy that is no environment, nothing is believed or written", async () => {
+test("a first copy that is no environment is restored from the second one", async () => {
   writeFileSync(path(1, "env"), "x".repeat(1024));
-  await expect(env().read(["bootcount"], signal)).rejects.toMatchObject({ code: "BOOTENV_DAMAGED" });
-  for (const copy of [1, 2] as const) editenv(path(copy, "lock"), "set", "editing=1");
-  await expect(env().write(pairs({ bootcount: "1" }), signal)).rejects.toMatchObject({ code: "BOOTENV_DAMAGED" });
+  expect((await env().read(["bootcount"], signal)).get("bootcount")).toBe("0");
+  expect(await env().diagnose?.(signal)).toMatchObject([
+    { level: "note", found: "copy 1: it is no environment block" },
+  ]);
+  await env().write(pairs({ bootcount: "1" }), signal);
+  expect(list(1)).toEqual(["bootcount=1", ...START.slice(1)]);
+});
+
+test("with both copies damaged nothing is believed or written, and the error says what of each", async () => {
+  writeFileSync(path(1, "env"), "x".repeat(1024));
+  editenv(path(2, "lock"), "set", "editing=1");
+  const error = {
+    code: "BOOTENV_DAMAGED",
+    detail: { path: folder, copy1: "it is no environment block", copy2: "its lock is open" },
+  };
+  await expect(env().read(["bootcount"], signal)).rejects.toMatchObject(error);
+  await expect(env().write(pairs({ bootcount: "1" }), signal)).rejects.toMatchObject(error);
+  expect(list(2)).toEqual(START);
+  expect(await env().diagnose?.(signal)).toMatchObject([
+    { level: "bad", found: "copy 1: it is no environment block; copy 2: its lock is open" },
+  ]);
+});
+
+test("copies that differ are a note, and the first one counts", async () => {
+  editenv(path(2, "env"), "set", "mender_boot_part=3");
+  expect(await env().diagnose?.(signal)).toMatchObject([{ level: "note", found: "both are valid, and differ" }]);
+  await env().write(pairs({ bootcount: "0" }), signal);
   expect(list(2)).toEqual(START);
 });
 
@@ -90,10 +114,15 @@ test("what does not fit into 1024 bytes is refused before anything is written", 
 test("the folder is what the last ENV_DIR says, else a usual place, else an error", () => {
   const config = join(folder, "grubenv.config");
   expect(() => grubEnvFolder(config, folder)).toThrow(expect.objectContaining({ code: "BOOTENV_CONFIG" }));
-  mkdirSync(join(folder, "boot/grub/mender_grubenv1"), { recursive: true });
+  for (const place of ["boot/grub", "boot/efi/grub-mender-grubenv"]) {
+    mkdirSync(join(folder, place, "mender_grubenv1"), { recursive: true });
+    writeFileSync(join(folder, place, "mender_grubenv1/env"), "");
+    expect(grubEnvFolder(config, folder)).toBe(join(folder, place));
+  }
+  writeFileSync(config, "ENV_DIR = /first\nENV_DIR=/boot/grub\n");
   expect(grubEnvFolder(config, folder)).toBe(join(folder, "boot/grub"));
-  mkdirSync(join(folder, "boot/efi/grub-mender-grubenv"), { recursive: true });
-  expect(grubEnvFolder(config, folder)).toBe(join(folder, "boot/efi/grub-mender-grubenv"));
-  writeFileSync(config, "ENV_DIR = /first\nENV_DIR=/last\n");
-  expect(grubEnvFolder(config, folder)).toBe(join(folder, "last"));
+  writeFileSync(config, "ENV_DIR = /first\n");
+  expect(() => grubEnvFolder(config, folder)).toThrow(
+    expect.objectContaining({ detail: expect.objectContaining({ looked: "/first" }) }),
+  );
 });
