@@ -92,6 +92,7 @@ function lazyBootloader(kind: string, booted: Bootloader["booted"], load: () => 
     rebootArgument: async (signal) => (await boot()).rebootArgument?.(signal),
     confirm: async (signal) => (await boot()).confirm(signal),
     revert: async (slot, signal) => (await boot()).revert(slot, signal),
+    diagnose: async (signal) => (await (await boot()).diagnose?.(signal)) ?? [],
   };
 }
 

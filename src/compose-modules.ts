@@ -16,7 +16,8 @@ export interface ModuleParts {
   readonly deviceTypeFile: string;
 }
 
-const modulesFolder = ({ dataDir }: Paths): string => join(dataDir, "modules/v3");
+/** Where the board keeps its update modules. */
+export const modulesFolder = ({ dataDir }: Paths): string => join(dataDir, "modules/v3");
 
 /** Where the update module for a type of payload lies. */
 export const moduleFile = (paths: Paths, type: string): string => join(modulesFolder(paths), type);

@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises";
+import type { ConnectOptions } from "../adapters/transport/connect.ts";
 import { createHttpTransport } from "../adapters/transport/http-transport.ts";
 import { readProxies } from "../adapters/transport/proxy.ts";
 import { loadTlsClient, SYSTEM_STORES, type TlsClient, type TlsFiles } from "../adapters/transport/tls-client.ts";
@@ -14,12 +15,17 @@ import type { Logger } from "./util/logger.ts";
  *
  * @throws {AgentError} CONFIG_INVALID when the file of trusted certificates cannot be read, or a proxy is none
  */
-export async function composeTransport(
+export async function composeTransport(...parts: Parameters<typeof connectOptions>): Promise<Transport> {
+  return createHttpTransport(await connectOptions(...parts));
+}
+
+/** What connections are made with, as above. */
+export async function connectOptions(
   { trustedCerts, skipVerify }: GlobalOptions,
   connection: ConnectionConfig,
   env: Readonly<Record<string, string | undefined>>,
   log: Logger,
-): Promise<Transport> {
+): Promise<ConnectOptions> {
   if (trustedCerts !== undefined) await checkReadable(trustedCerts);
   const serverCertificate = trustedCerts ?? connection.serverCertificate;
   const store = env["SSL_CERT_FILE"];
@@ -30,14 +36,14 @@ export async function composeTransport(
     systemStores: store === undefined || store === "" ? SYSTEM_STORES : [store],
   };
   let tls: Promise<TlsClient> | undefined;
-  return createHttpTransport({
+  return {
     idleMs: connection.idleMs,
     proxies: readProxies(env),
     tls() {
       tls ??= loadTlsClient(files, log);
       return tls;
     },
-  });
+  };
 }
 
 async function checkReadable(file: string): Promise<void> {

@@ -61,6 +61,8 @@ export function createMenderEnvBootloader({ kind, env, partitions, booted }: Men
     revert: (slot, signal) => write({ ...pointTo(slot), [TRIAL]: "0" }, signal),
     async diagnose(signal) {
       const own = (await env.diagnose?.(signal)) ?? [];
+      // Nothing can be read of an environment that is not valid.
+      if (own.some(({ level }) => level === "bad")) return own;
       return [...own, canaryFinding(await env.read([CHECK_CANARY, CANARY], signal))];
     },
   };

@@ -5,13 +5,13 @@ import { AgentError } from "../../src/errors/agent-error.ts";
 import type { SlotId } from "../../src/ports/bootloader.ts";
 import type { Process } from "../../src/ports/process.ts";
 import type { SlotDevice } from "../../src/ports/slot-device.ts";
-import { readMounts } from "../bootloader/mount-table.ts";
 import { createRunningSystem, type RunningSystem } from "../bootloader/running-system.ts";
 import { ubiVolume } from "../bootloader/ubi-volume.ts";
 import { allocateBuffers } from "./aligned-buffers.ts";
 import type { ReadableStorage } from "./block-file.ts";
 import { readStorage } from "./read-storage.ts";
 import { createStreamWriter } from "./stream-writer.ts";
+import { isVolumeMounted, volumeBytes } from "./ubi-facts.ts";
 
 export interface UbiSlotOptions {
   /** `ubi0_1` or `/dev/ubi0_1` for each slot. */
@@ -46,7 +46,7 @@ export function createUbiSlotDevice(options: UbiSlotOptions): SlotDevice {
       const path = paths[slot];
       if ((await booted(signal)) === slot) throw new AgentError("SLOT_BUSY", { slot, path, reason: "booted" });
       const volume = await volumeOf(slot, path, system);
-      if (await isMounted(volume, system)) throw new AgentError("SLOT_BUSY", { slot, path, reason: "mounted" });
+      if (await isVolumeMounted(volume, system)) throw new AgentError("SLOT_BUSY", { slot, path, reason: "mounted" });
       const slotBytes = await capacity(slot, path, volume, system);
       if (imageBytes > slotBytes) throw new AgentError("SLOT_TOO_SMALL", { slot, path, imageBytes, slotBytes });
       const { buffers } = allocateBuffers(PIECES, PIECE_BYTES);
@@ -77,22 +77,9 @@ async function volumeOf(slot: SlotId, path: string, system: RunningSystem): Prom
   return volume;
 }
 
-/** A volume is mounted as UBIFS under any of its names, or as the read-only block device over it. */
-async function isMounted(volume: string, system: RunningSystem): Promise<boolean> {
-  const block = volume.replace("ubi", "/dev/ubiblock");
-  for (const { source } of readMounts(await system.readText("/proc/self/mountinfo"))) {
-    if (source === block || (await ubiVolume(source, system)) === volume) return true;
-  }
-  return false;
-}
-
-/** What the volume can hold. `data_bytes` is that for a dynamic volume, but for a static one what it holds now. */
 async function capacity(slot: SlotId, path: string, volume: string, system: RunningSystem): Promise<number> {
-  const number = async (name: string): Promise<number> =>
-    Number.parseInt((await system.readText(`/sys/class/ubi/${volume}/${name}`)) ?? "", 10);
-  const blocks = (await number("reserved_ebs")) * (await number("usable_eb_size"));
-  const bytes = Number.isNaN(blocks) ? await number("data_bytes") : blocks;
-  if (Number.isNaN(bytes)) throw new AgentError("SLOT_IO", { slot, path, operation: "open", reason: "no such volume" });
+  const bytes = await volumeBytes(volume, system);
+  if (bytes === undefined) throw new AgentError("SLOT_IO", { slot, path, operation: "open", reason: "no such volume" });
   return bytes;
 }
 

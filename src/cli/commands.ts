@@ -17,6 +17,7 @@ const COMMANDS: Readonly<Record<string, () => CommandModule | Promise<CommandMod
   "show-provides": () => import("./show-provides.ts"),
   bootstrap: () => import("./bootstrap.ts"),
   setup: () => import("./setup.ts"),
+  doctor: () => import("./doctor.ts"),
   artifact: () => import("./artifact/artifact-command.ts"),
   adapter: () => import("./adapter/adapter-command.ts"),
   board: () => import("./board.ts"),

@@ -1,13 +1,10 @@
 import { open } from "node:fs/promises";
-import { join } from "node:path";
 import { type Command, Option } from "commander";
 import { checkScriptFolder, type EntryWithHead, type FolderCheck } from "../core/scripts/check.ts";
-import { readScriptFolder, readVersionFile } from "../core/scripts/folder.ts";
+import { readScriptEntries, readVersionFile } from "../core/scripts/folder.ts";
 import type { ScriptOrigin } from "../core/scripts/names.ts";
 import { AgentError, printable } from "../errors/agent-error.ts";
 import type { CliIo } from "./io.ts";
-
-const HEAD_BYTES = 256;
 
 interface CheckOptions {
   readonly for?: ScriptOrigin;
@@ -49,23 +46,7 @@ async function readEntries(dir: string): Promise<readonly EntryWithHead[]> {
   } catch (cause) {
     throw new AgentError("SCRIPT_FOLDER", { folder: dir }, cause);
   }
-  const entries = await readScriptFolder(dir);
-  return Promise.all(entries.map(async (entry) => ({ ...entry, head: await readHead(dir, entry) })));
-}
-
-async function readHead(dir: string, { name, isFile, isExecutable }: Omit<EntryWithHead, "head">): Promise<string> {
-  if (!isFile || !isExecutable) return "";
-  try {
-    const file = await open(join(dir, name));
-    try {
-      const { buffer, bytesRead } = await file.read(Buffer.alloc(HEAD_BYTES), 0, HEAD_BYTES, 0);
-      return buffer.toString("latin1", 0, bytesRead);
-    } finally {
-      await file.close();
-    }
-  } catch (cause) {
-    throw new AgentError("SCRIPT_UNREADABLE", { path: join(dir, name) }, cause);
-  }
+  return await readScriptEntries(dir);
 }
 
 function describe(dir: string, { origin, runnable, findings }: FolderCheck): readonly string[] {

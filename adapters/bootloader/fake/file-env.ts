@@ -11,6 +11,14 @@ export type EnvVariables = ReadonlyMap<string, string>;
  */
 export function createFileEnv(path: string, acts: FileActs = diskActs): BootEnv {
   return {
+    async diagnose(signal) {
+      signal.throwIfAborted();
+      const { size } = await loadVariables(path);
+      const subject = "boot environment";
+      if (size > 0) return [{ level: "good", subject, found: `${size} variables, replaced as a whole` }];
+      const advice = "The boot loader has nothing to go by: make the board anew (switchback board create).";
+      return [{ level: "bad", subject, found: `${path} holds no variables`, advice }];
+    },
     async read(keys, signal) {
       signal.throwIfAborted();
       const all = await loadVariables(path);

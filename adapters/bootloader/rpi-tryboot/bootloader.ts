@@ -84,6 +84,12 @@ export function createRpiTryboot(options: RpiTrybootOptions): Bootloader {
       const { plan, marked } = await look(signal);
       if (marked || plan.slot !== slot) await write(slot);
     },
+    async diagnose(signal) {
+      await look(signal);
+      const { usual } = parseAutoboot(await read(file));
+      const found = `boots partition ${usual}, of ${bootPartitions.A} (slot A) and ${bootPartitions.B} (slot B)`;
+      return [{ level: "good", subject: file, found }];
+    },
   };
 }
 

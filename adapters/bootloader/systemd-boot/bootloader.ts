@@ -96,6 +96,11 @@ export function createSystemdBoot({ bootFolder, files, booted }: SystemdBootOpti
       if (top.slot === slot && top.tries === undefined) return;
       await rename(of[slot], entryFile(slot, top.generation + 1));
     },
+    async diagnose(signal) {
+      const { of } = await load(signal);
+      const found = `${of.A.file} and ${of.B.file}, and nothing but their names decides`;
+      return [{ level: "good", subject: `boot entries in ${folder}`, found }];
+    },
   };
 }
 

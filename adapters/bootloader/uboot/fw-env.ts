@@ -1,7 +1,11 @@
+import { readFile } from "node:fs/promises";
 import { AgentError } from "../../../src/errors/agent-error.ts";
 import type { BootEnv } from "../../../src/ports/boot-env.ts";
+import type { Finding } from "../../../src/ports/finding.ts";
 import type { Process, ProcessLimits, ProcessResult } from "../../../src/ports/process.ts";
 import { checkPairs, firstDifference, setOnes } from "../boot-variables.ts";
+import { parseFwEnvConfig } from "./fw-env-config.ts";
+import { SECOND_COPY, TORN } from "./single-copy.ts";
 
 type Argv = readonly [string, ...string[]];
 
@@ -10,12 +14,18 @@ export interface FwEnvTools {
   readonly printArgv: Argv;
   /** Sets variables from a script: `-s -` is appended. */
   readonly setArgv: Argv;
+  /** What says to both where the environment lies. */
+  readonly configFile: string;
 }
 
 /** U-Boot's tools as they lie in PATH. @param config file in place of /etc/fw_env.config */
 export function fwEnvTools(config?: string): FwEnvTools {
   const options = config === undefined ? [] : ["-c", config];
-  return { printArgv: ["fw_printenv", ...options], setArgv: ["fw_setenv", ...options] };
+  return {
+    printArgv: ["fw_printenv", ...options],
+    setArgv: ["fw_setenv", ...options],
+    configFile: config ?? "/etc/fw_env.config",
+  };
 }
 
 /** Long enough to wait for another program that holds the tools' lock. */
@@ -73,7 +83,28 @@ export function createFwEnv(process: Process, tools: FwEnvTools): BootEnv {
       }
       throw new AgentError("BOOTENV_WRITE", toolDetail(tools.setArgv, said));
     },
+    async diagnose(signal) {
+      // What cannot be read is a named failure, which says what to do.
+      const { size } = await print([], signal);
+      return [
+        { level: "good", subject: "boot environment", found: `${tools.printArgv[0]} prints ${size} variables` },
+        await copiesFinding(tools.configFile),
+      ];
+    },
   };
+}
+
+async function copiesFinding(file: string): Promise<Finding> {
+  const subject = "copies of the boot environment";
+  try {
+    const { copies } = parseFwEnvConfig(await readFile(file, "utf8"), file);
+    if (copies.length === 2) return { level: "good", subject, found: `two, as ${file} says` };
+    return { level: "note", subject, found: `one, as ${file} says: ${TORN}`, advice: SECOND_COPY };
+  } catch (cause) {
+    // ignored: libubootenv has a second format, which only the tool itself reads; that it reads, is known.
+    const found = `unknown: ${file} is ${cause instanceof AgentError ? "of another format" : "not readable"}`;
+    return { level: "note", subject, found, advice: `See that ${file} names two copies.` };
+  }
 }
 
 /** The lines `name=value`; a line without a name or an equals sign is a message. */

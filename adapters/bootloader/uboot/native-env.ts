@@ -6,6 +6,7 @@ import type { Exclusive } from "../exclusive.ts";
 import { type OpenRawFile, readRaw, writeRaw } from "../raw-file.ts";
 import { decodeRecord, type EnvRecord, encodeRecord, newestCopy, variablesOf, withPairs } from "./env-record.ts";
 import type { EnvCopy, EnvLayout } from "./fw-env-config.ts";
+import { SECOND_COPY, TORN } from "./single-copy.ts";
 
 export interface NativeEnvOptions {
   readonly layout: EnvLayout;
@@ -13,6 +14,9 @@ export interface NativeEnvOptions {
   readonly log: Logger;
   readonly openRaw: OpenRawFile;
 }
+
+const ANEW =
+  "Make fw_env.config name the place and size that U-Boot uses; where it does, let U-Boot write it anew (`saveenv`).";
 
 interface Loaded {
   readonly current: 0 | 1;
@@ -80,14 +84,15 @@ export function createNativeEnv({ layout, exclusive, log, openRaw }: NativeEnvOp
       const found = await exclusive(signal, records);
       const subject = "copies of the boot environment";
       if (!isRedundant) {
-        const advice = "Configure U-Boot for a redundant environment, and fw_env.config with a line for each copy.";
-        return [{ level: "note", subject, found: "one: a power cut while it is written can destroy it", advice }];
+        if (found[0] === undefined)
+          return [{ level: "bad", subject, found: "the only one is not valid", advice: ANEW }];
+        return [{ level: "note", subject, found: `one: ${TORN}`, advice: SECOND_COPY }];
       }
       const bad = found.flatMap((record, index) => (record === undefined ? [index + 1] : []));
       if (bad.length === 0) return [{ level: "good", subject, found: "both are valid" }];
+      if (bad.length === 2) return [{ level: "bad", subject, found: "not valid: 1 and 2 of 2", advice: ANEW }];
       const advice = "A single torn copy mends itself with the next write; otherwise check fw_env.config.";
-      const level = bad.length === 2 ? "bad" : "note";
-      return [{ level, subject, found: `not valid: ${bad.join(" and ")} of 2`, advice }];
+      return [{ level: "note", subject, found: `not valid: ${bad[0]} of 2`, advice }];
     },
   };
 }

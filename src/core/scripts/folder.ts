@@ -1,9 +1,11 @@
-import { readdir, readFile, stat } from "node:fs/promises";
+import { open, readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { AgentError } from "../../errors/agent-error.ts";
+import type { EntryWithHead } from "./check.ts";
 import { type FolderEntry, VERSION_FILE } from "./order.ts";
 
 const ANYBODY_MAY_EXECUTE = 0o111;
+const HEAD_BYTES = 256;
 
 /**
  * What a folder of state scripts holds; one that is not there holds nothing.
@@ -13,6 +15,27 @@ const ANYBODY_MAY_EXECUTE = 0o111;
 export async function readScriptFolder(folder: string): Promise<readonly FolderEntry[]> {
   const names = await reading(folder, readdir(folder), []);
   return await Promise.all(names.map((name) => describeEntry(folder, name)));
+}
+
+/** The same, with the beginning of each script. @throws {AgentError} SCRIPT_FOLDER, SCRIPT_UNREADABLE */
+export async function readScriptEntries(folder: string): Promise<readonly EntryWithHead[]> {
+  const entries = await readScriptFolder(folder);
+  return Promise.all(entries.map(async (entry) => ({ ...entry, head: await readHead(folder, entry) })));
+}
+
+async function readHead(folder: string, { name, isFile, isExecutable }: FolderEntry): Promise<string> {
+  if (!isFile || !isExecutable) return "";
+  try {
+    const file = await open(join(folder, name));
+    try {
+      const { buffer, bytesRead } = await file.read(Buffer.alloc(HEAD_BYTES), 0, HEAD_BYTES, 0);
+      return buffer.toString("latin1", 0, bytesRead);
+    } finally {
+      await file.close();
+    }
+  } catch (cause) {
+    throw new AgentError("SCRIPT_UNREADABLE", { path: join(folder, name) }, cause);
+  }
 }
 
 /** @throws {AgentError} SCRIPT_FOLDER */

@@ -95,3 +95,12 @@ test("a partition that cannot be written, or does not hold what was written, is 
   const lying = { ...diskActs, rename: async () => undefined };
   await expect(running("A", lying).arm("B", signal)).rejects.toMatchObject({ code: "BOOTENV_WRITE" });
 });
+
+test("a doctor is told what autoboot.txt boots, and what is wrong with it as a named failure", async () => {
+  await writeFile(file(), ON_B);
+  expect(await running("B").diagnose?.(signal)).toEqual([
+    { level: "good", subject: file(), found: "boots partition 3, of 2 (slot A) and 3 (slot B)" },
+  ]);
+  await writeFile(file(), "[all]\nboot_partition=7\n");
+  await expect(running("B").diagnose?.(signal)).rejects.toMatchObject({ code: "SLOT_UNKNOWN" });
+});

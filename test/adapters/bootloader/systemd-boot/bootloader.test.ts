@@ -108,3 +108,17 @@ test("a partition that is not mounted is an error of reading, one that is read-o
   await rename(join(folder, "loader"), join(folder, "elsewhere"));
   await expect(running("A").plan(signal)).rejects.toMatchObject({ code: "BOOTENV_READ" });
 });
+
+test("a doctor is told which entries there are, and what is wrong with them as a named failure", async () => {
+  await put("switchback-1-b.conf");
+  await put("switchback-2-a.conf");
+  expect(await running("A").diagnose?.(signal)).toEqual([
+    {
+      level: "good",
+      subject: `boot entries in ${entries}`,
+      found: "switchback-2-a.conf and switchback-1-b.conf, and nothing but their names decides",
+    },
+  ]);
+  await rm(join(entries, "switchback-1-b.conf"));
+  await expect(running("A").diagnose?.(signal)).rejects.toMatchObject({ code: "BOOT_ENTRIES" });
+});

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { createMenderEnvBootloader } from "../../../../adapters/bootloader/mender-env.ts";
 import { createFwEnv, fwEnvTools } from "../../../../adapters/bootloader/uboot/fw-env.ts";
 import { createChildProcess } from "../../../../adapters/process/child-process.ts";
+import type { BootEnv } from "../../../../src/ports/boot-env.ts";
 import { COPY_BYTES, makeRealEnv, type RealEnv } from "./real-env.ts";
 
 const { signal } = new AbortController();
@@ -121,6 +122,7 @@ test("a missing tool is named, with the package that brings it", async () => {
   const env = createFwEnv(createChildProcess(), {
     printArgv: ["/nowhere/fw_printenv"],
     setArgv: ["/nowhere/fw_setenv"],
+    configFile: "/nowhere/fw_env.config",
   });
   const error = { code: "BOOTENV_TOOL", detail: { package: "libubootenv-tool or u-boot-tools" } };
   await expect(env.read(["bootcount"], signal)).rejects.toMatchObject(error);
@@ -207,3 +209,28 @@ test("cancelling before a write writes nothing; cancelling during it does not te
   expect(controller.signal.aborted).toBe(true);
   expect(real.print()).toEqual({ ...START, bootcount: "1", upgrade_available: "1" });
 });
+
+test("what a doctor is told: that it reads, and how many copies fw_env.config names", async () => {
+  const reads = { level: "good", subject: "boot environment", found: "fw_printenv prints 4 variables" };
+  const subject = "copies of the boot environment";
+  expect(await realEnv().diagnose?.(signal)).toEqual([
+    reads,
+    { level: "good", subject, found: `two, as ${real.config} says` },
+  ]);
+  await writeFile(real.config, `uboot:\n  size : 0x4000\n  devices:\n    - path : ${real.file}\n      offset : 0\n`);
+  await expect(copies(createFwEnv(createChildProcess(), await printing("a=1")))).resolves.toEqual({
+    level: "note",
+    subject,
+    found: `unknown: ${real.config} is of another format`,
+    advice: `See that ${real.config} names two copies.`,
+  });
+});
+
+/** Tools of which the first prints `text`. */
+const printing = async (text: string) => ({
+  printArgv: await program("print", `echo ${text}`),
+  setArgv: ["false"] as const,
+  configFile: real.config,
+});
+
+const copies = async (env: BootEnv) => (await env.diagnose?.(signal))?.[1];

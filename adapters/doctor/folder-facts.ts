@@ -1,0 +1,38 @@
+import { access, constants, readFile, realpath, statfs } from "node:fs/promises";
+import type { FolderFacts } from "../../src/ports/board-facts.ts";
+import { type Mount, readMounts, rootMount } from "../bootloader/mount-table.ts";
+
+/** What a folder lies on. Writes nothing. @throws the system's error */
+export async function lookAtFolder(folder: string): Promise<FolderFacts> {
+  const real = await realpath(folder).catch((error: unknown) => {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+    throw error;
+  });
+  if (real === undefined) return { folder, exists: false, isWritable: false, freeBytes: 0 };
+  const { bavail, bsize, files, ffree } = await statfs(real);
+  const mount = mountOf(real, readMounts(await readFile("/proc/self/mountinfo", "utf8")));
+  return {
+    folder,
+    exists: true,
+    isWritable: await isWritable(real),
+    freeBytes: bavail * bsize,
+    // btrfs and FAT have no number of files that could run out, and say 0 of 0.
+    ...(files > 0 && { freeFiles: ffree }),
+    ...(mount !== undefined && { mount }),
+  };
+}
+
+const isWritable = (folder: string): Promise<boolean> =>
+  access(folder, constants.W_OK).then(
+    () => true,
+    () => false,
+  );
+
+/** The mount that holds `folder`; none when it is the root file system's, also where that is bound to a folder again. */
+function mountOf(folder: string, mounts: readonly Mount[]): Mount | undefined {
+  const holds = (mount: Mount): boolean =>
+    mount.folder === folder || folder.startsWith(mount.folder === "/" ? "/" : `${mount.folder}/`);
+  const depth = Math.max(...mounts.filter(holds).map((mount) => mount.folder.length));
+  const found = mounts.findLast((mount) => holds(mount) && mount.folder.length === depth);
+  return found?.folder === "/" || found?.number === rootMount(mounts)?.number ? undefined : found;
+}

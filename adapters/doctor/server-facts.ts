@@ -1,0 +1,24 @@
+import { TLSSocket } from "node:tls";
+import type { ServerFacts } from "../../src/ports/board-facts.ts";
+import { type ConnectOptions, connect } from "../transport/connect.ts";
+
+const PATIENCE_MS = 15_000;
+
+/** Node writes a subject as one `KEY=VALUE` in each line. */
+const nameIn = (subject: string): string => /^CN=(.*)$/m.exec(subject)?.[1] ?? subject.replaceAll("\n", ", ");
+
+/** Makes the connection that an update would be fetched over, and asks for nothing. */
+export async function lookAtServer(url: string, options: ConnectOptions, signal: AbortSignal): Promise<ServerFacts> {
+  try {
+    const patience = AbortSignal.any([signal, AbortSignal.timeout(PATIENCE_MS)]);
+    const { socket } = await connect(new URL(url), options, patience);
+    const certificate = socket instanceof TLSSocket ? socket.getPeerX509Certificate() : undefined;
+    socket.destroy();
+    if (certificate === undefined) return { kind: "plain" };
+    return { kind: "trusted", expiresMs: Date.parse(certificate.validTo), name: nameIn(certificate.subject) };
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!(error instanceof Error)) throw error;
+    return { kind: "failed", code: "code" in error ? String(error.code) : error.name, message: error.message };
+  }
+}

@@ -1,0 +1,38 @@
+import { composeDoctor } from "../compose-doctor.ts";
+import { type Examined, examine } from "../core/doctor/examine.ts";
+import { printable } from "../errors/agent-error.ts";
+import type { Finding } from "../ports/finding.ts";
+import type { GlobalOptions } from "./global-options.ts";
+import type { CliIo } from "./io.ts";
+
+export interface DoctorOptions {
+  readonly json?: true;
+}
+
+/** What people and programs read for what adapters say. */
+const LEVELS: Readonly<Record<Finding["level"], string>> = { good: "ok", note: "warning", bad: "wrong" };
+
+/** What `doctor` does. @throws {AgentError} CONFIG_INVALID */
+export async function doctor(options: GlobalOptions, { json }: DoctorOptions, io: CliIo): Promise<void> {
+  const all: Examined[] = [];
+  for await (const finding of examine(await composeDoctor(options, io), io.signal)) {
+    all.push(finding);
+    if (json !== true) for (const line of lines(finding)) io.out(line);
+  }
+  const count = (level: Finding["level"]): number => all.filter((finding) => finding.level === level).length;
+  const ok = count("bad") === 0;
+  if (json === true) {
+    io.out(JSON.stringify({ ok, findings: all.map((finding) => ({ ...finding, level: LEVELS[finding.level] })) }));
+  } else {
+    io.out(`${count("good")} ok, ${count("note")} warning, ${count("bad")} wrong: ${ok ? CAN : CANNOT}`);
+  }
+  if (!ok) io.exitCode = 1;
+}
+
+const CAN = "an update can be installed, and rolled back.";
+const CANNOT = "no update can be installed and rolled back until that is set right.";
+
+function lines({ level, subject, found, advice }: Examined): readonly string[] {
+  const first = `${LEVELS[level].padEnd(7)}  ${printable(subject)}: ${printable(found)}`;
+  return advice === undefined ? [first] : [first, `         -> ${printable(advice)}`];
+}

@@ -1,0 +1,118 @@
+import { existsSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { systemClock } from "../adapters/clock/system-clock.ts";
+import { loadVerificationKey } from "./artifact/signature.ts";
+import type { GlobalOptions } from "./cli/global-options.ts";
+import type { CliIo } from "./cli/io.ts";
+import { createLogger } from "./cli/logging.ts";
+import { composeBootloader } from "./compose-bootloader.ts";
+import { composeConfig } from "./compose-config.ts";
+import { lookAtBoard } from "./compose-doctor-facts.ts";
+import { thisMachine } from "./compose-machine.ts";
+import { modulesFolder } from "./compose-modules.ts";
+import { composePaths } from "./compose-paths.ts";
+import { artifactScripts } from "./compose-scripts.ts";
+import { composeLock, composeStore } from "./compose-store.ts";
+import type { Config } from "./config/config.ts";
+import { readDeviceType } from "./config/device-type.ts";
+import { type Paths, resolvePaths } from "./config/paths.ts";
+import { createJournal } from "./core/deployment/journal.ts";
+import { examineLock, examinePending } from "./core/doctor/agent.ts";
+import { examineBoot } from "./core/doctor/boot.ts";
+import { judgeClock } from "./core/doctor/clock.ts";
+import { judgeDatastore } from "./core/doctor/datastore.ts";
+import type { Examination } from "./core/doctor/examine.ts";
+import { examineModules, examineScripts } from "./core/doctor/programs.ts";
+import { judgeSlots } from "./core/doctor/slots.ts";
+import type { Finding } from "./ports/finding.ts";
+
+/**
+ * All that is looked at on this device, in the order of an update. Nothing of it changes the device.
+ *
+ * @throws {AgentError} CONFIG_INVALID
+ */
+export async function composeDoctor(options: GlobalOptions, io: CliIo): Promise<readonly Examination[]> {
+  const machine = io.machine ?? thisMachine;
+  const log = createLogger(io, options, "warning");
+  const places = resolvePaths(options, io.env);
+  const config = await composeConfig(options, places, log);
+  const paths = composePaths(places, config);
+  const boot = () => composeBootloader({ config, machine, log });
+  const board = lookAtBoard(config);
+  return [
+    {
+      area: "slots",
+      advice: "Set RootfsPartA and RootfsPartB in mender.conf to the two partitions, one of which is running.",
+      look: async (signal) => judgeSlots(await board.slots(await boot().booted(signal))),
+    },
+    {
+      area: "boot",
+      advice: "Set Switchback.Bootloader and what belongs to it, and see that what it names can be read.",
+      look: (signal) => examineBoot(boot(), signal),
+    },
+    {
+      area: "data",
+      advice: `Look at ${paths.datastore}, which --datastore or MENDER_DATASTORE_DIR names.`,
+      look: async () => judgeDatastore(await board.datastore(paths.datastore)),
+    },
+    {
+      area: "agent",
+      advice: `Look at ${paths.datastore}; what is stored there is no agent's of this version.`,
+      look: async () => [
+        await examinePending(createJournal(composeStore(paths, log, machine))),
+        // Taking a lock would make its file, and the datastore.
+        await examineLock(existsSync(paths.lockFile) ? composeLock(paths, machine) : undefined),
+      ],
+    },
+    { area: "clock", advice: "Set the clock.", look: async () => [judgeClock(systemClock.nowMs())] },
+    ...identity(config, paths),
+    {
+      area: "scripts",
+      advice: "Make the folder readable.",
+      look: async () => [
+        ...(await examineScripts(join(paths.confDir, "scripts"), "rootfs")),
+        ...(await examineScripts(artifactScripts(paths), "artifact")),
+      ],
+    },
+    { area: "modules", advice: "Make the folder readable.", look: () => examineModules(modulesFolder(paths)) },
+    {
+      area: "server",
+      advice: "Look at ServerURL, ServerCertificate and HttpsClient in mender.conf.",
+      look: async (signal) => {
+        if (config.server.urls.length === 0) {
+          return [{ level: "good", subject: "ServerURL", found: "none: updates come from the command line" }];
+        }
+        return (await import("./compose-doctor-server.ts")).lookAtServers({ options, config, io, log }, signal);
+      },
+    },
+  ];
+}
+
+/** What decides which Artifacts are for this device. */
+function identity(config: Config, paths: Paths): readonly Examination[] {
+  const file = config.deviceTypeFile ?? join(paths.datastore, "device_type");
+  const keys = config.artifactVerifyKeys;
+  return [
+    {
+      area: "device type",
+      advice: `Write a single line into it: echo device_type=TYPE > ${resolve(file)}`,
+      look: async () => [{ level: "good", subject: file, found: await readDeviceType(file) }],
+    },
+    {
+      area: "signatures",
+      advice: "Make ArtifactVerifyKeys name public keys in PEM form; without them no Artifact is installed.",
+      look: async () => {
+        const none: Finding = {
+          level: "good",
+          subject: "ArtifactVerifyKeys",
+          found: "none: Artifacts need no signature",
+        };
+        const loaded = await Promise.all(keys.map(loadVerificationKey));
+        const found = loaded.map(
+          ({ label, algorithm }): Finding => ({ level: "good", subject: label, found: algorithm }),
+        );
+        return found.length === 0 ? [none] : found;
+      },
+    },
+  ];
+}

@@ -1,0 +1,22 @@
+import type { Bootloader } from "../../ports/bootloader.ts";
+import type { Finding } from "../../ports/finding.ts";
+
+/** What the boot loader's adapter says of its medium, and whether what it plans goes with what runs. */
+export async function examineBoot(boot: Bootloader, signal: AbortSignal): Promise<readonly Finding[]> {
+  const own = (await boot.diagnose?.(signal)) ?? [];
+  // The adapter has named what is wrong with its medium; a plan out of that tells nothing more.
+  if (own.some(({ level }) => level === "bad")) return own;
+  return [...own, await planOf(boot, signal)];
+}
+
+async function planOf(boot: Bootloader, signal: AbortSignal): Promise<Finding> {
+  const { slot, trial } = await boot.plan(signal);
+  const running = await boot.booted(signal);
+  const subject = "plan of the boot loader";
+  if (!trial && slot === running) {
+    return { level: "good", subject, found: `the next start boots slot ${slot}, which runs now` };
+  }
+  const advice = "Reboot if an update has been installed; then commit it, or roll it back.";
+  const found = `the next start boots slot ${slot}${trial ? " on trial" : ""}, while slot ${running} runs`;
+  return { level: trial ? "note" : "bad", subject, found, advice };
+}

@@ -1,0 +1,48 @@
+import type { FolderFacts } from "../../ports/board-facts.ts";
+import type { Finding } from "../../ports/finding.ts";
+import { sizeOf } from "./words.ts";
+
+const MIB = 1024 ** 2;
+/** The store and the log of a deployment, each written anew beside the old one. */
+const NEEDED_BYTES = MIB;
+/** Payloads of update modules are kept there, too. */
+const USUAL_BYTES = 16 * MIB;
+const NEEDED_FILES = 16;
+
+/** File systems in memory. */
+const NOT_KEPT: ReadonlySet<string> = new Set(["tmpfs", "ramfs", "devtmpfs"]);
+
+/** Whether what the agent stores survives a power cut, and an update of the root file system. */
+export function judgeDatastore(facts: FolderFacts): readonly Finding[] {
+  const { folder, exists, isWritable, mount } = facts;
+  const subject = "data partition";
+  const advice = `Mount the data partition before the agent starts (/etc/fstab), and keep ${folder} on it.`;
+  if (!exists) return [{ level: "bad", subject, found: `${folder} does not exist`, advice }];
+  if (mount === undefined) {
+    const found = `not mounted: ${folder} lies on the root filesystem, which an update replaces`;
+    return [{ level: "bad", subject, found, advice }];
+  }
+  const where = `${mount.source} (${mount.type}) on ${mount.folder}`;
+  if (NOT_KEPT.has(mount.type)) {
+    return [{ level: "bad", subject, found: `${folder} lies on ${where}, which forgets with the power`, advice }];
+  }
+  return [{ level: "good", subject, found: where }, writable(folder, isWritable), room(facts)];
+}
+
+function writable(folder: string, isWritable: boolean): Finding {
+  const subject = "datastore";
+  if (isWritable) return { level: "good", subject, found: `${folder} can be written` };
+  const advice = "Run as root; if the filesystem is mounted read-only, check it (fsck) and mount it read-write.";
+  return { level: "bad", subject, found: `${folder} cannot be written`, advice };
+}
+
+function room({ folder, freeBytes, freeFiles }: FolderFacts): Finding {
+  const subject = "free space";
+  const found = `${sizeOf(freeBytes)} in ${folder}`;
+  const advice = "Remove what is not needed from the data partition, or enlarge it.";
+  if (freeFiles !== undefined && freeFiles < NEEDED_FILES) {
+    return { level: "bad", subject, found: `${found}, but only for ${freeFiles} more files`, advice };
+  }
+  if (freeBytes < NEEDED_BYTES) return { level: "bad", subject, found, advice };
+  return freeBytes < USUAL_BYTES ? { level: "note", subject, found, advice } : { level: "good", subject, found };
+}

@@ -1,0 +1,35 @@
+import type { Finding } from "../../ports/finding.ts";
+import { checkScriptFolder } from "../scripts/check.ts";
+import { readScriptEntries, readScriptFolder, readVersionFile } from "../scripts/folder.ts";
+import type { ScriptOrigin } from "../scripts/names.ts";
+import { VERSION_FILE } from "../scripts/order.ts";
+
+/** State scripts that would not run. @throws {AgentError} SCRIPT_FOLDER, SCRIPT_UNREADABLE */
+export async function examineScripts(folder: string, origin: ScriptOrigin): Promise<readonly Finding[]> {
+  const entries = (await readScriptEntries(folder)).filter(({ name }) => name !== VERSION_FILE);
+  if (entries.length === 0) return [{ level: "good", subject: folder, found: "no scripts" }];
+  const { runnable, findings } = checkScriptFolder(entries, await readVersionFile(folder), origin);
+  const advice = `switchback state-scripts check ${folder} --for ${origin} tells what each script needs.`;
+  return [
+    ...findings.map(({ level, file, message }): Finding => {
+      const isBad = level === "problem";
+      return { level: isBad ? "bad" : "note", subject: `${folder}/${file}`, found: message, advice };
+    }),
+    { level: "good", subject: folder, found: `${runnable.length} of ${entries.length} scripts run` },
+  ];
+}
+
+/** Update modules that would not be taken for one. @throws {AgentError} SCRIPT_FOLDER */
+export async function examineModules(folder: string): Promise<readonly Finding[]> {
+  const files = (await readScriptFolder(folder)).filter(({ isFile }) => isFile);
+  const idle = files.filter(({ isExecutable }) => !isExecutable);
+  const names = files.map(({ name }) => name).sort();
+  return [
+    ...idle.map(({ name }): Finding => {
+      const path = `${folder}/${name}`;
+      const advice = `chmod +x ${path}`;
+      return { level: "bad", subject: path, found: "not executable: its payloads are refused", advice };
+    }),
+    { level: "good", subject: folder, found: names.length === 0 ? "no modules" : names.join(", ") },
+  ];
+}

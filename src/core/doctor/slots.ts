@@ -1,0 +1,56 @@
+import type { SlotFacts } from "../../ports/board-facts.ts";
+import { otherSlot, type SlotId } from "../../ports/bootloader.ts";
+import type { Finding } from "../../ports/finding.ts";
+import { sizeOf } from "./words.ts";
+
+export interface SlotsSeen {
+  readonly slots: Readonly<Record<SlotId, SlotFacts>>;
+  readonly booted: SlotId;
+  /** Bytes of the root file system that runs: what an image of it needs at least. */
+  readonly rootBytes: number;
+}
+
+const KEYS: Readonly<Record<SlotId, string>> = { A: "RootfsPartA", B: "RootfsPartB" };
+
+/** Whether the slot that does not run could take an image like the one that runs. */
+export function judgeSlots({ slots, booted, rootBytes }: SlotsSeen): readonly Finding[] {
+  const there = [...storageOf("A", slots.A), ...storageOf("B", slots.B)];
+  const [running, target] = [slots[booted], slots[otherSlot(booted)]];
+  const runs: Finding = { level: "good", subject: "running slot", found: `${booted}, ${running.path}` };
+  if (slots.A.identity !== undefined && slots.A.identity === slots.B.identity) {
+    const advice = "Name two different partitions: an update must not be written over the system that runs.";
+    return [...there, { level: "bad", subject: "two slots", found: "both names lead to one storage", advice }];
+  }
+  return [...there, runs, ...roomIn(target, running, rootBytes), inUse(otherSlot(booted), target)];
+}
+
+function storageOf(slot: SlotId, { path, kind, sizeBytes }: SlotFacts): readonly Finding[] {
+  const subject = `slot ${slot}`;
+  if (sizeBytes !== undefined) {
+    return [{ level: "good", subject, found: `${path}, ${kind}, ${sizeOf(sizeBytes)}` }];
+  }
+  const found = kind === "missing" ? `${path} does not exist` : `${path} is neither a block device nor a file`;
+  const advice = `Set ${KEYS[slot]} in mender.conf to the partition, image file or UBI volume of slot ${slot}.`;
+  return [{ level: "bad", subject, found, advice }];
+}
+
+function roomIn(target: SlotFacts, running: SlotFacts, rootBytes: number): readonly Finding[] {
+  if (target.sizeBytes === undefined || running.sizeBytes === undefined) return [];
+  const subject = "room for an update";
+  const has = `${target.path} has ${sizeOf(target.sizeBytes)}`;
+  if (target.sizeBytes < rootBytes) {
+    const advice = "Partition the disk anew, with two slots of one size: no image like the one that runs fits.";
+    return [{ level: "bad", subject, found: `${has}, the running system takes ${sizeOf(rootBytes)}`, advice }];
+  }
+  if (target.sizeBytes < running.sizeBytes) {
+    const advice = "Build images for the smaller slot, or make both slots equally large.";
+    return [{ level: "note", subject, found: `${has}, the running slot ${sizeOf(running.sizeBytes)}`, advice }];
+  }
+  return [{ level: "good", subject, found: has }];
+}
+
+function inUse(slot: SlotId, { path, isMounted }: SlotFacts): Finding {
+  const subject = `slot ${slot} is free`;
+  if (!isMounted) return { level: "good", subject, found: `${path} is not mounted` };
+  return { level: "bad", subject, found: `${path} is mounted`, advice: `Unmount it: umount ${path}` };
+}

@@ -1,0 +1,184 @@
+import { spawnSync } from "node:child_process";
+import { mkdirSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { ClientBoard } from "../../scripts/lib/client-board.ts";
+import { BuiltProgram } from "./built-program.ts";
+
+const SLOT_MIB = 16;
+let built: BuiltProgram;
+let board: ClientBoard;
+
+beforeAll(async () => {
+  built = await BuiltProgram.build();
+});
+afterAll(() => built.remove());
+beforeEach(() => {
+  board = new ClientBoard(SLOT_MIB);
+  must("mkfs.ext4", ["-q", join(board.dir, "data.img"), "32M"]);
+  must("mount", ["-o", "loop", join(board.dir, "data.img"), join(board.dir, "data")]);
+  writeFileSync(join(board.dir, "data/device_type"), "device_type=board-a\n");
+  const canary = ["mender_check_saveenv_canary=1", "mender_saveenv_canary=1"].map((line) => `${line}\n`).join("");
+  must("fw_setenv", ["-c", config(), "-s", "-"], canary);
+});
+afterEach(() => {
+  spawnSync("umount", [join(board.dir, "data")]);
+  board.close();
+});
+
+const config = (): string => join(board.dir, "etc/fw_env.config");
+
+function must(program: string, args: readonly string[], input = ""): void {
+  const { status, stderr } = spawnSync(program, args, { input, encoding: "utf8" });
+  expect([program, status, stderr.replace(/^mke2fs.*\n/, "")]).toEqual([program, 0, ""]);
+}
+
+/** The doctor on the board, as it runs from slot A, with what differs from run to run named. */
+function doctor(...before: readonly string[]): { readonly exitCode: number; readonly lines: readonly string[] } {
+  const run = board.run("A", [...before, process.execPath, built.path, "-d", "/data", "doctor"], {
+    MENDER_DATA_DIR: "/data",
+  });
+  expect(run.stderr).toBe("");
+  const text = run.stdout
+    .replaceAll(board.slots.A, "SLOT_A")
+    .replaceAll(board.slots.B, "SLOT_B")
+    .replaceAll(board.dir, "BOARD")
+    .replace(/\/dev\/loop[0-9]+/g, "DATA")
+    .replace(/[0-9.]+ MiB in/, "SIZE in")
+    .replace(/clock: 20.*Z/, "clock: TIME");
+  return { exitCode: run.exitCode, lines: text.trim().split("\n") };
+}
+
+/** What is not in order, and the exit status. */
+function complaints(...before: readonly string[]): readonly (string | number)[] {
+  const { exitCode, lines } = doctor(...before);
+  return [exitCode, ...lines.filter((line) => /^(?:wrong|warning|\s+->)/.test(line))];
+}
+
+test("a board of two devices with a redundant environment is all ok", () => {
+  expect(doctor()).toEqual({
+    exitCode: 0,
+    lines: [
+      "ok       slot A: SLOT_A, block device, 16.0 MiB",
+      "ok       slot B: SLOT_B, block device, 16.0 MiB",
+      "ok       running slot: A, SLOT_A",
+      "ok       room for an update: SLOT_B has 16.0 MiB",
+      "ok       slot B is free: SLOT_B is not mounted",
+      "ok       copies of the boot environment: both are valid",
+      "ok       canary: the boot loader has left its mark",
+      "ok       plan of the boot loader: the next start boots slot A, which runs now",
+      "ok       data partition: DATA (ext4) on /data",
+      "ok       datastore: /data can be written",
+      "ok       free space: SIZE in /data",
+      "ok       pending update: none",
+      "ok       lock: free",
+      "ok       clock: TIME",
+      "ok       /data/device_type: board-a",
+      "ok       ArtifactVerifyKeys: none: Artifacts need no signature",
+      "ok       /etc/mender/scripts: no scripts",
+      "ok       /data/scripts: no scripts",
+      "ok       /data/modules/v3: no modules",
+      "ok       ServerURL: none: updates come from the command line",
+      "20 ok, 0 warning, 0 wrong: an update can be installed, and rolled back.",
+    ],
+  });
+});
+
+test("both copies of the environment bad", () => {
+  for (const copy of ["env1", "env2"]) writeFileSync(join(board.dir, copy), Buffer.alloc(16 * 1024));
+  expect(complaints()).toEqual([
+    1,
+    "wrong    copies of the boot environment: not valid: 1 and 2 of 2",
+    "         -> Make fw_env.config name the place and size that U-Boot uses; where it does, let U-Boot write it anew (`saveenv`).",
+  ]);
+});
+
+test("one copy bad is mended by the next write, and a warning until then", () => {
+  writeFileSync(join(board.dir, "env1"), Buffer.alloc(16 * 1024));
+  const [exitCode, line] = complaints();
+  expect([exitCode, line]).toEqual([0, "warning  copies of the boot environment: not valid: 1 of 2"]);
+});
+
+test("a slot that is too small", () => {
+  truncateSync(join(board.dir, "B.img"), 1024 * 1024);
+  must("losetup", ["--set-capacity", board.slots.B]);
+  expect(complaints()).toEqual([
+    1,
+    expect.stringMatching(/^wrong {4}room for an update: SLOT_B has 1024 KiB, the running system takes [0-9]+ KiB$/),
+    "         -> Partition the disk anew, with two slots of one size: no image like the one that runs fits.",
+  ]);
+});
+
+test("a slot that is mounted", () => {
+  must("mkfs.ext4", ["-q", board.slots.B]);
+  expect(complaints("sh", "-c", `mount -o ro ${board.slots.B} /project && exec "$@"`, "sh")).toEqual([
+    1,
+    "wrong    slot B is free: SLOT_B is mounted",
+    "         -> Unmount it: umount SLOT_B",
+  ]);
+});
+
+test("the data partition not mounted", () => {
+  expect(complaints("sh", "-c", 'umount /data && exec "$@"', "sh")).toEqual([
+    1,
+    "wrong    data partition: not mounted: /data lies on the root filesystem, which an update replaces",
+    "         -> Mount the data partition before the agent starts (/etc/fstab), and keep /data on it.",
+    expect.stringMatching(/^wrong {4}device type: DEVICE_TYPE_FILE: /),
+    "         -> Write a single line into it: echo device_type=TYPE > /data/device_type",
+  ]);
+});
+
+test("a data partition in memory, and one that is read-only", () => {
+  const inMemory = complaints("sh", "-c", 'mount -t tmpfs tmpfs /data && exec "$@"', "sh");
+  expect(inMemory.slice(0, 2)).toEqual([
+    1,
+    "wrong    data partition: /data lies on tmpfs (tmpfs) on /data, which forgets with the power",
+  ]);
+  expect(complaints("sh", "-c", 'mount -o remount,bind,ro /data && exec "$@"', "sh")).toEqual([
+    1,
+    "wrong    datastore: /data cannot be written",
+    "         -> Run as root; if the filesystem is mounted read-only, check it (fsck) and mount it read-write.",
+  ]);
+});
+
+test("the clock in 1970", () => {
+  const [exitCode, line] = complaints("faketime", "-f", "1970-01-01 00:00:42", "env", "FAKETIME_DONT_FAKE_MONOTONIC=1");
+  expect(exitCode).toBe(1);
+  expect(line).toMatch(/^wrong {4}clock: 1970-01-01T00:00:4.*Z, before 2026-01-01, when this version was made$/);
+});
+
+test("a state script without its run bit", () => {
+  const scripts = join(board.dir, "etc/mender/scripts");
+  rmSync(scripts, { recursive: true, force: true });
+  mkdirSync(scripts);
+  writeFileSync(join(scripts, "version"), "3");
+  writeFileSync(join(scripts, "Download_Enter_00"), "#!/bin/sh\n");
+  expect(complaints()).toEqual([
+    1,
+    "wrong    /etc/mender/scripts/Download_Enter_00: never runs: it is not executable (chmod +x)",
+    "         -> switchback state-scripts check /etc/mender/scripts --for rootfs tells what each script needs.",
+  ]);
+});
+
+test("through U-Boot's tools a single copy is a warning, and an environment that they cannot read is wrong", () => {
+  board.configure({ Switchback: { BootEnv: "tools" } });
+  expect(complaints()).toEqual([0]);
+  writeFileSync(config(), `${board.dir}/env1 0x0 0x4000\n`);
+  must("mkenvimage", ["-s", "0x4000", "-o", join(board.dir, "env1"), "-"], SINGLE(board.partition("A")));
+  expect(complaints().slice(0, 2)).toEqual([
+    0,
+    "warning  copies of the boot environment: one, as /etc/fw_env.config says: a power cut while it is written can destroy it",
+  ]);
+  writeFileSync(join(board.dir, "env1"), Buffer.alloc(16 * 1024));
+  const [exitCode, line] = complaints();
+  expect([exitCode, line]).toEqual([1, expect.stringMatching(/^wrong {4}boot: BOOTENV_DAMAGED: /)]);
+});
+
+const SINGLE = (part: number): string =>
+  [
+    `mender_boot_part=${part}`,
+    "upgrade_available=0",
+    "mender_check_saveenv_canary=1",
+    "mender_saveenv_canary=1",
+    "",
+  ].join("\n");

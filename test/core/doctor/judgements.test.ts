@@ -1,0 +1,80 @@
+import { expect, test } from "vitest";
+import { examineLock } from "../../../src/core/doctor/agent.ts";
+import { examineBoot } from "../../../src/core/doctor/boot.ts";
+import { judgeDatastore } from "../../../src/core/doctor/datastore.ts";
+import { judgeServer } from "../../../src/core/doctor/server.ts";
+import { AgentError } from "../../../src/errors/agent-error.ts";
+import type { Bootloader } from "../../../src/ports/bootloader.ts";
+
+const { signal } = new AbortController();
+const MIB = 1024 ** 2;
+const mount = { folder: "/data", type: "ext4", source: "/dev/mmcblk0p4" };
+const healthy = { folder: "/data/mender", exists: true, isWritable: true, freeBytes: 100 * MIB, mount };
+const levels = (found: readonly { readonly level: string }[]) => found.map(({ level }) => level).join(" ");
+
+test("free space is judged by bytes and, where they are counted, by files", () => {
+  expect(levels(judgeDatastore(healthy))).toBe("good good good");
+  expect(levels(judgeDatastore({ ...healthy, freeBytes: 16 * MIB - 1 }))).toBe("good good note");
+  expect(levels(judgeDatastore({ ...healthy, freeBytes: MIB - 1 }))).toBe("good good bad");
+  expect(judgeDatastore({ ...healthy, freeFiles: 15 }).at(-1)).toMatchObject({
+    level: "bad",
+    found: "100.0 MiB in /data/mender, but only for 15 more files",
+  });
+});
+
+test("a certificate of which less than thirty days are left is to be renewed", () => {
+  const expiresMs = Date.UTC(2027, 0, 31);
+  const judged = (nowMs: number) => judgeServer("https://x", { kind: "trusted", expiresMs, name: "x" }, nowMs, false);
+  expect(judged(Date.UTC(2027, 0, 1))).toEqual({
+    level: "good",
+    subject: "certificate of https://x",
+    found: "x, valid until 2027-01-31",
+  });
+  expect(judged(Date.UTC(2027, 0, 1) + 1).level).toBe("note");
+});
+
+test("plain http that is allowed is told of", () => {
+  expect(judgeServer("http://x", { kind: "plain" }, 0, false)).toEqual({
+    level: "note",
+    subject: "http://x",
+    found: "plain http: anybody on the way can pose as the server",
+    advice: "Use an https address in ServerURL.",
+  });
+});
+
+/** A boot loader that has this plan, while slot A runs. */
+function planning(slot: "A" | "B", trial: boolean, more: Partial<Bootloader> = {}): Bootloader {
+  const no = (): never => expect.fail("a doctor changes nothing");
+  const looks = { booted: async () => "A" as const, plan: async () => ({ slot, trial }) };
+  return { kind: "test", ...looks, arm: no, confirm: no, revert: no, ...more };
+}
+
+test("a plan that leaves the running slot without a trial is wrong, and a trial is told of", async () => {
+  expect(levels(await examineBoot(planning("A", false), signal))).toBe("good");
+  expect(levels(await examineBoot(planning("B", true), signal))).toBe("note");
+  expect(levels(await examineBoot(planning("A", true), signal))).toBe("note");
+  expect(await examineBoot(planning("B", false), signal)).toEqual([
+    {
+      level: "bad",
+      subject: "plan of the boot loader",
+      found: "the next start boots slot B, while slot A runs",
+      advice: "Reboot if an update has been installed; then commit it, or roll it back.",
+    },
+  ]);
+});
+
+test("an adapter's own findings come first, and a bad one stands for the plan", async () => {
+  const finding = (level: "good" | "bad") => [{ level, subject: "medium", found: "so" }] as const;
+  const own = (level: "good" | "bad") => planning("A", false, { diagnose: async () => finding(level) });
+  expect(levels(await examineBoot(own("good"), signal))).toBe("good good");
+  expect(await examineBoot(own("bad"), signal)).toEqual(finding("bad"));
+});
+
+test("an agent at work is told of, and a lock that cannot be taken is a failure", async () => {
+  const refusing = (code: "AGENT_BUSY" | "LOCK_FAILED") => ({
+    acquire: () => Promise.reject(new AgentError(code)),
+  });
+  expect(await examineLock(undefined)).toEqual({ level: "good", subject: "lock", found: "free" });
+  expect(await examineLock(refusing("AGENT_BUSY"))).toMatchObject({ level: "note" });
+  await expect(examineLock(refusing("LOCK_FAILED"))).rejects.toMatchObject({ code: "LOCK_FAILED" });
+});
