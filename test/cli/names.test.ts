@@ -20,7 +20,7 @@ function listed(out: readonly string[]): readonly string[] {
 }
 
 for (const [name, commands] of [
-  ["switchback", [...CLIENT, "bootstrap", "setup", "artifact", "adapter", "board", "state-scripts"]],
+  ["switchback", [...CLIENT, "bootstrap", "setup", "doctor", "artifact", "adapter", "board", "state-scripts"]],
   ["mender", [...CLIENT, "bootstrap", "setup"]],
   ["mender-update", CLIENT],
 ] as const) {
