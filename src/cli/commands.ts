@@ -17,6 +17,10 @@ const COMMANDS: Readonly<Record<string, () => CommandModule | Promise<CommandMod
   "show-provides": () => import("./show-provides.ts"),
   bootstrap: () => import("./bootstrap.ts"),
   setup: () => import("./setup.ts"),
+  daemon: () => import("./daemon.ts"),
+  poll: () => import("./poll.ts"),
+  "check-update": () => import("./check-update.ts"),
+  "send-inventory": () => import("./send-inventory.ts"),
   doctor: () => import("./doctor.ts"),
   artifact: () => import("./artifact/artifact-command.ts"),
   adapter: () => import("./adapter/adapter-command.ts"),
@@ -26,10 +30,12 @@ const COMMANDS: Readonly<Record<string, () => CommandModule | Promise<CommandMod
 
 const UPDATE_COMMANDS = ["install", "commit", "rollback", "resume", "show-artifact", "show-provides"];
 
+const DAEMON_COMMANDS = ["daemon", "check-update", "send-inventory"];
+
 /** Names under which the program answers as a program of the reference clients does, with what that one can do. */
 const CLIENTS: Readonly<Record<string, readonly string[]>> = {
-  mender: [...UPDATE_COMMANDS, "bootstrap", "setup"],
-  "mender-update": UPDATE_COMMANDS,
+  mender: [...UPDATE_COMMANDS, "bootstrap", "setup", ...DAEMON_COMMANDS],
+  "mender-update": [...UPDATE_COMMANDS, ...DAEMON_COMMANDS],
   "mender-auth": ["bootstrap"],
   "mender-setup": ["setup"],
 };

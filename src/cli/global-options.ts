@@ -37,6 +37,10 @@ const OLD_COMMANDS: ReadonlySet<string> = new Set([
   "-resume",
   "-show-artifact",
   "-show-provides",
+  "-daemon",
+  "-bootstrap",
+  "-check-update",
+  "-send-inventory",
 ]);
 /** Options of the 3.x client that nothing here depends on; taken so that existing calls keep working. */
 const IGNORED: ReadonlySet<string> = new Set(["--no-syslog"]);

@@ -1,14 +1,9 @@
 import type { Command } from "commander";
 import { loadVerificationKey } from "../artifact/signature.ts";
-import { type Agent, composeAgent } from "../compose.ts";
-import { artifactScripts } from "../compose-scripts.ts";
-import { readDeviceType } from "../config/device-type.ts";
-import { checkDepends } from "../core/install/depends.ts";
-import { type OpenedArtifact, openForInstall } from "../core/install/open-artifact.ts";
-import { flatProvides, readProvides } from "../core/install/provides.ts";
+import { composeAgent } from "../compose.ts";
+import { openForInstall } from "../core/install/open-artifact.ts";
 import { seedProvides } from "../core/install/seed.ts";
 import { openSource } from "../core/install/source.ts";
-import { extractScripts } from "../core/scripts/extract.ts";
 import { readGlobalOptions } from "./global-options.ts";
 import { withProgress } from "./install-progress.ts";
 import type { CliIo } from "./io.ts";
@@ -32,18 +27,10 @@ export async function install(name: string, program: Command, options: InstallOp
   const artifact = await openForInstall(source, { verifyKeys: keys, strictCompat });
   try {
     io.out("Installing artifact...");
-    await checkArtifact(agent, artifact);
-    await extractScripts(artifactScripts(agent.paths), artifact.info.scripts, agent.machine.files);
+    await agent.admit(artifact);
     agent.supply(withProgress(artifact.payloads, io));
     printReport("install", await agent.standalone.install(artifact.record, stops, io.signal), options, io);
   } finally {
     await artifact.close();
   }
-}
-
-/** Everything that can be refused before anything is changed. */
-async function checkArtifact(agent: Agent, artifact: OpenedArtifact): Promise<void> {
-  const deviceType = await readDeviceType(agent.deviceTypeFile);
-  checkDepends(artifact.info, deviceType, flatProvides(readProvides(await agent.store.load())));
-  for (const [index, type] of artifact.record.payloadTypes.entries()) if (type !== null) agent.handlerFor(type, index);
 }

@@ -12,8 +12,10 @@ export interface CliIo {
   /** Asks a person and waits for a line; absent where standard input is no terminal. */
   readonly ask?: ((question: string) => Promise<string>) | undefined;
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Aborted by SIGINT, SIGTERM and SIGHUP. */
+  /** Aborted by SIGINT, SIGTERM, SIGHUP and SIGQUIT. */
   readonly signal: AbortSignal;
+  /** Calls `listener` whenever this process gets `signal`; absent where no process is at hand. */
+  onSignal?(signal: "SIGUSR1" | "SIGUSR2", listener: () => void): void;
   /** The device that is worked on, where it is another than the one that this process runs on. */
   readonly machine?: Machine;
   /** Exit status of the process; 0 unless a command sets it or throws. */

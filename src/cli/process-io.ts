@@ -6,7 +6,7 @@ import type { CliIo } from "./io.ts";
 /** The terminal and the signals of this very process. */
 export function processIo(): CliIo {
   const interrupted = new AbortController();
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"] as const) {
     process.once(signal, () => interrupted.abort(new AgentError("CANCELLED", { signal })));
   }
   return {
@@ -21,6 +21,7 @@ export function processIo(): CliIo {
     }),
     env: process.env,
     signal: interrupted.signal,
+    onSignal: (signal, listener) => void process.on(signal, listener),
     exitCode: 0,
   };
 }

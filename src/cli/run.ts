@@ -65,6 +65,8 @@ const EXAMPLES = [
   "commit                        keep what was booted",
   "bootstrap                     make the device key, and ask the server to accept the device",
   "setup                         name the device and its server",
+  "daemon                        poll the server, and install what it has",
+  "poll --now                    the same, once",
   "artifact read release-2.mender",
   "board create demo-board       try it without hardware",
 ];

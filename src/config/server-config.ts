@@ -16,6 +16,8 @@ export interface ServerConfig {
   /** Attempts of the back-off; 0: as many as its intervals give. */
   readonly retryPollCount: number;
   readonly daemonLogLevel?: LogLevel;
+  /** Folder of the deployments' logs; absent: the datastore. */
+  readonly updateLogPath?: string;
 }
 
 export const SERVER_KEYS = {
@@ -28,6 +30,7 @@ export const SERVER_KEYS = {
   RetryPollIntervalSeconds: "count",
   RetryPollCount: "count",
   DaemonLogLevel: "string",
+  UpdateLogPath: "string",
 } as const;
 
 const SECURITY_KEYS = { AuthPrivateKey: "string", SSLEngine: "string" } as const;
@@ -62,6 +65,7 @@ export function interpretServer(
   if ((SSLEngine ?? "") !== "" || AuthPrivateKey?.startsWith("pkcs11:") === true)
     throw new AgentError("KEY_ENGINE_UNSUPPORTED", { key: "Security" });
   const tenantToken = ((raw["TenantToken"] as string | undefined) ?? "").trim();
+  const updateLogPath = raw["UpdateLogPath"] as string | undefined;
   const level = LEVELS[((raw["DaemonLogLevel"] as string | undefined) ?? "").toLowerCase()];
   return {
     urls: [...new Set(urls.map(address))],
@@ -72,6 +76,7 @@ export function interpretServer(
     retryPollSeconds: seconds("RetryPollIntervalSeconds", 300),
     retryPollCount: (raw["RetryPollCount"] as number | undefined) ?? 0,
     ...(level !== undefined && { daemonLogLevel: level }),
+    ...(updateLogPath !== undefined && updateLogPath !== "" && { updateLogPath }),
   };
 }
 

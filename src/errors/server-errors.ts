@@ -20,6 +20,9 @@ export const SERVER_ERRORS = {
     doc: "The device's private key cannot be used. It is replaced only on demand (--forcebootstrap): with another key the server takes the device for a new one.",
   },
   DEVICE_KEY_WRITE: { retry: true, doc: "The device's private key cannot be stored." },
+  DAEMON_MISSING: {
+    doc: "No daemon of this user runs on the datastore. 'switchback poll --now' asks the server without one.",
+  },
   SETUP_WRITE: { retry: true, doc: "A configuration file cannot be written." },
   IDENTITY_FAILED: { retry: true, doc: "The identity script did not say who the device is." },
   INVENTORY_FAILED: { retry: true, doc: "Every inventory script failed." },

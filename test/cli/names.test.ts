@@ -12,6 +12,7 @@ beforeAll(async () => {
 afterAll(() => board.remove());
 
 const CLIENT = ["install", "commit", "rollback", "resume", "show-artifact", "show-provides"];
+const DAEMON = ["daemon", "check-update", "send-inventory"];
 
 /** Names of the commands in a help text. */
 function listed(out: readonly string[]): readonly string[] {
@@ -20,9 +21,25 @@ function listed(out: readonly string[]): readonly string[] {
 }
 
 for (const [name, commands] of [
-  ["switchback", [...CLIENT, "bootstrap", "setup", "doctor", "artifact", "adapter", "board", "state-scripts"]],
-  ["mender", [...CLIENT, "bootstrap", "setup"]],
-  ["mender-update", CLIENT],
+  [
+    "switchback",
+    [
+      ...CLIENT,
+      "bootstrap",
+      "setup",
+      "daemon",
+      "poll",
+      "check-update",
+      "send-inventory",
+      "doctor",
+      "artifact",
+      "adapter",
+      "board",
+      "state-scripts",
+    ],
+  ],
+  ["mender", [...CLIENT, "bootstrap", "setup", ...DAEMON]],
+  ["mender-update", [...CLIENT, ...DAEMON]],
 ] as const) {
   test(`${name} --help lists its commands, with examples`, async () => {
     const { exitCode, out, err } = await cli(name, ["--help"]);
@@ -43,7 +60,7 @@ for (const [name, commands] of [
 }
 
 const WITH_EXAMPLE = [
-  ...CLIENT.map((command) => [command]),
+  ...[...CLIENT, ...DAEMON, "poll"].map((command) => [command]),
   ["artifact"],
   ...["write", "read", "validate", "sign"].map((command) => ["artifact", command]),
   ...["rootfs-image", "module-image", "bootstrap-artifact"].map((kind) => ["artifact", "write", kind]),

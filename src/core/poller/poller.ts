@@ -18,6 +18,8 @@ import {
   wanted,
 } from "./schedule.ts";
 
+export type Pending = "none" | "managed" | "standalone";
+
 export interface PollerParts {
   readonly clock: Pick<Clock, "monotonicMs" | "sleep">;
   readonly scripts: Pick<ScriptRunner, "run">;
@@ -25,8 +27,14 @@ export interface PollerParts {
   readonly intervals: Intervals;
   /** From 0 up to, not including, 1. */
   random(): number;
+  /**
+   * Runs `work` while no other agent works on this device.
+   *
+   * @throws {AgentError} AGENT_BUSY when another one does, and what `work` throws
+   */
+  alone(work: () => Promise<void>): Promise<void>;
   /** What is on disk: an update of the server's that was cut off, one of the user's that is not committed, or none. */
-  pending(): Promise<"none" | "managed" | "standalone">;
+  pending(): Promise<Pending>;
   sendInventory(signal: AbortSignal): Promise<void>;
   isInventorySent(): Promise<boolean>;
   nextDeployment(signal: AbortSignal): Promise<NextDeployment | undefined>;
@@ -102,13 +110,16 @@ export function createPoller(parts: PollerParts, start: Schedule): Poller {
   async function round(which: Call, signal: AbortSignal): Promise<AgentError | undefined> {
     schedule = afterStart(schedule, which, clock.monotonicMs(), intervals);
     await leniently("Idle", "Leave", signal);
-    const pending = await parts.pending();
+    let pending = "none" as Pending;
     let failure: AgentError | undefined;
     try {
-      if (pending === "managed") await deploy(undefined, signal);
-      else if (pending === "standalone" && which === "deployments")
-        log("info", "An update of the command line waits for its end: no new one is asked for.");
-      else await call(which, signal);
+      await parts.alone(async () => {
+        pending = await parts.pending();
+        if (pending === "managed") await deploy(undefined, signal);
+        else if (pending === "standalone" && which === "deployments")
+          log("info", "An update of the command line waits for its end: no new one is asked for.");
+        else await call(which, signal);
+      });
     } catch (error) {
       if (signal.aborted || !(error instanceof AgentError)) throw error;
       failure = error;

@@ -1,3 +1,4 @@
+import type { SavedDue } from "../server/state.ts";
 import { type BackoffLimits, backoffMs, withJitter } from "./backoff.ts";
 
 /** What a poller asks the server for, in the order in which it does when both are due. */
@@ -25,6 +26,27 @@ export interface Intervals {
 export const startSchedule = (nowMs: number): Schedule => ({
   inventory: { atMs: nowMs, failures: 0 },
   deployments: { atMs: nowMs, failures: 0 },
+});
+
+/**
+ * What an agent that does not stay goes on with. After a start of the system everything is due.
+ *
+ * @param boot which start of the system this one is
+ */
+export function savedSchedule(due: SavedDue | undefined, boot: string, nowMs: number): Schedule {
+  if (due?.boot !== boot) return startSchedule(nowMs);
+  return {
+    inventory: { atMs: due.inventoryAtMs, failures: due.inventoryFailures },
+    deployments: { atMs: due.deploymentsAtMs, failures: due.deploymentFailures },
+  };
+}
+
+export const toSaved = ({ inventory, deployments }: Schedule, boot: string): SavedDue => ({
+  boot,
+  deploymentsAtMs: deployments.atMs,
+  inventoryAtMs: inventory.atMs,
+  deploymentFailures: deployments.failures,
+  inventoryFailures: inventory.failures,
 });
 
 /** The call that comes first, and when. */

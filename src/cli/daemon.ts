@@ -1,0 +1,26 @@
+import type { Command } from "commander";
+import type { KeyOptions } from "../compose-server.ts";
+import { readGlobalOptions } from "./global-options.ts";
+import type { CliIo } from "./io.ts";
+import { addKeyOptions } from "./key-options.ts";
+
+export function register(program: Command, io: CliIo): void {
+  const command = program
+    .command("daemon")
+    .description("poll the server for updates, and install them")
+    .addHelpText("after", EXAMPLES);
+  addKeyOptions(command).action(async (options: KeyOptions) => {
+    const { daemon } = await import("./daemon-action.ts");
+    await daemon(readGlobalOptions(program), options, io);
+  });
+}
+
+const EXAMPLES = `
+SIGUSR1 asks for an update now, SIGUSR2 sends the inventory now: 'check-update' and 'send-inventory' do that. SIGTERM
+ends it; the next start goes on with what it was doing.
+
+Exit status: 0 stopped, 1 failed, 4 a virtual board has to be rebooted.
+
+Examples:
+  switchback daemon
+  switchback -c demo-board/etc/mender.conf -d demo-board/data daemon`;

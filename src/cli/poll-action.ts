@@ -1,0 +1,41 @@
+import { composeManaged } from "../compose-managed.ts";
+import { bootClock, bootId } from "../compose-schedule.ts";
+import { composeServer, type KeyOptions } from "../compose-server.ts";
+import { savedSchedule, startSchedule, toSaved } from "../core/poller/schedule.ts";
+import type { GlobalOptions } from "./global-options.ts";
+import type { CliIo } from "./io.ts";
+import { untilReboot } from "./until-reboot.ts";
+
+export interface PollOptions extends KeyOptions {
+  readonly now?: true;
+  readonly reboot?: true;
+}
+
+/** What `poll` does. The caller holds the lock. */
+export async function poll(
+  options: GlobalOptions,
+  { now, reboot, ...keyOptions }: PollOptions,
+  io: CliIo,
+): Promise<void> {
+  const server = await composeServer(options, keyOptions, io);
+  await untilReboot(io, async (signal, leave) => {
+    const { session, poller: pollerFrom } = await composeManaged(server, {
+      alone: (work) => work(),
+      leavesReboot: reboot !== true,
+      leave,
+      onEnd(answer) {
+        if (answer.kind === "ended" && answer.status === "failure") io.exitCode = 1;
+      },
+    });
+    const boot = await bootId();
+    const nowMs = bootClock.monotonicMs();
+    const start = now ? startSchedule(nowMs) : savedSchedule((await session.state()).due, boot, nowMs);
+    const poller = pollerFrom(start);
+    try {
+      await poller.once(signal);
+    } finally {
+      // Cut off, it goes on at the next run, whenever that comes.
+      if (!signal.aborted) await session.update({ due: toSaved(poller.schedule, boot) });
+    }
+  });
+}

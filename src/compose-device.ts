@@ -1,0 +1,82 @@
+import { systemClock } from "../adapters/clock/system-clock.ts";
+import { createRootfsImageHandler } from "../adapters/payload/rootfs-image/handler.ts";
+import type { Base } from "./compose-base.ts";
+import { composeBootloader, composeSlots } from "./compose-bootloader.ts";
+import { hasModule, lazyModule, type ModuleParts, moduleFile } from "./compose-modules.ts";
+import { artifactScripts, composeScripts } from "./compose-scripts.ts";
+import { composeSlotDevice } from "./compose-slots.ts";
+import { composeStore } from "./compose-store.ts";
+import type { Config } from "./config/config.ts";
+import { readDeviceType } from "./config/device-type.ts";
+import type { HandlerFor } from "./core/deployment/handlers.ts";
+import { checkDepends } from "./core/install/depends.ts";
+import type { OpenedArtifact } from "./core/install/open-artifact.ts";
+import { flatProvides, readProvides } from "./core/install/provides.ts";
+import { extractScripts } from "./core/scripts/extract.ts";
+import type { ScriptRunner } from "./core/scripts/runner.ts";
+import { AgentError } from "./errors/agent-error.ts";
+import type { Memo } from "./ports/memo.ts";
+import type { PayloadHandler } from "./ports/payload-handler.ts";
+import type { Store } from "./ports/store.ts";
+
+/** What an update does to the device, whoever asks for it. Made anew for each update. */
+export interface Device {
+  readonly store: Store;
+  readonly scripts: ScriptRunner;
+  /** Also throws CONFIG_INVALID. */
+  readonly handlerFor: HandlerFor;
+  /**
+   * Refuses what is not for this device, before anything is changed, and puts the Artifact's scripts in their place.
+   *
+   * @throws {AgentError} DEVICE_TYPE_FILE, DEVICE_TYPE_MISMATCH, DEPENDS_MISMATCH, PAYLOAD_UNSUPPORTED, SCRIPT_FOLDER
+   */
+  admit(artifact: OpenedArtifact): Promise<void>;
+}
+
+export function composeDevice({ machine, config, paths, deviceTypeFile, log }: Base): Device {
+  const store = composeStore(paths, log, machine);
+  const timeoutMs = config.moduleTimeoutSeconds * 1000;
+  const handlerFor = composeHandlers({ machine, paths, store, log, timeoutMs, deviceTypeFile }, config);
+  return {
+    store,
+    scripts: composeScripts(config, paths, log, machine),
+    handlerFor,
+    async admit({ info, record }) {
+      const deviceType = await readDeviceType(deviceTypeFile);
+      checkDepends(info, deviceType, flatProvides(readProvides(await store.load())));
+      for (const [index, type] of record.payloadTypes.entries()) if (type !== null) handlerFor(type, index);
+      await extractScripts(artifactScripts(paths), info.scripts, machine.files);
+    },
+  };
+}
+
+/** By payload: the board's own update module of that name, or else the handler that is built in. */
+function composeHandlers(modules: ModuleParts, config: Config): HandlerFor {
+  const { paths } = modules;
+  const known = new Map<number, PayloadHandler>();
+  const make = (type: string, index: number): PayloadHandler => {
+    if (hasModule(paths, type)) return lazyModule(type, index, modules);
+    if (type === "rootfs-image") return composeRootfsImage(config, modules);
+    throw new AgentError("PAYLOAD_UNSUPPORTED", { type, module: moduleFile(paths, type) });
+  };
+  return (type, index) => {
+    const handler = known.get(index) ?? make(type, index);
+    known.set(index, handler);
+    return handler;
+  };
+}
+
+function composeRootfsImage(config: Config, { machine, store, log }: ModuleParts): PayloadHandler {
+  const bootloader = composeBootloader({ config, machine, log });
+  const slots = composeSlotDevice(composeSlots(config), bootloader, machine);
+  const memo = memoIn(store, "rootfs-image-origin");
+  const { verifyReadback } = config.switchback;
+  return createRootfsImageHandler({ bootloader, slots, memo, log, clock: systemClock, verifyReadback });
+}
+
+function memoIn(store: Store, key: string): Memo {
+  return {
+    load: async () => (await store.load()).get(key),
+    save: (value) => store.transact(new Map([[key, value]])),
+  };
+}

@@ -1,0 +1,80 @@
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { empty } from "../support/answers.ts";
+import { BuiltProgram, type Started } from "./built-program.ts";
+import { ManagedBoard } from "./managed-board.ts";
+import { codesOf } from "./test-board.ts";
+
+let program: BuiltProgram;
+beforeAll(async () => {
+  program = await BuiltProgram.build();
+});
+afterAll(() => program.remove());
+
+let device: ManagedBoard;
+beforeEach(async () => {
+  device = await ManagedBoard.make(program);
+  await device.board.configure({ UpdatePollIntervalSeconds: 3600 });
+});
+afterEach(() => device.remove());
+
+/** A daemon that has done what was due. */
+async function idle(): Promise<Started> {
+  const daemon = device.start("daemon");
+  await device.server.asked("next");
+  return daemon;
+}
+
+test("'check-update' and 'send-inventory' make the daemon ask at once, and no debugger is opened", async () => {
+  const { board, server } = device;
+  const { child, ended } = await idle();
+  expect(await board.agent("check-update")).toMatchObject({ exitCode: 0, out: [], err: [] });
+  await server.asked("next", 2);
+  await mkdir(board.path("share/inventory"));
+  await writeFile(board.path("share/inventory/mender-inventory-x"), "#!/bin/sh\necho count=2\n", { mode: 0o755 });
+  expect(await board.agent("send-inventory")).toMatchObject({ exitCode: 0, out: [], err: [] });
+  await server.asked("inventory", 2);
+  child.kill("SIGTERM");
+  const { exitCode, err } = await ended;
+  expect([exitCode, err.filter((line) => !line.startsWith("info: "))]).toEqual([0, []]);
+});
+
+for (const signal of ["SIGTERM", "SIGINT", "SIGQUIT"] as const) {
+  test(`${signal} ends the daemon with exit status 0, and nobody is signalled after that`, async () => {
+    const { child, ended } = await idle();
+    child.kill(signal);
+    expect((await ended).exitCode).toBe(0);
+    const late = await device.board.agent("check-update");
+    expect([late.exitCode, codesOf(late)]).toEqual([1, ["DAEMON_MISSING"]]);
+  });
+}
+
+test("a process that has got the pid of a daemon that was killed is not signalled", async () => {
+  const { child, ended } = await idle();
+  child.kill("SIGKILL");
+  await ended;
+  await writeFile(device.board.path("data/switchback-daemon.pid"), `${process.pid}\n`);
+  expect(codesOf(await device.board.agent("check-update"))).toEqual(["DAEMON_MISSING"]);
+});
+
+test("a second daemon on the same device is refused, and the first goes on", async () => {
+  const { child } = await idle();
+  const second = await device.run("daemon");
+  expect([second.exitCode, second.err.at(-1)]).toEqual([1, expect.stringContaining("AGENT_BUSY")]);
+  expect(await readFile(device.board.path("data/switchback-daemon.pid"), "utf8")).toBe(`${child.pid}\n`);
+  expect((await device.board.agent("check-update")).exitCode).toBe(0);
+  await device.server.asked("next", 2);
+});
+
+test("between two polls the command line has its turn", async () => {
+  const { board } = device;
+  await idle();
+  expect((await board.agent("install", await board.release("v2"))).exitCode).toBe(0);
+  expect((await board.agent("rollback")).exitCode).toBe(0);
+});
+
+test("a device that is not accepted yet goes on asking", async () => {
+  device.server.answer("auth", empty(401), empty(401), ({ response }) => void response.writeHead(200).end("t1"));
+  await idle();
+  expect(device.server.of("auth").length).toBe(3);
+});
