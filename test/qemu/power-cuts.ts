@@ -12,9 +12,7 @@ interface CutRecord {
 }
 
 export interface CutStatistics {
-  readonly cuts: number;
-  readonly newSystem: number;
-  readonly oldSystem: number;
+  readonly records: readonly CutRecord[];
   /** Each with what was wrong. */
   readonly broken: readonly string[];
 }
@@ -75,12 +73,25 @@ export async function cutPower(
   } finally {
     await board.remove();
   }
-  const ended = (end: CutRecord["end"]): number => records.filter((record) => record.end === end).length;
-  return { cuts: records.length + broken.length, newSystem: ended("new"), oldSystem: ended("old"), broken };
+  return { records, broken };
 }
 
-export const cutLine = ({ cuts, newSystem, oldSystem, broken }: CutStatistics): string =>
-  `${cuts} power cuts: ${newSystem} rest on the new system, ${oldSystem} on the old one, ${broken.length} broken`;
+const ended = (records: readonly CutRecord[], end: CutRecord["end"]): number =>
+  records.filter((record) => record.end === end).length;
+
+export const cutLine = ({ records, broken }: CutStatistics): string =>
+  `${records.length + broken.length} power cuts: ${ended(records, "new")} rest on the new system, ` +
+  `${ended(records, "old")} on the old one, ${broken.length} broken`;
+
+/** What the updates were doing when the power failed, and where they ended. */
+export function duringTable({ records }: CutStatistics): string {
+  const places = [...new Set(records.map(({ during }) => during))].toSorted();
+  const rows = places.map((place) => {
+    const there = records.filter(({ during }) => during === place);
+    return `| ${place} | ${there.length} | ${ended(there, "new")} | ${ended(there, "old")} |`;
+  });
+  return ["| Cut while | number | new system | old system |", "| --- | --- | --- | --- |", ...rows].join("\n");
+}
 
 async function offer(board: QemuBoard, version: string): Promise<string> {
   return await board.serve({ name: version, image: await board.system(version) });
@@ -106,11 +117,8 @@ async function rest(board: QemuBoard, old: string, offered: string): Promise<str
   const check = (await board.shell("cat /run/e2fsck.log")).stdout;
   if (!CLEAN.test(check)) throw new Error(`the data partition is not clean: ${check}`);
   if (first !== old && first !== offered) throw new Error(`${first} is up`);
-  // What the board does by itself at its start has to be over: the agent takes one command at a time.
-  await board.shell("while pidof node >/dev/null; do sleep 1; done");
   await board.switchback("commit");
   const second = await board.powerCycle();
-  await board.shell("while pidof node >/dev/null; do sleep 1; done");
   const third = await board.powerCycle();
   if (second !== third) throw new Error(`it does not come to rest: ${second}, then ${third}`);
   const said = await board.artifactName();

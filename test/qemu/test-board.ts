@@ -63,7 +63,7 @@ export class QemuBoard {
   /** @returns the version that comes up */
   async powerOn(clock?: string): Promise<string> {
     this.#machine = await this.bench.powerOn(clock === undefined ? {} : { clock });
-    return await this.machine.waitUp(UP_MS);
+    return await this.#settled(await this.machine.waitUp(UP_MS));
   }
 
   async powerCycle(): Promise<string> {
@@ -71,8 +71,14 @@ export class QemuBoard {
     return await this.powerOn();
   }
 
-  reboot(): Promise<string> {
-    return this.machine.reboot(UP_MS);
+  async reboot(): Promise<string> {
+    return await this.#settled(await this.machine.reboot(UP_MS));
+  }
+
+  /** Waits for what the board does by itself at its start: the agent takes one command at a time. */
+  async #settled(version: string): Promise<string> {
+    await this.shell("test -s /data/agent || while pidof start-agent >/dev/null; do sleep 0.2; done");
+    return version;
   }
 
   /** Runs a line of shell on the board. */
