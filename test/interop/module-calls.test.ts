@@ -41,11 +41,19 @@ interface Ran {
 
 type Client = (...args: readonly string[]) => Promise<{ readonly exitCode: number; readonly out: string }>;
 
+/** On a busy machine the real client now and then waits for ever for a module that ends without opening its stream. */
+class ClientHangs extends Error {}
+const HANGS_MS = 15_000;
+const ATTEMPTS = 3;
+
 const real: Client = async (...args) => {
   const done = spawnSync("unshare", ["-m", "bash", "-c", IN_NAMESPACE, "bash", dir, ...args], {
     encoding: "utf8",
     env: { ...process.env, DATA: join(dir, "data") },
+    timeout: HANGS_MS,
+    killSignal: "SIGKILL",
   });
+  if (done.signal === "SIGKILL") throw new ClientHangs(`mender ${args.join(" ")} did not end`);
   return { exitCode: done.status ?? 1, out: done.stdout };
 };
 
@@ -55,8 +63,19 @@ const ours: Client = async (...args) => {
   return { exitCode: io.exitCode, out: io.outLines.map((line) => `${line}\n`).join("") };
 };
 
-/** Runs `commands` on a device that has never been updated; the module does `cases` and records its calls. */
+/** A hanging client begins anew: what it calls is compared, and not whether it comes to its end. */
 async function record(client: Client, cases: string, commands: readonly string[]): Promise<Ran> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await recordOnce(client, cases, commands);
+    } catch (error) {
+      if (!(error instanceof ClientHangs) || attempt === ATTEMPTS) throw error;
+    }
+  }
+}
+
+/** Runs `commands` on a device that has never been updated; the module does `cases` and records its calls. */
+async function recordOnce(client: Client, cases: string, commands: readonly string[]): Promise<Ran> {
   const module = join(dir, "modules/v3/recorder");
   writeFileSync(module, `#!/bin/sh\necho "$1" >> ${dir}/calls\ncase "$1" in\n${cases}\nesac\n`);
   chmodSync(module, 0o755);
