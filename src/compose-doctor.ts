@@ -1,5 +1,6 @@
-import { existsSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
 import { systemClock } from "../adapters/clock/system-clock.ts";
 import { loadVerificationKey } from "./artifact/signature.ts";
 import type { GlobalOptions } from "./cli/global-options.ts";
@@ -64,7 +65,11 @@ export async function composeDoctor(options: GlobalOptions, io: CliIo): Promise<
         await examineLock(existsSync(paths.lockFile) ? composeLock(paths, machine) : undefined),
       ],
     },
-    { area: "clock", advice: "Set the clock.", look: async () => [judgeClock(systemClock.nowMs())] },
+    {
+      area: "clock",
+      advice: "Set the clock.",
+      look: async () => [judgeClock(systemClock.nowMs(), statSync(fileURLToPath(import.meta.url)).mtimeMs)],
+    },
     ...identity(config, paths),
     {
       area: "scripts",

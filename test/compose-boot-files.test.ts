@@ -52,5 +52,8 @@ test("the named boot loader looks at its own files, when it is asked", async () 
     await writeFile(join(folder, `loader/entries/switchback-${name}.conf`), "title x\n");
   for (const boot of [tryboot, systemd]) expect(await boot.plan(signal)).toEqual({ slot: "B", trial: false });
   expect(await tryboot.rebootArgument?.(signal)).toBeUndefined();
+  const subjects = [join(folder, "autoboot.txt"), `boot entries in ${join(folder, "loader/entries")}`];
+  for (const [index, boot] of [tryboot, systemd].entries())
+    expect(await boot.diagnose?.(signal)).toMatchObject([{ level: "good", subject: subjects[index] }]);
   await rm(folder, { recursive: true });
 });

@@ -1,7 +1,8 @@
 import { generateKeyPairSync } from "node:crypto";
-import { readdir, rename, rm, symlink, truncate, writeFile } from "node:fs/promises";
+import { readdir, readFile, rename, rm, symlink, truncate, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:https";
 import type { AddressInfo } from "node:net";
+import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { selfSigned } from "./self-signed.ts";
 import { type CliResult, TestBoard } from "./test-board.ts";
@@ -36,11 +37,18 @@ async function complaints(): Promise<readonly string[]> {
 }
 
 test("a healthy board is all ok, each line says what was looked at, and nothing is changed", async () => {
-  const before = await readdir(board.dir, { recursive: true });
+  const before = await contents();
   const result = await doctor();
   expect({ ...result, out: steady(result) }).toEqual({ exitCode: 0, out: HEALTHY, err: [], log: [] });
-  expect(await readdir(board.dir, { recursive: true })).toEqual(before);
+  expect(await contents()).toEqual(before);
 });
+
+/** Every file of the board, and what it holds. */
+async function contents(): Promise<readonly (readonly [string, string])[]> {
+  const found = await readdir(board.dir, { recursive: true, withFileTypes: true });
+  const files = found.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+  return Promise.all(files.sort().map(async (path) => [path, await readFile(path, "latin1")] as const));
+}
 
 const HEALTHY = [
   "ok       slot A: BOARD/slots/rootfs2, file, 256 KiB",
@@ -114,7 +122,7 @@ const FAULTS: readonly (readonly [string, () => Promise<unknown>, readonly strin
     "a clock in 1970",
     async () => vi.setSystemTime(42_000),
     [
-      "wrong    clock: 1970-01-01T00:00:42.000Z, before 2026-01-01, when this version was made",
+      expect.stringMatching(/^wrong {4}clock: 1970-01-01T00:00:42.000Z, before this program was made \(20..-..-..\)$/),
       "         -> Set the clock: from a battery-backed one, by NTP, or to the time of the last shutdown.",
     ],
   ],

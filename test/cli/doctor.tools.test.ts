@@ -119,13 +119,16 @@ test("a slot that is mounted", () => {
 });
 
 test("the data partition not mounted", () => {
-  expect(complaints("sh", "-c", 'umount /data && exec "$@"', "sh")).toEqual([
+  const found = [
     1,
     "wrong    data partition: not mounted: /data lies on the root filesystem, which an update replaces",
     "         -> Mount the data partition before the agent starts (/etc/fstab), and keep /data on it.",
     expect.stringMatching(/^wrong {4}device type: DEVICE_TYPE_FILE: /),
     "         -> Write a single line into it: echo device_type=TYPE > /data/device_type",
-  ]);
+  ];
+  expect(complaints("sh", "-c", 'umount /data && exec "$@"', "sh")).toEqual(found);
+  const boundToItself = 'umount /data && mount --bind /data /data && exec "$@"';
+  expect(complaints("sh", "-c", boundToItself, "sh")).toEqual(found);
 });
 
 test("a data partition in memory, and one that is read-only", () => {
@@ -144,7 +147,7 @@ test("a data partition in memory, and one that is read-only", () => {
 test("the clock in 1970", () => {
   const [exitCode, line] = complaints("faketime", "-f", "1970-01-01 00:00:42", "env", "FAKETIME_DONT_FAKE_MONOTONIC=1");
   expect(exitCode).toBe(1);
-  expect(line).toMatch(/^wrong {4}clock: 1970-01-01T00:00:4.*Z, before 2026-01-01, when this version was made$/);
+  expect(line).toMatch(/^wrong {4}clock: 1970-01-01T00:00:4.*Z, before this program was made /);
 });
 
 test("a state script without its run bit", () => {

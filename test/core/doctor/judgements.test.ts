@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { examineLock } from "../../../src/core/doctor/agent.ts";
 import { examineBoot } from "../../../src/core/doctor/boot.ts";
+import { judgeClock } from "../../../src/core/doctor/clock.ts";
 import { judgeDatastore } from "../../../src/core/doctor/datastore.ts";
 import { judgeServer } from "../../../src/core/doctor/server.ts";
 import { AgentError } from "../../../src/errors/agent-error.ts";
@@ -19,6 +20,19 @@ test("free space is judged by bytes and, where they are counted, by files", () =
   expect(judgeDatastore({ ...healthy, freeFiles: 15 }).at(-1)).toMatchObject({
     level: "bad",
     found: "100.0 MiB in /data/mender, but only for 15 more files",
+  });
+});
+
+test("the clock is not before the program's files, nor before what they run on", () => {
+  const made = Date.UTC(2026, 10, 22);
+  expect(judgeClock(made, made)).toEqual({ level: "good", subject: "clock", found: "2026-11-22T00:00:00.000Z" });
+  expect(judgeClock(made - 1, made)).toMatchObject({
+    level: "bad",
+    found: "2026-11-21T23:59:59.999Z, before this program was made (2026-11-22)",
+  });
+  expect(judgeClock(Date.UTC(1980, 0, 2), Date.UTC(1980, 0, 1))).toMatchObject({
+    level: "bad",
+    found: "1980-01-02T00:00:00.000Z, before this program was made (2025-03-13)",
   });
 });
 
