@@ -37,12 +37,7 @@ export function composeBootloader(parts: BootloaderParts): Bootloader {
 const BOOTLOADERS: Readonly<Record<Config["switchback"]["bootloader"], (parts: BootloaderParts) => Bootloader>> = {
   uboot: (parts) =>
     menderEnv("uboot", parts, async () => (await import("./compose-boot-env.ts")).composeUbootEnv(parts)),
-  grub(parts) {
-    if (parts.config.switchback.bootEnv === "tools") {
-      throw new AgentError("CONFIG_INVALID", { key: "Switchback.BootEnv", value: "tools", reason: "not with grub" });
-    }
-    return menderEnv("grub", parts, async () => (await import("./compose-boot-env.ts")).composeGrubEnv(parts));
-  },
+  grub: (parts) => menderEnv("grub", parts, async () => (await import("./compose-boot-env.ts")).composeGrubEnv(parts)),
   "systemd-boot": (parts) => bootFiles("systemd-boot", parts),
   "rpi-tryboot": (parts) => bootFiles("rpi-tryboot", parts),
   fake: composeFake,

@@ -133,7 +133,6 @@ const CONFIGURATIONS: Readonly<Record<string, Readonly<Record<string, unknown>>>
   "names one slot only": { RootfsPartA: "" },
   "names an unknown boot loader": { Switchback: { Bootloader: "lilo" } },
   "has both spellings of the verification key": { ArtifactVerifyKey: "a", ArtifactVerifyKeys: ["a"] },
-  "asks for GRUB's variables by tools": { Switchback: { Bootloader: "grub", BootEnv: "tools" } },
   "names no board for the virtual board's boot loader": { Switchback: { Bootloader: "fake" } },
 };
 

@@ -7,7 +7,8 @@ import { createFileEnv, loadVariables, saveVariables } from "../../adapters/boot
 import { startBoard } from "../../adapters/bootloader/fake/firmware.ts";
 import { powerOn } from "../../adapters/bootloader/fake/power-on.ts";
 import { createMenderEnvBootloader } from "../../adapters/bootloader/mender-env.ts";
-import { createFwEnv, fwEnvTools } from "../../adapters/bootloader/uboot/fw-env.ts";
+import { createToolEnv } from "../../adapters/bootloader/tool-env.ts";
+import { fwEnvTools } from "../../adapters/bootloader/uboot/fw-env-tools.ts";
 import { createChildProcess } from "../../adapters/process/child-process.ts";
 import type { BootloaderRig, CutMoment, SystemFate } from "../../src/contracts/bootloader-rig.ts";
 import type { BootEnv } from "../../src/ports/boot-env.ts";
@@ -155,7 +156,7 @@ export async function makeUbootRig(): Promise<DisposableRig> {
   await reset();
   const boot = createMenderEnvBootloader({
     kind: "uboot",
-    env: createFwEnv(process, fwEnvTools(real.config)),
+    env: createToolEnv(process, fwEnvTools(real.config)),
     partitions: PARTITIONS,
     async booted() {
       if (running === undefined) throw new Error("nothing runs");

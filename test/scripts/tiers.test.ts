@@ -8,7 +8,7 @@ for (const [path, tier] of [
   ["test/artifact/reader.hostile.test.ts", "unit"],
   ["test/artifact/reader.interop.test.ts", "interop"],
   ["test/crash/real-process.test.ts", "crash"],
-  ["test/adapters/bootloader/uboot/fw-env.tools.test.ts", "tools"],
+  ["test/adapters/bootloader/tool-env.tools.test.ts", "tools"],
   ["test/fuzz/tar.test.ts", "fuzz"],
 ] as const) {
   test(`${path} belongs to the tier ${tier}`, () => {

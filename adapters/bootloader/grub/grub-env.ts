@@ -39,7 +39,7 @@ interface Damaged {
 /**
  * The environment of Mender's GRUB integration: two copies, each with a lock that says `editing=1` while the copy is
  * written. The boot script reads the first copy, and restores one whose lock is open from the other. So a change
- * becomes valid at one instant: when the lock of the first copy is closed behind a finished second one.
+ * becomes valid at one instant: when the lock of the first copy is opened, and the second one is finished.
  * Every file is written in place, and synced before the next one.
  *
  * @throws {AgentError} BOOTENV_READ, BOOTENV_DAMAGED, BOOTENV_WRITE, BOOTENV_FULL, and what `exclusive` throws

@@ -1,51 +1,57 @@
-import { readFile } from "node:fs/promises";
-import { AgentError } from "../../../src/errors/agent-error.ts";
-import type { BootEnv } from "../../../src/ports/boot-env.ts";
-import type { Finding } from "../../../src/ports/finding.ts";
-import type { Process, ProcessLimits, ProcessResult } from "../../../src/ports/process.ts";
-import { checkPairs, firstDifference, setOnes } from "../boot-variables.ts";
-import { parseFwEnvConfig } from "./fw-env-config.ts";
-import { SECOND_COPY, TORN } from "./single-copy.ts";
+import { AgentError } from "../../src/errors/agent-error.ts";
+import type { BootEnv } from "../../src/ports/boot-env.ts";
+import type { Finding } from "../../src/ports/finding.ts";
+import type { Process, ProcessLimits, ProcessResult } from "../../src/ports/process.ts";
+import { checkPairs, firstDifference, setOnes } from "./boot-variables.ts";
 
 type Argv = readonly [string, ...string[]];
 
-export interface FwEnvTools {
+/** A board's tools for the boot environment: U-Boot's, or those that take the same arguments. */
+export interface EnvTools {
   /** Prints variables: the names are appended. */
   readonly printArgv: Argv;
   /** Sets variables from a script: `-s -` is appended. */
   readonly setArgv: Argv;
-  /** What says to both where the environment lies. */
-  readonly configFile: string;
-}
-
-/** U-Boot's tools as they lie in PATH. @param config file in place of /etc/fw_env.config */
-export function fwEnvTools(config?: string): FwEnvTools {
-  const options = config === undefined ? [] : ["-c", config];
-  return {
-    printArgv: ["fw_printenv", ...options],
-    setArgv: ["fw_setenv", ...options],
-    configFile: config ?? "/etc/fw_env.config",
-  };
+  /** What to install where they are missing. */
+  readonly package: string;
+  /** What can be told of the environment's copies without the tools. */
+  readonly copies?: () => Promise<Finding>;
 }
 
 /** Long enough to wait for another program that holds the tools' lock. */
 const LIMITS: ProcessLimits = { timeoutMs: 60_000, maxOutputBytes: 1024 * 1024 };
-const PACKAGE = "libubootenv-tool or u-boot-tools";
 
 /**
- * U-Boot's environment through the device's `fw_printenv` and `fw_setenv`. What they say by their exit
- * status differs between their two implementations and between versions, so only what can be read back counts.
+ * The environment through the device's tools. What they say by their exit status differs between implementations
+ * and between versions, so only what can be read back counts.
  *
  * @throws {AgentError} BOOTENV_TOOL, BOOTENV_READ, BOOTENV_DAMAGED, BOOTENV_WRITE
  */
-export function createFwEnv(process: Process, tools: FwEnvTools): BootEnv {
+export function createToolEnv(process: Process, tools: EnvTools): BootEnv {
+  const run = async (
+    argv: Argv,
+    failure: "BOOTENV_READ" | "BOOTENV_WRITE",
+    signal: AbortSignal,
+    stdin?: string,
+  ): Promise<ProcessResult> => {
+    try {
+      return await process.run(argv, LIMITS, signal, stdin);
+    } catch (cause) {
+      if (!(cause instanceof AgentError)) throw cause;
+      const { code } = cause;
+      if (code === "PROCESS_MISSING")
+        throw new AgentError("BOOTENV_TOOL", { tool: argv[0], package: tools.package }, cause);
+      throw new AgentError(failure, { tool: argv[0] }, cause);
+    }
+  };
+
   const print = async (keys: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, string>> => {
-    const named = await run(process, [...tools.printArgv, ...keys], "BOOTENV_READ", signal);
+    const named = await run([...tools.printArgv, ...keys], "BOOTENV_READ", signal);
     refuseDefaults(named);
     const found = parse(named.stdout);
     if (found.size > 0 || keys.length === 0) return found;
     // Nothing at all: none of them is set, or nothing can be read. The whole environment tells which.
-    const all = await run(process, tools.printArgv, "BOOTENV_READ", signal);
+    const all = await run(tools.printArgv, "BOOTENV_READ", signal);
     refuseDefaults(all);
     if (parse(all.stdout).size === 0) throw new AgentError("BOOTENV_READ", toolDetail(tools.printArgv, all));
     return new Map();
@@ -77,7 +83,7 @@ export function createFwEnv(process: Process, tools: FwEnvTools): BootEnv {
       // libubootenv takes only `name=value` and ignores anything else without a word; old u-boot-tools take only blanks.
       for (const separator of ["=", " "]) {
         const script = [...pairs].map(([key, value]) => `${key}${separator}${value}\n`).join("");
-        said = await run(process, [...tools.setArgv, "-s", "-"], "BOOTENV_WRITE", uncancelled, script);
+        said = await run([...tools.setArgv, "-s", "-"], "BOOTENV_WRITE", uncancelled, script);
         const stored = await read(keys, uncancelled);
         if (firstDifference(pairs, stored) === undefined) return;
       }
@@ -86,25 +92,11 @@ export function createFwEnv(process: Process, tools: FwEnvTools): BootEnv {
     async diagnose(signal) {
       // What cannot be read is a named failure, which says what to do.
       const { size } = await print([], signal);
-      return [
-        { level: "good", subject: "boot environment", found: `${tools.printArgv[0]} prints ${size} variables` },
-        await copiesFinding(tools.configFile),
-      ];
+      const found = `${tools.printArgv[0]} prints ${size} variables`;
+      const copies = tools.copies === undefined ? [] : [await tools.copies()];
+      return [{ level: "good", subject: "boot environment", found }, ...copies];
     },
   };
-}
-
-async function copiesFinding(file: string): Promise<Finding> {
-  const subject = "copies of the boot environment";
-  try {
-    const { copies } = parseFwEnvConfig(await readFile(file, "utf8"), file);
-    if (copies.length === 2) return { level: "good", subject, found: `two, as ${file} says` };
-    return { level: "note", subject, found: `one, as ${file} says: ${TORN}`, advice: SECOND_COPY };
-  } catch (cause) {
-    // ignored: libubootenv has a second format, which only the tool itself reads; that it reads, is known.
-    const found = `unknown: ${file} is ${cause instanceof AgentError ? "of another format" : "not readable"}`;
-    return { level: "note", subject, found, advice: `See that ${file} names two copies.` };
-  }
 }
 
 /** The lines `name=value`; a line without a name or an equals sign is a message. */
@@ -115,23 +107,6 @@ function parse(stdout: string): ReadonlyMap<string, string> {
     if (at > 0) variables.set(line.slice(0, at), line.slice(at + 1));
   }
   return variables;
-}
-
-async function run(
-  process: Process,
-  argv: Argv,
-  failure: "BOOTENV_READ" | "BOOTENV_WRITE",
-  signal: AbortSignal,
-  stdin?: string,
-): Promise<ProcessResult> {
-  try {
-    return await process.run(argv, LIMITS, signal, stdin);
-  } catch (cause) {
-    if (!(cause instanceof AgentError)) throw cause;
-    if (cause.code === "PROCESS_MISSING")
-      throw new AgentError("BOOTENV_TOOL", { tool: argv[0], package: PACKAGE }, cause);
-    throw new AgentError(failure, { tool: argv[0] }, cause);
-  }
 }
 
 function toolDetail(argv: Argv, result: ProcessResult | undefined): Record<string, string | number> {

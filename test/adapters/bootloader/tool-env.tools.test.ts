@@ -3,11 +3,12 @@ import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { createMenderEnvBootloader } from "../../../../adapters/bootloader/mender-env.ts";
-import { createFwEnv, fwEnvTools } from "../../../../adapters/bootloader/uboot/fw-env.ts";
-import { createChildProcess } from "../../../../adapters/process/child-process.ts";
-import type { BootEnv } from "../../../../src/ports/boot-env.ts";
-import { COPY_BYTES, makeRealEnv, type RealEnv } from "./real-env.ts";
+import { createMenderEnvBootloader } from "../../../adapters/bootloader/mender-env.ts";
+import { createToolEnv } from "../../../adapters/bootloader/tool-env.ts";
+import { fwEnvTools } from "../../../adapters/bootloader/uboot/fw-env-tools.ts";
+import { createChildProcess } from "../../../adapters/process/child-process.ts";
+import type { BootEnv } from "../../../src/ports/boot-env.ts";
+import { COPY_BYTES, makeRealEnv, type RealEnv } from "./uboot/real-env.ts";
 
 const { signal } = new AbortController();
 const START = { bootcount: "0", mender_boot_part: "2", mender_boot_part_hex: "2", upgrade_available: "0" };
@@ -21,7 +22,7 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true }));
 
 const pairs = (variables: Readonly<Record<string, string>>) => new Map(Object.entries(variables));
-const realEnv = () => createFwEnv(createChildProcess(), fwEnvTools(real.config));
+const realEnv = () => createToolEnv(createChildProcess(), fwEnvTools(real.config));
 
 /** A program of this test in place of a tool. */
 async function program(name: string, script: string): Promise<readonly [string]> {
@@ -111,7 +112,7 @@ test("both copies torn is a damaged environment, not an empty one", async () => 
 });
 
 test("a configuration that is not there is an unreadable environment that names the tool and its words", async () => {
-  const env = createFwEnv(createChildProcess(), fwEnvTools(join(folder, "absent")));
+  const env = createToolEnv(createChildProcess(), fwEnvTools(join(folder, "absent")));
   await expect(env.read(["bootcount"], signal)).rejects.toMatchObject({
     code: "BOOTENV_READ",
     detail: { tool: "fw_printenv", said: "Configuration file wrong or corrupted" },
@@ -119,10 +120,10 @@ test("a configuration that is not there is an unreadable environment that names 
 });
 
 test("a missing tool is named, with the package that brings it", async () => {
-  const env = createFwEnv(createChildProcess(), {
+  const env = createToolEnv(createChildProcess(), {
+    ...fwEnvTools(),
     printArgv: ["/nowhere/fw_printenv"],
     setArgv: ["/nowhere/fw_setenv"],
-    configFile: "/nowhere/fw_env.config",
   });
   const error = { code: "BOOTENV_TOOL", detail: { package: "libubootenv-tool or u-boot-tools" } };
   await expect(env.read(["bootcount"], signal)).rejects.toMatchObject(error);
@@ -131,7 +132,7 @@ test("a missing tool is named, with the package that brings it", async () => {
 
 test("a tool that succeeds and stores nothing is found out", async () => {
   const setArgv = await program("set", "cat > /dev/null");
-  const env = createFwEnv(createChildProcess(), { ...fwEnvTools(real.config), setArgv });
+  const env = createToolEnv(createChildProcess(), { ...fwEnvTools(real.config), setArgv });
   await expect(env.write(pairs({ bootcount: "1" }), signal)).rejects.toMatchObject({
     code: "BOOTENV_WRITE",
     detail: { exitStatus: 0 },
@@ -141,7 +142,7 @@ test("a tool that succeeds and stores nothing is found out", async () => {
 
 test("a tool that fails and yet stores everything has stored everything", async () => {
   const setArgv = await program("set", `fw_setenv -c ${real.config} "$@"\nexit 3`);
-  await createFwEnv(createChildProcess(), { ...fwEnvTools(real.config), setArgv }).write(
+  await createToolEnv(createChildProcess(), { ...fwEnvTools(real.config), setArgv }).write(
     pairs({ bootcount: "1" }),
     signal,
   );
@@ -150,7 +151,7 @@ test("a tool that fails and yet stores everything has stored everything", async 
 
 test("a tool that stores only part of a batch is found out", async () => {
   const setArgv = await program("set", `head -n 1 | fw_setenv -c ${real.config} -s -`);
-  const env = createFwEnv(createChildProcess(), { ...fwEnvTools(real.config), setArgv });
+  const env = createToolEnv(createChildProcess(), { ...fwEnvTools(real.config), setArgv });
   await expect(env.write(pairs({ bootcount: "1", upgrade_available: "1" }), signal)).rejects.toMatchObject({
     code: "BOOTENV_WRITE",
   });
@@ -158,7 +159,7 @@ test("a tool that stores only part of a batch is found out", async () => {
 
 test("an old tool that takes only blanks between name and value gets them at the second try", async () => {
   const setArgv = await program("set", `sed -n 's/^\\([^= ]*\\) /\\1=/p' | fw_setenv -c ${real.config} -s -`);
-  const env = createFwEnv(createChildProcess(), { ...fwEnvTools(real.config), setArgv });
+  const env = createToolEnv(createChildProcess(), { ...fwEnvTools(real.config), setArgv });
   await env.write(pairs({ bootcount: "1", bootargs: "root=/dev/sda2 quiet" }), signal);
   expect(real.print()).toEqual({ ...START, bootcount: "1", bootargs: "root=/dev/sda2 quiet" });
 });
@@ -168,7 +169,7 @@ test("an old tool that fails on missing names is asked for all, and an environme
     "print",
     `[ $# = 0 ] && exec fw_printenv -c ${real.config}\necho "## Error: \\"$1\\" not defined" >&2\nexit 1`,
   );
-  const env = createFwEnv(createChildProcess(), { ...fwEnvTools(real.config), printArgv });
+  const env = createToolEnv(createChildProcess(), { ...fwEnvTools(real.config), printArgv });
   expect(await env.read(["absent"], signal)).toEqual(new Map());
 });
 
@@ -176,7 +177,7 @@ test("an old tool that goes on with what is built into it, when no copy is valid
   // Recorded from u-boot-tools 2023.01.
   const warning = "Warning: Bad CRC, using default environment";
   const printArgv = await program("print", `echo "${warning}" >&2\necho mender_boot_part=2`);
-  const env = createFwEnv(createChildProcess(), { ...fwEnvTools(real.config), printArgv });
+  const env = createToolEnv(createChildProcess(), { ...fwEnvTools(real.config), printArgv });
   await expect(env.read(["mender_boot_part"], signal)).rejects.toMatchObject({
     code: "BOOTENV_DAMAGED",
     detail: { said: warning },
@@ -202,7 +203,7 @@ test("cancelling before a write writes nothing; cancelling during it does not te
   expect(real.print()).toEqual(START);
   const controller = new AbortController();
   const setArgv = await program("set", `touch ${folder}/begun; sleep 0.2; exec fw_setenv -c ${real.config} "$@"`);
-  const slow = createFwEnv(createChildProcess(), { ...fwEnvTools(real.config), setArgv });
+  const slow = createToolEnv(createChildProcess(), { ...fwEnvTools(real.config), setArgv });
   const write = slow.write(pairs({ bootcount: "1", upgrade_available: "1" }), controller.signal);
   setTimeout(() => controller.abort(new Error("stop")), 50);
   await write;
@@ -218,7 +219,7 @@ test("what a doctor is told: that it reads, and how many copies fw_env.config na
     { level: "good", subject, found: `two, as ${real.config} says` },
   ]);
   await writeFile(real.config, `uboot:\n  size : 0x4000\n  devices:\n    - path : ${real.file}\n      offset : 0\n`);
-  await expect(copies(createFwEnv(createChildProcess(), await printing("a=1")))).resolves.toEqual({
+  await expect(copies(createToolEnv(createChildProcess(), await printing("a=1")))).resolves.toEqual({
     level: "note",
     subject,
     found: `unknown: ${real.config} is of another format`,
@@ -228,9 +229,8 @@ test("what a doctor is told: that it reads, and how many copies fw_env.config na
 
 /** Tools of which the first prints `text`. */
 const printing = async (text: string) => ({
+  ...fwEnvTools(real.config),
   printArgv: await program("print", `echo ${text}`),
-  setArgv: ["false"] as const,
-  configFile: real.config,
 });
 
 const copies = async (env: BootEnv) => (await env.diagnose?.(signal))?.[1];

@@ -1,0 +1,30 @@
+import { readFile } from "node:fs/promises";
+import { AgentError } from "../../../src/errors/agent-error.ts";
+import type { Finding } from "../../../src/ports/finding.ts";
+import type { EnvTools } from "../tool-env.ts";
+import { parseFwEnvConfig } from "./fw-env-config.ts";
+import { SECOND_COPY, TORN } from "./single-copy.ts";
+
+/** U-Boot's tools as they lie in PATH. @param config file in place of /etc/fw_env.config */
+export function fwEnvTools(config?: string): EnvTools {
+  const options = config === undefined ? [] : ["-c", config];
+  return {
+    printArgv: ["fw_printenv", ...options],
+    setArgv: ["fw_setenv", ...options],
+    package: "libubootenv-tool or u-boot-tools",
+    copies: () => copiesFinding(config ?? "/etc/fw_env.config"),
+  };
+}
+
+async function copiesFinding(file: string): Promise<Finding> {
+  const subject = "copies of the boot environment";
+  try {
+    const { copies } = parseFwEnvConfig(await readFile(file, "utf8"), file);
+    if (copies.length === 2) return { level: "good", subject, found: `two, as ${file} says` };
+    return { level: "note", subject, found: `one, as ${file} says: ${TORN}`, advice: SECOND_COPY };
+  } catch (cause) {
+    // ignored: libubootenv has a second format, which only the tool itself reads; that it reads, is known.
+    const found = `unknown: ${file} is ${cause instanceof AgentError ? "of another format" : "not readable"}`;
+    return { level: "note", subject, found, advice: `See that ${file} names two copies.` };
+  }
+}
