@@ -10,6 +10,7 @@ for (const [path, tier] of [
   ["test/crash/real-process.test.ts", "crash"],
   ["test/adapters/bootloader/tool-env.tools.test.ts", "tools"],
   ["test/fuzz/tar.test.ts", "fuzz"],
+  ["test/qemu/vexpress-a9-standalone.test.ts", "qemu"],
 ] as const) {
   test(`${path} belongs to the tier ${tier}`, () => {
     expect(tierOf(path)).toBe(tier);
