@@ -52,6 +52,7 @@ function menderEnv(kind: string, { config }: BootloaderParts, load: () => Promis
     env: lazyEnv(load),
     partitions: slotPartitions(normalizeSlotPath(slots.A), normalizeSlotPath(slots.B)),
     booted: createBootedSlot({ slots }),
+    leavesCanary: kind !== "grub",
   });
 }
 

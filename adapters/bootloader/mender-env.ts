@@ -17,6 +17,8 @@ export interface MenderEnvOptions {
   readonly partitions: SlotPartitions;
   /** The slot that the running kernel came from; asks the system, not `env`. */
   readonly booted: (signal: AbortSignal) => Promise<SlotId>;
+  /** `false` for a boot loader that has no script to leave a canary with. Default: `true`. */
+  readonly leavesCanary?: boolean;
 }
 
 /**
@@ -26,7 +28,8 @@ export interface MenderEnvOptions {
  *
  * @see Mender board integration, "Client operations on the boot environment"
  */
-export function createMenderEnvBootloader({ kind, env, partitions, booted }: MenderEnvOptions): Bootloader {
+export function createMenderEnvBootloader(options: MenderEnvOptions): Bootloader {
+  const { kind, env, partitions, booted, leavesCanary = true } = options;
   /** The environment has been found to be the boot loader's own. It does not move while this process lives. */
   let isAccepted = false;
   const plan = async (signal: AbortSignal): Promise<BootPlan> => {
@@ -63,7 +66,8 @@ export function createMenderEnvBootloader({ kind, env, partitions, booted }: Men
       const own = (await env.diagnose?.(signal)) ?? [];
       // Nothing can be read of an environment that is not valid.
       if (own.some(({ level }) => level === "bad")) return own;
-      return [...own, canaryFinding(await env.read([CHECK_CANARY, CANARY], signal))];
+      const canary = await env.read([CHECK_CANARY, CANARY], signal);
+      return leavesCanary || canary.get(CHECK_CANARY) === "1" ? [...own, canaryFinding(canary)] : own;
     },
   };
 }

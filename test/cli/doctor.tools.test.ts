@@ -3,6 +3,7 @@ import { mkdirSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { ClientBoard } from "../../scripts/lib/client-board.ts";
+import { GrubBoard } from "../adapters/bootloader/grub/grub-board.ts";
 import { BuiltProgram } from "./built-program.ts";
 
 const SLOT_MIB = 16;
@@ -175,6 +176,25 @@ test("through U-Boot's tools a single copy is a warning, and an environment that
   writeFileSync(join(board.dir, "env1"), Buffer.alloc(16 * 1024));
   const [exitCode, line] = complaints();
   expect([exitCode, line]).toEqual([1, expect.stringMatching(/^wrong {4}boot: BOOTENV_DAMAGED: /)]);
+});
+
+test("on GRUB both copies and their locks are looked at, and no canary is missed", () => {
+  const folder = join(board.dir, "grub");
+  const grub = new GrubBoard(folder, { A: board.partition("A"), B: board.partition("B") });
+  writeFileSync(join(board.dir, "etc/mender_grubenv.config"), `ENV_DIR = ${folder}\n`);
+  board.configure({ Switchback: { Bootloader: "grub" } });
+  const { exitCode, lines } = doctor();
+  expect(exitCode).toBe(0);
+  expect(lines.slice(5, 7)).toEqual([
+    "ok       copies of the boot environment: both are valid, and the same",
+    "ok       plan of the boot loader: the next start boots slot A, which runs now",
+  ]);
+  for (const copy of [1, 2] as const) writeFileSync(grub.path(copy, "lock"), "");
+  expect(complaints()).toEqual([
+    1,
+    "wrong    copies of the boot environment: copy 1: its lock is open; copy 2: its lock is open",
+    "         -> Put both folders back on the boot partition as the image's build made them.",
+  ]);
 });
 
 const SINGLE = (part: number): string =>

@@ -130,6 +130,17 @@ for (const [level, variables] of [
   });
 }
 
+test("a boot loader that leaves no canary is not asked for one, unless somebody has it checked", async () => {
+  const levels = async (variables: Readonly<Record<string, string>>) => {
+    const { env } = recordingEnv({ ...WORKING, ...variables });
+    const parts = { kind: "test", env, partitions: { A: 2, B: 3 }, booted: async () => "A" as const };
+    const found = await createMenderEnvBootloader({ ...parts, leavesCanary: false }).diagnose?.(signal);
+    return found?.map(({ level }) => level);
+  };
+  expect(await levels({})).toEqual([]);
+  expect(await levels({ mender_check_saveenv_canary: "1" })).toEqual(["bad"]);
+});
+
 test("what the environment knows about itself comes before the canary", async () => {
   const { env } = recordingEnv(WORKING);
   const copies = { level: "good", subject: "copies", found: "both are valid" } as const;
