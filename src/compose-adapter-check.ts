@@ -1,26 +1,10 @@
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
-import { createSandboxRig } from "../adapters/kit/bootloader-rig.ts";
-import { adapterEnvironment } from "../adapters/kit/context.ts";
-import { type Firmware, programFirmware, virtualFirmware } from "../adapters/kit/firmware.ts";
+import { join } from "node:path";
 import { failedWith, UNFILLED } from "../adapters/kit/foreign-failure.ts";
 import { Sandbox } from "../adapters/kit/sandbox.ts";
-import { createChildProcess } from "../adapters/process/child-process.ts";
-import { createAdapterBootloader } from "./compose-adapter.ts";
-import type { AdapterChoice } from "./config/adapter-choice.ts";
-import { BOOTLOADER_CONTRACT } from "./contracts/bootloader.ts";
-import { BOOTLOADER_STORAGE_CONTRACT, type StorageRig } from "./contracts/bootloader-storage.ts";
+import type { AdapterKind, CheckRequest, Examination, Examine } from "./compose-examination.ts";
 import { AgentError, describeError } from "./errors/agent-error.ts";
-
-export interface CheckRequest {
-  readonly source: AdapterChoice["source"];
-  readonly options: Readonly<Record<string, unknown>>;
-  /** Program that plays the board's boot loader; the virtual board's own rule without it. */
-  readonly firmware?: string;
-  /** Looks only at promises that contain this. */
-  readonly only: string;
-}
 
 /** A promise, and why it is broken where it is. */
 export interface Verdict {
@@ -29,22 +13,30 @@ export interface Verdict {
   readonly reason?: string;
 }
 
+const EXAMINATIONS: Readonly<Record<AdapterKind, () => Promise<Examine>>> = {
+  bootloader: async () => (await import("./compose-check-bootloader.ts")).examineBootloader,
+  device: async () => (await import("./compose-check-device.ts")).examineDevice,
+};
+
 /**
- * Holds an adapter against every promise of a boot loader, in a sandbox's folder.
+ * Holds an adapter against every promise of its port, in a sandbox's folder.
  *
  * @throws {AgentError} ADAPTER_…; ADAPTER_INVALID also names what a skeleton still lacks
  */
-export async function* checkBootloader(request: CheckRequest, signal: AbortSignal): AsyncGenerator<Verdict> {
+export async function* checkAdapter(request: CheckRequest, signal: AbortSignal): AsyncGenerator<Verdict> {
   const folder = await mkdtemp(join(tmpdir(), "switchback-adapter-"));
   try {
-    const rig = await makeRig(request, folder);
-    await expectFilledIn(rig);
-    for (const { title, run } of [...BOOTLOADER_CONTRACT, ...BOOTLOADER_STORAGE_CONTRACT]) {
+    const root = join(folder, "root");
+    await mkdir(root);
+    const examine = await EXAMINATIONS[request.kind]();
+    const { reset, functions, promises } = await examine(request, new Sandbox(root, join(folder, "trace")));
+    await expectFilledIn(functions, reset);
+    for (const { title, run } of promises) {
       if (!title.includes(request.only)) continue;
       signal.throwIfAborted();
-      await rig.reset();
+      await reset();
       try {
-        await run(rig);
+        await run();
         yield { promise: title, kept: true };
       } catch (error) {
         yield { promise: title, kept: false, reason: reasonOf(error) };
@@ -55,39 +47,9 @@ export async function* checkBootloader(request: CheckRequest, signal: AbortSigna
   }
 }
 
-async function makeRig({ source, options, firmware: program }: CheckRequest, folder: string): Promise<StorageRig> {
-  const root = join(folder, "root");
-  const sandbox = new Sandbox(root, join(folder, "trace"));
-  await mkdir(root);
-  const environment = { ...process.env, LC_ALL: "C" };
-  const firmware: Firmware =
-    program === undefined
-      ? virtualFirmware(root)
-      : programFirmware(root, resolve(program), createChildProcess({ env: { ...environment, SWITCHBACK_ROOT: root } }));
-  const { slots } = firmware;
-  const env = adapterEnvironment({ root, slots, options }, environment);
-  const observed = sandbox.observe(createChildProcess({ env }));
-  const parts = { root, slots, options, process: observed, acts: sandbox.acts };
-  let instances = 0;
-  const create = () => {
-    instances += 1;
-    return createAdapterBootloader(source, parts, instances);
-  };
-  return createSandboxRig({ sandbox, firmware, create });
-}
-
-/** Names all functions that a skeleton still lacks, rather than the promises that they break. */
-async function expectFilledIn({ boot, reset }: StorageRig): Promise<void> {
-  const { signal } = new AbortController();
-  const requests: Readonly<Record<string, () => Promise<unknown>>> = {
-    booted: () => boot.booted(signal),
-    plan: () => boot.plan(signal),
-    arm: () => boot.arm("B", signal),
-    confirm: () => boot.confirm(signal),
-    revert: () => boot.revert("A", signal),
-  };
+async function expectFilledIn(functions: Examination["functions"], reset: () => Promise<void>): Promise<void> {
   const missing: string[] = [];
-  for (const [name, request] of Object.entries(requests)) {
+  for (const [name, request] of Object.entries(functions)) {
     await reset();
     try {
       await request();

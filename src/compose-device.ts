@@ -68,7 +68,7 @@ function composeHandlers(modules: ModuleParts, config: Config): HandlerFor {
 
 function composeRootfsImage(config: Config, { machine, store, log }: ModuleParts): PayloadHandler {
   const bootloader = composeBootloader({ config, machine, log });
-  const slots = composeSlotDevice(composeSlots(config), bootloader, machine);
+  const slots = composeSlotDevice(config, composeSlots(config), bootloader, machine);
   const memo = memoIn(store, "rootfs-image-origin");
   const { verifyReadback } = config.switchback;
   return createRootfsImageHandler({ bootloader, slots, memo, log, clock: systemClock, verifyReadback });

@@ -1,24 +1,42 @@
 import { createSlotDevice } from "../adapters/device/slot-device.ts";
 import type { Machine } from "./compose-machine.ts";
+import type { Config } from "./config/config.ts";
 import type { Bootloader, SlotId } from "./ports/bootloader.ts";
 import type { SlotDevice } from "./ports/slot-device.ts";
 
-/** The slots' storage: UBI volumes where both names are such, else block devices or image files. */
+/** The slots' storage: what the board brings itself, UBI volumes where both names are such, else block devices or image files. */
 export function composeSlotDevice(
+  config: Config,
   paths: Readonly<Record<SlotId, string>>,
-  { booted }: Pick<Bootloader, "booted">,
+  boot: Pick<Bootloader, "booted">,
   machine: Machine,
 ): SlotDevice {
+  const { booted } = boot;
+  const { device } = config.switchback;
+  if (device !== undefined) {
+    return lazyDevice(async () =>
+      (await import("./compose-slot-driver.ts")).loadDevice(device, config, paths, boot, machine),
+    );
+  }
   if (!isUbi(paths.A) || !isUbi(paths.B)) return createSlotDevice({ paths, booted, openStorage: machine.openStorage });
-  const load = async (): Promise<SlotDevice> => {
+  return lazyDevice(async () => {
     const { createUbiSlotDevice } = await import("../adapters/device/ubi-slot.ts");
     return createUbiSlotDevice({ paths, booted, process: machine.process() });
+  });
+}
+
+/** One that writes images from their beginning, and is loaded at its first use. */
+function lazyDevice(load: () => Promise<SlotDevice>): SlotDevice {
+  let loaded: Promise<SlotDevice> | undefined;
+  const device = (): Promise<SlotDevice> => {
+    loaded ??= load();
+    return loaded;
   };
   return {
-    open: async (slot, image, signal) => (await load()).open(slot, image, signal),
+    open: async (slot, image, signal) => (await device()).open(slot, image, signal),
     resumePoint: () => 0,
     async *read(slot, bytes, signal) {
-      yield* (await load()).read(slot, bytes, signal);
+      yield* (await device()).read(slot, bytes, signal);
     },
   };
 }

@@ -1,9 +1,12 @@
 import { expect, test } from "vitest";
 import { thisMachine } from "../src/compose-machine.ts";
 import { composeSlotDevice } from "../src/compose-slots.ts";
+import { loadConfig } from "../src/config/config.ts";
 
+const NOWHERE = { main: "/nowhere", fallback: "/nowhere", mainRequired: false, fallbackRequired: false };
+const config = await loadConfig(NOWHERE, () => undefined);
 const { signal } = new AbortController();
-const device = (A: string, B: string) => composeSlotDevice({ A, B }, { booted: async () => "A" }, thisMachine);
+const device = (A: string, B: string) => composeSlotDevice(config, { A, B }, { booted: async () => "A" }, thisMachine);
 
 test("two UBI volumes are written as such, and can only be written from their beginning", async () => {
   const slots = device("ubi0_0", "/dev/ubi9_9");

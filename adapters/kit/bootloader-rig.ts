@@ -19,12 +19,13 @@ export async function createSandboxRig({ sandbox, firmware, create }: SandboxRig
     instance ??= create();
     return instance;
   };
-  const powerCycle = async (): Promise<SlotId | undefined> => {
+  const restart = async (argument?: string): Promise<SlotId | undefined> => {
     instance = undefined;
-    const slot = await firmware.powerOn(fates);
+    const slot = await firmware.powerOn(fates, argument);
     await sandbox.settle();
     return slot;
   };
+  const powerCycle = (): Promise<SlotId | undefined> => restart();
   await firmware.factory();
   await firmware.powerOn(up);
   const factory = await readFiles(sandbox.root);
@@ -46,13 +47,18 @@ export async function createSandboxRig({ sandbox, firmware, create }: SandboxRig
     confirm: (signal) => change((b) => b.confirm(signal)),
     revert: (slot, signal) => change((b) => b.revert(slot, signal)),
   };
+  const reboot = async (): Promise<SlotId | undefined> => {
+    const { signal } = new AbortController();
+    return restart(await look(async (b) => b.rebootArgument?.(signal)));
+  };
   return {
     boot,
     powerCycle,
-    reboot: powerCycle,
+    reboot,
     async losePower() {
       await sandbox.losePower();
-      return powerCycle();
+      instance = undefined;
+      return reboot();
     },
     async setFate(slot: SlotId, fate: SystemFate): Promise<void> {
       fates = { ...fates, [slot]: fate };

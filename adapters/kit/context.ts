@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import type { AdapterContext, AdapterFiles } from "../../src/ports/adapter.ts";
+import type { AdapterContext, AdapterFiles, DeviceContext } from "../../src/ports/adapter.ts";
 import type { SlotId } from "../../src/ports/bootloader.ts";
 import type { Process } from "../../src/ports/process.ts";
 import { diskActs, replaceFile } from "../../src/util/durable-file.ts";
@@ -25,6 +25,13 @@ export function createAdapterContext({ root, slots, options, process, acts = dis
     run: (argv, signal, stdin) => process.run(argv, { timeoutMs: 60_000, maxOutputBytes: 1024 * 1024 }, signal, stdin),
   };
 }
+
+export type OpenStorage = DeviceContext["openStorage"];
+
+export const createDeviceContext = (parts: ContextParts, openStorage: OpenStorage): DeviceContext => ({
+  ...createAdapterContext(parts),
+  openStorage,
+});
 
 function createAdapterFiles({ writeSynced, rename, remove, syncFolder }: FileActsOfAdapters): AdapterFiles {
   return {

@@ -17,8 +17,8 @@ export interface Firmware {
   readonly slots: Readonly<Record<SlotId, string>>;
   /** Makes the files of a new board in an empty folder. */
   factory(): Promise<void>;
-  /** What comes up; `undefined` when nothing does. */
-  powerOn(fates: Readonly<Record<SlotId, SystemFate>>): Promise<SlotId | undefined>;
+  /** @param argument that the running system rebooted with. @returns what comes up; `undefined` when nothing does */
+  powerOn(fates: Readonly<Record<SlotId, SystemFate>>, argument?: string): Promise<SlotId | undefined>;
 }
 
 /** The check's power cuts are made of files afterwards, so nothing has to reach a disk. */
@@ -65,8 +65,9 @@ export function programFirmware(root: string, program: string, process: Process)
       }
       await ask(["factory"], signal);
     },
-    async powerOn(fates) {
-      const slot = answerOf(await ask(["power-on", fates.A, fates.B], signal), "slot");
+    async powerOn(fates, argument) {
+      const given = argument === undefined ? [] : [argument];
+      const slot = answerOf(await ask(["power-on", fates.A, fates.B, ...given], signal), "slot");
       if (slot === "none") return undefined;
       if (slot !== "A" && slot !== "B") throw new AgentError("ADAPTER_ANSWER", { program, slot });
       return slot;

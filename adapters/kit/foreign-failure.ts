@@ -15,6 +15,9 @@ const NAMED: readonly ErrorCode[] = [
 /** Code by which a skeleton says that a function of its is not filled in. */
 export const UNFILLED = "UNFILLED";
 
+/** Code by which a program answers a request that it does not know. */
+export const UNSUPPORTED = "UNSUPPORTED";
+
 /** The failure that an adapter reports by `code`, in the agent's words. */
 export function foreignFailure(code: string, detail: Readonly<Record<string, string>>, cause?: unknown): AgentError {
   const known = NAMED.find((name) => name === code);

@@ -2,9 +2,15 @@ import { createRequire } from "node:module";
 import { isAbsolute, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { AgentError } from "../../src/errors/agent-error.ts";
-import type { BootloaderAdapter } from "../../src/ports/adapter.ts";
+import type { BootloaderAdapter, DeviceAdapter } from "../../src/ports/adapter.ts";
 
 const VERSION = 1;
+
+/** What a module of each kind exports. */
+export interface AdapterKinds {
+  readonly bootloader: BootloaderAdapter;
+  readonly device: DeviceAdapter;
+}
 
 export interface ModuleSource {
   /** Path of a JavaScript file, or name of a package. */
@@ -20,7 +26,10 @@ export interface ModuleSource {
  *
  * @throws {AgentError} ADAPTER_LOAD, ADAPTER_INVALID, ADAPTER_PROTOCOL
  */
-export async function loadAdapterModule({ module, from, instance }: ModuleSource): Promise<BootloaderAdapter> {
+export async function loadAdapterModule<Kind extends keyof AdapterKinds>(
+  wanted: Kind,
+  { module, from, instance }: ModuleSource,
+): Promise<AdapterKinds[Kind]> {
   let exported: Readonly<Record<string, unknown>>;
   try {
     const url = pathToFileURL(locate(module, from)).href;
@@ -28,7 +37,8 @@ export async function loadAdapterModule({ module, from, instance }: ModuleSource
   } catch (cause) {
     throw new AgentError("ADAPTER_LOAD", { module }, cause);
   }
-  return validated(exported["adapter"], module);
+  expectAdapter(exported["adapter"], wanted, module);
+  return exported["adapter"] as AdapterKinds[Kind];
 }
 
 /** Where npm puts what is installed for the whole system. */
@@ -39,7 +49,7 @@ function locate(module: string, from: string): string {
   return createRequire(join(from, "package.json")).resolve(module, { paths: [from, ...SYSTEM_PACKAGES] });
 }
 
-function validated(adapter: unknown, module: string): BootloaderAdapter {
+function expectAdapter(adapter: unknown, wanted: keyof AdapterKinds, module: string): void {
   if (typeof adapter !== "object" || adapter === null) {
     throw new AgentError("ADAPTER_INVALID", { module, missing: "export const adapter = { … }" });
   }
@@ -49,12 +59,11 @@ function validated(adapter: unknown, module: string): BootloaderAdapter {
   }
   const missing = [
     ...(protocol === VERSION ? [] : ["protocol: 1"]),
-    ...(kind === "bootloader" ? [] : ['kind: "bootloader"']),
+    ...(kind === wanted ? [] : [`kind: "${wanted}"`]),
     ...(typeof name === "string" && name !== "" ? [] : ["name"]),
     ...(typeof create === "function" ? [] : ["create(context)"]),
   ];
   if (missing.length > 0) throw new AgentError("ADAPTER_INVALID", { module, missing: missing.join(", ") });
-  return adapter as BootloaderAdapter;
 }
 
 /**

@@ -1,7 +1,7 @@
 import { AgentError } from "../../src/errors/agent-error.ts";
 import type { AdapterContext, BootloaderAdapter } from "../../src/ports/adapter.ts";
 import type { Bootloader, BootPlan, SlotId } from "../../src/ports/bootloader.ts";
-import { foreignFailure } from "./foreign-failure.ts";
+import { foreignCall } from "./foreign-call.ts";
 import { expectFunctions } from "./load-module.ts";
 
 const BOOTLOADER_FUNCTIONS = ["booted", "plan", "arm", "confirm", "revert"] as const;
@@ -13,15 +13,7 @@ const BOOTLOADER_FUNCTIONS = ["booted", "plan", "arm", "confirm", "revert"] as c
  */
 export async function createModuleBootloader(adapter: BootloaderAdapter, context: AdapterContext): Promise<Bootloader> {
   const kind = adapter.name;
-  const call = async <T>(request: string, signal: AbortSignal, work: () => T | Promise<T>): Promise<T> => {
-    signal.throwIfAborted();
-    try {
-      return await work();
-    } catch (cause) {
-      if (signal.aborted) throw signal.reason;
-      throw named(cause, { adapter: kind, request });
-    }
-  };
+  const call = foreignCall(kind);
   const created = await call("create", new AbortController().signal, () => adapter.create(context));
   expectFunctions(created, BOOTLOADER_FUNCTIONS, kind);
   const { diagnose, rebootArgument } = created;
@@ -37,13 +29,6 @@ export async function createModuleBootloader(adapter: BootloaderAdapter, context
     }),
     ...(diagnose && { diagnose: (signal) => call("diagnose", signal, () => diagnose.call(created, signal)) }),
   };
-}
-
-/** A module may throw an error with a `code` of the catalogue; it needs nothing of the agent for that. */
-function named(cause: unknown, detail: Readonly<Record<string, string>>): AgentError {
-  if (cause instanceof AgentError) return cause;
-  const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
-  return foreignFailure(code, detail, cause);
 }
 
 function expectSlot(answer: unknown, adapter: string, request: string): SlotId {

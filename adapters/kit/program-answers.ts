@@ -17,21 +17,28 @@ interface Answer {
  * @throws {AgentError} ADAPTER_LOAD, ADAPTER_ANSWER, ADAPTER_FAILED; or the code that the program names, where it is
  * one of a boot loader's
  */
-export type Ask = (request: Request, signal: AbortSignal) => Promise<Answer>;
+export type Ask = (request: Request, signal: AbortSignal, more?: AskOptions) => Promise<Answer>;
+
+export interface AskOptions {
+  readonly stdin?: AsyncIterable<Uint8Array>;
+  /** Default: 60 seconds. */
+  readonly timeoutMs?: number;
+}
 
 const LIMITS: ProcessLimits = { timeoutMs: 60_000, maxOutputBytes: 64 * 1024 };
 const VERSION = "1";
 
 export function createAsk(program: string, process: Process): Ask {
-  return async (request, signal) => {
+  return async (request, signal, { stdin, timeoutMs = LIMITS.timeoutMs } = {}) => {
     const detail = { program, request: request.join(" ") };
-    const { exitCode, stdout, stderr } = await run(process, [program, ...request], signal, detail);
+    const start = () => process.run([program, ...request], { ...LIMITS, timeoutMs }, signal, stdin);
+    const { exitCode, stdout, stderr } = await named(start, detail);
     const lines = stdout.split("\n").filter((line) => line !== "");
     const error = lines.find((line) => /^error( |$)/.test(line));
     if (error !== undefined) throw reported(error, detail);
-    const said = stderr.trim().split("\n").at(-1) ?? "";
-    if (exitCode !== 0) throw new AgentError("ADAPTER_FAILED", { ...detail, exitStatus: exitCode ?? "signal", said });
-    if (lines.at(-1) !== "ok") throw new AgentError("ADAPTER_ANSWER", { ...detail, missing: "ok", said });
+    expectSuccess(exitCode, stderr, detail);
+    if (lines.at(-1) !== "ok")
+      throw new AgentError("ADAPTER_ANSWER", { ...detail, missing: "ok", said: lastLine(stderr) });
     return {
       request: detail.request,
       all: (word) => lines.filter((line) => line.startsWith(`${word} `)).map((line) => line.slice(word.length + 1)),
@@ -54,34 +61,53 @@ export function flagOf(answer: Answer, word: string): boolean {
   return value === "yes";
 }
 
-export interface Greeting {
-  readonly kind: string;
-  readonly name: string;
-}
-
 /**
- * Asks the program what it is.
+ * Asks the program what it is, and makes sure that it is what is wanted.
  *
  * @throws {AgentError} ADAPTER_INVALID, ADAPTER_PROTOCOL and those of `Ask`
  */
-export async function greet(ask: Ask, program: string, signal: AbortSignal): Promise<Greeting> {
-  const [greeting] = (await ask(["hello"], signal)).all("switchback-adapter");
+export async function greetAs(
+  wanted: string,
+  program: string,
+  process: Process,
+): Promise<{ readonly ask: Ask; readonly name: string }> {
+  const ask = createAsk(program, process);
+  const [greeting] = (await ask(["hello"], new AbortController().signal)).all("switchback-adapter");
   const [, version, kind, name] = /^(\S+) (\S+) (\S+)$/.exec(greeting ?? "") ?? [];
   if (version === undefined || kind === undefined || name === undefined) {
     throw new AgentError("ADAPTER_INVALID", { program, missing: "switchback-adapter VERSION KIND NAME" });
   }
   if (version !== VERSION) throw new AgentError("ADAPTER_PROTOCOL", { program, version, known: VERSION });
-  return { kind, name };
+  if (kind !== wanted) throw new AgentError("ADAPTER_INVALID", { program, kind, wanted });
+  return { ask, name };
 }
+
+/**
+ * The end of a program whose standard output is no answer: there, `error CODE TEXT` is said on standard error.
+ *
+ * @throws {AgentError} ADAPTER_FAILED, or the code that the program names
+ */
+export function expectSuccess(
+  exitCode: number | undefined,
+  stderr: string,
+  detail: Readonly<Record<string, string>>,
+): void {
+  if (exitCode === 0) return;
+  const said = lastLine(stderr);
+  if (/^error( |$)/.test(said)) throw reported(said, detail);
+  throw new AgentError("ADAPTER_FAILED", { ...detail, exitStatus: exitCode ?? "signal", said });
+}
+
+const lastLine = (text: string): string => text.trim().split("\n").at(-1) ?? "";
 
 function reported(line: string, detail: Readonly<Record<string, string>>): AgentError {
   const [, code = "", said = ""] = /^error(?: (\S+))?(?: (.*))?$/.exec(line) ?? [];
   return foreignFailure(code, { ...detail, said });
 }
 
-async function run(process: Process, argv: Request, signal: AbortSignal, detail: Readonly<Record<string, string>>) {
+async function named<T>(start: () => Promise<T>, detail: Readonly<Record<string, string>>): Promise<T> {
   try {
-    return await process.run(argv, LIMITS, signal);
+    return await start();
   } catch (cause) {
     if (!(cause instanceof AgentError)) throw cause;
     if (cause.code === "PROCESS_TIMEOUT") throw new AgentError("ADAPTER_FAILED", detail, cause);

@@ -1,7 +1,7 @@
 import { AgentError } from "../../src/errors/agent-error.ts";
 import type { Bootloader, SlotId } from "../../src/ports/bootloader.ts";
 import type { Finding } from "../../src/ports/finding.ts";
-import { failedWith } from "./foreign-failure.ts";
+import { failedWith, UNSUPPORTED } from "./foreign-failure.ts";
 import { type Ask, answerOf, flagOf } from "./program-answers.ts";
 
 /** A boot loader behind a program that speaks the adapter protocol. @see docs/reference/adapter-protocol.md */
@@ -10,6 +10,14 @@ export function createProgramBootloader(kind: string, ask: Ask): Bootloader {
     signal.throwIfAborted();
     // A program that is killed while it writes may leave half of a change: once begun it is not cancelled.
     await ask(request, new AbortController().signal);
+  };
+  const askOptional = async (request: readonly [string], signal: AbortSignal) => {
+    try {
+      return await ask(request, signal);
+    } catch (error) {
+      if (failedWith(error, UNSUPPORTED)) return undefined;
+      throw error;
+    }
   };
   return {
     kind,
@@ -24,13 +32,13 @@ export function createProgramBootloader(kind: string, ask: Ask): Bootloader {
     arm: (slot, signal) => change(["arm", slot], signal),
     confirm: (signal) => change(["confirm"], signal),
     revert: (slot, signal) => change(["revert", slot], signal),
+    async rebootArgument(signal) {
+      const answer = await askOptional(["reboot-argument"], signal);
+      if (answer === undefined || answer.all("argument").length === 0) return undefined;
+      return answerOf(answer, "argument");
+    },
     async diagnose(signal) {
-      try {
-        return (await ask(["diagnose"], signal)).all("finding").map(findingIn);
-      } catch (error) {
-        if (failedWith(error, "UNSUPPORTED")) return [];
-        throw error;
-      }
+      return (await askOptional(["diagnose"], signal))?.all("finding").map(findingIn) ?? [];
     },
   };
 }

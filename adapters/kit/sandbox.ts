@@ -1,12 +1,15 @@
 import { existsSync } from "node:fs";
-import { readFile, rename, rm, writeFile } from "node:fs/promises";
+import { open, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { AgentError } from "../../src/errors/agent-error.ts";
 import type { Process } from "../../src/ports/process.ts";
-import type { FileActsOfAdapters } from "./context.ts";
+import type { FileActsOfAdapters, OpenStorage } from "./context.ts";
 import { type CutMoment, type Files, Medium, type MediumAct } from "./medium.ts";
 import { differingFile, readFiles, writeFiles } from "./sandbox-files.ts";
 import { brokenStorageArgv, readTrace, touchedBy, traceArgv } from "./trace.ts";
+
+/** The most that storage takes at once: whoever does not look at how much that was, fails the check. */
+const LONGEST_WRITE_BYTES = 48 * 1024;
 
 /**
  * Storage below a folder, of which every change is recorded, so that the power can be cut at any of them after the
@@ -103,6 +106,31 @@ export class Sandbox {
     },
   };
 
+  /** The storage of slots, recorded; it ends where it ends, takes little at once, and is no larger than its file. */
+  readonly openStorage: OpenStorage = async (path, access) => {
+    const file = await open(path, access === "read" ? "r" : "r+");
+    const { size } = await file.stat();
+    const name = relative(this.root, path);
+    return {
+      sizeBytes: size,
+      read: async (into, offset) => (await file.read(into, 0, into.length, offset)).bytesRead,
+      write: async (from, offset) => {
+        this.#expectStorage();
+        const length = Math.min(from.length, LONGEST_WRITE_BYTES, size - offset);
+        if (length <= 0) throw Object.assign(new Error("ENOSPC: behind the storage's end"), { code: "ENOSPC" });
+        const { bytesWritten } = await file.write(from, 0, length, offset);
+        const bytes = Uint8Array.from(from.subarray(0, bytesWritten));
+        this.#acts?.push({ kind: "write", path: name, offset, bytes });
+        return bytesWritten;
+      },
+      sync: async () => {
+        this.#expectStorage();
+        this.#acts?.push({ kind: "sync", path: name });
+      },
+      close: () => file.close(),
+    };
+  };
+
   #expectStorage(): void {
     if (this.#fails) throw Object.assign(new Error("EIO: the storage fails"), { code: "EIO" });
   }
@@ -113,16 +141,17 @@ export class Sandbox {
       run: async (argv, limits, signal, stdin) => {
         if (this.#acts === undefined) return inner.run(argv, limits, signal, stdin);
         const before = await readFiles(this.root);
-        const result = await inner.run([...traceArgv(this.#log), ...argv], limits, signal, stdin);
+        const input = this.#fails ? await repeatable(stdin) : () => stdin;
+        const result = await inner.run([...traceArgv(this.#log), ...argv], limits, signal, input());
         const acts = await this.#readTrace(argv[0], before);
-        if (!this.#fails) {
+        if (!this.#fails || acts.length === 0) {
           this.#acts.push(...acts);
           return result;
         }
         // Only what it touches may fail, and not its output: so it runs twice, and the first run never was.
         await writeFiles(this.root, before);
         const touched = touchedBy(acts).map((path) => join(this.root, path));
-        return inner.run([...brokenStorageArgv(this.#log, touched), ...argv], limits, signal, stdin);
+        return inner.run([...brokenStorageArgv(this.#log, touched), ...argv], limits, signal, input());
       },
     };
   }
@@ -134,4 +163,16 @@ export class Sandbox {
       throw new AgentError("ADAPTER_SANDBOX", { program }, cause);
     }
   }
+}
+
+type Stdin = string | AsyncIterable<Uint8Array> | undefined;
+
+/** What a program is given on its standard input, for more than one run of it. */
+async function repeatable(stdin: Stdin): Promise<() => Stdin> {
+  if (stdin === undefined || typeof stdin === "string") return () => stdin;
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of stdin) chunks.push(Uint8Array.from(chunk));
+  return async function* () {
+    yield* chunks;
+  };
 }

@@ -89,12 +89,13 @@ function supervise(child: ChildProcess, to: Supervision): Promise<ProcessResult>
       const stopped = timedOut || to.signal.aborted || broken !== undefined;
       if (stopped || to.limits.leavesOthers !== true) signalGroup(child.pid, "SIGKILL");
       // A grandchild that left the group may hold the pipes open for ever: what has been said by now counts.
-      const drain = setTimeout(() => {
+      const drain = setInterval(() => {
+        if (stdout.isAtWork()) return;
         child.stdout?.destroy();
         child.stderr?.destroy();
       }, DRAIN_MS);
       child.once("close", () => {
-        clearTimeout(drain);
+        clearInterval(drain);
         answer(exitCode);
       });
     });
@@ -129,7 +130,14 @@ async function feed(stdin: Writable | null, chunks: string | AsyncIterable<Uint8
   stdin?.end();
 }
 
-function collect(stream: Readable | null, name: "stdout" | "stderr", limits: ProcessLimits): { text(): string } {
+interface Collected {
+  text(): string;
+  /** Whether somebody is busy with what was said, or was until a moment ago. */
+  isAtWork(): boolean;
+}
+
+function collect(stream: Readable | null, name: "stdout" | "stderr", limits: ProcessLimits): Collected {
+  if (name === "stdout" && limits.onOutput !== undefined) return hand(stream, (chunk) => limits.onOutput?.(chunk));
   const kept: Buffer[] = [];
   let room = limits.maxOutputBytes;
   const { onLine } = limits;
@@ -141,7 +149,22 @@ function collect(stream: Readable | null, name: "stdout" | "stderr", limits: Pro
     if (room > 0) kept.push(Buffer.from(chunk.subarray(0, room)));
     room -= Math.min(room, chunk.length);
   });
-  return { text: () => Buffer.concat(kept).toString("utf8") };
+  return { text: () => Buffer.concat(kept).toString("utf8"), isAtWork: () => false };
+}
+
+/** Hands output on chunk by chunk: the pipe fills up while nobody takes more. */
+function hand(stream: Readable | null, take: (chunk: Buffer) => Promise<void> | undefined): Collected {
+  let waiting = 0;
+  let takenMs = 0;
+  stream?.on("data", async (chunk: Buffer) => {
+    waiting += 1;
+    stream.pause();
+    await take(chunk);
+    waiting -= 1;
+    takenMs = performance.now();
+    stream.resume();
+  });
+  return { text: () => "", isAtWork: () => waiting > 0 || performance.now() - takenMs < DRAIN_MS };
 }
 
 /** Signals the group that `pid` leads; a group that is gone is what was wanted. */

@@ -4,11 +4,13 @@ import { AgentError } from "../errors/agent-error.ts";
 export interface AdapterChoice {
   /** Path of a JavaScript file or name of a package, or path of a program that speaks the adapter protocol. */
   readonly source: { readonly module: string } | { readonly program: string };
+  /** Folder that relative paths begin at, and that packages are looked up from: that of the configuration file. */
+  readonly from: string;
   readonly options: Readonly<Record<string, unknown>>;
 }
 
 /** @throws {AgentError} CONFIG_INVALID */
-export function readAdapterChoice(key: string, raw: object): AdapterChoice {
+export function readAdapterChoice(key: string, raw: object, from: string): AdapterChoice {
   const { Module: module, Program: program, Options: options = {} } = raw as Readonly<Record<string, unknown>>;
   const [path, ...others] = [module, program].filter((value) => value !== undefined);
   if (typeof path !== "string" || path === "" || others.length > 0) {
@@ -19,6 +21,7 @@ export function readAdapterChoice(key: string, raw: object): AdapterChoice {
   }
   return {
     source: module === undefined ? { program: path } : { module: path },
+    from,
     options: options as Readonly<Record<string, unknown>>,
   };
 }

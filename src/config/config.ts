@@ -1,3 +1,4 @@
+import { dirname, resolve } from "node:path";
 import { AgentError } from "../errors/agent-error.ts";
 import type { Logger } from "../util/logger.ts";
 import { type AdapterChoice, readAdapterChoice } from "./adapter-choice.ts";
@@ -40,6 +41,8 @@ export interface SwitchbackConfig {
   readonly bootloader: (typeof BOOTLOADERS)[number] | "adapter";
   /** There with the boot loader `adapter`. */
   readonly adapter?: AdapterChoice;
+  /** In place of the block devices, image files or UBI volumes that the agent writes itself. */
+  readonly device?: AdapterChoice;
   /** Folder of the virtual board, for the boot loader `fake`. */
   readonly board?: string;
   /** Mounted partition with the boot loader's own files, for `systemd-boot` and `rpi-tryboot`. */
@@ -79,6 +82,7 @@ const MERGED_KEYS = ["Switchback", "HttpsClient", "Security"] as const;
 
 const OWN_KEYS = {
   Bootloader: "choice",
+  Device: "object",
   BootEnv: "string",
   Board: "string",
   BootFolder: "string",
@@ -116,10 +120,10 @@ export async function loadConfig(files: ConfigFiles, log: Logger): Promise<Confi
     if (fallback[key] === undefined && main[key] === undefined) continue;
     merged[key] = { ...asRaw(fallback[key]), ...asRaw(main[key]) };
   }
-  return interpret(merged, log);
+  return interpret(merged, dirname(resolve(files.main)), log);
 }
 
-function interpret(raw: Raw, log: Logger): Config {
+function interpret(raw: Raw, folder: string, log: Logger): Config {
   const one = raw["ArtifactVerifyKey"] as string | undefined;
   const several = raw["ArtifactVerifyKeys"] as readonly string[] | undefined;
   if (one !== undefined && several !== undefined) {
@@ -146,13 +150,17 @@ function interpret(raw: Raw, log: Logger): Config {
     moduleTimeoutSeconds: seconds("ModuleTimeoutSeconds", 14_400),
     connection: interpretConnection(raw, httpsClient, own),
     server: interpretServer(raw, seconds, log),
-    switchback: interpretOwn(own),
+    switchback: interpretOwn(own, folder),
   };
 }
 
-function interpretOwn(raw: Raw): SwitchbackConfig {
-  const own = raw["Bootloader"];
-  const adapter = typeof own === "object" && own !== null ? readAdapterChoice("Switchback.Bootloader", own) : undefined;
+function interpretOwn(raw: Raw, folder: string): SwitchbackConfig {
+  const chosen = (key: string): AdapterChoice | undefined => {
+    const own = raw[key];
+    return typeof own === "object" && own !== null ? readAdapterChoice(`Switchback.${key}`, own, folder) : undefined;
+  };
+  const adapter = chosen("Bootloader");
+  const device = chosen("Device");
   const strictCompat = raw["StrictCompat"] === true;
   const verifyReadback = raw["VerifyReadback"] !== false;
   const {
@@ -166,6 +174,7 @@ function interpretOwn(raw: Raw): SwitchbackConfig {
   return {
     bootloader: adapter ? "adapter" : oneOf(raw, "Bootloader", BOOTLOADERS, "uboot"),
     ...(adapter !== undefined && { adapter }),
+    ...(device !== undefined && { device }),
     bootEnv: oneOf(raw, "BootEnv", BOOT_ENVS, "auto"),
     strictCompat,
     allowPlainHttp: raw["AllowPlainHttp"] === true,

@@ -5,7 +5,7 @@ import type { ContractCheck } from "./contract.ts";
 
 /** A board whose storage can be watched: what was written and not synced is known, and it can fail. */
 export interface StorageRig extends BootloaderRig {
-  /** As `powerCycle`, with all lost that was not made durable. */
+  /** All that was not made durable is lost, and then as `reboot`: firmware gets the argument that what is left asks for. */
   losePower(): Promise<SlotId | undefined>;
   /** From now until `reset`, every change of what is stored fails. */
   failStorage(): void;

@@ -1,6 +1,7 @@
 import type { FileActs } from "../util/durable-file.ts";
 import type { Bootloader, SlotId } from "./bootloader.ts";
 import type { ProcessResult } from "./process.ts";
+import type { SlotDriver } from "./slot-driver.ts";
 
 /** Files of the board. What is written here, and only that, the check can follow and cut off. */
 export interface AdapterFiles extends Pick<FileActs, "writeSynced" | "rename" | "remove" | "syncFolder"> {
@@ -35,4 +36,33 @@ export interface BootloaderAdapter {
   readonly name: string;
   /** Called once in each process, before anything else. Touches nothing. */
   create(context: AdapterContext): Omit<Bootloader, "kind"> | Promise<Omit<Bootloader, "kind">>;
+}
+
+/** A slot's storage, opened for writing or only for reading. What is written here the check can follow and cut off. */
+export interface SlotStorage {
+  readonly sizeBytes: number;
+  /** Like pread(2): may give fewer bytes than asked for; 0 only at the end. */
+  read(into: Uint8Array, offset: number): Promise<number>;
+  /** Like pwrite(2): may take fewer bytes than given, and then has to be called again for the rest. */
+  write(from: Uint8Array, offset: number): Promise<number>;
+  /** Resolves when all that was written before is safe against power loss. */
+  sync(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** What an adapter for slots is given besides. */
+export interface DeviceContext extends AdapterContext {
+  /** Opens a file or block device; to be written, a block device must not be in use. The caller closes it. */
+  openStorage(path: string, access: "read" | "write"): Promise<SlotStorage>;
+}
+
+/** What a module of an adapter for slots exports under the name `adapter`. */
+export interface DeviceAdapter {
+  /** Version of this contract: 1. */
+  readonly protocol: 1;
+  readonly kind: "device";
+  /** Stands in messages. */
+  readonly name: string;
+  /** Called once in each process, before anything else. Touches nothing. */
+  create(context: DeviceContext): SlotDriver | Promise<SlotDriver>;
 }

@@ -14,6 +14,11 @@ export interface ProcessLimits {
    * are no UTF-8 come as U+FFFD.
    */
   onLine?(stream: "stdout" | "stderr", line: string): void;
+  /**
+   * Gets standard output as bytes, in place of the result's `stdout`, which is empty then. The next chunk comes when it
+   * has resolved, and the program waits meanwhile. Does not reject.
+   */
+  onOutput?(chunk: Uint8Array): Promise<void>;
 }
 
 export interface ProcessResult {

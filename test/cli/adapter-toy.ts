@@ -28,7 +28,7 @@ const HELPERS = `
 
 /** The skeleton with its functions filled in, some of them otherwise. */
 export function toyModule(changes: Readonly<Record<string, string>> = {}): string {
-  let code = SKELETONS.js("toy").replace("    return {", () => HELPERS);
+  let code = SKELETONS.bootloader.js("toy").replace("    return {", () => HELPERS);
   for (const [name, body] of Object.entries({ ...FUNCTIONS, ...changes })) {
     code = code.replace(`throw unfilled("${name}");`, () => body);
   }

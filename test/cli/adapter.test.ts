@@ -25,7 +25,7 @@ async function check(code: string, ...options: readonly string[]) {
 }
 
 test("a skeleton that is not filled in fails the check, which names what is missing", async () => {
-  const { exitCode, err } = await check(SKELETONS.js("toy"));
+  const { exitCode, err } = await check(SKELETONS.bootloader.js("toy"));
   expect({ exitCode, err }).toEqual({
     exitCode: 1,
     err: [
@@ -167,7 +167,7 @@ describe("a module is refused before anything is asked of it", () => {
     await writeFile(join(folder, "package.json"), `{"name":"toy-adapter","main":"toy.mjs"}`);
     await writeFile(join(folder, "toy.mjs"), toyModule());
     for (const module of ["toy-adapter", "./node_modules/toy-adapter/toy.mjs"]) {
-      expect((await loadAdapterModule({ module, from: dir })).name).toBe("toy");
+      expect((await loadAdapterModule("bootloader", { module, from: dir })).name).toBe("toy");
     }
   });
 });

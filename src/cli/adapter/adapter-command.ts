@@ -3,11 +3,13 @@ import type { CliIo } from "../io.ts";
 import { registerCheck } from "./check-command.ts";
 import { registerNew } from "./new-command.ts";
 
-/** `switchback adapter`: for those who bring a boot loader of their own. */
+/** `switchback adapter`: for those who bring a boot loader or storage of their own. */
 export function register(program: Command, io: CliIo): void {
   const adapter = program
     .command("adapter")
-    .description("write an adapter for a board's own boot loader, and check it against what is promised of one")
+    .description(
+      "write an adapter for a board's own boot loader or storage, and check it against what is promised of one",
+    )
     .addHelpText("after", EXAMPLE);
   registerCheck(adapter, io);
   registerNew(adapter, io);

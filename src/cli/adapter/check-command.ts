@@ -1,10 +1,12 @@
 import { resolve } from "node:path";
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
+import type { AdapterKind } from "../../compose-examination.ts";
 import type { AdapterChoice } from "../../config/adapter-choice.ts";
 import { AgentError, printable } from "../../errors/agent-error.ts";
 import type { CliIo } from "../io.ts";
 
 interface CheckOptions {
+  readonly kind: AdapterKind;
   readonly options?: string;
   readonly firmware?: string;
   readonly only?: string;
@@ -14,23 +16,26 @@ interface CheckOptions {
 export function registerCheck(adapter: Command, io: CliIo): void {
   adapter
     .command("check")
-    .description("hold a boot loader's adapter against every promise, cutting the power at each of its writes")
+    .description("hold an adapter against every promise, cutting the power at each of its writes")
     .argument("<adapter>", "JavaScript module (.js, .mjs, .cjs, or the name of a package), or any other program")
+    .addOption(new Option("--kind <kind>", "what it is for").choices(["bootloader", "device"]).default("bootloader"))
     .option("--options <json>", "what `Options` of the configuration will hold", "{}")
     .option("--firmware <program>", "plays the board's boot loader at power-on; the virtual board's own without it")
     .option("--only <text>", "look only at promises that contain this text")
     .option("--json", "print one JSON object for each promise")
     .addHelpText("after", EXAMPLE)
     .action(async (path: string, options: CheckOptions) => {
-      const { checkBootloader } = await import("../../compose-adapter-check.ts");
+      const { checkAdapter } = await import("../../compose-adapter-check.ts");
       const request = {
+        kind: options.kind,
         source: sourceOf(path),
+        from: process.cwd(),
         options: parseOptions(options.options ?? "{}"),
         only: options.only ?? "",
         ...(options.firmware !== undefined && { firmware: options.firmware }),
       };
       const count = { kept: 0, broken: 0 };
-      for await (const verdict of checkBootloader(request, io.signal)) {
+      for await (const verdict of checkAdapter(request, io.signal)) {
         count[verdict.kept ? "kept" : "broken"] += 1;
         if (options.json === true) io.out(JSON.stringify(verdict));
         else io.out(`${verdict.kept ? "kept  " : "BROKEN"}  ${verdict.promise}`);
@@ -74,4 +79,5 @@ Exits with 1 when a promise is broken. Programs are watched with strace.
 
 Examples:
   switchback adapter check ./my-board.mjs
+  switchback adapter check --kind device ./my-flash.sh
   switchback adapter check ./my-board.sh --firmware ./my-firmware.sh --json`;

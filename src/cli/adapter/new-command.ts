@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 import { Argument, type Command, Option } from "commander";
 import { AgentError } from "../../errors/agent-error.ts";
 import type { CliIo } from "../io.ts";
-import { type Language, SKELETONS } from "./skeletons.ts";
+import { type Language, SKELETONS, type SkeletonKind } from "./skeletons.ts";
 
 const LANGUAGES: readonly Language[] = ["js", "sh"];
 const EXTENSIONS: Readonly<Record<Language, string>> = { js: "mjs", sh: "sh" };
@@ -11,18 +11,18 @@ const EXTENSIONS: Readonly<Record<Language, string>> = { js: "mjs", sh: "sh" };
 export function registerNew(adapter: Command, io: CliIo): void {
   adapter
     .command("new")
-    .description("write a skeleton of an adapter, which passes `check` once its five functions are filled in")
-    .addArgument(new Argument("<kind>", "what it is for").choices(["bootloader"]))
+    .description("write a skeleton of an adapter, which passes `check` once its functions are filled in")
+    .addArgument(new Argument("<kind>", "what it is for").choices(Object.keys(SKELETONS)))
     .argument("<name>", "of the adapter, and of its file")
     .addOption(new Option("--language <language>", "js or sh").choices(LANGUAGES).default("js"))
     .addHelpText("after", EXAMPLE)
-    .action(async (_kind: string, name: string, { language }: { readonly language: Language }) => {
+    .action(async (kind: SkeletonKind, name: string, { language }: { readonly language: Language }) => {
       if (!/^[a-z0-9][a-z0-9-]*$/.test(name)) {
         throw new AgentError("CLI_USAGE", { name, reason: "a name has small letters, digits and hyphens" });
       }
       const path = `${name}.${EXTENSIONS[language]}`;
-      await writeNew(path, SKELETONS[language](name));
-      io.out(`${path} is written. Fill in its functions, and then: switchback adapter check ./${path}`);
+      await writeNew(path, SKELETONS[kind][language](name));
+      io.out(`${path} is written. Fill in its functions, and then: switchback adapter check --kind ${kind} ./${path}`);
     });
 }
 
@@ -39,4 +39,5 @@ async function writeNew(path: string, text: string): Promise<void> {
 const EXAMPLE = `
 Examples:
   switchback adapter new bootloader my-board                  writes my-board.mjs
-  switchback adapter new bootloader my-board --language sh    writes my-board.sh`;
+  switchback adapter new bootloader my-board --language sh    writes my-board.sh
+  switchback adapter new device my-flash --language sh        writes my-flash.sh`;

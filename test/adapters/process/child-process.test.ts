@@ -203,3 +203,23 @@ async function isAlive(folder: string, name: string): Promise<boolean> {
     return false;
   }
 }
+
+test("output is handed on as bytes, whole, and the program waits for whoever takes it", async () => {
+  let taken = 0;
+  let busy = 0;
+  const hash = createHash("sha256");
+  const limits = {
+    ...LIMITS,
+    async onOutput(chunk: Uint8Array) {
+      busy += 1;
+      expect(busy, "one chunk at a time").toBe(1);
+      if (taken === 0) await new Promise((resolve) => setTimeout(resolve, 400));
+      hash.update(chunk);
+      taken += chunk.length;
+      busy -= 1;
+    },
+  };
+  const result = await createChildProcess().run(sh("head -c 3000000 /dev/zero; echo said >&2"), limits, never);
+  expect({ ...result, taken }).toEqual({ exitCode: 0, stdout: "", stderr: "said\n", taken: 3_000_000 });
+  expect(hash.digest("hex")).toBe(createHash("sha256").update(Buffer.alloc(3_000_000)).digest("hex"));
+});

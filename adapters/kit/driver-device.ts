@@ -1,0 +1,56 @@
+import { existsSync } from "node:fs";
+import { AgentError } from "../../src/errors/agent-error.ts";
+import type { SlotId } from "../../src/ports/bootloader.ts";
+import type { SlotDevice } from "../../src/ports/slot-device.ts";
+import type { SlotDriver } from "../../src/ports/slot-driver.ts";
+import { allocateBuffers } from "../device/aligned-buffers.ts";
+import { isMounted } from "../device/mounts.ts";
+import { createStreamWriter } from "../device/stream-writer.ts";
+
+export interface DriverDeviceOptions {
+  readonly driver: SlotDriver;
+  /** Of the slots, as configured: need not be names of files. */
+  readonly paths: Readonly<Record<SlotId, string>>;
+  /** Slot that the running system came from. */
+  booted(signal: AbortSignal): Promise<SlotId>;
+}
+
+const PIECE_BYTES = 256 * 1024;
+const PIECES = 3;
+
+/**
+ * The slots behind a driver of the board's own. What would brick a board is not left to it: the booted slot, one that
+ * is mounted, and an image that does not fit are refused before it is asked to write. Nothing is compared, and no image
+ * can be continued.
+ *
+ * @throws {AgentError} also what the driver reports
+ */
+export function createDriverDevice({ driver, paths, booted }: DriverDeviceOptions): SlotDevice {
+  return {
+    async open(slot, { imageBytes }, signal) {
+      const path = paths[slot];
+      if ((await booted(signal)) === slot) throw new AgentError("SLOT_BUSY", { slot, path, reason: "booted" });
+      if (existsSync(path) && (await isMounted(path)))
+        throw new AgentError("SLOT_BUSY", { slot, path, reason: "mounted" });
+      const slotBytes = await driver.size(slot, signal);
+      if (imageBytes > slotBytes) throw new AgentError("SLOT_TOO_SMALL", { slot, path, imageBytes, slotBytes });
+      const { buffers } = allocateBuffers(PIECES, PIECE_BYTES);
+      return createStreamWriter((chunks, stop) => driver.write(slot, imageBytes, chunks, stop), {
+        imageBytes,
+        signal,
+        buffers,
+      });
+    },
+    resumePoint: () => 0,
+    async *read(slot, bytes, signal) {
+      let offset = 0;
+      for await (const chunk of driver.read(slot, bytes, signal)) {
+        signal.throwIfAborted();
+        offset += chunk.length;
+        if (offset > bytes) throw new AgentError("SLOT_IO", { slot, operation: "read", offset, bytes });
+        yield chunk;
+      }
+      if (offset < bytes) throw new AgentError("SLOT_IO", { slot, operation: "read", offset, moved: 0 });
+    },
+  };
+}

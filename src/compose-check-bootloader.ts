@@ -1,0 +1,43 @@
+import { resolve } from "node:path";
+import { createSandboxRig } from "../adapters/kit/bootloader-rig.ts";
+import { adapterEnvironment } from "../adapters/kit/context.ts";
+import { type Firmware, programFirmware, virtualFirmware } from "../adapters/kit/firmware.ts";
+import { createChildProcess } from "../adapters/process/child-process.ts";
+import { createAdapterBootloader } from "./compose-adapter.ts";
+import { type Examine, promisesOf } from "./compose-examination.ts";
+import { BOOTLOADER_CONTRACT } from "./contracts/bootloader.ts";
+import { BOOTLOADER_STORAGE_CONTRACT } from "./contracts/bootloader-storage.ts";
+
+const { signal } = new AbortController();
+
+/** A board whose boot loader is the adapter that is checked. */
+export const examineBootloader: Examine = async ({ source, from, options, firmware: program }, sandbox) => {
+  const { root } = sandbox;
+  const environment = { ...process.env, LC_ALL: "C" };
+  const firmware: Firmware =
+    program === undefined
+      ? virtualFirmware(root)
+      : programFirmware(root, resolve(program), createChildProcess({ env: { ...environment, SWITCHBACK_ROOT: root } }));
+  const { slots } = firmware;
+  const env = adapterEnvironment({ root, slots, options }, environment);
+  const observed = sandbox.observe(createChildProcess({ env }));
+  const parts = { root, slots, options, process: observed, acts: sandbox.acts };
+  let instance = 0;
+  const create = () => {
+    instance += 1;
+    return createAdapterBootloader({ source, from, instance }, parts);
+  };
+  const rig = await createSandboxRig({ sandbox, firmware, create });
+  const { boot, reset } = rig;
+  return {
+    reset,
+    functions: {
+      booted: () => boot.booted(signal),
+      plan: () => boot.plan(signal),
+      arm: () => boot.arm("B", signal),
+      confirm: () => boot.confirm(signal),
+      revert: () => boot.revert("A", signal),
+    },
+    promises: [...promisesOf(BOOTLOADER_CONTRACT, rig), ...promisesOf(BOOTLOADER_STORAGE_CONTRACT, rig)],
+  };
+};

@@ -1,0 +1,198 @@
+import assert from "node:assert/strict";
+import type { SlotId } from "../ports/bootloader.ts";
+import type { SlotDevice, WriteStatistics } from "../ports/slot-device.ts";
+import type { ContractCheck } from "./contract.ts";
+
+/** Two slots of one size, with something in each. The system runs from slot A. */
+export interface DeviceRig {
+  readonly device: SlotDevice;
+  readonly slotBytes: number;
+  /** What the storage of `slot` holds, whatever the device says. */
+  content(slot: SlotId): Promise<Uint8Array>;
+}
+
+const { signal } = new AbortController();
+
+/** Bytes in which neither a shift nor a swap goes unseen. */
+export function sampleImage(bytes: number, seed = 1): Uint8Array {
+  let state = seed;
+  return Uint8Array.from({ length: bytes }, () => {
+    state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
+    return state >>> 16;
+  });
+}
+
+/** Puts `image` into slot B, at most `piece` bytes at a time. */
+export async function putImage(device: SlotDevice, image: Uint8Array, piece = image.length): Promise<WriteStatistics> {
+  const writer = await device.open("B", { imageBytes: image.length }, signal);
+  try {
+    for (let at = 0; at < image.length; ) {
+      const room = await writer.room();
+      const count = Math.min(room.length, piece, image.length - at);
+      room.set(image.subarray(at, at + count));
+      await writer.advance(count);
+      at += count;
+    }
+    return await writer.sync();
+  } finally {
+    await writer.close();
+  }
+}
+
+export async function readSlot(device: SlotDevice, slot: SlotId, bytes: number): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of device.read(slot, bytes, signal)) chunks.push(Uint8Array.from(chunk));
+  return Buffer.concat(chunks);
+}
+
+/** A comparison that fails with one line, not with a drawing of both. */
+export function expectBytes(actual: Uint8Array, expected: Uint8Array, what: string): void {
+  const at = expected.findIndex((byte, index) => actual[index] !== byte);
+  assert.equal(at, -1, `${what} differs at byte ${at}`);
+  assert.equal(actual.length, expected.length, `${what}: its length`);
+}
+
+const withCode = (code: string) => (error: unknown) => error instanceof Error && "code" in error && error.code === code;
+
+/** The promises of the port `SlotDevice`, for every implementation of it. */
+export const DEVICE_CONTRACT: readonly ContractCheck<DeviceRig>[] = [
+  {
+    title: "a slot gives back what was written, of any length and in pieces of any size",
+    async run({ device, slotBytes }) {
+      for (const [bytes, piece] of [
+        [1, 1],
+        [4096, 4096],
+        [100_001, 7001],
+        [slotBytes, slotBytes],
+      ] as const) {
+        const image = sampleImage(bytes, bytes);
+        await putImage(device, image, piece);
+        expectBytes(await readSlot(device, "B", bytes), image, `an image of ${bytes} bytes`);
+      }
+    },
+  },
+  {
+    title: "what was written is on the storage of that slot, and the other slot is left alone",
+    async run({ device, content }) {
+      const other = await content("A");
+      const image = sampleImage(150_000);
+      await putImage(device, image);
+      expectBytes((await content("B")).subarray(0, image.length), image, "the slot");
+      expectBytes(await content("A"), other, "the other slot");
+    },
+  },
+  {
+    title: "what was written and skipped adds up to the image",
+    async run({ device }) {
+      const image = sampleImage(150_000);
+      for (let time = 0; time < 2; time += 1) {
+        const { writtenBytes, skippedBytes } = await putImage(device, image);
+        assert.equal(writtenBytes + skippedBytes, image.length);
+      }
+    },
+  },
+  {
+    title: "an image larger than the slot is refused before its first byte",
+    async run({ device, slotBytes, content }) {
+      const before = await content("B");
+      await assert.rejects(putImage(device, sampleImage(slotBytes + 1)), withCode("SLOT_TOO_SMALL"));
+      expectBytes(await content("B"), before, "the slot");
+    },
+  },
+  {
+    title: "the slot that runs is refused, and can be read",
+    async run({ device, content }) {
+      const before = await content("A");
+      const write = async () => (await device.open("A", { imageBytes: 512 }, signal)).close();
+      await assert.rejects(write, withCode("SLOT_BUSY"));
+      expectBytes(await content("A"), before, "the slot");
+      expectBytes(await readSlot(device, "A", before.length), before, "what was read");
+    },
+  },
+  {
+    title: "closing without sync releases the slot for the next image",
+    async run({ device, content }) {
+      const other = await content("A");
+      const writer = await device.open("B", { imageBytes: 150_000 }, signal);
+      const room = await writer.room();
+      await writer.advance(Math.min(room.length, 50_000));
+      await writer.close();
+      await writer.close();
+      expectBytes(await content("A"), other, "the other slot");
+      const image = sampleImage(150_000);
+      await putImage(device, image);
+      expectBytes(await readSlot(device, "B", image.length), image, "the next image");
+    },
+  },
+  {
+    title: "an image that ends too early is not taken for a whole one",
+    async run({ device }) {
+      const writer = await device.open("B", { imageBytes: 150_000 }, signal);
+      try {
+        await writer.room();
+        await writer.advance(1);
+        const written = await writer.sync().then(
+          ({ writtenBytes, skippedBytes }) => writtenBytes + skippedBytes,
+          () => "refused",
+        );
+        assert.ok(written === 1 || written === "refused", `1 byte counts as ${written}`);
+      } finally {
+        await writer.close();
+      }
+    },
+  },
+  {
+    title: "more than was announced is refused",
+    async run({ device }) {
+      const writer = await device.open("B", { imageBytes: 10 }, signal);
+      try {
+        await writer.room();
+        await writer.advance(10);
+        await writer.room();
+        await assert.rejects(async () => writer.advance(1), withCode("SLOT_TOO_SMALL"));
+      } finally {
+        await writer.close();
+      }
+    },
+  },
+  {
+    title: "reading past the slot's end is an error",
+    async run({ device, slotBytes }) {
+      await assert.rejects(readSlot(device, "B", slotBytes + 1), withCode("SLOT_IO"));
+    },
+  },
+  {
+    title: "whoever stops reading half-way can read again, and write",
+    async run({ device, slotBytes }) {
+      for await (const chunk of device.read("B", slotBytes, signal)) {
+        assert.ok(chunk.length > 0);
+        break;
+      }
+      const image = sampleImage(10_000);
+      await putImage(device, image);
+      expectBytes(await readSlot(device, "B", image.length), image, "the slot");
+    },
+  },
+  {
+    title: "writing that is cancelled ends with the reason of that",
+    async run({ device }) {
+      const cancel = new AbortController();
+      const writer = await device.open("B", { imageBytes: 150_000 }, cancel.signal);
+      try {
+        cancel.abort(new Error("cancelled"));
+        await assert.rejects(async () => writer.room(), /^Error: cancelled$/);
+      } finally {
+        await writer.close();
+      }
+    },
+  },
+  {
+    title: "an image goes on only from a place at or before where it was",
+    async run({ device }) {
+      for (const bytes of [0, 1, 4095, 4096, 100_001]) {
+        const from = device.resumePoint("B", bytes);
+        assert.ok(from >= 0 && from <= bytes, `${from} for ${bytes}`);
+      }
+    },
+  },
+];

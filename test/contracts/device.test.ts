@@ -1,0 +1,186 @@
+import { execFileSync } from "node:child_process";
+import { chmod, mkdir, mkdtemp, rm, symlink, truncate, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { createRunningSystem } from "../../adapters/bootloader/running-system.ts";
+import type { BlockFile } from "../../adapters/device/block-file.ts";
+import { createSlotDevice } from "../../adapters/device/slot-device.ts";
+import { createUbiSlotDevice } from "../../adapters/device/ubi-slot.ts";
+import type { OpenStorage } from "../../adapters/kit/context.ts";
+import { createDeviceRig, sandboxSlots } from "../../adapters/kit/device-rig.ts";
+import { createDriverDevice } from "../../adapters/kit/driver-device.ts";
+import { Sandbox } from "../../adapters/kit/sandbox.ts";
+import { createChildProcess } from "../../adapters/process/child-process.ts";
+import { DEVICE_CONTRACT } from "../../src/contracts/device.ts";
+import { DEVICE_STORAGE_CONTRACT } from "../../src/contracts/device-storage.ts";
+import type { SlotDevice } from "../../src/ports/slot-device.ts";
+
+let dir = "";
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), "device-contract-"));
+});
+afterEach(() => rm(dir, { recursive: true }));
+
+type Spoil = (file: BlockFile) => Partial<BlockFile>;
+
+/** Our own writer of block devices and image files, over storage that is watched, and spoilt where a test wants that. */
+async function blockRig(spoil: Spoil = () => ({})) {
+  const sandbox = new Sandbox(join(dir, "root"), join(dir, "trace"));
+  const openStorage = async (path: string, _direct: boolean, access: Parameters<OpenStorage>[1]) => {
+    const file: BlockFile = { ...(await sandbox.openStorage(path, access)), direct: false };
+    return { ...file, ...spoil(file) };
+  };
+  const paths = sandboxSlots(sandbox.root);
+  return createDeviceRig(sandbox, async () => createSlotDevice({ paths, booted: async () => "A", openStorage }));
+}
+
+describe("block devices and image files", () => {
+  for (const { title, run } of DEVICE_CONTRACT) test(title, async () => run(await blockRig()));
+  for (const { title, run } of DEVICE_STORAGE_CONTRACT) test(title, async () => run(await blockRig()));
+});
+
+/** What keeps a volume as the kernel does: the image that it was given last, and nothing while one comes in. */
+const UBIUPDATEVOL = `#!/bin/sh
+head -c "\${2#--size=}" >"$1.coming" && [ "$(stat -c %s "$1.coming")" = "\${2#--size=}" ] && cat "$1.coming" >"$1"
+`;
+
+async function ubiRig() {
+  const sandbox = new Sandbox(join(dir, "root"), join(dir, "trace"));
+  const { A, B } = sandboxSlots("/");
+  const rig = await createDeviceRig(sandbox, async () =>
+    createUbiSlotDevice({
+      paths: { A: "ubi0_0", B: "ubi0_1" },
+      booted: async () => "A",
+      process: createChildProcess({ env: { ...process.env, PATH: `${dir}/bin:${process.env["PATH"]}` } }),
+      system: createRunningSystem({ root: join(dir, "system") }),
+      nodes: join(dir, "nodes"),
+    }),
+  );
+  await mkdir(join(dir, "bin"));
+  await mkdir(join(dir, "nodes"));
+  await writeFile(join(dir, "bin/ubiupdatevol"), UBIUPDATEVOL);
+  await chmod(join(dir, "bin/ubiupdatevol"), 0o755);
+  for (const [index, path] of [A, B].entries()) {
+    await symlink(join(dir, "root", path), join(dir, `nodes/ubi0_${index}`));
+    const facts = { name: `rootfs${index}`, reserved_ebs: "1", usable_eb_size: String(rig.slotBytes) };
+    for (const [fact, text] of Object.entries({ ...facts, "../../../../proc/self/mountinfo": "" })) {
+      const file = join(dir, "system/sys/class/ubi", `ubi0_${index}`, fact);
+      await mkdir(dirname(file), { recursive: true });
+      await writeFile(file, `${text}\n`);
+    }
+  }
+  return rig;
+}
+
+describe("UBI volumes, with a stand-in of their tool", () => {
+  for (const { title, run } of DEVICE_CONTRACT) test(title, async () => run(await ubiRig()));
+});
+
+/** Storage that lies, and the promise by whose name it is found out. */
+const LIES: Readonly<Record<string, readonly [spoil: Spoil, promise: string]>> = {
+  "whose sync does nothing": [
+    () => ({ sync: async () => undefined }),
+    "an image survives a loss of power once it has been synced",
+  ],
+  "that forgets what it is given": [
+    () => ({ write: async (from) => from.length }),
+    "what was written is on the storage of that slot, and the other slot is left alone",
+  ],
+  "that acknowledges what it could not store": [
+    ({ write, sync }) => ({
+      write: (from, at) => write(from, at).catch(() => from.length /* ignored: the lie */),
+      sync: () => sync().catch(() => undefined /* ignored: the lie */),
+    }),
+    "writing fails when nothing can be stored, and says so",
+  ],
+  "that is one byte off": [
+    ({ write }) => ({ write: (from, at) => write(from, at + 1) }),
+    "a slot gives back what was written, of any length and in pieces of any size",
+  ],
+  "that is said to be larger than it is": [
+    () => ({ sizeBytes: Number.MAX_SAFE_INTEGER }),
+    "an image larger than the slot is refused before its first byte",
+  ],
+};
+
+describe("storage that lies fails by the name of the promise that it breaks", () => {
+  for (const [lie, [spoil, promise]] of Object.entries(LIES)) {
+    test(`storage ${lie}`, async () => {
+      const checks = [...DEVICE_CONTRACT, ...DEVICE_STORAGE_CONTRACT];
+      const check = checks.find(({ title }) => title === promise);
+      await expect(blockRig(spoil).then((rig) => check?.run(rig))).rejects.toThrow();
+    });
+  }
+});
+
+/** A device without one of the things that it owes, and the promise by whose name that is found out. */
+const MISTAKES: Readonly<
+  Record<string, readonly [spoil: (device: SlotDevice) => Partial<SlotDevice>, promise: string]>
+> = {
+  "writes the slot that runs": [
+    ({ open }) => ({ open: (_slot, image, signal) => open("B", image, signal) }),
+    "the slot that runs is refused, and can be read",
+  ],
+  "goes on from a place that is still to come": [
+    () => ({ resumePoint: (_slot, bytes) => bytes + 1 }),
+    "an image goes on only from a place at or before where it was",
+  ],
+  "reads as much as there is": [
+    ({ read }) => ({ read: (slot, bytes, signal) => read(slot, Math.min(bytes, 1000), signal) }),
+    "reading past the slot's end is an error",
+  ],
+  "does not know how much it has written": [
+    ({ open }) => ({
+      open: async (...args) => ({
+        ...(await open(...args)),
+        sync: async () => ({ writtenBytes: 0, skippedBytes: 0 }),
+      }),
+    }),
+    "what was written and skipped adds up to the image",
+  ],
+};
+
+describe("a device that owes something fails by that promise's name", () => {
+  for (const [mistake, [spoil, promise]] of Object.entries(MISTAKES)) {
+    test(`one that ${mistake}`, async () => {
+      const rig = await blockRig();
+      const check = DEVICE_CONTRACT.find(({ title }) => title === promise);
+      const device = { ...rig.device, ...spoil(rig.device) };
+      await expect(check?.run({ ...rig, device })).rejects.toThrow();
+    });
+  }
+});
+
+test("a board's own driver is not asked to write a slot that is mounted", async () => {
+  const file = join(dir, "b");
+  await writeFile(file, "");
+  await truncate(file, 1024 * 1024);
+  run("mkfs.ext4", "-q", file);
+  const loop = run("losetup", "--find", "--show", file);
+  try {
+    run("mount", "--mkdir", loop, join(dir, "mounted"));
+    try {
+      const asked: string[] = [];
+      const ask = async (): Promise<never> => {
+        asked.push("asked");
+        throw new Error("asked");
+      };
+      const driver = { size: ask, write: ask, read: ask as never };
+      for (const path of [loop, file]) {
+        const device = createDriverDevice({ driver, paths: { A: "/a", B: path }, booted: async () => "A" });
+        await expect(device.open("B", { imageBytes: 1 }, new AbortController().signal)).rejects.toMatchObject({
+          code: "SLOT_BUSY",
+          detail: { reason: "mounted" },
+        });
+      }
+      expect(asked).toEqual([]);
+    } finally {
+      run("umount", join(dir, "mounted"));
+    }
+  } finally {
+    run("losetup", "--detach", loop);
+  }
+});
+
+const run = (program: string, ...args: string[]): string => execFileSync(program, args, { encoding: "utf8" }).trim();
