@@ -3,6 +3,7 @@ import { HEADER_INFO, sha256, type TarEntry, tar } from "./odd-artifacts.ts";
 export interface Part {
   readonly type: string;
   readonly files: Readonly<Record<string, string | Uint8Array>>;
+  readonly metaData?: unknown;
 }
 
 /** An Artifact with these payloads, which our writer does not make; part 0 provides `part0.version`, and so on. */
@@ -13,12 +14,12 @@ export function severalPayloads(
 ): Buffer {
   const info = { ...HEADER_INFO, payloads: parts.map(({ type }) => ({ type })) };
   const provided = { ...info, artifact_provides: { artifact_name: name } };
-  const entries = parts.flatMap(({ type }, index): TarEntry[] => [
+  const entries = parts.flatMap(({ type, metaData }, index): TarEntry[] => [
     {
       name: `headers/${number(index)}/type-info`,
       content: JSON.stringify({ type, artifact_provides: { [`part${index}.version`]: name } }),
     },
-    { name: `headers/${number(index)}/meta-data`, content: "" },
+    { name: `headers/${number(index)}/meta-data`, content: JSON.stringify(metaData) ?? "" },
   ]);
   const scriptEntries = Object.entries(scripts).map(([script, content]) => ({ name: `scripts/${script}`, content }));
   const header = tar([{ name: "header-info", content: JSON.stringify(provided) }, ...scriptEntries, ...entries]);

@@ -105,7 +105,10 @@ export class CrashDevice {
       const before = await this.#disk();
       const where = "power" in cut ? { power: cut.power } : cut.command === index ? { at: cut.at } : {};
       const run = await this.#run(argv, where);
-      if (run.killed) return losePower(run.calls, this.board.dir, before, random);
+      if (run.killed) {
+        await this.#kind.losePower?.(this.board);
+        return losePower(run.calls, this.board.dir, before, random);
+      }
     }
     expect("power" in cut, "the named instant has come").toBe(true);
     return nothingLost;

@@ -22,6 +22,8 @@ export interface Kind {
    * @throws when a part is nothing whole
    */
   versions(board: TestBoard, known: readonly string[]): Promise<readonly string[]>;
+  /** Takes away what is gone with the power besides what the supervisor does. */
+  losePower?(board: TestBoard): Promise<void>;
   /** What must be true besides when an update to `version` has ended. */
   check?(board: TestBoard, ended: "committed" | "rolled back"): Promise<void>;
 }

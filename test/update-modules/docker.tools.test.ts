@@ -1,7 +1,7 @@
-import { execFileSync } from "node:child_process";
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { Random } from "../fuzz/random.ts";
+import { ContainerEngine } from "./container-engine.ts";
 import { type Called, type Cut, everyCut, ModuleBoard } from "./module-board.ts";
 
 const COMMANDS = ["cat", "grep", "jq", "mkdir", "mv", "podman", "rm", "sync"];
@@ -11,92 +11,30 @@ const OLD_IMAGE = "localhost/app:1";
 const NEW_IMAGE = "localhost/app:2";
 
 let board: ModuleBoard;
-let env: Readonly<Record<string, string>>;
+let engine: ContainerEngine;
 beforeEach(() => {
   board = new ModuleBoard("docker", COMMANDS);
-  env = { CONTAINERS_STORAGE_CONF: board.path("storage.conf") };
-  const folders = `graphroot = "${board.path("graph")}"\nrunroot = "${board.path("run")}"\n`;
-  writeFileSync(board.path("storage.conf"), `[storage]\ndriver = "vfs"\n${folders}`);
-  mkdirSync(board.path("content"));
+  engine = new ContainerEngine(board.dir);
 });
 afterEach(() => board.remove());
 
-const podman = (...args: readonly string[]): string =>
-  execFileSync("podman", args, {
-    env: { ...process.env, ...env },
-    encoding: "utf8",
-    stdio: ["ignore", "pipe", "ignore"],
-  });
-
-/** Builds an image from scratch. */
-function build(name: string, content: string): void {
-  writeFileSync(board.path("content/file"), content);
-  execFileSync("tar", ["-cf", board.path("content.tar"), "-C", board.path("content"), "."]);
-  podman("import", "-q", "--change", "CMD=/file", board.path("content.tar"), name);
-}
-
 /** A device with the old image, which an engine may run, and an Artifact that brings the new one. */
 function fresh(containers: readonly string[] = [NEW_IMAGE]): void {
-  for (const folder of ["graph", "run", "running"]) rmSync(board.path(folder), { recursive: true, force: true });
-  build(NEW_IMAGE, "new");
-  rmSync(board.path("new.tar"), { force: true });
-  podman("save", "-q", "-o", board.path("new.tar"), NEW_IMAGE);
-  podman("rmi", NEW_IMAGE);
-  build(OLD_IMAGE, "old");
-  board.payload({ "app.tar": readFileSync(board.path("new.tar")) }, { containers, run_args: "--network none" });
+  engine.clear();
+  const archive = engine.archive(NEW_IMAGE, "new");
+  engine.build(OLD_IMAGE, "old");
+  board.payload({ "app.tar": archive }, { containers, run_args: "--network none" });
 }
 
-/**
- * An engine called docker that is podman in all but one thing: a container counts as running while its name is
- * in a file, because not every machine that runs this lets podman start one.
- */
-function haveDocker(): void {
-  const script = `#!/bin/sh
-state="$BOARD/running"
-[ -e "$state" ] || : >"$state"
-forget() { for id in "$@"; do /usr/bin/grep -v "$id" "$state" >"$state.new" || :; /bin/mv "$state.new" "$state"; done; }
-case "$1" in
-  run) shift 2; id=$(podman create "$@") && echo "$id" >>"$state" && echo "$id" ;;
-  start) shift; forget "$@"; for id in "$@"; do echo "$id" >>"$state"; done ;;
-  stop) shift; forget "$@" ;;
-  ps) if [ "$2" = -q ]; then /bin/cat "$state"; else podman "$@"; fi ;;
-  rm) podman "$@" && shift 2 && forget "$@" ;;
-  *) podman "$@" ;;
-esac
-`;
-  writeFileSync(board.path("bin/docker"), script, { mode: 0o755 });
-}
+const haveDocker = (): void => engine.installDocker(board.path("bin"));
+const runOld = (): void => engine.run(OLD_IMAGE);
+const device = (): unknown => engine.contents();
 
-const runOld = (): string => {
-  const id = podman("create", "--network", "none", OLD_IMAGE).trim();
-  writeFileSync(board.path("running"), `${id}\n`);
-  return id;
-};
-
-const call = (state: string, cut?: Cut): Called => board.call(state, cut === undefined ? { env } : { env, cut });
+const call = (state: string, cut?: Cut): Called =>
+  board.call(state, cut === undefined ? { env: engine.env } : { env: engine.env, cut });
 
 function expectDone(called: Called): void {
   expect(called.exitCode, called.stdout + called.stderr).toBe(0);
-}
-
-/** Images by name, and the images of all containers; those that run are marked. */
-function device(): unknown {
-  const running = haveFile("running").split("\n");
-  const lines = podman("ps", "-a", "--no-trunc", "--format", "{{.ID}} {{.Image}}").split("\n").filter(Boolean);
-  const containers = lines.map((line) => {
-    const [id = "", image = ""] = line.split(" ");
-    return running.includes(id) ? `${image} runs` : image;
-  });
-  const images = podman("images", "--format", "{{.Repository}}:{{.Tag}}").split("\n").filter(Boolean);
-  return { images: images.sort(), containers: containers.sort() };
-}
-
-function haveFile(name: string): string {
-  try {
-    return readFileSync(board.path(name), "utf8");
-  } catch {
-    return ""; // ignored: nothing has run yet.
-  }
 }
 
 const OLD = { images: [OLD_IMAGE], containers: [`${OLD_IMAGE} runs`] };
@@ -125,12 +63,12 @@ test("a rollback starts what has run, and removes the containers and the images 
 test("an image name that moves with the update moves back with the rollback", () => {
   haveDocker();
   fresh();
-  const [before] = podman("images", "--no-trunc", "-q", OLD_IMAGE).split("\n");
-  podman("tag", OLD_IMAGE, NEW_IMAGE);
+  const [before] = engine.podman("images", "--no-trunc", "-q", OLD_IMAGE).split("\n");
+  engine.podman("tag", OLD_IMAGE, NEW_IMAGE);
   expectDone(call("ArtifactInstall"));
-  expect(podman("images", "--no-trunc", "-q", NEW_IMAGE)).not.toContain(before);
+  expect(engine.podman("images", "--no-trunc", "-q", NEW_IMAGE)).not.toContain(before);
   expectDone(call("ArtifactRollback"));
-  expect(podman("images", "--no-trunc", "-q", NEW_IMAGE).trim()).toBe(before);
+  expect(engine.podman("images", "--no-trunc", "-q", NEW_IMAGE).trim()).toBe(before);
   expect(device()).toMatchObject({ images: [OLD_IMAGE, NEW_IMAGE] });
 });
 

@@ -10,11 +10,13 @@ import { place } from "./module-board.ts";
 
 type Files = Readonly<Record<string, string | Uint8Array>>;
 
+interface Parts extends Omit<Kind, "name" | "reboots" | "release"> {
+  files(board: TestBoard, version: string): Promise<Files>;
+  metaData?(version: string): unknown;
+}
+
 /** A kind of update whose only payload goes to a module that is shipped. */
-const shipped = (
-  type: string,
-  parts: Omit<Kind, "name" | "reboots" | "release"> & { files(board: TestBoard, version: string): Promise<Files> },
-): Kind => ({
+export const shipped = (type: string, parts: Parts): Kind => ({
   ...parts,
   name: type,
   reboots: false,
@@ -24,7 +26,8 @@ const shipped = (
   },
   async release(board, version) {
     const path = board.file(`${version}.mender`);
-    await writeFile(path, severalPayloads(version, [{ type, files: await parts.files(board, version) }]));
+    const files = await parts.files(board, version);
+    await writeFile(path, severalPayloads(version, [{ type, files, metaData: parts.metaData?.(version) }]));
     return path;
   },
 });

@@ -5,6 +5,7 @@ import { CrashDevice } from "../crash/crash-device.ts";
 import { type Kind, oneFile } from "../crash/scenarios.ts";
 import { Tally } from "../crash/tally.ts";
 import { Random } from "../fuzz/random.ts";
+import { docker } from "./docker-kind.ts";
 import { deb, directory, rpm, script } from "./module-kinds.ts";
 
 const SEED = Number(process.env["SWITCHBACK_CRASH_SEED"] ?? 20_260_111);
@@ -22,7 +23,7 @@ afterAll(async () => {
 
 const forever = new AbortController().signal;
 
-for (const [index, kind] of [oneFile, directory, script, deb, rpm].entries()) {
+for (const [index, kind] of [oneFile, directory, script, deb, rpm, docker].entries()) {
   test(`the shipped module is driven by the built program, and killed with it, and nothing breaks (${kind.name})`, async () => {
     const wholeMs = { commit: await rehearse(kind, "commit"), rollback: await rehearse(kind, "rollback") };
     for (let cut = 0; cut < CUTS; cut++) {
