@@ -1,6 +1,6 @@
 import type { FolderFacts } from "../../ports/board-facts.ts";
 import type { Finding } from "../../ports/finding.ts";
-import { sizeOf } from "./words.ts";
+import { sizeText } from "./words.ts";
 
 const MIB = 1024 ** 2;
 /** The store and the log of a deployment, each written anew beside the old one. */
@@ -38,7 +38,7 @@ function writable(folder: string, isWritable: boolean): Finding {
 
 function room({ folder, freeBytes, freeFiles }: FolderFacts): Finding {
   const subject = "free space";
-  const found = `${sizeOf(freeBytes)} in ${folder}`;
+  const found = `${sizeText(freeBytes)} in ${folder}`;
   const advice = "Remove what is not needed from the data partition, or enlarge it.";
   if (freeFiles !== undefined && freeFiles < NEEDED_FILES) {
     return { level: "bad", subject, found: `${found}, but only for ${freeFiles} more files`, advice };

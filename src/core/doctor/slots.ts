@@ -1,7 +1,7 @@
 import type { SlotFacts } from "../../ports/board-facts.ts";
 import { otherSlot, type SlotId } from "../../ports/bootloader.ts";
 import type { Finding } from "../../ports/finding.ts";
-import { sizeOf } from "./words.ts";
+import { sizeText } from "./words.ts";
 
 export interface SlotsSeen {
   readonly slots: Readonly<Record<SlotId, SlotFacts>>;
@@ -27,7 +27,7 @@ export function judgeSlots({ slots, booted, rootBytes }: SlotsSeen): readonly Fi
 function storageOf(slot: SlotId, { path, kind, sizeBytes }: SlotFacts): readonly Finding[] {
   const subject = `slot ${slot}`;
   if (sizeBytes !== undefined) {
-    return [{ level: "good", subject, found: `${path}, ${kind}, ${sizeOf(sizeBytes)}` }];
+    return [{ level: "good", subject, found: `${path}, ${kind}, ${sizeText(sizeBytes)}` }];
   }
   const found = kind === "missing" ? `${path} does not exist` : `${path} is neither a block device nor a file`;
   const advice = `Set ${KEYS[slot]} in mender.conf to the partition, image file or UBI volume of slot ${slot}.`;
@@ -37,14 +37,14 @@ function storageOf(slot: SlotId, { path, kind, sizeBytes }: SlotFacts): readonly
 function roomIn(target: SlotFacts, running: SlotFacts, rootBytes: number): readonly Finding[] {
   if (target.sizeBytes === undefined || running.sizeBytes === undefined) return [];
   const subject = "room for an update";
-  const has = `${target.path} has ${sizeOf(target.sizeBytes)}`;
+  const has = `${target.path} has ${sizeText(target.sizeBytes)}`;
   if (target.sizeBytes < rootBytes) {
     const advice = "Partition the disk anew, with two slots of one size: no image like the one that runs fits.";
-    return [{ level: "bad", subject, found: `${has}, the running system takes ${sizeOf(rootBytes)}`, advice }];
+    return [{ level: "bad", subject, found: `${has}, the running system takes ${sizeText(rootBytes)}`, advice }];
   }
   if (target.sizeBytes < running.sizeBytes) {
     const advice = "Build images for the smaller slot, or make both slots equally large.";
-    return [{ level: "note", subject, found: `${has}, the running slot ${sizeOf(running.sizeBytes)}`, advice }];
+    return [{ level: "note", subject, found: `${has}, the running slot ${sizeText(running.sizeBytes)}`, advice }];
   }
   return [{ level: "good", subject, found: has }];
 }

@@ -1,7 +1,7 @@
 const KIB = 1024;
 
 /** Small ones in KiB, so that two sizes that differ do not read alike. */
-export const sizeOf = (bytes: number): string =>
+export const sizeText = (bytes: number): string =>
   bytes < 10 * KIB ** 2 ? `${Math.floor(bytes / KIB)} KiB` : `${(bytes / KIB ** 2).toFixed(1)} MiB`;
 
 export const day = (ms: number): string => new Date(ms).toISOString().slice(0, 10);
