@@ -118,19 +118,29 @@ const FACTORY = {
   upgrade_available: "0",
   bootcount: "0",
   bootlimit: "1",
-  mender_check_saveenv_canary: "1",
 };
+const CANARY = { mender_check_saveenv_canary: "1" };
 
-/** U-Boot's own format through the real tools; U-Boot itself is its rule, run over them. */
-export async function makeUbootRig(): Promise<DisposableRig> {
+/**
+ * U-Boot's own format through the real tools; U-Boot itself is its rule, run over them.
+ *
+ * @param toolsOf which tools the adapter has, by the configuration of the environment
+ * @param more what the environment holds besides the variables that every one has
+ */
+export async function makeUbootRig(
+  toolsOf = fwEnvTools,
+  more: Readonly<Record<string, string>> = CANARY,
+): Promise<DisposableRig> {
+  const factory = { ...FACTORY, ...more };
   const folder = await mkdtemp(join(tmpdir(), "switchback-rig-"));
-  const real = makeRealEnv(folder, FACTORY);
+  const real = makeRealEnv(folder, factory);
+  const tools = toolsOf(real.config);
   const cut = powerSwitch();
   const programs = createChildProcess();
   const process: Process = {
     async run(argv, limits, signal, stdin) {
       const run = () => programs.run(argv, limits, signal, stdin);
-      if (argv[0] !== "fw_setenv") return run();
+      if (argv[0] !== tools.setArgv[0]) return run();
       const results: Awaited<ReturnType<typeof run>>[] = [];
       const whole = async () => void results.push(await run());
       await cut.act(whole, () => tornWrite(real.file, whole));
@@ -150,13 +160,13 @@ export async function makeUbootRig(): Promise<DisposableRig> {
   const reset = async (): Promise<void> => {
     cut.set(0, "before");
     fates = { A: "up", B: "up" };
-    real.set({ ...FACTORY, mender_saveenv_canary: "" });
+    real.set({ ...factory, mender_saveenv_canary: "" });
     await powerCycle();
   };
   await reset();
   const boot = createMenderEnvBootloader({
     kind: "uboot",
-    env: createToolEnv(process, fwEnvTools(real.config)),
+    env: createToolEnv(process, tools),
     partitions: PARTITIONS,
     async booted() {
       if (running === undefined) throw new Error("nothing runs");

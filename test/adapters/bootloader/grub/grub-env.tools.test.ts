@@ -5,6 +5,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { createExclusive } from "../../../../adapters/bootloader/exclusive.ts";
+import {
+  decodeBlock,
+  encodeBlock,
+  variablesOf,
+  withVariables,
+} from "../../../../adapters/bootloader/grub/env-block.ts";
 import { grubEnvFolder } from "../../../../adapters/bootloader/grub/env-folder.ts";
 import { createGrubEnv } from "../../../../adapters/bootloader/grub/grub-env.ts";
 import { openRawFile } from "../../../../adapters/bootloader/raw-file.ts";
@@ -44,6 +50,18 @@ test("a value with backslashes and newlines, a change beside it, and a removal a
   for (const copy of [1, 2] as const) expect(readFileSync(path(copy, "env")).equals(theirs)).toBe(true);
   expect((await env().read(["note"], signal)).get("note")).toBe("a=b \\ c\nd");
 });
+
+for (const value of ["\\", "a\\b \\\\", "c\nd", "\\\n\n", "ü=#"]) {
+  test(`${JSON.stringify(value)} is escaped as grub-editenv does it, and read from what that has written`, () => {
+    const block = decodeBlock(readFileSync(path(1, "env")));
+    editenv(path(1, "env"), "set", `note=${value}`);
+    const theirs = readFileSync(path(1, "env"));
+    const read = decodeBlock(theirs);
+    if (block === undefined || read === undefined) throw new Error("grub-editenv wrote no environment block");
+    expect(encodeBlock(withVariables(block, pairs({ note: value }))).equals(theirs)).toBe(true);
+    expect(variablesOf(read).get("note")).toBe(value);
+  });
+}
 
 test("a plain change is that of grub-editenv, byte for byte, and what it writes is read", async () => {
   const before = readFileSync(path(1, "env"));
