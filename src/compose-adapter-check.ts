@@ -15,6 +15,7 @@ export interface Verdict {
 
 const EXAMINATIONS: Readonly<Record<AdapterKind, () => Promise<Examine>>> = {
   bootloader: async () => (await import("./compose-check-bootloader.ts")).examineBootloader,
+  payload: async () => (await import("./compose-check-payload.ts")).examinePayload,
   device: async () => (await import("./compose-check-device.ts")).examineDevice,
 };
 

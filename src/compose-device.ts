@@ -2,7 +2,7 @@ import { systemClock } from "../adapters/clock/system-clock.ts";
 import { createRootfsImageHandler } from "../adapters/payload/rootfs-image/handler.ts";
 import type { Base } from "./compose-base.ts";
 import { composeBootloader, composeSlots } from "./compose-bootloader.ts";
-import { hasModule, lazyModule, type ModuleParts, moduleFile } from "./compose-modules.ts";
+import { hasModule, lazyHandler, lazyModule, type ModuleParts, moduleFile } from "./compose-modules.ts";
 import { artifactScripts, composeScripts } from "./compose-scripts.ts";
 import { composeSlotDevice } from "./compose-slots.ts";
 import { composeStore } from "./compose-store.ts";
@@ -50,11 +50,17 @@ export function composeDevice({ machine, config, paths, deviceTypeFile, log }: B
   };
 }
 
-/** By payload: the board's own update module of that name, or else the handler that is built in. */
+/** By payload: what the configuration names, the board's own update module of that name, or what is built in. */
 function composeHandlers(modules: ModuleParts, config: Config): HandlerFor {
   const { paths } = modules;
   const known = new Map<number, PayloadHandler>();
   const make = (type: string, index: number): PayloadHandler => {
+    const own = config.switchback.payloads?.get(type);
+    if (own !== undefined) {
+      return lazyHandler(type, async () =>
+        (await import("./compose-payload.ts")).loadPayload(type, index, own, config, modules),
+      );
+    }
     if (hasModule(paths, type)) return lazyModule(type, index, modules);
     if (type === "rootfs-image") return composeRootfsImage(config, modules);
     throw new AgentError("PAYLOAD_UNSUPPORTED", { type, module: moduleFile(paths, type) });

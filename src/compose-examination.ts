@@ -2,13 +2,15 @@ import type { Sandbox } from "../adapters/kit/sandbox.ts";
 import type { AdapterSource } from "./compose-adapter.ts";
 import type { ContractCheck } from "./contracts/contract.ts";
 
-export type AdapterKind = "bootloader" | "device";
+export type AdapterKind = "bootloader" | "device" | "payload";
 
 export interface CheckRequest extends AdapterSource {
   readonly kind: AdapterKind;
   readonly options: Readonly<Record<string, unknown>>;
   /** Program that plays the board's boot loader; the virtual board's own rule without it. */
   readonly firmware?: string;
+  /** File with what a payload of that type holds; a hundred thousand bytes of nothing in particular without it. */
+  readonly payload?: string;
   /** Looks only at promises that contain this. */
   readonly only: string;
 }

@@ -32,13 +32,17 @@ export function hasModule(paths: Paths, type: string): boolean {
 }
 
 /** The handler that calls the module, loaded at its first use: an update of a root filesystem image has none. */
-export function lazyModule(type: string, index: number, parts: ModuleParts): PayloadHandler {
+export const lazyModule = (type: string, index: number, parts: ModuleParts): PayloadHandler =>
+  lazyHandler(type, async () =>
+    (await import("./compose-external.ts")).composeExternal(type, index, modulesFolder(parts.paths), parts),
+  );
+
+/** A handler that is loaded at its first use. */
+export function lazyHandler(type: string, make: () => Promise<PayloadHandler>): PayloadHandler {
   let loaded: Promise<PayloadHandler> | undefined;
-  const load = async (): Promise<PayloadHandler> => {
-    loaded ??= import("./compose-external.ts").then(({ composeExternal }) =>
-      composeExternal(type, index, modulesFolder(parts.paths), parts),
-    );
-    return await loaded;
+  const load = (): Promise<PayloadHandler> => {
+    loaded ??= make();
+    return loaded;
   };
   return {
     type,
@@ -47,5 +51,6 @@ export function lazyModule(type: string, index: number, parts: ModuleParts): Pay
     act: async (action, signal) => (await load()).act(action, signal),
     needsReboot: async (signal) => (await load()).needsReboot(signal),
     supportsRollback: async (signal) => (await load()).supportsRollback(signal),
+    rebootArgument: async (signal) => (await load()).rebootArgument?.(signal),
   };
 }

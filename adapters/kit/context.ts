@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import type { AdapterContext, AdapterFiles, DeviceContext } from "../../src/ports/adapter.ts";
+import type { AdapterContext, AdapterFiles, DeviceContext, PayloadAdapterContext } from "../../src/ports/adapter.ts";
 import type { SlotId } from "../../src/ports/bootloader.ts";
 import type { Process } from "../../src/ports/process.ts";
 import { diskActs, replaceFile } from "../../src/util/durable-file.ts";
@@ -33,9 +33,16 @@ export const createDeviceContext = (parts: ContextParts, openStorage: OpenStorag
   openStorage,
 });
 
-function createAdapterFiles({ writeSynced, rename, remove, syncFolder }: FileActsOfAdapters): AdapterFiles {
+export const createPayloadContext = (parts: ContextParts, folder: string): PayloadAdapterContext => ({
+  ...createAdapterContext(parts),
+  folder,
+});
+
+function createAdapterFiles(acts: FileActsOfAdapters): AdapterFiles {
+  const { writeSynced, storeSynced, rename, remove, syncFolder } = acts;
   return {
     writeSynced,
+    storeSynced,
     rename,
     remove,
     syncFolder,

@@ -2,7 +2,7 @@ import { createRequire } from "node:module";
 import { isAbsolute, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { AgentError } from "../../src/errors/agent-error.ts";
-import type { BootloaderAdapter, DeviceAdapter } from "../../src/ports/adapter.ts";
+import type { BootloaderAdapter, DeviceAdapter, PayloadAdapter } from "../../src/ports/adapter.ts";
 
 const VERSION = 1;
 
@@ -10,6 +10,7 @@ const VERSION = 1;
 export interface AdapterKinds {
   readonly bootloader: BootloaderAdapter;
   readonly device: DeviceAdapter;
+  readonly payload: PayloadAdapter;
 }
 
 export interface ModuleSource {

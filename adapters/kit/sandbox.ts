@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { open, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { appendFile, open, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { AgentError } from "../../src/errors/agent-error.ts";
 import type { Process } from "../../src/ports/process.ts";
@@ -95,10 +95,27 @@ export class Sandbox {
       await rename(from, to);
       this.#acts?.push({ kind: "rename", from: relative(this.root, from), to: relative(this.root, to) });
     },
+    storeSynced: async (path, read, mode) => {
+      this.#expectStorage();
+      const name = relative(this.root, path);
+      await writeFile(path, "", { mode, flag: "wx" });
+      this.#acts?.push({ kind: "create", path: name });
+      const chunk = new Uint8Array(LONGEST_WRITE_BYTES);
+      let offset = 0;
+      for (let count = await read(chunk); count > 0; count = await read(chunk)) {
+        const bytes = chunk.slice(0, count);
+        await appendFile(path, bytes);
+        this.#acts?.push({ kind: "write", path: name, offset, bytes });
+        offset += count;
+      }
+      this.#acts?.push({ kind: "sync", path: name });
+    },
     remove: async (path) => {
       this.#expectStorage();
-      await rm(path, { force: true });
-      this.#acts?.push({ kind: "remove", path: relative(this.root, path) });
+      const name = relative(this.root, path);
+      const gone = [...(await readFiles(this.root)).keys()].filter((one) => one === name || one.startsWith(`${name}/`));
+      await rm(path, { recursive: true, force: true });
+      for (const one of gone) this.#acts?.push({ kind: "remove", path: one });
     },
     syncFolder: async (path) => {
       this.#expectStorage();

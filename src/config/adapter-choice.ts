@@ -25,3 +25,23 @@ export function readAdapterChoice(key: string, raw: object, from: string): Adapt
     options: options as Readonly<Record<string, unknown>>,
   };
 }
+
+/** By type of payload. @throws {AgentError} CONFIG_INVALID */
+export function readPayloadChoices(
+  key: string,
+  raw: Readonly<Record<string, unknown>>,
+  from: string,
+): ReadonlyMap<string, AdapterChoice> {
+  const choices = new Map<string, AdapterChoice>();
+  for (const [type, value] of Object.entries(raw)) {
+    const own = `${key}.${type}`;
+    const choice = readAdapterChoice(own, typeof value === "object" && value !== null ? value : {}, from);
+    if ("program" in choice.source) {
+      const reason =
+        "a program that installs payloads is an update module, and lies in modules/v3; only a Module can be named";
+      throw new AgentError("CONFIG_INVALID", { key: own, reason });
+    }
+    choices.set(type, choice);
+  }
+  return choices;
+}

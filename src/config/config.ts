@@ -1,7 +1,7 @@
 import { dirname, resolve } from "node:path";
 import { AgentError } from "../errors/agent-error.ts";
 import type { Logger } from "../util/logger.ts";
-import { type AdapterChoice, readAdapterChoice } from "./adapter-choice.ts";
+import { type AdapterChoice, readAdapterChoice, readPayloadChoices } from "./adapter-choice.ts";
 import { asRaw, pickKeys, type Raw, readConfigFile } from "./config-file.ts";
 import {
   CONNECTION_KEYS,
@@ -43,6 +43,8 @@ export interface SwitchbackConfig {
   readonly adapter?: AdapterChoice;
   /** In place of the block devices, image files or UBI volumes that the agent writes itself. */
   readonly device?: AdapterChoice;
+  /** Handlers of the board's own, by type of payload; they come before update modules and what is built in. */
+  readonly payloads?: ReadonlyMap<string, AdapterChoice>;
   /** Folder of the virtual board, for the boot loader `fake`. */
   readonly board?: string;
   /** Mounted partition with the boot loader's own files, for `systemd-boot` and `rpi-tryboot`. */
@@ -83,6 +85,7 @@ const MERGED_KEYS = ["Switchback", "HttpsClient", "Security"] as const;
 const OWN_KEYS = {
   Bootloader: "choice",
   Device: "object",
+  Payloads: "object",
   BootEnv: "string",
   Board: "string",
   BootFolder: "string",
@@ -161,6 +164,7 @@ function interpretOwn(raw: Raw, folder: string): SwitchbackConfig {
   };
   const adapter = chosen("Bootloader");
   const device = chosen("Device");
+  const { Payloads: payloads } = raw;
   const strictCompat = raw["StrictCompat"] === true;
   const verifyReadback = raw["VerifyReadback"] !== false;
   const {
@@ -175,6 +179,7 @@ function interpretOwn(raw: Raw, folder: string): SwitchbackConfig {
     bootloader: adapter ? "adapter" : oneOf(raw, "Bootloader", BOOTLOADERS, "uboot"),
     ...(adapter !== undefined && { adapter }),
     ...(device !== undefined && { device }),
+    ...(payloads !== undefined && { payloads: readPayloadChoices("Switchback.Payloads", asRaw(payloads), folder) }),
     bootEnv: oneOf(raw, "BootEnv", BOOT_ENVS, "auto"),
     strictCompat,
     allowPlainHttp: raw["AllowPlainHttp"] === true,

@@ -52,7 +52,9 @@ export function expectBytes(actual: Uint8Array, expected: Uint8Array, what: stri
   assert.equal(actual.length, expected.length, `${what}: its length`);
 }
 
-const withCode = (code: string) => (error: unknown) => error instanceof Error && "code" in error && error.code === code;
+/** An error that names itself so. */
+export const withCode = (code: string) => (error: unknown) =>
+  error instanceof Error && "code" in error && error.code === code;
 
 /** The promises of the port `SlotDevice`, for every implementation of it. */
 export const DEVICE_CONTRACT: readonly ContractCheck<DeviceRig>[] = [

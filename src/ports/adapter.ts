@@ -1,10 +1,12 @@
 import type { FileActs } from "../util/durable-file.ts";
 import type { Bootloader, SlotId } from "./bootloader.ts";
+import type { PayloadHandler } from "./payload-handler.ts";
 import type { ProcessResult } from "./process.ts";
 import type { SlotDriver } from "./slot-driver.ts";
 
 /** Files of the board. What is written here, and only that, the check can follow and cut off. */
-export interface AdapterFiles extends Pick<FileActs, "writeSynced" | "rename" | "remove" | "syncFolder"> {
+export interface AdapterFiles
+  extends Pick<FileActs, "writeSynced" | "storeSynced" | "rename" | "remove" | "syncFolder"> {
   /** `undefined` where there is no such file. */
   read(path: string): Promise<Uint8Array | undefined>;
   /** Replaces a file: after a power cut it is the old one or the new one. Durable when it resolves. */
@@ -65,4 +67,21 @@ export interface DeviceAdapter {
   readonly name: string;
   /** Called once in each process, before anything else. Touches nothing. */
   create(context: DeviceContext): SlotDriver | Promise<SlotDriver>;
+}
+
+/** What an adapter for payloads is given besides. */
+export interface PayloadAdapterContext extends AdapterContext {
+  /** For what must outlive a restart: there, and empty, when `prepare` comes; removed after Cleanup. */
+  readonly folder: string;
+}
+
+/** What a module of an adapter for one type of payload exports under the name `adapter`. */
+export interface PayloadAdapter {
+  /** Version of this contract: 1. */
+  readonly protocol: 1;
+  readonly kind: "payload";
+  /** Stands in messages. */
+  readonly name: string;
+  /** Called once in each process, before anything else. Touches nothing. */
+  create(context: PayloadAdapterContext): Omit<PayloadHandler, "type"> | Promise<Omit<PayloadHandler, "type">>;
 }

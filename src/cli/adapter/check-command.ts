@@ -9,6 +9,7 @@ interface CheckOptions {
   readonly kind: AdapterKind;
   readonly options?: string;
   readonly firmware?: string;
+  readonly payload?: string;
   readonly only?: string;
   readonly json?: true;
 }
@@ -18,9 +19,12 @@ export function registerCheck(adapter: Command, io: CliIo): void {
     .command("check")
     .description("hold an adapter against every promise, cutting the power at each of its writes")
     .argument("<adapter>", "JavaScript module (.js, .mjs, .cjs, or the name of a package), or any other program")
-    .addOption(new Option("--kind <kind>", "what it is for").choices(["bootloader", "device"]).default("bootloader"))
+    .addOption(
+      new Option("--kind <kind>", "what it is for").choices(["bootloader", "device", "payload"]).default("bootloader"),
+    )
     .option("--options <json>", "what `Options` of the configuration will hold", "{}")
     .option("--firmware <program>", "plays the board's boot loader at power-on; the virtual board's own without it")
+    .option("--payload <file>", "what a payload of that type holds, for a handler that does not take any bytes")
     .option("--only <text>", "look only at promises that contain this text")
     .option("--json", "print one JSON object for each promise")
     .addHelpText("after", EXAMPLE)
@@ -32,6 +36,7 @@ export function registerCheck(adapter: Command, io: CliIo): void {
         from: process.cwd(),
         options: parseOptions(options.options ?? "{}"),
         only: options.only ?? "",
+        ...(options.payload !== undefined && { payload: options.payload }),
         ...(options.firmware !== undefined && { firmware: options.firmware }),
       };
       const count = { kept: 0, broken: 0 };

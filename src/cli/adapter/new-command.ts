@@ -22,7 +22,11 @@ export function registerNew(adapter: Command, io: CliIo): void {
       }
       const path = `${name}.${EXTENSIONS[language]}`;
       await writeNew(path, SKELETONS[kind][language](name));
-      io.out(`${path} is written. Fill in its functions, and then: switchback adapter check --kind ${kind} ./${path}`);
+      const isModule = kind === "payload" && language === "sh";
+      const next = isModule
+        ? "put it among the update modules (docs/guides/update-modules.md)"
+        : `switchback adapter check --kind ${kind} ./${path}`;
+      io.out(`${path} is written. Fill in its functions, and then: ${next}`);
     });
 }
 

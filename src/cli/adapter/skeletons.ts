@@ -1,5 +1,6 @@
 import { BOOTLOADER_SKELETONS } from "./bootloader-skeletons.ts";
 import { DEVICE_SKELETONS } from "./device-skeletons.ts";
+import { PAYLOAD_SKELETONS } from "./payload-skeletons.ts";
 
 export type Language = "js" | "sh";
 export type Skeletons = Readonly<Record<Language, (name: string) => string>>;
@@ -8,6 +9,7 @@ export type Skeletons = Readonly<Record<Language, (name: string) => string>>;
 export const SKELETONS = {
   bootloader: BOOTLOADER_SKELETONS,
   device: DEVICE_SKELETONS,
+  payload: PAYLOAD_SKELETONS,
 } as const satisfies Readonly<Record<string, Skeletons>>;
 
 export type SkeletonKind = keyof typeof SKELETONS;

@@ -1,0 +1,66 @@
+import { dirname } from "node:path";
+import { AgentError } from "../../src/errors/agent-error.ts";
+import type { PayloadAdapter, PayloadAdapterContext } from "../../src/ports/adapter.ts";
+import type { PayloadHandler, RebootNeed } from "../../src/ports/payload-handler.ts";
+import { ensureFolder, type FileActs } from "../../src/util/durable-file.ts";
+import { foreignCall } from "./foreign-call.ts";
+import { expectFunctions } from "./load-module.ts";
+
+const HANDLER_FUNCTIONS = ["download", "act", "needsReboot", "supportsRollback"] as const;
+const NEEDS: readonly RebootNeed[] = ["No", "Yes", "Automatic"];
+const OWNER_ONLY = 0o700;
+
+/**
+ * Installs a type of payload through a module of the board's own, whose answers and failures are not taken on trust.
+ * Its folder is empty and durable when `prepare` comes, and is removed after Cleanup, also after one that failed.
+ *
+ * @throws {AgentError} ADAPTER_INVALID, ADAPTER_FAILED, ADAPTER_ANSWER, and the codes of the payload
+ */
+export async function createModulePayload(
+  type: string,
+  adapter: PayloadAdapter,
+  context: PayloadAdapterContext,
+  acts: FileActs,
+): Promise<PayloadHandler> {
+  const { name } = adapter;
+  const { folder } = context;
+  const call = foreignCall(name);
+  const created = await call("create", new AbortController().signal, () => adapter.create(context));
+  expectFunctions(created, HANDLER_FUNCTIONS, name);
+  const { prepare, rebootArgument } = created;
+  const removeFolder = async (): Promise<void> => {
+    await acts.remove(folder);
+    await ensureFolder(dirname(folder), OWNER_ONLY, acts);
+    await acts.syncFolder(dirname(folder));
+  };
+  return {
+    type,
+    async prepare(of, signal) {
+      await removeFolder();
+      await ensureFolder(folder, OWNER_ONLY, acts);
+      await call("prepare", signal, async () => prepare?.call(created, of, signal));
+    },
+    download: (payload, signal) => call("download", signal, () => created.download(payload, signal)),
+    async act(action, signal) {
+      try {
+        await call(action, signal, () => created.act(action, signal));
+      } finally {
+        // A cut-off Cleanup is called again, and needs it.
+        if (action === "Cleanup" && !signal.aborted) await removeFolder();
+      }
+    },
+    async needsReboot(signal) {
+      const answer = await call("needsReboot", signal, () => created.needsReboot(signal));
+      if (NEEDS.includes(answer)) return answer;
+      throw new AgentError("ADAPTER_ANSWER", { adapter: name, request: "needsReboot", answer: String(answer) });
+    },
+    async supportsRollback(signal) {
+      const answer: unknown = await call("supportsRollback", signal, () => created.supportsRollback(signal));
+      if (typeof answer === "boolean") return answer;
+      throw new AgentError("ADAPTER_ANSWER", { adapter: name, request: "supportsRollback", answer: String(answer) });
+    },
+    ...(rebootArgument && {
+      rebootArgument: (signal) => call("rebootArgument", signal, async () => rebootArgument.call(created, signal)),
+    }),
+  };
+}

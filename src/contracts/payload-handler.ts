@@ -1,0 +1,157 @@
+import assert from "node:assert/strict";
+import type { ModuleAction, PayloadContext, PayloadHandler, PayloadStream } from "../ports/payload-handler.ts";
+import type { ContractCheck } from "./contract.ts";
+import { withCode } from "./device.ts";
+import { samplePayload } from "./sample-payload.ts";
+
+/** A device on which one payload is to be installed, and nothing is yet. */
+export interface PayloadRig {
+  /** Of the process that runs now: `reboot` gives way to another. */
+  readonly handler: PayloadHandler;
+  /** Content of the payload's one file. */
+  readonly content: Uint8Array;
+  /** What the device runs, or will run, as a text to compare. */
+  installed(): Promise<string>;
+  /** What the handler keeps for itself between its calls: empty when it keeps nothing. */
+  kept(): Promise<string>;
+  /** The agent's process ends, the device restarts, and another process begins. */
+  reboot(): Promise<void>;
+}
+
+const { signal } = new AbortController();
+
+export async function download(rig: PayloadRig, payload: PayloadStream = samplePayload(rig.content)): Promise<void> {
+  const { type } = rig.handler;
+  const context: PayloadContext = {
+    artifactName: "release-2",
+    payloadType: type,
+    headerInfo: { payloads: [{ type }] },
+    typeInfo: { type },
+  };
+  await rig.handler.prepare?.(context, signal);
+  await rig.handler.download(payload, signal);
+}
+
+export async function act(rig: PayloadRig, ...actions: readonly ModuleAction[]): Promise<void> {
+  for (const action of actions) await rig.handler.act(action, signal);
+}
+
+/** As the driver does it: the agent reboots where the handler wants that. */
+async function installAndReboot(rig: PayloadRig): Promise<void> {
+  await download(rig);
+  await act(rig, "ArtifactInstall");
+  if ((await rig.handler.needsReboot(signal)) === "No") return;
+  await act(rig, "ArtifactReboot");
+  await rig.reboot();
+  await act(rig, "ArtifactVerifyReboot");
+}
+
+async function rollBackAndReboot(rig: PayloadRig): Promise<void> {
+  await act(rig, "ArtifactRollback");
+  if ((await rig.handler.needsReboot(signal)) === "No") return;
+  await act(rig, "ArtifactRollbackReboot");
+  await rig.reboot();
+  await act(rig, "ArtifactVerifyRollbackReboot");
+}
+
+/** The promises of the port `PayloadHandler`, for every implementation of it. */
+export const PAYLOAD_CONTRACT: readonly ContractCheck<PayloadRig>[] = [
+  {
+    title: "downloading installs nothing",
+    async run(rig) {
+      const before = await rig.installed();
+      await download(rig);
+      assert.equal(await rig.installed(), before);
+    },
+  },
+  {
+    title: "installing changes what is installed, and a second time nothing more",
+    async run(rig) {
+      const before = await rig.installed();
+      await download(rig);
+      await act(rig, "ArtifactInstall");
+      const after = await rig.installed();
+      assert.notEqual(after, before, "what is installed");
+      await act(rig, "ArtifactInstall");
+      assert.equal(await rig.installed(), after, "what is installed after the second time");
+    },
+  },
+  {
+    title: "what was committed stays, through Cleanup and the next restart",
+    async run(rig) {
+      const before = await rig.installed();
+      await installAndReboot(rig);
+      await act(rig, "ArtifactCommit", "Cleanup");
+      const after = await rig.installed();
+      assert.notEqual(after, before);
+      await rig.reboot();
+      assert.equal(await rig.installed(), after);
+    },
+  },
+  {
+    title: "rolling back brings back what was there before, in another process, and also when it is repeated",
+    async run(rig) {
+      const before = await rig.installed();
+      await installAndReboot(rig);
+      if (!(await rig.handler.supportsRollback(signal))) return;
+      await rollBackAndReboot(rig);
+      assert.equal(await rig.installed(), before, "what is installed");
+      await act(rig, "ArtifactRollback");
+      assert.equal(await rig.installed(), before, "what is installed after the second time");
+      await act(rig, "ArtifactFailure", "Cleanup");
+      assert.equal(await rig.installed(), before, "what is installed after Cleanup");
+    },
+  },
+  {
+    title: "rolling back before the restart brings back what was there before",
+    async run(rig) {
+      const before = await rig.installed();
+      await download(rig);
+      await act(rig, "ArtifactInstall");
+      if (!(await rig.handler.supportsRollback(signal))) return;
+      await act(rig, "ArtifactRollback");
+      assert.equal(await rig.installed(), before);
+    },
+  },
+  {
+    title: "Cleanup leaves nothing of the handler's own behind, and may be repeated",
+    async run(rig) {
+      await installAndReboot(rig);
+      await act(rig, "ArtifactCommit", "Cleanup");
+      assert.equal(await rig.kept(), "");
+      await act(rig, "Cleanup");
+      await rig.reboot();
+      await act(rig, "Cleanup");
+      assert.equal(await rig.kept(), "");
+    },
+  },
+  {
+    title: "a damaged payload fails the download, and installs nothing",
+    async run(rig) {
+      const before = await rig.installed();
+      await assert.rejects(download(rig, samplePayload(rig.content, "damaged")), withCode("ARTIFACT_CHECKSUM"));
+      assert.equal(await rig.installed(), before);
+      await act(rig, "ArtifactFailure", "Cleanup");
+      assert.equal(await rig.kept(), "");
+    },
+  },
+  {
+    title: "an update begins anew where an earlier one was cut off",
+    async run(rig) {
+      await assert.rejects(download(rig, samplePayload(rig.content, "damaged")));
+      await rig.reboot();
+      await installAndReboot(rig);
+      await act(rig, "ArtifactCommit", "Cleanup");
+      assert.equal(await rig.kept(), "");
+    },
+  },
+  {
+    title: "the answers about reboot and rollback are the same when they are asked again",
+    async run(rig) {
+      await download(rig);
+      await act(rig, "ArtifactInstall");
+      const ask = async () => [await rig.handler.needsReboot(signal), await rig.handler.supportsRollback(signal)];
+      assert.deepEqual(await ask(), await ask());
+    },
+  },
+];
