@@ -5,9 +5,10 @@ import { boardPaths } from "../adapters/bootloader/fake/board-layout.ts";
 import { lookAtFolder } from "../adapters/doctor/folder-facts.ts";
 import { lookAtSlot } from "../adapters/doctor/slot-facts.ts";
 import { composeSlots } from "./compose-bootloader.ts";
+import type { Machine } from "./compose-machine.ts";
 import type { Config } from "./config/config.ts";
 import type { SlotsSeen } from "./core/doctor/slots.ts";
-import type { FolderFacts } from "./ports/board-facts.ts";
+import type { FolderFacts, SlotFacts } from "./ports/board-facts.ts";
 import type { SlotId } from "./ports/bootloader.ts";
 
 /** The storage of a device, or of the virtual board that the configuration names. */
@@ -17,11 +18,19 @@ interface BoardFacts {
   datastore(folder: string): Promise<FolderFacts>;
 }
 
-export function lookAtBoard(config: Config): BoardFacts {
-  const { board } = config.switchback;
+export function lookAtBoard(config: Config, machine: Machine, signal: AbortSignal): BoardFacts {
+  const { board, device } = config.switchback;
   const slots = async (booted: SlotId, rootBytes: number): Promise<SlotsSeen> => {
-    const { A, B } = composeSlots(config);
-    return { slots: { A: await lookAtSlot(A), B: await lookAtSlot(B) }, booted, rootBytes };
+    const paths = composeSlots(config);
+    const look = async (slot: SlotId): Promise<SlotFacts> => {
+      const seen = await lookAtSlot(paths[slot]);
+      if (device === undefined || seen.kind !== "missing") return seen;
+      // A name that means something to the board's own adapter only.
+      const { composeSlotDriver } = await import("./compose-slot-driver.ts");
+      const driver = await composeSlotDriver(device, config, paths, machine);
+      return { ...seen, kind: "adapter's", identity: paths[slot], sizeBytes: await driver.size(slot, signal) };
+    };
+    return { slots: { A: await look("A"), B: await look("B") }, booted, rootBytes };
   };
   if (board === undefined) {
     return { slots: async (booted) => slots(booted, await rootBytes()), datastore: lookAtFolder };

@@ -39,12 +39,11 @@ export async function composeDoctor(options: GlobalOptions, io: CliIo): Promise<
   const config = await composeConfig(options, places, log);
   const paths = composePaths(places, config);
   const boot = () => composeBootloader({ config, machine, log });
-  const board = lookAtBoard(config);
   return [
     {
       area: "slots",
       advice: "Set RootfsPartA and RootfsPartB in mender.conf to the two partitions, one of which is running.",
-      look: async (signal) => judgeSlots(await board.slots(await boot().booted(signal))),
+      look: async (signal) => judgeSlots(await lookAtBoard(config, machine, signal).slots(await boot().booted(signal))),
     },
     {
       area: "boot",
@@ -54,7 +53,7 @@ export async function composeDoctor(options: GlobalOptions, io: CliIo): Promise<
     {
       area: "data",
       advice: `Look at ${paths.datastore}, which --datastore or MENDER_DATASTORE_DIR names.`,
-      look: async () => judgeDatastore(await board.datastore(paths.datastore)),
+      look: async (signal) => judgeDatastore(await lookAtBoard(config, machine, signal).datastore(paths.datastore)),
     },
     {
       area: "agent",

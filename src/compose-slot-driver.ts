@@ -21,9 +21,18 @@ export async function loadDevice(
   { booted }: Pick<Bootloader, "booted">,
   machine: Machine,
 ): Promise<SlotDevice> {
+  return createDriverDevice({ driver: await composeSlotDriver(choice, config, paths, machine), paths, booted });
+}
+
+/** The adapter itself. @throws {AgentError} ADAPTER_… */
+export function composeSlotDriver(
+  choice: AdapterChoice,
+  config: Config,
+  paths: Readonly<Record<SlotId, string>>,
+  machine: Machine,
+): Promise<SlotDriver> {
   const open: OpenStorage = (path, access) => machine.openStorage(path, false, access);
-  const driver = await createAdapterDriver(choice, contextParts(choice, config, machine, paths), open);
-  return createDriverDevice({ driver, paths, booted });
+  return createAdapterDriver(choice, contextParts(choice, config, machine, paths), open);
 }
 
 /** @throws {AgentError} ADAPTER_LOAD, ADAPTER_INVALID, ADAPTER_PROTOCOL, ADAPTER_ANSWER, ADAPTER_FAILED */

@@ -2,7 +2,7 @@
 export interface SlotFacts {
   /** As it is configured. */
   readonly path: string;
-  readonly kind: "block device" | "file" | "UBI volume" | "missing" | "neither";
+  readonly kind: "block device" | "file" | "UBI volume" | "adapter's" | "missing" | "neither";
   /** The same for two names of one storage; absent where nothing was found. */
   readonly identity?: string;
   readonly sizeBytes?: number;
