@@ -9,6 +9,7 @@
  *                                      images of these sizes, in MiB
  */
 import { parseArgs } from "node:util";
+import { benchDaemon } from "./lib/bench-daemon.ts";
 import { benchInstall } from "./lib/bench-install.ts";
 import { benchPayload } from "./lib/bench-payload.ts";
 import { benchStartup } from "./lib/bench-startup.ts";
@@ -19,6 +20,7 @@ const SECTIONS: Readonly<Record<string, (rounds: number, sizesMib: readonly numb
   startup: benchStartup,
   payload: benchPayload,
   write: benchWrite,
+  daemon: benchDaemon,
 };
 
 const { values, positionals } = parseArgs({

@@ -63,8 +63,10 @@ export async function composeManaged(server: ServerSide, options: ManagedOptions
     session.reload();
     if (isPrepared) return;
     const { seedProvides } = await import("./core/install/seed.ts");
-    await seedProvides(store, paths, log, machine.files);
-    await server.ensureKey();
+    await options.alone(async () => {
+      await seedProvides(store, paths, log, machine.files);
+      await server.ensureKey();
+    });
     isPrepared = true;
   }
 
@@ -81,20 +83,20 @@ export async function composeManaged(server: ServerSide, options: ManagedOptions
     log,
     intervals,
     random: Math.random,
-    alone: (work) =>
-      options.alone(async () => {
-        await prepare();
-        await work();
-      }),
-    pending: () => pendingIn(store),
+    async pending() {
+      await prepare();
+      return await pendingIn(store);
+    },
     sendInventory: (signal) => sendInventory(inventory, session, signal),
     isInventorySent: async () => (await session.state()).inventoryHash !== undefined,
     nextDeployment: async (signal) => nextDeployment(session, await provides(), signal),
     async deploy(offered, signal) {
       const { composeDeployment } = await import("./compose-deployment.ts");
       const managed = composeDeployment(server, session, await power(), intervals.backoff);
-      const answer = await (offered === undefined ? managed.resume(signal) : managed.run(wanted(offered), signal));
-      options.onEnd(answer);
+      await options.alone(async () => {
+        const answer = await (offered === undefined ? managed.resume(signal) : managed.run(wanted(offered), signal));
+        options.onEnd(answer);
+      });
     },
   };
   return { session, poller: (start) => createPoller(parts, start) };

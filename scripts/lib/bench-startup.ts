@@ -33,7 +33,8 @@ export async function benchStartup(rounds: number): Promise<string> {
   return table(["command", "wall ms", "ratio"], rows);
 }
 
-function timeOf(args: readonly string[]): number {
+/** Wall time of one run of Node, in milliseconds. */
+export function timeOf(args: readonly string[]): number {
   const start = process.hrtime.bigint();
   const done = spawnSync(process.execPath, args, { stdio: "ignore" });
   if (done.status !== 0) throw new Error(`node ${args.join(" ")} exited with ${done.status}`);

@@ -1,4 +1,4 @@
-import { spawnSync } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
   cpSync,
@@ -45,9 +45,11 @@ export class ClientBoard {
     this.dir = mkdtempSync(join(tmpdir(), "switchback-board-"));
     must("mount", ["-t", "tmpfs", "-o", "size=80%", "tmpfs", this.dir]);
     try {
-      for (const folder of ["root", "stage", "etc", "data", "out"]) mkdirSync(join(this.dir, folder));
+      for (const folder of ["root", "stage", "etc", "data", "out", "identity"]) mkdirSync(join(this.dir, folder));
       this.slots = { A: this.#makeSlotA(), B: this.#attach("B") };
       this.#makeEtc();
+      const identity = join(this.dir, "identity/mender-device-identity");
+      writeFileSync(identity, "#!/bin/sh\necho mac=00:11:22:33:44:55\n", { mode: 0o755 });
       this.resetEnvironment();
     } catch (error) {
       this.close();
@@ -111,6 +113,16 @@ export class ClientBoard {
     };
   }
 
+  /** Starts a program that stays, as the init system of a system booted from `slot` does. The result is its process. */
+  start(slot: "A" | "B", argv: readonly string[]): ChildProcess {
+    const identity = 'mount --bind "$dir/identity" "$root/usr/share/mender/identity"';
+    const script = [ENTER_SLOT, identity, 'exec chroot "$root" "$@" >"$dir/out/daemon" 2>&1'].join("\n");
+    return spawn("unshare", ["-m", "bash", "-c", script, "bash", this.dir, this.slots[slot], ...argv], {
+      env: { PATH: process.env["PATH"], HOME: "/root", LANG: "C.UTF-8" },
+      stdio: ["ignore", "inherit", "inherit"],
+    });
+  }
+
   /** All variables of the boot environment, sorted, as `fw_printenv` prints them. */
   environment(): readonly string[] {
     const printed = must("fw_printenv", ["-c", join(this.dir, "etc/fw_env.config")]);
@@ -164,8 +176,8 @@ export class ClientBoard {
   }
 }
 
-/** Mounts slot `$2` as a root filesystem, and times only the command itself. */
-const IN_SLOT = `
+/** Mounts slot `$2` as a root filesystem. */
+const ENTER_SLOT = `
 set -e
 dir=$1 slot=$2; shift 2
 root=$dir/root
@@ -179,6 +191,10 @@ mount --rbind /sys "$root/sys"
 mount --rbind /tmp "$root/tmp"
 mount --bind "$PWD" "$root/project"
 mount --bind "$dir/data" "$root/data"
+`;
+
+/** Times only the command itself. */
+const IN_SLOT = `${ENTER_SLOT}
 set +e
 TIMEFORMAT='%3R %3U %3S'
 { time chroot "$root" /usr/bin/time -o "$dir/out/memory" -f %M "$@" >"$dir/out/stdout" 2>"$dir/out/stderr"; } 2>"$dir/out/time"

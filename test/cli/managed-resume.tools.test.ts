@@ -21,9 +21,28 @@ async function stored(storedBytes: number): Promise<DownloadRecord> {
     const { state = "{}" } = await device.board.stored();
     const { download } = JSON.parse(state);
     if ((download?.checkpoint?.storedBytes ?? 0) >= storedBytes) return download;
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    await pause();
   }
 }
+
+const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 5));
+
+test("a daemon that is killed before anything is stored begins the download anew", async () => {
+  device = await ManagedBoard.make(program, { slotKib: 4 * KIB });
+  const { board, server } = device;
+  const Switchback = { Bootloader: "fake", Board: board.dir };
+  await board.configure({ Switchback: { ...Switchback, RateLimitBytesPerSecond: 128 * KIB } });
+  await device.deploy(await board.release("v2", "yes", {}, 2 * KIB));
+  const { child, ended } = device.start("daemon");
+  await server.asked("/v2.mender");
+  while (JSON.parse((await board.stored())["state"] ?? "{}").download === undefined) await pause();
+  child.kill("SIGKILL");
+  await ended;
+  await board.configure({ Switchback });
+  expect((await device.run("daemon")).exitCode).toBe(4);
+  expect(server.of("/v2.mender").map(({ headers }) => headers.range)).toEqual([undefined, undefined]);
+  expect(device.statuses).toEqual(["downloading", "downloading", "installing", "rebooting"]);
+}, 60_000);
 
 const bytesAsked = (range: string | undefined): number => {
   const [, from, to] = /^bytes=(\d+)-(\d+)$/.exec(range ?? "") ?? [];

@@ -27,12 +27,6 @@ export interface PollerParts {
   readonly intervals: Intervals;
   /** From 0 up to, not including, 1. */
   random(): number;
-  /**
-   * Runs `work` while no other agent works on this device.
-   *
-   * @throws {AgentError} AGENT_BUSY when another one does, and what `work` throws
-   */
-  alone(work: () => Promise<void>): Promise<void>;
   /** What is on disk: an update of the server's that was cut off, one of the user's that is not committed, or none. */
   pending(): Promise<Pending>;
   sendInventory(signal: AbortSignal): Promise<void>;
@@ -113,13 +107,11 @@ export function createPoller(parts: PollerParts, start: Schedule): Poller {
     let pending = "none" as Pending;
     let failure: AgentError | undefined;
     try {
-      await parts.alone(async () => {
-        pending = await parts.pending();
-        if (pending === "managed") await deploy(undefined, signal);
-        else if (pending === "standalone" && which === "deployments")
-          log("info", "An update of the command line waits for its end: no new one is asked for.");
-        else await call(which, signal);
-      });
+      pending = await parts.pending();
+      if (pending === "managed") await deploy(undefined, signal);
+      else if (pending === "standalone" && which === "deployments")
+        log("info", "An update of the command line waits for its end: no new one is asked for.");
+      else await call(which, signal);
     } catch (error) {
       if (signal.aborted || !(error instanceof AgentError)) throw error;
       failure = error;

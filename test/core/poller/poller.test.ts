@@ -37,7 +37,6 @@ function device(change: Partial<PollerParts> = {}, start = startSchedule(0)) {
     random: () => 0,
     log: () => undefined,
     scripts: { run: async () => undefined },
-    alone: (work) => work(),
     pending: async () => "none",
     async sendInventory() {
       step("inventory");

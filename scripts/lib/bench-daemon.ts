@@ -1,0 +1,144 @@
+import type { ChildProcess } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { benchImage } from "./bench-images.ts";
+import { timeOf } from "./bench-startup.ts";
+import { ClientBoard } from "./client-board.ts";
+import { DeviceServer } from "./device-server.ts";
+import { median, spread, table } from "./statistics.ts";
+
+const POLL_SECONDS = 5;
+/** Until keys are made, code is compiled and the inventory is sent. */
+const SETTLE_MS = 20_000;
+const WATCH_MS = 60_000;
+const IMAGE_MIB = 64;
+const RUNS_PER_ROUND = 5;
+
+const DAEMONS = {
+  "mender 3.4": ["mender", "-c", "/etc/mender/mender.conf", "-d", "/data", "--no-syslog", "daemon"],
+  switchback: ["node", "/project/dist/switchback.mjs", "-d", "/data", "daemon"],
+} as const;
+
+interface Watched {
+  readonly name: string;
+  readonly rssMib: number;
+  readonly anonymousMib: number;
+  readonly cpuMsPerPoll: number;
+}
+
+/** Both daemons on boards of their own, polling the same server at the same time; then `poll`, with nothing to do. */
+export async function benchDaemon(rounds: number): Promise<string> {
+  const artifact = benchImage(IMAGE_MIB).artifact("none");
+  const devices: Device[] = [];
+  try {
+    for (const [name, argv] of Object.entries(DAEMONS)) devices.push(await startDevice(name, argv, artifact));
+    await sleep(SETTLE_MS);
+    const idle = await watchAll(devices);
+    await Promise.all(devices.map(({ server }) => server.offer()));
+    await sleep(SETTLE_MS);
+    const after = await watchAll(devices);
+    const rows = [...rowsOf("idle", idle), ...rowsOf(`after a download of ${IMAGE_MIB} MiB`, after)];
+    const head = ["case", "RSS MiB", "anonymous MiB", "CPU ms/poll", "RSS ratio", "anonymous ratio", "CPU ratio"];
+    return `${table(head, rows)}\n\n${benchPoll(rounds)}`;
+  } finally {
+    for (const { child, board, server } of devices) {
+      const ended = child.exitCode ?? new Promise((resolve) => child.once("exit", resolve));
+      child.kill("SIGKILL");
+      await ended;
+      board.close();
+      await server.close();
+    }
+  }
+}
+
+interface Device {
+  readonly name: string;
+  readonly server: DeviceServer;
+  readonly board: ClientBoard;
+  readonly child: ChildProcess;
+}
+
+async function startDevice(name: string, argv: readonly string[], artifact: string): Promise<Device> {
+  const server = await DeviceServer.start(artifact);
+  const board = new ClientBoard(IMAGE_MIB);
+  board.configure({
+    ServerURL: server.url,
+    UpdatePollIntervalSeconds: POLL_SECONDS,
+    InventoryPollIntervalSeconds: 28_800,
+    RetryPollIntervalSeconds: POLL_SECONDS,
+  });
+  return { name, server, board, child: board.start("A", argv) };
+}
+
+async function watchAll(devices: readonly Device[]): Promise<readonly Watched[]> {
+  return await Promise.all(
+    devices.map(async ({ name, server, child }) => {
+      const pid = child.pid ?? 0;
+      const [cpuMs, polls] = [cpuMsOf(pid), server.polls];
+      await sleep(WATCH_MS);
+      const asked = server.polls - polls;
+      if (asked < WATCH_MS / 1000 / POLL_SECONDS / 2) throw new Error(`${name} asked ${asked} times only`);
+      const status = readFileSync(`/proc/${pid}/status`, "utf8");
+      return {
+        name,
+        rssMib: mibOf(status, "VmRSS"),
+        anonymousMib: mibOf(status, "RssAnon"),
+        cpuMsPerPoll: (cpuMsOf(pid) - cpuMs) / asked,
+      };
+    }),
+  );
+}
+
+const mibOf = (status: string, key: string): number =>
+  Number(new RegExp(`^${key}:\\s+(\\d+) kB$`, "m").exec(status)?.[1]) / 1024;
+
+/** Of the process and the children that it has waited for; the kernel counts in hundredths of a second. */
+function cpuMsOf(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, "utf8")
+    .replace(/^.*\) /, "")
+    .split(" ");
+  return fields.slice(11, 15).reduce((sum, ticks) => sum + Number(ticks) * 10, 0);
+}
+
+function rowsOf(when: string, [peer, ...others]: readonly Watched[]): string[][] {
+  if (peer === undefined) return [];
+  return [peer, ...others].map((one) => [
+    `${when}: ${one.name}`,
+    one.rssMib.toFixed(1),
+    one.anonymousMib.toFixed(1),
+    one.cpuMsPerPoll.toFixed(1),
+    (one.rssMib / peer.rssMib).toFixed(2),
+    (one.anonymousMib / peer.anonymousMib).toFixed(2),
+    (one.cpuMsPerPoll / peer.cpuMsPerPoll).toFixed(2),
+  ]);
+}
+
+/** `poll` where nothing is due yet, against a Node that does nothing. */
+function benchPoll(rounds: number): string {
+  const datastore = mkdtempSync(join(tmpdir(), "switchback-bench-"));
+  try {
+    const boot = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+    const later = 1e12;
+    const due = { boot, deploymentsAtMs: later, inventoryAtMs: later, deploymentFailures: 0, inventoryFailures: 0 };
+    mkdirSync(datastore, { recursive: true });
+    writeFileSync(join(datastore, "switchback-server"), JSON.stringify({ version: 1, due }));
+    const bare: number[] = [];
+    const poll: number[] = [];
+    for (let run = 0; run < rounds * RUNS_PER_ROUND; run++) {
+      bare.push(timeOf(["-e", "0"]));
+      poll.push(timeOf(["dist/switchback.mjs", "-d", datastore, "poll"]));
+    }
+    const ratio = median(poll.map((wall, at) => wall / (bare[at] ?? wall))).toFixed(2);
+    return table(
+      ["command", "wall ms", "ratio"],
+      [
+        ["node -e 0", spread(bare, 0), "1.00"],
+        ["poll, nothing due", spread(poll, 0), ratio],
+      ],
+    );
+  } finally {
+    rmSync(datastore, { recursive: true, force: true });
+  }
+}
