@@ -3,15 +3,10 @@ import { bootClock } from "../compose-schedule.ts";
 import { composeServer, type KeyOptions } from "../compose-server.ts";
 import { composeLock } from "../compose-store.ts";
 import { startSchedule } from "../core/poller/schedule.ts";
-import { collectGarbage } from "../util/collect-garbage.ts";
 import { announceDaemon } from "./daemon-process.ts";
 import type { GlobalOptions } from "./global-options.ts";
 import type { CliIo } from "./io.ts";
 import { untilReboot } from "./until-reboot.ts";
-
-/** When what was loaded or installed is over, and the daemon waits again. */
-const TIDY_AFTER_MS = 10_000;
-const tidySoon = (): void => void setTimeout(collectGarbage, TIDY_AFTER_MS).unref();
 
 /** Polls until it is told to stop. The device is locked only while it installs, so that commands have their turn. */
 export async function daemon(options: GlobalOptions, keyOptions: KeyOptions, io: CliIo): Promise<void> {
@@ -30,12 +25,11 @@ export async function daemon(options: GlobalOptions, keyOptions: KeyOptions, io:
       },
       leavesReboot: false,
       leave,
-      onEnd: tidySoon,
+      onEnd: () => undefined,
     });
     const poller = agent.poller(startSchedule(bootClock.monotonicMs()));
     io.onSignal?.("SIGUSR1", () => poller.request("deployments"));
     io.onSignal?.("SIGUSR2", () => poller.request("inventory"));
-    tidySoon();
     const leaveOffice = await announceDaemon(paths, machine);
     try {
       await poller.run(signal);
