@@ -119,7 +119,10 @@ export class Injection {
       await board.powerOnToRest();
     }
     promise(board.snapshot() === undefined, "an update is pending that somebody has decided about");
-    judge.atEnd(await board.onDisk());
+    const end = await board.onDisk();
+    judge.atEnd(end);
+    const shown = (await board.agent("show-artifact")).outLines.join();
+    promise(shown.replace(/^v1/, "old").replace(/^v2/, "new") === end.name, `the board says ${shown} at the end`);
     await this.#updateFurther(replay(board.disk.start, board.disk.log));
     return board.disk;
   }
