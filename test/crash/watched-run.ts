@@ -61,13 +61,15 @@ export async function watchedRun(
       [MARK]: folder,
     });
     let isOver = false;
+    // What dies of it may end by itself first, because a helper is gone: the power was cut all the same.
+    let killed = 0;
     child.once("exit", () => {
       isOver = true;
     });
     const supervise = async (): Promise<void> => {
       // Strace itself goes on to the end of its log, and ends with the program.
       while (!isOver) {
-        if (power?.aborted === true) killMarked(mark, child.pid);
+        if (power?.aborted === true) killed += killMarked(mark, child.pid);
         await setTimeout(2);
       }
       while (killMarked(mark, child.pid) > 0) await setTimeout(1);
@@ -76,7 +78,7 @@ export async function watchedRun(
     else if (child.stdin !== null) void feed(child.stdin);
     await supervise();
     const end = await ended;
-    return { ...end, killed: end.signal === "SIGKILL", calls: parseStrace(await readFile(log, "utf8")) };
+    return { ...end, killed: end.signal === "SIGKILL" || killed > 0, calls: parseStrace(await readFile(log, "utf8")) };
   } finally {
     await rm(folder, { recursive: true });
   }
