@@ -1,23 +1,29 @@
 import { createHash } from "node:crypto";
-import { mkdir, mkdtemp, readFile, rename, rm, stat } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
 
 /** Outside the checkout, so that a fresh clone on the same machine finds what was downloaded and built before. */
 export const CACHE_FOLDER: string = join(process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "switchback-qemu");
 
+/** What builds, and the files that go into what is built. */
+const SOURCES = ["qemu/image", "qemu/boards", "qemu/guest"];
+
+let sources: Promise<string> | undefined;
+
 /**
- * The folder that `make` fills, made once for the same `inputs`. They have to name all that it depends on: what
- * is in the cache never changes what comes out. A build that is cut off leaves nothing under the final name.
+ * The folder that `make` fills, made once for the same `inputs` and the same builder: what is in the cache never
+ * changes what comes out. A build that is cut off leaves nothing under the final name.
  *
- * @param inputs texts and hashes; the order counts
+ * @param inputs texts and hashes of all that does not lie in this folder; the order counts
  */
 export async function cached(
   name: string,
   inputs: readonly string[],
   make: (folder: string) => Promise<void>,
 ): Promise<string> {
-  const path = join(CACHE_FOLDER, `${name}-${hashOf(inputs).slice(0, 20)}`);
+  sources ??= hashOfSources();
+  const path = join(CACHE_FOLDER, `${name}-${hashOf([await sources, ...inputs]).slice(0, 20)}`);
   if (await exists(path)) return path;
   await mkdir(CACHE_FOLDER, { recursive: true });
   const temporary = await mkdtemp(join(CACHE_FOLDER, `.${name}-`));
@@ -31,6 +37,13 @@ export async function cached(
     await rm(temporary, { recursive: true, force: true });
   }
   return path;
+}
+
+async function hashOfSources(): Promise<string> {
+  const names = await Promise.all(
+    SOURCES.map(async (folder) => (await readdir(folder)).toSorted().map((name) => join(folder, name))),
+  );
+  return hashOf(await Promise.all(names.flat().flatMap((path) => [path, readFile(path)])));
 }
 
 export function hashOf(inputs: readonly (string | Uint8Array)[]): string {
