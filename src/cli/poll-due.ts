@@ -14,5 +14,5 @@ export async function isNothingDue(paths: Paths, { machine }: CliIo): Promise<bo
     bootId(),
   ]);
   const nowMs = bootClock.monotonicMs();
-  return !stored.has("state") && firstDue(savedSchedule(due, boot, nowMs)).atMs > nowMs;
+  return !stored.has("state") && firstDue(savedSchedule(due, boot, nowMs), nowMs).atMs > nowMs;
 }

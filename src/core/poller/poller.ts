@@ -135,8 +135,9 @@ export function createPoller(parts: PollerParts, start: Schedule): Poller {
   async function nextCall(signal: AbortSignal): Promise<Call> {
     for (;;) {
       signal.throwIfAborted();
-      const { call: which, atMs } = firstDue(schedule);
-      const leftMs = atMs - clock.monotonicMs();
+      const nowMs = clock.monotonicMs();
+      const { call: which, atMs } = firstDue(schedule, nowMs);
+      const leftMs = atMs - nowMs;
       if (leftMs <= 0) return which;
       const woken = new AbortController();
       wake = () => woken.abort();
@@ -156,8 +157,9 @@ export function createPoller(parts: PollerParts, start: Schedule): Poller {
     async once(signal) {
       const failures: AgentError[] = [];
       for (const asked = new Set<Call>(); ; ) {
-        const { call: which, atMs } = firstDue(schedule);
-        if (atMs > clock.monotonicMs() || (which === "deployments" && asked.has(which))) break;
+        const nowMs = clock.monotonicMs();
+        const { call: which, atMs } = firstDue(schedule, nowMs);
+        if (atMs > nowMs || (which === "deployments" && asked.has(which))) break;
         asked.add(which);
         const failure = await round(which, signal);
         if (failure !== undefined) failures.push(failure);

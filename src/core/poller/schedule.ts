@@ -49,10 +49,14 @@ export const toSaved = ({ inventory, deployments }: Schedule, boot: string): Sav
   inventoryFailures: inventory.failures,
 });
 
-/** The call that comes first, and when. */
-export function firstDue(schedule: Schedule): { readonly call: Call; readonly atMs: number } {
-  const call: Call = schedule.deployments.atMs < schedule.inventory.atMs ? "deployments" : "inventory";
-  return { call, atMs: schedule[call].atMs };
+/** The call that comes first, and when. Of two that are due the inventory, however long the other has waited. */
+export function firstDue(
+  { inventory, deployments }: Schedule,
+  nowMs: number,
+): { readonly call: Call; readonly atMs: number } {
+  return inventory.atMs <= Math.max(nowMs, deployments.atMs)
+    ? { call: "inventory", atMs: inventory.atMs }
+    : { call: "deployments", atMs: deployments.atMs };
 }
 
 /** Before a call: its interval counts from its beginning, also when the process ends in it. */

@@ -142,6 +142,19 @@ test("a deployment that did not come to its end is taken up before anything else
   expect(await one.run(3)).toEqual(["0 inventory", "0 poll", "0 d1", "1 resume", "2 resume", "2 inventory", "2 poll"]);
 });
 
+test("an update that a start has brought to its end is told of in the inventory before the next is asked for", async () => {
+  let isPending = true;
+  const one: ReturnType<typeof device> = device({
+    pending: async () => (isPending ? "managed" : "none"),
+    async deploy(_deployment, signal) {
+      await one.clock.sleep(MINUTE / 2, signal);
+      isPending = false;
+      one.step("resumed");
+    },
+  });
+  expect(await one.run(1)).toEqual(["0.5 resumed", "0.5 inventory", "0.5 poll"]);
+});
+
 test("while an update of the command line is pending, nothing new is asked for", async () => {
   expect(await device({ pending: async () => "standalone" }).run(31)).toEqual(["0 inventory"]);
 });
