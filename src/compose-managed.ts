@@ -106,7 +106,9 @@ export async function composeManaged(server: ServerSide, options: ManagedOptions
 async function pendingIn(store: Store): Promise<Pending> {
   if (!(await store.load()).has("state")) return "none";
   const { createJournal } = await import("./core/deployment/journal.ts");
-  return (await createJournal(store).load())?.mode ?? "none";
+  const found = await createJournal(store).recover();
+  // Nobody can decide on an update that cannot be understood, so it waits for nobody.
+  return found?.invalid === undefined ? (found?.snapshot.mode ?? "none") : "managed";
 }
 
 const wanted = ({ id, artifact: { source, artifact_name } }: NextDeployment) => ({

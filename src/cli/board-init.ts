@@ -1,13 +1,13 @@
 import { join } from "node:path";
 import { composeAgent } from "../compose.ts";
 import { resolvePaths } from "../config/paths.ts";
-import { createJournal } from "../core/deployment/journal.ts";
 import { reportRun } from "../core/deployment/report.ts";
+import { describeError } from "../errors/agent-error.ts";
+import { DEPLOYED } from "./continue-action.ts";
 import type { CliIo } from "./io.ts";
 import { underLock } from "./under-lock.ts";
 
 const WAITING = "An update waits for 'commit' or 'rollback'.";
-const DEPLOYED = "A deployment waits for 'daemon' or 'poll'.";
 
 /**
  * What the init of the virtual board does when a system has come up, as the service that is shipped for
@@ -20,10 +20,11 @@ export function boardInit(dir: string, io: CliIo): Promise<string | undefined> {
   const options = { config: join(dir, "etc/mender.conf"), datastore: join(dir, "data"), skipVerify: false };
   return underLock(resolvePaths(options, io.env), io, async () => async () => {
     const agent = await composeAgent(options, io);
-    if ((await createJournal(agent.store).load())?.mode === "managed") return DEPLOYED;
     const answer = await agent.standalone.resume(new Set(["commit"]), io.signal);
+    if (answer.kind === "managed") return DEPLOYED;
     if (answer.kind !== "ran") return undefined;
     const { lines } = reportRun("resume", answer.run, false);
-    return [...lines, ...(answer.run.snapshot.state === "commit" ? [WAITING] : [])].join(" ");
+    const given = answer.invalid === undefined ? [] : [describeError(answer.invalid)];
+    return [...given, ...lines, ...(answer.run.snapshot.state === "commit" ? [WAITING] : [])].join(" ");
   });
 }

@@ -13,7 +13,8 @@ export function register(program: Command, io: CliIo): void {
 }
 
 const EXAMPLES = `
-Exit status: 0 done, 1 failed, 2 no update in progress, 4 reboot needed (with --reboot-exit-code).
+Exit status: 0 done, or a deployment of the server waits for 'daemon' or 'poll', 1 failed, 2 no update in progress,
+4 reboot needed (with --reboot-exit-code).
 
 Example, at every boot: whatever a power cut interrupted is finished or undone, and an update
 that waits for a decision goes on waiting

@@ -9,7 +9,7 @@ export const AGENT_ERRORS = {
     doc: "The pending update is not in a state that allows this command. Use 'resume' to complete it.",
   },
   SNAPSHOT_INVALID: {
-    doc: "The state of the pending update is not one that this version understands.",
+    doc: "The state of the pending update is not one that this version understands. 'resume', 'daemon' and 'poll' give the update up and undo what they can.",
   },
   PAYLOAD_UNSUPPORTED: {
     doc: "This device cannot install a payload of that type: its update module has to be an executable file at that path.",

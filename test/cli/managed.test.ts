@@ -102,6 +102,21 @@ test("a new system that does not reach its server is left again", async () => {
   expect((await board.agent("show-artifact")).out).toEqual(["v1"]);
 }, 60_000);
 
+for (const command of ["daemon", "poll"]) {
+  test(`'${command}' gives up an update that it does not understand, reports it, and takes the next`, async () => {
+    const { board, server } = device;
+    const values = { "artifact-name": "v1", state: '{"version":2,"id":"d-0","mode":"managed","state":"cooking"}' };
+    await writeFile(board.path("data/switchback-store"), JSON.stringify({ version: 1, values }));
+    await device.deploy(await board.release("v2"));
+    expect((await device.run(command)).exitCode).toBe(4);
+    const told = server
+      .of("status")
+      .map(({ path, body }) => `${path.split("/").at(-2)} ${JSON.parse(body.toString()).status}`);
+    expect(told).toEqual(["d-0 failure", "d-1 downloading", "d-1 installing", "d-1 rebooting"]);
+    expect(server.of("log")[0]?.body.toString()).toContain("SNAPSHOT_INVALID");
+  }, 60_000);
+}
+
 interface CalledOff {
   readonly at: string;
   /** Statuses up to the one that is answered with 409. */

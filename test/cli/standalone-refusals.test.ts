@@ -169,29 +169,46 @@ test("an empty file and a text file are no Artifacts", async () => {
   await refuses(await odd(Buffer.alloc(4096, "text ")), "ARTIFACT_TAR_HEADER");
 });
 
-test("a pending update that this version does not understand is left alone by every command", async () => {
+test("a pending update that this version does not understand is left alone until 'resume' gives it up", async () => {
   const store = board.path("data/switchback-store");
   for (const state of ["not JSON", '{"version":2}']) {
     const text = JSON.stringify({ version: 1, values: { "artifact-name": "v1", state } });
     await writeFile(store, text);
-    for (const argv of [["install", await board.release("v2")], ["commit"], ["rollback"], ["resume"]]) {
+    for (const argv of [["install", await board.release("v2")], ["commit"], ["rollback"]]) {
       const refused = await board.agent(...argv);
       expect([refused.exitCode, codesOf(refused)]).toEqual([1, ["SNAPSHOT_INVALID"]]);
     }
     expect(await readFile(store, "utf8")).toBe(text);
     expect((await board.agent("show-artifact")).out).toEqual(["v1"]);
+    const given = await board.agent("resume");
+    expect([given.exitCode, codesOf(given)[0]]).toEqual([1, "SNAPSHOT_INVALID"]);
+    expect((await board.agent("resume")).exitCode).toBe(2);
   }
 });
 
-test("an update of the server is left to the daemon", async () => {
+test("an update that an agent of a newer version has begun is undone by the old one that is back", async () => {
+  await board.agent("install", await board.release("v2"));
+  const stored = await board.stored();
+  const state = JSON.stringify({ ...JSON.parse(stored["state"] ?? "{}"), version: 2, state: "cooking", phase: "main" });
+  await writeFile(board.path("data/switchback-store"), JSON.stringify({ version: 1, values: { ...stored, state } }));
+  const given = await board.agent("resume");
+  expect([given.exitCode, codesOf(given), given.out]).toEqual([1, ["SNAPSHOT_INVALID"], ["Rolled back."]]);
+  expect(await board.status()).toMatchObject({ running: "A", trial: false });
+  expect((await board.agent("show-artifact")).out).toEqual(["v1"]);
+});
+
+test("an update of the server is left to the daemon, and 'resume' at a start of the system is no failure", async () => {
   await board.agent("install", await board.release("v2"));
   const stored = await board.stored();
   const state = JSON.stringify({ ...JSON.parse(stored["state"] ?? "{}"), mode: "managed", id: "d1" });
   const text = JSON.stringify({ version: 1, values: { ...stored, state } });
   await writeFile(board.path("data/switchback-store"), text);
-  for (const argv of [["install", await board.release("v3")], ["commit"], ["rollback"], ["resume"]]) {
+  for (const argv of [["install", await board.release("v3")], ["commit"], ["rollback"]]) {
     expect(codesOf(await board.agent(...argv))).toEqual(["UPDATE_IN_PROGRESS"]);
   }
+  const out = ["A deployment waits for 'daemon' or 'poll'."];
+  expect(await board.agent("resume")).toMatchObject({ exitCode: 0, out, err: [] });
+  expect(await readFile(board.path("data/switchback-store"), "utf8")).toBe(text);
 });
 
 test("a board that is on trial without an update of ours is not written to", async () => {

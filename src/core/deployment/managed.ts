@@ -1,4 +1,4 @@
-import { describeError } from "../../errors/agent-error.ts";
+import { type AgentError, describeError } from "../../errors/agent-error.ts";
 import type { DeploymentLog } from "./deployment-log.ts";
 import { type DriverParts, drive, type Run, type Step } from "./driver.ts";
 import { resume } from "./reducer.ts";
@@ -32,7 +32,8 @@ export type ManagedAnswer =
 export interface Managed {
   /**
    * Goes on with the deployment that was cut off. Nothing else may be asked of the server before: what the device
-   * tells of itself must not change while a deployment runs.
+   * tells of itself must not change while a deployment runs. An update whose snapshot cannot be understood, whoever
+   * has begun it, is given up: undone as far as can be, and reported.
    */
   resume(signal: AbortSignal): Promise<ManagedAnswer>;
   /** Runs a deployment to its end. One that a power cut has left behind goes on instead. */
@@ -52,9 +53,10 @@ export function createManaged(parts: ManagedParts): Managed {
   const { journal, deploymentLog, maxResumes } = parts;
   const { log } = deploymentLog;
 
-  async function go(start: Snapshot, verb: string, signal: AbortSignal): Promise<ManagedAnswer> {
+  async function go(start: Snapshot, verb: string, signal: AbortSignal, invalid?: AgentError): Promise<ManagedAnswer> {
     await deploymentLog.open(start.id);
     try {
+      if (invalid !== undefined) log("error", describeError(invalid));
       log("info", `${verb} deployment ${start.id} at ${start.state}`);
       return answerOf(await drive({ ...parts, onStep: logStep }, start, new Set(), signal));
     } finally {
@@ -68,10 +70,12 @@ export function createManaged(parts: ManagedParts): Managed {
   };
 
   async function goOn(signal: AbortSignal): Promise<ManagedAnswer> {
-    const found = await journal.load();
+    const found = await journal.recover();
     if (found === undefined) return { kind: "none" };
-    if (found.mode === "standalone") return { kind: "standalone" };
-    return await go(resume(found, maxResumes), "Going on with", signal);
+    const { snapshot, invalid } = found;
+    if (invalid !== undefined) return await go(resume(snapshot), "Giving up", signal, invalid);
+    if (snapshot.mode === "standalone") return { kind: "standalone" };
+    return await go(resume(snapshot, maxResumes), "Going on with", signal);
   }
 
   return {

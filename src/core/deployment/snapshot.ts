@@ -1,7 +1,10 @@
 import * as z from "zod/mini";
 import { AgentError } from "../../errors/agent-error.ts";
 import { DownloadRecord } from "../install/download-record.ts";
-import { ENTRIES, type Entered, type Entries, type EntryName, STATES } from "./table.ts";
+import { ENTRIES, type Entered, type Entries, type EntryName, STATES, type StateName } from "./table.ts";
+
+/** In place of a deployment's id, for an update from the command line. */
+export const STANDALONE_ID = "standalone";
 
 /** What the deployment needs of an Artifact after its header is gone. */
 const ArtifactRecord = z.object({
@@ -21,7 +24,7 @@ export type ArtifactRecord = z.infer<typeof ArtifactRecord>;
  */
 const SnapshotSchema = z.object({
   version: z.literal(1),
-  /** Deployment id of the server; `standalone` for an update from the command line. */
+  /** Deployment id of the server, or `STANDALONE_ID`. */
   id: z.string(),
   mode: z.enum(["standalone", "managed"]),
   state: z.enum(STATES),
@@ -52,6 +55,45 @@ export function parseSnapshot(text: string): Snapshot {
   if (!parsed.success)
     throw new AgentError("SNAPSHOT_INVALID", { where: z.prettifyError(parsed.error).split("\n")[0] ?? "" });
   return parsed.data;
+}
+
+/** Each member by itself, so that one that cannot be read takes no other with it. */
+const Readable = z.object({
+  id: z.catch(z.string(), "unknown"),
+  mode: z.catch(z.optional(SnapshotSchema.shape.mode), undefined),
+  state: z.catch(z.optional(z.enum(STATES)), undefined),
+  failed: z.catch(z.boolean(), true),
+  artifact: z.catch(
+    z.object({
+      name: z.catch(ArtifactRecord.shape.name, "unknown"),
+      provides: z.catch(ArtifactRecord.shape.provides, {}),
+      payloadTypes: z.catch(ArtifactRecord.shape.payloadTypes, []),
+    }),
+    { name: "unknown", provides: {}, payloadTypes: [] },
+  ),
+});
+
+/** In these an update can be finished by what is left of its snapshot: it is over, or has changed nothing yet. */
+const FINISHABLE: readonly (StateName | undefined)[] = ["download", "cleanup", "reportResult", "sendLog"];
+
+/**
+ * What is needed to give up an update whose snapshot cannot be understood: by an agent, say, that it was rolled back
+ * to. It has failed, and is undone as far as can be read what it has changed.
+ */
+export function salvageSnapshot(text: string): Snapshot {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    // ignored: then nothing of it can be read.
+  }
+  const { id, mode, state, failed, artifact } = Readable.safeParse(value).data ?? Readable.parse({});
+  // An id that is known is one of the server's, which waits to hear of it.
+  const known = mode ?? (id === "unknown" || id === STANDALONE_ID ? "standalone" : "managed");
+  // What the device has recorded of itself stays.
+  const fresh = { ...begin(known, id, { ...artifact, clearsProvides: [] }), failed: true };
+  if (!FINISHABLE.includes(state)) return { ...fresh, state: "askRollback" };
+  return { ...fresh, state: state as StateName, failed: state === "download" || failed };
 }
 
 export const formatSnapshot = (snapshot: Snapshot): string => JSON.stringify(snapshot);

@@ -3,18 +3,22 @@ import { type DriverParts, drive, type Run } from "./driver.ts";
 import { type HandlerFor, handlersOf, supportRollback } from "./handlers.ts";
 import type { Journal } from "./journal.ts";
 import { redirect, resume } from "./reducer.ts";
-import { type ArtifactRecord, begin, entryState, type Snapshot } from "./snapshot.ts";
+import { type ArtifactRecord, begin, entryState, type Snapshot, STANDALONE_ID } from "./snapshot.ts";
 import type { StateName } from "./table.ts";
 
 export interface StandaloneParts extends DriverParts {
   readonly handlerFor: HandlerFor;
 }
 
-/** `refused`: the payload cannot be rolled back, and the update stays pending. */
+/**
+ * `refused`: the payload cannot be rolled back, and the update stays pending. `managed`: a deployment of the server is
+ * pending, which is not for the command line to go on with.
+ */
 export type Answer =
   | { readonly kind: "none" }
+  | { readonly kind: "managed" }
   | { readonly kind: "refused" }
-  | { readonly kind: "ran"; readonly run: Run };
+  | { readonly kind: "ran"; readonly run: Run; readonly invalid?: AgentError };
 
 /** Updates from the command line: the entry points into the table. The caller holds the lock. */
 export interface Standalone {
@@ -29,7 +33,10 @@ export interface Standalone {
   commit(stopBefore: ReadonlySet<StateName>, signal: AbortSignal): Promise<Answer>;
   /** @throws {AgentError} WRONG_OPERATION */
   rollback(stopBefore: ReadonlySet<StateName>, signal: AbortSignal): Promise<Answer>;
-  /** Goes on with an update that was cut off or came to rest; what it was doing is finished or undone. */
+  /**
+   * Goes on with an update that was cut off or came to rest; what it was doing is finished or undone. One whose
+   * snapshot cannot be understood (`invalid`) is undone as far as can be.
+   */
   resume(stopBefore: ReadonlySet<StateName>, signal: AbortSignal): Promise<Answer>;
 }
 
@@ -65,19 +72,20 @@ export function createStandalone(parts: StandaloneParts): Standalone {
         throw new AgentError("UPDATE_IN_PROGRESS", { state: found.state });
       await run(resume(found), NOWHERE, signal);
     },
-    install: (artifact, stopBefore, signal) => run(begin("standalone", "standalone", artifact), stopBefore, signal),
+    install: (artifact, stopBefore, signal) => run(begin("standalone", STANDALONE_ID, artifact), stopBefore, signal),
     commit: (stopBefore, signal) => enter("commit", stopBefore, signal),
     rollback: (stopBefore, signal) => enter("rollback", stopBefore, signal),
     async resume(stopBefore, signal) {
-      const found = await load(journal);
-      return found === undefined
-        ? { kind: "none" }
-        : { kind: "ran", run: await run(resume(found), stopBefore, signal) };
+      const found = await journal.recover();
+      if (found === undefined) return { kind: "none" };
+      const { snapshot, invalid } = found;
+      if (snapshot.mode === "managed") return { kind: "managed" };
+      return { kind: "ran", run: await run(resume(snapshot), stopBefore, signal), ...(invalid && { invalid }) };
     },
   };
 }
 
-/** A managed deployment belongs to the daemon: the command line leaves it alone. */
+/** A managed deployment belongs to the daemon: the command line neither decides on it nor replaces it. */
 async function load(journal: Journal): Promise<Snapshot | undefined> {
   const found = await journal.load();
   if (found?.mode === "managed") throw new AgentError("UPDATE_IN_PROGRESS", { mode: "managed", state: found.state });

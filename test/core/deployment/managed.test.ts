@@ -97,6 +97,24 @@ test("an update from the command line is left alone, whatever is asked", async (
   expect([ran, disk]).toEqual([[], before]);
 });
 
+const NOT_UNDERSTOOD: readonly (readonly [string, string, string, string])[] = [
+  ['{"version":2,"id":"d-0"}', "d-0", "cleanUp reportResult sendLog", "failure"],
+  ["not JSON", "unknown", "cleanUp", "failure"],
+  ['{"version":2,"mode":"standalone","state":"commit"}', "unknown", "cleanUp", "failure"],
+  ['{"version":2,"id":"d-0","state":"cleanup","failed":false}', "d-0", "cleanUp reportResult", "success"],
+];
+for (const [text, id, last, status] of NOT_UNDERSTOOD) {
+  test(`an update of which is known ${text} is given up once, and reported where there is somebody to hear of it`, async () => {
+    const { disk, ran, logs, managed } = rig({});
+    disk.set("state", text);
+    expect(await managed.resume(signal)).toEqual(ended(status, "accepted", id));
+    expect(ran.join(" ")).toMatch(new RegExp(`${last}$`));
+    expect(logs.get(id)).toContain("SNAPSHOT_INVALID");
+    expect(disk.has("state")).toBe(false);
+    expect(await managed.resume(signal)).toEqual({ kind: "none" });
+  });
+}
+
 const RESUMED: readonly (readonly [Partial<Snapshot>, string, string])[] = [
   [{ state: "download" }, "failure", "cleanUp reportResult sendLog"],
   [{ state: "download", download: { ...DOWNLOAD, resumes: 2 } }, "failure", "cleanUp reportResult sendLog"],

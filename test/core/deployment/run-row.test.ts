@@ -26,6 +26,7 @@ async function ran(state: Exclude<StateName, "idle">, failing: readonly string[]
   const effects = Object.fromEntries(Object.values(TABLE).map(({ run }) => [run, effect])) as Effects;
   const journal: Journal = {
     load: async () => undefined,
+    recover: async () => undefined,
     save: async (s) => void events.push(`save${s.inconsistent ? " damage" : ""}`),
   };
   const scripts = { run: (of: string, action: string) => step(`${of}_${action}`, SCRIPT_FAILED) };

@@ -7,6 +7,7 @@ import {
   parseSnapshot,
   placeOf,
   type Snapshot,
+  salvageSnapshot,
 } from "../../../src/core/deployment/snapshot.ts";
 import { STATES } from "../../../src/core/deployment/table.ts";
 
@@ -66,6 +67,48 @@ for (const [title, change] of DAMAGED) {
     expect(() => parseSnapshot(text)).toThrow(expect.objectContaining({ code: "SNAPSHOT_INVALID" }));
   });
 }
+
+const UNREADABLE = { name: "unknown", provides: {}, clearsProvides: [], payloadTypes: [] };
+const RELEASE = { name: "v2", provides: { a: "b" }, clearsProvides: [], payloadTypes: ["module"] };
+const FROM_AFAR = { version: 2, id: "d-1", mode: "managed", artifact: { ...RELEASE, extra: 1 } };
+const SALVAGED: readonly (readonly [string, unknown, Partial<Snapshot>])[] = [
+  ["nothing", "not JSON", { mode: "standalone", id: "unknown", state: "askRollback", artifact: UNREADABLE }],
+  ["no object", [1], { mode: "standalone", id: "unknown", state: "askRollback", artifact: UNREADABLE }],
+  ["an id alone", { id: "d-1" }, { mode: "managed", id: "d-1", state: "askRollback", artifact: UNREADABLE }],
+  ["an update of the user", { id: "standalone", artifact: RELEASE }, { mode: "standalone", artifact: RELEASE }],
+  ["an unknown state", { ...FROM_AFAR, state: "cooking" }, { state: "askRollback", artifact: RELEASE }],
+  [
+    "one that would be committed",
+    { ...FROM_AFAR, state: "reboot", failed: false },
+    { state: "askRollback", failed: true },
+  ],
+  ["a download", { ...FROM_AFAR, state: "download", failed: false }, { state: "download", failed: true }],
+  [
+    "a clean-up after a success",
+    { ...FROM_AFAR, state: "cleanup", failed: false },
+    { state: "cleanup", failed: false },
+  ],
+  ["a clean-up after who knows what", { ...FROM_AFAR, state: "cleanup" }, { state: "cleanup", failed: true }],
+];
+for (const [what, found, salvaged] of SALVAGED) {
+  test(`of a snapshot in which can be read ${what}, the update can be given up`, () => {
+    const text = typeof found === "string" ? found : JSON.stringify(found);
+    const snapshot = salvageSnapshot(text);
+    expect(snapshot).toMatchObject(salvaged);
+    expect(parseSnapshot(formatSnapshot(snapshot))).toEqual(snapshot);
+  });
+}
+
+test("whatever is found can be given up", () => {
+  fc.assert(
+    fc.property(
+      fc.oneof(fc.string(), fc.json(), fc.record({ id: fc.json(), artifact: fc.anything() }).map(JSON.stringify)),
+      (text) => {
+        expect(parseSnapshot(formatSnapshot(salvageSnapshot(text)))).toMatchObject({ failed: expect.any(Boolean) });
+      },
+    ),
+  );
+});
 
 test("a new update begins with its download and nothing behind it", () => {
   const { state, phase, transitions, failed, inconsistent, rolledBack } = START;

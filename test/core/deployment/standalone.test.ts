@@ -132,13 +132,27 @@ const CALLS: Readonly<Record<string, (s: Standalone) => Promise<unknown>>> = {
   prepareInstall: (s) => s.prepareInstall(signal),
   commit: (s) => s.commit(NO_STOP, signal),
   rollback: (s) => s.rollback(NO_STOP, signal),
-  resume: (s) => s.resume(NO_STOP, signal),
 };
 for (const [name, call] of Object.entries(CALLS)) {
-  test(`${name} leaves a managed deployment alone`, async () => {
+  test(`${name} refuses to touch a managed deployment`, async () => {
     const { disk, standalone } = rig({ ...AT_COMMIT, mode: "managed" });
     const before = new Map(disk);
     await expect(call(standalone)).rejects.toMatchObject({ code: "UPDATE_IN_PROGRESS", detail: { mode: "managed" } });
     expect(disk).toEqual(before);
   });
 }
+
+test("resume finds a managed deployment and leaves it to whoever talks to the server", async () => {
+  const { disk, standalone } = rig({ ...AT_COMMIT, mode: "managed" });
+  const before = new Map(disk);
+  expect(await standalone.resume(NO_STOP, signal)).toEqual({ kind: "managed" });
+  expect(disk).toEqual(before);
+});
+
+test("resume undoes what it does not understand, and says so", async () => {
+  const { disk, standalone } = rig(undefined);
+  disk.set("state", JSON.stringify({ ...begin("standalone", "standalone", ARTIFACT), version: 2 }));
+  const answer = await standalone.resume(new Set(["commit"]), signal);
+  expect(answer).toMatchObject({ kind: "ran", invalid: { code: "SNAPSHOT_INVALID" } });
+  expect([statesOf(answer), disk.has("state")]).toEqual(["cleanup", false]);
+});
