@@ -1,17 +1,24 @@
 import { readFile } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
 import { adapterEnvironment } from "../adapters/kit/context.ts";
 import { createPayloadRig, payloadFolder } from "../adapters/kit/payload-rig.ts";
+import { createExternalHandler } from "../adapters/payload/external/handler.ts";
 import { createChildProcess } from "../adapters/process/child-process.ts";
 import { type Examine, promisesOf } from "./compose-examination.ts";
 import { createAdapterPayload } from "./compose-payload.ts";
 import { sampleImage } from "./contracts/device.ts";
 import { act, download, PAYLOAD_CONTRACT } from "./contracts/payload-handler.ts";
 import { PAYLOAD_STORAGE_CONTRACT } from "./contracts/payload-storage.ts";
-import { diskActs } from "./util/durable-file.ts";
+import type { PayloadHandler } from "./ports/payload-handler.ts";
+import type { Process } from "./ports/process.ts";
+import { diskActs, type FileActs } from "./util/durable-file.ts";
 
 const SAMPLE_BYTES = 100_001;
 
-/** A device in the sandbox's folder, whose payloads are installed by the adapter that is checked. */
+/** For each call of an update module. */
+const TIMEOUT_MS = 60_000;
+
+/** A device in the sandbox's folder, whose payloads are installed by the adapter or update module that is checked. */
 export const examinePayload: Examine = async ({ source, from, options, payload }, sandbox) => {
   const { root } = sandbox;
   const slots = { A: "", B: "" };
@@ -19,11 +26,12 @@ export const examinePayload: Examine = async ({ source, from, options, payload }
   const observed = sandbox.observe(createChildProcess({ env }));
   const parts = { root, slots, options, process: observed, acts: sandbox.acts };
   const content = payload === undefined ? sampleImage(SAMPLE_BYTES) : await readFile(payload);
+  const acts = { ...diskActs, ...sandbox.acts };
   let instance = 0;
-  const rig = await createPayloadRig(sandbox, content, () => {
+  const rig = await createPayloadRig(sandbox, content, async () => {
+    if ("program" in source) return updateModule(resolve(from, source.program), root, observed, acts);
     instance += 1;
-    const one = { source, from, instance };
-    return createAdapterPayload("sandbox", one, parts, payloadFolder(root), { ...diskActs, ...sandbox.acts });
+    return await createAdapterPayload("sandbox", { source, from, instance }, parts, payloadFolder(root), acts);
   });
   const { signal } = new AbortController();
   return {
@@ -37,3 +45,17 @@ export const examinePayload: Examine = async ({ source, from, options, payload }
     promises: [...promisesOf(PAYLOAD_CONTRACT, rig), ...promisesOf(PAYLOAD_STORAGE_CONTRACT, rig)],
   };
 };
+
+/** The payload type of an update module is its name. */
+function updateModule(program: string, root: string, process: Process, acts: FileActs): PayloadHandler {
+  return createExternalHandler({
+    type: basename(program),
+    modulesFolder: dirname(program),
+    tree: join(payloadFolder(root), "tree"),
+    process,
+    acts,
+    log: () => undefined,
+    timeoutMs: TIMEOUT_MS,
+    device: async () => ({ artifactName: "release-1", deviceType: "sandbox" }),
+  });
+}

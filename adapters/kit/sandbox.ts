@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { appendFile, open, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { join, relative } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { AgentError } from "../../src/errors/agent-error.ts";
 import type { Process } from "../../src/ports/process.ts";
 import type { FileActsOfAdapters, OpenStorage } from "./context.ts";
@@ -93,7 +93,7 @@ export class Sandbox {
     rename: async (from, to) => {
       this.#expectStorage();
       await rename(from, to);
-      this.#acts?.push({ kind: "rename", from: relative(this.root, from), to: relative(this.root, to) });
+      this.#acts?.push(...(await this.#renamed(relative(this.root, from), relative(this.root, to))));
     },
     storeSynced: async (path, read, mode) => {
       this.#expectStorage();
@@ -147,6 +147,18 @@ export class Sandbox {
       close: () => file.close(),
     };
   };
+
+  /** A medium knows no folders: one that is moved takes its files along, which are as durable there as they were. */
+  async #renamed(from: string, to: string): Promise<readonly MediumAct[]> {
+    const moved = [...(await readFiles(this.root)).keys()].filter((name) => name.startsWith(`${to}/`));
+    if (moved.length === 0) return [{ kind: "rename", from, to }];
+    const old = (name: string): string => `${from}${name.slice(to.length)}`;
+    const folders = new Set(moved.flatMap((name) => [dirname(name), dirname(old(name))]));
+    return [
+      ...moved.map((name): MediumAct => ({ kind: "rename", from: old(name), to: name })),
+      ...[...folders].map((path): MediumAct => ({ kind: "syncFolder", path })),
+    ];
+  }
 
   #expectStorage(): void {
     if (this.#fails) throw Object.assign(new Error("EIO: the storage fails"), { code: "EIO" });

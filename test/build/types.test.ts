@@ -30,7 +30,7 @@ async function check(source: string) {
   return { status, stdout };
 }
 
-const ADAPTER = (arm: string) => `import type { BootloaderAdapter } from "switchback/ports";
+const BOOTLOADER = `import type { BootloaderAdapter } from "switchback/ports";
 export const adapter: BootloaderAdapter = {
   protocol: 1,
   kind: "bootloader",
@@ -38,19 +38,61 @@ export const adapter: BootloaderAdapter = {
   create: ({ files, root }) => ({
     booted: async () => "A",
     plan: async () => ({ slot: "A", trial: false }),
-    ${arm}
+    arm: async () => undefined,
     confirm: async () => undefined,
     revert: async (slot) => files.replace(root + "/boot/slot", slot),
   }),
 };
 `;
 
-test("an adapter in TypeScript outside of the tree is checked against switchback/ports", async () => {
-  expect(await check(ADAPTER("arm: async () => undefined,"))).toEqual({ status: 0, stdout: "" });
-}, 60_000);
+const DEVICE = `import type { DeviceAdapter } from "switchback/ports";
+export const adapter: DeviceAdapter = {
+  protocol: 1,
+  kind: "device",
+  name: "mine",
+  create: ({ openStorage, slots }) => ({
+    size: async (slot) => (await openStorage(slots[slot], "read")).sizeBytes,
+    async write(slot, imageBytes, chunks) {
+      const storage = await openStorage(slots[slot], "write");
+      for await (const chunk of chunks) await storage.write(chunk, 0);
+      await storage.sync();
+    },
+    async *read(slot, bytes) { yield new Uint8Array(bytes); },
+  }),
+};
+`;
 
-test("an adapter that lacks a function is not accepted by the published types", async () => {
-  const { status, stdout } = await check(ADAPTER(""));
-  expect(status).not.toBe(0);
-  expect(stdout).toMatch(/Property 'arm' is missing/);
-}, 60_000);
+const PAYLOAD = `import type { PayloadAdapter } from "switchback/ports";
+export const adapter: PayloadAdapter = {
+  protocol: 1,
+  kind: "payload",
+  name: "mine",
+  create: ({ files, folder }) => ({
+    async download(payload) {
+      for (let file = await payload.next(); file !== undefined; file = await payload.next()) {
+        const content = file;
+        await files.storeSynced(folder + "/new", async (into) => content.read(into), 0o644);
+      }
+    },
+    act: async (action) => { if (action === "ArtifactInstall") await files.rename(folder + "/new", "/installed"); },
+    needsReboot: async () => "No",
+    supportsRollback: async () => true,
+  }),
+};
+`;
+
+for (const [kind, source, lacks] of [
+  ["a boot loader", BOOTLOADER, "arm"],
+  ["slots", DEVICE, "size"],
+  ["payloads", PAYLOAD, "supportsRollback"],
+] as const) {
+  test(`an adapter for ${kind} in TypeScript outside of the tree is checked against switchback/ports`, async () => {
+    expect(await check(source)).toEqual({ status: 0, stdout: "" });
+  }, 60_000);
+
+  test(`an adapter for ${kind} that lacks a function is not accepted by the published types`, async () => {
+    const { status, stdout } = await check(source.replace(`    ${lacks}:`, `    ${lacks}Not:`));
+    expect(status).not.toBe(0);
+    expect(stdout).toContain(lacks);
+  }, 60_000);
+}

@@ -4,6 +4,7 @@ import type { EnvTools } from "../../adapters/bootloader/tool-env.ts";
 import { fwEnvTools } from "../../adapters/bootloader/uboot/fw-env-tools.ts";
 import { BOOTLOADER_CONTRACT } from "../../src/contracts/bootloader.ts";
 import { makeUbootRig } from "./bootloader-rigs.ts";
+import { makeGrubToolsRig } from "./grub-tools-rig.ts";
 
 /** As u-boot-tools 2023.01 answers: Debian 12 has the program no longer, so a script says what was recorded from it. */
 function recordedTools(config?: string): EnvTools {
@@ -15,11 +16,12 @@ function recordedTools(config?: string): EnvTools {
 }
 
 for (const [name, makeRig] of [
-  ["the real fw_setenv", () => makeUbootRig()],
+  ["uboot with the real fw_setenv", () => makeUbootRig()],
   // Without the canary, for which these tools fail while they print the rest.
-  ["what U-Boot's own older tools do", () => makeUbootRig(recordedTools, {})],
+  ["uboot with what U-Boot's own older tools do", () => makeUbootRig(recordedTools, {})],
+  ["grub with what Mender's tools do", makeGrubToolsRig],
 ] as const) {
-  describe(`uboot with ${name}`, () => {
+  describe(name, () => {
     for (const check of BOOTLOADER_CONTRACT) {
       test(check.title, async () => {
         const rig = await makeRig();

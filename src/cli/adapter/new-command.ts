@@ -22,11 +22,7 @@ export function registerNew(adapter: Command, io: CliIo): void {
       }
       const path = `${name}.${EXTENSIONS[language]}`;
       await writeNew(path, SKELETONS[kind][language](name));
-      const isModule = kind === "payload" && language === "sh";
-      const next = isModule
-        ? "put it among the update modules (docs/guides/update-modules.md)"
-        : `switchback adapter check --kind ${kind} ./${path}`;
-      io.out(`${path} is written. Fill in its functions, and then: ${next}`);
+      io.out(`${path} is written. Fill in its functions, and then: switchback adapter check --kind ${kind} ./${path}`);
     });
 }
 

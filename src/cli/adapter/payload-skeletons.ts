@@ -55,7 +55,10 @@ function shSkeleton(name: string): string {
   return `#!/bin/sh
 # Update module ${name}: installs payloads of the type that it is named after, once it lies in
 # /usr/share/mender/modules/v3 without the ending. Called as: ${name} STATE FILE-TREE
+# Check it: switchback adapter check --kind payload ./${name}.sh
 set -eu
+# Stands before every absolute path: the sandbox in a check, nothing on a board.
+root=\${SWITCHBACK_ROOT:-}
 
 unfilled() {
 	echo "fill in $1" >&2

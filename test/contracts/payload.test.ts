@@ -1,0 +1,146 @@
+import { createHash } from "node:crypto";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { createBoard } from "../../adapters/bootloader/fake/board.ts";
+import { boardImage } from "../../adapters/bootloader/fake/board-image.ts";
+import { BOARD_PARTITIONS, boardPaths, bootedOnBoard } from "../../adapters/bootloader/fake/board-layout.ts";
+import { createFileEnv } from "../../adapters/bootloader/fake/file-env.ts";
+import { startBoard } from "../../adapters/bootloader/fake/firmware.ts";
+import { createMenderEnvBootloader } from "../../adapters/bootloader/mender-env.ts";
+import { systemClock } from "../../adapters/clock/system-clock.ts";
+import { createSlotDevice } from "../../adapters/device/slot-device.ts";
+import { createPayloadRig, payloadFolder } from "../../adapters/kit/payload-rig.ts";
+import { Sandbox } from "../../adapters/kit/sandbox.ts";
+import { createRootfsImageHandler, type RootfsImageParts } from "../../adapters/payload/rootfs-image/handler.ts";
+import { createFileMemo } from "../../adapters/store/file-memo.ts";
+import { PAYLOAD_CONTRACT } from "../../src/contracts/payload-handler.ts";
+import { PAYLOAD_STORAGE_CONTRACT } from "../../src/contracts/payload-storage.ts";
+import { diskActs } from "../../src/util/durable-file.ts";
+
+const IMAGE_BYTES = 100_000;
+const SLOT_BYTES = 102_400;
+
+let dir = "";
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), "payload-contract-"));
+});
+afterEach(() => rm(dir, { recursive: true }));
+
+type Spoil = (parts: RootfsImageParts) => Partial<RootfsImageParts>;
+
+/** The handler of root file systems on a virtual board: its slots, its environment and the handler's memory are watched. */
+async function rootfsImageRig(spoil: Spoil = () => ({})) {
+  const root = join(dir, "root");
+  const sandbox = new Sandbox(root, join(dir, "trace"));
+  await createBoard(root, { slotBytes: SLOT_BYTES, imageBytes: IMAGE_BYTES, version: "v1", deviceType: "sandbox" });
+  await startBoard(root);
+  const paths = boardPaths(root);
+  const acts = { ...diskActs, ...sandbox.acts };
+  const booted = bootedOnBoard(root);
+  const bootloader = createMenderEnvBootloader({
+    kind: "fake",
+    env: createFileEnv(paths.env, acts),
+    partitions: BOARD_PARTITIONS,
+    booted,
+  });
+  const slots = createSlotDevice({
+    paths: paths.slots,
+    booted,
+    openStorage: async (path, _direct, access) => ({ ...(await sandbox.openStorage(path, access)), direct: false }),
+  });
+  const parts: RootfsImageParts = {
+    bootloader,
+    slots,
+    memo: createFileMemo(join(payloadFolder(root), "origin"), acts),
+    log: () => undefined,
+    clock: systemClock,
+    verifyReadback: true,
+  };
+  const content = Buffer.concat([...boardImage("v2", IMAGE_BYTES, "yes")]);
+  const rig = await createPayloadRig(sandbox, content, async () =>
+    createRootfsImageHandler({ ...parts, ...spoil(parts) }),
+  );
+  const reboot = async (): Promise<void> => {
+    await startBoard(root);
+    await rig.reboot();
+  };
+  return {
+    ...rig,
+    get handler() {
+      return rig.handler;
+    },
+    async installed() {
+      const { slot } = await bootloader.plan(new AbortController().signal);
+      return `slot ${slot} ${createHash("sha256")
+        .update(await readFile(paths.slots[slot]))
+        .digest("hex")}`;
+    },
+    reboot,
+    async losePower() {
+      await rig.losePower();
+      await reboot();
+    },
+    async reset() {
+      await rig.reset();
+      await reboot();
+    },
+  };
+}
+
+const CHECKS = [...PAYLOAD_CONTRACT, ...PAYLOAD_STORAGE_CONTRACT];
+
+describe("root file system images", () => {
+  for (const { title, run } of CHECKS) test(title, async () => run(await rootfsImageRig()));
+});
+
+/** The handler with a part that owes something, and the promise by whose name that is found out. */
+const MISTAKES: Readonly<Record<string, readonly [spoil: Spoil, promise: string]>> = {
+  "arms nothing": [
+    ({ bootloader }) => ({ bootloader: { ...bootloader, arm: async () => undefined } }),
+    "installing changes what is installed, and a second time nothing more",
+  ],
+  "writes past a slot's sync": [
+    ({ slots }) => ({
+      slots: {
+        ...slots,
+        open: async (...args) => ({
+          ...(await slots.open(...args)),
+          sync: async () => ({ writtenBytes: 0, skippedBytes: 0 }),
+        }),
+      },
+    }),
+    "what was installed survives a loss of power",
+  ],
+  "never forgets": [
+    ({ memo }) => ({
+      memo: { load: memo.load, save: async (value) => (value === undefined ? undefined : memo.save(value)) },
+    }),
+    "Cleanup leaves nothing of the handler's own behind, and may be repeated",
+  ],
+  "does not say that it cannot store": [
+    ({ memo, bootloader }) => ({
+      memo: { load: memo.load, save: (value) => memo.save(value).catch(() => undefined /* ignored: the mistake */) },
+      bootloader: {
+        ...bootloader,
+        arm: (slot, signal) => bootloader.arm(slot, signal).catch(() => undefined /* ignored: the mistake */),
+      },
+    }),
+    "installing fails when nothing can be stored, and says so",
+  ],
+  "goes back to the slot that failed": [
+    ({ bootloader }) => ({ bootloader: { ...bootloader, revert: (_slot, signal) => bootloader.revert("B", signal) } }),
+    "rolling back brings back what was there before, in another process, and also when it is repeated",
+  ],
+};
+
+describe("a handler of root file systems fails by the name of the promise that it breaks", () => {
+  for (const [mistake, [spoil, promise]] of Object.entries(MISTAKES)) {
+    test(`one that ${mistake}`, async () => {
+      const check = CHECKS.find(({ title }) => title === promise);
+      const rig = await rootfsImageRig(spoil);
+      await expect(check?.run(rig)).rejects.toThrow();
+    });
+  }
+});
