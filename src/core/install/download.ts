@@ -75,6 +75,7 @@ type Chunks = AsyncIterator<Uint8Array>;
 
 class ResumingDownload implements Download {
   readonly facts: SourceFacts | undefined;
+  readonly totalBytes: number | undefined;
   resumes: number;
   readonly #uri: string;
   readonly #parts: DownloadParts;
@@ -101,6 +102,7 @@ class ResumingDownload implements Download {
     this.#signal = signal;
     this.#pace = new Pace(parts.clock, parts.limits.bytesPerSecond);
     this.facts = facts;
+    this.totalBytes = facts?.lengthBytes;
     this.resumes = resumes;
     this.#toByte = Math.min(toByte, facts?.lengthBytes ?? Number.POSITIVE_INFINITY);
   }
