@@ -9,8 +9,8 @@ export interface CliIo {
   /** Raw text to stderr, for redrawing a progress bar. */
   errRaw(text: string): void;
   readonly stderrIsTerminal: boolean;
-  /** Asks a person and waits for a line; absent where standard input is no terminal. */
-  readonly ask?: ((question: string) => Promise<string>) | undefined;
+  /** Asks a person and waits for a line, which is not shown when it is a secret; absent without a terminal. */
+  readonly ask?: ((question: string, isSecret?: boolean) => Promise<string>) | undefined;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Aborted by SIGINT, SIGTERM, SIGHUP and SIGQUIT. */
   readonly signal: AbortSignal;

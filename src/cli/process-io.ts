@@ -17,7 +17,8 @@ export function processIo(): CliIo {
       return process.stderr.isTTY === true;
     },
     ...(isatty(0) && {
-      ask: async (question: string) => (await import("./ask.ts")).askOnTerminal(question, interrupted.signal),
+      ask: async (question: string, isSecret?: boolean) =>
+        (await import("./ask.ts")).askOnTerminal(question, isSecret === true, interrupted.signal),
     }),
     env: process.env,
     signal: interrupted.signal,

@@ -1,7 +1,9 @@
-import { mkdir } from "node:fs/promises";
+import { mkdir, realpath } from "node:fs/promises";
+import { isIP } from "node:net";
 import { dirname, join } from "node:path";
 import { thisMachine } from "../compose-machine.ts";
 import { readDeviceType } from "../config/device-type.ts";
+import { hostsWith } from "../config/hosts-file.ts";
 import { type Paths, resolvePaths } from "../config/paths.ts";
 import { interpretServer, serverAddresses } from "../config/server-config.ts";
 import { changeSettings, readSettings, type Settings } from "../config/setup.ts";
@@ -19,20 +21,30 @@ export interface SetupOptions {
   readonly updatePoll?: number;
   readonly inventoryPoll?: number;
   readonly retryPoll?: number;
+  readonly username?: string;
+  readonly password?: string;
+  readonly demo?: true;
+  readonly demoServer?: true;
   readonly demoPolling?: true;
+  readonly serverIp?: string;
+  readonly hostsFile: string;
   readonly rootfsPartA?: string;
   readonly rootfsPartB?: string;
   readonly quiet?: true;
 }
 
 const HOSTED = "https://hosted.mender.io";
-const DEMO = { updatePoll: 5, inventoryPoll: 5, retryPoll: 30 };
+const DEMO_SERVER = {
+  url: "https://docker.mender.io",
+  certificate: "/usr/share/doc/mender-client/examples/demo.crt",
+} as const;
+const DEMO_POLLS = { updatePoll: 5, inventoryPoll: 5, retryPoll: 30 };
 
 /**
- * Writes mender.conf, the fallback file where slots are named, and the device type. Everything is checked before
- * anything is written.
+ * Writes mender.conf, the fallback file where slots are named, the address of a demonstration server, and the device
+ * type. Everything is checked, and the tenant token fetched, before anything is written.
  *
- * @throws {AgentError} CLI_USAGE, CONFIG_INVALID, SERVER_PLAIN_HTTP, SETUP_WRITE
+ * @throws {AgentError} CLI_USAGE, CONFIG_INVALID, SERVER_PLAIN_HTTP, SETUP_WRITE, and what a login throws
  */
 export async function setup(global: GlobalOptions, options: SetupOptions, io: CliIo): Promise<void> {
   const paths = resolvePaths(global, io.env);
@@ -44,16 +56,68 @@ export async function setup(global: GlobalOptions, options: SetupOptions, io: Cl
   };
   const ask = options.quiet === true ? undefined : io.ask;
   const type = options.deviceType ?? (await answer(ask, "Device type", known.type));
-  const url =
-    options.url ?? (options.hostedMender === true ? HOSTED : await answer(ask, "Address of the server", known.url));
+  const server = serverOf(options);
+  const url = server.url ?? (await answer(ask, "Address of the server", known.url));
   if (type === undefined) throw new AgentError("CLI_USAGE", { missing: "--device-type" });
   if (url === undefined) throw new AgentError("CLI_USAGE", { missing: "--server-url" });
   if (!/^[\x21-\x7e]{1,4096}$/.test(type)) throw new AgentError("CLI_USAGE", { option: "--device-type", value: type });
 
-  const changed = changeSettings(main, serverKeys(url, options));
-  check(changed);
-  await write(paths, changed, slotKeys(fallback, options), { file: typeFile, type }, io);
+  const settings = serverKeys(url, server.certificate, options);
+  check(changeSettings(main, settings));
+  const hosts = await hostsOf(url, options);
+  const tenantToken = await tenantTokenFor(
+    global,
+    url,
+    server.certificate ?? textOf(main, "ServerCertificate"),
+    options,
+    io,
+  );
+  const changed = changeSettings(main, { ...settings, ...(tenantToken !== undefined && { TenantToken: tenantToken }) });
+  await write(paths, changed, slotKeys(fallback, options), { file: typeFile, type }, hosts, io);
   io.out(`Wrote ${paths.mainConfig}: ${type}, ${url}.`);
+}
+
+/** What the options say of the server. A demonstration server is at its usual place, with its own certificate. */
+function serverOf(options: SetupOptions): { readonly url?: string; readonly certificate?: string } {
+  const { url, hostedMender, serverCert, serverIp } = options;
+  if (hostedMender === true && serverIp !== undefined)
+    throw new AgentError("CLI_USAGE", { option: "--server-ip", reason: "not with --hosted-mender" });
+  const isDemo = hostedMender !== true && (options.demo === true || options.demoServer === true);
+  const usual = isDemo || (serverIp !== undefined && url === undefined) ? DEMO_SERVER : undefined;
+  const address = url ?? (hostedMender === true ? HOSTED : usual?.url);
+  const certificate = serverCert ?? usual?.certificate;
+  return { ...(address !== undefined && { url: address }), ...(certificate !== undefined && { certificate }) };
+}
+
+/** The hosts file in which the server's name has the address that was given; `undefined` when nothing is to be written. */
+async function hostsOf(url: string, { serverIp, hostsFile }: SetupOptions): Promise<HostsFile | undefined> {
+  if (serverIp === undefined) return undefined;
+  if (isIP(serverIp) === 0) throw new AgentError("CLI_USAGE", { option: "--server-ip", value: serverIp });
+  const path = await realpath(hostsFile).catch(() => hostsFile); // ignored: then it is made.
+  const text = await hostsWith(path, serverIp, new URL(url).hostname);
+  return text === undefined ? undefined : { path, text };
+}
+
+interface HostsFile {
+  readonly path: string;
+  readonly text: string;
+}
+
+/** That of a person who logs in, unless one was given. */
+async function tenantTokenFor(
+  global: GlobalOptions,
+  url: string,
+  certificate: string | undefined,
+  { tenantToken, username, password, quiet }: SetupOptions,
+  io: CliIo,
+): Promise<string | undefined> {
+  if (tenantToken !== undefined || (username === undefined && password === undefined)) return undefined;
+  if (username === undefined) throw new AgentError("CLI_USAGE", { missing: "--username" });
+  const ask = quiet === true ? undefined : io.ask;
+  const secret = password ?? (await ask?.("Password: ", true));
+  if (secret === undefined) throw new AgentError("CLI_USAGE", { missing: "--password" });
+  const { tenantTokenOf } = await import("../compose-setup.ts");
+  return await tenantTokenOf(global, { url: url.replace(/\/+$/, ""), certificate }, { username, password: secret }, io);
 }
 
 async function answer(ask: CliIo["ask"], question: string, known: string | undefined): Promise<string | undefined> {
@@ -62,13 +126,14 @@ async function answer(ask: CliIo["ask"], question: string, known: string | undef
   return said === "" ? known : said;
 }
 
-function serverKeys(url: string, options: SetupOptions): Settings {
-  const polls = options.demoPolling === true ? { ...DEMO, ...options } : options;
+function serverKeys(url: string, certificate: string | undefined, options: SetupOptions): Settings {
+  const isDemo = options.demoPolling === true || options.demo === true;
+  const polls = isDemo ? { ...DEMO_POLLS, ...options } : options;
   return {
     ServerURL: url,
     Servers: undefined,
     ...(options.tenantToken !== undefined && { TenantToken: options.tenantToken }),
-    ...(options.serverCert !== undefined && { ServerCertificate: options.serverCert }),
+    ...(certificate !== undefined && { ServerCertificate: certificate }),
     ...(polls.updatePoll !== undefined && { UpdatePollIntervalSeconds: polls.updatePoll }),
     ...(polls.inventoryPoll !== undefined && { InventoryPollIntervalSeconds: polls.inventoryPoll }),
     ...(polls.retryPoll !== undefined && { RetryPollIntervalSeconds: polls.retryPoll }),
@@ -101,6 +166,7 @@ async function write(
   main: Settings,
   fallback: Settings | undefined,
   device: { readonly file: string; readonly type: string },
+  hosts: HostsFile | undefined,
   io: CliIo,
 ): Promise<void> {
   const { files } = io.machine ?? thisMachine;
@@ -115,6 +181,7 @@ async function write(
   const json = (settings: Settings): string => `${JSON.stringify(settings, undefined, 2)}\n`;
   await put(paths.mainConfig, json(main), 0o600);
   if (fallback !== undefined) await put(paths.fallbackConfig, json(fallback), 0o600);
+  if (hosts !== undefined) await put(hosts.path, hosts.text, 0o644);
   await put(device.file, `device_type=${device.type}\n`, 0o444);
 }
 

@@ -13,10 +13,16 @@ export function register(program: Command, io: CliIo): void {
     .option("--hosted-mender", "use https://hosted.mender.io")
     .option("--server-cert <file>", "trust the certificates in this PEM file as well")
     .option("--tenant-token <token>", "whose device it is, on servers with several tenants")
+    .option("--username <email>", "get the tenant token from the server, logging in as this user")
+    .option("--password <password>", "of that user; asked for on a terminal, where other users cannot read it")
     .option("--update-poll <seconds>", "time between two polls for updates", seconds)
     .option("--inventory-poll <seconds>", "time between two inventories", seconds)
     .option("--retry-poll <seconds>", "longest time between two attempts after a failure", seconds)
     .option("--demo-polling", "poll every few seconds, to try it out")
+    .option("--demo-server", "use https://docker.mender.io, with the certificate of a demonstration server")
+    .option("--demo", "both")
+    .option("--server-ip <address>", "give the server's name this address, in the hosts file")
+    .option("--hosts-file <file>", "the hosts file", "/etc/hosts")
     .option("--rootfs-part-a <device>", "storage of slot A; stands in the fallback file, which updates do not replace")
     .option("--rootfs-part-b <device>", "storage of slot B")
     .option("--quiet", "ask nothing")
@@ -39,5 +45,7 @@ Keys of the files that are not asked about stay as they are. Both are written wi
 Examples:
   switchback setup
   switchback setup --quiet --device-type my-board --server-url https://ota.example.com --tenant-token "$TOKEN"
+  switchback setup --device-type my-board --hosted-mender --username me@example.com
+  switchback setup --quiet --device-type my-board --demo --server-ip 192.168.1.20 --server-cert /etc/mender/demo.crt
   switchback setup --quiet --device-type my-board --url https://ota.example.com \\
     --rootfs-part-a /dev/mmcblk0p2 --rootfs-part-b /dev/mmcblk0p3`;

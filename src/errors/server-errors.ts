@@ -23,6 +23,7 @@ export const SERVER_ERRORS = {
   DAEMON_MISSING: {
     doc: "No daemon of this user runs on the datastore. 'switchback poll --now' asks the server without one.",
   },
+  SETUP_LOGIN: { doc: "The server has not accepted user name and password." },
   SETUP_WRITE: { retry: true, doc: "A configuration file cannot be written." },
   IDENTITY_FAILED: { retry: true, doc: "The identity script did not say who the device is." },
   INVENTORY_FAILED: { retry: true, doc: "Every inventory script failed." },

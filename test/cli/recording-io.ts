@@ -19,11 +19,11 @@ export class RecordingIo implements CliIo {
     this.env = env;
   }
 
-  get ask(): ((question: string) => Promise<string>) | undefined {
+  get ask(): ((question: string, isSecret?: boolean) => Promise<string>) | undefined {
     const { answers } = this;
     if (answers === undefined) return undefined;
-    return async (question) => {
-      this.asked.push(question);
+    return async (question, isSecret = false) => {
+      this.asked.push(isSecret ? `${question}(secret)` : question);
       return answers.shift() ?? "";
     };
   }

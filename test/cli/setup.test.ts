@@ -2,6 +2,9 @@ import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { json as jsonAnswer, refusal, token } from "../support/answers.ts";
+import { ScriptedServer } from "../support/scripted-server.ts";
+import { BuiltProgram, startProgram } from "./built-program.ts";
 import { RecordingIo } from "./recording-io.ts";
 import { type CliResult, cli, codesOf } from "./test-board.ts";
 
@@ -76,10 +79,127 @@ test.each([
   ["an interval that is none", [...NEEDED, "--update-poll", "0"], "CLI_USAGE"],
   ["an address that is none", ["--device-type", "a", "--url", "x.example"], "CONFIG_INVALID"],
   ["plain http to elsewhere", ["--device-type", "a", "--url", "http://x.example"], "SERVER_PLAIN_HTTP"],
+  ["a server's address that is a name", [...NEEDED, "--server-ip", "ota"], "CLI_USAGE"],
+  ["an address for hosted Mender", ["--device-type", "a", "--hosted-mender", "--server-ip", "10.0.0.1"], "CLI_USAGE"],
+  ["a user without a password", [...NEEDED, "--username", "me@example.com"], "CLI_USAGE"],
+  ["a password of nobody", [...NEEDED, "--password", "secret"], "CLI_USAGE"],
 ])("%s is refused and nothing is written", async (_what, argv, code) => {
   const refused = await setup(argv);
   expect([refused.exitCode, codesOf(refused)]).toEqual([1, [code]]);
   expect(await readdir(folder)).toEqual([]);
+});
+
+const LOGIN = "/api/management/v1/useradm/auth/login";
+const TENANT = "/api/management/v1/tenantadm/user/tenant";
+const USER = ["--username", "me@example.com", "--password", "s:cret"];
+
+async function withServer(work: (server: ScriptedServer, argv: readonly string[]) => Promise<void>): Promise<void> {
+  const server = await ScriptedServer.start();
+  server.answer(LOGIN, token("user-token\n")).answer(TENANT, jsonAnswer(200, { tenant_token: "tt", name: "us" }));
+  try {
+    await work(server, ["--device-type", "board-a", "--url", `${server.url}/`]);
+  } finally {
+    await server.close();
+  }
+}
+
+test("a user's login fetches the tenant token, and leaves nothing else behind", async () => {
+  await withServer(async (server, argv) => {
+    const written = await setup(["--quiet", ...argv, ...USER]);
+    expect(written).toMatchObject({ exitCode: 0, err: [], log: [] });
+    expect(await json(main)).toEqual({ ServerURL: `${server.url}/`, TenantToken: "tt" });
+    expect(server.requests.map(({ method, path, headers }) => [method, path, headers.authorization])).toEqual([
+      ["POST", LOGIN, `Basic ${Buffer.from("me@example.com:s:cret").toString("base64")}`],
+      ["GET", TENANT, "Bearer user-token"],
+    ]);
+  });
+});
+
+test("a password is asked for as a secret, and a token that is given needs no login", async () => {
+  await withServer(async (server, argv) => {
+    const io = new RecordingIo();
+    io.answers = ["s:cret"];
+    expect((await setup([...argv, "--username", "me@example.com"], io)).exitCode).toBe(0);
+    expect(io.asked).toEqual(["Password: (secret)"]);
+    await setup([...argv, ...USER, "--tenant-token", "own"]);
+    expect(await json(main)).toMatchObject({ TenantToken: "own" });
+    expect(server.of(LOGIN).length).toBe(1);
+  });
+});
+
+test("a server without tenants needs no token", async () => {
+  await withServer(async (server, argv) => {
+    server.answer(TENANT, refusal(404));
+    expect((await setup(["--quiet", ...argv, ...USER])).exitCode).toBe(0);
+    expect(await json(main)).toEqual({ ServerURL: `${server.url}/` });
+  });
+});
+
+for (const [what, route, answer, code] of [
+  ["a login that is refused", LOGIN, refusal(401), "SETUP_LOGIN"],
+  ["a server in trouble", LOGIN, refusal(503), "SERVER_STATUS"],
+  ["an answer that is none", TENANT, jsonAnswer(200, ["tt"]), "SERVER_ANSWER"],
+] as const) {
+  test(`${what} is told, and nothing is written`, async () => {
+    await withServer(async (server, argv) => {
+      server.answer(route, answer);
+      const refused = await setup(["--quiet", ...argv, ...USER]);
+      expect([refused.exitCode, codesOf(refused)]).toEqual([1, [code]]);
+      expect(refused.err.join("")).not.toContain("s:cret");
+      expect(await readdir(folder)).toEqual([]);
+    });
+  });
+}
+
+test("a demonstration server gets its certificate, its intervals and its address", async () => {
+  const hosts = join(folder, "hosts");
+  await writeFile(hosts, "127.0.0.1 localhost");
+  const argv = ["--quiet", "--device-type", "board-a", "--demo", "--hosts-file", hosts, "--server-ip"];
+  for (let time = 0; time < 2; time++) {
+    expect((await setup([...argv, "10.0.0.1"])).exitCode).toBe(0);
+    expect(await readFile(hosts, "utf8")).toBe("127.0.0.1 localhost\n10.0.0.1 docker.mender.io s3.docker.mender.io\n");
+  }
+  expect(await json(main)).toEqual({
+    ServerURL: "https://docker.mender.io",
+    ServerCertificate: "/usr/share/doc/mender-client/examples/demo.crt",
+    UpdatePollIntervalSeconds: 5,
+    InventoryPollIntervalSeconds: 5,
+    RetryPollIntervalSeconds: 30,
+  });
+  const before = await readFile(main, "utf8");
+  expect(codesOf(await setup([...argv, "10.0.0.2", "--update-poll", "9"]))).toEqual(["CONFIG_INVALID"]);
+  expect(await readFile(main, "utf8")).toBe(before);
+});
+
+test("an address goes with any server, and a demonstration server's certificate may be one's own", async () => {
+  const hosts = join(folder, "hosts");
+  await setup([...NEEDED, "--server-ip", "10.0.0.1", "--hosts-file", hosts]);
+  expect(await readFile(hosts, "utf8")).toBe("10.0.0.1 ota.example.com s3.ota.example.com\n");
+  expect(await json(main)).toEqual({ ServerURL: "https://ota.example.com" });
+  await setup(["--quiet", "--device-type", "a", "--demo-server", "--server-cert", "/own.crt"]);
+  expect(await json(main)).toEqual({ ServerURL: "https://docker.mender.io", ServerCertificate: "/own.crt" });
+});
+
+test("on a real terminal the password is not shown", async () => {
+  const program = await BuiltProgram.build();
+  try {
+    await withServer(async (server, argv) => {
+      const command = [process.execPath, program.path, "-c", main, "-d", join(folder, "data"), "setup", ...argv];
+      const typing = startProgram("script", ["-qec", [...command, "--username", "me"].join(" "), "/dev/null"]);
+      let shown = "";
+      typing.child.stdout?.on("data", (chunk: Buffer) => {
+        if (!shown.includes("Password:") && `${shown}${chunk}`.includes("Password:"))
+          typing.child.stdin?.write("s:cret\r");
+        shown += chunk;
+      });
+      const { exitCode, out } = await typing.ended;
+      expect([exitCode, out.at(-1)?.trim()]).toEqual([0, `Wrote ${main}: board-a, ${server.url}/.`]);
+      expect(server.of(LOGIN)[0]?.headers.authorization).toBe(`Basic ${Buffer.from("me:s:cret").toString("base64")}`);
+      expect(out.join("\n")).not.toContain("s:cret");
+    });
+  } finally {
+    await program.remove();
+  }
 });
 
 test("a configuration that cannot be read is not replaced", async () => {

@@ -1,0 +1,28 @@
+import { readFile } from "node:fs/promises";
+import { AgentError } from "../errors/agent-error.ts";
+
+/**
+ * The text of a hosts file in which `name` has `address`, and `s3.NAME` as well, from which demonstration servers
+ * deliver.
+ *
+ * @returns `undefined` when it has it already
+ * @throws {AgentError} CONFIG_INVALID when it has another, or the file cannot be read
+ */
+export async function hostsWith(file: string, address: string, name: string): Promise<string | undefined> {
+  const text = await read(file);
+  const entries = text.split("\n").map((line) => line.replace(/#.*/, "").trim().split(/\s+/));
+  const known = entries.find(([, ...names]) => names.includes(name))?.[0];
+  if (known === address) return undefined;
+  if (known !== undefined) throw new AgentError("CONFIG_INVALID", { file, name, address: known, wanted: address });
+  const before = text === "" || text.endsWith("\n") ? text : `${text}\n`;
+  return `${before}${address} ${name} s3.${name}\n`;
+}
+
+async function read(file: string): Promise<string> {
+  try {
+    return await readFile(file, "utf8");
+  } catch (cause) {
+    if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return "";
+    throw new AgentError("CONFIG_INVALID", { file }, cause);
+  }
+}
