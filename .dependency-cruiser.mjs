@@ -75,10 +75,10 @@ export default {
       to: { path: "^node_modules/", pathNot: "^node_modules/zod/" },
     },
     {
-      name: "protocol-imports-zod-only",
+      name: "protocol-imports-nothing",
       severity: "error",
       from: { path: "^src/protocol/" },
-      to: { pathNot: ["^src/protocol/", "^node_modules/zod/"] },
+      to: { pathNot: "^src/protocol/" },
     },
     {
       name: "nothing-imports-tests",

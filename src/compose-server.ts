@@ -1,5 +1,6 @@
-import { readFile } from "node:fs/promises";
+import { readFile } from "node:fs";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { systemClock } from "../adapters/clock/system-clock.ts";
 import type { GlobalOptions } from "./cli/global-options.ts";
 import type { CliIo } from "./cli/io.ts";
@@ -9,8 +10,7 @@ import { type Base, composeBase } from "./compose-base.ts";
 import { composeServerMemo } from "./compose-schedule.ts";
 import { composeTransport } from "./compose-transport.ts";
 import { serverAddresses } from "./config/server-config.ts";
-import { loadDeviceKey } from "./core/server/device-key.ts";
-import { readIdentity } from "./core/server/identity.ts";
+import type { Granted } from "./core/server/authorization.ts";
 import { createSession, type Session } from "./core/server/session.ts";
 import { AgentError } from "./errors/agent-error.ts";
 import type { Transport } from "./ports/transport.ts";
@@ -18,6 +18,8 @@ import type { Transport } from "./ports/transport.ts";
 export interface KeyOptions {
   /** File with the passphrase of the device key; `-` for standard input. */
   readonly passphraseFile?: string;
+  /** What was in that file, where it has been read already. */
+  readonly passphrase?: string | undefined;
   /** Makes a new device key. */
   readonly forcebootstrap?: boolean;
 }
@@ -28,8 +30,13 @@ export interface ServerSide extends Base {
   ensureKey(): Promise<void>;
   /** One for all that is said to servers. @throws {AgentError} CONFIG_INVALID */
   transport(): Promise<Transport>;
-  /** @throws {AgentError} SERVER_NOT_CONFIGURED, SERVER_PLAIN_HTTP, CONFIG_INVALID */
-  session(): Promise<Session>;
+  /** Asks the servers to accept the device. @throws {AgentError} NOT_AUTHORIZED, IDENTITY_FAILED, DEVICE_KEY */
+  authorize(signal: AbortSignal): Promise<Granted>;
+  /**
+   * @param authorize where another process does that
+   * @throws {AgentError} SERVER_NOT_CONFIGURED, SERVER_PLAIN_HTTP, CONFIG_INVALID
+   */
+  session(authorize?: ServerSide["authorize"]): Promise<Session>;
 }
 
 /** @throws {AgentError} CONFIG_INVALID */
@@ -39,21 +46,30 @@ export async function composeServer(options: GlobalOptions, keyOptions: KeyOptio
   const { daemonLogLevel, authPrivateKey, tenantToken } = config.server;
   const log = createLogger(io, options, daemonLogLevel);
   const memo = composeServerMemo(paths, machine);
+  const servers = () => serverAddresses(config.server, config.switchback.allowPlainHttp);
   const file = {
     path: authPrivateKey ?? join(paths.datastore, "mender-agent.pem"),
     isGiven: authPrivateKey !== undefined,
   };
-  // Asked for once: standard input says it only once.
-  let passphrase: string | undefined;
+  let { passphrase } = keyOptions;
   const key = async (replace = false) => {
-    passphrase ??= await passphraseOf(keyOptions);
+    passphrase ??= await readPassphrase(keyOptions);
+    const { loadDeviceKey } = await import("./core/server/device-key.ts");
     return await loadDeviceKey({ ...file, passphrase }, log, replace);
   };
-  const identity = join(paths.dataDir, "identity", "mender-device-identity");
+  const identity = async (signal: AbortSignal): Promise<string> => {
+    const { readIdentity } = await import("./core/server/identity.ts");
+    return await readIdentity(machine.process(), join(paths.dataDir, "identity", "mender-device-identity"), signal);
+  };
   let connected: Promise<Transport> | undefined;
   const transport = (): Promise<Transport> => {
     connected ??= composeTransport(options, config.connection, io.env, log);
     return connected;
+  };
+  const exchange = async () => ({ transport: await transport(), clock: systemClock, version: VERSION, log });
+  const ownAuthorize: ServerSide["authorize"] = async (signal) => {
+    const { authorize } = await import("./core/server/authorization.ts");
+    return await authorize(await exchange(), servers(), { identity, key: () => key(), tenantToken }, signal);
   };
   return {
     ...base,
@@ -64,30 +80,22 @@ export async function composeServer(options: GlobalOptions, keyOptions: KeyOptio
       if (keyOptions.forcebootstrap === true) await memo.save(undefined);
     },
     transport,
-    async session() {
-      const servers = serverAddresses(config.server, config.switchback.allowPlainHttp);
-      return createSession({
-        transport: await transport(),
-        clock: systemClock,
-        version: VERSION,
-        servers,
-        memo,
-        log,
-        credentials: {
-          identity: (signal) => readIdentity(machine.process(), identity, signal),
-          key: () => key(),
-          tenantToken,
-        },
-      });
-    },
+    authorize: ownAuthorize,
+    session: async (authorize = ownAuthorize) =>
+      createSession({ servers: servers(), ...(await exchange()), memo, authorize }),
   };
 }
 
-/** @throws {AgentError} DEVICE_KEY when the file cannot be read */
-async function passphraseOf({ passphraseFile }: KeyOptions): Promise<string | undefined> {
+/**
+ * Standard input says it only once.
+ *
+ * @throws {AgentError} DEVICE_KEY when the file cannot be read
+ */
+export async function readPassphrase({ passphraseFile }: KeyOptions): Promise<string | undefined> {
   if (passphraseFile === undefined) return undefined;
   try {
-    return (await readFile(passphraseFile === "-" ? "/dev/stdin" : passphraseFile, "utf8")).replace(/\r?\n$/, "");
+    // By its descriptor: a socket, as some starters give, cannot be opened by the name /dev/stdin.
+    return (await promisify(readFile)(passphraseFile === "-" ? 0 : passphraseFile, "utf8")).replace(/\r?\n$/, "");
   } catch (cause) {
     throw new AgentError("DEVICE_KEY", { passphraseFile }, cause);
   }

@@ -1,33 +1,31 @@
-import { composeManaged } from "../compose-managed.ts";
+import { composePoller } from "../compose-managed.ts";
 import { bootClock } from "../compose-schedule.ts";
-import { composeServer, type KeyOptions } from "../compose-server.ts";
-import { composeLock } from "../compose-store.ts";
+import { composeServer, type KeyOptions, readPassphrase } from "../compose-server.ts";
+import { composeWorker } from "../compose-worker.ts";
 import { startSchedule } from "../core/poller/schedule.ts";
 import { announceDaemon } from "./daemon-process.ts";
 import type { GlobalOptions } from "./global-options.ts";
 import type { CliIo } from "./io.ts";
 import { untilReboot } from "./until-reboot.ts";
 
-/** Polls until it is told to stop. The device is locked only while it installs, so that commands have their turn. */
+/**
+ * Polls until it is told to stop. Only what asks for updates stays in memory: all else is done by processes of their
+ * own, which lock the device while they work on it, so that commands have their turn in between.
+ */
 export async function daemon(options: GlobalOptions, keyOptions: KeyOptions, io: CliIo): Promise<void> {
   const server = await composeServer(options, keyOptions, io);
   const { machine, paths, log } = server;
-  const lock = composeLock(paths, machine);
   await untilReboot(io, async (signal, leave) => {
-    const agent = await composeManaged(server, {
-      async alone(work) {
-        const release = await lock.acquire();
-        try {
-          await work();
-        } finally {
-          await release();
-        }
+    let passphrase: Promise<string | undefined> | undefined;
+    const work = composeWorker(io, {
+      passphrase() {
+        passphrase ??= readPassphrase(keyOptions);
+        return passphrase;
       },
-      leavesReboot: false,
       leave,
-      onEnd: () => undefined,
     });
-    const poller = agent.poller(startSchedule(bootClock.monotonicMs()));
+    const session = await server.session(work.authorize);
+    const poller = composePoller(server, session, work, startSchedule(bootClock.monotonicMs()));
     io.onSignal?.("SIGUSR1", () => poller.request("deployments"));
     io.onSignal?.("SIGUSR2", () => poller.request("inventory"));
     const leaveOffice = await announceDaemon(paths, machine);

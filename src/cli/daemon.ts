@@ -1,4 +1,4 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import type { KeyOptions } from "../compose-server.ts";
 import { readGlobalOptions } from "./global-options.ts";
 import type { CliIo } from "./io.ts";
@@ -9,9 +9,15 @@ export function register(program: Command, io: CliIo): void {
     .command("daemon")
     .description("poll the server for updates, and install them")
     .addHelpText("after", EXAMPLES);
-  addKeyOptions(command).action(async (options: KeyOptions) => {
+  command.addOption(new Option("--worker", "does one piece of work for the daemon that has started it").hideHelp());
+  addKeyOptions(command).action(async ({ worker, ...options }: KeyOptions & { worker?: true }) => {
+    const globals = readGlobalOptions(program);
+    if (worker === true) {
+      const { serveOrder } = await import("../compose-order.ts");
+      return await serveOrder(globals, options, io);
+    }
     const { daemon } = await import("./daemon-action.ts");
-    await daemon(readGlobalOptions(program), options, io);
+    await daemon(globals, options, io);
   });
 }
 

@@ -1,6 +1,7 @@
-import { composeManaged } from "../compose-managed.ts";
+import { composePoller } from "../compose-managed.ts";
 import { bootClock, bootId } from "../compose-schedule.ts";
 import { composeServer, type KeyOptions } from "../compose-server.ts";
+import { composeWork } from "../compose-work.ts";
 import { savedSchedule, startSchedule, toSaved } from "../core/poller/schedule.ts";
 import type { GlobalOptions } from "./global-options.ts";
 import type { CliIo } from "./io.ts";
@@ -19,8 +20,9 @@ export async function poll(
 ): Promise<void> {
   const server = await composeServer(options, keyOptions, io);
   await untilReboot(io, async (signal, leave) => {
-    const { session, poller: pollerFrom } = await composeManaged(server, {
-      alone: (work) => work(),
+    const session = await server.session();
+    const work = composeWork(server, session, {
+      alone: (task) => task(),
       leavesReboot: reboot !== true,
       leave,
       onEnd(answer) {
@@ -30,7 +32,7 @@ export async function poll(
     const boot = await bootId();
     const nowMs = bootClock.monotonicMs();
     const start = now ? startSchedule(nowMs) : savedSchedule((await session.state()).due, boot, nowMs);
-    const poller = pollerFrom(start);
+    const poller = composePoller(server, session, work, start);
     try {
       await poller.once(signal);
     } finally {

@@ -23,6 +23,7 @@ export function processIo(): CliIo {
     env: process.env,
     signal: interrupted.signal,
     onSignal: (signal, listener) => void process.on(signal, listener),
+    commandLine: [process.execPath, ...process.execArgv, ...process.argv.slice(1)],
     exitCode: 0,
   };
 }

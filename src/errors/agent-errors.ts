@@ -53,6 +53,10 @@ export const AGENT_ERRORS = {
   DOWNLOAD_RANGE: {
     doc: "The server answered with another range.",
   },
+  WORKER_LOST: {
+    retry: true,
+    doc: "The process that works for the daemon has ended before it was done. What it has begun is gone on with.",
+  },
   CLI_USAGE: { doc: "The command line is not understood." },
   CANCELLED: {
     retry: true,

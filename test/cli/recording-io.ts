@@ -12,6 +12,7 @@ export class RecordingIo implements CliIo {
   /** What a person will say, one line after the other; without it nobody is there. */
   answers: string[] | undefined;
   readonly asked: string[] = [];
+  readonly commandLine: readonly string[] = [];
   exitCode = 0;
 
   constructor(stderrIsTerminal = false, env: Readonly<Record<string, string | undefined>> = {}) {

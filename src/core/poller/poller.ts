@@ -17,27 +17,18 @@ import {
   type Schedule,
   wanted,
 } from "./schedule.ts";
+import type { Pending, Work } from "./work.ts";
 
-export type Pending = "none" | "managed" | "standalone";
-
-export interface PollerParts {
+export interface PollerParts extends Pick<Work, "sendInventory" | "deploy"> {
   readonly clock: Pick<Clock, "monotonicMs" | "sleep">;
   readonly scripts: Pick<ScriptRunner, "run">;
   readonly log: Logger;
   readonly intervals: Intervals;
   /** From 0 up to, not including, 1. */
   random(): number;
-  /** What is on disk: an update of the server's that was cut off, one of the user's that is not committed, or none. */
-  pending(): Promise<Pending>;
-  sendInventory(signal: AbortSignal): Promise<void>;
+  pending(signal: AbortSignal): Promise<Pending>;
   isInventorySent(): Promise<boolean>;
   nextDeployment(signal: AbortSignal): Promise<NextDeployment | undefined>;
-  /**
-   * Brings a deployment to its end; without one, that which is pending.
-   *
-   * @throws {AgentError} when it has not come to its end
-   */
-  deploy(deployment: NextDeployment | undefined, signal: AbortSignal): Promise<void>;
 }
 
 export interface Poller {
@@ -107,7 +98,7 @@ export function createPoller(parts: PollerParts, start: Schedule): Poller {
     let pending = "none" as Pending;
     let failure: AgentError | undefined;
     try {
-      pending = await parts.pending();
+      pending = await parts.pending(signal);
       if (pending === "managed") await deploy(undefined, signal);
       else if (pending === "standalone" && which === "deployments")
         log("info", "An update of the command line waits for its end: no new one is asked for.");

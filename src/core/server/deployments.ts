@@ -1,7 +1,7 @@
 import type { Provides } from "../../artifact/model.ts";
 import { AgentError } from "../../errors/agent-error.ts";
 import type { DeploymentServer } from "../../ports/deployment-server.ts";
-import type { NextDeployment } from "../../protocol/device-api.ts";
+import { type NextDeployment, readNextDeployment } from "../../protocol/device-api.ts";
 import { expectStatus, type ServerAnswer, type ServerRequest } from "./exchange.ts";
 import type { Session } from "./session.ts";
 
@@ -25,28 +25,26 @@ export async function nextDeployment(
 ): Promise<NextDeployment | undefined> {
   const v2: ServerRequest = { method: "POST", path: NEXT_V2, body: JSON.stringify({ device_provides: provides }) };
   const answer = await session.send(v2, signal);
-  if (answer.status !== 404) return await deploymentIn(answer, v2);
+  if (answer.status !== 404) return deploymentIn(answer, v2);
   const { artifact_name, device_type } = provides;
   const query = new URLSearchParams({ artifact_name, device_type });
   const v1: ServerRequest = { method: "GET", path: `${V1}/next?${query}` };
-  return await deploymentIn(await session.send(v1, signal), v1);
+  return deploymentIn(await session.send(v1, signal), v1);
 }
 
-async function deploymentIn(answer: ServerAnswer, request: ServerRequest): Promise<NextDeployment | undefined> {
+function deploymentIn(answer: ServerAnswer, request: ServerRequest): NextDeployment | undefined {
   if (answer.status === 204) return undefined;
   expectStatus(answer, 200, request);
-  const { NextDeployment } = await import("../../protocol/device-api.ts");
-  const parsed = NextDeployment.safeParse(jsonOf(answer.text));
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  throw new AgentError("SERVER_ANSWER", { request: "next", where: issue?.path.join(".") || "the whole of it" });
+  const found = readNextDeployment(jsonOf(answer.text));
+  if (typeof found === "string") throw new AgentError("SERVER_ANSWER", { request: "next", where: found });
+  return found;
 }
 
 function jsonOf(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    // ignored: the schema refuses it like anything else that is no deployment.
+    // ignored: refused like anything else that is no deployment.
     return undefined;
   }
 }

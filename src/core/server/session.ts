@@ -1,14 +1,15 @@
 import { AgentError, describeError } from "../../errors/agent-error.ts";
 import type { Memo } from "../../ports/memo.ts";
 import type { Logger } from "../../util/logger.ts";
-import { authorize, type Credentials } from "./authorization.ts";
+import type { Granted } from "./authorization.ts";
 import { type ExchangeParts, exchange, type ServerAnswer, type ServerRequest, unexpected } from "./exchange.ts";
 import { formatServerState, loadServerState, type ServerState } from "./state.ts";
 
 export interface SessionParts extends ExchangeParts {
   /** Addresses without a slash at their end, in the order in which they are tried. */
   readonly servers: readonly string[];
-  readonly credentials: Credentials;
+  /** Asks the servers to accept the device. @throws {AgentError} NOT_AUTHORIZED */
+  authorize(signal: AbortSignal): Promise<Granted>;
   readonly memo: Memo;
   readonly log: Logger;
 }
@@ -48,7 +49,7 @@ export function createSession(parts: SessionParts): Session {
 
   async function grant(signal: AbortSignal): Promise<ServerState> {
     const { due } = await state();
-    const granted = await authorize(parts, servers, parts.credentials, signal);
+    const granted = await parts.authorize(signal);
     log("info", `Authorised by ${granted.server}`);
     // Without the hash of the inventory: another server, or a device that was just accepted, may not have it.
     const next = { ...granted, ...(due !== undefined && { due }) };

@@ -1,3 +1,4 @@
+import { authorize } from "../../../src/core/server/authorization.ts";
 import { loadDeviceKey } from "../../../src/core/server/device-key.ts";
 import { createSession, type Session } from "../../../src/core/server/session.ts";
 import type { Memo } from "../../../src/ports/memo.ts";
@@ -37,18 +38,17 @@ export function serverRig(
   const clock = createVirtualClock();
   const logged: string[] = [];
   const log = (level: string, message: string): void => void logged.push(`${level}: ${message}`);
+  const parts = { transport: client(), clock, version: "1.2.3", log };
+  const credentials = {
+    identity: async () => '{"mac":"00:11:22:33:44:55"}',
+    key: () => loadDeviceKey({ path: keyFile, isGiven: false }, log),
+    tenantToken,
+  };
   const session = createSession({
-    transport: client(),
-    clock,
-    version: "1.2.3",
+    ...parts,
     servers,
     memo,
-    log,
-    credentials: {
-      identity: async () => '{"mac":"00:11:22:33:44:55"}',
-      key: () => loadDeviceKey({ path: keyFile, isGiven: false }, log),
-      tenantToken,
-    },
+    authorize: (signal) => authorize(parts, servers, credentials, signal),
   });
   return { session, clock, memo, logged };
 }

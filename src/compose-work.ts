@@ -1,0 +1,84 @@
+import { join } from "node:path";
+import { systemClock } from "../adapters/clock/system-clock.ts";
+import { createLeftPower } from "../adapters/power/left-power.ts";
+import { VERSION } from "./cli/version.ts";
+import { intervalsOf, readAllProvides } from "./compose-managed.ts";
+import type { ServerSide } from "./compose-server.ts";
+import { composeStore } from "./compose-store.ts";
+import type { ManagedAnswer } from "./core/deployment/managed.ts";
+import type { Pending, Work } from "./core/poller/work.ts";
+import { sendInventory } from "./core/server/inventory.ts";
+import type { Session } from "./core/server/session.ts";
+import type { Power } from "./ports/power.ts";
+import type { Store } from "./ports/store.ts";
+import type { NextDeployment } from "./protocol/device-api.ts";
+
+export interface WorkOptions {
+  /** Runs what works on the device under its lock. @throws {AgentError} AGENT_BUSY */
+  alone(work: () => Promise<void>): Promise<void>;
+  /** This process does not reboot the device itself. */
+  readonly leavesReboot: boolean;
+  /** The device has to be rebooted by somebody else: ends what runs. */
+  leave(argument: string | undefined): void;
+  /** Hears how a deployment has ended. */
+  onEnd?(answer: ManagedAnswer): void;
+}
+
+/** The work of managed mode, done by this process. What installs is loaded when there is something to install. */
+export function composeWork(server: ServerSide, session: Session, options: WorkOptions): Work {
+  const { machine, config, paths, log } = server;
+  const store = composeStore(paths, log, machine);
+  const inventory = {
+    process: machine.process(),
+    log,
+    folder: join(paths.dataDir, "inventory"),
+    builtIn: async () => ({ ...(await readAllProvides(server)), mender_client_version: VERSION }),
+  };
+
+  async function prepare(): Promise<void> {
+    const { seedProvides } = await import("./core/install/seed.ts");
+    await options.alone(async () => {
+      await seedProvides(store, paths, log, machine.files);
+      await server.ensureKey();
+    });
+  }
+
+  async function power(): Promise<Power> {
+    // A virtual board is switched off and on by whoever holds it, and is not the machine that it is tried on.
+    if (options.leavesReboot || config.switchback.bootloader === "fake") return createLeftPower(options.leave);
+    const { createSystemPower } = await import("../adapters/power/system-power.ts");
+    return createSystemPower({ process: machine.process(), clock: systemClock });
+  }
+
+  return {
+    async pending(prepares) {
+      if (prepares) await prepare();
+      return await pendingIn(store);
+    },
+    authorize: (signal) => server.authorize(signal),
+    sendInventory: (signal) => sendInventory(inventory, session, signal),
+    async deploy(offered, signal) {
+      const { composeDeployment } = await import("./compose-deployment.ts");
+      const managed = composeDeployment(server, session, await power(), intervalsOf(config.server).backoff);
+      await options.alone(async () => {
+        const answer = await (offered === undefined ? managed.resume(signal) : managed.run(wanted(offered), signal));
+        options.onEnd?.(answer);
+      });
+    },
+  };
+}
+
+/** What reads the state of an update is loaded only where there is one. */
+async function pendingIn(store: Store): Promise<Pending> {
+  if (!(await store.load()).has("state")) return "none";
+  const { createJournal } = await import("./core/deployment/journal.ts");
+  const found = await createJournal(store).recover();
+  // Nobody can decide on an update that cannot be understood, so it waits for nobody.
+  return found?.invalid === undefined ? (found?.snapshot.mode ?? "none") : "managed";
+}
+
+const wanted = ({ id, artifact: { source, artifact_name } }: NextDeployment) => ({
+  id,
+  uri: source.uri,
+  ...(artifact_name !== undefined && artifact_name !== "" && { artifactName: artifact_name }),
+});

@@ -1,0 +1,27 @@
+import { AgentError, type ErrorDetail } from "./agent-error.ts";
+import { ERRORS, type ErrorCode } from "./catalogue.ts";
+
+/** An error as JSON, for another process of this program. */
+export interface PackedError {
+  /** Of an `AgentError`. */
+  readonly code?: string;
+  readonly detail?: ErrorDetail;
+  readonly message: string;
+  readonly cause?: PackedError;
+}
+
+export function packError(error: unknown): PackedError {
+  if (!(error instanceof Error)) return { message: String(error) };
+  const cause = error.cause === undefined ? {} : { cause: packError(error.cause) };
+  if (error instanceof AgentError) return { code: error.code, detail: error.detail, message: error.message, ...cause };
+  return { message: error.message, ...cause };
+}
+
+/** The same error: people are shown the same line. A code that this version does not know is left to its message. */
+export function unpackError({ code, detail, message, cause: packed }: PackedError): Error {
+  const cause = packed && unpackError(packed);
+  if (code !== undefined && isKnown(code)) return new AgentError(code, detail, cause);
+  return new Error(message, cause && { cause });
+}
+
+const isKnown = (code: string): code is ErrorCode => Object.hasOwn(ERRORS, code);

@@ -1,0 +1,109 @@
+import { generateKeyPairSync } from "node:crypto";
+import { readFile, writeFile } from "node:fs/promises";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { waitForFileLock } from "../../adapters/lock/flock.ts";
+import { empty, refusal } from "../support/answers.ts";
+import { BuiltProgram, type Started } from "./built-program.ts";
+import { ManagedBoard } from "./managed-board.ts";
+import { codesOf } from "./test-board.ts";
+
+const KIB = 1024;
+const LOCK_MS = 5_000;
+
+let program: BuiltProgram;
+beforeAll(async () => {
+  program = await BuiltProgram.build();
+});
+afterAll(() => program.remove());
+
+let device: ManagedBoard;
+beforeEach(async () => {
+  device = await ManagedBoard.make(program, { slotKib: 1024 });
+});
+afterEach(() => device.remove());
+
+/** Processes that `pid` has started. */
+async function childrenOf(pid: number | undefined): Promise<readonly number[]> {
+  const text = await readFile(`/proc/${pid}/task/${pid}/children`, "utf8");
+  return text.trim().split(" ").filter(Boolean).map(Number);
+}
+
+/** A daemon whose worker downloads, which takes long, and that worker. */
+async function downloading(): Promise<Started & { readonly worker: number }> {
+  const { board } = device;
+  const Switchback = { Bootloader: "fake", Board: board.dir, RateLimitBytesPerSecond: 16 * KIB };
+  await board.configure({ Switchback, UpdatePollIntervalSeconds: 3600 });
+  await device.deploy(await board.release("v2", "yes", {}, 512));
+  const daemon = device.start("daemon");
+  await device.server.asked("/v2.mender");
+  // Until then the deployment would be abandoned.
+  while (JSON.parse((await board.stored())["state"] ?? "{}").download === undefined)
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  const [worker] = await childrenOf(daemon.child.pid);
+  if (worker === undefined) throw new Error("nobody downloads");
+  return { ...daemon, worker };
+}
+
+/** One that has ended and that nobody has asked how has no command line any more. */
+async function isAlive(pid: number): Promise<boolean> {
+  return (await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "")) !== "";
+}
+
+async function lockIsFree(): Promise<void> {
+  const path = device.board.path("data/switchback.lock");
+  const release = await waitForFileLock(path, LOCK_MS, new AbortController().signal);
+  await release();
+}
+
+test("between two polls no process works for the daemon", async () => {
+  await device.board.configure({ UpdatePollIntervalSeconds: 3600 });
+  const { child } = device.start("daemon");
+  await device.server.asked("next");
+  expect(await childrenOf(child.pid)).toEqual([]);
+});
+
+test("SIGTERM to the daemon ends a download, and the daemon last of all", async () => {
+  const { child, ended, worker } = await downloading();
+  child.kill("SIGTERM");
+  const { exitCode, err } = await ended;
+  expect([exitCode, await isAlive(worker), err.at(-1)]).toEqual([0, false, "info: Stopped"]);
+  await lockIsFree();
+});
+
+test("what works for a daemon ends when the daemon is killed, and leaves the device to others", async () => {
+  const { child, ended, worker } = await downloading();
+  child.kill("SIGKILL");
+  await ended;
+  await lockIsFree();
+  expect(await isAlive(worker)).toBe(false);
+});
+
+test("a worker that is killed is a failure of its work: the daemon backs off, and goes on with it", async () => {
+  await device.board.configure({ RetryPollIntervalSeconds: 1 });
+  const { ended, worker } = await downloading();
+  await device.board.configure({ Switchback: { Bootloader: "fake", Board: device.board.dir } });
+  process.kill(worker, "SIGKILL");
+  const { exitCode, err } = await ended;
+  expect(exitCode).toBe(4);
+  expect(err.filter((line) => line.startsWith("error: "))).toEqual([
+    expect.stringMatching(/^error: WORKER_LOST: .*\(ended=SIGKILL\)$/),
+  ]);
+  expect(device.statuses).toEqual(["downloading", "downloading", "installing", "rebooting"]);
+});
+
+test("nobody but a daemon can give a worker something to do", async () => {
+  const byHand = await device.run("daemon", "--worker");
+  expect([byHand.exitCode, codesOf(byHand)]).toEqual([1, ["CLI_USAGE"]]);
+  expect((await device.board.agent("daemon", "--help")).out.join("\n")).not.toContain("--worker");
+});
+
+test("a passphrase from standard input serves every worker that signs", async () => {
+  const { privateKey } = generateKeyPairSync("ed25519");
+  const pem = privateKey.export({ type: "pkcs8", format: "pem", cipher: "aes-256-cbc", passphrase: "not told" });
+  await writeFile(device.board.path("data/mender-agent.pem"), pem, { mode: 0o600 });
+  device.server.answer("next", refusal(401), empty(204));
+  const { child } = device.start("daemon", "--passphrase-file", "-");
+  child.stdin?.end("not told\n");
+  await device.server.asked("next", 2);
+  expect(device.server.conversation.slice(0, 5)).toEqual(["auth", "inventory", "next", "auth", "next"]);
+});
