@@ -2,7 +2,8 @@ import { readFile } from "node:fs/promises";
 import type { ConnectOptions } from "../adapters/transport/connect.ts";
 import { createHttpTransport } from "../adapters/transport/http-transport.ts";
 import { readProxies } from "../adapters/transport/proxy.ts";
-import { loadTlsClient, SYSTEM_STORES, type TlsClient, type TlsFiles } from "../adapters/transport/tls-client.ts";
+import { SYSTEM_STORES } from "../adapters/transport/system-stores.ts";
+import type { TlsClient, TlsFiles } from "../adapters/transport/tls-client.ts";
 import type { GlobalOptions } from "./cli/global-options.ts";
 import type { ConnectionConfig } from "./config/connection.ts";
 import { AgentError } from "./errors/agent-error.ts";
@@ -40,7 +41,7 @@ export async function connectOptions(
     idleMs: connection.idleMs,
     proxies: readProxies(env),
     tls() {
-      tls ??= loadTlsClient(files, log);
+      tls ??= import("../adapters/transport/tls-client.ts").then(({ loadTlsClient }) => loadTlsClient(files, log));
       return tls;
     },
   };

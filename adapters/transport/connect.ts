@@ -1,5 +1,4 @@
 import { connect as connectTcp, isIP, type Socket } from "node:net";
-import { connect as connectTls } from "node:tls";
 import { AgentError } from "../../src/errors/agent-error.ts";
 import { Incoming } from "./incoming.ts";
 import { type ProxySettings, proxyAuthorization, proxyFor } from "./proxy.ts";
@@ -18,7 +17,7 @@ export interface Connection {
 export interface ConnectOptions {
   readonly idleMs: number;
   readonly proxies: ProxySettings;
-  /** Asked at the first https connection. */
+  /** Asked at the first https connection: Node's TLS is a megabyte of memory to an agent that does without. */
   tls(): Promise<TlsClient>;
 }
 
@@ -42,7 +41,7 @@ async function open(url: URL, options: ConnectOptions, signal: AbortSignal): Pro
   const isTls = url.protocol === "https:";
   const to = { host: hostOf(url), port: portOf(url), onread: incoming.hook(isTls) };
   const socket = isTls
-    ? connectTls({ ...to, ...identity(url), ...(await options.tls()) })
+    ? (await options.tls()).connect({ ...to, ...identity(url) })
     : connectTcp({ ...to, noDelay: true, keepAlive: true, keepAliveInitialDelay: TCP_KEEP_ALIVE_MS });
   await established({ socket, incoming }, isTls, true, signal);
   return { socket, incoming };
@@ -63,7 +62,7 @@ async function tunnel(url: URL, proxy: URL, options: ConnectOptions, signal: Abo
   const incoming = new Incoming(options.idleMs);
   outer.socket.on("error", incoming.fail);
   const tls = await options.tls();
-  const socket = connectTls({ socket: outer.socket, host: hostOf(url), ...identity(url), ...tls });
+  const socket = tls.connect({ socket: outer.socket, host: hostOf(url), ...identity(url) });
   await established({ socket, incoming }, true, false, signal);
   return { socket, incoming };
 }
@@ -73,7 +72,7 @@ async function openUnhooked(proxy: URL, options: ConnectOptions, signal: AbortSi
   const incoming = new Incoming(options.idleMs);
   const isTls = proxy.protocol === "https:";
   const to = { host: hostOf(proxy), port: portOf(proxy) };
-  const socket = isTls ? connectTls({ ...to, ...identity(proxy), ...(await options.tls()) }) : connectTcp(to);
+  const socket = isTls ? (await options.tls()).connect({ ...to, ...identity(proxy) }) : connectTcp(to);
   await established({ socket, incoming }, isTls, false, signal);
   return { socket, incoming };
 }

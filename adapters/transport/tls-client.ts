@@ -1,14 +1,12 @@
 import { X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
-import { createSecureContext, type SecureContext } from "node:tls";
+import { type ConnectionOptions, connect, createSecureContext, type SecureContext, type TLSSocket } from "node:tls";
 import { AgentError } from "../../src/errors/agent-error.ts";
 import type { Logger } from "../../src/util/logger.ts";
 
-/** What each TLS connection is made with. */
+/** Makes TLS connections, each with the same certificates and keys. */
 export interface TlsClient {
-  readonly secureContext: SecureContext;
-  readonly rejectUnauthorized: boolean;
-  readonly ALPNProtocols: string[];
+  connect(to: ConnectionOptions): TLSSocket;
 }
 
 export interface TlsFiles {
@@ -22,15 +20,6 @@ export interface TlsFiles {
   readonly systemStores: readonly string[];
 }
 
-/** Where distributions keep the certificates that they trust, in one file. */
-export const SYSTEM_STORES = [
-  "/etc/ssl/certs/ca-certificates.crt",
-  "/etc/pki/tls/certs/ca-bundle.crt",
-  "/etc/ssl/ca-bundle.pem",
-  "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
-  "/etc/ssl/cert.pem",
-] as const;
-
 /**
  * TLS 1.2 and later; trusts the system's store and `serverCertificate`.
  *
@@ -43,11 +32,9 @@ export async function loadTlsClient(files: TlsFiles, log: Logger): Promise<TlsCl
     log("warning", "TLS IS NOT VERIFIED (SkipVerify): anybody on the network can pose as the server.");
   }
   const ca = files.skipVerify ? [] : await trusted(files, log);
-  return {
-    secureContext: await contextOf(ca, files.client),
-    rejectUnauthorized: !files.skipVerify,
-    ALPNProtocols: ["http/1.1"],
-  };
+  const rejectUnauthorized = !files.skipVerify;
+  const own = { secureContext: await contextOf(ca, files.client), rejectUnauthorized, ALPNProtocols: ["http/1.1"] };
+  return { connect: (to) => connect({ ...to, ...own }) };
 }
 
 async function trusted({ serverCertificate, systemStores }: TlsFiles, log: Logger): Promise<Buffer[]> {
