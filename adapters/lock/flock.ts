@@ -1,4 +1,4 @@
-import { type ChildProcess, type StdioOptions, spawn } from "node:child_process";
+import type { ChildProcess, StdioOptions } from "node:child_process";
 import { constants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { dirname } from "node:path";
@@ -22,7 +22,7 @@ export function createFileLock(path: string, program = "flock"): Lock {
     async acquire() {
       const file = await openLockFile(path);
       return holding(file, async () => {
-        const status = await ended(spawn(program, ["-n", String(CHILD_FD)], { stdio: inheriting(file) }), program);
+        const status = await ended(await start(program, ["-n", String(CHILD_FD)], file), program);
         if (status === 1) throw new AgentError("AGENT_BUSY", { lock: path });
         if (status !== 0) throw failed(path, program, status);
       });
@@ -45,7 +45,7 @@ export async function waitForFileLock(
   signal.throwIfAborted();
   const file = await openLockFile(path);
   return holding(file, async () => {
-    const child = spawn(program, [String(CHILD_FD)], { stdio: inheriting(file) });
+    const child = await start(program, [String(CHILD_FD)], file);
     const kill = (): void => void child.kill("SIGKILL");
     const deadline = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
     deadline.addEventListener("abort", kill);
@@ -56,7 +56,11 @@ export async function waitForFileLock(
   });
 }
 
-const inheriting = (file: FileHandle) => ["ignore", "ignore", "ignore", file.fd] as const satisfies StdioOptions;
+/** Starts `flock` on the descriptor of `file`. What starts programs is loaded here: the rest of a start does without. */
+async function start(program: string, args: readonly string[], file: FileHandle): Promise<ChildProcess> {
+  const { spawn } = await import("node:child_process");
+  return spawn(program, args, { stdio: ["ignore", "ignore", "ignore", file.fd] satisfies StdioOptions });
+}
 
 const failed = (path: string, program: string, status: number | null): AgentError =>
   new AgentError("LOCK_FAILED", { lock: path, program, status: String(status) });

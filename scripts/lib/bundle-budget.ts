@@ -60,7 +60,7 @@ export function weigh({ outputs }: Metafile, budget: Budget): Weighed {
 
 type Outputs = Metafile["outputs"];
 
-const isPackage = (name: string): boolean => !/^(?:(?:src|adapters)(?:\/|$)|package\.json$)/.test(name);
+const isPackage = (name: string): boolean => !/^(?:(?:src|adapters)(?:\/|$)|package\.json$|unused:)/.test(name);
 
 const over = (what: string, bytes: number, limit: number): string[] =>
   bytes > limit ? [`${what}: ${bytes} bytes, ${limit} are allowed`] : [];
@@ -68,7 +68,8 @@ const over = (what: string, bytes: number, limit: number): string[] =>
 const sum = (outputs: Outputs, paths: readonly string[]): number =>
   paths.reduce((total, path) => total + (outputs[path]?.bytes ?? 0), 0);
 
-function reachedStatically(outputs: Outputs, entry: readonly string[]): string[] {
+/** Outputs that are loaded with `entry`, itself among them. */
+export function reachedStatically(outputs: Outputs, entry: readonly string[]): string[] {
   const reached = new Set(entry);
   for (const path of reached)
     for (const { kind, path: target, external } of outputs[path]?.imports ?? [])

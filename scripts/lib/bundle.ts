@@ -1,6 +1,9 @@
+import { createHash } from "node:crypto";
 import { chmod, mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
-import { build, type Metafile } from "esbuild";
+import { basename, join } from "node:path";
+import { build, type Metafile, type Plugin } from "esbuild";
+import { reachedStatically } from "./bundle-budget.ts";
+import { mergeChunks, type Texts } from "./merge-chunks.ts";
 
 /** Name of the executable in the output folder; the chunks it loads when it needs them lie in `chunks/`. */
 const ENTRY = "switchback.mjs";
@@ -10,10 +13,20 @@ const ENTRY = "switchback.mjs";
  * they die at run time with "Dynamic require". Only chunks that hold such a call get it, so that the entry
  * does not pay for it.
  */
-const REQUIRE =
-  'import{createRequire as __createRequire}from"node:module";const require=__createRequire(import.meta.url);';
+const REQUIRE = "const require=process.getBuiltinModule;";
 const SHEBANG = "#!/usr/bin/env node\n";
 const CALLS_REQUIRE = 'typeof require<"u"';
+
+/** Commander loads what starts programs, and with that the network, for commands that are programs; here none is. */
+const leanCommander: Plugin = {
+  name: "lean-commander",
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^node:child_process$/ }, ({ importer, path }) =>
+      /[\\/]commander[\\/]/.test(importer) ? { path, namespace: "unused" } : undefined,
+    );
+    onLoad({ filter: /.*/, namespace: "unused" }, () => ({ contents: "module.exports = {};" }));
+  },
+};
 
 /**
  * Bundles `src/main.ts` and everything below it into `outdir`. Each file is moved into its place whole, so
@@ -35,20 +48,47 @@ export async function bundle(outdir: string, entry = "src/main.ts"): Promise<Met
     chunkNames: "chunks/[name]-[hash]",
     legalComments: "none",
     logLevel: "silent",
+    plugins: [leanCommander],
   });
-  const kept = new Set<string>();
+  const texts: Texts = new Map(outputFiles.map(({ path, text }) => [basename(path), text]));
+  await mergeChunks(texts, commonChunks(metafile));
   await mkdir(join(outdir, "chunks"), { recursive: true });
-  for (const { path, text } of outputFiles.toSorted((a, b) => Number(isEntry(a.path)) - Number(isEntry(b.path)))) {
-    await writeFile(`${path}.${process.pid}.new`, isEntry(path) ? `${SHEBANG}${withRequire(text)}` : withRequire(text));
-    if (isEntry(path)) await chmod(`${path}.${process.pid}.new`, 0o755);
+  for (const [name, text] of [...texts].toSorted(([a], [b]) => Number(a === ENTRY) - Number(b === ENTRY))) {
+    const path = name === ENTRY ? join(outdir, name) : join(outdir, "chunks", name);
+    await writeFile(
+      `${path}.${process.pid}.new`,
+      name === ENTRY ? `${SHEBANG}${withRequire(text)}` : withRequire(text),
+    );
+    if (name === ENTRY) await chmod(`${path}.${process.pid}.new`, 0o755);
     await rename(`${path}.${process.pid}.new`, path);
-    kept.add(path.slice(path.lastIndexOf("/") + 1));
   }
-  const old = (await readdir(join(outdir, "chunks"))).filter((name) => name.endsWith(".mjs") && !kept.has(name));
+  const old = (await readdir(join(outdir, "chunks"))).filter((name) => name.endsWith(".mjs") && !texts.has(name));
   await Promise.all(old.map((name) => rm(join(outdir, "chunks", name), { force: true })));
   return metafile;
 }
 
-const isEntry = (path: string): boolean => path.endsWith(`/${ENTRY}`);
+/** What commands need together, most of them first. A chunk belongs to the first that needs it. */
+const TOGETHER: Readonly<Record<string, readonly string[]>> = {
+  start: ["src/main.ts"],
+  look: ["src/cli/show-artifact.ts", "src/cli/poll-due.ts"],
+  update: ["src/cli/install-action.ts", "src/cli/continue-action.ts"],
+};
+
+/** Chunks to be made one, by the name of what they become; files that are asked for by name stay as they are. */
+function commonChunks({ outputs }: Metafile): ReadonlyMap<string, readonly string[]> {
+  const taken = new Set<string>();
+  return new Map(
+    Object.entries(TOGETHER).map(([name, entries]) => {
+      const reached = reachedStatically(
+        outputs,
+        Object.keys(outputs).filter((path) => entries.includes(outputs[path]?.entryPoint ?? "")),
+      );
+      const members = reached.filter((path) => outputs[path]?.entryPoint === undefined && !taken.has(path));
+      for (const member of members) taken.add(member);
+      const key = createHash("sha256").update(members.join("\n")).digest("hex").slice(0, 8);
+      return [`${name}-${key}.mjs`, members.map((path) => basename(path))];
+    }),
+  );
+}
 
 const withRequire = (text: string): string => (text.includes(CALLS_REQUIRE) ? `${REQUIRE}\n${text}` : text);

@@ -1,5 +1,4 @@
 import { writeSync } from "node:fs";
-import { isatty } from "node:tty";
 import { AgentError } from "../errors/agent-error.ts";
 import type { CliIo } from "./io.ts";
 
@@ -16,10 +15,11 @@ export function processIo(): CliIo {
     get stderrIsTerminal() {
       return process.stderr.isTTY === true;
     },
-    ...(isatty(0) && {
-      ask: async (question: string, isSecret?: boolean) =>
-        (await import("./ask.ts")).askOnTerminal(question, isSecret === true, interrupted.signal),
-    }),
+    get ask() {
+      if (!stdinIsTerminal()) return undefined;
+      return async (question: string, isSecret?: boolean) =>
+        (await import("./ask.ts")).askOnTerminal(question, isSecret === true, interrupted.signal);
+    },
     env: process.env,
     signal: interrupted.signal,
     onSignal: (signal, listener) => void process.on(signal, listener),
@@ -27,6 +27,9 @@ export function processIo(): CliIo {
     exitCode: 0,
   };
 }
+
+/** Asked of a module that comes with all of the network, which most commands do without. */
+const stdinIsTerminal = (): boolean => process.getBuiltinModule("node:tty").isatty(0);
 
 /** Synchronous, so that nothing is lost when the process is ended, and lean: no stream is set up. */
 function write(fd: 1 | 2, text: string): void {
