@@ -103,10 +103,14 @@ async function boardFiles(board: Board): Promise<SystemFiles> {
   const config = {
     RootfsPartA: `${disk.partitionPrefix}${(a ?? 0) + 1}`,
     RootfsPartB: `${disk.partitionPrefix}${(b ?? 0) + 1}`,
-    Switchback: { Bootloader: bootloader.kind === "grub" ? "grub" : "uboot", AllowPlainHttp: true },
+    Switchback: {
+      Bootloader: bootloader.kind === "grub" ? "grub" : "uboot",
+      AllowPlainHttp: true,
+      DownloadRetryWaitSeconds: 2,
+    },
     UpdatePollIntervalSeconds: 5,
     InventoryPollIntervalSeconds: 60,
-    RetryPollIntervalSeconds: 5,
+    RetryPollIntervalSeconds: 2,
   };
   return {
     "etc/board": text(

@@ -6,6 +6,9 @@ import { cached } from "./cache.ts";
 import { Packages } from "./packages.ts";
 import { run } from "./run.ts";
 
+/** What decides what comes out here. */
+const BUILDERS = ["qemu/image/u-boot.ts", "qemu/image/run.ts"];
+
 /** The folder with `u-boot`, the ELF that QEMU loads at each reset, built from Debian's source package. */
 export async function buildUBoot(board: UBootBoard): Promise<string> {
   const source = await new Packages(board.suite, "armhf").source(board.source);
@@ -13,7 +16,7 @@ export async function buildUBoot(board: UBootBoard): Promise<string> {
   const environment = await readFile(join(BOARDS, board.environment), "utf8");
   const compiler = (await run([`${board.crossCompile}gcc`, "--version"])).toString().split("\n")[0] ?? "";
   const inputs = [...source.map(({ sha256 }) => sha256), board.defconfig, fragment, environment, compiler];
-  return await cached("u-boot", inputs, async (folder) => {
+  const build = async (folder: string): Promise<void> => {
     const description = source.find(({ path }) => path.endsWith(".dsc"))?.path ?? "";
     const work = resolve(folder, "work");
     const [tree, out] = [join(work, "source"), join(work, "out")];
@@ -39,7 +42,8 @@ export async function buildUBoot(board: UBootBoard): Promise<string> {
     await make(`-j${availableParallelism()}`);
     for (const name of ["u-boot", "u-boot.bin"]) await copyFile(join(out, name), join(folder, name));
     await run(["rm", "-rf", work]);
-  });
+  };
+  return await cached("u-boot", inputs, build, BUILDERS);
 }
 
 /** One copy of the redundant environment, as a new board has it in both places. */

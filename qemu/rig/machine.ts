@@ -93,11 +93,16 @@ export class Machine {
 
   /** Waits for a system to be up, connects to it, and says which version it is. */
   async waitUp(ms: number, mark = 0): Promise<string> {
-    const [, version = ""] = await this.waitFor(UP, ms, mark);
+    const version = await this.waitVersion(ms, mark);
     this.#guest?.close();
     this.#guest = undefined;
     await this.guest();
     return version;
+  }
+
+  /** Waits for a system to say on the console that it is up. @returns its version */
+  async waitVersion(ms: number, mark = 0): Promise<string> {
+    return (await this.waitFor(UP, ms, mark))[1] ?? "";
   }
 
   async guest(): Promise<Guest> {
@@ -107,11 +112,16 @@ export class Machine {
 
   /** Reboots the running system and waits for the next one. @returns its version */
   async reboot(ms: number): Promise<string> {
+    return await this.waitUp(ms, await this.startReboot());
+  }
+
+  /** Tells the running system to reboot. @returns the place on the console from which on the next one speaks */
+  async startReboot(): Promise<number> {
     const mark = this.console.mark();
     const guest = await this.guest();
     // ignored: the connection goes down with the system.
     await guest.run("reboot").catch(() => undefined);
-    return await this.waitUp(ms, mark);
+    return mark;
   }
 
   /** Pulls the network cable out, or puts it back. */

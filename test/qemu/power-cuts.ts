@@ -1,11 +1,11 @@
 import { setTimeout } from "node:timers/promises";
 import type { BoardName } from "../../qemu/image/board.ts";
 import { Random } from "../fuzz/random.ts";
+import { EnvironmentWatch } from "./environment-watch.ts";
 import { QemuBoard } from "./test-board.ts";
 
 /** What came of one update whose power was cut. */
 interface CutRecord {
-  readonly atMs: number;
   /** What the update was doing. */
   readonly during: string;
   readonly end: "old" | "new";
@@ -17,6 +17,14 @@ export interface CutStatistics {
   readonly broken: readonly string[];
 }
 
+/** Three, so that there is always one that neither slot holds. */
+const VERSIONS = ["v2", "v3", "v4"] as const;
+/** Every third cut waits for a copy of the environment to be written: by chance none would ever fall there. */
+const ENVIRONMENT_EVERY = 3;
+/** A copy takes longer to be written than this. */
+const WITHIN_COPY_MS = 12;
+/** Switched on so often, a board has come to rest. */
+const MAX_STARTS = 3;
 /** `e2fsck -p`: clean, or made clean by replaying the journal. */
 const CLEAN = /e2fsck of data: [01]$/m;
 
@@ -38,34 +46,38 @@ export async function cutPower(
   const records: CutRecord[] = [];
   const broken: string[] = [];
   try {
-    let current = "v1";
-    const next = (): string => `v${Number(current.slice(1)) + 1}`;
-    const wholeMs = await duration(() => update(board, "v2"));
-    current = "v2";
+    const urls = new Map<string, string>();
+    for (const version of VERSIONS) {
+      urls.set(version, await board.serve({ name: version, image: await board.system(version) }));
+    }
+    const urlOf = (version: string): string => urls.get(version) ?? "";
+    const without = (...those: readonly string[]): string => VERSIONS.find((version) => !those.includes(version)) ?? "";
+    const watch = EnvironmentWatch.start(board.bench);
+    const start = performance.now();
+    await update(board, "v2", urlOf("v2"));
+    const wholeMs = Math.round(performance.now() - start);
+    const copiesWritten = watch.stop();
+    tell(`a whole update takes ${(wholeMs / 1000).toFixed(0)} s and writes ${copiesWritten} copies of the environment`);
+    let current = "v2";
     for (let cut = 1; cut <= count; cut++) {
       const old = current;
-      const offered = next();
-      const atMs = random.below(wholeMs);
-      const progress = { during: "preparing" };
-      await offer(board, offered);
-      const updating = update(board, offered, progress).then(
-        () => undefined,
-        () => undefined, // ignored: the power failed under it.
-      );
-      await Promise.race([setTimeout(atMs), updating]);
-      const { during } = progress;
-      await board.bench.powerOff();
-      await updating;
+      const offered = without(old);
+      const instant: Instant =
+        cut % ENVIRONMENT_EVERY === 0
+          ? { copy: 1 + random.below(copiesWritten), afterMs: random.below(WITHIN_COPY_MS) }
+          : { atMs: random.below(wholeMs) };
+      const during = await cutUpdate(board, offered, urlOf(offered), instant);
       try {
         current = await rest(board, old, offered);
         const end = current === old ? "old" : "new";
-        records.push({ atMs, during, end });
-        tell(`cut ${cut} of ${count} at ${(atMs / 1000).toFixed(1)} s, ${during}: rests on the ${end} system`);
-        const undisturbed = next();
-        await update(board, undisturbed);
+        records.push({ during, end });
+        tell(`cut ${cut} of ${count} at ${JSON.stringify(instant)}, ${during}: rests on the ${end} system`);
+        const undisturbed = without(current, offered);
+        await update(board, undisturbed, urlOf(undisturbed));
         current = undisturbed;
       } catch (error) {
-        broken.push(`cut ${cut} at ${atMs} ms, ${during}: ${error instanceof Error ? error.message : String(error)}`);
+        const reason = error instanceof Error ? error.message : String(error);
+        broken.push(`cut ${cut} at ${JSON.stringify(instant)}, ${during}: ${reason}`);
         tell(`BROKEN: ${broken.at(-1)}`);
         break;
       }
@@ -93,13 +105,31 @@ export function duringTable({ records }: CutStatistics): string {
   return ["| Cut while | number | new system | old system |", "| --- | --- | --- | --- |", ...rows].join("\n");
 }
 
-async function offer(board: QemuBoard, version: string): Promise<string> {
-  return await board.serve({ name: version, image: await board.system(version) });
+/** When the power fails: so long after the update began, or after a copy of the environment began to be written. */
+type Instant = { readonly atMs: number } | { readonly copy: number; readonly afterMs: number };
+
+/** @returns what the update was doing when the power failed */
+async function cutUpdate(board: QemuBoard, version: string, url: string, instant: Instant): Promise<string> {
+  const progress = { during: "" };
+  const watch = EnvironmentWatch.start(board.bench);
+  const updating = update(board, version, url, progress).then(
+    () => undefined,
+    () => undefined, // ignored: the power failed under it.
+  );
+  const wait = async (): Promise<void> => {
+    if ("copy" in instant) await watch.written(instant.copy);
+    await setTimeout("copy" in instant ? instant.afterMs : instant.atMs);
+  };
+  await Promise.race([wait(), updating]);
+  const { during } = progress;
+  await board.bench.powerOff();
+  watch.stop();
+  await updating;
+  return "copy" in instant ? `${during}, in a copy of the environment` : during;
 }
 
 /** A whole update from the command line: install, reboot, commit. */
-async function update(board: QemuBoard, version: string, progress = { during: "" }): Promise<void> {
-  const url = await offer(board, version);
+async function update(board: QemuBoard, version: string, url: string, progress = { during: "" }): Promise<void> {
   progress.during = "installing";
   const installed = await board.switchback("install", url);
   if (installed.exitCode !== 0) throw new Error(`install of ${version}: ${JSON.stringify(installed)}`);
@@ -113,22 +143,25 @@ async function update(board: QemuBoard, version: string, progress = { during: ""
 
 /** Switches on until nothing is pending. @returns the version that the board rests on @throws when a rule is broken */
 async function rest(board: QemuBoard, old: string, offered: string): Promise<string> {
-  const first = await board.powerOn();
-  const check = (await board.shell("cat /run/e2fsck.log")).stdout;
-  if (!CLEAN.test(check)) throw new Error(`the data partition is not clean: ${check}`);
-  if (first !== old && first !== offered) throw new Error(`${first} is up`);
-  await board.switchback("commit");
-  const second = await board.powerCycle();
-  const third = await board.powerCycle();
-  if (second !== third) throw new Error(`it does not come to rest: ${second}, then ${third}`);
+  let version = await board.powerOn();
+  for (let starts = 1; ; starts++) {
+    const check = (await board.shell("cat /run/e2fsck.log")).stdout;
+    if (!CLEAN.test(check)) throw new Error(`the data partition is not clean: ${check}`);
+    if (version !== old && version !== offered) throw new Error(`${version} is up`);
+    await board.switchback("commit");
+    if (await isAtRest(board)) break;
+    if (starts === MAX_STARTS) throw new Error(`after ${starts} starts it has not come to rest`);
+    version = await board.powerCycle();
+  }
   const said = await board.artifactName();
-  const truth = third === "v1" ? ["unknown", "v1"] : [third];
-  if (!truth.includes(said)) throw new Error(`${third} runs, and the agent says ${said}`);
-  return third;
+  if (said !== version) throw new Error(`${version} runs, and the agent says ${said}`);
+  return version;
 }
 
-async function duration(work: () => Promise<void>): Promise<number> {
-  const start = performance.now();
-  await work();
-  return Math.round(performance.now() - start);
+/** No update is pending, and the boot loader goes on with the slot that runs. */
+async function isAtRest(board: QemuBoard): Promise<boolean> {
+  const pending = await board.shell(`grep -q '"state"' /var/lib/mender/switchback-store`);
+  const trial = await board.shell("fw_printenv -n upgrade_available");
+  const chosen = await board.shell('grep -q "root=[^ ]*$(fw_printenv -n mender_boot_part) " /proc/cmdline');
+  return pending.code !== 0 && trial.stdout.trim() === "0" && chosen.code === 0;
 }

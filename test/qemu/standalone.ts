@@ -1,8 +1,7 @@
 import { readFile } from "node:fs/promises";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { BoardName } from "../../qemu/image/board.ts";
+import { describe, expect } from "vitest";
 import { type BrokenBy, buildBrokenSystem } from "../../qemu/image/system.ts";
-import { QemuBoard, SCENARIO_MS, timed } from "./test-board.ts";
+import { SCENARIO_MS, type Scenarios } from "./test-board.ts";
 
 const HEALTH_CHECK = "state-scripts/artifact/ArtifactCommit_Enter_50_health-check";
 const INSTALLED = [
@@ -12,36 +11,26 @@ const INSTALLED = [
   "At least one payload requested a reboot of the device it updated.",
 ];
 
-/** Updates from the command line. They build on each other: each begins on the slot where the one before has ended. */
-export function standaloneScenarios(name: BoardName): void {
-  describe(`on ${name}, from the command line`, () => {
-    let board: QemuBoard;
-    const scenario = (title: string, run: () => Promise<void>): void =>
-      test(title, () => timed(`${name}: ${title}`, run), SCENARIO_MS);
-
-    beforeAll(async () => {
-      board = await timed(`${name}: build and first start`, () => QemuBoard.start(name));
-    }, SCENARIO_MS);
-    afterAll(() => board.remove(), SCENARIO_MS);
-
+/** Updates from the command line: they end with v3 in slot A. */
+export function standaloneScenarios({ board, scenario }: Scenarios): void {
+  describe("from the command line", () => {
     scenario("an update from a file is installed, booted on trial, committed, and stays", async () => {
-      const path = await board.artifact({ name: "v2", image: await board.system("v2") });
-      await (await board.machine.guest()).put("/data/v2.mender", await readFile(path));
-      expect(await board.switchback("install", "/data/v2.mender")).toEqual({ exitCode: 0, out: INSTALLED, err: [] });
-      expect(await board.reboot()).toBe("v2");
-      expect(await board.switchback("commit")).toEqual({ exitCode: 0, out: ["Committed."], err: [] });
-      expect(await board.reboot()).toBe("v2");
-      expect(await board.artifactName()).toBe("v2");
-      await board.shell("rm /data/v2.mender");
+      const path = await board().artifact({ name: "v2", image: await board().system("v2") });
+      await (await board().machine.guest()).put("/tmp/v2.mender", await readFile(path));
+      expect(await board().switchback("install", "/tmp/v2.mender")).toEqual({ exitCode: 0, out: INSTALLED, err: [] });
+      expect(await board().reboot()).toBe("v2");
+      expect(await board().switchback("commit")).toEqual({ exitCode: 0, out: ["Committed."], err: [] });
+      expect(await board().reboot()).toBe("v2");
+      expect(await board().artifactName()).toBe("v2");
     });
 
     scenario("the next one comes over HTTP into the other slot", async () => {
-      const url = await board.serve({ name: "v3", image: await board.system("v3") });
-      expect((await board.switchback("install", url)).exitCode).toBe(0);
-      expect(await board.reboot()).toBe("v3");
-      expect(await board.switchback("commit")).toEqual({ exitCode: 0, out: ["Committed."], err: [] });
-      expect(await board.powerCycle()).toBe("v3");
-      expect(await board.artifactName()).toBe("v3");
+      const url = await board().serve({ name: "v3", image: await board().system("v3") });
+      expect((await board().switchback("install", url)).exitCode).toBe(0);
+      expect(await board().reboot()).toBe("v3");
+      expect(await board().switchback("commit")).toEqual({ exitCode: 0, out: ["Committed."], err: [] });
+      expect(await board().powerCycle()).toBe("v3");
+      expect(await board().artifactName()).toBe("v3");
     });
 
     const broken: readonly (readonly [BrokenBy, string])[] = [
@@ -52,50 +41,50 @@ export function standaloneScenarios(name: BoardName): void {
     for (const [brokenBy, artifact] of broken) {
       scenario(`a system with ${brokenBy} ends on the old slot by itself`, async () => {
         await install(artifact, brokenBy);
-        expect(await board.reboot()).toBe("v3");
+        expect(await board().reboot()).toBe("v3");
         await expectRevertedReport();
       });
     }
 
     scenario("a system that hangs ends on the old slot when the power comes back", async () => {
       await install("hangs", "a hang");
-      const mark = board.machine.console.mark();
-      // ignored: the connection goes down with the system.
-      await board.shell("reboot").catch(() => undefined);
-      await board.machine.waitFor(/board: hangs/, SCENARIO_MS / 2, mark);
-      expect(await board.powerCycle()).toBe("v3");
+      await board().machine.waitFor(/board: hangs/, SCENARIO_MS / 2, await board().machine.startReboot());
+      expect(await board().powerCycle()).toBe("v3");
       await expectRevertedReport();
     });
 
     scenario("a system whose health check fails is rolled back by 'commit'", async () => {
       const conf = { content: "commands='test -e /etc/healthy'\ntries=1\npause_seconds=0\n", mode: 0o644 };
-      const image = await board.system("v4", { "etc/switchback/scripts/health-check.conf": conf });
-      const url = await board.serve({ name: "v4", image, scripts: [HEALTH_CHECK] });
-      expect((await board.switchback("install", url)).exitCode).toBe(0);
-      expect(await board.reboot()).toBe("v4");
-      const commit = await board.switchback("commit");
+      const image = await board().system("v4", { "etc/switchback/scripts/health-check.conf": conf });
+      const url = await board().serve({ name: "v4", image, scripts: [HEALTH_CHECK] });
+      expect((await board().switchback("install", url)).exitCode).toBe(0);
+      expect(await board().reboot()).toBe("v4");
+      const commit = await board().switchback("commit");
       expect(commit.exitCode).toBe(1);
       expect(commit.out).toEqual([
         "Committing failed.",
         "Rolled back.",
         "At least one payload requested a reboot of the device it updated.",
       ]);
-      expect(await board.reboot()).toBe("v3");
-      expect(await board.artifactName()).toBe("v3");
+      expect(await board().reboot()).toBe("v3");
+      expect(await board().artifactName()).toBe("v3");
     });
 
     async function install(artifact: string, brokenBy: BrokenBy): Promise<void> {
-      const url = await board.serve({ name: artifact, image: await buildBrokenSystem(board.bench.board, brokenBy) });
-      expect((await board.switchback("install", url)).exitCode).toBe(0);
+      const url = await board().serve({
+        name: artifact,
+        image: await buildBrokenSystem(board().bench.board, brokenBy),
+      });
+      expect((await board().switchback("install", url)).exitCode).toBe(0);
     }
 
     /** The boot loader has gone back: `commit` says so, and the next update finds nothing in its way. */
     async function expectRevertedReport(): Promise<void> {
-      const commit = await board.switchback("commit");
+      const commit = await board().switchback("commit");
       expect(commit.exitCode).toBe(1);
       expect(commit.out).toContain("Committing failed.");
       expect(commit.err.join("\n")).toContain("BOOT_REVERTED");
-      expect(await board.artifactName()).toBe("v3");
+      expect(await board().artifactName()).toBe("v3");
     }
   });
 }

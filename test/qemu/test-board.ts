@@ -1,8 +1,10 @@
 import { execFile } from "node:child_process";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm, statfs } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { promisify } from "node:util";
+import { afterAll, beforeAll, test } from "vitest";
 import type { BoardName } from "../../qemu/image/board.ts";
 import { buildSystem, type SystemFiles } from "../../qemu/image/system.ts";
 import { Bench } from "../../qemu/rig/bench.ts";
@@ -17,6 +19,12 @@ const HOST = "10.0.2.2";
 /** Emulated processors are slow, and two machines share a host with two cores. */
 const UP_MS = 240_000;
 export const SCENARIO_MS = 600_000;
+const POLL_MS = 200;
+/** Not `pidof`, which also finds what has ended and not been waited for yet. */
+const RUNS_START_AGENT = "cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' ' | grep -q ' /usr/libexec/[s]tart-agent'";
+const MEMORY = "/dev/shm";
+/** Disks and Artifacts of one board. */
+const BOARD_BYTES = 1024 ** 3;
 
 const execute = promisify(execFile);
 
@@ -42,7 +50,7 @@ export class QemuBoard {
 
   /** A new board with version v1, switched on. */
   static async start(name: BoardName, files: SystemFiles = {}): Promise<QemuBoard> {
-    const folder = await mkdtemp(join(tmpdir(), `switchback-${name}-`));
+    const folder = await mkdtemp(join(await roomyFolder(), `switchback-${name}-`));
     const bench = await Bench.set(name, join(folder, "board"), "dist", files);
     const board = new QemuBoard(bench, await ScriptedServer.start(), folder);
     await board.powerOn();
@@ -75,15 +83,42 @@ export class QemuBoard {
     return await this.#settled(await this.machine.reboot(UP_MS));
   }
 
+  /** Waits for a system to be up that is started without our doing. @returns its version */
+  async up(mark: number): Promise<string> {
+    return await this.machine.waitUp(UP_MS, mark);
+  }
+
+  /** The same without a look at its network. */
+  async versionAfter(mark: number): Promise<string> {
+    return await this.machine.waitVersion(UP_MS, mark);
+  }
+
+  /** From now on, and after each start: see `start-agent`. */
+  async lookAfter(mode: string): Promise<void> {
+    await (await this.machine.guest()).put("/data/agent", `${mode}\n`);
+    await this.shell("setsid /usr/libexec/start-agent </dev/null >>/data/log/agent.log 2>&1 &");
+  }
+
+  /** Waits until `isSo`. @throws {Error} with the last lines of the console when it takes longer than `ms` */
+  async until(what: string, isSo: () => boolean | Promise<boolean>, ms: number): Promise<void> {
+    const deadline = Date.now() + ms;
+    while (!(await isSo())) {
+      if (Date.now() > deadline) {
+        throw new Error(`not within ${ms / 1000} s: ${what}\n${this.machine.console.lastLines()}`);
+      }
+      await setTimeout(POLL_MS);
+    }
+  }
+
   /** Waits for what the board does by itself at its start: the agent takes one command at a time. */
   async #settled(version: string): Promise<string> {
-    await this.shell("test -s /data/agent || while pidof start-agent >/dev/null; do sleep 0.2; done");
+    await this.shell(`test -s /data/agent || while ${RUNS_START_AGENT}; do sleep 0.2; done`);
     return version;
   }
 
   /** Runs a line of shell on the board. */
-  async shell(command: string): Promise<CommandResult> {
-    return await (await this.machine.guest()).run(command);
+  async shell(command: string, stdin?: string): Promise<CommandResult> {
+    return await (await this.machine.guest()).run(command, stdin);
   }
 
   /** The agent on the board: exit status, lines on stdout, and those on stderr that are no log. */
@@ -100,8 +135,8 @@ export class QemuBoard {
   }
 
   /** The image of a whole system. */
-  system(version: string, files: SystemFiles = {}): Promise<string> {
-    return buildSystem(this.bench.board, { version, agent: "dist", files });
+  system(version: string, files: SystemFiles = {}, agent = "dist"): Promise<string> {
+    return buildSystem(this.bench.board, { version, agent, files });
   }
 
   /** Writes an Artifact with our own tool. @returns its path */
@@ -144,8 +179,35 @@ export class QemuBoard {
   }
 }
 
+/** In memory where there is enough: emulated cards are written through, sector by sector, which a real disk makes slow. */
+async function roomyFolder(): Promise<string> {
+  const memory = await statfs(MEMORY).catch(() => undefined); // ignored: there is none.
+  return memory !== undefined && memory.bavail * memory.bsize > 2 * BOARD_BYTES ? MEMORY : tmpdir();
+}
+
+/** What scenarios of one board share: they build on each other, each beginning where the one before has ended. */
+export interface Scenarios {
+  readonly name: BoardName;
+  board(): QemuBoard;
+  scenario(title: string, run: () => Promise<void>): void;
+}
+
+/** A new board for the scenarios of a file. Each tells on the terminal how long it took. */
+export function scenariosOn(name: BoardName): Scenarios {
+  let board: QemuBoard;
+  beforeAll(async () => {
+    board = await timed(`${name}: build and first start`, () => QemuBoard.start(name));
+  }, SCENARIO_MS);
+  afterAll(() => board.remove(), SCENARIO_MS);
+  return {
+    name,
+    board: () => board,
+    scenario: (title, run) => test(title, () => timed(`${name}: ${title}`, run), SCENARIO_MS),
+  };
+}
+
 /** Tells on the terminal how long a part took, as whole minutes pass in between. */
-export async function timed<T>(title: string, work: () => Promise<T>): Promise<T> {
+async function timed<T>(title: string, work: () => Promise<T>): Promise<T> {
   const start = performance.now();
   const result = await work();
   process.stderr.write(`${title}: ${((performance.now() - start) / 1000).toFixed(1)} s\n`);

@@ -1,3 +1,0 @@
-import { standaloneScenarios } from "./standalone.ts";
-
-standaloneScenarios("vexpress-a9");

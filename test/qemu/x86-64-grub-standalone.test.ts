@@ -1,3 +1,0 @@
-import { standaloneScenarios } from "./standalone.ts";
-
-standaloneScenarios("x86-64-grub");
