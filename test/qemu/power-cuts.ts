@@ -72,7 +72,8 @@ export async function cutPower(
         const end = current === old ? "old" : "new";
         records.push({ during, end });
         tell(`cut ${cut} of ${count} at ${JSON.stringify(instant)}, ${during}: rests on the ${end} system`);
-        const undisturbed = without(current, offered);
+        // Where the offered system did not make it, part of it lies in the slot already.
+        const undisturbed = without(current);
         await update(board, undisturbed, urlOf(undisturbed));
         current = undisturbed;
       } catch (error) {
@@ -111,19 +112,19 @@ type Instant = { readonly atMs: number } | { readonly copy: number; readonly aft
 /** @returns what the update was doing when the power failed */
 async function cutUpdate(board: QemuBoard, version: string, url: string, instant: Instant): Promise<string> {
   const progress = { during: "" };
-  const watch = EnvironmentWatch.start(board.bench);
+  const watch = "copy" in instant ? EnvironmentWatch.start(board.bench) : undefined;
   const updating = update(board, version, url, progress).then(
     () => undefined,
     () => undefined, // ignored: the power failed under it.
   );
   const wait = async (): Promise<void> => {
-    if ("copy" in instant) await watch.written(instant.copy);
+    if ("copy" in instant) await watch?.written(instant.copy);
     await setTimeout("copy" in instant ? instant.afterMs : instant.atMs);
   };
   await Promise.race([wait(), updating]);
   const { during } = progress;
   await board.bench.powerOff();
-  watch.stop();
+  watch?.stop();
   await updating;
   return "copy" in instant ? `${during}, in a copy of the environment` : during;
 }
@@ -148,6 +149,7 @@ async function rest(board: QemuBoard, old: string, offered: string): Promise<str
     const check = (await board.shell("cat /run/e2fsck.log")).stdout;
     if (!CLEAN.test(check)) throw new Error(`the data partition is not clean: ${check}`);
     if (version !== old && version !== offered) throw new Error(`${version} is up`);
+    if (await isAtRest(board)) break;
     await board.switchback("commit");
     if (await isAtRest(board)) break;
     if (starts === MAX_STARTS) throw new Error(`after ${starts} starts it has not come to rest`);
