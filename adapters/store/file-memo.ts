@@ -1,8 +1,9 @@
-import { mkdir, readFile, rm } from "node:fs/promises";
+import { mkdir, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { AgentError } from "../../src/errors/agent-error.ts";
 import type { Memo } from "../../src/ports/memo.ts";
 import { diskActs, type FileActs, replaceFile } from "../../src/util/durable-file.ts";
+import { readSmallFile } from "../../src/util/small-file.ts";
 
 /**
  * One value in a file of its own with mode 0600, replaced as a whole.
@@ -13,7 +14,7 @@ export function createFileMemo(path: string, acts: FileActs = diskActs): Memo {
   return {
     async load() {
       try {
-        return await readFile(path, "utf8");
+        return readSmallFile(path);
       } catch (cause) {
         if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return undefined;
         throw new AgentError("STORE_READ", { path }, cause);

@@ -1,9 +1,9 @@
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { AgentError, describeError } from "../../src/errors/agent-error.ts";
 import type { Store, StoreChanges } from "../../src/ports/store.ts";
 import { diskActs, ensureFolder, type FileActs, replaceFile } from "../../src/util/durable-file.ts";
 import type { Logger } from "../../src/util/logger.ts";
+import { readSmallFile } from "../../src/util/small-file.ts";
 
 const FILE = "switchback-store";
 const VERSION = 1;
@@ -26,7 +26,7 @@ export function createFileStore(folder: string, log: Logger, acts: FileActs = di
   const load = async (): Promise<Map<string, string>> => {
     let text: string;
     try {
-      text = await readFile(path, "utf8");
+      text = readSmallFile(path);
     } catch (cause) {
       if (errnoOf(cause) === "ENOENT") return new Map();
       throw new AgentError("STORE_READ", { path }, cause);

@@ -1,5 +1,5 @@
 import type { ChildProcess } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -94,12 +94,11 @@ async function watchAll(devices: readonly Device[]): Promise<readonly Watched[]>
 const mibOf = (status: string, key: string): number =>
   Number(new RegExp(`^${key}:\\s+(\\d+) kB$`, "m").exec(status)?.[1]) / 1024;
 
-/** Of the process and the children that it has waited for; the kernel counts in hundredths of a second. */
+/** Of all threads that there are, as the scheduler has counted it, in nanoseconds. */
 function cpuMsOf(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, "utf8")
-    .replace(/^.*\) /, "")
-    .split(" ");
-  return fields.slice(11, 15).reduce((sum, ticks) => sum + Number(ticks) * 10, 0);
+  const threads = readdirSync(`/proc/${pid}/task`);
+  const ns = threads.map((tid) => Number(readFileSync(`/proc/${pid}/task/${tid}/schedstat`, "utf8").split(" ")[0]));
+  return ns.reduce((sum, each) => sum + each, 0) / 1e6;
 }
 
 function rowsOf(when: string, [peer, ...others]: readonly Watched[]): string[][] {
@@ -108,7 +107,7 @@ function rowsOf(when: string, [peer, ...others]: readonly Watched[]): string[][]
     `${when}: ${one.name}`,
     one.rssMib.toFixed(1),
     one.anonymousMib.toFixed(1),
-    one.cpuMsPerPoll.toFixed(1),
+    one.cpuMsPerPoll.toFixed(2),
     (one.rssMib / peer.rssMib).toFixed(2),
     (one.anonymousMib / peer.anonymousMib).toFixed(2),
     (one.cpuMsPerPoll / peer.cpuMsPerPoll).toFixed(2),

@@ -1,5 +1,5 @@
-import { readFile } from "node:fs/promises";
 import { AgentError } from "../errors/agent-error.ts";
+import { readSmallFile } from "../util/small-file.ts";
 
 /**
  * The device's type from its file: exactly one line `device_type=<value>`.
@@ -10,7 +10,7 @@ import { AgentError } from "../errors/agent-error.ts";
 export async function readDeviceType(path: string): Promise<string> {
   let text: string;
   try {
-    text = await readFile(path, "utf8");
+    text = readSmallFile(path);
   } catch (cause) {
     throw new AgentError("DEVICE_TYPE_FILE", { file: path }, cause);
   }

@@ -1,3 +1,4 @@
+import { statSync } from "node:fs";
 import { open, readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { AgentError } from "../../errors/agent-error.ts";
@@ -13,7 +14,7 @@ const HEAD_BYTES = 256;
  * @throws {AgentError} SCRIPT_FOLDER
  */
 export async function readScriptFolder(folder: string): Promise<readonly FolderEntry[]> {
-  const names = await reading(folder, readdir(folder), []);
+  const names = await reading(folder, () => readdir(folder), []);
   return await Promise.all(names.map((name) => describeEntry(folder, name)));
 }
 
@@ -40,19 +41,21 @@ async function readHead(folder: string, { name, isFile, isExecutable }: FolderEn
 
 /** @throws {AgentError} SCRIPT_FOLDER */
 export async function readVersionFile(folder: string): Promise<string | undefined> {
-  return await reading(folder, readFile(join(folder, VERSION_FILE), "utf8"), undefined);
+  return await reading(folder, () => readFile(join(folder, VERSION_FILE), "utf8"), undefined);
 }
 
 async function describeEntry(folder: string, name: string): Promise<FolderEntry> {
   // A link that leads nowhere is there by its name, and nothing that could run.
-  const found = await reading(folder, stat(join(folder, name)), undefined);
+  const found = await reading(folder, () => stat(join(folder, name)), undefined);
   const isExecutable = found !== undefined && (found.mode & ANYBODY_MAY_EXECUTE) !== 0;
   return { name, isFile: found?.isFile() ?? true, isExecutable };
 }
 
-async function reading<T>(folder: string, result: Promise<T>, absent: T): Promise<T> {
+async function reading<T>(folder: string, read: () => Promise<T>, absent: T): Promise<T> {
   try {
-    return await result;
+    // Most devices have none, and a daemon looks at each poll: a thread that finds that out costs more than the look.
+    if (statSync(folder, { throwIfNoEntry: false }) === undefined) return absent;
+    return await read();
   } catch (cause) {
     if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return absent;
     throw new AgentError("SCRIPT_FOLDER", { folder }, cause);
