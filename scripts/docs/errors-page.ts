@@ -3,6 +3,7 @@ import { AGENT_ERRORS } from "../../src/errors/agent-errors.ts";
 import { ARTIFACT_ERRORS } from "../../src/errors/artifact-errors.ts";
 import { BOARD_ERRORS } from "../../src/errors/board-errors.ts";
 import { ERRORS, type ErrorEntry } from "../../src/errors/catalogue.ts";
+import { DUMP_ERRORS } from "../../src/errors/dump-errors.ts";
 import { SERVER_ERRORS } from "../../src/errors/server-errors.ts";
 import type { Page } from "./generated.ts";
 import { GENERATED, table } from "./markdown.ts";
@@ -13,6 +14,7 @@ const CHAPTERS: readonly { readonly title: string; readonly errors: Readonly<Rec
   { title: "Agent: states, configuration, command line", errors: AGENT_ERRORS },
   { title: "Server: authorisation, polls, reports", errors: SERVER_ERRORS },
   { title: "Adapters of a board's own", errors: ADAPTER_ERRORS },
+  { title: "Copies of a running filesystem", errors: DUMP_ERRORS },
 ];
 
 /** `docs/reference/errors.md`: every code of the catalogue, by subject. */

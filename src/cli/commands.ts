@@ -21,6 +21,7 @@ const COMMANDS: Readonly<Record<string, () => CommandModule | Promise<CommandMod
   poll: () => import("./poll.ts"),
   "check-update": () => import("./check-update.ts"),
   "send-inventory": () => import("./send-inventory.ts"),
+  snapshot: () => import("./snapshot.ts"),
   doctor: () => import("./doctor.ts"),
   artifact: () => import("./artifact/artifact-command.ts"),
   adapter: () => import("./adapter/adapter-command.ts"),
@@ -34,10 +35,11 @@ const DAEMON_COMMANDS = ["daemon", "check-update", "send-inventory"];
 
 /** Names under which the program answers as a program of the reference clients does, with what that one can do. */
 const CLIENTS: Readonly<Record<string, readonly string[]>> = {
-  mender: [...UPDATE_COMMANDS, "bootstrap", "setup", ...DAEMON_COMMANDS],
+  mender: [...UPDATE_COMMANDS, "bootstrap", "setup", "snapshot", ...DAEMON_COMMANDS],
   "mender-update": [...UPDATE_COMMANDS, ...DAEMON_COMMANDS],
   "mender-auth": ["bootstrap"],
   "mender-setup": ["setup"],
+  "mender-snapshot": ["snapshot"],
 };
 
 /** The commands that exist under the name by which the program was called. */

@@ -2,6 +2,7 @@ import { ADAPTER_ERRORS } from "./adapter-errors.ts";
 import { AGENT_ERRORS } from "./agent-errors.ts";
 import { ARTIFACT_ERRORS } from "./artifact-errors.ts";
 import { BOARD_ERRORS } from "./board-errors.ts";
+import { DUMP_ERRORS } from "./dump-errors.ts";
 import { SERVER_ERRORS } from "./server-errors.ts";
 
 /** One row of the catalogue. */
@@ -15,7 +16,14 @@ export interface ErrorEntry {
 }
 
 /** Every stable error code of the product. `docs/reference/errors.md` is generated from it. */
-export const ERRORS = { ...ARTIFACT_ERRORS, ...BOARD_ERRORS, ...AGENT_ERRORS, ...ADAPTER_ERRORS, ...SERVER_ERRORS };
+export const ERRORS = {
+  ...ARTIFACT_ERRORS,
+  ...BOARD_ERRORS,
+  ...AGENT_ERRORS,
+  ...ADAPTER_ERRORS,
+  ...SERVER_ERRORS,
+  ...DUMP_ERRORS,
+};
 
 export type ErrorCode = keyof typeof ERRORS;
 

@@ -31,6 +31,7 @@ for (const [name, commands] of [
       "poll",
       "check-update",
       "send-inventory",
+      "snapshot",
       "doctor",
       "artifact",
       "adapter",
@@ -38,7 +39,7 @@ for (const [name, commands] of [
       "state-scripts",
     ],
   ],
-  ["mender", [...CLIENT, "bootstrap", "setup", ...DAEMON]],
+  ["mender", [...CLIENT, "bootstrap", "setup", "snapshot", ...DAEMON]],
   ["mender-update", [...CLIENT, ...DAEMON]],
 ] as const) {
   test(`${name} --help lists its commands, with examples`, async () => {
