@@ -22,7 +22,7 @@ export function createGuardedFreezer(): Freezer {
     async freeze(folder, signal) {
       signal.throwIfAborted();
       const env = { ...process.env, LC_ALL: "C" };
-      const guard = spawn("sh", ["-c", GUARD, "sh", folder], { env, stdio: ["pipe", "pipe", "pipe"] });
+      const guard = spawn("sh", ["-c", GUARD, "sh", folder], { detached: true, env, stdio: ["pipe", "pipe", "pipe"] });
       const said = textOf(guard.stderr);
       const ended = endOf(guard);
       guard.stdin.on("error", () => {
@@ -52,7 +52,7 @@ function frozenBy(guard: ChildProcess, folder: string, ended: Promise<number>, s
     // That of a filesystem that is not frozen: somebody else has thawed it.
     if (said().includes("Invalid argument")) throw new AgentError("FREEZE_LOST", { folder });
     // Somebody has killed the guard: nobody else is left to do it.
-    const own = spawn("true", [folder], { stdio: ["ignore", "ignore", "pipe"] });
+    const own = spawn("fsfreeze", ["--unfreeze", folder], { stdio: ["ignore", "ignore", "pipe"] });
     const reason = textOf(own.stderr);
     if ((await endOf(own)) !== 0) throw new AgentError("THAW_FAILED", { folder, reason: reason() || said() });
   }

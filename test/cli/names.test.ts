@@ -39,7 +39,7 @@ for (const [name, commands] of [
       "state-scripts",
     ],
   ],
-  ["mender", [...CLIENT, "bootstrap", "setup", "snapshot", ...DAEMON]],
+  ["mender", [...CLIENT, "bootstrap", "setup", ...DAEMON, "snapshot"]],
   ["mender-update", [...CLIENT, ...DAEMON]],
 ] as const) {
   test(`${name} --help lists its commands, with examples`, async () => {
