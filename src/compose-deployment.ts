@@ -1,4 +1,3 @@
-import { systemClock } from "../adapters/clock/system-clock.ts";
 import { createDeploymentLogFiles } from "../adapters/log/deployment-log-files.ts";
 import { loadVerificationKey } from "./artifact/signature.ts";
 import { composeDevice, type Device } from "./compose-device.ts";
@@ -18,14 +17,15 @@ import type { Power } from "./ports/power.ts";
 
 /** What one deployment of a server runs on. Whatever it logs stands in the deployment's log as well. */
 export function composeDeployment(side: ServerSide, session: Session, power: Power, limits: BackoffLimits): Managed {
-  const { config, paths } = side;
+  const { config, paths, machine } = side;
+  const { clock } = machine;
   const logs = createDeploymentLogFiles(config.server.updateLogPath ?? paths.datastore);
-  const deploymentLog = createDeploymentLog(logs, systemClock, side.log);
+  const deploymentLog = createDeploymentLog(logs, clock, side.log);
   const { log } = deploymentLog;
   const device = composeDevice({ ...side, log });
   const { store, scripts, handlerFor } = device;
   const server = createDeploymentServer(session);
-  const insist = createInsist({ clock: systemClock, log, limits, random: Math.random });
+  const insist = createInsist({ clock, log, limits, random: Math.random });
   const effects = createEffects({
     store,
     power,
@@ -45,12 +45,12 @@ export function composeDeployment(side: ServerSide, session: Session, power: Pow
 }
 
 /** The Artifact of a deployment, from its beginning or from where an earlier process was cut off. */
-function openPayloadsOf({ config, transport, log }: ServerSide, device: Device): EffectPorts["openPayloads"] {
+function openPayloadsOf({ config, transport, machine, log }: ServerSide, device: Device): EffectPorts["openPayloads"] {
   return async ({ uri, download, artifact }, signal, keep) => {
     if (uri === undefined) throw new AgentError("SOURCE_OPEN", { reason: "the deployment names no Artifact" });
     const parts = {
       transport: await transport(),
-      clock: systemClock,
+      clock: machine.clock,
       log,
       limits: config.connection,
       open: {

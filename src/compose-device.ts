@@ -1,4 +1,3 @@
-import { systemClock } from "../adapters/clock/system-clock.ts";
 import { createRootfsImageHandler } from "../adapters/payload/rootfs-image/handler.ts";
 import type { Base } from "./compose-base.ts";
 import { composeBootloader, composeSlots } from "./compose-bootloader.ts";
@@ -77,7 +76,7 @@ function composeRootfsImage(config: Config, { machine, store, log }: ModuleParts
   const slots = composeSlotDevice(config, composeSlots(config), bootloader, machine);
   const memo = memoIn(store, "rootfs-image-origin");
   const { verifyReadback } = config.switchback;
-  return createRootfsImageHandler({ bootloader, slots, memo, log, clock: systemClock, verifyReadback });
+  return createRootfsImageHandler({ bootloader, slots, memo, log, clock: machine.clock, verifyReadback });
 }
 
 function memoIn(store: Store, key: string): Memo {

@@ -1,7 +1,9 @@
 import { type OpenRawFile, openRawFile } from "../adapters/bootloader/raw-file.ts";
+import { bootClock } from "../adapters/clock/boot-clock.ts";
 import { type BlockAccess, type BlockFile, openBlockFile } from "../adapters/device/block-file.ts";
 import { createFileLock } from "../adapters/lock/flock.ts";
 import { type ChildProcessOptions, createChildProcess } from "../adapters/process/child-process.ts";
+import type { Clock } from "./ports/clock.ts";
 import type { Lock } from "./ports/lock.ts";
 import type { Process } from "./ports/process.ts";
 import { diskActs, type FileActs } from "./util/durable-file.ts";
@@ -19,6 +21,8 @@ export interface Machine {
   /** Starts programs: state scripts, update modules, the boot loader's tools, `reboot`. */
   process(options?: ChildProcessOptions): Process;
   lock(path: string): Lock;
+  /** What schedules, waits and time limits go by. */
+  readonly clock: Clock;
 }
 
 /** The machine that this very process runs on. */
@@ -28,4 +32,5 @@ export const thisMachine: Machine = {
   openRaw: openRawFile,
   process: createChildProcess,
   lock: (path) => createFileLock(path),
+  clock: bootClock,
 };

@@ -1,4 +1,3 @@
-import { bootClock } from "./compose-schedule.ts";
 import { composeScripts } from "./compose-scripts.ts";
 import type { ServerSide } from "./compose-server.ts";
 import { composeStore } from "./compose-store.ts";
@@ -27,7 +26,7 @@ export function composePoller(
   let isPrepared = false;
   return createPoller(
     {
-      clock: bootClock,
+      clock: machine.clock,
       scripts: composeScripts(config, paths, log, machine),
       log,
       intervals: intervalsOf(config.server),

@@ -1,5 +1,4 @@
 import { join } from "node:path";
-import { systemClock } from "../adapters/clock/system-clock.ts";
 import type { Machine } from "./compose-machine.ts";
 import type { Config } from "./config/config.ts";
 import type { Paths } from "./config/paths.ts";
@@ -12,7 +11,7 @@ export const artifactScripts = (paths: Paths): string => join(paths.datastore, "
 export function composeScripts({ stateScripts }: Config, paths: Paths, log: Logger, machine: Machine): ScriptRunner {
   return createScriptRunner({
     process: machine.process({ graceMs: 10_000 }),
-    clock: systemClock,
+    clock: machine.clock,
     log,
     folders: { rootfs: join(paths.confDir, "scripts"), artifact: artifactScripts(paths) },
     timeouts: {

@@ -1,7 +1,6 @@
 import { readFile } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { systemClock } from "../adapters/clock/system-clock.ts";
 import type { GlobalOptions } from "./cli/global-options.ts";
 import type { CliIo } from "./cli/io.ts";
 import { createLogger } from "./cli/logging.ts";
@@ -66,7 +65,7 @@ export async function composeServer(options: GlobalOptions, keyOptions: KeyOptio
     connected ??= composeTransport(options, config.connection, io.env, log);
     return connected;
   };
-  const exchange = async () => ({ transport: await transport(), clock: systemClock, version: VERSION, log });
+  const exchange = async () => ({ transport: await transport(), clock: machine.clock, version: VERSION, log });
   const ownAuthorize: ServerSide["authorize"] = async (signal) => {
     const { authorize } = await import("./core/server/authorization.ts");
     return await authorize(await exchange(), servers(), { identity, key: () => key(), tenantToken }, signal);

@@ -1,5 +1,4 @@
 import { join } from "node:path";
-import { systemClock } from "../adapters/clock/system-clock.ts";
 import { createLeftPower } from "../adapters/power/left-power.ts";
 import { VERSION } from "./cli/version.ts";
 import { intervalsOf, readAllProvides } from "./compose-managed.ts";
@@ -47,7 +46,7 @@ export function composeWork(server: ServerSide, session: Session, options: WorkO
     // A virtual board is switched off and on by whoever holds it, and is not the machine that it is tried on.
     if (options.leavesReboot || config.switchback.bootloader === "fake") return createLeftPower(options.leave);
     const { createSystemPower } = await import("../adapters/power/system-power.ts");
-    return createSystemPower({ process: machine.process(), clock: systemClock });
+    return createSystemPower({ process: machine.process(), clock: machine.clock });
   }
 
   return {

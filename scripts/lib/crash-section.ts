@@ -12,13 +12,19 @@ export interface CrashResult {
   readonly filesTorn: number;
   /** By the update's state on disk. */
   readonly states: Readonly<Record<string, number>>;
+  /** Of deployments: final statuses that their server heard, and how many requests it answered badly. */
+  readonly told?: Readonly<Record<"deployments" | "finals" | "requests" | "troubles", number>>;
 }
 
-const BEGIN = "<!-- killed-at-random: begin -->";
-const END = "<!-- killed-at-random: end -->";
+/** Where the page tells of updates from the command line, and of those from a server. */
+export type CrashPlace = "killed-at-random" | "killed-in-deployments";
 
 /** The page's section of what was counted. @throws when there is nothing to tell, or something was broken */
-export function crashSection(results: readonly CrashResult[], where: string): string {
+export function crashSection(
+  results: readonly CrashResult[],
+  where: string,
+  place: CrashPlace = "killed-at-random",
+): string {
   if (results.length === 0 || results.some(({ cuts, broken }) => cuts === 0 || broken > 0))
     throw new Error("there is no good result to record");
   const rows = results
@@ -32,7 +38,7 @@ export function crashSection(results: readonly CrashResult[], where: string): st
     for (const [state, count] of Object.entries(result.states)) states.set(state, (states.get(state) ?? 0) + count);
   const fell = [...states].sort(([, a], [, b]) => b - a).map(([state, count]) => `${count} ${state}`);
   return [
-    BEGIN,
+    `<!-- ${place}: begin -->`,
     "",
     `Measured ${where}.`,
     "",
@@ -42,9 +48,13 @@ export function crashSection(results: readonly CrashResult[], where: string): st
     "",
     `State on disk at the cut: ${fell.join(", ")}.`,
     "",
-    END,
+    ...results.flatMap(({ told }) => (told === undefined ? [] : [toldLine(told), ""])),
+    `<!-- ${place}: end -->`,
   ].join("\n");
 }
+
+const toldLine = ({ deployments, finals, requests, troubles }: NonNullable<CrashResult["told"]>): string =>
+  `${deployments} deployments on a server that answered ${troubles} of ${requests} requests badly: ${finals} final statuses, each true, ${finals - deployments} of them told again because the answer was lost.`;
 
 /**
  * The page with a new section in the place of the old one: what lies between the section's first and last line.

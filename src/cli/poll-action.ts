@@ -1,5 +1,5 @@
 import { composePoller } from "../compose-managed.ts";
-import { bootClock, bootId } from "../compose-schedule.ts";
+import { bootId } from "../compose-schedule.ts";
 import { composeServer, type KeyOptions } from "../compose-server.ts";
 import { composeWork } from "../compose-work.ts";
 import { savedSchedule, startSchedule, toSaved } from "../core/poller/schedule.ts";
@@ -30,7 +30,7 @@ export async function poll(
       },
     });
     const boot = await bootId();
-    const nowMs = bootClock.monotonicMs();
+    const nowMs = server.machine.clock.monotonicMs();
     const start = now ? startSchedule(nowMs) : savedSchedule((await session.state()).due, boot, nowMs);
     const poller = composePoller(server, session, work, start);
     try {

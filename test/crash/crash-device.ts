@@ -3,6 +3,7 @@ import { expect } from "vitest";
 import { type BuiltProgram, type Ended, startProgram } from "../cli/built-program.ts";
 import { MEMORY_FOLDER, TestBoard } from "../cli/test-board.ts";
 import type { Random } from "../fuzz/random.ts";
+import { bootsWhatItNames, bootToRest } from "./power-on.ts";
 import { type Decision, IMAGE_KIB, type Kind } from "./scenarios.ts";
 import { type Disk, type Loss, losePower, readDisk } from "./volatile.ts";
 import { type Instant, type Watched, type WatchOptions, watchedRun } from "./watched-run.ts";
@@ -10,7 +11,6 @@ import { type Instant, type Watched, type WatchOptions, watchedRun } from "./wat
 const OLD = "v1";
 const NEW = "v2";
 const FURTHER = "v3";
-const MAX_BOOTS = 4;
 const LOG_LINE = /^(?:info|warning): /;
 
 /** How the power is cut: at a named instant of one of the update's commands, or when a signal aborts. */
@@ -24,6 +24,8 @@ export interface Recovery {
   /** The update's state on disk at the cut. */
   readonly state: string;
   readonly loss: Loss;
+  /** Of a deployment: final statuses that reached the server, and how many requests it answered badly. */
+  readonly told?: { readonly finals: number; readonly requests: number; readonly troubles: number };
 }
 
 export interface CrashOptions {
@@ -86,7 +88,7 @@ export class CrashDevice {
     await this.#kind.release(this.board, NEW);
     const loss = await this.#updateUntil(cut, decision, random);
     const state = (await this.board.pending()) ?? "no update on disk";
-    await this.#bootsWhatItNames();
+    await bootsWhatItNames(this.board);
     await this.#bootToRest();
     await this.#tellsTruth();
     const isAlive = (await this.board.pending()) !== undefined || (await this.#shown()) === NEW;
@@ -132,26 +134,12 @@ export class CrashDevice {
     return readDisk(paths.map((path) => this.board.path(path)));
   }
 
-  /** The boot loader is never told to start what is not whole, even though it would go back by itself. */
-  async #bootsWhatItNames(): Promise<void> {
-    const { mender_boot_part } = await this.board.env();
-    const { slots } = await this.board.status();
-    const named = mender_boot_part === "2" ? slots.A : slots.B;
-    expect(named.kind, `slot ${mender_boot_part}`).toBe("complete");
-  }
-
-  /**
-   * Starts the board until a system is up that the next start would bring up as well, or that is on trial. Another
-   * start is needed where the agent has undone an update from within the new system.
-   */
-  async #bootToRest(): Promise<void> {
-    for (let boots = 1; boots <= MAX_BOOTS; boots++) {
+  #bootToRest(): Promise<void> {
+    return bootToRest(this.board, async () => {
       const { exitCode, err } = await this.#agent("board", "boot", this.board.dir);
       expect(err.filter((line) => !LOG_LINE.test(line))).toEqual([]);
-      const { running, trial, next } = await this.board.status();
-      if (exitCode === 0 && (trial || (next.kind === "up" && next.slot === running))) return;
-    }
-    expect.fail(`the board is not at rest after ${MAX_BOOTS} starts`);
+      return exitCode === 0;
+    });
   }
 
   /**

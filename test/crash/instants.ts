@@ -5,11 +5,18 @@ import type { Instant } from "./watched-run.ts";
 const ACTS = /^(?:pwrite64|fsync|fdatasync|rename.*)$/;
 
 /**
- * The instants of a run at which a state is on disk and nothing has come of it yet: at the first act after each save,
- * which is the sync of a folder behind a rename.
+ * The instants of a run at which a state is on disk and nothing durable has come of it yet: at the first act after each
+ * save, which is the sync of a folder behind a rename.
  */
 export const instantsAfterSaves = (calls: readonly Call[]): readonly Instant[] =>
   actsAfterRenames(calls, 2).map((act) => instantOf(act, calls));
+
+/**
+ * The instants at which a state is on disk and nothing at all has been done about it: within each save, when the sync
+ * of the folder begins. Until that has ended the power may take the state away again.
+ */
+export const instantsInSaves = (calls: readonly Call[]): readonly Instant[] =>
+  actsAfterRenames(calls, 1).map((act) => instantOf(act, calls));
 
 const isAct = ({ name, failed }: Call): boolean => ACTS.test(name) && !failed;
 

@@ -40,6 +40,13 @@ export const image: Kind = {
   versions: async (board, known) => [await runningVersion(board, known)],
 };
 
+/** An image whose first system, after the one that the board came with, does not come up. */
+export const imageThatHangs: Kind = {
+  ...image,
+  name: "image that hangs",
+  release: (board, version) => board.release(version, version === "v2" ? "hangs" : "yes", {}, IMAGE_KIB),
+};
+
 async function runningVersion(board: TestBoard, known: readonly string[]): Promise<string> {
   const { running } = await board.status();
   if (running === undefined) throw new Error("nothing runs");

@@ -7,6 +7,7 @@ export class Tally {
   readonly #count = { cuts: 0, resumed: 0, rolledBack: 0, broken: 0 };
   readonly #lost = { blocksKept: 0, blocksLost: 0, renamesUndone: 0, filesTorn: 0 };
   readonly #states: Record<string, number> = {};
+  #told: { deployments: number; finals: number; requests: number; troubles: number } | undefined;
 
   constructor(what: string) {
     this.#what = what;
@@ -16,11 +17,15 @@ export class Tally {
   async add(which: string, work: () => Promise<Recovery>): Promise<void> {
     this.#count.cuts++;
     try {
-      const { fate, state, loss } = await work();
+      const { fate, state, loss, told } = await work();
       this.#count[fate]++;
       this.#states[state] = (this.#states[state] ?? 0) + 1;
       for (const key of ["blocksKept", "blocksLost", "renamesUndone", "filesTorn"] as const)
         this.#lost[key] += loss[key];
+      if (told === undefined) return;
+      this.#told ??= { deployments: 0, finals: 0, requests: 0, troubles: 0 };
+      this.#told.deployments++;
+      for (const key of ["finals", "requests", "troubles"] as const) this.#told[key] += told[key];
     } catch (cause) {
       this.#count.broken++;
       throw new Error(`${which}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
@@ -36,7 +41,12 @@ export class Tally {
       `${this.#what}: ${cuts} cuts, ${resumed} resumed, ${rolledBack} rolled back, ${broken} broken (unsynced ${lost})\n`,
     );
     const path = process.env["SWITCHBACK_CRASH_RESULT"];
-    const result = { what: this.#what, ...this.#count, ...this.#lost, states: this.#states };
+    const told = this.#told;
+    if (told !== undefined)
+      process.stdout.write(
+        `${told.deployments} deployments, ${told.finals} final statuses (each true), ${told.troubles} of ${told.requests} requests answered badly\n`,
+      );
+    const result = { what: this.#what, ...this.#count, ...this.#lost, states: this.#states, ...(told && { told }) };
     if (path !== undefined) await appendFile(path, `${JSON.stringify(result)}\n`);
   }
 }

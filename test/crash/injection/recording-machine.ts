@@ -1,4 +1,5 @@
 import { readFileSync, statSync } from "node:fs";
+import { systemClock } from "../../../adapters/clock/system-clock.ts";
 import type { BlockFile } from "../../../adapters/device/block-file.ts";
 import type { Machine } from "../../../src/compose-machine.ts";
 import type { FileActs } from "../../../src/util/durable-file.ts";
@@ -31,6 +32,7 @@ export function recordingMachine(disk: Disk, programs: Programs, longestWriteByt
       },
     }),
     lock: () => ({ acquire: async () => async () => undefined }),
+    clock: systemClock,
   };
 }
 
