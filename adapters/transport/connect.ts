@@ -1,6 +1,6 @@
 import { connect as connectTcp, isIP, type Socket } from "node:net";
 import { AgentError } from "../../src/errors/agent-error.ts";
-import { Incoming } from "./incoming.ts";
+import { Incoming, type StartTimer } from "./incoming.ts";
 import { type ProxySettings, proxyAuthorization, proxyFor } from "./proxy.ts";
 import { readHead } from "./response-head.ts";
 import { shownUrl } from "./shown-url.ts";
@@ -16,6 +16,8 @@ export interface Connection {
 
 export interface ConnectOptions {
   readonly idleMs: number;
+  /** What idle times go by; absent: the system's time. */
+  readonly startTimer?: StartTimer;
   readonly proxies: ProxySettings;
   /** Asked at the first https connection: Node's TLS is a megabyte of memory to an agent that does without. */
   tls(): Promise<TlsClient>;
@@ -37,7 +39,7 @@ const portOf = (url: URL): number => Number(url.port || PORTS[url.protocol]);
 
 /** TCP to the host of `url`, with TLS where its scheme says so. */
 async function open(url: URL, options: ConnectOptions, signal: AbortSignal): Promise<Connection> {
-  const incoming = new Incoming(options.idleMs);
+  const incoming = new Incoming(options.idleMs, options.startTimer);
   const isTls = url.protocol === "https:";
   const to = { host: hostOf(url), port: portOf(url), onread: incoming.hook(isTls) };
   const socket = isTls
@@ -59,7 +61,7 @@ async function tunnel(url: URL, proxy: URL, options: ConnectOptions, signal: Abo
     outer.socket.destroy();
     throw new AgentError("TRANSPORT_PROXY", { proxy: shownUrl(proxy), status });
   }
-  const incoming = new Incoming(options.idleMs);
+  const incoming = new Incoming(options.idleMs, options.startTimer);
   outer.socket.on("error", incoming.fail);
   const tls = await options.tls();
   const socket = tls.connect({ socket: outer.socket, host: hostOf(url), ...identity(url) });
@@ -69,7 +71,7 @@ async function tunnel(url: URL, proxy: URL, options: ConnectOptions, signal: Abo
 
 /** A socket that can be handed on: what reads into a buffer of ours cannot be. */
 async function openUnhooked(proxy: URL, options: ConnectOptions, signal: AbortSignal): Promise<Connection> {
-  const incoming = new Incoming(options.idleMs);
+  const incoming = new Incoming(options.idleMs, options.startTimer);
   const isTls = proxy.protocol === "https:";
   const to = { host: hostOf(proxy), port: portOf(proxy) };
   const socket = isTls ? (await options.tls()).connect({ ...to, ...identity(proxy) }) : connectTcp(to);

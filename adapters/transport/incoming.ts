@@ -3,6 +3,14 @@ import type { Socket } from "node:net";
 /** libuv reads that much at once, and not more, into a buffer of somebody else's. */
 const BUFFER_BYTES = 128 * 1024;
 
+/** Calls back once, after that many milliseconds. @returns ends it before that */
+export type StartTimer = (ms: number, call: () => void) => () => void;
+
+const startTimer: StartTimer = (ms, call) => {
+  const timer = setTimeout(call, ms);
+  return () => clearTimeout(timer);
+};
+
 /** As `net.connect` and `tls.connect` take it. */
 export interface ReadHook {
   readonly buffer: Buffer;
@@ -16,6 +24,7 @@ export interface ReadHook {
  */
 export class Incoming {
   readonly #idleMs: number;
+  readonly #startTimer: StartTimer;
   readonly #queue: Uint8Array[] = [];
   #socket: Socket | undefined;
   #failure: unknown;
@@ -23,8 +32,9 @@ export class Incoming {
   #wake: (() => void) | undefined;
 
   /** @param idleMs time without a byte, while somebody waits for one, until the connection counts as dead */
-  constructor(idleMs: number) {
+  constructor(idleMs: number, start = startTimer) {
     this.#idleMs = idleMs;
+    this.#startTimer = start;
   }
 
   /** @param decrypts TLS hands over all that it has decrypted, also when asked to stop: that has to be copied */
@@ -107,13 +117,13 @@ export class Incoming {
 
   #event(): Promise<void> {
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
+      const stop = this.#startTimer(this.#idleMs, () => {
         this.#wake = undefined;
         reject(new Error(`no byte for ${this.#idleMs} ms`));
-      }, this.#idleMs);
+      });
       this.#wake = () => {
         this.#wake = undefined;
-        clearTimeout(timer);
+        stop();
         resolve();
       };
     });

@@ -4,6 +4,11 @@ import type { Clock } from "../../src/ports/clock.ts";
 export interface VirtualClock extends Clock {
   /** Lets `ms` pass, and everything that is due in it happen, in order. */
   pass(ms: number): Promise<void>;
+  /** Lets time pass until the next thing is due, and that happen. */
+  passToNext(): Promise<void>;
+  /** How many things wait for their time. */
+  readonly waiting: number;
+  startTimer(ms: number, call: () => void): () => void;
 }
 
 /** A clock that stands still until the test lets time pass. */
@@ -31,6 +36,16 @@ export function createVirtualClock(): VirtualClock {
     },
     async pass(ms) {
       await timers.tickAsync(ms);
+    },
+    async passToNext() {
+      await timers.nextAsync();
+    },
+    get waiting() {
+      return timers.countTimers();
+    },
+    startTimer(ms, call) {
+      const timer = timers.setTimeout(call, ms);
+      return () => timers.clearTimeout(timer);
     },
   };
 }
