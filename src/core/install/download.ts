@@ -1,6 +1,6 @@
 import { AgentError } from "../../errors/agent-error.ts";
 import type { Clock } from "../../ports/clock.ts";
-import type { Transport, TransportResponse } from "../../ports/transport.ts";
+import type { Transport, TransportRequest, TransportResponse } from "../../ports/transport.ts";
 import type { ByteSource } from "../../util/byte-source.ts";
 import type { Logger } from "../../util/logger.ts";
 import { type ByteRange, factsOf, judgeRange, rangeHeaders, type SourceFacts } from "./range-answer.ts";
@@ -60,7 +60,7 @@ export async function openDownload(
   if ("headBytes" in from) {
     return new ResumingDownload(from.uri, parts, signal, factsIn(from), from.resumes, from.headBytes);
   }
-  const response = await parts.transport.send({ method: "GET", url: from.uri, followRedirects: true }, signal);
+  const response = await sendInTime({ method: "GET", url: from.uri, followRedirects: true }, parts, signal);
   if (response.status !== 200) {
     await response.body[Symbol.asyncIterator]().return?.();
     throw new AgentError("SOURCE_STATUS", { url: shown(from.uri), status: response.status });
@@ -69,6 +69,30 @@ export async function openDownload(
   const download = new ResumingDownload(from.uri, parts, signal, facts, from.resumes ?? 0, Number.POSITIVE_INFINITY);
   download.begin(response);
   return download;
+}
+
+/** From the connection to the head of an answer, redirects among it: one that drips must not hold the agent up. */
+const HEAD_TIMEOUT_MS = 300_000;
+
+async function sendInTime(
+  request: TransportRequest,
+  { transport, clock }: DownloadParts,
+  signal: AbortSignal,
+): Promise<TransportResponse> {
+  const late = new AbortController();
+  const done = new AbortController();
+  const seconds = HEAD_TIMEOUT_MS / 1000;
+  clock.sleep(HEAD_TIMEOUT_MS, done.signal).then(
+    () => late.abort(new AgentError("TRANSPORT_FAILED", { url: shown(request.url), reason: "no answer", seconds })),
+    () => {
+      // ignored: the answer came in time.
+    },
+  );
+  try {
+    return await transport.send(request, AbortSignal.any([signal, late.signal]));
+  } finally {
+    done.abort();
+  }
 }
 
 type Chunks = AsyncIterator<Uint8Array>;
@@ -174,7 +198,7 @@ class ResumingDownload implements Download {
     const wanted: ByteRange = { fromByte: this.#nextByte, toByte: this.#toByte };
     const headers = rangeHeaders(wanted, facts);
     const request = { method: "GET", url: this.#uri, headers, followRedirects: true } as const;
-    const response = await this.#parts.transport.send(request, this.#signal);
+    const response = await sendInTime(request, this.#parts, this.#signal);
     const answer = judgeRange(response.status, response.headers, wanted, facts);
     const chunks = response.body[Symbol.asyncIterator]();
     if (answer.kind === "bytes") {

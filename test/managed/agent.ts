@@ -1,0 +1,58 @@
+import { createHttpTransport } from "../../adapters/transport/http-transport.ts";
+import type { CliIo } from "../../src/cli/io.ts";
+import { VERSION } from "../../src/cli/version.ts";
+import { thisMachine } from "../../src/compose-machine.ts";
+import { composePoller } from "../../src/compose-managed.ts";
+import { composeServerMemo } from "../../src/compose-schedule.ts";
+import { composeServer, type ServerSide } from "../../src/compose-server.ts";
+import { connectOptions } from "../../src/compose-transport.ts";
+import { composeWork, type WorkOptions } from "../../src/compose-work.ts";
+import type { Poller } from "../../src/core/poller/poller.ts";
+import { startSchedule } from "../../src/core/poller/schedule.ts";
+import { authorize } from "../../src/core/server/authorization.ts";
+import { loadDeviceKey } from "../../src/core/server/device-key.ts";
+import { createSession } from "../../src/core/server/session.ts";
+import type { Transport } from "../../src/ports/transport.ts";
+import type { TestBoard } from "../cli/test-board.ts";
+import type { VirtualClock } from "../support/virtual-clock.ts";
+
+export interface AgentParts {
+  readonly board: Pick<TestBoard, "path">;
+  readonly clock: VirtualClock;
+  readonly server: string;
+  /** PEM file of certificates that it trusts. */
+  readonly trustedCerts?: string | undefined;
+  readonly io: CliIo;
+  /** What lies between the agent and its server. */
+  network(transport: Transport): Transport;
+}
+
+/** The agent of managed mode as it is composed for a device, but for its clock, its network and its identity. */
+export async function composeVirtual(parts: AgentParts, options: WorkOptions): Promise<Poller> {
+  const { board, clock, server, io, trustedCerts } = parts;
+  const machine = { ...thisMachine, clock };
+  const globals = {
+    config: board.path("etc/mender.conf"),
+    datastore: board.path("data"),
+    skipVerify: false,
+    trustedCerts,
+  };
+  const side = await composeServer(globals, {}, Object.assign(io, { machine }));
+  const { config, paths, log } = side;
+  const connecting = { ...(await connectOptions(globals, config.connection, {}, log)), startTimer: clock.startTimer };
+  const transport = parts.network(createHttpTransport(connecting));
+  const exchange = { transport, clock, version: VERSION, log };
+  const credentials = {
+    identity: async () => '{"mac":"00:11"}',
+    key: () => loadDeviceKey({ path: board.path("data/mender-agent.pem"), isGiven: false }, log),
+  };
+  const virtual: ServerSide = {
+    ...side,
+    transport: async () => transport,
+    authorize: (signal) => authorize(exchange, [server], credentials, signal),
+  };
+  const memo = composeServerMemo(paths);
+  const session = createSession({ servers: [server], ...exchange, memo, authorize: virtual.authorize });
+  const work = composeWork(virtual, session, options);
+  return composePoller(virtual, session, work, startSchedule(clock.monotonicMs()));
+}
