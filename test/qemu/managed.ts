@@ -14,12 +14,7 @@ const POLLED_MS = 60_000;
 /** Updates from a server at the gateway of the board's network. They go on where the ones from the command line end. */
 export function managedScenarios({ board, scenario }: Scenarios): void {
   describe("looked after by a server", () => {
-    beforeAll(async () => {
-      const { server } = board();
-      server.answer("auth", token("t1")).answer("inventory", empty(200)).answer("status", empty(204));
-      server.answer("log", empty(204)).answer("next", empty(204));
-      await (await board().machine.guest()).put("/data/mender/mender.conf", `{"ServerURL":"${board().serverUrl}"}\n`);
-    });
+    beforeAll(() => connectToServer(board()));
 
     scenario("a daemon installs a newer one, although the download breaks in the middle", async () => {
       const { server } = board();
@@ -80,6 +75,13 @@ export function managedScenarios({ board, scenario }: Scenarios): void {
       await board().shell("rm /data/agent; kill $(pidof start-agent)");
     });
   });
+}
+
+/** Names the stand-in for a server in the board's configuration, and lets it accept the board. */
+export async function connectToServer({ server, serverUrl, machine }: QemuBoard): Promise<void> {
+  server.answer("auth", token("t1")).answer("inventory", empty(200)).answer("status", empty(204));
+  server.answer("log", empty(204)).answer("next", empty(204));
+  await (await machine.guest()).put("/data/mender/mender.conf", `{"ServerURL":"${serverUrl}"}\n`);
 }
 
 /** Offers an Artifact once, under the name of its route; then there is nothing. Forgets what was asked before. */

@@ -1,8 +1,9 @@
 import { readFile, stat, writeFile } from "node:fs/promises";
 import { setTimeout } from "node:timers/promises";
-import { describe, expect } from "vitest";
+import { beforeAll, describe, expect } from "vitest";
 import { replaceSection } from "../../scripts/lib/crash-section.ts";
 import { median } from "../../scripts/lib/statistics.ts";
+import { connectToServer } from "./managed.ts";
 import { type QemuBoard, SCENARIO_MS, type Scenarios } from "./test-board.ts";
 
 const PAGE = "docs/performance.md";
@@ -18,6 +19,7 @@ const REST_MS = 20_000;
 export function resourceScenarios({ name, board, scenario }: Scenarios): void {
   describe("what it costs", () => {
     const rows: string[] = [];
+    beforeAll(() => connectToServer(board()));
 
     scenario("a daemon that waits holds less than 80 MiB, of which a quarter is its own", async () => {
       const { server } = board();

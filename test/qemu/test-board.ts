@@ -41,6 +41,7 @@ export class QemuBoard {
   readonly server: ScriptedServer;
   readonly folder: string;
   #machine: Machine | undefined;
+  #version = "";
 
   private constructor(bench: Bench, server: ScriptedServer, folder: string) {
     this.bench = bench;
@@ -68,6 +69,11 @@ export class QemuBoard {
     return this.#machine;
   }
 
+  /** Version of the system that runs. */
+  get version(): string {
+    return this.#version;
+  }
+
   /** @returns the version that comes up */
   async powerOn(clock?: string): Promise<string> {
     this.#machine = await this.bench.powerOn(clock === undefined ? {} : { clock });
@@ -85,7 +91,8 @@ export class QemuBoard {
 
   /** Waits for a system to be up that is started without our doing. @returns its version */
   async up(mark: number): Promise<string> {
-    return await this.machine.waitUp(UP_MS, mark);
+    this.#version = await this.machine.waitUp(UP_MS, mark);
+    return this.#version;
   }
 
   /** The same without a look at its network. */
@@ -112,6 +119,7 @@ export class QemuBoard {
 
   /** Waits for what the board does by itself at its start: the agent takes one command at a time. */
   async #settled(version: string): Promise<string> {
+    this.#version = version;
     await this.shell(`test -s /data/agent || while ${RUNS_START_AGENT}; do sleep 0.2; done`);
     return version;
   }
