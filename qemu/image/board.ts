@@ -29,14 +29,6 @@ const UBoot = z.strictObject({
 
 const Grub = z.strictObject({ kind: z.literal("grub"), script: z.string() });
 
-/** A kernel without modules. */
-const Build = z.strictObject({
-  defconfig: z.string(),
-  /** Fragment that is merged over it. */
-  config: z.string(),
-  crossCompile: z.string(),
-});
-
 const BoardSchema = z.strictObject({
   name: z.enum(BOARD_NAMES),
   deviceType: z.string(),
@@ -78,12 +70,10 @@ const BoardSchema = z.strictObject({
   bootloader: z.discriminatedUnion("kind", [UBoot, Grub]),
   kernel: z.strictObject({
     suite,
-    /** A kernel of Debian's, or with `build` one's source. */
     package: z.string(),
-    build: z.optional(Build),
     deviceTree: z.optional(z.string()),
     virtioSlots: z.optional(z.strictObject({ base: count, step: count, interrupt: count, count })),
-    /** Modules that the initramfs loads, in this order, with what they need; none of a kernel that is built here. */
+    /** Modules that the initramfs loads, in this order, with what they need. */
     modules: names,
   }),
   rootfs: z.strictObject({
@@ -95,7 +85,6 @@ const BoardSchema = z.strictObject({
   }),
 });
 export type Board = Readonly<z.infer<typeof BoardSchema>>;
-export type KernelBoard = Board["kernel"];
 export type UBootBoard = z.infer<typeof UBoot>;
 
 interface Sizes {

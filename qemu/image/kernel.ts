@@ -1,8 +1,7 @@
 import { copyFile, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
-import { basename, join, resolve } from "node:path";
-import type { Board, KernelBoard } from "./board.ts";
+import { basename, join } from "node:path";
+import type { Board } from "./board.ts";
 import { cached } from "./cache.ts";
-import { compileKernel } from "./kernel-source.ts";
 import { Packages } from "./packages.ts";
 import { IMAGE_TIME, run } from "./run.ts";
 
@@ -11,56 +10,29 @@ const INIT = "qemu/guest/initramfs-init";
 /** The folder with `zImage`, `initrd.img` and, where the board has a device tree, `board.dtb`. */
 export async function buildKernel(board: Board): Promise<string> {
   const { kernel, architecture } = board;
-  const source = new Packages(kernel.suite, architecture);
-  const { build } = kernel;
-  const packages = build
-    ? []
-    : await source.withDependencies([kernel.package], (name) => name.startsWith("linux-image-"));
-  const compiled = build && (await compileKernel(source, kernel.package, build, kernel.deviceTree));
+  const images = await new Packages(kernel.suite, architecture).withDependencies([kernel.package], (name) =>
+    name.startsWith("linux-image-"),
+  );
   const [busybox] = await new Packages(board.rootfs.suite, architecture).withDependencies(
     ["busybox-static"],
     (name) => name === "busybox-static",
   );
   if (busybox === undefined) throw new Error("busybox-static is not to be had");
   const init = await readFile(INIT, "utf8");
-  const inputs = [...packages, busybox].map(({ sha256 }) => sha256);
-  return await cached("kernel", [...inputs, init, JSON.stringify(kernel), compiled ?? ""], async (folder) => {
-    const work = resolve(folder, "work");
-    await mkdir(work);
-    for (const { path } of packages) await run(["dpkg-deb", "-x", path, work]);
-    const { image, deviceTrees, modules } =
-      compiled === undefined
-        ? await packaged(kernel, work)
-        : { image: join(compiled, "zImage"), deviceTrees: compiled, modules: [] };
-    await copyFile(image, join(folder, "zImage"));
+  const inputs = [...images, busybox].map(({ sha256 }) => sha256);
+  return await cached("kernel", [...inputs, init, JSON.stringify(kernel)], async (folder) => {
+    const tree = join(folder, "tree");
+    for (const { path } of images) await run(["dpkg-deb", "-x", path, tree]);
+    const [image = ""] = (await readdir(join(tree, "boot"))).filter((name) => name.startsWith("vmlinuz-"));
+    const version = image.slice("vmlinuz-".length);
+    await copyFile(join(tree, "boot", image), join(folder, "zImage"));
     if (kernel.deviceTree !== undefined) {
-      const described = await withVirtioSlots(join(deviceTrees, kernel.deviceTree), kernel.virtioSlots);
-      await writeFile(join(folder, "board.dtb"), described);
+      const path = join(tree, `usr/lib/linux-image-${version}`, kernel.deviceTree);
+      await writeFile(join(folder, "board.dtb"), await withVirtioSlots(path, kernel.virtioSlots));
     }
-    await writeFile(join(folder, "initrd.img"), await initramfs(work, modules, busybox.path, init));
-    await run(["rm", "-rf", work]);
+    await writeFile(join(folder, "initrd.img"), await initramfs(tree, version, kernel.modules, busybox.path, init));
+    await run(["rm", "-rf", tree]);
   });
-}
-
-interface Kernel {
-  readonly image: string;
-  /** Folder of the device trees. */
-  readonly deviceTrees: string;
-  /** Files, in the order in which they are loaded. */
-  readonly modules: readonly string[];
-}
-
-/** Debian's, unpacked into `work`. */
-async function packaged({ modules }: KernelBoard, work: string): Promise<Kernel> {
-  const [name = ""] = (await readdir(join(work, "boot"))).filter((name) => name.startsWith("vmlinuz-"));
-  const version = name.slice("vmlinuz-".length);
-  await run(["depmod", "-b", work, version]);
-  const files: string[] = [];
-  for (const module of modules) {
-    const said = (await run(["modprobe", "-d", work, "-S", version, "--show-depends", module])).toString();
-    for (const [, path = ""] of said.matchAll(/^insmod (\S+)/gm)) if (!files.includes(path)) files.push(path);
-  }
-  return { image: join(work, "boot", name), deviceTrees: join(work, `usr/lib/linux-image-${version}`), modules: files };
 }
 
 async function withVirtioSlots(path: string, slots: Board["kernel"]["virtioSlots"]): Promise<Buffer> {
@@ -77,15 +49,27 @@ async function withVirtioSlots(path: string, slots: Board["kernel"]["virtioSlots
 }
 
 /** A cpio archive with busybox, the modules in the order in which they are loaded, and the program that loads them. */
-async function initramfs(work: string, modules: readonly string[], busybox: string, init: string): Promise<Buffer> {
-  const root = join(work, "initramfs");
+async function initramfs(
+  tree: string,
+  version: string,
+  modules: readonly string[],
+  busybox: string,
+  init: string,
+): Promise<Buffer> {
+  const root = `${tree}-initramfs`;
   for (const name of ["bin", "dev", "proc", "sys", "newroot", "modules"]) {
     await mkdir(join(root, name), { recursive: true });
   }
-  await run(["dpkg-deb", "-x", busybox, join(work, "busybox")]);
-  await copyFile(join(work, "busybox/usr/bin/busybox"), join(root, "bin/busybox"));
+  await run(["dpkg-deb", "-x", busybox, `${tree}-busybox`]);
+  await copyFile(join(`${tree}-busybox`, "usr/bin/busybox"), join(root, "bin/busybox"));
   await writeFile(join(root, "init"), init);
-  for (const [index, path] of modules.entries()) {
+  await run(["depmod", "-b", tree, version]);
+  const files: string[] = [];
+  for (const module of modules) {
+    const said = (await run(["modprobe", "-d", tree, "-S", version, "--show-depends", module])).toString();
+    for (const [, path = ""] of said.matchAll(/^insmod (\S+)/gm)) if (!files.includes(path)) files.push(path);
+  }
+  for (const [index, path] of files.entries()) {
     await copyFile(path, join(root, "modules", `${String(index).padStart(2, "0")}-${basename(path)}`));
   }
   const names = (await run(["find", ".", "-print0"], { cwd: root })).toString().split("\0").filter(Boolean).toSorted();
@@ -95,5 +79,6 @@ async function initramfs(work: string, modules: readonly string[], busybox: stri
     cwd: root,
     stdin: `${names.join("\0")}\0`,
   });
+  await run(["rm", "-rf", root, `${tree}-busybox`]);
   return await run(["gzip", "-9n"], { stdin: archive });
 }
