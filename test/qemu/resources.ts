@@ -21,7 +21,7 @@ export function resourceScenarios({ name, board, scenario }: Scenarios): void {
     const rows: string[] = [];
     beforeAll(() => connectToServer(board()));
 
-    scenario("a daemon that waits holds less than 80 MiB, of which a quarter is its own", async () => {
+    scenario("a daemon that waits holds less than 80 MiB, and less than 20 that are its own", async () => {
       const { server } = board();
       const before = server.of("next").length;
       await board().lookAfter("daemon");
