@@ -6,11 +6,7 @@ const WASM_PAGE_BYTES = 64 * 1024;
 /** The part of WebAssembly that this needs; absent under `--jitless`. */
 interface WasmHost {
   readonly WebAssembly?: {
-    readonly Memory: new (size: {
-      initial: number;
-      maximum: number;
-      shared: boolean;
-    }) => { readonly buffer: ArrayBuffer | SharedArrayBuffer };
+    readonly Memory: new (size: { initial: number; maximum: number }) => { readonly buffer: ArrayBuffer };
   };
 }
 
@@ -26,21 +22,20 @@ export interface AlignedBuffers {
  * had (`--jitless`, or a limit on address space).
  *
  * @param sizeBytes a multiple of `ALIGNMENT`
- * @param shared whether another thread may look at them too; then the memory of the process is shared, nothing else
  */
-export function allocateBuffers(count: number, sizeBytes: number, shared = false): AlignedBuffers {
-  const memory = pageAlignedMemory(count * sizeBytes, shared);
+export function allocateBuffers(count: number, sizeBytes: number): AlignedBuffers {
+  const memory = pageAlignedMemory(count * sizeBytes);
   const whole = memory ?? new ArrayBuffer(count * sizeBytes);
   const buffers = Array.from({ length: count }, (_, i) => Buffer.from(whole, i * sizeBytes, sizeBytes));
   return { buffers, aligned: memory !== undefined };
 }
 
-function pageAlignedMemory(bytes: number, shared: boolean): ArrayBuffer | SharedArrayBuffer | undefined {
+function pageAlignedMemory(bytes: number): ArrayBuffer | undefined {
   const { WebAssembly: wasm } = globalThis as WasmHost;
   if (wasm === undefined) return undefined;
   const pages = Math.ceil(bytes / WASM_PAGE_BYTES);
   try {
-    return new wasm.Memory({ initial: pages, maximum: pages, shared }).buffer;
+    return new wasm.Memory({ initial: pages, maximum: pages }).buffer;
   } catch {
     // ignored: no address space for it. Ordinary memory does the same work, a little slower.
     return undefined;

@@ -30,7 +30,7 @@ export function createSlotDevice({ paths, booted, openStorage = openBlockFile }:
     async open(slot, image, signal) {
       const path = paths[slot];
       if ((await booted(signal)) === slot) throw new AgentError("SLOT_BUSY", { slot, path, reason: "booted" });
-      const { buffers, aligned } = allocateBuffers(2 * FRAMES, FRAME_BYTES, true);
+      const { buffers, aligned } = allocateBuffers(2 * FRAMES, FRAME_BYTES);
       const storage = await named(slot, path, async () => {
         if (await isMounted(path)) throw new AgentError("SLOT_BUSY", { slot, path, reason: "mounted" });
         return await openStorage(path, aligned, "write");

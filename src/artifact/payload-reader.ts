@@ -4,7 +4,6 @@ import type { MaybePromise } from "../util/byte-source.ts";
 import type { PieceStarts } from "./compression/piece-starts.ts";
 import type { CountedSource } from "./counted-source.ts";
 import { DeferredHash } from "./deferred-hash.ts";
-import type { HashThread } from "./hash-thread.ts";
 import type { ArtifactLimits } from "./limits.ts";
 import type { ManifestFile } from "./model.ts";
 import type { PayloadPosition } from "./payload-position.ts";
@@ -25,8 +24,6 @@ export interface PayloadReaderOptions {
   /** Where an earlier run was: `tar` stands behind what it has stored. */
   readonly resumed?: PayloadPosition | undefined;
   readonly checkpointing?: Checkpointing | undefined;
-  /** Hashes what is read into shared memory. Whoever started it closes it. */
-  readonly hashThread?: HashThread | undefined;
 }
 
 /** The files of one data tar, each verified against the manifest while it streams by. */
@@ -39,7 +36,6 @@ export class PayloadReader implements PayloadStream {
   readonly #awaited: Map<string, ManifestFile>;
   readonly #plain: CountedSource;
   readonly #checkpointing: Checkpointing | undefined;
-  readonly #hashThread: HashThread | undefined;
   #resumed: PayloadPosition | undefined;
   readonly #seen = new Set<string>();
   #current: VerifiedFile | undefined;
@@ -55,13 +51,12 @@ export class PayloadReader implements PayloadStream {
     label: string,
     files: readonly ManifestFile[],
     limits: ArtifactLimits,
-    { resumed, checkpointing, hashThread }: PayloadReaderOptions = {},
+    { resumed, checkpointing }: PayloadReaderOptions = {},
   ) {
     this.index = index;
     this.#plain = tar;
     this.#resumed = resumed;
     this.#checkpointing = checkpointing;
-    this.#hashThread = hashThread;
     this.#tar = new TarScanner(tar, label, limits);
     this.#label = label;
     this.#limits = limits;
@@ -91,7 +86,7 @@ export class PayloadReader implements PayloadStream {
     }
     this.#awaited.delete(member.name);
     this.#seen.add(member.name);
-    this.#current = new VerifiedFile(this.#tar, file, member.sizeBytes, new DeferredHash(this.#hashThread), {
+    this.#current = new VerifiedFile(this.#tar, file, member.sizeBytes, {
       storedBytes: resumed?.storedBytes ?? 0,
       keep: this.#keeperOf(member, resumed?.fileByte ?? this.#plain.offset),
     });
@@ -136,7 +131,7 @@ class VerifiedFile implements PayloadFile {
   readonly storedBytes: number;
   readonly keep?: (storedBytes: number) => Promise<void>;
   readonly #tar: TarScanner;
-  readonly #hash: DeferredHash;
+  readonly #hash = new DeferredHash();
   #restored = 0;
   #left: number;
   #verified = false;
@@ -146,11 +141,9 @@ class VerifiedFile implements PayloadFile {
     tar: TarScanner,
     file: ManifestFile,
     sizeBytes: number,
-    hash: DeferredHash,
     { storedBytes, keep }: { storedBytes: number; keep: ((storedBytes: number) => Promise<void>) | undefined },
   ) {
     this.#tar = tar;
-    this.#hash = hash;
     this.name = file.name;
     this.sha256 = file.sha256;
     this.sizeBytes = sizeBytes;
@@ -159,21 +152,20 @@ class VerifiedFile implements PayloadFile {
     this.#left = sizeBytes - storedBytes;
   }
 
-  restore(stored: Uint8Array): MaybePromise<void> {
+  restore(stored: Uint8Array): void {
     this.#hash.add(stored);
+    this.#hash.takeIn();
     this.#restored += stored.length;
-    return this.#hash.release(stored);
   }
 
   read(into: Uint8Array): MaybePromise<number> {
     if (this.#failure !== undefined) throw this.#failure;
     if (this.#restored !== this.storedBytes) throw new TypeError("what is stored of the file was not restored");
-    if (this.#left === 0) return this.#verified ? 0 : this.#verify(0);
-    const released = this.#hash.release(into);
-    return released === undefined ? this.#readInto(into) : released.then(() => this.#readInto(into));
-  }
-
-  #readInto(into: Uint8Array): MaybePromise<number> {
+    if (this.#left === 0) {
+      this.#verify();
+      return 0;
+    }
+    this.#hash.release(into);
     const got = this.#tar.read(into);
     this.#hash.takeIn();
     return typeof got === "number" ? this.#took(into, got) : got.then((count) => this.#took(into, count));
@@ -185,26 +177,20 @@ class VerifiedFile implements PayloadFile {
   }
 
   /** The last bytes come out only when the checksum fits: whoever counts bytes need not ask for the end. */
-  #took(into: Uint8Array, count: number): MaybePromise<number> {
+  #took(into: Uint8Array, count: number): number {
     this.#hash.add(count === into.length ? into : into.subarray(0, count));
     this.#left -= count;
-    return this.#left === 0 ? this.#verify(count) : count;
+    if (this.#left === 0) this.#verify();
+    return count;
   }
 
-  /** @returns `count` */
-  #verify(count: number): MaybePromise<number> {
-    const digest = this.#hash.digest();
-    return typeof digest === "string"
-      ? this.#judge(digest, count)
-      : digest.then((actual) => this.#judge(actual, count));
-  }
-
-  #judge(actual: string, count: number): number {
+  #verify(): void {
+    if (this.#verified) return;
+    const actual = this.#hash.digest();
     if (actual !== this.sha256) {
       this.#failure = new AgentError("ARTIFACT_CHECKSUM", { file: this.name, expected: this.sha256, actual });
       throw this.#failure;
     }
     this.#verified = true;
-    return count;
   }
 }

@@ -6,7 +6,6 @@ import { decompress } from "./compression/decompress.ts";
 import { type CompressionFormat, formatOf } from "./compression/formats.ts";
 import { createPieceStarts } from "./compression/piece-starts.ts";
 import { CountedSource } from "./counted-source.ts";
-import type { HashThread } from "./hash-thread.ts";
 import { readHeader } from "./header.ts";
 import { unpackHeader } from "./header-archive.ts";
 import { parseDocument, VERSION } from "./header-documents.ts";
@@ -31,8 +30,6 @@ export interface ReaderOptions {
   readonly limits?: Partial<ArtifactLimits>;
   /** Remembers how far the first payload's file is stored. Asked for what is stored of an Artifact with one payload. */
   keep?(position: PayloadPosition): Promise<void>;
-  /** Hashes payloads beside everything else, as long as they are read into shared memory. Closed with the source. */
-  readonly hashThread?: HashThread | undefined;
 }
 
 /** Where an earlier run was cut off, and how to get there. */
@@ -88,9 +85,8 @@ export async function openArtifact(source: ByteSource, options: ReaderOptions = 
     const content = await readHeaderMember(members, manifest, format, limits);
     const header = readHeader(await unpackHeader(content, limits), version, manifest);
     const info: ArtifactInfo = { version, compression: format.compression, signature, ...header };
-    return new OpenArtifact(info, members, source, counted, limits, options);
+    return new OpenArtifact(info, members, source, counted, limits, options.keep?.bind(options));
   } catch (error) {
-    await options.hashThread?.close();
     await source.close();
     throw error;
   }
@@ -188,7 +184,7 @@ class OpenArtifact implements ArtifactReader {
   #payload: PayloadReader | undefined;
   #unpacking: ByteSource | undefined;
   readonly #counted: CountedSource;
-  readonly #options: ReaderOptions;
+  readonly #keep: ReaderOptions["keep"];
   #index = 0;
   #closed: Promise<void> | undefined;
 
@@ -198,14 +194,14 @@ class OpenArtifact implements ArtifactReader {
     source: ByteSource,
     counted: CountedSource,
     limits: ArtifactLimits,
-    options: ReaderOptions,
+    keep: ReaderOptions["keep"],
   ) {
     this.info = info;
     this.#members = members;
     this.#source = source;
     this.#counted = counted;
     this.#limits = limits;
-    this.#options = options;
+    this.#keep = keep;
   }
 
   async nextPayload(resume?: PayloadResume): Promise<PayloadReader | undefined> {
@@ -221,7 +217,7 @@ class OpenArtifact implements ArtifactReader {
     if (format !== undefined) this.#members.take();
     this.#index += 1;
     const { plain, checkpointing } = format === undefined ? emptyTar() : await this.#unpack(format, resume);
-    const options = { resumed: resume?.position, checkpointing, hashThread: this.#options.hashThread };
+    const options = { resumed: resume?.position, checkpointing };
     this.#payload = new PayloadReader(index, plain, name ?? base, payload.files, this.#limits, options);
     return this.#payload;
   }
@@ -230,7 +226,7 @@ class OpenArtifact implements ArtifactReader {
   async #unpack(format: CompressionFormat, resume: PayloadResume | undefined): Promise<Unpacked> {
     const headBytes = this.#counted.offset;
     if (resume !== undefined) this.#jump(resume, headBytes);
-    const keep = this.#index === 1 ? this.#options.keep?.bind(this.#options) : undefined;
+    const keep = this.#index === 1 ? this.#keep : undefined;
     const packedByte = (resume?.position.artifactByte ?? headBytes) - headBytes;
     const plainByte = resume?.position.plainByte ?? 0;
     const starts = keep && createPieceStarts(format.compression, { packedByte, plainByte });
@@ -268,7 +264,6 @@ class OpenArtifact implements ArtifactReader {
   }
 
   async #release(): Promise<void> {
-    await this.#options.hashThread?.close();
     await this.#unpacking?.close();
     await this.#source.close();
   }

@@ -8,7 +8,7 @@ export interface PayloadFile {
   readonly sha256: string;
   /**
    * Puts between 1 and `into.length` bytes at the start of `into`; 0 after the last. They must stay as they are
-   * until the next call, during which they are hashed; in shared memory, until that memory is handed in again.
+   * until the next call, during which they are hashed.
    *
    * @throws {AgentError} ARTIFACT_CHECKSUM, ARTIFACT_TRUNCATED and the other codes of a damaged Artifact;
    * a checksum is known only at the end, so nothing may be activated before that
@@ -19,11 +19,8 @@ export interface PayloadFile {
    * them. Absent or 0: none.
    */
   readonly storedBytes?: number;
-  /**
-   * Takes in what is stored as it is read back, in order, and all of it before the first `read`: the checksum is of
-   * the whole. When it is done, the memory is free again.
-   */
-  restore?(stored: Uint8Array): MaybePromise<void>;
+  /** Takes in what is stored as it is read back, in order, and all of it before the first `read`: the checksum is of the whole. */
+  restore?(stored: Uint8Array): void;
   /**
    * The first `storedBytes` are safe against power loss: a later run may begin behind them. Resolves when that is
    * remembered durably, as far as it can be. Absent where nothing is to be remembered.

@@ -13,8 +13,6 @@ export interface ByteSource {
    * @returns the number of bytes, or 0 at the end and ever after
    */
   read(into: Uint8Array): MaybePromise<number>;
-  /** Bytes from beginning to end, where the source tells. */
-  readonly totalBytes?: number | undefined;
   /** Releases what the source holds (descriptor, child process, connection). Idempotent. */
   close(): Promise<void>;
 }

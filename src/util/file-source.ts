@@ -6,7 +6,6 @@ export async function openFileSource(path: string): Promise<ByteSource> {
   const file = await open(path, "r");
   let closed: Promise<void> | undefined;
   return {
-    totalBytes: (await file.stat()).size,
     async read(into) {
       return (await file.read(into, 0, into.length, null)).bytesRead;
     },

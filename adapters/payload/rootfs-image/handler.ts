@@ -144,7 +144,7 @@ async function download(
   const image = await payload.next();
   if (image === undefined) throw new AgentError("PAYLOAD_FILES", { files: 0 });
   const { storedBytes = 0 } = image;
-  if (storedBytes > 0) for await (const chunk of slots.read(slot, storedBytes, signal)) await image.restore?.(chunk);
+  if (storedBytes > 0) for await (const chunk of slots.read(slot, storedBytes, signal)) image.restore?.(chunk);
   const writer = await slots.open(slot, { imageBytes: image.sizeBytes, fromBytes: storedBytes }, signal);
   const checkpoints = createCheckpoints(image, writer, clock);
   try {

@@ -99,7 +99,6 @@ type Chunks = AsyncIterator<Uint8Array>;
 
 class ResumingDownload implements Download {
   readonly facts: SourceFacts | undefined;
-  readonly totalBytes: number | undefined;
   resumes: number;
   readonly #uri: string;
   readonly #parts: DownloadParts;
@@ -126,7 +125,6 @@ class ResumingDownload implements Download {
     this.#signal = signal;
     this.#pace = new Pace(parts.clock, parts.limits.bytesPerSecond);
     this.facts = facts;
-    this.totalBytes = facts?.lengthBytes;
     this.resumes = resumes;
     this.#toByte = Math.min(toByte, facts?.lengthBytes ?? Number.POSITIVE_INFINITY);
   }

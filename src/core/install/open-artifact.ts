@@ -1,5 +1,3 @@
-import { availableParallelism } from "node:os";
-import type { HashThread } from "../../artifact/hash-thread.ts";
 import type { ArtifactInfo, PayloadInfo } from "../../artifact/model.ts";
 import type { PayloadPosition } from "../../artifact/payload-position.ts";
 import { type ArtifactReader, openArtifact, type PayloadResume } from "../../artifact/reader.ts";
@@ -41,8 +39,7 @@ export interface KeepOptions extends OpenOptions {
  */
 export async function openForInstall(source: ByteSource, options: KeepOptions): Promise<OpenedArtifact> {
   const { verifyKeys, keep } = options;
-  const hashThread = await hashThreadFor(source);
-  const reader = await openArtifact(source, { verifyKeys, hashThread, ...(keep && { keep }) });
+  const reader = await openArtifact(source, { verifyKeys, ...(keep && { keep }) });
   try {
     const { info } = reader;
     checkCount(info.payloads, options.strictCompat === true);
@@ -55,21 +52,6 @@ export async function openForInstall(source: ByteSource, options: KeepOptions): 
   } catch (error) {
     await reader.close();
     throw error;
-  }
-}
-
-/** Below that hashing takes less than the start of a thread. */
-const THREAD_FROM_BYTES = 32 * 1024 * 1024;
-
-/** `undefined` where it does not pay, or where the system has no room for another thread. */
-async function hashThreadFor({ totalBytes = 0 }: ByteSource): Promise<HashThread | undefined> {
-  if (totalBytes < THREAD_FROM_BYTES || availableParallelism() < 2) return undefined;
-  const { startHashThread } = await import("../../artifact/hash-thread.ts");
-  try {
-    return startHashThread();
-  } catch {
-    // ignored: hashed beside the reading, then, as small Artifacts are.
-    return undefined;
   }
 }
 
