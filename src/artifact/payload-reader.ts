@@ -133,6 +133,7 @@ class VerifiedFile implements PayloadFile {
   readonly #tar: TarScanner;
   readonly #hash = new DeferredHash();
   #restored = 0;
+  #isLeft = false;
   #left: number;
   #verified = false;
   #failure: AgentError | undefined;
@@ -158,6 +159,10 @@ class VerifiedFile implements PayloadFile {
     this.#restored += stored.length;
   }
 
+  leaveChecksum(): void {
+    this.#isLeft = true;
+  }
+
   read(into: Uint8Array): MaybePromise<number> {
     if (this.#failure !== undefined) throw this.#failure;
     if (this.#restored !== this.storedBytes) throw new TypeError("what is stored of the file was not restored");
@@ -178,14 +183,14 @@ class VerifiedFile implements PayloadFile {
 
   /** The last bytes come out only when the checksum fits: whoever counts bytes need not ask for the end. */
   #took(into: Uint8Array, count: number): number {
-    this.#hash.add(count === into.length ? into : into.subarray(0, count));
+    if (!this.#isLeft) this.#hash.add(count === into.length ? into : into.subarray(0, count));
     this.#left -= count;
     if (this.#left === 0) this.#verify();
     return count;
   }
 
   #verify(): void {
-    if (this.#verified) return;
+    if (this.#verified || this.#isLeft) return;
     const actual = this.#hash.digest();
     if (actual !== this.sha256) {
       this.#failure = new AgentError("ARTIFACT_CHECKSUM", { file: this.name, expected: this.sha256, actual });

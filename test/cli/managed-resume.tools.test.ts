@@ -50,7 +50,7 @@ const bytesAsked = (range: string | undefined): number => {
 };
 
 // A quarter of an image looks random, and only that is left of it where it is compressed.
-const SPEEDS = { none: 8 * MIB, gzip: 2 * MIB, zstd: 2 * MIB };
+const SPEEDS = { none: 4 * MIB, gzip: MIB, zstd: MIB };
 
 for (const compression of ["none", "gzip", "zstd"] as const) {
   test(`a daemon that is killed in a download (${compression}) goes on behind what it has stored`, async () => {

@@ -13,7 +13,7 @@ import { FileServer } from "../support/file-server.ts";
 const KIB = 1024;
 const MIB = 1024 * KIB;
 const IMAGE_MIB = 256;
-const BYTES_PER_SECOND = 16 * MIB;
+const BYTES_PER_SECOND = 8 * MIB;
 const KILLS = 3;
 const SEED = Number(process.env["SWITCHBACK_CRASH_SEED"] ?? 20_260_140);
 
