@@ -67,7 +67,10 @@ function answerTo(request: string): Buffer {
 
 /** Everything that could be read, or why it failed. */
 async function download(): Promise<Buffer> {
-  const clock = { ...createVirtualClock(), sleep: async () => undefined };
+  const still = createVirtualClock();
+  // Waits before a resume are none here; a limit never comes, because time stands still.
+  const sleep = async (ms: number, signal: AbortSignal) => (ms > 0 ? await still.sleep(ms, signal) : undefined);
+  const clock = { ...still, sleep };
   const parts = {
     transport: client({ idleMs: 2_000 }),
     clock,
