@@ -133,7 +133,6 @@ class VerifiedFile implements PayloadFile {
   readonly #tar: TarScanner;
   readonly #hash = new DeferredHash();
   #restored = 0;
-  #isLeft = false;
   #left: number;
   #verified = false;
   #failure: AgentError | undefined;
@@ -159,10 +158,6 @@ class VerifiedFile implements PayloadFile {
     this.#restored += stored.length;
   }
 
-  leaveChecksum(): void {
-    this.#isLeft = true;
-  }
-
   read(into: Uint8Array): MaybePromise<number> {
     if (this.#failure !== undefined) throw this.#failure;
     if (this.#restored !== this.storedBytes) throw new TypeError("what is stored of the file was not restored");
@@ -183,14 +178,14 @@ class VerifiedFile implements PayloadFile {
 
   /** The last bytes come out only when the checksum fits: whoever counts bytes need not ask for the end. */
   #took(into: Uint8Array, count: number): number {
-    if (!this.#isLeft) this.#hash.add(count === into.length ? into : into.subarray(0, count));
+    this.#hash.add(count === into.length ? into : into.subarray(0, count));
     this.#left -= count;
     if (this.#left === 0) this.#verify();
     return count;
   }
 
   #verify(): void {
-    if (this.#verified || this.#isLeft) return;
+    if (this.#verified) return;
     const actual = this.#hash.digest();
     if (actual !== this.sha256) {
       this.#failure = new AgentError("ARTIFACT_CHECKSUM", { file: this.name, expected: this.sha256, actual });

@@ -51,8 +51,7 @@ export interface ArtifactReader {
   nextPayload(resume?: PayloadResume): Promise<(PayloadStream & { readonly index: number }) | undefined>;
   /**
    * Reads and verifies whatever is left. Once it resolves, every checksum of the manifest has been found
-   * right, but for files that somebody else compares; every entry has been there, and nothing follows the last member
-   * but zeros.
+   * right, every entry has been there, and nothing follows the last member but zeros.
    */
   finish(): Promise<void>;
   /** Releases the source and any child process. Idempotent. */

@@ -22,12 +22,6 @@ export interface PayloadFile {
   /** Takes in what is stored as it is read back, in order, and all of it before the first `read`: the checksum is of the whole. */
   restore?(stored: Uint8Array): void;
   /**
-   * From now on bytes come through without being hashed. Whoever asks for that compares what it has stored with
-   * `sha256` itself, before anything is activated. Comes before the first `read`; only for a file of which nothing is
-   * stored yet.
-   */
-  leaveChecksum?(): void;
-  /**
    * The first `storedBytes` are safe against power loss: a later run may begin behind them. Resolves when that is
    * remembered durably, as far as it can be. Absent where nothing is to be remembered.
    */

@@ -1,4 +1,3 @@
-import { crc32 } from "node:zlib";
 import { AgentError } from "../../../src/errors/agent-error.ts";
 import { type Bootloader, type BootPlan, otherSlot, type SlotId } from "../../../src/ports/bootloader.ts";
 import type { Clock } from "../../../src/ports/clock.ts";
@@ -145,15 +144,11 @@ async function download(
   const image = await payload.next();
   if (image === undefined) throw new AgentError("PAYLOAD_FILES", { files: 0 });
   const { storedBytes = 0 } = image;
-  // What is read back is compared with the manifest in any case: hashing it on its way in as well would double the work.
-  const isLeft = verifyReadback && storedBytes === 0 && image.leaveChecksum !== undefined;
-  if (isLeft) image.leaveChecksum?.();
   if (storedBytes > 0) for await (const chunk of slots.read(slot, storedBytes, signal)) image.restore?.(chunk);
   const writer = await slots.open(slot, { imageBytes: image.sizeBytes, fromBytes: storedBytes }, signal);
   const checkpoints = createCheckpoints(image, writer, clock);
-  let sentCrc: number | undefined;
   try {
-    sentCrc = await copy(image, writer, checkpoints, isLeft, signal);
+    await copy(image, writer, checkpoints, signal);
     const statistics = await writer.sync();
     // Asked before anything is reported as done; the files of the manifest are all known to be there by then.
     const extra = await payload.next();
@@ -165,31 +160,24 @@ async function download(
   }
   if (!verifyReadback) return;
   const start = clock.monotonicMs();
-  await verifySlot(slots, slot, image, sentCrc, signal);
+  await verifySlot(slots, slot, image, signal);
   log("info", `Slot ${slot} was read back in ${Math.round(clock.monotonicMs() - start)} ms and is what was sent.`);
 }
 
-/**
- * The loop that every byte of an image goes through: it awaits only where there is something to wait for.
- *
- * @returns CRC-32 of what went through, where that is asked for
- */
+/** The loop that every byte of an image goes through: it awaits only where there is something to wait for. */
 async function copy(
   image: PayloadFile,
   writer: SlotWriter,
   checkpoints: Checkpoints | undefined,
-  isSummed: boolean,
   signal: AbortSignal,
-): Promise<number | undefined> {
-  let crc = 0;
+): Promise<void> {
   for (;;) {
     signal.throwIfAborted();
     const free = writer.room();
     const room = free instanceof Promise ? await free : free;
     const read = image.read(room);
     const count = typeof read === "number" ? read : await read;
-    if (count === 0) return isSummed ? crc : undefined;
-    if (isSummed) crc = crc32(room.subarray(0, count), crc);
+    if (count === 0) return;
     const advanced = writer.advance(count);
     if (advanced !== undefined) await advanced;
     checkpoints?.advanced(count);
