@@ -4,7 +4,7 @@ import { resolvePaths } from "../config/paths.ts";
 import { readGlobalOptions } from "./global-options.ts";
 import type { CliIo } from "./io.ts";
 import { addKeyOptions } from "./key-options.ts";
-import { underLock } from "./under-lock.ts";
+import { underBothLocks } from "./under-lock.ts";
 
 export function register(program: Command, io: CliIo): void {
   const command = program
@@ -12,7 +12,7 @@ export function register(program: Command, io: CliIo): void {
     .description("make the device key, and ask the server to accept the device")
     .addHelpText("after", EXAMPLES);
   addKeyOptions(command).action((options: KeyOptions) =>
-    underLock(resolvePaths(readGlobalOptions(program), io.env), io, async () => {
+    underBothLocks(resolvePaths(readGlobalOptions(program), io.env), io, async () => {
       const { bootstrap } = await import("./bootstrap-action.ts");
       return () => bootstrap(program, options, io);
     }),
@@ -21,6 +21,7 @@ export function register(program: Command, io: CliIo): void {
 
 const EXAMPLES = `
 Without a server in mender.conf only the key is made. Exit status: 0 done, 1 failed, or not accepted yet.
+Beside a daemon it is refused and changes nothing: the daemon does all of it itself.
 
 Examples:
   switchback bootstrap

@@ -8,8 +8,13 @@ import type { CliIo } from "./io.ts";
  *
  * @throws {AgentError} AGENT_BUSY, LOCK_FAILED
  */
-export async function underLock<T>(paths: Paths, io: CliIo, load: () => Promise<() => Promise<T>>): Promise<T> {
-  const locking = composeLock(paths, io.machine).acquire();
+export async function underLock<T>(
+  paths: Paths,
+  io: CliIo,
+  load: () => Promise<() => Promise<T>>,
+  acquire = lockDevice,
+): Promise<T> {
+  const locking = acquire(paths, io);
   locking.catch(() => {
     // ignored: awaited below, when the code has been loaded.
   });
@@ -20,4 +25,29 @@ export async function underLock<T>(paths: Paths, io: CliIo, load: () => Promise<
   } finally {
     await release();
   }
+}
+
+const lockDevice = (paths: Paths, { machine }: CliIo): Promise<() => Promise<void>> =>
+  composeLock(paths, machine).acquire();
+
+/**
+ * The same for what speaks to the server: nobody else does meanwhile, and no daemon is kept from the device.
+ *
+ * @throws {AgentError} AGENT_BUSY, DAEMON_RUNNING, LOCK_FAILED
+ */
+export function underBothLocks<T>(paths: Paths, io: CliIo, load: () => Promise<() => Promise<T>>): Promise<T> {
+  return underLock(paths, io, load, async () => {
+    const { becomeSpeaker } = await import("./daemon-process.ts");
+    const fallSilent = await becomeSpeaker(paths, io.machine);
+    try {
+      const release = await lockDevice(paths, io);
+      return async () => {
+        await release();
+        await fallSilent();
+      };
+    } catch (error) {
+      await fallSilent();
+      throw error;
+    }
+  });
 }

@@ -23,6 +23,9 @@ export const SERVER_ERRORS = {
   DAEMON_MISSING: {
     doc: "No daemon of this user runs on the datastore. 'switchback poll --now' asks the server without one.",
   },
+  DAEMON_RUNNING: {
+    doc: "A daemon speaks to the server for this datastore, and it alone. 'switchback check-update' makes it ask now; what has to speak itself needs it stopped.",
+  },
   SETUP_LOGIN: { doc: "The server has not accepted user name and password." },
   SETUP_WRITE: { retry: true, doc: "A configuration file cannot be written." },
   IDENTITY_FAILED: { retry: true, doc: "The identity script did not say who the device is." },

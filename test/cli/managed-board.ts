@@ -52,6 +52,13 @@ export class ManagedBoard {
     return this.start(...argv).ended;
   }
 
+  /** A daemon that has done what was due. */
+  async idleDaemon(): Promise<Started> {
+    const daemon = this.start("daemon");
+    await this.server.asked("next");
+    return daemon;
+  }
+
   /** Statuses that the server has been told, in order. */
   get statuses(): readonly string[] {
     return this.server.of("status").map(({ body }) => JSON.parse(body.toString()).status);

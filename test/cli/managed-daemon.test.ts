@@ -1,7 +1,7 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { empty } from "../support/answers.ts";
-import { BuiltProgram, type Started } from "./built-program.ts";
+import { BuiltProgram } from "./built-program.ts";
 import { ManagedBoard } from "./managed-board.ts";
 import { codesOf } from "./test-board.ts";
 
@@ -18,16 +18,9 @@ beforeEach(async () => {
 });
 afterEach(() => device.remove());
 
-/** A daemon that has done what was due. */
-async function idle(): Promise<Started> {
-  const daemon = device.start("daemon");
-  await device.server.asked("next");
-  return daemon;
-}
-
 test("'check-update' and 'send-inventory' make the daemon ask at once, and no debugger is opened", async () => {
   const { board, server } = device;
-  const { child, ended } = await idle();
+  const { child, ended } = await device.idleDaemon();
   expect(await board.agent("check-update")).toMatchObject({ exitCode: 0, out: [], err: [] });
   await server.asked("next", 2);
   await mkdir(board.path("share/inventory"));
@@ -41,7 +34,7 @@ test("'check-update' and 'send-inventory' make the daemon ask at once, and no de
 
 for (const signal of ["SIGTERM", "SIGINT", "SIGQUIT"] as const) {
   test(`${signal} ends the daemon with exit status 0, and nobody is signalled after that`, async () => {
-    const { child, ended } = await idle();
+    const { child, ended } = await device.idleDaemon();
     child.kill(signal);
     expect((await ended).exitCode).toBe(0);
     const late = await device.board.agent("check-update");
@@ -50,7 +43,7 @@ for (const signal of ["SIGTERM", "SIGINT", "SIGQUIT"] as const) {
 }
 
 test("a process that has got the pid of a daemon that was killed is not signalled", async () => {
-  const { child, ended } = await idle();
+  const { child, ended } = await device.idleDaemon();
   child.kill("SIGKILL");
   await ended;
   await writeFile(device.board.path("data/switchback-daemon.pid"), `${process.pid}\n`);
@@ -58,9 +51,9 @@ test("a process that has got the pid of a daemon that was killed is not signalle
 });
 
 test("a second daemon on the same device is refused, and the first goes on", async () => {
-  const { child } = await idle();
+  const { child } = await device.idleDaemon();
   const second = await device.run("daemon");
-  expect([second.exitCode, second.err.at(-1)]).toEqual([1, expect.stringContaining("AGENT_BUSY")]);
+  expect([second.exitCode, second.err.at(-1)]).toEqual([1, expect.stringContaining("DAEMON_RUNNING")]);
   expect(await readFile(device.board.path("data/switchback-daemon.pid"), "utf8")).toBe(`${child.pid}\n`);
   expect((await device.board.agent("check-update")).exitCode).toBe(0);
   await device.server.asked("next", 2);
@@ -68,13 +61,13 @@ test("a second daemon on the same device is refused, and the first goes on", asy
 
 test("between two polls the command line has its turn", async () => {
   const { board } = device;
-  await idle();
+  await device.idleDaemon();
   expect((await board.agent("install", await board.release("v2"))).exitCode).toBe(0);
   expect((await board.agent("rollback")).exitCode).toBe(0);
 });
 
 test("a device that is not accepted yet goes on asking", async () => {
   device.server.answer("auth", empty(401), empty(401), ({ response }) => void response.writeHead(200).end("t1"));
-  await idle();
+  await device.idleDaemon();
   expect(device.server.of("auth").length).toBe(3);
 });
