@@ -26,7 +26,7 @@ export const BOARD_ERRORS = {
   SLOT_IO: { retry: true, doc: "Reading or writing a slot failed." },
   SLOT_READBACK: {
     retry: true,
-    doc: "The slot does not hold what was written to it: its storage loses or changes data. The boot loader has not been told of it.",
+    doc: "The slot does not hold what was written to it: its storage loses or changes data. `offset` and `length` say where it was noticed first. The boot loader has not been told of the slot.",
   },
   UBI_UPDATE: { retry: true, doc: "The tool ubiupdatevol could not write the UBI volume." },
   STORE_READ: { retry: true, doc: "The agent's store cannot be read." },

@@ -6,7 +6,7 @@ import type { ModuleAction, PayloadFile, PayloadHandler, PayloadStream } from ".
 import type { SlotDevice, SlotWriter, WriteStatistics } from "../../../src/ports/slot-device.ts";
 import type { Logger } from "../../../src/util/logger.ts";
 import { type Checkpoints, createCheckpoints } from "./checkpoints.ts";
-import { verifySlot } from "./verify-slot.ts";
+import { WrittenImage } from "./read-back.ts";
 
 export interface RootfsImageParts {
   readonly bootloader: Bootloader;
@@ -130,8 +130,8 @@ function asSlot(text: string | undefined): SlotId | undefined {
 }
 
 /**
- * The reading back belongs here and not to ArtifactInstall: only here the checksum is at hand, and a power cut between
- * the two leads to a rollback, so whatever is armed has been read back.
+ * The reading back belongs here and not to ArtifactInstall: only here it is known what was hashed, and a power cut
+ * between the two leads to a rollback, so whatever is armed has been read back.
  */
 async function download(
   { bootloader, slots, memo, log, clock, verifyReadback }: RootfsImageParts,
@@ -143,12 +143,18 @@ async function download(
   if ((await memo.load()) !== undefined) await memo.save(undefined);
   const image = await payload.next();
   if (image === undefined) throw new AgentError("PAYLOAD_FILES", { files: 0 });
+  const written = verifyReadback ? new WrittenImage() : undefined;
   const { storedBytes = 0 } = image;
-  if (storedBytes > 0) for await (const chunk of slots.read(slot, storedBytes, signal)) image.restore?.(chunk);
+  if (storedBytes > 0) {
+    for await (const chunk of slots.read(slot, storedBytes, signal)) {
+      image.restore?.(chunk);
+      written?.add(chunk);
+    }
+  }
   const writer = await slots.open(slot, { imageBytes: image.sizeBytes, fromBytes: storedBytes }, signal);
   const checkpoints = createCheckpoints(image, writer, clock);
   try {
-    await copy(image, writer, checkpoints, signal);
+    await copy(image, { writer, written, checkpoints, signal });
     const statistics = await writer.sync();
     // Asked before anything is reported as done; the files of the manifest are all known to be there by then.
     const extra = await payload.next();
@@ -158,19 +164,21 @@ async function download(
     await checkpoints?.settled();
     await writer.close();
   }
-  if (!verifyReadback) return;
+  if (written === undefined) return;
   const start = clock.monotonicMs();
-  await verifySlot(slots, slot, image, signal);
+  await written.expectIn(slots, slot, signal);
   log("info", `Slot ${slot} was read back in ${Math.round(clock.monotonicMs() - start)} ms and is what was sent.`);
 }
 
+interface Destination {
+  readonly writer: SlotWriter;
+  readonly written: WrittenImage | undefined;
+  readonly checkpoints: Checkpoints | undefined;
+  readonly signal: AbortSignal;
+}
+
 /** The loop that every byte of an image goes through: it awaits only where there is something to wait for. */
-async function copy(
-  image: PayloadFile,
-  writer: SlotWriter,
-  checkpoints: Checkpoints | undefined,
-  signal: AbortSignal,
-): Promise<void> {
+async function copy(image: PayloadFile, { writer, written, checkpoints, signal }: Destination): Promise<void> {
   for (;;) {
     signal.throwIfAborted();
     const free = writer.room();
@@ -178,6 +186,7 @@ async function copy(
     const read = image.read(room);
     const count = typeof read === "number" ? read : await read;
     if (count === 0) return;
+    written?.add(room.subarray(0, count));
     const advanced = writer.advance(count);
     if (advanced !== undefined) await advanced;
     checkpoints?.advanced(count);
