@@ -29,7 +29,7 @@ export interface ServerSide extends Base {
   ensureKey(): Promise<void>;
   /** One for all that is said to servers. @throws {AgentError} CONFIG_INVALID */
   transport(): Promise<Transport>;
-  /** Asks the servers to accept the device. @throws {AgentError} NOT_AUTHORIZED, IDENTITY_FAILED, DEVICE_KEY */
+  /** Asks the servers to accept the device. @throws {AgentError} AuthorizationFailure, IDENTITY_FAILED, DEVICE_KEY */
   authorize(signal: AbortSignal): Promise<Granted>;
   /**
    * @param authorize where another process does that

@@ -16,6 +16,11 @@ export const SERVER_ERRORS = {
     retry: true,
     doc: "No server has accepted the device. Somebody has to accept it there, if that has not been done.",
   },
+  AUTHORIZATION_FAILED: {
+    retry: true,
+    doc: "No server has said whether it accepts the device: what answers is in trouble, or is no device server.",
+  },
+  SERVER_UNREACHABLE: { retry: true, doc: "No server can be reached, or none whose certificate is trusted." },
   DEVICE_KEY: {
     doc: "The device's private key cannot be used. It is replaced only on demand (--forcebootstrap): with another key the server takes the device for a new one.",
   },

@@ -44,6 +44,15 @@ test("a device that is not accepted yet says so and keeps its key", async () => 
   expect(await readFile(board.path("data/mender-agent.pem"))).toEqual(key);
 });
 
+test("a server that cannot be reached has refused nobody", async () => {
+  await server.down();
+  const { exitCode, err } = await board.agent("bootstrap");
+  expect([exitCode, err]).toEqual([
+    1,
+    [expect.stringMatching(/ SERVER_UNREACHABLE: .*: TRANSPORT_FAILED: .*ECONNREFUSED/)],
+  ]);
+});
+
 test("'bootstrap --forcebootstrap' replaces the key and asks anew with it", async () => {
   await board.agent("bootstrap");
   server.answer("auth", refusal(401));
@@ -72,7 +81,7 @@ test("a device without an identity script asks nobody", async () => {
 
 test("the reference clients' programs have it as well", async () => {
   server.answer("auth", empty(500));
-  const refused = await cli("mender-auth", [...board.options, "bootstrap"]);
-  expect(codesOf(refused)).toEqual(["NOT_AUTHORIZED"]);
+  const failed = await cli("mender-auth", [...board.options, "bootstrap"]);
+  expect(codesOf(failed)).toEqual(["AUTHORIZATION_FAILED"]);
   expect((await cli("mender-update", ["bootstrap"])).exitCode).toBe(1);
 });

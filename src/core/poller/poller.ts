@@ -4,6 +4,7 @@ import type { NextDeployment } from "../../protocol/device-api.ts";
 import type { Logger } from "../../util/logger.ts";
 import type { ScriptAction, ScriptState } from "../scripts/names.ts";
 import type { ScriptRunner } from "../scripts/runner.ts";
+import { isAuthorizationFailure } from "../server/authorization-failure.ts";
 import { askedPauseMs } from "../server/exchange.ts";
 import {
   afterFailure,
@@ -109,7 +110,7 @@ export function createPoller(parts: PollerParts, start: Schedule): Poller {
       log("error", describeError(error));
       // Who is not accepted for one call is not accepted for the other, either, and nothing goes on without what is
       // pending: the same work is not tried twice.
-      delay(error.code === "NOT_AUTHORIZED" || pending === "managed" ? CALLS : [which], error);
+      delay(isAuthorizationFailure(error.code) || pending === "managed" ? CALLS : [which], error);
     }
     await leniently("Idle", "Enter", signal);
     return failure;

@@ -16,7 +16,7 @@ export interface Work {
    * @throws {AgentError} AGENT_BUSY, DEVICE_KEY, DEVICE_KEY_WRITE, SNAPSHOT_INVALID, STORE_WRITE
    */
   pending(prepares: boolean, signal: AbortSignal): Promise<Pending>;
-  /** @throws {AgentError} NOT_AUTHORIZED, IDENTITY_FAILED, DEVICE_KEY */
+  /** @throws {AgentError} AuthorizationFailure, IDENTITY_FAILED, DEVICE_KEY */
   authorize(signal: AbortSignal): Promise<Granted>;
   /** @throws {AgentError} SERVER_STATUS, INVENTORY_FAILED, and what `Session.send` throws */
   sendInventory(signal: AbortSignal): Promise<void>;

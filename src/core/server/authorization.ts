@@ -1,8 +1,16 @@
 import { createPublicKey, type KeyObject } from "node:crypto";
 import { AgentError, describeError } from "../../errors/agent-error.ts";
 import type { Logger } from "../../util/logger.ts";
+import { AUTHORIZATION_FAILURES, type AuthorizationFailure } from "./authorization-failure.ts";
 import { signWith } from "./device-key.ts";
-import { type ExchangeParts, exchange, type ServerAnswer, type ServerRequest, unexpected } from "./exchange.ts";
+import {
+  askedPauseMs,
+  type ExchangeParts,
+  exchange,
+  type ServerAnswer,
+  type ServerRequest,
+  unexpected,
+} from "./exchange.ts";
 
 export interface Credentials {
   /** Who the device is, as compact JSON with sorted keys. */
@@ -34,7 +42,7 @@ export function authRequest(identity: string, key: KeyObject, tenantToken: strin
 /**
  * Asks the servers in their order; the first that accepts the device is the one to talk to.
  *
- * @throws {AgentError} NOT_AUTHORIZED with the last server's reason; IDENTITY_FAILED, DEVICE_KEY
+ * @throws {AgentError} one of `AuthorizationFailure`, with a server's reason; IDENTITY_FAILED, DEVICE_KEY
  */
 export async function authorize(
   parts: ExchangeParts & { readonly log: Logger },
@@ -43,16 +51,35 @@ export async function authorize(
   signal: AbortSignal,
 ): Promise<Granted> {
   const request = authRequest(await credentials.identity(signal), await credentials.key(), credentials.tenantToken);
-  let last: AgentError | undefined;
+  const failures: Failure[] = [];
   for (const server of servers) {
     const found = await ask(parts, server, request, signal);
     if (typeof found === "string") return { server, token: found };
-    parts.log("warning", `${server} does not accept this device: ${describeError(found)}`);
-    last = found;
+    parts.log("warning", `${server} ${SAID[found.code]}: ${describeError(found.reason)}`);
+    failures.push(found);
   }
-  if (last === undefined) throw new AgentError("SERVER_NOT_CONFIGURED");
-  const retryAfterMs = last.detail["retryAfterMs"];
-  throw new AgentError("NOT_AUTHORIZED", retryAfterMs === undefined ? {} : { retryAfterMs }, last);
+  throw failureOf(failures);
+}
+
+interface Failure {
+  readonly code: AuthorizationFailure;
+  readonly reason: AgentError;
+}
+
+const SAID: Readonly<Record<AuthorizationFailure, string>> = {
+  NOT_AUTHORIZED: "does not accept this device",
+  AUTHORIZATION_FAILED: "does not say whether it accepts this device",
+  SERVER_UNREACHABLE: "cannot be reached",
+};
+
+function failureOf(failures: readonly Failure[]): AgentError {
+  for (const wanted of AUTHORIZATION_FAILURES) {
+    const found = failures.findLast(({ code }) => code === wanted);
+    if (found === undefined) continue;
+    const pauseMs = failures.map(({ reason }) => askedPauseMs(reason)).findLast((each) => each !== undefined);
+    return new AgentError(wanted, pauseMs === undefined ? {} : { retryAfterMs: pauseMs }, found.reason);
+  }
+  return new AgentError("SERVER_NOT_CONFIGURED");
 }
 
 /** The token, or why there is none. */
@@ -61,16 +88,21 @@ async function ask(
   server: string,
   request: ServerRequest,
   signal: AbortSignal,
-): Promise<string | AgentError> {
+): Promise<string | Failure> {
   let answer: ServerAnswer;
   try {
     answer = await exchange(parts, server, request, signal);
   } catch (error) {
     if (signal.aborted || !(error instanceof AgentError)) throw error;
-    return error;
+    return { code: "SERVER_UNREACHABLE", reason: error };
   }
   const token = answer.text.trim();
-  if (answer.status !== 200) return unexpected(answer, "POST auth_requests");
+  if (answer.status !== 200) {
+    const isRefused = answer.status === 401 || answer.status === 403;
+    const reason = unexpected(answer, "POST auth_requests");
+    return { code: isRefused ? "NOT_AUTHORIZED" : "AUTHORIZATION_FAILED", reason };
+  }
   // Anything else could not stand in a header line.
-  return /^[\x21-\x7e]+$/.test(token) ? token : new AgentError("SERVER_ANSWER", { server, reason: "no token" });
+  if (/^[\x21-\x7e]+$/.test(token)) return token;
+  return { code: "AUTHORIZATION_FAILED", reason: new AgentError("SERVER_ANSWER", { server, reason: "no token" }) };
 }

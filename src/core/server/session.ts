@@ -8,7 +8,7 @@ import { formatServerState, loadServerState, type ServerState } from "./state.ts
 export interface SessionParts extends ExchangeParts {
   /** Addresses without a slash at their end, in the order in which they are tried. */
   readonly servers: readonly string[];
-  /** Asks the servers to accept the device. @throws {AgentError} NOT_AUTHORIZED */
+  /** Asks the servers to accept the device. @throws {AgentError} AuthorizationFailure */
   authorize(signal: AbortSignal): Promise<Granted>;
   readonly memo: Memo;
   readonly log: Logger;
@@ -20,10 +20,10 @@ export interface Session {
    * Sends a request with the token, after authorising where there is none. A token that is refused is replaced once;
    * where several servers are configured, so is a server that cannot be reached.
    *
-   * @throws {AgentError} NOT_AUTHORIZED, SERVER_STATUS (401 twice), TRANSPORT_FAILED, SERVER_TIMEOUT
+   * @throws {AgentError} AuthorizationFailure, SERVER_STATUS (401 twice), TRANSPORT_FAILED, SERVER_TIMEOUT
    */
   send(request: ServerRequest, signal: AbortSignal): Promise<ServerAnswer>;
-  /** Gets a new token. @throws {AgentError} NOT_AUTHORIZED */
+  /** Gets a new token. @throws {AgentError} AuthorizationFailure */
   authorize(signal: AbortSignal): Promise<void>;
   /** The next request authorises anew, and the inventory counts as not sent. Durable when it resolves. */
   forgetToken(): Promise<void>;

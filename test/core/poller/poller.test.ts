@@ -104,11 +104,13 @@ test("a server that asks for a pause gets it, and no attempt is lost", async () 
   expect((await one.run(17)).slice(1)).toEqual([0, 10, 11, 12, 13, 15].map((minute) => `${minute} poll`));
 });
 
-test("a device that is not accepted asks once each time, and sends its inventory when it is", async () => {
-  const one = device();
-  one.script.inventory.push(new AgentError("NOT_AUTHORIZED"), new AgentError("NOT_AUTHORIZED"));
-  expect(await one.run(3)).toEqual(["0 inventory", "1 inventory", "2 inventory", "2 poll"]);
-});
+for (const code of ["NOT_AUTHORIZED", "AUTHORIZATION_FAILED", "SERVER_UNREACHABLE"] as const) {
+  test(`a device that nobody accepts (${code}) asks once each time, and sends its inventory when one does`, async () => {
+    const one = device();
+    one.script.inventory.push(new AgentError(code), new AgentError(code));
+    expect(await one.run(3)).toEqual(["0 inventory", "1 inventory", "2 inventory", "2 poll"]);
+  });
+}
 
 test("an inventory that could not be sent follows the next poll that works", async () => {
   const one = device();

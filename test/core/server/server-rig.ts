@@ -33,12 +33,12 @@ export interface ServerRig {
 export function serverRig(
   servers: readonly string[],
   keyFile: string,
-  { memo = new TestMemo(), tenantToken = "" } = {},
+  { memo = new TestMemo(), tenantToken = "", transport = client() } = {},
 ): ServerRig {
   const clock = createVirtualClock();
   const logged: string[] = [];
   const log = (level: string, message: string): void => void logged.push(`${level}: ${message}`);
-  const parts = { transport: client(), clock, version: "1.2.3", log };
+  const parts = { transport, clock, version: "1.2.3", log };
   const credentials = {
     identity: async () => '{"mac":"00:11:22:33:44:55"}',
     key: () => loadDeviceKey({ path: keyFile, isGiven: false }, log),
