@@ -48,7 +48,7 @@ export function composePoller(
   );
 }
 
-/** @throws {AgentError} DEVICE_TYPE_FILE, STORE_READ, STORE_DAMAGED */
+/** @throws {AgentError} DEVICE_TYPE_FILE, STORE_READ, STORE_DAMAGED, STORE_NEWER */
 export async function readAllProvides({ paths, log, machine, deviceTypeFile }: ServerSide): Promise<DeviceProvidesAll> {
   return {
     artifact_name: "unknown",

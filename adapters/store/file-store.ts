@@ -14,28 +14,37 @@ const VERSION = 1;
  * half-written new file is overwritten by the next change.
  *
  * A damaged file is moved aside to `switchback-store.damaged` and reported, and the device goes on with
- * an empty store: an agent that cannot start can never be repaired over the air.
+ * an empty store: an agent that cannot start can never be repaired over the air. Nor can one that refuses what a newer
+ * agent has left, before the device was rolled back to this one: its values are taken as they are, the JSON text of
+ * those that are no text, and the next change writes them in the form of this version. A newer file without values is
+ * moved aside to `switchback-store.newer`.
  *
  * @param folder the data folder, or a link to it; made when missing, with mode 0700
- * @throws {AgentError} STORE_DAMAGED only where the damaged file cannot be moved aside
+ * @throws {AgentError} STORE_DAMAGED, STORE_NEWER only where such a file cannot be moved aside
+ * @see docs/reliability.md, "An agent of another version"
  */
 export function createFileStore(folder: string, log: Logger, acts: FileActs = diskActs): Store {
   const path = join(folder, FILE);
   let last: Promise<unknown> = Promise.resolve();
 
-  const load = async (): Promise<Map<string, string>> => {
+  const load = async (): Promise<Stored> => {
     let text: string;
     try {
       text = readSmallFile(path);
     } catch (cause) {
-      if (errnoOf(cause) === "ENOENT") return new Map();
+      if (errnoOf(cause) === "ENOENT") return NOTHING;
       throw new AgentError("STORE_READ", { path }, cause);
     }
-    return parse(path, text) ?? (await moveAside(path, log, acts));
+    const found = parse(text);
+    if (typeof found !== "string") return found;
+    await moveAside(path, found, log, acts);
+    return NOTHING;
   };
 
   const apply = async (changes: StoreChanges): Promise<void> => {
-    const values = await load();
+    const { version, values: old } = await load();
+    if (version !== VERSION) log("warning", `The store of version ${version} becomes one of version ${VERSION}.`);
+    const values = new Map(old);
     for (const [key, value] of changes) {
       if (value === undefined) values.delete(key);
       else values.set(key, value);
@@ -51,7 +60,7 @@ export function createFileStore(folder: string, log: Logger, acts: FileActs = di
   };
 
   return {
-    load,
+    load: async () => (await load()).values,
     transact(changes) {
       // One at a time: two that overlapped would each write the state that they had read.
       const turn = last.then(() => apply(changes));
@@ -63,36 +72,45 @@ export function createFileStore(folder: string, log: Logger, acts: FileActs = di
   };
 }
 
-/** @returns `undefined` for a damaged file. Hand-written, because `show-artifact` must not load a schema library. */
-function parse(path: string, text: string): Map<string, string> | undefined {
+/** What a file holds; `version` is that of the agent that wrote it. */
+interface Stored {
+  readonly version: number;
+  readonly values: ReadonlyMap<string, string>;
+}
+
+const NOTHING: Stored = { version: VERSION, values: new Map() };
+
+/** Hand-written, because `show-artifact` must not load a schema library. @returns why a file cannot be used */
+function parse(text: string): Stored | "STORE_DAMAGED" | "STORE_NEWER" {
   let document: unknown;
   try {
     document = JSON.parse(text);
   } catch {
     // ignored: the caller treats every kind of damage alike.
-    return undefined;
+    return "STORE_DAMAGED";
   }
-  if (!isRecord(document) || typeof document["version"] !== "number") return undefined;
-  // A newer agent wrote it before this one was rolled back to: not damage, and not ours to throw away.
-  if (document["version"] !== VERSION) throw new AgentError("STORE_READ", { path, version: document["version"] });
-  if (!isRecord(document["values"])) return undefined;
+  const { version, values: found } = isRecord(document) ? document : {};
+  if (typeof version !== "number") return "STORE_DAMAGED";
+  const isOurs = version === VERSION;
+  if (!isRecord(found)) return isOurs ? "STORE_DAMAGED" : "STORE_NEWER";
   const values = new Map<string, string>();
-  for (const [key, value] of Object.entries(document["values"])) {
-    if (typeof value !== "string") return undefined;
-    values.set(key, value);
+  for (const [key, value] of Object.entries(found)) {
+    if (isOurs && typeof value !== "string") return "STORE_DAMAGED";
+    values.set(key, typeof value === "string" ? value : JSON.stringify(value));
   }
-  return values;
+  return { version, values };
 }
 
-async function moveAside(path: string, log: Logger, acts: FileActs): Promise<Map<string, string>> {
-  const movedTo = `${path}.damaged`;
+const ASIDE = { STORE_DAMAGED: ".damaged", STORE_NEWER: ".newer" } as const;
+
+async function moveAside(path: string, code: keyof typeof ASIDE, log: Logger, acts: FileActs): Promise<void> {
+  const movedTo = path + ASIDE[code];
   try {
     await acts.rename(path, movedTo);
   } catch (cause) {
-    throw new AgentError("STORE_DAMAGED", { path }, cause);
+    throw new AgentError(code, { path }, cause);
   }
-  log("error", `${describeError(new AgentError("STORE_DAMAGED", { path, movedTo }))} An empty one takes its place.`);
-  return new Map();
+  log("error", `${describeError(new AgentError(code, { path, movedTo }))} An empty one takes its place.`);
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

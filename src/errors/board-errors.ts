@@ -32,6 +32,7 @@ export const BOARD_ERRORS = {
   STORE_READ: { retry: true, doc: "The agent's store cannot be read." },
   STORE_WRITE: { retry: true, doc: "The agent's store cannot be written." },
   STORE_DAMAGED: { doc: "The agent's store is damaged." },
+  STORE_NEWER: { doc: "A newer agent has written the agent's store, in a form of which this one can read nothing." },
   AGENT_BUSY: { retry: true, doc: "Another Switchback process is at work." },
   LOCK_FAILED: {
     doc: "The lock cannot be taken. It needs the program flock of the package util-linux (busybox has one, too).",

@@ -9,7 +9,7 @@ export interface Store {
   /**
    * Everything that is stored; empty on a new device.
    *
-   * @throws {AgentError} STORE_DAMAGED, STORE_READ
+   * @throws {AgentError} STORE_DAMAGED, STORE_NEWER, STORE_READ
    */
   load(): Promise<ReadonlyMap<string, string>>;
   /**

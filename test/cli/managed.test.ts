@@ -102,19 +102,25 @@ test("a new system that does not reach its server is left again", async () => {
   expect((await board.agent("show-artifact")).out).toEqual(["v1"]);
 }, 60_000);
 
-for (const command of ["daemon", "poll"]) {
-  test(`'${command}' gives up an update that it does not understand, reports it, and takes the next`, async () => {
-    const { board, server } = device;
-    const values = { "artifact-name": "v1", state: '{"version":2,"id":"d-0","mode":"managed","state":"cooking"}' };
-    await writeFile(board.path("data/switchback-store"), JSON.stringify({ version: 1, values }));
-    await device.deploy(await board.release("v2"));
-    expect((await device.run(command)).exitCode).toBe(4);
-    const told = server
-      .of("status")
-      .map(({ path, body }) => `${path.split("/").at(-2)} ${JSON.parse(body.toString()).status}`);
-    expect(told).toEqual(["d-0 failure", "d-1 downloading", "d-1 installing", "d-1 rebooting"]);
-    expect(server.of("log")[0]?.body.toString()).toContain("SNAPSHOT_INVALID");
-  }, 60_000);
+const ODD = { version: 2, id: "d-0", mode: "managed", state: "cooking" };
+const LEFT_BY: Readonly<Record<string, object>> = {
+  "an agent of another version": { version: 1, values: { "artifact-name": "v1", state: JSON.stringify(ODD) } },
+  "an agent with another form of store": { version: 2, values: { "artifact-name": "v1", state: ODD } },
+};
+for (const [who, store] of Object.entries(LEFT_BY)) {
+  for (const command of ["daemon", "poll"]) {
+    test(`'${command}' gives up what ${who} has begun, reports it, and takes the next`, async () => {
+      const { board, server } = device;
+      await writeFile(board.path("data/switchback-store"), JSON.stringify(store));
+      await device.deploy(await board.release("v2"));
+      expect((await device.run(command)).exitCode).toBe(4);
+      const told = server
+        .of("status")
+        .map(({ path, body }) => `${path.split("/").at(-2)} ${JSON.parse(body.toString()).status}`);
+      expect(told).toEqual(["d-0 failure", "d-1 downloading", "d-1 installing", "d-1 rebooting"]);
+      expect(server.of("log")[0]?.body.toString()).toContain("SNAPSHOT_INVALID");
+    }, 60_000);
+  }
 }
 
 interface CalledOff {

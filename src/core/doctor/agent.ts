@@ -4,7 +4,7 @@ import type { Lock } from "../../ports/lock.ts";
 import type { Journal } from "../deployment/journal.ts";
 import { placeOf } from "../deployment/snapshot.ts";
 
-/** Whether an update is under way. @throws {AgentError} STORE_DAMAGED, STORE_READ, SNAPSHOT_INVALID */
+/** Whether an update is under way. @throws {AgentError} STORE_DAMAGED, STORE_NEWER, STORE_READ, SNAPSHOT_INVALID */
 export async function examinePending(journal: Journal): Promise<Finding> {
   const subject = "pending update";
   const pending = await journal.load();

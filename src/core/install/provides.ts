@@ -1,5 +1,4 @@
 import type { Provides } from "../../artifact/model.ts";
-import { AgentError } from "../../errors/agent-error.ts";
 import type { StoreChanges } from "../../ports/store.ts";
 
 /** Keys of the store, as the other clients name them. */
@@ -19,7 +18,10 @@ export interface DeviceProvides {
 /** Whether the device has ever been told what it runs. */
 export const isSeeded = (stored: ReadonlyMap<string, string>): boolean => stored.has(NAME);
 
-/** @throws {AgentError} STORE_DAMAGED when the recorded provides are not a JSON object of strings */
+/**
+ * What cannot be read of it does not count: a device that does not know what it provides can still be updated, and one
+ * that stops there cannot.
+ */
 export function readProvides(stored: ReadonlyMap<string, string>): DeviceProvides {
   const name = stored.get(NAME);
   const group = stored.get(GROUP);
@@ -92,18 +94,18 @@ function matchesPieces(key: string, pieces: readonly string[]): boolean {
   return from <= key.length - last.length;
 }
 
+/** A newer agent may have left values that are no text: their JSON text is equal to nothing that is depended on. */
 function parseProvides(text: string): Provides {
   let value: unknown;
   try {
     value = JSON.parse(text);
-  } catch (cause) {
-    throw new AgentError("STORE_DAMAGED", { key: PROVIDES }, cause);
+  } catch {
+    // ignored: as `readProvides` says.
   }
-  if (typeof value !== "object" || value === null || Array.isArray(value))
-    throw new AgentError("STORE_DAMAGED", { key: PROVIDES });
-  const entries = Object.entries(value);
-  if (entries.some(([, item]) => typeof item !== "string")) throw new AgentError("STORE_DAMAGED", { key: PROVIDES });
-  return Object.fromEntries(entries);
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return {};
+  return Object.fromEntries(
+    Object.entries(value).map(([key, item]) => [key, typeof item === "string" ? item : JSON.stringify(item)]),
+  );
 }
 
 const sorted = (provides: Provides): Provides =>

@@ -71,12 +71,47 @@ test("a damaged file that cannot be moved aside is an error and stays", async ()
   expect(await readFile(fileIn(folder), "utf8")).toBe("damage");
 });
 
-test("the store of a newer agent is not damage: it is left alone", async () => {
-  const newer = '{"version":2,"values":{"key":"value"}}';
-  await writeFile(fileIn(folder), newer);
-  await expect(open().load()).rejects.toMatchObject({ code: "STORE_READ", detail: { version: 2 } });
-  await expect(open().transact(new Map([["key", "x"]]))).rejects.toMatchObject({ code: "STORE_READ" });
-  expect(await readFile(fileIn(folder), "utf8")).toBe(newer);
+const NEWER = {
+  version: 2,
+  checksum: "of all this",
+  values: { "artifact-name": "v1", "artifact-provides": { a: "1" }, state: { version: 2, id: "d-1" }, unheard: "of" },
+};
+
+test("what a newer agent has left is read as far as it goes, and stays as it is until something changes", async () => {
+  await writeFile(fileIn(folder), JSON.stringify(NEWER));
+  const found = await open().load();
+  expect(Object.fromEntries(found)).toEqual({
+    ...{ "artifact-name": "v1", "artifact-provides": '{"a":"1"}', unheard: "of" },
+    state: '{"version":2,"id":"d-1"}',
+  });
+  expect([await readFile(fileIn(folder), "utf8"), logged]).toEqual([JSON.stringify(NEWER), []]);
+});
+
+test("the first change makes it a store of this version, and loses no key", async () => {
+  await writeFile(fileIn(folder), JSON.stringify(NEWER));
+  await open().transact(new Map([["state", undefined]]));
+  expect(JSON.parse(await readFile(fileIn(folder), "utf8"))).toEqual({
+    version: 1,
+    values: { "artifact-name": "v1", "artifact-provides": '{"a":"1"}', unheard: "of" },
+  });
+  await open().transact(new Map([["artifact-name", "v2"]]));
+  expect(logged).toEqual(["warning: The store of version 2 becomes one of version 1."]);
+});
+
+test("a newer file of which nothing can be read is moved aside, and an empty store takes its place", async () => {
+  await writeFile(fileIn(folder), '{"version":2,"pages":[]}');
+  expect((await open().load()).size).toBe(0);
+  expect(logged).toEqual([expect.stringContaining("error: STORE_NEWER: ")]);
+  expect(await readFile(`${fileIn(folder)}.newer`, "utf8")).toBe('{"version":2,"pages":[]}');
+  await open().transact(new Map([["key", "value"]]));
+  expect((await open().load()).get("key")).toBe("value");
+});
+
+test("one that cannot be moved aside is an error and stays", async () => {
+  await writeFile(fileIn(folder), '{"version":2}');
+  await mkdir(join(`${fileIn(folder)}.newer`, "in-the-way"), { recursive: true });
+  await expect(open().load()).rejects.toMatchObject({ code: "STORE_NEWER", detail: { path: fileIn(folder) } });
+  expect(await readFile(fileIn(folder), "utf8")).toBe('{"version":2}');
 });
 
 test("a store that cannot be read is an error and not an empty store", async () => {

@@ -87,10 +87,17 @@ test("a new device provides nothing, and a flat map names the Artifact and the g
   expect(flatProvides(OLD)).toEqual({ ...OLD.provides, artifact_name: "v1", artifact_group: "beta" });
 });
 
-for (const damaged of ["{", "[]", "null", '"text"', '{"a":1}']) {
-  test(`recorded provides ${damaged} are damage`, () => {
-    expect(() => readProvides(new Map([["artifact-provides", damaged]]))).toThrow(
-      expect.objectContaining({ code: "STORE_DAMAGED", detail: { key: "artifact-provides" } }),
-    );
+for (const unreadable of ["{", "[]", "null", '"text"']) {
+  test(`a device whose recorded provides are ${unreadable} provides nothing but its name`, () => {
+    const stored = new Map([
+      ["artifact-name", "v1"],
+      ["artifact-provides", unreadable],
+    ]);
+    expect(readProvides(stored)).toEqual({ name: "v1", provides: {} });
   });
 }
+
+test("of recorded provides, those that are no text count as their JSON text, and cost the others nothing", () => {
+  const stored = new Map([["artifact-provides", '{"a":"1","b":["2",3],"c":null}']]);
+  expect(readProvides(stored).provides).toEqual({ a: "1", b: '["2",3]', c: "null" });
+});
