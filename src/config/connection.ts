@@ -18,6 +18,7 @@ export const OWN_CONNECTION_KEYS = {
   IdleTimeoutSeconds: "count",
   DownloadRetryWaitSeconds: "count",
   RateLimitBytesPerSecond: "count",
+  MinBytesPerSecond: "count",
 } as const;
 
 /** How a server is reached, and how a download goes on after a break. */
@@ -35,8 +36,12 @@ export interface ConnectionConfig {
   readonly retryDownloadWaitMs: number;
   /** Of a download; absent: none. */
   readonly bytesPerSecond?: number;
+  /** The slowest that a download may be, on the average of `overMs` in which it is waited for; 0: as it likes. */
+  readonly slowest: { readonly bytesPerSecond: number; readonly overMs: number };
 }
 
+/** A tenth of what the slowest form of GPRS carries. */
+const SLOWEST_BYTES_PER_SECOND = 100;
 const MAX_DOWNLOAD_RETRIES = 10_000;
 
 /**
@@ -52,14 +57,20 @@ export function interpretConnection(raw: Raw, httpsClient: Raw, own: Raw): Conne
   if (retryDownloadCount < 1 || retryDownloadCount > MAX_DOWNLOAD_RETRIES) {
     throw new AgentError("CONFIG_INVALID", { key: "RetryDownloadCount", value: retryDownloadCount });
   }
+  const idleMs = ((own["IdleTimeoutSeconds"] as number | undefined) || 300) * 1000;
   return {
     ...(serverCertificate !== undefined && { serverCertificate }),
     skipVerify: raw["SkipVerify"] === true,
     ...(client !== undefined && { client }),
-    idleMs: ((own["IdleTimeoutSeconds"] as number | undefined) || 300) * 1000,
+    idleMs,
     retryDownloadCount,
     retryDownloadWaitMs: ((own["DownloadRetryWaitSeconds"] as number | undefined) ?? 60) * 1000,
     ...(bytesPerSecond !== undefined && bytesPerSecond > 0 && { bytesPerSecond }),
+    slowest: {
+      bytesPerSecond: (own["MinBytesPerSecond"] as number | undefined) ?? SLOWEST_BYTES_PER_SECOND,
+      // Longer than any one silence that is borne.
+      overMs: 2 * idleMs,
+    },
   };
 }
 

@@ -34,7 +34,10 @@ const DEFAULTS: Config = {
   artifactVerifyKeys: [],
   stateScripts: { timeoutSeconds: 3600, retryTimeoutSeconds: 1800, retryIntervalSeconds: 60 },
   moduleTimeoutSeconds: 14_400,
-  connection: { skipVerify: false, idleMs: 300_000, retryDownloadCount: 10, retryDownloadWaitMs: 60_000 },
+  connection: {
+    ...{ skipVerify: false, idleMs: 300_000, retryDownloadCount: 10, retryDownloadWaitMs: 60_000 },
+    slowest: { bytesPerSecond: 100, overMs: 600_000 },
+  },
   server: {
     urls: [],
     updatePollSeconds: 1800,

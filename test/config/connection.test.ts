@@ -5,7 +5,12 @@ const read = (raw = {}, httpsClient = {}, own = {}) => interpretConnection(raw, 
 
 test("what the keys say is taken, in milliseconds where it is a time", () => {
   const raw = { ServerCertificate: "/etc/server.crt", SkipVerify: true, RetryDownloadCount: 3 };
-  const own = { IdleTimeoutSeconds: 20, DownloadRetryWaitSeconds: 0, RateLimitBytesPerSecond: 4096 };
+  const own = {
+    IdleTimeoutSeconds: 20,
+    DownloadRetryWaitSeconds: 0,
+    RateLimitBytesPerSecond: 4096,
+    MinBytesPerSecond: 8,
+  };
   expect(read(raw, { Certificate: "/c.pem", Key: "/k.pem" }, own)).toEqual({
     serverCertificate: "/etc/server.crt",
     skipVerify: true,
@@ -14,6 +19,7 @@ test("what the keys say is taken, in milliseconds where it is a time", () => {
     retryDownloadCount: 3,
     retryDownloadWaitMs: 0,
     bytesPerSecond: 4096,
+    slowest: { bytesPerSecond: 8, overMs: 40_000 },
   });
 });
 

@@ -75,7 +75,11 @@ async function download(): Promise<Buffer> {
     transport: client({ idleMs: 2_000 }),
     clock,
     log: () => undefined,
-    limits: { retryDownloadCount: MAX_RESUMES, retryDownloadWaitMs: 0 },
+    limits: {
+      retryDownloadCount: MAX_RESUMES,
+      retryDownloadWaitMs: 0,
+      slowest: { bytesPerSecond: 100, overMs: 600_000 },
+    },
   };
   const uri = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
   const source = await openDownload({ uri }, parts, never);

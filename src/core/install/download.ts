@@ -1,9 +1,11 @@
-import { AgentError } from "../../errors/agent-error.ts";
+import { AgentError, describeError } from "../../errors/agent-error.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Transport, TransportRequest, TransportResponse } from "../../ports/transport.ts";
 import type { ByteSource } from "../../util/byte-source.ts";
 import type { Logger } from "../../util/logger.ts";
+import { Pace, type SlowestPace } from "./pace.ts";
 import { type ByteRange, factsOf, judgeRange, rangeHeaders, type SourceFacts } from "./range-answer.ts";
+import { sendHeld } from "./send-held.ts";
 
 export interface DownloadLimits {
   /** Times that one download may be taken up again. */
@@ -11,6 +13,8 @@ export interface DownloadLimits {
   /** Wait before that. */
   readonly retryDownloadWaitMs: number;
   readonly bytesPerSecond?: number;
+  /** A download that is slower breaks off. */
+  readonly slowest: SlowestPace;
 }
 
 export interface DownloadParts {
@@ -60,7 +64,7 @@ export async function openDownload(
   if ("headBytes" in from) {
     return new ResumingDownload(from.uri, parts, signal, factsIn(from), from.resumes, from.headBytes);
   }
-  const response = await sendInTime({ method: "GET", url: from.uri, followRedirects: true }, parts, signal);
+  const response = await send({ url: from.uri }, parts, signal);
   if (response.status !== 200) {
     await response.body[Symbol.asyncIterator]().return?.();
     throw new AgentError("SOURCE_STATUS", { url: shown(from.uri), status: response.status });
@@ -71,29 +75,17 @@ export async function openDownload(
   return download;
 }
 
-/** From the connection to the head of an answer, redirects among it: one that drips must not hold the agent up. */
-const HEAD_TIMEOUT_MS = 300_000;
-
-async function sendInTime(
-  request: TransportRequest,
-  { transport, clock }: DownloadParts,
+const send = (
+  request: Pick<TransportRequest, "url" | "headers">,
+  { transport, clock, limits: { slowest } }: DownloadParts,
   signal: AbortSignal,
-): Promise<TransportResponse> {
-  const late = new AbortController();
-  const done = new AbortController();
-  const seconds = HEAD_TIMEOUT_MS / 1000;
-  clock.sleep(HEAD_TIMEOUT_MS, done.signal).then(
-    () => late.abort(new AgentError("TRANSPORT_FAILED", { url: shown(request.url), reason: "no answer", seconds })),
-    () => {
-      // ignored: the answer came in time.
-    },
+): Promise<TransportResponse> =>
+  sendHeld(
+    { method: "GET", followRedirects: true, ...request },
+    { transport, clock, slowest },
+    shown(request.url),
+    signal,
   );
-  try {
-    return await transport.send(request, AbortSignal.any([signal, late.signal]));
-  } finally {
-    done.abort();
-  }
-}
 
 type Chunks = AsyncIterator<Uint8Array>;
 
@@ -194,9 +186,7 @@ class ResumingDownload implements Download {
     const { facts } = this;
     if (facts === undefined) throw new Error("nothing can be asked for twice without its length");
     const wanted: ByteRange = { fromByte: this.#nextByte, toByte: this.#toByte };
-    const headers = rangeHeaders(wanted, facts);
-    const request = { method: "GET", url: this.#uri, headers, followRedirects: true } as const;
-    const response = await sendInTime(request, this.#parts, this.#signal);
+    const response = await send({ url: this.#uri, headers: rangeHeaders(wanted, facts) }, this.#parts, this.#signal);
     const answer = judgeRange(response.status, response.headers, wanted, facts);
     const chunks = response.body[Symbol.asyncIterator]();
     if (answer.kind === "bytes") {
@@ -218,7 +208,8 @@ class ResumingDownload implements Download {
     const at = { url: shown(this.#uri), byte: this.#nextByte, resumes: this.resumes };
     if (this.resumes >= limits.retryDownloadCount) throw new AgentError("DOWNLOAD_BROKEN", at, trouble);
     this.resumes += 1;
-    log("warning", `The download broke off at byte ${this.#nextByte}; going on in ${limits.retryDownloadWaitMs} ms.`);
+    const why = trouble instanceof AgentError ? `: ${describeError(trouble)}` : "";
+    log("warning", `The download broke off at byte ${at.byte}; going on in ${limits.retryDownloadWaitMs} ms${why}`);
     await clock.sleep(limits.retryDownloadWaitMs, this.#signal);
   }
 
@@ -226,26 +217,6 @@ class ResumingDownload implements Download {
     const body = this.#body;
     this.#body = undefined;
     await body?.chunks.return?.();
-  }
-}
-
-/** Holds a reader back to so many bytes a second, on the average of the whole. */
-class Pace {
-  readonly #clock: Clock;
-  readonly #bytesPerSecond: number;
-  readonly #startMs: number;
-  #bytes = 0;
-
-  constructor(clock: Clock, bytesPerSecond = Number.POSITIVE_INFINITY) {
-    this.#clock = clock;
-    this.#bytesPerSecond = bytesPerSecond;
-    this.#startMs = clock.monotonicMs();
-  }
-
-  async after(bytes: number, signal: AbortSignal): Promise<void> {
-    this.#bytes += bytes;
-    const earlyMs = this.#startMs + (this.#bytes / this.#bytesPerSecond) * 1000 - this.#clock.monotonicMs();
-    if (earlyMs > 0) await this.#clock.sleep(Math.ceil(earlyMs), signal);
   }
 }
 

@@ -2,6 +2,7 @@ import { AgentError } from "../../errors/agent-error.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Transport } from "../../ports/transport.ts";
 import { textOf } from "../../util/body-text.ts";
+import { createLimit } from "./limit.ts";
 import { retryAfterMs } from "./retry-after.ts";
 
 /** One request of the device API. */
@@ -54,36 +55,16 @@ export async function exchange(
     },
     ...(body !== undefined && { body: Buffer.from(body) }),
   };
-  return await inTime(clock, { server, path: path.replace(/\?.*/, "") }, signal, async (limited) => {
-    const response = await transport.send(request, limited);
+  const limit = createLimit(clock, signal);
+  const late = { server, path: path.replace(/\?.*/, ""), seconds: TIMEOUT_MS / 1000 };
+  limit.begin(TIMEOUT_MS, () => new AgentError("SERVER_TIMEOUT", late));
+  try {
+    const response = await transport.send(request, limit.signal);
     const text = await textOf(response.body, MAX_ANSWER_BYTES);
     const pause = retryAfterMs(response.headers, clock.nowMs());
     return { status: response.status, text, ...(pause !== undefined && { retryAfterMs: pause }) };
-  });
-}
-
-async function inTime<T>(
-  clock: Clock,
-  what: Readonly<Record<string, string>>,
-  signal: AbortSignal,
-  work: (limited: AbortSignal) => Promise<T>,
-): Promise<T> {
-  signal.throwIfAborted();
-  const limited = new AbortController();
-  const done = new AbortController();
-  const forward = (): void => limited.abort(signal.reason);
-  signal.addEventListener("abort", forward, { once: true });
-  clock.sleep(TIMEOUT_MS, done.signal).then(
-    () => limited.abort(new AgentError("SERVER_TIMEOUT", { ...what, seconds: TIMEOUT_MS / 1000 })),
-    () => {
-      // ignored: the answer came in time.
-    },
-  );
-  try {
-    return await work(limited.signal);
   } finally {
-    done.abort();
-    signal.removeEventListener("abort", forward);
+    limit.end();
   }
 }
 

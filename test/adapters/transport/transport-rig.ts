@@ -6,6 +6,7 @@ import { readProxies } from "../../../adapters/transport/proxy.ts";
 import { loadTlsClient, type TlsFiles } from "../../../adapters/transport/tls-client.ts";
 import type { Transport, TransportResponse } from "../../../src/ports/transport.ts";
 import { textOf } from "../../../src/util/body-text.ts";
+import type { VirtualClock } from "../../support/virtual-clock.ts";
 
 export const never = new AbortController().signal;
 
@@ -53,11 +54,15 @@ export interface ClientOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly tls?: Partial<TlsFiles>;
   readonly log?: (level: string, message: string) => void;
+  /** What idle times go by. */
+  readonly clock?: VirtualClock;
 }
 
-export function client({ idleMs = 5_000, env = {}, tls = {}, log = () => undefined }: ClientOptions = {}): Transport {
+export function client(options: ClientOptions = {}): Transport {
+  const { idleMs = 5_000, env = {}, tls = {}, log = () => undefined, clock } = options;
   const files: TlsFiles = { skipVerify: false, systemStores: [], ...tls };
-  return createHttpTransport({ idleMs, proxies: readProxies(env), tls: () => loadTlsClient(files, log) });
+  const timers = clock && { startTimer: clock.startTimer };
+  return createHttpTransport({ idleMs, ...timers, proxies: readProxies(env), tls: () => loadTlsClient(files, log) });
 }
 
 export const text = (response: TransportResponse): Promise<string> => textOf(response.body, 1_000_000);

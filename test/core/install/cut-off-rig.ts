@@ -79,7 +79,7 @@ export class CutOffRig {
       transport: client(),
       clock: systemClock,
       log: (level: string, message: string) => void this.log.push(`${level}: ${message}`),
-      limits: { retryDownloadCount: 10, retryDownloadWaitMs: 0 },
+      limits: { retryDownloadCount: 10, retryDownloadWaitMs: 0, slowest: { bytesPerSecond: 100, overMs: 600_000 } },
       open: { verifyKeys: [] },
     };
     const { record } = this;

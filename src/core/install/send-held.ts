@@ -1,0 +1,58 @@
+import { AgentError } from "../../errors/agent-error.ts";
+import type { Clock } from "../../ports/clock.ts";
+import type { Transport, TransportRequest, TransportResponse } from "../../ports/transport.ts";
+import { createLimit } from "../server/limit.ts";
+import { Inflow, type SlowestPace } from "./pace.ts";
+
+export interface HoldParts {
+  readonly transport: Transport;
+  readonly clock: Clock;
+  readonly slowest: SlowestPace;
+}
+
+/** From the connection to the head of an answer, redirects among it: one that drips must not hold the agent up. */
+const HEAD_TIMEOUT_MS = 300_000;
+
+/**
+ * Sends a request whose answer has to come in time, and its body at a pace.
+ *
+ * @param url for failures, without what is not for a log
+ * @throws {AgentError} TRANSPORT_FAILED, also from reading the body
+ */
+export async function sendHeld(
+  request: TransportRequest,
+  { transport, clock, slowest }: HoldParts,
+  url: string,
+  signal: AbortSignal,
+): Promise<TransportResponse> {
+  const late = (detail: AgentError["detail"]): AgentError => new AgentError("TRANSPORT_FAILED", { url, ...detail });
+  const limit = createLimit(clock, signal);
+  limit.begin(HEAD_TIMEOUT_MS, () => late({ reason: "no answer", seconds: HEAD_TIMEOUT_MS / 1000 }));
+  const orEnd = async <T>(act: Promise<T>): Promise<T> => {
+    try {
+      return await act;
+    } catch (error) {
+      limit.end();
+      throw error;
+    }
+  };
+  const response = await orEnd(transport.send(request, limit.signal));
+  const inflow = new Inflow(clock, slowest);
+  limit.begin(slowest.overMs, () => {
+    const bytesPerSecond = inflow.tooSlow();
+    return bytesPerSecond === undefined ? undefined : late({ reason: "too slow", bytesPerSecond });
+  });
+  const chunks = response.body[Symbol.asyncIterator]();
+  const body: AsyncIterator<Uint8Array> = {
+    async next() {
+      const result = await orEnd(inflow.next(chunks));
+      if (result.done === true) limit.end();
+      return result;
+    },
+    async return() {
+      limit.end();
+      return (await chunks.return?.()) ?? { done: true, value: undefined };
+    },
+  };
+  return { ...response, body: { [Symbol.asyncIterator]: () => body } };
+}
