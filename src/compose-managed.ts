@@ -9,6 +9,7 @@ import type { Intervals, Schedule } from "./core/poller/schedule.ts";
 import type { Work } from "./core/poller/work.ts";
 import { type DeviceProvidesAll, nextDeployment } from "./core/server/deployments.ts";
 import type { Session } from "./core/server/session.ts";
+import type { Store } from "./ports/store.ts";
 
 /**
  * What asks the server, and knows when. All of it is resident in a daemon; the `work` need not be.
@@ -41,7 +42,7 @@ export function composePoller(
       },
       sendInventory: (signal) => work.sendInventory(signal),
       isInventorySent: async () => (await session.state()).inventoryHash !== undefined,
-      nextDeployment: async (signal) => nextDeployment(session, await readAllProvides(server), signal),
+      nextDeployment: async (signal) => nextDeployment(session, await allProvides(store, server), signal),
       deploy: (deployment, signal) => work.deploy(deployment, signal),
     },
     start,
@@ -49,10 +50,10 @@ export function composePoller(
 }
 
 /** @throws {AgentError} DEVICE_TYPE_FILE, STORE_READ, STORE_DAMAGED, STORE_NEWER */
-export async function readAllProvides({ paths, log, machine, deviceTypeFile }: ServerSide): Promise<DeviceProvidesAll> {
+export async function allProvides(store: Store, { deviceTypeFile }: ServerSide): Promise<DeviceProvidesAll> {
   return {
     artifact_name: "unknown",
-    ...flatProvides(readProvides(await composeStore(paths, log, machine).load())),
+    ...flatProvides(readProvides(await store.load())),
     device_type: await readDeviceType(deviceTypeFile),
   };
 }

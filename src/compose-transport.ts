@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises";
+import { systemClock } from "../adapters/clock/system-clock.ts";
 import type { ConnectOptions } from "../adapters/transport/connect.ts";
 import { createHttpTransport } from "../adapters/transport/http-transport.ts";
 import { readProxies } from "../adapters/transport/proxy.ts";
@@ -39,6 +40,7 @@ export async function connectOptions(
   let tls: Promise<TlsClient> | undefined;
   return {
     idleMs: connection.idleMs,
+    startTimer: systemClock.startTimer,
     proxies: readProxies(env),
     tls() {
       tls ??= import("../adapters/transport/tls-client.ts").then(({ loadTlsClient }) => loadTlsClient(files, log));

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { createLeftPower } from "../adapters/power/left-power.ts";
 import { VERSION } from "./cli/version.ts";
-import { intervalsOf, readAllProvides } from "./compose-managed.ts";
+import { allProvides, intervalsOf } from "./compose-managed.ts";
 import type { ServerSide } from "./compose-server.ts";
 import { composeStore } from "./compose-store.ts";
 import type { ManagedAnswer } from "./core/deployment/managed.ts";
@@ -31,7 +31,7 @@ export function composeWork(server: ServerSide, session: Session, options: WorkO
     process: machine.process(),
     log,
     folder: join(paths.dataDir, "inventory"),
-    builtIn: async () => ({ ...(await readAllProvides(server)), mender_client_version: VERSION }),
+    builtIn: async () => ({ ...(await allProvides(store, server)), mender_client_version: VERSION }),
   };
 
   async function prepare(): Promise<void> {

@@ -21,5 +21,9 @@ export const systemClock: Clock = {
     }
     signal.throwIfAborted();
   },
+  startTimer(ms, call) {
+    const timer = setTimeout(call, Math.min(ms, LONGEST_TIMER_MS));
+    return () => clearTimeout(timer);
+  },
   deadline: (ms) => AbortSignal.timeout(Math.min(Math.max(0, Math.ceil(ms)), LONGEST_TIMER_MS)),
 };

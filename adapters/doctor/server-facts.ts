@@ -1,6 +1,8 @@
 import { TLSSocket } from "node:tls";
 import type { ServerFacts } from "../../src/ports/board-facts.ts";
-import { type ConnectOptions, connect } from "../transport/connect.ts";
+import { addressIn } from "../transport/address.ts";
+import { type ConnectOptions, close, connect } from "../transport/connect.ts";
+import { Patience } from "../transport/patience.ts";
 
 const PATIENCE_MS = 15_000;
 
@@ -11,9 +13,10 @@ const nameIn = (subject: string): string => /^CN=(.*)$/m.exec(subject)?.[1] ?? s
 export async function lookAtServer(url: string, options: ConnectOptions, signal: AbortSignal): Promise<ServerFacts> {
   try {
     const patience = AbortSignal.any([signal, AbortSignal.timeout(PATIENCE_MS)]);
-    const { socket } = await connect(new URL(url), options, patience);
+    const connection = await connect(addressIn(new URL(url)), options, new Patience(patience));
+    const { socket } = connection;
     const certificate = socket instanceof TLSSocket ? socket.getPeerX509Certificate() : undefined;
-    socket.destroy();
+    close(connection);
     if (certificate === undefined) return { kind: "plain" };
     return { kind: "trusted", expiresMs: Date.parse(certificate.validTo), name: nameIn(certificate.subject) };
   } catch (error) {

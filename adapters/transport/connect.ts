@@ -1,6 +1,9 @@
 import { connect as connectTcp, isIP, type Socket } from "node:net";
 import { AgentError } from "../../src/errors/agent-error.ts";
-import { Incoming, type StartTimer } from "./incoming.ts";
+import type { Clock } from "../../src/ports/clock.ts";
+import { type Address, addressIn } from "./address.ts";
+import { Incoming } from "./incoming.ts";
+import type { Patience } from "./patience.ts";
 import { type ProxySettings, proxyAuthorization, proxyFor } from "./proxy.ts";
 import { readHead } from "./response-head.ts";
 import { shownUrl } from "./shown-url.ts";
@@ -10,113 +13,119 @@ import type { TlsClient } from "./tls-client.ts";
 export interface Connection {
   readonly socket: Socket;
   readonly incoming: Incoming;
+  readonly patience: Patience;
   /** The proxy that the request itself goes to; absent where the other end is the server. */
   readonly proxy?: URL;
 }
 
 export interface ConnectOptions {
-  readonly idleMs: number;
-  /** What idle times go by; absent: the system's time. */
-  readonly startTimer?: StartTimer;
+  /** Time without a byte, while somebody waits for one, until a connection counts as dead; absent: it never does. */
+  readonly idleMs?: number;
+  /** What times go by. */
+  readonly startTimer: Clock["startTimer"];
   readonly proxies: ProxySettings;
   /** Asked at the first https connection: Node's TLS is a megabyte of memory to an agent that does without. */
   tls(): Promise<TlsClient>;
+  /** Of the buffer that a connection reads into; absent: as much as is worth it. */
+  readonly bufferBytes?: number;
 }
 
 const TCP_KEEP_ALIVE_MS = 60_000;
-const PORTS: Readonly<Record<string, number>> = { "http:": 80, "https:": 443 };
+/** libuv reads that much at once, and not more, into a buffer of somebody else's. */
+const BUFFER_BYTES = 128 * 1024;
 
-/** @throws what the sockets fail with; {AgentError} TRANSPORT_PROXY, and the codes of `options.tls` */
-export async function connect(url: URL, options: ConnectOptions, signal: AbortSignal): Promise<Connection> {
-  const proxy = proxyFor(url, options.proxies);
-  if (proxy === undefined) return await open(url, options, signal);
-  if (url.protocol === "http:") return { ...(await open(proxy, options, signal)), proxy };
-  return await tunnel(url, proxy, options, signal);
+/**
+ * @param patience is released with the connection, and when there is none
+ * @throws what the sockets fail with; {AgentError} TRANSPORT_PROXY, and the codes of `options.tls`
+ */
+export async function connect(to: Address, options: ConnectOptions, patience: Patience): Promise<Connection> {
+  try {
+    const proxy = proxyFor(to.url, options.proxies);
+    if (proxy === undefined) return await open(to, options, patience);
+    if (!to.isTls) return { ...(await open(addressIn(proxy), options, patience)), proxy };
+    return await tunnel(to, addressIn(proxy), options, patience);
+  } catch (error) {
+    patience.release();
+    throw error;
+  }
 }
 
-const hostOf = (url: URL): string => url.hostname.replace(/^\[(.*)\]$/, "$1");
-const portOf = (url: URL): number => Number(url.port || PORTS[url.protocol]);
+export function close({ socket, patience }: Connection): void {
+  socket.destroy();
+  patience.release();
+}
 
-/** TCP to the host of `url`, with TLS where its scheme says so. */
-async function open(url: URL, options: ConnectOptions, signal: AbortSignal): Promise<Connection> {
-  const incoming = new Incoming(options.idleMs, options.startTimer);
-  const isTls = url.protocol === "https:";
-  const to = { host: hostOf(url), port: portOf(url), onread: incoming.hook(isTls) };
+/** Closes the connection when `work` fails. */
+export async function trying<T>(connection: Connection, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    close(connection);
+    throw error;
+  }
+}
+
+const incomingFor = ({ idleMs, startTimer }: ConnectOptions): Incoming =>
+  new Incoming(idleMs === undefined ? undefined : { ms: idleMs, startTimer });
+
+/** TCP to a host, with TLS where its scheme says so. */
+async function open(to: Address, options: ConnectOptions, patience: Patience): Promise<Connection> {
+  const incoming = incomingFor(options);
+  const { host, port, isTls } = to;
+  const buffer = Buffer.allocUnsafeSlow(options.bufferBytes ?? BUFFER_BYTES);
+  const place = { host, port, onread: incoming.hook(buffer, isTls) };
   const socket = isTls
-    ? (await options.tls()).connect({ ...to, ...identity(url) })
-    : connectTcp({ ...to, noDelay: true, keepAlive: true, keepAliveInitialDelay: TCP_KEEP_ALIVE_MS });
-  await established({ socket, incoming }, isTls, true, signal);
-  return { socket, incoming };
+    ? (await options.tls()).connect({ ...place, ...identity(to) })
+    : connectTcp({ ...place, noDelay: true, keepAlive: true, keepAliveInitialDelay: TCP_KEEP_ALIVE_MS });
+  return await established({ socket, incoming, patience }, isTls, true);
 }
 
-/** TLS to the host of `url` within a connection to `proxy`. @see RFC 9110, section 9.3.6 */
-async function tunnel(url: URL, proxy: URL, options: ConnectOptions, signal: AbortSignal): Promise<Connection> {
-  const outer = await openUnhooked(proxy, options, signal);
-  const target = `${url.hostname}:${portOf(url)}`;
-  const authorization = proxyAuthorization(proxy);
+/** TLS to a host within a connection to `proxy`. @see RFC 9110, section 9.3.6 */
+async function tunnel(to: Address, proxy: Address, options: ConnectOptions, patience: Patience): Promise<Connection> {
+  const outer = await openUnhooked(proxy, options, patience);
+  const target = `${to.url.hostname}:${to.port}`;
+  const authorization = proxyAuthorization(proxy.url);
   const credentials = authorization === undefined ? "" : `Proxy-Authorization: ${authorization}\r\n`;
   outer.socket.write(`CONNECT ${target} HTTP/1.1\r\nHost: ${target}\r\n${credentials}\r\n`);
-  const { status } = await closing(outer, signal, () => readHead(outer.incoming));
+  const { status } = await trying(outer, () => readHead(outer.incoming));
   if (status < 200 || status > 299 || !outer.incoming.release()) {
-    outer.socket.destroy();
-    throw new AgentError("TRANSPORT_PROXY", { proxy: shownUrl(proxy), status });
+    close(outer);
+    throw new AgentError("TRANSPORT_PROXY", { proxy: shownUrl(proxy.url), status });
   }
-  const incoming = new Incoming(options.idleMs, options.startTimer);
+  const incoming = incomingFor(options);
   outer.socket.on("error", incoming.fail);
   const tls = await options.tls();
-  const socket = tls.connect({ socket: outer.socket, host: hostOf(url), ...identity(url) });
-  await established({ socket, incoming }, true, false, signal);
-  return { socket, incoming };
+  const socket = tls.connect({ socket: outer.socket, host: to.host, ...identity(to) });
+  return await established({ socket, incoming, patience }, true, false);
 }
 
 /** A socket that can be handed on: what reads into a buffer of ours cannot be. */
-async function openUnhooked(proxy: URL, options: ConnectOptions, signal: AbortSignal): Promise<Connection> {
-  const incoming = new Incoming(options.idleMs, options.startTimer);
-  const isTls = proxy.protocol === "https:";
-  const to = { host: hostOf(proxy), port: portOf(proxy) };
-  const socket = isTls ? (await options.tls()).connect({ ...to, ...identity(proxy) }) : connectTcp(to);
-  await established({ socket, incoming }, isTls, false, signal);
-  return { socket, incoming };
+async function openUnhooked(proxy: Address, options: ConnectOptions, patience: Patience): Promise<Connection> {
+  const incoming = incomingFor(options);
+  const { host, port, isTls } = proxy;
+  const socket = isTls
+    ? (await options.tls()).connect({ host, port, ...identity(proxy) })
+    : connectTcp({ host, port, noDelay: true, keepAlive: true, keepAliveInitialDelay: TCP_KEEP_ALIVE_MS });
+  return await established({ socket, incoming, patience }, isTls, false);
 }
 
 /** Host names are sent and checked; an address has no place in SNI. */
-const identity = (url: URL): { servername?: string } => (isIP(hostOf(url)) === 0 ? { servername: hostOf(url) } : {});
+const identity = ({ host }: Address): { servername?: string } => (isIP(host) === 0 ? { servername: host } : {});
 
-async function established(
-  connection: Connection,
-  isTls: boolean,
-  hooked: boolean,
-  signal: AbortSignal,
-): Promise<void> {
-  const { socket, incoming } = connection;
+async function established(connection: Connection, isTls: boolean, hooked: boolean): Promise<Connection> {
+  const { socket, incoming, patience } = connection;
   let isReady = false;
   socket.once(isTls ? "secureConnect" : "connect", () => {
     isReady = true;
     incoming.notice();
   });
   incoming.watch(socket, hooked);
-  await closing(connection, signal, async () => {
+  patience.tell(incoming.fail);
+  await trying(connection, async () => {
     await incoming.until(() => isReady);
     if (!isReady) throw new Error("the connection was closed");
   });
-  socket.setNoDelay(true).setKeepAlive(true, TCP_KEEP_ALIVE_MS);
-}
-
-/** Closes the connection when `work` fails or is aborted. */
-export async function closing<T>(
-  { socket, incoming }: Connection,
-  signal: AbortSignal,
-  work: () => Promise<T>,
-): Promise<T> {
-  const abort = (): void => incoming.fail(signal.reason);
-  signal.addEventListener("abort", abort, { once: true });
-  try {
-    signal.throwIfAborted();
-    return await work();
-  } catch (error) {
-    socket.destroy();
-    throw error;
-  } finally {
-    signal.removeEventListener("abort", abort);
-  }
+  // TLS takes them only of a socket that there is.
+  if (isTls) socket.setNoDelay(true).setKeepAlive(true, TCP_KEEP_ALIVE_MS);
+  return connection;
 }

@@ -1,8 +1,10 @@
 import { AgentError } from "../../src/errors/agent-error.ts";
 import type { Transport, TransportRequest, TransportResponse } from "../../src/ports/transport.ts";
-import { type Connection, type ConnectOptions, closing, connect } from "./connect.ts";
+import { type Address, parseAddress } from "./address.ts";
+import { type Connection, type ConnectOptions, close, connect, trying } from "./connect.ts";
+import { Patience } from "./patience.ts";
 import { proxyAuthorization } from "./proxy.ts";
-import { bodyOf, framingOf } from "./response-body.ts";
+import { bodyOf, type Framing, framingOf } from "./response-body.ts";
 import { readHead } from "./response-head.ts";
 import { shownUrl } from "./shown-url.ts";
 
@@ -11,6 +13,8 @@ const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 /** Not for the eyes of another server than the one that was asked. */
 const CREDENTIALS = new Set(["authorization", "cookie", "proxy-authorization"]);
 const UNSENDABLE = /[^\t\u0020-\u007e\u0080-\u00ff]/;
+/** For answers whose whole is limited in time: those are small. */
+const SMALL_BUFFER_BYTES = 16 * 1024;
 
 /**
  * HTTP/1.1, a connection for each request, as the reference client does it. Any status is an answer and not a
@@ -19,105 +23,137 @@ const UNSENDABLE = /[^\t\u0020-\u007e\u0080-\u00ff]/;
  * @see docs/adr/0009-an-http-client-of-our-own.md
  */
 export function createHttpTransport(options: ConnectOptions): Transport {
+  // A limit for the whole is shorter than any that is worth setting for silence, and saves a timer for each wait.
+  const { idleMs: _, ...unhurried } = options;
+  const limited = { ...unhurried, bufferBytes: SMALL_BUFFER_BYTES };
+  let last: { readonly text: string; readonly address: Address } | undefined;
+
+  const addressOf = (text: string): Address => {
+    if (last?.text !== text) last = { text, address: parseAddress(text) };
+    return last.address;
+  };
+
+  async function exchange(to: Address, request: TransportRequest, signal: AbortSignal): Promise<TransportResponse> {
+    const { limitMs: ms } = request;
+    const { startTimer } = options;
+    const reason = () => new AgentError("SERVER_TIMEOUT", { url: shownUrl(to.url), seconds: (ms ?? 0) / 1000 });
+    const patience = new Patience(signal, ms === undefined ? undefined : { ms, startTimer, reason });
+    try {
+      return await ask(to, request, ms === undefined ? options : limited, patience, signal);
+    } catch (error) {
+      throw named(error, to.url, signal);
+    }
+  }
+
   return {
-    async send(first, signal) {
-      let request = first;
-      for (let redirects = 0; ; redirects++) {
-        signal.throwIfAborted();
-        const url = parseUrl(request.url);
-        const response = await naming(url, signal, () => exchange(url, request, options, signal));
-        const location = response.headers["location"];
-        if (request.followRedirects !== true || !REDIRECTS.has(response.status) || location === undefined) {
-          return response;
-        }
+    async send(request, signal) {
+      signal.throwIfAborted();
+      let to = addressOf(request.url);
+      let now = request;
+      let response = await exchange(to, now, signal);
+      for (let redirects = 0; request.followRedirects === true && isRedirect(response); redirects++) {
         await response.body[Symbol.asyncIterator]().return?.();
+        const { url } = to;
         if (redirects === MAX_REDIRECTS) throw new AgentError("TRANSPORT_FAILED", { url: shownUrl(url), redirects });
-        request = redirected(request, url, location);
+        signal.throwIfAborted();
+        to = redirected(url, response.headers["location"] ?? "");
+        now = { ...now, headers: keptHeaders(now.headers, url, to.url) };
+        response = await exchange(to, now, signal);
       }
+      return response;
     },
     close: async () => undefined,
   };
 }
 
-async function exchange(
-  url: URL,
+const isRedirect = ({ status, headers }: TransportResponse): boolean =>
+  REDIRECTS.has(status) && headers["location"] !== undefined;
+
+/** @param patience is released when the connection has come to its end */
+async function ask(
+  to: Address,
   request: TransportRequest,
   options: ConnectOptions,
+  patience: Patience,
   signal: AbortSignal,
 ): Promise<TransportResponse> {
-  const head = requestHead(url, request);
-  const connection = await connect(url, options, signal);
-  const { socket, incoming, proxy } = connection;
-  const proxied = proxy && proxyAuthorization(proxy);
-  const target = proxy === undefined ? url.pathname + url.search : `${url.origin}${url.pathname}${url.search}`;
-  const credentials = proxied === undefined ? "" : `Proxy-Authorization: ${proxied}\r\n`;
-  socket.write(`${request.method} ${target} HTTP/1.1\r\n${head}${credentials}\r\n`, "latin1");
-  if (request.body !== undefined) socket.write(request.body);
-  return await closing(connection, signal, async () => {
-    const { status, headers } = await readHead(incoming);
+  const head = headersFor(to, request);
+  const connection = await connect(to, options, patience);
+  return await trying(connection, async () => {
+    write(connection, to, request, head);
+    const { status, headers } = await readHead(connection.incoming);
     const framing = framingOf({ status, headers });
-    if (framing.kind === "none") socket.destroy();
-    return { status, headers, body: guarded(connection, bodyOf(incoming, framing), url, signal) };
+    if (framing.kind !== "none") return { status, headers, body: guarded(connection, framing, to.url, signal) };
+    close(connection);
+    return { status, headers, body: NOTHING };
   });
 }
 
-function requestHead(url: URL, { method, headers = {}, body }: TransportRequest): string {
-  const own: [string, string][] = [
-    ["Host", url.host],
-    ["Connection", "close"],
-  ];
-  if (body !== undefined || method !== "GET") own.push(["Content-Length", String(body?.length ?? 0)]);
-  const all = [...own, ...Object.entries(headers)];
-  const bad = all.find(([name, value]) => UNSENDABLE.test(name + value));
-  if (bad !== undefined) throw new Error(`header ${JSON.stringify(bad[0])} cannot be sent`);
-  return all.map(([name, value]) => `${name}: ${value}\r\n`).join("");
+function headersFor({ authority }: Address, { method, headers = {}, body }: TransportRequest): string {
+  let lines = `Host: ${authority}\r\nConnection: close\r\n`;
+  if (body !== undefined || method !== "GET") lines += `Content-Length: ${Buffer.byteLength(body ?? "")}\r\n`;
+  for (const [name, value] of Object.entries(headers)) {
+    if (UNSENDABLE.test(name + value)) throw new Error(`header ${JSON.stringify(name)} cannot be sent`);
+    lines += `${name}: ${value}\r\n`;
+  }
+  return lines;
 }
 
+function write({ socket, proxy }: Connection, to: Address, { method, body }: TransportRequest, headers: string): void {
+  const authorization = proxy && proxyAuthorization(proxy);
+  const credentials = authorization === undefined ? "" : `Proxy-Authorization: ${authorization}\r\n`;
+  const target = proxy === undefined ? to.target : to.url.origin + to.target;
+  const head = `${method} ${target} HTTP/1.1\r\n${headers}${credentials}\r\n`;
+  // In one piece where no byte of it has to be made for that: each write costs a poll as much as the reading of a file.
+  if (typeof body === "string" && Buffer.byteLength(body) === body.length) socket.write(head + body, "latin1");
+  else {
+    socket.write(head, "latin1");
+    if (body !== undefined) socket.write(body);
+  }
+}
+
+const NO_CHUNK: AsyncIterator<Uint8Array> = {
+  next: async () => ({ done: true, value: undefined }),
+  return: async () => ({ done: true, value: undefined }),
+};
+const NOTHING: AsyncIterable<Uint8Array> = { [Symbol.asyncIterator]: () => NO_CHUNK };
+
 /** The body, named in its failures. The connection ends with it, also when it is left before its first chunk. */
-function guarded(
-  connection: Connection,
-  body: AsyncIterable<Uint8Array>,
-  url: URL,
-  signal: AbortSignal,
-): AsyncIterable<Uint8Array> {
-  const chunks = body[Symbol.asyncIterator]();
+function guarded(connection: Connection, framing: Framing, url: URL, signal: AbortSignal): AsyncIterable<Uint8Array> {
+  const chunks = bodyOf(connection.incoming, framing)[Symbol.asyncIterator]();
   const iterator: AsyncIterator<Uint8Array> = {
     async next() {
-      const result = await naming(url, signal, () => closing(connection, signal, () => chunks.next()));
-      if (result.done === true) connection.socket.destroy();
-      return result;
+      try {
+        const result = await trying(connection, () => chunks.next());
+        if (result.done === true) close(connection);
+        return result;
+      } catch (error) {
+        throw named(error, url, signal);
+      }
     },
     async return() {
-      connection.socket.destroy();
+      close(connection);
       return { done: true, value: undefined };
     },
   };
   return { [Symbol.asyncIterator]: () => iterator };
 }
 
-function redirected(request: TransportRequest, from: URL, location: string): TransportRequest {
-  const to = parseUrl(location, from);
-  if (from.protocol === "https:" && to.protocol === "http:") {
-    throw new AgentError("TRANSPORT_FAILED", { url: shownUrl(from), refused: shownUrl(to) });
+function redirected(from: URL, location: string): Address {
+  const to = parseAddress(location, from);
+  if (from.protocol === "https:" && !to.isTls) {
+    throw new AgentError("TRANSPORT_FAILED", { url: shownUrl(from), refused: shownUrl(to.url) });
   }
-  const kept = Object.entries(request.headers ?? {}).filter(
-    ([name]) => to.origin === from.origin || !CREDENTIALS.has(name.toLowerCase()),
+  return to;
+}
+
+const keptHeaders = (headers: TransportRequest["headers"] = {}, from: URL, to: URL): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(headers).filter(([name]) => to.origin === from.origin || !CREDENTIALS.has(name.toLowerCase())),
   );
-  return { ...request, url: to.href, headers: Object.fromEntries(kept) };
-}
 
-async function naming<T>(url: URL, signal: AbortSignal, act: () => Promise<T>): Promise<T> {
-  try {
-    return await act();
-  } catch (cause) {
-    if (signal.aborted) throw signal.reason;
-    throw cause instanceof AgentError ? cause : new AgentError("TRANSPORT_FAILED", { url: shownUrl(url) }, cause);
-  }
-}
-
-function parseUrl(text: string, base?: URL): URL {
-  const url = URL.canParse(text, base?.href) ? new URL(text, base) : undefined;
-  if (url?.protocol === "http:" || url?.protocol === "https:") return url;
-  const shown = text.replace(/\?.*/s, "").replace(/\/\/[^/]*@/, "//");
-  throw new AgentError("TRANSPORT_FAILED", { url: shown, reason: "not an http(s) address" });
+/** @returns what a failure is for whoever has sent the request */
+function named(cause: unknown, url: URL, signal: AbortSignal): unknown {
+  if (signal.aborted) return signal.reason;
+  return cause instanceof AgentError ? cause : new AgentError("TRANSPORT_FAILED", { url: shownUrl(url) }, cause);
 }

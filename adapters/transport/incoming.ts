@@ -1,15 +1,11 @@
 import type { Socket } from "node:net";
+import type { Clock } from "../../src/ports/clock.ts";
 
-/** libuv reads that much at once, and not more, into a buffer of somebody else's. */
-const BUFFER_BYTES = 128 * 1024;
-
-/** Calls back once, after that many milliseconds. @returns ends it before that */
-export type StartTimer = (ms: number, call: () => void) => () => void;
-
-const startTimer: StartTimer = (ms, call) => {
-  const timer = setTimeout(call, ms);
-  return () => clearTimeout(timer);
-};
+/** Time without a byte, while somebody waits for one, until a connection counts as dead. */
+export interface IdleTime {
+  readonly ms: number;
+  readonly startTimer: Clock["startTimer"];
+}
 
 /** As `net.connect` and `tls.connect` take it. */
 export interface ReadHook {
@@ -23,27 +19,27 @@ export interface ReadHook {
  * as 20 MiB and more of memory.
  */
 export class Incoming {
-  readonly #idleMs: number;
-  readonly #startTimer: StartTimer;
-  readonly #queue: Uint8Array[] = [];
+  readonly #idleTime: IdleTime | undefined;
+  readonly #queue: Buffer[] = [];
   #socket: Socket | undefined;
   #failure: unknown;
   #ended = false;
+  /** A socket begins to read by itself, and is stopped with the first bytes. */
+  #stopped = false;
   #wake: (() => void) | undefined;
 
-  /** @param idleMs time without a byte, while somebody waits for one, until the connection counts as dead */
-  constructor(idleMs: number, start = startTimer) {
-    this.#idleMs = idleMs;
-    this.#startTimer = start;
+  /** @param idleTime absent: the connection never counts as dead */
+  constructor(idleTime: IdleTime | undefined) {
+    this.#idleTime = idleTime;
   }
 
   /** @param decrypts TLS hands over all that it has decrypted, also when asked to stop: that has to be copied */
-  hook(decrypts: boolean): ReadHook {
-    const buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES);
+  hook(buffer: Buffer, decrypts: boolean): ReadHook {
     return {
       buffer,
       callback: (count) => {
         const bytes = buffer.subarray(0, count);
+        this.#stopped = true;
         this.#arrived(decrypts ? Buffer.from(bytes) : bytes);
         return false;
       },
@@ -57,6 +53,7 @@ export class Incoming {
     socket.on("end", this.#end);
     socket.on("close", this.#end);
     if (hooked) return;
+    this.#stopped = true;
     socket.pause();
     socket.on("data", this.#data);
   }
@@ -87,20 +84,20 @@ export class Incoming {
   readonly notice = (): void => this.#wake?.();
 
   /** The next bytes, valid until the next call; `undefined` at the end. */
-  async next(): Promise<Uint8Array | undefined> {
+  async next(): Promise<Buffer | undefined> {
     const ready = this.#queue.shift();
     if (ready !== undefined) return ready;
-    this.#socket?.resume();
+    if (this.#stopped) this.#socket?.resume();
     await this.until(() => this.#queue.length > 0);
     return this.#queue.shift();
   }
 
   /** Gives back what was not used of the last bytes. */
-  unread(bytes: Uint8Array): void {
+  unread(bytes: Buffer): void {
     if (bytes.length > 0) this.#queue.unshift(bytes);
   }
 
-  readonly #data = (chunk: Uint8Array): void => {
+  readonly #data = (chunk: Buffer): void => {
     this.#socket?.pause();
     this.#arrived(chunk);
   };
@@ -110,20 +107,21 @@ export class Incoming {
     this.#wake?.();
   };
 
-  #arrived(bytes: Uint8Array): void {
+  #arrived(bytes: Buffer): void {
     this.#queue.push(bytes);
     this.#wake?.();
   }
 
   #event(): Promise<void> {
     return new Promise((resolve, reject) => {
-      const stop = this.#startTimer(this.#idleMs, () => {
+      const idle = this.#idleTime;
+      const stop = idle?.startTimer(idle.ms, () => {
         this.#wake = undefined;
-        reject(new Error(`no byte for ${this.#idleMs} ms`));
+        reject(new Error(`no byte for ${idle.ms} ms`));
       });
       this.#wake = () => {
         this.#wake = undefined;
-        stop();
+        stop?.();
         resolve();
       };
     });

@@ -75,7 +75,7 @@ async function line(incoming: Incoming): Promise<string> {
     if (bytes === undefined) throw new Error("the body is cut off");
     const end = bytes.indexOf(0x0a);
     const part = end < 0 ? bytes : bytes.subarray(0, end);
-    text += Buffer.from(part).toString("latin1");
+    text += part.toString("latin1");
     if (text.length > MAX_LINE_BYTES) throw new Error("the body's chunks are damaged");
     if (end < 0) continue;
     incoming.unread(bytes.subarray(end + 1));

@@ -34,7 +34,7 @@ async function readUpToBlankLine(incoming: Incoming): Promise<string> {
     if (bytes === undefined) throw new Error(text === "" ? "no answer" : "the head of the answer is cut off");
     const searchFrom = Math.max(0, text.length - 3);
     const before = text.length;
-    text += Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, MAX_HEAD_BYTES)).toString("latin1");
+    text += bytes.toString("latin1", 0, MAX_HEAD_BYTES);
     const end = /\r?\n\r?\n/.exec(text.slice(searchFrom));
     if (end !== null) {
       const length = searchFrom + end.index + end[0].length;

@@ -6,6 +6,8 @@ export interface Clock {
   monotonicMs(): number;
   /** Resolves after `ms`; rejects with the signal's reason when aborted first. */
   sleep(ms: number, signal: AbortSignal): Promise<void>;
+  /** Calls back once, after `ms`, or 24 days where that is less. @returns ends it before that */
+  startTimer(ms: number, call: () => void): () => void;
   /** A signal that aborts after `ms`; does not keep the process alive. */
   deadline(ms: number): AbortSignal;
 }

@@ -12,5 +12,5 @@ export async function textOf(body: AsyncIterable<Uint8Array>, maxBytes: number):
     total += part.length;
     if (total === maxBytes) break;
   }
-  return Buffer.concat(parts).toString("utf8");
+  return total === 0 ? "" : Buffer.concat(parts).toString("utf8");
 }

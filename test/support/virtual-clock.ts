@@ -8,7 +8,6 @@ export interface VirtualClock extends Clock {
   passToNext(): Promise<void>;
   /** How many things wait for their time. */
   readonly waiting: number;
-  startTimer(ms: number, call: () => void): () => void;
 }
 
 /** A clock that stands still until the test lets time pass. */

@@ -1,7 +1,7 @@
 import { AgentError } from "../../errors/agent-error.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Transport, TransportRequest, TransportResponse } from "../../ports/transport.ts";
-import { createLimit } from "../server/limit.ts";
+import { createLimit } from "./limit.ts";
 import { Inflow, type SlowestPace } from "./pace.ts";
 
 export interface HoldParts {

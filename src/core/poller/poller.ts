@@ -21,7 +21,7 @@ import {
 import type { Pending, Work } from "./work.ts";
 
 export interface PollerParts extends Pick<Work, "sendInventory" | "deploy"> {
-  readonly clock: Pick<Clock, "monotonicMs" | "sleep">;
+  readonly clock: Pick<Clock, "monotonicMs" | "startTimer">;
   readonly scripts: Pick<ScriptRunner, "run">;
   readonly log: Logger;
   readonly intervals: Intervals;
@@ -129,20 +129,24 @@ export function createPoller(parts: PollerParts, start: Schedule): Poller {
       signal.throwIfAborted();
       const nowMs = clock.monotonicMs();
       const { call: which, atMs } = firstDue(schedule, nowMs);
-      const leftMs = atMs - nowMs;
-      if (leftMs <= 0) return which;
-      const woken = new AbortController();
-      wake = () => woken.abort();
-      signal.addEventListener("abort", wake, { once: true });
-      await clock.sleep(leftMs, woken.signal).catch(() => {
-        // ignored: somebody does not want to wait; the schedule says who.
-      });
-      signal.removeEventListener("abort", wake);
+      if (atMs <= nowMs) return which;
+      await rest(atMs - nowMs);
     }
   }
 
+  /** Until then, or until somebody does not want to wait: the schedule says who. */
+  const rest = (ms: number): Promise<void> =>
+    new Promise((resolve) => {
+      const stop = clock.startTimer(ms, resolve);
+      wake = () => {
+        stop();
+        resolve();
+      };
+    });
+
   return {
     async run(signal) {
+      signal.addEventListener("abort", () => wake(), { once: true });
       await leniently("Idle", "Enter", signal);
       for (;;) await round(await nextCall(signal), signal);
     },

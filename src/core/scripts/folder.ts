@@ -8,6 +8,15 @@ import { type FolderEntry, VERSION_FILE } from "./order.ts";
 const ANYBODY_MAY_EXECUTE = 0o111;
 const HEAD_BYTES = 256;
 
+/** Asked on the spot: most devices have none, and a thread that finds that out costs a daemon more than the look. */
+export function isThere(folder: string): boolean {
+  try {
+    return statSync(folder, { throwIfNoEntry: false }) !== undefined;
+  } catch (cause) {
+    throw new AgentError("SCRIPT_FOLDER", { folder }, cause);
+  }
+}
+
 /**
  * What a folder of state scripts holds; one that is not there holds nothing.
  *
@@ -53,8 +62,6 @@ async function describeEntry(folder: string, name: string): Promise<FolderEntry>
 
 async function reading<T>(folder: string, read: () => Promise<T>, absent: T): Promise<T> {
   try {
-    // Most devices have none, and a daemon looks at each poll: a thread that finds that out costs more than the look.
-    if (statSync(folder, { throwIfNoEntry: false }) === undefined) return absent;
     return await read();
   } catch (cause) {
     if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return absent;

@@ -3,7 +3,7 @@ import { AgentError, describeError, printable } from "../../errors/agent-error.t
 import type { Clock } from "../../ports/clock.ts";
 import type { Process, ProcessResult } from "../../ports/process.ts";
 import type { Logger } from "../../util/logger.ts";
-import { readScriptFolder, readVersionFile } from "./folder.ts";
+import { isThere, readScriptFolder, readVersionFile } from "./folder.ts";
 import { originOf, type ScriptAction, type ScriptOrigin, type ScriptState } from "./names.ts";
 import { checkVersion, scriptSet } from "./order.ts";
 import { SET_POLICY } from "./policy.ts";
@@ -49,6 +49,7 @@ export function createScriptRunner(parts: ScriptRunnerParts): ScriptRunner {
   return {
     async run(state, action, signal) {
       const folder = folders[originOf(state)];
+      if (!isThere(folder)) return;
       checkVersion(folder, await readVersionFile(folder));
       const set = scriptSet(await readScriptFolder(folder), state, action);
       for (const name of set.notExecutable) log("warning", `State script ${name} is not executable and does not run`);

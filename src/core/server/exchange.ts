@@ -2,7 +2,6 @@ import { AgentError } from "../../errors/agent-error.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Transport } from "../../ports/transport.ts";
 import { textOf } from "../../util/body-text.ts";
-import { createLimit } from "./limit.ts";
 import { retryAfterMs } from "./retry-after.ts";
 
 /** One request of the device API. */
@@ -29,7 +28,6 @@ export interface ExchangeParts {
   readonly version: string;
 }
 
-/** For the whole of a request and its answer, so that one that drips does not hold the agent up either. */
 const TIMEOUT_MS = 60_000;
 const MAX_ANSWER_BYTES = 1024 * 1024;
 
@@ -53,19 +51,13 @@ export async function exchange(
       ...(body !== undefined && { "content-type": "application/json" }),
       ...headers,
     },
-    ...(body !== undefined && { body: Buffer.from(body) }),
+    ...(body !== undefined && { body }),
+    limitMs: TIMEOUT_MS,
   };
-  const limit = createLimit(clock, signal);
-  const late = { server, path: path.replace(/\?.*/, ""), seconds: TIMEOUT_MS / 1000 };
-  limit.begin(TIMEOUT_MS, () => new AgentError("SERVER_TIMEOUT", late));
-  try {
-    const response = await transport.send(request, limit.signal);
-    const text = await textOf(response.body, MAX_ANSWER_BYTES);
-    const pause = retryAfterMs(response.headers, clock.nowMs());
-    return { status: response.status, text, ...(pause !== undefined && { retryAfterMs: pause }) };
-  } finally {
-    limit.end();
-  }
+  const response = await transport.send(request, signal);
+  const text = await textOf(response.body, MAX_ANSWER_BYTES);
+  const pause = retryAfterMs(response.headers, clock.nowMs());
+  return { status: response.status, text, ...(pause !== undefined && { retryAfterMs: pause }) };
 }
 
 /** Refuses every status but `expected`. @throws {AgentError} SERVER_STATUS, with what the server says of it */

@@ -42,3 +42,13 @@ test("a deadline aborts when it is due, and one far away does not", async () => 
   await systemClock.sleep(80, never);
   expect([near.aborted, far.aborted]).toEqual([true, false]);
 });
+
+test("a timer calls back when it is due, unless it was ended, and one far away does not yet", async () => {
+  const called: string[] = [];
+  systemClock.startTimer(20, () => called.push("near"));
+  systemClock.startTimer(20, () => called.push("ended"))();
+  const endFar = systemClock.startTimer(2 ** 33, () => called.push("far"));
+  await systemClock.sleep(80, never);
+  expect(called).toEqual(["near"]);
+  endFar();
+});

@@ -121,6 +121,28 @@ for (const method of ["POST", "PUT", "PATCH"] as const) {
   });
 }
 
+test("a text arrives as UTF-8, with the length that it has there", async () => {
+  const base = await servers.http(async (request, response) => {
+    response.end(`${request.headers["content-length"]} ${Buffer.concat(await request.toArray())}`);
+  });
+  const post = async (body: string) => text(await client().send({ method: "POST", url: base, body }, never));
+  expect(await post('{"a":"b"}')).toBe('9 {"a":"b"}');
+  expect(await post('{"a":"\u00e9\u20ac"}')).toBe('13 {"a":"\u00e9\u20ac"}');
+});
+
+test("a limit for the whole ends an answer that drips, in its head and in its body", async () => {
+  const base = await servers.http((request, response) => {
+    if (request.url === "/head") return;
+    response.writeHead(200, { "Content-Length": "1000" });
+    const drip = setInterval(() => response.write("x"), 50);
+    response.once("close", () => clearInterval(drip));
+  });
+  for (const path of ["/head", "/body"]) {
+    const read = async () => text(await client().send({ method: "GET", url: base + path, limitMs: 300 }, never));
+    await expect(read()).rejects.toMatchObject({ code: "SERVER_TIMEOUT", detail: { url: base + path, seconds: 0.3 } });
+  }
+});
+
 test("credentials stay with the server that they are for", async () => {
   const seen: IncomingMessage["headers"][] = [];
   const other = await servers.http((request, response) => {

@@ -1,12 +1,13 @@
 import { createServer, type RequestListener } from "node:http";
 import { createServer as createSecureServer, type ServerOptions } from "node:https";
 import { type AddressInfo, createServer as createTcpServer, type Server, type Socket } from "node:net";
+import { systemClock } from "../../../adapters/clock/system-clock.ts";
 import { createHttpTransport } from "../../../adapters/transport/http-transport.ts";
 import { readProxies } from "../../../adapters/transport/proxy.ts";
 import { loadTlsClient, type TlsFiles } from "../../../adapters/transport/tls-client.ts";
+import type { Clock } from "../../../src/ports/clock.ts";
 import type { Transport, TransportResponse } from "../../../src/ports/transport.ts";
 import { textOf } from "../../../src/util/body-text.ts";
-import type { VirtualClock } from "../../support/virtual-clock.ts";
 
 export const never = new AbortController().signal;
 
@@ -54,15 +55,15 @@ export interface ClientOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly tls?: Partial<TlsFiles>;
   readonly log?: (level: string, message: string) => void;
-  /** What idle times go by. */
-  readonly clock?: VirtualClock;
+  /** What idle times and limits go by. */
+  readonly clock?: Clock;
 }
 
 export function client(options: ClientOptions = {}): Transport {
-  const { idleMs = 5_000, env = {}, tls = {}, log = () => undefined, clock } = options;
+  const { idleMs = 5_000, clock = systemClock, env = {}, tls = {}, log = () => undefined } = options;
   const files: TlsFiles = { skipVerify: false, systemStores: [], ...tls };
-  const timers = clock && { startTimer: clock.startTimer };
-  return createHttpTransport({ idleMs, ...timers, proxies: readProxies(env), tls: () => loadTlsClient(files, log) });
+  const { startTimer } = clock;
+  return createHttpTransport({ idleMs, startTimer, proxies: readProxies(env), tls: () => loadTlsClient(files, log) });
 }
 
 export const text = (response: TransportResponse): Promise<string> => textOf(response.body, 1_000_000);

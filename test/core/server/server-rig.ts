@@ -2,6 +2,7 @@ import { authorize } from "../../../src/core/server/authorization.ts";
 import { loadDeviceKey } from "../../../src/core/server/device-key.ts";
 import { createSession, type Session } from "../../../src/core/server/session.ts";
 import type { Memo } from "../../../src/ports/memo.ts";
+import type { Transport } from "../../../src/ports/transport.ts";
 import { client } from "../../adapters/transport/transport-rig.ts";
 import { createVirtualClock, type VirtualClock } from "../../support/virtual-clock.ts";
 
@@ -33,12 +34,12 @@ export interface ServerRig {
 export function serverRig(
   servers: readonly string[],
   keyFile: string,
-  { memo = new TestMemo(), tenantToken = "", transport = client() } = {},
+  { memo = new TestMemo(), tenantToken = "", transport = undefined as Transport | undefined } = {},
 ): ServerRig {
   const clock = createVirtualClock();
   const logged: string[] = [];
   const log = (level: string, message: string): void => void logged.push(`${level}: ${message}`);
-  const parts = { transport, clock, version: "1.2.3", log };
+  const parts = { transport: transport ?? client({ clock }), clock, version: "1.2.3", log };
   const credentials = {
     identity: async () => '{"mac":"00:11:22:33:44:55"}',
     key: () => loadDeviceKey({ path: keyFile, isGiven: false }, log),

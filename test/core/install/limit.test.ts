@@ -1,5 +1,5 @@
 import { beforeEach, expect, test } from "vitest";
-import { createLimit, type Limit } from "../../../src/core/server/limit.ts";
+import { createLimit, type Limit } from "../../../src/core/install/limit.ts";
 import { AgentError } from "../../../src/errors/agent-error.ts";
 import { createVirtualClock, type VirtualClock } from "../../support/virtual-clock.ts";
 

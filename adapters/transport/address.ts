@@ -1,0 +1,34 @@
+import { AgentError } from "../../src/errors/agent-error.ts";
+
+/** An http(s) address, taken apart once: a daemon asks at the same one for months. */
+export interface Address {
+  readonly url: URL;
+  readonly isTls: boolean;
+  /** Without the brackets that an IPv6 address has in a URL. */
+  readonly host: string;
+  readonly port: number;
+  /** As the header `Host` has it. */
+  readonly authority: string;
+  /** Path and query. */
+  readonly target: string;
+}
+
+export function addressIn(url: URL): Address {
+  const isTls = url.protocol === "https:";
+  return {
+    url,
+    isTls,
+    host: url.hostname.replace(/^\[(.*)\]$/, "$1"),
+    port: Number(url.port || (isTls ? 443 : 80)),
+    authority: url.host,
+    target: url.pathname + url.search,
+  };
+}
+
+/** @throws {AgentError} TRANSPORT_FAILED for what is none */
+export function parseAddress(text: string, base?: URL): Address {
+  const url = URL.canParse(text, base?.href) ? new URL(text, base) : undefined;
+  if (url?.protocol === "http:" || url?.protocol === "https:") return addressIn(url);
+  const shown = text.replace(/\?.*/s, "").replace(/\/\/[^/]*@/, "//");
+  throw new AgentError("TRANSPORT_FAILED", { url: shown, reason: "not an http(s) address" });
+}
