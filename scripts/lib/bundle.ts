@@ -67,23 +67,35 @@ export async function bundle(outdir: string, entry = "src/main.ts"): Promise<Met
   return metafile;
 }
 
-/** What commands need together, most of them first. A chunk belongs to the first that needs it. */
-const TOGETHER: Readonly<Record<string, readonly string[]>> = {
-  start: ["src/main.ts"],
-  look: ["src/cli/show-artifact.ts", "src/cli/poll-due.ts"],
-  update: ["src/cli/install-action.ts", "src/cli/continue-action.ts"],
+/**
+ * What commands need together, most of them first. A chunk belongs to the first that needs it; one of several lists is
+ * of what each list needs. The daemon has one of its own, because what it has loaded it keeps for months.
+ */
+const TOGETHER: Readonly<Record<string, readonly (readonly string[])[]>> = {
+  start: [["src/main.ts"]],
+  look: [["src/cli/show-artifact.ts", "src/cli/poll-due.ts"]],
+  agent: [["src/cli/install-action.ts", "src/cli/continue-action.ts"], ["src/cli/daemon-action.ts"]],
+  daemon: [["src/cli/daemon-action.ts"]],
+  update: [["src/cli/install-action.ts", "src/cli/continue-action.ts"]],
 };
 
 /** Chunks to be made one, by the name of what they become; files that are asked for by name stay as they are. */
 function commonChunks({ outputs }: Metafile): ReadonlyMap<string, readonly string[]> {
   const taken = new Set<string>();
+  const reachedFrom = (entries: readonly string[]): readonly string[] =>
+    reachedStatically(
+      outputs,
+      Object.keys(outputs).filter((path) => entries.includes(outputs[path]?.entryPoint ?? "")),
+    );
   return new Map(
-    Object.entries(TOGETHER).map(([name, entries]) => {
-      const reached = reachedStatically(
-        outputs,
-        Object.keys(outputs).filter((path) => entries.includes(outputs[path]?.entryPoint ?? "")),
+    Object.entries(TOGETHER).map(([name, lists]) => {
+      const [first = [], ...others] = lists.map(reachedFrom);
+      const members = first.filter(
+        (path) =>
+          outputs[path]?.entryPoint === undefined &&
+          !taken.has(path) &&
+          others.every((reached) => reached.includes(path)),
       );
-      const members = reached.filter((path) => outputs[path]?.entryPoint === undefined && !taken.has(path));
       for (const member of members) taken.add(member);
       const key = createHash("sha256").update(members.join("\n")).digest("hex").slice(0, 8);
       return [`${name}-${key}.mjs`, members.map((path) => basename(path))];
