@@ -30,7 +30,7 @@ export function createSlotDevice({ paths, booted, openStorage = openBlockFile }:
     async open(slot, image, signal) {
       const path = paths[slot];
       if ((await booted(signal)) === slot) throw new AgentError("SLOT_BUSY", { slot, path, reason: "booted" });
-      const { buffers, aligned } = allocateBuffers(2 * FRAMES, FRAME_BYTES);
+      const { buffers, aligned } = allocateBuffers(2 * FRAMES, frameBytes(image.imageBytes));
       const storage = await named(slot, path, async () => {
         if (await isMounted(path)) throw new AgentError("SLOT_BUSY", { slot, path, reason: "mounted" });
         return await openStorage(path, aligned, "write");
@@ -45,12 +45,16 @@ export function createSlotDevice({ paths, booted, openStorage = openBlockFile }:
     resumePoint: (_slot, bytes) => bytes - (bytes % ALIGNMENT),
     async *read(slot, bytes, signal) {
       const path = paths[slot];
-      const { buffers, aligned } = allocateBuffers(READ_AHEAD, FRAME_BYTES);
+      const { buffers, aligned } = allocateBuffers(READ_AHEAD, frameBytes(bytes));
       const storage = await named(slot, path, () => openStorage(path, aligned, "read"));
       yield* readStorage(storage, { bytes, buffers, signal });
     },
   };
 }
+
+/** No more memory than `bytes` of content need. */
+const frameBytes = (bytes: number): number =>
+  Math.min(FRAME_BYTES, Math.max(1, Math.ceil(bytes / ALIGNMENT)) * ALIGNMENT);
 
 async function named(slot: SlotId, path: string, open: () => Promise<BlockFile>): Promise<BlockFile> {
   try {

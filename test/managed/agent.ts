@@ -14,6 +14,7 @@ import { loadDeviceKey } from "../../src/core/server/device-key.ts";
 import { createSession } from "../../src/core/server/session.ts";
 import type { Transport } from "../../src/ports/transport.ts";
 import type { TestBoard } from "../cli/test-board.ts";
+import { quickActs } from "../support/quick-files.ts";
 import type { VirtualClock } from "../support/virtual-clock.ts";
 
 export interface AgentParts {
@@ -30,7 +31,7 @@ export interface AgentParts {
 /** The agent of managed mode as it is composed for a device, but for its clock, its network and its identity. */
 export async function composeVirtual(parts: AgentParts, options: WorkOptions): Promise<Poller> {
   const { board, clock, server, io, trustedCerts } = parts;
-  const machine = { ...thisMachine, clock };
+  const machine = { ...thisMachine, clock, files: quickActs };
   const globals = {
     config: board.path("etc/mender.conf"),
     datastore: board.path("data"),
@@ -39,19 +40,25 @@ export async function composeVirtual(parts: AgentParts, options: WorkOptions): P
   };
   const side = await composeServer(globals, {}, Object.assign(io, { machine }));
   const { config, paths, log } = side;
-  const connecting = { ...(await connectOptions(globals, config.connection, {}, log)), startTimer: clock.startTimer };
+  // The machine's own certificates take long to load, and vouch for nobody here.
+  const env = { SSL_CERT_FILE: trustedCerts };
+  const connecting = { ...(await connectOptions(globals, config.connection, env, log)), startTimer: clock.startTimer };
   const transport = parts.network(createHttpTransport(connecting));
   const exchange = { transport, clock, version: VERSION, log };
+  let key: ReturnType<typeof loadDeviceKey> | undefined;
   const credentials = {
     identity: async () => '{"mac":"00:11"}',
-    key: () => loadDeviceKey({ path: board.path("data/mender-agent.pem"), isGiven: false }, log),
+    key() {
+      key ??= loadDeviceKey({ path: board.path("data/mender-agent.pem"), isGiven: false }, log);
+      return key;
+    },
   };
   const virtual: ServerSide = {
     ...side,
     transport: async () => transport,
     authorize: (signal) => authorize(exchange, [server], credentials, signal),
   };
-  const memo = composeServerMemo(paths);
+  const memo = composeServerMemo(paths, machine);
   const session = createSession({ servers: [server], ...exchange, memo, authorize: virtual.authorize });
   const work = composeWork(virtual, session, options);
   return composePoller(virtual, session, work, startSchedule(clock.monotonicMs()));

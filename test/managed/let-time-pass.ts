@@ -18,13 +18,23 @@ export async function letTimePass(
   beforeWait: () => Promise<void> = async () => undefined,
 ): Promise<void> {
   let isOver = false;
+  let wake: () => void = () => undefined;
+  clock.onWait = () => wake();
+  network.onChange = () => wake();
   const over = work.finally(() => {
     isOver = true;
+    wake();
   });
   over.catch(() => undefined); // ignored: it is awaited below.
   while (!isOver) {
+    const change = new Promise<void>((resolve) => {
+      wake = resolve;
+    });
     await setImmediate();
-    if (!network.isSilent || clock.waiting === 0) continue;
+    if (!network.isSilent || clock.waiting === 0) {
+      await change;
+      continue;
+    }
     await beforeWait();
     if (network.isDripping) {
       await setTimeout(DRIP_MS);

@@ -28,6 +28,8 @@ export class Network {
   isRebooted = false;
   /** Requests that went astray. */
   met = 0;
+  /** Is called when something is sent, or has arrived. */
+  onChange: () => void = () => undefined;
   #fault: { readonly step: Step; readonly astray: Astray; left: number } | undefined;
   #open = 0;
   #waiting = 0;
@@ -91,11 +93,13 @@ export class Network {
   async #during<T>(work: () => Promise<T>, keepsWaiting: boolean): Promise<T> {
     this.#open++;
     if (keepsWaiting) this.#waiting++;
+    this.onChange();
     try {
       return await work();
     } finally {
       this.#open--;
       if (keepsWaiting) this.#waiting--;
+      this.onChange();
     }
   }
 }

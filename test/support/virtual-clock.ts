@@ -8,16 +8,20 @@ export interface VirtualClock extends Clock {
   passToNext(): Promise<void>;
   /** How many things wait for their time. */
   readonly waiting: number;
+  /** Is called when one more does. */
+  onWait: () => void;
 }
 
 /** A clock that stands still until the test lets time pass. */
 export function createVirtualClock(): VirtualClock {
   const timers = createClock(0);
-  return {
+  const clock: VirtualClock = {
+    onWait: () => undefined,
     nowMs: () => timers.now,
     monotonicMs: () => timers.now,
     sleep: (ms, signal) =>
       new Promise((resolve, reject) => {
+        clock.onWait();
         const abort = (): void => {
           timers.clearTimeout(timer);
           reject(signal.reason);
@@ -30,6 +34,7 @@ export function createVirtualClock(): VirtualClock {
       }),
     deadline(ms) {
       const controller = new AbortController();
+      clock.onWait();
       timers.setTimeout(() => controller.abort(), ms);
       return controller.signal;
     },
@@ -43,8 +48,10 @@ export function createVirtualClock(): VirtualClock {
       return timers.countTimers();
     },
     startTimer(ms, call) {
+      clock.onWait();
       const timer = timers.setTimeout(call, ms);
       return () => timers.clearTimeout(timer);
     },
   };
+  return clock;
 }

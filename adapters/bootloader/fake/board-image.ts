@@ -18,6 +18,7 @@ const MAGIC = "SWITCHBACK-BOARD-IMAGE 1 ";
 /** The header line, padded with blanks, so that its length says nothing about its content. */
 const HEADER_BYTES = 512;
 const BLOCK_BYTES = 64 * 1024;
+const READ_BYTES = 1024 * 1024;
 
 /**
  * A stand-in for a root file system: a header line, and filler that is the same for the same version and
@@ -63,11 +64,12 @@ export async function inspectSlot(path: string): Promise<SlotContent> {
 }
 
 async function inspectOpen(file: FileHandle): Promise<SlotContent> {
-  const buffer = Buffer.alloc(1024 * 1024);
-  const { bytesRead } = await file.read(buffer, 0, HEADER_BYTES, 0);
-  const facts = parseHeader(buffer.toString("utf8", 0, bytesRead));
+  const header = Buffer.alloc(HEADER_BYTES);
+  const { bytesRead } = await file.read(header, 0, HEADER_BYTES, 0);
+  const facts = parseHeader(header.toString("utf8", 0, bytesRead));
   if (facts === undefined) return { kind: "nothing" };
   const hash = createHash("sha256");
+  const buffer = Buffer.alloc(Math.min(READ_BYTES, facts.sizeBytes - HEADER_BYTES));
   let at = HEADER_BYTES;
   while (at < facts.sizeBytes) {
     const wanted = Math.min(buffer.length, facts.sizeBytes - at);
