@@ -78,6 +78,23 @@ for (const [fault, cells] of Object.entries(PASSING) as [Fault, Partial<Record<S
   }, 300_000);
 }
 
+test("a new system whose server puts off the commit by an hour, each time, is left again after some hours", async () => {
+  const device = await VirtualDevice.make({
+    ...{ artifact: artifacts.get("yes") ?? Buffer.alloc(0), trustedCerts: faulty.trustedCerts, callsOff: false },
+  });
+  try {
+    device.network.break("reach", faulty.astray("429 until a date"), Number.POSITIVE_INFINITY);
+    const hours: number[] = [];
+    await device.liveToRest(() => hours.push(Math.floor(device.clock.monotonicMs() / 3_600_000)));
+    // The life that installs, the one that waits for the server and rolls back, and the one that reports it.
+    expect(hours.slice(0, 3)).toEqual([0, 4, 4]);
+    expect(device.statuses).toEqual(["downloading", "installing", "rebooting", "failure"]);
+    expect(await device.board.status()).toMatchObject({ running: "A", trial: false });
+  } finally {
+    await device.remove();
+  }
+});
+
 /** Lets a device go through a deployment, and says in short where it has arrived. */
 async function endOf(fault: Fault, step: Step, times: number): Promise<string> {
   // A log is sent of a failure only.

@@ -33,6 +33,7 @@ export class Network {
   #fault: { readonly step: Step; readonly astray: Astray; left: number } | undefined;
   #open = 0;
   #waiting = 0;
+  #held = 0;
 
   /** The next `times` requests of `step` go astray. */
   break(step: Step, astray: Astray, times: number): void {
@@ -43,9 +44,9 @@ export class Network {
     this.#fault = undefined;
   }
 
-  /** Whether nothing is on its way that will arrive by itself, but for single bytes. */
+  /** Whether nothing is on its way that will arrive by itself, but for single bytes, and no body is read from. */
   get isSilent(): boolean {
-    return this.#open === this.#waiting;
+    return this.#held === 0 && this.#open === this.#waiting;
   }
 
   /** Whether such bytes are what is waited for. */
@@ -60,15 +61,34 @@ export class Network {
         const keepsWaiting = astray?.keepsWaiting !== undefined;
         const sent = astray === undefined ? request : { ...request, url: `${astray.address}/fault` };
         const response = await this.#during(() => transport.send(sent, signal), keepsWaiting);
-        const chunks = response.body[Symbol.asyncIterator]();
-        const body: AsyncIterator<Uint8Array> = {
-          next: () => this.#during(() => chunks.next(), keepsWaiting),
-          return: async () => (await chunks.return?.()) ?? { done: true, value: undefined },
-        };
-        return { ...response, body: { [Symbol.asyncIterator]: () => body } };
+        return { ...response, body: this.#read(response.body[Symbol.asyncIterator](), keepsWaiting) };
       },
       close: () => transport.close(),
     };
+  }
+
+  /** Between two chunks of a body it is the agent that is at work. */
+  #read(chunks: AsyncIterator<Uint8Array>, keepsWaiting: boolean): AsyncIterable<Uint8Array> {
+    let isHeld = false;
+    const hold = (held: boolean): void => {
+      if (held !== isHeld) this.#held += held ? 1 : -1;
+      isHeld = held;
+      this.onChange();
+    };
+    hold(true);
+    const body: AsyncIterator<Uint8Array> = {
+      next: async () => {
+        hold(false);
+        const result = await this.#during(() => chunks.next(), keepsWaiting);
+        hold(result.done !== true);
+        return result;
+      },
+      return: async () => {
+        hold(false);
+        return (await chunks.return?.()) ?? { done: true, value: undefined };
+      },
+    };
+    return { [Symbol.asyncIterator]: () => body };
   }
 
   #astray(request: TransportRequest): Astray | undefined {

@@ -15,12 +15,17 @@ export interface InsistParts {
 /** Repeats one delivery to the server until it is made, or the attempts are used up. */
 export type Insist = <T>(what: string, deliver: () => Promise<T>, signal: AbortSignal) => Promise<T>;
 
-/** A server that only ever says "later" is no server that can be reached. */
+/**
+ * How long, and how often, a server may put one delivery off. A device that waits to commit runs a system that the next
+ * power cut takes from it, and nobody can give it another one.
+ */
+const MAX_POSTPONED_MS = 4 * 3600 * 1000;
 const MAX_POSTPONED = 100;
 
 /**
- * Waits between attempts as the back-off says; where the server has named a time (`retryAfterMs`) it decides, and the
- * attempt does not count. A failure whose code says that trying again is of no use is the last.
+ * Waits between attempts as the back-off says. Where the server has named a time (`retryAfterMs`) that decides, and the
+ * attempt does not count, as long as it has not put off more than it may: from then on it is a failure like any other.
+ * A failure whose code says that trying again is of no use is the last.
  *
  * @throws {AgentError} the last failure
  * @see spec "agent-states", section 6
@@ -29,6 +34,7 @@ export function createInsist({ clock, log, limits, random }: InsistParts): Insis
   return async (what, deliver, signal) => {
     let failures = 0;
     let postponed = 0;
+    let postponedMs = 0;
     for (;;) {
       try {
         return await deliver();
@@ -44,9 +50,13 @@ export function createInsist({ clock, log, limits, random }: InsistParts): Insis
 
     function wait({ detail }: AgentError): number | undefined {
       const { retryAfterMs } = detail;
-      if (typeof retryAfterMs === "number") {
+      const leftMs = MAX_POSTPONED_MS - postponedMs;
+      if (typeof retryAfterMs === "number" && postponed < MAX_POSTPONED && leftMs > 0) {
+        // A tenth more at most: the whole fleet was told the same number.
+        const waitMs = Math.min(withJitter(retryAfterMs, random() / 10), leftMs);
         postponed += 1;
-        return postponed > MAX_POSTPONED ? undefined : retryAfterMs;
+        postponedMs += waitMs;
+        return waitMs;
       }
       failures += 1;
       const intervalMs = backoffMs(failures, limits);

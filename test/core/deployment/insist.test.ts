@@ -51,11 +51,30 @@ test("a time that the server has named decides, and the attempt does not count",
   expect(result).toBe(unreachable);
 });
 
-test("a server that only ever says later is given up after a hundred times", async () => {
-  const { seconds, result } = await attempts(Array.from({ length: 200 }, () => later));
-  expect(seconds).toHaveLength(101);
-  expect(result).toBe(later);
+test("a device of a fleet waits up to a tenth longer than the server has said to all of them", async () => {
+  expect((await attempts([later, later, "yes"], 0.5)).seconds).toEqual([0, 5.25, 10.5]);
 });
+
+const BACKED_OFF = [60, 120, 180, 300, 420, 540, 780, 1020, 1260, 1560, 1860, 2160];
+const asking = (seconds: number) =>
+  Array.from({ length: 200 }, () => new AgentError("SERVER_STATUS", { retryAfterMs: seconds * 1000 }));
+
+const POSTPONED: readonly (readonly [string, number, readonly number[]])[] = [
+  ["an hour", 3600, [0, 1, 2, 3, 4].map((hour) => hour * 3600)],
+  ["three hours", 3 * 3600, [0, 3, 4].map((hour) => hour * 3600)],
+  ["a day", 24 * 3600, [0, 4].map((hour) => hour * 3600)],
+  ["a second", 1, Array.from({ length: 101 }, (_, second) => second)],
+  ["no time at all", 0, Array.from({ length: 101 }, () => 0)],
+];
+for (const [asked, pause, postponed] of POSTPONED) {
+  test(`a server that asks for ${asked} each time is no longer heeded after four hours, or a hundred times`, async () => {
+    const answers = asking(pause);
+    const { seconds, result } = await attempts(answers);
+    const last = postponed.at(-1) ?? 0;
+    expect(seconds.map(Math.floor)).toEqual([...postponed, ...BACKED_OFF.map((wait) => last + wait)]);
+    expect(answers).toContain(result);
+  });
+}
 
 test("a failure that another attempt cannot mend is the last, and so is a bug", async () => {
   const refused = new AgentError("CONFIG_INVALID");
