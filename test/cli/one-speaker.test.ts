@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { stall } from "../support/faults.ts";
@@ -38,9 +39,12 @@ for (const command of [["poll"], ["poll", "--now"], ["bootstrap"], ["bootstrap",
 for (const command of ["poll", "bootstrap", "daemon"]) {
   test(`while 'poll' waits for its server, '${command}' is refused, and 'check-update' finds nobody`, async () => {
     device.server.answer("next", stall);
+    // Left by a daemon that was killed; by now the pid may be anybody's.
+    const pidFile = device.board.path("data/switchback-daemon.pid");
+    await writeFile(pidFile, `${process.pid}\n`);
     const { child, ended } = device.start("poll");
-    await writeFile(device.board.path("data/switchback-daemon.pid"), `${child.pid}\n`);
     await device.server.asked("next");
+    expect(existsSync(pidFile)).toBe(false);
     const state = await kept();
     expect(refusalOf(await device.run(command))).toEqual([1, [], [" AGENT_BUSY"]]);
     expect(await kept()).toBe(state);
