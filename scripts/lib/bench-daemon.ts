@@ -21,6 +21,13 @@ const DAEMONS = {
   switchback: ["node", "/project/dist/switchback.mjs", "-d", "/data", "daemon"],
 } as const;
 
+const FIGURES = [
+  ["rssMib", 1],
+  ["anonymousMib", 1],
+  ["cpuMsPerPoll", 2],
+] as const;
+type Figure = (typeof FIGURES)[number][0];
+
 interface Watched {
   readonly name: string;
   readonly rssMib: number;
@@ -28,12 +35,17 @@ interface Watched {
   readonly cpuMsPerPoll: number;
 }
 
-/** Both daemons on boards of their own, polling the same server at the same time; then `poll`, with nothing to do. */
+/**
+ * Both daemons, each `rounds` times, on boards and beside servers of their own, all at the same time: they do next to
+ * nothing, and the real one takes more or less memory from one run to the next. Then `poll`, with nothing to do.
+ */
 export async function benchDaemon(rounds: number): Promise<string> {
   const artifact = benchImage(IMAGE_MIB).artifact("none");
   const devices: Device[] = [];
   try {
-    for (const [name, argv] of Object.entries(DAEMONS)) devices.push(await startDevice(name, argv, artifact));
+    for (let round = 0; round < rounds; round++) {
+      for (const [name, argv] of Object.entries(DAEMONS)) devices.push(await startDevice(name, argv, artifact));
+    }
     await sleep(SETTLE_MS);
     const idle = await watchAll(devices);
     await Promise.all(devices.map(({ server }) => server.offer()));
@@ -101,16 +113,18 @@ function cpuMsOf(pid: number): number {
   return ns.reduce((sum, each) => sum + each, 0) / 1e6;
 }
 
-function rowsOf(when: string, [peer, ...others]: readonly Watched[]): string[][] {
-  if (peer === undefined) return [];
-  return [peer, ...others].map((one) => [
-    `${when}: ${one.name}`,
-    one.rssMib.toFixed(1),
-    one.anonymousMib.toFixed(1),
-    one.cpuMsPerPoll.toFixed(2),
-    (one.rssMib / peer.rssMib).toFixed(2),
-    (one.anonymousMib / peer.anonymousMib).toFixed(2),
-    (one.cpuMsPerPoll / peer.cpuMsPerPoll).toFixed(2),
+/** Medians, with the lowest and the highest; ratios are those of the devices of one round. */
+function rowsOf(when: string, watched: readonly Watched[]): string[][] {
+  const [peer = ""] = Object.keys(DAEMONS);
+  const of = (name: string, key: Figure): number[] => watched.filter((one) => one.name === name).map((one) => one[key]);
+  const ratio = (name: string, key: Figure): string => {
+    const peers = of(peer, key);
+    return median(of(name, key).map((value, round) => value / (peers[round] ?? value))).toFixed(2);
+  };
+  return Object.keys(DAEMONS).map((name) => [
+    `${when}: ${name}`,
+    ...FIGURES.map(([key, decimals]) => spread(of(name, key), decimals)),
+    ...FIGURES.map(([key]) => ratio(name, key)),
   ]);
 }
 
