@@ -9,12 +9,11 @@ import type { Intervals, Schedule } from "./core/poller/schedule.ts";
 import type { Work } from "./core/poller/work.ts";
 import { type DeviceProvidesAll, nextDeployment } from "./core/server/deployments.ts";
 import type { Session } from "./core/server/session.ts";
-import type { Store } from "./ports/store.ts";
 
 /**
  * What asks the server, and knows when. All of it is resident in a daemon; the `work` need not be.
  *
- * @param session reads anew at each call what `work` has left
+ * @param session reads anew what `work` has left
  */
 export function composePoller(
   server: ServerSide,
@@ -25,6 +24,18 @@ export function composePoller(
   const { machine, config, paths, log } = server;
   const store = composeStore(paths, log, machine);
   let isPrepared = false;
+  // Read once for a poll, as it begins.
+  let stored: ReadonlyMap<string, string> = new Map();
+
+  /** Only one process at a time speaks for a device, so that nobody else changes what the session knows. */
+  async function working<T>(work: Promise<T>): Promise<T> {
+    try {
+      return await work;
+    } finally {
+      session.reload();
+    }
+  }
+
   return createPoller(
     {
       clock: machine.clock,
@@ -33,27 +44,30 @@ export function composePoller(
       intervals: intervalsOf(config.server),
       random: Math.random,
       async pending(signal) {
-        session.reload();
-        if (isPrepared && !(await store.load()).has("state")) return "none";
-        const found = await work.pending(!isPrepared, signal);
+        stored = await store.load();
+        if (isPrepared && !stored.has("state")) return "none";
+        const found = await working(work.pending(!isPrepared, signal));
         isPrepared = true;
-        session.reload();
+        stored = await store.load();
         return found;
       },
-      sendInventory: (signal) => work.sendInventory(signal),
+      sendInventory: (signal) => working(work.sendInventory(signal)),
       isInventorySent: async () => (await session.state()).inventoryHash !== undefined,
-      nextDeployment: async (signal) => nextDeployment(session, await allProvides(store, server), signal),
-      deploy: (deployment, signal) => work.deploy(deployment, signal),
+      nextDeployment: async (signal) => nextDeployment(session, await allProvides(stored, server), signal),
+      deploy: (deployment, signal) => working(work.deploy(deployment, signal)),
     },
     start,
   );
 }
 
-/** @throws {AgentError} DEVICE_TYPE_FILE, STORE_READ, STORE_DAMAGED, STORE_NEWER */
-export async function allProvides(store: Store, { deviceTypeFile }: ServerSide): Promise<DeviceProvidesAll> {
+/** @throws {AgentError} DEVICE_TYPE_FILE, STORE_DAMAGED */
+export async function allProvides(
+  stored: ReadonlyMap<string, string>,
+  { deviceTypeFile }: ServerSide,
+): Promise<DeviceProvidesAll> {
   return {
     artifact_name: "unknown",
-    ...flatProvides(readProvides(await store.load())),
+    ...flatProvides(readProvides(stored)),
     device_type: await readDeviceType(deviceTypeFile),
   };
 }

@@ -31,7 +31,7 @@ export function composeWork(server: ServerSide, session: Session, options: WorkO
     process: machine.process(),
     log,
     folder: join(paths.dataDir, "inventory"),
-    builtIn: async () => ({ ...(await allProvides(store, server)), mender_client_version: VERSION }),
+    builtIn: async () => ({ ...(await allProvides(await store.load(), server)), mender_client_version: VERSION }),
   };
 
   async function prepare(): Promise<void> {

@@ -1,7 +1,7 @@
 import { TLSSocket } from "node:tls";
 import type { ServerFacts } from "../../src/ports/board-facts.ts";
 import { addressIn } from "../transport/address.ts";
-import { type ConnectOptions, close, connect } from "../transport/connect.ts";
+import { type ConnectOptions, close, connect, trying } from "../transport/connect.ts";
 import { Patience } from "../transport/patience.ts";
 
 const PATIENCE_MS = 15_000;
@@ -12,9 +12,12 @@ const nameIn = (subject: string): string => /^CN=(.*)$/m.exec(subject)?.[1] ?? s
 /** Makes the connection that an update would be fetched over, and asks for nothing. */
 export async function lookAtServer(url: string, options: ConnectOptions, signal: AbortSignal): Promise<ServerFacts> {
   try {
-    const patience = AbortSignal.any([signal, AbortSignal.timeout(PATIENCE_MS)]);
-    const connection = await connect(addressIn(new URL(url)), options, new Patience(patience));
+    signal.throwIfAborted();
+    const inTime = AbortSignal.any([signal, AbortSignal.timeout(PATIENCE_MS)]);
+    const patience = new Patience(inTime);
+    const connection = await connect(addressIn(new URL(url)), options, patience);
     const { socket } = connection;
+    if (socket.connecting) await trying(connection, () => connection.incoming.ready("connect"));
     const certificate = socket instanceof TLSSocket ? socket.getPeerX509Certificate() : undefined;
     close(connection);
     if (certificate === undefined) return { kind: "plain" };

@@ -1,6 +1,8 @@
 import { connect as connectTcp, isIP, type Socket } from "node:net";
+import type { ConnectionOptions } from "node:tls";
 import { AgentError } from "../../src/errors/agent-error.ts";
 import type { Clock } from "../../src/ports/clock.ts";
+import type { MaybePromise } from "../../src/util/byte-source.ts";
 import { type Address, addressIn } from "./address.ts";
 import { Incoming } from "./incoming.ts";
 import type { Patience } from "./patience.ts";
@@ -31,6 +33,7 @@ export interface ConnectOptions {
 }
 
 const TCP_KEEP_ALIVE_MS = 60_000;
+const TCP = { noDelay: true, keepAlive: true, keepAliveInitialDelay: TCP_KEEP_ALIVE_MS };
 /** libuv reads that much at once, and not more, into a buffer of somebody else's. */
 const BUFFER_BYTES = 128 * 1024;
 
@@ -68,16 +71,14 @@ export async function trying<T>(connection: Connection, work: () => Promise<T>):
 const incomingFor = ({ idleMs, startTimer }: ConnectOptions): Incoming =>
   new Incoming(idleMs === undefined ? undefined : { ms: idleMs, startTimer });
 
-/** TCP to a host, with TLS where its scheme says so. */
-async function open(to: Address, options: ConnectOptions, patience: Patience): Promise<Connection> {
+/** TCP to a host, with TLS where its scheme says so. What is written to TCP waits by itself until there is a connection. */
+function open(to: Address, options: ConnectOptions, patience: Patience): MaybePromise<Connection> {
   const incoming = incomingFor(options);
-  const { host, port, isTls } = to;
   const buffer = Buffer.allocUnsafeSlow(options.bufferBytes ?? BUFFER_BYTES);
-  const place = { host, port, onread: incoming.hook(buffer, isTls) };
-  const socket = isTls
-    ? (await options.tls()).connect({ ...place, ...identity(to) })
-    : connectTcp({ ...place, noDelay: true, keepAlive: true, keepAliveInitialDelay: TCP_KEEP_ALIVE_MS });
-  return await established({ socket, incoming, patience }, isTls, true);
+  const place = { host: to.host, port: to.port, onread: incoming.hook(buffer, to.isTls) };
+  return to.isTls
+    ? secured({ ...place, ...identity(to) }, incoming, true, options, patience)
+    : begun(connectTcp({ ...place, ...TCP }), incoming, true, patience);
 }
 
 /** TLS to a host within a connection to `proxy`. @see RFC 9110, section 9.3.6 */
@@ -94,38 +95,37 @@ async function tunnel(to: Address, proxy: Address, options: ConnectOptions, pati
   }
   const incoming = incomingFor(options);
   outer.socket.on("error", incoming.fail);
-  const tls = await options.tls();
-  const socket = tls.connect({ socket: outer.socket, host: to.host, ...identity(to) });
-  return await established({ socket, incoming, patience }, true, false);
+  return await secured({ socket: outer.socket, host: to.host, ...identity(to) }, incoming, false, options, patience);
 }
 
 /** A socket that can be handed on: what reads into a buffer of ours cannot be. */
-async function openUnhooked(proxy: Address, options: ConnectOptions, patience: Patience): Promise<Connection> {
+function openUnhooked(proxy: Address, options: ConnectOptions, patience: Patience): MaybePromise<Connection> {
   const incoming = incomingFor(options);
-  const { host, port, isTls } = proxy;
-  const socket = isTls
-    ? (await options.tls()).connect({ host, port, ...identity(proxy) })
-    : connectTcp({ host, port, noDelay: true, keepAlive: true, keepAliveInitialDelay: TCP_KEEP_ALIVE_MS });
-  return await established({ socket, incoming, patience }, isTls, false);
+  const { host, port } = proxy;
+  return proxy.isTls
+    ? secured({ host, port, ...identity(proxy) }, incoming, false, options, patience)
+    : begun(connectTcp({ host, port, ...TCP }), incoming, false, patience);
 }
 
 /** Host names are sent and checked; an address has no place in SNI. */
 const identity = ({ host }: Address): { servername?: string } => (isIP(host) === 0 ? { servername: host } : {});
 
-async function established(connection: Connection, isTls: boolean, hooked: boolean): Promise<Connection> {
-  const { socket, incoming, patience } = connection;
-  let isReady = false;
-  socket.once(isTls ? "secureConnect" : "connect", () => {
-    isReady = true;
-    incoming.notice();
-  });
+function begun(socket: Socket, incoming: Incoming, hooked: boolean, patience: Patience): Connection {
   incoming.watch(socket, hooked);
   patience.tell(incoming.fail);
-  await trying(connection, async () => {
-    await incoming.until(() => isReady);
-    if (!isReady) throw new Error("the connection was closed");
-  });
-  // TLS takes them only of a socket that there is.
-  if (isTls) socket.setNoDelay(true).setKeepAlive(true, TCP_KEEP_ALIVE_MS);
+  return { socket, incoming, patience };
+}
+
+/** TLS, with the other end checked: nothing is to be written before that. */
+async function secured(
+  place: ConnectionOptions,
+  incoming: Incoming,
+  hooked: boolean,
+  { tls }: ConnectOptions,
+  patience: Patience,
+): Promise<Connection> {
+  const connection = begun((await tls()).connect(place), incoming, hooked, patience);
+  await trying(connection, () => incoming.ready("secureConnect"));
+  connection.socket.setNoDelay(true).setKeepAlive(true, TCP_KEEP_ALIVE_MS);
   return connection;
 }

@@ -37,9 +37,11 @@ export function createHttpTransport(options: ConnectOptions): Transport {
     const { limitMs: ms } = request;
     const { startTimer } = options;
     const reason = () => new AgentError("SERVER_TIMEOUT", { url: shownUrl(to.url), seconds: (ms ?? 0) / 1000 });
-    const patience = new Patience(signal, ms === undefined ? undefined : { ms, startTimer, reason });
     try {
-      return await ask(to, request, ms === undefined ? options : limited, patience, signal);
+      const head = headersFor(to, request);
+      const patience = new Patience(signal, ms === undefined ? undefined : { ms, startTimer, reason });
+      const connection = await connect(to, ms === undefined ? options : limited, patience);
+      return await ask(connection, to, request, head, signal);
     } catch (error) {
       throw named(error, to.url, signal);
     }
@@ -69,24 +71,24 @@ export function createHttpTransport(options: ConnectOptions): Transport {
 const isRedirect = ({ status, headers }: TransportResponse): boolean =>
   REDIRECTS.has(status) && headers["location"] !== undefined;
 
-/** @param patience is released when the connection has come to its end */
 async function ask(
+  connection: Connection,
   to: Address,
   request: TransportRequest,
-  options: ConnectOptions,
-  patience: Patience,
+  head: string,
   signal: AbortSignal,
 ): Promise<TransportResponse> {
-  const head = headersFor(to, request);
-  const connection = await connect(to, options, patience);
-  return await trying(connection, async () => {
+  try {
     write(connection, to, request, head);
     const { status, headers } = await readHead(connection.incoming);
     const framing = framingOf({ status, headers });
     if (framing.kind !== "none") return { status, headers, body: guarded(connection, framing, to.url, signal) };
     close(connection);
     return { status, headers, body: NOTHING };
-  });
+  } catch (error) {
+    close(connection);
+    throw error;
+  }
 }
 
 function headersFor({ authority }: Address, { method, headers = {}, body }: TransportRequest): string {

@@ -13,6 +13,11 @@ export interface ReadHook {
   readonly callback: (count: number) => boolean;
 }
 
+interface Waiter {
+  resolve(bytes: Buffer | undefined): void;
+  reject(reason: unknown): void;
+}
+
 /**
  * What arrives on a socket, pulled. The socket reads into one buffer that is used again and again, and only when
  * somebody waits: Node's own streams allocate every chunk anew, which a process that has downloaded an image keeps
@@ -26,7 +31,8 @@ export class Incoming {
   #ended = false;
   /** A socket begins to read by itself, and is stopped with the first bytes. */
   #stopped = false;
-  #wake: (() => void) | undefined;
+  #waiter: Waiter | undefined;
+  #endIdleTime: (() => void) | undefined;
 
   /** @param idleTime absent: the connection never counts as dead */
   constructor(idleTime: IdleTime | undefined) {
@@ -68,28 +74,28 @@ export class Incoming {
 
   readonly fail = (reason: unknown): void => {
     this.#failure ??= reason;
-    this.#wake?.();
+    this.#served()?.reject(this.#failure);
   };
 
-  /** Resolves when `isDone` says so after something has happened. Fails after the idle time. */
-  async until(isDone: () => boolean): Promise<void> {
-    while (!isDone()) {
-      if (this.#failure !== undefined) throw this.#failure;
-      if (this.#ended) return;
-      await this.#event();
-    }
+  /** Resolves when the socket, which has sent nothing so far, says that it can be used. */
+  ready(event: "connect" | "secureConnect"): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#wait({ resolve: () => reject(new Error("the connection was closed")), reject });
+      this.#socket?.once(event, () => {
+        this.#served();
+        resolve();
+      });
+    });
   }
 
-  /** Something has happened that `until` should look at. */
-  readonly notice = (): void => this.#wake?.();
-
-  /** The next bytes, valid until the next call; `undefined` at the end. */
-  async next(): Promise<Buffer | undefined> {
-    const ready = this.#queue.shift();
-    if (ready !== undefined) return ready;
-    if (this.#stopped) this.#socket?.resume();
-    await this.until(() => this.#queue.length > 0);
-    return this.#queue.shift();
+  /** The next bytes, valid until the next call; `undefined` at the end. Fails after the idle time. */
+  next(): Promise<Buffer | undefined> {
+    return new Promise((resolve, reject) => {
+      const bytes = this.#queue.shift();
+      if (bytes !== undefined) return resolve(bytes);
+      this.#wait({ resolve, reject });
+      if (this.#stopped) this.#socket?.resume();
+    });
   }
 
   /** Gives back what was not used of the last bytes. */
@@ -104,26 +110,34 @@ export class Incoming {
 
   readonly #end = (): void => {
     this.#ended = true;
-    this.#wake?.();
+    this.#served()?.resolve(undefined);
   };
 
   #arrived(bytes: Buffer): void {
-    this.#queue.push(bytes);
-    this.#wake?.();
+    const waiter = this.#served();
+    if (waiter === undefined) this.#queue.push(bytes);
+    else waiter.resolve(bytes);
   }
 
-  #event(): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const idle = this.#idleTime;
-      const stop = idle?.startTimer(idle.ms, () => {
-        this.#wake = undefined;
-        reject(new Error(`no byte for ${idle.ms} ms`));
-      });
-      this.#wake = () => {
-        this.#wake = undefined;
-        stop?.();
-        resolve();
-      };
+  #wait(waiter: Waiter): void {
+    this.#waiter = waiter;
+    if (this.#failure !== undefined) this.fail(this.#failure);
+    else if (this.#ended) this.#end();
+    else this.#beIdle();
+  }
+
+  #beIdle(): void {
+    const idle = this.#idleTime;
+    this.#endIdleTime = idle?.startTimer(idle.ms, () => {
+      this.#served()?.reject(new Error(`no byte for ${idle.ms} ms`));
     });
+  }
+
+  /** @returns who has waited until now */
+  #served(): Waiter | undefined {
+    const waiter = this.#waiter;
+    this.#waiter = undefined;
+    this.#endIdleTime?.();
+    return waiter;
   }
 }

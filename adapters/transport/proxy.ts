@@ -29,6 +29,7 @@ export function readProxies(env: Environment): ProxySettings {
 
 /** The proxy that `url` is to be reached through, `undefined` for none. */
 export function proxyFor(url: URL, { http, https, direct }: ProxySettings): URL | undefined {
+  if (http === undefined && https === undefined) return undefined;
   if (direct.some((entry) => isMeant(entry, url))) return undefined;
   return url.protocol === "https:" ? https : http;
 }

@@ -20,29 +20,26 @@ const SINGLE: ReadonlySet<string> = new Set(["content-length", "content-range", 
  * @see RFC 9112
  */
 export async function readHead(incoming: Incoming): Promise<ResponseHead> {
-  for (let passed = 0; passed <= MAX_INFORMATIONAL; passed++) {
-    const head = parseHead(await readUpToBlankLine(incoming));
-    if (head.status >= 200) return head;
-  }
-  throw new Error("informational answers without end");
-}
-
-async function readUpToBlankLine(incoming: Incoming): Promise<string> {
   let text = "";
-  for (;;) {
+  for (let passed = 0; passed <= MAX_INFORMATIONAL; ) {
     const bytes = await incoming.next();
     if (bytes === undefined) throw new Error(text === "" ? "no answer" : "the head of the answer is cut off");
     const searchFrom = Math.max(0, text.length - 3);
     const before = text.length;
     text += bytes.toString("latin1", 0, MAX_HEAD_BYTES);
     const end = /\r?\n\r?\n/.exec(text.slice(searchFrom));
-    if (end !== null) {
-      const length = searchFrom + end.index + end[0].length;
-      incoming.unread(bytes.subarray(length - before));
-      return text.slice(0, searchFrom + end.index);
+    if (end === null) {
+      if (text.length > MAX_HEAD_BYTES) throw new Error("the head of the answer is too long");
+      continue;
     }
-    if (text.length > MAX_HEAD_BYTES) throw new Error("the head of the answer is too long");
+    const length = searchFrom + end.index + end[0].length;
+    incoming.unread(bytes.subarray(length - before));
+    const head = parseHead(text.slice(0, searchFrom + end.index));
+    if (head.status >= 200) return head;
+    passed += 1;
+    text = "";
   }
+  throw new Error("informational answers without end");
 }
 
 function parseHead(text: string): ResponseHead {

@@ -49,6 +49,7 @@ export function createScriptRunner(parts: ScriptRunnerParts): ScriptRunner {
   return {
     async run(state, action, signal) {
       const folder = folders[originOf(state)];
+      // Most devices have none, and a daemon asks four times for each poll.
       if (!isThere(folder)) return;
       checkVersion(folder, await readVersionFile(folder));
       const set = scriptSet(await readScriptFolder(folder), state, action);

@@ -39,9 +39,17 @@ export function createSession(parts: SessionParts): Session {
   let known: Promise<ServerState> | undefined;
 
   const state = (): Promise<ServerState> => {
-    known ??= loadServerState(memo, log).then((found) => ofServers(found, servers));
+    known ??= load();
     return known;
   };
+  async function load(): Promise<ServerState> {
+    try {
+      return ofServers(await loadServerState(memo, log), servers);
+    } catch (error) {
+      known = undefined;
+      throw error;
+    }
+  }
   const save = async (next: ServerState): Promise<void> => {
     known = Promise.resolve(next);
     await memo.save(formatServerState(next));
