@@ -1,3 +1,4 @@
+import { getEventListeners } from "node:events";
 import type { IncomingMessage } from "node:http";
 import { afterEach, expect, test } from "vitest";
 import { client, never, Servers, text } from "./transport-rig.ts";
@@ -172,6 +173,23 @@ test("an abort ends a request and a body with the signal's own reason", async ()
     const read = async () => text(await client().send({ method: "GET", url: base + path }, controller.signal));
     await expect(read()).rejects.toBe(reason);
   }
+});
+
+test("an abort ends every request of its signal, of which no more is asked than one of them would", async () => {
+  const base = await servers.http((request, response) => void (request.url === "/done" && response.end("done")));
+  const controller = new AbortController();
+  const reason = new Error("stop now");
+  const transport = client();
+  const ask = async (path: string) =>
+    text(await transport.send({ method: "GET", url: base + path }, controller.signal));
+  for (let request = 0; request < 20; request++) expect(await ask("/done")).toBe("done");
+  const silent = [ask("/silent"), ask("/silent")];
+  expect(getEventListeners(controller.signal, "abort").length).toBe(1);
+  setTimeout(() => controller.abort(reason), 50);
+  expect(await Promise.allSettled(silent)).toEqual([
+    { status: "rejected", reason },
+    { status: "rejected", reason },
+  ]);
 });
 
 test("leaving the body early closes the connection", async () => {

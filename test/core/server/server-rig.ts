@@ -1,6 +1,7 @@
 import { authorize } from "../../../src/core/server/authorization.ts";
 import { loadDeviceKey } from "../../../src/core/server/device-key.ts";
 import { createSession, type Session } from "../../../src/core/server/session.ts";
+import { AgentError } from "../../../src/errors/agent-error.ts";
 import type { Memo } from "../../../src/ports/memo.ts";
 import type { Transport } from "../../../src/ports/transport.ts";
 import { client } from "../../adapters/transport/transport-rig.ts";
@@ -9,8 +10,10 @@ import { createVirtualClock, type VirtualClock } from "../../support/virtual-clo
 /** A memory that outlives the session, as a file does. */
 export class TestMemo implements Memo {
   text: string | undefined;
+  isBroken = false;
 
   async load(): Promise<string | undefined> {
+    if (this.isBroken) throw new AgentError("STORE_READ");
     return this.text;
   }
 

@@ -113,6 +113,17 @@ describe("with several servers", () => {
   });
 });
 
+test("what could not be read once is read again", async () => {
+  const memo = new TestMemo();
+  await rig([server.url], { memo }).session.send(NEXT, signal);
+  const { session } = rig([server.url], { memo });
+  memo.isBroken = true;
+  await expect(session.send(NEXT, signal)).rejects.toThrow(withCode("STORE_READ"));
+  memo.isBroken = false;
+  expect((await session.send(NEXT, signal)).status).toBe(204);
+  expect(server.conversation).toEqual(["auth", "next", "next"]);
+});
+
 test("a single server that goes away is a failure, and the token stays", async () => {
   const { session, memo } = rig();
   await session.send(NEXT, signal);
