@@ -1,6 +1,6 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
-import { empty } from "../support/answers.ts";
+import { empty, refusal, token } from "../support/answers.ts";
 import { BuiltProgram } from "./built-program.ts";
 import { ManagedBoard } from "./managed-board.ts";
 import { codesOf } from "./test-board.ts";
@@ -30,6 +30,19 @@ test("'check-update' and 'send-inventory' make the daemon ask at once, and no de
   child.kill("SIGTERM");
   const { exitCode, err } = await ended;
   expect([exitCode, err.filter((line) => !line.startsWith("info: "))]).toEqual([0, []]);
+});
+
+test("a token that was replaced with the inventory is the one that the next poll has", async () => {
+  const { board, server } = device;
+  server.answer("auth", token("t1"), token("t2")).answer("inventory", empty(200), refusal(401), empty(200));
+  await device.idleDaemon();
+  await mkdir(board.path("share/inventory"));
+  await writeFile(board.path("share/inventory/mender-inventory-x"), "#!/bin/sh\necho count=2\n", { mode: 0o755 });
+  await board.agent("send-inventory");
+  await server.asked("inventory", 3);
+  await board.agent("check-update");
+  await server.asked("next", 2);
+  expect(server.of("next").map(({ headers }) => headers.authorization)).toEqual(["Bearer t1", "Bearer t2"]);
 });
 
 for (const signal of ["SIGTERM", "SIGINT", "SIGQUIT"] as const) {
