@@ -29,6 +29,25 @@ const UBoot = z.strictObject({
 
 const Grub = z.strictObject({ kind: z.literal("grub"), script: z.string() });
 
+/** One of Debian's, and the modules that the initramfs loads, in this order, with what they need. */
+const PackagedKernel = z.strictObject({ kind: z.literal("packaged"), suite, package: z.string(), modules: names });
+
+/** One without modules, compiled out of the sources in a package of Debian's. */
+const CompiledKernel = z.strictObject({
+  kind: z.literal("compiled"),
+  suite,
+  package: z.string(),
+  /** All that is not off. */
+  config: z.string(),
+  crossCompile: z.string(),
+});
+
+const DeviceTree = z.strictObject({
+  /** As the kernel's sources name it. */
+  file: z.string(),
+  virtioSlots: z.strictObject({ base: count, step: count, interrupt: count, count }),
+});
+
 const BoardSchema = z.strictObject({
   name: z.enum(BOARD_NAMES),
   deviceType: z.string(),
@@ -68,14 +87,9 @@ const BoardSchema = z.strictObject({
       ),
     ),
   bootloader: z.discriminatedUnion("kind", [UBoot, Grub]),
-  kernel: z.strictObject({
-    suite,
-    package: z.string(),
-    deviceTree: z.optional(z.string()),
-    virtioSlots: z.optional(z.strictObject({ base: count, step: count, interrupt: count, count })),
-    /** Modules that the initramfs loads, in this order, with what they need. */
-    modules: names,
-  }),
+  deviceTree: z.optional(DeviceTree),
+  /** By name; the first one is taken where none is asked for. */
+  kernels: z.record(z.string(), z.discriminatedUnion("kind", [PackagedKernel, CompiledKernel])),
   rootfs: z.strictObject({
     suite,
     /** Of the squashfs; one that the boot loader reads, as the kernel lies in it. */
@@ -84,8 +98,11 @@ const BoardSchema = z.strictObject({
     leaveOut: names,
   }),
 });
-export type Board = Readonly<z.infer<typeof BoardSchema>>;
+type BoardFile = z.infer<typeof BoardSchema>;
 export type UBootBoard = z.infer<typeof UBoot>;
+export type CompiledKernelBoard = z.infer<typeof CompiledKernel>;
+/** A board with one of its kernels. */
+export type Board = Readonly<Omit<BoardFile, "kernels"> & { kernel: BoardFile["kernels"][string] }>;
 
 interface Sizes {
   readonly firstPartitionMiB: number;
@@ -121,13 +138,18 @@ export function partitionsOf({ disk }: Board): readonly [Partition, Partition, P
 
 export const isBoardName = (name: string): name is BoardName => BOARD_NAMES.some((known) => known === name);
 
-/** Reads a board file. @throws {Error} that names the file, the place in it and what is wrong there */
-export async function loadBoard(name: BoardName, folder = BOARDS): Promise<Board> {
+/**
+ * Reads a board file.
+ *
+ * @param kernel name of one of its kernels
+ * @throws {Error} that names the file, the place in it and what is wrong there
+ */
+export async function loadBoard(name: BoardName, kernel?: string, folder = BOARDS): Promise<Board> {
   const path = join(folder, `${name}.yaml`);
-  return parseBoard(await readFile(path, "utf8"), path);
+  return parseBoard(await readFile(path, "utf8"), path, kernel);
 }
 
-export function parseBoard(text: string, path: string): Board {
+export function parseBoard(text: string, path: string, kernelName?: string): Board {
   let value: unknown;
   try {
     value = load(text);
@@ -135,6 +157,10 @@ export function parseBoard(text: string, path: string): Board {
     throw new Error(`${path}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
   }
   const parsed = BoardSchema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  throw new Error(`${path}:\n${z.prettifyError(parsed.error)}`);
+  if (!parsed.success) throw new Error(`${path}:\n${z.prettifyError(parsed.error)}`);
+  const { kernels, ...board } = parsed.data;
+  const known = Object.keys(kernels);
+  const kernel = kernels[kernelName ?? known[0] ?? ""];
+  if (kernel === undefined) throw new Error(`${path}: no kernel ${kernelName ?? "at all"}; it has ${known.join(", ")}`);
+  return { ...board, kernel };
 }

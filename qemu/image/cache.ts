@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, utimes } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
 
@@ -9,11 +9,17 @@ export const CACHE_FOLDER: string = join(process.env["XDG_CACHE_HOME"] || join(h
 /** Folders of what builds, and of the files that go into what is built. */
 const EVERYTHING = ["qemu/image", "qemu/boards", "qemu/guest"];
 
+/** Each change to the agent makes systems and disks of its own, and they are never asked for again. */
+const KEPT_MS = 7 * 24 * 60 * 60 * 1000;
+/** What is made here, whole or half; other folders have owners of their own. */
+const ENTRY = /-[0-9a-f]{20}$|^\./;
+
 const hashes = new Map<string, Promise<string>>();
 
 /**
  * The folder that `make` fills, made once for the same `inputs` and the same builder: what is in the cache never
- * changes what comes out. A build that is cut off leaves nothing under the final name.
+ * changes what comes out. A build that is cut off leaves nothing under the final name. What nobody has asked for in a
+ * week is removed when something new is built.
  *
  * @param inputs texts and hashes of all that does not lie in this folder; the order counts
  * @param builders files and folders whose content counts, too: by default everything that builds boards
@@ -28,7 +34,7 @@ export async function cached(
   const sources = hashes.get(key) ?? hashOfSources(builders);
   hashes.set(key, sources);
   const path = join(CACHE_FOLDER, `${name}-${hashOf([await sources, ...inputs]).slice(0, 20)}`);
-  if (await exists(path)) return path;
+  if (await isUsed(path)) return path;
   await mkdir(CACHE_FOLDER, { recursive: true });
   const temporary = await mkdtemp(join(CACHE_FOLDER, `.${name}-`));
   try {
@@ -40,7 +46,29 @@ export async function cached(
   } finally {
     await rm(temporary, { recursive: true, force: true });
   }
+  await removeUnused(Date.now() - KEPT_MS);
   return path;
+}
+
+/** Marks it as used now. @returns whether it is there */
+async function isUsed(path: string): Promise<boolean> {
+  const now = new Date();
+  return await utimes(path, now, now).then(
+    () => true,
+    () => false, // ignored: it is not there, and whatever else is wrong the build meets as well.
+  );
+}
+
+async function removeUnused(before: number): Promise<void> {
+  for (const name of (await readdir(CACHE_FOLDER)).filter((name) => ENTRY.test(name))) {
+    const path = join(CACHE_FOLDER, name);
+    const found = await stat(path).catch(() => undefined); // ignored: somebody else has removed it.
+    if (found === undefined || found.mtimeMs > before) continue;
+    // What is removed is not there any more from its first file on.
+    const removed = join(CACHE_FOLDER, `.removed-${name}`);
+    await rename(path, removed).catch(() => undefined); // ignored: somebody else has removed it.
+    await rm(removed, { recursive: true, force: true });
+  }
 }
 
 async function hashOfSources(builders: readonly string[]): Promise<string> {

@@ -1,42 +1,86 @@
 import { copyFile, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { basename, join, resolve } from "node:path";
 import type { Board } from "./board.ts";
 import { cached } from "./cache.ts";
+import { compileKernel } from "./kernel-source.ts";
 import { Packages } from "./packages.ts";
 import { IMAGE_TIME, run } from "./run.ts";
 
 const INIT = "qemu/guest/initramfs-init";
 
+/** What a kernel of either kind comes down to. */
+interface Kernel {
+  readonly image: string;
+  /** Folder of the device trees. */
+  readonly deviceTrees: string;
+  /** Files, in the order in which they are loaded. */
+  readonly modules: readonly string[];
+}
+
+/** A kernel that lies ready, and how it is laid out in `work`. */
+interface KernelSource {
+  readonly inputs: readonly string[];
+  prepare(work: string): Promise<Kernel>;
+}
+
 /** The folder with `zImage`, `initrd.img` and, where the board has a device tree, `board.dtb`. */
 export async function buildKernel(board: Board): Promise<string> {
-  const { kernel, architecture } = board;
-  const images = await new Packages(kernel.suite, architecture).withDependencies([kernel.package], (name) =>
-    name.startsWith("linux-image-"),
-  );
+  const { kernel, architecture, deviceTree } = board;
+  const source = kernel.kind === "compiled" ? await compiled(board, kernel) : await packaged(board, kernel);
   const [busybox] = await new Packages(board.rootfs.suite, architecture).withDependencies(
     ["busybox-static"],
     (name) => name === "busybox-static",
   );
   if (busybox === undefined) throw new Error("busybox-static is not to be had");
   const init = await readFile(INIT, "utf8");
-  const inputs = [...images, busybox].map(({ sha256 }) => sha256);
-  return await cached("kernel", [...inputs, init, JSON.stringify(kernel)], async (folder) => {
-    const tree = join(folder, "tree");
-    for (const { path } of images) await run(["dpkg-deb", "-x", path, tree]);
-    const [image = ""] = (await readdir(join(tree, "boot"))).filter((name) => name.startsWith("vmlinuz-"));
-    const version = image.slice("vmlinuz-".length);
-    await copyFile(join(tree, "boot", image), join(folder, "zImage"));
-    if (kernel.deviceTree !== undefined) {
-      const path = join(tree, `usr/lib/linux-image-${version}`, kernel.deviceTree);
-      await writeFile(join(folder, "board.dtb"), await withVirtioSlots(path, kernel.virtioSlots));
+  const inputs = [...source.inputs, busybox.sha256, init, JSON.stringify([kernel, deviceTree])];
+  return await cached("kernel", inputs, async (folder) => {
+    const work = resolve(folder, "work");
+    await mkdir(work);
+    const { image, deviceTrees, modules } = await source.prepare(work);
+    await copyFile(image, join(folder, "zImage"));
+    if (deviceTree !== undefined) {
+      const described = await withVirtioSlots(join(deviceTrees, deviceTree.file), deviceTree.virtioSlots);
+      await writeFile(join(folder, "board.dtb"), described);
     }
-    await writeFile(join(folder, "initrd.img"), await initramfs(tree, version, kernel.modules, busybox.path, init));
-    await run(["rm", "-rf", tree]);
+    await writeFile(join(folder, "initrd.img"), await initramfs(work, modules, busybox.path, init));
+    await run(["rm", "-rf", work]);
   });
 }
 
-async function withVirtioSlots(path: string, slots: Board["kernel"]["virtioSlots"]): Promise<Buffer> {
-  if (slots === undefined) return await readFile(path);
+type KernelOf<Kind> = Board["kernel"] & { readonly kind: Kind };
+
+async function compiled({ deviceTree }: Board, kernel: KernelOf<"compiled">): Promise<KernelSource> {
+  if (deviceTree === undefined) throw new Error(`${kernel.package}: only boards with a device tree are compiled for`);
+  const folder = await compileKernel(kernel, deviceTree.file);
+  const prepare = (): Promise<Kernel> =>
+    Promise.resolve({ image: join(folder, "zImage"), deviceTrees: folder, modules: [] });
+  return { inputs: [folder], prepare };
+}
+
+/** Debian's, unpacked into `work`. */
+async function packaged({ architecture }: Board, kernel: KernelOf<"packaged">): Promise<KernelSource> {
+  const packages = await new Packages(kernel.suite, architecture).withDependencies([kernel.package], (name) =>
+    name.startsWith("linux-image-"),
+  );
+  const prepare = async (work: string): Promise<Kernel> => {
+    for (const { path } of packages) await run(["dpkg-deb", "-x", path, work]);
+    const [image = ""] = (await readdir(join(work, "boot"))).filter((name) => name.startsWith("vmlinuz-"));
+    const version = image.slice("vmlinuz-".length);
+    await run(["depmod", "-b", work, version]);
+    const modules: string[] = [];
+    for (const module of kernel.modules) {
+      const said = (await run(["modprobe", "-d", work, "-S", version, "--show-depends", module])).toString();
+      for (const [, path = ""] of said.matchAll(/^insmod (\S+)/gm)) if (!modules.includes(path)) modules.push(path);
+    }
+    return { image: join(work, "boot", image), deviceTrees: join(work, `usr/lib/linux-image-${version}`), modules };
+  };
+  return { inputs: packages.map(({ sha256 }) => sha256), prepare };
+}
+
+type VirtioSlots = NonNullable<Board["deviceTree"]>["virtioSlots"];
+
+async function withVirtioSlots(path: string, slots: VirtioSlots): Promise<Buffer> {
   const source = (await run(["dtc", "-q", "-I", "dtb", "-O", "dts", path])).toString();
   const nodes = Array.from({ length: slots.count }, (_, slot) => {
     const address = (slots.base + slot * slots.step).toString(16);
@@ -49,27 +93,15 @@ async function withVirtioSlots(path: string, slots: Board["kernel"]["virtioSlots
 }
 
 /** A cpio archive with busybox, the modules in the order in which they are loaded, and the program that loads them. */
-async function initramfs(
-  tree: string,
-  version: string,
-  modules: readonly string[],
-  busybox: string,
-  init: string,
-): Promise<Buffer> {
-  const root = `${tree}-initramfs`;
+async function initramfs(work: string, modules: readonly string[], busybox: string, init: string): Promise<Buffer> {
+  const root = join(work, "initramfs");
   for (const name of ["bin", "dev", "proc", "sys", "newroot", "modules"]) {
     await mkdir(join(root, name), { recursive: true });
   }
-  await run(["dpkg-deb", "-x", busybox, `${tree}-busybox`]);
-  await copyFile(join(`${tree}-busybox`, "usr/bin/busybox"), join(root, "bin/busybox"));
+  await run(["dpkg-deb", "-x", busybox, join(work, "busybox")]);
+  await copyFile(join(work, "busybox/usr/bin/busybox"), join(root, "bin/busybox"));
   await writeFile(join(root, "init"), init);
-  await run(["depmod", "-b", tree, version]);
-  const files: string[] = [];
-  for (const module of modules) {
-    const said = (await run(["modprobe", "-d", tree, "-S", version, "--show-depends", module])).toString();
-    for (const [, path = ""] of said.matchAll(/^insmod (\S+)/gm)) if (!files.includes(path)) files.push(path);
-  }
-  for (const [index, path] of files.entries()) {
+  for (const [index, path] of modules.entries()) {
     await copyFile(path, join(root, "modules", `${String(index).padStart(2, "0")}-${basename(path)}`));
   }
   const names = (await run(["find", ".", "-print0"], { cwd: root })).toString().split("\0").filter(Boolean).toSorted();
@@ -79,6 +111,5 @@ async function initramfs(
     cwd: root,
     stdin: `${names.join("\0")}\0`,
   });
-  await run(["rm", "-rf", root, `${tree}-busybox`]);
   return await run(["gzip", "-9n"], { stdin: archive });
 }

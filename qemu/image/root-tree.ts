@@ -2,6 +2,7 @@ import { chmod, copyFile, mkdir, readdir, readFile, rm, symlink, writeFile } fro
 import { dirname, join } from "node:path";
 import type { Board } from "./board.ts";
 import { cached, exists } from "./cache.ts";
+import { keepEnglishOnly } from "./languages.ts";
 import { type Download, Packages } from "./packages.ts";
 import { run } from "./run.ts";
 
@@ -43,11 +44,6 @@ const DROPPED = [
   "etc/cron.d",
   "etc/init.d",
   "etc/default",
-  "usr/sbin/agetty",
-  "usr/bin/setpriv",
-  "usr/sbin/runuser",
-  "usr/bin/su",
-  "usr/bin/lslogins",
 ];
 
 /**
@@ -74,6 +70,11 @@ async function unpack(tree: string, files: readonly Download[], applets: readonl
     await run(["tar", "-x", "--no-same-owner", "--keep-directory-symlink", "-C", tree], { stdin: archive });
   }
   for (const name of DROPPED) await rm(join(tree, name), { recursive: true, force: true });
+  const libraries = (await run(["find", "usr/lib", "-type", "f", "-name", "libicudata.so.*", "-print0"], { cwd: tree }))
+    .toString()
+    .split("\0")
+    .filter(Boolean);
+  for (const library of libraries) await keepEnglishOnly(join(tree, library));
   for (const applet of applets) {
     const path = join(tree, applet.startsWith("usr/") ? applet : `usr/${applet}`);
     if (!(await exists(path))) {

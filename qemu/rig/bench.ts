@@ -8,6 +8,13 @@ import { buildSystem, type SystemFiles } from "../image/system.ts";
 import { buildUBoot } from "../image/u-boot.ts";
 import { Machine, type MachineOptions } from "./machine.ts";
 
+export interface BenchOptions {
+  /** Name of one of the board's kernels; by default its first. */
+  readonly kernel?: string | undefined;
+  /** Put over the system's own. */
+  readonly files?: SystemFiles;
+}
+
 /** A board on the bench: its disk, and the machine that runs while the power is on. */
 export class Bench {
   readonly board: Board;
@@ -24,9 +31,10 @@ export class Bench {
   }
 
   /** The board in `folder`; where there is none yet, a new one with version `v1` in slot A. Power is off. */
-  static async set(name: BoardName, folder: string, agent: string, files: SystemFiles = {}): Promise<Bench> {
-    const board = await loadBoard(name);
-    const system = await buildSystem(board, { version: "v1", agent, files });
+  static async set(name: BoardName, folder: string, options: BenchOptions = {}): Promise<Bench> {
+    const { files = {}, kernel: kernelName } = options;
+    const board = await loadBoard(name, kernelName);
+    const system = await buildSystem(board, { version: "v1", agent: "dist", files });
     const kernel = board.bootloader.kind === "u-boot" ? join(await buildUBoot(board.bootloader), "u-boot") : undefined;
     const image = await cached(`disk-${name}`, [system, kernel ?? "", JSON.stringify(board)], (folder) =>
       makeDisk(board, system, join(folder, "disk.img")),

@@ -23,6 +23,8 @@ const POLL_MS = 200;
 /** Not `pidof`, which also finds what has ended and not been waited for yet. */
 const RUNS_START_AGENT = "cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' ' | grep -q ' /usr/libexec/[s]tart-agent'";
 const MEMORY = "/dev/shm";
+/** The fastest that each board has. */
+const KERNELS: Readonly<Record<BoardName, string>> = { "vexpress-a9": "small", "x86-64-grub": "packaged" };
 /** Disks and Artifacts of one board. */
 const BOARD_BYTES = 1024 ** 3;
 
@@ -52,7 +54,7 @@ export class QemuBoard {
   /** A new board with version v1, switched on. */
   static async start(name: BoardName, files: SystemFiles = {}): Promise<QemuBoard> {
     const folder = await mkdtemp(join(await roomyFolder(), `switchback-${name}-`));
-    const bench = await Bench.set(name, join(folder, "board"), "dist", files);
+    const bench = await Bench.set(name, join(folder, "board"), { kernel: KERNELS[name], files });
     const board = new QemuBoard(bench, await ScriptedServer.start(), folder);
     await board.powerOn();
     return board;

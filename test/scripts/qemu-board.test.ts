@@ -26,4 +26,12 @@ describe("a board file", () => {
     expect(text).toContain(right);
     expect(() => parseBoard(text.replace(right, wrong), VEXPRESS)).toThrow(message);
   });
+
+  test("has its first kernel where none is asked for, and another by its name", async () => {
+    expect((await loadBoard("vexpress-a9")).kernel.kind).toBe("packaged");
+    expect((await loadBoard("vexpress-a9", "small")).kernel.kind).toBe("compiled");
+    await expect(loadBoard("vexpress-a9", "huge")).rejects.toThrow(
+      "qemu/boards/vexpress-a9.yaml: no kernel huge; it has packaged, small",
+    );
+  });
 });

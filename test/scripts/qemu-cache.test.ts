@@ -1,6 +1,6 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 
 let folder: string;
@@ -33,4 +33,23 @@ test("a build that fails leaves nothing, and is made by the next", async () => {
   await expect(failing).rejects.toThrow("no space");
   expect((await readdir(join(folder, "switchback-qemu"))).filter((name) => name.includes("broken"))).toEqual([]);
   expect(await readdir(await made("broken", [], "whole"))).toEqual(["file"]);
+});
+
+test("what has not been used for a week is removed when something else is built, and nothing else is", async () => {
+  const apt = join(folder, "switchback-qemu", "apt");
+  await mkdir(apt, { recursive: true });
+  const [unused, used, young] = [
+    await made("unused", [], "1"),
+    await made("used", [], "2"),
+    await made("young", [], "3"),
+  ];
+  const cutOff = await mkdtemp(join(folder, "switchback-qemu", ".thing-"));
+  const daysAgo = (days: number): Date => new Date(Date.now() - days * 24 * 60 * 60 * 1000);
+  for (const path of [apt, unused, used, cutOff]) await utimes(path, daysAgo(8), daysAgo(8));
+  await utimes(young, daysAgo(6), daysAgo(6));
+  expect(await made("used", [], "again")).toBe(used);
+  await made("other", [], "4");
+  const left = await readdir(join(folder, "switchback-qemu"));
+  expect(left.filter((name) => name.startsWith(".") || name.startsWith("unused"))).toEqual([]);
+  expect(left).toEqual(expect.arrayContaining([apt, used, young].map((path) => basename(path))));
 });
