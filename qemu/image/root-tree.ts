@@ -44,6 +44,11 @@ const DROPPED = [
   "etc/cron.d",
   "etc/init.d",
   "etc/default",
+  "usr/sbin/agetty",
+  "usr/bin/setpriv",
+  "usr/sbin/runuser",
+  "usr/bin/su",
+  "usr/bin/lslogins",
 ];
 
 /**
