@@ -93,7 +93,16 @@ async function run(polls: readonly number[]): Promise<readonly Holdings[]> {
   const shape = { bundle: true, platform: "node", format: "esm", target: "node20" } as const;
   await build({ entryPoints: [entry], ...shape, banner, outfile, logLevel: "error" });
   // Without compilers: the code that they make in the course of a day of what runs often is not what is looked for.
-  const argv = ["--expose-gc", "--no-opt", "--no-sparkplug", outfile, board.dir, server.url, ...polls.map(String)];
+  const argv = [
+    "--expose-gc",
+    "--no-opt",
+    "--no-maglev",
+    "--no-sparkplug",
+    outfile,
+    board.dir,
+    server.url,
+    ...polls.map(String),
+  ];
   const env = { ...process.env, MENDER_DATA_DIR: board.path("share") };
   return await new Promise((resolve, reject) => {
     const child = spawn(process.execPath, argv, { env, stdio: ["ignore", "pipe", "inherit"] });
