@@ -16,6 +16,7 @@ export function register(program: Command, io: CliIo): void {
       const { serveOrder } = await import("../compose-order.ts");
       return await serveOrder(globals, options, io);
     }
+    io.staysIdle?.();
     const { daemon } = await import("./daemon-action.ts");
     await daemon(globals, options, io);
   });

@@ -16,6 +16,8 @@ export interface CliIo {
   readonly signal: AbortSignal;
   /** Calls `listener` whenever this process gets `signal`; absent where no process is at hand. */
   onSignal?(signal: "SIGUSR1" | "SIGUSR2", listener: () => void): void;
+  /** Says that this process stays and does next to nothing: what it runs need not be fast; absent where others run too. */
+  staysIdle?(): void;
   /** What starts this program once more as it was started: a program and its arguments. */
   readonly commandLine: readonly string[];
   /** The device that is worked on, where it is another than the one that this process runs on. */

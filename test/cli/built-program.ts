@@ -37,7 +37,12 @@ export class BuiltProgram {
 
   /** Starts it in a process group of its own, with a pipe as its standard input. */
   start(...argv: readonly string[]): Started {
-    return startProgram(process.execPath, [this.path, ...argv]);
+    return this.startWith([], ...argv);
+  }
+
+  /** The same with options for Node. */
+  startWith(nodeOptions: readonly string[], ...argv: readonly string[]): Started {
+    return startProgram(process.execPath, [...nodeOptions, this.path, ...argv]);
   }
 
   run(...argv: readonly string[]): Promise<Ended> {

@@ -28,12 +28,12 @@ async function childrenOf(pid: number | undefined): Promise<readonly number[]> {
 }
 
 /** A daemon whose worker downloads, which takes long, and that worker. */
-async function downloading(): Promise<Started & { readonly worker: number }> {
+async function downloading(nodeOptions: readonly string[] = []): Promise<Started & { readonly worker: number }> {
   const { board } = device;
   const Switchback = { Bootloader: "fake", Board: board.dir, RateLimitBytesPerSecond: 16 * KIB };
   await board.configure({ Switchback, UpdatePollIntervalSeconds: 3600 });
   await device.deploy(await board.release("v2", "yes", {}, 512));
-  const daemon = device.start("daemon");
+  const daemon = device.startWith(nodeOptions, "daemon");
   await device.server.asked("/v2.mender");
   // Until then the deployment would be abandoned.
   while (JSON.parse((await board.stored())["state"] ?? "{}").download === undefined)
@@ -60,6 +60,33 @@ test("between two polls no process works for the daemon", async () => {
   const { child } = device.start("daemon");
   await device.server.asked("next");
   expect(await childrenOf(child.pid)).toEqual([]);
+});
+
+/** Asked by a signal, it runs a function until V8 would have compiled it for speed, and writes whether V8 has. */
+const PROBE = `
+  process.on("SIGWINCH", () => {
+    const sum = (until) => { let all = 0; for (let i = 0; i < until; i++) all += i % 7; return all; };
+    for (let run = 0; run < 3000; run++) sum(2000);
+    const OPTIMIZED = 1 << 4;
+    const isOptimized = (%GetOptimizationStatus(sum) & OPTIMIZED) !== 0;
+    require("node:fs").writeFileSync(__dirname + "/optimized." + process.pid, isOptimized ? "yes" : "no");
+  });`;
+
+test("the process that stays compiles nothing for speed; the one that works for it does", async () => {
+  const probe = device.board.path("probe.cjs");
+  await writeFile(probe, PROBE);
+  const { child, worker } = await downloading(["--allow-natives-syntax", "--require", probe]);
+  const isOptimized = async (pid = 0): Promise<string> => {
+    process.kill(pid, "SIGWINCH");
+    const none = ""; // ignored: it has not written yet.
+    const read = (): Promise<string> => readFile(device.board.path(`optimized.${pid}`), "utf8").catch(() => none);
+    for (;;) {
+      const said = await read();
+      if (said !== "") return said;
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+  };
+  expect([await isOptimized(child.pid), await isOptimized(worker)]).toEqual(["no", "yes"]);
 });
 
 test("SIGTERM to the daemon ends a download, and the daemon last of all", async () => {

@@ -43,7 +43,12 @@ export class ManagedBoard {
   }
 
   start(...argv: readonly string[]): Started {
-    const started = this.#program.start(...this.board.options, ...argv);
+    return this.startWith([], ...argv);
+  }
+
+  /** The same with options for Node. */
+  startWith(nodeOptions: readonly string[], ...argv: readonly string[]): Started {
+    const started = this.#program.startWith(nodeOptions, ...this.board.options, ...argv);
     this.#started.push(started);
     return started;
   }
