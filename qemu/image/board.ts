@@ -63,6 +63,8 @@ const BoardSchema = z.strictObject({
     disk: names,
     diskDevice: z.optional(z.string()),
     network: z.string(),
+    /** Options of QEMU's translator, where the host's processor does not run the guest. */
+    translator: z.optional(z.string()),
     firmware: z.optional(z.strictObject({ code: z.string(), variables: z.string() })),
   }),
   disk: z
@@ -96,6 +98,8 @@ const BoardSchema = z.strictObject({
     compression: z.enum(["gzip", "zstd"]),
     packages: names,
     leaveOut: names,
+    /** Packages of which no more is unpacked than these paths. */
+    only: z.optional(z.record(z.string(), names)),
   }),
 });
 type BoardFile = z.infer<typeof BoardSchema>;

@@ -23,7 +23,7 @@ interface KernelSource {
   prepare(work: string): Promise<Kernel>;
 }
 
-/** The folder with `zImage`, `initrd.img` and, where the board has a device tree, `board.dtb`. */
+/** The folder with `zImage`; `initrd.img` where there are modules to load; `board.dtb` where there is a device tree. */
 export async function buildKernel(board: Board): Promise<string> {
   const { kernel, architecture, deviceTree } = board;
   const source = kernel.kind === "compiled" ? await compiled(board, kernel) : await packaged(board, kernel);
@@ -43,7 +43,9 @@ export async function buildKernel(board: Board): Promise<string> {
       const described = await withVirtioSlots(join(deviceTrees, deviceTree.file), deviceTree.virtioSlots);
       await writeFile(join(folder, "board.dtb"), described);
     }
-    await writeFile(join(folder, "initrd.img"), await initramfs(work, modules, busybox.path, init));
+    if (modules.length > 0) {
+      await writeFile(join(folder, "initrd.img"), await initramfs(work, modules, busybox.path, init));
+    }
     await run(["rm", "-rf", work]);
   });
 }

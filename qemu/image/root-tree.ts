@@ -1,5 +1,5 @@
 import { chmod, copyFile, mkdir, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import type { Board } from "./board.ts";
 import { cached, exists } from "./cache.ts";
 import { keepEnglishOnly } from "./languages.ts";
@@ -41,14 +41,10 @@ const DROPPED = [
   "usr/lib/udev",
   "usr/lib/systemd",
   "usr/share/gdb",
+  "usr/share/gcc",
   "etc/cron.d",
   "etc/init.d",
   "etc/default",
-  "usr/sbin/agetty",
-  "usr/bin/setpriv",
-  "usr/sbin/runuser",
-  "usr/bin/su",
-  "usr/bin/lslogins",
 ];
 
 /**
@@ -56,23 +52,37 @@ const DROPPED = [
  * busybox's applets. Nothing of the foreign architecture is run.
  */
 export async function buildRootTree(board: Board): Promise<string> {
-  const { suite, packages, leaveOut } = board.rootfs;
+  const { suite, packages, leaveOut, only = {} } = board.rootfs;
   const source = new Packages(suite, board.architecture);
   const files = await source.withDependencies(packages, (name) => !leaveOut.includes(name));
   const applets = await busyboxApplets(suite);
-  const inputs = [...files.map(({ sha256 }) => sha256), ...applets, ...MERGED, ...EMPTY, ...DROPPED];
-  const folder = await cached("root", inputs, (folder) => unpack(join(folder, "tree"), files, applets));
+  const inputs = [
+    ...files.map(({ sha256 }) => sha256),
+    ...applets,
+    ...MERGED,
+    ...EMPTY,
+    ...DROPPED,
+    JSON.stringify(only),
+  ];
+  const folder = await cached("root", inputs, (folder) => unpack(join(folder, "tree"), files, only, applets));
   return join(folder, "tree");
 }
 
-async function unpack(tree: string, files: readonly Download[], applets: readonly string[]): Promise<void> {
+async function unpack(
+  tree: string,
+  files: readonly Download[],
+  only: Readonly<Record<string, readonly string[]>>,
+  applets: readonly string[],
+): Promise<void> {
   for (const name of [...MERGED.map((name) => `usr/${name}`), ...EMPTY]) {
     await mkdir(join(tree, name), { recursive: true });
   }
   for (const name of MERGED) await symlink(`usr/${name}`, join(tree, name));
   for (const { path } of files) {
     const archive = await run(["dpkg-deb", "--fsys-tarfile", path]);
-    await run(["tar", "-x", "--no-same-owner", "--keep-directory-symlink", "-C", tree], { stdin: archive });
+    // tar fails on a path that is not there.
+    const paths = (only[basename(path).split("_")[0] ?? ""] ?? []).map((wanted) => `./${wanted}`);
+    await run(["tar", "-x", "--no-same-owner", "--keep-directory-symlink", "-C", tree, ...paths], { stdin: archive });
   }
   for (const name of DROPPED) await rm(join(tree, name), { recursive: true, force: true });
   const libraries = (await run(["find", "usr/lib", "-type", "f", "-name", "libicudata.so.*", "-print0"], { cwd: tree }))

@@ -35,6 +35,8 @@ export async function buildSystem(board: Board, options: SystemOptions): Promise
     ...(await boardFiles(board)),
     ...(await agentFiles(options.agent)),
     "etc/version": text(`${options.version}\n`),
+    // What a board without an update yet answers when it is asked what it runs.
+    "etc/mender/artifact_info": text(`artifact_name=${options.version}\n`),
     ...options.files,
   };
   return await systemImage(board, tree, files);

@@ -144,7 +144,8 @@ async function machineArguments(options: MachineOptions, port: number, socket: s
   const { board, disk, folder, kernel, clock } = options;
   const { machine } = board;
   const drive = [`file=${disk}`, "format=raw", "cache=writethrough", ...machine.disk].join(",");
-  const accelerator = options.kvm === true ? ["-accel", "kvm"] : ["-accel", "tcg"];
+  const translator = ["tcg", ...(machine.translator === undefined ? [] : [machine.translator])].join(",");
+  const accelerator = ["-accel", options.kvm === true ? "kvm" : translator];
   return [
     ...machine.arguments,
     ...accelerator,

@@ -19,6 +19,8 @@ export interface CutStatistics {
 
 /** Three, so that there is always one that neither slot holds. */
 const VERSIONS = ["v2", "v3", "v4"] as const;
+/** Of the file that comes first in an image: whatever follows lies elsewhere in the next one, so that all is written. */
+const FILLER = { path: "a-filler", bytes: 256 * 1024, moreBytes: 1000 } as const;
 /** Every third cut waits for a copy of the environment to be written: by chance none would ever fall there. */
 const ENVIRONMENT_EVERY = 3;
 /** A copy takes longer to be written than this. */
@@ -47,8 +49,10 @@ export async function cutPower(
   const broken: string[] = [];
   try {
     const urls = new Map<string, string>();
-    for (const version of VERSIONS) {
-      urls.set(version, await board.serve({ name: version, image: await board.system(version) }));
+    for (const [index, version] of VERSIONS.entries()) {
+      const content = new Random(index).fill(Buffer.alloc(FILLER.bytes + index * FILLER.moreBytes));
+      const image = await board.system(version, { [FILLER.path]: { content, mode: 0o644 } });
+      urls.set(version, await board.serve({ name: version, image }));
     }
     const urlOf = (version: string): string => urls.get(version) ?? "";
     const without = (...those: readonly string[]): string => VERSIONS.find((version) => !those.includes(version)) ?? "";

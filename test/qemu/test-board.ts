@@ -7,7 +7,7 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, test } from "vitest";
 import type { BoardName } from "../../qemu/image/board.ts";
 import { buildSystem, type SystemFiles } from "../../qemu/image/system.ts";
-import { Bench } from "../../qemu/rig/bench.ts";
+import { Bench, FASTEST_KERNEL } from "../../qemu/rig/bench.ts";
 import type { CommandResult } from "../../qemu/rig/guest.ts";
 import type { Machine } from "../../qemu/rig/machine.ts";
 import { file } from "../support/answers.ts";
@@ -23,8 +23,6 @@ const POLL_MS = 200;
 /** Not `pidof`, which also finds what has ended and not been waited for yet. */
 const RUNS_START_AGENT = "cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' ' | grep -q ' /usr/libexec/[s]tart-agent'";
 const MEMORY = "/dev/shm";
-/** The fastest that each board has. */
-const KERNELS: Readonly<Record<BoardName, string>> = { "vexpress-a9": "small", "x86-64-grub": "packaged" };
 /** Disks and Artifacts of one board. */
 const BOARD_BYTES = 1024 ** 3;
 
@@ -54,7 +52,7 @@ export class QemuBoard {
   /** A new board with version v1, switched on. */
   static async start(name: BoardName, files: SystemFiles = {}): Promise<QemuBoard> {
     const folder = await mkdtemp(join(await roomyFolder(), `switchback-${name}-`));
-    const bench = await Bench.set(name, join(folder, "board"), { kernel: KERNELS[name], files });
+    const bench = await Bench.set(name, join(folder, "board"), { kernel: FASTEST_KERNEL[name], files });
     const board = new QemuBoard(bench, await ScriptedServer.start(), folder);
     await board.powerOn();
     return board;
