@@ -129,6 +129,16 @@ export class Machine {
     await this.#qmp.execute("set_link", { name: "n0", up: isUp });
   }
 
+  /** From now on packets of both directions are handed on only each `ms`: a connection carries one window in that time. */
+  async slowNetwork(ms: number): Promise<void> {
+    const filter = { "qom-type": "filter-buffer", id: "slow", netdev: "n0", interval: ms * 1000 };
+    await this.#qmp.execute("object-add", filter);
+  }
+
+  async hastenNetwork(): Promise<void> {
+    await this.#qmp.execute("object-del", { id: "slow" });
+  }
+
   /** The power fails: what the board has not written is lost. */
   async cutPower(): Promise<void> {
     this.#guest?.close();

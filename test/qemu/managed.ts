@@ -10,6 +10,8 @@ import { type QemuBoard, SCENARIO_MS, type Scenarios } from "./test-board.ts";
 const NEWER = `${VERSION}-newer`;
 /** A poll and the time until the next one; emulated processors are slow. */
 const POLLED_MS = 60_000;
+/** What packets wait for: so that it shows in a single request, and so that an Artifact still comes through soon. */
+const [CRAWLS_MS, SLOW_MS] = [300, 20];
 
 /** Updates from a server at the gateway of the board's network. They go on where the ones from the command line end. */
 export function managedScenarios({ board, scenario }: Scenarios): void {
@@ -55,7 +57,7 @@ export function managedScenarios({ board, scenario }: Scenarios): void {
       expect(await board().artifactName()).toBe("v5");
     });
 
-    scenario("a timer that polls needs no process in between, and updates as the daemon does", async () => {
+    scenario("a timer that polls needs no process in between, and updates over a slow network", async () => {
       const { server, machine } = board();
       await board().shell("kill $(pidof start-agent) $(pidof node)");
       const mark = machine.console.mark();
@@ -65,15 +67,29 @@ export function managedScenarios({ board, scenario }: Scenarios): void {
       const isAlone = async (): Promise<boolean> =>
         (await board().shell("pidof start-agent && ! pidof node")).code === 0;
       await board().until("only the timer is there", isAlone, POLLED_MS);
+      await machine.slowNetwork(CRAWLS_MS);
+      expect(await secondsOfAnswer(board())).toBeGreaterThan((2 * CRAWLS_MS) / 1000);
+      await machine.hastenNetwork();
+      await machine.slowNetwork(SLOW_MS);
       // The same Artifact as before: its image lies in the slot already.
       deploy(board(), "v6");
       expect(await board().up(mark)).toBe("v6");
       await told(board(), "success");
       expect(statuses(board())).toEqual(["downloading", "installing", "rebooting", "installing", "success"]);
+      await machine.hastenNetwork();
       expect(await board().artifactName()).toBe("v6");
       await board().shell("rm /data/agent; kill $(pidof start-agent)");
     });
   });
+}
+
+/** What a request takes by the clock of the board: it goes there and back twice, once for the connection. */
+async function secondsOfAnswer(board: QemuBoard): Promise<number> {
+  board.server.answer("/nothing", empty(204));
+  const now = "cut -d' ' -f1 /proc/uptime";
+  const { stdout } = await board.shell(`${now}; wget -q -O - ${board.serverUrl}/nothing >/dev/null; ${now}`);
+  const [from = "", to = ""] = stdout.split("\n");
+  return Number(to) - Number(from);
 }
 
 /** Names the stand-in for a server in the board's configuration, and lets it accept the board. */
