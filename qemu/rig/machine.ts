@@ -55,7 +55,9 @@ export class Machine {
     await rm(socket, { force: true });
     const args = await machineArguments(options, port, socket);
     const env = { ...process.env, QEMU_AUDIO_DRV: "none" };
-    const child = spawn(options.board.machine.program, args, { stdio: ["ignore", "pipe", "pipe"], env });
+    // A rig that ends for whatever reason, also by SIGKILL, takes its machine with it.
+    const tied = ["--pdeathsig", "KILL", options.board.machine.program, ...args];
+    const child = spawn("setpriv", tied, { stdio: ["ignore", "pipe", "pipe"], env });
     const console = new Console(join(options.folder, "console.log"));
     child.stdout?.on("data", (chunk: Buffer) => console.append(chunk));
     child.stderr?.on("data", (chunk: Buffer) => console.append(chunk));
@@ -66,10 +68,6 @@ export class Machine {
       });
       child.once("exit", () => resolve());
     });
-    // A rig that ends for whatever reason leaves no machine behind.
-    const kill = (): void => void child.kill("SIGKILL");
-    process.once("exit", kill);
-    void ended.then(() => process.off("exit", kill));
     const qmp = await Promise.race([
       Qmp.connect(socket, Date.now() + 10_000),
       ended.then(() => {
