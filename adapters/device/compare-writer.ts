@@ -17,6 +17,11 @@ export interface CompareWriterOptions extends SlotImage {
 }
 
 const MIB = 1024 * 1024;
+/** After so many frames in a row without an equal block only each eighth is read, until one has some again. */
+const UNLIKE_FRAMES = 4;
+const LOOK_EVERY = 8;
+/** As many bytes as are known of an old content that nobody has looked at. */
+const UNREAD = 0;
 
 /** A piece of the image: the new bytes, and what the slot held in their place. */
 interface Frame {
@@ -33,6 +38,7 @@ interface Frame {
  * Writes an image over what a slot holds, block by block only where the two differ: flash lasts longer, and
  * an update that changes little is quick. A frame's old content is read while the frames before it are
  * filled, and it is written while the next ones are filled, so the reader waits only for the slower side.
+ * What is nowhere like the new image is soon read in samples only: reading takes storage as long as writing.
  *
  * Bytes of the slot after the image's end stay as they are. Owns `storage` and closes it.
  *
@@ -46,6 +52,7 @@ export function createCompareWriter(storage: BlockFile, options: CompareWriterOp
   /** Room behind the image's end, in which a reader can tell that there is no more. */
   const overflow = new Uint8Array(1);
   const written = { total: 0, unsynced: 0 };
+  const looked = { frames: 0, unlike: 0 };
   let nextOffset = fromBytes;
   let advanced = fromBytes;
   let current: Frame | undefined;
@@ -66,7 +73,11 @@ export function createCompareWriter(storage: BlockFile, options: CompareWriterOp
     frame.length = Math.min(frame.fresh.length, imageBytes - nextOffset);
     frame.filled = 0;
     nextOffset += frame.length;
-    frame.oldLength = readAt(storage, frame.old.subarray(0, frame.length), frame.offset);
+    const isRead = looked.unlike < UNLIKE_FRAMES || looked.frames % LOOK_EVERY === 0;
+    looked.frames += 1;
+    frame.oldLength = isRead
+      ? readAt(storage, frame.old.subarray(0, frame.length), frame.offset)
+      : Promise.resolve(UNREAD);
     frame.oldLength.catch(() => {
       // ignored: `write` awaits the same promise and fails with it.
     });
@@ -76,11 +87,14 @@ export function createCompareWriter(storage: BlockFile, options: CompareWriterOp
   async function write(frame: Frame): Promise<void> {
     const oldLength = await frame.oldLength;
     if (failure !== undefined) return;
+    let differing = 0;
     for (const run of differingRuns(frame.fresh, frame.old, frame.filled, oldLength)) {
       await writeAt(storage, frame.fresh.subarray(run.start, run.end), frame.offset + run.start);
-      written.total += run.end - run.start;
-      written.unsynced += run.end - run.start;
+      differing += run.end - run.start;
     }
+    written.total += differing;
+    written.unsynced += differing;
+    if (oldLength !== UNREAD) looked.unlike = differing < frame.filled ? 0 : looked.unlike + 1;
     prepare(frame);
     if (!storage.direct && written.unsynced >= unsyncedBytes) {
       written.unsynced = 0;

@@ -38,6 +38,7 @@ export interface FaultyDisk {
   content(): Uint8Array;
   /** Acts so far. */
   readonly acts: number;
+  readonly readBytes: number;
   readonly writtenBytes: number;
 }
 
@@ -54,6 +55,7 @@ export function createFaultyDisk(options: FaultyDiskOptions): FaultyDisk {
   const medium = Uint8Array.from(options.content);
   let pending: PendingWrite[] = [];
   let acts = 0;
+  let readBytes = 0;
   let writtenBytes = 0;
 
   const act = (kind: "write" | "sync"): void => {
@@ -96,6 +98,7 @@ export function createFaultyDisk(options: FaultyDiskOptions): FaultyDisk {
         if (length <= 0) return 0;
         checkSectors(offset, length);
         into.set(visible().subarray(offset, offset + length));
+        readBytes += length;
         return length;
       },
       async write(from, offset) {
@@ -127,6 +130,9 @@ export function createFaultyDisk(options: FaultyDiskOptions): FaultyDisk {
     content: visible,
     get acts() {
       return acts;
+    },
+    get readBytes() {
+      return readBytes;
     },
     get writtenBytes() {
       return writtenBytes;

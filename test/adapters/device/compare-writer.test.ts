@@ -65,6 +65,27 @@ test("blocks that the slot already holds are not written", async () => {
   expect(Buffer.from(disk.content().subarray(0, image.length)).equals(image)).toBe(true);
 });
 
+test("a slot that is nowhere like the image is soon read in samples only", async () => {
+  const frames = 64;
+  const disk = createFaultyDisk({ content: randomBytes(frames * FRAME) });
+  const image = randomBytes(frames * FRAME);
+  expect(await install(disk, image)).toEqual({ writtenBytes: image.length, skippedBytes: 0 });
+  expect(Buffer.from(disk.content()).equals(image)).toBe(true);
+  expect(disk.readBytes).toBeLessThan((frames / 4) * FRAME);
+});
+
+test("from the first sample on that is like the image, what is equal is found again", async () => {
+  const [unlike, like] = [20, 40];
+  const image = randomBytes((unlike + like) * FRAME);
+  const before = Buffer.concat([randomBytes(unlike * FRAME), image.subarray(unlike * FRAME)]);
+  const disk = createFaultyDisk({ content: before });
+  const { writtenBytes, skippedBytes } = await install(disk, image);
+  expect(writtenBytes + skippedBytes).toBe(image.length);
+  // Those until the next sample, and those that were under way when it was looked at.
+  expect(skippedBytes).toBeGreaterThanOrEqual((like - 7 - 3) * FRAME);
+  expect(Buffer.from(disk.content()).equals(image)).toBe(true);
+});
+
 test("an image that is there already costs no write", async () => {
   const image = randomBytes(5 * FRAME + 777);
   const disk = createFaultyDisk({ content: Buffer.concat([image, randomBytes(FRAME)]) });
@@ -182,7 +203,7 @@ test("storage that ends early is an error with its errno", async () => {
   });
 });
 
-for (const sector of [0, 8 * 7, 8 * 31 + 3]) {
+for (const sector of [0, 8 * 7, 8 * 15 + 3]) {
   test(`a bad sector ${sector} fails with what was done where, and the writer can be closed`, async () => {
     const disk = createFaultyDisk({ content: new Uint8Array(8 * FRAME), badSectors: [sector] });
     await expect(install(disk, randomBytes(8 * FRAME))).rejects.toMatchObject({
