@@ -7,6 +7,7 @@ const budget: Budget = {
   eagerPackages: new Set(),
   totalBytes: 1000,
   startBytes: 300,
+  residentBytes: 400,
 };
 const input = (bytesInOutput: number) => ({ bytesInOutput });
 const output = (bytes: number, inputs: Record<string, number>, imports: readonly string[] = []) => ({
@@ -52,6 +53,17 @@ test("too many bytes in all and too many at start-up are told apart", () => {
   expect(problemsOf({ ...lean, "dist/switchback.mjs": big })).toEqual(["start-up: 301 bytes, 300 are allowed"]);
   const heavy = output(801, { "src/core/x.ts": 800 });
   expect(problemsOf({ ...lean, "dist/chunks/schema.mjs": heavy })).toEqual(["all files: 1001 bytes, 1000 are allowed"]);
+});
+
+test("what the daemon keeps is told apart from what every command loads", () => {
+  const daemon = {
+    ...output(50, { "src/cli/daemon-action.ts": 40 }, ["schema.mjs"]),
+    entryPoint: "src/cli/daemon-action.ts",
+  };
+  expect(problemsOf({ ...lean, "dist/chunks/daemon-action.mjs": daemon })).toEqual([
+    "resident with the daemon: zod",
+    "the daemon: 850 bytes, 400 are allowed",
+  ]);
 });
 
 test("a bundle without an entry is a problem", () => {
