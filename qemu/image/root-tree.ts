@@ -55,6 +55,8 @@ export async function buildRootTree(board: Board): Promise<string> {
   const { suite, packages, leaveOut, only = {} } = board.rootfs;
   const source = new Packages(suite, board.architecture);
   const files = await source.withDependencies(packages, (name) => !leaveOut.includes(name));
+  const unknown = Object.keys(only).filter((name) => !files.some((file) => packageOf(file) === name));
+  if (unknown.length > 0) throw new Error(`${board.name}: nothing is unpacked of ${unknown.join(", ")} (rootfs.only)`);
   const applets = await busyboxApplets(suite);
   const inputs = [
     ...files.map(({ sha256 }) => sha256),
@@ -68,6 +70,8 @@ export async function buildRootTree(board: Board): Promise<string> {
   return join(folder, "tree");
 }
 
+const packageOf = ({ path }: Download): string => basename(path).split("_")[0] ?? "";
+
 async function unpack(
   tree: string,
   files: readonly Download[],
@@ -78,10 +82,10 @@ async function unpack(
     await mkdir(join(tree, name), { recursive: true });
   }
   for (const name of MERGED) await symlink(`usr/${name}`, join(tree, name));
-  for (const { path } of files) {
-    const archive = await run(["dpkg-deb", "--fsys-tarfile", path]);
+  for (const file of files) {
+    const archive = await run(["dpkg-deb", "--fsys-tarfile", file.path]);
     // tar fails on a path that is not there.
-    const paths = (only[basename(path).split("_")[0] ?? ""] ?? []).map((wanted) => `./${wanted}`);
+    const paths = (only[packageOf(file)] ?? []).map((wanted) => `./${wanted}`);
     await run(["tar", "-x", "--no-same-owner", "--keep-directory-symlink", "-C", tree, ...paths], { stdin: archive });
   }
   for (const name of DROPPED) await rm(join(tree, name), { recursive: true, force: true });
