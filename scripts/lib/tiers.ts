@@ -5,7 +5,7 @@
  */
 export const TIER_NAMES = ["unit", "tools", "crash", "interop", "fuzz", "qemu"] as const;
 
-/** Whole emulated boards take more than half an hour and 300 MB of packages: they run when they are asked for by name. */
+/** Whole emulated boards take nearly half an hour and 300 MB of packages: they run when they are asked for by name. */
 export const ASKED_ONLY: ReadonlySet<string> = new Set(["qemu"]);
 
 export type TierName = (typeof TIER_NAMES)[number];
