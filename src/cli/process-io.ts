@@ -6,7 +6,7 @@ import type { CliIo } from "./io.ts";
  * A poll each few minutes takes longer to compile than it ever saves: with these V8 interprets, and collects from the
  * first call on what makes that quick. Processes that are started have V8's own ways again.
  */
-const IDLE_FLAGS = ["--max-opt=0", "--no-lazy-feedback-allocation"] as const;
+const IDLE_FLAGS = ["--no-opt", "--no-maglev", "--no-sparkplug", "--no-lazy-feedback-allocation"] as const;
 
 /** The terminal and the signals of this very process. */
 export function processIo(): CliIo {
