@@ -133,6 +133,7 @@ export class Machine {
     await this.#qmp.execute("object-add", filter);
   }
 
+  /** The end of `slowNetwork`. */
   async hastenNetwork(): Promise<void> {
     await this.#qmp.execute("object-del", { id: "slow" });
   }

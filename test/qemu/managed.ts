@@ -35,6 +35,7 @@ export function managedScenarios({ board, scenario }: Scenarios): void {
       const [, from = "0"] = /^bytes=(\d+)-/.exec(rest ?? "") ?? [];
       expect(Number(from)).toBeGreaterThan(half / 2);
       expect(Number(from)).toBeLessThanOrEqual(half);
+      expect(await board().artifactName()).toBe("v5");
       expect((await board().switchback("--version")).out).toEqual([NEWER]);
     });
 

@@ -8,12 +8,12 @@ import { type QemuBoard, SCENARIO_MS, type Scenarios } from "./test-board.ts";
 
 const PAGE = "docs/performance.md";
 const MIB = 1024 * 1024;
-const ROUNDS = 3;
+const ROUNDS = 5;
 /** Until a daemon has sent its inventory, asked for a deployment, and come to rest. */
 const REST_MS = 20_000;
 
 /**
- * What the agent costs on a board. Of memory there are limits, far from what is measured; times are told. With
+ * What the agent costs on a board. The limits are far from what is measured: they find what gets out of hand. With
  * `SWITCHBACK_RECORD=1` the figures go into docs/performance.md.
  */
 export function resourceScenarios({ name, board, scenario }: Scenarios): void {
@@ -36,7 +36,7 @@ export function resourceScenarios({ name, board, scenario }: Scenarios): void {
       expect(mib("RssAnon")).toBeLessThan(20);
     });
 
-    scenario("'show-artifact' starts beside a bare Node", async () => {
+    scenario("'show-artifact' takes less than twice a bare Node", async () => {
       const [bare, shown]: [number[], number[]] = [[], []];
       for (let round = 0; round < ROUNDS; round++) {
         bare.push(await secondsOf(board(), "node -e 0"));
@@ -45,7 +45,7 @@ export function resourceScenarios({ name, board, scenario }: Scenarios): void {
       const ratio = median(shown) / median(bare);
       rows.push(`| \`node -e 0\` | ${median(bare).toFixed(2)} s |`);
       rows.push(`| \`switchback show-artifact\` | ${median(shown).toFixed(2)} s (${ratio.toFixed(2)} of it) |`);
-      expect(ratio).toBeGreaterThan(0);
+      expect(ratio).toBeLessThan(2);
     });
 
     scenario("an install writes and reads back a whole system", async () => {
