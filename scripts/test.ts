@@ -4,20 +4,26 @@ import { prepareTiers } from "./lib/debian.ts";
 import { filesBelow } from "./lib/files.ts";
 import { installNode24 } from "./lib/node24.ts";
 import { capture, say } from "./lib/run.ts";
-import { ASKED_ONLY, isTierName, TIER_NAMES, type TierName, tierOf } from "./lib/tiers.ts";
+import { isTierName, TIER_NAMES, type TierName, tierOf, WHERE_INSTALLED } from "./lib/tiers.ts";
 import { add, type Counts, countsLine, runVitest } from "./lib/vitest.ts";
 
 /**
- * `npm test [-- --tier NAME] [--ci] [FILTER…]`: all tiers but `qemu`, or those named. With `--ci` the unit tier runs a
- * second time under Node 24 and a test that is skipped is a failure.
+ * `npm test [-- --tier NAME] [--without NAME] [--ci] [FILTER…]`: all tiers, or those named, or all but those named.
+ * With `--ci` the unit tier runs a second time under Node 24 and a test that is skipped is a failure.
  */
 const { values, positionals } = parseArgs({
-  options: { tier: { type: "string", multiple: true }, ci: { type: "boolean", default: false } },
+  options: {
+    tier: { type: "string", multiple: true },
+    without: { type: "string", multiple: true, default: [] },
+    ci: { type: "boolean", default: false },
+  },
   allowPositionals: true,
 });
 
-const asked: readonly TierName[] = values.tier === undefined ? await existingTiers() : values.tier.map(tierNamed);
-const tiers = await prepareTiers(asked);
+const named = values.tier?.map(tierNamed);
+const without = values.without.map(tierNamed);
+const asked = (named ?? (await existingTiers())).filter((tier) => !without.includes(tier));
+const tiers = await prepareTiers(asked, named === undefined ? WHERE_INSTALLED : undefined);
 await bundle("dist");
 
 let counts: Counts = { passed: 0, failed: 0, skipped: await countTests(asked.filter((tier) => !tiers.includes(tier))) };
@@ -37,10 +43,10 @@ function tierNamed(name: string): TierName {
   return name;
 }
 
-/** Tiers that have a test, but for those that have to be asked for: vitest does not mind a project without files as long as another has some. */
+/** Tiers that have a test: vitest does not mind a project without files as long as another has some. */
 async function existingTiers(): Promise<readonly TierName[]> {
   const found = new Set((await filesBelow("test", ".test.ts")).map(tierOf));
-  return TIER_NAMES.filter((tier) => found.has(tier) && !ASKED_ONLY.has(tier));
+  return TIER_NAMES.filter((tier) => found.has(tier));
 }
 
 /** How many tests the tiers hold that do not run. */

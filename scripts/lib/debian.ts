@@ -19,19 +19,30 @@ export function parsePackages(text: string): ReadonlyMap<string, readonly TierNa
   );
 }
 
+/** Names of the packages that one of the tiers needs. */
+export const packagesFor = (
+  packages: ReadonlyMap<string, readonly TierName[]>,
+  tiers: readonly TierName[],
+): readonly string[] =>
+  [...packages].filter(([, needers]) => needers.some((tier) => tiers.includes(tier))).map(([name]) => name);
+
 /**
  * Makes sure of what the tiers need: installs it as root, otherwise says how.
  *
+ * @param whereInstalled tiers for which nothing is installed
  * @returns the tiers that can run
  */
-export async function prepareTiers(tiers: readonly TierName[]): Promise<readonly TierName[]> {
+export async function prepareTiers(
+  tiers: readonly TierName[],
+  whereInstalled: ReadonlySet<TierName> = new Set(),
+): Promise<readonly TierName[]> {
   const packages = parsePackages(await readFile(LIST, "utf8"));
-  const wanted = [...packages].filter(([, needers]) => needers.some((tier) => tiers.includes(tier)));
-  let missing = await missingOf(wanted.map(([name]) => name));
-  if (missing.length > 0 && process.getuid?.() === 0) {
-    await install(missing);
-    missing = await missingOf(missing);
+  if (process.getuid?.() === 0) {
+    const brought = tiers.filter((tier) => !whereInstalled.has(tier));
+    const toInstall = await missingOf(packagesFor(packages, brought));
+    if (toInstall.length > 0) await install(toInstall);
   }
+  const missing = await missingOf(packagesFor(packages, tiers));
   if (missing.length === 0) return tiers;
   const runnable = tiers.filter((tier) => !missing.some((name) => packages.get(name)?.includes(tier)));
   const skipped = tiers.filter((tier) => !runnable.includes(tier));

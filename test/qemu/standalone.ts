@@ -1,4 +1,3 @@
-import { readFile } from "node:fs/promises";
 import { describe, expect } from "vitest";
 import { type BrokenBy, buildBrokenSystem } from "../../qemu/image/system.ts";
 import { SCENARIO_MS, type Scenarios } from "./test-board.ts";
@@ -15,8 +14,8 @@ const INSTALLED = [
 export function standaloneScenarios({ board, scenario }: Scenarios): void {
   describe("from the command line", () => {
     scenario("an update from a file is installed, booted on trial, committed, and stays", async () => {
-      const path = await board().artifact({ name: "v2", image: await board().system("v2") });
-      await (await board().machine.guest()).put("/tmp/v2.mender", await readFile(path));
+      const url = await board().serve({ name: "v2", image: await board().system("v2") });
+      await (await board().machine.guest()).must(`wget -q -O /tmp/v2.mender ${url}`);
       expect(await board().switchback("install", "/tmp/v2.mender")).toEqual({ exitCode: 0, out: INSTALLED, err: [] });
       expect(await board().reboot()).toBe("v2");
       expect(await board().switchback("commit")).toEqual({ exitCode: 0, out: ["Committed."], err: [] });

@@ -20,8 +20,6 @@ const HOST = "10.0.2.2";
 const UP_MS = 240_000;
 export const SCENARIO_MS = 600_000;
 const POLL_MS = 200;
-/** Not `pidof`, which also finds what has ended and not been waited for yet. */
-const RUNS_START_AGENT = "cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' ' | grep -q ' /usr/libexec/[s]tart-agent'";
 const MEMORY = "/dev/shm";
 /** Disks and Artifacts of one board. */
 const BOARD_BYTES = 1024 ** 3;
@@ -120,7 +118,7 @@ export class QemuBoard {
   /** Waits for what the board does by itself at its start: the agent takes one command at a time. */
   async #settled(version: string): Promise<string> {
     this.#version = version;
-    await this.shell(`test -s /data/agent || while ${RUNS_START_AGENT}; do sleep 0.2; done`);
+    await (await this.machine.guest()).must("test -s /data/agent || flock /run/start-agent.lock true");
     return version;
   }
 

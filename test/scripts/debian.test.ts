@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { expect, test } from "vitest";
-import { parsePackages } from "../../scripts/lib/debian.ts";
+import { packagesFor, parsePackages } from "../../scripts/lib/debian.ts";
 
 test("the list names packages with the tiers that need them, and comments are no packages", () => {
   expect([...parsePackages("# zstd unit\n\nxz-utils  tools interop # for xz\n")]).toEqual([
@@ -11,6 +11,13 @@ test("the list names packages with the tiers that need them, and comments are no
 test("a line without a tier, or with one that does not exist, is refused", () => {
   expect(() => parsePackages("zstd\n")).toThrow('unknown tier in "zstd"');
   expect(() => parsePackages("zstd tools intreop\n")).toThrow("unknown tier");
+});
+
+test("a package is needed where one of its tiers runs", () => {
+  const packages = parsePackages("zstd tools interop\nqemu-system-arm qemu\nxz-utils tools qemu\n");
+  expect(packagesFor(packages, ["tools"])).toEqual(["zstd", "xz-utils"]);
+  expect(packagesFor(packages, ["qemu", "interop"])).toEqual(["zstd", "qemu-system-arm", "xz-utils"]);
+  expect(packagesFor(packages, [])).toEqual([]);
 });
 
 test("the unit tier needs no package, so that it runs on any machine", async () => {
