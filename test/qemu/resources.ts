@@ -75,7 +75,7 @@ async function secondsOf(board: QemuBoard, command: string): Promise<number> {
 
 async function record(rows: readonly string[]): Promise<void> {
   const begin = "<!-- on-a-board: begin -->";
-  const when = `Measured ${new Date().toISOString().slice(0, 10)} in the guest, medians of ${ROUNDS}.`;
+  const when = `Measured ${new Date().toISOString().slice(0, 10)} in the guest; starts are medians of ${ROUNDS}.`;
   const section = [begin, "", when, "", "| | |", "| --- | --- |", ...rows, "", "<!-- on-a-board: end -->"].join("\n");
   await writeFile(PAGE, replaceSection(await readFile(PAGE, "utf8"), section));
 }
