@@ -19,12 +19,16 @@ export function parsePackages(text: string): ReadonlyMap<string, readonly TierNa
   );
 }
 
-/** Names of the packages that one of the tiers needs. */
-export const packagesFor = (
+/** Names of the packages that the tiers need, and of those that are installed for them. */
+export function packagesFor(
   packages: ReadonlyMap<string, readonly TierName[]>,
   tiers: readonly TierName[],
-): readonly string[] =>
-  [...packages].filter(([, needers]) => needers.some((tier) => tiers.includes(tier))).map(([name]) => name);
+  whereInstalled: ReadonlySet<TierName>,
+): { readonly needed: readonly string[]; readonly brought: readonly string[] } {
+  const of = (some: readonly TierName[]): readonly string[] =>
+    [...packages].filter(([, needers]) => needers.some((tier) => some.includes(tier))).map(([name]) => name);
+  return { needed: of(tiers), brought: of(tiers.filter((tier) => !whereInstalled.has(tier))) };
+}
 
 /**
  * Makes sure of what the tiers need: installs it as root, otherwise says how.
@@ -37,12 +41,10 @@ export async function prepareTiers(
   whereInstalled: ReadonlySet<TierName> = new Set(),
 ): Promise<readonly TierName[]> {
   const packages = parsePackages(await readFile(LIST, "utf8"));
-  if (process.getuid?.() === 0) {
-    const brought = tiers.filter((tier) => !whereInstalled.has(tier));
-    const toInstall = await missingOf(packagesFor(packages, brought));
-    if (toInstall.length > 0) await install(toInstall);
-  }
-  const missing = await missingOf(packagesFor(packages, tiers));
+  const { needed, brought } = packagesFor(packages, tiers, whereInstalled);
+  const toInstall = await missingOf(brought);
+  if (toInstall.length > 0 && process.getuid?.() === 0) await install(toInstall);
+  const missing = await missingOf(needed);
   if (missing.length === 0) return tiers;
   const runnable = tiers.filter((tier) => !missing.some((name) => packages.get(name)?.includes(tier)));
   const skipped = tiers.filter((tier) => !runnable.includes(tier));

@@ -13,11 +13,14 @@ test("a line without a tier, or with one that does not exist, is refused", () =>
   expect(() => parsePackages("zstd tools intreop\n")).toThrow("unknown tier");
 });
 
-test("a package is needed where one of its tiers runs", () => {
+test("a package is needed where one of its tiers runs, and not installed for tiers that do without", () => {
   const packages = parsePackages("zstd tools interop\nqemu-system-arm qemu\nxz-utils tools qemu\n");
-  expect(packagesFor(packages, ["tools"])).toEqual(["zstd", "xz-utils"]);
-  expect(packagesFor(packages, ["qemu", "interop"])).toEqual(["zstd", "qemu-system-arm", "xz-utils"]);
-  expect(packagesFor(packages, [])).toEqual([]);
+  expect(packagesFor(packages, ["tools"], new Set()).needed).toEqual(["zstd", "xz-utils"]);
+  expect(packagesFor(packages, ["qemu", "interop"], new Set(["qemu"]))).toEqual({
+    needed: ["zstd", "qemu-system-arm", "xz-utils"],
+    brought: ["zstd"],
+  });
+  expect(packagesFor(packages, ["qemu"], new Set()).brought).toEqual(["qemu-system-arm", "xz-utils"]);
 });
 
 test("the unit tier needs no package, so that it runs on any machine", async () => {
