@@ -63,9 +63,12 @@ async function write(path: string, image: Uint8Array, fromBytes = 0) {
   }
 }
 
+/** No byte is zero, so that a slot of zeros holds none of it, not even a last block of one byte. */
+const nowhereZero = (bytes: number) => randomBytes(bytes).map((byte) => byte || 1);
+
 for (const tail of [0, 512, 1, 4095]) {
   test(`a block device gets the image, its last ${tail} bytes too, and twice costs nothing`, async () => {
-    const image = randomBytes(5 * MIB + tail);
+    const image = nowhereZero(5 * MIB + tail);
     const loop = loopOver(await imageFile("b", 8 * MIB));
     expect(await write(loop, image)).toEqual({ writtenBytes: image.length, skippedBytes: 0 });
     expect((await readFile(loop)).subarray(0, image.length).equals(image)).toBe(true);
@@ -76,7 +79,7 @@ for (const tail of [0, 512, 1, 4095]) {
 test("a runtime without WebAssembly writes the same bytes through the page cache", async () => {
   vi.stubGlobal("WebAssembly", undefined);
   try {
-    const image = randomBytes(2 * MIB + 1);
+    const image = nowhereZero(2 * MIB + 1);
     const loop = loopOver(await imageFile("b", 4 * MIB));
     expect(await write(loop, image)).toEqual({ writtenBytes: image.length, skippedBytes: 0 });
     expect((await readFile(loop)).subarray(0, image.length).equals(image)).toBe(true);
