@@ -1,11 +1,26 @@
+import { availableParallelism } from "node:os";
+import { basename } from "node:path";
 import { defineConfig } from "vitest/config";
+import { BaseSequencer, type TestSpecification } from "vitest/node";
 import { filesOf, TIER_NAMES } from "./scripts/lib/tiers.ts";
 
-/**
- * Boards have the machine for themselves, after all else. Each leaves a core idle while it waits for time to pass, so
- * that there are more of them than cores.
- */
-const QEMU = { globalSetup: ["test/qemu/build-boards.ts"], maxWorkers: 3, sequence: { groupOrder: 1 } };
+/** Boards have the machine for themselves, after all else, and each board has a processor for itself. */
+const QEMU = {
+  globalSetup: ["test/qemu/build-boards.ts"],
+  maxWorkers: availableParallelism(),
+  sequence: { groupOrder: 1 },
+};
+
+/** Files that take minutes, the longest first: none of them is begun when the others are about to end. */
+const LONG = ["vexpress-a9-power-cuts", "vexpress-a9", "x86-64-grub", "vexpress-a9-managed", "x86-64-grub-managed"];
+
+class LongFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const place = ({ moduleId }: TestSpecification): number =>
+      [...LONG, basename(moduleId, ".test.ts")].indexOf(basename(moduleId, ".test.ts"));
+    return (await super.sort(files)).toSorted((a, b) => place(a) - place(b));
+  }
+}
 
 /** Two workers, because the machines that run this have two cores and the tests start real programs. */
 export default defineConfig({
@@ -14,6 +29,7 @@ export default defineConfig({
     maxWorkers: 2,
     allowOnly: false,
     passWithNoTests: false,
+    sequence: { sequencer: LongFirst },
     projects: TIER_NAMES.map((name) => ({
       test: {
         name,

@@ -13,6 +13,8 @@ export interface BenchOptions {
   readonly kernel?: string | undefined;
   /** Put over the system's own. */
   readonly files?: SystemFiles;
+  /** See `MachineOptions`. */
+  readonly processor?: number;
 }
 
 /** Of the kernels of a board, the one that takes the least processor time under emulation. */
@@ -46,20 +48,22 @@ export class Bench {
   readonly disk: string;
   readonly folder: string;
   readonly #kernel: string | undefined;
+  readonly #processor: number;
   #machine: Machine | undefined;
 
-  private constructor(board: Board, folder: string, kernel: string | undefined) {
+  private constructor(board: Board, folder: string, kernel: string | undefined, processor: number) {
     this.board = board;
     this.folder = folder;
     this.disk = join(folder, "disk.img");
     this.#kernel = kernel;
+    this.#processor = processor;
   }
 
   /** The board in `folder`; where there is none yet, a new one with version `v1` in slot A. Power is off. */
   static async set(name: BoardName, folder: string, options: BenchOptions = {}): Promise<Bench> {
     const { board, disk, kernel } = await buildBoard(name, options);
     await mkdir(folder, { recursive: true });
-    const bench = new Bench(board, folder, kernel);
+    const bench = new Bench(board, folder, kernel, options.processor ?? 0);
     if (!(await exists(bench.disk))) await copyFile(disk, bench.disk, constants.COPYFILE_FICLONE);
     return bench;
   }
@@ -67,7 +71,7 @@ export class Bench {
   async powerOn(options: Pick<MachineOptions, "kvm" | "clock"> = {}): Promise<Machine> {
     const { board, disk, folder } = this;
     const kernel = this.#kernel === undefined ? {} : { kernel: this.#kernel };
-    this.#machine = await Machine.start({ board, disk, folder, ...kernel, ...options });
+    this.#machine = await Machine.start({ board, disk, folder, processor: this.#processor, ...kernel, ...options });
     return this.#machine;
   }
 

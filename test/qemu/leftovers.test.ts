@@ -32,11 +32,12 @@ async function emulatorOf(pid: number): Promise<number> {
 }
 
 test(
-  "a rig that is killed takes its machine with it",
+  "a machine has one processor for all its threads, and a rig that is killed takes it along",
   async () => {
     const argv = ["scripts/run.mjs", "qemu", "x86-64-grub", "--keep", folder];
     rig = spawn(process.execPath, argv, { stdio: "ignore" });
     const emulator = await emulatorOf(rig.pid ?? 0);
+    expect(await textOf(`/proc/${emulator}/status`)).toMatch(/^Cpus_allowed_list:\s*\d+$/m);
     rig.kill("SIGKILL");
     await expect.poll(() => textOf(`/proc/${emulator}/cmdline`), { timeout: 10_000 }).toBe("");
   },

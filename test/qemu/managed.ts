@@ -13,7 +13,7 @@ const POLLED_MS = 60_000;
 /** What packets wait for: so that it shows in a single request, and so that an Artifact still comes through soon. */
 const [CRAWLS_MS, SLOW_MS] = [300, 20];
 
-/** Updates from a server at the gateway of the board's network. They go on where the ones from the command line end. */
+/** Updates from a server at the gateway of the board's network. */
 export function managedScenarios({ board, scenario }: Scenarios): void {
   describe("looked after by a server", () => {
     beforeAll(() => connectToServer(board()));

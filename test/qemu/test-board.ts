@@ -16,7 +16,7 @@ import { ScriptedServer } from "../support/scripted-server.ts";
 const PROGRAM = "dist/switchback.mjs";
 /** The host's loopback, as guests see it. */
 const HOST = "10.0.2.2";
-/** Emulated processors are slow, and two machines share a host with two cores. */
+/** Emulated processors are slow. */
 const UP_MS = 240_000;
 export const SCENARIO_MS = 600_000;
 const POLL_MS = 200;
@@ -50,7 +50,9 @@ export class QemuBoard {
   /** A new board with version v1, switched on. */
   static async start(name: BoardName, files: SystemFiles = {}): Promise<QemuBoard> {
     const folder = await mkdtemp(join(await roomyFolder(), `switchback-${name}-`));
-    const bench = await Bench.set(name, join(folder, "board"), { kernel: FASTEST_KERNEL[name], files });
+    // Of the test files that run at once each has a number of its own.
+    const processor = Number(process.env["VITEST_POOL_ID"] ?? 0);
+    const bench = await Bench.set(name, join(folder, "board"), { kernel: FASTEST_KERNEL[name], files, processor });
     const board = new QemuBoard(bench, await ScriptedServer.start(), folder);
     await board.powerOn();
     return board;

@@ -1,7 +1,5 @@
 import { describe } from "vitest";
 import { doctorScenarios } from "./doctor.ts";
-import { managedScenarios } from "./managed.ts";
-import { resourceScenarios } from "./resources.ts";
 import { standaloneScenarios } from "./standalone.ts";
 import { scenariosOn } from "./test-board.ts";
 
@@ -9,6 +7,4 @@ describe("vexpress-a9", () => {
   const scenarios = scenariosOn("vexpress-a9");
   standaloneScenarios(scenarios);
   doctorScenarios(scenarios);
-  managedScenarios(scenarios);
-  resourceScenarios(scenarios);
 });

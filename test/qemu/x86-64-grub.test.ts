@@ -1,6 +1,5 @@
 import { describe } from "vitest";
 import { doctorScenarios } from "./doctor.ts";
-import { managedScenarios } from "./managed.ts";
 import { standaloneScenarios } from "./standalone.ts";
 import { scenariosOn } from "./test-board.ts";
 
@@ -8,5 +7,4 @@ describe("x86-64-grub", () => {
   const scenarios = scenariosOn("x86-64-grub");
   standaloneScenarios(scenarios);
   doctorScenarios(scenarios);
-  managedScenarios(scenarios);
 });
