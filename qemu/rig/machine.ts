@@ -58,9 +58,8 @@ export class Machine {
     const args = await machineArguments(options, port, socket);
     const env = { ...process.env, QEMU_AUDIO_DRV: "none" };
     // A rig that ends for whatever reason, also by SIGKILL, takes its machine with it.
-    const tied = ["--pdeathsig", "KILL", "taskset", "--cpu-list", await processorOf(options)];
-    const argv = [...tied, options.board.machine.program, ...args];
-    const child = spawn("setpriv", argv, { stdio: ["ignore", "pipe", "pipe"], env });
+    const tied = ["--pdeathsig", "KILL", ...(await boundTo(options)), options.board.machine.program, ...args];
+    const child = spawn("setpriv", tied, { stdio: ["ignore", "pipe", "pipe"], env });
     const console = new Console(join(options.folder, "console.log"));
     child.stdout?.on("data", (chunk: Buffer) => console.append(chunk));
     child.stderr?.on("data", (chunk: Buffer) => console.append(chunk));
@@ -153,18 +152,18 @@ export class Machine {
 }
 
 /**
- * One processor for all threads of a machine. On several they wake each other at every sector of an emulated SD card and
- * then wait for the same lock, which takes twice the time and a third more of the processors.
- *
- * @returns its number, among those that this process may use
+ * One processor, of those that this process may use, for all threads of a machine that is translated. On several they
+ * wake each other at every sector of an emulated SD card and then wait for the same lock, which takes twice the time and
+ * a third more of the processors.
  */
-async function processorOf({ processor = 0 }: MachineOptions): Promise<string> {
+async function boundTo({ kvm = false, processor = 0 }: MachineOptions): Promise<readonly string[]> {
+  if (kvm) return [];
   const [, list = "0"] = /^Cpus_allowed_list:\s*(\S+)$/m.exec(await readFile("/proc/self/status", "utf8")) ?? [];
   const usable = list.split(",").flatMap((range) => {
     const [from = 0, to = from] = range.split("-").map(Number);
     return Array.from({ length: to - from + 1 }, (_, index) => from + index);
   });
-  return String(usable[processor % usable.length]);
+  return ["taskset", "--cpu-list", String(usable[processor % usable.length])];
 }
 
 async function machineArguments(options: MachineOptions, port: number, socket: string): Promise<string[]> {
