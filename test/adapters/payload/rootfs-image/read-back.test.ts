@@ -2,14 +2,19 @@ import { randomBytes } from "node:crypto";
 import { expect, test } from "vitest";
 import { createFaultyDisk } from "../../../../adapters/device/faulty.ts";
 import { createSlotDevice } from "../../../../adapters/device/slot-device.ts";
-import { WrittenImage } from "../../../../adapters/payload/rootfs-image/read-back.ts";
+import { type TagCipher, WrittenImage } from "../../../../adapters/payload/rootfs-image/read-back.ts";
 
 const MIB = 1024 * 1024;
 const signal = new AbortController().signal;
 
 /** An image that came in chunks of `chunkBytes`, looked for in a slot that holds `content`. */
-async function look(image: Uint8Array, content: Uint8Array, chunkBytes = image.length): Promise<void> {
-  const written = new WrittenImage();
+async function look(
+  image: Uint8Array,
+  content: Uint8Array,
+  chunkBytes = image.length,
+  cipher?: TagCipher,
+): Promise<void> {
+  const written = new WrittenImage(cipher);
   for (let at = 0; at < image.length; at += chunkBytes) written.add(image.subarray(at, at + chunkBytes));
   const disk = createFaultyDisk({ content });
   const paths = { A: "/dev/null", B: "/dev/zero" };
@@ -38,6 +43,17 @@ for (const [at, offset, length] of [
       code: "SLOT_READBACK",
       detail: { slot: "B", offset, length },
     });
+  });
+}
+
+for (const cipher of ["chacha20-poly1305", "aes-256-gcm"] as const) {
+  test(`${cipher} finds the image, and a wrong bit in it`, async () => {
+    const image = randomBytes(5 * MIB);
+    const content = Buffer.concat([image, randomBytes(MIB)]);
+    await look(image, content, 64 * 1024, cipher);
+    content[4 * MIB] = (content[4 * MIB] ?? 0) ^ 1;
+    const detail = { slot: "B", offset: 4 * MIB, length: MIB };
+    await expect(look(image, content, 64 * 1024, cipher)).rejects.toMatchObject({ code: "SLOT_READBACK", detail });
   });
 }
 
