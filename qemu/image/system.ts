@@ -122,6 +122,7 @@ async function boardFiles(board: Board): Promise<SystemFiles> {
     ),
     "etc/inittab": text((await guest("inittab")).replace("@CONSOLE@", board.console.split(",")[0] ?? "")),
     "etc/rcS": program(await guest("rcS")),
+    "etc/rc.shutdown": program(await guest("rc.shutdown")),
     "usr/libexec/start-agent": program(await guest("start-agent")),
     "usr/share/mender/identity/mender-device-identity": program(await guest("mender-device-identity")),
     "usr/share/mender/inventory/mender-inventory-board": program(await guest("mender-inventory-board")),
