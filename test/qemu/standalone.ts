@@ -18,6 +18,8 @@ export function standaloneScenarios({ board, scenario }: Scenarios): void {
       await (await board().machine.guest()).must(`wget -q -O /tmp/v2.mender ${url}`);
       expect(await board().switchback("install", "/tmp/v2.mender")).toEqual({ exitCode: 0, out: INSTALLED, err: [] });
       expect(await board().reboot()).toBe("v2");
+      // It has gone down in order: nothing was left to replay.
+      expect((await board().shell("cat /run/e2fsck.log")).stdout).toMatch(/^data: clean, .*\ne2fsck of data: 0\n$/);
       expect(await board().switchback("commit")).toEqual({ exitCode: 0, out: ["Committed."], err: [] });
       expect(await board().reboot()).toBe("v2");
       expect(await board().artifactName()).toBe("v2");
