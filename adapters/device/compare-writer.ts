@@ -110,9 +110,10 @@ export function createCompareWriter(storage: BlockFile, options: CompareWriterOp
     }
   }
 
-  /** All frames that were started are on the storage, and safe. */
+  /** Makes the frames that were started before this call safe. */
   async function arrive(): Promise<void> {
-    while (atWork.size > 0) await Promise.all(atWork);
+    // Only those: while the source is faster than the storage, there is no moment without a frame at work.
+    await Promise.all([...atWork]);
     check();
     await syncStorage();
   }

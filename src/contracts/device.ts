@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { SlotId } from "../ports/bootloader.ts";
-import type { SlotDevice, WriteStatistics } from "../ports/slot-device.ts";
+import type { SlotDevice, SlotWriter, WriteStatistics } from "../ports/slot-device.ts";
 import type { ContractCheck } from "./contract.ts";
 
 /** Two slots of one size, with something in each. The system runs from slot A. */
@@ -55,6 +55,24 @@ export function expectBytes(actual: Uint8Array, expected: Uint8Array, what: stri
 /** An error that names itself so. */
 export const withCode = (code: string) => (error: unknown) =>
   error instanceof Error && "code" in error && error.code === code;
+
+/** Times that a writer lets its source wait after a checkpoint is asked for: then what came before must be written. */
+const MAX_WAITS = 8;
+
+const PIECE_BYTES = 64 * 1024;
+
+/** Writes `image` from `at` until `end` is reached, in pieces. @returns where it got to */
+async function feed(writer: SlotWriter, image: Uint8Array, at: number, end: number): Promise<number> {
+  let place = at;
+  while (place < end) {
+    const room = await writer.room();
+    const count = Math.min(room.length, PIECE_BYTES, image.length - place);
+    room.set(image.subarray(place, place + count));
+    await writer.advance(count);
+    place += count;
+  }
+  return place;
+}
 
 /** The promises of the port `SlotDevice`, for every implementation of it. */
 export const DEVICE_CONTRACT: readonly ContractCheck<DeviceRig>[] = [
@@ -183,6 +201,38 @@ export const DEVICE_CONTRACT: readonly ContractCheck<DeviceRig>[] = [
       try {
         cancel.abort(new Error("cancelled"));
         await assert.rejects(async () => writer.room(), /^Error: cancelled$/);
+      } finally {
+        await writer.close();
+      }
+    },
+  },
+  {
+    title: "a checkpoint is answered after the writes before it, whatever comes after",
+    async run({ device, slotBytes, content }) {
+      const image = sampleImage(slotBytes);
+      const writer = await device.open("B", { imageBytes: slotBytes }, signal);
+      try {
+        let at = await feed(writer, image, 0, slotBytes / 4);
+        let waits: number | undefined = 0;
+        const answered = writer.checkpoint().then(async (safeBytes) => {
+          waits = undefined;
+          return { safeBytes, stored: await content("B") };
+        });
+        answered.catch(() => {
+          // ignored: it is awaited below, after the image.
+        });
+        for (const given = at; at < slotBytes; ) {
+          const room = writer.room();
+          if (room instanceof Promise && waits !== undefined) waits += 1;
+          assert.ok((waits ?? 0) <= MAX_WAITS, `no answer, and ${at - given} more bytes were taken`);
+          await room;
+          at = await feed(writer, image, at, at + 1);
+        }
+        await writer.sync();
+        const { safeBytes, stored } = await answered;
+        assert.ok(safeBytes <= slotBytes / 4 + PIECE_BYTES, `${safeBytes} bytes are said to be safe`);
+        expectBytes(stored.subarray(0, safeBytes), image.subarray(0, safeBytes), "what is said to be safe");
+        expectBytes((await content("B")).subarray(0, slotBytes), image, "the slot");
       } finally {
         await writer.close();
       }

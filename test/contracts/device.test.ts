@@ -1,10 +1,11 @@
 import { execFileSync } from "node:child_process";
-import { chmod, mkdir, mkdtemp, rm, symlink, truncate, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readFile, rm, symlink, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { createRunningSystem } from "../../adapters/bootloader/running-system.ts";
-import type { BlockFile } from "../../adapters/device/block-file.ts";
+import { type BlockFile, openBlockFile } from "../../adapters/device/block-file.ts";
 import { createSlotDevice } from "../../adapters/device/slot-device.ts";
 import { createUbiSlotDevice } from "../../adapters/device/ubi-slot.ts";
 import type { OpenStorage } from "../../adapters/kit/context.ts";
@@ -12,7 +13,7 @@ import { createDeviceRig, sandboxSlots } from "../../adapters/kit/device-rig.ts"
 import { createDriverDevice } from "../../adapters/kit/driver-device.ts";
 import { Sandbox } from "../../adapters/kit/sandbox.ts";
 import { createChildProcess } from "../../adapters/process/child-process.ts";
-import { DEVICE_CONTRACT } from "../../src/contracts/device.ts";
+import { DEVICE_CONTRACT, type DeviceRig } from "../../src/contracts/device.ts";
 import { DEVICE_STORAGE_CONTRACT } from "../../src/contracts/device-storage.ts";
 import type { SlotDevice } from "../../src/ports/slot-device.ts";
 
@@ -38,6 +39,28 @@ async function blockRig(spoil: Spoil = () => ({})) {
 describe("block devices and image files", () => {
   for (const { title, run } of DEVICE_CONTRACT) test(title, async () => run(await blockRig()));
   for (const { title, run } of DEVICE_STORAGE_CONTRACT) test(title, async () => run(await blockRig()));
+});
+
+const SLOW_SLOT_BYTES = 40 * 1024 * 1024;
+
+/** Slots of many frames, whose storage is slower than any source. */
+async function slowRig(): Promise<DeviceRig> {
+  const paths = { A: join(dir, "a"), B: join(dir, "b") };
+  for (const path of Object.values(paths)) {
+    await writeFile(path, "");
+    await truncate(path, SLOW_SLOT_BYTES);
+  }
+  const openStorage = async (...args: Parameters<typeof openBlockFile>): Promise<BlockFile> => {
+    const file = await openBlockFile(...args);
+    return { ...file, write: async (from, at) => wait(10).then(() => file.write(from, at)) };
+  };
+  const device = createSlotDevice({ paths, booted: async () => "A", openStorage });
+  return { device, slotBytes: SLOW_SLOT_BYTES, content: (slot) => readFile(paths[slot]) };
+}
+
+describe("storage that is slower than the source", () => {
+  const inQuestion = DEVICE_CONTRACT.filter(({ title }) => title.startsWith("a checkpoint is answered"));
+  for (const { title, run } of inQuestion) test(title, async () => run(await slowRig()));
 });
 
 /** What keeps a volume as the kernel does: the image that it was given last, and nothing while one comes in. */

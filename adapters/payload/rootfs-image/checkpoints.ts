@@ -6,6 +6,8 @@ import type { SlotWriter } from "../../../src/ports/slot-device.ts";
 const DISTANCE_BYTES = 2 * 1024 * 1024;
 /** A checkpoint may take that part of the time: storage that syncs slowly, or a fast line, gets fewer of them. */
 const SHARE = 4;
+/** Bounds what that share may cost: after so many bytes the next checkpoint is due, however long the last one took. */
+const FARTHEST_BYTES = 16 * 1024 * 1024;
 
 /** Makes checkpoints of an image while it is written, beside the writing. */
 export interface Checkpoints {
@@ -37,7 +39,8 @@ export function createCheckpoints(image: PayloadFile, writer: SlotWriter, clock:
     advanced(count) {
       if (failure !== undefined) throw failure.reason;
       pendingBytes += count;
-      if (atWork !== undefined || pendingBytes < DISTANCE_BYTES || clock.monotonicMs() < notBeforeMs) return;
+      if (atWork !== undefined || pendingBytes < DISTANCE_BYTES) return;
+      if (pendingBytes < FARTHEST_BYTES && clock.monotonicMs() < notBeforeMs) return;
       pendingBytes = 0;
       atWork = make()
         .catch((reason: unknown) => {

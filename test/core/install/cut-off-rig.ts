@@ -1,7 +1,9 @@
 import { createCipheriv } from "node:crypto";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
 import { systemClock } from "../../../adapters/clock/system-clock.ts";
+import { openBlockFile } from "../../../adapters/device/block-file.ts";
 import { createSlotDevice } from "../../../adapters/device/slot-device.ts";
 import { createRootfsImageHandler } from "../../../adapters/payload/rootfs-image/handler.ts";
 import type { Compression } from "../../../src/artifact/model.ts";
@@ -34,16 +36,25 @@ export class CutOffRig {
   readonly server: FileServer;
   readonly log: string[] = [];
   record: DownloadRecord | undefined;
+  /** How long each write to the slot takes, on top of what it takes here. */
+  writeMs = 0;
+  /** The most of the image that the handler had read since the checkpoint that was saved last. */
+  farthestBytes = 0;
   #artifact: ArtifactRecord | undefined;
   readonly #folder: string;
 
-  static async make(compression: Compression, seed = 1, image = randomImage(seed)): Promise<CutOffRig> {
+  static async make(
+    compression: Compression,
+    seed = 1,
+    image = randomImage(seed),
+    bytesPerSecond = BYTES_PER_SECOND,
+  ): Promise<CutOffRig> {
     const folder = await mkdtemp(join(MEMORY_FOLDER, "switchback-cut-off-"));
     const file = join(folder, "image");
     await writeFile(file, image);
     const path = join(folder, "release.mender");
     await writeArtifact({ ...rootfsRequest(file), compression }, path, () => undefined, new AbortController().signal);
-    return CutOffRig.of(folder, image, await readFile(path));
+    return CutOffRig.of(folder, image, await readFile(path), bytesPerSecond);
   }
 
   /** @param artifact made by somebody else, with the image in it */
@@ -51,9 +62,14 @@ export class CutOffRig {
     return CutOffRig.of(await mkdtemp(join(MEMORY_FOLDER, "switchback-cut-off-")), image, artifact);
   }
 
-  private static async of(folder: string, image: Buffer, artifact: Buffer): Promise<CutOffRig> {
-    await writeFile(join(folder, "slot"), Buffer.alloc(IMAGE_BYTES));
-    return new CutOffRig(folder, image, await FileServer.start(artifact, { bytesPerSecond: BYTES_PER_SECOND }));
+  private static async of(
+    folder: string,
+    image: Buffer,
+    artifact: Buffer,
+    bytesPerSecond = BYTES_PER_SECOND,
+  ): Promise<CutOffRig> {
+    await writeFile(join(folder, "slot"), Buffer.alloc(Math.max(IMAGE_BYTES, image.length)));
+    return new CutOffRig(folder, image, await FileServer.start(artifact, { bytesPerSecond }));
   }
 
   private constructor(folder: string, image: Buffer, server: FileServer) {
@@ -96,7 +112,10 @@ export class CutOffRig {
     try {
       const payload = await opened.payloads.next();
       if (payload === undefined) throw new Error("no payload");
-      const stream = cutting(payload.stream, cutAtByte, () => power.abort(new Error("power cut")));
+      const stream = watched(payload.stream, (at) => {
+        this.farthestBytes = Math.max(this.farthestBytes, at - (this.record?.checkpoint?.storedBytes ?? 0));
+        if (at >= cutAtByte) power.abort(new Error("power cut"));
+      });
       await this.#handler(parts.log).download(stream, power.signal);
       await opened.payloads.finish();
       const said = this.log.slice(before).join("\n");
@@ -123,7 +142,14 @@ export class CutOffRig {
     };
     return createRootfsImageHandler({
       bootloader,
-      slots: createSlotDevice({ paths: { A: "/dev/null", B: this.slot }, booted: bootloader.booted }),
+      slots: createSlotDevice({
+        ...{ paths: { A: "/dev/null", B: this.slot }, booted: bootloader.booted },
+        openStorage: async (...place) => {
+          const file = await openBlockFile(...place);
+          if (this.writeMs === 0) return file;
+          return { ...file, write: (from, at) => wait(this.writeMs).then(() => file.write(from, at)) };
+        },
+      }),
       memo: { load: async () => undefined, save: async () => undefined },
       log,
       // One on which nothing takes time: checkpoints are as near to each other as they ever are.
@@ -133,8 +159,8 @@ export class CutOffRig {
   }
 }
 
-/** The file of `stream`, at a byte of which the power fails. */
-function cutting(stream: PayloadStream, cutAtByte: number, cut: () => void): PayloadStream {
+/** The file of `stream`, of which is told how far it was read. */
+function watched(stream: PayloadStream, readTo: (at: number) => void): PayloadStream {
   return {
     async next() {
       const file = await stream.next();
@@ -150,7 +176,7 @@ function cutting(stream: PayloadStream, cutAtByte: number, cut: () => void): Pay
           async read(into: Uint8Array) {
             const count = await file.read(into);
             at += count;
-            if (at >= cutAtByte) cut();
+            readTo(at);
             return count;
           },
         }
@@ -160,8 +186,8 @@ function cutting(stream: PayloadStream, cutAtByte: number, cut: () => void): Pay
 }
 
 /** Incompressible. */
-export const randomImage = (seed: number): Buffer =>
-  createCipheriv("aes-128-ctr", Buffer.alloc(16, seed), Buffer.alloc(16)).update(Buffer.alloc(IMAGE_BYTES));
+export const randomImage = (seed: number, bytes = IMAGE_BYTES): Buffer =>
+  createCipheriv("aes-128-ctr", Buffer.alloc(16, seed), Buffer.alloc(16)).update(Buffer.alloc(bytes));
 
 /**
  * Cuts the power three times at instants that `seed` chooses, and lets the fourth run end.

@@ -30,6 +30,14 @@ for (const compression of ["none", "gzip"] as const) {
   }
 }
 
+test("storage slower than the line is never more than 16 MiB behind its last checkpoint", async () => {
+  const image = randomImage(4, 48 * MIB);
+  const device = await make(CutOffRig.make("none", 4, image, Number.POSITIVE_INFINITY));
+  device.writeMs = 20;
+  expect(await device.run()).toEqual({ outcome: "done", written: image.length });
+  expect(device.farthestBytes).toBeLessThanOrEqual(16 * MIB);
+});
+
 test("a byte of the slot that changes between two runs is found by the checksum", async () => {
   const device = await make(CutOffRig.make("none"));
   expect((await device.run(4 * MIB)).outcome).toBe("cut off");

@@ -55,6 +55,12 @@ test("checkpoints take no more than a quarter of the time, on a fast line and sl
   expect(kept).toEqual([2, 10, 18]);
 });
 
+test("however long one takes, the next begins as soon as 16 MiB have come since", async () => {
+  const { arrive, kept } = rig(1000);
+  await arrive(60, 50);
+  expect(kept).toEqual([2, 22]);
+});
+
 test("a checkpoint that fails ends the writing, and none is on its way afterwards", async () => {
   const failure = new Error("EIO");
   const { arrive, checkpoints } = rig(10, failure);
