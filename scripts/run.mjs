@@ -1,6 +1,6 @@
 // Runs scripts/NAME.ts. Node 20 does not strip types, so esbuild bundles the script first; this file is
 // the only one that has to be plain JavaScript.
-import { mkdir, rm } from "node:fs/promises";
+import { mkdir, readFile, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { build } from "esbuild";
@@ -11,6 +11,13 @@ const folder = join(root, "node_modules/.cache/switchback/scripts");
 const outfile = join(folder, `${name}-${process.pid}.mjs`);
 
 process.chdir(root);
+if (process.argv.slice(3).some((arg) => arg === "--help" || arg === "-h")) {
+  const source = await readFile(join(root, "scripts", `${name}.ts`), "utf8");
+  const [, comment = ""] = /^\/\*\*(.*?)\*\//ms.exec(source) ?? [];
+  const text = comment.replace(/^ ?\* ?/gm, "").trim();
+  process.stdout.write(`${text === "" ? `scripts/${name}.ts takes no options.` : text}\n`);
+  process.exit();
+}
 await mkdir(folder, { recursive: true });
 await build({
   entryPoints: [join(root, "scripts", `${name}.ts`)],
@@ -28,8 +35,9 @@ process.argv.splice(1, 2, outfile);
 try {
   await import(pathToFileURL(outfile).href);
 } catch (error) {
-  // What esbuild reports about our sources is its message; the stack is esbuild's own.
-  process.stderr.write(`${error?.errors === undefined ? (error?.stack ?? error) : error.message}\n`);
+  // What esbuild reports about our sources, and Node about the arguments, is the message; the stack is their own.
+  const isOurs = error?.errors === undefined && !String(error?.code).startsWith("ERR_PARSE_ARGS");
+  process.stderr.write(`${isOurs ? (error?.stack ?? error) : `${error.message} (--help lists the options)`}\n`);
   process.exitCode = 1;
 } finally {
   await rm(outfile, { force: true });

@@ -1,8 +1,8 @@
 import { takeOrder } from "../adapters/process/taken-order.ts";
 import type { GlobalOptions } from "./cli/global-options.ts";
 import type { CliIo } from "./cli/io.ts";
+import { composeLock } from "./compose-lock.ts";
 import { composeServer, type KeyOptions } from "./compose-server.ts";
-import { composeLock } from "./compose-store.ts";
 import { composeWork } from "./compose-work.ts";
 import { type Answer, type Order, WORKER_FLAG, type WorkerOrder } from "./compose-worker.ts";
 import type { Work } from "./core/poller/work.ts";

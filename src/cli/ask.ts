@@ -1,16 +1,34 @@
 import { createInterface } from "node:readline/promises";
 import { PassThrough } from "node:stream";
+import { AgentError } from "../errors/agent-error.ts";
 
-/** Asks a person at the terminal; the question goes to stderr, so that stdout holds results only. */
+/**
+ * Asks a person at the terminal; the question goes to stderr, so that stdout holds results only.
+ *
+ * @throws {AgentError} CANCELLED on Ctrl-C, on Ctrl-D and when `signal` is aborted
+ */
 export async function askOnTerminal(question: string, isSecret: boolean, signal: AbortSignal): Promise<string> {
-  // The terminal itself does not echo while lines are edited here; what is typed goes to nobody.
+  signal.throwIfAborted();
+  // A terminal that has gone away must end the question, not the process in a stack trace.
+  process.stderr.on("error", ignore);
+  // The terminal itself does not echo while lines are edited here; the typed text goes nowhere.
   const output = isSecret ? new PassThrough().resume() : process.stderr;
   const terminal = createInterface({ input: process.stdin, output, ...(isSecret && { terminal: true }) });
   if (isSecret) process.stderr.write(question);
+  const left = new Promise<never>((_, reject) => {
+    const leave = (reason: unknown): void => reject(reason);
+    terminal.once("SIGINT", () => leave(new AgentError("CANCELLED", { signal: "SIGINT" })));
+    terminal.once("close", () => leave(new AgentError("CANCELLED", { reason: "the question was not answered" })));
+    signal.addEventListener("abort", () => leave(signal.reason), { once: true });
+  });
+  // ignored: a closed terminal after the answer is no failure.
+  left.catch(ignore);
   try {
-    return await terminal.question(question, { signal });
+    return await Promise.race([terminal.question(question), left]);
   } finally {
     terminal.close();
     if (isSecret) process.stderr.write("\n");
   }
 }
+
+const ignore = (): void => undefined;

@@ -37,15 +37,17 @@ const DAEMON_COMMANDS = ["daemon", "check-update", "send-inventory"];
 const CLIENTS: Readonly<Record<string, readonly string[]>> = {
   mender: [...UPDATE_COMMANDS, "bootstrap", "setup", "snapshot", ...DAEMON_COMMANDS],
   "mender-update": [...UPDATE_COMMANDS, ...DAEMON_COMMANDS],
-  "mender-auth": ["bootstrap"],
+  "mender-auth": ["bootstrap", "daemon"],
   "mender-setup": ["setup"],
   "mender-snapshot": ["snapshot"],
 };
 
+export const isClientName = (program: string): boolean => Object.hasOwn(CLIENTS, program);
+
 /** The commands that exist under the name by which the program was called. */
 export function commandsFor(program: string): typeof COMMANDS {
-  const own = Object.hasOwn(CLIENTS, program) ? CLIENTS[program] : undefined;
-  return own === undefined
-    ? COMMANDS
-    : Object.fromEntries(Object.entries(COMMANDS).filter(([name]) => own.includes(name)));
+  const own = isClientName(program) ? CLIENTS[program] : undefined;
+  if (own === undefined) return COMMANDS;
+  const commands = Object.fromEntries(Object.entries(COMMANDS).filter(([name]) => own.includes(name)));
+  return program === "mender-auth" ? { ...commands, daemon: () => import("./auth-daemon.ts") } : commands;
 }

@@ -1,7 +1,7 @@
 import { readdir, readFile, readlink, realpath, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { composeLock } from "../compose-lock.ts";
 import type { Machine } from "../compose-machine.ts";
-import { composeLock } from "../compose-store.ts";
 import type { Paths } from "../config/paths.ts";
 import { AgentError } from "../errors/agent-error.ts";
 

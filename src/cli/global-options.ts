@@ -29,6 +29,8 @@ const LEVELS: readonly LogLevel[] = ["trace", "debug", "info", "warning", "error
 const SKIP_VERIFY = "--skipverify";
 /** Commands with options of their own that mean something else: what follows them is left alone. */
 const OPAQUE: ReadonlySet<string> = new Set(["artifact", "board"]);
+/** Options of commands that have the name of a global one, and mean something else behind their command. */
+const OWN_OPTIONS: Readonly<Record<string, readonly string[]>> = { setup: ["-E"] };
 /** Single-dash commands of the 2.x client. */
 const OLD_COMMANDS: ReadonlySet<string> = new Set([
   "-install",
@@ -45,15 +47,17 @@ const OLD_COMMANDS: ReadonlySet<string> = new Set([
 /** Options of the 3.x client that nothing here depends on; taken so that existing calls keep working. */
 const IGNORED: ReadonlySet<string> = new Set(["--no-syslog"]);
 
+export const isOldCommand = (arg: string): boolean => OLD_COMMANDS.has(arg);
+
 export function addGlobalOptions(program: Command): void {
   for (const [flags, description] of WITH_VALUE) program.option(flags, description);
   program.option(SKIP_VERIFY, "do not verify the certificates of servers");
 }
 
 export function readGlobalOptions(program: Command): GlobalOptions {
-  const { config, fallbackConfig, datastore, logFile, logLevel, trustedCerts, skipverify } = program.opts<
-    Partial<Record<string, string>> & { skipverify?: boolean }
-  >();
+  const { skipverify, ...given } = program.opts<Partial<Record<string, string>> & { skipverify?: boolean }>();
+  const { config, fallbackConfig, datastore, logFile, trustedCerts } = given;
+  const logLevel = given["logLevel"]?.toLowerCase();
   const level =
     logLevel === undefined ? undefined : (LEVEL_ALIASES[logLevel] ?? LEVELS.find((known) => known === logLevel));
   if (logLevel !== undefined && level === undefined) {
@@ -83,6 +87,10 @@ export function splitArguments(argv: readonly string[]): SplitArguments {
     if (raw === "--" || (command !== undefined && OPAQUE.has(command)))
       return { globals, command, rest: [...rest, ...argv.slice(at)] };
     const arg = modern(raw);
+    if (command !== undefined && OWN_OPTIONS[command]?.includes(arg)) {
+      rest.push(raw);
+      continue;
+    }
     if (IGNORED.has(arg)) continue;
     if (takesValue(arg)) globals.push(arg, ...argv.slice(at + 1, ++at + 1));
     else if (isGlobalWithValue(arg) || arg === SKIP_VERIFY) globals.push(arg);

@@ -25,7 +25,7 @@ export function register(program: Command, io: CliIo): void {
 const EXAMPLES = `
 Examples:
   switchback install release-2.mender
-  switchback install --reboot-exit-code https://example.com/release-2.mender || [ $? -eq 4 ] && reboot
+  switchback install --reboot-exit-code https://example.com/release-2.mender || { [ $? -eq 4 ] && reboot; }
   xzcat release-2.mender.xz | switchback install -
 
 After the reboot, 'switchback commit' keeps the new system; without it the next power-on goes back.`;

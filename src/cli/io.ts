@@ -9,6 +9,8 @@ export interface CliIo {
   /** Raw text to stderr, for redrawing a progress bar. */
   errRaw(text: string): void;
   readonly stderrIsTerminal: boolean;
+  /** Width of that terminal in characters, where it is known. */
+  readonly stderrColumns?: number | undefined;
   /** Asks a person and waits for a line, which is not shown when it is a secret; absent without a terminal. */
   readonly ask?: ((question: string, isSecret?: boolean) => Promise<string>) | undefined;
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -22,6 +24,8 @@ export interface CliIo {
   readonly commandLine: readonly string[];
   /** The device that is worked on, where it is another than the one that this process runs on. */
   readonly machine?: Machine;
+  /** Results did not reach stdout, because it is full or broken. A reader that has gone away does not count. */
+  readonly hasLostResults?: boolean;
   /** Exit status of the process; 0 unless a command sets it or throws. */
   exitCode: number;
 }

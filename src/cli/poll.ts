@@ -39,4 +39,4 @@ Exit status:
 
 Examples:
   switchback poll
-  switchback poll --now || [ $? -eq 4 ] && reboot`;
+  switchback poll --now || { [ $? -eq 4 ] && reboot; }`;

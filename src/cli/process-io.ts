@@ -14,12 +14,25 @@ export function processIo(): CliIo {
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"] as const) {
     process.once(signal, () => interrupted.abort(new AgentError("CANCELLED", { signal })));
   }
+  let hasLostResults = false;
+  const err = (line: string): void => void write(2, `${line}\n`);
   return {
-    out: (line) => write(1, `${line}\n`),
-    err: (line) => write(2, `${line}\n`),
-    errRaw: (text) => write(2, text),
+    out(line) {
+      const failure = write(1, `${line}\n`);
+      if (failure === undefined) return;
+      if (!hasLostResults) err(`error: Cannot write to standard output: ${failure}`);
+      hasLostResults = true;
+    },
+    err,
+    errRaw: (text) => void write(2, text),
+    get hasLostResults() {
+      return hasLostResults;
+    },
     get stderrIsTerminal() {
       return process.stderr.isTTY === true;
+    },
+    get stderrColumns() {
+      return process.stderr.columns;
     },
     get ask() {
       if (!stdinIsTerminal()) return undefined;
@@ -40,18 +53,23 @@ export function processIo(): CliIo {
 /** Asked of a module that comes with all of the network, which most commands do without. */
 const stdinIsTerminal = (): boolean => process.getBuiltinModule("node:tty").isatty(0);
 
-/** Synchronous, so that nothing is lost when the process is ended, and lean: no stream is set up. */
-function write(fd: 1 | 2, text: string): void {
+/**
+ * Writes synchronously, so that nothing is lost when the process is ended, and lean: no stream is set up. Never throws:
+ * what a terminal or a disk does to these lines must not change what becomes of an update.
+ *
+ * @returns why the text could not be written; `undefined` also for a reader that has gone away (`| head`)
+ */
+function write(fd: 1 | 2, text: string): string | undefined {
   let rest = Buffer.from(text);
   while (rest.length > 0) {
     try {
       rest = rest.subarray(writeSync(fd, rest));
     } catch (error) {
       const code = error instanceof Error && "code" in error ? error.code : undefined;
-      // ignored: a reader that has gone away (`| head`) is no failure of the command.
-      if (code === "EPIPE" || code === "EBADF") return;
-      if (code !== "EAGAIN") throw error;
+      if (code === "EPIPE" || code === "EBADF") return undefined;
+      if (code !== "EAGAIN") return String(error instanceof Error ? error.message : error);
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
     }
   }
+  return undefined;
 }

@@ -15,6 +15,7 @@ export const NO_PROGRESS: Progress = { advance: () => undefined, done: () => und
 const QUIET_MS = 1000;
 const REDRAW_MS = 100;
 const BAR_CHARACTERS = 24;
+const WIDE = 80;
 const CLEAR_LINE = "\r\x1b[K";
 
 /**
@@ -37,7 +38,8 @@ export function createProgress(
   let ended = false;
   const draw = (nowMs: number): void => {
     drawnMs = nowMs;
-    io.errRaw(`${CLEAR_LINE}${label} ${describe(bytes, totalBytes, (nowMs - startMs) / 1000)}`);
+    const state = describe(bytes, totalBytes, (nowMs - startMs) / 1000);
+    io.errRaw(`${CLEAR_LINE}${lineOf(label, state, io.stderrColumns ?? WIDE)}`);
   };
   return {
     advance(more) {
@@ -53,6 +55,13 @@ export function createProgress(
       ended = true;
     },
   };
+}
+
+/** A line that a terminal wraps cannot be redrawn, so a long label gives way, and then the end of the line. */
+function lineOf(label: string, state: string, columns: number): string {
+  const room = Math.max(0, columns - 1 - state.length - 1);
+  const shown = label.length <= room ? label : room === 0 ? "" : `${label.slice(0, room - 1)}…`;
+  return `${shown === "" ? "" : `${shown} `}${state}`.slice(0, columns - 1);
 }
 
 function describe(bytes: number, totalBytes: number | undefined, seconds: number): string {

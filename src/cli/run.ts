@@ -1,7 +1,7 @@
 import { Command, CommanderError } from "commander";
 import { AgentError, describeError } from "../errors/agent-error.ts";
 import { entryOf } from "../errors/catalogue.ts";
-import { commandsFor } from "./commands.ts";
+import { commandsFor, isClientName } from "./commands.ts";
 import { addGlobalOptions, splitArguments } from "./global-options.ts";
 import type { CliIo } from "./io.ts";
 import { VERSION } from "./version.ts";
@@ -13,7 +13,7 @@ import { VERSION } from "./version.ts";
  * @param name what the program was called by: `switchback`, or a name of the reference client
  */
 export async function run(name: string, argv: readonly string[], io: CliIo): Promise<void> {
-  const { globals, command, rest } = splitArguments(argv);
+  const { globals, command, rest } = splitArguments(await ourArguments(name, argv));
   const program = new Command(name)
     .description("Over-the-air updates for embedded Linux that survive a power cut at any instant.")
     .version(VERSION, "-v, --version")
@@ -36,7 +36,24 @@ export async function run(name: string, argv: readonly string[], io: CliIo): Pro
   } catch (error) {
     io.exitCode = failed(error, io);
   }
+  if (io.hasLostResults === true && io.exitCode === 0 && !CHANGES_DEVICE.has(command ?? "")) io.exitCode = 1;
 }
+
+/** Their exit status tells what became of the device, whether or not anybody could read about it. */
+const CHANGES_DEVICE: ReadonlySet<string> = new Set([
+  "install",
+  "commit",
+  "rollback",
+  "resume",
+  "bootstrap",
+  "setup",
+  "daemon",
+  "poll",
+]);
+
+/** The reference clients take options in Go's syntax, and some of their programs do without the name of a command. */
+const ourArguments = async (name: string, argv: readonly string[]): Promise<readonly string[]> =>
+  isClientName(name) ? (await import("./client-arguments.ts")).fromClient(name, argv) : argv;
 
 /** Commander gives settings to sub-commands that it creates itself; ours may add ready-made ones. */
 function inheritSettings(from: Command, root: Command): void {

@@ -11,7 +11,7 @@ export function register(program: Command, io: CliIo): void {
     .option("--device-type <type>", "what the device is; Artifacts name the types that they are made for")
     .option("--server-url, --url <url>", "address of the server")
     .option("--hosted-mender", "use https://hosted.mender.io")
-    .option("--server-cert <file>", "trust the certificates in this PEM file as well")
+    .option("-E, --server-cert <file>", "trust the certificates in this PEM file as well")
     .option("--tenant-token <token>", "whose device it is, on servers with several tenants")
     .option("--username <email>", "get the tenant token from the server, logging in as this user")
     .option("--password <password>", "of that user; asked for on a terminal, where other users cannot read it")

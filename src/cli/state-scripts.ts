@@ -1,6 +1,6 @@
 import { open } from "node:fs/promises";
 import { type Command, Option } from "commander";
-import { checkScriptFolder, type EntryWithHead, type FolderCheck } from "../core/scripts/check.ts";
+import { checkScriptFolder, type EntryWithHead, type FolderCheck, type FolderKind } from "../core/scripts/check.ts";
 import { readScriptEntries, readVersionFile } from "../core/scripts/folder.ts";
 import type { ScriptOrigin } from "../core/scripts/names.ts";
 import { AgentError, printable } from "../errors/agent-error.ts";
@@ -23,7 +23,7 @@ export function register(program: Command, io: CliIo): void {
     .description("tell which scripts of a folder will not run, and why; exits with 1 when there are any")
     .argument("<dir>", "folder with state scripts")
     .addOption(
-      new Option("--for <kind>", "kind of folder; without it, that of most of its scripts").choices([
+      new Option("--for <kind>", "kind of folder; without it, each script is checked as one of its own kind").choices([
         "rootfs",
         "artifact",
       ]),
@@ -54,13 +54,18 @@ function describe(dir: string, { origin, runnable, findings }: FolderCheck): rea
     const number = findings.filter((finding) => finding.level === level).length;
     return `${number} ${name}${number === 1 ? "" : "s"}`;
   };
-  const kind = origin === "rootfs" ? "the root filesystem" : "an Artifact";
   return [
     ...findings.map(({ level, file, message }) => `${level}: ${printable(file)} ${message}`),
     ...runnable.map((name) => `runs: ${printable(name)}`),
-    `${printable(dir)}, as scripts of ${kind}: ${runnable.length} run, ${count("problem", "problem")}, ${count("note", "note")}.`,
+    `${printable(dir)}, as scripts of ${KINDS[origin]}: ${runnable.length} run, ${count("problem", "problem")}, ${count("note", "note")}.`,
   ];
 }
+
+const KINDS: Readonly<Record<FolderKind, string>> = {
+  rootfs: "the root filesystem",
+  artifact: "an Artifact",
+  mixed: "the root filesystem and of an Artifact",
+};
 
 const EXAMPLE = `
 Example:

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
-import { composeLock, composeStore } from "../compose-store.ts";
+import { composeLock } from "../compose-lock.ts";
+import { composeStore } from "../compose-store.ts";
 import { resolvePaths } from "../config/paths.ts";
 import { type DeviceProvides, isSeeded, readProvides } from "../core/install/provides.ts";
 import { AgentError } from "../errors/agent-error.ts";

@@ -1,4 +1,4 @@
-import { composeLock } from "../compose-store.ts";
+import { composeLock } from "../compose-lock.ts";
 import type { Paths } from "../config/paths.ts";
 import type { CliIo } from "./io.ts";
 

@@ -57,6 +57,7 @@ export const AGENT_ERRORS = {
     retry: true,
     doc: "The process that works for the daemon has ended before it was done. What it has begun is gone on with.",
   },
+  LOG_FILE: { doc: "The log file cannot be opened for writing." },
   CLI_USAGE: { doc: "The command line is not understood." },
   CANCELLED: {
     retry: true,

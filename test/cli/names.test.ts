@@ -41,6 +41,7 @@ for (const [name, commands] of [
   ],
   ["mender", [...CLIENT, "bootstrap", "setup", ...DAEMON, "snapshot"]],
   ["mender-update", [...CLIENT, ...DAEMON]],
+  ["mender-auth", ["bootstrap", "daemon"]],
 ] as const) {
   test(`${name} --help lists its commands, with examples`, async () => {
     const { exitCode, out, err } = await cli(name, ["--help"]);

@@ -16,9 +16,12 @@ export interface EntryWithHead extends FolderEntry {
   readonly head: string;
 }
 
+/** `mixed`: where images are built, scripts of both kinds may lie together; each goes to where it belongs. */
+export type FolderKind = ScriptOrigin | "mixed";
+
 export interface FolderCheck {
-  /** For which kind of folder the scripts were looked at: the one asked for, or that of most of them. */
-  readonly origin: ScriptOrigin;
+  /** For which kind of folder the scripts were checked: the one asked for, or the kind of all its scripts. */
+  readonly origin: FolderKind;
   /** Those that run, in the order in which those of one state and action do. */
   readonly runnable: readonly string[];
   readonly findings: readonly ScriptFinding[];
@@ -35,25 +38,28 @@ const WITHOUT_ERROR: ReadonlySet<ScriptState> = new Set(["Idle", "ArtifactRollba
 export function checkScriptFolder(
   entries: readonly EntryWithHead[],
   version: string | undefined,
-  origin: ScriptOrigin = commonOrigin(entries),
+  origin: FolderKind = kindOf(entries),
 ): FolderCheck {
   const sorted = entries.filter(({ name }) => name !== VERSION_FILE).toSorted((a, b) => compareBytes(a.name, b.name));
   const perEntry = sorted.map((entry) => ({ name: entry.name, finding: problemOf(entry, origin) }));
   const runnable = perEntry.filter(({ finding }) => finding === undefined).map(({ name }) => name);
   const problems = perEntry.flatMap(({ finding }) => (finding === undefined ? [] : [finding]));
-  return { origin, runnable, findings: [...checkVersionFile(version), ...problems, ...sharedNumbers(runnable)] };
+  const versions = origin === "artifact" ? [] : checkVersionFile(version);
+  return { origin, runnable, findings: [...versions, ...problems, ...sharedNumbers(runnable)] };
 }
 
-function commonOrigin(entries: readonly FolderEntry[]): ScriptOrigin {
-  const origins = entries.flatMap(({ name }) => {
-    const parsed = parseScriptName(name);
-    return parsed === undefined ? [] : [originOf(parsed.state)];
-  });
-  const ofRootfs = origins.filter((origin) => origin === "rootfs").length;
-  return ofRootfs * 2 > origins.length ? "rootfs" : "artifact";
+function kindOf(entries: readonly FolderEntry[]): FolderKind {
+  const origins = new Set(
+    entries.flatMap(({ name }) => {
+      const parsed = parseScriptName(name);
+      return parsed === undefined ? [] : [originOf(parsed.state)];
+    }),
+  );
+  const [only = "artifact", ...others] = origins;
+  return others.length === 0 ? only : "mixed";
 }
 
-function problemOf(entry: EntryWithHead, folder: ScriptOrigin): ScriptFinding | undefined {
+function problemOf(entry: EntryWithHead, folder: FolderKind): ScriptFinding | undefined {
   const problem = (rule: ScriptRule, message: string): ScriptFinding => ({
     level: "problem",
     file: entry.name,
@@ -65,10 +71,12 @@ function problemOf(entry: EntryWithHead, folder: ScriptOrigin): ScriptFinding | 
     return problem("name", "never runs: it is not named STATE_ACTION_NN or STATE_ACTION_NN_TEXT");
   const { state, action } = parsed;
   const origin = originOf(state);
-  if (origin !== folder) return problem("folder", `never runs here: ${WHERE[origin]}`);
+  if (folder !== "mixed" && origin !== folder) return problem("folder", `never runs here: ${WHERE[origin]}`);
   if (isNeverRun(state, action)) return problem("never", `never runs: nothing follows a failure in ${state}`);
   if (!entry.isFile) return problem("type", "never runs: it is not a file");
-  if (!entry.isExecutable) return problem("run-bit", "never runs: it is not executable (chmod +x)");
+  // The agent makes the scripts of an Artifact executable when it unpacks them.
+  if (origin === "rootfs" && !entry.isExecutable)
+    return problem("run-bit", "never runs: it is not executable (chmod +x)");
   const [first = ""] = entry.head.split("\n");
   if (first.startsWith("#!") && first.endsWith("\r")) {
     return problem("start", "cannot start: its lines end like those of DOS, so no interpreter has that name");

@@ -27,7 +27,7 @@ test("scripts that all run leave nothing to say", () => {
 const PROBLEMS: readonly (readonly [string, EntryWithHead, string, RegExp])[] = [
   ["a wrong name", script("ArtifactInstall_Enter_1"), "name", /^never runs: it is not named/],
   ["a backup", script("ArtifactInstall_Enter_01~"), "name", /^never runs/],
-  ["a missing run bit", script("ArtifactInstall_Enter_01", { isExecutable: false }), "run-bit", /chmod \+x/],
+  ["a missing run bit", script("Download_Enter_01", { isExecutable: false }), "run-bit", /chmod \+x/],
   ["a folder in place of a script", script("ArtifactInstall_Enter_01", { isFile: false }), "type", /not a file/],
   ["a script of the other folder", script("Download_Enter_01"), "folder", /belong to the root filesystem$/],
   ["a script that nothing leads to", script("ArtifactFailure_Error_00"), "never", /failure in ArtifactFailure$/],
@@ -36,17 +36,29 @@ const PROBLEMS: readonly (readonly [string, EntryWithHead, string, RegExp])[] = 
 ];
 for (const [what, entry, rule, message] of PROBLEMS) {
   test(`${what} is a problem`, () => {
-    const { findings, runnable } = checkScriptFolder([entry], "3", "artifact");
+    const { findings, runnable } = checkScriptFolder([entry], "3", rule === "run-bit" ? "rootfs" : "artifact");
     expect(runnable).toEqual([]);
     expect(findings).toEqual([{ level: "problem", file: entry.name, rule, message: expect.stringMatching(message) }]);
   });
 }
 
-test("without being told, the folder is of the kind that most of its scripts are", () => {
-  const mixed = [script("Download_Enter_00"), script("Sync_Enter_00"), script("ArtifactCommit_Enter_00")];
-  const { origin, findings } = checkScriptFolder(mixed, "3");
-  expect(origin).toBe("rootfs");
-  expect(findings.map(({ file, rule }) => [file, rule])).toEqual([["ArtifactCommit_Enter_00", "folder"]]);
+test("without being told, a folder with scripts of both kinds is one where images are built, and each is checked as its own", () => {
+  const mixed = [
+    script("Download_Enter_00", { isExecutable: false }),
+    script("Sync_Enter_00"),
+    script("ArtifactCommit_Enter_00", { isExecutable: false }),
+  ];
+  const { origin, runnable, findings } = checkScriptFolder(mixed, "3");
+  expect([origin, runnable]).toEqual(["mixed", ["ArtifactCommit_Enter_00", "Sync_Enter_00"]]);
+  expect(findings.map(({ file, rule }) => [file, rule])).toEqual([["Download_Enter_00", "run-bit"]]);
+});
+
+test("scripts of an Artifact need no run bit and no version file", () => {
+  const { origin, runnable, findings } = checkScriptFolder(
+    [script("ArtifactInstall_Enter_00", { isExecutable: false })],
+    undefined,
+  );
+  expect([origin, runnable, findings]).toEqual(["artifact", ["ArtifactInstall_Enter_00"], []]);
 });
 
 test("scripts that share a number are noted, with the one that comes first", () => {
@@ -67,6 +79,6 @@ test("scripts that share a number are noted, with the one that comes first", () 
 });
 
 test("a version file that no client takes is a problem, a missing one a note", () => {
-  expect(checkScriptFolder(NOWHERE, "1").findings).toMatchObject([{ level: "problem", rule: "version" }]);
-  expect(checkScriptFolder(NOWHERE, undefined).findings).toMatchObject([{ level: "note", rule: "version" }]);
+  expect(checkScriptFolder(NOWHERE, "1", "rootfs").findings).toMatchObject([{ level: "problem", rule: "version" }]);
+  expect(checkScriptFolder(NOWHERE, undefined, "rootfs").findings).toMatchObject([{ level: "note", rule: "version" }]);
 });
