@@ -12,9 +12,10 @@ import type { Bootloader, SlotId } from "./ports/bootloader.ts";
 import type { Logger } from "./util/logger.ts";
 
 /** Storage of the two slots. @throws {AgentError} CONFIG_INVALID when the configuration does not name both */
-export function composeSlots({ rootfsPartA: A, rootfsPartB: B }: Config): Readonly<Record<SlotId, string>> {
+export function composeSlots({ rootfsPartA: A, rootfsPartB: B, refusal }: Config): Readonly<Record<SlotId, string>> {
   if (A === undefined || B === undefined || A === B) {
-    throw new AgentError("CONFIG_INVALID", { reason: "RootfsPartA and RootfsPartB must name two different devices" });
+    const reason = "RootfsPartA and RootfsPartB must name two different devices";
+    throw new AgentError("CONFIG_INVALID", { reason }, refusal);
   }
   return { A, B };
 }

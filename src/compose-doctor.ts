@@ -26,6 +26,7 @@ import { judgeDatastore } from "./core/doctor/datastore.ts";
 import type { Examination } from "./core/doctor/examine.ts";
 import { examineModules, examineScripts } from "./core/doctor/programs.ts";
 import { judgeSlots } from "./core/doctor/slots.ts";
+import { AgentError, describeError } from "./errors/agent-error.ts";
 import type { Finding } from "./ports/finding.ts";
 
 /**
@@ -37,10 +38,18 @@ export async function composeDoctor(options: GlobalOptions, io: CliIo): Promise<
   const machine = io.machine ?? thisMachine;
   const log = createLogger(io, options, "warning");
   const places = resolvePaths(options, io.env);
-  const config = await composeConfig(options, places, log);
+  const remarks: string[] = [];
+  const config = await composeConfig(options, places, (level, message) => {
+    if (level === "warning") remarks.push(message);
+  });
   const paths = composePaths(places, config);
   const boot = () => composeBootloader({ config, machine, log });
   return [
+    {
+      area: "configuration",
+      advice: "Set that right in mender.conf. Until then no Artifact is installed.",
+      look: async () => judgeConfig(config, places, remarks),
+    },
     {
       area: "slots",
       advice: "Set RootfsPartA and RootfsPartB in mender.conf to the two partitions, one of which is running.",
@@ -93,10 +102,39 @@ export async function composeDoctor(options: GlobalOptions, io: CliIo): Promise<
   ];
 }
 
+/** What is wrong in the configuration files, also where no other area uses it. @throws {AgentError} CONFIG_INVALID */
+function judgeConfig(
+  config: Config,
+  { mainConfig, fallbackConfig }: Paths,
+  remarks: readonly string[],
+): readonly Finding[] {
+  const advice = "Correct it in mender.conf, or remove it.";
+  const wrong = PARTS.flatMap((part): readonly Finding[] => {
+    try {
+      part(config);
+      return [];
+    } catch (error) {
+      if (!(error instanceof AgentError)) throw error;
+      return [{ level: "bad", subject: "configuration", found: describeError(error), advice }];
+    }
+  });
+  const odd = remarks.map((found): Finding => ({ level: "note", subject: "configuration", found, advice }));
+  if (wrong.length + odd.length > 0) return [...wrong, ...odd];
+  return [{ level: "good", subject: "configuration", found: `${fallbackConfig}, then ${mainConfig}` }];
+}
+
+/** What is interpreted at its first use. What the boot loader needs is judged where the doctor looks at the slots. */
+const PARTS: readonly ((config: Config) => unknown)[] = [
+  (config) => config.artifactVerifyKeys,
+  (config) => config.server,
+  (config) => config.connection,
+  ({ switchback }) => switchback.bootEnv,
+  ({ switchback }) => switchback.payloads,
+];
+
 /** What decides which Artifacts are for this device. */
 function identity(config: Config, paths: Paths): readonly Examination[] {
   const file = config.deviceTypeFile ?? join(paths.datastore, "device_type");
-  const keys = config.artifactVerifyKeys;
   return [
     {
       area: "device type",
@@ -112,7 +150,7 @@ function identity(config: Config, paths: Paths): readonly Examination[] {
           subject: "ArtifactVerifyKeys",
           found: "none: Artifacts need no signature",
         };
-        const loaded = await Promise.all(keys.map(loadVerificationKey));
+        const loaded = await Promise.all(config.artifactVerifyKeys.map(loadVerificationKey));
         const found = loaded.map(
           ({ label, algorithm }): Finding => ({ level: "good", subject: label, found: algorithm }),
         );

@@ -45,7 +45,11 @@ export async function composeServer(options: GlobalOptions, keyOptions: KeyOptio
   const { daemonLogLevel, authPrivateKey, tenantToken } = config.server;
   const log = createLogger(io, options, daemonLogLevel);
   const memo = composeServerMemo(paths, machine);
-  const servers = () => serverAddresses(config.server, config.switchback.allowPlainHttp);
+  const servers = () => {
+    // The server may stand in the file that could not be understood.
+    if (config.refusal !== undefined && config.server.urls.length === 0) throw config.refusal;
+    return serverAddresses(config.server, config.switchback.allowPlainHttp);
+  };
   const file = {
     path: authPrivateKey ?? join(paths.datastore, "mender-agent.pem"),
     isGiven: authPrivateKey !== undefined,

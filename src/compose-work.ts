@@ -44,7 +44,7 @@ export function composeWork(server: ServerSide, session: Session, options: WorkO
 
   async function power(): Promise<Power> {
     // A virtual board is switched off and on by whoever holds it, and is not the machine that it is tried on.
-    if (options.leavesReboot || config.switchback.bootloader === "fake") return createLeftPower(options.leave);
+    if (options.leavesReboot || config.virtualBoard !== undefined) return createLeftPower(options.leave);
     const { createSystemPower } = await import("../adapters/power/system-power.ts");
     return createSystemPower({ process: machine.process(), clock: machine.clock });
   }

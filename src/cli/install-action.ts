@@ -19,8 +19,9 @@ export async function install(name: string, program: Command, options: InstallOp
   const stops = stopBefore(options);
   const agent = await composeAgent(readGlobalOptions(program), io);
   await agent.standalone.prepareInstall(io.signal);
-  await seedProvides(agent.store, agent.paths, agent.log, agent.machine.files);
+  // First of all: they refuse a configuration that nobody can understand, which may also say where things lie.
   const keys = await Promise.all(agent.config.artifactVerifyKeys.map(loadVerificationKey));
+  await seedProvides(agent.store, agent.paths, agent.log, agent.machine.files);
   const source = await openSource(name, process.stdin, () => agent.downloadParts(), io.signal);
   // From here on the Artifact owns the source and closes it.
   const strictCompat = options.strictCompat === true || agent.config.switchback.strictCompat;

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import type { Command } from "commander";
 import { composeLock } from "../compose-lock.ts";
 import { composeStore } from "../compose-store.ts";
@@ -9,7 +10,10 @@ import { readGlobalOptions } from "./global-options.ts";
 import type { CliIo } from "./io.ts";
 import { createLogger } from "./logging.ts";
 
-/** What the device records of itself, seeded first on a device that has never been asked. */
+/**
+ * What the device records of itself, seeded first on a device that has never been asked. Where nothing can be recorded,
+ * what would be recorded is shown; a datastore that does not exist is not made, since its name may be mistyped.
+ */
 export async function storedProvides(program: Command, io: CliIo): Promise<DeviceProvides> {
   const options = readGlobalOptions(program);
   const log = createLogger(io, options, "warning");
@@ -24,17 +28,32 @@ export async function storedProvides(program: Command, io: CliIo): Promise<Devic
     });
     return readProvides(stored);
   }
-  const { seedProvides } = await import("../core/install/seed.ts");
+  const [{ firstProvides, seedProvides }, { loadConfig }, { composePaths }] = await Promise.all([
+    import("../core/install/seed.ts"),
+    import("../config/config.ts"),
+    import("../compose-paths.ts"),
+  ]);
+  const configFiles = { main: paths.mainConfig, fallback: paths.fallbackConfig };
+  const config = await loadConfig({ ...configFiles, mainRequired: false, fallbackRequired: false }, () => undefined);
+  const places = composePaths(paths, config);
+  const unrecorded = async (): Promise<DeviceProvides> => {
+    const first = await firstProvides(places, log);
+    return first === undefined || first === "unreadable" ? readProvides(stored) : first;
+  };
+  if (!existsSync(paths.datastore)) return await unrecorded();
   try {
     const release = await composeLock(paths, machine).acquire();
     try {
-      await seedProvides(store, paths, log, files);
+      await seedProvides(store, places, log, files);
     } finally {
       await release();
     }
   } catch (error) {
-    // ignored: another agent is at work on this device and seeds it itself; what is recorded is shown.
-    if (!(error instanceof AgentError) || error.code !== "AGENT_BUSY") throw error;
+    // ignored: another agent is at work on this device, or this process may not write; the next install seeds it.
+    if (!(error instanceof AgentError) || !CANNOT_RECORD.has(error.code)) throw error;
+    return await unrecorded();
   }
   return readProvides(await store.load());
 }
+
+const CANNOT_RECORD: ReadonlySet<string> = new Set(["AGENT_BUSY", "LOCK_FAILED", "STORE_WRITE"]);

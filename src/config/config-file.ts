@@ -1,6 +1,9 @@
-import { readFile } from "node:fs/promises";
-import { AgentError } from "../errors/agent-error.ts";
+import { lstatSync } from "node:fs";
+import { AgentError, describeError } from "../errors/agent-error.ts";
 import type { Logger } from "../util/logger.ts";
+import { readSmallFile } from "../util/small-file.ts";
+import { findPlaces } from "./json-place.ts";
+import { nearestKey } from "./near-key.ts";
 
 export type Raw = Readonly<Record<string, unknown>>;
 export type KeyType = "choice" | "string" | "strings" | "objects" | "count" | "boolean" | "object";
@@ -16,45 +19,97 @@ const TYPE_NAMES: Readonly<Record<KeyType, string>> = {
   object: "object",
 };
 
+export interface ConfigFile {
+  /** The known keys under their usual spelling. */
+  readonly values: Readonly<Record<string, unknown>>;
+  /**
+   * Why nobody can know what the file asks for: it exists and cannot be read, or a key of `decisive` has another type.
+   */
+  readonly refusal?: AgentError;
+}
+
 /**
- * The known keys of one file under their usual spelling; none when it is not there, or not right and not required.
+ * Reads one file. A file that does not exist sets nothing.
  *
- * @throws {AgentError} CONFIG_INVALID when it is required
+ * @param decisive keys that must not be ignored, because they say what the device trusts
+ * @throws {AgentError} CONFIG_INVALID when the file must exist and does not
  */
-export async function readConfigFile(
+export function readConfigFile(
   path: string,
   keys: Keys,
-  isRequired: boolean,
+  decisive: readonly string[],
+  mustExist: boolean,
   log: Logger,
-): Promise<Record<string, unknown>> {
+): ConfigFile {
   let text: string;
   try {
-    text = await readFile(path, "utf8");
+    text = readSmallFile(path);
   } catch (cause) {
-    if (isRequired) throw new AgentError("CONFIG_INVALID", { file: path }, cause);
-    log("debug", `no configuration in ${path}`);
-    return {};
+    const error = new AgentError("CONFIG_INVALID", { file: path }, cause);
+    if (isMissing(path, cause)) {
+      if (mustExist) throw error;
+      log("debug", `no configuration in ${path}`);
+      return { values: {} };
+    }
+    return refused(error, {}, log);
   }
+  const raw = parse(text);
+  const { fault, keys: places } = findPlaces(text);
+  if (raw === undefined || fault !== undefined) {
+    const { line, column, reason } = fault ?? { line: 1, column: 1, reason: "a JSON object was expected here" };
+    return refused(new AgentError("CONFIG_INVALID", { file: path, line, column, reason }), {}, log);
+  }
+  const values = pickKeys(raw, keys, path, log);
+  const wrong = Object.keys(raw).find((key) => {
+    const known = knownKey(key, decisive);
+    return known !== undefined && !hasType(raw[key], keys[known] ?? "string");
+  });
+  if (wrong === undefined) return { values };
+  const reason = `it must be a ${TYPE_NAMES[keys[knownKey(wrong, decisive) ?? wrong] ?? "string"]}`;
+  const { line = 1, column = 1 } = places.get(wrong) ?? {};
+  return refused(new AgentError("CONFIG_INVALID", { file: path, line, column, key: wrong, reason }), values, log);
+}
+
+function refused(refusal: AgentError, values: ConfigFile["values"], log: Logger): ConfigFile {
+  log("error", `No update is installed: ${describeError(refusal)}`);
+  return { values, refusal };
+}
+
+/** A link that leads nowhere is there: what it leads to may lie on a partition that is not mounted. */
+function isMissing(path: string, cause: unknown): boolean {
+  if (!(cause instanceof Error && "code" in cause && cause.code === "ENOENT")) return false;
+  return lstatSync(path, { throwIfNoEntry: false }) === undefined;
+}
+
+function parse(text: string): Raw | undefined {
   try {
     const value: unknown = JSON.parse(text);
-    if (typeof value === "object" && value !== null && !Array.isArray(value))
-      return pickKeys(value as Raw, keys, path, log);
-    throw new Error("not a JSON object");
-  } catch (cause) {
-    if (isRequired) throw new AgentError("CONFIG_INVALID", { file: path }, cause);
-    log("warning", `${path} is ignored: ${cause instanceof Error ? cause.message : String(cause)}`);
-    return {};
+    return isObject(value) ? (value as Raw) : undefined;
+  } catch {
+    // ignored: the caller finds the place.
+    return undefined;
   }
 }
+
+const knownKey = (key: string, known: readonly string[]): string | undefined =>
+  known.find((name) => name.toLowerCase() === key.toLowerCase());
 
 /** The known keys of `raw` under their usual spelling. A key of another type is ignored, as the newest client does. */
 export function pickKeys(raw: Raw, keys: Keys, where: string, log: Logger): Record<string, unknown> {
   const picked: Record<string, unknown> = {};
-  const spelling = new Map(Object.keys(keys).map((key) => [key.toLowerCase(), key]));
+  const spellings = new Map<string, string>();
   for (const [key, value] of Object.entries(raw)) {
-    const known = spelling.get(key.toLowerCase());
+    const known = knownKey(key, Object.keys(keys));
     const type = known === undefined ? undefined : keys[known];
-    if (known === undefined || type === undefined) continue;
+    if (known === undefined || type === undefined) {
+      const meant = nearestKey(key, Object.keys(keys));
+      if (meant !== undefined) log("warning", `${where}: ${key} is not a known key; did you mean ${meant}?`);
+      continue;
+    }
+    const other = spellings.get(known);
+    if (other !== undefined)
+      log("warning", `${where}: ${other} and ${key} are the same key; ${key} holds, the later one`);
+    spellings.set(known, key);
     if (hasType(value, type)) picked[known] = value;
     else log("warning", `${where}: ${key} is ignored: it must be a ${TYPE_NAMES[type]}`);
   }

@@ -15,12 +15,25 @@ import { interpretServer, SERVER_KEYS, type ServerConfig } from "./server-config
 const BOOTLOADERS = ["uboot", "grub", "systemd-boot", "rpi-tryboot", "fake"] as const;
 const BOOT_ENVS = ["auto", "native", "tools"] as const;
 
-/** What the agent takes from mender.conf. Other programs share that file; what is ours lives in `Switchback`. */
+/**
+ * What the agent takes from mender.conf. Other programs share that file; what is ours lives in `Switchback`.
+ *
+ * A part is interpreted when it is first read, and throws CONFIG_INVALID or KEY_ENGINE_UNSUPPORTED then: what a command
+ * does not need must not stop it. The server's address must not keep an update from being rolled back.
+ */
 export interface Config {
   readonly rootfsPartA?: string;
   readonly rootfsPartB?: string;
   readonly deviceTypeFile?: string;
+  /**
+   * Whoever installs an Artifact reads these first. They throw when a configuration file exists and cannot be understood:
+   * then nobody knows whether the device asks for signatures.
+   */
   readonly artifactVerifyKeys: readonly string[];
+  /** Why a configuration file could not be understood, where one could not. */
+  readonly refusal?: AgentError;
+  /** Folder of the virtual board that is configured; never throws. */
+  readonly virtualBoard?: string;
   readonly stateScripts: StateScriptConfig;
   /** For one call of an update module; 0 in the file stands for the default. */
   readonly moduleTimeoutSeconds: number;
@@ -40,11 +53,11 @@ export interface SwitchbackConfig {
   /** Default: `uboot`, as on every board with the reference client. */
   readonly bootloader: (typeof BOOTLOADERS)[number] | "adapter";
   /** There with the boot loader `adapter`. */
-  readonly adapter?: AdapterChoice;
+  readonly adapter?: AdapterChoice | undefined;
   /** In place of the block devices, image files or UBI volumes that the agent writes itself. */
-  readonly device?: AdapterChoice;
+  readonly device?: AdapterChoice | undefined;
   /** Handlers of the board's own, by type of payload; they come before update modules and what is built in. */
-  readonly payloads?: ReadonlyMap<string, AdapterChoice>;
+  readonly payloads?: ReadonlyMap<string, AdapterChoice> | undefined;
   /** Folder of the virtual board, for the boot loader `fake`. */
   readonly board?: string;
   /** Mounted partition with the boot loader's own files, for `systemd-boot` and `rpi-tryboot`. */
@@ -70,6 +83,8 @@ const KEYS = {
   DeviceTypeFile: "string",
   ArtifactVerifyKey: "string",
   ArtifactVerifyKeys: "strings",
+  BootUtilitiesSetActivePart: "string",
+  BootUtilitiesGetNextActivePart: "string",
   ModuleTimeoutSeconds: "count",
   StateScriptTimeoutSeconds: "count",
   StateScriptRetryTimeoutSeconds: "count",
@@ -78,6 +93,12 @@ const KEYS = {
   ...CONNECTION_KEYS,
   ...SERVER_KEYS,
 } as const;
+
+/** Nothing is installed while one of these has another type. */
+const DECISIVE_KEYS = ["ArtifactVerifyKey", "ArtifactVerifyKeys"] as const;
+
+/** Of the reference client: programs in place of fw_setenv and fw_printenv. */
+const BOOT_UTILITIES = ["BootUtilitiesSetActivePart", "BootUtilitiesGetNextActivePart"] as const;
 
 /** Objects whose members the main file overrides one by one. */
 const MERGED_KEYS = ["Switchback", "HttpsClient", "Security"] as const;
@@ -104,7 +125,7 @@ const MAX_SECONDS = Math.floor((2 ** 31 - 1) / 1000);
 export interface ConfigFiles {
   readonly main: string;
   readonly fallback: string;
-  /** A file that was named on the command line must be there and be right; one at its usual place may not. */
+  /** A file that was named on the command line must exist. */
   readonly mainRequired: boolean;
   readonly fallbackRequired: boolean;
 }
@@ -112,26 +133,21 @@ export interface ConfigFiles {
 /**
  * Reads the fallback file, then the main file over it, key by key and without regard to case.
  *
- * @throws {AgentError} CONFIG_INVALID
+ * @throws {AgentError} CONFIG_INVALID when a file that must exist does not
  * @see spec "config-and-cli", section 2
  */
 export async function loadConfig(files: ConfigFiles, log: Logger): Promise<Config> {
-  const fallback = await readConfigFile(files.fallback, KEYS, files.fallbackRequired, log);
-  const main = await readConfigFile(files.main, KEYS, files.mainRequired, log);
-  const merged = { ...fallback, ...main };
+  const fallback = readConfigFile(files.fallback, KEYS, DECISIVE_KEYS, files.fallbackRequired, log);
+  const main = readConfigFile(files.main, KEYS, DECISIVE_KEYS, files.mainRequired, log);
+  const merged: Record<string, unknown> = { ...fallback.values, ...main.values };
   for (const key of MERGED_KEYS) {
-    if (fallback[key] === undefined && main[key] === undefined) continue;
-    merged[key] = { ...asRaw(fallback[key]), ...asRaw(main[key]) };
+    if (fallback.values[key] === undefined && main.values[key] === undefined) continue;
+    merged[key] = { ...asRaw(fallback.values[key]), ...asRaw(main.values[key]) };
   }
-  return interpret(merged, dirname(resolve(files.main)), log);
+  return interpret(merged, dirname(resolve(files.main)), main.refusal ?? fallback.refusal, log);
 }
 
-function interpret(raw: Raw, folder: string, log: Logger): Config {
-  const one = raw["ArtifactVerifyKey"] as string | undefined;
-  const several = raw["ArtifactVerifyKeys"] as readonly string[] | undefined;
-  if (one !== undefined && several !== undefined) {
-    throw new AgentError("CONFIG_INVALID", { reason: "both ArtifactVerifyKey and ArtifactVerifyKeys are set" });
-  }
+function interpret(raw: Raw, folder: string, refusal: AgentError | undefined, log: Logger): Config {
   const text = (key: string): string | undefined => (raw[key] === "" ? undefined : (raw[key] as string | undefined));
   const seconds = (key: string, standard: number): number =>
     Math.min((raw[key] as number | undefined) || standard, MAX_SECONDS);
@@ -140,33 +156,49 @@ function interpret(raw: Raw, folder: string, log: Logger): Config {
   const deviceTypeFile = text("DeviceTypeFile");
   const own = pickKeys(asRaw(raw["Switchback"]), OWN_KEYS, "Switchback", log);
   const httpsClient = pickKeys(asRaw(raw["HttpsClient"]), HTTPS_CLIENT_KEYS, "HttpsClient", log);
+  const connection = once(() => interpretConnection(raw, httpsClient, own));
+  const server = once(() => interpretServer(raw, seconds, log));
+  const virtualBoard = own["Bootloader"] === "fake" ? (own["Board"] as string | undefined) : undefined;
+  const utility = BOOT_UTILITIES.find((key) => text(key) !== undefined);
   return {
     ...(rootfsPartA !== undefined && { rootfsPartA }),
     ...(rootfsPartB !== undefined && { rootfsPartB }),
     ...(deviceTypeFile !== undefined && { deviceTypeFile }),
-    artifactVerifyKeys: several ?? (one === undefined || one === "" ? [] : [one]),
+    ...(refusal !== undefined && { refusal }),
+    ...(virtualBoard !== undefined && { virtualBoard }),
     stateScripts: {
       timeoutSeconds: seconds("StateScriptTimeoutSeconds", 3600),
       retryTimeoutSeconds: seconds("StateScriptRetryTimeoutSeconds", 1800),
       retryIntervalSeconds: seconds("StateScriptRetryIntervalSeconds", 60),
     },
     moduleTimeoutSeconds: seconds("ModuleTimeoutSeconds", 14_400),
-    connection: interpretConnection(raw, httpsClient, own),
-    server: interpretServer(raw, seconds, log),
-    switchback: interpretOwn(own, folder),
+    get artifactVerifyKeys() {
+      if (refusal !== undefined) throw refusal;
+      return verifyKeys(text("ArtifactVerifyKey"), raw["ArtifactVerifyKeys"] as readonly string[] | undefined);
+    },
+    get connection() {
+      return connection();
+    },
+    get server() {
+      return server();
+    },
+    switchback: interpretOwn(own, folder, utility),
   };
 }
 
-function interpretOwn(raw: Raw, folder: string): SwitchbackConfig {
+function verifyKeys(one: string | undefined, several: readonly string[] = []): readonly string[] {
+  if (one === undefined) return several;
+  if (several.length === 0) return [one];
+  throw new AgentError("CONFIG_INVALID", { reason: "both ArtifactVerifyKey and ArtifactVerifyKeys are set" });
+}
+
+function interpretOwn(raw: Raw, folder: string, utility: string | undefined): SwitchbackConfig {
   const chosen = (key: string): AdapterChoice | undefined => {
     const own = raw[key];
     return typeof own === "object" && own !== null ? readAdapterChoice(`Switchback.${key}`, own, folder) : undefined;
   };
-  const adapter = chosen("Bootloader");
-  const device = chosen("Device");
+  const isAdapter = typeof raw["Bootloader"] === "object";
   const { Payloads: payloads } = raw;
-  const strictCompat = raw["StrictCompat"] === true;
-  const verifyReadback = raw["VerifyReadback"] !== false;
   const {
     Board: board,
     FwEnvConfig: fwEnvConfig,
@@ -176,18 +208,41 @@ function interpretOwn(raw: Raw, folder: string): SwitchbackConfig {
     Record<"BootPartitionA" | "BootPartitionB", number | undefined>
   >;
   return {
-    bootloader: adapter ? "adapter" : oneOf(raw, "Bootloader", BOOTLOADERS, "uboot"),
-    ...(adapter !== undefined && { adapter }),
-    ...(device !== undefined && { device }),
-    ...(payloads !== undefined && { payloads: readPayloadChoices("Switchback.Payloads", asRaw(payloads), folder) }),
-    bootEnv: oneOf(raw, "BootEnv", BOOT_ENVS, "auto"),
-    strictCompat,
+    get bootloader() {
+      if (isAdapter) return "adapter";
+      if (utility !== undefined && raw["Bootloader"] === undefined) {
+        const reason = "not supported; name a program that speaks the adapter protocol in Switchback.Bootloader";
+        throw new AgentError("CONFIG_INVALID", { key: utility, reason });
+      }
+      return oneOf(raw, "Bootloader", BOOTLOADERS, "uboot");
+    },
+    get adapter() {
+      return chosen("Bootloader");
+    },
+    get device() {
+      return chosen("Device");
+    },
+    get payloads() {
+      return payloads === undefined ? undefined : readPayloadChoices("Switchback.Payloads", asRaw(payloads), folder);
+    },
+    get bootEnv() {
+      return oneOf(raw, "BootEnv", BOOT_ENVS, "auto");
+    },
+    strictCompat: raw["StrictCompat"] === true,
     allowPlainHttp: raw["AllowPlainHttp"] === true,
-    verifyReadback,
+    verifyReadback: raw["VerifyReadback"] !== false,
     ...(board !== undefined && { board }),
     ...(bootFolder !== undefined && { bootFolder }),
     ...(A !== undefined && B !== undefined && { bootPartitions: { A, B } }),
     ...(fwEnvConfig !== undefined && { fwEnvConfig }),
+  };
+}
+
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
   };
 }
 

@@ -1,8 +1,9 @@
 import { AgentError } from "../errors/agent-error.ts";
+import { manifestValue } from "../util/manifest-value.ts";
 import { readSmallFile } from "../util/small-file.ts";
 
 /**
- * The device's type from its file: exactly one line `device_type=<value>`.
+ * The device's type from its file: one line `device_type=<value>`.
  *
  * @throws {AgentError} DEVICE_TYPE_FILE
  * @see spec "config-and-cli", section 3
@@ -14,7 +15,7 @@ export async function readDeviceType(path: string): Promise<string> {
   } catch (cause) {
     throw new AgentError("DEVICE_TYPE_FILE", { file: path }, cause);
   }
-  const match = /^device_type=([^\n]+)\n?$/.exec(text);
-  if (match?.[1] === undefined) throw new AgentError("DEVICE_TYPE_FILE", { file: path });
-  return match[1];
+  const type = manifestValue(text, "device_type");
+  if (type === undefined || type === "") throw new AgentError("DEVICE_TYPE_FILE", { file: path });
+  return type;
 }

@@ -1,4 +1,4 @@
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 
 /** Where things lie on a device. @see spec "config-and-cli", section 1 */
 export interface Paths {
@@ -31,7 +31,7 @@ export function resolvePaths(options: PathOptions, env: Readonly<Record<string, 
     mainConfig,
     fallbackConfig: options.fallbackConfig ?? join(datastore, "mender.conf"),
     bootstrapArtifact: join(datastore, "bootstrap.mender"),
-    artifactInfo: join(dirname(mainConfig), "artifact_info"),
+    artifactInfo: join(confDir, "artifact_info"),
     lockFile: join(datastore, "switchback.lock"),
   };
 }

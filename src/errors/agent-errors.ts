@@ -33,7 +33,7 @@ export const AGENT_ERRORS = {
   DEVICE_TYPE_MISMATCH: { doc: "The Artifact is not made for this type of device." },
   DEPENDS_MISMATCH: { doc: "The device does not provide what the Artifact depends on." },
   DEVICE_TYPE_FILE: {
-    doc: "The device type file must hold exactly one line 'device_type=<value>'.",
+    doc: "The device type file must hold one line 'device_type=<value>'.",
   },
   BOOTSTRAP_INVALID: { doc: "The bootstrap Artifact is not one." },
   CONFIG_INVALID: { doc: "The configuration cannot be used." },

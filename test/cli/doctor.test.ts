@@ -51,6 +51,7 @@ async function contents(): Promise<readonly (readonly [string, string])[]> {
 }
 
 const HEALTHY = [
+  "ok       configuration: BOARD/data/mender.conf, then BOARD/etc/mender.conf",
   "ok       slot A: BOARD/slots/rootfs2, file, 256 KiB",
   "ok       slot B: BOARD/slots/rootfs3, file, 256 KiB",
   "ok       running slot: A, BOARD/slots/rootfs2",
@@ -71,7 +72,7 @@ const HEALTHY = [
   "ok       BOARD/data/scripts: no scripts",
   "ok       BOARD/share/modules/v3: no modules",
   "ok       ServerURL: none: updates come from the command line",
-  "20 ok, 0 warning, 0 wrong: an update can be installed, and rolled back.",
+  "21 ok, 0 warning, 0 wrong: an update can be installed, and rolled back.",
 ];
 
 /** One fault each, and the lines that name it. */
@@ -188,9 +189,9 @@ test("--json prints one object for programs", async () => {
   await writeFile(board.path("share/modules/v3/deb"), "#!/bin/sh\n");
   const { exitCode, out } = await doctor("--json");
   const { ok, findings } = JSON.parse(out.join("").replaceAll(board.dir, "BOARD"));
-  expect([exitCode, out.length, ok, findings.length]).toEqual([1, 1, false, 21]);
+  expect([exitCode, out.length, ok, findings.length]).toEqual([1, 1, false, 22]);
   const path = "BOARD/share/modules/v3/deb";
-  expect(findings.slice(18, 20)).toEqual([
+  expect(findings.slice(19, 21)).toEqual([
     {
       area: "modules",
       level: "wrong",

@@ -1,9 +1,9 @@
-import { access, rm, writeFile } from "node:fs/promises";
+import { access, copyFile, mkdir, rm, writeFile } from "node:fs/promises";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { PayloadRequest } from "../../src/artifact/artifact-request.ts";
 import { writeArtifact } from "../../src/artifact/writer.ts";
 import { requestFor } from "../artifact/artifact-requests.ts";
-import { TestBoard } from "./test-board.ts";
+import { cli, TestBoard } from "./test-board.ts";
 
 let board: TestBoard;
 beforeEach(async () => {
@@ -91,4 +91,55 @@ test("a device without any of it runs 'unknown', and says so the second time, to
 test("'artifact_info' may hold other lines", async () => {
   await writeFile(board.path("etc/artifact_info"), "# made by a builder\nartifact_name=release-9 \nother=1\n");
   expect((await board.agent("show-artifact")).out).toEqual(["release-9"]);
+});
+
+test("a device that was recorded as 'unknown' takes its name when one appears", async () => {
+  await rm(board.path("etc/artifact_info"));
+  await board.agent("show-artifact");
+  expect(await board.stored()).toEqual({ "artifact-name": "unknown" });
+  await writeFile(board.path("etc/artifact_info"), "artifact_name=v1\n");
+  const artifact = await board.release("v2", "yes", { dependsNames: ["v1"] });
+  expect(await board.agent("install", artifact)).toMatchObject({ exitCode: 0, err: [] });
+});
+
+test("a name 'unknown' that an Artifact has brought, with provides, stays", async () => {
+  const values = { "artifact-name": "unknown", "artifact-provides": '{"a":"1"}' };
+  await writeFile(board.path("data/switchback-store"), JSON.stringify({ version: 1, values }));
+  expect((await board.agent("show-artifact")).out).toEqual(["unknown"]);
+  expect(await board.stored()).toEqual(values);
+});
+
+for (const name of ["etc/artifact_info", "data/bootstrap.mender"]) {
+  test(`a folder in the place of ${name} records nothing, and is told`, async () => {
+    await rm(board.path("etc/artifact_info"));
+    await mkdir(board.path(name));
+    const shown = await board.agent("show-artifact");
+    expect(shown).toMatchObject({ exitCode: 0, out: ["unknown"], err: [] });
+    expect(shown.log.join()).toContain(board.path(name));
+    expect(await board.stored()).toEqual({});
+  });
+}
+
+test("a line of 'artifact_info' may begin with a blank, and end as on Windows", async () => {
+  await writeFile(board.path("etc/artifact_info"), " artifact_name=release-9\r\n");
+  expect((await board.agent("show-artifact")).out).toEqual(["release-9"]);
+});
+
+test("a configuration file elsewhere does not take the board's name from it", async () => {
+  const config = board.file("elsewhere.conf");
+  await copyFile(board.path("etc/mender.conf"), config);
+  const shown = await cli("switchback", ["-c", config, "-d", board.path("data"), "show-artifact"]);
+  expect(shown).toMatchObject({ exitCode: 0, out: ["v1"] });
+});
+
+test("'show-artifact' makes no datastore where a name is mistyped, and shows what it would record", async () => {
+  const typo = board.file("typo");
+  const shown = await cli("switchback", ["-c", board.path("etc/mender.conf"), "-d", typo, "show-artifact"]);
+  expect(shown).toMatchObject({ exitCode: 0, out: ["v1"], err: [] });
+  expect(await isThere(typo)).toBe(false);
+});
+
+test("'show-artifact' shows the name where nothing can be recorded", async () => {
+  const shown = await cli("switchback", ["-c", board.path("etc/mender.conf"), "-d", "/proc/self", "show-artifact"]);
+  expect(shown).toMatchObject({ exitCode: 0, out: ["v1"], err: [] });
 });

@@ -143,14 +143,16 @@ for (const [what, keys] of Object.entries(CONFIGURATIONS)) {
   });
 }
 
-test("a configuration that is named and is missing, or is no JSON, is refused", async () => {
+test("a configuration that is named and is missing is refused; one that is no JSON refuses to install", async () => {
   await writeFile(board.file("broken.conf"), "{");
-  for (const name of ["missing.conf", "broken.conf"]) {
-    for (const option of ["-c", "-b"]) {
-      const refused = await board.agent(option, board.file(name), "commit");
-      expect([refused.exitCode, codesOf(refused)]).toEqual([1, ["CONFIG_INVALID"]]);
-      expect(refused.err[0]).toContain(name);
-    }
+  for (const option of ["-c", "-b"]) {
+    const missing = await board.agent(option, board.file("missing.conf"), "commit");
+    expect([missing.exitCode, codesOf(missing)]).toEqual([1, ["CONFIG_INVALID"]]);
+    expect(missing.err[0]).toContain("missing.conf");
+    const broken = await board.agent(option, board.file("broken.conf"), "install", await board.release("v2"));
+    expect([broken.exitCode, codesOf(broken)]).toEqual([1, ["CONFIG_INVALID"]]);
+    expect(broken.err[0]).toContain("broken.conf");
+    expect((await board.agent(option, board.file("broken.conf"), "commit")).exitCode).toBe(2);
   }
 });
 

@@ -14,6 +14,12 @@ for (const [text, type] of [
   ["device_type=raspberrypi4\n", "raspberrypi4"],
   ["device_type=board", "board"],
   ["device_type=a=b c\n", "a=b c"],
+  ["# made by a builder\ndevice_type=x\n", "x"],
+  ["device_type=x\r\n", "x"],
+  ["device_type=x  \n", "x"],
+  [" device_type=x\n", "x"],
+  ["device_type= x\n", "x"],
+  ["other=1\ndevice_type=x\n\n", "x"],
 ] as const) {
   test(`${JSON.stringify(text)} names the type ${type}`, async () => {
     await writeFile(join(dir, "ok"), text);
@@ -27,7 +33,8 @@ for (const text of [
   "Device_Type=x\n",
   "device_type=x\nmore\n",
   "# device_type=x\n",
-  " device_type=x\n",
+  "device_type=x\ndevice_type=y\n",
+  "device_type = x\n",
 ]) {
   test(`${JSON.stringify(text)} names no type`, async () => {
     await writeFile(join(dir, "bad"), text);

@@ -35,3 +35,8 @@ test("the command line comes before the environment, and moves the fallback file
   const named = resolvePaths({ config: "/m", fallbackConfig: "/f", datastore: "/x" }, ENV);
   expect([named.mainConfig, named.fallbackConfig]).toEqual(["/m", "/f"]);
 });
+
+test("a configuration file elsewhere does not move what the folder of configuration holds", () => {
+  expect(resolvePaths({ config: "/tmp/try.conf" }, {}).artifactInfo).toBe("/etc/mender/artifact_info");
+  expect(resolvePaths({ config: "/tmp/try.conf" }, ENV).artifactInfo).toBe("/c/artifact_info");
+});

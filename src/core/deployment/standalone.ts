@@ -59,6 +59,7 @@ export function createStandalone(parts: StandaloneParts): Standalone {
     const target = entryState(command, found);
     if (target === undefined) throw new AgentError("WRONG_OPERATION", { command, state: found.state });
     if (target === "askRollback" && !(await canRollBack(found, handlerFor, signal))) return { kind: "refused" };
+    refuseMisconfigured(found, handlerFor);
     // The question has been answered, and a module need not answer it twice.
     const start = target === "resume" ? resume(found) : redirect(found, target === "askRollback" ? "rollback" : target);
     return { kind: "ran", run: await run(start, stopBefore, signal) };
@@ -80,6 +81,7 @@ export function createStandalone(parts: StandaloneParts): Standalone {
       if (found === undefined) return { kind: "none" };
       const { snapshot, invalid } = found;
       if (snapshot.mode === "managed") return { kind: "managed" };
+      refuseMisconfigured(snapshot, handlerFor);
       return { kind: "ran", run: await run(resume(snapshot), stopBefore, signal), ...(invalid && { invalid }) };
     },
   };
@@ -90,6 +92,22 @@ async function load(journal: Journal): Promise<Snapshot | undefined> {
   const found = await journal.load();
   if (found?.mode === "managed") throw new AgentError("UPDATE_IN_PROGRESS", { mode: "managed", state: found.state });
   return found;
+}
+
+/**
+ * A payload whose handler is configured wrongly can be neither kept nor undone. The update stays pending until that is
+ * set right: to run it now would end it as inconsistent.
+ *
+ * @throws {AgentError} CONFIG_INVALID
+ */
+function refuseMisconfigured(s: Snapshot, handlerFor: HandlerFor): void {
+  if (FINISHING.has(s.state)) return;
+  try {
+    handlersOf(s, handlerFor);
+  } catch (error) {
+    // Anything else, such as a module that has gone, is the update's own failure.
+    if (error instanceof AgentError && error.code === "CONFIG_INVALID") throw error;
+  }
 }
 
 async function canRollBack(s: Snapshot, handlerFor: HandlerFor, signal: AbortSignal): Promise<boolean> {

@@ -15,8 +15,9 @@ export interface DeviceProvides {
   readonly provides: Provides;
 }
 
-/** Whether the device has ever been told what it runs. */
-export const isSeeded = (stored: ReadonlyMap<string, string>): boolean => stored.has(NAME);
+/** Whether the device has ever been told what it runs: `unknown` with nothing beside it says that it has not. */
+export const isSeeded = (stored: ReadonlyMap<string, string>): boolean =>
+  stored.has(NAME) && (stored.get(NAME) !== "unknown" || stored.has(PROVIDES) || stored.has(GROUP));
 
 /**
  * What cannot be read of it does not count: a device that does not know what it provides can still be updated, and one

@@ -4,6 +4,7 @@ import type { Store } from "../../ports/store.ts";
 import { diskActs, type FileActs } from "../../util/durable-file.ts";
 import { openFileSource } from "../../util/file-source.ts";
 import type { Logger } from "../../util/logger.ts";
+import { manifestValue } from "../../util/manifest-value.ts";
 import { committedProvides, type DeviceProvides, isSeeded, readProvides, writeProvides } from "./provides.ts";
 
 export interface SeedFiles {
@@ -14,8 +15,8 @@ export interface SeedFiles {
 /**
  * Gives a device that has never recorded what it runs its first provides: from the bootstrap Artifact
  * that the image's builder left in the datastore (its signature is not checked: whoever can write there
- * owns the device), else from `artifact_info`, else the name `unknown`. The bootstrap Artifact is deleted
- * in any case. The caller holds the lock.
+ * owns the device), else from `artifact_info`, else the name `unknown`. A later call replaces `unknown` when a name
+ * has appeared. The bootstrap Artifact is deleted in any case. The caller holds the lock.
  *
  * @see spec "config-and-cli", section 4
  */
@@ -25,25 +26,56 @@ export async function seedProvides(
   log: Logger,
   acts: FileActs = diskActs,
 ): Promise<void> {
-  if (!isSeeded(await store.load())) {
-    const first = (await fromBootstrap(files.bootstrapArtifact, log)) ?? (await fromArtifactInfo(files.artifactInfo));
-    await store.transact(writeProvides(first ?? { name: "unknown", provides: {} }));
+  const stored = await store.load();
+  if (!isSeeded(stored)) {
+    const found = await firstProvides(files, log);
+    // A failed look must not become a permanent record.
+    if (found === "unreadable") return;
+    const first = found ?? UNKNOWN;
+    if (found !== undefined || readProvides(stored).name === undefined) await store.transact(writeProvides(first));
   }
   await acts.remove(files.bootstrapArtifact);
 }
 
-async function fromBootstrap(path: string, log: Logger): Promise<DeviceProvides | undefined> {
-  const isThere = await stat(path).then(
-    () => true,
-    () => false,
-  );
-  if (!isThere) return undefined;
+const UNKNOWN: DeviceProvides = { name: "unknown", provides: {} };
+
+/** What the image's builder left. Changes nothing. */
+export async function firstProvides(files: SeedFiles, log: Logger): Promise<DeviceProvides | "unreadable" | undefined> {
+  const bootstrap = await unlessUnreadable(files.bootstrapArtifact, log, () => fromBootstrap(files, log));
+  return bootstrap ?? (await unlessUnreadable(files.artifactInfo, log, () => fromArtifactInfo(files.artifactInfo)));
+}
+
+async function unlessUnreadable<T>(path: string, log: Logger, look: () => Promise<T>): Promise<T | "unreadable"> {
+  try {
+    return await look();
+  } catch (error) {
+    if (!isSystemError(error)) throw error;
+    log("error", `What this device runs stays unknown, because ${path} cannot be read: ${error.message}`);
+    return "unreadable";
+  }
+}
+
+const isSystemError = (error: unknown): error is Error => error instanceof Error && "syscall" in error;
+
+async function fromBootstrap({ bootstrapArtifact: path }: SeedFiles, log: Logger): Promise<DeviceProvides | undefined> {
+  if ((await orMissing(stat(path))) === undefined) return undefined;
   try {
     return await readBootstrap(path);
   } catch (error) {
     if (!(error instanceof AgentError)) throw error;
+    if (isSystemError(error.cause)) throw error.cause;
     log("error", `The bootstrap Artifact is not used: ${describeError(error)}`);
     return undefined;
+  }
+}
+
+/** @throws the system's error, unless that is ENOENT */
+async function orMissing<T>(look: Promise<T>): Promise<T | undefined> {
+  try {
+    return await look;
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+    throw error;
   }
 }
 
@@ -70,13 +102,7 @@ async function readBootstrap(path: string): Promise<DeviceProvides> {
 }
 
 async function fromArtifactInfo(path: string): Promise<DeviceProvides | undefined> {
-  let text: string;
-  try {
-    text = await readFile(path, "utf8");
-  } catch {
-    // ignored: most devices have no such file.
-    return undefined;
-  }
-  const name = /^artifact_name=(.+)$/m.exec(text)?.[1]?.trim();
+  const text = await orMissing(readFile(path, "utf8"));
+  const name = text === undefined ? undefined : manifestValue(text, "artifact_name");
   return name === undefined || name === "" ? undefined : { name, provides: {} };
 }
