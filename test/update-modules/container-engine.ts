@@ -75,7 +75,8 @@ export class ContainerEngine {
 
   /**
    * Puts an engine called docker into a folder, which is podman in all but one thing: a container counts as running
-   * while its name is in a file, because not every machine that runs this lets podman start one.
+   * while its name is in a file, because not every machine that runs this lets podman start one. What a registry
+   * has is the file registry.tar, where there is one.
    */
   installDocker(bin: string): void {
     const script = `#!/bin/sh
@@ -87,6 +88,7 @@ case "$1" in
   start) shift; forget "$@"; for id in "$@"; do echo "$id" >>"$state"; done ;;
   stop) shift; forget "$@" ;;
   ps) if [ "$2" = -q ]; then /bin/cat "$state"; else podman "$@"; fi ;;
+  pull) if [ -e "$ENGINE/registry.tar" ]; then podman load -q -i "$ENGINE/registry.tar"; else podman "$@"; fi ;;
   rm) podman "$@" && shift 2 && forget "$@" ;;
   *) podman "$@" ;;
 esac

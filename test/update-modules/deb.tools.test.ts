@@ -1,14 +1,14 @@
 import { execFileSync } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { Random } from "../fuzz/random.ts";
 import { type Called, type Cut, contentOf, createKiller, everyCut, ModuleBoard, place } from "./module-board.ts";
 
 // dpkg starts some of these itself, so the power is cut inside of it as well.
 const COMMANDS = [
   ...["awk", "chmod", "dpkg", "dpkg-deb", "dpkg-query", "dpkg-split", "mkdir", "mv", "rm", "sh", "sync", "tar"],
-  ...["diff", "ldconfig", "start-stop-daemon"],
+  ...["diff", "grep", "ldconfig", "start-stop-daemon"],
 ];
 const SEED = 20_260_106;
 const CUTS = 14;
@@ -213,6 +213,61 @@ test("a package that cannot be configured is rolled back", () => {
   expect(run("ArtifactInstall").exitCode).not.toBe(0);
   expectDone(run("ArtifactRollback"));
   expect(withoutLeftovers()).toEqual(OLD);
+});
+
+describe("packages of another name that the update removes, or takes files from", () => {
+  /** Adds a package to the device that every test begins with. */
+  function installed(deb: Buffer): void {
+    writeFileSync(board.path("more.deb"), deb);
+    execFileSync("dpkg", ["-i", board.path("more.deb")], { env: { ...process.env, ...env, BOARD: board.dir } });
+  }
+  const TOY = { "opt/toy/run": "toy 1", "etc/toy.conf": "mine" };
+  const SUCCESSOR = "Conflicts: toy\nReplaces: toy\nProvides: toy\n";
+
+  test.each<[string, string, string, Readonly<Record<string, string>>]>([
+    ["a package that is replaced", "", SUCCESSOR, { "opt/toy/run": "toyng 2" }],
+    [
+      "a package with the name that the update conflicts with",
+      "Provides: plaything\n",
+      "Conflicts: other,\n plaything\nReplaces: plaything\n",
+      {},
+    ],
+    ["a package that is broken up", "", "Replaces: toy (<< 2)\nBreaks: toy (<< 0.1)\n", { "opt/toy/run": "toyng 2" }],
+    ["a package whose only files are taken over", "", "Replaces: toy\n", { ...TOY, "opt/toy/run": "toyng 2" }],
+  ])("%s is there again after the rollback", (_title, before, relations, files) => {
+    installed(build("toy", "1.0", TOY, before));
+    const start = system();
+    board.payload({ "toyng_2_all.deb": build("toyng", "2", { ...files, "opt/toyng": "new" }, relations) });
+    expectDone(run("ArtifactInstall"));
+    expect(system()).toMatchObject({ "opt/toyng": "644 new" });
+    for (const state of ["ArtifactRollback", "ArtifactRollback", "Cleanup"]) expectDone(run(state));
+    expect(system()).toEqual(start);
+  });
+
+  test("a newer version that conflicts goes before what it has removed comes back", () => {
+    installed(build("toyng", "1", { "opt/toyng": "old" }));
+    installed(build("toy", "1.0", TOY));
+    const start = system();
+    board.payload({ "toyng_2_all.deb": build("toyng", "2", { "opt/toyng": "new" }, SUCCESSOR) });
+    expectDone(run("ArtifactInstall"));
+    expect(system()).not.toHaveProperty("opt/toy/run");
+    expectDone(run("ArtifactRollback"));
+    expect(system()).toEqual(start);
+  });
+
+  test("what is not there again fails the rollback by its name, and Cleanup keeps it", () => {
+    installed(build("toy", "1.0", TOY));
+    board.payload({ "toyng_2_all.deb": build("toyng", "2", {}, SUCCESSOR) });
+    expectDone(run("ArtifactInstall"));
+    for (const name of readdirSync(board.path("tree/tmp/previous"))) {
+      if (name.endsWith(".deb")) rmSync(board.path("tree/tmp/previous", name));
+    }
+    expect(run("ArtifactRollback")).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringContaining("toy 1.0 could not"),
+    });
+    expect(run("Cleanup")).toMatchObject({ exitCode: 0, stderr: expect.stringContaining(board.path("kept-by-deb")) });
+  });
 });
 
 test("the folder that a package has and a link has replaced stays a link", () => {

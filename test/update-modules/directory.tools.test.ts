@@ -1,10 +1,11 @@
-import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { execFileSync, spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { Random } from "../fuzz/random.ts";
 import { type Called, contentOf, createKiller, everyCut, ModuleBoard, place } from "./module-board.ts";
 
-const COMMANDS = ["cat", "cp", "dirname", "mkdir", "mv", "readlink", "rm", "rmdir", "sync", "tar"];
+const COMMANDS = ["cat", "cp", "dirname", "mkdir", "mv", "readlink", "rm", "rmdir", "sed", "sync", "tar"];
 const SEED = 20_260_104;
 const RANDOM_CUTS = 24;
 
@@ -74,6 +75,7 @@ test("what a link leads to is replaced, and the link stays", () => {
   place(board.path("srv/link"), { link: "app" });
   newPayload(board.path("srv/link"));
   expectDone(board.call("ArtifactInstall"));
+  expectDone(board.call("ArtifactCommit"));
   expectDone(board.call("Cleanup"));
   expect(srv()).toEqual({ ...NEW, link: "-> app" });
 });
@@ -99,7 +101,7 @@ test("copy and new content are on the disk before the old content is touched", (
     "sync @/tree/tmp",
     `tar -xf @/tree/files/update.tar -C ${beside}/new`,
     "sync ",
-    `mv ${app} ${beside}/gone`,
+    `mv ${app} ${beside}/gone.0`,
     `mv ${beside}/new ${app}`,
     "sync @/srv",
     `sync ${beside}`,
@@ -185,6 +187,89 @@ test("Cleanup after a rollback that failed halfway puts the only copy back", () 
   expect(existsSync(board.path("srv/app"))).toBe(false);
   expectDone(board.call("Cleanup"));
   expect(contentOf(board.path("srv/app"))).toMatchObject({ page: "640 old" });
+});
+
+const mounts = spawnSync("unshare", ["-m", "mount", "-t", "tmpfs", "none", "/mnt"]).status === 0;
+
+/** Mounts a filesystem with one file. */
+function mountOn(path: string): void {
+  mkdirSync(path, { recursive: true });
+  execFileSync("mount", ["-t", "tmpfs", "none", path]);
+  writeFileSync(join(path, "photo"), "kept");
+}
+
+describe.skipIf(!mounts)("with a filesystem mounted below the folder (needs mount)", () => {
+  afterEach(() => {
+    // What it was mounted on may have been renamed since.
+    for (const line of readFileSync("/proc/self/mountinfo", "utf8").split("\n")) {
+      const point = (line.split(" ")[4] ?? "").replaceAll("\\040", " ");
+      if (point.startsWith(`${board.dir}/`)) execFileSync("umount", [point]);
+    }
+  });
+
+  test.each(["uploads", "a folder/deep", "only-old"])("at %s, the update is refused and nothing is lost", (name) => {
+    placeOld();
+    mountOn(board.path("srv/app", name));
+    newPayload();
+    const before = srv();
+    expect(board.call("ArtifactInstall")).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringMatching(/^directory: something is mounted on /),
+    });
+    for (const state of ["ArtifactRollback", "ArtifactFailure", "Cleanup"]) expectDone(board.call(state));
+    expect(srv()).toEqual(before);
+  });
+
+  test("since the installation, the rollback brings the old content back and leaves what is mounted", () => {
+    placeOld();
+    newPayload();
+    expectDone(board.call("ArtifactInstall"));
+    mountOn(board.path("srv/app/uploads"));
+    for (const state of ["ArtifactRollback", "Cleanup"]) {
+      const stderr = expect.stringMatching(/^directory: .* stays: something is mounted on /);
+      expect(board.call(state)).toMatchObject({ exitCode: 0, stderr });
+    }
+    expect(contentOf(board.path("srv/app"))).toMatchObject({ page: "640 old" });
+    expect(readFileSync(board.path("srv/.app.switchback/gone.0/uploads/photo"), "utf8")).toBe("kept");
+  });
+
+  test("a rollback that cannot rename fails, and Cleanup keeps the only copy", () => {
+    placeOld();
+    newPayload();
+    expectDone(board.call("ArtifactInstall"));
+    mountOn(board.path("srv/app"));
+    expect(board.call("ArtifactRollback").exitCode).not.toBe(0);
+    expect(board.call("Cleanup")).toMatchObject({
+      exitCode: 0,
+      stderr: expect.stringContaining(".app.switchback/old"),
+    });
+    expect(readFileSync(board.path("srv/.app.switchback/old/page"), "utf8")).toBe("old");
+    expect(readFileSync(board.path("srv/app/photo"), "utf8")).toBe("kept");
+  });
+});
+
+test("what cannot be deleted stays and is told, and fails no update", () => {
+  placeOld();
+  newPayload();
+  const real = readFileSync(board.path("bin/rm"), "utf8");
+  writeFileSync(board.path("bin/rm"), real.replace(/^status=0$/m, 'case "$*" in *gone*) exit 1 ;; esac\nstatus=0'));
+  for (const state of ["ArtifactInstall", "ArtifactCommit", "Cleanup"]) {
+    expect(board.call(state).exitCode, state).toBe(0);
+  }
+  expect(contentOf(board.path("srv/app"))).toMatchObject({ page: "644 new" });
+  expect(existsSync(board.path("srv/.app.switchback/old"))).toBe(false);
+  writeFileSync(board.path("bin/rm"), real);
+  newPayload();
+  for (const state of ["ArtifactInstall", "ArtifactRollback", "Cleanup"]) expectDone(board.call(state));
+  expect(srv()).toEqual(NEW);
+});
+
+test("the only copy that a failed update has left takes its place again before the next one", () => {
+  place(board.path("srv/.app.switchback/old/page"), "old", 0o640);
+  newPayload();
+  expectDone(board.call("ArtifactInstall"));
+  expectDone(board.call("ArtifactRollback"));
+  expect(srv()).toEqual({ app: "folder 755", "app/page": "640 old" });
 });
 
 test("a tar file that is damaged changes nothing", () => {

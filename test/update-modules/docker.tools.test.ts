@@ -1,4 +1,4 @@
-import { rmSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { Random } from "../fuzz/random.ts";
 import { ContainerEngine } from "./container-engine.ts";
@@ -70,6 +70,37 @@ test("an image name that moves with the update moves back with the rollback", ()
   expectDone(call("ArtifactRollback"));
   expect(engine.podman("images", "--no-trunc", "-q", NEW_IMAGE).trim()).toBe(before);
   expect(device()).toMatchObject({ images: [OLD_IMAGE, NEW_IMAGE] });
+});
+
+test.each([
+  ["a tag that has moved in the registry is pulled", "example.org/app:1", "new"],
+  ["a name that no registry has is not asked for", OLD_IMAGE, "old"],
+])("without files %s, and the rollback moves it back", (_title, name, content) => {
+  haveDocker();
+  engine.clear();
+  writeFileSync(board.path("registry.tar"), engine.archive(name, "new"));
+  engine.build(name, "old");
+  engine.run(name);
+  board.payload({}, { containers: [name], run_args: "--network none" });
+  for (const state of ["ArtifactInstall", "ArtifactInstall"]) expectDone(call(state));
+  expect(engine.contentOf(name)).toBe(content);
+  for (const state of ["ArtifactRollback", "Cleanup"]) expectDone(call(state));
+  expect(engine.contentOf(name)).toBe("old");
+  expect(device()).toEqual({ images: [name], containers: [`${name} runs`] });
+});
+
+test("a container of the update that cannot be removed fails the rollback, after what has run is started again", () => {
+  haveDocker();
+  fresh();
+  runOld();
+  expectDone(call("ArtifactInstall"));
+  const real = readFileSync(board.path("bin/docker"), "utf8");
+  writeFileSync(board.path("bin/docker"), real.replace('case "$1" in', 'case "$1" in\n  rm) exit 1 ;;'));
+  expect(call("ArtifactRollback")).toMatchObject({ exitCode: 1, stderr: expect.stringContaining("cannot be removed") });
+  expect(engine.contents().containers).toContain(`${OLD_IMAGE} runs`);
+  writeFileSync(board.path("bin/docker"), real);
+  expectDone(call("ArtifactRollback"));
+  expect(device()).toEqual(OLD);
 });
 
 test("a container that cannot be started fails the installation, and the rollback removes what podman has made", () => {

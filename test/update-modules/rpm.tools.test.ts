@@ -120,6 +120,16 @@ test("a rollback brings back the packages, the files and the database of before"
   expect(verified).toBe("");
 });
 
+test("a file that cannot be deleted fails the rollback after all else is back, and Cleanup keeps what it needs", () => {
+  expectDone(run("ArtifactInstall"));
+  const real = readFileSync(board.path("bin/rm"), "utf8");
+  writeFileSync(board.path("bin/rm"), real.replace(/^status=0$/m, 'case "$*" in *new/more*) exit 1 ;; esac\nstatus=0'));
+  expect(run("ArtifactRollback")).toMatchObject({ exitCode: 1, stderr: expect.stringContaining("brought back") });
+  expect(device()).toEqual({ ...OLD, "opt/new/more": "644 two" });
+  expect(run("Cleanup")).toMatchObject({ exitCode: 0, stderr: expect.stringContaining(board.path("kept-by-rpm")) });
+  expect(existsSync(board.path("kept-by-rpm/files.tar"))).toBe(true);
+});
+
 test("what rpm has once put beside the settings comes back as well", () => {
   writeFileSync(join(system, "etc/app.conf.rpmnew"), "of long ago");
   expectDone(run("ArtifactInstall"));

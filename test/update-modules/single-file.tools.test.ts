@@ -1,9 +1,10 @@
+import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { Random } from "../fuzz/random.ts";
 import { type Called, contentOf, createKiller, everyCut, ModuleBoard, place } from "./module-board.ts";
 
-const COMMANDS = ["cat", "chmod", "cp", "dirname", "mkdir", "mv", "rm", "rmdir", "sync"];
+const COMMANDS = ["cat", "chmod", "cp", "dirname", "mkdir", "mv", "rm", "rmdir", "sed", "sync"];
 const SEED = 20_260_103;
 const RANDOM_CUTS = 24;
 const NAME = "app.conf";
@@ -47,6 +48,34 @@ test("a file is installed with its permissions and stays when the update is comm
   newPayload();
   for (const state of ["Download", "ArtifactInstall", "ArtifactCommit", "Cleanup"]) expectDone(board.call(state));
   expect(etc()).toEqual(NEW);
+});
+
+test("a file that something is mounted on is refused, and nothing is changed", () => {
+  const probe = spawnSync("unshare", ["-m", "mount", "--bind", "/etc/passwd", "/etc/group"]);
+  if (probe.status !== 0) return;
+  placeOld();
+  newPayload();
+  execFileSync("mount", ["--bind", board.path("etc/app", NAME), board.path("etc/app", NAME)]);
+  try {
+    const stderr = expect.stringMatching(/^single-file: something is mounted on /);
+    expect(board.call("ArtifactInstall")).toMatchObject({ exitCode: 1, stderr });
+    for (const state of ["ArtifactRollback", "Cleanup"]) expectDone(board.call(state));
+  } finally {
+    execFileSync("umount", [board.path("etc/app", NAME)]);
+  }
+  expect(etc()).toEqual(OLD);
+});
+
+test("Cleanup after a rollback that failed keeps the only copy of the file, and tells where", () => {
+  placeOld();
+  newPayload();
+  expectDone(board.call("ArtifactInstall"));
+  rmSync(board.path("etc/app", NAME));
+  mkdirSync(board.path("etc/app", NAME));
+  expect(board.call("ArtifactRollback").exitCode).not.toBe(0);
+  const kept = board.path("etc/app", `.${NAME}.switchback-previous`);
+  expect(board.call("Cleanup")).toMatchObject({ exitCode: 0, stderr: expect.stringContaining(kept) });
+  expect(readFileSync(kept, "utf8")).toBe("old");
 });
 
 test("a rollback brings the file that was there back, with its mode", () => {
