@@ -1,4 +1,4 @@
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { Random } from "../fuzz/random.ts";
@@ -51,8 +51,6 @@ test("a file is installed with its permissions and stays when the update is comm
 });
 
 test("a file that something is mounted on is refused, and nothing is changed", () => {
-  const probe = spawnSync("unshare", ["-m", "mount", "--bind", "/etc/passwd", "/etc/group"]);
-  if (probe.status !== 0) return;
   placeOld();
   newPayload();
   execFileSync("mount", ["--bind", board.path("etc/app", NAME), board.path("etc/app", NAME)]);
