@@ -2,10 +2,9 @@ import type { Command } from "commander";
 import { composeAgent } from "../compose.ts";
 import type { StandaloneCommand } from "../core/deployment/report.ts";
 import type { Answer } from "../core/deployment/standalone.ts";
-import { describeError } from "../errors/agent-error.ts";
 import { readGlobalOptions } from "./global-options.ts";
 import type { CliIo } from "./io.ts";
-import { printReport } from "./print-report.ts";
+import { printReport, printResult } from "./print-report.ts";
 import { type RunOptions, stopBefore } from "./run-options.ts";
 
 /** What `commit`, `rollback` and `resume` do. The caller holds the lock. */
@@ -25,21 +24,18 @@ export async function goOn(
 export const DEPLOYED = "A deployment waits for 'daemon' or 'poll'.";
 
 function printAnswer(command: StandaloneCommand, answer: Answer, options: RunOptions, io: CliIo): void {
+  const say = (message: string, exitCode: number): void => printResult(command, [message], exitCode, options, io);
   switch (answer.kind) {
     case "none":
-      io.out("No update in progress.");
-      io.exitCode = 2;
+      say("No update in progress.", 2);
       return;
     case "managed":
-      io.out(DEPLOYED);
+      say(DEPLOYED, 0);
       return;
     case "refused":
-      io.out("Update Module does not support rollback. System may be in an inconsistent state.");
-      io.exitCode = 1;
+      say("Update Module does not support rollback. System may be in an inconsistent state.", 1);
       return;
     case "ran":
-      if (answer.invalid !== undefined) io.err(`Could not fulfill request: ${describeError(answer.invalid)}`);
-      printReport(command, answer.run, options, io);
-      if (answer.invalid !== undefined && io.exitCode === 0) io.exitCode = 1;
+      printReport(command, answer.run, options, io, answer.invalid);
   }
 }

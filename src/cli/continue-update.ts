@@ -3,6 +3,7 @@ import { resolvePaths } from "../config/paths.ts";
 import type { StandaloneCommand } from "../core/deployment/report.ts";
 import { readGlobalOptions } from "./global-options.ts";
 import type { CliIo } from "./io.ts";
+import { withJsonFailure } from "./json-failure.ts";
 import type { RunOptions } from "./run-options.ts";
 import { underLock } from "./under-lock.ts";
 
@@ -13,8 +14,10 @@ export function continueUpdate(
   options: RunOptions,
   io: CliIo,
 ): Promise<void> {
-  return underLock(resolvePaths(readGlobalOptions(program), io.env), io, async () => {
-    const { goOn } = await import("./continue-action.ts");
-    return () => goOn(command, program, options, io);
-  });
+  return withJsonFailure(command, options, io, () =>
+    underLock(resolvePaths(readGlobalOptions(program), io.env), io, async () => {
+      const { goOn } = await import("./continue-action.ts");
+      return () => goOn(command, program, options, io);
+    }),
+  );
 }

@@ -27,7 +27,7 @@ export async function install(name: string, program: Command, options: InstallOp
   const strictCompat = options.strictCompat === true || agent.config.switchback.strictCompat;
   const artifact = await openForInstall(source, { verifyKeys: keys, strictCompat });
   try {
-    io.out("Installing artifact...");
+    if (options.json !== true) io.out("Installing artifact...");
     await agent.admit(artifact);
     agent.supply(withProgress(artifact.payloads, io));
     printReport("install", await agent.standalone.install(artifact.record, stops, io.signal), options, io);

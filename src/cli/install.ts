@@ -3,6 +3,7 @@ import { resolvePaths } from "../config/paths.ts";
 import { readGlobalOptions } from "./global-options.ts";
 import type { InstallOptions } from "./install-action.ts";
 import type { CliIo } from "./io.ts";
+import { withJsonFailure } from "./json-failure.ts";
 import { addRunOptions } from "./run-options.ts";
 import { underLock } from "./under-lock.ts";
 
@@ -15,10 +16,12 @@ export function register(program: Command, io: CliIo): void {
     .option("--strict-compat", "refuse what the reference clients refuse: more than one payload")
     .addHelpText("after", EXAMPLES);
   addRunOptions(command).action((source: string, options: InstallOptions) =>
-    underLock(resolvePaths(readGlobalOptions(program), io.env), io, async () => {
-      const { install } = await import("./install-action.ts");
-      return () => install(source, program, options, io);
-    }),
+    withJsonFailure("install", options, io, () =>
+      underLock(resolvePaths(readGlobalOptions(program), io.env), io, async () => {
+        const { install } = await import("./install-action.ts");
+        return () => install(source, program, options, io);
+      }),
+    ),
   );
 }
 
@@ -26,6 +29,7 @@ const EXAMPLES = `
 Examples:
   switchback install release-2.mender
   switchback install --reboot-exit-code https://example.com/release-2.mender || { [ $? -eq 4 ] && reboot; }
+  switchback install --json release-2.mender | jq -r .rebootRequired
   xzcat release-2.mender.xz | switchback install -
 
 After the reboot, 'switchback commit' keeps the new system; without it the next power-on goes back.`;

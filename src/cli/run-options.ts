@@ -6,14 +6,17 @@ import { AgentError } from "../errors/agent-error.ts";
 export interface RunOptions {
   readonly stopBefore?: readonly StateName[];
   readonly rebootExitCode?: true;
+  readonly json?: true;
 }
 
 export function addRunOptions(command: Command): Command {
-  return command.option(
-    "--stop-before <state>",
-    `come to rest before this state (repeatable): ${Object.keys(STOP_BEFORE).join(", ")}`,
-    (name: string, before: readonly StateName[] = []) => [...before, stateOf(name)],
-  );
+  return command
+    .option("--json", "print one JSON object instead of lines")
+    .option(
+      "--stop-before <state>",
+      `come to rest before this state (repeatable): ${Object.keys(STOP_BEFORE).join(", ")}`,
+      (name: string, before: readonly StateName[] = []) => [...before, stateOf(name)],
+    );
 }
 
 export const stopBefore = (options: RunOptions): ReadonlySet<StateName> => new Set(options.stopBefore);
