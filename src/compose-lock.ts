@@ -1,4 +1,5 @@
 import { createFileLock } from "../adapters/lock/flock.ts";
+import { leftRecords } from "../adapters/process/program-record.ts";
 import type { Machine } from "./compose-machine.ts";
 import type { Paths } from "./config/paths.ts";
 import type { Lock } from "./ports/lock.ts";
@@ -6,3 +7,24 @@ import type { Lock } from "./ports/lock.ts";
 /** The device's lock alone: every command that changes something loads it at start-up. */
 export const composeLock = (paths: Paths, machine?: Machine): Lock =>
   machine?.lock(paths.lockFile) ?? createFileLock(paths.lockFile);
+
+/** The lock for whoever changes the device. With it goes whatever a killed agent has left running. */
+export function composeWorkLock(paths: Paths, machine: Machine | undefined, tell: (line: string) => void): Lock {
+  const lock = composeLock(paths, machine);
+  return {
+    async acquire() {
+      const release = await lock.acquire();
+      try {
+        const records = leftRecords();
+        if (records.length > 0) {
+          const { endLeftPrograms } = await import("../adapters/process/left-programs.ts");
+          await endLeftPrograms(records, tell);
+        }
+      } catch (error) {
+        await release();
+        throw error;
+      }
+      return release;
+    },
+  };
+}

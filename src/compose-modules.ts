@@ -27,8 +27,13 @@ const ANYBODY_MAY_EXECUTE = 0o111;
 /** Whether the board has an update module of that name; none lies outside of its folder. */
 export function hasModule(paths: Paths, type: string): boolean {
   if (type !== basename(type) || type === "." || type === "..") return false;
-  const found = statSync(moduleFile(paths, type), { throwIfNoEntry: false });
-  return found?.isFile() === true && (found.mode & ANYBODY_MAY_EXECUTE) !== 0;
+  try {
+    const found = statSync(moduleFile(paths, type));
+    return found.isFile() && (found.mode & ANYBODY_MAY_EXECUTE) !== 0;
+  } catch {
+    // ignored: there is no such file, no such folder, or no file can have that name. None of them can be run.
+    return false;
+  }
 }
 
 /** The handler that calls the module, loaded at its first use: an update of a root filesystem image has none. */

@@ -1,7 +1,7 @@
 import { takeOrder } from "../adapters/process/taken-order.ts";
 import type { GlobalOptions } from "./cli/global-options.ts";
 import type { CliIo } from "./cli/io.ts";
-import { composeLock } from "./compose-lock.ts";
+import { composeWorkLock } from "./compose-lock.ts";
 import { composeServer, type KeyOptions } from "./compose-server.ts";
 import { composeWork } from "./compose-work.ts";
 import { type Answer, type Order, WORKER_FLAG, type WorkerOrder } from "./compose-worker.ts";
@@ -26,7 +26,7 @@ async function answerTo(order: Order, options: GlobalOptions, keyOptions: KeyOpt
   let reboot: { readonly argument: string | undefined } | undefined;
   try {
     const server = await composeServer(options, keyOptions, io);
-    const lock = composeLock(server.paths, server.machine);
+    const lock = composeWorkLock(server.paths, server.machine, (line) => server.log("warning", line));
     const work = composeWork(server, await server.session(), {
       async alone(task) {
         const release = await lock.acquire();

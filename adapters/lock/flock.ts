@@ -5,6 +5,7 @@ import { dirname } from "node:path";
 import { AgentError } from "../../src/errors/agent-error.ts";
 import type { Lock } from "../../src/ports/lock.ts";
 import { ensureFolder } from "../../src/util/durable-file.ts";
+import { startAgain } from "../process/start-again.ts";
 
 /** The number under which the child sees our descriptor. */
 const CHILD_FD = 3;
@@ -22,7 +23,7 @@ export function createFileLock(path: string, program = "flock"): Lock {
     async acquire() {
       const file = await openLockFile(path);
       return holding(file, async () => {
-        const status = await ended(await start(program, ["-n", String(CHILD_FD)], file), program);
+        const status = await ended(await start(program, ["-n", String(CHILD_FD)], file));
         if (status === 1) throw new AgentError("AGENT_BUSY", { lock: path });
         if (status !== 0) throw failed(path, program, status);
       });
@@ -49,7 +50,7 @@ export async function waitForFileLock(
     const kill = (): void => void child.kill("SIGKILL");
     const deadline = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
     deadline.addEventListener("abort", kill);
-    const status = await ended(child, program).finally(() => deadline.removeEventListener("abort", kill));
+    const status = await ended(child).finally(() => deadline.removeEventListener("abort", kill));
     if (status === 0) return;
     signal.throwIfAborted();
     throw deadline.aborted ? new AgentError("LOCK_TIMEOUT", { lock: path, timeoutMs }) : failed(path, program, status);
@@ -59,7 +60,20 @@ export async function waitForFileLock(
 /** Starts `flock` on the descriptor of `file`. What starts programs is loaded here: the rest of a start does without. */
 async function start(program: string, args: readonly string[], file: FileHandle): Promise<ChildProcess> {
   const { spawn } = await import("node:child_process");
-  return spawn(program, args, { stdio: ["ignore", "ignore", "ignore", file.fd] satisfies StdioOptions });
+  return await startAgain(
+    () =>
+      new Promise<ChildProcess>((resolve, reject) => {
+        const fail = (cause: unknown): void => reject(new AgentError("LOCK_FAILED", { program }, cause));
+        try {
+          const child = spawn(program, args, { stdio: ["ignore", "ignore", "ignore", file.fd] satisfies StdioOptions });
+          child.once("error", fail);
+          child.once("spawn", () => resolve(child));
+        } catch (cause) {
+          // Some failures of a start are thrown, and others are events.
+          fail(cause);
+        }
+      }),
+  );
 }
 
 const failed = (path: string, program: string, status: number | null): AgentError =>
@@ -90,9 +104,9 @@ async function openLockFile(path: string): Promise<FileHandle> {
   }
 }
 
-function ended(child: ChildProcess, program: string): Promise<number | null> {
-  return new Promise((resolve, reject) => {
-    child.once("error", (cause) => reject(new AgentError("LOCK_FAILED", { program }, cause)));
-    child.once("exit", (status) => resolve(status));
+const ended = (child: ChildProcess): Promise<number | null> =>
+  new Promise((resolve) => {
+    // It may have ended before the promise of its start has been noticed.
+    if (child.exitCode !== null || child.signalCode !== null) return resolve(child.exitCode);
+    child.once("exit", resolve);
   });
-}

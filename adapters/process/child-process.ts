@@ -3,6 +3,8 @@ import type { Readable, Writable } from "node:stream";
 import { AgentError } from "../../src/errors/agent-error.ts";
 import type { Process, ProcessLimits, ProcessResult } from "../../src/ports/process.ts";
 import { createLineSplitter } from "./line-splitter.ts";
+import { recordProgram } from "./program-record.ts";
+import { startAgain } from "./start-again.ts";
 
 export interface ChildProcessOptions {
   /** Environment of the programs; the agent's own when absent. */
@@ -17,7 +19,8 @@ const DRAIN_MS = 100;
 
 /**
  * Programs as child processes, each in a process group of its own. Whatever is left of the group is killed when the
- * program is stopped by its time limit or the signal, and when it ends, unless `leavesOthers` is set.
+ * program is stopped by its time limit or the signal, and when it ends, unless `leavesOthers` is set. When the agent is
+ * killed meanwhile, its successor finds the program by the record that is kept of it.
  *
  * @throws {AgentError} PROCESS_MISSING, PROCESS_START, PROCESS_TIMEOUT; the signal's reason when it aborts
  */
@@ -26,19 +29,23 @@ export function createChildProcess({ env, graceMs = GRACE_MS }: ChildProcessOpti
     async run(argv, limits, signal, stdin) {
       signal.throwIfAborted();
       const [program, ...args] = argv;
-      const child = spawn(program, args, {
-        detached: true,
-        stdio: ["pipe", "pipe", "pipe"],
-        ...(limits.cwd === undefined ? {} : { cwd: limits.cwd }),
-        ...(env === undefined ? {} : { env: { ...env } }),
-      });
-      return await supervise(child, {
-        program,
-        limits,
-        graceMs: limits.graceMs ?? graceMs,
-        signal,
-        stdin: stdin ?? "",
-      });
+      const record = recordProgram();
+      const start = (): ChildProcess => {
+        const child = spawn(program, args, {
+          detached: true,
+          stdio: ["pipe", "pipe", "pipe"],
+          ...(limits.cwd === undefined ? {} : { cwd: limits.cwd }),
+          env: { ...(env ?? process.env), ...record?.mark },
+        });
+        if (child.pid !== undefined) record?.started(child.pid);
+        return child;
+      };
+      const to = { program, limits, graceMs: limits.graceMs ?? graceMs, signal, stdin: stdin ?? "" };
+      try {
+        return await startAgain(async () => await supervise(start, to), signal);
+      } finally {
+        record?.ended();
+      }
     },
   };
 }
@@ -51,8 +58,15 @@ interface Supervision {
   readonly stdin: string | AsyncIterable<Uint8Array>;
 }
 
-function supervise(child: ChildProcess, to: Supervision): Promise<ProcessResult> {
+function supervise(start: () => ChildProcess, to: Supervision): Promise<ProcessResult> {
   return new Promise((resolve, reject) => {
+    let child: ChildProcess;
+    try {
+      child = start();
+    } catch (cause) {
+      // Some failures of a start are thrown, and others are events.
+      return reject(startError(to.program, cause));
+    }
     const stdout = collect(child.stdout, "stdout", to.limits);
     const stderr = collect(child.stderr, "stderr", to.limits);
     let timedOut = false;
@@ -102,9 +116,12 @@ function supervise(child: ChildProcess, to: Supervision): Promise<ProcessResult>
     child.stdin?.on("error", () => {
       // ignored: a program that does not read all of its input is not at fault; its exit status says how it went.
     });
-    feed(child.stdin, to.stdin).catch((cause: unknown) => {
-      broken = { cause };
-      stop();
+    // Not before: a start that is tried again needs the input from its first byte on.
+    child.once("spawn", () => {
+      feed(child.stdin, to.stdin).catch((cause: unknown) => {
+        broken = { cause };
+        stop();
+      });
     });
   });
 }
@@ -177,8 +194,8 @@ function signalGroup(pid: number | undefined, name: NodeJS.Signals): void {
   }
 }
 
-function startError(program: string, cause: Error): AgentError {
-  const missing = "code" in cause && cause.code === "ENOENT";
+function startError(program: string, cause: unknown): AgentError {
+  const missing = cause instanceof Error && "code" in cause && cause.code === "ENOENT";
   return new AgentError(missing ? "PROCESS_MISSING" : "PROCESS_START", { program }, cause);
 }
 

@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { Socket } from "node:net";
 import { AgentError } from "../../src/errors/agent-error.ts";
 
@@ -18,7 +18,13 @@ export function runWorker(argv: readonly string[], order: string, signal: AbortS
   const [program = "", ...args] = argv;
   return new Promise((resolve, reject) => {
     signal.throwIfAborted();
-    const child = spawn(program, args, { stdio: ["ignore", "inherit", "inherit", "pipe"] });
+    let child: ChildProcess;
+    try {
+      child = spawn(program, args, { stdio: ["ignore", "inherit", "inherit", "pipe"] });
+    } catch (cause) {
+      // Some failures of a start are thrown, and others are events.
+      return reject(new AgentError("WORKER_LOST", { program }, cause));
+    }
     const channel = child.stdio[CHANNEL_FD];
     const stop = (): void => void child.kill("SIGTERM");
     const answer: Buffer[] = [];

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { once } from "node:events";
 import type { Readable } from "node:stream";
 import { AgentError } from "../../src/errors/agent-error.ts";
@@ -22,7 +22,7 @@ export function createGuardedFreezer(): Freezer {
     async freeze(folder, signal) {
       signal.throwIfAborted();
       const env = { ...process.env, LC_ALL: "C" };
-      const guard = spawn("sh", ["-c", GUARD, "sh", folder], { detached: true, env, stdio: ["pipe", "pipe", "pipe"] });
+      const guard = startGuard(folder, env);
       const said = textOf(guard.stderr);
       const ended = endOf(guard);
       guard.stdin.on("error", () => {
@@ -79,4 +79,13 @@ function textOf(stream: Readable): () => string {
     text = `${text}${chunk}`.slice(0, 1000);
   });
   return () => text.trim();
+}
+
+function startGuard(folder: string, env: NodeJS.ProcessEnv): ChildProcessWithoutNullStreams {
+  try {
+    return spawn("sh", ["-c", GUARD, "sh", folder], { detached: true, env, stdio: ["pipe", "pipe", "pipe"] });
+  } catch (cause) {
+    // Some failures of a start are thrown, and others are events.
+    throw new AgentError("FREEZE_FAILED", { folder }, cause);
+  }
 }

@@ -1,4 +1,4 @@
-import { composeLock } from "../compose-lock.ts";
+import { composeWorkLock } from "../compose-lock.ts";
 import type { Paths } from "../config/paths.ts";
 import type { CliIo } from "./io.ts";
 
@@ -27,8 +27,8 @@ export async function underLock<T>(
   }
 }
 
-const lockDevice = (paths: Paths, { machine }: CliIo): Promise<() => Promise<void>> =>
-  composeLock(paths, machine).acquire();
+const lockDevice = (paths: Paths, io: CliIo): Promise<() => Promise<void>> =>
+  composeWorkLock(paths, io.machine, (line) => io.err(line)).acquire();
 
 /**
  * The same for what speaks to the server: nobody else does meanwhile, and no daemon is kept from the device.

@@ -1,4 +1,4 @@
-import { readFile, writeFile } from "node:fs/promises";
+import { readFile, rename, symlink, writeFile } from "node:fs/promises";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { moduleRequest } from "../artifact/artifact-requests.ts";
 import { severalPayloads } from "../artifact/several-payloads.ts";
@@ -195,3 +195,32 @@ test("a damaged second payload is noticed before anything is installed", async (
   expect([failed.exitCode, codesOf(failed)]).toEqual([1, ["ARTIFACT_CHECKSUM"]]);
   expect([await board.env(), await content(target)]).toEqual([env, "nothing"]);
 });
+
+for (const [what, type] of [
+  ["of 300 characters", "x".repeat(300)],
+  ["with a NUL", "a\0b"],
+  ["that is a path", "../files"],
+] as const) {
+  test(`a payload type ${what} is refused before anything is written`, async () => {
+    await recorder.module("files");
+    await writeFile(board.file("odd.mender"), severalPayloads("v2", [{ type, files: { "data.bin": "new" } }]));
+    const refused = await board.agent("install", board.file("odd.mender"));
+    expect([refused.exitCode, codesOf(refused)]).toEqual([1, ["PAYLOAD_UNSUPPORTED"]]);
+    expect(await board.pending()).toBeUndefined();
+  });
+}
+
+for (const [what, put] of [
+  ["a file", (path: string) => writeFile(path, "")],
+  ["a loop of links", (path: string) => symlink("v3", path)],
+] as const) {
+  test(`where the folder of modules has become ${what}, 'commit' fails by name and comes to an end`, async () => {
+    await recorder.module("files");
+    await board.agent("install", await forModule("files"));
+    await rename(board.path("share/modules/v3"), board.path("share/modules/old"));
+    await put(board.path("share/modules/v3"));
+    const committed = await board.agent("commit");
+    expect([committed.exitCode, new Set(codesOf(committed))]).toEqual([1, new Set(["PAYLOAD_UNSUPPORTED"])]);
+    expect(await board.pending()).toBeUndefined();
+  });
+}

@@ -22,7 +22,15 @@ const MAX_STDERR_CHARACTERS = 400;
 export function childSource(source: ByteSource, format: keyof typeof PROGRAMS): ByteSource {
   const { argv, package: debianPackage } = PROGRAMS[format];
   const [program, ...args] = argv;
-  const child: ChildProcessWithoutNullStreams = spawn(program, args, { stdio: "pipe", env: plainEnvironment() });
+  const cannotStart = (cause: unknown): AgentError =>
+    new AgentError("DECOMPRESSOR_MISSING", { program, package: debianPackage }, cause);
+  let child: ChildProcessWithoutNullStreams;
+  try {
+    child = spawn(program, args, { stdio: "pipe", env: plainEnvironment() });
+  } catch (cause) {
+    // Some failures of a start are thrown, and others are events.
+    throw cannotStart(cause);
+  }
   let failure: unknown;
   let stderr = "";
   let exit: string | undefined;
@@ -33,7 +41,7 @@ export function childSource(source: ByteSource, format: keyof typeof PROGRAMS): 
   child.stdin.on("error", () => {});
   const ended = new Promise<void>((resolve) => {
     child.once("error", (cause) => {
-      failure ??= new AgentError("DECOMPRESSOR_MISSING", { program, package: debianPackage }, cause);
+      failure ??= cannotStart(cause);
       resolve();
     });
     child.once("close", (code, signal) => {

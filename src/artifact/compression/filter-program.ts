@@ -26,7 +26,13 @@ export async function* throughProgram(
 ): AsyncGenerator<Uint8Array> {
   signal.throwIfAborted();
   const [command, ...args] = program.argv;
-  const child = spawn(command, args, { stdio: ["pipe", "pipe", "pipe"] });
+  let child: FilterChild;
+  try {
+    child = spawn(command, args, { stdio: ["pipe", "pipe", "pipe"] });
+  } catch (cause) {
+    // Some failures of a start are thrown, and others are events.
+    throw missing(program, cause);
+  }
   const ended = endOf(child, program);
   const fed = feed(child, input, signal);
   // ignored: both are awaited below, where nothing that went wrong before is in the way.
@@ -76,8 +82,11 @@ async function endOf(child: FilterChild, program: FilterProgram): Promise<void> 
   });
   const [name] = program.argv;
   const [exitCode, exitSignal] = await once(child, "close").catch((cause: unknown) => {
-    throw new AgentError("COMPRESSOR_MISSING", { program: name, package: program.package }, cause);
+    throw missing(program, cause);
   });
   if (exitCode === 0) return;
   throw new AgentError("COMPRESSOR_FAILED", { program: name, status: exitCode ?? exitSignal, stderr: said.trim() });
 }
+
+const missing = ({ argv, package: debianPackage }: FilterProgram, cause: unknown): AgentError =>
+  new AgentError("COMPRESSOR_MISSING", { program: argv[0], package: debianPackage }, cause);

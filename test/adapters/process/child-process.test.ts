@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { copyFile, mkdtemp, open, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -92,6 +92,38 @@ test("a file that is no program is told from a missing one", async () => {
   await expect(createChildProcess().run(["/etc/passwd"], LIMITS, never)).rejects.toMatchObject({
     code: "PROCESS_START",
     detail: { program: "/etc/passwd" },
+  });
+});
+
+test("whatever keeps a program from starting has a name", async () => {
+  await withFolder(async (folder) => {
+    const file = async (name: string, mode: number, text: string): Promise<string> => {
+      await writeFile(join(folder, name), text, { mode });
+      return join(folder, name);
+    };
+    await symlink("loop", join(folder, "loop"));
+    const starts: readonly (readonly [string, [string, ...string[]]])[] = [
+      ["a folder that is a file", [join(await file("plain", 0o755, ""), "program")]],
+      ["a loop of links", [join(folder, "loop")]],
+      ["a name too long", [join(folder, "x".repeat(300))]],
+      ["no right to run", [await file("data", 0o644, "#!/bin/sh\n")]],
+      ["an interpreter below a file", [await file("odd", 0o755, "#!/etc/passwd/sh\n")]],
+      ["more arguments than there is room for", ["true", "x".repeat(3_000_000)]],
+      ["a name with NUL", [`${folder}/a\0b`]],
+    ];
+    for (const [why, argv] of starts)
+      await expect(createChildProcess().run(argv, LIMITS, never), why).rejects.toMatchObject({ code: "PROCESS_START" });
+  });
+});
+
+test("a program that somebody still writes to is started once that has ended, with all of its input", async () => {
+  await withFolder(async (folder) => {
+    const path = join(folder, "cat");
+    await copyFile("/bin/cat", path);
+    const writer = await open(path, "r+");
+    const running = createChildProcess().run([path], LIMITS, never, reused(3));
+    setTimeout(() => void writer.close(), 120);
+    expect((await running).exitCode).toBe(0);
   });
 });
 

@@ -1,0 +1,180 @@
+import {
+  closeSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeSync,
+} from "node:fs";
+import { join } from "node:path";
+
+/** Variable in the environment of every program that an agent starts: the name of its record. */
+const MARK = "SWITCHBACK_PROGRAM";
+
+/** Memory filesystems, because no program outlives a boot: a record costs no write to flash and no space. */
+const PLACES: readonly string[] = ["/run", "/dev/shm"];
+
+/** A program that is running: while its record exists, a later agent may end what is left of it. */
+export interface ProgramRecord {
+  /** Addition to the program's environment. It tells the program, and all that it starts, from strangers. */
+  readonly mark: Readonly<Record<string, string>>;
+  started(pid: number): void;
+  ended(): void;
+}
+
+/** What the kernel says of a process. Ticks since boot at its start tell it from a later one with the same pid. */
+export interface ProcessFacts {
+  readonly pid: number;
+  readonly group: number;
+  readonly session: number;
+  readonly startTicks: string;
+}
+
+let count = 0;
+
+/**
+ * Records that a program is about to be started. The record comes first: no moment is left in which the agent can be
+ * killed and the program stays unknown.
+ *
+ * @returns `undefined` where nothing can be recorded; the program then runs without
+ */
+export function recordProgram(places = PLACES): ProgramRecord | undefined {
+  const folder = recordsFolder(places);
+  const self = processFacts(process.pid);
+  if (folder === undefined || self === undefined) return undefined;
+  count += 1;
+  const name = `${pidNamespace()}.${process.pid}.${self.startTicks}.${count}`;
+  const path = join(folder, name);
+  let fd: number;
+  try {
+    fd = openSync(path, "w", 0o600);
+  } catch {
+    // ignored: a full or read-only filesystem does not keep an update from running.
+    return undefined;
+  }
+  return {
+    mark: { [MARK]: name },
+    started(pid) {
+      try {
+        writeSync(fd, `${pid} ${processFacts(pid)?.startTicks ?? ""}\n`);
+      } catch {
+        // ignored: the program is found by its mark as well.
+      }
+    },
+    ended() {
+      closeSync(fd);
+      rmSync(path, { force: true });
+    },
+  };
+}
+
+/** The record of a program whose agent is gone. */
+export interface LeftRecord {
+  /** What is left of the program: the live processes of its session. The program's own process comes first. */
+  remaining(): readonly ProcessFacts[];
+  remove(): void;
+}
+
+/** Records of agents that have ended without an end of their programs. */
+export function leftRecords(places = PLACES): readonly LeftRecord[] {
+  const folder = recordsFolder(places);
+  if (folder === undefined) return [];
+  return readdirSync(folder)
+    .filter(isOfTheDead)
+    .map((name) => leftRecord(join(folder, name), name));
+}
+
+function isOfTheDead(name: string): boolean {
+  const [, namespace, pid, startTicks] = /^(\d+)\.(\d+)\.(\d+)\.\d+$/.exec(name) ?? [];
+  // A container with a view of this folder has pids that mean nothing here.
+  return namespace === pidNamespace() && processFacts(Number(pid))?.startTicks !== startTicks;
+}
+
+function leftRecord(path: string, name: string): LeftRecord {
+  const [, leader, startTicks] = /^(\d+) (\d+)\n$/.exec(readText(path)) ?? [];
+  let session = leader === undefined ? undefined : Number(leader);
+  const known = new Set<string>();
+  const idOf = ({ pid, startTicks: start }: ProcessFacts): string => `${pid} ${start}`;
+  if (leader !== undefined) known.add(`${leader} ${startTicks}`);
+  return {
+    remaining() {
+      const all = allProcesses();
+      session ??= oldest(all.filter(({ pid }) => hasMark(pid, name)))?.session;
+      const members = all.filter((each) => each.session === session);
+      // The session's number may belong to somebody else by now, so one of its processes has to be recognized.
+      const isOurs = members.some((each) => known.has(idOf(each)) || hasMark(each.pid, name));
+      // This process may have been started by the program itself, which then goes on.
+      if (!isOurs || members.some(({ pid }) => pid === process.pid)) return [];
+      for (const each of members) known.add(idOf(each));
+      return members;
+    },
+    remove: () => rmSync(path, { force: true }),
+  };
+}
+
+const oldest = (processes: readonly ProcessFacts[]): ProcessFacts | undefined =>
+  [...processes].sort((a, b) => Number(a.startTicks) - Number(b.startTicks))[0];
+
+const allProcesses = (): readonly ProcessFacts[] =>
+  readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .map((name) => processFacts(Number(name)))
+    .filter((found) => found !== undefined);
+
+const hasMark = (pid: number, name: string): boolean =>
+  `\0${readText(`/proc/${pid}/environ`)}`.includes(`\0${MARK}=${name}\0`);
+
+/** @returns `undefined` when there is no such process, or only what its parent has not yet taken notice of */
+export function processFacts(pid: number): ProcessFacts | undefined {
+  const stat = readText(`/proc/${pid}/stat`);
+  // The name before it may hold blanks and parentheses.
+  const [state = "", , group, session, ...more] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  const startTicks = more[15];
+  if (startTicks === undefined || state === "Z" || state === "X") return undefined;
+  return { pid, group: Number(group), session: Number(session), startTicks };
+}
+
+let namespace: string | undefined;
+
+function pidNamespace(): string {
+  try {
+    namespace ??= /\d+/.exec(readlinkSync("/proc/self/ns/pid"))?.[0] ?? "0";
+    return namespace;
+  } catch {
+    // ignored: a kernel without namespaces has one for all.
+    return "0";
+  }
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    // ignored: the process has ended, or belongs to somebody else.
+    return "";
+  }
+}
+
+/** A folder that nobody else can write to: whoever writes a record can have a program ended. */
+function recordsFolder(places: readonly string[]): string | undefined {
+  const user = process.geteuid?.() ?? 0;
+  return places.map((place) => join(place, `switchback-programs-${user}`)).find((path) => isOwnFolder(path, user));
+}
+
+function isOwnFolder(path: string, user: number): boolean {
+  try {
+    mkdirSync(path, { mode: 0o700 });
+  } catch {
+    // ignored: it exists, or the look below says that it does not.
+  }
+  try {
+    const found = lstatSync(path);
+    return found.isDirectory() && found.uid === user && (found.mode & 0o077) === 0;
+  } catch {
+    // ignored: there is no such place, or it cannot be written to.
+    return false;
+  }
+}

@@ -1,0 +1,101 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { chmod, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { endLeftPrograms } from "../../../adapters/process/left-programs.ts";
+import { leftRecords, processFacts, recordProgram } from "../../../adapters/process/program-record.ts";
+
+const LIMITS = { patienceMs: 0, graceMs: 100, killMs: 5_000 };
+const nothing = (): void => undefined;
+
+let place: string;
+let started: ChildProcess[];
+beforeEach(async () => {
+  place = await mkdtemp(join(tmpdir(), "switchback-records-"));
+  started = [];
+});
+afterEach(async () => {
+  for (const child of started) child.kill("SIGKILL");
+  await rm(place, { recursive: true });
+});
+
+const folder = (): string => join(place, `switchback-programs-${process.geteuid?.()}`);
+
+/** A program that does not heed SIGTERM, in a session of its own, once it runs. */
+async function stubborn(env: Readonly<Record<string, string>> = {}): Promise<number> {
+  const script = "trap '' TERM; echo ready; while :; do sleep 0.1; done";
+  const child = spawn("sh", ["-c", script], { detached: true, env: { ...process.env, ...env } });
+  started.push(child);
+  await once(child.stdout, "data");
+  if (child.pid === undefined) throw new Error("it does not run");
+  return child.pid;
+}
+
+/** A record that an agent has left which is no more: one with our pid, but started at boot. */
+async function leave(content: string): Promise<string> {
+  const own = recordProgram([place]);
+  const [ownName = ""] = await readdir(folder());
+  own?.ended();
+  const name = `${ownName.split(".")[0]}.${process.pid}.1.1`;
+  await writeFile(join(folder(), name), content);
+  return name;
+}
+
+const ticksOf = (pid: number): string => processFacts(pid)?.startTicks ?? "";
+const end = (): Promise<void> => endLeftPrograms(leftRecords([place]), nothing, LIMITS);
+
+test("a program that does not heed SIGTERM is killed, and its record goes", async () => {
+  const pid = await stubborn();
+  await leave(`${pid} ${ticksOf(pid)}\n`);
+  await end();
+  expect([processFacts(pid), await readdir(folder())]).toEqual([undefined, []]);
+});
+
+test("a program whose agent was killed before it could note the pid is found by its mark", async () => {
+  const name = await leave("");
+  const pid = await stubborn({ SWITCHBACK_PROGRAM: name });
+  await end();
+  expect(processFacts(pid)).toBeUndefined();
+});
+
+test("what is left of a group whose leader has ended is found by its mark", async () => {
+  const name = await leave("");
+  const script = "(trap '' TERM; echo $BASHPID; while :; do sleep 0.1; done) & disown; exit 0";
+  const env = { ...process.env, SWITCHBACK_PROGRAM: name };
+  const leader = spawn("bash", ["-c", script], { detached: true, env });
+  const [[said]] = await Promise.all([once(leader.stdout, "data"), once(leader, "exit")]);
+  await writeFile(join(folder(), name), `${leader.pid} 1\n`);
+  const pid = Number(said);
+  expect(processFacts(pid)?.session).toBe(leader.pid);
+  await end();
+  expect(processFacts(pid)).toBeUndefined();
+});
+
+test("a stranger that has got the pid of a program is not touched", async () => {
+  const pid = await stubborn();
+  await leave(`${pid} ${Number(ticksOf(pid)) - 1}\n`);
+  await end();
+  expect(processFacts(pid)?.pid).toBe(pid);
+  expect(await readdir(folder())).toEqual([]);
+});
+
+test("the program of an agent that lives is not touched", async () => {
+  const record = recordProgram([place]);
+  const pid = await stubborn(record?.mark);
+  record?.started(pid);
+  expect(leftRecords([place])).toEqual([]);
+  expect(processFacts(pid)?.pid).toBe(pid);
+  record?.ended();
+});
+
+test("a folder that others can write to is not believed", async () => {
+  await leave("");
+  await chmod(folder(), 0o777);
+  expect([recordProgram([place]), leftRecords([place])]).toEqual([undefined, []]);
+});
+
+test("without a place for records programs run all the same", () => {
+  expect([recordProgram([join(place, "missing")]), leftRecords([join(place, "missing")])]).toEqual([undefined, []]);
+});
