@@ -46,21 +46,21 @@ const BOOTLOADERS: Readonly<Record<Config["switchback"]["bootloader"], (parts: B
 };
 
 /** A boot loader that is told by the variables of Mender's integrations, on the devices that the kernel knows. */
-function menderEnv(kind: string, { config }: BootloaderParts, load: () => Promise<BootEnv>): Bootloader {
+function menderEnv(kind: string, { config, log }: BootloaderParts, load: () => Promise<BootEnv>): Bootloader {
   const slots = composeSlots(config);
   return createMenderEnvBootloader({
     kind,
     env: lazyEnv(load),
     partitions: slotPartitions(normalizeSlotPath(slots.A), normalizeSlotPath(slots.B)),
-    booted: createBootedSlot({ slots }),
+    booted: createBootedSlot({ slots, log }),
     leavesCanary: kind !== "grub",
   });
 }
 
 /** A boot loader that is told by files on its own partition. */
-function bootFiles(kind: "systemd-boot" | "rpi-tryboot", { config, machine }: BootloaderParts): Bootloader {
+function bootFiles(kind: "systemd-boot" | "rpi-tryboot", { config, machine, log }: BootloaderParts): Bootloader {
   const { bootFolder, bootPartitions } = config.switchback;
-  const booted = createBootedSlot({ slots: composeSlots(config) });
+  const booted = createBootedSlot({ slots: composeSlots(config), log });
   if (bootFolder === undefined) {
     throw new AgentError("CONFIG_INVALID", { reason: `Switchback.BootFolder must name the folder of ${kind}'s files` });
   }

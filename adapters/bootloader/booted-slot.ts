@@ -1,5 +1,6 @@
 import { AgentError } from "../../src/errors/agent-error.ts";
 import type { SlotId } from "../../src/ports/bootloader.ts";
+import type { Logger } from "../../src/util/logger.ts";
 import { findBlockDevice } from "./find-block-device.ts";
 import { lowerFolders, type Mount, readMounts, rootMount } from "./mount-table.ts";
 import { createRunningSystem, type RunningSystem } from "./running-system.ts";
@@ -10,50 +11,97 @@ export interface BootedSlotOptions {
   /** RootfsPartA and RootfsPartB as configured. */
   readonly slots: Readonly<Record<SlotId, string>>;
   readonly system?: RunningSystem;
+  readonly log?: Logger;
 }
 
 /**
- * Finds out which slot holds the root file system that runs now, from the kernel and never from the boot
- * environment: by the device number of `/`; where that is anonymous (UBIFS, overlay, btrfs) by what is
- * mounted there, by the kernel's `root=` argument, and by the lower layers of an overlay.
+ * Finds out which slot holds the root file system that runs now, from the kernel and never from the boot environment.
+ * What is mounted comes first: the device number of `/`; where that is anonymous (UBIFS, overlay, btrfs) what is
+ * mounted there; below an overlay the mount of a lower folder, or the only slot that is in use. Only then does the
+ * kernel's `root=` count: a label on the command line says what was asked for, and an update copies labels.
  *
  * @throws {AgentError} SLOT_UNKNOWN when what runs is neither slot, SLOT_CONFIG when both are one device
  * @see Mender board integration, "Deciding active / inactive partition"
  */
-export function createBootedSlot({ slots, system = createRunningSystem() }: BootedSlotOptions) {
+export function createBootedSlot({ slots, system = createRunningSystem(), log }: BootedSlotOptions) {
+  // The answer does not change while this process lives, but what it is found by does: an update claims the other slot.
+  let known: SlotId | undefined;
   return async (signal: AbortSignal): Promise<SlotId> => {
     signal.throwIfAborted();
-    const identify = await slotIdentities(slots, system);
-    const mounts = readMounts(await system.readText("/proc/self/mountinfo"));
-    const root = rootMount(mounts);
-    const argument = rootArgument(await system.readText("/proc/cmdline"));
-    const number = await system.fileSystemNumber("/");
-    for (const clue of [{ kind: "number", number } as const, ...clues(root, argument, mounts)]) {
-      const slot = await identify(clue);
-      if (slot !== undefined) return slot;
-    }
-    throw new AgentError("SLOT_UNKNOWN", {
-      root: root?.source ?? "",
-      argument: argument ?? "",
-      RootfsPartA: slots.A,
-      RootfsPartB: slots.B,
-    });
+    known ??= await look(slots, system, log);
+    return known;
   };
 }
 
-type Clue = { readonly kind: "number"; readonly number: string } | { readonly kind: "name"; readonly name: string };
+async function look(slots: BootedSlotOptions["slots"], system: RunningSystem, log?: Logger): Promise<SlotId> {
+  const identities = await slotIdentities(slots, system);
+  const mounts = readMounts(await system.readText("/proc/self/mountinfo"));
+  const root = rootMount(mounts);
+  const argument = rootArgument(await system.readText("/proc/cmdline"));
+  const named = argument === undefined ? undefined : await identities.ofName(argument);
+  const ofMount = async (mount: Mount): Promise<SlotId | undefined> =>
+    identities.ofNumber(mount.number) ?? (await identities.ofName(mount.source))?.slot;
 
-/** What tells of the root where its file system has no device number of its own, the surest first. */
-function clues(root: Mount | undefined, argument: string | undefined, mounts: readonly Mount[]): readonly Clue[] {
-  const found: Clue[] = [];
-  if (root !== undefined) found.push({ kind: "name", name: root.source });
-  if (argument !== undefined) found.push({ kind: "name", name: argument });
-  for (const folder of root === undefined ? [] : lowerFolders(root)) {
-    const lower = mounts.findLast((mount) => mount.folder === folder);
-    if (lower !== undefined) found.push({ kind: "number", number: lower.number }, { kind: "name", name: lower.source });
+  const mounted =
+    identities.ofNumber(await system.fileSystemNumber("/")) ??
+    (root === undefined ? undefined : (await identities.ofName(root.source))?.slot);
+  if (mounted !== undefined) return mounted;
+  if (root?.type === "overlay") {
+    const others = mounts.filter((mount) => mount !== root);
+    const below = await slotBelow(root, others, ofMount);
+    if (below !== undefined) return below;
+    // A root on a third device leaves a slot in use as well, when somebody looks into it.
+    if (!named?.isOther) {
+      const used = new Set([...(await identities.claimed()), ...(await slotsOf(others, ofMount))]);
+      const [only] = used;
+      if (only !== undefined && used.size === 1) return only;
+    }
+  }
+  if (named?.slot !== undefined) {
+    if (named.doubt !== undefined) log?.("warning", `slot ${named.slot} is taken for the booted one: ${named.doubt}`);
+    return named.slot;
+  }
+  throw new AgentError("SLOT_UNKNOWN", {
+    root: root?.source ?? "",
+    argument: argument ?? "",
+    RootfsPartA: slots.A,
+    RootfsPartB: slots.B,
+  });
+}
+
+type OfMount = (mount: Mount) => Promise<SlotId | undefined>;
+
+/** The slot that is mounted on a lower folder, whatever hides it there; none where both slots are. */
+async function slotBelow(root: Mount, others: readonly Mount[], ofMount: OfMount): Promise<SlotId | undefined> {
+  for (const folder of lowerFolders(root)) {
+    const found = await slotsOf(
+      others.filter((mount) => mount.folder === folder),
+      ofMount,
+    );
+    const [only] = found;
+    if (only !== undefined && found.size === 1) return only;
+  }
+  return undefined;
+}
+
+async function slotsOf(mounts: readonly Mount[], ofMount: OfMount): Promise<ReadonlySet<SlotId>> {
+  const found = new Set<SlotId>();
+  for (const mount of mounts) {
+    const slot = await ofMount(mount);
+    if (slot !== undefined) found.add(slot);
   }
   return found;
 }
+
+interface Named {
+  readonly slot: SlotId | undefined;
+  /** The name surely belongs to a device that is neither slot. */
+  readonly isOther?: boolean;
+  readonly doubt?: string;
+}
+
+/** Memory disks, which a command line may name while the root is elsewhere. */
+const RAM_DISK = /^1:/;
 
 async function slotIdentities(slots: Readonly<Record<SlotId, string>>, system: RunningSystem) {
   const of = async (path: string) => ({
@@ -67,12 +115,23 @@ async function slotIdentities(slots: Readonly<Record<SlotId, string>>, system: R
   if (same(A.volume, B.volume) || same(A.number, B.number)) {
     throw new AgentError("SLOT_CONFIG", { RootfsPartA: slots.A, RootfsPartB: slots.B });
   }
-  return async (clue: Clue): Promise<SlotId | undefined> => {
-    if (clue.kind === "number") return match((slot) => same(slot.number, clue.number));
-    const volume = await ubiVolume(clue.name, system);
-    if (volume !== undefined) return match((slot) => same(slot.volume, volume));
-    const number = await findBlockDevice(clue.name, system);
-    return match((slot) => same(slot.number, number));
+  const ofNumber = (number: string): SlotId | undefined => match((slot) => same(slot.number, number));
+  return {
+    ofNumber,
+    async ofName(name: string): Promise<Named | undefined> {
+      const volume = await ubiVolume(name, system);
+      if (volume !== undefined) return { slot: match((slot) => same(slot.volume, volume)) };
+      const found = await findBlockDevice(name, system);
+      if (found === undefined) return undefined;
+      const slot = ofNumber(found.number);
+      const isOther = slot === undefined && found.doubt === undefined && !RAM_DISK.test(found.number);
+      return { slot, isOther, ...(found.doubt !== undefined && { doubt: found.doubt }) };
+    },
+    async claimed(): Promise<readonly SlotId[]> {
+      const claims = async (slot: SlotId): Promise<readonly SlotId[]> =>
+        (await system.isClaimed(normalizeSlotPath(slots[slot], system.realpath))) ? [slot] : [];
+      return [...(await claims("A")), ...(await claims("B"))];
+    },
   };
 }
 

@@ -9,36 +9,85 @@ const TAGS: Readonly<Record<string, string>> = {
 };
 /** The kernel's own word for the same, in `uevent` of a partition; works without udev. */
 const UEVENT: Readonly<Record<string, string>> = { PARTUUID: "PARTUUID", PARTLABEL: "PARTNAME" };
+/** udev's word for what it has read from a device. */
+const UDEV: Readonly<Record<string, string>> = { UUID: "ID_FS_UUID_ENC", LABEL: "ID_FS_LABEL_ENC" };
+
+export interface FoundDevice {
+  /** `major:minor` */
+  readonly number: string;
+  /** Why another device may have been meant; absent when the name belongs to one device only. */
+  readonly doubt?: string;
+}
 
 /**
- * `major:minor` of the device that a mount source or a `root=` argument names: a path, `PARTUUID=`,
- * `PARTLABEL=`, `UUID=`, `LABEL=`, `179:2`, or the old hexadecimal `b302`.
+ * The device that a mount source or a `root=` argument names: a path, `PARTUUID=`, `PARTLABEL=`, `UUID=`, `LABEL=`,
+ * `179:2`, or the old hexadecimal `b302`.
+ *
+ * @returns `undefined` also for a tag that several devices carry
  */
-export async function findBlockDevice(name: string, system: RunningSystem): Promise<string | undefined> {
+export async function findBlockDevice(name: string, system: RunningSystem): Promise<FoundDevice | undefined> {
   const [, tag, value] = /^([A-Z]+)=(.+)$/.exec(name) ?? [];
-  if (tag !== undefined && value !== undefined) return findByTag(tag, value, system);
-  if (/^[0-9]+:[0-9]+$/.test(name)) return name;
+  if (tag !== undefined && value !== undefined) return findByTag(tag, value, encodeLink(value), system);
+  const [, folder, link] = /^\/dev\/disk\/([^/]+)\/(.+)$/.exec(name) ?? [];
+  const linkTag = Object.keys(TAGS).find((key) => TAGS[key] === folder);
+  if (linkTag !== undefined && link !== undefined) return findByTag(linkTag, decodeLink(link), link, system);
+  if (/^[0-9]+:[0-9]+$/.test(name)) return { number: name };
   // `/dev/root` of a mount table is no device; where udev makes a link of it, the link tells.
-  if (name.startsWith("/")) return system.blockNumber(name);
+  if (name.startsWith("/")) return found(await system.blockNumber(name));
   if (/^[0-9a-f]{3,4}$/i.test(name)) {
     const old = Number.parseInt(name, 16);
-    return `${old >> 8}:${old & 0xff}`;
+    return { number: `${old >> 8}:${old & 0xff}` };
   }
   return undefined;
 }
 
-async function findByTag(tag: string, value: string, system: RunningSystem): Promise<string | undefined> {
+const found = (number: string | undefined, doubt?: string): FoundDevice | undefined =>
+  number === undefined ? undefined : { number, ...(doubt !== undefined && { doubt }) };
+
+/** The kernel's and udev's records come first: of several devices that carry one tag, a link names only the last. */
+async function findByTag(
+  tag: string,
+  value: string,
+  link: string,
+  system: RunningSystem,
+): Promise<FoundDevice | undefined> {
   const folder = TAGS[tag];
   if (folder === undefined) return undefined;
-  const wanted = tag === "PARTUUID" ? value.toLowerCase() : value;
-  const linked = await system.blockNumber(`/dev/disk/${folder}/${wanted}`);
-  const key = UEVENT[tag];
-  if (linked !== undefined || key === undefined) return linked;
+  const numbers = await recorded(tag, value, link, system);
+  if (numbers.length > 0) return numbers.length === 1 ? found(numbers[0]) : undefined;
+  const path = `/dev/disk/${folder}/${tag === "PARTUUID" ? link.toLowerCase() : link}`;
+  const doubt = `${path} is the only evidence, and another device may carry the same ${tag}`;
+  return found(await system.blockNumber(path), tag === "PARTUUID" ? undefined : doubt);
+}
+
+/** Numbers of all devices that carry the tag. */
+async function recorded(tag: string, value: string, link: string, system: RunningSystem): Promise<readonly string[]> {
+  const numbers: string[] = [];
+  const udevKey = UDEV[tag];
+  if (udevKey !== undefined) {
+    for (const file of await system.list("/run/udev/data")) {
+      if (!/^b[0-9]+:[0-9]+$/.test(file)) continue;
+      const lines = (await system.readText(`/run/udev/data/${file}`))?.split("\n") ?? [];
+      if (lines.includes(`E:${udevKey}=${link}`)) numbers.push(file.slice(1));
+    }
+    return numbers;
+  }
+  const same = (a: string): boolean => (tag === "PARTUUID" ? a.toLowerCase() === value.toLowerCase() : a === value);
   for (const device of await system.list("/sys/class/block")) {
     const lines = (await system.readText(`/sys/class/block/${device}/uevent`))?.split("\n") ?? [];
-    const found = lines.find((line) => line.startsWith(`${key}=`))?.slice(key.length + 1);
-    if ((tag === "PARTUUID" ? found?.toLowerCase() : found) !== wanted) continue;
-    return (await system.readText(`/sys/class/block/${device}/dev`))?.trim();
+    const key = `${UEVENT[tag]}=`;
+    if (!lines.some((line) => line.startsWith(key) && same(line.slice(key.length)))) continue;
+    const number = (await system.readText(`/sys/class/block/${device}/dev`))?.trim();
+    if (number !== undefined) numbers.push(number);
   }
-  return undefined;
+  return numbers;
 }
+
+/** As udev names its links: whatever is not plain becomes `\x20`. */
+const encodeLink = (value: string): string =>
+  value.replace(/[\0-\x7f]/g, (char) =>
+    /[0-9A-Za-z#+\-.:=@_]/.test(char) ? char : `\\x${char.charCodeAt(0).toString(16).padStart(2, "0")}`,
+  );
+
+const decodeLink = (link: string): string =>
+  link.replace(/\\x([0-9a-f]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));

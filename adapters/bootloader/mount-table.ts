@@ -6,6 +6,7 @@ export interface Mount {
   readonly type: string;
   /** Device, volume, or whatever word the one who mounted it gave. */
   readonly source: string;
+  /** As the kernel writes them: escapes stay, because an escaped comma separates nothing. */
   readonly options: string;
 }
 
@@ -24,7 +25,7 @@ export function readMounts(text: string | undefined): readonly Mount[] {
       folder: withoutEscapes(folder),
       type,
       source: withoutEscapes(source),
-      options: withoutEscapes(options ?? ""),
+      options: options ?? "",
     });
   }
   return mounts;
@@ -35,11 +36,18 @@ export function rootMount(mounts: readonly Mount[]): Mount | undefined {
   return mounts.findLast((mount) => mount.folder === "/");
 }
 
-/** Folders below an overlay, the topmost first; none for another type. */
+/** Folders below an overlay, the topmost first; none for another type. They are named as they were when it was mounted. */
 export function lowerFolders({ type, options }: Mount): readonly string[] {
   if (type !== "overlay") return [];
-  const lower = options.split(",").find((option) => option.startsWith("lowerdir="));
-  return lower?.slice("lowerdir=".length).split(":") ?? [];
+  return options.split(",").flatMap((option) => {
+    const [, list] = /^lowerdir\+?=(.*)$/.exec(option) ?? [];
+    // A colon in a folder's name has a backslash before it.
+    return list === undefined
+      ? []
+      : withoutEscapes(list)
+          .split(/(?<!\\):+/)
+          .map((folder) => folder.replaceAll("\\:", ":"));
+  });
 }
 
 /** The kernel writes blanks in names as `\040`. */

@@ -23,6 +23,10 @@ interface MadeUp {
   readonly nodes?: Readonly<Record<string, number>>;
   readonly files?: Readonly<Record<string, string>>;
   readonly links?: Readonly<Record<string, string>>;
+  /** Devices that the kernel has given to a mount. */
+  readonly claimed?: readonly string[];
+  /** Gets what is logged. */
+  readonly lines?: string[];
 }
 
 const P2 = 0xb302;
@@ -34,7 +38,7 @@ const ANONYMOUS = 0x1c;
 const mounts = (...lines: readonly string[]) => ({ "/proc/self/mountinfo": `${lines.join("\n")}\n` });
 const commandLine = (text: string) => ({ "/proc/cmdline": `console=ttyS0 ${text} rootwait\n` });
 
-async function booted({ slots: [A, B], dev, nodes = {}, files = {}, links = {} }: MadeUp) {
+async function booted({ slots: [A, B], dev, nodes = {}, files = {}, links = {}, claimed = [], lines = [] }: MadeUp) {
   for (const [path, text] of Object.entries(files)) {
     await mkdir(dirname(join(root, path)), { recursive: true });
     await writeFile(join(root, path), text);
@@ -54,8 +58,9 @@ async function booted({ slots: [A, B], dev, nodes = {}, files = {}, links = {} }
       if (rdev === undefined && inside !== "/") throw new Error("ENOENT");
       return { dev, rdev: rdev ?? 0, isBlockDevice: () => rdev !== undefined };
     },
+    isClaimed: async (path) => claimed.includes(path.slice(root.length)),
   });
-  return createBootedSlot({ slots: { A, B }, system })(signal);
+  return createBootedSlot({ slots: { A, B }, system, log: (level, text) => lines.push(`${level}: ${text}`) })(signal);
 }
 
 test("the device number of the root file system decides", async () => {
@@ -93,7 +98,7 @@ for (const argument of [
       "/dev/disk/by-partuuid/0a1b-03": "../../mmcblk0p3",
       "/dev/disk/by-partlabel/rootfsb": "../../mmcblk0p3",
       "/dev/disk/by-uuid/cafe-1": "../../mmcblk0p3",
-      "/dev/disk/by-label/root b": "../../mmcblk0p3",
+      "/dev/disk/by-label/root\\x20b": "../../mmcblk0p3",
     };
     expect(await booted({ slots: MMC_SLOTS, nodes: MMC, dev: ANONYMOUS, files, links })).toBe("B");
   });
@@ -121,6 +126,72 @@ test("an overlay without a root argument is known by its lower folder's mount", 
     "25 1 0:28 / / rw - overlay overlay rw,lowerdir=/nothing:/media/ro\\040fs,upperdir=/rw",
   );
   expect(await booted({ slots: MMC_SLOTS, nodes: MMC, dev: ANONYMOUS, files })).toBe("B");
+});
+
+const OVERLAY = "25 1 0:28 / / rw - overlay overlay rw,lowerdir=/ro,upperdir=/rw";
+const LINK_TO_A = { "/dev/disk/by-label/root": "../../mmcblk0p2" };
+const BY_LABEL = { slots: MMC_SLOTS, nodes: MMC, dev: ANONYMOUS, links: LINK_TO_A };
+const udev = (number: string, label: string) => ({
+  [`/run/udev/data/b${number}`]: `S:x\nE:ID_FS_LABEL_ENC=${label}\n`,
+});
+
+for (const [title, lines] of [
+  ["is mounted", ["24 1 179:3 / /ro ro - ext4 /dev/root ro", OVERLAY]],
+  [
+    "is hidden by another mount",
+    ["24 1 179:3 / /ro ro - ext4 /dev/root ro", "26 1 0:5 / /ro rw - tmpfs none rw", OVERLAY],
+  ],
+  ["was moved", ["24 1 179:3 / /media/lower ro - ext4 /dev/root ro", OVERLAY]],
+  ["lies below the overlay at /", ["24 1 179:3 / / ro - ext4 /dev/root ro", OVERLAY.replace("/ro", "/")]],
+  ["has a colon in its name", ["24 1 179:3 / /a:b ro - ext4 /dev/root ro", OVERLAY.replace("/ro", "/x:/a\\134:b")]],
+  ["is one of several options", ["24 1 179:3 / /a,b ro - ext4 /dev/root ro", OVERLAY.replace("=/ro", "+=/a\\054b")]],
+] as const) {
+  test(`where a lower layer ${title}, its device number wins over a label that udev has linked to the other slot`, async () => {
+    const files = { ...commandLine("root=LABEL=root"), ...mounts(...lines) };
+    expect(await booted({ ...BY_LABEL, files })).toBe("B");
+  });
+}
+
+test("where the lower layer is out of sight, the only slot that the kernel has given away is the booted one", async () => {
+  const files = { ...commandLine("root=LABEL=root"), ...mounts(OVERLAY) };
+  expect(await booted({ ...BY_LABEL, files, claimed: ["/dev/mmcblk0p3"] })).toBe("B");
+});
+
+test("a slot in use proves nothing where the root was surely asked for on a third device", async () => {
+  const files = { ...commandLine("root=179:5"), ...mounts("24 1 179:3 / /mnt rw - ext4 /dev/mmcblk0p3 rw", OVERLAY) };
+  await expect(booted({ ...BY_LABEL, files })).rejects.toMatchObject({ code: "SLOT_UNKNOWN" });
+});
+
+test("where both slots are in use, PARTUUID decides by the kernel's record and not by udev's link", async () => {
+  const files = {
+    ...commandLine("root=PARTUUID=0a1b-03"),
+    ...mounts(OVERLAY),
+    "/sys/class/block/mmcblk0p3/uevent": "PARTUUID=0a1b-03\n",
+    "/sys/class/block/mmcblk0p3/dev": "179:3\n",
+  };
+  const links = { "/dev/disk/by-partuuid/0a1b-03": "../../mmcblk0p2" };
+  expect(await booted({ ...BY_LABEL, files, links, claimed: Object.keys(MMC) })).toBe("B");
+});
+
+for (const argument of ["root=LABEL=root", "root=/dev/disk/by-label/root"]) {
+  test(`${argument} decides where one device carries the label, and never where both slots do`, async () => {
+    const files = { ...commandLine(argument), ...mounts(OVERLAY), ...udev("179:2", "other"), ...udev("179:3", "root") };
+    const lines: string[] = [];
+    expect(await booted({ ...BY_LABEL, files, lines })).toBe("B");
+    expect(lines).toEqual([]);
+    const both = { ...files, ...udev("179:2", "root") };
+    await rm(root, { recursive: true });
+    await expect(booted({ ...BY_LABEL, files: both })).rejects.toMatchObject({ code: "SLOT_UNKNOWN" });
+  });
+}
+
+test("a link by label that nothing confirms is the last resort, and the log says why", async () => {
+  const lines: string[] = [];
+  const files = { ...commandLine("root=LABEL=root"), ...mounts(OVERLAY) };
+  expect(await booted({ ...BY_LABEL, files, lines })).toBe("A");
+  expect(lines).toEqual([
+    "warning: slot A is taken for the booted one: /dev/disk/by-label/root is the only evidence, and another device may carry the same LABEL",
+  ]);
 });
 
 test("btrfs, whose device number is anonymous, is known by its mount's source", async () => {

@@ -15,7 +15,7 @@ beforeAll(async () => {
     const image = join(folder, `rootfs-${slot}.ext4`);
     await writeFile(image, "");
     await truncate(image, 4 * 1024 * 1024);
-    execFileSync("mkfs.ext4", ["-q", image]);
+    execFileSync("mkfs.ext4", ["-q", "-L", "root", image]);
     devices.push(execFileSync("losetup", ["--find", "--show", image], { encoding: "utf8" }).trim());
   }
   await mkdir(join(folder, "root"));
@@ -66,3 +66,51 @@ test("a process whose root is neither slot is told so", () => {
   const [a = "", b = ""] = devices;
   expect(askOn(a, [b, "/dev/null"])).toBe("SLOT_UNKNOWN");
 });
+
+/**
+ * As `askOn`, with an overlay over the file system on `device` as the root, made as early user space makes it.
+ *
+ * @param lower `moved` into the new root, or `hidden`: left where the new root does not show it
+ * @param other the slot that udev's link by label leads to, while the kernel was started with `root=LABEL=root`
+ */
+function askOnOverlay(device: string, other: string, lower: "moved" | "hidden", slots: readonly string[]): string {
+  const script = `set -e
+    device="$1"; other="$2"; lower="$3"; folder="$4"; shift 4
+    mount -t tmpfs none "$folder/root"; cd "$folder/root"; mkdir lower rw new
+    mount -o ro "$device" lower; mkdir rw/upper rw/work
+    mount -t overlay overlay -o "lowerdir=$PWD/lower,upperdir=$PWD/rw/upper,workdir=$PWD/rw/work" new
+    for dir in usr lib lib64 bin proc sys etc tmp; do
+      [ -e "/$dir" ] || continue; mkdir -p "new/$dir"; mount --rbind "/$dir" "new/$dir"
+    done
+    mkdir -p new/dev new/opt new/media/ro; mount -t tmpfs none new/dev
+    cp -a /dev/null "$@" new/dev
+    mkdir -p new/dev/disk/by-label; ln -s "../../\${other##*/}" new/dev/disk/by-label/root
+    touch new/opt/node new/opt/ask.cjs
+    mount --bind "${process.execPath}" new/opt/node; mount --bind "$folder/ask.cjs" new/opt/ask.cjs
+    echo "console=ttyS0 root=LABEL=root ro" >rw/cmdline; mount --bind rw/cmdline new/proc/cmdline
+    [ "$lower" = hidden ] || mount --move lower new/media/ro
+    exec chroot new /opt/node /opt/ask.cjs "$@"`;
+  const argv = [
+    "--mount",
+    "--propagation",
+    "private",
+    "sh",
+    "-c",
+    script,
+    "sh",
+    device,
+    other,
+    lower,
+    folder,
+    ...slots,
+  ];
+  return execFileSync("unshare", argv, { encoding: "utf8" });
+}
+
+for (const lower of ["moved", "hidden"] as const) {
+  test(`an overlay whose lower layer is ${lower} runs from that layer's slot, although a label leads to the other`, () => {
+    const [a = "", b = ""] = devices;
+    expect(askOnOverlay(a, b, lower, [a, b])).toBe("A");
+    expect(askOnOverlay(b, a, lower, [a, b])).toBe("B");
+  });
+}
