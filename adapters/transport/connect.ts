@@ -1,10 +1,9 @@
 import { connect as connectTcp, isIP, type Socket } from "node:net";
-import type { ConnectionOptions } from "node:tls";
 import { AgentError } from "../../src/errors/agent-error.ts";
 import type { Clock } from "../../src/ports/clock.ts";
-import type { MaybePromise } from "../../src/util/byte-source.ts";
 import { type Address, addressIn } from "./address.ts";
-import { Incoming } from "./incoming.ts";
+import { addressesOf, type Lookup, race } from "./dial.ts";
+import { Incoming, type ReadHook } from "./incoming.ts";
 import type { Patience } from "./patience.ts";
 import { type ProxySettings, proxyAuthorization, proxyFor } from "./proxy.ts";
 import { readHead } from "./response-head.ts";
@@ -30,10 +29,14 @@ export interface ConnectOptions {
   tls(): Promise<TlsClient>;
   /** Of the buffer that a connection reads into; absent: as much as is worth it. */
   readonly bufferBytes?: number;
+  /** Addresses of a host name; absent: what the system says. */
+  readonly lookup?: Lookup;
 }
 
 const TCP_KEEP_ALIVE_MS = 60_000;
-const TCP = { noDelay: true, keepAlive: true, keepAliveInitialDelay: TCP_KEEP_ALIVE_MS };
+/** Node's own choice among several addresses ends each attempt after 250 ms, too soon for a slow link. */
+const ONE_ADDRESS = { autoSelectFamily: false };
+const TCP = { ...ONE_ADDRESS, noDelay: true, keepAlive: true, keepAliveInitialDelay: TCP_KEEP_ALIVE_MS };
 /** libuv reads that much at once, and not more, into a buffer of somebody else's. */
 const BUFFER_BYTES = 128 * 1024;
 
@@ -72,18 +75,41 @@ const incomingFor = ({ idleMs, startTimer }: ConnectOptions): Incoming =>
   new Incoming(idleMs === undefined ? undefined : { ms: idleMs, startTimer });
 
 /** TCP to a host, with TLS where its scheme says so. What is written to TCP waits by itself until there is a connection. */
-function open(to: Address, options: ConnectOptions, patience: Patience): MaybePromise<Connection> {
-  const incoming = incomingFor(options);
+function open(to: Address, options: ConnectOptions, patience: Patience): Promise<Connection> {
   const buffer = Buffer.allocUnsafeSlow(options.bufferBytes ?? BUFFER_BYTES);
-  const place = { host: to.host, port: to.port, onread: incoming.hook(buffer, to.isTls) };
-  return to.isTls
-    ? secured({ ...place, ...identity(to) }, incoming, true, options, patience)
-    : begun(connectTcp({ ...place, ...TCP }), incoming, true, patience);
+  return dialled(to, options, patience, (incoming) => ({ onread: incoming.hook(buffer, to.isTls) }));
+}
+
+/** @param hook of the socket; absent for a socket that is handed on: what reads into a buffer of ours cannot be */
+async function dialled(
+  to: Address,
+  options: ConnectOptions,
+  patience: Patience,
+  hook?: (incoming: Incoming) => { readonly onread: ReadHook },
+): Promise<Connection> {
+  const tls = to.isTls ? await options.tls() : undefined;
+  const dial = (host: string): Dialled => {
+    const incoming = incomingFor(options);
+    const place = { host, port: to.port, ...hook?.(incoming) };
+    const socket = tls?.connect({ ...place, ...ONE_ADDRESS, ...identity(to) }) ?? connectTcp({ ...place, ...TCP });
+    // At once: a socket may fail before anything else is awaited.
+    incoming.watch(socket, hook !== undefined);
+    return { socket, incoming };
+  };
+  const addresses = isIP(to.host) === 0 ? await addressesOf(to.host, options.lookup, patience) : [to.host];
+  const { socket, incoming } = await race(addresses, dial, options.startTimer, patience);
+  const connection = begun(socket, incoming, patience);
+  return tls === undefined ? connection : await secured(connection);
+}
+
+interface Dialled {
+  readonly socket: Socket;
+  readonly incoming: Incoming;
 }
 
 /** TLS to a host within a connection to `proxy`. @see RFC 9110, section 9.3.6 */
 async function tunnel(to: Address, proxy: Address, options: ConnectOptions, patience: Patience): Promise<Connection> {
-  const outer = await openUnhooked(proxy, options, patience);
+  const outer = await dialled(proxy, options, patience);
   const target = `${to.url.hostname}:${to.port}`;
   const authorization = proxyAuthorization(proxy.url);
   const credentials = authorization === undefined ? "" : `Proxy-Authorization: ${authorization}\r\n`;
@@ -95,37 +121,22 @@ async function tunnel(to: Address, proxy: Address, options: ConnectOptions, pati
   }
   const incoming = incomingFor(options);
   outer.socket.on("error", incoming.fail);
-  return await secured({ socket: outer.socket, host: to.host, ...identity(to) }, incoming, false, options, patience);
-}
-
-/** A socket that can be handed on: what reads into a buffer of ours cannot be. */
-function openUnhooked(proxy: Address, options: ConnectOptions, patience: Patience): MaybePromise<Connection> {
-  const incoming = incomingFor(options);
-  const { host, port } = proxy;
-  return proxy.isTls
-    ? secured({ host, port, ...identity(proxy) }, incoming, false, options, patience)
-    : begun(connectTcp({ host, port, ...TCP }), incoming, false, patience);
+  const socket = (await options.tls()).connect({ socket: outer.socket, host: to.host, ...identity(to) });
+  incoming.watch(socket, false);
+  return await secured(begun(socket, incoming, patience));
 }
 
 /** Host names are sent and checked; an address has no place in SNI. */
 const identity = ({ host }: Address): { servername?: string } => (isIP(host) === 0 ? { servername: host } : {});
 
-function begun(socket: Socket, incoming: Incoming, hooked: boolean, patience: Patience): Connection {
-  incoming.watch(socket, hooked);
+function begun(socket: Socket, incoming: Incoming, patience: Patience): Connection {
   patience.tell(incoming.fail);
   return { socket, incoming, patience };
 }
 
 /** TLS, with the other end checked: nothing is to be written before that. */
-async function secured(
-  place: ConnectionOptions,
-  incoming: Incoming,
-  hooked: boolean,
-  { tls }: ConnectOptions,
-  patience: Patience,
-): Promise<Connection> {
-  const connection = begun((await tls()).connect(place), incoming, hooked, patience);
-  await trying(connection, () => incoming.ready("secureConnect"));
+async function secured(connection: Connection): Promise<Connection> {
+  await trying(connection, () => connection.incoming.ready("secureConnect"));
   connection.socket.setNoDelay(true).setKeepAlive(true, TCP_KEEP_ALIVE_MS);
   return connection;
 }

@@ -2,6 +2,7 @@ import { createServer, type RequestListener } from "node:http";
 import { createServer as createSecureServer, type ServerOptions } from "node:https";
 import { type AddressInfo, createServer as createTcpServer, type Server, type Socket } from "node:net";
 import { systemClock } from "../../../adapters/clock/system-clock.ts";
+import type { Lookup } from "../../../adapters/transport/dial.ts";
 import { createHttpTransport } from "../../../adapters/transport/http-transport.ts";
 import { readProxies } from "../../../adapters/transport/proxy.ts";
 import { loadTlsClient, type TlsFiles } from "../../../adapters/transport/tls-client.ts";
@@ -57,13 +58,17 @@ export interface ClientOptions {
   readonly log?: (level: string, message: string) => void;
   /** What idle times and limits go by. */
   readonly clock?: Clock;
+  readonly lookup?: Lookup;
 }
 
 export function client(options: ClientOptions = {}): Transport {
   const { idleMs = 5_000, clock = systemClock, env = {}, tls = {}, log = () => undefined } = options;
   const files: TlsFiles = { skipVerify: false, systemStores: [], ...tls };
   const { startTimer } = clock;
-  return createHttpTransport({ idleMs, startTimer, proxies: readProxies(env), tls: () => loadTlsClient(files, log) });
+  return createHttpTransport({
+    ...{ idleMs, startTimer, proxies: readProxies(env), tls: () => loadTlsClient(files, log) },
+    ...(options.lookup && { lookup: options.lookup }),
+  });
 }
 
 export const text = (response: TransportResponse): Promise<string> => textOf(response.body, 1_000_000);

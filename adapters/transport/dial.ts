@@ -1,0 +1,87 @@
+import { lookup } from "node:dns/promises";
+import type { Socket } from "node:net";
+import type { Clock } from "../../src/ports/clock.ts";
+import type { Patience } from "./patience.ts";
+
+/** The addresses of a host name, in the order in which the system prefers them. */
+export type Lookup = (host: string) => Promise<readonly string[]>;
+
+/** The next address is tried after so long, and the attempts before it go on: a slow link needs seconds. RFC 8305. */
+const NEXT_AFTER_MS = 250;
+/** The end of one attempt among several; the kernel itself would take two minutes. */
+const ATTEMPT_MS = 30_000;
+
+// `verbatim` whatever NODE_OPTIONS say: the system's own order knows of /etc/gai.conf.
+const systemLookup: Lookup = async (host) =>
+  (await lookup(host, { all: true, verbatim: true })).map(({ address }) => address);
+
+/** The addresses of `host`, those of the two families by turns. */
+export async function addressesOf(host: string, ask: Lookup = systemLookup, patience: Patience): Promise<string[]> {
+  const found = await new Promise<readonly string[]>((resolve, reject) => {
+    patience.tell(reject);
+    ask(host).then(resolve, reject);
+  });
+  const isSixth = (address: string): boolean => address.includes(":");
+  const first = found.filter((address) => isSixth(address) === isSixth(found[0] ?? ""));
+  const others = found.filter((address) => !first.includes(address));
+  return found.flatMap((_, index) => [first[index], others[index]].filter((address) => address !== undefined));
+}
+
+/**
+ * Connects to the addresses, each a little after the one before or as soon as that has failed, and takes the first that
+ * answers. A single one is taken as it is, before it is connected.
+ *
+ * @throws {Error} the reason of every address, in one
+ */
+export async function race<T extends { readonly socket: Socket }>(
+  addresses: readonly string[],
+  dial: (address: string) => T,
+  startTimer: Clock["startTimer"],
+  patience: Patience,
+): Promise<T> {
+  const [only = ""] = addresses;
+  if (addresses.length < 2) return dial(only);
+  const waiting = [...addresses];
+  const running = new Map<Socket, () => void>();
+  const reasons: string[] = [];
+  let stopNext: (() => void) | undefined;
+  try {
+    return await new Promise<T>((resolve, reject) => {
+      const next = (): void => {
+        stopNext?.();
+        const address = waiting.shift();
+        if (address === undefined) {
+          if (running.size === 0) reject(new Error(reasons.join("; ")));
+          return;
+        }
+        const dialled = dial(address);
+        const { socket } = dialled;
+        const failed = (reason: string): void => {
+          running.get(socket)?.();
+          if (!running.delete(socket)) return;
+          socket.destroy();
+          reasons.push(reason);
+          next();
+        };
+        const late = (): void => failed(`connect ETIMEDOUT ${address} after ${ATTEMPT_MS / 1000} s`);
+        running.set(socket, startTimer(ATTEMPT_MS, late));
+        // For good: what is destroyed may still fail, and nobody else listens to it.
+        socket.on("error", (error) => failed(error.message));
+        socket.once("connect", () => {
+          running.get(socket)?.();
+          if (running.delete(socket)) resolve(dialled);
+        });
+        stopNext = startTimer(NEXT_AFTER_MS, next);
+      };
+      patience.tell(reject);
+      next();
+    });
+  } finally {
+    stopNext?.();
+    for (const [socket, stopTimer] of running) {
+      stopTimer();
+      socket.destroy();
+    }
+    running.clear();
+  }
+}
