@@ -1,4 +1,5 @@
 import { AgentError } from "../../src/errors/agent-error.ts";
+import { shownUrl } from "../../src/util/shown-url.ts";
 
 /** An http(s) address, taken apart once: a daemon asks at the same one for months. */
 export interface Address {
@@ -25,10 +26,9 @@ export function addressIn(url: URL): Address {
   };
 }
 
-/** @throws {AgentError} TRANSPORT_FAILED for what is none */
+/** @throws {AgentError} TRANSPORT_ADDRESS for what is none */
 export function parseAddress(text: string, base?: URL): Address {
   const url = URL.canParse(text, base?.href) ? new URL(text, base) : undefined;
   if (url?.protocol === "http:" || url?.protocol === "https:") return addressIn(url);
-  const shown = text.replace(/\?.*/s, "").replace(/\/\/[^/]*@/, "//");
-  throw new AgentError("TRANSPORT_FAILED", { url: shown, reason: "not an http(s) address" });
+  throw new AgentError("TRANSPORT_ADDRESS", { url: shownUrl(text), reason: "not an http(s) address" });
 }

@@ -1,13 +1,14 @@
 import { connect as connectTcp, isIP, type Socket } from "node:net";
 import { AgentError } from "../../src/errors/agent-error.ts";
 import type { Clock } from "../../src/ports/clock.ts";
+import { shownUrl } from "../../src/util/shown-url.ts";
 import { type Address, addressIn } from "./address.ts";
+import { basicCredentials } from "./basic-credentials.ts";
 import { addressesOf, type Lookup, race } from "./dial.ts";
 import { Incoming, type ReadHook } from "./incoming.ts";
 import type { Patience } from "./patience.ts";
-import { type ProxySettings, proxyAuthorization, proxyFor } from "./proxy.ts";
+import { type ProxySettings, proxyFor } from "./proxy.ts";
 import { readHead } from "./response-head.ts";
-import { shownUrl } from "./shown-url.ts";
 import type { TlsClient } from "./tls-client.ts";
 
 /** A connection for one request. */
@@ -111,7 +112,7 @@ interface Dialled {
 async function tunnel(to: Address, proxy: Address, options: ConnectOptions, patience: Patience): Promise<Connection> {
   const outer = await dialled(proxy, options, patience);
   const target = `${to.url.hostname}:${to.port}`;
-  const authorization = proxyAuthorization(proxy.url);
+  const authorization = basicCredentials(proxy.url);
   const credentials = authorization === undefined ? "" : `Proxy-Authorization: ${authorization}\r\n`;
   outer.socket.write(`CONNECT ${target} HTTP/1.1\r\nHost: ${target}\r\n${credentials}\r\n`);
   const { status } = await trying(outer, () => readHead(outer.incoming));

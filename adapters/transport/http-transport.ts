@@ -1,12 +1,12 @@
 import { AgentError } from "../../src/errors/agent-error.ts";
 import type { Transport, TransportRequest, TransportResponse } from "../../src/ports/transport.ts";
+import { shownUrl } from "../../src/util/shown-url.ts";
 import { type Address, parseAddress } from "./address.ts";
+import { basicCredentials } from "./basic-credentials.ts";
 import { type Connection, type ConnectOptions, close, connect, trying } from "./connect.ts";
 import { Patience } from "./patience.ts";
-import { proxyAuthorization } from "./proxy.ts";
 import { bodyOf, type Framing, framingOf } from "./response-body.ts";
 import { readHead } from "./response-head.ts";
-import { shownUrl } from "./shown-url.ts";
 
 const MAX_REDIRECTS = 10;
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
@@ -56,7 +56,7 @@ export function createHttpTransport(options: ConnectOptions): Transport {
       for (let redirects = 0; request.followRedirects === true && isRedirect(response); redirects++) {
         await response.body[Symbol.asyncIterator]().return?.();
         const { url } = to;
-        if (redirects === MAX_REDIRECTS) throw new AgentError("TRANSPORT_FAILED", { url: shownUrl(url), redirects });
+        if (redirects === MAX_REDIRECTS) throw new AgentError("TRANSPORT_ADDRESS", { url: shownUrl(url), redirects });
         signal.throwIfAborted();
         to = redirected(url, response.headers["location"] ?? "");
         now = { ...now, headers: keptHeaders(now.headers, url, to.url) };
@@ -91,9 +91,13 @@ async function ask(
   }
 }
 
-function headersFor({ authority }: Address, { method, headers = {}, body }: TransportRequest): string {
+function headersFor({ authority, url }: Address, { method, headers = {}, body }: TransportRequest): string {
   let lines = `Host: ${authority}\r\nConnection: close\r\n`;
   if (body !== undefined || method !== "GET") lines += `Content-Length: ${Buffer.byteLength(body ?? "")}\r\n`;
+  const names = Object.keys(headers).map((name) => name.toLowerCase());
+  // Those of the address, as every other client sends them.
+  const basic = names.includes("authorization") ? undefined : basicCredentials(url);
+  if (basic !== undefined) lines += `Authorization: ${basic}\r\n`;
   for (const [name, value] of Object.entries(headers)) {
     if (UNSENDABLE.test(name + value)) throw new Error(`header ${JSON.stringify(name)} cannot be sent`);
     lines += `${name}: ${value}\r\n`;
@@ -102,7 +106,7 @@ function headersFor({ authority }: Address, { method, headers = {}, body }: Tran
 }
 
 function write({ socket, proxy }: Connection, to: Address, { method, body }: TransportRequest, headers: string): void {
-  const authorization = proxy && proxyAuthorization(proxy);
+  const authorization = proxy && basicCredentials(proxy);
   const credentials = authorization === undefined ? "" : `Proxy-Authorization: ${authorization}\r\n`;
   const target = proxy === undefined ? to.target : to.url.origin + to.target;
   const head = `${method} ${target} HTTP/1.1\r\n${headers}${credentials}\r\n`;
@@ -142,11 +146,21 @@ function guarded(connection: Connection, framing: Framing, url: URL, signal: Abo
 }
 
 function redirected(from: URL, location: string): Address {
-  const to = parseAddress(location, from);
+  // Header lines come as Latin-1; servers send UTF-8 in them, and a lone byte above 127 stays what it is.
+  const to = parseAddress(utf8In(location), from);
   if (from.protocol === "https:" && !to.isTls) {
-    throw new AgentError("TRANSPORT_FAILED", { url: shownUrl(from), refused: shownUrl(to.url) });
+    throw new AgentError("TRANSPORT_ADDRESS", { url: shownUrl(from), refused: shownUrl(to.url) });
   }
   return to;
+}
+
+function utf8In(text: string): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(Buffer.from(text, "latin1"));
+  } catch {
+    // ignored: then it is Latin-1.
+    return text;
+  }
 }
 
 const keptHeaders = (headers: TransportRequest["headers"] = {}, from: URL, to: URL): Record<string, string> =>

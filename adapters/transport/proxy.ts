@@ -34,13 +34,6 @@ export function proxyFor(url: URL, { http, https, direct }: ProxySettings): URL 
   return url.protocol === "https:" ? https : http;
 }
 
-/** Value of `Proxy-Authorization`; `undefined` where the proxy's address names nobody. */
-export function proxyAuthorization({ username, password }: URL): string | undefined {
-  if (username === "" && password === "") return undefined;
-  const pair = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
-  return `Basic ${Buffer.from(pair).toString("base64")}`;
-}
-
 /** `.example.com`: what ends so. `example.com`: that host, and with a port in it, that port. `*`: everything. */
 function isMeant(entry: string, url: URL): boolean {
   if (entry === "*") return true;
@@ -64,7 +57,9 @@ function eitherCase(name: string, env: Environment): string | undefined {
 function proxyUrl(variable: string, env: Environment): URL | undefined {
   const text = eitherCase(variable, env);
   if (!isSet(text)) return undefined;
-  const url = URL.canParse(text) ? new URL(text) : undefined;
+  // `host:port` alone is a proxy that is spoken to in the clear, as for curl and Go.
+  const whole = text.includes("://") ? text : `http://${text}`;
+  const url = URL.canParse(whole) ? new URL(whole) : undefined;
   // The value may hold a password, so it is not shown.
   if (url === undefined || !["http:", "https:"].includes(url.protocol) || url.hostname === "")
     throw new AgentError("CONFIG_INVALID", { variable, reason: "not an http(s) address" });

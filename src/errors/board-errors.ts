@@ -49,6 +49,7 @@ export const BOARD_ERRORS = {
   TLS_NO_TRUST: {
     doc: "Neither the system's certificates nor ServerCertificate can be used.",
   },
+  TRANSPORT_ADDRESS: { doc: "The address cannot be used, or leads to one that cannot." },
   TRANSPORT_FAILED: { retry: true, doc: "The transfer failed." },
   BOOTENV_CANARY: {
     doc: "The boot loader has not proved that it reads this boot environment: fw_env.config points elsewhere, or mender_setup does not run at boot.",

@@ -24,7 +24,11 @@ export interface TransportResponse {
   readonly body: AsyncIterable<Uint8Array>;
 }
 
-/** HTTP(S) as a client. @throws {AgentError} TRANSPORT_FAILED; SERVER_TIMEOUT when `limitMs` have passed */
+/**
+ * HTTP(S) as a client.
+ *
+ * @throws {AgentError} TRANSPORT_FAILED, TRANSPORT_PROXY, TRANSPORT_ADDRESS; SERVER_TIMEOUT when `limitMs` have passed
+ */
 export interface Transport {
   send(request: TransportRequest, signal: AbortSignal): Promise<TransportResponse>;
   /** Closes idle connections. */

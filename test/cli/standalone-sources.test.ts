@@ -57,6 +57,7 @@ test("an answer without a length is taken as well", async () => {
 
 for (const status of [204, 404, 500]) {
   test(`status ${status} of a server is named, and nothing is installed`, async () => {
+    await resumeAtOnce(1);
     const result = await board.agent("install", await http((_, response) => void response.writeHead(status).end()));
     expect(result.err[0]).toContain(`status=${status}`);
     await expectRefused(result, "SOURCE_STATUS");
@@ -97,11 +98,21 @@ test("a body that ends too early without any error of the transfer is found by t
   await expectRefused(await board.agent("install", url), "ARTIFACT_TRUNCATED");
 });
 
+for (const url of ["s3://key:secret@bucket/v2.mender?secret", "ftp://user:secret@host/v2.mender"]) {
+  test(`${url} is refused, and its secret is not printed`, async () => {
+    const result = await board.agent("install", url);
+    await expectRefused(result, "SOURCE_OPEN");
+    expect(result.err.join() + result.out.join()).not.toContain("secret");
+  });
+}
+
 test("an address that nobody listens at is a failed transfer", async () => {
+  await resumeAtOnce(1);
   await expectRefused(await board.agent("install", "http://127.0.0.1:1/v2.mender"), "TRANSPORT_FAILED");
 });
 
 test("a server that only itself vouches for is refused, unless its certificate is trusted or checks are off", async () => {
+  await resumeAtOnce(1);
   const { key, cert } = selfSigned();
   const server = createSecureServer({ key, cert }, (_, response) => void response.end(bytes));
   const url = `https://${await serve(server)}`;

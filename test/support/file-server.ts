@@ -24,7 +24,7 @@ export class FileServer {
   etag: string | undefined = '"1"';
   /** Whether it knows ranges. */
   ranges = true;
-  /** Status of the next answers, in order; after the last one they are right again. */
+  /** Status of the next answers, in order; -1: a reset. After the last one they are right again. */
   readonly statuses: number[] = [];
   /** How many bytes of a body the next answers get out before the connection breaks, in order. */
   readonly breaks: number[] = [];
@@ -66,6 +66,7 @@ export class FileServer {
   async #answer(range: string | undefined, ifRange: string | undefined, response: ServerResponse): Promise<void> {
     const entry: Served = { range, ifRange, status: this.statuses.shift() ?? 0, bytes: 0 };
     this.served.push(entry);
+    if (entry.status < 0) return void response.socket?.resetAndDestroy();
     if (entry.status !== 0) return void response.writeHead(entry.status).end();
     const size = this.content.length;
     const isSame = ifRange === undefined || ifRange === this.etag;

@@ -1,16 +1,19 @@
-import { AgentError, describeError } from "../../errors/agent-error.ts";
+import { AgentError } from "../../errors/agent-error.ts";
+import { entryOf } from "../../errors/catalogue.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Transport, TransportRequest, TransportResponse } from "../../ports/transport.ts";
 import type { ByteSource } from "../../util/byte-source.ts";
 import type { Logger } from "../../util/logger.ts";
+import { shownUrl } from "../../util/shown-url.ts";
 import { Pace, type SlowestPace } from "./pace.ts";
-import { type ByteRange, factsOf, judgeRange, rangeHeaders, type SourceFacts } from "./range-answer.ts";
+import { type ByteRange, factsOf, judgeRange, passes, rangeHeaders, type SourceFacts } from "./range-answer.ts";
 import { sendHeld } from "./send-held.ts";
+import { Tries } from "./tries.ts";
 
 export interface DownloadLimits {
-  /** Times that one download may be taken up again. */
+  /** Times in a row that a download may be tried again without getting on. */
   readonly retryDownloadCount: number;
-  /** Wait before that. */
+  /** Longest wait before that. */
   readonly retryDownloadWaitMs: number;
   readonly bytesPerSecond?: number;
   /** A download that is slower breaks off. */
@@ -22,12 +25,14 @@ export interface DownloadParts {
   readonly clock: Clock;
   readonly log: Logger;
   readonly limits: DownloadLimits;
+  /** From 0 up to, not including, 1; absent: by chance. */
+  readonly random?: () => number;
 }
 
 /** Where a download was when it was cut off together with the agent. */
 export interface DownloadStart {
   readonly uri: string;
-  /** Times that it was taken up again, this one included. */
+  /** Times that it was taken up again since it last got on, this one included. */
   readonly resumes: number;
   /** The first request asks for that many bytes only; then `jump` says where to go on. */
   readonly headBytes: number;
@@ -50,75 +55,120 @@ export interface Download extends ByteSource {
   jump(toByte: number): void;
 }
 
+/** So many bytes are progress: less could be had for ever from a source that breaks off each time. */
+const PROGRESS_BYTES = 16 * 1024;
+
+/** @throws `error` when the same request would not succeed later either */
+function passingTrouble(error: unknown, signal: AbortSignal): AgentError {
+  signal.throwIfAborted();
+  if (!(error instanceof AgentError) || entryOf(error.code).retry !== true) throw error;
+  return error;
+}
+
+export interface FirstRequest {
+  readonly uri: string;
+  readonly resumes?: number;
+  /** Times that the first request is tried again; absent: as often as any other. */
+  readonly retries?: number;
+}
+
 /**
  * Asks for the whole of `uri`, or takes up `start`.
  *
- * @throws {AgentError} SOURCE_STATUS, TRANSPORT_FAILED, and from reading also DOWNLOAD_CHANGED, DOWNLOAD_RANGE,
- * DOWNLOAD_BROKEN
+ * @throws {AgentError} SOURCE_STATUS, what the transport throws, and from reading also DOWNLOAD_CHANGED,
+ * DOWNLOAD_RANGE, DOWNLOAD_BROKEN
  */
 export async function openDownload(
-  from: { readonly uri: string; readonly resumes?: number } | DownloadStart,
+  from: FirstRequest | DownloadStart,
   parts: DownloadParts,
   signal: AbortSignal,
 ): Promise<Download> {
-  if ("headBytes" in from) {
-    return new ResumingDownload(from.uri, parts, signal, factsIn(from), from.resumes, from.headBytes);
+  const { uri, resumes = 0 } = from;
+  const tries = new Tries(uri, parts, resumes);
+  if ("headBytes" in from) return new ResumingDownload(uri, parts, signal, tries, factsIn(from), from.headBytes);
+  const limit = from.retries ?? parts.limits.retryDownloadCount;
+  for (;;) {
+    const answer = await firstAnswer(uri, parts, signal);
+    if (!(answer instanceof AgentError)) {
+      const download = new ResumingDownload(uri, parts, signal, tries, factsOf(answer.headers));
+      download.begin(answer);
+      return download;
+    }
+    await tries.waitAfter(answer, 0, limit, signal);
   }
-  const response = await send({ url: from.uri }, parts, signal);
-  if (response.status !== 200) {
-    await response.body[Symbol.asyncIterator]().return?.();
-    throw new AgentError("SOURCE_STATUS", { url: shown(from.uri), status: response.status });
-  }
-  const facts = factsOf(response.headers);
-  const download = new ResumingDownload(from.uri, parts, signal, facts, from.resumes ?? 0, Number.POSITIVE_INFINITY);
-  download.begin(response);
-  return download;
 }
 
-const send = (
+/** The answer, or a trouble that may pass. */
+async function firstAnswer(
+  uri: string,
+  parts: DownloadParts,
+  signal: AbortSignal,
+): Promise<TransportResponse | AgentError> {
+  const response = await sendOrTrouble({ url: uri }, parts, signal);
+  if (response instanceof AgentError) return response;
+  if (response.status === 200) return response;
+  await response.body[Symbol.asyncIterator]().return?.();
+  const refused = new AgentError("SOURCE_STATUS", { url: shownUrl(uri), status: response.status });
+  if (passes(response.status)) return refused;
+  throw refused;
+}
+
+async function sendOrTrouble(
   request: Pick<TransportRequest, "url" | "headers">,
   { transport, clock, limits: { slowest } }: DownloadParts,
   signal: AbortSignal,
-): Promise<TransportResponse> =>
-  sendHeld(
-    { method: "GET", followRedirects: true, ...request },
-    { transport, clock, slowest },
-    shown(request.url),
-    signal,
-  );
+): Promise<TransportResponse | AgentError> {
+  const get = { method: "GET", followRedirects: true, ...request } as const;
+  try {
+    return await sendHeld(get, { transport, clock, slowest }, shownUrl(request.url), signal);
+  } catch (error) {
+    return passingTrouble(error, signal);
+  }
+}
 
-type Chunks = AsyncIterator<Uint8Array>;
+interface Body {
+  readonly chunks: AsyncIterator<Uint8Array>;
+  readonly toByte: number;
+}
 
 class ResumingDownload implements Download {
   readonly facts: SourceFacts | undefined;
-  resumes: number;
+  readonly #tries: Tries;
   readonly #uri: string;
   readonly #parts: DownloadParts;
   readonly #signal: AbortSignal;
   readonly #pace: Pace;
-  #body: { readonly chunks: Chunks; readonly toByte: number } | undefined;
+  #body: Body | undefined;
   /** Of the chunk that came last, what has not been given out. */
   #rest: Uint8Array = new Uint8Array(0);
   /** Place of `#rest`, and of what the body gives next behind it, in the source. */
   #restByte = 0;
   #nextByte = 0;
   #toByte: number;
+  /** Tries are counted from here. */
+  #countedFrom: number;
 
   constructor(
     uri: string,
     parts: DownloadParts,
     signal: AbortSignal,
+    tries: Tries,
     facts: SourceFacts | undefined,
-    resumes: number,
-    toByte: number,
+    headBytes?: number,
   ) {
     this.#uri = uri;
     this.#parts = parts;
     this.#signal = signal;
     this.#pace = new Pace(parts.clock, parts.limits.bytesPerSecond);
     this.facts = facts;
-    this.resumes = resumes;
-    this.#toByte = Math.min(toByte, facts?.lengthBytes ?? Number.POSITIVE_INFINITY);
+    this.#tries = tries;
+    this.#toByte = Math.min(headBytes ?? Number.POSITIVE_INFINITY, facts?.lengthBytes ?? Number.POSITIVE_INFINITY);
+    // The head is fetched again, and getting that far once more is no progress.
+    this.#countedFrom = headBytes === undefined ? 0 : Number.POSITIVE_INFINITY;
+  }
+
+  get resumes(): number {
+    return this.#tries.count;
   }
 
   /** The whole source is on its way. */
@@ -138,6 +188,7 @@ class ResumingDownload implements Download {
 
   jump(toByte: number): void {
     this.#nextByte = toByte;
+    this.#countedFrom = toByte;
     this.#toByte = this.facts?.lengthBytes ?? Number.POSITIVE_INFINITY;
   }
 
@@ -155,38 +206,48 @@ class ResumingDownload implements Download {
     into.set(this.#rest.subarray(0, count));
     this.#drop(count);
     this.#nextByte += count;
+    if (this.#nextByte - this.#countedFrom >= PROGRESS_BYTES) {
+      this.#countedFrom = this.#nextByte;
+      this.#tries.count = 0;
+    }
     await this.#pace.after(count, this.#signal);
     return count;
   }
 
   /** Gets the next chunk, or waits out a break. @returns false at the end of a source of unknown length */
   async #fetch(): Promise<boolean> {
-    let trouble: unknown;
-    try {
-      // The head alone was asked for, and something behind it is wanted now.
-      if (this.#body !== undefined && this.#body.toByte <= this.#nextByte) await this.#leaveBody();
-      this.#body ??= await this.#ask();
-      const { done, value } = await this.#body.chunks.next();
-      if (done !== true) {
-        this.#rest = value.subarray(0, this.#body.toByte - this.#restByte);
-        return true;
+    // The head alone was asked for, and something behind it is wanted now.
+    if (this.#body !== undefined && this.#body.toByte <= this.#nextByte) await this.#leaveBody();
+    const body = this.#body ?? (await this.#ask());
+    let trouble: AgentError | undefined;
+    if (body instanceof AgentError) trouble = body;
+    else {
+      this.#body = body;
+      try {
+        const { done, value } = await body.chunks.next();
+        if (done !== true) {
+          this.#rest = value.subarray(0, body.toByte - this.#restByte);
+          return true;
+        }
+      } catch (error) {
+        trouble = passingTrouble(error, this.#signal);
+        if (this.facts === undefined) throw trouble;
       }
       if (this.facts === undefined) return false;
-    } catch (error) {
-      this.#signal.throwIfAborted();
-      if (!(error instanceof AgentError) || error.code !== "TRANSPORT_FAILED" || this.facts === undefined) throw error;
-      trouble = error;
     }
     this.#body = undefined;
-    await this.#waitBefore(trouble);
+    await this.#tries.waitAfter(trouble, this.#nextByte, this.#parts.limits.retryDownloadCount, this.#signal);
     return true;
   }
 
-  async #ask(): Promise<{ chunks: Chunks; toByte: number }> {
+  /** The body, or a trouble that may pass. @throws {AgentError} what the answer means for good */
+  async #ask(): Promise<Body | AgentError> {
     const { facts } = this;
     if (facts === undefined) throw new Error("nothing can be asked for twice without its length");
     const wanted: ByteRange = { fromByte: this.#nextByte, toByte: this.#toByte };
-    const response = await send({ url: this.#uri, headers: rangeHeaders(wanted, facts) }, this.#parts, this.#signal);
+    const request = { url: this.#uri, headers: rangeHeaders(wanted, facts) };
+    const response = await sendOrTrouble(request, this.#parts, this.#signal);
+    if (response instanceof AgentError) return response;
     const answer = judgeRange(response.status, response.headers, wanted, facts);
     const chunks = response.body[Symbol.asyncIterator]();
     if (answer.kind === "bytes") {
@@ -195,22 +256,12 @@ class ResumingDownload implements Download {
       return { chunks, toByte: answer.range.toByte };
     }
     await chunks.return?.();
-    const detail = { url: shown(this.#uri), reason: answer.reason };
-    if (answer.kind === "again") throw new AgentError("TRANSPORT_FAILED", detail);
-    if (answer.kind === "changed") throw new AgentError("DOWNLOAD_CHANGED", detail);
-    throw response.status === 206
-      ? new AgentError("DOWNLOAD_RANGE", detail)
-      : new AgentError("SOURCE_STATUS", { url: shown(this.#uri), status: response.status });
-  }
-
-  async #waitBefore(trouble: unknown): Promise<void> {
-    const { clock, log, limits } = this.#parts;
-    const at = { url: shown(this.#uri), byte: this.#nextByte, resumes: this.resumes };
-    if (this.resumes >= limits.retryDownloadCount) throw new AgentError("DOWNLOAD_BROKEN", at, trouble);
-    this.resumes += 1;
-    const why = trouble instanceof AgentError ? `: ${describeError(trouble)}` : "";
-    log("warning", `The download broke off at byte ${at.byte}; going on in ${limits.retryDownloadWaitMs} ms${why}`);
-    await clock.sleep(limits.retryDownloadWaitMs, this.#signal);
+    const { reason } = answer;
+    if (answer.kind === "changed") throw new AgentError("DOWNLOAD_CHANGED", { url: shownUrl(this.#uri), reason });
+    if (response.status === 206) throw new AgentError("DOWNLOAD_RANGE", { url: shownUrl(this.#uri), reason });
+    const refused = new AgentError("SOURCE_STATUS", { url: shownUrl(this.#uri), status: response.status });
+    if (answer.kind === "again") return refused;
+    throw refused;
   }
 
   async #leaveBody(): Promise<void> {
@@ -225,10 +276,3 @@ const factsIn = ({ lengthBytes, etag, lastModified }: DownloadStart): SourceFact
   ...(etag !== undefined && { etag }),
   ...(lastModified !== undefined && { lastModified }),
 });
-
-/** Download links hold signatures in their queries, and may hold passwords: neither is for a log. */
-function shown(uri: string): string {
-  if (!URL.canParse(uri)) return "";
-  const { origin, pathname } = new URL(uri);
-  return origin + pathname;
-}

@@ -49,9 +49,11 @@ export function judgeRange(status: number, headers: Headers, wanted: ByteRange, 
     return { kind: "bytes", range: { fromByte: 0, toByte: facts.lengthBytes } };
   }
   if (status === 416) return { kind: "changed", reason: "there is no such range" };
-  const passes = status === 408 || status === 429 || status >= 500;
-  return { kind: passes ? "again" : "refused", reason: `status ${status}` };
+  return { kind: passes(status) ? "again" : "refused", reason: `status ${status}` };
 }
+
+/** Whether a status may be another one for the same request later. */
+export const passes = (status: number): boolean => status === 408 || status === 425 || status === 429 || status >= 500;
 
 const CONTENT_RANGE = /^bytes (\d+)-(\d+)\/(\d+|\*)$/;
 
@@ -75,7 +77,11 @@ const validators = ({ etag, "last-modified": lastModified }: Headers): Partial<S
 /** The first fact that both know and that differs. */
 function difference(now: SourceFacts | undefined, then: SourceFacts): string | undefined {
   if (now === undefined || now.lengthBytes !== then.lengthBytes) return "another length";
-  if (now.etag !== undefined && then.etag !== undefined) return now.etag === then.etag ? undefined : "another ETag";
+  // By the weak comparison: a server that packs its answers says W/"abc" of what it called "abc" before.
+  if (now.etag !== undefined && then.etag !== undefined)
+    return opaque(now.etag) === opaque(then.etag) ? undefined : "another ETag";
   const dated = now.lastModified !== undefined && then.lastModified !== undefined;
   return dated && now.lastModified !== then.lastModified ? "another date" : undefined;
 }
+
+const opaque = (etag: string): string => etag.replace(/^W\//, "");

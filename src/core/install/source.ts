@@ -1,7 +1,11 @@
 import { AgentError } from "../../errors/agent-error.ts";
 import { type ByteSource, fromIterable } from "../../util/byte-source.ts";
 import { openFileSource } from "../../util/file-source.ts";
+import { shownUrl } from "../../util/shown-url.ts";
 import type { DownloadParts } from "./download.ts";
+
+/** Whoever waits at a terminal is to learn of a mistyped address soon. */
+const FIRST_RETRIES = 3;
 
 /**
  * Opens what the command line names: a path, `-` for standard input, or an http(s) address. A plain
@@ -16,13 +20,16 @@ export async function openSource(
   signal: AbortSignal,
 ): Promise<ByteSource> {
   if (name === "-") return fromIterable(stdin);
-  if (/^https?:\/\//.test(name)) {
+  if (/^https?:\/\//i.test(name)) {
     const { openDownload } = await import("./download.ts");
-    return await openDownload({ uri: name }, await parts(), signal);
+    return await openDownload({ uri: name, retries: FIRST_RETRIES }, await parts(), signal);
   }
   try {
     return await openFileSource(name);
   } catch (cause) {
+    // The cause repeats the name, and an address may hold a password.
+    if (/^[a-z][a-z0-9+.-]*:\/\//i.test(name))
+      throw new AgentError("SOURCE_OPEN", { url: shownUrl(name), reason: "neither http nor https" });
     throw new AgentError("SOURCE_OPEN", { file: name }, cause);
   }
 }

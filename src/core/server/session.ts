@@ -1,4 +1,5 @@
 import { AgentError, describeError } from "../../errors/agent-error.ts";
+import { entryOf } from "../../errors/catalogue.ts";
 import type { Memo } from "../../ports/memo.ts";
 import type { Logger } from "../../util/logger.ts";
 import type { Granted } from "./authorization.ts";
@@ -114,5 +115,6 @@ function ofServers(state: ServerState, servers: readonly string[]): ServerState 
   return server !== undefined && servers.includes(server) ? state : rest;
 }
 
+/** Whatever may be another time for this server may be now for another one: a proxy that refuses, too. */
 const isUnreachable = (error: unknown): error is AgentError =>
-  error instanceof AgentError && (error.code === "TRANSPORT_FAILED" || error.code === "SERVER_TIMEOUT");
+  error instanceof AgentError && entryOf(error.code).retry === true;

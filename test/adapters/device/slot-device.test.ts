@@ -88,6 +88,16 @@ test("a runtime without WebAssembly writes the same bytes through the page cache
   }
 });
 
+test("an error of direct access that is not its absence is an error", async () => {
+  const file = await imageFile("b", MIB);
+  const loop = loopOver(file);
+  // What lies behind the end of its file fails with EIO: a device whose first block is bad.
+  await truncate(file, 0);
+  await expect(write(loop, nowhereZero(4096))).rejects.toMatchObject({
+    ...{ code: "SLOT_IO", detail: { operation: "open", errno: "EIO" } },
+  });
+});
+
 async function readBack(path: string, bytes: number, booted: SlotId = "A"): Promise<Buffer> {
   const chunks: Buffer[] = [];
   for await (const chunk of slots(path, booted).read("B", bytes, signal)) chunks.push(Buffer.from(chunk));

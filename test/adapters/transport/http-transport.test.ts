@@ -81,9 +81,15 @@ test("a server that is not there is a failure with its cause", async () => {
   expect(failure).toMatchObject({ code: "TRANSPORT_FAILED", cause: { code: "ECONNREFUSED" } });
 });
 
-for (const url of ["ftp://host/file", "not an address", "file:///etc/passwd"]) {
-  test(`${url} is refused`, async () => {
-    await expect(get(url)).rejects.toMatchObject({ code: "TRANSPORT_FAILED", detail: { url } });
+for (const [url, shown] of [
+  ["ftp://user:secret@host/file?secret", "ftp://host/file"],
+  ["s3:user:secret@host", "s3:"],
+  ["not an address, but secret", ""],
+  ["http://user:secret@[host", "http:"],
+  ["file:///etc/passwd", "file:"],
+] as const) {
+  test(`${url} is refused, and shown as "${shown}"`, async () => {
+    await expect(get(url)).rejects.toMatchObject({ code: "TRANSPORT_ADDRESS", detail: { url: shown } });
   });
 }
 
@@ -101,7 +107,7 @@ test("a redirect loop ends after ten", async () => {
     requests += 1;
     response.writeHead(302, { Location: "/again" }).end();
   });
-  await expect(get(base)).rejects.toMatchObject({ code: "TRANSPORT_FAILED", detail: { redirects: 10 } });
+  await expect(get(base)).rejects.toMatchObject({ code: "TRANSPORT_ADDRESS", detail: { redirects: 10 } });
   expect(requests).toBe(11);
 });
 

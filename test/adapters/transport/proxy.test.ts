@@ -125,7 +125,6 @@ for (const [title, env] of [
   ["both cases differ", { http_proxy: PROXY, HTTP_PROXY: "http://other/" }],
   ["both cases of no_proxy differ", { no_proxy: "a", NO_PROXY: "b" }],
   ["a proxy of another kind", { https_proxy: "socks5://proxy:1080" }],
-  ["a proxy without a scheme", { https_proxy: "proxy:3128" }],
   ["a path", { http_proxy: "http://proxy:3128/path" }],
   ["a password that is not encoded", { http_proxy: "http://user:100%@proxy/" }],
   ["HTTP_PROXY of a CGI request", { HTTP_PROXY: PROXY, REQUEST_METHOD: "GET" }],

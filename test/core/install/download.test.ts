@@ -1,5 +1,12 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { type Download, type DownloadStart, openDownload } from "../../../src/core/install/download.ts";
+import {
+  type Download,
+  type DownloadParts,
+  type DownloadStart,
+  openDownload,
+} from "../../../src/core/install/download.ts";
+import { AgentError } from "../../../src/errors/agent-error.ts";
+import type { Transport } from "../../../src/ports/transport.ts";
 import { client } from "../../adapters/transport/transport-rig.ts";
 import { Random } from "../../fuzz/random.ts";
 import { FileServer } from "../../support/file-server.ts";
@@ -24,14 +31,20 @@ beforeEach(async () => {
 });
 afterEach(() => server.close());
 
-const open = (from: { uri: string } | DownloadStart = { uri: server.url }, limits = {}): Promise<Download> =>
+const open = (
+  from: { uri: string } | DownloadStart = { uri: server.url },
+  limits = {},
+  other: Partial<DownloadParts> = {},
+): Promise<Download> =>
   openDownload(
     from,
     {
       transport: client(),
       clock,
       log: (level, message) => void logged.push(`${level}: ${message}`),
+      random: () => 1,
       limits: { retryDownloadCount: 10, retryDownloadWaitMs: MINUTE_MS, slowest: SLOWEST, ...limits },
+      ...other,
     },
     signal,
   );
@@ -81,9 +94,7 @@ test("breaks are waited out, and nothing is fetched twice", async () => {
     ["bytes=150001-299999", '"1"', 206],
   ]);
   expect(server.servedBytes).toBe(300_000);
-  expect(logged[0]).toMatch(
-    /^warning: The download broke off at byte 100000; going on in 60000 ms: TRANSPORT_FAILED: /,
-  );
+  expect(logged[0]).toMatch(/^warning: The download broke off at byte 100000; going on in 1000 ms: TRANSPORT_FAILED: /);
 });
 
 test("a server without ranges begins anew, and what came before is passed over", async () => {
@@ -103,7 +114,7 @@ test("a trouble of the server that passes costs an attempt", async () => {
   server.statuses.push(503, 429);
   const { result, minutes } = await passing(readAll(download));
   expect(result.status === "fulfilled" && result.value.equals(WHOLE)).toBe(true);
-  expect([minutes, download.resumes]).toEqual([3, 3]);
+  expect([minutes, download.resumes]).toEqual([3, 0]);
 });
 
 test("after so many attempts over the whole download it is given up, with what went wrong last", async () => {
@@ -115,6 +126,79 @@ test("after so many attempts over the whole download it is given up, with what w
   });
   expect(minutes).toBe(3);
   expect(JSON.stringify((result as PromiseRejectedResult).reason.detail)).not.toContain("secret");
+});
+
+test("the waits double up to their limit, less up to a half by chance", async () => {
+  for (const [random, waits] of [
+    [1, [1, 2, 4, 8, 16, 32, 60, 60]],
+    [0, [0.5, 1, 2, 4, 8, 16, 30, 30]],
+  ] as const) {
+    logged = [];
+    server.breaks.push(...waits.map(() => 1));
+    const { result } = await passing(open(undefined, {}, { random: () => random }).then(readAll));
+    expect(result.status === "fulfilled" && result.value.equals(WHOLE)).toBe(true);
+    expect(logged.map((line) => Number(/going on in (\d+) ms/.exec(line)?.[1]) / 1000)).toEqual(waits);
+  }
+});
+
+test("a download that gets on is not given up, however often it breaks off", async () => {
+  server.breaks.push(...Array.from({ length: 12 }, () => 20_000));
+  const { result } = await passing(open(undefined, { retryDownloadCount: 2 }).then(readAll));
+  expect(result.status === "fulfilled" && result.value.equals(WHOLE)).toBe(true);
+  expect(logged.filter((line) => !line.includes("going on in 1000 ms"))).toEqual([]);
+});
+
+test("a head that is fetched again after a restart is no progress", async () => {
+  const download = await open({ ...START, headBytes: 50_000, uri: server.url });
+  await readAll(download);
+  expect(download.resumes).toBe(1);
+});
+
+for (const [title, spoil] of [
+  ["503", () => server.statuses.push(503)],
+  ["429", () => server.statuses.push(429)],
+  ["a reset", () => server.statuses.push(-1)],
+  ["several of them", () => server.statuses.push(503, -1, 502)],
+] as const) {
+  test(`the first request is tried again after ${title}`, async () => {
+    spoil();
+    const troubles = server.statuses.length;
+    const { result } = await passing(open().then(readAll));
+    expect(result.status === "fulfilled" && result.value.equals(WHOLE)).toBe(true);
+    expect([logged.length, server.served.length]).toEqual([troubles, troubles + 1]);
+  });
+}
+
+for (const code of ["TRANSPORT_PROXY", "SERVER_TIMEOUT", "TRANSPORT_FAILED"] as const) {
+  test(`${code} passes, at the first request and at a later one`, async () => {
+    const real = client();
+    const requests: unknown[] = [];
+    const transport: Transport = {
+      ...real,
+      async send(request, until) {
+        requests.push(request.headers);
+        if (requests.length % 2 === 1) throw new AgentError(code);
+        return await real.send(request, until);
+      },
+    };
+    server.breaks.push(100_000);
+    const { result } = await passing(open(undefined, {}, { transport }).then(readAll));
+    expect(result.status === "fulfilled" && result.value.equals(WHOLE)).toBe(true);
+    expect(requests.length).toBe(4);
+  });
+}
+
+test("what never passes ends the first request at once", async () => {
+  await expect(open({ uri: "ftp://host/release" })).rejects.toMatchObject({ code: "TRANSPORT_ADDRESS" });
+  expect(logged).toEqual([]);
+});
+
+test("an ETag that becomes a weak one is the same ETag", async () => {
+  server.breaks.push(100_000);
+  const download = await open();
+  server.etag = 'W/"1"';
+  const { result } = await passing(readAll(download));
+  expect(result.status === "fulfilled" && result.value.equals(WHOLE)).toBe(true);
 });
 
 for (const [title, change, code] of [
@@ -157,12 +241,13 @@ test("after a restart the head is asked for alone, then what is missing", async 
   const download = await open({ ...START, uri: server.url });
   expect((await readAll(download)).equals(WHOLE.subarray(0, 5_000))).toBe(true);
   download.jump(200_000);
+  expect(download.resumes).toBe(1);
   expect((await readAll(download)).equals(WHOLE.subarray(200_000))).toBe(true);
+  expect(download.resumes).toBe(0);
   expect(server.served.map(({ range, bytes }) => [range, bytes])).toEqual([
     ["bytes=0-4999", 5_000],
     ["bytes=200000-299999", 100_000],
   ]);
-  expect(download.resumes).toBe(1);
 });
 
 test("after a restart a server without ranges is read once", async () => {

@@ -18,7 +18,8 @@ for (const compression of ["none", "gzip"] as const) {
       const device = await make(CutOffRig.make(compression, seed));
       const runs = await cutThreeTimes(device, seed);
       expect(await device.slotHolds(device.image)).toBe(true);
-      expect(device.record?.resumes).toBe(3);
+      // Each run got on, so that the count began anew.
+      expect(device.record?.resumes).toBe(0);
       for (const { checkpoint, ranges } of runs) {
         expect(ranges).toEqual(rangesOf(device, checkpoint));
         if (checkpoint === undefined) continue;
@@ -65,7 +66,7 @@ test("a source with another ETag is downloaded anew, and blocks that are there a
   expect(ended.outcome === "done" && ended.written).toBeLessThanOrEqual(IMAGE_BYTES - stored);
   expect(await device.slotHolds(device.image)).toBe(true);
   expect(device.log).toContain("warning: The download begins anew: the source has changed (DOWNLOAD_CHANGED).");
-  expect(device.record).toMatchObject({ etag: '"2"', resumes: 1 });
+  expect(device.record).toMatchObject({ etag: '"2"', resumes: 0 });
 });
 
 test("a source that has become another Artifact is refused", async () => {

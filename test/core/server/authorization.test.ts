@@ -107,3 +107,10 @@ test("a server that wants to be left alone is, whatever the others say", async (
   const error = await failureOf([busy.url, refusing.url, deaf.url]);
   expect([error.code, error.detail]).toEqual(["NOT_AUTHORIZED", { retryAfterMs: 7_000 }]);
 });
+
+for (const status of [201, 202, 206]) {
+  test(`a token in an answer with status ${status} is none`, async () => {
+    const { url } = await start(({ response }) => void response.writeHead(status).end("t1"));
+    expect(codesOf(await failureOf([url]))).toEqual(["AUTHORIZATION_FAILED", "SERVER_STATUS"]);
+  });
+}

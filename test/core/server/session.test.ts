@@ -4,6 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { ServerRequest } from "../../../src/core/server/exchange.ts";
+import { AgentError } from "../../../src/errors/agent-error.ts";
+import type { Transport } from "../../../src/ports/transport.ts";
+import { client } from "../../adapters/transport/transport-rig.ts";
 import { empty, refusal, slowDown, token } from "../../support/answers.ts";
 import { garbage, reset, resetInBody, resetInHeader, slowHeader, stall, withoutLength } from "../../support/faults.ts";
 import { type Answer, ScriptedServer } from "../../support/scripted-server.ts";
@@ -103,6 +106,25 @@ describe("with several servers", () => {
     expect((await session.send(NEXT, signal)).status).toBe(204);
     expect(other.conversation).toEqual(["auth", "next"]);
     expect(memo.content).toMatchObject({ server: other.url });
+  });
+
+  test("is asked when the proxy refuses to connect to the first, as for any other trouble that passes", async () => {
+    for (const code of ["TRANSPORT_PROXY", "SERVER_TIMEOUT", "TRANSPORT_FAILED"] as const) {
+      const real = client();
+      let isRefused = false;
+      const transport: Transport = {
+        ...real,
+        async send(request, until) {
+          if (isRefused && request.url.startsWith(server.url)) throw new AgentError(code, { status: 503 });
+          return await real.send(request, until);
+        },
+      };
+      const { session, memo } = rig([server.url, other.url], { transport });
+      await session.send(NEXT, signal);
+      isRefused = true;
+      expect((await session.send(NEXT, signal)).status).toBe(204);
+      expect(memo.content).toMatchObject({ server: other.url });
+    }
   });
 
   test("a token of one that is no longer configured does not count", async () => {
