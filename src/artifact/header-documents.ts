@@ -47,6 +47,16 @@ export const TYPE_INFO = z.object({
   clears_artifact_provides: z.optional(z.array(z.string())),
 });
 
+/** A single code unit of a pair: no text that UTF-8 can hold. */
+const LONE_SURROGATE = /\p{Cs}/u;
+
+/** Whether every text of a JSON value, keys as well, is well-formed. An escape can say what UTF-8 cannot. */
+function isWellFormed(value: unknown): boolean {
+  if (typeof value === "string") return !LONE_SURROGATE.test(value);
+  if (typeof value !== "object" || value === null) return true;
+  return Object.entries(value).every(([key, item]) => !LONE_SURROGATE.test(key) && isWellFormed(item));
+}
+
 export const META_DATA = z.record(z.string(), z.unknown());
 
 export const VERSION = z.object({ format: z.literal("mender"), version: z.int() });
@@ -83,7 +93,9 @@ export function parseJson(bytes: Uint8Array, member: string): unknown {
   try {
     const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
     if (depthOf(text) > MAX_DEPTH) throw new AgentError("ARTIFACT_HEADER", { member, reason: "nested too deeply" });
-    return JSON.parse(text);
+    const value: unknown = JSON.parse(text);
+    if (!isWellFormed(value)) throw new AgentError("ARTIFACT_HEADER", { member, reason: "text is not well-formed" });
+    return value;
   } catch (cause) {
     if (cause instanceof AgentError) throw cause;
     // JSON.parse quotes the text around the fault: the cause says where it is, the reason what it is.

@@ -11,6 +11,7 @@ import {
 } from "./header-documents.ts";
 import type { Manifest } from "./manifest.ts";
 import type { ArtifactInfo, ArtifactScript, Depends, PayloadInfo } from "./model.ts";
+import { checkProvidesLimits } from "./provides-limits.ts";
 import { isArtifactScriptName } from "./script-name.ts";
 
 /** What the header says; the rest of `ArtifactInfo` is known from the members before it. */
@@ -27,7 +28,7 @@ type HeaderInfo = Omit<HeaderContent, "scripts" | "payloads" | "headerInfo"> & {
  * Reads the members of a header in the one order that is allowed: header-info, scripts, and for each
  * payload type-info and meta-data.
  *
- * @throws {AgentError} ARTIFACT_HEADER, ARTIFACT_MEMBER_MISSING, ARTIFACT_MEMBER_UNEXPECTED
+ * @throws {AgentError} ARTIFACT_HEADER, ARTIFACT_LIMIT, ARTIFACT_MEMBER_MISSING, ARTIFACT_MEMBER_UNEXPECTED
  * @see Artifact format v3, section 7
  */
 export function readHeader(members: readonly HeaderMember[], version: 2 | 3, manifest: Manifest): HeaderContent {
@@ -38,6 +39,7 @@ export function readHeader(members: readonly HeaderMember[], version: 2 | 3, man
   for (let member = queue.takeScript(); member !== undefined; member = queue.takeScript()) scripts.push(member);
   const payloads = types.map((type, index) => readPayload(queue, type, index, version, manifest));
   queue.expectEnd();
+  checkProvidesLimits(payloads);
   for (const index of manifest.payloads.keys()) {
     if (index >= payloads.length) throw new AgentError("ARTIFACT_MANIFEST", { reason: "no such payload", index });
   }

@@ -4,7 +4,7 @@ export interface ArtifactLimits {
   readonly documentBytes: number;
   /** The header, as stored and (separately) as unpacked. */
   readonly headerBytes: number;
-  /** Zeros after the end of a data tar: they cost an attacker nothing once they are compressed. */
+  /** Zeros after the end of any tar: they cost an attacker nothing if they are compressed or never end. */
   readonly paddingBytes: number;
   /** Members of one tar, with directories and extension headers. */
   readonly members: number;

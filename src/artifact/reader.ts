@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { AgentError } from "../errors/agent-error.ts";
 import type { PayloadStream } from "../ports/payload-handler.ts";
-import type { ByteSource } from "../util/byte-source.ts";
+import { type ByteSource, bufferSource } from "../util/byte-source.ts";
 import { decompress } from "./compression/decompress.ts";
 import { type CompressionFormat, formatOf } from "./compression/formats.ts";
 import { createPieceStarts } from "./compression/piece-starts.ts";
@@ -158,19 +158,6 @@ async function readBounded(source: ByteSource, maxBytes: number): Promise<Buffer
   }
 }
 
-function bufferSource(content: Uint8Array): ByteSource {
-  let rest = content;
-  return {
-    read(into) {
-      const count = Math.min(into.length, rest.length);
-      into.set(rest.subarray(0, count));
-      rest = rest.subarray(count);
-      return count;
-    },
-    async close() {},
-  };
-}
-
 interface Unpacked {
   readonly plain: CountedSource;
   readonly checkpointing?: Checkpointing | undefined;
@@ -247,8 +234,8 @@ class OpenArtifact implements ArtifactReader {
   async finish(): Promise<void> {
     while ((await this.nextPayload()) !== undefined);
     if ((await this.#members.peek()) !== undefined) throw await this.#members.unexpected("the end");
-    // Unpacked zeros cost whoever sends them as much as whoever reads them: any number may follow.
-    await this.#members.scanner.expectZeros(Number.POSITIVE_INFINITY);
+    // A source without a known length may send zeros forever.
+    await this.#members.scanner.expectZeros(this.#limits.paddingBytes);
   }
 
   close(): Promise<void> {

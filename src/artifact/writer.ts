@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { AgentError } from "../errors/agent-error.ts";
+import { checkImageSize } from "../util/image-size.ts";
 import { type ArtifactRequest, checkRequest } from "./artifact-request.ts";
 import { compress } from "./compression/compress.ts";
 import { memberName } from "./compression/formats.ts";
@@ -28,7 +29,7 @@ export interface WrittenArtifact {
  * `outputPath` gets the whole Artifact or is left as it was.
  *
  * @param onBytes told of each payload byte twice
- * @throws {AgentError} ARTIFACT_FIELD, ARTIFACT_MEMBER_NAME, PAYLOAD_UNREADABLE, PAYLOAD_DUPLICATE, PAYLOAD_CHANGED,
+ * @throws {AgentError} ARTIFACT_FIELD, ARTIFACT_MEMBER_NAME, IMAGE_TOO_SMALL, PAYLOAD_UNREADABLE, PAYLOAD_DUPLICATE, PAYLOAD_CHANGED,
  * SCRIPT_UNREADABLE, SCRIPT_NAME, SCRIPT_DUPLICATE, COMPRESSOR_MISSING, COMPRESSOR_FAILED, OUTPUT_FAILED;
  * the signal's reason
  * @see Artifact format v3
@@ -42,6 +43,7 @@ export async function writeArtifact(
   checkRequest(request);
   const scripts = await loadScripts(request.scripts);
   const files = await hashFiles(request.payload.files, onBytes, signal);
+  if (request.payload.kind === "rootfs-image") for (const { path, sizeBytes } of files) checkImageSize(path, sizeBytes);
   const prefix = await membersBeforeData(request, scripts, files, signal);
   let sizeBytes = 0;
   await writeWhole(outputPath, async (output) => {

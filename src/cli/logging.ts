@@ -1,5 +1,5 @@
 import { closeSync, constants, fstatSync, openSync, writeSync } from "node:fs";
-import { AgentError } from "../errors/agent-error.ts";
+import { AgentError, printable } from "../errors/agent-error.ts";
 import type { Logger, LogLevel } from "../util/logger.ts";
 import type { CliIo } from "./io.ts";
 
@@ -21,8 +21,9 @@ export function createLogger(io: Pick<CliIo, "err">, options: LoggingOptions, st
   const appendLine = options.logFile === undefined ? undefined : createAppender(options.logFile, io);
   return (level, message) => {
     if (ORDER.indexOf(level) < threshold) return;
-    io.err(`${level}: ${message}`);
-    appendLine?.(`${new Date().toISOString()} ${level}: ${message}\n`);
+    const line = printable(message);
+    io.err(`${level}: ${line}`);
+    appendLine?.(`${new Date().toISOString()} ${level}: ${line}\n`);
   };
 }
 

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { printable } from "../errors/agent-error.ts";
 import type { CliIo } from "./io.ts";
 import { storedProvides } from "./stored-provides.ts";
 
@@ -11,6 +12,6 @@ export function register(program: Command, io: CliIo): void {
     .action(async (options: { readonly json?: true }) => {
       const { name } = await storedProvides(program, io);
       const shown = name === undefined || name === "" ? "unknown" : name;
-      io.out(options.json === true ? JSON.stringify({ artifact_name: shown }) : shown);
+      io.out(options.json === true ? JSON.stringify({ artifact_name: shown }) : printable(shown));
     });
 }

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { flatProvides } from "../core/install/provides.ts";
+import { printable } from "../errors/agent-error.ts";
 import type { CliIo } from "./io.ts";
 import { storedProvides } from "./stored-provides.ts";
 
@@ -14,6 +15,6 @@ export function register(program: Command, io: CliIo): void {
         a < b ? -1 : 1,
       );
       if (options.json === true) io.out(JSON.stringify(Object.fromEntries(entries)));
-      else for (const [key, value] of entries) io.out(`${key}=${value}`);
+      else for (const [key, value] of entries) io.out(printable(`${key}=${value}`));
     });
 }

@@ -30,10 +30,17 @@ function describeCause(cause: unknown): string {
   return cause instanceof Error ? `: ${printable(cause.message)}` : "";
 }
 
+/**
+ * Control characters, line and paragraph separators, what turns the direction of writing, and half a surrogate pair,
+ * which no encoding can write.
+ */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for.
-const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g;
+const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]|\p{Cs}/gu;
 
-/** Keeps hostile names from an Artifact, or a program's output, from steering a terminal or splitting a line. */
+/**
+ * Foreign text as one line that is safe to show. Use it for all text that comes from an Artifact, a server or a program
+ * and goes to a terminal or a log: such text must neither steer the terminal nor forge a line.
+ */
 export function printable(text: string): string {
   return text.replace(UNPRINTABLE, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`);
 }

@@ -38,6 +38,7 @@ export const ARTIFACT_ERRORS = {
   COMPRESSOR_MISSING: { doc: "The program that compresses this Artifact is not installed." },
   COMPRESSOR_FAILED: { doc: "The program that compresses this Artifact has failed." },
   ARTIFACT_FIELD: { doc: "A value cannot be written into an Artifact." },
+  IMAGE_TOO_SMALL: { doc: "The image is too small to be a root filesystem. Check how it was built." },
   PAYLOAD_UNREADABLE: { doc: "A payload file cannot be read." },
   PAYLOAD_DUPLICATE: { doc: "Two payload files have the same name." },
   PAYLOAD_CHANGED: { retry: true, doc: "A payload file changed while it was being read." },

@@ -20,14 +20,17 @@ export function readNextDeployment(value: unknown): NextDeployment | string {
   if (!isText(id)) return "id";
   if (!isRecord(artifact)) return "artifact";
   const { artifact_name: name, source } = artifact;
-  if (name !== undefined && typeof name !== "string") return "artifact.artifact_name";
+  if (name !== undefined && !(typeof name === "string" && isWellFormed(name))) return "artifact.artifact_name";
   if (!isRecord(source)) return "artifact.source";
   const { uri } = source;
   if (!isText(uri)) return "artifact.source.uri";
   return { id, artifact: { ...(name !== undefined && { artifact_name: name }), source: { uri } } };
 }
 
-const isText = (value: unknown): value is string => typeof value === "string" && value !== "";
+const isText = (value: unknown): value is string => typeof value === "string" && value !== "" && isWellFormed(value);
+
+/** Half a surrogate pair, which JSON can escape, fits into no URL, log or file name. */
+const isWellFormed = (text: string): boolean => !/\p{Cs}/u.test(text);
 
 const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null && !Array.isArray(value);

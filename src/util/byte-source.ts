@@ -57,3 +57,27 @@ export function fromIterable(chunks: AsyncIterable<Uint8Array> | Iterable<Uint8A
     },
   };
 }
+
+/** The bytes of `content`, which can also be had without a copy. */
+export interface BufferSource extends ByteSource {
+  /** The next `bytes` bytes, or as many as there are left. */
+  view(bytes: number): Uint8Array;
+}
+
+export function bufferSource(content: Uint8Array): BufferSource {
+  let rest = content;
+  const view = (bytes: number): Uint8Array => {
+    const taken = rest.subarray(0, bytes);
+    rest = rest.subarray(taken.length);
+    return taken;
+  };
+  return {
+    view,
+    read(into) {
+      const taken = view(into.length);
+      into.set(taken);
+      return taken.length;
+    },
+    async close() {},
+  };
+}

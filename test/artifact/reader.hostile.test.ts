@@ -28,6 +28,11 @@ const outer = (change: (members: readonly TarEntry[]) => (TarEntry | undefined)[
 const before = (name: string, entry: TarEntry): ArtifactParts =>
   outer((members) => members.flatMap((member) => (member.name === name ? [entry, member] : [member])));
 
+const HEADER = [HEADER_INFO_ENTRY, TYPE_INFO_ENTRY, META_DATA_ENTRY];
+const headerSize = (sizeField: string | Uint8Array): ArtifactParts =>
+  header({ ...HEADER_INFO_ENTRY, sizeField }, TYPE_INFO_ENTRY);
+const keys = (count: number): string[] => Array.from({ length: count }, (_, index) => `k${index}`);
+
 const CASES: readonly [oddity: string, parts: ArtifactParts, code: string][] = [
   ["outer member that climbs out", before("version", { name: "../version" }), "ARTIFACT_MEMBER_NAME"],
   ["outer member with an absolute name", before("manifest", { name: "/etc/passwd" }), "ARTIFACT_MEMBER_NAME"],
@@ -157,7 +162,76 @@ const CASES: readonly [oddity: string, parts: ArtifactParts, code: string][] = [
     "ARTIFACT_MEMBER_UNEXPECTED",
   ],
   ["header that is no tar", { headerBytes: Buffer.alloc(2048, "junk") }, "ARTIFACT_TAR_HEADER"],
-  ["header cut off", { headerBytes: tar([HEADER_INFO_ENTRY]).subarray(0, 700) }, "ARTIFACT_TAR_HEADER"],
+  ["header cut off", { headerBytes: tar([HEADER_INFO_ENTRY]).subarray(0, 700) }, "ARTIFACT_TRUNCATED"],
+  ["header without its zero blocks", { headerBytes: tar([...HEADER], Buffer.alloc(0)) }, "ARTIFACT_TRUNCATED"],
+  [
+    "bytes after the end of the header",
+    { headerBytes: Buffer.concat([tar(HEADER), Buffer.from("x")]) },
+    "ARTIFACT_TRAILING_DATA",
+  ],
+  ["header member of a negative size", headerSize(base256(2n ** 64n - 1n, 0xff)), "ARTIFACT_TAR_HEADER"],
+  ["header member of a decimal size", headerSize("00000000089\0"), "ARTIFACT_TAR_HEADER"],
+  ["header member of a size with a NUL within", headerSize("0000\x000000123"), "ARTIFACT_TAR_HEADER"],
+  ["header member of a size without digits", headerSize("           \0"), "ARTIFACT_TAR_HEADER"],
+  ["header member of a size of NULs", headerSize("\0".repeat(12)), "ARTIFACT_TAR_HEADER"],
+  [
+    "header member with a PAX size that is no number",
+    header(pax({ size: "-1" }), HEADER_INFO_ENTRY),
+    "ARTIFACT_TAR_HEADER",
+  ],
+  [
+    "header member of a name that is not UTF-8",
+    header(HEADER_INFO_ENTRY, { name: "scripts/ArtifactInstall_Enter_00_\xe9" }),
+    "ARTIFACT_MEMBER_NAME",
+  ],
+  ["outer member of a name that is not UTF-8", before("version", { name: "v\xe9" }), "ARTIFACT_MEMBER_NAME"],
+  [
+    "data file of a size without digits",
+    { dataBytes: tar([{ ...image, sizeField: "\0".repeat(12) }]) },
+    "ARTIFACT_TAR_HEADER",
+  ],
+  [
+    "provides with half a surrogate pair",
+    header(HEADER_INFO_ENTRY, {
+      ...TYPE_INFO_ENTRY,
+      content: '{"type":"rootfs-image","artifact_provides":{"a":"\\ud800"}}',
+    }),
+    "ARTIFACT_HEADER",
+  ],
+  [
+    "provides key with half a surrogate pair",
+    header(HEADER_INFO_ENTRY, {
+      ...TYPE_INFO_ENTRY,
+      content: '{"type":"rootfs-image","artifact_provides":{"\\udc00":"a"}}',
+    }),
+    "ARTIFACT_HEADER",
+  ],
+  [
+    "meta-data with half a surrogate pair",
+    header(HEADER_INFO_ENTRY, TYPE_INFO_ENTRY, { ...META_DATA_ENTRY, content: '{"a":["\\ud800"]}' }),
+    "ARTIFACT_HEADER",
+  ],
+  [
+    "provides beyond their limit",
+    { typeInfo: { ...TYPE_INFO, artifact_provides: Object.fromEntries(keys(10_001).map((key) => [key, ""])) } },
+    "ARTIFACT_LIMIT",
+  ],
+  [
+    "depends beyond their limit",
+    { typeInfo: { ...TYPE_INFO, artifact_depends: { a: keys(10_001) } } },
+    "ARTIFACT_LIMIT",
+  ],
+  [
+    "clears beyond their limit",
+    { typeInfo: { ...TYPE_INFO, clears_artifact_provides: keys(10_001) } },
+    "ARTIFACT_LIMIT",
+  ],
+  [
+    "clears with a star before their end beyond their limit",
+    { typeInfo: { ...TYPE_INFO, clears_artifact_provides: keys(101).map((key) => `*${key}`) } },
+    "ARTIFACT_LIMIT",
+  ],
+  ["zeros without end after the last member", { end: Buffer.alloc(64 * 1024 * 1024 + 70_000) }, "ARTIFACT_LIMIT"],
   [
     "header-info larger than its limit",
     header({ name: "header-info", content: Buffer.alloc(5_000_000) }),
@@ -205,10 +279,10 @@ const CASES: readonly [oddity: string, parts: ArtifactParts, code: string][] = [
   ],
 ];
 
-function base256(size: bigint): Buffer {
+function base256(size: bigint, first = 0x80): Buffer {
   const field = Buffer.alloc(12);
   field.writeBigUInt64BE(size, 4);
-  field[0] = 0x80;
+  field[0] = first;
   return field;
 }
 

@@ -37,6 +37,7 @@ const put = (folder: string, name: string, content: string | Uint8Array): string
   writeFileSync(path, content);
   return path;
 };
+const CONTENT = "content ".repeat(64);
 /** 2.5 pieces, half of them easy to compress. */
 const IMAGE = Buffer.concat([Buffer.alloc(1_300_000, "switchback "), createPattern(1_300_000)]);
 function createPattern(length: number): Buffer {
@@ -86,7 +87,7 @@ test("a rootfs-image has the members, names and times of the real tool's, and no
   const script = put(folder, "ArtifactInstall_Enter_00", "#!/bin/sh\n");
   const output = join(folder, "a.mender");
   const written = await writeArtifact(
-    rootfsRequest(put(folder, "image", "content"), { key, scripts: [script] }),
+    rootfsRequest(put(folder, "image", CONTENT), { key, scripts: [script] }),
     output,
     nothing,
     signal,
@@ -112,9 +113,9 @@ test("a rootfs-image has the members, names and times of the real tool's, and no
 test("documents are those of the real tool, to the byte", async () => {
   const folder = fresh();
   const output = join(folder, "a.mender");
-  const content = createHash("sha256").update("content").digest("hex");
+  const content = createHash("sha256").update(CONTENT).digest("hex");
   await writeArtifact(
-    rootfsRequest(put(folder, "image", "content"), { group: "g", dependsNames: ["old"], dependsGroups: ["h"] }),
+    rootfsRequest(put(folder, "image", CONTENT), { group: "g", dependsNames: ["old"], dependsGroups: ["h"] }),
     output,
     nothing,
     signal,

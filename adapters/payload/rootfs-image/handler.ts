@@ -4,6 +4,7 @@ import type { Clock } from "../../../src/ports/clock.ts";
 import type { Memo } from "../../../src/ports/memo.ts";
 import type { ModuleAction, PayloadFile, PayloadHandler, PayloadStream } from "../../../src/ports/payload-handler.ts";
 import type { SlotDevice, SlotWriter, WriteStatistics } from "../../../src/ports/slot-device.ts";
+import { checkImageSize } from "../../../src/util/image-size.ts";
 import type { Logger } from "../../../src/util/logger.ts";
 import { type Checkpoints, createCheckpoints } from "./checkpoints.ts";
 import { WrittenImage } from "./read-back.ts";
@@ -26,7 +27,7 @@ export interface RootfsImageParts {
  * Every action looks at the boot loader first and so may be repeated after a power cut. None repairs what
  * it finds: `upgrade_available` turned off by the boot loader is the only sign that it has reverted.
  *
- * @throws {AgentError} PAYLOAD_FILES, BOOT_TRIAL_PENDING, BOOT_REVERTED, BOOT_MISMATCH, SLOT_READBACK,
+ * @throws {AgentError} PAYLOAD_FILES, IMAGE_TOO_SMALL, BOOT_TRIAL_PENDING, BOOT_REVERTED, BOOT_MISMATCH, SLOT_READBACK,
  * and the codes of the parts
  * @see Boot loader and dual-rootfs integration, section 3
  */
@@ -143,6 +144,7 @@ async function download(
   if ((await memo.load()) !== undefined) await memo.save(undefined);
   const image = await payload.next();
   if (image === undefined) throw new AgentError("PAYLOAD_FILES", { files: 0 });
+  checkImageSize(image.name, image.sizeBytes);
   const written = verifyReadback ? new WrittenImage() : undefined;
   const { storedBytes = 0 } = image;
   if (storedBytes > 0) {

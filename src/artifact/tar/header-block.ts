@@ -64,9 +64,9 @@ function readName(block: Buffer, start: number, length: number): string {
 }
 
 function readOctal(block: Buffer, start: number, length: number, field: string): number {
-  const digits = /^ *([0-7]*)[ \0]*$/.exec(block.toString("latin1", start, start + length))?.[1];
+  const digits = /^ *([0-7]+)[ \0]*$/.exec(block.toString("latin1", start, start + length))?.[1];
   if (digits === undefined) throw damaged(field);
-  return digits === "" ? 0 : Number.parseInt(digits, 8);
+  return Number.parseInt(digits, 8);
 }
 
 /** Octal, or GNU's base 256: first byte 0x80, the rest a big-endian number. */

@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import { AgentError } from "../../errors/agent-error.ts";
 
 /** Longest name of a member: PATH_MAX of Linux. */
@@ -5,6 +6,18 @@ const MAX_NAME_CHARACTERS = 4096;
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for.
 const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
+
+/**
+ * A name as text, out of the bytes of a header block, a PAX record or a GNU long name.
+ *
+ * @param bytes one character a byte
+ * @throws {AgentError} ARTIFACT_MEMBER_NAME: bytes that are not UTF-8 would be another name when they are written
+ */
+export function decodeMemberName(bytes: string): string {
+  const encoded = Buffer.from(bytes, "latin1");
+  if (isUtf8(encoded)) return encoded.toString("utf8");
+  throw new AgentError("ARTIFACT_MEMBER_NAME", { name: bytes.slice(0, 200), reason: "not UTF-8" });
+}
 
 /**
  * Refuses names that could lead out of a folder or steer a terminal, before anybody looks at what they name.

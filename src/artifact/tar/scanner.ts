@@ -2,7 +2,7 @@ import { AgentError } from "../../errors/agent-error.ts";
 import { type ByteSource, type MaybePromise, readFully } from "../../util/byte-source.ts";
 import type { ArtifactLimits } from "../limits.ts";
 import { BLOCK_BYTES, parseHeaderBlock, type TarHeader } from "./header-block.ts";
-import { checkMemberName } from "./member-name.ts";
+import { checkMemberName, decodeMemberName } from "./member-name.ts";
 import { parsePax } from "./pax.ts";
 
 /** A regular file of a tar. */
@@ -85,7 +85,7 @@ export class TarScanner {
           extended = true;
           continue;
       }
-      const name = paxName ?? longName ?? header.name;
+      const name = decodeMemberName(paxName ?? longName ?? header.name);
       const sizeBytes = paxSize ?? header.size;
       checkMemberName(name);
       if (header.type === "5" && sizeBytes === 0) {

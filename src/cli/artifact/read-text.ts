@@ -1,4 +1,5 @@
 import type { Depends, PayloadInfo, SignatureStatus } from "../../artifact/model.ts";
+import { printable } from "../../errors/agent-error.ts";
 import type { InspectedArtifact, InspectedFile } from "./describe-artifact.ts";
 
 /** What `read` prints for people: the fields and words of mender-artifact. */
@@ -20,7 +21,7 @@ export function describeAsText({ info, files }: InspectedArtifact): readonly str
     "Updates:",
     ...info.payloads.flatMap((payload, index) => payloadText(payload, index, files[index] ?? [])),
   ];
-  return lines.map(printable);
+  return lines.map(shown);
 }
 
 function signatureText({ present, valid }: SignatureStatus): string {
@@ -68,9 +69,4 @@ const listText = (values: readonly string[]): string => `[${values.join(" ")}]`;
 const quotedText = (values: readonly string[]): string => `[${values.map((value) => `"${value}"`).join(", ")}]`;
 
 /** Keeps what an Artifact says from steering a terminal; tabs are ours. */
-function printable(line: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for.
-  return line.replace(/[\u0000-\u0008\u000a-\u001f\u007f-\u009f\u2028\u2029]/g, (character) => {
-    return `\\x${character.charCodeAt(0).toString(16).padStart(2, "0")}`;
-  });
-}
+const shown = (line: string): string => line.split("\t").map(printable).join("\t");

@@ -1,4 +1,5 @@
 import * as z from "zod/mini";
+import { printable } from "../../errors/agent-error.ts";
 import type { LogMessage } from "../../ports/deployment-server.ts";
 import type { LogLevel } from "../../util/logger.ts";
 
@@ -9,7 +10,7 @@ const Entry = z.object({ level: z.string(), message: z.string(), timestamp: z.is
 
 /** One line of the log on disk. */
 export const logLine = (level: LogLevel, message: string, nowMs: number): string =>
-  `${JSON.stringify({ level, message, timestamp: new Date(nowMs).toISOString() })}\n`;
+  `${JSON.stringify({ level, message: printable(message), timestamp: new Date(nowMs).toISOString() })}\n`;
 
 /** The end of a log as it stands on disk. */
 export interface LogTail {

@@ -1,5 +1,6 @@
 import type { Provides } from "../../artifact/model.ts";
 import type { StoreChanges } from "../../ports/store.ts";
+import { isPrefixGlob } from "../../util/prefix-glob.ts";
 
 /** Keys of the store, as the other clients name them. */
 const NAME = "artifact-name";
@@ -74,10 +75,25 @@ export function committedProvides(old: DeviceProvides, fresh: NewProvides): Devi
   return { name: fresh.name, ...(group !== undefined && { group }), provides };
 }
 
-/** `*` stands for any run of characters, all else for itself, anchored at both ends. */
+/**
+ * `*` stands for any run of characters, all else for itself, anchored at both ends. A glob without a star, or with one at
+ * its end, is looked up and not tried: the work must not grow with the product of globs and keys. The reader limits how
+ * many globs of another form an Artifact may have.
+ */
 function globMatcher(globs: readonly string[]): (key: string) => boolean {
-  const patterns = globs.map((glob) => glob.split("*"));
-  return (key) => patterns.some((pieces) => matchesPieces(key, pieces));
+  const exact = new Set<string>();
+  const prefixes = new Set<string>();
+  const others: (readonly string[])[] = [];
+  for (const glob of new Set(globs)) {
+    if (!glob.includes("*")) exact.add(glob);
+    else if (isPrefixGlob(glob)) prefixes.add(glob.slice(0, -1));
+    else others.push(glob.split("*"));
+  }
+  const lengths = [...new Set([...prefixes].map((prefix) => prefix.length))];
+  return (key) =>
+    exact.has(key) ||
+    lengths.some((length) => length <= key.length && prefixes.has(key.slice(0, length))) ||
+    others.some((pieces) => matchesPieces(key, pieces));
 }
 
 /** Greedy and linear, because a hostile glob must not be able to make a regular expression backtrack. */

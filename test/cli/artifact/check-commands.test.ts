@@ -28,7 +28,7 @@ const signed = join(dir, "signed.mender");
 const WRITE = ["write", "rootfs-image", "-t", "a", "-n", "release-1", "-f", image];
 
 beforeAll(async () => {
-  writeFileSync(image, "content");
+  writeFileSync(image, "content ".repeat(64));
   await artifact(...WRITE, "-o", unsigned);
   await artifact(...WRITE, "-k", rsa.privatePath, "-o", signed);
 });

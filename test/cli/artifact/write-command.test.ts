@@ -15,14 +15,27 @@ const put = (name: string, content: string): string => {
   writeFileSync(path, content);
   return path;
 };
-const image = put("image", "content");
+const CONTENT = "content ".repeat(64);
+const image = put("image", CONTENT);
 const folder = join(dir, "out");
 const output = join(folder, "a.mender");
 beforeEach(() => {
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder);
 });
-const ROOTFS = ["write", "rootfs-image", "-t", "board-a", "-n", "release-1", "-f", image, "-o", output];
+const rootfsOf = (path: string): string[] => [
+  "write",
+  "rootfs-image",
+  "-t",
+  "board-a",
+  "-n",
+  "release-1",
+  "-f",
+  path,
+  "-o",
+  output,
+];
+const ROOTFS = rootfsOf(image);
 const MODULE = ["write", "module-image", "-t", "board-a", "-n", "release-1", "-T", "mod", "-f", image, "-o", output];
 
 test("write tells what was written in a line, or with --json in an object", async () => {
@@ -40,7 +53,7 @@ test("write tells what was written in a line, or with --json in an object", asyn
       scripts: [],
       payload: {
         type: "rootfs-image",
-        files: [{ name: "image", size: 7, sha256: createHash("sha256").update("content").digest("hex") }],
+        files: [{ name: "image", size: 512, sha256: createHash("sha256").update(CONTENT).digest("hex") }],
       },
     },
   ]);
@@ -95,6 +108,8 @@ for (const [what, args, line] of [
   ["with --gcp-kms-key", [...MODULE, "--gcp-kms-key", "x"], "OPTION_UNSUPPORTED: .*option=--gcp-kms-key"],
   ["with an augmented type", [...MODULE, "--augment-type", "x"], "OPTION_UNSUPPORTED: .*option=--augment-type"],
   ["with an augmented file", [...MODULE, "--augment-file", "x"], "OPTION_UNSUPPORTED: .*option=--augment-file"],
+  ["of an image of no bytes", rootfsOf(put("empty", "")), "IMAGE_TOO_SMALL: .*bytes=0, minBytes=512"],
+  ["of an image below a sector", rootfsOf(put("short", "x".repeat(511))), "IMAGE_TOO_SMALL: .*bytes=511"],
   ["with an empty name", [...ROOTFS, "-n", ""], "ARTIFACT_FIELD: .*field=artifact name, value=, reason=empty"],
   ["with white space in its name", [...ROOTFS, "-n", "a b"], "ARTIFACT_FIELD: .*whitespace is not allowed"],
   ["with a name of 257 bytes", [...ROOTFS, "-n", `${"é".repeat(128)}x`], "ARTIFACT_FIELD: .*longer than 256 bytes"],

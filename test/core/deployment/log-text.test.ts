@@ -6,12 +6,12 @@ const noonMs = Date.parse(NOON);
 const entry = (message: string, timestamp = NOON) => ({ level: "info", message, timestamp });
 const CORRUPTED = { level: "error", message: "(CORRUPTED LOG DATA)" };
 
-test("what has been logged comes back, whatever stands in it", () => {
+test("what has been logged comes back, with control characters escaped", () => {
   const odd = 'two\nlines "quoted" \u0000 ü';
   const text = logLine("info", odd, noonMs) + logLine("warning", "second", noonMs + 1500);
   expect(text.split("\n")).toHaveLength(3);
   expect(readLog({ text, isCut: false })).toEqual([
-    entry(odd),
+    entry('two\\x0alines "quoted" \\x00 ü'),
     { level: "warning", message: "second", timestamp: "2026-11-22T12:00:01.500Z" },
   ]);
 });

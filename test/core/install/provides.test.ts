@@ -36,6 +36,16 @@ const COMMITS: readonly (readonly [title: string, Omit<NewProvides, "name">, Dev
     { provides: { "app.version": "8" }, clearsProvides: ["x"] },
     { ...OLD, name: "v2", provides: { ...OLD.provides, "app.version": "8" } },
   ],
+  [
+    "clears once what overlapping globs match",
+    { provides: {}, clearsProvides: ["app.*", "*.version", "rootfs-image.version", "app.version", "app*"] },
+    { ...OLD, name: "v2", provides: {} },
+  ],
+  [
+    "clears by no glob more than that glob says, however they overlap",
+    { provides: {}, clearsProvides: ["app.version.*", "app.versio", "ap", "*.versions"] },
+    { ...OLD, name: "v2" },
+  ],
   ["takes a new group", { provides: {}, group: "stable" }, { name: "v2", group: "stable", provides: {} }],
   [
     "keeps the group when the new one is empty",

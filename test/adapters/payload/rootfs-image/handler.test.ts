@@ -226,7 +226,7 @@ for (const [from, code] of [
 ] as const) {
   test(`in ${from} no image is written`, async () => {
     const { handler, disks } = board(state(from));
-    await expect(handler.download(payload(randomBytes(100)), signal)).rejects.toMatchObject({ code });
+    await expect(handler.download(payload(randomBytes(600)), signal)).rejects.toMatchObject({ code });
     expect([disks.A.acts, disks.B.acts]).toEqual([0, 0]);
   });
 }
@@ -234,7 +234,7 @@ for (const [from, code] of [
 test("a payload of no file or of two is refused", async () => {
   const { handler, log } = board(state("A"));
   await expect(handler.download(payload(), signal)).rejects.toMatchObject({ code: "PAYLOAD_FILES" });
-  const two = payload(randomBytes(100), randomBytes(100));
+  const two = payload(randomBytes(600), randomBytes(100));
   await expect(handler.download(two, signal)).rejects.toMatchObject({
     code: "PAYLOAD_FILES",
     detail: { unexpected: "image-1" },
@@ -251,11 +251,23 @@ test("an image that is larger than the slot is refused before the first byte", a
   expect(disks.B.acts).toBe(0);
 });
 
+for (const bytes of [0, 1, 511]) {
+  test(`an image of ${bytes} bytes is refused before the slot is opened`, async () => {
+    const { handler, disks, log } = board(state("A"));
+    await expect(handler.download(payload(randomBytes(bytes)), signal)).rejects.toMatchObject({
+      code: "IMAGE_TOO_SMALL",
+      detail: { bytes, minBytes: 512 },
+    });
+    expect(disks.B.acts).toBe(0);
+    expect(log).toEqual([]);
+  });
+}
+
 test("a source that fails stops the download, and nothing is said to be there", async () => {
   const { handler, disks, log } = board(state("A"));
   const broken: PayloadFile = {
     name: "image",
-    sizeBytes: 100,
+    sizeBytes: 600,
     sha256: "",
     read: () => Promise.reject(new Error("cut off")),
   };
@@ -267,7 +279,7 @@ test("an aborted signal stops the download", async () => {
   const controller = new AbortController();
   controller.abort(new Error("stop now"));
   const { handler } = board(state("A"));
-  await expect(handler.download(payload(randomBytes(100)), controller.signal)).rejects.toThrow("stop now");
+  await expect(handler.download(payload(randomBytes(600)), controller.signal)).rejects.toThrow("stop now");
 });
 
 for (const [from, need] of [

@@ -1,0 +1,31 @@
+import { AgentError } from "../errors/agent-error.ts";
+import { isPrefixGlob } from "../util/prefix-glob.ts";
+import type { PayloadInfo } from "./model.ts";
+
+/** Of all payloads of an Artifact together. Artifacts of the field have about ten of each. */
+const MAX_ENTRIES = 10_000;
+/** Globs with a star before their end, each of which is tried with each key that the device provides. */
+const MAX_FREE_GLOBS = 100;
+
+/**
+ * Bounds what a commit has to do, however large the signed header is.
+ *
+ * @throws {AgentError} ARTIFACT_LIMIT
+ */
+export function checkProvidesLimits(payloads: readonly PayloadInfo[]): void {
+  const counts = { artifact_provides: 0, artifact_depends: 0, clears_artifact_provides: 0 };
+  let freeGlobs = 0;
+  for (const { provides, depends, clearsProvides = [] } of payloads) {
+    counts.artifact_provides += Object.keys(provides).length;
+    for (const accepted of Object.values(depends)) counts.artifact_depends += Math.max(1, accepted.length);
+    counts.clears_artifact_provides += clearsProvides.length;
+    freeGlobs += clearsProvides.filter((glob) => glob.includes("*") && !isPrefixGlob(glob)).length;
+  }
+  for (const [part, count] of Object.entries(counts)) {
+    if (count > MAX_ENTRIES) throw new AgentError("ARTIFACT_LIMIT", { part, entries: count, max: MAX_ENTRIES });
+  }
+  if (freeGlobs > MAX_FREE_GLOBS) {
+    const part = "clears_artifact_provides with a star before the end";
+    throw new AgentError("ARTIFACT_LIMIT", { part, entries: freeGlobs, max: MAX_FREE_GLOBS });
+  }
+}
