@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { failedWith, UNFILLED } from "../adapters/kit/foreign-failure.ts";
 import { Sandbox } from "../adapters/kit/sandbox.ts";
 import type { AdapterKind, CheckRequest, Examination, Examine } from "./compose-examination.ts";
+import { ranOutOfTime } from "./contracts/contract.ts";
 import { AgentError, describeError } from "./errors/agent-error.ts";
 
 /** A promise, and why it is broken where it is. */
@@ -30,7 +31,7 @@ export async function* checkAdapter(request: CheckRequest, signal: AbortSignal):
     const root = join(folder, "root");
     await mkdir(root);
     const examine = await EXAMINATIONS[request.kind]();
-    const { reset, functions, promises } = await examine(request, new Sandbox(root, join(folder, "trace")));
+    const { reset, functions, promises } = await examine(request, new Sandbox(root, join(folder, "trace"), signal));
     await expectFilledIn(functions, reset);
     for (const { title, run } of promises) {
       if (!title.includes(request.only)) continue;
@@ -40,7 +41,10 @@ export async function* checkAdapter(request: CheckRequest, signal: AbortSignal):
         await run();
         yield { promise: title, kept: true };
       } catch (error) {
+        signal.throwIfAborted();
         yield { promise: title, kept: false, reason: reasonOf(error) };
+        // Every other promise would wait as long, and most of them many times.
+        if (ranOutOfTime(error)) return;
       }
     }
   } finally {
@@ -55,7 +59,7 @@ async function expectFilledIn(functions: Examination["functions"], reset: () => 
     try {
       await request();
     } catch (error) {
-      if (error instanceof AgentError && STOPS.has(error.code)) throw error;
+      if (error instanceof AgentError && (STOPS.has(error.code) || ranOutOfTime(error))) throw error;
       // ignored: what else is wrong with it, the promises tell.
       if (failedWith(error, UNFILLED)) missing.push(name);
     }

@@ -50,5 +50,5 @@ export async function createAdapterBootloader(
     return createProgramBootloader(name, ask);
   }
   const adapter = await loadAdapterModule("bootloader", { ...source, from, ...rest });
-  return createModuleBootloader(adapter, createAdapterContext(parts));
+  return createModuleBootloader(adapter, createAdapterContext(parts), parts.calls);
 }

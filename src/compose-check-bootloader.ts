@@ -21,7 +21,7 @@ export const examineBootloader: Examine = async ({ source, from, options, firmwa
   const { slots } = firmware;
   const env = adapterEnvironment({ root, slots, options }, environment);
   const observed = sandbox.observe(createChildProcess({ env }));
-  const parts = { root, slots, options, process: observed, acts: sandbox.acts };
+  const parts = { root, slots, options, process: observed, acts: sandbox.acts, calls: { stop: sandbox.stop } };
   let instance = 0;
   const create = () => {
     instance += 1;

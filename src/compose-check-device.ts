@@ -13,7 +13,7 @@ export const examineDevice: Examine = async ({ source, from, options }, sandbox)
   const slots = sandboxSlots(root);
   const env = adapterEnvironment({ root, slots, options }, { ...process.env, LC_ALL: "C" });
   const observed = sandbox.observe(createChildProcess({ env }));
-  const parts = { root, slots, options, process: observed, acts: sandbox.acts };
+  const parts = { root, slots, options, process: observed, acts: sandbox.acts, calls: { stop: sandbox.stop } };
   let instance = 0;
   const createDriver = () => {
     instance += 1;

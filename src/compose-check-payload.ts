@@ -24,7 +24,7 @@ export const examinePayload: Examine = async ({ source, from, options, payload }
   const slots = { A: "", B: "" };
   const env = adapterEnvironment({ root, slots, options }, { ...process.env, LC_ALL: "C" });
   const observed = sandbox.observe(createChildProcess({ env }));
-  const parts = { root, slots, options, process: observed, acts: sandbox.acts };
+  const parts = { root, slots, options, process: observed, acts: sandbox.acts, calls: { stop: sandbox.stop } };
   const content = payload === undefined ? sampleImage(SAMPLE_BYTES) : await readFile(payload);
   const acts = { ...diskActs, ...sandbox.acts };
   let instance = 0;

@@ -16,11 +16,12 @@ export async function loadPayload(
   index: number,
   choice: AdapterChoice,
   config: Config,
-  { machine, paths }: ModuleParts,
+  { machine, paths, timeoutMs }: ModuleParts,
 ): Promise<PayloadHandler> {
   const slots = { A: config.rootfsPartA ?? "", B: config.rootfsPartB ?? "" };
   const folder = resolve(join(paths.datastore, "adapters/payloads", String(index).padStart(4, "0")));
-  return createAdapterPayload(type, choice, contextParts(choice, config, machine, slots), folder, machine.files);
+  const parts = { ...contextParts(choice, config, machine, slots), calls: { timeoutMs } };
+  return createAdapterPayload(type, choice, parts, folder, machine.files);
 }
 
 /** @throws {AgentError} ADAPTER_LOAD, ADAPTER_INVALID, ADAPTER_PROTOCOL, ADAPTER_FAILED */
@@ -38,5 +39,5 @@ export async function createAdapterPayload(
     });
   }
   const adapter = await loadAdapterModule("payload", { ...source, from, ...rest });
-  return createModulePayload(type, adapter, createPayloadContext(parts, folder), acts);
+  return createModulePayload(type, adapter, createPayloadContext(parts, folder), acts, parts.calls);
 }

@@ -47,5 +47,5 @@ export async function createAdapterDriver(
     return createProgramDriver(program, parts.process, ask);
   }
   const adapter = await loadAdapterModule("device", { ...source, from, ...rest });
-  return createModuleDriver(adapter, createDeviceContext(parts, open));
+  return createModuleDriver(adapter, createDeviceContext(parts, open), parts.calls);
 }

@@ -3,6 +3,7 @@ import type { AdapterContext, AdapterFiles, DeviceContext, PayloadAdapterContext
 import type { SlotId } from "../../src/ports/bootloader.ts";
 import type { Process } from "../../src/ports/process.ts";
 import { diskActs, replaceFile } from "../../src/util/durable-file.ts";
+import type { CallLimits } from "./foreign-call.ts";
 
 /** What of the files' acts an adapter is given. */
 export type FileActsOfAdapters = Omit<AdapterFiles, "read" | "replace">;
@@ -14,6 +15,8 @@ export interface ContextParts {
   /** Gives programs the environment of `adapterEnvironment`. */
   readonly process: Process;
   readonly acts?: FileActsOfAdapters;
+  /** For calls of a module. */
+  readonly calls?: CallLimits;
 }
 
 export function createAdapterContext({ root, slots, options, process, acts = diskActs }: ContextParts): AdapterContext {

@@ -3,6 +3,7 @@ import { isAbsolute, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { AgentError } from "../../src/errors/agent-error.ts";
 import type { BootloaderAdapter, DeviceAdapter, PayloadAdapter } from "../../src/ports/adapter.ts";
+import { foreignCall } from "./foreign-call.ts";
 
 const VERSION = 1;
 
@@ -34,7 +35,8 @@ export async function loadAdapterModule<Kind extends keyof AdapterKinds>(
   let exported: Readonly<Record<string, unknown>>;
   try {
     const url = pathToFileURL(locate(module, from)).href;
-    exported = await import(instance === undefined ? url : `${url}?instance=${instance}`);
+    const load = () => import(instance === undefined ? url : `${url}?instance=${instance}`);
+    exported = await foreignCall(module)("load", new AbortController().signal, load);
   } catch (cause) {
     throw new AgentError("ADAPTER_LOAD", { module }, cause);
   }

@@ -1,7 +1,7 @@
 import { AgentError } from "../../src/errors/agent-error.ts";
 import type { AdapterContext, BootloaderAdapter } from "../../src/ports/adapter.ts";
 import type { Bootloader, BootPlan, SlotId } from "../../src/ports/bootloader.ts";
-import { foreignCall } from "./foreign-call.ts";
+import { type CallLimits, foreignCall } from "./foreign-call.ts";
 import { expectFunctions } from "./load-module.ts";
 
 const BOOTLOADER_FUNCTIONS = ["booted", "plan", "arm", "confirm", "revert"] as const;
@@ -9,25 +9,30 @@ const BOOTLOADER_FUNCTIONS = ["booted", "plan", "arm", "confirm", "revert"] as c
 /**
  * A boot loader behind a module of the board's own, whose answers and failures are not taken on trust.
  *
- * @throws {AgentError} ADAPTER_INVALID, ADAPTER_FAILED
+ * @throws {AgentError} ADAPTER_INVALID, ADAPTER_TIMEOUT, ADAPTER_FAILED
  */
-export async function createModuleBootloader(adapter: BootloaderAdapter, context: AdapterContext): Promise<Bootloader> {
+export async function createModuleBootloader(
+  adapter: BootloaderAdapter,
+  context: AdapterContext,
+  limits?: CallLimits,
+): Promise<Bootloader> {
   const kind = adapter.name;
-  const call = foreignCall(kind);
+  const call = foreignCall(kind, limits);
   const created = await call("create", new AbortController().signal, () => adapter.create(context));
   expectFunctions(created, BOOTLOADER_FUNCTIONS, kind);
   const { diagnose, rebootArgument } = created;
   return {
     kind,
-    booted: async (signal) => expectSlot(await call("booted", signal, () => created.booted(signal)), kind, "booted"),
-    plan: async (signal) => expectPlan(await call("plan", signal, () => created.plan(signal)), kind),
-    arm: (slot, signal) => call("arm", signal, () => created.arm(slot, signal)),
-    confirm: (signal) => call("confirm", signal, () => created.confirm(signal)),
-    revert: (slot, signal) => call("revert", signal, () => created.revert(slot, signal)),
+    booted: async (signal) =>
+      expectSlot(await call("booted", signal, (heard) => created.booted(heard)), kind, "booted"),
+    plan: async (signal) => expectPlan(await call("plan", signal, (heard) => created.plan(heard)), kind),
+    arm: (slot, signal) => call("arm", signal, (heard) => created.arm(slot, heard)),
+    confirm: (signal) => call("confirm", signal, (heard) => created.confirm(heard)),
+    revert: (slot, signal) => call("revert", signal, (heard) => created.revert(slot, heard)),
     ...(rebootArgument && {
-      rebootArgument: (signal) => call("rebootArgument", signal, async () => rebootArgument.call(created, signal)),
+      rebootArgument: (signal) => call("rebootArgument", signal, async (heard) => rebootArgument.call(created, heard)),
     }),
-    ...(diagnose && { diagnose: (signal) => call("diagnose", signal, () => diagnose.call(created, signal)) }),
+    ...(diagnose && { diagnose: (signal) => call("diagnose", signal, (heard) => diagnose.call(created, heard)) }),
   };
 }
 

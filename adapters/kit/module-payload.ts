@@ -3,7 +3,7 @@ import { AgentError } from "../../src/errors/agent-error.ts";
 import type { PayloadAdapter, PayloadAdapterContext } from "../../src/ports/adapter.ts";
 import type { PayloadHandler, RebootNeed } from "../../src/ports/payload-handler.ts";
 import { ensureFolder, type FileActs } from "../../src/util/durable-file.ts";
-import { foreignCall } from "./foreign-call.ts";
+import { type CallLimits, foreignCall } from "./foreign-call.ts";
 import { expectFunctions } from "./load-module.ts";
 
 const HANDLER_FUNCTIONS = ["download", "act", "needsReboot", "supportsRollback"] as const;
@@ -14,17 +14,18 @@ const OWNER_ONLY = 0o700;
  * Installs a type of payload through a module of the board's own, whose answers and failures are not taken on trust.
  * Its folder is empty and durable when `prepare` comes, and is removed after Cleanup, also after one that failed.
  *
- * @throws {AgentError} ADAPTER_INVALID, ADAPTER_FAILED, ADAPTER_ANSWER, and the codes of the payload
+ * @throws {AgentError} ADAPTER_INVALID, ADAPTER_TIMEOUT, ADAPTER_FAILED, ADAPTER_ANSWER, and the codes of the payload
  */
 export async function createModulePayload(
   type: string,
   adapter: PayloadAdapter,
   context: PayloadAdapterContext,
   acts: FileActs,
+  limits?: CallLimits,
 ): Promise<PayloadHandler> {
   const { name } = adapter;
   const { folder } = context;
-  const call = foreignCall(name);
+  const call = foreignCall(name, limits);
   const created = await call("create", new AbortController().signal, () => adapter.create(context));
   expectFunctions(created, HANDLER_FUNCTIONS, name);
   const { prepare, rebootArgument } = created;
@@ -38,29 +39,29 @@ export async function createModulePayload(
     async prepare(of, signal) {
       await removeFolder();
       await ensureFolder(folder, OWNER_ONLY, acts);
-      await call("prepare", signal, async () => prepare?.call(created, of, signal));
+      await call("prepare", signal, async (heard) => prepare?.call(created, of, heard));
     },
-    download: (payload, signal) => call("download", signal, () => created.download(payload, signal)),
+    download: (payload, signal) => call("download", signal, (heard) => created.download(payload, heard)),
     async act(action, signal) {
       try {
-        await call(action, signal, () => created.act(action, signal));
+        await call(action, signal, (heard) => created.act(action, heard));
       } finally {
         // A cut-off Cleanup is called again, and needs it.
         if (action === "Cleanup" && !signal.aborted) await removeFolder();
       }
     },
     async needsReboot(signal) {
-      const answer = await call("needsReboot", signal, () => created.needsReboot(signal));
+      const answer = await call("needsReboot", signal, (heard) => created.needsReboot(heard));
       if (NEEDS.includes(answer)) return answer;
       throw new AgentError("ADAPTER_ANSWER", { adapter: name, request: "needsReboot", answer: String(answer) });
     },
     async supportsRollback(signal) {
-      const answer: unknown = await call("supportsRollback", signal, () => created.supportsRollback(signal));
+      const answer: unknown = await call("supportsRollback", signal, (heard) => created.supportsRollback(heard));
       if (typeof answer === "boolean") return answer;
       throw new AgentError("ADAPTER_ANSWER", { adapter: name, request: "supportsRollback", answer: String(answer) });
     },
     ...(rebootArgument && {
-      rebootArgument: (signal) => call("rebootArgument", signal, async () => rebootArgument.call(created, signal)),
+      rebootArgument: (signal) => call("rebootArgument", signal, async (heard) => rebootArgument.call(created, heard)),
     }),
   };
 }

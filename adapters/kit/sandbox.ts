@@ -17,6 +17,8 @@ const LONGEST_WRITE_BYTES = 48 * 1024;
  */
 export class Sandbox {
   readonly root: string;
+  /** Ends whatever runs of the adapter. */
+  readonly stop: AbortSignal;
   readonly #log: string;
   #medium = new Medium(new Map());
   #acts: MediumAct[] | undefined;
@@ -24,8 +26,9 @@ export class Sandbox {
   #cut: { left: number; readonly moment: CutMoment } | undefined;
 
   /** @param log file for traces, outside of `root` */
-  constructor(root: string, log: string) {
+  constructor(root: string, log: string, stop = new AbortController().signal) {
     this.root = root;
+    this.stop = stop;
     this.#log = log;
   }
 
@@ -167,7 +170,8 @@ export class Sandbox {
   /** Programs, recorded while a change runs. */
   observe(inner: Process): Process {
     return {
-      run: async (argv, limits, signal, stdin) => {
+      run: async (argv, limits, asked, stdin) => {
+        const signal = AbortSignal.any([asked, this.stop]);
         if (this.#acts === undefined) return inner.run(argv, limits, signal, stdin);
         const before = await readFiles(this.root);
         const input = this.#fails ? await repeatable(stdin) : () => stdin;

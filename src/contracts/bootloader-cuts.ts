@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { Bootloader, BootPlan, SlotId } from "../ports/bootloader.ts";
 import type { BootloaderRig, CutMoment } from "./bootloader-rig.ts";
-import type { ContractCheck } from "./contract.ts";
+import { type ContractCheck, completes } from "./contract.ts";
 
 const { signal } = new AbortController();
 const MOMENTS: readonly CutMoment[] = ["before", "during", "after"];
@@ -97,14 +97,4 @@ async function cutAt(rig: BootloaderRig, cut: CutCase, act: number): Promise<boo
     assert.equal(second, found.plan.trial ? "A" : up, where);
   }
   return true;
-}
-
-async function completes(mutation: Promise<void>): Promise<boolean> {
-  try {
-    await mutation;
-    return true;
-  } catch {
-    // ignored: the power cut ended it, in whatever words; what counts is what the next power-on brings.
-    return false;
-  }
 }

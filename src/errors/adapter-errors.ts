@@ -13,6 +13,7 @@ export const ADAPTER_ERRORS = {
     doc: "The adapter's answer is none that this request has.",
   },
   ADAPTER_FAILED: { doc: "The adapter has failed." },
+  ADAPTER_TIMEOUT: { doc: "The adapter has not answered in time." },
   ADAPTER_EXISTS: { doc: "The file for a new adapter is there already." },
   ADAPTER_SANDBOX: { doc: "The check cannot follow what the adapter does." },
 } as const satisfies Record<string, ErrorEntry>;

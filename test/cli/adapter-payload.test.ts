@@ -4,6 +4,8 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { SKELETONS } from "../../src/cli/adapter/skeletons.ts";
 import { PAYLOAD_CONTRACT } from "../../src/contracts/payload-handler.ts";
 import { PAYLOAD_STORAGE_CONTRACT } from "../../src/contracts/payload-storage.ts";
+import { AgentError } from "../../src/errors/agent-error.ts";
+import { RecordingIo } from "./recording-io.ts";
 import { cli, codesOf, MEMORY_FOLDER, TestBoard } from "./test-board.ts";
 
 const PROMISES = PAYLOAD_CONTRACT.length + PAYLOAD_STORAGE_CONTRACT.length;
@@ -143,4 +145,19 @@ describe("on a board", () => {
     expect(codesOf(result)).toEqual(["CONFIG_INVALID"]);
     expect(result.err.join()).toMatch(/is an update module/);
   });
+});
+
+test("a check of an adapter that cannot install comes to its end", async () => {
+  const { exitCode, broken } = await check(payloadModule(INSTALL, 'throw new Error("no");'), "--only", "power cut");
+  expect(exitCode).toBe(1);
+  expect(broken[0]?.reason).toMatch(/ADAPTER_FAILED.*request=ArtifactInstall/);
+});
+
+test("a check of an adapter that does not answer is stopped by a signal", async () => {
+  const path = join(dir, "toy.mjs");
+  await writeFile(path, payloadModule(INSTALL, "await new Promise(() => undefined);"));
+  const io = new RecordingIo();
+  const checking = cli("switchback", ["adapter", "check", "--kind", "payload", path], io);
+  setTimeout(() => io.interrupt.abort(new AgentError("CANCELLED")), 200);
+  expect(codesOf(await checking)).toEqual(["CANCELLED"]);
 });
