@@ -22,7 +22,7 @@ const DRAIN_MS = 100;
  * program is stopped by its time limit or the signal, and when it ends, unless `leavesOthers` is set. When the agent is
  * killed meanwhile, its successor finds the program by the record that is kept of it.
  *
- * @throws {AgentError} PROCESS_MISSING, PROCESS_START, PROCESS_TIMEOUT; the signal's reason when it aborts
+ * @throws {AgentError} PROCESS_MISSING, PROCESS_START, PROCESS_TIMEOUT, PROCESS_OUTPUT; the signal's reason when it aborts
  */
 export function createChildProcess({ env, graceMs = GRACE_MS }: ChildProcessOptions = {}): Process {
   return {
@@ -67,9 +67,14 @@ function supervise(start: () => ChildProcess, to: Supervision): Promise<ProcessR
       // Some failures of a start are thrown, and others are events.
       return reject(startError(to.program, cause));
     }
-    const stdout = collect(child.stdout, "stdout", to.limits);
-    const stderr = collect(child.stderr, "stderr", to.limits);
+    const stdout = collect(child.stdout, "stdout", to.limits, () => {
+      if (to.limits.endsWithOutput !== true || floods) return;
+      floods = true;
+      stop();
+    });
+    const stderr = collect(child.stderr, "stderr", to.limits, () => undefined);
     let timedOut = false;
+    let floods = false;
     let broken: { readonly cause: unknown } | undefined;
     let kill: NodeJS.Timeout | undefined;
 
@@ -89,6 +94,7 @@ function supervise(start: () => ChildProcess, to: Supervision): Promise<ProcessR
     const answer = (exitCode: number | null): void => {
       if (to.signal.aborted) reject(to.signal.reason);
       else if (timedOut) reject(timeout(to));
+      else if (floods) reject(flood(to));
       else if (broken !== undefined) reject(broken.cause);
       else resolve({ exitCode: exitCode ?? undefined, stdout: stdout.text(), stderr: stderr.text() });
     };
@@ -100,7 +106,7 @@ function supervise(start: () => ChildProcess, to: Supervision): Promise<ProcessR
     });
     child.once("exit", (exitCode) => {
       release();
-      const stopped = timedOut || to.signal.aborted || broken !== undefined;
+      const stopped = timedOut || floods || to.signal.aborted || broken !== undefined;
       if (stopped || to.limits.leavesOthers !== true) signalGroup(child.pid, "SIGKILL");
       // A grandchild that left the group may hold the pipes open for ever: what has been said by now counts.
       const drain = setInterval(() => {
@@ -153,7 +159,12 @@ interface Collected {
   isAtWork(): boolean;
 }
 
-function collect(stream: Readable | null, name: "stdout" | "stderr", limits: ProcessLimits): Collected {
+function collect(
+  stream: Readable | null,
+  name: "stdout" | "stderr",
+  limits: ProcessLimits,
+  onExcess: () => void,
+): Collected {
   if (name === "stdout" && limits.onOutput !== undefined) return hand(stream, (chunk) => limits.onOutput?.(chunk));
   const kept: Buffer[] = [];
   let room = limits.maxOutputBytes;
@@ -164,6 +175,7 @@ function collect(stream: Readable | null, name: "stdout" | "stderr", limits: Pro
     lines?.push(chunk);
     // A copy: keeping a slice would keep the whole chunk that it was cut from.
     if (room > 0) kept.push(Buffer.from(chunk.subarray(0, room)));
+    if (chunk.length > room) onExcess();
     room -= Math.min(room, chunk.length);
   });
   return { text: () => Buffer.concat(kept).toString("utf8"), isAtWork: () => false };
@@ -201,3 +213,6 @@ function startError(program: string, cause: unknown): AgentError {
 
 const timeout = ({ program, limits }: Supervision): AgentError =>
   new AgentError("PROCESS_TIMEOUT", { program, timeoutMs: limits.timeoutMs });
+
+const flood = ({ program, limits }: Supervision): AgentError =>
+  new AgentError("PROCESS_OUTPUT", { program, bytes: limits.maxOutputBytes });

@@ -44,6 +44,7 @@ export const BOARD_ERRORS = {
   PROCESS_MISSING: { doc: "A program that is needed is not installed." },
   PROCESS_START: { doc: "A program cannot be started." },
   PROCESS_TIMEOUT: { retry: true, doc: "A program ran longer than it may and was killed." },
+  PROCESS_OUTPUT: { doc: "A program wrote more than it may and was ended." },
   REBOOT_FAILED: { retry: true, doc: "The device did not reboot." },
   TRANSPORT_PROXY: { retry: true, doc: "The proxy refused." },
   TLS_NO_TRUST: {

@@ -3,6 +3,8 @@ export interface ProcessLimits {
   readonly timeoutMs: number;
   /** Bytes kept of stdout and of stderr, each; the rest is read and dropped. */
   readonly maxOutputBytes: number;
+  /** A program whose standard output is longer than that is ended, and the run rejects with PROCESS_OUTPUT. */
+  readonly endsWithOutput?: boolean;
   /** Folder that the program starts in; the agent's own when absent. */
   readonly cwd?: string;
   /** Time between SIGTERM and SIGKILL, in milliseconds. */
@@ -35,7 +37,7 @@ export interface Process {
    * @param stdin written and closed; without it the program reads end of file. Of a stream, a chunk is asked for when
    * the one before has been taken, and none after the program has ended or closed its input. One that throws stops the
    * program, and the run rejects with what it threw
-   * @throws {AgentError} PROCESS_MISSING, PROCESS_TIMEOUT
+   * @throws {AgentError} PROCESS_MISSING, PROCESS_START, PROCESS_TIMEOUT, PROCESS_OUTPUT
    */
   run(
     argv: readonly [string, ...string[]],

@@ -2,7 +2,7 @@ import { AgentError } from "../../errors/agent-error.ts";
 import type { Process, ProcessResult } from "../../ports/process.ts";
 import { parseAttributes, sortedAttributes } from "./script-output.ts";
 
-const LIMITS = { timeoutMs: 60_000, maxOutputBytes: 64 * 1024 };
+const LIMITS = { timeoutMs: 60_000, maxOutputBytes: 64 * 1024, endsWithOutput: true };
 
 /**
  * Who the device is, as its identity script says: compact JSON with sorted keys. A device that says something else

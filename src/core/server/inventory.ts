@@ -17,7 +17,7 @@ export interface InventoryParts {
   builtIn(): Promise<Readonly<Record<string, string>>>;
 }
 
-const LIMITS = { timeoutMs: 60_000, maxOutputBytes: 256 * 1024 };
+const LIMITS = { timeoutMs: 60_000, maxOutputBytes: 256 * 1024, endsWithOutput: true };
 const ANYBODY_MAY_EXECUTE = 0o111;
 const PATH = "/api/devices/v1/inventory/device/attributes";
 

@@ -255,3 +255,11 @@ test("output is handed on as bytes, whole, and the program waits for whoever tak
   expect({ ...result, taken }).toEqual({ exitCode: 0, stdout: "", stderr: "said\n", taken: 3_000_000 });
   expect(hash.digest("hex")).toBe(createHash("sha256").update(Buffer.alloc(3_000_000)).digest("hex"));
 });
+
+test("endless output ends a program where the answer has a size, and only there", async () => {
+  const limits = { ...LIMITS, endsWithOutput: true };
+  const endless = createChildProcess().run(["yes"], limits, never);
+  await expect(endless).rejects.toMatchObject({ code: "PROCESS_OUTPUT", detail: { program: "yes", bytes: 1024 } });
+  const long = await createChildProcess().run(sh("head -c 5000 /dev/zero"), LIMITS, never);
+  expect([long.exitCode, long.stdout.length]).toEqual([0, 1024]);
+});
