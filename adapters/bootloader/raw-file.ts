@@ -1,5 +1,5 @@
 import { constants } from "node:fs";
-import { type FileHandle, open, readFile, writeFile } from "node:fs/promises";
+import { type FileHandle, open, readFile, realpath, writeFile } from "node:fs/promises";
 import { basename } from "node:path";
 import { AgentError } from "../../src/errors/agent-error.ts";
 import { type BlockFile, sizeOf } from "../device/block-file.ts";
@@ -47,7 +47,7 @@ function overHandle(handle: FileHandle, sizeBytes: number, protect: (() => Promi
 }
 
 /**
- * `mmcblk0boot1` is read-only until `force_ro` is 0.
+ * `mmcblk0boot1` is read-only until `force_ro` is 0. Boards have links to it, such as `/dev/emmc-boot1`.
  *
  * @param sysfs where the kernel shows its block devices
  * @returns puts the protection back; `undefined` where there is none
@@ -56,7 +56,8 @@ export async function liftWriteProtection(
   path: string,
   sysfs = "/sys/class/block",
 ): Promise<(() => Promise<void>) | undefined> {
-  const name = basename(path);
+  // What is not there has no protection to lift; opening it says that it is missing.
+  const name = basename(await realpath(path).catch(() => path));
   if (!/^mmcblk[0-9]+boot[0-9]+$/.test(name)) return undefined;
   const file = `${sysfs}/${name}/force_ro`;
   if ((await readFile(file, "utf8").catch(() => "0")).trim() === "0") return undefined;

@@ -29,6 +29,12 @@ async function startTrial({ boot, reboot }: StorageRig): Promise<void> {
 const CHANGES: readonly Change[] = [
   { title: "arming", arrange: async () => undefined, change: (boot) => boot.arm("B", signal), up: "B" },
   { title: "confirming", arrange: startTrial, change: (boot) => boot.confirm(signal), up: "B" },
+  {
+    title: "reverting before the reboot",
+    arrange: ({ boot }) => boot.arm("B", signal),
+    change: (boot) => boot.revert("A", signal),
+    up: "A",
+  },
   { title: "reverting", arrange: startTrial, change: (boot) => boot.revert("A", signal), up: "A" },
 ];
 

@@ -4,9 +4,21 @@ import { join } from "node:path";
 import { createRpiTryboot } from "../../adapters/bootloader/rpi-tryboot/bootloader.ts";
 import { createSystemdBoot } from "../../adapters/bootloader/systemd-boot/bootloader.ts";
 import type { SystemFate } from "../../src/contracts/bootloader-rig.ts";
+import type { StorageRig } from "../../src/contracts/bootloader-storage.ts";
 import type { Bootloader, SlotId } from "../../src/ports/bootloader.ts";
 import type { FileActs } from "../../src/util/durable-file.ts";
-import { actsBehind, type DisposableRig, powerSwitch } from "./bootloader-rigs.ts";
+import { powerSwitch } from "./bootloader-rigs.ts";
+import { type FolderLoss, VolatileFolder } from "./volatile-folder.ts";
+
+export type DisposableStorageRig = StorageRig & { dispose(): Promise<void> };
+
+/** How a rig differs from a good adapter on a medium that loses what was not synced. */
+export interface BootFileOptions {
+  readonly spoil?: SpoilBoot;
+  /** Puts something else between the adapter and its files. */
+  readonly spoilFiles?: (files: FileActs) => FileActs;
+  readonly loss?: FolderLoss;
+}
 
 /** Puts something else in place of the adapter. */
 export type SpoilBoot = (boot: Bootloader) => Bootloader;
@@ -21,8 +33,10 @@ interface FileBoard {
 
 const MAX_STARTS = 5;
 
-async function makeRig(folder: string, board: FileBoard, spoil: SpoilBoot): Promise<DisposableRig> {
+async function makeRig(folder: string, board: FileBoard, options: BootFileOptions): Promise<DisposableStorageRig> {
+  const { spoil = (boot) => boot, spoilFiles = (files) => files, loss = "all of it is lost" } = options;
   const cut = powerSwitch();
+  const medium = new VolatileFolder(folder, loss);
   let fates: Record<SlotId, SystemFate> = { A: "up", B: "up" };
   let running: SlotId | undefined;
   /** A kernel that panics restarts the board by itself, without an argument. */
@@ -32,7 +46,12 @@ async function makeRig(folder: string, board: FileBoard, spoil: SpoilBoot): Prom
       running = fates[slot] === "up" ? slot : undefined;
       if (fates[slot] !== "panics") break;
     }
+    medium.settle();
     return running;
+  };
+  const powerCycle = (): Promise<SlotId | undefined> => {
+    medium.losePower();
+    return start();
   };
   const reset = async (): Promise<void> => {
     cut.set(0, "before");
@@ -40,19 +59,26 @@ async function makeRig(folder: string, board: FileBoard, spoil: SpoilBoot): Prom
     await rm(folder, { recursive: true });
     await mkdir(folder);
     await board.factory();
-    await start();
+    medium.settle();
+    await powerCycle();
   };
   await reset();
   const boot = spoil(
-    board.bootloader(actsBehind(cut), async () => {
+    board.bootloader(spoilFiles(medium.acts(cut)), async () => {
       if (running === undefined) throw new Error("nothing runs");
       return running;
     }),
   );
+  const reboot = async () => start(await boot.rebootArgument?.(new AbortController().signal));
   return {
     boot,
-    powerCycle: () => start(),
-    reboot: async () => start(await boot.rebootArgument?.(new AbortController().signal)),
+    powerCycle,
+    reboot,
+    losePower() {
+      medium.losePower();
+      return reboot();
+    },
+    failStorage: () => medium.fail(),
     async setFate(slot, fate) {
       fates = { ...fates, [slot]: fate };
     },
@@ -66,7 +92,7 @@ async function makeRig(folder: string, board: FileBoard, spoil: SpoilBoot): Prom
  * An ESP with two entries, and systemd-boot's rule over them: entries whose tries are used up last, then by version
  * order of the names, the highest first; the one that boots has a try less and one more done.
  */
-export async function makeSystemdBootRig(spoil: SpoilBoot = (boot) => boot): Promise<DisposableRig> {
+export async function makeSystemdBootRig(options: BootFileOptions = {}): Promise<DisposableStorageRig> {
   const folder = await mkdtemp(join(tmpdir(), "switchback-rig-"));
   const entries = join(folder, "loader/entries");
   return await makeRig(
@@ -100,7 +126,7 @@ export async function makeSystemdBootRig(spoil: SpoilBoot = (boot) => boot): Pro
       },
       bootloader: (files, booted) => createSystemdBoot({ bootFolder: folder, files, booted }),
     },
-    spoil,
+    options,
   );
 }
 
@@ -125,7 +151,7 @@ function bootOrder(a: Counted, b: Counted): number {
 const BOOT_PARTITIONS = { A: 2, B: 3 };
 
 /** The first FAT partition, and the firmware's rule: the flag of a trial comes with one restart and goes with it. */
-export async function makeTrybootRig(spoil: SpoilBoot = (boot) => boot): Promise<DisposableRig> {
+export async function makeTrybootRig(options: BootFileOptions = {}): Promise<DisposableStorageRig> {
   const folder = await mkdtemp(join(tmpdir(), "switchback-rig-"));
   const file = join(folder, "autoboot.txt");
   let starts = 0;
@@ -150,6 +176,6 @@ export async function makeTrybootRig(spoil: SpoilBoot = (boot) => boot): Promise
           bootId: async () => `boot-${starts}`,
         }),
     },
-    spoil,
+    options,
   );
 }

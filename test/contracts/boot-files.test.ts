@@ -1,29 +1,38 @@
 import { describe, expect, test } from "vitest";
 import { BOOTLOADER_CONTRACT } from "../../src/contracts/bootloader.ts";
-import { makeSystemdBootRig, makeTrybootRig, type SpoilBoot } from "./boot-file-rigs.ts";
+import { BOOTLOADER_CUT_CHECKS } from "../../src/contracts/bootloader-cuts.ts";
+import { BOOTLOADER_STORAGE_CONTRACT, type StorageRig } from "../../src/contracts/bootloader-storage.ts";
+import type { ContractCheck } from "../../src/contracts/contract.ts";
+import type { FileActs } from "../../src/util/durable-file.ts";
+import { type BootFileOptions, makeSystemdBootRig, makeTrybootRig, type SpoilBoot } from "./boot-file-rigs.ts";
+import { FOLDER_LOSSES } from "./volatile-folder.ts";
 
 const RIGS = { "systemd-boot": makeSystemdBootRig, "rpi-tryboot": makeTrybootRig };
+const CHECKS: readonly ContractCheck<StorageRig>[] = [...BOOTLOADER_CONTRACT, ...BOOTLOADER_STORAGE_CONTRACT];
 
 for (const [kind, makeRig] of Object.entries(RIGS)) {
-  describe(kind, () => {
-    for (const check of BOOTLOADER_CONTRACT) {
-      test(check.title, async () => {
-        const rig = await makeRig();
-        try {
-          await check.run(rig);
-        } finally {
-          await rig.dispose();
-        }
-      });
-    }
-  });
+  for (const loss of FOLDER_LOSSES) {
+    describe(`${kind}, when of what was not synced ${loss}`, () => {
+      // Only a cut leaves a choice of what is lost.
+      for (const check of loss === "all of it is lost" ? CHECKS : BOOTLOADER_CUT_CHECKS) {
+        test(check.title, async () => {
+          const rig = await makeRig({ loss });
+          try {
+            await check.run(rig);
+          } finally {
+            await rig.dispose();
+          }
+        });
+      }
+    });
+  }
 }
 
 /** Titles of the checks that fail. */
-async function broken(makeRig: (spoil: SpoilBoot) => ReturnType<typeof makeTrybootRig>, spoil: SpoilBoot) {
+async function broken(makeRig: typeof makeTrybootRig, options: BootFileOptions, checks = CHECKS) {
   const titles: string[] = [];
-  for (const check of BOOTLOADER_CONTRACT) {
-    const rig = await makeRig(spoil);
+  for (const check of checks) {
+    const rig = await makeRig(options);
     try {
       await check.run(rig);
     } catch {
@@ -37,9 +46,36 @@ async function broken(makeRig: (spoil: SpoilBoot) => ReturnType<typeof makeTrybo
 }
 
 test("a boot loader that does not say what to ask the reboot for is found out", async () => {
-  const forgetful: SpoilBoot = ({ rebootArgument: _, ...boot }) => boot;
-  expect(await broken(makeTrybootRig, forgetful)).toContain(
+  const spoil: SpoilBoot = ({ rebootArgument: _, ...boot }) => boot;
+  expect(await broken(makeTrybootRig, { spoil })).toContain(
     "an armed slot comes up at the next reboot, still on trial",
   );
-  expect(await broken(makeSystemdBootRig, forgetful)).toEqual([]);
+  expect(await broken(makeSystemdBootRig, { spoil })).toEqual([]);
 });
+
+/** Files whose folder is synced only for the first `syncs` changes of a rig. */
+const lazyFiles =
+  (syncs: number): ((files: FileActs) => FileActs) =>
+  (files) => {
+    let left = syncs;
+    return {
+      ...files,
+      async syncFolder(path) {
+        left -= 1;
+        if (left >= 0) await files.syncFolder(path);
+      },
+    };
+  };
+
+for (const [kind, makeRig] of Object.entries(RIGS)) {
+  for (const [change, syncs] of [
+    ["arming", 0],
+    ["confirming", 1],
+    ["reverting before the reboot", 1],
+  ] as const) {
+    test(`${kind} without the sync of its folder is found out in ${change}`, async () => {
+      const title = `${change} is durable when it has been answered`;
+      expect(await broken(makeRig, { spoilFiles: lazyFiles(syncs) }, BOOTLOADER_STORAGE_CONTRACT)).toContain(title);
+    });
+  }
+}

@@ -1,5 +1,5 @@
 import type { Stats } from "node:fs";
-import { readFile, stat } from "node:fs/promises";
+import { readFile, realpath, stat } from "node:fs/promises";
 import { AgentError } from "../../../src/errors/agent-error.ts";
 import { type EnvLayout, parseFwEnvConfig } from "./fw-env-config.ts";
 
@@ -8,7 +8,7 @@ import { type EnvLayout, parseFwEnvConfig } from "./fw-env-config.ts";
  *
  * @throws {AgentError} BOOTENV_CONFIG when the file is missing or wrong, or names what needs an ioctl: MTD, UBI
  */
-export async function nativeLayout(file: string): Promise<EnvLayout> {
+export async function nativeLayout(file: string, follow = (path: string) => realpath(path)): Promise<EnvLayout> {
   let text: string;
   try {
     text = await readFile(file, "utf8");
@@ -17,14 +17,15 @@ export async function nativeLayout(file: string): Promise<EnvLayout> {
   }
   const layout = parseFwEnvConfig(text, file);
   for (const { device } of layout.copies) {
-    if (isFlashName(device) || (await find(device))?.isCharacterDevice() === true) {
+    const target = await follow(device).catch(() => device);
+    if (isFlashName(device) || isFlashName(target) || (await find(device))?.isCharacterDevice() === true) {
       throw new AgentError("BOOTENV_CONFIG", { file, device, reason: "MTD and UBI are written by the tools only" });
     }
   }
   return layout;
 }
 
-/** As libubootenv tells flash from files: by the name. */
+/** As libubootenv tells flash from files: by the name. `/dev/mtdblock0` is a block device, and still flash. */
 const isFlashName = (device: string): boolean => /^\/dev\/(?:mtd|ubi)/.test(device) || !device.startsWith("/");
 
 async function find(device: string): Promise<Stats | undefined> {

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -43,6 +43,22 @@ test("the write protection of an eMMC's boot partition is lifted, and put back",
   expect(await readFile(forceRo, "utf8")).toBe("0");
   await protect?.();
   expect(await readFile(forceRo, "utf8")).toBe("1");
+});
+
+test("the write protection is found behind a link, and behind a link to a link", async () => {
+  const forceRo = join(folder, "mmcblk0boot0", "force_ro");
+  await mkdir(join(folder, "mmcblk0boot0"));
+  await mkdir(join(folder, "dev"));
+  await writeFile(join(folder, "dev", "mmcblk0boot0"), "");
+  await symlink("mmcblk0boot0", join(folder, "dev", "boot-first"));
+  await symlink("boot-first", join(folder, "dev", "emmc-boot0"));
+  for (const name of ["boot-first", "emmc-boot0"]) {
+    await writeFile(forceRo, "1\n");
+    const protect = await liftWriteProtection(join(folder, "dev", name), folder);
+    expect(await readFile(forceRo, "utf8")).toBe("0");
+    await protect?.();
+    expect(await readFile(forceRo, "utf8")).toBe("1");
+  }
 });
 
 test("what is not protected, or knows no protection, is left alone", async () => {

@@ -34,6 +34,17 @@ for (const device of ["/dev/null", "/dev/mtd1", "/dev/ubi0_3", "/dev/ubi0:env", 
   });
 }
 
+test("a link to flash needs the tools, whatever its own name is", async () => {
+  // The block device of an MTD partition: no character device tells that it is flash.
+  const device = join(folder, "boot-env");
+  await symlink("/dev/mtdblock7", device);
+  await writeFile(config, `${device} 0x0 0x4000\n`);
+  await expect(nativeLayout(config, async () => "/dev/mtdblock7")).rejects.toMatchObject({
+    code: "BOOTENV_CONFIG",
+    detail: { device, reason: "MTD and UBI are written by the tools only" },
+  });
+});
+
 test("a configuration that is missing is named", async () => {
   await expect(nativeLayout(config)).rejects.toMatchObject({ code: "BOOTENV_CONFIG", detail: { file: config } });
 });
