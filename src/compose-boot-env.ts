@@ -1,5 +1,3 @@
-import { existsSync } from "node:fs";
-import { join } from "node:path";
 import { createExclusive } from "../adapters/bootloader/exclusive.ts";
 import { grubEnvFolder } from "../adapters/bootloader/grub/env-folder.ts";
 import { createGrubEnv } from "../adapters/bootloader/grub/grub-env.ts";
@@ -11,6 +9,7 @@ import { createNativeEnv } from "../adapters/bootloader/uboot/native-env.ts";
 import type { BootloaderParts } from "./compose-bootloader.ts";
 import { AgentError } from "./errors/agent-error.ts";
 import type { BootEnv } from "./ports/boot-env.ts";
+import { isInPath } from "./util/is-in-path.ts";
 
 /** What U-Boot's tools lock: libubootenv and U-Boot's own the first, some distributions the second. */
 const UBOOT_LOCKS = ["/var/lock/fw_printenv.lock", "/run/fw_printenv.lock"];
@@ -68,6 +67,3 @@ async function nativeOrTools(
   }
   return createToolEnv(machine.process(), tools);
 }
-
-const isInPath = (program: string): boolean =>
-  (process.env["PATH"] ?? "").split(":").some((folder) => existsSync(join(folder, program)));

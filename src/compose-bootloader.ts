@@ -1,6 +1,7 @@
 import { createBootedSlot } from "../adapters/bootloader/booted-slot.ts";
 import { boardPaths, bootedOnBoard } from "../adapters/bootloader/fake/board-layout.ts";
 import { createFileEnv } from "../adapters/bootloader/fake/file-env.ts";
+import { GRUB_ENV_TOOLS } from "../adapters/bootloader/grub/grub-env-tools.ts";
 import { createMenderEnvBootloader } from "../adapters/bootloader/mender-env.ts";
 import { slotPartitions } from "../adapters/bootloader/partition-number.ts";
 import { normalizeSlotPath } from "../adapters/bootloader/slot-path.ts";
@@ -9,6 +10,7 @@ import type { Config } from "./config/config.ts";
 import { AgentError } from "./errors/agent-error.ts";
 import type { BootEnv } from "./ports/boot-env.ts";
 import type { Bootloader, SlotId } from "./ports/bootloader.ts";
+import { isInPath } from "./util/is-in-path.ts";
 import type { Logger } from "./util/logger.ts";
 
 /** Storage of the two slots. @throws {AgentError} CONFIG_INVALID when the configuration does not name both */
@@ -28,14 +30,21 @@ export interface BootloaderParts {
 
 /** The boot loader that the configuration names. @throws {AgentError} CONFIG_INVALID */
 export function composeBootloader(parts: BootloaderParts): Bootloader {
-  return BOOTLOADERS[parts.config.switchback.bootloader](parts);
+  return BOOTLOADERS[parts.config.switchback.bootloader ?? unnamedBootloader(parts.config)](parts);
+}
+
+/** Whose tools a board has, GRUB's first: the order of the reference clients, and images for GRUB name no boot loader. */
+function unnamedBootloader({ switchback }: Config): "grub" | "uboot" {
+  return switchback.fwEnvConfig === undefined && isInPath(GRUB_ENV_TOOLS.printArgv[0]) ? "grub" : "uboot";
 }
 
 /**
  * What each name in `Switchback.Bootloader` stands for. An entry checks the configuration at once; it loads the
  * mechanism, and looks at the board, when the boot loader is first asked something.
  */
-const BOOTLOADERS: Readonly<Record<Config["switchback"]["bootloader"], (parts: BootloaderParts) => Bootloader>> = {
+const BOOTLOADERS: Readonly<
+  Record<NonNullable<Config["switchback"]["bootloader"]>, (parts: BootloaderParts) => Bootloader>
+> = {
   uboot: (parts) =>
     menderEnv("uboot", parts, async () => (await import("./compose-boot-env.ts")).composeUbootEnv(parts)),
   grub: (parts) => menderEnv("grub", parts, async () => (await import("./compose-boot-env.ts")).composeGrubEnv(parts)),

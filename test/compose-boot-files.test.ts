@@ -9,11 +9,15 @@ import { loadConfig } from "../src/config/config.ts";
 const { signal } = new AbortController();
 
 /** The boot loader that a board with this configuration has. */
-async function composed(own: Record<string, unknown>) {
+async function composed(own?: Record<string, unknown>) {
   const folder = await mkdtemp(join(tmpdir(), "conf-"));
   try {
     const main = join(folder, "mender.conf");
-    const keys = { RootfsPartA: "/dev/mmcblk0p5", RootfsPartB: "/dev/mmcblk0p6", Switchback: own };
+    const keys = {
+      RootfsPartA: "/dev/mmcblk0p5",
+      RootfsPartB: "/dev/mmcblk0p6",
+      ...(own !== undefined && { Switchback: own }),
+    };
     await writeFile(main, JSON.stringify(keys));
     const files = { main, fallback: join(folder, "none"), mainRequired: true, fallbackRequired: false };
     const config = await loadConfig(files, () => undefined);
@@ -21,6 +25,28 @@ async function composed(own: Record<string, unknown>) {
   } finally {
     await rm(folder, { recursive: true });
   }
+}
+
+for (const [tools, own, kind] of [
+  [["grub-mender-grubenv-print", "grub-mender-grubenv-set"], undefined, "grub"],
+  [["grub-mender-grubenv-print", "fw_printenv"], undefined, "grub"],
+  [["fw_printenv", "fw_setenv"], undefined, "uboot"],
+  [[], undefined, "uboot"],
+  [["grub-mender-grubenv-print"], { Bootloader: "uboot" }, "uboot"],
+  [["grub-mender-grubenv-print"], { FwEnvConfig: "/etc/fw_env.config" }, "uboot"],
+] as const) {
+  test(`a board with the tools ${tools.join(" and ")} and ${JSON.stringify(own)} as configuration boots by ${kind}`, async () => {
+    const usual = process.env["PATH"];
+    const folder = await mkdtemp(join(tmpdir(), "path-"));
+    try {
+      for (const tool of tools) await writeFile(join(folder, tool), "#!/bin/sh\n", { mode: 0o755 });
+      process.env["PATH"] = `/nowhere:${folder}`;
+      expect((await composed(own)).kind).toBe(kind);
+    } finally {
+      process.env["PATH"] = usual;
+      await rm(folder, { recursive: true });
+    }
+  });
 }
 
 for (const [what, own] of [

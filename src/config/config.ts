@@ -50,8 +50,8 @@ export interface StateScriptConfig {
 }
 
 export interface SwitchbackConfig {
-  /** Default: `uboot`, as on every board with the reference client. */
-  readonly bootloader: (typeof BOOTLOADERS)[number] | "adapter";
+  /** Absent: GRUB where the board has the tools of Mender's integration for it, otherwise U-Boot. */
+  readonly bootloader: (typeof BOOTLOADERS)[number] | "adapter" | undefined;
   /** There with the boot loader `adapter`. */
   readonly adapter?: AdapterChoice | undefined;
   /** In place of the block devices, image files or UBI volumes that the agent writes itself. */
@@ -214,7 +214,7 @@ function interpretOwn(raw: Raw, folder: string, utility: string | undefined): Sw
         const reason = "not supported; name a program that speaks the adapter protocol in Switchback.Bootloader";
         throw new AgentError("CONFIG_INVALID", { key: utility, reason });
       }
-      return oneOf(raw, "Bootloader", BOOTLOADERS, "uboot");
+      return raw["Bootloader"] === undefined ? undefined : oneOf(raw, "Bootloader", BOOTLOADERS, "uboot");
     },
     get adapter() {
       return chosen("Bootloader");

@@ -46,7 +46,7 @@ const DEFAULTS: Config = {
     retryPollCount: 0,
   },
   switchback: {
-    bootloader: "uboot",
+    bootloader: undefined,
     bootEnv: "auto",
     strictCompat: false,
     verifyReadback: true,
@@ -193,7 +193,7 @@ test("what cannot be interpreted stops only whoever asks for it", async () => {
     Switchback: { BootEnv: "magic", Payloads: { app: {} }, Device: {} },
   });
   expect(config.artifactVerifyKeys).toEqual(["/k"]);
-  expect(config.switchback.bootloader).toBe("uboot");
+  expect(config.switchback.bootloader).toBeUndefined();
   expect(() => config.server).toThrow(REFUSED);
   expect(() => config.connection).toThrow(REFUSED);
   expect(() => config.switchback.bootEnv).toThrow(REFUSED);
