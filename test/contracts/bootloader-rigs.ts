@@ -56,7 +56,7 @@ const quickActs: FileActs = {
 };
 
 /** Acts on files that fail where the switch cuts the power. A rename happens or does not. */
-export function actsBehind(cut: ReturnType<typeof powerSwitch>): FileActs {
+function actsBehind(cut: ReturnType<typeof powerSwitch>): FileActs {
   return {
     ...quickActs,
     writeSynced: (path, text, mode) =>
