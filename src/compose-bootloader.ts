@@ -98,6 +98,7 @@ function lazyBootloader(kind: string, booted: Bootloader["booted"], load: () => 
     rebootArgument: async (signal) => (await boot()).rebootArgument?.(signal),
     confirm: async (signal) => (await boot()).confirm(signal),
     revert: async (slot, signal) => (await boot()).revert(slot, signal),
+    expectWritable: async (signal) => await (await boot()).expectWritable?.(signal),
     diagnose: async (signal) => (await (await boot()).diagnose?.(signal)) ?? [],
   };
 }
@@ -144,6 +145,7 @@ function lazyEnv(load: () => Promise<BootEnv>): BootEnv {
   return {
     read: async (keys, signal) => (await env()).read(keys, signal),
     write: async (pairs, signal) => (await env()).write(pairs, signal),
+    expectWritable: async (signal) => await (await env()).expectWritable?.(signal),
     diagnose: async (signal) => (await (await env()).diagnose?.(signal)) ?? [],
   };
 }

@@ -23,7 +23,7 @@ export function composeDeployment(side: ServerSide, session: Session, power: Pow
   const deploymentLog = createDeploymentLog(logs, clock, side.log);
   const { log } = deploymentLog;
   const device = composeDevice({ ...side, log });
-  const { store, scripts, handlerFor } = device;
+  const { store, scripts, handlerFor, finishUndo } = device;
   const server = createDeploymentServer(session);
   const insist = createInsist({ clock, log, limits, random: Math.random });
   const effects = createEffects({
@@ -38,6 +38,7 @@ export function composeDeployment(side: ServerSide, session: Session, power: Pow
     journal: createJournal(store),
     effects,
     scripts,
+    finishUndo,
     tell: createTell(server, log),
     deploymentLog,
     maxResumes: config.connection.retryDownloadCount,

@@ -1,4 +1,4 @@
-import { createRootfsImageHandler } from "../adapters/payload/rootfs-image/handler.ts";
+import { createRootfsImageHandler, owesUndo } from "../adapters/payload/rootfs-image/handler.ts";
 import type { Base } from "./compose-base.ts";
 import { composeBootloader, composeSlots } from "./compose-bootloader.ts";
 import { hasModule, lazyHandler, lazyModule, type ModuleParts, moduleFile } from "./compose-modules.ts";
@@ -30,12 +30,15 @@ export interface Device {
    * @throws {AgentError} DEVICE_TYPE_FILE, DEVICE_TYPE_MISMATCH, DEPENDS_MISMATCH, PAYLOAD_UNSUPPORTED, SCRIPT_FOLDER
    */
   admit(artifact: OpenedArtifact): Promise<void>;
+  /** Tries a rollback again that could not be written when its update ended. @throws {AgentError} as it did then */
+  finishUndo(signal: AbortSignal): Promise<void>;
 }
 
 export function composeDevice({ machine, config, paths, deviceTypeFile, log }: Base): Device {
   const store = composeStore(paths, log, machine);
   const timeoutMs = config.moduleTimeoutSeconds * 1000;
-  const handlerFor = composeHandlers({ machine, paths, store, log, timeoutMs, deviceTypeFile }, config);
+  const modules = { machine, paths, store, log, timeoutMs, deviceTypeFile };
+  const handlerFor = composeHandlers(modules, config);
   return {
     store,
     scripts: composeScripts(config, paths, log, machine),
@@ -46,8 +49,15 @@ export function composeDevice({ machine, config, paths, deviceTypeFile, log }: B
       for (const [index, type] of record.payloadTypes.entries()) if (type !== null) handlerFor(type, index);
       await extractScripts(artifactScripts(paths), info.scripts, machine.files);
     },
+    async finishUndo(signal) {
+      if (owesUndo((await store.load()).get(ORIGIN_KEY))) {
+        await composeRootfsImage(config, modules).act("Cleanup", signal);
+      }
+    },
   };
 }
+
+const ORIGIN_KEY = "rootfs-image-origin";
 
 /** By payload: what the configuration names, the board's own update module of that name, or what is built in. */
 function composeHandlers(modules: ModuleParts, config: Config): HandlerFor {
@@ -74,7 +84,7 @@ function composeHandlers(modules: ModuleParts, config: Config): HandlerFor {
 function composeRootfsImage(config: Config, { machine, store, log }: ModuleParts): PayloadHandler {
   const bootloader = composeBootloader({ config, machine, log });
   const slots = composeSlotDevice(config, composeSlots(config), bootloader, machine);
-  const memo = memoIn(store, "rootfs-image-origin");
+  const memo = memoIn(store, ORIGIN_KEY);
   const { verifyReadback } = config.switchback;
   return createRootfsImageHandler({ bootloader, slots, memo, log, clock: machine.clock, verifyReadback });
 }

@@ -28,7 +28,7 @@ export interface Agent extends Base, Pick<Device, "store" | "admit"> {
 export async function composeAgent(options: GlobalOptions, io: CliIo): Promise<Agent> {
   const base = await composeBase(options, io);
   const { machine, config, env, log } = base;
-  const { store, scripts, handlerFor, admit } = composeDevice(base);
+  const { store, scripts, handlerFor, admit, finishUndo } = composeDevice(base);
   let supplied: OpenedPayloads | undefined;
   const effects = createEffects({
     store,
@@ -44,7 +44,7 @@ export async function composeAgent(options: GlobalOptions, io: CliIo): Promise<A
     ...base,
     store,
     admit,
-    standalone: createStandalone({ journal: createJournal(store), effects, scripts, handlerFor }),
+    standalone: createStandalone({ journal: createJournal(store), effects, scripts, handlerFor, finishUndo }),
     async downloadParts() {
       const { composeTransport } = await import("./compose-transport.ts");
       const transport = await composeTransport(options, config.connection, env, log);

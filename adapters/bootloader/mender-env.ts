@@ -62,6 +62,7 @@ export function createMenderEnvBootloader(options: MenderEnvOptions): Bootloader
     arm: (slot, signal) => write({ ...pointTo(slot), [TRIAL]: "1", [COUNT]: "0" }, signal),
     confirm: (signal) => write({ [TRIAL]: "0" }, signal),
     revert: (slot, signal) => write({ ...pointTo(slot), [TRIAL]: "0" }, signal),
+    expectWritable: async (signal) => await env.expectWritable?.(signal),
     async diagnose(signal) {
       const own = (await env.diagnose?.(signal)) ?? [];
       // Nothing can be read of an environment that is not valid.

@@ -110,6 +110,11 @@ export async function writeRaw(openRaw: OpenRawFile, path: string, offset: numbe
   });
 }
 
+/** Opens each file as a write would. @throws {AgentError} BOOTENV_WRITE */
+export async function expectRawWritable(openRaw: OpenRawFile, paths: readonly string[]): Promise<void> {
+  for (const path of paths) await named("BOOTENV_WRITE", path, async () => (await openRaw(path, "write")).close());
+}
+
 async function named<T>(code: "BOOTENV_READ" | "BOOTENV_WRITE", path: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();

@@ -11,4 +11,6 @@ export interface BootEnv extends Partial<Diagnosable> {
    * @throws {AgentError} BOOTENV_WRITE
    */
   write(pairs: ReadonlyMap<string, string>, signal: AbortSignal): Promise<void>;
+  /** @see Bootloader.expectWritable */
+  expectWritable?(signal: AbortSignal): Promise<void>;
 }

@@ -31,6 +31,13 @@ export interface Bootloader extends Partial<Diagnosable> {
    * restart itself forgets it with the power. `undefined`, and absent, where any restart does.
    */
   rebootArgument?(signal: AbortSignal): Promise<string | undefined>;
+  /**
+   * Fails where a mutation would fail because the medium cannot be written, and changes nothing. Absent where the
+   * adapter cannot tell without a write.
+   *
+   * @throws {AgentError} BOOTENV_WRITE
+   */
+  expectWritable?(signal: AbortSignal): Promise<void>;
   /** Ends the trial in favour of the planned slot. The caller has checked that it is the booted one. */
   confirm(signal: AbortSignal): Promise<void>;
   /** Ends the trial in favour of `slot`. */

@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { AgentError } from "../../../src/errors/agent-error.ts";
 import type { BootEnv } from "../../../src/ports/boot-env.ts";
 import { diskActs, type FileActs, replaceFile } from "../../../src/util/durable-file.ts";
+import { expectReplaceable } from "../replaceable.ts";
 
 export type EnvVariables = ReadonlyMap<string, string>;
 
@@ -19,6 +20,7 @@ export function createFileEnv(path: string, acts: FileActs = diskActs): BootEnv 
       const advice = "The boot loader has nothing to go by: make the board anew (switchback board create).";
       return [{ level: "bad", subject, found: `${path} holds no variables`, advice }];
     },
+    expectWritable: () => expectReplaceable(path),
     async read(keys, signal) {
       signal.throwIfAborted();
       const all = await loadVariables(path);

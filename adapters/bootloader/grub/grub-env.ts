@@ -6,7 +6,7 @@ import type { BootEnv } from "../../../src/ports/boot-env.ts";
 import type { Finding } from "../../../src/ports/finding.ts";
 import { checkPairs, firstDifference, setOnes } from "../boot-variables.ts";
 import type { Exclusive } from "../exclusive.ts";
-import { type OpenRawFile, readWhole, writeRaw } from "../raw-file.ts";
+import { expectRawWritable, type OpenRawFile, readWhole, writeRaw } from "../raw-file.ts";
 import { decodeBlock, type EnvBlock, encodeBlock, usedBytes, variablesOf, withVariables } from "./env-block.ts";
 
 /** What storage writes whole or not at all. */
@@ -110,6 +110,14 @@ export function createGrubEnv({ folder, exclusive, openRaw }: GrubEnvOptions): B
         }
       });
     },
+
+    expectWritable: (signal) =>
+      exclusive(signal, () =>
+        expectRawWritable(
+          openRaw,
+          [one, two].flatMap(({ env, lock, sum }) => [env, lock, sum]),
+        ),
+      ),
 
     diagnose: (signal) => exclusive(signal, async () => [copiesFinding(await look(one), await look(two))]),
   };

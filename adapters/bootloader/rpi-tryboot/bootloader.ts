@@ -4,6 +4,7 @@ import { AgentError } from "../../../src/errors/agent-error.ts";
 import { type Bootloader, type BootPlan, otherSlot, type SlotId } from "../../../src/ports/bootloader.ts";
 import { type FileActs, replaceFile } from "../../../src/util/durable-file.ts";
 import type { SlotPartitions } from "../partition-number.ts";
+import { expectReplaceable } from "../replaceable.ts";
 import { AUTOBOOT_BYTES, changeAutoboot, parseAutoboot, slotOfPartition } from "./autoboot.ts";
 
 export interface RpiTrybootOptions {
@@ -84,6 +85,7 @@ export function createRpiTryboot(options: RpiTrybootOptions): Bootloader {
       const { plan, marked } = await look(signal);
       if (marked || plan.slot !== slot) await write(slot);
     },
+    expectWritable: () => expectReplaceable(file),
     async diagnose(signal) {
       await look(signal);
       const { usual } = parseAutoboot(await read(file));

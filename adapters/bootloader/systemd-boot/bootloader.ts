@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { AgentError } from "../../../src/errors/agent-error.ts";
 import { type Bootloader, type BootPlan, otherSlot, type SlotId } from "../../../src/ports/bootloader.ts";
 import type { FileActs } from "../../../src/util/durable-file.ts";
+import { expectReplaceable } from "../replaceable.ts";
 import {
   byGeneration,
   DEFAULT_PATTERN,
@@ -95,6 +96,10 @@ export function createSystemdBoot({ bootFolder, files, booted }: SystemdBootOpti
       const { top, of } = await load(signal);
       if (top.slot === slot && top.tries === undefined) return;
       await rename(of[slot], entryFile(slot, top.generation + 1));
+    },
+    async expectWritable(signal) {
+      const { of } = await load(signal);
+      for (const { file } of [of.A, of.B]) await expectReplaceable(join(folder, file));
     },
     async diagnose(signal) {
       const { of } = await load(signal);

@@ -3,7 +3,7 @@ import type { BootEnv } from "../../../src/ports/boot-env.ts";
 import type { Logger } from "../../../src/util/logger.ts";
 import { checkPairs, firstDifference, setOnes } from "../boot-variables.ts";
 import type { Exclusive } from "../exclusive.ts";
-import { type OpenRawFile, readRaw, writeRaw } from "../raw-file.ts";
+import { expectRawWritable, type OpenRawFile, readRaw, writeRaw } from "../raw-file.ts";
 import { decodeRecord, type EnvRecord, encodeRecord, newestCopy, variablesOf, withPairs } from "./env-record.ts";
 import type { EnvCopy, EnvLayout } from "./fw-env-config.ts";
 import { SECOND_COPY, TORN } from "./single-copy.ts";
@@ -79,6 +79,14 @@ export function createNativeEnv({ layout, exclusive, log, openRaw }: NativeEnvOp
         if (key !== undefined) throw new AgentError("BOOTENV_WRITE", { device: target.device, key });
       });
     },
+
+    expectWritable: (signal) =>
+      exclusive(signal, () =>
+        expectRawWritable(
+          openRaw,
+          copies.map(({ device }) => device),
+        ),
+      ),
 
     async diagnose(signal) {
       const found = await exclusive(signal, records);

@@ -87,10 +87,20 @@ function createActions({ bootloader, memo, log }: RootfsImageParts): Actions {
       await bootloader.confirm(signal);
     },
     async ArtifactRollback(signal) {
-      const plan = await bootloader.plan(signal);
-      const origin = plan.trial ? otherSlot(plan.slot) : asSlot(await memo.load());
-      if (origin === undefined) return;
-      await bootloader.revert(origin, signal);
+      let origin = originIn(await memo.load());
+      try {
+        const plan = await bootloader.plan(signal);
+        if (plan.trial) origin = otherSlot(plan.slot);
+        if (origin === undefined) return;
+        await bootloader.revert(origin, signal);
+      } catch (error) {
+        if (origin === undefined || signal.aborted || !(error instanceof AgentError)) throw error;
+        if (!(await isSettledOn(origin, bootloader, signal))) {
+          await memo.save(OWED + origin);
+          throw error;
+        }
+        log("warning", `Nothing had to be undone: slot ${origin} is still the one that boots. (${error.message})`);
+      }
       if ((await bootloader.booted(signal)) !== origin) {
         log("warning", `Slot ${otherSlot(origin)} still runs. The next boot brings back slot ${origin}.`);
       }
@@ -102,8 +112,37 @@ function createActions({ bootloader, memo, log }: RootfsImageParts): Actions {
       expectBooted(await bootloader.booted(signal), plan.slot);
     },
     ArtifactFailure: nothing,
-    Cleanup: () => memo.save(undefined),
+    async Cleanup(signal) {
+      const kept = await memo.load();
+      const origin = originIn(kept);
+      // A failure keeps the memo, and with it the debt.
+      if (owesUndo(kept) && origin !== undefined) {
+        await bootloader.revert(origin, signal);
+        log("warning", `The rollback that had failed is done: the next boot brings back slot ${origin}.`);
+      }
+      await memo.save(undefined);
+    },
   };
+}
+
+/** Stands before the slot in the memo when a rollback could not be written. */
+const OWED = "revert:";
+
+/** Whether a rollback has failed and must be tried again, by Cleanup, as long as it takes. */
+export const owesUndo = (memo: string | undefined): boolean => memo?.startsWith(OWED) === true;
+
+const originIn = (memo: string | undefined): SlotId | undefined =>
+  asSlot(owesUndo(memo) ? memo?.slice(OWED.length) : memo);
+
+/** Whether a revert that failed had nothing to change. */
+async function isSettledOn(origin: SlotId, bootloader: Bootloader, signal: AbortSignal): Promise<boolean> {
+  try {
+    const { slot, trial } = await bootloader.plan(signal);
+    return !trial && slot === origin;
+  } catch (error) {
+    if (signal.aborted || !(error instanceof AgentError)) throw error;
+    return false;
+  }
 }
 
 interface BootState {
@@ -140,6 +179,8 @@ async function download(
   signal: AbortSignal,
 ): Promise<void> {
   const slot = otherSlot(settledSlot(await bootState(bootloader, signal)));
+  // Before the first byte: an update that cannot be armed could not be undone either.
+  await bootloader.expectWritable?.(signal);
   // What an update whose Cleanup failed left behind is the way into the slot that is written now.
   if ((await memo.load()) !== undefined) await memo.save(undefined);
   const image = await payload.next();

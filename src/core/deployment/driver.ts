@@ -55,6 +55,12 @@ export interface DriverParts {
   readonly scripts: Scripts;
   /** Absent: only standalone updates are run. */
   readonly tell?: Tell;
+  /**
+   * Tries again what an update that is over could not undo. Runs at each start that finds no update.
+   *
+   * @throws {AgentError} when it fails once more
+   */
+  finishUndo?(signal: AbortSignal): Promise<void>;
   /** Hears of each step when it has ended. */
   onStep?(step: Step): void;
 }

@@ -1,4 +1,4 @@
-import { type AgentError, describeError } from "../../errors/agent-error.ts";
+import { AgentError, describeError } from "../../errors/agent-error.ts";
 import type { DeploymentLog } from "./deployment-log.ts";
 import { type DriverParts, drive, type Run, type Step } from "./driver.ts";
 import { resume } from "./reducer.ts";
@@ -69,9 +69,22 @@ export function createManaged(parts: ManagedParts): Managed {
     if (outcome === "abort") log("warning", `The server has called the deployment off (${state})`);
   };
 
+  /** A failure must not keep the device from its server: the next deployment reports why it cannot begin. */
+  async function finishUndo(signal: AbortSignal): Promise<void> {
+    try {
+      await parts.finishUndo?.(signal);
+    } catch (error) {
+      if (signal.aborted || !(error instanceof AgentError)) throw error;
+      log("error", describeError(error));
+    }
+  }
+
   async function goOn(signal: AbortSignal): Promise<ManagedAnswer> {
     const found = await journal.recover();
-    if (found === undefined) return { kind: "none" };
+    if (found === undefined) {
+      await finishUndo(signal);
+      return { kind: "none" };
+    }
     const { snapshot, invalid } = found;
     if (invalid !== undefined) return await go(resume(snapshot), "Giving up", signal, invalid);
     if (snapshot.mode === "standalone") return { kind: "standalone" };

@@ -82,7 +82,9 @@ async function runLenient(row: Row, now: Snapshot, steps: Steps): Promise<Ended>
   const entered = isEntered ? now : damaged(now);
   if (!isEntered) await steps.saveDamage(entered);
   const result = await steps.act(entered);
-  const isLeft = result.outcome === "fail" || (await steps.scripts(row.leave, "Leave"));
+  // Where a state has no Error scripts, both reference clients run its Leave scripts after a failure, too.
+  const skipsLeave = result.outcome === "fail" && row.error !== undefined;
+  const isLeft = skipsLeave || (await steps.scripts(row.leave, "Leave"));
   if (!isEntered || !isLeft) await steps.scripts(row.error, "Error");
   return { result, after: isLeft ? entered : damaged(entered) };
 }

@@ -49,13 +49,18 @@ export function createStandalone(parts: StandaloneParts): Standalone {
   const run = (start: Snapshot, stopBefore: ReadonlySet<StateName>, signal: AbortSignal): Promise<Run> =>
     drive(parts, start, stopBefore, signal);
 
+  async function nothing(signal: AbortSignal): Promise<Answer> {
+    await parts.finishUndo?.(signal);
+    return { kind: "none" };
+  }
+
   async function enter(
     command: "commit" | "rollback",
     stopBefore: ReadonlySet<StateName>,
     signal: AbortSignal,
   ): Promise<Answer> {
     const found = await load(journal);
-    if (found === undefined) return { kind: "none" };
+    if (found === undefined) return await nothing(signal);
     const target = entryState(command, found);
     if (target === undefined) throw new AgentError("WRONG_OPERATION", { command, state: found.state });
     if (target === "askRollback" && !(await canRollBack(found, handlerFor, signal))) return { kind: "refused" };
@@ -68,7 +73,10 @@ export function createStandalone(parts: StandaloneParts): Standalone {
   return {
     async prepareInstall(signal) {
       const found = await load(journal);
-      if (found === undefined) return;
+      if (found === undefined) {
+        await nothing(signal);
+        return;
+      }
       if (found.phase === "before" || !FINISHING.has(found.state))
         throw new AgentError("UPDATE_IN_PROGRESS", { state: found.state });
       await run(resume(found), NOWHERE, signal);
@@ -78,7 +86,7 @@ export function createStandalone(parts: StandaloneParts): Standalone {
     rollback: (stopBefore, signal) => enter("rollback", stopBefore, signal),
     async resume(stopBefore, signal) {
       const found = await journal.recover();
-      if (found === undefined) return { kind: "none" };
+      if (found === undefined) return await nothing(signal);
       const { snapshot, invalid } = found;
       if (snapshot.mode === "managed") return { kind: "managed" };
       refuseMisconfigured(snapshot, handlerFor);

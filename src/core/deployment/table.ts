@@ -52,7 +52,10 @@ export interface Row {
   readonly report?: DeploymentStatus;
   /** State whose Enter scripts run before the effect. */
   readonly enter?: ScriptState;
-  /** State whose Leave scripts run after the effect has ended in anything but `fail`. */
+  /**
+   * State whose Leave scripts run after the effect has ended in anything but `fail`; after that, too, in a lenient row
+   * without Error scripts.
+   */
   readonly leave?: ScriptState;
   /** State whose Error scripts run when the effect, or a set around it, has failed. Their own failure changes nothing. */
   readonly error?: ScriptState;

@@ -1,3 +1,4 @@
+import { AgentError, describeError } from "../../errors/agent-error.ts";
 import type { Bootloader } from "../../ports/bootloader.ts";
 import type { Finding } from "../../ports/finding.ts";
 
@@ -6,7 +7,20 @@ export async function examineBoot(boot: Bootloader, signal: AbortSignal): Promis
   const own = (await boot.diagnose?.(signal)) ?? [];
   // The adapter has named what is wrong with its medium; a plan out of that tells nothing more.
   if (own.some(({ level }) => level === "bad")) return own;
-  return [...own, await planOf(boot, signal)];
+  return [...own, ...(await readOnly(boot, signal)), await planOf(boot, signal)];
+}
+
+/** An update refuses to begin there: it could neither be armed nor undone. */
+async function readOnly(boot: Bootloader, signal: AbortSignal): Promise<readonly Finding[]> {
+  try {
+    await boot.expectWritable?.(signal);
+    return [];
+  } catch (error) {
+    if (!(error instanceof AgentError) || error.code !== "BOOTENV_WRITE") throw error;
+    const advice = "Make it writable: remount it, remove the immutable flag (chattr -i), or free space on it.";
+    const found = `it cannot be written: ${describeError(error)}`;
+    return [{ level: "bad", subject: "storage of the boot environment", found, advice }];
+  }
 }
 
 async function planOf(boot: Bootloader, signal: AbortSignal): Promise<Finding> {

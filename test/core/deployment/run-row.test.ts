@@ -72,7 +72,7 @@ const RUNS: readonly (readonly [state: Exclude<StateName, "idle">, fails: string
     ...(["ArtifactRollback_Enter save damage effect ArtifactRollback_Leave", "ok with damage"] as const),
   ],
   ["rollback", "ArtifactRollback_Leave", "ArtifactRollback_Enter effect ArtifactRollback_Leave", "ok with damage"],
-  ["rollback", "effect", "ArtifactRollback_Enter effect", "fail"],
+  ["rollback", "effect", "ArtifactRollback_Enter effect ArtifactRollback_Leave", "fail"],
   ["rollbackReboot", "", "ArtifactRollbackReboot_Enter effect", "ok"],
   [
     "rollbackReboot",
@@ -91,6 +91,7 @@ const RUNS: readonly (readonly [state: Exclude<StateName, "idle">, fails: string
     ...(["failure", "ArtifactFailure_Enter"] as const),
     ...(["ArtifactFailure_Enter save damage effect ArtifactFailure_Leave", "ok with damage"] as const),
   ],
+  ["failure", "effect", "ArtifactFailure_Enter effect ArtifactFailure_Leave", "fail"],
   ["failure", "ArtifactFailure_Leave", "ArtifactFailure_Enter effect ArtifactFailure_Leave", "ok with damage"],
   ["saveProvides", "", "effect", "ok"],
   ["cleanup", "effect", "effect", "fail"],

@@ -27,13 +27,17 @@ function rig(found: Partial<Snapshot> | undefined, rollback = true) {
     needsReboot: async () => "Automatic",
     supportsRollback: async () => rollback,
   };
+  let undone = 0;
   const standalone = createStandalone({
+    finishUndo: async () => {
+      undone += 1;
+    },
     journal: createJournal(createMemoryStore(disk)),
     effects,
     scripts: { run: async () => undefined },
     handlerFor: () => handler,
   });
-  return { disk, standalone };
+  return { disk, standalone, undone: () => undone };
 }
 
 function statesOf(answer: Answer): string {
@@ -90,6 +94,18 @@ for (const [command, state] of [
       detail: { command, state },
     });
     expect(disk).toEqual(before);
+  });
+}
+
+for (const command of ["prepareInstall", "commit", "rollback", "resume"] as const) {
+  test(`${command} tries again what the update before could not undo, once that is over`, async () => {
+    const after = rig(undefined);
+    const during = rig(AT_COMMIT);
+    for (const { standalone } of [after, during]) {
+      if (command === "prepareInstall") await standalone.prepareInstall(signal).catch(() => undefined);
+      else await standalone[command](NO_STOP, signal);
+    }
+    expect([after.undone(), during.undone()]).toEqual([1, 0]);
   });
 }
 

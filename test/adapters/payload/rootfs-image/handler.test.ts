@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import { createFaultyDisk, type FaultyDisk, type Lie } from "../../../../adapters/device/faulty.ts";
 import { createSlotDevice } from "../../../../adapters/device/slot-device.ts";
 import { createRootfsImageHandler } from "../../../../adapters/payload/rootfs-image/handler.ts";
+import { AgentError } from "../../../../src/errors/agent-error.ts";
 import { type BootPlan, otherSlot, type SlotId } from "../../../../src/ports/bootloader.ts";
 import type { ModuleAction, PayloadFile, PayloadStream } from "../../../../src/ports/payload-handler.ts";
 import { createVirtualClock } from "../../../support/virtual-clock.ts";
@@ -30,6 +31,8 @@ interface BoardOptions {
   readonly cutAt?: number;
   readonly lies?: ReadonlyMap<number, Lie>;
   readonly verifyReadback?: boolean;
+  /** As long as it says so, the boot environment cannot be written. */
+  readonly isReadOnly?: () => boolean;
 }
 
 /** A board whose boot loader and memo keep what they are told, and whose power fails at a chosen change. */
@@ -50,20 +53,27 @@ function board(
     if (changes === cutAt) throw new Error("power cut");
     act();
   };
+  const write = async (act: () => void): Promise<void> => {
+    if (to.isReadOnly?.() === true) throw new AgentError("BOOTENV_WRITE");
+    await change(act);
+  };
   const bootloader = {
     kind: "memory",
     booted: async () => from.booted,
     plan: async () => plan,
+    expectWritable: async () => {
+      if (to.isReadOnly?.() === true) throw new AgentError("BOOTENV_WRITE");
+    },
     arm: (slot: SlotId) =>
-      change(() => {
+      write(() => {
         plan = { slot, trial: true };
       }),
     confirm: () =>
-      change(() => {
+      write(() => {
         plan = { ...plan, trial: false };
       }),
     revert: (slot: SlotId) =>
-      change(() => {
+      write(() => {
         plan = { slot, trial: false };
       }),
   };
@@ -142,6 +152,8 @@ const ACTIONS: readonly (readonly [ModuleAction, string, string])[] = [
   ["ArtifactFailure", "A ^A", "A ^A"],
   ["Cleanup", "B ^A", "B"],
   ["Cleanup", "B", "B"],
+  ["Cleanup", "B* ^revert:A", "B/A"],
+  ["ArtifactRollback", "B ^revert:A", "B/A ^revert:A"],
 ];
 
 for (const [action, before, after] of ACTIONS) {
@@ -262,6 +274,38 @@ for (const bytes of [0, 1, 511]) {
     expect(log).toEqual([]);
   });
 }
+
+for (const [before, owed, after] of [
+  ["A/B* ^A", "A/B* ^revert:A", "A"],
+  ["B* ^A", "B* ^revert:A", "B/A"],
+  ["B ^A", "B ^revert:A", "B/A"],
+] as const) {
+  test(`a rollback in ${before} that cannot be written is owed, and each Cleanup tries it until it can be`, async () => {
+    let readOnly = true;
+    const { handler, now } = board(state(before), undefined, { isReadOnly: () => readOnly });
+    for (const action of ["ArtifactRollback", "ArtifactRollback", "Cleanup", "Cleanup"] as const) {
+      await expect(handler.act(action, signal)).rejects.toMatchObject({ code: "BOOTENV_WRITE" });
+      expect(now()).toBe(owed);
+    }
+    readOnly = false;
+    await handler.act("Cleanup", signal);
+    expect(now()).toBe(after);
+  });
+}
+
+test("a boot environment that cannot be written refuses the image before its first byte", async () => {
+  const { handler, disks } = board(state("A"), undefined, { isReadOnly: () => true });
+  await expect(handler.download(payload(randomBytes(100)), signal)).rejects.toMatchObject({ code: "BOOTENV_WRITE" });
+  expect([disks.A.acts, disks.B.acts]).toEqual([0, 0]);
+});
+
+test("an update that could not be armed has nothing to undo, and its rollback does not fail", async () => {
+  const { handler, now } = board(state("A"), undefined, { isReadOnly: () => true });
+  await expect(handler.act("ArtifactInstall", signal)).rejects.toMatchObject({ code: "BOOTENV_WRITE" });
+  await handler.act("ArtifactRollback", signal);
+  await handler.act("Cleanup", signal);
+  expect(now()).toBe("A");
+});
 
 test("a source that fails stops the download, and nothing is said to be there", async () => {
   const { handler, disks, log } = board(state("A"));
