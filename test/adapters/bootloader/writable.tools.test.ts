@@ -18,7 +18,8 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 
-test.skipIf(!isMounted)("a boot environment on a full or read-only mount is told before a write", async () => {
+test("a boot environment on a full or read-only mount is told before a write", async () => {
+  expect(isMounted).toBe(true);
   const file = join(folder, "env");
   const look = async (): Promise<readonly string[]> =>
     await Promise.all(
