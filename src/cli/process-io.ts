@@ -32,7 +32,8 @@ export function processIo(): CliIo {
       return process.stderr.isTTY === true;
     },
     get stderrColumns() {
-      return process.stderr.columns;
+      // A terminal that does not know its size says 0.
+      return process.stderr.columns || undefined;
     },
     get ask() {
       if (!stdinIsTerminal()) return undefined;
