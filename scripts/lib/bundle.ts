@@ -3,6 +3,7 @@ import { chmod, mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { build, type Metafile, type Plugin } from "esbuild";
 import { reachedStatically } from "./bundle-budget.ts";
+import { errorSentences, SENTENCES_FILE, sentencesText } from "./error-sentences.ts";
 import { mergeChunks, type Texts } from "./merge-chunks.ts";
 
 /** Name of the executable in the output folder; the chunks it loads when it needs them lie in `chunks/`. */
@@ -48,10 +49,18 @@ export async function bundle(outdir: string, entry = "src/main.ts"): Promise<Met
     chunkNames: "chunks/[name]-[hash]",
     legalComments: "none",
     logLevel: "silent",
-    plugins: [leanCommander],
+    plugins: [leanCommander, errorSentences],
   });
   const texts: Texts = new Map(outputFiles.map(({ path, text }) => [basename(path), text]));
   await mergeChunks(texts, commonChunks(metafile));
+  const sentences = sentencesText();
+  texts.set(SENTENCES_FILE, sentences);
+  metafile.outputs[`${outdir}/chunks/${SENTENCES_FILE}`] = {
+    bytes: Buffer.byteLength(sentences),
+    inputs: {},
+    imports: [],
+    exports: [],
+  };
   await mkdir(join(outdir, "chunks"), { recursive: true });
   for (const [name, text] of [...texts].toSorted(([a], [b]) => Number(a === ENTRY) - Number(b === ENTRY))) {
     const path = name === ENTRY ? join(outdir, name) : join(outdir, "chunks", name);

@@ -1,4 +1,5 @@
-import { ERRORS, type ErrorCode } from "./catalogue.ts";
+import type { ErrorCode } from "./catalogue.ts";
+import { sentenceOf } from "./sentence.ts";
 
 export type ErrorDetail = Readonly<Record<string, string | number>>;
 
@@ -12,7 +13,7 @@ export class AgentError extends Error {
   readonly detail: ErrorDetail;
 
   constructor(code: ErrorCode, detail: ErrorDetail = {}, cause?: unknown) {
-    super(ERRORS[code].doc, cause === undefined ? {} : { cause });
+    super(sentenceOf(code), cause === undefined ? {} : { cause });
     this.code = code;
     this.detail = detail;
   }

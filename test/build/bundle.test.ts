@@ -44,6 +44,17 @@ test("the built file runs through a symbolic link of another name", async () => 
   expect(stdout).toMatch(/mender-update/);
 });
 
+test("an error says its sentence, and its code alone where the file with the sentences has been lost", async () => {
+  const install = (folder: string) =>
+    run(join(dir, folder, "switchback.mjs"), ["install", "--stop-before", "nowhere", "x"], { cwd: "/" }).catch(
+      ({ stderr }: { stderr: string }) => stderr,
+    );
+  expect(await install("elsewhere")).toContain("CLI_USAGE: The command line is not understood. (");
+  await cp(join(dir, "elsewhere"), join(dir, "torn"), { recursive: true });
+  await rm(join(dir, "torn/chunks/errors.json"));
+  expect(await install("torn")).toContain("CLI_USAGE: CLI_USAGE (");
+});
+
 test("every chunk loads, so no CommonJS package lacks its require", async () => {
   const chunks = (await readdir(join(dir, "elsewhere/chunks"))).filter((name) => name.endsWith(".mjs"));
   expect(chunks.length).toBeGreaterThan(5);

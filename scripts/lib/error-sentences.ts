@@ -1,0 +1,38 @@
+import { readFile } from "node:fs/promises";
+import type { Plugin } from "esbuild";
+import { ERRORS } from "../../src/errors/catalogue.ts";
+
+/** Name of the file with the sentences of all error codes, beside the chunks. */
+export const SENTENCES_FILE = "errors.json";
+
+export const sentencesText = (): string =>
+  JSON.stringify(Object.fromEntries(Object.entries(ERRORS).map(([code, { doc }]) => [code, doc])));
+
+const SENTENCE = /doc:\s*"(?:[^"\\]|\\.)*",?/g;
+
+/** Reads on the spot, because an error is made on the spot. Without the file the code has to say it all. */
+const READER = `
+import { readFileSync } from "node:fs";
+const folder = import.meta.url.includes("/chunks/") ? "./" : "./chunks/";
+let sentences;
+export function sentenceOf(code) {
+  try {
+    sentences ??= JSON.parse(readFileSync(new URL(folder + "${SENTENCES_FILE}", import.meta.url), "utf8"));
+  } catch {
+    sentences = {};
+  }
+  return sentences[code] ?? code;
+}`;
+
+/** Keeps the sentences of the error catalogue out of what every command loads and the daemon keeps. */
+export const errorSentences: Plugin = {
+  name: "error-sentences",
+  setup({ onLoad }) {
+    onLoad({ filter: /[\\/]src[\\/]errors[\\/]sentence\.ts$/ }, () => ({ contents: READER, loader: "js" }));
+    onLoad({ filter: /[\\/]src[\\/]errors[\\/][a-z]+-errors\.ts$/ }, async ({ path }) => {
+      const contents = (await readFile(path, "utf8")).replaceAll(SENTENCE, "");
+      if (contents.includes("doc:")) throw new Error(`${path}: a sentence is no plain string`);
+      return { contents, loader: "ts" };
+    });
+  },
+};
