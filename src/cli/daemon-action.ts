@@ -1,6 +1,6 @@
 import { composePoller } from "../compose-managed.ts";
 import { bootClock } from "../compose-schedule.ts";
-import { composeServer, type KeyOptions, readPassphrase } from "../compose-server.ts";
+import { composeServer, type KeyOptions, readPassphrase, type ServerSide } from "../compose-server.ts";
 import { composeWorker } from "../compose-worker.ts";
 import { startSchedule } from "../core/poller/schedule.ts";
 import { announceDaemon } from "./daemon-process.ts";
@@ -14,7 +14,8 @@ import { untilReboot } from "./until-reboot.ts";
  */
 export async function daemon(options: GlobalOptions, keyOptions: KeyOptions, io: CliIo): Promise<void> {
   const server = await composeServer(options, keyOptions, io);
-  const { machine, paths, log } = server;
+  const { machine, paths, log, config } = server;
+  if (config.server.urls.length === 0 && config.refusal === undefined) return await stayWithoutServer(server, io);
   await untilReboot(io, async (signal, leave) => {
     let passphrase: Promise<string | undefined> | undefined;
     const work = composeWorker(io, {
@@ -38,4 +39,21 @@ export async function daemon(options: GlobalOptions, keyOptions: KeyOptions, io:
       await leaveOffice();
     }
   });
+}
+
+/** As the reference client: a service manager that started it again and again would find no server either. */
+async function stayWithoutServer({ machine, paths, log }: ServerSide, io: CliIo): Promise<void> {
+  // Without a handler, SIGUSR1 would open Node's debugger.
+  for (const signal of ["SIGUSR1", "SIGUSR2"] as const)
+    io.onSignal?.(signal, () => log("warning", "There is no server to ask: mender.conf names none."));
+  const leaveOffice = await announceDaemon(paths, machine);
+  log("warning", "mender.conf names no server (ServerURL, Servers): the daemon stays, and asks for nothing.");
+  try {
+    await machine.clock.sleep(Number.POSITIVE_INFINITY, io.signal);
+  } catch (error) {
+    if (!io.signal.aborted) throw error;
+    log("info", "Stopped");
+  } finally {
+    await leaveOffice();
+  }
 }

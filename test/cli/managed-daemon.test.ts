@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { empty, refusal, token } from "../support/answers.ts";
@@ -70,6 +71,19 @@ test("a second daemon on the same device is refused, and the first goes on", asy
   expect(await readFile(device.board.path("data/switchback-daemon.pid"), "utf8")).toBe(`${child.pid}\n`);
   expect((await device.board.agent("check-update")).exitCode).toBe(0);
   await device.server.asked("next", 2);
+});
+
+test("a daemon without a server stays, asks nothing and says so once; a signal ends it with exit status 0", async () => {
+  const { board, server } = device;
+  await board.configure({ ServerURL: "" });
+  const { child, ended } = device.start("daemon");
+  while (!existsSync(board.path("data/switchback-daemon.pid"))) await new Promise((resolve) => setTimeout(resolve, 20));
+  const asked = await board.agent("check-update");
+  expect([asked.exitCode, child.exitCode]).toEqual([0, null]);
+  child.kill("SIGTERM");
+  const { exitCode, err } = await ended;
+  expect([exitCode, err.filter((line) => line.includes("names no server")).length]).toEqual([0, 1]);
+  expect(server.conversation).toEqual([]);
 });
 
 test("between two polls the command line has its turn", async () => {
