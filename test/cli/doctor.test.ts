@@ -115,7 +115,7 @@ const FAULTS: readonly (readonly [string, () => Promise<unknown>, readonly strin
     [
       "wrong    data partition: BOARD/data does not exist",
       "         -> Mount the data partition before the agent starts (/etc/fstab), and keep BOARD/data on it.",
-      "wrong    device type: DEVICE_TYPE_FILE: The device type file must hold exactly one line 'device_type=<value>'. (file=BOARD/data/device_type): ENOENT: no such file or directory, open 'BOARD/data/device_type'",
+      "wrong    device type: DEVICE_TYPE_FILE: The device type file must hold one line 'device_type=<value>'. (file=BOARD/data/device_type): ENOENT: no such file or directory, open 'BOARD/data/device_type'",
       "         -> Write a single line into it: echo device_type=TYPE > BOARD/data/device_type",
     ],
   ],
