@@ -14,6 +14,7 @@ import type { Process } from "./ports/process.ts";
 import { diskActs, type FileActs } from "./util/durable-file.ts";
 
 const SAMPLE_BYTES = 100_001;
+const EARLIER_BYTES = 70_003;
 
 /** For each call of an update module. */
 const TIMEOUT_MS = 60_000;
@@ -25,17 +26,19 @@ export const examinePayload: Examine = async ({ source, from, options, payload }
   const env = adapterEnvironment({ root, slots, options }, { ...process.env, LC_ALL: "C" });
   const observed = sandbox.observe(createChildProcess({ env }));
   const parts = { root, slots, options, process: observed, acts: sandbox.acts, calls: { stop: sandbox.stop } };
-  const content = payload === undefined ? sampleImage(SAMPLE_BYTES) : await readFile(payload);
+  const given = payload === undefined ? undefined : await readFile(payload);
+  // A handler that takes only this payload takes no made-up one as an earlier version either.
+  const contents = { content: given ?? sampleImage(SAMPLE_BYTES), earlier: given ?? sampleImage(EARLIER_BYTES, 2) };
   const acts = { ...diskActs, ...sandbox.acts };
   let instance = 0;
-  const rig = await createPayloadRig(sandbox, content, async () => {
+  const rig = await createPayloadRig(sandbox, contents, async () => {
     if ("program" in source) return updateModule(resolve(from, source.program), root, observed, acts);
     instance += 1;
     return await createAdapterPayload("sandbox", { source, from, instance }, parts, payloadFolder(root), acts);
   });
   const { signal } = new AbortController();
   return {
-    reset: rig.reset,
+    reset: rig.resetToFactory,
     functions: {
       download: () => download(rig),
       act: () => act(rig, "ArtifactInstall"),

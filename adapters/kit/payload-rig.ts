@@ -9,11 +9,18 @@ import { readFiles, writeFiles } from "./sandbox-files.ts";
 /** Folder that a handler may use for itself; not among what it installs. */
 export const payloadFolder = (root: string): string => join(root, "data/adapters/payloads/0000");
 
+/** What the two versions of a payload hold. */
+interface Contents {
+  readonly content: Uint8Array;
+  readonly earlier: Uint8Array;
+}
+
 /** @param create makes the handler anew, as a fresh process would: what it kept in memory survives no restart */
-export async function createPayloadRig(sandbox: Sandbox, content: Uint8Array, create: () => Promise<PayloadHandler>) {
+export async function createPayloadRig(sandbox: Sandbox, contents: Contents, create: () => Promise<PayloadHandler>) {
   const own = `${relative(sandbox.root, payloadFolder(sandbox.root))}/`;
   await mkdir(sandbox.root, { recursive: true });
   const factory = await readFiles(sandbox.root);
+  let start: Files = factory;
   let current = await create();
   const filesOf = async (isOwn: boolean): Promise<string> =>
     shown([...(await readFiles(sandbox.root))].filter(([name]) => name.startsWith(own) === isOwn));
@@ -26,7 +33,7 @@ export async function createPayloadRig(sandbox: Sandbox, content: Uint8Array, cr
     get handler() {
       return current;
     },
-    content,
+    ...contents,
     installed: () => filesOf(false),
     kept: () => filesOf(true),
     reboot,
@@ -41,8 +48,27 @@ export async function createPayloadRig(sandbox: Sandbox, content: Uint8Array, cr
     cutPowerAt: (act: number, moment: "before" | "during" | "after") => sandbox.cutPowerAt(act, moment),
     failStorage: () => sandbox.failStorage(),
     async reset() {
-      await writeFiles(sandbox.root, factory);
+      await writeFiles(sandbox.root, start);
       await reboot();
+    },
+    /** As `reset`, to what was there before any `keep`. */
+    async resetToFactory() {
+      start = factory;
+      await writeFiles(sandbox.root, start);
+      await reboot();
+    },
+    async keep() {
+      await reboot();
+      start = await readFiles(sandbox.root);
+    },
+    /** Cuts every file short that is not as the factory made it. */
+    async tear() {
+      const torn = [...(await readFiles(sandbox.root))].map(([name, bytes]): [string, Uint8Array] => {
+        const made = factory.get(name);
+        const isNew = made === undefined || Buffer.compare(made, bytes) !== 0;
+        return [name, isNew ? bytes.subarray(0, bytes.length / 2) : bytes];
+      });
+      await writeFiles(sandbox.root, new Map(torn));
     },
   };
 }

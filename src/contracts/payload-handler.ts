@@ -4,18 +4,24 @@ import type { ContractCheck } from "./contract.ts";
 import { withCode } from "./device.ts";
 import { samplePayload } from "./sample-payload.ts";
 
-/** A device on which one payload is to be installed, and nothing is yet. */
+/** A device on which one payload is to be installed; at first nothing of its kind is. */
 export interface PayloadRig {
   /** Of the process that runs now: `reboot` gives way to another. */
   readonly handler: PayloadHandler;
   /** Content of the payload's one file. */
   readonly content: Uint8Array;
+  /** Content of an earlier version. */
+  readonly earlier: Uint8Array;
   /** What the device runs, or will run, as a text to compare. */
   installed(): Promise<string>;
   /** What the handler keeps for itself between its calls: empty when it keeps nothing. */
   kept(): Promise<string>;
   /** The agent's process ends, the device restarts, and another process begins. */
   reboot(): Promise<void>;
+  /** Damages the version that is installed, as an accident would: half of it is left. */
+  tear(): Promise<void>;
+  /** From now on `reset` brings back what the device holds now. */
+  keep(): Promise<void>;
 }
 
 const { signal } = new AbortController();
@@ -36,9 +42,58 @@ export async function act(rig: PayloadRig, ...actions: readonly ModuleAction[]):
   for (const action of actions) await rig.handler.act(action, signal);
 }
 
+/** Installs the earlier version and commits it, as an update that is long over. */
+async function installEarlier(rig: PayloadRig): Promise<void> {
+  await installAndReboot(rig, samplePayload(rig.earlier));
+  await act(rig, "ArtifactCommit", "Cleanup");
+  await rig.keep();
+}
+
+async function installEarlierAndTear(rig: PayloadRig): Promise<void> {
+  await installEarlier(rig);
+  await rig.tear();
+  await rig.keep();
+}
+
+/** A promise for every start. */
+interface PromiseFromStart<Rig> {
+  readonly title: string;
+  /** @param changes whether the device does not hold already what is installed */
+  run(rig: Rig, changes: boolean): Promise<void>;
+}
+
+interface Start {
+  /** End of a promise's title. */
+  readonly title: string;
+  arrange(rig: PayloadRig): Promise<void>;
+}
+
+const FROM_NOTHING: Start = { title: "", arrange: async () => undefined };
+const OVER_EARLIER: Start = { title: ", over an earlier version", arrange: installEarlier };
+const OVER_HALF: Start = { title: ", over half of an earlier version", arrange: installEarlierAndTear };
+
+/** A handler that is tried on an empty device alone may delete what was there before, and nobody notices. */
+export const EVERY_START: readonly Start[] = [FROM_NOTHING, OVER_EARLIER, OVER_HALF];
+/** For promises that take long. */
+export const WHOLE_STARTS: readonly Start[] = [FROM_NOTHING, OVER_EARLIER];
+
+export const fromStarts = <Rig extends PayloadRig>(
+  checks: readonly PromiseFromStart<Rig>[],
+  starts: readonly Start[],
+): readonly ContractCheck<Rig>[] =>
+  starts.flatMap((start) =>
+    checks.map(({ title, run }) => ({
+      title: `${title}${start.title}`,
+      async run(rig: Rig) {
+        await start.arrange(rig);
+        await run(rig, start !== OVER_EARLIER || Buffer.compare(rig.content, rig.earlier) !== 0);
+      },
+    })),
+  );
+
 /** As the driver does it: the agent reboots where the handler wants that. */
-async function installAndReboot(rig: PayloadRig): Promise<void> {
-  await download(rig);
+async function installAndReboot(rig: PayloadRig, payload?: PayloadStream): Promise<void> {
+  await download(rig, payload);
   await act(rig, "ArtifactInstall");
   if ((await rig.handler.needsReboot(signal)) === "No") return;
   await act(rig, "ArtifactReboot");
@@ -54,8 +109,7 @@ async function rollBackAndReboot(rig: PayloadRig): Promise<void> {
   await act(rig, "ArtifactVerifyRollbackReboot");
 }
 
-/** The promises of the port `PayloadHandler`, for every implementation of it. */
-export const PAYLOAD_CONTRACT: readonly ContractCheck<PayloadRig>[] = [
+const PROMISES: readonly PromiseFromStart<PayloadRig>[] = [
   {
     title: "downloading installs nothing",
     async run(rig) {
@@ -66,24 +120,24 @@ export const PAYLOAD_CONTRACT: readonly ContractCheck<PayloadRig>[] = [
   },
   {
     title: "installing changes what is installed, and a second time nothing more",
-    async run(rig) {
+    async run(rig, changes) {
       const before = await rig.installed();
       await download(rig);
       await act(rig, "ArtifactInstall");
       const after = await rig.installed();
-      assert.notEqual(after, before, "what is installed");
+      if (changes) assert.notEqual(after, before, "ArtifactInstall was done, and what is installed is as before it");
       await act(rig, "ArtifactInstall");
       assert.equal(await rig.installed(), after, "what is installed after the second time");
     },
   },
   {
     title: "what was committed stays, through Cleanup and the next restart",
-    async run(rig) {
+    async run(rig, changes) {
       const before = await rig.installed();
       await installAndReboot(rig);
       await act(rig, "ArtifactCommit", "Cleanup");
       const after = await rig.installed();
-      assert.notEqual(after, before);
+      if (changes) assert.notEqual(after, before, "the update was committed, and what is installed is as before it");
       await rig.reboot();
       assert.equal(await rig.installed(), after);
     },
@@ -111,6 +165,16 @@ export const PAYLOAD_CONTRACT: readonly ContractCheck<PayloadRig>[] = [
       if (!(await rig.handler.supportsRollback(signal))) return;
       await act(rig, "ArtifactRollback");
       assert.equal(await rig.installed(), before);
+    },
+  },
+  {
+    title: "installing twice leaves the same way back",
+    async run(rig) {
+      const before = await rig.installed();
+      await download(rig);
+      if (!(await rig.handler.supportsRollback(signal))) return;
+      await act(rig, "ArtifactInstall", "ArtifactInstall", "ArtifactRollback");
+      assert.equal(await rig.installed(), before, "ArtifactInstall came twice, and ArtifactRollback did not undo it");
     },
   },
   {
@@ -155,3 +219,6 @@ export const PAYLOAD_CONTRACT: readonly ContractCheck<PayloadRig>[] = [
     },
   },
 ];
+
+/** The promises of the port `PayloadHandler`, for every implementation of it. */
+export const PAYLOAD_CONTRACT: readonly ContractCheck<PayloadRig>[] = fromStarts(PROMISES, EVERY_START);

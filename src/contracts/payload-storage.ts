@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type ContractCheck, completes } from "./contract.ts";
-import { act, download, type PayloadRig } from "./payload-handler.ts";
+import { act, download, fromStarts, type PayloadRig, WHOLE_STARTS } from "./payload-handler.ts";
 
 /** A device whose storage can be watched, and whose power can be cut. */
 export interface PayloadStorageRig extends PayloadRig {
@@ -19,8 +19,7 @@ const { signal } = new AbortController();
 /** More than any action needs: one that fails by itself would be cut for ever. */
 const MAX_ACTS = 1000;
 
-/** Promises about storage, for a rig that can see what happens to it. */
-export const PAYLOAD_STORAGE_CONTRACT: readonly ContractCheck<PayloadStorageRig>[] = [
+const PROMISES: readonly ContractCheck<PayloadStorageRig>[] = [
   {
     title: "what was installed survives a loss of power",
     async run(rig) {
@@ -59,6 +58,9 @@ export const PAYLOAD_STORAGE_CONTRACT: readonly ContractCheck<PayloadStorageRig>
     },
   })),
 ];
+
+/** Promises about storage, for a rig that can see what happens to it. */
+export const PAYLOAD_STORAGE_CONTRACT: readonly ContractCheck<PayloadStorageRig>[] = fromStarts(PROMISES, WHOLE_STARTS);
 
 /** What fails without a power cut would be taken for cut, again and again. */
 async function expectToComplete(rig: PayloadStorageRig, action: "ArtifactInstall" | "ArtifactRollback"): Promise<void> {

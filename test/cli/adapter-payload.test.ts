@@ -19,7 +19,17 @@ afterEach(() => rm(dir, { recursive: true }));
 /** What somebody fills the skeleton with, for a payload that is one file. */
 const INSTALL = `await files.rename(fresh, target);
             await files.syncFolder(context.root);`;
-const ROLLBACK = `await files.remove(target);
+const SAVE = `if ((await files.read(previous)) === undefined && (await files.read(absent)) === undefined) {
+              const found = await files.read(target);
+              await files.writeSynced(context.folder + "/saved", found ?? "", 0o644);
+              await files.rename(context.folder + "/saved", found === undefined ? absent : previous);
+              await files.syncFolder(context.folder);
+            }`;
+const ROLLBACK = `const kept = await files.read(previous);
+            if (kept !== undefined) {
+              await files.writeSynced(context.folder + "/back", kept, 0o644);
+              await files.rename(context.folder + "/back", target);
+            } else if ((await files.read(absent)) !== undefined) await files.remove(target);
             await files.syncFolder(context.root);`;
 
 function payloadModule(from = "", to = ""): string {
@@ -29,7 +39,7 @@ function payloadModule(from = "", to = ""): string {
       "    return {",
       () => `    const { files } = context;
     const target = context.root + "/installed";
-    const fresh = context.folder + "/fresh";
+    const [fresh, previous, absent] = ["fresh", "previous", "absent"].map((name) => context.folder + "/" + name);
     return {`,
     )
     .replace('throw unfilled("download");', () => {
@@ -39,7 +49,10 @@ function payloadModule(from = "", to = ""): string {
         }
         await files.syncFolder(context.folder);`;
     })
-    .replace('throw unfilled("act");', () => `if ((await files.read(fresh)) === undefined) return;\n${INSTALL}`)
+    .replace(
+      'throw unfilled("act");',
+      () => `if ((await files.read(fresh)) === undefined) return;\n${SAVE}\n${INSTALL}`,
+    )
     .replace('throw unfilled("act");', () => ROLLBACK)
     .replace('throw unfilled("needsReboot");', 'return "No";')
     .replace('throw unfilled("supportsRollback");', "return true;");
@@ -92,14 +105,19 @@ const SABOTAGES: Readonly<Record<string, readonly [from: string, to: string, pro
   ],
   "installs in vain": [INSTALL, "return;", "installing changes what is installed, and a second time nothing more"],
   "rolls nothing back": [ROLLBACK, "return;", "rolling back before the restart brings back what was there before"],
+  "deletes what was there before": [
+    ROLLBACK,
+    "await files.remove(target); await files.syncFolder(context.root);",
+    "rolling back before the restart brings back what was there before, over an earlier version",
+  ],
   "forgets the way back with its process": [
     ROLLBACK,
     "if (this.installed) await files.remove(target);",
     "rolling back brings back what was there before, in another process, and also when it is repeated",
   ],
-  "swallows an error": [
-    INSTALL,
-    "await files.rename(fresh, target).then(() => files.syncFolder(context.root), () => undefined /* ignored: the mistake */);",
+  "swallows every error": [
+    "async act(action, signal) {",
+    "act(...given) { return this.really(...given).catch(() => undefined /* ignored: the mistake */); }, async really(action) {",
     "installing fails when nothing can be stored, and says so",
   ],
 };
@@ -108,10 +126,8 @@ describe("a module for payloads fails by the name of the promise that it breaks"
   for (const [mistake, [from, to, promise]] of Object.entries(SABOTAGES)) {
     test(`one that ${mistake}`, async () => {
       const { exitCode, broken } = await check(payloadModule(from, to), "--only", promise);
-      expect({ exitCode, broken: broken.map((verdict) => verdict.promise) }).toEqual({
-        exitCode: 1,
-        broken: [promise],
-      });
+      expect(exitCode).toBe(1);
+      expect(broken.map((verdict) => verdict.promise)).toContain(promise);
     });
   }
 });

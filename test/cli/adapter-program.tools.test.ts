@@ -1,4 +1,5 @@
 import { spawnSync } from "node:child_process";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -68,13 +69,13 @@ const SABOTAGES: Readonly<Record<string, readonly [from: string, to: string, pro
     "reverting before the reboot cancels the trial",
   ],
   "asks the environment what is booted": [
-    `case " $(cat "$SWITCHBACK_ROOT/proc/cmdline") " in`,
-    `if [ "$(value mender_boot_part)" = 2 ]; then set A; else set B; fi; eval "root=\\$SWITCHBACK_SLOT_$1"; case " root=$root " in`,
+    `case " $cmdline " in`,
+    `look_up mender_boot_part; if [ "$found" = 2 ]; then set A; else set B; fi; eval "root=\\$SWITCHBACK_SLOT_$1"; case " root=$root " in`,
     "what runs is asked of the running system, whatever the boot environment says",
   ],
   "tells of a trial that is over": [
-    "case $(value upgrade_available) in",
-    "case $(value bootcount | sed 's/[1-9]/1/;s/0/1/') in",
+    "look_up upgrade_available\n",
+    "look_up bootcount; found=$(echo \"$found\" | sed 's/[1-9]/1/;s/0/1/')\n",
     "looking repairs nothing: after a fallback the trial's end stays visible",
   ],
   "does not sync the new file": [`\tsync "$env.new" || fail BOOTENV_WRITE "$env.new"\n`, "", CUT],
@@ -91,6 +92,26 @@ describe("a program fails by the name of the promise that it breaks", () => {
       expect(verdicts[0]?.reason).not.toMatch(/ADAPTER_SANDBOX/);
     }, 120_000);
   }
+});
+
+test.each<[string, string]>([
+  ["plan", "mender_boot_part"],
+  ["plan", "upgrade_available"],
+])("the program of the page says so when its %s cannot read %s", (request, name) => {
+  const root = join(dir, "root");
+  mkdirSync(join(root, "boot"), { recursive: true });
+  mkdirSync(join(root, "bin"));
+  writeFileSync(join(root, "boot/env"), "mender_boot_part=2\nupgrade_available=0\n");
+  writeFileSync(join(root, "bin/sed"), `#!/bin/sh\ncase "$*" in *${name}*) exit 4 ;; esac\nexec /bin/sed "$@"\n`, {
+    mode: 0o755,
+  });
+  writeFileSync(join(dir, "toy"), TOY, { mode: 0o755 });
+  const env = { SWITCHBACK_ROOT: root, PATH: `${root}/bin:${process.env["PATH"]}` };
+  const { status, stdout } = spawnSync(join(dir, "toy"), [request], { env, encoding: "utf8" });
+  expect({ status, last: stdout.trim().split("\n").at(-1) }).toEqual({
+    status: 1,
+    last: `error BOOTENV_READ ${root}/boot/env`,
+  });
 });
 
 test("a way of writing that cannot be followed is named, and not taken for right", async () => {

@@ -221,3 +221,19 @@ describe("a new skeleton", () => {
     expect(codesOf(result)).toEqual(["CLI_USAGE"]);
   });
 });
+
+test.each<[string, readonly string[], string]>([
+  ["module", ["./nowhere.mjs"], "value=./nowhere.mjs"],
+  ["program", ["./nowhere.sh"], "value=./nowhere.sh"],
+  ["payload", ["--kind", "payload", "package.json", "--payload", "./nowhere"], "option=--payload"],
+  ["firmware", ["package.json", "--firmware", "./nowhere"], "option=--firmware"],
+])("a %s that is not there is named before anything is checked", async (_title, args, named) => {
+  const { exitCode, err, out } = await cli("switchback", ["adapter", "check", ...args]);
+  expect({ exitCode, out, lines: err.length }).toEqual({ exitCode: 1, out: [], lines: 1 });
+  expect(err.join()).toMatch(new RegExp(`CLI_USAGE.*${named}.*there is no such file`));
+});
+
+test("a program in the working folder needs no ./ before its name", async () => {
+  const { err } = await cli("switchback", ["adapter", "check", "package.json"]);
+  expect(err.join()).toMatch(/ADAPTER_LOAD.*program=\S*\/package.json/);
+});

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -59,7 +59,8 @@ async function rootfsImageRig(spoil: Spoil = () => ({})) {
     verifyReadback: true,
   };
   const content = Buffer.concat([...boardImage("v2", IMAGE_BYTES, "yes")]);
-  const rig = await createPayloadRig(sandbox, content, async () =>
+  const earlier = Buffer.concat([...boardImage("v1.5", IMAGE_BYTES, "yes")]);
+  const rig = await createPayloadRig(sandbox, { content, earlier }, async () =>
     createRootfsImageHandler({ ...parts, ...spoil(parts) }),
   );
   const reboot = async (): Promise<void> => {
@@ -81,6 +82,16 @@ async function rootfsImageRig(spoil: Spoil = () => ({})) {
     async losePower() {
       await rig.losePower();
       await reboot();
+    },
+    /** As a download that was cut off leaves it: the slot that does not run holds half of an image. */
+    async tear() {
+      const { slot } = await bootloader.plan(new AbortController().signal);
+      const other = paths.slots[slot === "A" ? "B" : "A"];
+      await writeFile(other, (await readFile(other)).fill(0, SLOT_BYTES / 2));
+    },
+    async keep() {
+      await reboot();
+      await rig.keep();
     },
     async reset() {
       await rig.reset();

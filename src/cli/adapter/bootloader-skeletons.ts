@@ -22,7 +22,8 @@ export const adapter = {
       },
 
       // What the next power-on boots: { slot: "A", trial: false }. trial: the boot loader falls back to the other
-      // slot unless confirm comes first. After it has fallen back, say so; repair nothing.
+      // slot unless confirm comes first. A trial that runs is still one: name its slot until confirm or revert comes.
+      // After the boot loader has fallen back, say so; repair nothing.
       async plan(signal) {
         throw unfilled("plan");
       },
@@ -68,7 +69,8 @@ booted() {
 }
 
 # Sets \`slot\` to what the next power-on boots, and \`trial\` to yes when the boot loader falls back to the other slot
-# unless confirm comes first. After it has fallen back, say so; repair nothing.
+# unless confirm comes first. A trial that runs is still one: name its slot until confirm or revert comes. After the
+# boot loader has fallen back, say so; repair nothing.
 plan() {
 	fail UNFILLED plan
 }

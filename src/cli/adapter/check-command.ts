@@ -1,3 +1,4 @@
+import { statSync } from "node:fs";
 import { resolve } from "node:path";
 import { type Command, Option } from "commander";
 import type { AdapterKind } from "../../compose-examination.ts";
@@ -30,6 +31,8 @@ export function registerCheck(adapter: Command, io: CliIo): void {
     .addHelpText("after", EXAMPLE)
     .action(async (path: string, options: CheckOptions) => {
       const { checkAdapter } = await import("../../compose-adapter-check.ts");
+      expectFile(options.payload, "--payload");
+      expectFile(options.firmware, "--firmware");
       const request = {
         kind: options.kind,
         source: sourceOf(path),
@@ -52,11 +55,20 @@ export function registerCheck(adapter: Command, io: CliIo): void {
     });
 }
 
-/** A module is told by its name: an executable script may be one in any language. */
+/** A module is told by its name: an executable script may be one in any language. @throws {AgentError} CLI_USAGE */
 function sourceOf(path: string): AdapterChoice["source"] {
-  if (/\.[cm]?js$/.test(path)) return { module: resolve(path) };
-  const isPath = path.includes("/");
-  return isPath ? { program: resolve(path) } : { module: path };
+  const isModule = /\.[cm]?js$/.test(path);
+  if (isModule || path.includes("/")) expectFile(path, "adapter");
+  else if (!isFile(path)) return { module: path };
+  return isModule ? { module: resolve(path) } : { program: resolve(path) };
+}
+
+const isFile = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isFile() === true;
+
+/** @throws {AgentError} CLI_USAGE */
+function expectFile(path: string | undefined, option: string): void {
+  if (path === undefined || isFile(path)) return;
+  throw new AgentError("CLI_USAGE", { option, value: path, reason: "there is no such file" });
 }
 
 /** @throws {AgentError} CLI_USAGE */
