@@ -73,7 +73,7 @@ const OVER_EARLIER: Start = { title: ", over an earlier version", arrange: insta
 const OVER_HALF: Start = { title: ", over half of an earlier version", arrange: installEarlierAndTear };
 
 /** A handler that is tried on an empty device alone may delete what was there before, and nobody notices. */
-export const EVERY_START: readonly Start[] = [FROM_NOTHING, OVER_EARLIER, OVER_HALF];
+const EVERY_START: readonly Start[] = [FROM_NOTHING, OVER_EARLIER, OVER_HALF];
 /** For promises that take long. */
 export const WHOLE_STARTS: readonly Start[] = [FROM_NOTHING, OVER_EARLIER];
 
