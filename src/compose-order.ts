@@ -7,7 +7,7 @@ import { composeWork } from "./compose-work.ts";
 import { type Answer, type Order, WORKER_FLAG, type WorkerOrder } from "./compose-worker.ts";
 import type { Work } from "./core/poller/work.ts";
 import { AgentError } from "./errors/agent-error.ts";
-import { packError } from "./errors/packed-error.ts";
+import { packError, unpackError } from "./errors/packed-error.ts";
 
 /**
  * Does the one piece of work that a daemon has started this process for.
@@ -52,5 +52,7 @@ async function answerTo(order: Order, options: GlobalOptions, keyOptions: KeyOpt
 
 function perform(work: Work, order: Order, signal: AbortSignal): Promise<unknown> {
   if (order.work === "pending") return work.pending(order.prepares, signal);
-  return order.work === "deploy" ? work.deploy(order.deployment, signal) : work[order.work](signal);
+  return order.work === "deploy"
+    ? work.deploy(order.deployment, signal, order.lost && unpackError(order.lost))
+    : work[order.work](signal);
 }

@@ -56,11 +56,13 @@ export function composeWork(server: ServerSide, session: Session, options: WorkO
     },
     authorize: (signal) => server.authorize(signal),
     sendInventory: (signal) => sendInventory(inventory, session, signal),
-    async deploy(offered, signal) {
+    async deploy(offered, signal, lost) {
       const { composeDeployment } = await import("./compose-deployment.ts");
       const managed = composeDeployment(server, session, await power(), intervalsOf(config.server).backoff);
       await options.alone(async () => {
-        const answer = await (offered === undefined ? managed.resume(signal) : managed.run(wanted(offered), signal));
+        const answer = await (offered === undefined
+          ? managed.resume(signal, lost)
+          : managed.run(wanted(offered), signal));
         options.onEnd?.(answer);
       });
     },

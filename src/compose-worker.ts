@@ -2,7 +2,8 @@ import { runWorker } from "../adapters/process/worker.ts";
 import type { CliIo } from "./cli/io.ts";
 import type { Pending, Work } from "./core/poller/work.ts";
 import type { Granted } from "./core/server/authorization.ts";
-import { type PackedError, unpackError } from "./errors/packed-error.ts";
+import { AgentError } from "./errors/agent-error.ts";
+import { type PackedError, packError, unpackError } from "./errors/packed-error.ts";
 import type { NextDeployment } from "./protocol/device-api.ts";
 
 /** What makes of the daemon's command line that of its worker. */
@@ -12,7 +13,12 @@ export const WORKER_FLAG = "--worker";
 export type Order =
   | { readonly work: "pending"; readonly prepares: boolean }
   | { readonly work: "authorize" | "sendInventory" }
-  | { readonly work: "deploy"; readonly deployment: NextDeployment | undefined };
+  | {
+      readonly work: "deploy";
+      readonly deployment: NextDeployment | undefined;
+      /** How the workers before have ended, twice the same way: the deployment is not tried once more. */
+      readonly lost?: PackedError;
+    };
 
 export interface WorkerOrder {
   readonly order: Order;
@@ -51,10 +57,29 @@ export function composeWorker({ commandLine }: CliIo, { passphrase, leave }: Wor
     throw signal.reason;
   }
 
+  let lost: AgentError | undefined;
+  let losses = 0;
+
+  async function deploy(deployment: NextDeployment | undefined, signal: AbortSignal): Promise<void> {
+    // A deployment that is begun, and not resumed, has lost nobody yet.
+    if (deployment !== undefined) losses = 0;
+    const given = lost !== undefined && losses > 1 ? { lost: packError(lost) } : {};
+    try {
+      await ask({ work: "deploy", deployment, ...given }, signal);
+      losses = 0;
+    } catch (error) {
+      if (error instanceof AgentError && error.code === "WORKER_LOST") {
+        losses = losses > 0 && lost?.detail["ended"] === error.detail["ended"] ? losses + 1 : 1;
+        lost = error;
+      }
+      throw error;
+    }
+  }
+
   return {
     pending: async (prepares, signal) => (await ask({ work: "pending", prepares }, signal)) as Pending,
     authorize: async (signal) => (await ask({ work: "authorize" }, signal)) as Granted,
     sendInventory: async (signal) => void (await ask({ work: "sendInventory" }, signal)),
-    deploy: async (deployment, signal) => void (await ask({ work: "deploy", deployment }, signal)),
+    deploy,
   };
 }

@@ -118,6 +118,20 @@ test("a worker that is killed is a failure of its work: the daemon backs off, an
   expect(device.statuses).toEqual(["downloading", "downloading", "installing", "rebooting"]);
 });
 
+test("a worker that ends twice the same way is not started again for the same work: it is reported with its cause", async () => {
+  const { child, ended, worker } = await downloading();
+  process.kill(worker, "SIGKILL");
+  await device.server.asked("/v2.mender", 2);
+  const [second] = await childrenOf(child.pid);
+  process.kill(second ?? 0, "SIGKILL");
+  await device.server.asked("log");
+  while ((await device.board.stored())["state"] !== undefined) await new Promise((resolve) => setTimeout(resolve, 5));
+  child.kill("SIGTERM");
+  await ended;
+  expect([device.statuses.at(-1), device.server.of("/v2.mender").length]).toEqual(["failure", 2]);
+  expect(device.server.of("log")[0]?.body.toString()).toMatch(/WORKER_LOST.*ended=SIGKILL/);
+});
+
 test("nobody but a daemon can give a worker something to do", async () => {
   const byHand = await device.run("daemon", "--worker");
   expect([byHand.exitCode, byHand.err]).toEqual([1, [expect.stringContaining("CLI_USAGE")]]);

@@ -34,8 +34,10 @@ export interface Managed {
    * Goes on with the deployment that was cut off. Nothing else may be asked of the server before: what the device
    * tells of itself must not change while a deployment runs. An update whose snapshot cannot be understood, whoever
    * has begun it, is given up: undone as far as can be, and reported.
+   *
+   * @param lost why a download does not go on but is given up
    */
-  resume(signal: AbortSignal): Promise<ManagedAnswer>;
+  resume(signal: AbortSignal, lost?: Error): Promise<ManagedAnswer>;
   /** Runs a deployment to its end. One that a power cut has left behind goes on instead. */
   run(deployment: Deployment, signal: AbortSignal): Promise<ManagedAnswer>;
 }
@@ -53,10 +55,10 @@ export function createManaged(parts: ManagedParts): Managed {
   const { journal, deploymentLog, maxResumes } = parts;
   const { log } = deploymentLog;
 
-  async function go(start: Snapshot, verb: string, signal: AbortSignal, invalid?: AgentError): Promise<ManagedAnswer> {
+  async function go(start: Snapshot, verb: string, signal: AbortSignal, why?: Error): Promise<ManagedAnswer> {
     await deploymentLog.open(start.id);
     try {
-      if (invalid !== undefined) log("error", describeError(invalid));
+      if (why !== undefined) log("error", why instanceof AgentError ? describeError(why) : why.message);
       log("info", `${verb} deployment ${start.id} at ${start.state}`);
       return answerOf(await drive({ ...parts, onStep: logStep }, start, new Set(), signal));
     } finally {
@@ -79,7 +81,7 @@ export function createManaged(parts: ManagedParts): Managed {
     }
   }
 
-  async function goOn(signal: AbortSignal): Promise<ManagedAnswer> {
+  async function goOn(signal: AbortSignal, lost?: Error): Promise<ManagedAnswer> {
     const found = await journal.recover();
     if (found === undefined) {
       await finishUndo(signal);
@@ -88,6 +90,7 @@ export function createManaged(parts: ManagedParts): Managed {
     const { snapshot, invalid } = found;
     if (invalid !== undefined) return await go(resume(snapshot), "Giving up", signal, invalid);
     if (snapshot.mode === "standalone") return { kind: "standalone" };
+    if (lost !== undefined) return await go(resume(snapshot), "Giving up", signal, lost);
     return await go(resume(snapshot, maxResumes), "Going on with", signal);
   }
 

@@ -23,7 +23,8 @@ export interface Work {
   /**
    * Brings a deployment to its end; without one, that which is pending.
    *
+   * @param lost why the pending one is given up: undone as far as can be, and reported
    * @throws {AgentError} when it has not come to its end
    */
-  deploy(deployment: NextDeployment | undefined, signal: AbortSignal): Promise<void>;
+  deploy(deployment: NextDeployment | undefined, signal: AbortSignal, lost?: Error): Promise<void>;
 }
