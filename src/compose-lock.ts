@@ -1,5 +1,5 @@
 import { createFileLock } from "../adapters/lock/flock.ts";
-import { leftRecords } from "../adapters/process/program-record.ts";
+import { leftRecords, workOnDevice } from "../adapters/process/program-record.ts";
 import type { Machine } from "./compose-machine.ts";
 import type { Paths } from "./config/paths.ts";
 import type { Lock } from "./ports/lock.ts";
@@ -15,7 +15,7 @@ export function composeWorkLock(paths: Paths, machine: Machine | undefined, tell
     async acquire() {
       const release = await lock.acquire();
       try {
-        const records = leftRecords();
+        const records = leftRecords(workOnDevice(paths.lockFile));
         if (records.length > 0) {
           const { endLeftPrograms } = await import("../adapters/process/left-programs.ts");
           await endLeftPrograms(records, tell);

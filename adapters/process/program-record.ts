@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import {
   closeSync,
   lstatSync,
@@ -6,6 +7,7 @@ import {
   readdirSync,
   readFileSync,
   readlinkSync,
+  realpathSync,
   rmSync,
   writeSync,
 } from "node:fs";
@@ -34,19 +36,43 @@ export interface ProcessFacts {
 }
 
 let count = 0;
+/** The device whose lock this process has held last; `undefined` before that. */
+let ownDevice: string | undefined;
+
+/**
+ * Says on which device this process works from now on: several may share a machine, such as a real one and virtual
+ * boards, and an agent must end programs of its own device only.
+ *
+ * @param lockFile the device's lock, which this process holds
+ * @returns the device's name in records
+ */
+export function workOnDevice(lockFile: string): string {
+  ownDevice = createHash("sha256").update(realPath(lockFile)).digest("hex").slice(0, 16);
+  return ownDevice;
+}
+
+function realPath(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    // ignored: a lock that is no file has no other name either.
+    return path;
+  }
+}
 
 /**
  * Records that a program is about to be started. The record comes first: no moment is left in which the agent can be
  * killed and the program stays unknown.
  *
- * @returns `undefined` where nothing can be recorded; the program then runs without
+ * @returns `undefined` where nothing can be recorded, or before `workOnDevice`; the program then runs without
  */
-export function recordProgram(places = PLACES): ProgramRecord | undefined {
+export function recordProgram(places = PLACES, device = ownDevice): ProgramRecord | undefined {
+  if (device === undefined) return undefined;
   const folder = recordsFolder(places);
   const self = processFacts(process.pid);
   if (folder === undefined || self === undefined) return undefined;
   count += 1;
-  const name = `${pidNamespace()}.${process.pid}.${self.startTicks}.${count}`;
+  const name = `${device}.${pidNamespace()}.${process.pid}.${self.startTicks}.${count}`;
   const path = join(folder, name);
   let fd: number;
   try {
@@ -78,17 +104,17 @@ export interface LeftRecord {
   remove(): void;
 }
 
-/** Records of agents that have ended without an end of their programs. */
-export function leftRecords(places = PLACES): readonly LeftRecord[] {
+/** Records of agents that worked on `device` and have ended without an end of their programs. */
+export function leftRecords(device: string, places = PLACES): readonly LeftRecord[] {
   const folder = recordsFolder(places);
   if (folder === undefined) return [];
   return readdirSync(folder)
-    .filter(isOfTheDead)
+    .filter((name) => name.startsWith(`${device}.`) && isOfTheDead(name))
     .map((name) => leftRecord(join(folder, name), name));
 }
 
 function isOfTheDead(name: string): boolean {
-  const [, namespace, pid, startTicks] = /^(\d+)\.(\d+)\.(\d+)\.\d+$/.exec(name) ?? [];
+  const [, namespace, pid, startTicks] = /^\w+\.(\d+)\.(\d+)\.(\d+)\.\d+$/.exec(name) ?? [];
   // A container with a view of this folder has pids that mean nothing here.
   return namespace === pidNamespace() && processFacts(Number(pid))?.startTicks !== startTicks;
 }

@@ -8,6 +8,7 @@ import { endLeftPrograms } from "../../../adapters/process/left-programs.ts";
 import { leftRecords, processFacts, recordProgram } from "../../../adapters/process/program-record.ts";
 
 const LIMITS = { patienceMs: 0, graceMs: 100, killMs: 5_000 };
+const DEVICE = "0123456789abcdef";
 const nothing = (): void => undefined;
 
 let place: string;
@@ -35,16 +36,16 @@ async function stubborn(env: Readonly<Record<string, string>> = {}): Promise<num
 
 /** A record that an agent has left which is no more: one with our pid, but started at boot. */
 async function leave(content: string): Promise<string> {
-  const own = recordProgram([place]);
+  const own = recordProgram([place], DEVICE);
   const [ownName = ""] = await readdir(folder());
   own?.ended();
-  const name = `${ownName.split(".")[0]}.${process.pid}.1.1`;
+  const name = `${ownName.split(".").slice(0, 2).join(".")}.${process.pid}.1.1`;
   await writeFile(join(folder(), name), content);
   return name;
 }
 
 const ticksOf = (pid: number): string => processFacts(pid)?.startTicks ?? "";
-const end = (): Promise<void> => endLeftPrograms(leftRecords([place]), nothing, LIMITS);
+const end = (): Promise<void> => endLeftPrograms(leftRecords(DEVICE, [place]), nothing, LIMITS);
 
 test("a program that does not heed SIGTERM is killed, and its record goes", async () => {
   const pid = await stubborn();
@@ -82,10 +83,10 @@ test("a stranger that has got the pid of a program is not touched", async () => 
 });
 
 test("the program of an agent that lives is not touched", async () => {
-  const record = recordProgram([place]);
+  const record = recordProgram([place], DEVICE);
   const pid = await stubborn(record?.mark);
   record?.started(pid);
-  expect(leftRecords([place])).toEqual([]);
+  expect(leftRecords(DEVICE, [place])).toEqual([]);
   expect(processFacts(pid)?.pid).toBe(pid);
   record?.ended();
 });
@@ -93,9 +94,21 @@ test("the program of an agent that lives is not touched", async () => {
 test("a folder that others can write to is not believed", async () => {
   await leave("");
   await chmod(folder(), 0o777);
-  expect([recordProgram([place]), leftRecords([place])]).toEqual([undefined, []]);
+  expect([recordProgram([place], DEVICE), leftRecords(DEVICE, [place])]).toEqual([undefined, []]);
 });
 
 test("without a place for records programs run all the same", () => {
-  expect([recordProgram([join(place, "missing")]), leftRecords([join(place, "missing")])]).toEqual([undefined, []]);
+  expect([recordProgram([join(place, "missing")], DEVICE), leftRecords(DEVICE, [join(place, "missing")])]).toEqual([
+    undefined,
+    [],
+  ]);
+});
+
+test("an agent of another device on the same machine ends nothing of this one", async () => {
+  const pid = await stubborn();
+  await leave(`${pid} ${ticksOf(pid)}\n`);
+  await endLeftPrograms(leftRecords("fedcba9876543210", [place]), nothing, LIMITS);
+  expect(processFacts(pid)).toMatchObject({ pid });
+  await end();
+  expect(processFacts(pid)).toBeUndefined();
 });
