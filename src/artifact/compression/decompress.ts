@@ -21,13 +21,18 @@ const OPENERS: Readonly<Record<Compression, (source: ByteSource) => ByteSource>>
 export async function decompress(source: ByteSource, format: CompressionFormat): Promise<ByteSource> {
   const start = Buffer.alloc(format.magic.length);
   await readFully(source, start);
-  if (!start.equals(Buffer.from(format.magic))) {
+  if (!start.equals(Buffer.from(format.magic)) && !isSkippableFrame(start, format)) {
     throw new AgentError("ARTIFACT_COMPRESSED_DATA", {
       format: format.compression,
       reason: "other format than its name says",
     });
   }
   return OPENERS[format.compression](withStart(start, source));
+}
+
+/** pzstd begins each frame with one that holds its length, which every decompressor passes over. */
+function isSkippableFrame(start: Buffer, { compression }: CompressionFormat): boolean {
+  return compression === "zstd" && start.readUInt32LE() >>> 4 === 0x184d2a5;
 }
 
 function withStart(start: Uint8Array, source: ByteSource): ByteSource {
