@@ -60,6 +60,7 @@ test("a board of two devices with a redundant environment is all ok", () => {
   expect(doctor()).toEqual({
     exitCode: 0,
     lines: [
+      "ok       configuration: /data/mender.conf, then /etc/mender/mender.conf",
       "ok       slot A: SLOT_A, block device, 16.0 MiB",
       "ok       slot B: SLOT_B, block device, 16.0 MiB",
       "ok       running slot: A, SLOT_A",
@@ -80,7 +81,7 @@ test("a board of two devices with a redundant environment is all ok", () => {
       "ok       /data/scripts: no scripts",
       "ok       /data/modules/v3: no modules",
       "ok       ServerURL: none: updates come from the command line",
-      "20 ok, 0 warning, 0 wrong: an update can be installed, and rolled back.",
+      "21 ok, 0 warning, 0 wrong: an update can be installed, and rolled back.",
     ],
   });
 });
@@ -185,7 +186,7 @@ test("on GRUB both copies and their locks are looked at, and no canary is missed
   board.configure({ Switchback: { Bootloader: "grub" } });
   const { exitCode, lines } = doctor();
   expect(exitCode).toBe(0);
-  expect(lines.slice(5, 7)).toEqual([
+  expect(lines.slice(6, 8)).toEqual([
     "ok       copies of the boot environment: both are valid, and the same",
     "ok       plan of the boot loader: the next start boots slot A, which runs now",
   ]);
