@@ -1,5 +1,5 @@
 import { createDeploymentLogFiles } from "../adapters/log/deployment-log-files.ts";
-import { loadVerificationKey } from "./artifact/signature.ts";
+import { loadVerificationKeys } from "./artifact/signature.ts";
 import { composeDevice, type Device } from "./compose-device.ts";
 import type { ServerSide } from "./compose-server.ts";
 import { createDeploymentLog } from "./core/deployment/deployment-log.ts";
@@ -55,7 +55,7 @@ function openPayloadsOf({ config, transport, machine, log }: ServerSide, device:
       log,
       limits: config.connection,
       open: {
-        verifyKeys: await Promise.all(config.artifactVerifyKeys.map(loadVerificationKey)),
+        verifyKeys: await loadVerificationKeys(config.artifactVerifyKeys, log),
         strictCompat: config.switchback.strictCompat,
       },
     };

@@ -2,6 +2,7 @@ import { existsSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { systemClock } from "../adapters/clock/system-clock.ts";
+import { keyWeakness } from "./artifact/key-algorithm.ts";
 import { loadVerificationKey } from "./artifact/signature.ts";
 import type { GlobalOptions } from "./cli/global-options.ts";
 import type { CliIo } from "./cli/io.ts";
@@ -145,15 +146,19 @@ function identity(config: Config, paths: Paths): readonly Examination[] {
       area: "signatures",
       advice: "Make ArtifactVerifyKeys name public keys in PEM form; without them no Artifact is installed.",
       look: async () => {
-        const none: Finding = {
-          level: "good",
-          subject: "ArtifactVerifyKeys",
-          found: "none: Artifacts need no signature",
-        };
         const loaded = await Promise.all(config.artifactVerifyKeys.map(loadVerificationKey));
-        const found = loaded.map(
-          ({ label, algorithm }): Finding => ({ level: "good", subject: label, found: algorithm }),
-        );
+        const found = loaded.map(({ label, algorithm, key }): Finding => {
+          const weakness = keyWeakness(key);
+          if (weakness === undefined) return { level: "good", subject: label, found: algorithm };
+          const advice = "Sign with a new key too, name both in ArtifactVerifyKeys, and then retire the old one.";
+          return { level: "note", subject: label, found: weakness, advice };
+        });
+        const none: Finding = {
+          level: "note",
+          subject: "ArtifactVerifyKeys",
+          found: "none: unsigned Artifacts are installed",
+          advice: "Name the public key of your signing key in ArtifactVerifyKeys.",
+        };
         return found.length === 0 ? [none] : found;
       },
     },

@@ -1,7 +1,8 @@
 import { createPublicKey, type KeyObject, verify } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { AgentError } from "../errors/agent-error.ts";
-import { type KeyAlgorithm, keyAlgorithm } from "./key-algorithm.ts";
+import type { Logger } from "../util/logger.ts";
+import { type KeyAlgorithm, keyAlgorithm, keyWeakness } from "./key-algorithm.ts";
 import type { SignatureStatus } from "./model.ts";
 
 /** A public key that a manifest's signature is checked with. */
@@ -18,7 +19,7 @@ const RAW_ECDSA_BYTES = 64;
 /**
  * Reads a public key in PEM form.
  *
- * @throws {AgentError} KEY_UNREADABLE, KEY_NOT_PUBLIC (a private key or a certificate), KEY_INVALID, KEY_UNSUPPORTED
+ * @throws {AgentError} KEY_UNREADABLE, KEY_NOT_PUBLIC (a private key or a certificate), KEY_INVALID, KEY_UNSUPPORTED, KEY_WEAK
  */
 export async function loadVerificationKey(path: string): Promise<VerificationKey> {
   const pem = await readKeyFile(path);
@@ -26,6 +27,20 @@ export async function loadVerificationKey(path: string): Promise<VerificationKey
   if (found !== undefined) throw new AgentError("KEY_NOT_PUBLIC", { path, found: found.toLowerCase() });
   const key = parsePublicKey(pem, path);
   return { label: path, algorithm: keyAlgorithm(key, path), key };
+}
+
+/**
+ * The keys that a device takes Artifacts for. Weak ones are logged.
+ *
+ * @throws {AgentError} as above
+ */
+export async function loadVerificationKeys(paths: readonly string[], log: Logger): Promise<readonly VerificationKey[]> {
+  const keys = await Promise.all(paths.map(loadVerificationKey));
+  for (const { label, key } of keys) {
+    const weakness = keyWeakness(key);
+    if (weakness !== undefined) log("warning", `${label}: ${weakness}`);
+  }
+  return keys;
 }
 
 /** Text of a key file. @throws {AgentError} KEY_UNREADABLE */

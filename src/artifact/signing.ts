@@ -1,6 +1,6 @@
 import { createPrivateKey, type KeyObject, sign } from "node:crypto";
 import { AgentError } from "../errors/agent-error.ts";
-import { type KeyAlgorithm, keyAlgorithm } from "./key-algorithm.ts";
+import { type KeyAlgorithm, keyAlgorithm, keyWeakness } from "./key-algorithm.ts";
 import { readKeyFile } from "./signature.ts";
 
 /** A private key that signs manifests. */
@@ -13,7 +13,7 @@ export interface SigningKey {
  * Reads a private key in PEM form: PKCS#1, SEC1 or PKCS#8, without a passphrase.
  *
  * @param warn told where the key makes signatures that other clients cannot check
- * @throws {AgentError} KEY_UNREADABLE, KEY_NOT_PRIVATE, KEY_ENCRYPTED, KEY_INVALID, KEY_UNSUPPORTED
+ * @throws {AgentError} KEY_UNREADABLE, KEY_NOT_PRIVATE, KEY_ENCRYPTED, KEY_INVALID, KEY_UNSUPPORTED, KEY_WEAK
  */
 export async function loadSigningKey(path: string, warn: (message: string) => void): Promise<SigningKey> {
   const pem = await readKeyFile(path);
@@ -21,6 +21,8 @@ export async function loadSigningKey(path: string, warn: (message: string) => vo
   const key = parsePrivateKey(pem, path);
   const algorithm = keyAlgorithm(key, path);
   if (algorithm === "ed25519") warn(`${path} is an Ed25519 key: no other Mender client verifies its signatures`);
+  const weakness = keyWeakness(key);
+  if (weakness !== undefined) warn(`${path}: ${weakness}`);
   return { algorithm, key };
 }
 

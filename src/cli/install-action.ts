@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { loadVerificationKey } from "../artifact/signature.ts";
+import { loadVerificationKeys } from "../artifact/signature.ts";
 import { composeAgent } from "../compose.ts";
 import { openForInstall } from "../core/install/open-artifact.ts";
 import { seedProvides } from "../core/install/seed.ts";
@@ -20,7 +20,7 @@ export async function install(name: string, program: Command, options: InstallOp
   const agent = await composeAgent(readGlobalOptions(program), io);
   await agent.standalone.prepareInstall(io.signal);
   // First of all: they refuse a configuration that nobody can understand, which may also say where things lie.
-  const keys = await Promise.all(agent.config.artifactVerifyKeys.map(loadVerificationKey));
+  const keys = await loadVerificationKeys(agent.config.artifactVerifyKeys, agent.log);
   await seedProvides(agent.store, agent.paths, agent.log, agent.machine.files);
   const source = await openSource(name, process.stdin, () => agent.downloadParts(), io.signal);
   // From here on the Artifact owns the source and closes it.

@@ -35,6 +35,9 @@ export const ARTIFACT_ERRORS = {
   KEY_UNSUPPORTED: {
     doc: "Only RSA, ECDSA P-256 and Ed25519 keys sign Artifacts.",
   },
+  KEY_WEAK: {
+    doc: "The key protects nothing: anybody can forge signatures that it accepts. Make a new one, such as RSA with 3072 bits or ECDSA P-256.",
+  },
   COMPRESSOR_MISSING: { doc: "The program that compresses this Artifact is not installed." },
   COMPRESSOR_FAILED: { doc: "The program that compresses this Artifact has failed." },
   ARTIFACT_FIELD: { doc: "A value cannot be written into an Artifact." },

@@ -1,10 +1,10 @@
-import { createSign, generateKeyPairSync, sign } from "node:crypto";
+import { createPublicKey, createSign, generateKeyPairSync, sign } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, expect, test } from "vitest";
-import { loadVerificationKey, verifySignature } from "../../src/artifact/signature.ts";
+import { loadVerificationKey, loadVerificationKeys, verifySignature } from "../../src/artifact/signature.ts";
 import { loadSigningKey, signManifest } from "../../src/artifact/signing.ts";
 import { makeKeyFiles } from "./keys.ts";
 
@@ -108,6 +108,43 @@ const x25519 = generateKeyPairSync("x25519");
 const pkcs8 = { type: "pkcs8", format: "pem" } as const;
 const spki = { type: "spki", format: "pem" } as const;
 
+/** No key to sign with: only its shape counts. */
+function rsaWith(e: string, bytes: number): string {
+  const n = Buffer.alloc(bytes, 0xc1).toString("base64url");
+  return createPublicKey({ key: { kty: "RSA", n, e }, format: "jwk" })
+    .export(spki)
+    .toString();
+}
+
+function ed25519Of(hex: string): string {
+  const x = Buffer.from(hex, "hex").toString("base64url");
+  return createPublicKey({ key: { kty: "OKP", crv: "Ed25519", x }, format: "jwk" })
+    .export(spki)
+    .toString();
+}
+
+/** With both signs, and as numbers that are not reduced. */
+const LOW_ORDER = [
+  "00".repeat(32),
+  `${"00".repeat(31)}80`,
+  `01${"00".repeat(31)}`,
+  `ec${"ff".repeat(30)}7f`,
+  `ec${"ff".repeat(31)}`,
+  `ed${"ff".repeat(30)}7f`,
+  `ee${"ff".repeat(30)}7f`,
+  "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+  "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc85",
+  "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+];
+
+test("a verification key of 1024 bits is taken, with a warning", async () => {
+  const path = file("1024.pub", rsaWith("AQAB", 128));
+  const logged: string[] = [];
+  const log = (level: string, message: string) => logged.push(`${level}: ${message}`);
+  expect(await loadVerificationKeys([path, file("2048.pub", rsaWith("AQAB", 256))], log)).toHaveLength(2);
+  expect(logged).toEqual([`warning: ${path}: RSA with 1024 bits is weak: use 2048 or more`]);
+});
+
 for (const [title, path, expected] of [
   ["a missing file", join(dir, "nowhere.pem"), { code: "KEY_UNREADABLE" }],
   [
@@ -127,6 +164,17 @@ for (const [title, path, expected] of [
     file("x.pub", x25519.publicKey.export(spki)),
     { code: "KEY_UNSUPPORTED", detail: { type: "x25519" } },
   ],
+  ["RSA with the exponent 1", file("e1.pub", rsaWith("AQ", 256)), { code: "KEY_WEAK", detail: { exponent: "1" } }],
+  ["RSA with an even exponent", file("e4.pub", rsaWith("BA", 256)), { code: "KEY_WEAK", detail: { exponent: "4" } }],
+  ["RSA with 512 bits", file("512.pub", rsaWith("AQAB", 64)), { code: "KEY_WEAK", detail: { bits: 512 } }],
+  ...LOW_ORDER.map(
+    (hex) =>
+      [
+        `the Ed25519 point ${hex}`,
+        file(`${hex}.pub`, ed25519Of(hex)),
+        { code: "KEY_WEAK", detail: { type: "ed25519" } },
+      ] as const,
+  ),
 ] as const) {
   test(`a verification key that is ${title} is refused by name`, async () => {
     await expect(loadVerificationKey(path)).rejects.toMatchObject(expected);

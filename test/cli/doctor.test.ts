@@ -7,9 +7,13 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { selfSigned } from "./self-signed.ts";
 import { type CliResult, TestBoard } from "./test-board.ts";
 
+const KEY = generateKeyPairSync("ec", { namedCurve: "prime256v1" }).publicKey.export({ type: "spki", format: "pem" });
+
 let board: TestBoard;
 beforeEach(async () => {
   board = await TestBoard.make();
+  await writeFile(board.path("data/key.pem"), KEY);
+  await writeFile(board.path("data/mender.conf"), JSON.stringify({ ArtifactVerifyKey: board.path("data/key.pem") }));
 });
 afterEach(async () => {
   vi.useRealTimers();
@@ -67,7 +71,7 @@ const HEALTHY = [
   "ok       lock: free",
   "ok       clock: TIME",
   "ok       BOARD/data/device_type: board-a",
-  "ok       ArtifactVerifyKeys: none: Artifacts need no signature",
+  "ok       BOARD/data/key.pem: ecdsa-p256",
   "ok       BOARD/etc/scripts: no scripts",
   "ok       BOARD/data/scripts: no scripts",
   "ok       BOARD/share/modules/v3: no modules",
@@ -117,6 +121,8 @@ const FAULTS: readonly (readonly [string, () => Promise<unknown>, readonly strin
       "         -> Mount the data partition before the agent starts (/etc/fstab), and keep BOARD/data on it.",
       "wrong    device type: DEVICE_TYPE_FILE: The device type file must hold one line 'device_type=<value>'. (file=BOARD/data/device_type): ENOENT: no such file or directory, open 'BOARD/data/device_type'",
       "         -> Write a single line into it: echo device_type=TYPE > BOARD/data/device_type",
+      "warning  ArtifactVerifyKeys: none: unsigned Artifacts are installed",
+      "         -> Name the public key of your signing key in ArtifactVerifyKeys.",
     ],
   ],
   [
@@ -176,7 +182,10 @@ test.each(FAULTS)("%s is named, with what to do", async (_, make, lines) => {
 });
 
 test("an update that waits for its commit is in the way of the next one", async () => {
-  await board.agent("install", await board.release("v2"));
+  const unsigned = await board.release("v2");
+  await board.configure({ ArtifactVerifyKey: "" });
+  expect((await board.agent("install", unsigned)).exitCode).toBe(0);
+  await board.configure({ ArtifactVerifyKey: undefined });
   expect(await complaints()).toEqual([
     "warning  plan of the boot loader: the next start boots slot B on trial, while slot A runs",
     "         -> Reboot if an update has been installed; then commit it, or roll it back.",
@@ -263,9 +272,16 @@ test("a server that is not there, and one over plain http elsewhere, are wrong",
   ]);
 });
 
-test("a key that Artifacts are verified with is named with its kind", async () => {
-  const { publicKey } = generateKeyPairSync("ec", { namedCurve: "prime256v1" });
-  await writeFile(board.file("key.pem"), publicKey.export({ type: "spki", format: "pem" }));
-  await board.configure({ ArtifactVerifyKeys: [board.file("key.pem")] });
-  expect((await doctor()).out).toContain(`ok       ${board.file("key.pem")}: ecdsa-p256`);
+test("a device that takes unsigned Artifacts is warned, and so is one with a weak key", async () => {
+  const { publicKey } = generateKeyPairSync("rsa", { modulusLength: 1024 });
+  await writeFile(board.path("data/key.pem"), publicKey.export({ type: "spki", format: "pem" }));
+  expect(await complaints()).toEqual([
+    "warning  BOARD/data/key.pem: RSA with 1024 bits is weak: use 2048 or more",
+    "         -> Sign with a new key too, name both in ArtifactVerifyKeys, and then retire the old one.",
+  ]);
+  await rm(board.path("data/mender.conf"));
+  expect(await complaints()).toEqual([
+    "warning  ArtifactVerifyKeys: none: unsigned Artifacts are installed",
+    "         -> Name the public key of your signing key in ArtifactVerifyKeys.",
+  ]);
 });

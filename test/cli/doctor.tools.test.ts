@@ -1,4 +1,5 @@
 import { spawnSync } from "node:child_process";
+import { generateKeyPairSync } from "node:crypto";
 import { mkdirSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
@@ -19,6 +20,9 @@ beforeEach(() => {
   must("mkfs.ext4", ["-q", join(board.dir, "data.img"), "32M"]);
   must("mount", ["-o", "loop", join(board.dir, "data.img"), join(board.dir, "data")]);
   writeFileSync(join(board.dir, "data/device_type"), "device_type=board-a\n");
+  const { publicKey } = generateKeyPairSync("ec", { namedCurve: "prime256v1" });
+  writeFileSync(join(board.dir, "data/key.pem"), publicKey.export({ type: "spki", format: "pem" }));
+  writeFileSync(join(board.dir, "data/mender.conf"), '{"ArtifactVerifyKey": "/data/key.pem"}');
   const canary = ["mender_check_saveenv_canary=1", "mender_saveenv_canary=1"].map((line) => `${line}\n`).join("");
   must("fw_setenv", ["-c", config(), "-s", "-"], canary);
 });
@@ -76,7 +80,7 @@ test("a board of two devices with a redundant environment is all ok", () => {
       "ok       lock: free",
       "ok       clock: TIME",
       "ok       /data/device_type: board-a",
-      "ok       ArtifactVerifyKeys: none: Artifacts need no signature",
+      "ok       /data/key.pem: ecdsa-p256",
       "ok       /etc/mender/scripts: no scripts",
       "ok       /data/scripts: no scripts",
       "ok       /data/modules/v3: no modules",
@@ -127,6 +131,8 @@ test("the data partition not mounted", () => {
     "         -> Mount the data partition before the agent starts (/etc/fstab), and keep /data on it.",
     expect.stringMatching(/^wrong {4}device type: DEVICE_TYPE_FILE: /),
     "         -> Write a single line into it: echo device_type=TYPE > /data/device_type",
+    "warning  ArtifactVerifyKeys: none: unsigned Artifacts are installed",
+    "         -> Name the public key of your signing key in ArtifactVerifyKeys.",
   ];
   expect(complaints("sh", "-c", 'umount /data && exec "$@"', "sh")).toEqual(found);
   const boundToItself = 'umount /data && mount --bind /data /data && exec "$@"';
