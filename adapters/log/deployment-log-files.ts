@@ -1,8 +1,9 @@
 import { closeSync, fstatSync, ftruncateSync, openSync, readSync, writeSync } from "node:fs";
-import { mkdir, readdir, rename, rm, statfs } from "node:fs/promises";
+import { readdir, rename, rm, statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { AgentError } from "../../src/errors/agent-error.ts";
 import type { DeploymentLogFile, DeploymentLogs } from "../../src/ports/deployment-log.ts";
+import { ensureFolder } from "../../src/util/durable-file.ts";
 
 /** Logs that are kept, the newest among them. */
 const KEPT = 5;
@@ -20,7 +21,7 @@ export function createDeploymentLogFiles(folder: string, minFreeBytes = MIN_FREE
   return {
     async open(deploymentId) {
       try {
-        await mkdir(folder, { recursive: true, mode: 0o700 });
+        await ensureFolder(folder, 0o700);
         const id = encodeURIComponent(deploymentId).slice(0, 128);
         const found = await list(folder);
         const isKnown = found[0]?.number === 0 && found[0].id === id;

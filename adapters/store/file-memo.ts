@@ -1,8 +1,8 @@
-import { mkdir, rm } from "node:fs/promises";
+import { existsSync } from "node:fs";
 import { dirname } from "node:path";
 import { AgentError } from "../../src/errors/agent-error.ts";
 import type { Memo } from "../../src/ports/memo.ts";
-import { diskActs, type FileActs, replaceFile } from "../../src/util/durable-file.ts";
+import { diskActs, ensureFolder, type FileActs, replaceFile } from "../../src/util/durable-file.ts";
 import { readSmallFile } from "../../src/util/small-file.ts";
 
 /**
@@ -22,9 +22,14 @@ export function createFileMemo(path: string, acts: FileActs = diskActs): Memo {
     },
     async save(value) {
       try {
-        await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-        if (value === undefined) await rm(path, { force: true });
-        else await replaceFile(path, value, acts, 0o600);
+        if (value === undefined) {
+          if (!existsSync(path)) return;
+          await acts.remove(path);
+          await acts.syncFolder(dirname(path));
+          return;
+        }
+        await ensureFolder(dirname(path), 0o700, acts);
+        await replaceFile(path, value, acts, 0o600);
       } catch (cause) {
         throw new AgentError("STORE_WRITE", { path }, cause);
       }

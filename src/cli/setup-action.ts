@@ -1,4 +1,4 @@
-import { mkdir, realpath } from "node:fs/promises";
+import { realpath } from "node:fs/promises";
 import { isIP } from "node:net";
 import { dirname, join } from "node:path";
 import { thisMachine } from "../compose-machine.ts";
@@ -8,7 +8,7 @@ import { type Paths, resolvePaths } from "../config/paths.ts";
 import { interpretServer, serverAddresses } from "../config/server-config.ts";
 import { changeSettings, readSettings, type Settings } from "../config/setup.ts";
 import { AgentError } from "../errors/agent-error.ts";
-import { replaceFile } from "../util/durable-file.ts";
+import { ensureFolder, replaceFile } from "../util/durable-file.ts";
 import type { GlobalOptions } from "./global-options.ts";
 import type { CliIo } from "./io.ts";
 
@@ -172,7 +172,7 @@ async function write(
   const { files } = io.machine ?? thisMachine;
   const put = async (path: string, text: string, mode: number): Promise<void> => {
     try {
-      await mkdir(dirname(path), { recursive: true, mode: 0o755 });
+      await ensureFolder(dirname(path), 0o755, files);
       await replaceFile(path, text, files, mode);
     } catch (cause) {
       throw new AgentError("SETUP_WRITE", { path }, cause);

@@ -1,4 +1,4 @@
-import { mkdir, open, rename, rm, stat } from "node:fs/promises";
+import { constants, type FileHandle, mkdir, open, rename, rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { MaybePromise } from "./byte-source.ts";
 
@@ -7,7 +7,7 @@ import type { MaybePromise } from "./byte-source.ts";
  * can count the acts and cut the power at each. Reading is no act.
  */
 export interface FileActs {
-  /** Writes the whole of `content` to `path`, made with `mode` where it is new, and makes the content durable. */
+  /** Makes `path` a new file of `mode` with this content, whatever is there, and makes the content durable. */
   writeSynced(path: string, content: string | Uint8Array, mode: number): Promise<void>;
   /** Fills a file that must be new from `read`, and makes the content durable. */
   storeSynced(path: string, read: (into: Uint8Array) => MaybePromise<number>, mode: number): Promise<void>;
@@ -21,6 +21,29 @@ export interface FileActs {
 }
 
 const CHUNK_BYTES = 256 * 1024;
+
+/**
+ * Opens a file that nobody else has open, with this very mode, whatever the umask. What is at `path` already, such as a
+ * leftover with another mode or a link into somebody else's file, is removed and never written through.
+ */
+async function openAnew(path: string, mode: number): Promise<FileHandle> {
+  const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants;
+  const create = (): Promise<FileHandle> => open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
+  let file: FileHandle;
+  try {
+    file = await create();
+  } catch (error) {
+    if (errnoOf(error) !== "EEXIST") throw error;
+    await rm(path, { recursive: true, force: true });
+    file = await create();
+  }
+  try {
+    if (((await file.stat()).mode & 0o777) !== mode) await file.chmod(mode);
+  } catch {
+    // ignored: a file system without modes, such as FAT, keeps its own.
+  }
+  return file;
+}
 
 /** Not Node's recursive one, which never ends where the kernel makes no folders and says ENOENT, as below /proc. */
 async function makeFolder(path: string, mode: number): Promise<string | undefined> {
@@ -47,7 +70,7 @@ const errnoOf = (error: unknown): unknown => (error instanceof Error && "code" i
 
 export const diskActs: FileActs = {
   async writeSynced(path, content, mode) {
-    const file = await open(path, "w", mode);
+    const file = await openAnew(path, mode);
     try {
       await file.writeFile(content);
       await file.sync();

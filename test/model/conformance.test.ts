@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { expect, test } from "vitest";
 import { systemClock } from "../../adapters/clock/system-clock.ts";
 import { createRootfsImageHandler } from "../../adapters/payload/rootfs-image/handler.ts";
@@ -17,7 +18,9 @@ import { call } from "./payload.ts";
 import { firstWorld, SETUPS, type Setup, type World } from "./world.ts";
 
 const signal = AbortSignal.timeout(60_000);
-const SHA256_OF_ONE_ZERO = "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d";
+/** The smallest image that is taken. */
+const IMAGE = new Uint8Array(512);
+const IMAGE_SHA256 = createHash("sha256").update(IMAGE).digest("hex");
 const setup = setupOf("managed rootfs-image");
 
 function setupOf(title: string): Setup {
@@ -43,18 +46,18 @@ async function real(action: ModuleAction | "Download", before: World): Promise<W
     },
     slots: {
       open: async (slot) => ({
-        room: () => new Uint8Array(1),
+        room: () => new Uint8Array(IMAGE.length),
         advance: () => change({ slots: { ...w.slots, [slot]: "torn" } }),
         checkpoint: async () => 0,
         async sync() {
           change({ slots: { ...w.slots, [slot]: "new" } });
-          return { writtenBytes: 1, skippedBytes: 0 };
+          return { writtenBytes: IMAGE.length, skippedBytes: 0 };
         },
         close: async () => undefined,
       }),
       resumePoint: () => 0,
       async *read() {
-        yield new Uint8Array(1);
+        yield IMAGE;
       },
     },
     memo: { load: async () => w.memo, save: async (memo) => change({ memo: memo as SlotId | undefined }) },
@@ -63,7 +66,7 @@ async function real(action: ModuleAction | "Download", before: World): Promise<W
     verifyReadback: true,
   });
   try {
-    if (action === "Download") await handler.download(oneByte(), signal);
+    if (action === "Download") await handler.download(oneImage(), signal);
     else await handler.act(action, signal);
     return w;
   } catch (error) {
@@ -73,9 +76,9 @@ async function real(action: ModuleAction | "Download", before: World): Promise<W
   }
 }
 
-function oneByte(): PayloadStream {
-  const left = [0, 1];
-  const file = { name: "image", sizeBytes: 1, sha256: SHA256_OF_ONE_ZERO, read: () => left.pop() ?? 0 };
+function oneImage(): PayloadStream {
+  const left = [0, IMAGE.length];
+  const file = { name: "image", sizeBytes: IMAGE.length, sha256: IMAGE_SHA256, read: () => left.pop() ?? 0 };
   const files = [file];
   return { next: async () => files.pop() };
 }

@@ -1,8 +1,8 @@
-import { mkdtemp, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { diskActs, ensureFolder, type FileActs } from "../../src/util/durable-file.ts";
+import { diskActs, ensureFolder, type FileActs, replaceFile } from "../../src/util/durable-file.ts";
 
 let dir = "";
 let synced: string[] = [];
@@ -43,4 +43,33 @@ test("a file that is stored must be new", async () => {
   await diskActs.storeSynced(join(dir, "file"), read, 0o600);
   await expect(diskActs.storeSynced(join(dir, "file"), read, 0o600)).rejects.toMatchObject({ code: "EEXIST" });
   expect((await stat(join(dir, "file"))).size).toBe(7);
+});
+
+const modeOf = async (path: string): Promise<number> => (await stat(path)).mode & 0o777;
+
+for (const [what, leave] of [
+  ["nothing", async () => undefined],
+  ["a file that others can read", (path: string) => writeFile(path, "old", { mode: 0o644 })],
+  ["a file that nobody can write", (path: string) => writeFile(path, "old", { mode: 0o400 })],
+  ["a link into another file", (path: string) => symlink(join(dir, "victim"), path)],
+  ["a link to itself", (path: string) => symlink(path, path)],
+  ["a folder", (path: string) => mkdir(join(path, "in"), { recursive: true })],
+] as const) {
+  test(`with ${what} in the place of the temporary file, a secret gets its own mode and reaches no other file`, async () => {
+    await writeFile(join(dir, "victim"), "untouched");
+    await leave(join(dir, "key.new"));
+    await replaceFile(join(dir, "key"), "secret", diskActs, 0o600);
+    expect([await readFile(join(dir, "key"), "utf8"), await modeOf(join(dir, "key"))]).toEqual(["secret", 0o600]);
+    expect(await readFile(join(dir, "victim"), "utf8")).toBe("untouched");
+  });
+}
+
+test("a file has the mode that was asked for, whatever the umask", async () => {
+  const before = process.umask(0o077);
+  try {
+    await replaceFile(join(dir, "hosts"), "127.0.0.1 localhost\n", diskActs, 0o644);
+  } finally {
+    process.umask(before);
+  }
+  expect(await modeOf(join(dir, "hosts"))).toBe(0o644);
 });

@@ -1,8 +1,8 @@
 import { createPrivateKey, generateKeyPairSync, type KeyObject, sign } from "node:crypto";
-import { mkdir, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { AgentError } from "../../errors/agent-error.ts";
-import { diskActs, replaceFile } from "../../util/durable-file.ts";
+import { diskActs, ensureFolder, replaceFile } from "../../util/durable-file.ts";
 import type { Logger } from "../../util/logger.ts";
 
 export interface DeviceKeyFile {
@@ -51,7 +51,7 @@ function parseKey(pem: string, { path, passphrase }: DeviceKeyFile): KeyObject {
 async function makeKey(path: string, log: Logger): Promise<KeyObject> {
   const { privateKey } = generateKeyPairSync("ed25519");
   try {
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    await ensureFolder(dirname(path), 0o700);
     await replaceFile(path, privateKey.export({ type: "pkcs8", format: "pem" }).toString(), diskActs, 0o600);
   } catch (cause) {
     throw new AgentError("DEVICE_KEY_WRITE", { path }, cause);

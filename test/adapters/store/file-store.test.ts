@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { createFileStore } from "../../../adapters/store/file-store.ts";
+import { diskActs } from "../../../src/util/durable-file.ts";
 
 let folder: string;
 let logged: string[];
@@ -121,11 +122,17 @@ test("a store that cannot be read is an error and not an empty store", async () 
 
 test("a change that cannot be written fails, and the next one starts from what is there", async () => {
   await open().transact(new Map([["key", "old"]]));
-  const store = open();
-  await mkdir(join(folder, "switchback-store.new"));
+  let isFull = true;
+  const store = createFileStore(folder, () => undefined, {
+    ...diskActs,
+    async writeSynced(path, content, mode) {
+      if (isFull) throw new Error("ENOSPC: no space left on device, write");
+      await diskActs.writeSynced(path, content, mode);
+    },
+  });
   await expect(store.transact(new Map([["key", "lost"]]))).rejects.toMatchObject({ code: "STORE_WRITE" });
   expect((await store.load()).get("key")).toBe("old");
-  await rm(join(folder, "switchback-store.new"), { recursive: true });
+  isFull = false;
   await store.transact(new Map([["other", "1"]]));
   expect(Object.fromEntries(await store.load())).toEqual({ key: "old", other: "1" });
 });
