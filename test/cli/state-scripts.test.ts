@@ -74,3 +74,11 @@ test("a folder that is not there is an error, not an empty one", async () => {
   expect(exitCode).toBe(1);
   expect(err.join("\n")).toContain("SCRIPT_FOLDER");
 });
+
+test("a folder of scripts for an Artifact is right without run bits and without a version", async () => {
+  await put("ArtifactInstall_Enter_00", "#!/bin/sh\n", 0o644);
+  expect(await check(dir)).toMatchObject({
+    exitCode: 0,
+    out: ["runs: ArtifactInstall_Enter_00", "DIR, as scripts of an Artifact: 1 run, 0 problems, 0 notes."],
+  });
+});

@@ -1,7 +1,8 @@
 import { statSync } from "node:fs";
-import { open, readdir, readFile, stat } from "node:fs/promises";
+import { open, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { AgentError } from "../../errors/agent-error.ts";
+import { readSmallFile } from "../../util/small-file.ts";
 import type { EntryWithHead } from "./check.ts";
 import { type FolderEntry, VERSION_FILE } from "./order.ts";
 
@@ -33,8 +34,8 @@ export async function readScriptEntries(folder: string): Promise<readonly EntryW
   return Promise.all(entries.map(async (entry) => ({ ...entry, head: await readHead(folder, entry) })));
 }
 
-async function readHead(folder: string, { name, isFile, isExecutable }: FolderEntry): Promise<string> {
-  if (!isFile || !isExecutable) return "";
+async function readHead(folder: string, { name, isFile }: FolderEntry): Promise<string> {
+  if (!isFile) return "";
   try {
     const file = await open(join(folder, name));
     try {
@@ -50,7 +51,7 @@ async function readHead(folder: string, { name, isFile, isExecutable }: FolderEn
 
 /** @throws {AgentError} SCRIPT_FOLDER */
 export async function readVersionFile(folder: string): Promise<string | undefined> {
-  return await reading(folder, () => readFile(join(folder, VERSION_FILE), "utf8"), undefined);
+  return await reading(folder, async () => readSmallFile(join(folder, VERSION_FILE)), undefined);
 }
 
 async function describeEntry(folder: string, name: string): Promise<FolderEntry> {
