@@ -3,6 +3,7 @@ import { shownUrl } from "../../util/shown-url.ts";
 import type { DownloadParts } from "./download.ts";
 
 const FIRST_WAIT_MS = 1000;
+
 /** Counts the tries in a row that did not get on, and waits between them. */
 export class Tries {
   count: number;
