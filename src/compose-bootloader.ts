@@ -78,7 +78,7 @@ function bootFiles(kind: "systemd-boot" | "rpi-tryboot", { config, machine, log 
       reason: "Switchback.BootPartitionA and BootPartitionB must be the numbers of two different partitions",
     });
   }
-  const parts = { bootFolder, bootPartitions, booted, files: machine.files };
+  const parts = { bootFolder, bootPartitions, booted, machine };
   return lazyBootloader(kind, booted, async () =>
     (await import("./compose-boot-files.ts")).composeBootFiles(kind, parts),
   );

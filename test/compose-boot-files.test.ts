@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -82,4 +82,22 @@ test("the named boot loader looks at its own files, when it is asked", async () 
   for (const [index, boot] of [tryboot, systemd].entries())
     expect(await boot.diagnose?.(signal)).toMatchObject([{ level: "good", subject: subjects[index] }]);
   await rm(folder, { recursive: true });
+});
+
+test("arming on a Raspberry Pi runs the board's vcmailbox", async () => {
+  const usual = process.env["PATH"];
+  const folder = await mkdtemp(join(tmpdir(), "bootfs-"));
+  try {
+    const asked = join(folder, "asked");
+    await writeFile(join(folder, "vcmailbox"), `#!/bin/sh\necho "$@" > ${asked}\n`, { mode: 0o755 });
+    await writeFile(join(folder, "autoboot.txt"), "[all]\ntryboot_a_b=1\nboot_partition=2\n");
+    process.env["PATH"] = `${folder}:${usual}`;
+    const partitions = { BootPartitionA: 2, BootPartitionB: 3 };
+    const boot = await composed({ Bootloader: "rpi-tryboot", BootFolder: folder, ...partitions });
+    await boot.arm("B", signal);
+    expect(await readFile(asked, "utf8")).toBe("0x00038064 4 0 1\n");
+  } finally {
+    process.env["PATH"] = usual;
+    await rm(folder, { recursive: true });
+  }
 });

@@ -1,7 +1,6 @@
 import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createRpiTryboot } from "../../adapters/bootloader/rpi-tryboot/bootloader.ts";
 import { createSystemdBoot } from "../../adapters/bootloader/systemd-boot/bootloader.ts";
 import type { SystemFate } from "../../src/contracts/bootloader-rig.ts";
 import type { StorageRig } from "../../src/contracts/bootloader-storage.ts";
@@ -23,17 +22,25 @@ export interface BootFileOptions {
 /** Puts something else in place of the adapter. */
 export type SpoilBoot = (boot: Bootloader) => Bootloader;
 
-interface FileBoard {
+export interface FileBoard {
   /** What a new board has in its boot folder. */
   factory(): Promise<void>;
   /** Which slot the firmware starts; it may write down that it did. */
   choose(argument: string | undefined): Promise<SlotId>;
-  bootloader(files: FileActs, booted: () => Promise<SlotId>): Bootloader;
+  bootloader(files: FileActs, booted: () => Promise<SlotId>, act: Act): Bootloader;
+  /** What firmware keeps beside its files, and loses with the power. */
+  forget?(): void;
 }
+
+export type Act = ReturnType<typeof powerSwitch>["act"];
 
 const MAX_STARTS = 5;
 
-async function makeRig(folder: string, board: FileBoard, options: BootFileOptions): Promise<DisposableStorageRig> {
+export async function makeFileRig(
+  folder: string,
+  board: FileBoard,
+  options: BootFileOptions,
+): Promise<DisposableStorageRig> {
   const { spoil = (boot) => boot, spoilFiles = (files) => files, loss = "all of it is lost" } = options;
   const cut = powerSwitch();
   const medium = new VolatileFolder(folder, loss);
@@ -51,6 +58,7 @@ async function makeRig(folder: string, board: FileBoard, options: BootFileOption
   };
   const powerCycle = (): Promise<SlotId | undefined> => {
     medium.losePower();
+    board.forget?.();
     return start();
   };
   const reset = async (): Promise<void> => {
@@ -64,10 +72,14 @@ async function makeRig(folder: string, board: FileBoard, options: BootFileOption
   };
   await reset();
   const boot = spoil(
-    board.bootloader(spoilFiles(medium.acts(cut)), async () => {
-      if (running === undefined) throw new Error("nothing runs");
-      return running;
-    }),
+    board.bootloader(
+      spoilFiles(medium.acts(cut)),
+      async () => {
+        if (running === undefined) throw new Error("nothing runs");
+        return running;
+      },
+      cut.act,
+    ),
   );
   const reboot = async () => start(await boot.rebootArgument?.(new AbortController().signal));
   return {
@@ -95,7 +107,7 @@ async function makeRig(folder: string, board: FileBoard, options: BootFileOption
 export async function makeSystemdBootRig(options: BootFileOptions = {}): Promise<DisposableStorageRig> {
   const folder = await mkdtemp(join(tmpdir(), "switchback-rig-"));
   const entries = join(folder, "loader/entries");
-  return await makeRig(
+  return await makeFileRig(
     folder,
     {
       async factory() {
@@ -146,36 +158,4 @@ type Counted = ReturnType<typeof withCounter>;
 function bootOrder(a: Counted, b: Counted): number {
   const isBad = Number(a.left === 0) - Number(b.left === 0);
   return isBad || b.id.localeCompare(a.id, "en", { numeric: true });
-}
-
-const BOOT_PARTITIONS = { A: 2, B: 3 };
-
-/** The first FAT partition, and the firmware's rule: the flag of a trial comes with one restart and goes with it. */
-export async function makeTrybootRig(options: BootFileOptions = {}): Promise<DisposableStorageRig> {
-  const folder = await mkdtemp(join(tmpdir(), "switchback-rig-"));
-  const file = join(folder, "autoboot.txt");
-  let starts = 0;
-  return await makeRig(
-    folder,
-    {
-      factory: () => writeFile(file, "[all]\ntryboot_a_b=1\nboot_partition=2\n[tryboot]\nboot_partition=3\n"),
-      async choose(argument) {
-        starts += 1;
-        const [, all = "", tryboot = ""] = (await readFile(file, "utf8")).split(/\[(?:all|tryboot)\]/);
-        if (!all.includes("tryboot_a_b=1")) throw new Error("tryboot.txt is looked for instead");
-        const section = argument === "0 tryboot" ? tryboot : all;
-        const partition = Number(/^boot_partition=([0-9]+)$/m.exec(section)?.[1]);
-        return partition === BOOT_PARTITIONS.B ? "B" : "A";
-      },
-      bootloader: (files, booted) =>
-        createRpiTryboot({
-          bootFolder: folder,
-          bootPartitions: BOOT_PARTITIONS,
-          files,
-          booted,
-          bootId: async () => `boot-${starts}`,
-        }),
-    },
-    options,
-  );
 }

@@ -4,10 +4,17 @@ import { BOOTLOADER_CUT_CHECKS } from "../../src/contracts/bootloader-cuts.ts";
 import { BOOTLOADER_STORAGE_CONTRACT, type StorageRig } from "../../src/contracts/bootloader-storage.ts";
 import type { ContractCheck } from "../../src/contracts/contract.ts";
 import type { FileActs } from "../../src/util/durable-file.ts";
-import { type BootFileOptions, makeSystemdBootRig, makeTrybootRig, type SpoilBoot } from "./boot-file-rigs.ts";
+import { type BootFileOptions, makeSystemdBootRig, type SpoilBoot } from "./boot-file-rigs.ts";
+import { trybootRig } from "./tryboot-rig.ts";
 import { FOLDER_LOSSES } from "./volatile-folder.ts";
 
-const RIGS = { "systemd-boot": makeSystemdBootRig, "rpi-tryboot": makeTrybootRig };
+const makeTrybootRig = trybootRig({ mailbox: false, tells: false });
+const makeMailboxRig = trybootRig({ mailbox: true, tells: true });
+const RIGS = {
+  "systemd-boot": makeSystemdBootRig,
+  "rpi-tryboot": makeTrybootRig,
+  "rpi-tryboot with a mailbox, on firmware that tells": makeMailboxRig,
+};
 const CHECKS: readonly ContractCheck<StorageRig>[] = [...BOOTLOADER_CONTRACT, ...BOOTLOADER_STORAGE_CONTRACT];
 
 for (const [kind, makeRig] of Object.entries(RIGS)) {
@@ -27,6 +34,40 @@ for (const [kind, makeRig] of Object.entries(RIGS)) {
     });
   }
 }
+
+for (const [what, board] of [
+  ["a mailbox, on firmware that does not tell", { mailbox: true, tells: false }],
+  ["firmware that tells, without a mailbox", { mailbox: false, tells: true }],
+] as const) {
+  describe(`rpi-tryboot with ${what}`, () => {
+    for (const check of CHECKS) {
+      test(check.title, async () => {
+        const rig = await trybootRig(board)();
+        try {
+          await check.run(rig);
+        } finally {
+          await rig.dispose();
+        }
+      });
+    }
+  });
+}
+
+describe("rpi-tryboot, whose flag outlives a reset by a watchdog", () => {
+  for (const loss of FOLDER_LOSSES) {
+    for (const check of BOOTLOADER_CUT_CHECKS) {
+      test(`${check.title.replace("power cut", "reset")}, and of what was not synced ${loss}`, async () => {
+        const rig = await makeMailboxRig({ loss });
+        try {
+          // Such a reset loses the page cache, and leaves the firmware its registers.
+          await check.run({ ...rig, powerCycle: rig.losePower });
+        } finally {
+          await rig.dispose();
+        }
+      });
+    }
+  }
+});
 
 /** Titles of the checks that fail. */
 async function broken(makeRig: typeof makeTrybootRig, options: BootFileOptions, checks = CHECKS) {
@@ -51,6 +92,7 @@ test("a boot loader that does not say what to ask the reboot for is found out", 
     "an armed slot comes up at the next reboot, still on trial",
   );
   expect(await broken(makeSystemdBootRig, { spoil })).toEqual([]);
+  expect(await broken(makeMailboxRig, { spoil }), "the flag is set already").toEqual([]);
 });
 
 /** Files whose folder is synced only for the first `syncs` changes of a rig. */
@@ -67,7 +109,8 @@ const lazyFiles =
     };
   };
 
-for (const [kind, makeRig] of Object.entries(RIGS)) {
+// With a mailbox, a cleared flag alone keeps the old file from mattering.
+for (const [kind, makeRig] of Object.entries({ "systemd-boot": makeSystemdBootRig, "rpi-tryboot": makeTrybootRig })) {
   for (const [change, syncs] of [
     ["arming", 0],
     ["confirming", 1],

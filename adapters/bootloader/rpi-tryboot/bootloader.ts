@@ -2,10 +2,12 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { AgentError } from "../../../src/errors/agent-error.ts";
 import { type Bootloader, type BootPlan, otherSlot, type SlotId } from "../../../src/ports/bootloader.ts";
+import type { Finding } from "../../../src/ports/finding.ts";
 import { type FileActs, replaceFile } from "../../../src/util/durable-file.ts";
 import type { SlotPartitions } from "../partition-number.ts";
 import { expectReplaceable } from "../replaceable.ts";
 import { AUTOBOOT_BYTES, changeAutoboot, parseAutoboot, slotOfPartition } from "./autoboot.ts";
+import type { TrybootFirmware } from "./firmware.ts";
 
 export interface RpiTrybootOptions {
   /** Where the first FAT partition is mounted, the one with autoboot.txt. */
@@ -13,6 +15,7 @@ export interface RpiTrybootOptions {
   /** The FAT partition that holds each slot's kernel. */
   readonly bootPartitions: SlotPartitions;
   readonly files: FileActs;
+  readonly firmware: TrybootFirmware;
   /** The slot that the running kernel came from; asks the system, not autoboot.txt. */
   readonly booted: (signal: AbortSignal) => Promise<SlotId>;
   /** Names the boot of the running kernel, as /proc/sys/kernel/random/boot_id does. */
@@ -21,6 +24,9 @@ export interface RpiTrybootOptions {
 
 const REBOOT_ARGUMENT = "0 tryboot";
 
+const UNKNOWN_PARTITION =
+  "Set BootPartitionA and BootPartitionB to the partitions in autoboot.txt, or update the firmware: rpi-eeprom-update -a.";
+
 interface State {
   readonly plan: BootPlan;
   /** Something is left of a trial, under way or over. */
@@ -28,18 +34,31 @@ interface State {
 }
 
 /**
- * Raspberry Pi's `tryboot`: autoboot.txt names the partition of every restart, and another one for the restart that
- * asks for it with an argument. The firmware forgets that flag with the power, so a trial is over whenever anything
- * but this very reboot starts the board. What the file cannot tell is whether a trial that was armed is still to come;
- * so it is marked with the boot in which it was armed: in a later one that runs the usual slot it is over.
+ * Raspberry Pi's `tryboot`: autoboot.txt names the partition of every start, and another one for a start that finds the
+ * firmware's tryboot flag set. The firmware clears the flag at that start, and loses it with the power, so a trial gets
+ * one attempt. Arming sets the flag through the firmware's mailbox, so that any restart begins the trial; the reboot
+ * asks for it by its argument as well, for boards without a mailbox.
  *
- * Each mutation replaces the file as a whole.
+ * The file cannot tell whether an armed trial is still to come, so it names the boot in which the trial was armed. In a
+ * later boot the firmware's own word decides, or the slot that runs where the firmware does not tell.
+ *
+ * Each mutation replaces the file as a whole. The flag is set after the file and cleared before it: a flag that is set
+ * while the file knows of no trial would boot the other slot as if it were committed.
  *
  * @see Raspberry Pi documentation, "autoboot.txt" and "tryboot"
  */
 export function createRpiTryboot(options: RpiTrybootOptions): Bootloader {
-  const { bootFolder, bootPartitions, files, booted, bootId = currentBootId } = options;
+  const { bootFolder, bootPartitions, files, firmware, booted, bootId = currentBootId } = options;
   const file = join(bootFolder, "autoboot.txt");
+
+  /** Whether a boot after the one that armed a trial is that trial. */
+  const isTrial = async (usual: SlotId, signal: AbortSignal): Promise<boolean> => {
+    const told = await firmware.boot();
+    if (told?.tryboot === false) return false;
+    // Early firmware of the Raspberry Pi 5 calls every partition 0.
+    const ran = slotOfPartition(told?.partition, bootPartitions) ?? (await booted(signal));
+    return ran !== usual;
+  };
 
   const look = async (signal: AbortSignal): Promise<State> => {
     signal.throwIfAborted();
@@ -48,14 +67,14 @@ export function createRpiTryboot(options: RpiTrybootOptions): Bootloader {
     if (slot === undefined)
       throw new AgentError("SLOT_UNKNOWN", { file, boot_partition: usual ?? "", ...bootPartitions });
     if (armedIn === undefined) return { plan: { slot, trial: false }, marked: false };
-    const trial = armedIn === (await bootId()) || (await booted(signal)) !== slot;
+    const trial = armedIn === (await bootId()) || (await isTrial(slot, signal));
     return { plan: { slot: trial ? otherSlot(slot) : slot, trial }, marked: true };
   };
 
   /** @param armedIn absent: no trial */
-  const write = async (usual: SlotId, armedIn?: string): Promise<void> => {
+  const write = async (usual: SlotId, armedIn?: string, tried = otherSlot(usual)): Promise<void> => {
     const state = { usual: bootPartitions[usual], ...(armedIn !== undefined && { armedIn }) };
-    const text = changeAutoboot(await read(file), state, bootPartitions[otherSlot(usual)]);
+    const text = changeAutoboot(await read(file), state, bootPartitions[tried]);
     if (text.length > AUTOBOOT_BYTES) throw tooLong(file, text.length);
     try {
       await replaceFile(file, text, files);
@@ -65,6 +84,20 @@ export function createRpiTryboot(options: RpiTrybootOptions): Bootloader {
     if ((await read(file)) !== text) throw new AgentError("BOOTENV_WRITE", { bootloader: "rpi-tryboot", file });
   };
 
+  /** The partition with the kernel names the root file system, in cmdline.txt: the two can fall apart. */
+  const judgeFirmware = async (signal: AbortSignal): Promise<readonly Finding[]> => {
+    const told = await firmware.boot();
+    if (told === undefined) return [];
+    const subject = "partition that the firmware booted";
+    const loaded = slotOfPartition(told.partition, bootPartitions);
+    const running = await booted(signal);
+    const found = `${told.partition}${told.tryboot ? ", as a trial" : ""}, while slot ${running} runs`;
+    if (loaded === running) return [{ level: "good", subject, found }];
+    if (loaded === undefined) return [{ level: "note", subject, found, advice: UNKNOWN_PARTITION }];
+    const advice = `Make root= in cmdline.txt of partition ${told.partition} name the root file system of slot ${loaded}.`;
+    return [{ level: "bad", subject, found, advice }];
+  };
+
   return {
     kind: "rpi-tryboot",
     booted,
@@ -72,6 +105,8 @@ export function createRpiTryboot(options: RpiTrybootOptions): Bootloader {
     async arm(slot, signal) {
       await look(signal);
       await write(otherSlot(slot), await bootId());
+      // Whatever the mailbox answers, the reboot's argument asks for the trial, too.
+      await firmware.setTryboot(true);
     },
     async rebootArgument(signal) {
       const { plan } = await look(signal);
@@ -83,14 +118,17 @@ export function createRpiTryboot(options: RpiTrybootOptions): Bootloader {
     },
     async revert(slot, signal) {
       const { plan, marked } = await look(signal);
-      if (marked || plan.slot !== slot) await write(slot);
+      if (!marked && plan.slot === slot) return;
+      const answer = await firmware.setTryboot(false);
+      // A flag that may still be set must not lead to the slot that is given up.
+      await write(slot, undefined, answer === "refused" ? slot : otherSlot(slot));
     },
     expectWritable: () => expectReplaceable(file),
     async diagnose(signal) {
       await look(signal);
       const { usual } = parseAutoboot(await read(file));
       const found = `boots partition ${usual}, of ${bootPartitions.A} (slot A) and ${bootPartitions.B} (slot B)`;
-      return [{ level: "good", subject: file, found }];
+      return [{ level: "good", subject: file, found }, ...(await judgeFirmware(signal))];
     },
   };
 }

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { createRpiTryboot } from "../../../../adapters/bootloader/rpi-tryboot/bootloader.ts";
+import type { MailboxAnswer, TrybootFirmware } from "../../../../adapters/bootloader/rpi-tryboot/firmware.ts";
 import type { Bootloader, SlotId } from "../../../../src/ports/bootloader.ts";
 import { diskActs } from "../../../../src/util/durable-file.ts";
 
@@ -14,11 +15,31 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true }));
 
 const file = (): string => join(folder, "autoboot.txt");
-const running = (slot: SlotId, files = diskActs) =>
+
+interface Told {
+  readonly partition: number;
+  readonly tryboot: boolean;
+}
+
+/** Firmware that keeps its flag, and answers as it is told to. */
+function firmwareOf(told?: Told, answer: MailboxAnswer = "absent") {
+  const asked: boolean[] = [];
+  const firmware: TrybootFirmware = {
+    boot: async () => told,
+    async setTryboot(next) {
+      asked.push(next);
+      return answer;
+    },
+  };
+  return { firmware, asked };
+}
+
+const running = (slot: SlotId, files = diskActs, { firmware } = firmwareOf()) =>
   createRpiTryboot({
     bootFolder: folder,
     bootPartitions: { A: 2, B: 3 },
     files,
+    firmware,
     booted: async () => slot,
     bootId: async () => "now",
   });
@@ -104,3 +125,65 @@ test("a doctor is told what autoboot.txt boots, and what is wrong with it as a n
   await writeFile(file(), "[all]\nboot_partition=7\n");
   await expect(running("B").diagnose?.(signal)).rejects.toMatchObject({ code: "SLOT_UNKNOWN" });
 });
+
+const ARMED_BEFORE = ON_A + mark("then");
+const TRIAL_OF_B = { slot: "B", trial: true };
+const OVER = { slot: "A", trial: false };
+for (const [what, told, booted, plan] of [
+  ["started the other partition as a trial", { partition: 3, tryboot: true }, "B", TRIAL_OF_B],
+  ["started the usual partition", { partition: 2, tryboot: false }, "A", OVER],
+  ["started the other partition, but not as a trial", { partition: 3, tryboot: false }, "B", OVER],
+  ["started the usual partition as a trial", { partition: 2, tryboot: true }, "A", OVER],
+  ["started the other one, whose cmdline.txt names the old root", { partition: 3, tryboot: true }, "A", TRIAL_OF_B],
+  ["started the usual one, whose cmdline.txt names the new root", { partition: 2, tryboot: false }, "B", OVER],
+  ["started a trial of partition 0, as early firmware calls each", { partition: 0, tryboot: true }, "B", TRIAL_OF_B],
+  ["started a trial of partition 0, and the old root runs", { partition: 0, tryboot: true }, "A", OVER],
+] as const) {
+  test(`after a trial was armed, firmware that says it ${what} decides whether this is it`, async () => {
+    await writeFile(file(), ARMED_BEFORE);
+    expect(await running(booted, diskActs, firmwareOf(told)).plan(signal)).toEqual(plan);
+  });
+}
+
+test("a trial that was armed in this very boot is still to come, whatever the firmware did before", async () => {
+  await writeFile(file(), ON_A + mark("now"));
+  const told = firmwareOf({ partition: 2, tryboot: false });
+  expect(await running("A", diskActs, told).plan(signal)).toEqual(TRIAL_OF_B);
+  expect(await running("A", diskActs, told).rebootArgument?.(signal)).toBe("0 tryboot");
+});
+
+test("the flag is set by arming and cleared by reverting, each once, and nothing else touches it", async () => {
+  await writeFile(file(), ON_A);
+  const firmware = firmwareOf(undefined, "taken");
+  const boot = running("A", diskActs, firmware);
+  await boot.plan(signal);
+  await boot.revert("A", signal);
+  expect(firmware.asked, "there was no trial").toEqual([]);
+  await boot.arm("B", signal);
+  await boot.revert("A", signal);
+  expect(firmware.asked).toEqual([true, false]);
+  expect(await readFile(file(), "utf8")).toBe(ON_A);
+});
+
+test("a flag that cannot be cleared leads to the slot that stays", async () => {
+  await writeFile(file(), ON_A + mark("now"));
+  const firmware = firmwareOf(undefined, "refused");
+  await running("A", diskActs, firmware).revert("A", signal);
+  expect(await readFile(file(), "utf8")).toBe("[all]\ntryboot_a_b=1\nboot_partition=2\n[tryboot]\nboot_partition=2\n");
+  await running("A", diskActs, firmware).arm("B", signal);
+  expect(await readFile(file(), "utf8"), "the next trial is of the other slot again").toBe(ON_A + mark("now"));
+});
+
+for (const [told, booted, level, found] of [
+  [{ partition: 2, tryboot: false }, "A", "good", "2, while slot A runs"],
+  [{ partition: 3, tryboot: true }, "B", "good", "3, as a trial, while slot B runs"],
+  [{ partition: 3, tryboot: true }, "A", "bad", "3, as a trial, while slot A runs"],
+  [{ partition: 0, tryboot: false }, "A", "note", "0, while slot A runs"],
+] as const) {
+  test(`the doctor is told that the firmware booted partition ${found}: ${level}`, async () => {
+    await writeFile(file(), ON_A);
+    const findings = await running(booted, diskActs, firmwareOf(told)).diagnose?.(signal);
+    expect(findings?.slice(1)).toMatchObject([{ level, subject: "partition that the firmware booted", found }]);
+    expect(findings?.[1]?.advice === undefined).toBe(level === "good");
+  });
+}
