@@ -42,7 +42,6 @@ const RESERVED_PROVIDES = ["artifact_name", "artifact_group"];
 /** Refuses what some client would not install. @throws {AgentError} ARTIFACT_FIELD */
 export function checkRequest(request: ArtifactRequest): void {
   checkText("artifact name", request.name);
-  if (/\s/.test(request.name)) throw refused("artifact name", request.name, "whitespace is not allowed");
   if (request.deviceTypes.length === 0) throw refused("device type", "", "at least one is needed");
   for (const deviceType of request.deviceTypes) checkText("device type", deviceType);
   if (request.group !== undefined) checkText("provided group", request.group);

@@ -86,7 +86,7 @@ export class PayloadReader implements PayloadStream {
     }
     this.#awaited.delete(member.name);
     this.#seen.add(member.name);
-    this.#current = new VerifiedFile(this.#tar, file, member.sizeBytes, {
+    this.#current = new VerifiedFile(this.#tar, file, member, {
       storedBytes: resumed?.storedBytes ?? 0,
       keep: this.#keeperOf(member, resumed?.fileByte ?? this.#plain.offset),
     });
@@ -128,6 +128,7 @@ class VerifiedFile implements PayloadFile {
   readonly name: string;
   readonly sizeBytes: number;
   readonly sha256: string;
+  readonly modified: number | undefined;
   readonly storedBytes: number;
   readonly keep?: (storedBytes: number) => Promise<void>;
   readonly #tar: TarScanner;
@@ -140,13 +141,14 @@ class VerifiedFile implements PayloadFile {
   constructor(
     tar: TarScanner,
     file: ManifestFile,
-    sizeBytes: number,
+    { sizeBytes, modified }: TarMember,
     { storedBytes, keep }: { storedBytes: number; keep: ((storedBytes: number) => Promise<void>) | undefined },
   ) {
     this.#tar = tar;
     this.name = file.name;
     this.sha256 = file.sha256;
     this.sizeBytes = sizeBytes;
+    this.modified = modified;
     this.storedBytes = storedBytes;
     if (keep !== undefined) this.keep = keep;
     this.#left = sizeBytes - storedBytes;

@@ -54,6 +54,10 @@ const ONLY_COMMAND: Readonly<Record<string, string>> = { "mender-setup": "setup"
 const TRUE: ReadonlySet<string> = new Set(["1", "t", "T", "true", "TRUE", "True"]);
 const FALSE: ReadonlySet<string> = new Set(["0", "f", "F", "false", "FALSE", "False"]);
 
+/** @returns `undefined` for what is no truth value */
+export const truthOf = (value: string): boolean | undefined =>
+  TRUE.has(value) ? true : FALSE.has(value) ? false : undefined;
+
 /**
  * Turns a command line of a reference client into one of ours: long options with a single dash, `--switch=false`,
  * options of a command in front of it, and the command that `mender-setup` and `mender-snapshot` leave out.
@@ -91,8 +95,9 @@ function modern(arg: string): string | undefined {
   const [, name = "", value] = /^--?([a-z][a-z-]+)(?:=(.*))?$/s.exec(arg) ?? [];
   if (WITH_VALUE.has(name)) return value === undefined ? `--${name}` : `--${name}=${value}`;
   if (!SWITCHES.has(name)) return arg;
-  if (value === undefined || TRUE.has(value)) return `--${name}`;
-  return FALSE.has(value) ? undefined : arg;
+  const truth = value === undefined ? true : truthOf(value);
+  if (truth === true) return `--${name}`;
+  return truth === false ? undefined : arg;
 }
 
 function withKeyOptionsBehind(words: readonly Word[]): readonly Word[] {

@@ -13,6 +13,10 @@ import { VERSION } from "./version.ts";
  * @param name what the program was called by: `switchback`, or a name of the reference client
  */
 export async function run(name: string, argv: readonly string[], io: CliIo): Promise<void> {
+  if (name === "mender-artifact") {
+    const { runMenderArtifact } = await import("./artifact/mender-artifact.ts");
+    return await runMenderArtifact(argv, io);
+  }
   const { globals, command, rest } = splitArguments(await ourArguments(name, argv));
   const program = new Command(name)
     .description("Over-the-air updates for embedded Linux that survive a power cut at any instant.")

@@ -60,5 +60,6 @@ export const ARTIFACT_ERRORS = {
   META_DATA_INVALID: { doc: "The meta-data file does not hold a JSON object." },
   OPTION_MISSING: { doc: "An option that must be given is missing." },
   OPTION_INVALID: { doc: "The value of an option is not valid." },
+  COMMAND_UNSUPPORTED: { doc: "This command of mender-artifact is not supported here." },
   OPTION_UNSUPPORTED: { doc: "This option of mender-artifact is not supported here." },
 } as const satisfies Record<string, ErrorEntry>;

@@ -6,6 +6,8 @@ export interface PayloadFile {
   readonly sizeBytes: number;
   /** From the manifest, lower-case hex. */
   readonly sha256: string;
+  /** Time of the last change, in seconds since 1970, as the Artifact has it. */
+  readonly modified?: number | undefined;
   /**
    * Puts between 1 and `into.length` bytes at the start of `into`; 0 after the last. They must stay as they are
    * until the next call, during which they are hashed.

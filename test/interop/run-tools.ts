@@ -13,7 +13,10 @@ export async function ours(...args: readonly string[]): Promise<readonly string[
 
 /** Stdout lines of the real tool, which must succeed. */
 export function theirs(...args: readonly string[]): readonly string[] {
-  const { status, stdout, stderr } = spawnSync("mender-artifact", args, { encoding: "utf8" });
+  const { status, stdout, stderr } = spawnSync("mender-artifact", args, {
+    encoding: "utf8",
+    env: { ...process.env, TZ: "UTC" },
+  });
   expect(status, `mender-artifact ${args.join(" ")}: ${stderr}`).toBe(0);
   return stdout.replace(/\n$/, "").split("\n");
 }

@@ -8,6 +8,8 @@ export interface TarHeader {
   readonly size: number;
   /** One character; a NUL of old archives reads as "0". */
   readonly type: string;
+  /** Time of the last change, in seconds since 1970. */
+  readonly modified: number;
 }
 
 const damaged = (reason: string): AgentError => new AgentError("ARTIFACT_TAR_HEADER", { reason });
@@ -33,6 +35,7 @@ export function parseHeaderBlock(block: Buffer): TarHeader | undefined {
     name: prefix === "" ? name : `${prefix}/${name}`,
     size: readSize(block),
     type: type === "\0" ? "0" : type,
+    modified: readTime(block),
   };
 }
 
@@ -67,6 +70,12 @@ function readOctal(block: Buffer, start: number, length: number, field: string):
   const digits = /^ *([0-7]+)[ \0]*$/.exec(block.toString("latin1", start, start + length))?.[1];
   if (digits === undefined) throw damaged(field);
   return Number.parseInt(digits, 8);
+}
+
+/** For showing only: a time that cannot be read, or lies before 1970, is 1970. */
+function readTime(block: Buffer): number {
+  const digits = /^ *([0-7]+)[ \0]*$/.exec(block.toString("latin1", 136, 148))?.[1];
+  return Number.parseInt(digits ?? "0", 8);
 }
 
 /** Octal, or GNU's base 256: first byte 0x80, the rest a big-endian number. */

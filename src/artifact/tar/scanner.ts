@@ -9,6 +9,8 @@ import { parsePax } from "./pax.ts";
 export interface TarMember {
   readonly name: string;
   readonly sizeBytes: number;
+  /** Time of the last change, in seconds since 1970. */
+  readonly modified?: number;
 }
 
 /** Largest PAX or GNU long-name header: extended attributes of a repacked file fit in. */
@@ -96,7 +98,7 @@ export class TarScanner {
       if (header.type !== "0")
         throw new AgentError("ARTIFACT_MEMBER_TYPE", { in: this.#label, name, type: header.type });
       this.#begin(sizeBytes);
-      return { name, sizeBytes };
+      return { name, sizeBytes, modified: header.modified };
     }
   }
 

@@ -13,13 +13,17 @@ export function register(program: Command, io: CliIo): void {
   const artifact = program
     .command("artifact")
     .description("write, sign, read and validate Mender Artifacts")
-    .enablePositionalOptions()
-    .option(...COMPRESSION_OPTION)
     .addHelpText("after", EXAMPLES);
-  registerWrite(artifact, io);
+  registerCommands(artifact, io, (line) => io.out(line));
+}
+
+/** @param say takes the lines for people about what was written */
+export function registerCommands(artifact: Command, io: CliIo, say: (line: string) => void): void {
+  artifact.enablePositionalOptions().option(...COMPRESSION_OPTION);
+  registerWrite(artifact, io, say);
   registerRead(artifact, io);
   registerValidate(artifact, io);
-  registerSign(artifact, io);
+  registerSign(artifact, io, say);
 }
 
 const EXAMPLES = `

@@ -16,6 +16,8 @@ export interface InspectedFile {
   readonly name: string;
   readonly sizeBytes: number;
   readonly sha256: string;
+  /** In seconds since 1970. */
+  readonly modified: number;
 }
 
 /**
@@ -37,7 +39,8 @@ export async function inspectArtifact(
     for (let payload = await reader.nextPayload(); payload !== undefined; payload = await reader.nextPayload()) {
       const found: InspectedFile[] = [];
       for (let file = await payload.next(); file !== undefined; file = await payload.next()) {
-        found.push({ name: file.name, sizeBytes: file.sizeBytes, sha256: file.sha256 });
+        const { name, sizeBytes, sha256, modified = 0 } = file;
+        found.push({ name, sizeBytes, sha256, modified });
       }
       files.push(found);
     }

@@ -59,11 +59,19 @@ const metaDataText = (metaData: Readonly<Record<string, unknown>>): string[] =>
     .split("\n")
     .map((line) => `\t${line}`);
 
-const fileText = ({ name, sizeBytes, sha256 }: InspectedFile): string[] => [
+const fileText = ({ name, sizeBytes, sha256, modified }: InspectedFile): string[] => [
   `      name:     ${name}`,
   `      size:     ${sizeBytes}`,
+  `      modified: ${timeText(modified)}`,
   `      checksum: ${sha256}`,
 ];
+
+/** Go's spelling, in UTC whatever the time zone of the machine is. */
+const timeText = (seconds: number): string =>
+  new Date(seconds * 1000)
+    .toISOString()
+    .replace("T", " ")
+    .replace(/\.000Z$/, " +0000 UTC");
 
 const listText = (values: readonly string[]): string => `[${values.join(" ")}]`;
 const quotedText = (values: readonly string[]): string => `[${values.map((value) => `"${value}"`).join(", ")}]`;

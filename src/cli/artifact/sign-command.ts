@@ -11,7 +11,7 @@ interface SignOptions {
   readonly json?: true;
 }
 
-export function registerSign(artifact: Command, io: CliIo): void {
+export function registerSign(artifact: Command, io: CliIo, say: (line: string) => void): void {
   const command = artifact
     .command("sign")
     .description("sign an Artifact that exists already")
@@ -30,7 +30,7 @@ export function registerSign(artifact: Command, io: CliIo): void {
     const output = options.outputPath ?? path;
     await signArtifact(path, output, key, options.force === true, io.signal);
     if (options.json === true) io.out(JSON.stringify({ path: output, signed: true, algorithm: key.algorithm }));
-    else io.out(`Artifact signed: ${output}`);
+    else say(`Artifact signed: ${output}`);
   });
 }
 

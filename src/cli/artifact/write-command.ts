@@ -14,57 +14,66 @@ import {
   NO_VALUES,
   REFUSED_AUGMENT_OPTIONS,
   REFUSED_KEY_OPTIONS,
+  REFUSED_SIZE_OPTIONS,
   REFUSED_SNAPSHOT_OPTIONS,
   type RootfsOptions,
   type WriteOptions,
 } from "./write-options.ts";
 
-/** Every option that one of the kinds refuses by name. */
-const REFUSED = [...REFUSED_KEY_OPTIONS, ...REFUSED_SNAPSHOT_OPTIONS, ...REFUSED_AUGMENT_OPTIONS];
+/** Takes a line for people about what was written. */
+type Say = (line: string) => void;
 
-export function registerWrite(artifact: Command, io: CliIo): void {
+/** Every option that one of the kinds refuses by name. */
+const REFUSED = [
+  ...REFUSED_KEY_OPTIONS,
+  ...REFUSED_SIZE_OPTIONS,
+  ...REFUSED_SNAPSHOT_OPTIONS,
+  ...REFUSED_AUGMENT_OPTIONS,
+];
+
+export function registerWrite(artifact: Command, io: CliIo, say: Say): void {
   const write = artifact
     .command("write")
     .description("write an Artifact")
     .enablePositionalOptions()
     .option(...COMPRESSION_OPTION)
     .addHelpText("after", `${ROOTFS_EXAMPLES}\n\nEach kind has --help and examples of its own.`);
-  registerRootfs(write, io);
-  registerModule(write, io);
-  registerBootstrap(write, io);
+  registerRootfs(write, io, say);
+  registerModule(write, io, say);
+  registerBootstrap(write, io, say);
 }
 
-function registerRootfs(write: Command, io: CliIo): void {
+function registerRootfs(write: Command, io: CliIo, say: Say): void {
   const command = write.command("rootfs-image").description("write an Artifact with a root file system image");
   addWriteOptions(addFileOption(command, "image (required)"));
   addImageOptions(command)
     .option("--legacy-rootfs-image-checksum", "provide the checksum as rootfs_image_checksum")
     .option("--no-checksum-provide", "do not provide the image's checksum")
     .addHelpText("after", ROOTFS_EXAMPLES);
-  addRefusedOptions(command, [...REFUSED_KEY_OPTIONS, ...REFUSED_SNAPSHOT_OPTIONS]);
+  addRefusedOptions(command, [...REFUSED_KEY_OPTIONS, ...REFUSED_SIZE_OPTIONS, ...REFUSED_SNAPSHOT_OPTIONS]);
   command.action(async (given: RootfsOptions) => {
     const options = { ...NO_VALUES, ...given };
     const { rootfsPayload } = await import("./write-request.ts");
-    await write3(command, io, options, options.script, () => rootfsPayload(options));
+    await write3(command, { io, say }, options, options.script, () => rootfsPayload(options));
   });
 }
 
-function registerModule(write: Command, io: CliIo): void {
+function registerModule(write: Command, io: CliIo, say: Say): void {
   const command = write.command("module-image").description("write an Artifact for an update module");
   command.option("-T, --type <type>", "payload type: the name of the update module (required)");
   addWriteOptions(addFileOption(command, "payload file (repeatable)"));
   addImageOptions(command)
     .option("-m, --meta-data <file>", "JSON file for the update module")
     .addHelpText("after", MODULE_EXAMPLES);
-  addRefusedOptions(command, [...REFUSED_KEY_OPTIONS, ...REFUSED_AUGMENT_OPTIONS]);
+  addRefusedOptions(command, [...REFUSED_KEY_OPTIONS, ...REFUSED_SIZE_OPTIONS, ...REFUSED_AUGMENT_OPTIONS]);
   command.action(async (given: ModuleOptions) => {
     const options = { ...NO_VALUES, ...given };
     const { modulePayload } = await import("./write-request.ts");
-    await write3(command, io, options, options.script, () => modulePayload(options));
+    await write3(command, { io, say }, options, options.script, () => modulePayload(options));
   });
 }
 
-function registerBootstrap(write: Command, io: CliIo): void {
+function registerBootstrap(write: Command, io: CliIo, say: Say): void {
   const command = write
     .command("bootstrap-artifact")
     .description("write an Artifact without a payload, which tells a new device what it runs");
@@ -73,13 +82,13 @@ function registerBootstrap(write: Command, io: CliIo): void {
   command.action(async (given: WriteOptions) => {
     const options = { ...NO_VALUES, ...given };
     const { emptyPayload } = await import("./write-request.ts");
-    await write3(command, io, options, [], () => emptyPayload(options));
+    await write3(command, { io, say }, options, [], () => emptyPayload(options));
   });
 }
 
 async function write3(
   command: Command,
-  io: CliIo,
+  { io, say }: { readonly io: CliIo; readonly say: Say },
   options: WriteOptions,
   scripts: readonly string[],
   makePayload: () => PayloadRequest | Promise<PayloadRequest>,
@@ -97,8 +106,9 @@ async function write3(
   try {
     const written = await writeArtifact(request, outputPath, progress.advance, io.signal);
     progress.done();
-    const { writtenLines } = await import("./written-text.ts");
-    for (const line of writtenLines(request, outputPath, written, options.json === true)) io.out(line);
+    const { writtenJson } = await import("./written-text.ts");
+    if (options.json === true) io.out(writtenJson(request, outputPath, written));
+    else say(`Artifact ${request.name} written to ${outputPath} (${written.sizeBytes} bytes)`);
   } finally {
     progress.done();
   }

@@ -65,7 +65,7 @@ export function addWriteOptions(command: Command): Command {
     .option("-n, --artifact-name <name>", "name of the Artifact (required)")
     .addOption(new Option("--name <name>").hideHelp())
     .option("-t, --device-type <type>", "compatible device type (required; repeatable)", collect)
-    .addOption(new Option("--compatible-types <type>").argParser(collect).hideHelp())
+    .option("-c, --compatible-types <type>", "the same, as newer versions of mender-artifact spell it", collect)
     .option("-o, --output-path <file>", "file to write", "artifact.mender")
     .option(...COMPRESSION_OPTION)
     .option("-k, --key <file>", "sign with this private key in PEM form")
@@ -100,7 +100,15 @@ export function addRefusedOptions(command: Command, flags: readonly string[]): C
   return command;
 }
 
-export const REFUSED_KEY_OPTIONS: readonly string[] = ["--gcp-kms-key <id>", "--key-pkcs11 <uri>"];
+export const REFUSED_KEY_OPTIONS: readonly string[] = [
+  "--gcp-kms-key <id>",
+  "--key-pkcs11 <uri>",
+  "--vault-transit-key <name>",
+  "--keyfactor-signserver-worker <name>",
+  "--azure-key <name>",
+];
+/** Limits of sizes are no limits when nobody heeds them. */
+export const REFUSED_SIZE_OPTIONS: readonly string[] = ["--max-artifact-size <size>", "--warn-artifact-size <size>"];
 export const REFUSED_SNAPSHOT_OPTIONS: readonly string[] = ["-S, --ssh-args <args>"];
 export const REFUSED_AUGMENT_OPTIONS: readonly string[] = [
   "--augment-depends <key:value>",

@@ -52,7 +52,10 @@ export function requestOf(
   key: SigningKey | undefined,
 ): ArtifactRequest {
   checkVersion(options.version);
-  const deviceTypes = [...options.deviceType, ...options.compatibleTypes];
+  const deviceTypes = options.deviceType.length === 0 ? options.compatibleTypes : options.deviceType;
+  if (options.deviceType.length > 0 && options.compatibleTypes.length > 0) {
+    throw new AgentError("OPTION_INVALID", { option: "--compatible-types", reason: "--device-type is given, too" });
+  }
   if (deviceTypes.length === 0) throw new AgentError("OPTION_MISSING", { option: "--device-type" });
   return {
     name: artifactName(options),

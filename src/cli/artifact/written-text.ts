@@ -1,14 +1,8 @@
 import type { ArtifactRequest } from "../../artifact/artifact-request.ts";
 import type { WrittenArtifact } from "../../artifact/writer.ts";
 
-/** What `write` prints when it is done: a line for people, or one JSON object. */
-export function writtenLines(
-  request: ArtifactRequest,
-  path: string,
-  written: WrittenArtifact,
-  json: boolean,
-): readonly string[] {
-  if (!json) return [`Artifact ${request.name} written to ${path} (${written.sizeBytes} bytes)`];
+/** The object that `write --json` prints when it is done. */
+export function writtenJson(request: ArtifactRequest, path: string, written: WrittenArtifact): string {
   const { kind, type } = request.payload;
   const summary = {
     path,
@@ -22,5 +16,5 @@ export function writtenLines(
       files: written.files.map(({ name, sizeBytes, sha256 }) => ({ name, size: sizeBytes, sha256 })),
     },
   };
-  return [JSON.stringify(summary)];
+  return JSON.stringify(summary);
 }

@@ -74,6 +74,17 @@ test("older and newer spellings of options are taken", async () => {
   expect(JSON.parse(read.outLines[0] ?? "")).toMatchObject({ name: "release-1", device_types: ["board-a"] });
 });
 
+test("names and device types may have blanks in them, and -c is a spelling of --compatible-types", async () => {
+  const written = ["write", "bootstrap-artifact", "-n", "release 1 of 3", "-c", "board a", "-c", "board b"];
+  expect((await artifact(...written, "-g", "my group", "-o", output)).exitCode).toBe(0);
+  const read = await artifact("read", "--json", output);
+  expect(JSON.parse(read.outLines[0] ?? "")).toMatchObject({
+    name: "release 1 of 3",
+    group: "my group",
+    device_types: ["board a", "board b"],
+  });
+});
+
 test("an Ed25519 key signs with a warning, and the signature is found valid here", async () => {
   const key = makeKeyFiles(dir, "ed25519");
   const io = await artifact(...ROOTFS, "-k", key.privatePath);
@@ -111,7 +122,14 @@ for (const [what, args, line] of [
   ["of an image of no bytes", rootfsOf(put("empty", "")), "IMAGE_TOO_SMALL: .*bytes=0, minBytes=512"],
   ["of an image below a sector", rootfsOf(put("short", "x".repeat(511))), "IMAGE_TOO_SMALL: .*bytes=511"],
   ["with an empty name", [...ROOTFS, "-n", ""], "ARTIFACT_FIELD: .*field=artifact name, value=, reason=empty"],
-  ["with white space in its name", [...ROOTFS, "-n", "a b"], "ARTIFACT_FIELD: .*whitespace is not allowed"],
+  ["with a tab in its name", [...ROOTFS, "-n", "a\tb"], "ARTIFACT_FIELD: .*not printable"],
+  [
+    "with both spellings of the device type",
+    [...ROOTFS, "-c", "b"],
+    "OPTION_INVALID: .*option=--compatible-types, reason=--device-type is given, too",
+  ],
+  ["with a key in a vault", [...MODULE, "--vault-transit-key", "x"], "OPTION_UNSUPPORTED: .*option=--vault-transit"],
+  ["with a limit", [...ROOTFS, "--max-artifact-size", "5MB"], "OPTION_UNSUPPORTED: .*option=--max-artifact-size"],
   ["with a name of 257 bytes", [...ROOTFS, "-n", `${"é".repeat(128)}x`], "ARTIFACT_FIELD: .*longer than 256 bytes"],
   [
     "with a bell in the device type",

@@ -1,0 +1,96 @@
+import { Command, CommanderError } from "commander";
+import { AgentError, describeError } from "../../errors/agent-error.ts";
+import { truthOf } from "../client-arguments.ts";
+import type { CliIo } from "../io.ts";
+import { VERSION } from "../version.ts";
+import { registerCommands } from "./artifact-command.ts";
+
+/** Commands of the original that ours does not have yet. */
+const UNSUPPORTED = ["modify", "cp", "cat", "install", "rm", "dump"];
+
+/**
+ * Answers as `mender-artifact` 3.9 does: its commands, its flags in Go's syntax, and its exit statuses. The one
+ * exception: a failure for which the original exits 0 exits 1 here, because a build must not go on after it.
+ */
+export async function runMenderArtifact(argv: readonly string[], io: CliIo): Promise<void> {
+  const tool = new Command("mender-artifact")
+    .description("Writes, signs, reads and validates Mender Artifacts.")
+    .version(`mender-artifact version ${VERSION}`, "-v, --version")
+    .exitOverride()
+    .configureOutput({ writeOut: (text) => io.out(asTool(text)), writeErr: (text) => io.err(asTool(text)) })
+    .showHelpAfterError("(run with --help for the options)");
+  // The original has nothing to say on standard output about what it writes: a script may read it for what it asked.
+  registerCommands(tool, io, (line) => io.err(line));
+  for (const name of UNSUPPORTED) {
+    tool
+      .command(name, { hidden: true })
+      .helpOption(false)
+      .allowUnknownOption()
+      .allowExcessArguments()
+      .action(() => {
+        throw new AgentError("COMMAND_UNSUPPORTED", { command: name });
+      });
+  }
+  const { words, isComplete } = goArguments(tool, argv);
+  try {
+    await tool.parseAsync(isComplete ? words : [...words, "--help"], { from: "user" });
+  } catch (error) {
+    io.exitCode = exitStatus(error, words, io);
+  }
+}
+
+const asTool = (text: string): string => text.trimEnd().replaceAll("switchback artifact", "mender-artifact");
+
+interface GoArguments {
+  readonly words: readonly string[];
+  /** There is a command, or something that asks for no command: the original prints its help otherwise. */
+  readonly isComplete: boolean;
+}
+
+/** Turns Go's syntax into ours: long options with a single dash, `-o=FILE`, `--switch=false`. */
+function goArguments(tool: Command, argv: readonly string[]): GoArguments {
+  const words: string[] = [];
+  let command = tool;
+  let isComplete = false;
+  for (let at = 0; at < argv.length; at++) {
+    const arg = argv[at] ?? "";
+    if (arg === "--") return { words: [...words, ...argv.slice(at)], isComplete: true };
+    const [, name, value] = /^--?([^-=][^=]*)(?:=(.*))?$/s.exec(arg) ?? [];
+    const flag = name?.length === 1 ? `-${name}` : `--${name}`;
+    const option = command.options.find(({ short, long }) => short === flag || long === flag);
+    if (name === undefined) {
+      const found = command.commands.find((known) => known.name() === arg);
+      command = found ?? command;
+      isComplete = found === undefined || found.commands.length === 0;
+      words.push(arg);
+    } else if (option?.required === true) {
+      words.push(flag, ...(value === undefined ? argv.slice(at + 1, ++at + 1) : [value]));
+    } else if (value === undefined && (option !== undefined || flag === "--help")) words.push(flag);
+    else if (option === undefined || truthOf(value ?? "") === undefined) {
+      isComplete = true;
+      words.push(arg);
+    } else if (truthOf(value ?? "") === true) words.push(flag);
+  }
+  const isAsked = words.some((word) => ["-h", "--help", "help", "-v", "--version"].includes(word));
+  return { words, isComplete: isComplete || isAsked };
+}
+
+/** What the original exits with when the file cannot be opened, and when it is not valid. */
+const NOT_OPENED = 3;
+const NOT_VALID = 4;
+const NOT_CREATED = 2;
+const NO_SUCH_COMMAND = 3;
+
+function exitStatus(error: unknown, words: readonly string[], io: CliIo): number {
+  if (error instanceof CommanderError) {
+    if (error.code === "commander.unknownCommand") return NO_SUCH_COMMAND;
+    return error.exitCode === 0 ? 0 : 1;
+  }
+  if (!(error instanceof AgentError)) throw error;
+  io.err(describeError(error));
+  const { code, detail } = error;
+  const reads = words.includes("validate") || words.includes("read");
+  if (code === "OUTPUT_FAILED" && words.includes("write")) return NOT_CREATED;
+  if (code === "ARTIFACT_READ" && detail["path"] !== undefined && reads) return NOT_OPENED;
+  return words.includes("validate") && !/^(?:KEY|OPTION)_/.test(code) ? NOT_VALID : 1;
+}
