@@ -1,3 +1,4 @@
+import { X509Certificate } from "node:crypto";
 import { realpath } from "node:fs/promises";
 import { isIP } from "node:net";
 import { dirname, join } from "node:path";
@@ -9,6 +10,7 @@ import { interpretServer, serverAddresses } from "../config/server-config.ts";
 import { changeSettings, readSettings, type Settings } from "../config/setup.ts";
 import { AgentError } from "../errors/agent-error.ts";
 import { ensureFolder, replaceFile } from "../util/durable-file.ts";
+import { readSmallFile } from "../util/small-file.ts";
 import type { GlobalOptions } from "./global-options.ts";
 import type { CliIo } from "./io.ts";
 
@@ -52,17 +54,20 @@ export async function setup(global: GlobalOptions, options: SetupOptions, io: Cl
   const typeFile = textOf(changeSettings(fallback, main), "DeviceTypeFile") ?? join(paths.datastore, "device_type");
   const known = {
     type: await readDeviceType(typeFile).catch(() => undefined), // ignored: a device without one is asked for it.
-    url: textOf(main, "ServerURL"),
+    url: addressIn(main),
   };
   const ask = options.quiet === true ? undefined : io.ask;
   const type = options.deviceType ?? (await answer(ask, "Device type", known.type));
-  const server = serverOf(options);
+  const server = serverOf(options, known.url);
   const url = server.url ?? (await answer(ask, "Address of the server", known.url));
   if (type === undefined) throw new AgentError("CLI_USAGE", { missing: "--device-type" });
   if (url === undefined) throw new AgentError("CLI_USAGE", { missing: "--server-url" });
   if (!/^[\x21-\x7e]{1,4096}$/.test(type)) throw new AgentError("CLI_USAGE", { option: "--device-type", value: type });
 
-  const settings = serverKeys(url, server.certificate, options);
+  if (options.serverCert !== undefined) checkCertificate(options.serverCert);
+  // Where the address stays, a list of servers stays as well.
+  const isKept = server.url === undefined && url === known.url;
+  const settings = { ...(!isKept && addressKeys(url)), ...serverKeys(server.certificate, options) };
   check(changeSettings(main, settings));
   const hosts = await hostsOf(url, options);
   const tenantToken = await tenantTokenFor(
@@ -77,13 +82,20 @@ export async function setup(global: GlobalOptions, options: SetupOptions, io: Cl
   io.out(`Wrote ${paths.mainConfig}: ${type}, ${url}.`);
 }
 
-/** What the options say of the server. A demonstration server is at its usual place, with its own certificate. */
-function serverOf(options: SetupOptions): { readonly url?: string; readonly certificate?: string } {
+/**
+ * What the options say of the server. A demonstration server is at its usual place, with its own certificate; an
+ * address alone is that of the server that is known, or else of a demonstration server.
+ */
+function serverOf(
+  options: SetupOptions,
+  known: string | undefined,
+): { readonly url?: string; readonly certificate?: string } {
   const { url, hostedMender, serverCert, serverIp } = options;
   if (hostedMender === true && serverIp !== undefined)
     throw new AgentError("CLI_USAGE", { option: "--server-ip", reason: "not with --hosted-mender" });
   const isDemo = hostedMender !== true && (options.demo === true || options.demoServer === true);
-  const usual = isDemo || (serverIp !== undefined && url === undefined) ? DEMO_SERVER : undefined;
+  const usual =
+    isDemo || (serverIp !== undefined && url === undefined && known === undefined) ? DEMO_SERVER : undefined;
   const address = url ?? (hostedMender === true ? HOSTED : usual?.url);
   const certificate = serverCert ?? usual?.certificate;
   return { ...(address !== undefined && { url: address }), ...(certificate !== undefined && { certificate }) };
@@ -126,18 +138,31 @@ async function answer(ask: CliIo["ask"], question: string, known: string | undef
   return said === "" ? known : said;
 }
 
-function serverKeys(url: string, certificate: string | undefined, options: SetupOptions): Settings {
+const addressKeys = (url: string): Settings => ({ ServerURL: url, Servers: undefined });
+
+function serverKeys(certificate: string | undefined, options: SetupOptions): Settings {
   const isDemo = options.demoPolling === true || options.demo === true;
   const polls = isDemo ? { ...DEMO_POLLS, ...options } : options;
   return {
-    ServerURL: url,
-    Servers: undefined,
     ...(options.tenantToken !== undefined && { TenantToken: options.tenantToken }),
     ...(certificate !== undefined && { ServerCertificate: certificate }),
     ...(polls.updatePoll !== undefined && { UpdatePollIntervalSeconds: polls.updatePoll }),
     ...(polls.inventoryPoll !== undefined && { InventoryPollIntervalSeconds: polls.inventoryPoll }),
     ...(polls.retryPoll !== undefined && { RetryPollIntervalSeconds: polls.retryPoll }),
   };
+}
+
+/** @throws {AgentError} CLI_USAGE for a file without a certificate: it would be passed over with a warning later */
+function checkCertificate(path: string): void {
+  try {
+    new X509Certificate(readSmallFile(path));
+  } catch (cause) {
+    throw new AgentError(
+      "CLI_USAGE",
+      { option: "--server-cert", value: path, wanted: "a certificate in PEM form" },
+      cause,
+    );
+  }
 }
 
 /** @returns `undefined` when there is nothing to write */
@@ -152,8 +177,9 @@ function slotKeys(fallback: Settings, { rootfsPartA, rootfsPartB }: SetupOptions
 function check(settings: Settings): void {
   const own = settings["Switchback"];
   const allowed = typeof own === "object" && own !== null && "AllowPlainHttp" in own && own.AllowPlainHttp === true;
+  const [ServerURL, Servers] = [settingOf(settings, "ServerURL"), settingOf(settings, "Servers")];
   const server = interpretServer(
-    settings,
+    changeSettings(settings, { ServerURL, Servers }),
     () => 1,
     () => undefined,
   );
@@ -185,7 +211,20 @@ async function write(
   await put(device.file, `device_type=${device.type}\n`, 0o444);
 }
 
+/** The first server that the settings name, in either of the two ways. */
+function addressIn(settings: Settings): string | undefined {
+  const servers = settingOf(settings, "Servers");
+  const first: unknown = Array.isArray(servers) ? servers[0] : undefined;
+  return (
+    textOf(settings, "ServerURL") ??
+    (typeof first === "object" && first !== null ? textOf({ ...first }, "ServerURL") : undefined)
+  );
+}
+
+const settingOf = (settings: Settings, key: string): unknown =>
+  Object.entries(settings).find(([name]) => name.toLowerCase() === key.toLowerCase())?.[1];
+
 function textOf(settings: Settings, key: string): string | undefined {
-  const found = Object.entries(settings).find(([name]) => name.toLowerCase() === key.toLowerCase())?.[1];
+  const found = settingOf(settings, key);
   return typeof found === "string" && found !== "" ? found : undefined;
 }

@@ -6,6 +6,7 @@ import { json as jsonAnswer, refusal, token } from "../support/answers.ts";
 import { ScriptedServer } from "../support/scripted-server.ts";
 import { BuiltProgram, startProgram } from "./built-program.ts";
 import { RecordingIo } from "./recording-io.ts";
+import { selfSigned } from "./self-signed.ts";
 import { type CliResult, cli, codesOf } from "./test-board.ts";
 
 let folder: string;
@@ -22,19 +23,32 @@ const json = async (path: string): Promise<unknown> => JSON.parse(await readFile
 const modeOf = async (path: string): Promise<string> => ((await stat(path)).mode & 0o777).toString(8);
 const NEEDED = ["--quiet", "--device-type", "board-a", "--server-url", "https://ota.example.com"];
 
+/** A certificate outside of what setup writes. */
+async function withCertificate(work: (path: string) => Promise<void>): Promise<void> {
+  const other = await mkdtemp(join(tmpdir(), "switchback-certificate-"));
+  try {
+    await writeFile(join(other, "ca.pem"), selfSigned().cert);
+    await work(join(other, "ca.pem"));
+  } finally {
+    await rm(other, { recursive: true });
+  }
+}
+
 test("options alone are enough; files that are not for everybody's eyes are written whole", async () => {
-  const written = await setup([...NEEDED, "--tenant-token", "tt", "--server-cert", "/ca.pem", "--update-poll", "60"]);
-  expect(written).toMatchObject({ exitCode: 0, out: [`Wrote ${main}: board-a, https://ota.example.com.`], err: [] });
-  expect(await json(main)).toEqual({
-    ServerURL: "https://ota.example.com",
-    TenantToken: "tt",
-    ServerCertificate: "/ca.pem",
-    UpdatePollIntervalSeconds: 60,
+  await withCertificate(async (ca) => {
+    const written = await setup([...NEEDED, "--tenant-token", "tt", "--server-cert", ca, "--update-poll", "60"]);
+    expect(written).toMatchObject({ exitCode: 0, out: [`Wrote ${main}: board-a, https://ota.example.com.`], err: [] });
+    expect(await json(main)).toEqual({
+      ServerURL: "https://ota.example.com",
+      TenantToken: "tt",
+      ServerCertificate: ca,
+      UpdatePollIntervalSeconds: 60,
+    });
+    const type = join(folder, "data/device_type");
+    expect(await readFile(type, "utf8")).toBe("device_type=board-a\n");
+    expect([await modeOf(main), await modeOf(type)]).toEqual(["600", "444"]);
+    expect(await readdir(join(folder, "data"))).toEqual(["device_type"]);
   });
-  const type = join(folder, "data/device_type");
-  expect(await readFile(type, "utf8")).toBe("device_type=board-a\n");
-  expect([await modeOf(main), await modeOf(type)]).toEqual(["600", "444"]);
-  expect(await readdir(join(folder, "data"))).toEqual(["device_type"]);
 });
 
 test("slots go into the fallback file, which an update of the root filesystem does not replace", async () => {
@@ -81,6 +95,9 @@ test.each([
   ["plain http to elsewhere", ["--device-type", "a", "--url", "http://x.example"], "SERVER_PLAIN_HTTP"],
   ["a server's address that is a name", [...NEEDED, "--server-ip", "ota"], "CLI_USAGE"],
   ["an address for hosted Mender", ["--device-type", "a", "--hosted-mender", "--server-ip", "10.0.0.1"], "CLI_USAGE"],
+  ["a certificate that is not there", [...NEEDED, "--server-cert", "/nowhere/ca.pem"], "CLI_USAGE"],
+  ["a certificate that is none", [...NEEDED, "--server-cert", import.meta.filename], "CLI_USAGE"],
+  ["a folder for a certificate", [...NEEDED, "-E", import.meta.dirname], "CLI_USAGE"],
   ["a user without a password", [...NEEDED, "--username", "me@example.com"], "CLI_USAGE"],
   ["a password of nobody", [...NEEDED, "--password", "secret"], "CLI_USAGE"],
 ])("%s is refused and nothing is written", async (_what, argv, code) => {
@@ -176,9 +193,28 @@ test("an address goes with any server, and a demonstration server's certificate 
   await setup([...NEEDED, "--server-ip", "10.0.0.1", "--hosts-file", hosts]);
   expect(await readFile(hosts, "utf8")).toBe("10.0.0.1 ota.example.com s3.ota.example.com\n");
   expect(await json(main)).toEqual({ ServerURL: "https://ota.example.com" });
-  await setup(["--quiet", "--device-type", "a", "--demo-server", "--server-cert", "/own.crt"]);
-  expect(await json(main)).toEqual({ ServerURL: "https://docker.mender.io", ServerCertificate: "/own.crt" });
+  await withCertificate(async (own) => {
+    await setup(["--quiet", "--device-type", "a", "--demo-server", "--server-cert", own]);
+    expect(await json(main)).toEqual({ ServerURL: "https://docker.mender.io", ServerCertificate: own });
+  });
 });
+
+for (const [what, before] of [
+  ["ServerURL", { serverurl: "https://own.example", ServerCertificate: "/etc/own.crt" }],
+  ["Servers", { Servers: [{ ServerURL: "https://own.example" }, { ServerURL: "https://spare.example" }] }],
+] as const) {
+  test(`an address goes with the ${what} that is there, which stays`, async () => {
+    const hosts = join(folder, "hosts");
+    await mkdir(join(folder, "etc"));
+    await writeFile(main, JSON.stringify(before));
+    const written = await setup(["--quiet", "--device-type", "a", "--server-ip", "10.0.0.1", "--hosts-file", hosts]);
+    expect(written.out).toEqual([`Wrote ${main}: a, https://own.example.`]);
+    expect(await json(main)).toEqual(before);
+    expect(await readFile(hosts, "utf8")).toBe("10.0.0.1 own.example s3.own.example\n");
+    await setup(["--quiet", "--device-type", "a", "--demo-server"]);
+    expect(await json(main)).toMatchObject({ ServerURL: "https://docker.mender.io" });
+  });
+}
 
 test("on a real terminal the password is not shown", async () => {
   const program = await BuiltProgram.build();
