@@ -14,7 +14,7 @@ emitTypes("dist");
 if (!quiet) for (const [name, bytes] of byPackage) say(`${String(bytes).padStart(8)}  ${name}`);
 if (!quiet)
   say(
-    `dist/switchback.mjs: ${totalBytes} bytes in all, ${startBytes} at start-up, ${residentBytes} that the daemon keeps; beside it ${scripts.length} update modules and state scripts`,
+    `dist/switchback.mjs: ${totalBytes} bytes in all, ${startBytes} at start-up, ${residentBytes} that the daemon keeps; beside it ${scripts.length} scripts`,
   );
 for (const problem of problems) say(`over budget: ${problem}`);
 process.exitCode = problems.length === 0 ? 0 : 1;

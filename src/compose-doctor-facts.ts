@@ -1,8 +1,9 @@
-import { stat, statfs } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { resolve, sep } from "node:path";
 import { inspectSlot } from "../adapters/bootloader/fake/board-image.ts";
 import { boardPaths } from "../adapters/bootloader/fake/board-layout.ts";
 import { lookAtFolder } from "../adapters/doctor/folder-facts.ts";
+import { rootBytes } from "../adapters/doctor/root-facts.ts";
 import { lookAtSlot } from "../adapters/doctor/slot-facts.ts";
 import { composeSlots } from "./compose-bootloader.ts";
 import type { Machine } from "./compose-machine.ts";
@@ -14,13 +15,13 @@ import type { SlotId } from "./ports/bootloader.ts";
 /** The storage of a device, or of the virtual board that the configuration names. */
 interface BoardFacts {
   /** @throws {AgentError} CONFIG_INVALID */
-  slots(booted: SlotId): Promise<SlotsSeen>;
+  slots(booted: SlotId | undefined): Promise<SlotsSeen>;
   datastore(folder: string): Promise<FolderFacts>;
 }
 
 export function lookAtBoard(config: Config, machine: Machine, signal: AbortSignal): BoardFacts {
   const { board, device } = config.switchback;
-  const slots = async (booted: SlotId, rootBytes: number): Promise<SlotsSeen> => {
+  const slots = async (): Promise<Record<SlotId, SlotFacts>> => {
     const paths = composeSlots(config);
     const look = async (slot: SlotId): Promise<SlotFacts> => {
       const seen = await lookAtSlot(paths[slot]);
@@ -30,24 +31,28 @@ export function lookAtBoard(config: Config, machine: Machine, signal: AbortSigna
       const driver = await composeSlotDriver(device, config, paths, machine);
       return { ...seen, kind: "adapter's", identity: paths[slot], sizeBytes: await driver.size(slot, signal) };
     };
-    return { slots: { A: await look("A"), B: await look("B") }, booted, rootBytes };
+    return { A: await look("A"), B: await look("B") };
   };
   if (board === undefined) {
-    return { slots: async (booted) => slots(booted, await rootBytes()), datastore: lookAtFolder };
+    return {
+      async slots(booted) {
+        const seen = await slots();
+        return { slots: seen, booted, rootBytes: booted && (await rootBytes(seen[booted].identity)) };
+      },
+      datastore: lookAtFolder,
+    };
   }
   return {
     async slots(booted) {
-      const content = await inspectSlot(composeSlots(config)[booted]);
-      return slots(booted, content.kind === "complete" ? content.sizeBytes : 0);
+      const content = booted && (await inspectSlot(composeSlots(config)[booted]));
+      return {
+        slots: await slots(),
+        booted,
+        rootBytes: content?.kind === "complete" ? content.sizeBytes : undefined,
+      };
     },
     datastore: (folder) => boardDatastore(folder, boardPaths(board).dataDir),
   };
-}
-
-/** Without what the file system needs for itself: what an image holds at least. */
-async function rootBytes(): Promise<number> {
-  const { blocks, bsize } = await statfs("/");
-  return blocks * bsize;
 }
 
 /** The data partition of a virtual board is its folder `data`, whatever that lies on. */

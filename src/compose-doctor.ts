@@ -2,6 +2,7 @@ import { existsSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { systemClock } from "../adapters/clock/system-clock.ts";
+import { lookAtFolder } from "../adapters/doctor/folder-facts.ts";
 import { keyWeakness } from "./artifact/key-algorithm.ts";
 import { loadVerificationKey } from "./artifact/signature.ts";
 import type { GlobalOptions } from "./cli/global-options.ts";
@@ -10,6 +11,7 @@ import { createLogger } from "./cli/logging.ts";
 import { composeBootloader } from "./compose-bootloader.ts";
 import { composeConfig } from "./compose-config.ts";
 import { lookAtBoard } from "./compose-doctor-facts.ts";
+import { composeGuarding } from "./compose-doctor-guarding.ts";
 import { composeLock } from "./compose-lock.ts";
 import { thisMachine } from "./compose-machine.ts";
 import { modulesFolder } from "./compose-modules.ts";
@@ -18,43 +20,64 @@ import { artifactScripts } from "./compose-scripts.ts";
 import { composeStore } from "./compose-store.ts";
 import type { Config } from "./config/config.ts";
 import { readDeviceType } from "./config/device-type.ts";
+import { findKeys } from "./config/key-places.ts";
 import { type Paths, resolvePaths } from "./config/paths.ts";
 import { createJournal } from "./core/deployment/journal.ts";
 import { examineLock, examinePending } from "./core/doctor/agent.ts";
 import { examineBoot } from "./core/doctor/boot.ts";
 import { judgeClock } from "./core/doctor/clock.ts";
-import { judgeDatastore } from "./core/doctor/datastore.ts";
+import { DATA_PARTITION, judgeDatastore, judgeNoexec } from "./core/doctor/datastore.ts";
 import type { Examination } from "./core/doctor/examine.ts";
 import { examineModules, examineScripts } from "./core/doctor/programs.ts";
 import { judgeSlots } from "./core/doctor/slots.ts";
 import { AgentError, describeError } from "./errors/agent-error.ts";
+import type { Bootloader, SlotId } from "./ports/bootloader.ts";
 import type { Finding } from "./ports/finding.ts";
+
+/** What the doctor looks at, and what it knows of causes that show in several places. */
+export interface Doctor {
+  readonly examinations: readonly Examination[];
+  /** Of something that is a finding of its own. */
+  isConsequence(error: unknown): boolean;
+  /** Adds where the keys stand that a finding names. */
+  placed(finding: Finding): Finding;
+}
 
 /**
  * All that is looked at on this device, in the order of an update. Nothing of it changes the device.
  *
  * @throws {AgentError} CONFIG_INVALID
  */
-export async function composeDoctor(options: GlobalOptions, io: CliIo): Promise<readonly Examination[]> {
+export async function composeDoctor(options: GlobalOptions, io: CliIo): Promise<Doctor> {
   const machine = io.machine ?? thisMachine;
   const log = createLogger(io, options, "warning");
   const places = resolvePaths(options, io.env);
-  const remarks: string[] = [];
+  const user = process.geteuid?.() ?? 0;
+  const remarks: Remark[] = [];
   const config = await composeConfig(options, places, (level, message) => {
-    if (level === "warning") remarks.push(message);
+    // A file that only root may read is none that nobody can read.
+    const isDenial = level === "error" && user !== 0 && message.includes("EACCES");
+    if ((level === "warning" || level === "error") && !isDenial) remarks.push({ level, message });
   });
   const paths = composePaths(places, config);
-  const boot = () => composeBootloader({ config, machine, log });
-  return [
+  const keys = findKeys(paths.fallbackConfig, paths.mainConfig);
+  const isRoot = user === 0 || config.virtualBoard !== undefined;
+  const boot = (): Bootloader => {
+    const found = composeBootloader({ config, machine, log });
+    return isRoot ? found : { ...found, expectWritable: async () => undefined };
+  };
+  const board = (signal: AbortSignal) => lookAtBoard(config, machine, signal);
+  const examinations: readonly Examination[] = [
+    { area: "user", advice: "", look: async () => (isRoot ? [] : [notRoot(user)]) },
     {
       area: "configuration",
       advice: "Set that right in mender.conf. Until then no Artifact is installed.",
-      look: async () => judgeConfig(config, places, remarks),
+      look: async () => judgeConfig(config, places, remarks, keys.overridden),
     },
     {
       area: "slots",
       advice: "Set RootfsPartA and RootfsPartB in mender.conf to the two partitions, one of which is running.",
-      look: async (signal) => judgeSlots(await lookAtBoard(config, machine, signal).slots(await boot().booted(signal))),
+      look: async (signal) => judgeSlots(await board(signal).slots(await bootedSlot(boot, signal))),
     },
     {
       area: "boot",
@@ -64,7 +87,11 @@ export async function composeDoctor(options: GlobalOptions, io: CliIo): Promise<
     {
       area: "data",
       advice: `Look at ${paths.datastore}, which --datastore or MENDER_DATASTORE_DIR names.`,
-      look: async (signal) => judgeDatastore(await lookAtBoard(config, machine, signal).datastore(paths.datastore)),
+      look: async (signal) => {
+        const facts = await board(signal).datastore(paths.datastore);
+        // Whether root may write there is not known to others.
+        return judgeDatastore({ ...facts, isWritable: facts.isWritable || !isRoot });
+      },
     },
     {
       area: "agent",
@@ -80,16 +107,28 @@ export async function composeDoctor(options: GlobalOptions, io: CliIo): Promise<
       advice: "Set the clock.",
       look: async () => [judgeClock(systemClock.nowMs(), statSync(fileURLToPath(import.meta.url)).mtimeMs)],
     },
-    ...identity(config, paths),
+    ...identity(config, paths, async (signal) => {
+      const found = judgeDatastore(await board(signal).datastore(paths.datastore));
+      return found.some(({ subject, level }) => subject === DATA_PARTITION && level === "bad");
+    }),
     {
       area: "scripts",
       advice: "Make the folder readable.",
       look: async () => [
         ...(await examineScripts(join(paths.confDir, "scripts"), "rootfs")),
         ...(await examineScripts(artifactScripts(paths), "artifact")),
+        ...judgeNoexec(await lookAtFolder(join(paths.confDir, "scripts"))),
       ],
     },
-    { area: "modules", advice: "Make the folder readable.", look: () => examineModules(modulesFolder(paths)) },
+    {
+      area: "modules",
+      advice: "Make the folder readable.",
+      look: async () => [
+        ...(await examineModules(modulesFolder(paths))),
+        ...judgeNoexec(await lookAtFolder(modulesFolder(paths))),
+      ],
+    },
+    ...composeGuarding({ config, paths, machine }, user),
     {
       area: "server",
       advice: "Look at ServerURL, ServerCertificate and HttpsClient in mender.conf.",
@@ -101,27 +140,77 @@ export async function composeDoctor(options: GlobalOptions, io: CliIo): Promise<
       },
     },
   ];
+  return {
+    examinations,
+    isConsequence: (error) =>
+      (!isRoot && isDenied(error)) ||
+      (config.refusal !== undefined && error instanceof AgentError && error.code === "CONFIG_INVALID"),
+    placed(finding) {
+      const { found, advice } = finding;
+      const where =
+        advice === undefined ? [] : keys.named(`${found} ${advice}`).filter((place) => !found.includes(place));
+      return where.length === 0 ? finding : { ...finding, advice: `${advice} (${where.join("; ")})` };
+    },
+  };
+}
+
+function notRoot(user: number): Finding {
+  const found = `${user}, who is not root: what only root may see or write is left out below`;
+  return { level: "bad", subject: "user", found, advice: "Run the doctor as root, as the agent runs." };
+}
+
+/** A program or a file that is kept from other users. */
+function isDenied(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const code = "code" in error ? error.code : undefined;
+  return code === "EACCES" || code === "EPERM" || isDenied(error.cause);
+}
+
+/** Why the boot loader cannot say is told where it is looked at. */
+async function bootedSlot(boot: () => Bootloader, signal: AbortSignal): Promise<SlotId | undefined> {
+  try {
+    return await boot().booted(signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    if (error instanceof AgentError) return undefined;
+    throw error;
+  }
+}
+
+interface Remark {
+  readonly level: "warning" | "error";
+  readonly message: string;
 }
 
 /** What is wrong in the configuration files, also where no other area uses it. @throws {AgentError} CONFIG_INVALID */
 function judgeConfig(
   config: Config,
   { mainConfig, fallbackConfig }: Paths,
-  remarks: readonly string[],
+  remarks: readonly Remark[],
+  overridden: readonly string[],
 ): readonly Finding[] {
+  const subject = "configuration";
   const advice = "Correct it in mender.conf, or remove it.";
-  const wrong = PARTS.flatMap((part): readonly Finding[] => {
+  const refused = remarks.filter(({ level }) => level === "error");
+  const wrong = PARTS.flatMap((part): readonly string[] => {
     try {
       part(config);
       return [];
     } catch (error) {
       if (!(error instanceof AgentError)) throw error;
-      return [{ level: "bad", subject: "configuration", found: describeError(error), advice }];
+      // Why a whole file is refused is said of each file.
+      return error === config.refusal ? [] : [describeError(error)];
     }
   });
-  const odd = remarks.map((found): Finding => ({ level: "note", subject: "configuration", found, advice }));
-  if (wrong.length + odd.length > 0) return [...wrong, ...odd];
-  return [{ level: "good", subject: "configuration", found: `${fallbackConfig}, then ${mainConfig}` }];
+  const bad = [...refused.map(({ message }) => message), ...wrong];
+  const odd = remarks.filter(({ level }) => level === "warning").map(({ message }) => message);
+  const read = `${fallbackConfig}, then ${mainConfig}`;
+  return [
+    ...(bad.length + odd.length === 0 ? [{ level: "good", subject, found: read } as const] : []),
+    ...overridden.map((found): Finding => ({ level: "good", subject, found })),
+    ...bad.map((found): Finding => ({ level: "bad", subject, found, advice })),
+    ...odd.map((found): Finding => ({ level: "note", subject, found, advice })),
+  ];
 }
 
 /** What is interpreted at its first use. What the boot loader needs is judged where the doctor looks at the slots. */
@@ -134,18 +223,26 @@ const PARTS: readonly ((config: Config) => unknown)[] = [
 ];
 
 /** What decides which Artifacts are for this device. */
-function identity(config: Config, paths: Paths): readonly Examination[] {
+function identity(
+  config: Config,
+  paths: Paths,
+  lacksData: (signal: AbortSignal) => Promise<boolean>,
+): readonly Examination[] {
+  const isOnData = (path: string): boolean => resolve(path).startsWith(`${resolve(paths.datastore)}/`);
   const file = config.deviceTypeFile ?? join(paths.datastore, "device_type");
   return [
     {
       area: "device type",
       advice: `Write a single line into it: echo device_type=TYPE > ${resolve(file)}`,
-      look: async () => [{ level: "good", subject: file, found: await readDeviceType(file) }],
+      look: async (signal) => {
+        if (isOnData(file) && (await lacksData(signal))) return [];
+        return [{ level: "good", subject: file, found: await readDeviceType(file) }];
+      },
     },
     {
       area: "signatures",
       advice: "Make ArtifactVerifyKeys name public keys in PEM form; without them no Artifact is installed.",
-      look: async () => {
+      look: async (signal) => {
         const loaded = await Promise.all(config.artifactVerifyKeys.map(loadVerificationKey));
         const found = loaded.map(({ label, algorithm, key }): Finding => {
           const weakness = keyWeakness(key);
@@ -159,7 +256,9 @@ function identity(config: Config, paths: Paths): readonly Examination[] {
           found: "none: unsigned Artifacts are installed",
           advice: "Name the public key of your signing key in ArtifactVerifyKeys.",
         };
-        return found.length === 0 ? [none] : found;
+        if (found.length > 0) return found;
+        // The file there may name one.
+        return isOnData(paths.fallbackConfig) && (await lacksData(signal)) ? [] : [none];
       },
     },
   ];

@@ -6,7 +6,9 @@ export interface Mount {
   readonly type: string;
   /** Device, volume, or whatever word the one who mounted it gave. */
   readonly source: string;
-  /** As the kernel writes them: escapes stay, because an escaped comma separates nothing. */
+  /** Options of this mount alone, such as `noexec`. */
+  readonly flags: string;
+  /** Those of the file system, as the kernel writes them: escapes stay, because an escaped comma separates nothing. */
   readonly options: string;
 }
 
@@ -16,7 +18,7 @@ export function readMounts(text: string | undefined): readonly Mount[] {
   for (const line of text?.split("\n") ?? []) {
     const words = line.split(" ");
     const dash = words.indexOf("-", 6);
-    const [, , number, , folder] = words;
+    const [, , number, , folder, flags = ""] = words;
     const [type, source, options] = words.slice(dash + 1);
     if (dash < 0 || number === undefined || folder === undefined || type === undefined || source === undefined)
       continue;
@@ -25,6 +27,7 @@ export function readMounts(text: string | undefined): readonly Mount[] {
       folder: withoutEscapes(folder),
       type,
       source: withoutEscapes(source),
+      flags,
       options: options ?? "",
     });
   }

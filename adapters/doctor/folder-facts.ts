@@ -1,5 +1,6 @@
 import { access, constants, readFile, realpath, statfs } from "node:fs/promises";
 import type { FolderFacts } from "../../src/ports/board-facts.ts";
+import { brokenLink } from "../../src/util/broken-link.ts";
 import { type Mount, readMounts, rootMount } from "../bootloader/mount-table.ts";
 
 /** What a folder lies on. Writes nothing. @throws the system's error */
@@ -8,9 +9,14 @@ export async function lookAtFolder(folder: string): Promise<FolderFacts> {
     if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
     throw error;
   });
-  if (real === undefined) return { folder, exists: false, isWritable: false, freeBytes: 0 };
+  if (real === undefined) {
+    const leadsTo = await brokenLink(folder);
+    return { folder, exists: false, ...(leadsTo && { leadsTo }), isWritable: false, freeBytes: 0 };
+  }
   const { bavail, bsize, files, ffree } = await statfs(real);
-  const mount = mountOf(real, readMounts(await readFile("/proc/self/mountinfo", "utf8")));
+  const mounts = readMounts(await readFile("/proc/self/mountinfo", "utf8"));
+  const holder = holderOf(real, mounts);
+  const isRoot = holder?.folder === "/" || holder?.number === rootMount(mounts)?.number;
   return {
     folder,
     exists: true,
@@ -18,7 +24,9 @@ export async function lookAtFolder(folder: string): Promise<FolderFacts> {
     freeBytes: bavail * bsize,
     // btrfs and FAT have no number of files that could run out, and say 0 of 0.
     ...(files > 0 && { freeFiles: ffree }),
-    ...(mount !== undefined && { mount }),
+    // The root file system may be bound to a folder again.
+    ...(holder !== undefined && !isRoot && { mount: holder }),
+    ...(holder?.flags.split(",").includes("noexec") === true && { startsNothing: holder.folder }),
   };
 }
 
@@ -28,11 +36,10 @@ const isWritable = (folder: string): Promise<boolean> =>
     () => false,
   );
 
-/** The mount that holds `folder`; none when it is the root file system's, also where that is bound to a folder again. */
-function mountOf(folder: string, mounts: readonly Mount[]): Mount | undefined {
+/** The mount that holds `folder`. */
+function holderOf(folder: string, mounts: readonly Mount[]): Mount | undefined {
   const holds = (mount: Mount): boolean =>
     mount.folder === folder || folder.startsWith(mount.folder === "/" ? "/" : `${mount.folder}/`);
   const depth = Math.max(...mounts.filter(holds).map((mount) => mount.folder.length));
-  const found = mounts.findLast((mount) => holds(mount) && mount.folder.length === depth);
-  return found?.folder === "/" || found?.number === rootMount(mounts)?.number ? undefined : found;
+  return mounts.findLast((mount) => holds(mount) && mount.folder.length === depth);
 }

@@ -100,7 +100,10 @@ async function openLockFile(path: string): Promise<FileHandle> {
     await ensureFolder(dirname(path), 0o700);
     return await open(path, constants.O_RDWR | constants.O_CREAT, 0o600);
   } catch (cause) {
-    throw new AgentError("LOCK_FAILED", { lock: path }, cause);
+    const { brokenLink } = await import("../../src/util/broken-link.ts");
+    const leadsTo = await brokenLink(dirname(path));
+    const reason = `a link leads to ${leadsTo}, which is not there; is the data partition mounted?`;
+    throw new AgentError("LOCK_FAILED", { lock: path, ...(leadsTo !== undefined && { reason }) }, cause);
   }
 }
 

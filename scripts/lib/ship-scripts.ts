@@ -2,10 +2,10 @@ import { cp, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 
 /** What a device may get besides the program, each in a folder of its own with its README. */
-const SHIPPED = ["update-modules", "state-scripts"] as const;
+const SHIPPED = ["update-modules", "state-scripts", "identity"] as const;
 
 /**
- * Copies the update modules and the state scripts beside the bundle, as they are, run bits included.
+ * Copies the update modules, the state scripts and the identity script beside the bundle, as they are, run bits included.
  *
  * @returns paths of the programs among them, relative to `outdir`
  */

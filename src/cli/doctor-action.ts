@@ -15,7 +15,9 @@ const LEVELS: Readonly<Record<Finding["level"], string>> = { good: "ok", note: "
 /** What `doctor` does. @throws {AgentError} CONFIG_INVALID */
 export async function doctor(options: GlobalOptions, { json }: DoctorOptions, io: CliIo): Promise<void> {
   const all: Examined[] = [];
-  for await (const finding of examine(await composeDoctor(options, io), io.signal)) {
+  const { examinations, isConsequence, placed } = await composeDoctor(options, io);
+  for await (const examined of examine(examinations, io.signal, isConsequence)) {
+    const finding = { ...examined, ...placed(examined) };
     all.push(finding);
     if (json !== true) for (const line of lines(finding)) io.out(line);
   }

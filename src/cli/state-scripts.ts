@@ -8,6 +8,7 @@ import type { CliIo } from "./io.ts";
 
 interface CheckOptions {
   readonly for?: ScriptOrigin;
+  readonly root?: string;
   readonly json?: true;
 }
 
@@ -28,10 +29,11 @@ export function register(program: Command, io: CliIo): void {
         "artifact",
       ]),
     )
+    .option("--root <dir>", "root filesystem of the device, where interpreters are looked up (default: /)")
     .option("--json", "print one JSON object")
     .addHelpText("after", EXAMPLE)
     .action(async (dir: string, options: CheckOptions) => {
-      const found = checkScriptFolder(await readEntries(dir), await readVersionFile(dir), options.for);
+      const found = checkScriptFolder(await readEntries(dir, options.root), await readVersionFile(dir), options.for);
       for (const line of options.json === true ? [JSON.stringify({ dir, ...found })] : describe(dir, found)) {
         io.out(line);
       }
@@ -40,13 +42,13 @@ export function register(program: Command, io: CliIo): void {
 }
 
 /** @throws {AgentError} SCRIPT_FOLDER, also where the folder is missing: somebody asks for this one */
-async function readEntries(dir: string): Promise<readonly EntryWithHead[]> {
+async function readEntries(dir: string, root?: string): Promise<readonly EntryWithHead[]> {
   try {
     await (await open(dir)).close();
   } catch (cause) {
     throw new AgentError("SCRIPT_FOLDER", { folder: dir }, cause);
   }
-  return await readScriptEntries(dir);
+  return await readScriptEntries(dir, root);
 }
 
 function describe(dir: string, { origin, runnable, findings }: FolderCheck): readonly string[] {
@@ -69,4 +71,5 @@ const KINDS: Readonly<Record<FolderKind, string>> = {
 
 const EXAMPLE = `
 Example:
-  switchback state-scripts check /etc/mender/scripts --for rootfs`;
+  switchback state-scripts check /etc/mender/scripts --for rootfs
+  switchback state-scripts check image/etc/mender/scripts --for rootfs --root image`;

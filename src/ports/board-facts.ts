@@ -13,6 +13,8 @@ export interface SlotFacts {
 export interface FolderFacts {
   readonly folder: string;
   readonly exists: boolean;
+  /** What a symbolic link says that leads nowhere: the folder, or a folder above it. */
+  readonly leadsTo?: string;
   /** Neither permissions nor a file system that is mounted read-only keep this process from writing. */
   readonly isWritable: boolean;
   readonly freeBytes: number;
@@ -20,6 +22,16 @@ export interface FolderFacts {
   readonly freeFiles?: number;
   /** Absent where the folder lies on the root file system. */
   readonly mount?: { readonly folder: string; readonly type: string; readonly source: string };
+  /** Mount, the root file system's too, from which no program can be started (`noexec`). */
+  readonly startsNothing?: string;
+}
+
+/** A file or folder that exists. */
+export interface FileFacts {
+  readonly path: string;
+  /** Permission bits. */
+  readonly mode: number;
+  readonly owner: number;
 }
 
 /** How a server answered when it was connected to. */

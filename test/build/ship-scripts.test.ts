@@ -10,12 +10,13 @@ beforeEach(async () => {
 });
 afterEach(() => rm(out, { recursive: true }));
 
-test("every update module and state script is shipped beside the bundle, executable and as it is", async () => {
+test("every update module, state script and identity script is shipped beside the bundle, executable and as it is", async () => {
   const programs = await shipScripts(out);
   const modules = ["deb", "directory", "docker", "rpm", "script", "single-file"].map(
     (name) => `update-modules/${name}`,
   );
   expect(programs.filter((path) => path.startsWith("update-modules/"))).toEqual(modules);
+  expect(programs).toContain("identity/mender-device-identity");
   const scripts = programs.filter((path) => path.startsWith("state-scripts/"));
   expect(scripts.map((path) => path.replace(/.*_[0-9]{2}_/, ""))).toEqual([
     ...["keep-data", "health-check", "keep-data", "keep-data", "keep-data", "keep-data"],
@@ -26,7 +27,12 @@ test("every update module and state script is shipped beside the bundle, executa
     await access(join(out, path), constants.X_OK);
     expect(await readFile(join(out, path))).toEqual(await readFile(path));
   }
-  for (const path of ["update-modules/README.md", "state-scripts/README.md", "state-scripts/rootfs/version"])
+  for (const path of [
+    "update-modules/README.md",
+    "state-scripts/README.md",
+    "identity/README.md",
+    "state-scripts/rootfs/version",
+  ])
     expect(await readFile(join(out, path), "utf8")).toBe(await readFile(path, "utf8"));
 });
 

@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { generateKeyPairSync } from "node:crypto";
-import { mkdirSync, rmSync, truncateSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { chmodSync, mkdirSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { ClientBoard } from "../../scripts/lib/client-board.ts";
 import { GrubBoard } from "../adapters/bootloader/grub/grub-board.ts";
@@ -84,8 +84,9 @@ test("a board of two devices with a redundant environment is all ok", () => {
       "ok       /etc/mender/scripts: no scripts",
       "ok       /data/scripts: no scripts",
       "ok       /data/modules/v3: no modules",
+      "ok       permissions: nobody else can change any of 8 files and folders",
       "ok       ServerURL: none: updates come from the command line",
-      "21 ok, 0 warning, 0 wrong: an update can be installed, and rolled back.",
+      "22 ok, 0 warning, 0 wrong: an update can be installed, and rolled back.",
     ],
   });
 });
@@ -129,10 +130,6 @@ test("the data partition not mounted", () => {
     1,
     "wrong    data partition: not mounted: /data lies on the root filesystem, which an update replaces",
     "         -> Mount the data partition before the agent starts (/etc/fstab), and keep /data on it.",
-    expect.stringMatching(/^wrong {4}device type: DEVICE_TYPE_FILE: /),
-    "         -> Write a single line into it: echo device_type=TYPE > /data/device_type",
-    "warning  ArtifactVerifyKeys: none: unsigned Artifacts are installed",
-    "         -> Name the public key of your signing key in ArtifactVerifyKeys.",
   ];
   expect(complaints("sh", "-c", 'umount /data && exec "$@"', "sh")).toEqual(found);
   const boundToItself = 'umount /data && mount --bind /data /data && exec "$@"';
@@ -150,6 +147,76 @@ test("a data partition in memory, and one that is read-only", () => {
     "wrong    datastore: /data cannot be written",
     "         -> Run as root; if the filesystem is mounted read-only, check it (fsck) and mount it read-write.",
   ]);
+});
+
+test("a data partition that is mounted noexec, where neither modules nor an Artifact's scripts could start", () => {
+  expect(complaints("sh", "-c", 'mount -o remount,bind,noexec /data && exec "$@"', "sh")).toEqual([
+    1,
+    "wrong    /data: it is mounted noexec: no state script, update module or payload that lies there can be started",
+    "         -> Mount it without noexec (/etc/fstab): mount -o remount,exec /data",
+  ]);
+});
+
+test("an immutable flag and a mount in the way of what is saved", () => {
+  writeFileSync(join(board.dir, "data/switchback-store"), "");
+  mkdirSync(join(board.dir, "data/switchback-server.new"));
+  must("chattr", ["+i", join(board.dir, "data/switchback-store")]);
+  const mounted = 'mount -t tmpfs tmpfs /data/switchback-server.new && exec "$@"';
+  const lines = complaints("sh", "-c", mounted, "sh").filter((line) => String(line).includes("replaced nor removed"));
+  must("chattr", ["-i", join(board.dir, "data/switchback-store")]);
+  expect(lines).toEqual([
+    expect.stringMatching(/^wrong {4}\/data\/switchback-store: it can be neither replaced nor removed/),
+    expect.stringMatching(/^wrong {4}\/data\/switchback-server.new: it can be neither replaced nor removed/),
+  ]);
+});
+
+test("a key and a folder of modules that belong to another user", () => {
+  mkdirSync(join(board.dir, "data/modules/v3"), { recursive: true });
+  for (const path of ["key.pem", "modules/v3"]) must("chown", ["4242", join(board.dir, "data", path)]);
+  expect(complaints()).toEqual([
+    0,
+    "warning  /data/key.pem: it belongs to user 4242, who can change it",
+    "         -> chown root /data/key.pem",
+    "warning  /data/modules/v3: it belongs to user 4242, who can change it",
+    "         -> chown root /data/modules/v3",
+  ]);
+});
+
+test("whoever is not root is told that, and nothing that follows from it", () => {
+  chmodSync(dirname(built.path), 0o755);
+  chmodSync(board.dir, 0o755);
+  chmodSync(join(board.dir, "env1"), 0o600);
+  chmodSync(join(board.dir, "data"), 0o700);
+  expect(complaints("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups")).toEqual([
+    1,
+    "wrong    user: 65534, who is not root: what only root may see or write is left out below",
+    "         -> Run the doctor as root, as the agent runs.",
+  ]);
+});
+
+/** An overlay as the root, with more memory as its upper layer than the slot has, as a board with a read-only system has it. */
+const ON_OVERLAY = `set -e
+  mount -t tmpfs -o size=64m none /data; mkdir /data/upper /data/work /data/new
+  mount -t overlay overlay -o "lowerdir=/,upperdir=/data/upper,workdir=/data/work" /data/new
+  for dir in usr dev proc sys tmp project etc; do mount --rbind "/$dir" "/data/new/$dir"; done
+  mkdir /data/new/lower; mount --rbind / /data/new/lower
+  exec chroot /data/new "$@"`;
+
+test("on a healthy overlay the room is that of the layer below", () => {
+  const { lines } = doctor("sh", "-c", ON_OVERLAY, "sh");
+  expect(lines.filter((line) => /room|running slot/.test(line))).toEqual([
+    "ok       running slot: A, SLOT_A",
+    "ok       room for an update: SLOT_B has 16.0 MiB",
+  ]);
+});
+
+test("on a data partition that is read-only, 'show-artifact' and 'show-provides' answer all the same", () => {
+  for (const command of ["show-artifact", "show-provides"]) {
+    const mounted = ["sh", "-c", 'mount -o remount,bind,ro /data && exec "$@"', "sh"];
+    const argv = [...mounted, process.execPath, built.path, "-d", "/data", command];
+    const { exitCode, stdout, stderr } = board.run("A", argv);
+    expect([exitCode, stdout, stderr]).toEqual([0, expect.stringMatching(/^(?:artifact_name=)?release-0\n$/), ""]);
+  }
 });
 
 test("the clock in 1970", () => {

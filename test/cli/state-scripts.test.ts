@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -80,5 +80,36 @@ test("a folder of scripts for an Artifact is right without run bits and without 
   expect(await check(dir)).toMatchObject({
     exitCode: 0,
     out: ["runs: ArtifactInstall_Enter_00", "DIR, as scripts of an Artifact: 1 run, 0 problems, 0 notes."],
+  });
+});
+
+test("a script whose interpreter is missing does not run; where it is looked up can be said", async () => {
+  await put("ArtifactInstall_Enter_00", "#!/opt/board/sh\n");
+  expect(await check(dir)).toMatchObject({
+    exitCode: 1,
+    out: [
+      "problem: ArtifactInstall_Enter_00 cannot start: its interpreter /opt/board/sh is not there, or not executable",
+      "DIR, as scripts of an Artifact: 0 run, 1 problem, 0 notes.",
+    ],
+  });
+  const image = await mkdtemp(join(tmpdir(), "switchback-image-"));
+  try {
+    await mkdir(join(image, "opt/board"), { recursive: true });
+    await writeFile(join(image, "opt/board/sh"), "", { mode: 0o755 });
+    expect((await check(dir, "--root", image)).out[0]).toBe("runs: ArtifactInstall_Enter_00");
+  } finally {
+    await rm(image, { recursive: true });
+  }
+});
+
+test("of a folder whose version is refused, no script is said to run", async () => {
+  await put("version", "4", 0o644);
+  await put("Idle_Enter_00");
+  expect(await check(dir)).toMatchObject({
+    exitCode: 1,
+    out: [
+      "problem: version must hold 2 or 3: no script of the root filesystem runs",
+      "DIR, as scripts of the root filesystem: 0 run, 1 problem, 0 notes.",
+    ],
   });
 });

@@ -42,6 +42,9 @@ export interface Standalone {
 
 /** States after which nothing is left to decide. */
 const FINISHING: ReadonlySet<StateName> = new Set(["download", "commitLeave", "saveProvides", "cleanup"]);
+/** Was cut off where nothing is left to decide: the next install clears it away. */
+export const isLeftBehind = ({ phase, state }: Snapshot): boolean => phase === "main" && FINISHING.has(state);
+
 const NOWHERE: ReadonlySet<StateName> = new Set();
 
 export function createStandalone(parts: StandaloneParts): Standalone {
@@ -77,8 +80,7 @@ export function createStandalone(parts: StandaloneParts): Standalone {
         await nothing(signal);
         return;
       }
-      if (found.phase === "before" || !FINISHING.has(found.state))
-        throw new AgentError("UPDATE_IN_PROGRESS", { state: found.state });
+      if (!isLeftBehind(found)) throw new AgentError("UPDATE_IN_PROGRESS", { state: found.state });
       await run(resume(found), NOWHERE, signal);
     },
     install: (artifact, stopBefore, signal) => run(begin("standalone", STANDALONE_ID, artifact), stopBefore, signal),

@@ -2,7 +2,8 @@ import { AgentError } from "../../errors/agent-error.ts";
 import type { Finding } from "../../ports/finding.ts";
 import type { Lock } from "../../ports/lock.ts";
 import type { Journal } from "../deployment/journal.ts";
-import { placeOf } from "../deployment/snapshot.ts";
+import { entryState, placeOf } from "../deployment/snapshot.ts";
+import { isLeftBehind } from "../deployment/standalone.ts";
 
 /** Whether an update is under way. @throws {AgentError} STORE_DAMAGED, STORE_NEWER, STORE_READ, SNAPSHOT_INVALID */
 export async function examinePending(journal: Journal): Promise<Finding> {
@@ -10,8 +11,21 @@ export async function examinePending(journal: Journal): Promise<Finding> {
   const pending = await journal.load();
   if (pending === undefined) return { level: "good", subject, found: "none" };
   const found = `${pending.artifact.name || "one of the server's"}, at ${placeOf(pending)}`;
-  const advice = "Keep it with 'switchback commit' or undo it with 'switchback rollback' before the next one.";
-  return { level: "bad", subject, found, advice };
+  if (pending.mode === "managed") {
+    const advice = "Let 'switchback daemon' or 'switchback poll' finish it.";
+    return { level: "bad", subject, found: `${found}, a deployment of the server`, advice };
+  }
+  if (isLeftBehind(pending)) {
+    const advice = "Clear it away with 'switchback resume'; the next install does so, too.";
+    return { level: "note", subject, found: `${found}, was cut off there`, advice };
+  }
+  const [canCommit, canRollBack] = [entryState("commit", pending), entryState("rollback", pending)];
+  if (canCommit !== undefined) {
+    const advice = "Keep it with 'switchback commit' or undo it with 'switchback rollback' before the next one.";
+    return { level: "bad", subject, found, advice };
+  }
+  const orUndo = canRollBack === undefined ? "" : ", or undo it with 'switchback rollback',";
+  return { level: "bad", subject, found, advice: `Finish it with 'switchback resume'${orUndo} before the next one.` };
 }
 
 /** @param lock absent where no agent has ever taken it. @throws {AgentError} LOCK_FAILED */

@@ -12,11 +12,18 @@ const NEEDED_FILES = 16;
 /** File systems in memory. */
 const NOT_KEPT: ReadonlySet<string> = new Set(["tmpfs", "ramfs", "devtmpfs"]);
 
+export const DATA_PARTITION = "data partition";
+
 /** Whether what the agent stores survives a power cut, and an update of the root file system. */
 export function judgeDatastore(facts: FolderFacts): readonly Finding[] {
-  const { folder, exists, isWritable, mount } = facts;
-  const subject = "data partition";
+  const { folder, exists, leadsTo, isWritable, mount } = facts;
+  const subject = DATA_PARTITION;
   const advice = `Mount the data partition before the agent starts (/etc/fstab), and keep ${folder} on it.`;
+  if (leadsTo !== undefined) {
+    const found = `not mounted: ${folder} leads to ${leadsTo}, which does not exist`;
+    const advice = "Mount the data partition before the agent starts (/etc/fstab).";
+    return [{ level: "bad", subject, found, advice }];
+  }
   if (!exists) return [{ level: "bad", subject, found: `${folder} does not exist`, advice }];
   if (mount === undefined) {
     const found = `not mounted: ${folder} lies on the root filesystem, which an update replaces`;
@@ -26,7 +33,15 @@ export function judgeDatastore(facts: FolderFacts): readonly Finding[] {
   if (NOT_KEPT.has(mount.type)) {
     return [{ level: "bad", subject, found: `${folder} lies on ${where}, which forgets with the power`, advice }];
   }
-  return [{ level: "good", subject, found: where }, writable(folder, isWritable), room(facts)];
+  return [{ level: "good", subject, found: where }, ...judgeNoexec(facts), writable(folder, isWritable), room(facts)];
+}
+
+/** Programs that lie in the folder, such as an Artifact's own scripts in the datastore, cannot be started. */
+export function judgeNoexec({ startsNothing }: FolderFacts): readonly Finding[] {
+  if (startsNothing === undefined) return [];
+  const found = "it is mounted noexec: no state script, update module or payload that lies there can be started";
+  const advice = `Mount it without noexec (/etc/fstab): mount -o remount,exec ${startsNothing}`;
+  return [{ level: "bad", subject: startsNothing, found, advice }];
 }
 
 function writable(folder: string, isWritable: boolean): Finding {

@@ -1,6 +1,6 @@
 import type { Finding } from "../../ports/finding.ts";
-import { checkScriptFolder } from "../scripts/check.ts";
-import { readScriptEntries, readScriptFolder, readVersionFile } from "../scripts/folder.ts";
+import { checkScriptFolder, type EntryWithHead } from "../scripts/check.ts";
+import { readScriptEntries, readVersionFile } from "../scripts/folder.ts";
 import type { ScriptOrigin } from "../scripts/names.ts";
 import { VERSION_FILE } from "../scripts/order.ts";
 
@@ -15,21 +15,28 @@ export async function examineScripts(folder: string, origin: ScriptOrigin): Prom
       const isBad = level === "problem";
       return { level: isBad ? "bad" : "note", subject: `${folder}/${file}`, found: message, advice };
     }),
-    { level: "good", subject: folder, found: `${runnable.length} of ${entries.length} scripts run` },
+    ...(runnable.length < entries.length
+      ? []
+      : [{ level: "good", subject: folder, found: `all of ${entries.length} scripts run` } as const]),
   ];
 }
 
-/** Update modules that would not be taken for one. @throws {AgentError} SCRIPT_FOLDER */
+/** Update modules that would not be taken for one, or could not be started. @throws {AgentError} SCRIPT_FOLDER */
 export async function examineModules(folder: string): Promise<readonly Finding[]> {
-  const files = (await readScriptFolder(folder)).filter(({ isFile }) => isFile);
-  const idle = files.filter(({ isExecutable }) => !isExecutable);
+  const files = (await readScriptEntries(folder)).filter(({ isFile }) => isFile);
   const names = files.map(({ name }) => name).sort();
   return [
-    ...idle.map(({ name }): Finding => {
-      const path = `${folder}/${name}`;
-      const advice = `chmod +x ${path}`;
-      return { level: "bad", subject: path, found: "not executable: its payloads are refused", advice };
-    }),
+    ...files.flatMap((file) => problemOf(`${folder}/${file.name}`, file)),
     { level: "good", subject: folder, found: names.length === 0 ? "no modules" : names.join(", ") },
   ];
+}
+
+function problemOf(path: string, { isExecutable, missing }: EntryWithHead): readonly Finding[] {
+  if (!isExecutable) {
+    const advice = `chmod +x ${path}`;
+    return [{ level: "bad", subject: path, found: "not executable: its payloads are refused", advice }];
+  }
+  if (missing === undefined) return [];
+  const found = `its interpreter ${missing} is not there, or not executable: its payloads fail`;
+  return [{ level: "bad", subject: path, found, advice: `Install ${missing}, or correct the first line of ${path}.` }];
 }

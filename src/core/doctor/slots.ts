@@ -5,9 +5,10 @@ import { sizeText } from "./words.ts";
 
 export interface SlotsSeen {
   readonly slots: Readonly<Record<SlotId, SlotFacts>>;
-  readonly booted: SlotId;
-  /** Bytes of the root file system that runs: what an image of it needs at least. */
-  readonly rootBytes: number;
+  /** Absent where the boot loader cannot say; why not is a finding of its own. */
+  readonly booted?: SlotId | undefined;
+  /** Bytes of the root file system that runs: what an image of it needs at least. Absent where nobody can see it. */
+  readonly rootBytes?: number | undefined;
 }
 
 const KEYS: Readonly<Record<SlotId, string>> = { A: "RootfsPartA", B: "RootfsPartB" };
@@ -15,12 +16,13 @@ const KEYS: Readonly<Record<SlotId, string>> = { A: "RootfsPartA", B: "RootfsPar
 /** Whether the slot that does not run could take an image like the one that runs. */
 export function judgeSlots({ slots, booted, rootBytes }: SlotsSeen): readonly Finding[] {
   const there = [...storageOf("A", slots.A), ...storageOf("B", slots.B)];
-  const [running, target] = [slots[booted], slots[otherSlot(booted)]];
-  const runs: Finding = { level: "good", subject: "running slot", found: `${booted}, ${running.path}` };
   if (slots.A.identity !== undefined && slots.A.identity === slots.B.identity) {
     const advice = "Name two different partitions: an update must not be written over the system that runs.";
     return [...there, { level: "bad", subject: "two slots", found: "both names lead to one storage", advice }];
   }
+  if (booted === undefined) return there;
+  const [running, target] = [slots[booted], slots[otherSlot(booted)]];
+  const runs: Finding = { level: "good", subject: "running slot", found: `${booted}, ${running.path}` };
   return [...there, runs, ...roomIn(target, running, rootBytes), inUse(otherSlot(booted), target)];
 }
 
@@ -34,11 +36,11 @@ function storageOf(slot: SlotId, { path, kind, sizeBytes }: SlotFacts): readonly
   return [{ level: "bad", subject, found, advice }];
 }
 
-function roomIn(target: SlotFacts, running: SlotFacts, rootBytes: number): readonly Finding[] {
+function roomIn(target: SlotFacts, running: SlotFacts, rootBytes: number | undefined): readonly Finding[] {
   if (target.sizeBytes === undefined || running.sizeBytes === undefined) return [];
   const subject = "room for an update";
   const has = `${target.path} has ${sizeText(target.sizeBytes)}`;
-  if (target.sizeBytes < rootBytes) {
+  if (rootBytes !== undefined && target.sizeBytes < rootBytes) {
     const advice = "Partition the disk anew, with two slots of one size: no image like the one that runs fits.";
     return [{ level: "bad", subject, found: `${has}, the running system takes ${sizeText(rootBytes)}`, advice }];
   }

@@ -14,6 +14,8 @@ export type ScriptRule = "name" | "type" | "run-bit" | "start" | "folder" | "nev
 /** A folder entry and the beginning of what it holds. */
 export interface EntryWithHead extends FolderEntry {
   readonly head: string;
+  /** The interpreter that it names and that cannot be started. */
+  readonly missing?: string;
 }
 
 /** `mixed`: where images are built, scripts of both kinds may lie together; each goes to where it belongs. */
@@ -42,13 +44,16 @@ export function checkScriptFolder(
 ): FolderCheck {
   const sorted = entries.filter(({ name }) => name !== VERSION_FILE).toSorted((a, b) => compareBytes(a.name, b.name));
   const perEntry = sorted.map((entry) => ({ name: entry.name, finding: problemOf(entry, origin) }));
-  const runnable = perEntry.filter(({ finding }) => finding === undefined).map(({ name }) => name);
+  const able = perEntry.filter(({ finding }) => finding === undefined).map(({ name }) => name);
   const problems = perEntry.flatMap(({ finding }) => (finding === undefined ? [] : [finding]));
   const versions = origin === "artifact" ? [] : checkVersionFile(version);
-  return { origin, runnable, findings: [...versions, ...problems, ...sharedNumbers(runnable)] };
+  // The agent refuses the whole folder, but not an Artifact's scripts, which do not go by that file.
+  const isRefused = versions.some(({ level }) => level === "problem");
+  const runnable = isRefused ? able.filter((name) => kindOf([{ name }]) === "artifact") : able;
+  return { origin, runnable, findings: [...versions, ...problems, ...sharedNumbers(able)] };
 }
 
-function kindOf(entries: readonly FolderEntry[]): FolderKind {
+function kindOf(entries: readonly Pick<FolderEntry, "name">[]): FolderKind {
   const origins = new Set(
     entries.flatMap(({ name }) => {
       const parsed = parseScriptName(name);
@@ -84,6 +89,9 @@ function problemOf(entry: EntryWithHead, folder: FolderKind): ScriptFinding | un
   if (!first.startsWith("#!") && !entry.head.startsWith("\u007fELF")) {
     return problem("start", "does not start everywhere: it has no '#!' line and is no program");
   }
+  if (entry.missing !== undefined) {
+    return problem("start", `cannot start: its interpreter ${entry.missing} is not there, or not executable`);
+  }
   return undefined;
 }
 
@@ -107,7 +115,9 @@ function checkVersionFile(version: string | undefined): readonly ScriptFinding[]
     return [];
   } catch {
     // ignored: the finding says the same, beside the others.
-    return [{ level: "problem", file, rule: "version", message: "must hold 2 or 3: no script of this folder runs" }];
+    return [
+      { level: "problem", file, rule: "version", message: "must hold 2 or 3: no script of the root filesystem runs" },
+    ];
   }
 }
 

@@ -28,10 +28,21 @@ export async function readScriptFolder(folder: string): Promise<readonly FolderE
   return await Promise.all(names.map((name) => describeEntry(folder, name)));
 }
 
-/** The same, with the beginning of each script. @throws {AgentError} SCRIPT_FOLDER, SCRIPT_UNREADABLE */
-export async function readScriptEntries(folder: string): Promise<readonly EntryWithHead[]> {
-  const entries = await readScriptFolder(folder);
-  return Promise.all(entries.map(async (entry) => ({ ...entry, head: await readHead(folder, entry) })));
+/**
+ * The same, with what can be told from the beginning of each script.
+ *
+ * @param root folder that is `/` on the device
+ * @throws {AgentError} SCRIPT_FOLDER, SCRIPT_UNREADABLE
+ */
+export async function readScriptEntries(folder: string, root = "/"): Promise<readonly EntryWithHead[]> {
+  const [entries, { missingInterpreter }] = await Promise.all([readScriptFolder(folder), import("./interpreter.ts")]);
+  return Promise.all(
+    entries.map(async (entry) => {
+      const head = await readHead(folder, entry);
+      const missing = await missingInterpreter(head, root);
+      return { ...entry, head, ...(missing !== undefined && { missing }) };
+    }),
+  );
 }
 
 async function readHead(folder: string, { name, isFile }: FolderEntry): Promise<string> {

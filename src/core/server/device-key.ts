@@ -27,6 +27,17 @@ export async function loadDeviceKey(file: DeviceKeyFile, log: Logger, replace = 
   return pem === undefined ? await makeKey(file.path, log) : parseKey(pem, file);
 }
 
+/**
+ * The type of the key that is there, without its passphrase; `undefined` where none is yet.
+ *
+ * @throws {AgentError} DEVICE_KEY
+ */
+export async function keyKind(file: DeviceKeyFile): Promise<string | undefined> {
+  const pem = await readKey(file);
+  if (pem === undefined) return undefined;
+  return /^(?:-----BEGIN|Proc-Type:).*ENCRYPTED/m.test(pem) ? "encrypted" : parseKey(pem, file).asymmetricKeyType;
+}
+
 async function readKey({ path, isGiven }: DeviceKeyFile): Promise<string | undefined> {
   try {
     const pem = await readFile(path, "utf8");

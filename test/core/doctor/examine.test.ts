@@ -27,7 +27,7 @@ test("what fails to be looked at is a finding, and what comes after it is looked
       level: "bad",
       subject: "boot",
       found: "BOARD_OFF: Nothing runs on the virtual board. Start it with `switchback board boot`. (board=b)",
-      advice: "look at boot",
+      advice: "switchback board boot b",
     },
     { area: "clock", level: "good", subject: "clock", found: "right" },
   ]);

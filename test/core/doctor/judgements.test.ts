@@ -3,6 +3,7 @@ import { examineLock } from "../../../src/core/doctor/agent.ts";
 import { examineBoot } from "../../../src/core/doctor/boot.ts";
 import { judgeClock } from "../../../src/core/doctor/clock.ts";
 import { judgeDatastore } from "../../../src/core/doctor/datastore.ts";
+import { judgePermissions } from "../../../src/core/doctor/permissions.ts";
 import { judgeServer } from "../../../src/core/doctor/server.ts";
 import { AgentError } from "../../../src/errors/agent-error.ts";
 import type { Bootloader } from "../../../src/ports/bootloader.ts";
@@ -91,4 +92,12 @@ test("an agent at work is told of, and a lock that cannot be taken is a failure"
   expect(await examineLock(undefined)).toEqual({ level: "good", subject: "lock", found: "free" });
   expect(await examineLock(refusing("AGENT_BUSY"))).toMatchObject({ level: "note" });
   await expect(examineLock(refusing("LOCK_FAILED"))).rejects.toMatchObject({ code: "LOCK_FAILED" });
+});
+
+test("what belongs to root, or to whoever runs this, is nobody else's", () => {
+  const file = (owner: number) => ({ path: "/f", mode: 0o600, owner });
+  expect(levels(judgePermissions({ trusted: [file(0), file(7)], secret: [file(7)] }, 7))).toBe("good");
+  expect(judgePermissions({ trusted: [], secret: [file(8)] }, 7)).toEqual([
+    { level: "note", subject: "/f", found: "it belongs to user 8, who can change it", advice: "chown root /f" },
+  ]);
 });

@@ -1,0 +1,62 @@
+import { isDeepStrictEqual } from "node:util";
+import { readSmallFile } from "../util/small-file.ts";
+import { asRaw } from "./config-file.ts";
+import { findPlaces } from "./json-place.ts";
+
+/** Where a key stands: `FILE, line N`. */
+interface KeyPlace {
+  readonly key: string;
+  readonly place: string;
+  readonly value: unknown;
+}
+
+export interface KeyPlaces {
+  /** Where each of the keys stands that `text` names. */
+  named(text: string): readonly string[];
+  /** Of keys that stand in both files with different values: which one holds. */
+  readonly overridden: readonly string[];
+}
+
+/** In which of the two configuration files keys stand. A file that cannot be read has none. */
+export function findKeys(fallback: string, main: string): KeyPlaces {
+  const [below, above] = [keysIn(fallback), keysIn(main)];
+  const holding = new Map([...below, ...above]);
+  return {
+    named(text) {
+      const words = new Set(text.match(/\b[A-Z]\w+(?:\.[A-Z]\w+)?/g)?.map((word) => word.toLowerCase()));
+      return [...words].flatMap((word) => {
+        const found = holding.get(word);
+        return found === undefined ? [] : [`${found.key} stands in ${found.place}`];
+      });
+    },
+    overridden: [...above].flatMap(([name, { key, place, value }]) => {
+      const other = below.get(name);
+      if (other === undefined || isDeepStrictEqual(value, other.value)) return [];
+      return [`${key} stands in both files: ${place}, holds, and not ${other.place}`];
+    }),
+  };
+}
+
+function keysIn(file: string): ReadonlyMap<string, KeyPlace> {
+  try {
+    const text = readSmallFile(file);
+    const values = asRaw(JSON.parse(text));
+    return new Map(
+      [...findPlaces(text).keys].flatMap(([key, { line }]) => {
+        const value = values[key];
+        const place = `${file}, line ${line}`;
+        if (typeof value !== "object" || Array.isArray(value)) return [entry(key, place, value)];
+        // The members of an object override one by one.
+        return Object.entries(asRaw(value)).map(([member, each]) => entry(`${key}.${member}`, place, each));
+      }),
+    );
+  } catch {
+    // ignored: why it cannot be read is told by whoever reads the configuration.
+    return new Map();
+  }
+}
+
+const entry = (key: string, place: string, value: unknown): [string, KeyPlace] => [
+  key.toLowerCase(),
+  { key, place, value },
+];

@@ -1,0 +1,31 @@
+import { basename, dirname } from "node:path";
+import type { Finding } from "../../ports/finding.ts";
+import type { Process } from "../../ports/process.ts";
+import { readScriptEntries } from "../scripts/folder.ts";
+import { type DeviceKeyFile, keyKind } from "../server/device-key.ts";
+import { readIdentity } from "../server/identity.ts";
+
+/** Whether the identity script says who the device is: it is run, as it would be for the server. @throws {AgentError} IDENTITY_FAILED */
+export async function examineIdentity(
+  script: string,
+  process: Process,
+  signal: AbortSignal,
+): Promise<readonly Finding[]> {
+  const bad = (found: string, advice: string): readonly Finding[] => [{ level: "bad", subject: script, found, advice }];
+  const entry = (await readScriptEntries(dirname(script))).find(({ name }) => name === basename(script));
+  if (entry === undefined) {
+    return bad("does not exist: no server accepts the device", `Install one; identity/${basename(script)} is shipped.`);
+  }
+  if (!entry.isExecutable) return bad("not executable", `chmod +x ${script}`);
+  if (entry.missing !== undefined) {
+    return bad(`its interpreter ${entry.missing} is not there, or not executable`, "Correct the script's first line.");
+  }
+  return [{ level: "good", subject: script, found: await readIdentity(process, script, signal) }];
+}
+
+/** @param isNeeded the device speaks to a server. @throws {AgentError} DEVICE_KEY */
+export async function examineDeviceKey(file: DeviceKeyFile, isNeeded: boolean): Promise<readonly Finding[]> {
+  const kind = await keyKind(file);
+  if (kind === undefined && !isNeeded) return [];
+  return [{ level: "good", subject: file.path, found: kind ?? "none yet: the daemon makes it at its first start" }];
+}
