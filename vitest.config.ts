@@ -37,6 +37,8 @@ export default defineConfig({
         pool: "forks",
         testTimeout: 30_000,
         hookTimeout: 30_000,
+        // To find what never happens, and not to measure: machines are slow, and do other things beside.
+        expect: { poll: { timeout: 20_000 } },
         ...(name === "qemu" && QEMU),
       },
     })),

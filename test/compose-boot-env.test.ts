@@ -9,6 +9,7 @@ import type { BootloaderParts } from "../src/compose-bootloader.ts";
 import { thisMachine } from "../src/compose-machine.ts";
 import { loadConfig } from "../src/config/config.ts";
 import { GrubBoard } from "./adapters/bootloader/grub/grub-board.ts";
+import { needs } from "./support/needs.ts";
 
 const { signal } = new AbortController();
 const usualPath = process.env["PATH"];
@@ -60,15 +61,18 @@ for (const [title, BootEnv, lines] of [
   });
 }
 
-test("U-Boot's environment in a file is accessed in process, by default and when that is asked for", async () => {
-  for (const BootEnv of ["auto", "native"]) {
-    const config = fwEnvConfig(`${folder}/absent 0x0 0x4000\n`);
-    const env = await composeUbootEnv(await parts({ BootEnv, FwEnvConfig: config }));
-    const error = { code: "BOOTENV_READ", detail: { path: `${folder}/absent` } };
-    await expect(env.read(["bootcount"], signal)).rejects.toMatchObject(error);
-  }
-  expect(started).toEqual([]);
-});
+needs("bootLocks", "runLocks").test(
+  "U-Boot's environment in a file is accessed in process, by default and when that is asked for",
+  async () => {
+    for (const BootEnv of ["auto", "native"]) {
+      const config = fwEnvConfig(`${folder}/absent 0x0 0x4000\n`);
+      const env = await composeUbootEnv(await parts({ BootEnv, FwEnvConfig: config }));
+      const error = { code: "BOOTENV_READ", detail: { path: `${folder}/absent` } };
+      await expect(env.read(["bootcount"], signal)).rejects.toMatchObject(error);
+    }
+    expect(started).toEqual([]);
+  },
+);
 
 test("U-Boot's environment on MTD cannot be accessed in process, and says so when that is asked for", async () => {
   const own = { BootEnv: "native", FwEnvConfig: fwEnvConfig("/dev/mtd1 0x0 0x4000\n") };
@@ -83,20 +87,23 @@ function installTool(): void {
   process.env["PATH"] = `${folder}:${usualPath}`;
 }
 
-test("GRUB's environment that is mounted is accessed in process, and through the tools where they are asked for", async () => {
-  installTool();
-  mkdirSync(join(folder, "boot/grub"), { recursive: true });
-  new GrubBoard(join(folder, "boot/grub"), { A: 2, B: 3 }).install();
-  for (const [BootEnv, bootcount, tools] of [
-    ["auto", "0", []],
-    ["native", "0", []],
-    ["tools", "5", ["grub-mender-grubenv-print"]],
-  ] as const) {
-    const env = await composeGrubEnv(await parts({ Bootloader: "grub", BootEnv }), find);
-    expect((await env.read(["bootcount"], signal)).get("bootcount")).toBe(bootcount);
-    expect(started).toEqual(tools);
-  }
-});
+needs("bootLocks").test(
+  "GRUB's environment that is mounted is accessed in process, and through the tools where they are asked for",
+  async () => {
+    installTool();
+    mkdirSync(join(folder, "boot/grub"), { recursive: true });
+    new GrubBoard(join(folder, "boot/grub"), { A: 2, B: 3 }).install();
+    for (const [BootEnv, bootcount, tools] of [
+      ["auto", "0", []],
+      ["native", "0", []],
+      ["tools", "5", ["grub-mender-grubenv-print"]],
+    ] as const) {
+      const env = await composeGrubEnv(await parts({ Bootloader: "grub", BootEnv }), find);
+      expect((await env.read(["bootcount"], signal)).get("bootcount")).toBe(bootcount);
+      expect(started).toEqual(tools);
+    }
+  },
+);
 
 test("GRUB's environment that is not mounted is left to the tools where they are installed, or is an error", async () => {
   const error = {

@@ -12,8 +12,12 @@ const FORBIDDEN: readonly { readonly pattern: RegExp; readonly why: string }[] =
     pattern: /import \{.*\} from "zod/,
     why: 'import * as z from "zod/mini": the object z brings 400 kB to the device',
   },
-  { pattern: /\.(?:skip|todo|only|fails)(?:If)?\(/, why: "a test that does not run proves nothing" },
 ];
+
+/** Tests that do not run prove nothing, and one that fails where the machine allows less says nothing of the code. */
+const NEEDS = "test/support/needs.ts";
+const UNRUN = /\.(?:(?:skip|todo|only|fails)(?:If)?|runIf)\(|\bskip: (?:true|!)/;
+const PRIVILEGED = /\(\[?"(?:mount|losetup|mknod|unshare|chroot|setpriv|chattr|mkfs\.ext4)"/;
 const SWALLOWED = /catch(?:\s*\([^)]*\))?\s*\{\s*\}|\.catch\(\(\)\s*=>\s*(?:\{\s*\}|undefined|null|false|"")\)/;
 
 const ADR_PARTS = ["## Context", "## Decision", "## Consequences", "## How we would know that it was wrong"];
@@ -39,13 +43,18 @@ export const HOUSE: Gate = {
 };
 
 async function codeProblems(path: string): Promise<string[]> {
-  const lines = (await readFile(path, "utf8")).split("\n");
-  return lines.flatMap((line, i) => {
+  const text = await readFile(path, "utf8");
+  const isTest = path.startsWith("test/") && path !== NEEDS;
+  const isUndeclared = path.endsWith(".test.ts") && PRIVILEGED.test(text) && !text.includes('/support/needs.ts"');
+  const undeclared = `${path}: starts a program that not every machine allows: say so with needs() of ${NEEDS}`;
+  const problems = text.split("\n").flatMap((line, i, lines) => {
     const found = FORBIDDEN.filter(({ pattern }) => pattern.test(line)).map(({ why }) => `${path}:${i + 1}: ${why}`);
     const reason = `${lines[i - 1] ?? ""}${line}`.includes("// ignored:");
+    if (isTest && UNRUN.test(line)) found.push(`${path}:${i + 1}: a test that does not run proves nothing`);
     if (SWALLOWED.test(line) && !reason) found.push(`${path}:${i + 1}: an ignored failure says why: // ignored: …`);
     return found;
   });
+  return isUndeclared ? [undeclared, ...problems] : problems;
 }
 
 async function recordProblems(path: string): Promise<string[]> {

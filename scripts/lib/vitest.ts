@@ -1,5 +1,5 @@
 import { mkdir, readFile, rm } from "node:fs/promises";
-import { passThrough } from "./run.ts";
+import { passThrough, say } from "./run.ts";
 import type { TierName } from "./tiers.ts";
 
 /** Numbers of tests, as the runner counted them. */
@@ -16,17 +16,26 @@ export interface Report {
   readonly numPendingTests: number;
   readonly numTodoTests: number;
   readonly testResults: readonly {
+    readonly name: string;
     readonly status: string;
-    readonly assertionResults: readonly unknown[];
+    readonly assertionResults: readonly TestResult[];
   }[];
 }
 
+interface TestResult {
+  readonly status: string;
+  readonly fullName: string;
+  readonly meta: { readonly lacks?: string };
+}
+
 /**
- * Counts of a report. A file that fails before its first test, and a run that fails without a failing test
- * (an error nobody caught), each count as one failure, so that no line says "0 failed" of a failed run.
+ * Counts of a report. A file that fails outside of its tests, in loading or in a hook, and a run that fails without a
+ * failing test (an error nobody caught), each count as one failure, so that no line says "0 failed" of a failed run.
  */
 export function countsOf(report: Report, exitCode: number): Counts {
-  const broken = report.testResults.filter((file) => file.status === "failed" && file.assertionResults.length === 0);
+  const broken = report.testResults.filter(
+    (file) => file.status === "failed" && !file.assertionResults.some(({ status }) => status === "failed"),
+  );
   const failed = report.numFailedTests + broken.length;
   return {
     passed: report.numPassedTests,
@@ -46,6 +55,24 @@ export function countsLine({ passed, failed, skipped }: Counts): string {
   return `${passed} passed, ${failed} failed${skipped === 0 ? "" : `, ${skipped} skipped`}`;
 }
 
+/**
+ * The tests that were skipped, by what the machine lacks for them: a line of reason, then a line for each test.
+ *
+ * @param folder that the files' names begin with
+ */
+export function skippedLines({ testResults }: Report, folder: string): string[] {
+  const byReason = new Map<string, string[]>();
+  for (const { name, assertionResults } of testResults) {
+    for (const { status, fullName, meta } of assertionResults) {
+      if (status === "passed" || status === "failed") continue;
+      const reason = meta.lacks ?? "something else: see above";
+      const line = `  ${name.slice(folder.length + 1)}: ${fullName}`;
+      byReason.set(reason, [...(byReason.get(reason) ?? []), line]);
+    }
+  }
+  return [...byReason].flatMap(([reason, lines]) => [`Skipped, because this machine lacks ${reason}:`, ...lines]);
+}
+
 /** Runs tiers under a Node of our choice. @param node its executable; PATH gets its folder first */
 export async function runVitest(
   tiers: readonly TierName[],
@@ -62,5 +89,6 @@ export async function runVitest(
   const exitCode = await passThrough(node, args, { PATH: path });
   const report = JSON.parse(await readFile(file, "utf8")) as Report;
   await rm(file);
+  for (const line of skippedLines(report, process.cwd())) say(line);
   return countsOf(report, exitCode);
 }

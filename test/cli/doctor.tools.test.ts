@@ -2,10 +2,13 @@ import { spawnSync } from "node:child_process";
 import { generateKeyPairSync } from "node:crypto";
 import { chmodSync, mkdirSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, expect } from "vitest";
 import { ClientBoard } from "../../scripts/lib/client-board.ts";
 import { GrubBoard } from "../adapters/bootloader/grub/grub-board.ts";
+import { needs } from "../support/needs.ts";
 import { BuiltProgram } from "./built-program.ts";
+
+const { test } = needs("mount", "loop", "ext4", "bootLocks");
 
 const SLOT_MIB = 16;
 let built: BuiltProgram;

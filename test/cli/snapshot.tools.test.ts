@@ -6,8 +6,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { gunzipSync } from "node:zlib";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, expect } from "vitest";
+import { needs } from "../support/needs.ts";
 import { BuiltProgram } from "./built-program.ts";
+
+const { test } = needs("mount", "loop", "ext4");
 
 const MIB = 1024 * 1024;
 const SIZE_MIB = 24;

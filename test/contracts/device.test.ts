@@ -16,6 +16,7 @@ import { createChildProcess } from "../../adapters/process/child-process.ts";
 import { DEVICE_CONTRACT, type DeviceRig } from "../../src/contracts/device.ts";
 import { DEVICE_STORAGE_CONTRACT } from "../../src/contracts/device-storage.ts";
 import type { SlotDevice } from "../../src/ports/slot-device.ts";
+import { needs } from "../support/needs.ts";
 
 let dir = "";
 beforeEach(async () => {
@@ -175,7 +176,7 @@ describe("a device that owes something fails by that promise's name", () => {
   }
 });
 
-test("a board's own driver is not asked to write a slot that is mounted", async () => {
+needs("loop", "mount", "ext4").test("a board's own driver is not asked to write a slot that is mounted", async () => {
   const file = join(dir, "b");
   await writeFile(file, "");
   await truncate(file, 1024 * 1024);

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { BENCH_DEVICE_TYPE, makeImage } from "../../scripts/lib/client-board.ts";
 import { VERSION } from "../../src/cli/version.ts";
+import { needs } from "../support/needs.ts";
 import type { Recorded } from "../support/scripted-server.ts";
 import { type Conversation, converse, type NewSystem } from "./conversation.ts";
 import { theirs } from "./run-tools.ts";
@@ -123,16 +124,20 @@ function artifact(failingScripts: readonly string[]): string {
 }
 
 for (const { name, failingScripts, newSystem, lines } of SCENARIOS) {
-  test(`${name}: both daemons say the same in the same order, but for what is listed`, async () => {
-    const release = artifact(failingScripts);
-    for (const client of ["real", "ours"] as const) {
-      const said = lines.filter(([who]) => who === "both" || who === client).map(([, line]) => line);
-      const heard = await converse(DAEMONS[client], release, newSystem);
-      expect(heard.lines, client).toEqual(said);
-      expectHeaders(client, heard);
-      for (const request of heard.requests) expectSigned(request);
-    }
-  }, 120_000);
+  needs("namespaces").test(
+    `${name}: both daemons say the same in the same order, but for what is listed`,
+    async () => {
+      const release = artifact(failingScripts);
+      for (const client of ["real", "ours"] as const) {
+        const said = lines.filter(([who]) => who === "both" || who === client).map(([, line]) => line);
+        const heard = await converse(DAEMONS[client], release, newSystem);
+        expect(heard.lines, client).toEqual(said);
+        expectHeaders(client, heard);
+        for (const request of heard.requests) expectSigned(request);
+      }
+    },
+    120_000,
+  );
 }
 
 /** Headers by what is asked for, sorted; of those that differ each time the name. */

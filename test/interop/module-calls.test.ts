@@ -2,10 +2,13 @@ import { spawnSync } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect } from "vitest";
 import { run } from "../../src/cli/run.ts";
 import { RecordingIo } from "../cli/recording-io.ts";
+import { needs } from "../support/needs.ts";
 import { theirs } from "./run-tools.ts";
+
+const { test } = needs("namespaces", "mount");
 
 // The same module, and the same Artifact, in the real client and in ours. The real one finds the module through a
 // mount namespace of the command's own, ours by MENDER_DATA_DIR.

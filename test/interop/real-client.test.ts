@@ -2,8 +2,11 @@ import { spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect } from "vitest";
 import { BENCH_DEVICE_TYPE, ClientBoard, makeImage } from "../../scripts/lib/client-board.ts";
+import { needs } from "../support/needs.ts";
+
+const { test } = needs("mount", "loop", "ext4", "bootLocks");
 
 const IMAGE_MIB = 12;
 const MIB = 1024 * 1024;

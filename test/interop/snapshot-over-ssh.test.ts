@@ -2,8 +2,11 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect } from "vitest";
+import { needs } from "../support/needs.ts";
 import { theirs } from "./run-tools.ts";
+
+const { test } = needs("mount", "loop", "ext4");
 
 const MIB = 1024 * 1024;
 const SIZE_MIB = 24;

@@ -2,8 +2,11 @@ import { spawnSync } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, expect } from "vitest";
 import { BENCH_DEVICE_TYPE, type BoardRun, ClientBoard, makeImage } from "../../scripts/lib/client-board.ts";
+import { needs } from "../support/needs.ts";
+
+const { test } = needs("mount", "loop", "ext4");
 
 const REAL = ["mender", "-c", "/etc/mender/mender.conf", "-d", "/data"];
 const OURS = ["node", "/project/dist/switchback.mjs", "-d", "/data"];

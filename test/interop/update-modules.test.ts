@@ -2,9 +2,12 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect } from "vitest";
+import { needs } from "../support/needs.ts";
 import { contentOf, place } from "../update-modules/module-board.ts";
 import { ours, theirs } from "./run-tools.ts";
+
+const { test } = needs("namespaces", "mount");
 
 // The real client runs our modules and its own with the same Artifacts. Its folders are replaced in a mount
 // namespace of the command's own, so that nothing of the machine is touched.

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { Random } from "../fuzz/random.ts";
+import { needs } from "../support/needs.ts";
 import { type Called, contentOf, createKiller, everyCut, ModuleBoard, place } from "./module-board.ts";
 
 const COMMANDS = ["cat", "cp", "dirname", "mkdir", "mv", "readlink", "rm", "rmdir", "sed", "sync", "tar"];
@@ -196,7 +197,7 @@ function mountOn(path: string): void {
   writeFileSync(join(path, "photo"), "kept");
 }
 
-describe("with a filesystem mounted below the folder", () => {
+needs("mount").describe("with a filesystem mounted below the folder", () => {
   afterEach(() => {
     // What it was mounted on may have been renamed since.
     for (const line of readFileSync("/proc/self/mountinfo", "utf8").split("\n")) {

@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { setTimeout } from "node:timers/promises";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, expect } from "vitest";
 import { severalPayloads } from "../artifact/several-payloads.ts";
 import { BuiltProgram, type Ended, startProgram } from "../cli/built-program.ts";
 import { MEMORY_FOLDER, TestBoard } from "../cli/test-board.ts";
@@ -13,7 +13,10 @@ import { Tally } from "../crash/tally.ts";
 import { losePower, readDisk } from "../crash/volatile.ts";
 import { type WatchOptions, watchedRun } from "../crash/watched-run.ts";
 import { Random } from "../fuzz/random.ts";
+import { needs } from "../support/needs.ts";
 import { ContainerEngine } from "./container-engine.ts";
+
+const { test } = needs("containers");
 
 const SEED = Number(process.env["SWITCHBACK_CRASH_SEED"] ?? 20_260_113);
 const CUTS = 5;

@@ -1,8 +1,11 @@
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect } from "vitest";
 import { Random } from "../fuzz/random.ts";
+import { needs } from "../support/needs.ts";
 import { ContainerEngine } from "./container-engine.ts";
 import { type Called, type Cut, everyCut, ModuleBoard } from "./module-board.ts";
+
+const { test } = needs("containers");
 
 const COMMANDS = ["cat", "grep", "jq", "mkdir", "mv", "podman", "rm", "sync"];
 const SEED = 20_260_107;

@@ -3,6 +3,7 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, write
 import { dirname, join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { Random } from "../fuzz/random.ts";
+import { needs } from "../support/needs.ts";
 import { type Called, type Cut, contentOf, createKiller, everyCut, ModuleBoard, place } from "./module-board.ts";
 
 // Debian keeps rpm's database in the home folder, so a folder of the test's is the throw-away system: the
@@ -110,7 +111,7 @@ test("packages are installed, and settings of somebody's stay", () => {
   expect(device()).toEqual(NEW);
 });
 
-test("a rollback brings back the packages, the files and the database of before", () => {
+needs("root").test("a rollback brings back the packages, the files and the database of before", () => {
   for (const state of ["ArtifactInstall", "ArtifactInstall", "ArtifactRollback", "ArtifactRollback", "Cleanup"]) {
     expectDone(run(state));
   }

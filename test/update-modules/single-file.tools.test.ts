@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { Random } from "../fuzz/random.ts";
+import { needs } from "../support/needs.ts";
 import { type Called, contentOf, createKiller, everyCut, ModuleBoard, place } from "./module-board.ts";
 
 const COMMANDS = ["cat", "chmod", "cp", "dirname", "mkdir", "mv", "rm", "rmdir", "sed", "sync"];
@@ -50,7 +51,7 @@ test("a file is installed with its permissions and stays when the update is comm
   expect(etc()).toEqual(NEW);
 });
 
-test("a file that something is mounted on is refused, and nothing is changed", () => {
+needs("mount").test("a file that something is mounted on is refused, and nothing is changed", () => {
   placeOld();
   newPayload();
   execFileSync("mount", ["--bind", board.path("etc/app", NAME), board.path("etc/app", NAME)]);

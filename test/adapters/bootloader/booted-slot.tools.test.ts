@@ -3,7 +3,10 @@ import { mkdir, mkdtemp, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { build } from "esbuild";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect } from "vitest";
+import { needs } from "../../support/needs.ts";
+
+const { test } = needs("mount", "loop", "ext4", "namespaces");
 
 let folder = "";
 /** Loop devices by slot; their file systems are made and mounted for real. */

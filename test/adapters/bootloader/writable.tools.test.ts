@@ -7,6 +7,7 @@ import { expectRawWritable, openRawFile } from "../../../adapters/bootloader/raw
 import { expectReplaceable } from "../../../adapters/bootloader/replaceable.ts";
 import { examineBoot } from "../../../src/core/doctor/boot.ts";
 import { AgentError } from "../../../src/errors/agent-error.ts";
+import { needs } from "../../support/needs.ts";
 
 const signal = new AbortController().signal;
 
@@ -18,7 +19,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 
-test("a boot environment on a full or read-only mount is told before a write", async () => {
+needs("mount").test("a boot environment on a full or read-only mount is told before a write", async () => {
   expect(isMounted).toBe(true);
   const file = join(folder, "env");
   const look = async (): Promise<readonly string[]> =>

@@ -7,6 +7,10 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { openBlockFile } from "../../../adapters/device/block-file.ts";
 import { createSlotDevice } from "../../../adapters/device/slot-device.ts";
 import type { SlotId } from "../../../src/ports/bootloader.ts";
+import { needs } from "../../support/needs.ts";
+
+const onLoops = needs("loop");
+const onMounts = needs("loop", "mount", "ext4");
 
 const MIB = 1024 * 1024;
 const signal = new AbortController().signal;
@@ -67,7 +71,7 @@ async function write(path: string, image: Uint8Array, fromBytes = 0) {
 const nowhereZero = (bytes: number) => randomBytes(bytes).map((byte) => byte || 1);
 
 for (const tail of [0, 512, 1, 4095]) {
-  test(`a block device gets the image, its last ${tail} bytes too, and twice costs nothing`, async () => {
+  onLoops.test(`a block device gets the image, its last ${tail} bytes too, and twice costs nothing`, async () => {
     const image = nowhereZero(5 * MIB + tail);
     const loop = loopOver(await imageFile("b", 8 * MIB));
     expect(await write(loop, image)).toEqual({ writtenBytes: image.length, skippedBytes: 0 });
@@ -76,7 +80,7 @@ for (const tail of [0, 512, 1, 4095]) {
   });
 }
 
-test("a runtime without WebAssembly writes the same bytes through the page cache", async () => {
+onLoops.test("a runtime without WebAssembly writes the same bytes through the page cache", async () => {
   vi.stubGlobal("WebAssembly", undefined);
   try {
     const image = nowhereZero(2 * MIB + 1);
@@ -88,7 +92,7 @@ test("a runtime without WebAssembly writes the same bytes through the page cache
   }
 });
 
-test("an error of direct access that is not its absence is an error", async () => {
+onLoops.test("an error of direct access that is not its absence is an error", async () => {
   const file = await imageFile("b", MIB);
   const loop = loopOver(file);
   // What lies behind the end of its file fails with EIO: a device whose first block is bad.
@@ -104,7 +108,7 @@ async function readBack(path: string, bytes: number, booted: SlotId = "A"): Prom
   return Buffer.concat(chunks);
 }
 
-test("what a slot holds can be read, also of the booted slot while it is mounted", async () => {
+onMounts.test("what a slot holds can be read, also of the booted slot while it is mounted", async () => {
   const file = await imageFile("b", 7 * MIB);
   run("mkfs.ext4", "-q", file);
   const loop = loopOver(file);
@@ -117,7 +121,7 @@ test("what a slot holds can be read, also of the booted slot while it is mounted
   }
 });
 
-test("reading asks the device and not the page cache", async () => {
+onLoops.test("reading asks the device and not the page cache", async () => {
   const file = await imageFile("b", MIB);
   const loop = loopOver(file);
   // The page cache of a device lasts as long as anybody has it open.
@@ -132,7 +136,7 @@ test("reading asks the device and not the page cache", async () => {
   }
 });
 
-test("an image can be continued where reading says that it got", async () => {
+onLoops.test("an image can be continued where reading says that it got", async () => {
   const image = randomBytes(5 * MIB + 11);
   const loop = loopOver(await imageFile("b", 8 * MIB));
   await write(loop, image.subarray(0, 3 * MIB + 5000));
@@ -159,7 +163,7 @@ test("an image file gets the image and keeps its size", async () => {
   expect((await stat(path)).size).toBe(4 * MIB);
 });
 
-test("a device's size is known, also one that is no multiple of a page", async () => {
+onLoops.test("a device's size is known, also one that is no multiple of a page", async () => {
   const loop = loopOver(await imageFile("b", 3 * MIB + 512));
   for (const direct of [true, false]) {
     const storage = await openBlockFile(loop, direct, "write");
@@ -171,7 +175,8 @@ test("a device's size is known, also one that is no multiple of a page", async (
 });
 
 for (const kind of ["block device", "image file"]) {
-  test(`an image larger than the ${kind} is refused with both numbers, and nothing is written`, async () => {
+  const { test: onKind } = kind === "block device" ? onLoops : { test };
+  onKind(`an image larger than the ${kind} is refused with both numbers, and nothing is written`, async () => {
     const file = await imageFile("b", MIB);
     const path = kind === "block device" ? loopOver(file) : file;
     await expect(slots(path).open("B", { imageBytes: MIB + 1 }, signal)).rejects.toMatchObject({
@@ -191,7 +196,7 @@ test("the booted slot is refused whatever it is", async () => {
   });
 });
 
-test("a mounted device is refused, under any of its names, read-only mounts too", async () => {
+onMounts.test("a mounted device is refused, under any of its names, read-only mounts too", async () => {
   const file = await imageFile("b", 4 * MIB);
   run("mkfs.ext4", "-q", file);
   const loop = loopOver(file);
@@ -205,13 +210,13 @@ test("a mounted device is refused, under any of its names, read-only mounts too"
   }
 });
 
-test("an image file under a loop device that is not mounted is free", async () => {
+onLoops.test("an image file under a loop device that is not mounted is free", async () => {
   const file = await imageFile("b", MIB);
   loopOver(file);
   expect(await write(file, randomBytes(1000))).toMatchObject({ writtenBytes: 1000 });
 });
 
-test("a device that something else claims is refused, although no mount shows", async () => {
+onLoops.test("a device that something else claims is refused, although no mount shows", async () => {
   const loop = loopOver(await imageFile("b", MIB));
   const claim = await openBlockFile(loop, false, "write");
   await expect(slots(loop).open("B", { imageBytes: 1 }, signal)).rejects.toMatchObject({

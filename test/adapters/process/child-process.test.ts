@@ -133,8 +133,8 @@ test("at the time limit the whole group is ended, also one that ignores SIGTERM"
       'trap "" TERM; sleep 60 & echo $! > "$1/grandchild"; echo $$ > "$1/child"; while :; do sleep 60; done';
     const run = createChildProcess({ graceMs: 100 }).run(sh(script, folder), { ...LIMITS, timeoutMs: 300 }, never);
     await expect(run).rejects.toMatchObject({ code: "PROCESS_TIMEOUT", detail: { program: "sh", timeoutMs: 300 } });
-    expect(await isAlive(folder, "child")).toBe(false);
-    expect(await isAlive(folder, "grandchild")).toBe(false);
+    await expect.poll(() => isAlive(folder, "child")).toBe(false);
+    await expect.poll(() => isAlive(folder, "grandchild")).toBe(false);
   });
 });
 
@@ -150,11 +150,9 @@ test("SIGTERM comes first, so that a program can tidy up", async () => {
 test("an abort ends the program and gives the signal's own reason", async () => {
   const controller = new AbortController();
   const reason = new Error("stop now");
-  const started = performance.now();
-  const run = createChildProcess().run(["sleep", "60"], LIMITS, controller.signal);
+  const run = createChildProcess().run(["sleep", "300"], LIMITS, controller.signal);
   setTimeout(() => controller.abort(reason), 50);
   await expect(run).rejects.toBe(reason);
-  expect(performance.now() - started).toBeLessThan(5_000);
   await expect(createChildProcess().run(["true"], LIMITS, controller.signal)).rejects.toBe(reason);
 });
 
@@ -166,7 +164,7 @@ test("a child left behind in the group is killed when the program ends", async (
       never,
     );
     expect(result).toMatchObject({ exitCode: 0, stdout: "done\n" });
-    expect(await isAlive(folder, "grandchild")).toBe(false);
+    await expect.poll(() => isAlive(folder, "grandchild")).toBe(false);
   });
 });
 
@@ -179,7 +177,7 @@ test("a child left behind in the group goes on where that is wanted, but not aft
     process.kill(Number(await readFile(join(folder, "grandchild"), "utf8")), "SIGKILL");
     const run = createChildProcess().run(sh(script, folder, "60"), { ...limits, timeoutMs: 200 }, never);
     await expect(run).rejects.toMatchObject({ code: "PROCESS_TIMEOUT" });
-    expect(await isAlive(folder, "grandchild")).toBe(false);
+    await expect.poll(() => isAlive(folder, "grandchild")).toBe(false);
   });
 });
 
@@ -205,12 +203,11 @@ test("a program starts in the folder that it is given", async () => {
 
 test("a daemon outside the group that holds the pipes does not block", async () => {
   await withFolder(async (folder) => {
-    const started = performance.now();
     const script =
-      'setsid sh -c "echo \\$\\$ > $1/daemon; exec sleep 20" & while [ ! -s "$1/daemon" ]; do sleep 0.01; done; echo done';
+      'setsid sh -c "echo \\$\\$ > $1/daemon; exec sleep 300" & while [ ! -s "$1/daemon" ]; do sleep 0.01; done; echo done';
     const result = await createChildProcess().run(sh(script, folder), LIMITS, never);
     expect(result).toMatchObject({ exitCode: 0, stdout: "done\n" });
-    expect(performance.now() - started).toBeLessThan(5_000);
+    expect(await isAlive(folder, "daemon")).toBe(true);
     process.kill(Number(await readFile(join(folder, "daemon"), "utf8")), "SIGKILL");
   });
 });

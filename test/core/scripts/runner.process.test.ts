@@ -58,9 +58,8 @@ test("a script that hangs is ended with everything that it started", async () =>
 });
 
 test("a grandchild that holds the pipes does not hold the update", async () => {
-  const before = Date.now();
-  await runScripts({ ArtifactInstall_Enter_00: 'sleep 30 & echo $! > "$dir/pid"; echo started' });
-  expect(Date.now() - before).toBeLessThan(5_000);
+  await runScripts({ ArtifactInstall_Enter_00: 'sleep 300 & echo $! > "$dir/pid"; echo started' });
+  expect(await isAlive(Number(await left("pid")))).toBe(true);
   process.kill(Number(await left("pid")));
   expect(logged).toContain("info: Collected output (stdout): started");
 });

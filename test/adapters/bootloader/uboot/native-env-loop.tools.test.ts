@@ -3,12 +3,15 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect } from "vitest";
 import { createExclusive } from "../../../../adapters/bootloader/exclusive.ts";
 import { openRawFile } from "../../../../adapters/bootloader/raw-file.ts";
 import { nativeLayout } from "../../../../adapters/bootloader/uboot/choose-env.ts";
 import { createNativeEnv } from "../../../../adapters/bootloader/uboot/native-env.ts";
+import { needs } from "../../../support/needs.ts";
 import { COPY_BYTES, makeRealEnv, type RealEnv } from "./real-env.ts";
+
+const { test } = needs("loop", "bootLocks");
 
 const { signal } = new AbortController();
 const START = { bootcount: "0", mender_boot_part: "2", upgrade_available: "0" };

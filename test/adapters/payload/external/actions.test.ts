@@ -149,16 +149,14 @@ test("a module may leave a program running that works on after it has ended", as
     await rig.handler.prepare?.(CONTEXT, never);
     await rig.handler.act("ArtifactInstall", never);
     expect(existsSync(rig.inTree("tmp/later"))).toBe(false);
-    await expect.poll(() => existsSync(rig.inTree("tmp/later")), { timeout: 3_000 }).toBe(true);
+    await expect.poll(() => existsSync(rig.inTree("tmp/later"))).toBe(true);
   });
 });
 
 test("a program that a module leaves behind with its output does not hold the call up", async () => {
-  await withModule("ArtifactInstall) sleep 30 & echo $! > tmp/pid; echo said ;;", async (rig) => {
+  await withModule("ArtifactInstall) sleep 300 & echo $! > tmp/pid; echo said ;;", async (rig) => {
     await rig.handler.prepare?.(CONTEXT, never);
-    const startMs = performance.now();
     await rig.handler.act("ArtifactInstall", never);
-    expect(performance.now() - startMs).toBeLessThan(3_000);
     expect(rig.logged).toEqual(["info: Update Module output (stdout): said"]);
     process.kill(Number(await readFile(rig.inTree("tmp/pid"), "utf8")), "SIGKILL");
   });

@@ -107,16 +107,12 @@ const WRONG: readonly (readonly [string, string, object])[] = [
   ["puts a folder in the FIFO's place", "rm stream-next; mkdir stream-next; sleep 5", { code: "MODULE_STREAM" }],
 ];
 
-test.each(WRONG)(
-  "a module that %s fails the download",
-  async (_, commands, expected) => {
-    await withModule(`Download) ${commands} ;;`, async (rig) => {
-      await expect(rig.download(payloadOf(FILES))).rejects.toMatchObject(expected);
-      for (const gone of ["stream-next", "streams", "files"]) expect(existsSync(rig.inTree(gone))).toBe(false);
-    });
-  },
-  10_000,
-);
+test.each(WRONG)("a module that %s fails the download", async (_, commands, expected) => {
+  await withModule(`Download) ${commands} ;;`, async (rig) => {
+    await expect(rig.download(payloadOf(FILES))).rejects.toMatchObject(expected);
+    for (const gone of ["stream-next", "streams", "files"]) expect(existsSync(rig.inTree(gone))).toBe(false);
+  });
+});
 
 test("a module that ends while the payload's end is still being checked has not finished", async () => {
   await withModule("Download) exec 3< stream-next; exit 0 ;;", async (rig) => {
@@ -163,45 +159,39 @@ test("a module that goes on for ever after a broken payload is ended", async () 
   await withModule(
     `Download) ${FIRST}; cat "$line"; echo $$ > tmp/pid; trap '' TERM; while :; do sleep 1; done ;;`,
     async (rig) => {
-      const startMs = performance.now();
       await expect(rig.download(payloadOf([{ name: "a", content: "x", failure: CHECKSUM }]))).rejects.toBe(CHECKSUM);
-      expect(performance.now() - startMs).toBeLessThan(5_000);
       const pid = Number(await readFile(rig.inTree("tmp/pid"), "utf8"));
       expect(() => process.kill(pid, 0)).toThrow("ESRCH");
     },
   );
-}, 10_000);
+});
 
 test.each([
-  ["never reads", "sleep 60"],
-  ["does not open its stream", `${FIRST}; sleep 60`],
-  ["stops within a stream, which it keeps open", `${FIRST}; exec 3< "$line"; head -c 1 <&3; sleep 60`],
-  ["keeps the FIFO of names open", "exec 3<> stream-next; read -r line <&3; sleep 60"],
-  ["has read everything, and stays", `${TAKE_ALL}; sleep 60`],
-])(
-  "a module that %s is ended by the time limit, and nothing waits for it",
-  async (_, commands) => {
-    await withModule(
-      `Download) ${commands} ;;`,
-      async (rig) => {
-        const download = rig.download(payloadOf(FILES));
-        await expect(download).rejects.toMatchObject({ code: "MODULE_FAILED", cause: { code: "PROCESS_TIMEOUT" } });
-      },
-      { timeoutMs: 400 },
-    );
-  },
-  10_000,
-);
+  ["never reads", "sleep 300"],
+  ["does not open its stream", `${FIRST}; sleep 300`],
+  ["stops within a stream, which it keeps open", `${FIRST}; exec 3< "$line"; head -c 1 <&3; sleep 300`],
+  ["keeps the FIFO of names open", "exec 3<> stream-next; read -r line <&3; sleep 300"],
+  ["has read everything, and stays", `${TAKE_ALL}; sleep 300`],
+])("a module that %s is ended by the time limit, and nothing waits for it", async (_, commands) => {
+  await withModule(
+    `Download) ${commands} ;;`,
+    async (rig) => {
+      const download = rig.download(payloadOf(FILES));
+      await expect(download).rejects.toMatchObject({ code: "MODULE_FAILED", cause: { code: "PROCESS_TIMEOUT" } });
+    },
+    { timeoutMs: 400 },
+  );
+});
 
 test("an abort ends the module and gives the signal's own reason", async () => {
-  await withModule(`Download) ${FIRST}; sleep 60 ;;`, async (rig) => {
+  await withModule(`Download) ${FIRST}; sleep 300 ;;`, async (rig) => {
     const controller = new AbortController();
     const reason = new AgentError("CANCELLED");
     const aborted = setTimeout(200).then(() => controller.abort(reason));
     await expect(rig.download(payloadOf(FILES), controller.signal)).rejects.toBe(reason);
     await aborted;
   });
-}, 10_000);
+});
 
 test("an abort that breaks the payload off is told from a broken payload", async () => {
   await withModule(`Download) ${TAKE_ALL} ;;`, async (rig) => {
@@ -216,11 +206,9 @@ test("an abort that breaks the payload off is told from a broken payload", async
 });
 
 test("a module that leaves a child with the stream and its output in hand does not hold the download up", async () => {
-  const commands = `${FIRST}; (exec 3< "$line"; echo $$ > tmp/x; sleep 30) & echo $! > "$2/tmp/child"; sleep 0.3; exit 0`;
+  const commands = `${FIRST}; (exec 3< "$line"; echo $$ > tmp/x; sleep 300) & echo $! > "$2/tmp/child"; sleep 0.3; exit 0`;
   await withModule(`Download) ${commands} ;;`, async (rig) => {
-    const startMs = performance.now();
     await expect(rig.download(payloadOf(FILES))).rejects.toMatchObject({ code: "MODULE_UNFINISHED" });
-    expect(performance.now() - startMs).toBeLessThan(5_000);
     process.kill(Number(await readFile(rig.inTree("tmp/child"), "utf8")), "SIGKILL");
   });
-}, 10_000);
+});

@@ -1,0 +1,141 @@
+import { spawnSync } from "node:child_process";
+import { closeSync, mkdtempSync, openSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, type SuiteAPI, type TestAPI, test } from "vitest";
+import { ContainerEngine } from "../update-modules/container-engine.ts";
+
+declare module "vitest" {
+  interface TaskMeta {
+    /** What this machine does not let the test do, in a line: the reason why it is skipped. */
+    lacks?: string;
+  }
+}
+
+const PROBE = "switchback-probe-";
+
+/** Runs a program. @returns its output, or why it failed */
+function run(program: string, ...args: readonly string[]): { readonly output: string; readonly why?: string } {
+  const { error, status, stdout, stderr } = spawnSync(program, args, { encoding: "utf8" });
+  if (status === 0) return { output: stdout.trim() };
+  const [line = ""] = (error?.message ?? stderr).trim().split("\n");
+  // What the program says of the file that the probe has just made is not worth a reader's time.
+  const reason = line.replace(new RegExp(`^${program}: |\\S*/${PROBE}\\S*:? `, "g"), "");
+  return { output: "", why: `${program}: ${reason || `status ${status}`}` };
+}
+
+const tried = (program: string, ...args: readonly string[]): string | undefined => run(program, ...args).why;
+
+function inFolder(act: (folder: string) => string | undefined): string | undefined {
+  const folder = mkdtempSync(join(tmpdir(), PROBE));
+  try {
+    return act(folder);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+function fileIn(folder: string): string {
+  const file = join(folder, "file");
+  writeFileSync(file, "");
+  truncateSync(file, 1024 * 1024);
+  return file;
+}
+
+const rootRefused = (): string | undefined => (process.getuid?.() === 0 ? undefined : "you are not root");
+
+/** A file that several programs lock: where root has left one behind, others may not be able to open it. */
+function lockable(file: string): string | undefined {
+  try {
+    closeSync(openSync(file, "a+"));
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+/**
+ * What a test may need beyond what any user of any machine may do. A probe does it, and answers why it did not work:
+ * a container refuses to root what a desktop allows to everybody, so user ids and capabilities prove nothing.
+ */
+const PROBES = {
+  root: rootRefused,
+  mount: () => inFolder((folder) => tried("mount", "-t", "tmpfs", PROBE, folder) ?? tried("umount", folder)),
+  loop: () =>
+    inFolder((folder) => {
+      const { output, why } = run("losetup", "--find", "--show", fileIn(folder));
+      return why ?? tried("losetup", "--detach", output);
+    }),
+  mknod: () => inFolder((folder) => tried("mknod", join(folder, "null"), "c", "1", "3")),
+  ext4: () => inFolder((folder) => tried("mkfs.ext4", "-q", fileIn(folder))),
+  namespaces: () => tried("unshare", "--mount", "--pid", "--fork", "true"),
+  network: () => tried("unshare", "--net", "true"),
+  immutable: () =>
+    inFolder((folder) => {
+      const file = fileIn(folder);
+      return tried("chattr", "+i", file) ?? tried("chattr", "-i", file);
+    }),
+  otherUser: () => tried("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "true"),
+  ptrace: () => tried("strace", "-o", "/dev/null", "true"),
+  bootLocks: () => lockable("/var/lock/fw_printenv.lock") ?? lockable("/var/lock/grub-mender-grubenv-set.lock"),
+  runLocks: () => lockable("/run/fw_printenv.lock"),
+  containers: () =>
+    rootRefused() ??
+    inFolder((folder) => {
+      try {
+        const engine = new ContainerEngine(folder);
+        engine.build("localhost/probe:1", "probe");
+        return engine.contentOf("localhost/probe:1") === "probe" ? undefined : "an image loses its content";
+      } catch (error) {
+        return error instanceof Error ? error.message.split("\n")[0] : String(error);
+      }
+    }),
+} as const satisfies Record<string, () => string | undefined>;
+
+type Need = keyof typeof PROBES;
+
+const answers = new Map<Need, string | undefined>();
+
+/** Why this machine does not allow it, or `undefined`. Asked once in a process. */
+function refusal(need: Need): string | undefined {
+  if (!answers.has(need)) answers.set(need, PROBES[need]());
+  return answers.get(need);
+}
+
+type Declare = (title: unknown, options: unknown, run: unknown) => void;
+
+/** `api`, whose tests are skipped for the reason `lacks`. */
+function skipping<Api extends TestAPI | SuiteAPI>(api: Api, lacks: string): Api {
+  const options = { skip: true, meta: { lacks } };
+  const skipped =
+    (declare: Declare) =>
+    (title: unknown, ...rest: readonly unknown[]): void =>
+      declare(
+        title,
+        options,
+        rest.find((part) => typeof part === "function"),
+      );
+  return new Proxy(api, {
+    apply: (target, _self, [title, ...rest]) => skipped(target as Declare)(title, ...rest),
+    get: (target, name) => {
+      const own: unknown = Reflect.get(target, name);
+      const isTable = (name === "each" || name === "for") && typeof own === "function";
+      return isTable ? (...rows: readonly unknown[]) => skipped(own.apply(target, rows)) : own;
+    },
+  });
+}
+
+/**
+ * `test` and `describe` for what needs more of the machine than any user may: `const { test } = needs("loop", "mount")`
+ * for a file, `needs("mount").test("…", …)` for one test. Where the machine refuses it, the test is skipped, and
+ * `npm test` says which and why. Hooks of a file or group do not run when all of its tests are skipped.
+ */
+export function needs(...needed: readonly [Need, ...Need[]]): { readonly test: TestAPI; readonly describe: SuiteAPI } {
+  const refused = needed.flatMap((need) => {
+    const why = refusal(need);
+    return why === undefined ? [] : [`${need} (${why})`];
+  });
+  if (refused.length === 0) return { test, describe };
+  const lacks = refused.join(", ");
+  return { test: skipping(test, lacks), describe: skipping(describe, lacks) };
+}
