@@ -1,5 +1,5 @@
 import { createExclusive } from "../adapters/bootloader/exclusive.ts";
-import { grubEnvFolder } from "../adapters/bootloader/grub/env-folder.ts";
+import { grubEnvFiles, grubEnvFolder } from "../adapters/bootloader/grub/env-folder.ts";
 import { createGrubEnv } from "../adapters/bootloader/grub/grub-env.ts";
 import { GRUB_ENV_TOOLS } from "../adapters/bootloader/grub/grub-env-tools.ts";
 import { createToolEnv, type EnvTools } from "../adapters/bootloader/tool-env.ts";
@@ -29,7 +29,9 @@ export async function composeGrubEnv(parts: BootloaderParts, findFolder = grubEn
     const folder = findFolder();
     return createGrubEnv({ folder, exclusive: createExclusive(GRUB_LOCKS), openRaw: machine.openRaw });
   };
-  return nativeOrTools(parts, native, GRUB_ENV_TOOLS, isInPath(GRUB_ENV_TOOLS.setArgv[0]));
+  // Where the environment is not found, the tools may still find it.
+  const storage = async (): Promise<readonly string[]> => grubEnvFiles(findFolder);
+  return nativeOrTools(parts, native, { ...GRUB_ENV_TOOLS, storage }, isInPath(GRUB_ENV_TOOLS.setArgv[0]));
 }
 
 /**

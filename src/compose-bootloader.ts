@@ -132,6 +132,7 @@ function composeAdapter(parts: BootloaderParts): Bootloader {
     confirm: async (signal) => (await adapter()).confirm(signal),
     revert: async (slot, signal) => (await adapter()).revert(slot, signal),
     rebootArgument: async (signal) => (await adapter()).rebootArgument?.(signal),
+    expectWritable: async (signal) => await (await adapter()).expectWritable?.(signal),
     diagnose: async (signal) => (await (await adapter()).diagnose?.(signal)) ?? [],
   };
 }

@@ -3,6 +3,7 @@ import type { BootEnv } from "../../src/ports/boot-env.ts";
 import type { Finding } from "../../src/ports/finding.ts";
 import type { Process, ProcessLimits, ProcessResult } from "../../src/ports/process.ts";
 import { checkPairs, firstDifference, setOnes } from "./boot-variables.ts";
+import { expectToolsCanWrite } from "./tool-storage.ts";
 
 type Argv = readonly [string, ...string[]];
 
@@ -16,6 +17,8 @@ export interface EnvTools {
   readonly package: string;
   /** What can be told of the environment's copies without the tools. */
   readonly copies?: () => Promise<Finding>;
+  /** Files and devices that the tools write, as far as their configuration tells. */
+  readonly storage?: () => Promise<readonly string[]>;
 }
 
 /** Long enough to wait for another program that holds the tools' lock. */
@@ -88,6 +91,11 @@ export function createToolEnv(process: Process, tools: EnvTools): BootEnv {
         if (firstDifference(pairs, stored) === undefined) return;
       }
       throw new AgentError("BOOTENV_WRITE", toolDetail(tools.setArgv, said));
+    },
+    async expectWritable(signal) {
+      signal.throwIfAborted();
+      // A trial write would tell more, and would wear out flash and risk an environment in a single copy.
+      await expectToolsCanWrite((await tools.storage?.()) ?? []);
     },
     async diagnose(signal) {
       // What cannot be read is a named failure, which says what to do.

@@ -46,6 +46,7 @@ export async function createSandboxRig({ sandbox, firmware, create }: SandboxRig
     arm: (slot, signal) => change((b) => b.arm(slot, signal)),
     confirm: (signal) => change((b) => b.confirm(signal)),
     revert: (slot, signal) => change((b) => b.revert(slot, signal)),
+    expectWritable: (signal) => look(async (b) => b.expectWritable?.(signal)),
   };
   const reboot = async (): Promise<SlotId | undefined> => {
     const { signal } = new AbortController();

@@ -20,7 +20,7 @@ export async function createModuleBootloader(
   const call = foreignCall(kind, limits);
   const created = await call("create", new AbortController().signal, () => adapter.create(context));
   expectFunctions(created, BOOTLOADER_FUNCTIONS, kind);
-  const { diagnose, rebootArgument } = created;
+  const { diagnose, expectWritable, rebootArgument } = created;
   return {
     kind,
     booted: async (signal) =>
@@ -31,6 +31,9 @@ export async function createModuleBootloader(
     revert: (slot, signal) => call("revert", signal, (heard) => created.revert(slot, heard)),
     ...(rebootArgument && {
       rebootArgument: (signal) => call("rebootArgument", signal, async (heard) => rebootArgument.call(created, heard)),
+    }),
+    ...(expectWritable && {
+      expectWritable: (signal) => call("expectWritable", signal, async (heard) => expectWritable.call(created, heard)),
     }),
     ...(diagnose && { diagnose: (signal) => call("diagnose", signal, (heard) => diagnose.call(created, heard)) }),
   };

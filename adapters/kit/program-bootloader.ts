@@ -37,6 +37,9 @@ export function createProgramBootloader(kind: string, ask: Ask): Bootloader {
       if (answer === undefined || answer.all("argument").length === 0) return undefined;
       return answerOf(answer, "argument");
     },
+    async expectWritable(signal) {
+      await askOptional(["writable"], signal);
+    },
     async diagnose(signal) {
       return (await askOptional(["diagnose"], signal))?.all("finding").map(findingIn) ?? [];
     },

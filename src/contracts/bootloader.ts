@@ -156,6 +156,18 @@ const PLAIN_CHECKS: readonly ContractCheck<BootloaderRig>[] = [
     },
   },
   {
+    title: "asking whether the storage can be written changes nothing, and a board at rest and one on trial can be",
+    async run(rig) {
+      const { boot, powerCycle } = rig;
+      await boot.expectWritable?.(signal);
+      assert.deepEqual(await boot.plan(signal), ON_A);
+      await startTrialOnB(rig);
+      await boot.expectWritable?.(signal);
+      assert.deepEqual(await boot.plan(signal), TRIAL_ON_B);
+      assert.equal(await powerCycle(), "A");
+    },
+  },
+  {
     title: "what is cancelled before it begins changes nothing",
     async run({ boot, powerCycle }) {
       const reason = new Error("cancelled");

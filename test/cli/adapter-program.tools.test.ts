@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { BOOTLOADER_CONTRACT } from "../../src/contracts/bootloader.ts";
 import { BOOTLOADER_STORAGE_CONTRACT } from "../../src/contracts/bootloader-storage.ts";
+import { needs } from "../support/needs.ts";
 import { cli, codesOf, INSTALLED, MEMORY_FOLDER, TestBoard } from "./test-board.ts";
 
 /** The adapter that the page shows, as somebody who read nothing else would copy it. */
@@ -212,4 +213,30 @@ describe("on the virtual board, the adapter of the porting page", () => {
     expect((await board.boot()).outcome).toEqual({ kind: "up", slot: "A" });
     expect(codesOf(await board.agent("commit"))).toEqual(["BOOT_REVERTED"]);
   });
+
+  needs("mount").test(
+    "refuses an update before its first byte where its storage is read-only, and the doctor says so",
+    async () => {
+      const boot = board.path("boot");
+      const before = await board.slot("B");
+      const release = await board.release("v2");
+      for (const options of [
+        ["--bind", boot],
+        ["-o", "remount,bind,ro"],
+      ]) {
+        expect(spawnSync("mount", [...options, boot]).status).toBe(0);
+      }
+      try {
+        expect(codesOf(await board.agent("install", release))).toEqual(["BOOTENV_WRITE"]);
+        const { exitCode, out } = await board.agent("doctor");
+        expect(exitCode).toBe(1);
+        expect(out).toContainEqual(expect.stringMatching(/^wrong {4}storage of the boot environment: .*BOOTENV_WRITE/));
+      } finally {
+        spawnSync("umount", [boot]);
+      }
+      expect(await board.slot("B")).toEqual(before);
+      expect((await board.agent("show-artifact")).out, "not …_INCONSISTENT").toEqual(["unknown"]);
+      expect(await board.agent("install", release)).toMatchObject({ exitCode: 0, out: INSTALLED });
+    },
+  );
 });

@@ -65,7 +65,7 @@ const HEALTHY = [
   "ok       slot B is free: BOARD/slots/rootfs3 is not mounted",
   "ok       boot environment: 7 variables, replaced as a whole",
   "ok       canary: the boot loader has left its mark",
-  "ok       plan of the boot loader: the next start boots slot A, which runs now",
+  "ok       plan of the boot loader (fake): the next start boots slot A, which runs now",
   "ok       data partition: virtual board (folder) on BOARD/data",
   "ok       datastore: BOARD/data can be written",
   "ok       free space: SIZE in BOARD/data",
@@ -186,7 +186,7 @@ test("an update that waits for its commit is in the way of the next one", async 
   expect((await board.agent("install", unsigned)).exitCode).toBe(0);
   await board.configure({ ArtifactVerifyKey: undefined });
   expect(await complaints()).toEqual([
-    "warning  plan of the boot loader: the next start boots slot B on trial, while slot A runs",
+    "warning  plan of the boot loader (fake): the next start boots slot B on trial, while slot A runs",
     "         -> Reboot if an update has been installed; then commit it, or roll it back.",
     "wrong    pending update: v2, at @commit",
     "         -> Keep it with 'switchback commit' or undo it with 'switchback rollback' before the next one.",

@@ -75,7 +75,7 @@ test("a board of two devices with a redundant environment is all ok", () => {
       "ok       slot B is free: SLOT_B is not mounted",
       "ok       copies of the boot environment: both are valid",
       "ok       canary: the boot loader has left its mark",
-      "ok       plan of the boot loader: the next start boots slot A, which runs now",
+      "ok       plan of the boot loader (uboot): the next start boots slot A, which runs now",
       "ok       data partition: DATA (ext4) on /data",
       "ok       datastore: /data can be written",
       "ok       free space: SIZE in /data",
@@ -264,7 +264,7 @@ test("on GRUB both copies and their locks are looked at, and no canary is missed
   expect(exitCode).toBe(0);
   expect(lines.slice(6, 8)).toEqual([
     "ok       copies of the boot environment: both are valid, and the same",
-    "ok       plan of the boot loader: the next start boots slot A, which runs now",
+    "ok       plan of the boot loader (grub): the next start boots slot A, which runs now",
   ]);
   for (const copy of [1, 2] as const) writeFileSync(grub.path(copy, "lock"), "");
   expect(complaints()).toEqual([

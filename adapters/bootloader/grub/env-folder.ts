@@ -27,3 +27,15 @@ export function grubEnvFolder(config = "/etc/mender_grubenv.config", root = "/")
     reason: `there is no ${MARK}: is the boot partition mounted?`,
   });
 }
+
+/** What a change of the environment writes; nothing where there is none. @param findFolder as `grubEnvFolder` */
+export function grubEnvFiles(findFolder: () => string): readonly string[] {
+  try {
+    const folder = findFolder();
+    const copies = ["mender_grubenv1", "mender_grubenv2"];
+    return copies.flatMap((copy) => ["env", "lock", "lock.sha256sum"].map((name) => join(folder, copy, name)));
+  } catch (error) {
+    if (error instanceof AgentError) return [];
+    throw error;
+  }
+}

@@ -8,11 +8,13 @@ import { SECOND_COPY, TORN } from "./single-copy.ts";
 /** U-Boot's tools as they lie in PATH. @param config file in place of /etc/fw_env.config */
 export function fwEnvTools(config?: string): EnvTools {
   const options = config === undefined ? [] : ["-c", config];
+  const file = config ?? "/etc/fw_env.config";
   return {
     printArgv: ["fw_printenv", ...options],
     setArgv: ["fw_setenv", ...options],
     package: "libubootenv-tool or u-boot-tools",
-    copies: () => copiesFinding(config ?? "/etc/fw_env.config"),
+    copies: () => copiesFinding(file),
+    storage: () => storageIn(file),
   };
 }
 
@@ -26,5 +28,19 @@ async function copiesFinding(file: string): Promise<Finding> {
     // ignored: libubootenv has a second format, which only the tool itself reads; that it reads, is known.
     const found = `unknown: ${file} is ${cause instanceof AgentError ? "of another format" : "not readable"}`;
     return { level: "note", subject, found, advice: `See that ${file} names two copies.` };
+  }
+}
+
+async function storageIn(file: string): Promise<readonly string[]> {
+  try {
+    const text = await readFile(file, "utf8");
+    // libubootenv's second format may describe several environments, of which the tool chooses one.
+    if (text.match(/^\s*devices\s*:/gm)?.length === 1) {
+      return [...text.matchAll(/^[\s-]*path\s*:\s*["']?([^\s"'#]+)/gm)].map(([, path = ""]) => path);
+    }
+    return parseFwEnvConfig(text, file).copies.map(({ device }) => device);
+  } catch {
+    // ignored: what only the tool can read, only the tool can tell.
+    return [];
   }
 }

@@ -26,7 +26,8 @@ async function readOnly(boot: Bootloader, signal: AbortSignal): Promise<readonly
 async function planOf(boot: Bootloader, signal: AbortSignal): Promise<Finding> {
   const { slot, trial } = await boot.plan(signal);
   const running = await boot.booted(signal);
-  const subject = "plan of the boot loader";
+  // The name tells boards apart whose configuration names no boot loader.
+  const subject = `plan of the boot loader (${boot.kind})`;
   if (!trial && slot === running) {
     return { level: "good", subject, found: `the next start boots slot ${slot}, which runs now` };
   }

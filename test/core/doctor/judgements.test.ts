@@ -71,7 +71,7 @@ test("a plan that leaves the running slot without a trial is wrong, and a trial 
   expect(await examineBoot(planning("B", false), signal)).toEqual([
     {
       level: "bad",
-      subject: "plan of the boot loader",
+      subject: "plan of the boot loader (test)",
       found: "the next start boots slot B, while slot A runs",
       advice: "Reboot if an update has been installed; then commit it, or roll it back.",
     },

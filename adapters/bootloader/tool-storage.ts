@@ -1,0 +1,31 @@
+import { constants } from "node:fs";
+import { open, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { AgentError } from "../../src/errors/agent-error.ts";
+
+/** What open(2) says of storage that is there and cannot be written. */
+const UNWRITABLE: ReadonlySet<unknown> = new Set(["EROFS", "EACCES", "EPERM"]);
+
+/**
+ * Asks the kernel whether a board's tools could write their files and devices, MTD and UBI among them. What is not
+ * there, or busy, tells nothing: the tools may know better than the configuration that names it.
+ *
+ * @param sysfs where the kernel shows its UBI devices
+ * @throws {AgentError} BOOTENV_WRITE
+ */
+export async function expectToolsCanWrite(paths: readonly string[], sysfs = "/sys/class/ubi"): Promise<void> {
+  for (const path of paths) {
+    try {
+      await (await open(path, constants.O_RDWR | constants.O_NOCTTY | constants.O_NONBLOCK)).close();
+    } catch (cause) {
+      if (cause instanceof Error && "code" in cause && UNWRITABLE.has(cause.code)) {
+        throw new AgentError("BOOTENV_WRITE", { path }, cause);
+      }
+    }
+    // After a failed erase UBI refuses every write, and still lets its volumes be opened.
+    const ubi = /^(?:\/dev\/)?(ubi[0-9]+)[_:]/.exec(path)?.[1];
+    if (ubi !== undefined && (await readFile(join(sysfs, ubi, "ro_mode"), "utf8").catch(() => "0")).trim() === "1") {
+      throw new AgentError("BOOTENV_WRITE", { path, reason: `${ubi} has become read-only after an error` });
+    }
+  }
+}
