@@ -8,7 +8,7 @@ import { composeStore } from "./compose-store.ts";
 import type { Config } from "./config/config.ts";
 import { readDeviceType } from "./config/device-type.ts";
 import type { HandlerFor } from "./core/deployment/handlers.ts";
-import { checkDepends } from "./core/install/depends.ts";
+import { checkDepends, checkRoom } from "./core/install/depends.ts";
 import type { OpenedArtifact } from "./core/install/open-artifact.ts";
 import { flatProvides, readProvides } from "./core/install/provides.ts";
 import { extractScripts } from "./core/scripts/extract.ts";
@@ -27,7 +27,7 @@ export interface Device {
   /**
    * Refuses what is not for this device, before anything is changed, and puts the Artifact's scripts in their place.
    *
-   * @throws {AgentError} DEVICE_TYPE_FILE, DEVICE_TYPE_MISMATCH, DEPENDS_MISMATCH, PAYLOAD_UNSUPPORTED, SCRIPT_FOLDER
+   * @throws {AgentError} DEVICE_TYPE_FILE, DEVICE_TYPE_MISMATCH, DEPENDS_MISMATCH, PROVIDES_LIMIT, PAYLOAD_UNSUPPORTED, SCRIPT_FOLDER
    */
   admit(artifact: OpenedArtifact): Promise<void>;
   /** Tries a rollback again that could not be written when its update ended. @throws {AgentError} as it did then */
@@ -45,7 +45,9 @@ export function composeDevice({ machine, config, paths, deviceTypeFile, log }: B
     handlerFor,
     async admit({ info, record }) {
       const deviceType = await readDeviceType(deviceTypeFile);
-      checkDepends(info, deviceType, flatProvides(readProvides(await store.load())));
+      const provides = readProvides(await store.load());
+      checkDepends(info, deviceType, flatProvides(provides));
+      checkRoom(provides, record);
       for (const [index, type] of record.payloadTypes.entries()) if (type !== null) handlerFor(type, index);
       await extractScripts(artifactScripts(paths), info.scripts, machine.files);
     },

@@ -24,7 +24,8 @@ export interface PayloadRequest {
   readonly type: string;
   /** In the order in which the module gets them. */
   readonly files: readonly string[];
-  readonly metaData?: Readonly<Record<string, unknown>>;
+  /** A JSON object, written as it is but for its blanks. */
+  readonly metaData?: string;
   readonly provides: Readonly<Record<string, string>>;
   /** Provides key for the SHA-256 of the first file; it wins over the same key in `provides`. */
   readonly checksumKey?: string;

@@ -1,5 +1,6 @@
 import * as z from "zod/mini";
 import { AgentError } from "../errors/agent-error.ts";
+import { isJsonObject, isTextRecord } from "../util/json-text.ts";
 
 /** Deepest nesting of JSON: whoever walks or prints a document recursively must not run out of stack. */
 const MAX_DEPTH = 100;
@@ -20,6 +21,20 @@ const accepted = z.pipe(
 
 const payloadType = z.nullable(z.string().check(z.minLength(1)));
 const deviceTypes = z.array(label).check(z.minLength(1));
+
+/** Not `z.record`, which leaves out a key `__proto__`. */
+const texts = z.custom<Record<string, string>>(isTextRecord, "must be an object of texts");
+const lists = z.pipe(
+  z.custom<Record<string, string | string[]>>(
+    (value) => isJsonObject(value) && Object.values(value).every((item) => accepted.safeParse(item).success),
+    "must be an object of texts or lists of texts",
+  ),
+  z.transform((depends) =>
+    Object.fromEntries(
+      Object.entries(depends).map(([key, value]) => [key, typeof value === "string" ? [value] : value]),
+    ),
+  ),
+);
 
 /** Version 3. Unknown keys pass. Spec: Artifact format v3, section 7.1. */
 export const HEADER_INFO_V3 = z.object({
@@ -42,8 +57,8 @@ export const HEADER_INFO_V2 = z.object({
 /** Both versions; version 2 has the type only. Spec: section 7.2. */
 export const TYPE_INFO = z.object({
   type: z.nullable(z.string()),
-  artifact_provides: z.optional(z.record(z.string(), z.string())),
-  artifact_depends: z.optional(z.record(z.string(), accepted)),
+  artifact_provides: z.optional(texts),
+  artifact_depends: z.optional(lists),
   clears_artifact_provides: z.optional(z.array(z.string())),
 });
 
@@ -57,7 +72,7 @@ function isWellFormed(value: unknown): boolean {
   return Object.entries(value).every(([key, item]) => !LONE_SURROGATE.test(key) && isWellFormed(item));
 }
 
-export const META_DATA = z.record(z.string(), z.unknown());
+export const META_DATA = z.custom<Record<string, unknown>>(isJsonObject, "must be an object");
 
 export const VERSION = z.object({ format: z.literal("mender"), version: z.int() });
 
@@ -72,7 +87,7 @@ export function parseDocument<Schema extends z.ZodMiniType>(
   bytes: Uint8Array,
   member: string,
 ): z.output<Schema> {
-  return checkDocument(schema, parseJson(bytes, member), member);
+  return checkDocument(schema, readJson(bytes, member).value, member);
 }
 
 /** The same, of a document whose JSON has been read: for whoever also needs what the schema leaves out. */
@@ -88,14 +103,20 @@ export function checkDocument<Schema extends z.ZodMiniType>(
   throw new AgentError("ARTIFACT_HEADER", { member, reason: `${where}: ${issue?.message ?? "not valid"}` });
 }
 
+/** A JSON document as it is written, and what it says. */
+export interface JsonDocument {
+  readonly text: string;
+  readonly value: unknown;
+}
+
 /** @throws {AgentError} ARTIFACT_HEADER */
-export function parseJson(bytes: Uint8Array, member: string): unknown {
+export function readJson(bytes: Uint8Array, member: string): JsonDocument {
   try {
     const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
     if (depthOf(text) > MAX_DEPTH) throw new AgentError("ARTIFACT_HEADER", { member, reason: "nested too deeply" });
     const value: unknown = JSON.parse(text);
     if (!isWellFormed(value)) throw new AgentError("ARTIFACT_HEADER", { member, reason: "text is not well-formed" });
-    return value;
+    return { text, value };
   } catch (cause) {
     if (cause instanceof AgentError) throw cause;
     // JSON.parse quotes the text around the fault: the cause says where it is, the reason what it is.

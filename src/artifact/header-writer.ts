@@ -1,3 +1,4 @@
+import { layOutJson } from "../util/json-text.ts";
 import type { ArtifactRequest, PayloadRequest } from "./artifact-request.ts";
 import type { ArtifactScript } from "./model.ts";
 import type { PayloadFile } from "./payload-file.ts";
@@ -59,7 +60,7 @@ function typeInfo(payload: PayloadRequest, files: readonly PayloadFile[]): objec
 
 function metaData({ kind, metaData: content }: PayloadRequest): TarEntry[] {
   const name = "headers/0000/meta-data";
-  if (content !== undefined) return [document(name, toJson(sorted(content)))];
+  if (content !== undefined) return [document(name, layOutJson(content, ""))];
   return kind === "rootfs-image" ? [document(name, "")] : [];
 }
 

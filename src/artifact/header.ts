@@ -1,14 +1,6 @@
 import { AgentError } from "../errors/agent-error.ts";
 import type { HeaderMember } from "./header-archive.ts";
-import {
-  checkDocument,
-  HEADER_INFO_V2,
-  HEADER_INFO_V3,
-  META_DATA,
-  parseDocument,
-  parseJson,
-  TYPE_INFO,
-} from "./header-documents.ts";
+import { checkDocument, HEADER_INFO_V2, HEADER_INFO_V3, META_DATA, readJson, TYPE_INFO } from "./header-documents.ts";
 import type { Manifest } from "./manifest.ts";
 import type { ArtifactInfo, ArtifactScript, Depends, PayloadInfo } from "./model.ts";
 import { checkProvidesLimits } from "./provides-limits.ts";
@@ -33,13 +25,13 @@ type HeaderInfo = Omit<HeaderContent, "scripts" | "payloads" | "headerInfo"> & {
  */
 export function readHeader(members: readonly HeaderMember[], version: 2 | 3, manifest: Manifest): HeaderContent {
   const queue = new MemberQueue(members);
-  const headerInfo = parseJson(queue.expect("header-info"), "header-info");
-  const { types, ...info } = (version === 3 ? readInfoV3 : readInfoV2)(headerInfo);
+  const { text: headerInfo, value } = readJson(queue.expect("header-info"), "header-info");
+  const { types, ...info } = (version === 3 ? readInfoV3 : readInfoV2)(value);
   const scripts: ArtifactScript[] = [];
   for (let member = queue.takeScript(); member !== undefined; member = queue.takeScript()) scripts.push(member);
   const payloads = types.map((type, index) => readPayload(queue, type, index, version, manifest));
   queue.expectEnd();
-  checkProvidesLimits(payloads);
+  checkProvidesLimits(payloads, info.group);
   for (const index of manifest.payloads.keys()) {
     if (index >= payloads.length) throw new AgentError("ARTIFACT_MANIFEST", { reason: "no such payload", index });
   }
@@ -128,8 +120,8 @@ function readPayload(
   const folder = `headers/${String(index).padStart(4, "0")}`;
   // Version 2 repeats the names of the payload's files here; the manifest has them all the same.
   if (version === 2) queue.take(`${folder}/files`);
-  const typeInfo = parseJson(queue.expect(`${folder}/type-info`), `${folder}/type-info`);
-  const info = checkDocument(TYPE_INFO, typeInfo, `${folder}/type-info`);
+  const { text: typeInfo, value } = readJson(queue.expect(`${folder}/type-info`), `${folder}/type-info`);
+  const info = checkDocument(TYPE_INFO, value, `${folder}/type-info`);
   // mender-artifact writes an empty type for rootfs-image; the header-info decides there.
   if (info.type !== type && type !== "rootfs-image") {
     throw new AgentError("ARTIFACT_HEADER", { member: `${folder}/type-info`, reason: "type differs from header-info" });
@@ -151,5 +143,8 @@ function readPayload(
 }
 
 function readMetaData(bytes: Uint8Array | undefined, member: string): PayloadInfo["metaData"] {
-  return bytes === undefined || bytes.length === 0 ? undefined : parseDocument(META_DATA, bytes, member);
+  if (bytes === undefined || bytes.length === 0) return undefined;
+  const { text, value } = readJson(bytes, member);
+  checkDocument(META_DATA, value, member);
+  return text;
 }

@@ -19,8 +19,8 @@ export interface ArtifactInfo {
   readonly signature: SignatureStatus;
   readonly scripts: readonly ArtifactScript[];
   readonly payloads: readonly PayloadInfo[];
-  /** Parsed JSON of the whole header-info, as update modules find it. */
-  readonly headerInfo: unknown;
+  /** The whole header-info: JSON as it is written. */
+  readonly headerInfo: string;
 }
 
 /** `valid` is undefined where no key was given to check with. `key` is the label of the key that fitted. */
@@ -43,10 +43,10 @@ export interface PayloadInfo {
   readonly depends: Depends;
   /** Absent and empty mean opposite things: absent clears all provides, empty clears none. */
   readonly clearsProvides?: readonly string[];
-  /** Parsed JSON of the whole type-info, as update modules find it. */
-  readonly typeInfo: unknown;
-  /** JSON object of the meta-data; absent where it is empty. */
-  readonly metaData?: Readonly<Record<string, unknown>>;
+  /** The whole type-info: JSON as it is written. */
+  readonly typeInfo: string;
+  /** JSON object of the meta-data as it is written; absent where it is empty. */
+  readonly metaData?: string;
   /** The files that the manifest lists for this payload. */
   readonly files: readonly ManifestFile[];
 }

@@ -4,6 +4,8 @@ import type { PayloadInfo } from "./model.ts";
 
 /** Of all payloads of an Artifact together. Artifacts of the field have about ten of each. */
 const MAX_ENTRIES = 10_000;
+/** Of what the store has to hold of them while the update runs: every command reads it. */
+const MAX_TEXT_BYTES = 1024 * 1024;
 /** Globs with a star before their end, each of which is tried with each key that the device provides. */
 const MAX_FREE_GLOBS = 100;
 
@@ -12,7 +14,7 @@ const MAX_FREE_GLOBS = 100;
  *
  * @throws {AgentError} ARTIFACT_LIMIT
  */
-export function checkProvidesLimits(payloads: readonly PayloadInfo[]): void {
+export function checkProvidesLimits(payloads: readonly PayloadInfo[], group = ""): void {
   const counts = { artifact_provides: 0, artifact_depends: 0, clears_artifact_provides: 0 };
   let freeGlobs = 0;
   for (const { provides, depends, clearsProvides = [] } of payloads) {
@@ -23,6 +25,12 @@ export function checkProvidesLimits(payloads: readonly PayloadInfo[]): void {
   }
   for (const [part, count] of Object.entries(counts)) {
     if (count > MAX_ENTRIES) throw new AgentError("ARTIFACT_LIMIT", { part, entries: count, max: MAX_ENTRIES });
+  }
+  const kept = payloads.map(({ provides, clearsProvides }) => [provides, clearsProvides]);
+  const bytes = Buffer.byteLength(JSON.stringify([group, kept]));
+  if (bytes > MAX_TEXT_BYTES) {
+    const part = "artifact_group, artifact_provides and clears_artifact_provides";
+    throw new AgentError("ARTIFACT_LIMIT", { part, bytes, maxBytes: MAX_TEXT_BYTES });
   }
   if (freeGlobs > MAX_FREE_GLOBS) {
     const part = "clears_artifact_provides with a star before the end";

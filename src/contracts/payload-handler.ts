@@ -33,6 +33,7 @@ export async function download(rig: PayloadRig, payload: PayloadStream = sampleP
     payloadType: type,
     headerInfo: { payloads: [{ type }] },
     typeInfo: { type },
+    texts: { headerInfo: JSON.stringify({ payloads: [{ type }] }), typeInfo: JSON.stringify({ type }) },
   };
   await rig.handler.prepare?.(context, signal);
   await rig.handler.download(payload, signal);

@@ -31,6 +31,9 @@ export const AGENT_ERRORS = {
     doc: "A state script kept asking to be tried again later (StateScriptRetryTimeoutSeconds).",
   },
   DEVICE_TYPE_MISMATCH: { doc: "The Artifact is not made for this type of device." },
+  PROVIDES_LIMIT: {
+    doc: "The device would record more provides than it can keep. Name those that are no longer needed in the Artifact's clears_artifact_provides.",
+  },
   DEPENDS_MISMATCH: { doc: "The device does not provide what the Artifact depends on." },
   DEVICE_TYPE_FILE: {
     doc: "The device type file must hold one line 'device_type=<value>'.",

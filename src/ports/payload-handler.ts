@@ -47,6 +47,8 @@ export interface PayloadContext {
   readonly typeInfo: unknown;
   /** This payload's meta-data; absent where it has none. */
   readonly metaData?: Readonly<Record<string, unknown>>;
+  /** The same three as they are written in the Artifact, with numbers that JavaScript cannot hold. */
+  readonly texts: { readonly headerInfo: string; readonly typeInfo: string; readonly metaData?: string };
 }
 
 /** States in which a module acts. @see update-module protocol v3, "Calls" */

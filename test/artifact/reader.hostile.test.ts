@@ -227,6 +227,21 @@ const CASES: readonly [oddity: string, parts: ArtifactParts, code: string][] = [
     "ARTIFACT_LIMIT",
   ],
   [
+    "provides of more text than the store should hold",
+    { typeInfo: { ...TYPE_INFO, artifact_provides: { a: "x".repeat(1024 * 1024) } } },
+    "ARTIFACT_LIMIT",
+  ],
+  [
+    "a group of more text than the store should hold",
+    {
+      headerInfo: {
+        ...HEADER_INFO,
+        artifact_provides: { artifact_name: "a", artifact_group: "x".repeat(1024 * 1024) },
+      },
+    },
+    "ARTIFACT_LIMIT",
+  ],
+  [
     "clears with a star before their end beyond their limit",
     { typeInfo: { ...TYPE_INFO, clears_artifact_provides: keys(101).map((key) => `*${key}`) } },
     "ARTIFACT_LIMIT",

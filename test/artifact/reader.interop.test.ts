@@ -60,20 +60,20 @@ test.each(["none", "gzip", "lzma"])(
       deviceTypes: ["board-a", "board-b"],
       depends: {},
       scripts: [],
-      headerInfo: {
+      headerInfo: JSON.stringify({
         payloads: [{ type: "rootfs-image" }],
         artifact_provides: { artifact_name: "release-1" },
         artifact_depends: { device_type: ["board-a", "board-b"] },
-      },
+      }),
       payloads: [
         {
           type: "rootfs-image",
-          typeInfo: {
+          typeInfo: JSON.stringify({
             // mender-artifact leaves the type of a rootfs-image empty.
             type: "",
             artifact_provides: { "rootfs-image.checksum": IMAGE_SHA256, "rootfs-image.version": "release-1" },
             clears_artifact_provides: ["artifact_group", "rootfs_image_checksum", "rootfs-image.*"],
-          },
+          }),
           provides: { "rootfs-image.checksum": IMAGE_SHA256, "rootfs-image.version": "release-1" },
           depends: {},
           clearsProvides: ["artifact_group", "rootfs_image_checksum", "rootfs-image.*"],
@@ -115,11 +115,11 @@ test.each(["none", "gzip", "lzma"])(
       group: "group-1",
       deviceTypes: ["board-a"],
       depends: { artifact_name: ["old"], artifact_group: ["old-group"] },
-      headerInfo: {
+      headerInfo: JSON.stringify({
         payloads: [{ type: "single-file" }],
         artifact_provides: { artifact_name: "module-1", artifact_group: "group-1" },
-        artifact_depends: { artifact_name: ["old"], artifact_group: ["old-group"], device_type: ["board-a"] },
-      },
+        artifact_depends: { artifact_name: ["old"], device_type: ["board-a"], artifact_group: ["old-group"] },
+      }),
       scripts: [],
       payloads: [],
     });
@@ -133,7 +133,7 @@ test.each(["none", "gzip", "lzma"])(
       provides: { pk: "pv", "rootfs-image.single-file.version": "module-1" },
       depends: { dk: ["dv"] },
       clearsProvides: ["rootfs-image.single-file.*"],
-      metaData: { a: { b: [1, "two"] } },
+      metaData: '{"a":{"b":[1,"two"]}}',
     });
     expect(payloads[0]?.map((file) => file.content.length).sort()).toEqual([0, IMAGE.length]);
   },
@@ -146,7 +146,7 @@ test.each(["none", "gzip"])("reads a bootstrap-artifact compressed with %s", asy
   );
   const { info, payloads } = await readAll(await openFileSource(path));
   const provides = { "rootfs-image.version": "v1" };
-  const typeInfo = { type: null, artifact_provides: provides };
+  const typeInfo = JSON.stringify({ type: null, artifact_provides: provides });
   expect(info.payloads).toEqual([{ type: null, provides, depends: {}, typeInfo, files: [] }]);
   expect(payloads).toEqual([[]]);
 });

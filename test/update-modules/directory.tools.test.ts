@@ -288,8 +288,22 @@ test("spaces and a leading dash are part of a name, and slashes at its end are n
   expect(contentOf(board.path("srv/-r my *"))).toMatchObject({ page: "644 new" });
 });
 
+test.each(["srv/./app", "./srv/app/.", "srv/././app/./"])(
+  "a dest_dir of %s is the folder that it leads to",
+  (destDir) => {
+    placeOld();
+    newPayload(board.path("").replace(/\/*$/, `/${destDir}`));
+    expectDone(board.call("ArtifactInstall"));
+    expect(srv()).toMatchObject(NEW);
+    expectDone(board.call("ArtifactRollback"));
+    expectDone(board.call("Cleanup"));
+    expect(srv()).toEqual(OLD);
+  },
+);
+
 test.each([
   ["no dest_dir", ""],
+  ["the root folder, twice by another name", "/././"],
   ["the root folder", "/"],
   ["the root folder, with more slashes", "///"],
   ["the root folder, by another name", "/."],

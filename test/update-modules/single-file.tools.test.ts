@@ -94,6 +94,14 @@ test("a rollback takes a file away that was not there, and the folders that were
   expect(etc()).toEqual({});
 });
 
+test.each(["etc/./deep/er", "etc/deep/er/."])("a dest_dir of %s is the folder that it leads to", (destDir) => {
+  newPayload({ dest_dir: board.path("").replace(/\/*$/, `/${destDir}`) });
+  expectDone(board.call("ArtifactInstall"));
+  expect(readFileSync(board.path("etc/deep/er", NAME), "utf8")).toBe("new");
+  expectDone(board.call("ArtifactRollback"));
+  expect(etc()).toEqual({});
+});
+
 test("a rollback leaves a folder that somebody else uses by now", () => {
   newPayload({ dest_dir: board.path("etc/shared/app") });
   expectDone(board.call("ArtifactInstall"));

@@ -3,6 +3,7 @@ import { dirname, join } from "node:path";
 import { AgentError } from "../../../src/errors/agent-error.ts";
 import type { PayloadContext, PayloadFile, PayloadStream } from "../../../src/ports/payload-handler.ts";
 import { ensureFolder, type FileActs } from "../../../src/util/durable-file.ts";
+import { layOutJson } from "../../../src/util/json-text.ts";
 import { endFifo } from "./fifo.ts";
 
 const PRIVATE_FOLDER = 0o700;
@@ -161,13 +162,14 @@ function deviceFiles({ artifactName, artifactGroup = "", deviceType }: DeviceFac
 }
 
 function headerFiles(context: PayloadContext): Record<string, string> {
-  const json = (value: unknown): string => JSON.stringify(value, null, 2);
+  const json = (text: string): string => layOutJson(text, "  ");
+  const { headerInfo, typeInfo, metaData } = context.texts;
   return {
     artifact_name: context.artifactName,
     artifact_group: context.artifactGroup ?? "",
     payload_type: context.payloadType,
-    "header-info": json(context.headerInfo),
-    "type-info": json(context.typeInfo),
-    "meta-data": json(context.metaData ?? null),
+    "header-info": json(headerInfo),
+    "type-info": json(typeInfo),
+    "meta-data": json(metaData ?? "null"),
   };
 }

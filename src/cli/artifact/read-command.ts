@@ -17,8 +17,8 @@ export function registerRead(artifact: Command, io: CliIo): void {
     const progress = await readingProgress(path, options, io);
     const inspected = await inspectForShow(path, keys, progress.advance, io.signal).finally(progress.done);
     if (options.json === true) {
-      const { describeAsJson } = await import("./read-json.ts");
-      io.out(JSON.stringify(describeAsJson(inspected)));
+      const { jsonOf } = await import("./read-json.ts");
+      io.out(jsonOf(inspected));
     } else {
       const { describeAsText } = await import("./read-text.ts");
       for (const line of describeAsText(inspected)) io.out(line);

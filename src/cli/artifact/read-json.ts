@@ -1,12 +1,26 @@
+import { randomUUID } from "node:crypto";
 import type { Depends, PayloadInfo } from "../../artifact/model.ts";
+import { layOutJson } from "../../util/json-text.ts";
 import type { InspectedArtifact, InspectedFile } from "./describe-artifact.ts";
 import type { ArtifactDescription } from "./read-schema.ts";
+
+/** What `read --json` prints. Meta-data stands in it as it is written in the Artifact. */
+export function jsonOf(inspected: InspectedArtifact): string {
+  const described = describeAsJson(inspected);
+  const mark = randomUUID();
+  const payloads = described.payloads.map((payload, index) =>
+    payload.metadata === null ? payload : { ...payload, metadata: `${mark} ${index}` },
+  );
+  return JSON.stringify({ ...described, payloads }).replace(new RegExp(`"${mark} (\\d+)"`, "g"), (_mark, index) =>
+    layOutJson(inspected.info.payloads[Number(index)]?.metaData ?? "null", ""),
+  );
+}
 
 /**
  * The object that `read --json` prints. At the top stand the whole Artifact's provides, depends and clears, as a device
  * sees them; the payloads have their own part.
  */
-export function describeAsJson({ info, files }: InspectedArtifact): ArtifactDescription {
+function describeAsJson({ info, files }: InspectedArtifact): ArtifactDescription {
   const { name, group, version, signature, deviceTypes, depends, scripts, payloads } = info;
   return {
     name,
@@ -35,7 +49,7 @@ function describePayload(
     provides: { ...payload.provides },
     depends: copyLists(payload.depends),
     clears_provides: payload.clearsProvides === undefined ? null : [...payload.clearsProvides],
-    metadata: payload.metaData === undefined ? null : { ...payload.metaData },
+    metadata: payload.metaData === undefined ? null : JSON.parse(payload.metaData),
   };
 }
 

@@ -1,5 +1,6 @@
 import type { Depends, PayloadInfo, SignatureStatus } from "../../artifact/model.ts";
 import { printable } from "../../errors/agent-error.ts";
+import { layOutJson } from "../../util/json-text.ts";
 import type { InspectedArtifact, InspectedFile } from "./describe-artifact.ts";
 
 /** What `read` prints for people: the fields and words of mender-artifact. */
@@ -54,8 +55,8 @@ const section = (title: string, lines: readonly string[]): string[] =>
 const dependsText = (depends: Depends): string[] =>
   Object.entries(depends).map(([key, values]) => `\t${key}: ${values.length === 1 ? values[0] : listText(values)}`);
 
-const metaDataText = (metaData: Readonly<Record<string, unknown>>): string[] =>
-  JSON.stringify(metaData, null, 2)
+const metaDataText = (metaData: string): string[] =>
+  layOutJson(metaData, "  ")
     .split("\n")
     .map((line) => `\t${line}`);
 

@@ -125,16 +125,14 @@ function keyValues(option: string, pairs: readonly string[]): Record<string, str
   );
 }
 
-async function readMetaData(path: string): Promise<Record<string, unknown>> {
-  const content: unknown = await readFile(path, "utf8")
-    .then((text): unknown => JSON.parse(text))
-    .catch((cause: unknown) => {
-      throw new AgentError("META_DATA_INVALID", { path }, cause);
-    });
-  if (isObject(content)) return content;
-  throw new AgentError("META_DATA_INVALID", { path });
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+/** JSON is checked as the reader checks it. @throws {AgentError} META_DATA_INVALID */
+async function readMetaData(path: string): Promise<string> {
+  try {
+    const { META_DATA, checkDocument, readJson } = await import("../../artifact/header-documents.ts");
+    const { text, value } = readJson(await readFile(path), path);
+    checkDocument(META_DATA, value, path);
+    return text;
+  } catch (cause) {
+    throw new AgentError("META_DATA_INVALID", { path }, cause);
+  }
 }

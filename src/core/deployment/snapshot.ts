@@ -1,5 +1,6 @@
 import * as z from "zod/mini";
 import { AgentError } from "../../errors/agent-error.ts";
+import { isTextRecord } from "../../util/json-text.ts";
 import { DownloadRecord } from "../install/download-record.ts";
 import { ENTRIES, type Entered, type Entries, type EntryName, STATES, type StateName } from "./table.ts";
 
@@ -10,7 +11,8 @@ export const STANDALONE_ID = "standalone";
 const ArtifactRecord = z.object({
   name: z.string().check(z.minLength(1)),
   group: z.optional(z.string()),
-  provides: z.record(z.string(), z.string()),
+  /** Not `z.record`, which leaves out a key `__proto__`. */
+  provides: z.custom<Record<string, string>>(isTextRecord),
   /** Absent: everything is cleared. Empty: nothing is. */
   clearsProvides: z.optional(z.array(z.string())),
   /** Empty until the header has been read. */

@@ -1,5 +1,10 @@
 import type { ArtifactInfo, Provides } from "../../artifact/model.ts";
 import { AgentError } from "../../errors/agent-error.ts";
+import { committedProvides, type DeviceProvides, type NewProvides } from "./provides.ts";
+
+/** What a device may record of itself: each command reads it, and each poll sends it. */
+const MAX_KEYS = 10_000;
+const MAX_BYTES = 1024 * 1024;
 
 /**
  * Holds what an Artifact asks for against what the device is. Every key that the Artifact depends on
@@ -19,5 +24,19 @@ export function checkDepends(info: ArtifactInfo, deviceType: string, provides: P
         throw new AgentError("DEPENDS_MISMATCH", { key, device: value ?? "(not set)", artifact: accepted.join(",") });
       }
     }
+  }
+}
+
+/**
+ * Keys that no Artifact clears add up over the years. They are bounded before an update begins: at its commit it would
+ * be too late.
+ *
+ * @throws {AgentError} PROVIDES_LIMIT
+ */
+export function checkRoom(device: DeviceProvides, fresh: NewProvides): void {
+  const after = committedProvides(device, fresh);
+  const [keys, bytes] = [Object.keys(after.provides).length, Buffer.byteLength(JSON.stringify(after))];
+  if (keys > MAX_KEYS || bytes > MAX_BYTES) {
+    throw new AgentError("PROVIDES_LIMIT", { keys, maxKeys: MAX_KEYS, bytes, maxBytes: MAX_BYTES });
   }
 }

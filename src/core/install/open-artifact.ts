@@ -72,7 +72,8 @@ function recordArtifact({ name, group, payloads }: ArtifactInfo): ArtifactRecord
   return {
     name,
     ...(group !== undefined && { group }),
-    provides: Object.assign({}, ...payloads.map(({ provides }) => provides)),
+    // Not assigned one after the other: a key `__proto__` would be lost.
+    provides: Object.fromEntries(payloads.flatMap(({ provides }) => Object.entries(provides))),
     ...(clearsProvides !== undefined && { clearsProvides }),
     payloadTypes: payloads.map(({ type }) => type),
   };
@@ -92,12 +93,14 @@ function payloadsOf(reader: ArtifactReader, resume?: PayloadResume): OpenedPaylo
 
 function contextOf(info: ArtifactInfo, index: number): PayloadContext {
   const payload = info.payloads[index];
+  const { typeInfo = "null", metaData } = payload ?? {};
   return {
     artifactName: info.name,
     ...(info.group !== undefined && { artifactGroup: info.group }),
     payloadType: payload?.type ?? "",
-    headerInfo: info.headerInfo,
-    typeInfo: payload?.typeInfo,
-    ...(payload?.metaData !== undefined && { metaData: payload.metaData }),
+    headerInfo: JSON.parse(info.headerInfo),
+    typeInfo: JSON.parse(typeInfo),
+    ...(metaData !== undefined && { metaData: JSON.parse(metaData) }),
+    texts: { headerInfo: info.headerInfo, typeInfo, ...(metaData !== undefined && { metaData }) },
   };
 }

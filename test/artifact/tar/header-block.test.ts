@@ -25,7 +25,7 @@ function withChecksum(spell: (sum: string) => string): Buffer {
 
 for (const [spelling, spell] of Object.entries(SPELLINGS)) {
   test(`reads a checksum of ${spelling}`, () => {
-    expect(parseHeaderBlock(withChecksum(spell))).toEqual({ name: "version", size: 1, type: "0" });
+    expect(parseHeaderBlock(withChecksum(spell))).toEqual({ name: "version", size: 1, type: "0", modified: 0 });
   });
 }
 

@@ -8,7 +8,13 @@ import { AgentError } from "../../../src/errors/agent-error.ts";
 import type { PayloadContext, RebootNeed } from "../../../src/ports/payload-handler.ts";
 import { keeping } from "./keeping.ts";
 
-const CONTEXT: PayloadContext = { artifactName: "v2", payloadType: "a", headerInfo: {}, typeInfo: {} };
+const CONTEXT: PayloadContext = {
+  artifactName: "v2",
+  payloadType: "a",
+  headerInfo: {},
+  typeInfo: {},
+  texts: { headerInfo: "{}", typeInfo: "{}" },
+};
 const signal = new AbortController().signal;
 
 function rig(answers: { reboot?: RebootNeed | AgentError; rollback?: boolean; argument?: string } = {}) {

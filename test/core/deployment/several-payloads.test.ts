@@ -49,7 +49,9 @@ function rig({ reboot = {}, rollback = {}, failing, version }: Answers = {}) {
     openPayloads: async () => ({
       async next() {
         const payload = left.shift();
-        const context = { artifactName: "v2", payloadType: payload?.type ?? "", headerInfo: {}, typeInfo: {} };
+        const texts = { headerInfo: "{}", typeInfo: "{}" };
+        const payloadType = payload?.type ?? "";
+        const context = { artifactName: "v2", payloadType, headerInfo: {}, typeInfo: {}, texts };
         return payload && { stream: payload.stream, context };
       },
       finish: () => call("finish"),

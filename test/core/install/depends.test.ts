@@ -3,9 +3,9 @@ import type { ArtifactInfo, Depends } from "../../../src/artifact/model.ts";
 import { checkDepends } from "../../../src/core/install/depends.ts";
 
 function info(depends: Depends, ofPayload: Depends = {}): ArtifactInfo {
-  const payload = { type: "rootfs-image", provides: {}, depends: ofPayload, typeInfo: {}, files: [] };
+  const payload = { type: "rootfs-image", provides: {}, depends: ofPayload, typeInfo: "{}", files: [] };
   const head = { version: 3, compression: "none", name: "v2", signature: { present: false }, scripts: [] } as const;
-  return { ...head, deviceTypes: ["board", "other"], depends, payloads: [payload], headerInfo: {} };
+  return { ...head, deviceTypes: ["board", "other"], depends, payloads: [payload], headerInfo: "{}" };
 }
 const PROVIDES = { artifact_name: "v1", artifact_group: "beta", "rootfs-image.version": "v1" };
 

@@ -40,7 +40,8 @@ test("the tree holds what the protocol says, in private files and folders", asyn
 });
 
 test("what is not there is an empty file, and no meta-data is null", async () => {
-  const { artifactGroup: _group, metaData: _data, ...bare } = CONTEXT;
+  const { artifactGroup: _group, metaData: _data, ...rest } = CONTEXT;
+  const bare = { ...rest, texts: { headerInfo: "{}", typeInfo: "{}" } };
   const device = async () => ({ artifactName: "", deviceType: "board" });
   await withModule(
     "",

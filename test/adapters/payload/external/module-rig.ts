@@ -20,6 +20,11 @@ export const CONTEXT: PayloadContext = {
   headerInfo: { payloads: [{ type: "test-module" }], "unknown key": [1.5, null] },
   typeInfo: { type: "test-module" },
   metaData: { dest: "/opt", list: ["ä"] },
+  texts: {
+    headerInfo: '{"payloads":[{"type":"test-module"}],"unknown key":[1.5,null]}',
+    typeInfo: '{"type":"test-module"}',
+    metaData: '{"dest":"/opt","list":["\\u00e4"]}',
+  },
 };
 
 /** Commands of a module that reads all streams to their ends and keeps them in `tmp/`. */

@@ -1,0 +1,33 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { isTextRecord, layOutJson } from "../../src/util/json-text.ts";
+
+test("any JSON is laid out as JSON.stringify does", () => {
+  fc.assert(
+    fc.property(fc.jsonValue(), fc.constantFrom("", " ", "  "), (value, before) => {
+      const text = JSON.stringify(value, undefined, before);
+      for (const indent of ["", "  "]) expect(layOutJson(text, indent)).toBe(JSON.stringify(value, undefined, indent));
+    }),
+  );
+});
+
+for (const [what, text, expected] of [
+  ["a number that no double holds", '{ "a" : 1E400 }', '{"a":1E400}'],
+  ["an integer above 2^53", "[9007199254740993,\t-0]", "[9007199254740993,-0]"],
+  ["a fraction as it is written", "[1.10, 1e2]", "[1.10,1e2]"],
+  ["a key __proto__", '{"a":{"__proto__":[{"__proto__":1}]}}', '{"a":{"__proto__":[{"__proto__":1}]}}'],
+  ["keys that look like numbers, in their order", '{"2":1,"1":2}', '{"2":1,"1":2}'],
+  ["brackets and quotes in texts", '["}{\\"][,", "\\\\"]', '["}{\\"][,","\\\\"]'],
+  ["escapes that need not be", '["\\u003ca\\/b\\u00e4"]', '["<a/bä"]'],
+  ["nothing in it", "[ { } , [\n] ]", "[{},[]]"],
+] as const) {
+  test(`${what} stays`, () => {
+    expect(layOutJson(text, "")).toBe(expected);
+    expect(layOutJson(layOutJson(text, "  "), "")).toBe(expected);
+  });
+}
+
+test("a record of texts may have any key", () => {
+  expect(isTextRecord(JSON.parse('{"__proto__":"a","toString":"b"}'))).toBe(true);
+  for (const other of ['{"__proto__":1}', '["a"]', "null", '"a"']) expect(isTextRecord(JSON.parse(other))).toBe(false);
+});
