@@ -1,11 +1,14 @@
 import { resolve } from "node:path";
+import { boardPaths } from "../adapters/bootloader/fake/board-layout.ts";
 import { createSandboxRig } from "../adapters/kit/bootloader-rig.ts";
 import { adapterEnvironment } from "../adapters/kit/context.ts";
+import { sandboxSlots } from "../adapters/kit/device-rig.ts";
 import { type Firmware, programFirmware, virtualFirmware } from "../adapters/kit/firmware.ts";
 import { createChildProcess } from "../adapters/process/child-process.ts";
 import { createAdapterBootloader } from "./compose-adapter.ts";
 import { type Examine, promisesOf } from "./compose-examination.ts";
 import { BOOTLOADER_CONTRACT } from "./contracts/bootloader.ts";
+import { BOOTLOADER_READ_CONTRACT } from "./contracts/bootloader-reads.ts";
 import { BOOTLOADER_STORAGE_CONTRACT } from "./contracts/bootloader-storage.ts";
 
 const { signal } = new AbortController();
@@ -13,15 +16,15 @@ const { signal } = new AbortController();
 /** A board whose boot loader is the adapter that is checked. */
 export const examineBootloader: Examine = async ({ source, from, options, firmware: program }, sandbox) => {
   const { root } = sandbox;
-  const environment = { ...process.env, LC_ALL: "C" };
+  const slots = program === undefined ? boardPaths(root).slots : sandboxSlots(root);
+  const env = adapterEnvironment({ root, slots, options }, { ...process.env, LC_ALL: "C" });
   const firmware: Firmware =
     program === undefined
       ? virtualFirmware(root)
-      : programFirmware(root, resolve(program), createChildProcess({ env: { ...environment, SWITCHBACK_ROOT: root } }));
-  const { slots } = firmware;
-  const env = adapterEnvironment({ root, slots, options }, environment);
+      : programFirmware(slots, resolve(program), createChildProcess({ env }));
   const observed = sandbox.observe(createChildProcess({ env }));
-  const parts = { root, slots, options, process: observed, acts: sandbox.acts, calls: { stop: sandbox.stop } };
+  const { acts, readFile, stop } = sandbox;
+  const parts = { root, slots, options, process: observed, acts, readFile, calls: { stop } };
   let instance = 0;
   const create = () => {
     instance += 1;
@@ -38,6 +41,10 @@ export const examineBootloader: Examine = async ({ source, from, options, firmwa
       confirm: () => boot.confirm(signal),
       revert: () => boot.revert("A", signal),
     },
-    promises: [...promisesOf(BOOTLOADER_CONTRACT, rig), ...promisesOf(BOOTLOADER_STORAGE_CONTRACT, rig)],
+    promises: [
+      ...promisesOf(BOOTLOADER_CONTRACT, rig),
+      ...promisesOf(BOOTLOADER_STORAGE_CONTRACT, rig),
+      ...promisesOf(BOOTLOADER_READ_CONTRACT, rig),
+    ],
   };
 };

@@ -5,6 +5,7 @@ import { createChildProcess } from "../adapters/process/child-process.ts";
 import { type Examine, promisesOf } from "./compose-examination.ts";
 import { createAdapterDriver } from "./compose-slot-driver.ts";
 import { DEVICE_CONTRACT, readSlot } from "./contracts/device.ts";
+import { DEVICE_READ_CONTRACT } from "./contracts/device-reads.ts";
 import { DEVICE_STORAGE_CONTRACT } from "./contracts/device-storage.ts";
 
 /** Two slots behind the adapter that is checked, in files of the sandbox; the system runs from slot A. */
@@ -13,7 +14,8 @@ export const examineDevice: Examine = async ({ source, from, options }, sandbox)
   const slots = sandboxSlots(root);
   const env = adapterEnvironment({ root, slots, options }, { ...process.env, LC_ALL: "C" });
   const observed = sandbox.observe(createChildProcess({ env }));
-  const parts = { root, slots, options, process: observed, acts: sandbox.acts, calls: { stop: sandbox.stop } };
+  const { acts, readFile, stop } = sandbox;
+  const parts = { root, slots, options, process: observed, acts, readFile, calls: { stop } };
   let instance = 0;
   const createDriver = () => {
     instance += 1;
@@ -30,7 +32,11 @@ export const examineDevice: Examine = async ({ source, from, options }, sandbox)
       write: async () => (await createDriver()).write("B", 1, once(new Uint8Array(1)), signal),
       read: () => readSlot(rig.device, "B", 1),
     },
-    promises: [...promisesOf(DEVICE_CONTRACT, rig), ...promisesOf(DEVICE_STORAGE_CONTRACT, rig)],
+    promises: [
+      ...promisesOf(DEVICE_CONTRACT, rig),
+      ...promisesOf(DEVICE_STORAGE_CONTRACT, rig),
+      ...promisesOf(DEVICE_READ_CONTRACT, rig),
+    ],
   };
 };
 

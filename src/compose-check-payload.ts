@@ -8,6 +8,7 @@ import { type Examine, promisesOf } from "./compose-examination.ts";
 import { createAdapterPayload } from "./compose-payload.ts";
 import { sampleImage } from "./contracts/device.ts";
 import { act, download, PAYLOAD_CONTRACT } from "./contracts/payload-handler.ts";
+import { PAYLOAD_READ_CONTRACT } from "./contracts/payload-reads.ts";
 import { PAYLOAD_STORAGE_CONTRACT } from "./contracts/payload-storage.ts";
 import type { PayloadHandler } from "./ports/payload-handler.ts";
 import type { Process } from "./ports/process.ts";
@@ -25,16 +26,17 @@ export const examinePayload: Examine = async ({ source, from, options, payload }
   const slots = { A: "", B: "" };
   const env = adapterEnvironment({ root, slots, options }, { ...process.env, LC_ALL: "C" });
   const observed = sandbox.observe(createChildProcess({ env }));
-  const parts = { root, slots, options, process: observed, acts: sandbox.acts, calls: { stop: sandbox.stop } };
+  const calls = { stop: sandbox.stop };
+  const parts = { root, slots, options, process: observed, acts: sandbox.acts, readFile: sandbox.readFile, calls };
   const given = payload === undefined ? undefined : await readFile(payload);
   // A handler that takes only this payload takes no made-up one as an earlier version either.
   const contents = { content: given ?? sampleImage(SAMPLE_BYTES), earlier: given ?? sampleImage(EARLIER_BYTES, 2) };
-  const acts = { ...diskActs, ...sandbox.acts };
+  const allActs = { ...diskActs, ...sandbox.acts };
   let instance = 0;
   const rig = await createPayloadRig(sandbox, contents, async () => {
-    if ("program" in source) return updateModule(resolve(from, source.program), root, observed, acts);
+    if ("program" in source) return updateModule(resolve(from, source.program), root, observed, allActs);
     instance += 1;
-    return await createAdapterPayload("sandbox", { source, from, instance }, parts, payloadFolder(root), acts);
+    return await createAdapterPayload("sandbox", { source, from, instance }, parts, payloadFolder(root), allActs);
   });
   const { signal } = new AbortController();
   return {
@@ -45,7 +47,11 @@ export const examinePayload: Examine = async ({ source, from, options, payload }
       needsReboot: () => rig.handler.needsReboot(signal),
       supportsRollback: () => rig.handler.supportsRollback(signal),
     },
-    promises: [...promisesOf(PAYLOAD_CONTRACT, rig), ...promisesOf(PAYLOAD_STORAGE_CONTRACT, rig)],
+    promises: [
+      ...promisesOf(PAYLOAD_CONTRACT, rig),
+      ...promisesOf(PAYLOAD_STORAGE_CONTRACT, rig),
+      ...promisesOf(PAYLOAD_READ_CONTRACT, rig),
+    ],
   };
 };
 

@@ -65,7 +65,9 @@ export async function createSandboxRig({ sandbox, firmware, create }: SandboxRig
       fates = { ...fates, [slot]: fate };
     },
     cutPowerAt: (act: number, moment: "before" | "during" | "after") => sandbox.cutPowerAt(act, moment),
+    cutAct: () => sandbox.cutAct,
     failStorage: () => sandbox.failStorage(),
+    failRead: <T>(number: number, work: () => Promise<T>) => sandbox.failRead(number, work),
     reset,
   };
 }

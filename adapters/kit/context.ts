@@ -15,16 +15,19 @@ export interface ContextParts {
   /** Gives programs the environment of `adapterEnvironment`. */
   readonly process: Process;
   readonly acts?: FileActsOfAdapters;
+  /** Reads a whole file; rejects with ENOENT where there is none. */
+  readonly readFile?: (path: string) => Promise<Uint8Array>;
   /** For calls of a module. */
   readonly calls?: CallLimits;
 }
 
-export function createAdapterContext({ root, slots, options, process, acts = diskActs }: ContextParts): AdapterContext {
+export function createAdapterContext(parts: ContextParts): AdapterContext {
+  const { root, slots, options, process } = parts;
   return {
     root,
     slots,
     options,
-    files: createAdapterFiles(acts),
+    files: createAdapterFiles(parts),
     run: (argv, signal, stdin) => process.run(argv, { timeoutMs: 60_000, maxOutputBytes: 1024 * 1024 }, signal, stdin),
   };
 }
@@ -41,7 +44,7 @@ export const createPayloadContext = (parts: ContextParts, folder: string): Paylo
   folder,
 });
 
-function createAdapterFiles(acts: FileActsOfAdapters): AdapterFiles {
+function createAdapterFiles({ acts = diskActs, readFile: readAll = readFile }: ContextParts): AdapterFiles {
   const { writeSynced, storeSynced, rename, remove, syncFolder } = acts;
   return {
     writeSynced,
@@ -51,7 +54,7 @@ function createAdapterFiles(acts: FileActsOfAdapters): AdapterFiles {
     syncFolder,
     async read(path) {
       try {
-        return await readFile(path);
+        return await readAll(path);
       } catch (error) {
         if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
         throw error;

@@ -46,7 +46,9 @@ export async function createDeviceRig(sandbox: Sandbox, create: () => Promise<Sl
       await restart();
     },
     cutPowerAt: (act: number, moment: "before" | "during" | "after") => sandbox.cutPowerAt(act, moment),
+    cutAct: () => sandbox.cutAct,
     failStorage: () => sandbox.failStorage(),
+    failRead: <T>(number: number, work: () => Promise<T>) => sandbox.failRead(number, work),
     async reset() {
       await writeFiles(sandbox.root, factory);
       await restart();

@@ -1,5 +1,5 @@
 import { mkdir, rename, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { dirname } from "node:path";
 import { AgentError } from "../../src/errors/agent-error.ts";
 import type { SlotId } from "../../src/ports/bootloader.ts";
 import type { Process } from "../../src/ports/process.ts";
@@ -13,8 +13,6 @@ export type SystemFate = "up" | "hangs" | "panics" | "unloadable";
 
 /** The side of a boot loader that runs at power-on, over the files of a sandbox. */
 export interface Firmware {
-  /** Storage of the slots, as the adapter is told. */
-  readonly slots: Readonly<Record<SlotId, string>>;
   /** Makes the files of a new board in an empty folder. */
   factory(): Promise<void>;
   /** @param argument that the running system rebooted with. @returns what comes up; `undefined` when nothing does */
@@ -39,7 +37,6 @@ export function virtualFirmware(root: string): Firmware {
       ? writeFile(slots[slot], Buffer.alloc(IMAGE_BYTES))
       : writeBoardImage(slots[slot], `in-${slot}`, IMAGE_BYTES, fate === "up" ? "yes" : fate);
   return {
-    slots,
     factory: () =>
       createBoard(root, { slotBytes: IMAGE_BYTES, imageBytes: IMAGE_BYTES, version: "v1", deviceType: "sandbox" }),
     async powerOn(fates) {
@@ -52,12 +49,10 @@ export function virtualFirmware(root: string): Firmware {
 }
 
 /** A program that does what the board's own boot loader does. @see docs/reference/adapter-protocol.md, "Firmware" */
-export function programFirmware(root: string, program: string, process: Process): Firmware {
+export function programFirmware(slots: Readonly<Record<SlotId, string>>, program: string, process: Process): Firmware {
   const ask = createAsk(program, process);
   const { signal } = new AbortController();
-  const slots = { A: join(root, "slots/a"), B: join(root, "slots/b") };
   return {
-    slots,
     async factory() {
       for (const path of Object.values(slots)) {
         await mkdir(dirname(path), { recursive: true });

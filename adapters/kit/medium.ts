@@ -13,6 +13,30 @@ export type MediumAct =
   | { readonly kind: "syncFolder"; readonly path: string }
   | { readonly kind: "syncAll" };
 
+/** What is done, for a sentence. */
+export function inWords(act: MediumAct): string {
+  switch (act.kind) {
+    case "create":
+      return `making ${act.path}`;
+    case "truncate":
+      return `cutting ${act.path} to ${act.sizeBytes} bytes`;
+    case "write":
+      return `writing ${act.bytes.length} bytes at byte ${act.offset} of ${act.path}`;
+    case "rename":
+      return `renaming ${act.from} to ${act.to}`;
+    case "link":
+      return `linking ${act.from} to ${act.to}`;
+    case "remove":
+      return `removing ${act.path}`;
+    case "sync":
+      return `syncing ${act.path}`;
+    case "syncFolder":
+      return `syncing the folder ${act.path === "" ? "/" : act.path}`;
+    case "syncAll":
+      return "syncing everything";
+  }
+}
+
 export type CutMoment = "before" | "during" | "after";
 
 /** What a file holds: on the medium, and as programs see it. */
@@ -32,6 +56,23 @@ export class Medium {
   constructor(files: Files) {
     this.#names = new Map([...files].map(([path, bytes]) => [path, { durable: bytes, now: bytes }]));
     this.#durableNames = new Map(this.#names);
+  }
+
+  /** Another medium that holds the same. */
+  copy(): Medium {
+    const copy = new Medium(new Map());
+    const inodes = new Map<Inode, Inode>();
+    const again = (names: ReadonlyMap<string, Inode>): Map<string, Inode> =>
+      new Map(
+        [...names].map(([path, inode]) => {
+          const known = inodes.get(inode) ?? { ...inode };
+          inodes.set(inode, known);
+          return [path, known];
+        }),
+      );
+    copy.#names = again(this.#names);
+    copy.#durableNames = again(this.#durableNames);
+    return copy;
   }
 
   /** As programs see it, which is what a power cut finds when luck has it that all has arrived. */

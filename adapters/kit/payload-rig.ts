@@ -45,8 +45,9 @@ export async function createPayloadRig(sandbox: Sandbox, contents: Contents, cre
       await sandbox.losePower();
       await reboot();
     },
-    cutPowerAt: (act: number, moment: "before" | "during" | "after") => sandbox.cutPowerAt(act, moment),
+    cuts: (work: () => Promise<void>) => sandbox.cuts(work),
     failStorage: () => sandbox.failStorage(),
+    failRead: <T>(number: number, work: () => Promise<T>) => sandbox.failRead(number, work),
     async reset() {
       await writeFiles(sandbox.root, start);
       await reboot();

@@ -4,12 +4,34 @@ import { dirname, join, relative } from "node:path";
 import { AgentError } from "../../src/errors/agent-error.ts";
 import type { Process } from "../../src/ports/process.ts";
 import type { FileActsOfAdapters, OpenStorage } from "./context.ts";
-import { type CutMoment, type Files, Medium, type MediumAct } from "./medium.ts";
+import { FailingRead } from "./failing-reads.ts";
+import { type CutMoment, type Files, inWords, Medium, type MediumAct } from "./medium.ts";
+import { repeatable } from "./repeatable-stdin.ts";
 import { differingFile, readFiles, writeFiles } from "./sandbox-files.ts";
 import { brokenStorageArgv, readTrace, touchedBy, traceArgv } from "./trace.ts";
 
 /** The most that storage takes at once: whoever does not look at how much that was, fails the check. */
 const LONGEST_WRITE_BYTES = 48 * 1024;
+
+/** A place at which the power may fail. */
+interface Cut {
+  /** Where, in words: "before syncing x". */
+  readonly words: string;
+  /** Makes the folder what the power would have left. */
+  leave(): Promise<void>;
+}
+
+const MOMENTS = [
+  { moment: "before", word: "before" },
+  { moment: "during", word: "while" },
+  { moment: "after", word: "after" },
+] as const;
+
+/** What came of work in which a read failed; `undefined` where there was none to fail. */
+type FailedRead<T> =
+  | { readonly unread: string; readonly answer: T }
+  | { readonly unread: string; readonly refusal: unknown }
+  | undefined;
 
 /**
  * Storage below a folder, of which every change is recorded, so that the power can be cut at any of them after the
@@ -22,7 +44,11 @@ export class Sandbox {
   readonly #log: string;
   #medium = new Medium(new Map());
   #acts: MediumAct[] | undefined;
+  #onAct: ((act: MediumAct) => void) | undefined;
   #fails = false;
+  #reads: FailingRead | undefined;
+  /** What the power was cut at last, in words. */
+  cutAct: string | undefined;
   #cut: { left: number; readonly moment: CutMoment } | undefined;
 
   /** @param log file for traces, outside of `root` */
@@ -53,8 +79,30 @@ export class Sandbox {
     this.#fails = true;
   }
 
+  /**
+   * Runs `work`, in which the `number`-th read fails, counted from 1; then all is as durable as it is.
+   *
+   * @throws whatever `work` throws when no read has failed
+   */
+  async failRead<T>(number: number, work: () => Promise<T>): Promise<FailedRead<T>> {
+    const reads = new FailingRead(this.root, this.#log, number);
+    this.#reads = reads;
+    try {
+      const answer = await work();
+      return reads.failed === undefined ? undefined : { unread: reads.failed, answer };
+    } catch (error) {
+      if (reads.failed === undefined) throw error;
+      return { unread: reads.failed, refusal: error };
+    } finally {
+      this.#reads = undefined;
+      await this.settle();
+    }
+  }
+
   /** Runs a change, and cuts the power in it where that was asked for. @throws {AgentError} ADAPTER_SANDBOX */
   async change(work: () => Promise<void>): Promise<void> {
+    // Of a run with a read that fails there is no record.
+    if (this.#reads !== undefined) return work();
     this.#acts = [];
     let failure: { readonly error: unknown } | undefined;
     try {
@@ -72,13 +120,44 @@ export class Sandbox {
     if (failure !== undefined) throw failure.error;
   }
 
+  /** Runs `work` once, and tells what each loss of power in it leaves. @throws whatever `work` throws */
+  async cuts(work: () => Promise<void>): Promise<readonly Cut[]> {
+    const medium = this.#medium.copy();
+    const acts: MediumAct[] = [];
+    this.#onAct = (act) => void acts.push(act);
+    try {
+      await this.change(work);
+    } finally {
+      this.#onAct = undefined;
+    }
+    return acts.flatMap((act) => {
+      const before = medium.copy();
+      medium.apply(act);
+      return MOMENTS.map(({ moment, word }) => ({
+        words: `${word} ${inWords(act)}`,
+        leave: async () => {
+          await writeFiles(this.root, before.copy().cut(act, moment));
+          await this.settle();
+        },
+      }));
+    });
+  }
+
   async #replay(act: MediumAct): Promise<void> {
+    this.#onAct?.(act);
     if (this.#cut !== undefined) this.#cut.left -= 1;
     if (this.#cut?.left !== 0) return this.#medium.apply(act);
+    this.cutAct = inWords(act);
     await writeFiles(this.root, this.#medium.cut(act, this.#cut.moment));
     await this.settle();
     throw new Error("power cut");
   }
+
+  /** Reads a file of a module's context. */
+  readonly readFile = async (path: string): Promise<Uint8Array> => {
+    if (existsSync(path)) this.#reads?.expectReadable(path);
+    return readFile(path);
+  };
 
   /** The files of a module's context, recorded. */
   readonly acts: FileActsOfAdapters = {
@@ -133,7 +212,10 @@ export class Sandbox {
     const name = relative(this.root, path);
     return {
       sizeBytes: size,
-      read: async (into, offset) => (await file.read(into, 0, into.length, offset)).bytesRead,
+      read: async (into, offset) => {
+        this.#reads?.expectReadable(path);
+        return (await file.read(into, 0, into.length, offset)).bytesRead;
+      },
       write: async (from, offset) => {
         this.#expectStorage();
         const length = Math.min(from.length, LONGEST_WRITE_BYTES, size - offset);
@@ -172,6 +254,7 @@ export class Sandbox {
     return {
       run: async (argv, limits, asked, stdin) => {
         const signal = AbortSignal.any([asked, this.stop]);
+        if (this.#reads !== undefined) return this.#reads.run(inner, argv, limits, signal, stdin);
         if (this.#acts === undefined) return inner.run(argv, limits, signal, stdin);
         const before = await readFiles(this.root);
         const input = this.#fails ? await repeatable(stdin) : () => stdin;
@@ -196,16 +279,4 @@ export class Sandbox {
       throw new AgentError("ADAPTER_SANDBOX", { program }, cause);
     }
   }
-}
-
-type Stdin = string | AsyncIterable<Uint8Array> | undefined;
-
-/** What a program is given on its standard input, for more than one run of it. */
-async function repeatable(stdin: Stdin): Promise<() => Stdin> {
-  if (stdin === undefined || typeof stdin === "string") return () => stdin;
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of stdin) chunks.push(Uint8Array.from(chunk));
-  return async function* () {
-    yield* chunks;
-  };
 }

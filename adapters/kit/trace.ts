@@ -1,4 +1,4 @@
-import { join, relative } from "node:path";
+import { basename, join, relative } from "node:path";
 import type { Files, MediumAct } from "./medium.ts";
 
 /** System calls that change files or make changes durable, and those that tell where the next write goes. */
@@ -14,35 +14,71 @@ const WITHOUT_BYTES = ["copy_file_range", "sendfile", "splice", "io_uring_setup"
 /** Longest write that is recorded whole. */
 const MAX_WRITE_BYTES = 4 * 1024 * 1024;
 
+type Argv = readonly [string, ...string[]];
+
+const STRACE: Argv = ["strace", "-f", "-qqq", "-e", "signal=none"];
+
 /** strace, so that `log` tells what a program and its children do to files. The program's own argv follows. */
-export function traceArgv(log: string): readonly [string, ...string[]] {
+export function traceArgv(log: string): Argv {
   const refused = `inject=${WITHOUT_BYTES.slice(0, 4).join(",")}:error=ENOSYS`;
   const calls = `trace=${CALLS},${WITHOUT_BYTES.join(",")}`;
   const strings = ["-xx", "-s", String(MAX_WRITE_BYTES)];
-  return [
-    "strace",
-    "-f",
-    "--seccomp-bpf",
-    "-qqq",
-    "-y",
-    ...strings,
-    "-e",
-    "signal=none",
-    "-e",
-    calls,
-    "-e",
-    refused,
-    "-o",
-    log,
-    "--",
-  ];
+  return [...STRACE, "--seccomp-bpf", "-y", ...strings, "-e", calls, "-e", refused, "-o", log, "--"];
 }
 
 /** strace, so that every change of `paths`, and making one durable, fails. The program's own argv follows. */
-export function brokenStorageArgv(log: string, paths: readonly string[]): readonly [string, ...string[]] {
+export function brokenStorageArgv(log: string, paths: readonly string[]): Argv {
   const failing = CHANGES.join(",");
   const only = paths.flatMap((path) => ["-P", path]);
-  return ["strace", "-f", "-qqq", "-e", "signal=none", ...only, "-e", `inject=${failing}:error=EIO`, "-o", log, "--"];
+  return [...STRACE, ...only, "-e", `inject=${failing}:error=EIO`, "-o", log, "--"];
+}
+
+const READS = ["read", "pread64", "readv", "preadv", "preadv2"];
+/** Copying within the kernel; what is told that there is none of it reads and writes. */
+const COPIES = WITHOUT_BYTES.slice(0, 4);
+
+/** strace, so that `log` tells which files a program and its children read. The program's own argv follows. */
+export function readingTraceArgv(log: string): Argv {
+  const calls = `trace=execve,${[...READS, ...COPIES].join(",")}`;
+  const refused = `inject=${COPIES.join(",")}:error=ENOSYS`;
+  const strings = ["-xx", "-s", "0"];
+  return [...STRACE, "--seccomp-bpf", "-y", ...strings, "-e", calls, "-e", refused, "-o", log, "--"];
+}
+
+/** strace, so that no read of `paths` succeeds. The program's own argv follows. */
+export function brokenReadsArgv(paths: readonly string[]): Argv {
+  const only = paths.flatMap((path) => ["-P", path]);
+  const faults = ["-e", `inject=${READS.join(",")}:error=EIO`, "-e", `inject=${COPIES.join(",")}:error=ENOSYS`];
+  return [...STRACE, ...only, ...faults, "-o", "/dev/null", "--"];
+}
+
+/**
+ * What a program has read, out of strace's output.
+ *
+ * @returns files below `root` that were read, and the name of each program that it started, in order, where programs of
+ * that name have read one
+ */
+export function readsIn(
+  text: string,
+  root: string,
+): { readonly files: readonly string[]; readonly programs: readonly string[] } {
+  const files = new Set<string>();
+  const started: { readonly pid: string; readonly name: string }[] = [];
+  const reading = new Set<string>();
+  for (const line of text.split("\n")) {
+    const [, pid = "", call = "", args = ""] = /^([0-9]+) +(\w+)\((.*)$/.exec(line) ?? [];
+    if (call === "execve" && /= 0$/.test(args)) {
+      const path = unhex(/"((?:\\x[0-9a-f]{2})*)"/.exec(args)?.[1] ?? "").toString();
+      started.push({ pid, name: basename(path) });
+    }
+    const place = READS.includes(call) ? placesIn(args)[0] : undefined;
+    if (place === undefined || !place.startsWith(`${root}/`)) continue;
+    files.add(relative(root, place));
+    reading.add(started.findLast((program) => program.pid === pid)?.name ?? "");
+  }
+  // The first is the program itself: what it reads without another is told by the files.
+  const programs = started.slice(1).map(({ name }) => name);
+  return { files: [...files].sort(), programs: programs.filter((name) => reading.has(name)) };
 }
 
 /** Every file and folder that an act touches. */

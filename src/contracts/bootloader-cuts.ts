@@ -1,7 +1,6 @@
-import assert from "node:assert/strict";
 import type { Bootloader, BootPlan, SlotId } from "../ports/bootloader.ts";
 import type { BootloaderRig, CutMoment } from "./bootloader-rig.ts";
-import { type ContractCheck, completes } from "./contract.ts";
+import { type ContractCheck, completes, cutInWords, expectSame, expectThat } from "./contract.ts";
 
 const { signal } = new AbortController();
 const MOMENTS: readonly CutMoment[] = ["before", "during", "after"];
@@ -15,11 +14,11 @@ interface Outcome {
   readonly plan: BootPlan;
 }
 
-interface CutCase {
+interface ChangeOfPlans {
   readonly title: string;
   readonly arrange: (rig: BootloaderRig) => Promise<unknown>;
   readonly mutate: (boot: Bootloader) => Promise<void>;
-  /** What the power-on after the cut may bring: as if the mutation had not begun, or as if it had ended. */
+  /** What the power-on after the cut may bring: as if the change had not begun, or, last, as if it had ended. */
   readonly allowed: readonly [Outcome, ...Outcome[]];
 }
 
@@ -27,7 +26,8 @@ const RESTING_ON_A: Outcome = { up: "A", plan: { slot: "A", trial: false } };
 const RESTING_ON_B: Outcome = { up: "B", plan: { slot: "B", trial: false } };
 const TRIAL_ON_B: Outcome = { up: "B", plan: { slot: "B", trial: true } };
 
-const CASES: readonly CutCase[] = [
+/** Every change, and what may come of one that is cut off or fails. */
+export const CHANGES_OF_PLANS: readonly ChangeOfPlans[] = [
   {
     title: "arming",
     arrange: async () => undefined,
@@ -61,7 +61,7 @@ const CASES: readonly CutCase[] = [
 ];
 
 /** The power fails before, in and after every durable act of every mutation. */
-export const BOOTLOADER_CUT_CHECKS: readonly ContractCheck<BootloaderRig>[] = CASES.map((cut) => ({
+export const BOOTLOADER_CUT_CHECKS: readonly ContractCheck<BootloaderRig>[] = CHANGES_OF_PLANS.map((cut) => ({
   title: `a power cut anywhere in ${cut.title} leaves the old plan or the new one`,
   async run(rig) {
     await rig.reset();
@@ -70,31 +70,42 @@ export const BOOTLOADER_CUT_CHECKS: readonly ContractCheck<BootloaderRig>[] = CA
     let act = 1;
     while (await cutAt(rig, cut, act)) {
       act += 1;
-      assert.ok(act < MAX_ACTS, `${cut.title} fails after its last durable act as well`);
+      expectThat(act < MAX_ACTS, `${cut.title} fails also when the power is cut after the last thing that it writes`);
     }
-    assert.ok(act > 1, "the mutation has no durable act that the check can see");
+    expectThat(act > 1, `${cut.title} was answered as done, and nothing that is written was seen`);
   },
 }));
 
 /** @returns whether the mutation has an `act`-th durable act */
-async function cutAt(rig: BootloaderRig, cut: CutCase, act: number): Promise<boolean> {
+async function cutAt(rig: BootloaderRig, cut: ChangeOfPlans, act: number): Promise<boolean> {
   for (const moment of MOMENTS) {
     await rig.reset();
     await cut.arrange(rig);
     rig.cutPowerAt(act, moment);
     if (await completes(cut.mutate(rig.boot))) return false;
-    const up = await rig.powerCycle();
-    const found = { up, plan: await rig.boot.plan(signal) };
-    const where = `${cut.title}, cut ${moment} act ${act}: ${JSON.stringify(found)}`;
-    assert.ok(
-      cut.allowed.some(
-        ({ up: slot, plan }) => slot === up && plan.slot === found.plan.slot && plan.trial === found.plan.trial,
-      ),
-      where,
-    );
-    // Whatever is on trial now is over at the next power-on: no cut takes away the way back.
-    const second = await rig.powerCycle();
-    assert.equal(second, found.plan.trial ? "A" : up, where);
+    const where = `${cut.title}, with the power cut ${cutInWords(rig, moment, act)}`;
+    await expectOutcome(rig, await rig.powerCycle(), cut.allowed, where);
   }
   return true;
 }
+
+/** @param up what the power-on brought */
+export async function expectOutcome(
+  rig: BootloaderRig,
+  up: SlotId | undefined,
+  allowed: readonly Outcome[],
+  where: string,
+): Promise<void> {
+  const found = { up, plan: await rig.boot.plan(signal) };
+  const isAllowed = allowed.some((outcome) => inWords(outcome) === inWords(found));
+  expectThat(isAllowed, `${where}: found ${inWords(found)}; expected ${allowed.map(inWords).join(", or ")}`);
+  // Whatever is on trial now is over at the next power-on: no cut takes away the way back.
+  const second = await rig.powerCycle();
+  expectSame(second, found.plan.trial ? "A" : up, `${where}: the slot that one more power-on brings`);
+}
+
+const inWords = ({ up, plan }: { readonly up: SlotId | undefined; readonly plan: BootPlan }): string =>
+  `${up === undefined ? "nothing runs" : `slot ${up} runs`} and the plan is ${planInWords(plan)}`;
+
+export const planInWords = ({ slot, trial }: BootPlan): string =>
+  `slot ${slot}, ${trial ? "on trial" : "without a trial"}`;

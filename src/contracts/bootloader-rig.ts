@@ -23,6 +23,8 @@ export interface BootloaderRig {
   setFate(slot: SlotId, fate: SystemFate): Promise<void>;
   /** The power fails at the `act`-th durable act from now, counted from 1; what runs then rejects. */
   cutPowerAt(act: number, moment: CutMoment): void;
+  /** What the power was cut at, in words, where the rig can tell. */
+  cutAct?(): string | undefined;
   /** Makes the board what a new one is, whatever it was. */
   reset(): Promise<void>;
 }

@@ -1,7 +1,6 @@
-import assert from "node:assert/strict";
 import type { Bootloader, SlotId } from "../ports/bootloader.ts";
 import type { BootloaderRig } from "./bootloader-rig.ts";
-import type { ContractCheck } from "./contract.ts";
+import { type ContractCheck, expectRefusal, expectSame } from "./contract.ts";
 
 /** A board whose storage can be watched: what was written and not synced is known, and it can fail. */
 export interface StorageRig extends BootloaderRig {
@@ -46,10 +45,11 @@ export const BOOTLOADER_STORAGE_CONTRACT: readonly ContractCheck<StorageRig>[] =
       async run(rig) {
         await arrange(rig);
         await change(rig.boot);
-        assert.equal(await rig.losePower(), up, "what came up after the power was lost");
+        expectSame(await rig.losePower(), up, `${title} was answered, and then the power was lost: the slot that runs`);
         const { slot } = await rig.boot.plan(signal);
-        assert.equal(slot, up, "the planned slot");
-        if (title === "confirming") assert.equal(await rig.powerCycle(), up, "what came up the second time");
+        expectSame(slot, up, `${title} was answered, and then the power was lost: the planned slot`);
+        if (title !== "confirming") return;
+        expectSame(await rig.powerCycle(), up, "confirmed, the power lost, one more power-on: the slot that runs");
       },
     },
     {
@@ -58,8 +58,8 @@ export const BOOTLOADER_STORAGE_CONTRACT: readonly ContractCheck<StorageRig>[] =
         await arrange(rig);
         const before = await rig.boot.plan(signal);
         rig.failStorage();
-        await assert.rejects(change(rig.boot), "it was answered as done");
-        assert.deepEqual(await rig.boot.plan(signal), before, "the plan afterwards");
+        await expectRefusal(change(rig.boot), `${title}, while nothing can be stored`);
+        expectSame(await rig.boot.plan(signal), before, `${title}, while nothing can be stored: the plan afterwards`);
       },
     },
   ],

@@ -1,7 +1,7 @@
-import assert from "node:assert/strict";
-import { BOOTLOADER_CUT_CHECKS } from "./bootloader-cuts.ts";
+import type { BootPlan } from "../ports/bootloader.ts";
+import { BOOTLOADER_CUT_CHECKS, planInWords } from "./bootloader-cuts.ts";
 import type { BootloaderRig } from "./bootloader-rig.ts";
-import type { ContractCheck } from "./contract.ts";
+import { type ContractCheck, expectSame } from "./contract.ts";
 
 const { signal } = new AbortController();
 const TRIAL_ON_B = { slot: "B", trial: true } as const;
@@ -10,53 +10,57 @@ const ON_B = { slot: "B", trial: false } as const;
 
 async function startTrialOnB({ boot, reboot }: BootloaderRig): Promise<void> {
   await boot.arm("B", signal);
-  assert.equal(await reboot(), "B");
+  expectSame(await reboot(), "B", "arm B, reboot: the slot that runs");
+}
+
+async function expectPlan({ boot }: Pick<BootloaderRig, "boot">, expected: BootPlan, when: string): Promise<void> {
+  expectSame(planInWords(await boot.plan(signal)), planInWords(expected), `${when}: plan`);
 }
 
 const PLAIN_CHECKS: readonly ContractCheck<BootloaderRig>[] = [
   {
     title: "a board at rest runs and plans the same slot, without a trial",
     async run({ boot, powerCycle }) {
-      assert.equal(await boot.booted(signal), "A");
-      assert.deepEqual(await boot.plan(signal), ON_A);
-      assert.equal(await powerCycle(), "A");
-      assert.deepEqual(await boot.plan(signal), ON_A);
+      expectSame(await boot.booted(signal), "A", "a new board: booted");
+      await expectPlan({ boot }, ON_A, "a new board");
+      expectSame(await powerCycle(), "A", "a new board, switched off and on: the slot that runs");
+      await expectPlan({ boot }, ON_A, "a new board, switched off and on");
     },
   },
   {
     title: "arming plans the other slot on trial and changes nothing about what runs",
     async run({ boot }) {
       await boot.arm("B", signal);
-      assert.deepEqual(await boot.plan(signal), TRIAL_ON_B);
-      assert.equal(await boot.booted(signal), "A");
+      await expectPlan({ boot }, TRIAL_ON_B, "arm B");
+      expectSame(await boot.booted(signal), "A", "arm B: booted");
     },
   },
   {
     title: "what runs is asked of the running system, whatever the boot environment says",
     async run({ boot, reboot }) {
       await boot.arm("B", signal);
-      assert.equal(await boot.booted(signal), "A", "booted, when B is armed and A runs");
+      expectSame(await boot.booted(signal), "A", "arm B while A runs: booted");
       await reboot();
       await boot.revert("A", signal);
-      assert.equal(await boot.booted(signal), "B", "booted, when A is planned and B runs");
+      expectSame(await boot.booted(signal), "B", "arm B, reboot, revert to A while B runs: booted");
     },
   },
   {
     title: "an armed slot comes up at the next reboot, still on trial",
     async run(rig) {
       await startTrialOnB(rig);
-      assert.equal(await rig.boot.booted(signal), "B");
-      assert.deepEqual(await rig.boot.plan(signal), TRIAL_ON_B);
+      expectSame(await rig.boot.booted(signal), "B", "arm B, reboot: booted");
+      await expectPlan(rig, TRIAL_ON_B, "arm B, reboot");
     },
   },
   {
     title: "an unconfirmed trial falls back at the second power-on, and stays there",
     async run(rig) {
       await startTrialOnB(rig);
-      assert.equal(await rig.powerCycle(), "A");
-      assert.equal(await rig.boot.booted(signal), "A");
-      assert.deepEqual(await rig.boot.plan(signal), ON_A);
-      assert.equal(await rig.powerCycle(), "A");
+      expectSame(await rig.powerCycle(), "A", "arm B, reboot, power-on: the slot that runs");
+      expectSame(await rig.boot.booted(signal), "A", "arm B, reboot, power-on: booted");
+      await expectPlan(rig, ON_A, "arm B, reboot, power-on");
+      expectSame(await rig.powerCycle(), "A", "arm B, reboot, two power-ons: the slot that runs");
     },
   },
   ...(["hangs", "panics", "unloadable"] as const).map((fate) => ({
@@ -65,8 +69,12 @@ const PLAIN_CHECKS: readonly ContractCheck<BootloaderRig>[] = [
       await setFate("B", fate);
       await boot.arm("B", signal);
       const first = await reboot();
-      assert.equal(first ?? (await powerCycle()), "A");
-      assert.deepEqual(await boot.plan(signal), ON_A);
+      expectSame(
+        first ?? (await powerCycle()),
+        "A",
+        `arm B, whose system is ${fate}, two power-ons: the slot that runs`,
+      );
+      await expectPlan({ boot }, ON_A, `arm B, whose system is ${fate}, two power-ons`);
     },
   })),
   {
@@ -74,8 +82,9 @@ const PLAIN_CHECKS: readonly ContractCheck<BootloaderRig>[] = [
     async run(rig) {
       await startTrialOnB(rig);
       await rig.boot.confirm(signal);
-      assert.deepEqual(await rig.boot.plan(signal), ON_B);
-      for (let start = 0; start < 3; start += 1) assert.equal(await rig.powerCycle(), "B");
+      await expectPlan(rig, ON_B, "arm B, reboot, confirm");
+      for (let start = 1; start <= 3; start += 1)
+        expectSame(await rig.powerCycle(), "B", `arm B, reboot, confirm, power-on number ${start}: the slot that runs`);
     },
   },
   {
@@ -84,9 +93,9 @@ const PLAIN_CHECKS: readonly ContractCheck<BootloaderRig>[] = [
       await startTrialOnB(rig);
       await rig.boot.confirm(signal);
       await rig.boot.arm("A", signal);
-      assert.equal(await rig.reboot(), "A");
-      assert.deepEqual(await rig.boot.plan(signal), { slot: "A", trial: true });
-      assert.equal(await rig.powerCycle(), "B");
+      expectSame(await rig.reboot(), "A", "confirm B, arm A, reboot: the slot that runs");
+      await expectPlan(rig, { slot: "A", trial: true }, "confirm B, arm A, reboot");
+      expectSame(await rig.powerCycle(), "B", "confirm B, arm A, reboot, power-on: the slot that runs");
     },
   },
   {
@@ -95,7 +104,7 @@ const PLAIN_CHECKS: readonly ContractCheck<BootloaderRig>[] = [
       await startTrialOnB(rig);
       await rig.powerCycle();
       await startTrialOnB(rig);
-      assert.equal(await rig.powerCycle(), "A");
+      expectSame(await rig.powerCycle(), "A", "arm B again after a fallback, reboot, power-on: the slot that runs");
     },
   },
   {
@@ -103,9 +112,9 @@ const PLAIN_CHECKS: readonly ContractCheck<BootloaderRig>[] = [
     async run({ boot, powerCycle }) {
       await boot.arm("B", signal);
       const first = await powerCycle();
-      assert.deepEqual(await boot.plan(signal), first === "B" ? TRIAL_ON_B : ON_A);
-      assert.equal(await powerCycle(), "A");
-      assert.deepEqual(await boot.plan(signal), ON_A);
+      await expectPlan({ boot }, first === "B" ? TRIAL_ON_B : ON_A, "arm B, power-on");
+      expectSame(await powerCycle(), "A", "arm B, two power-ons: the slot that runs");
+      await expectPlan({ boot }, ON_A, "arm B, two power-ons");
     },
   },
   {
@@ -113,9 +122,10 @@ const PLAIN_CHECKS: readonly ContractCheck<BootloaderRig>[] = [
     async run({ boot, reboot, powerCycle }) {
       await boot.arm("B", signal);
       await boot.revert("A", signal);
-      assert.deepEqual(await boot.plan(signal), ON_A);
-      assert.equal(await reboot(), "A");
-      for (let start = 0; start < 2; start += 1) assert.equal(await powerCycle(), "A");
+      await expectPlan({ boot }, ON_A, "arm B, revert to A");
+      expectSame(await reboot(), "A", "arm B, revert to A, reboot: the slot that runs");
+      for (let start = 1; start <= 2; start += 1)
+        expectSame(await powerCycle(), "A", `arm B, revert to A, power-on number ${start}: the slot that runs`);
     },
   },
   {
@@ -123,9 +133,14 @@ const PLAIN_CHECKS: readonly ContractCheck<BootloaderRig>[] = [
     async run(rig) {
       await startTrialOnB(rig);
       await rig.boot.revert("A", signal);
-      assert.equal(await rig.boot.booted(signal), "B");
-      assert.deepEqual(await rig.boot.plan(signal), ON_A);
-      for (let start = 0; start < 2; start += 1) assert.equal(await rig.powerCycle(), "A");
+      expectSame(await rig.boot.booted(signal), "B", "arm B, reboot, revert to A: booted");
+      await expectPlan(rig, ON_A, "arm B, reboot, revert to A");
+      for (let start = 1; start <= 2; start += 1)
+        expectSame(
+          await rig.powerCycle(),
+          "A",
+          `arm B, reboot, revert to A, power-on number ${start}: the slot that runs`,
+        );
     },
   },
   {
@@ -136,12 +151,12 @@ const PLAIN_CHECKS: readonly ContractCheck<BootloaderRig>[] = [
       await startTrialOnB(rig);
       await boot.confirm(signal);
       await boot.confirm(signal);
-      assert.deepEqual(await boot.plan(signal), ON_B);
-      assert.equal(await powerCycle(), "B");
+      await expectPlan(rig, ON_B, "arm B twice, reboot, confirm twice");
+      expectSame(await powerCycle(), "B", "arm B twice, reboot, confirm twice, power-on: the slot that runs");
       await boot.revert("A", signal);
       await boot.revert("A", signal);
-      assert.deepEqual(await boot.plan(signal), ON_A);
-      assert.equal(await powerCycle(), "A");
+      await expectPlan(rig, ON_A, "revert to A twice");
+      expectSame(await powerCycle(), "A", "revert to A twice, power-on: the slot that runs");
     },
   },
   {
@@ -149,9 +164,9 @@ const PLAIN_CHECKS: readonly ContractCheck<BootloaderRig>[] = [
     async run(rig) {
       await startTrialOnB(rig);
       await rig.powerCycle();
-      for (let look = 0; look < 2; look += 1) {
-        assert.equal(await rig.boot.booted(signal), "A");
-        assert.deepEqual(await rig.boot.plan(signal), ON_A);
+      for (let look = 1; look <= 2; look += 1) {
+        expectSame(await rig.boot.booted(signal), "A", `after a fallback, look number ${look}: booted`);
+        await expectPlan(rig, ON_A, `after a fallback, look number ${look}`);
       }
     },
   },
@@ -160,11 +175,11 @@ const PLAIN_CHECKS: readonly ContractCheck<BootloaderRig>[] = [
     async run(rig) {
       const { boot, powerCycle } = rig;
       await boot.expectWritable?.(signal);
-      assert.deepEqual(await boot.plan(signal), ON_A);
+      await expectPlan(rig, ON_A, "asked at rest whether the storage can be written");
       await startTrialOnB(rig);
       await boot.expectWritable?.(signal);
-      assert.deepEqual(await boot.plan(signal), TRIAL_ON_B);
-      assert.equal(await powerCycle(), "A");
+      await expectPlan(rig, TRIAL_ON_B, "asked during a trial whether the storage can be written");
+      expectSame(await powerCycle(), "A", "asked during a trial, power-on: the slot that runs");
     },
   },
   {
@@ -173,10 +188,14 @@ const PLAIN_CHECKS: readonly ContractCheck<BootloaderRig>[] = [
       const reason = new Error("cancelled");
       const cancelled = AbortSignal.abort(reason);
       for (const mutation of [() => boot.arm("B", cancelled), () => boot.revert("B", cancelled)]) {
-        await assert.rejects(mutation, reason);
+        const found = await mutation().then(
+          () => "it was answered as done",
+          (error: unknown) => error,
+        );
+        expectSame(found, reason, "a change that is cancelled before it begins");
       }
-      assert.deepEqual(await boot.plan(signal), ON_A);
-      assert.equal(await powerCycle(), "A");
+      await expectPlan({ boot }, ON_A, "after changes that were cancelled");
+      expectSame(await powerCycle(), "A", "after changes that were cancelled, power-on: the slot that runs");
     },
   },
 ];

@@ -1,5 +1,4 @@
-import assert from "node:assert/strict";
-import { type ContractCheck, completes } from "./contract.ts";
+import { type ContractCheck, completes, cutInWords, expectRefusal, expectThat } from "./contract.ts";
 import { type DeviceRig, expectBytes, putImage, readSlot, sampleImage } from "./device.ts";
 
 /** Slots whose storage is bytes at offsets, of which every change can be watched and cut off. */
@@ -10,6 +9,8 @@ export interface DeviceStorageRig extends DeviceRig {
   losePower(): Promise<void>;
   /** The power fails in the `act`-th durable act of the next `watch`, counted from 1; that rejects. */
   cutPowerAt(act: number, moment: "before" | "during" | "after"): void;
+  /** What the power was cut at, in words, where the rig can tell. */
+  cutAct?(): string | undefined;
   /** From now until `reset`, every change of what is stored fails. */
   failStorage(): void;
   /** Makes the slots what they were at first. */
@@ -44,10 +45,8 @@ export const DEVICE_STORAGE_CONTRACT: readonly ContractCheck<DeviceStorageRig>[]
     title: "writing fails when nothing can be stored, and says so",
     async run(rig) {
       rig.failStorage();
-      await assert.rejects(
-        rig.watch(() => putImage(rig.device, sampleImage(150_001))),
-        "it was answered as done",
-      );
+      const writing = rig.watch(() => putImage(rig.device, sampleImage(150_001)));
+      await expectRefusal(writing, "writing an image, while nothing can be stored");
     },
   },
   {
@@ -60,9 +59,9 @@ export const DEVICE_STORAGE_CONTRACT: readonly ContractCheck<DeviceStorageRig>[]
       let act = 1;
       while (await cutAt(rig, image, other, act)) {
         act += 1;
-        assert.ok(act < MAX_ACTS, "it fails after its last durable act as well");
+        expectThat(act < MAX_ACTS, "writing fails also when the power is cut after the last thing that it writes");
       }
-      assert.ok(act > 1, "writing has no durable act that the check can see");
+      expectThat(act > 1, "writing was answered as done, and nothing that is written was seen");
     },
   },
 ];
@@ -73,7 +72,7 @@ async function cutAt(rig: DeviceStorageRig, image: Uint8Array, other: Uint8Array
     await rig.reset();
     rig.cutPowerAt(act, moment);
     if (await completes(rig.watch(() => putImage(rig.device, image)))) return false;
-    const where = `cut ${moment} act ${act}`;
+    const where = `writing with the power cut ${cutInWords(rig, moment, act)}`;
     expectBytes(await rig.content("A"), other, `${where}: the other slot`);
     await putImage(rig.device, image);
     expectBytes(await readSlot(rig.device, "B", image.length), image, `${where}: the image written anew`);

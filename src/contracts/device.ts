@@ -1,7 +1,6 @@
-import assert from "node:assert/strict";
 import type { SlotId } from "../ports/bootloader.ts";
 import type { SlotDevice, SlotWriter, WriteStatistics } from "../ports/slot-device.ts";
-import type { ContractCheck } from "./contract.ts";
+import { type ContractCheck, expectRefusal, expectSame, expectThat } from "./contract.ts";
 
 /** Two slots of one size, with something in each. The system runs from slot A. */
 export interface DeviceRig {
@@ -48,13 +47,9 @@ export async function readSlot(device: SlotDevice, slot: SlotId, bytes: number):
 /** A comparison that fails with one line, not with a drawing of both. */
 export function expectBytes(actual: Uint8Array, expected: Uint8Array, what: string): void {
   const at = expected.findIndex((byte, index) => actual[index] !== byte);
-  assert.equal(at, -1, `${what} differs at byte ${at}`);
-  assert.equal(actual.length, expected.length, `${what}: its length`);
+  expectThat(at === -1, `${what}: byte ${at} is ${actual[at] ?? "missing"}, expected ${expected[at]}`);
+  expectSame(actual.length, expected.length, `${what}: its length in bytes`);
 }
-
-/** An error that names itself so. */
-export const withCode = (code: string) => (error: unknown) =>
-  error instanceof Error && "code" in error && error.code === code;
 
 /** Times that a writer lets its source wait after a checkpoint is asked for: then what came before must be written. */
 const MAX_WAITS = 8;
@@ -107,7 +102,7 @@ export const DEVICE_CONTRACT: readonly ContractCheck<DeviceRig>[] = [
       const image = sampleImage(150_000);
       for (let time = 0; time < 2; time += 1) {
         const { writtenBytes, skippedBytes } = await putImage(device, image);
-        assert.equal(writtenBytes + skippedBytes, image.length);
+        expectSame(writtenBytes + skippedBytes, image.length, "bytes that were written and skipped");
       }
     },
   },
@@ -115,7 +110,8 @@ export const DEVICE_CONTRACT: readonly ContractCheck<DeviceRig>[] = [
     title: "an image larger than the slot is refused before its first byte",
     async run({ device, slotBytes, content }) {
       const before = await content("B");
-      await assert.rejects(putImage(device, sampleImage(slotBytes + 1)), withCode("SLOT_TOO_SMALL"));
+      const writing = putImage(device, sampleImage(slotBytes + 1));
+      await expectRefusal(writing, "writing an image one byte larger than the slot", "SLOT_TOO_SMALL");
       expectBytes(await content("B"), before, "the slot");
     },
   },
@@ -124,7 +120,7 @@ export const DEVICE_CONTRACT: readonly ContractCheck<DeviceRig>[] = [
     async run({ device, content }) {
       const before = await content("A");
       const write = async () => (await device.open("A", { imageBytes: 512 }, signal)).close();
-      await assert.rejects(write, withCode("SLOT_BUSY"));
+      await expectRefusal(write(), "opening the slot that runs to be written", "SLOT_BUSY");
       expectBytes(await content("A"), before, "the slot");
       expectBytes(await readSlot(device, "A", before.length), before, "what was read");
     },
@@ -155,7 +151,7 @@ export const DEVICE_CONTRACT: readonly ContractCheck<DeviceRig>[] = [
           ({ writtenBytes, skippedBytes }) => writtenBytes + skippedBytes,
           () => "refused",
         );
-        assert.ok(written === 1 || written === "refused", `1 byte counts as ${written}`);
+        expectThat(written === 1 || written === "refused", `one byte of an image was written and counts as ${written}`);
       } finally {
         await writer.close();
       }
@@ -169,7 +165,8 @@ export const DEVICE_CONTRACT: readonly ContractCheck<DeviceRig>[] = [
         await writer.room();
         await writer.advance(10);
         await writer.room();
-        await assert.rejects(async () => writer.advance(1), withCode("SLOT_TOO_SMALL"));
+        const advancing = (async () => writer.advance(1))();
+        await expectRefusal(advancing, "writing the eleventh of ten bytes", "SLOT_TOO_SMALL");
       } finally {
         await writer.close();
       }
@@ -178,14 +175,14 @@ export const DEVICE_CONTRACT: readonly ContractCheck<DeviceRig>[] = [
   {
     title: "reading past the slot's end is an error",
     async run({ device, slotBytes }) {
-      await assert.rejects(readSlot(device, "B", slotBytes + 1), withCode("SLOT_IO"));
+      await expectRefusal(readSlot(device, "B", slotBytes + 1), "reading one byte past the slot's end", "SLOT_IO");
     },
   },
   {
     title: "whoever stops reading half-way can read again, and write",
     async run({ device, slotBytes }) {
       for await (const chunk of device.read("B", slotBytes, signal)) {
-        assert.ok(chunk.length > 0);
+        expectThat(chunk.length > 0, "the first chunk that was read is empty");
         break;
       }
       const image = sampleImage(10_000);
@@ -200,7 +197,8 @@ export const DEVICE_CONTRACT: readonly ContractCheck<DeviceRig>[] = [
       const writer = await device.open("B", { imageBytes: 150_000 }, cancel.signal);
       try {
         cancel.abort(new Error("cancelled"));
-        await assert.rejects(async () => writer.room(), /^Error: cancelled$/);
+        const found = await (async () => writer.room())().catch(String);
+        expectSame(found, "Error: cancelled", "writing after it was cancelled");
       } finally {
         await writer.close();
       }
@@ -224,13 +222,13 @@ export const DEVICE_CONTRACT: readonly ContractCheck<DeviceRig>[] = [
         for (const given = at; at < slotBytes; ) {
           const room = writer.room();
           if (room instanceof Promise && waits !== undefined) waits += 1;
-          assert.ok((waits ?? 0) <= MAX_WAITS, `no answer, and ${at - given} more bytes were taken`);
+          expectThat((waits ?? 0) <= MAX_WAITS, `no answer, and ${at - given} more bytes were taken`);
           await room;
           at = await feed(writer, image, at, at + 1);
         }
         await writer.sync();
         const { safeBytes, stored } = await answered;
-        assert.ok(safeBytes <= slotBytes / 4 + PIECE_BYTES, `${safeBytes} bytes are said to be safe`);
+        expectThat(safeBytes <= slotBytes / 4 + PIECE_BYTES, `${safeBytes} bytes are said to be safe`);
         expectBytes(stored.subarray(0, safeBytes), image.subarray(0, safeBytes), "what is said to be safe");
         expectBytes((await content("B")).subarray(0, slotBytes), image, "the slot");
       } finally {
@@ -243,7 +241,7 @@ export const DEVICE_CONTRACT: readonly ContractCheck<DeviceRig>[] = [
     async run({ device }) {
       for (const bytes of [0, 1, 4095, 4096, 100_001]) {
         const from = device.resumePoint("B", bytes);
-        assert.ok(from >= 0 && from <= bytes, `${from} for ${bytes}`);
+        expectThat(from >= 0 && from <= bytes, `an image of which ${bytes} bytes are there goes on from byte ${from}`);
       }
     },
   },

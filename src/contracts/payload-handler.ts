@@ -1,7 +1,5 @@
-import assert from "node:assert/strict";
 import type { ModuleAction, PayloadContext, PayloadHandler, PayloadStream } from "../ports/payload-handler.ts";
-import type { ContractCheck } from "./contract.ts";
-import { withCode } from "./device.ts";
+import { type ContractCheck, expectRefusal, expectSame, expectThat } from "./contract.ts";
 import { samplePayload } from "./sample-payload.ts";
 
 /** A device on which one payload is to be installed; at first nothing of its kind is. */
@@ -74,9 +72,7 @@ const OVER_EARLIER: Start = { title: ", over an earlier version", arrange: insta
 const OVER_HALF: Start = { title: ", over half of an earlier version", arrange: installEarlierAndTear };
 
 /** A handler that is tried on an empty device alone may delete what was there before, and nobody notices. */
-const EVERY_START: readonly Start[] = [FROM_NOTHING, OVER_EARLIER, OVER_HALF];
-/** For promises that take long. */
-export const WHOLE_STARTS: readonly Start[] = [FROM_NOTHING, OVER_EARLIER];
+export const EVERY_START: readonly Start[] = [FROM_NOTHING, OVER_EARLIER, OVER_HALF];
 
 export const fromStarts = <Rig extends PayloadRig>(
   checks: readonly PromiseFromStart<Rig>[],
@@ -110,13 +106,36 @@ async function rollBackAndReboot(rig: PayloadRig): Promise<void> {
   await act(rig, "ArtifactVerifyRollbackReboot");
 }
 
+/** What is installed, as names and checksums: the difference, in words. */
+export async function expectInstalled(rig: PayloadRig, expected: string, when: string): Promise<void> {
+  const found = await rig.installed();
+  if (found === expected) return;
+  const [is, was] = [linesByName(found), linesByName(expected)];
+  const told = [
+    ...[...was].filter(([name]) => !is.has(name)).map(([name]) => `${name} is missing`),
+    ...[...is].filter(([name]) => !was.has(name)).map(([name]) => `${name} is there and was not expected`),
+    ...[...is]
+      .filter(([name, line]) => was.has(name) && was.get(name) !== line)
+      .map(([name]) => `${name} holds something else than expected`),
+  ];
+  expectThat(false, `${when}: ${told.join(", ")}`);
+}
+
+const linesByName = (text: string): ReadonlyMap<string, string> =>
+  new Map(text === "" ? [] : text.split("\n").map((line) => [line.split(" ")[0] ?? "", line]));
+
+const expectNothingKept = async (rig: PayloadRig, when: string): Promise<void> =>
+  expectSame(await rig.kept(), "", `${when}: what the handler keeps for itself`);
+
+const NO_CHANGE = "what is installed is as it was before";
+
 const PROMISES: readonly PromiseFromStart<PayloadRig>[] = [
   {
     title: "downloading installs nothing",
     async run(rig) {
       const before = await rig.installed();
       await download(rig);
-      assert.equal(await rig.installed(), before);
+      await expectInstalled(rig, before, "after the download, before ArtifactInstall");
     },
   },
   {
@@ -126,9 +145,9 @@ const PROMISES: readonly PromiseFromStart<PayloadRig>[] = [
       await download(rig);
       await act(rig, "ArtifactInstall");
       const after = await rig.installed();
-      if (changes) assert.notEqual(after, before, "ArtifactInstall was done, and what is installed is as before it");
+      expectThat(!changes || after !== before, `ArtifactInstall was answered as done, and ${NO_CHANGE}`);
       await act(rig, "ArtifactInstall");
-      assert.equal(await rig.installed(), after, "what is installed after the second time");
+      await expectInstalled(rig, after, "after a second ArtifactInstall");
     },
   },
   {
@@ -138,9 +157,9 @@ const PROMISES: readonly PromiseFromStart<PayloadRig>[] = [
       await installAndReboot(rig);
       await act(rig, "ArtifactCommit", "Cleanup");
       const after = await rig.installed();
-      if (changes) assert.notEqual(after, before, "the update was committed, and what is installed is as before it");
+      expectThat(!changes || after !== before, `the update was committed, and ${NO_CHANGE}`);
       await rig.reboot();
-      assert.equal(await rig.installed(), after);
+      await expectInstalled(rig, after, "after the commit and a restart");
     },
   },
   {
@@ -150,11 +169,11 @@ const PROMISES: readonly PromiseFromStart<PayloadRig>[] = [
       await installAndReboot(rig);
       if (!(await rig.handler.supportsRollback(signal))) return;
       await rollBackAndReboot(rig);
-      assert.equal(await rig.installed(), before, "what is installed");
+      await expectInstalled(rig, before, "after ArtifactRollback");
       await act(rig, "ArtifactRollback");
-      assert.equal(await rig.installed(), before, "what is installed after the second time");
+      await expectInstalled(rig, before, "after a second ArtifactRollback");
       await act(rig, "ArtifactFailure", "Cleanup");
-      assert.equal(await rig.installed(), before, "what is installed after Cleanup");
+      await expectInstalled(rig, before, "after ArtifactRollback and Cleanup");
     },
   },
   {
@@ -165,7 +184,7 @@ const PROMISES: readonly PromiseFromStart<PayloadRig>[] = [
       await act(rig, "ArtifactInstall");
       if (!(await rig.handler.supportsRollback(signal))) return;
       await act(rig, "ArtifactRollback");
-      assert.equal(await rig.installed(), before);
+      await expectInstalled(rig, before, "after ArtifactRollback, which came right after ArtifactInstall");
     },
   },
   {
@@ -175,7 +194,7 @@ const PROMISES: readonly PromiseFromStart<PayloadRig>[] = [
       await download(rig);
       if (!(await rig.handler.supportsRollback(signal))) return;
       await act(rig, "ArtifactInstall", "ArtifactInstall", "ArtifactRollback");
-      assert.equal(await rig.installed(), before, "ArtifactInstall came twice, and ArtifactRollback did not undo it");
+      await expectInstalled(rig, before, "after ArtifactRollback, where ArtifactInstall had come twice");
     },
   },
   {
@@ -183,31 +202,32 @@ const PROMISES: readonly PromiseFromStart<PayloadRig>[] = [
     async run(rig) {
       await installAndReboot(rig);
       await act(rig, "ArtifactCommit", "Cleanup");
-      assert.equal(await rig.kept(), "");
+      await expectNothingKept(rig, "after the commit and Cleanup");
       await act(rig, "Cleanup");
       await rig.reboot();
       await act(rig, "Cleanup");
-      assert.equal(await rig.kept(), "");
+      await expectNothingKept(rig, "after Cleanup was repeated");
     },
   },
   {
     title: "a damaged payload fails the download, and installs nothing",
     async run(rig) {
       const before = await rig.installed();
-      await assert.rejects(download(rig, samplePayload(rig.content, "damaged")), withCode("ARTIFACT_CHECKSUM"));
-      assert.equal(await rig.installed(), before);
+      const damaged = download(rig, samplePayload(rig.content, "damaged"));
+      await expectRefusal(damaged, "the download of a damaged payload", "ARTIFACT_CHECKSUM");
+      await expectInstalled(rig, before, "after the download of a damaged payload");
       await act(rig, "ArtifactFailure", "Cleanup");
-      assert.equal(await rig.kept(), "");
+      await expectNothingKept(rig, "after the download of a damaged payload and Cleanup");
     },
   },
   {
     title: "an update begins anew where an earlier one was cut off",
     async run(rig) {
-      await assert.rejects(download(rig, samplePayload(rig.content, "damaged")));
+      await expectRefusal(download(rig, samplePayload(rig.content, "damaged")), "the download of a damaged payload");
       await rig.reboot();
       await installAndReboot(rig);
       await act(rig, "ArtifactCommit", "Cleanup");
-      assert.equal(await rig.kept(), "");
+      await expectNothingKept(rig, "after a whole update that followed one that was cut off");
     },
   },
   {
@@ -216,7 +236,7 @@ const PROMISES: readonly PromiseFromStart<PayloadRig>[] = [
       await download(rig);
       await act(rig, "ArtifactInstall");
       const ask = async () => [await rig.handler.needsReboot(signal), await rig.handler.supportsRollback(signal)];
-      assert.deepEqual(await ask(), await ask());
+      expectSame(await ask(), await ask(), "NeedsArtifactReboot and SupportsRollback, asked a second time");
     },
   },
 ];

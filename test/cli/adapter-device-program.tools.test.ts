@@ -4,11 +4,12 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { SKELETONS } from "../../src/cli/adapter/skeletons.ts";
 import { DEVICE_CONTRACT } from "../../src/contracts/device.ts";
+import { DEVICE_READ_CONTRACT } from "../../src/contracts/device-reads.ts";
 import { DEVICE_STORAGE_CONTRACT } from "../../src/contracts/device-storage.ts";
 import { deviceProgram } from "./device-toys.ts";
 import { cli, MEMORY_FOLDER, TestBoard } from "./test-board.ts";
 
-const PROMISES = DEVICE_CONTRACT.length + DEVICE_STORAGE_CONTRACT.length;
+const PROMISES = DEVICE_CONTRACT.length + DEVICE_STORAGE_CONTRACT.length + DEVICE_READ_CONTRACT.length;
 
 let dir = "";
 beforeEach(async () => {
@@ -69,6 +70,11 @@ const SABOTAGES: Readonly<Record<string, readonly [from: string, to: string, pro
     'stat -c %s "$1"',
     "echo 99999999",
     "an image larger than the slot is refused before its first byte",
+  ],
+  "gives zeros for what it cannot read": [
+    'head -c "$2" "$1"',
+    '{ head -c "$2" "$1" || head -c "$2" /dev/zero; }',
+    "reading fails when the storage cannot be read, or gives what is there",
   ],
   "reads too little": [
     'head -c "$2" "$1"',

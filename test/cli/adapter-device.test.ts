@@ -3,12 +3,13 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { SKELETONS } from "../../src/cli/adapter/skeletons.ts";
 import { DEVICE_CONTRACT } from "../../src/contracts/device.ts";
+import { DEVICE_READ_CONTRACT } from "../../src/contracts/device-reads.ts";
 import { DEVICE_STORAGE_CONTRACT } from "../../src/contracts/device-storage.ts";
 import { toyModule } from "./adapter-toy.ts";
 import { deviceModule } from "./device-toys.ts";
 import { cli, codesOf, MEMORY_FOLDER, TestBoard } from "./test-board.ts";
 
-const PROMISES = DEVICE_CONTRACT.length + DEVICE_STORAGE_CONTRACT.length;
+const PROMISES = DEVICE_CONTRACT.length + DEVICE_STORAGE_CONTRACT.length + DEVICE_READ_CONTRACT.length;
 
 let dir = "";
 beforeEach(async () => {
@@ -70,6 +71,11 @@ const SABOTAGES: Readonly<Record<string, readonly [from: string, to: string, pro
     WRITE,
     `${WRITE} const other = await context.openStorage(context.slots.A, "write"); await other.write(chunk, at); await other.close();`,
     "what was written is on the storage of that slot, and the other slot is left alone",
+  ],
+  "takes what it cannot read for the end": [
+    "const count = await storage.read(chunk, at);",
+    "const count = await storage.read(chunk, at).catch(() => chunk.length /* ignored: the mistake */);",
+    "reading fails when the storage cannot be read, or gives what is there",
   ],
   "reads on from its memory": [
     "async *read(slot, bytes, signal) {",

@@ -4,6 +4,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { BOOTLOADER_CONTRACT } from "../../src/contracts/bootloader.ts";
+import { BOOTLOADER_READ_CONTRACT } from "../../src/contracts/bootloader-reads.ts";
 import { BOOTLOADER_STORAGE_CONTRACT } from "../../src/contracts/bootloader-storage.ts";
 import { needs } from "../support/needs.ts";
 import { cli, codesOf, INSTALLED, MEMORY_FOLDER, TestBoard } from "./test-board.ts";
@@ -12,7 +13,7 @@ import { cli, codesOf, INSTALLED, MEMORY_FOLDER, TestBoard } from "./test-board.
 const page = await readFile("docs/porting.md", "utf8");
 const TOY = /```sh\n(#!\/bin\/sh\n[\s\S]*?)```/.exec(page)?.[1] ?? "";
 
-const PROMISES = BOOTLOADER_CONTRACT.length + BOOTLOADER_STORAGE_CONTRACT.length;
+const PROMISES = BOOTLOADER_CONTRACT.length + BOOTLOADER_STORAGE_CONTRACT.length + BOOTLOADER_READ_CONTRACT.length;
 
 let dir = "";
 beforeEach(async () => {
@@ -83,6 +84,17 @@ const SABOTAGES: Readonly<Record<string, readonly [from: string, to: string, pro
   // biome-ignore lint/suspicious/noTemplateCurlyInString: it is what stands in the script.
   "does not sync the folder": ['\tsync "${env%/*}" || fail BOOTENV_WRITE "${env%/*}"\n', "", DURABLE],
   "swallows an error": ["|| fail BOOTENV_WRITE", "|| :", "arming fails when nothing can be stored, and says so"],
+  // A failure inside of $(...) ends the subshell only, and every word that is not expected counts as "no trial".
+  "reads inside of $(...), and guesses": [
+    'look_up upgrade_available\n\tcase $found in\n\t1) echo "trial yes" ;;\n\t0) echo "trial no" ;;\n\t*) fail BOOTENV_READ "upgrade_available is neither 0 nor 1" ;;',
+    'case $(look_up upgrade_available; echo "$found") in\n\t1) echo "trial yes" ;;\n\t*) echo "trial no" ;;',
+    "plan fails when something cannot be read, or answers the same",
+  ],
+  "takes an environment that cannot be read for an empty one": [
+    "|| [ $? -eq 1 ]",
+    "|| :",
+    "confirming fails when something cannot be read, or is done whole",
+  ],
 };
 
 describe("a program fails by the name of the promise that it breaks", () => {
@@ -142,7 +154,7 @@ power-on)
 		esac
 		echo "$slot $tries" >"$state"
 		case $(fate "$slot" "$2" "$3") in
-		up) echo "root=$SWITCHBACK_ROOT/slots/$slot" >"$cmdline"; echo "slot $slot"; break ;;
+		up) eval echo "root=\\$SWITCHBACK_SLOT_$slot" >"$cmdline"; echo "slot $slot"; break ;;
 		hangs) echo "slot none"; break ;;
 		esac
 		[ "$tries" != - ] || { echo "slot none"; break; }
@@ -160,7 +172,7 @@ store() {
 }
 case $1 in
 hello) echo "switchback-adapter 1 bootloader counting" ;;
-booted) case $(cat "$SWITCHBACK_ROOT/proc/cmdline") in */A) echo "slot A" ;; *) echo "slot B" ;; esac ;;
+booted) read -r cmdline <"$SWITCHBACK_ROOT/proc/cmdline"; [ "$cmdline" = "root=$SWITCHBACK_SLOT_A" ] && echo "slot A" || echo "slot B" ;;
 plan) read -r slot tries <"$state"; echo "slot $slot"; [ "$tries" = - ] && echo "trial no" || echo "trial yes" ;;
 arm) store "$2 1" ;;
 confirm) read -r slot tries <"$state"; store "$slot -" ;;

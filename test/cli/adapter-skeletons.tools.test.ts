@@ -41,9 +41,12 @@ point() { # SLOT NAME=VALUE...
 }
 `;
 const FUNCTIONS: Readonly<Record<string, string>> = {
-  booted: `case " $(cat "$SWITCHBACK_ROOT/proc/cmdline") " in *" root=$SWITCHBACK_SLOT_A "*) echo A ;; *) echo B ;; esac`,
-  plan: `if grep -qx mender_boot_part=2 "$env"; then slot=A; else slot=B; fi
-	if grep -qx upgrade_available=1 "$env"; then trial=yes; fi`,
+  booted: `cmdline=$(cat "$SWITCHBACK_ROOT/proc/cmdline") || fail SLOT_UNKNOWN "/proc/cmdline cannot be read"
+	case " $cmdline " in *" root=$SWITCHBACK_SLOT_A "*) echo A ;; *) echo B ;; esac`,
+  plan: `part=$(sed -n s/^mender_boot_part=//p "$env") || fail BOOTENV_READ "$env"
+	if [ "$part" = 2 ]; then slot=A; else slot=B; fi
+	available=$(sed -n s/^upgrade_available=//p "$env") || fail BOOTENV_READ "$env"
+	if [ "$available" = 1 ]; then trial=yes; fi`,
   arm: `point "$1" upgrade_available=1 bootcount=0`,
   confirm: "store upgrade_available=0",
   revert: `point "$1" upgrade_available=0`,
@@ -108,7 +111,7 @@ store() {
 }
 case $1 in
 hello) echo "switchback-adapter 1 bootloader tryboot" ;;
-booted) case $(cat "$SWITCHBACK_ROOT/proc/cmdline") in */A) echo "slot A" ;; *) echo "slot B" ;; esac ;;
+booted) read -r cmdline <"$SWITCHBACK_ROOT/proc/cmdline"; echo "slot \${cmdline##*/}" ;;
 plan)
 	read -r slot armed <"$state"
 	if [ "$armed" = - ]; then echo "slot $slot"; echo "trial no"; else echo "slot $armed"; echo "trial yes"; fi

@@ -4,10 +4,11 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { SKELETONS } from "../../src/cli/adapter/skeletons.ts";
 import { PAYLOAD_CONTRACT } from "../../src/contracts/payload-handler.ts";
+import { PAYLOAD_READ_CONTRACT } from "../../src/contracts/payload-reads.ts";
 import { PAYLOAD_STORAGE_CONTRACT } from "../../src/contracts/payload-storage.ts";
 import { cli, MEMORY_FOLDER } from "./test-board.ts";
 
-const PROMISES = PAYLOAD_CONTRACT.length + PAYLOAD_STORAGE_CONTRACT.length;
+const PROMISES = PAYLOAD_CONTRACT.length + PAYLOAD_STORAGE_CONTRACT.length + PAYLOAD_READ_CONTRACT.length;
 
 let dir = "";
 beforeEach(async () => {
@@ -85,45 +86,87 @@ test("and is clean for shellcheck", async () => {
   expect({ stdout, status }).toEqual({ stdout: "", status: 0 });
 });
 
-const SABOTAGES: Readonly<Record<string, readonly [from: string, to: string, promise: string]>> = {
+/** Ends of the titles of promises, by what is installed before. */
+const [NOTHING, EARLIER, HALF] = ["", ", over an earlier version", ", over half of an earlier version"];
+const SAVES_ONCE = "if [ ! -e tmp/previous ] && [ ! -e tmp/absent ]; then";
+
+/** One mistake each, the promise by whose name it is found, and where; without that, everywhere. */
+const SABOTAGES: Readonly<
+  Record<string, readonly [from: string, to: string, promise: string, starts?: readonly string[]]>
+> = {
   "does not sync what it installs": [
     'mv "$root/installed.new" "$root/installed"\n\tsync "$root"',
     'mv "$root/installed.new" "$root/installed"',
     "what was installed survives a loss of power",
   ],
-  "overwrites in place, and leaves half of it when it is rolled back": [
+  "leaves half of a file when it is rolled back": [
     'rm -f "$root/installed.new"\n',
     ":\n",
     "a power cut anywhere in ArtifactInstall leaves a way back to what was there before",
+    // The way back of a file that was there takes the same name.
+    [NOTHING],
   ],
   "deletes what was there before": [
     BODIES["ArtifactRollback"] ?? "",
     'rm -f "$root/installed.new" "$root/installed"; sync "$root"',
-    "rolling back before the restart brings back what was there before, over an earlier version",
+    "rolling back before the restart brings back what was there before",
+    [EARLIER, HALF],
   ],
   "saves the new version over the way back when it is called twice": [
-    "if [ ! -e tmp/previous ] && [ ! -e tmp/absent ]; then",
+    SAVES_ONCE,
     "if :; then",
-    "installing twice leaves the same way back, over an earlier version",
+    "installing twice leaves the same way back",
   ],
   "says that all is well when nothing could be stored": [
-    "if [ ! -e tmp/previous ] && [ ! -e tmp/absent ]; then",
-    'trap "exit 0" EXIT\n\tif [ ! -e tmp/previous ] && [ ! -e tmp/absent ]; then',
+    SAVES_ONCE,
+    `trap "exit 0" EXIT\n\t${SAVES_ONCE}`,
     "installing fails when nothing can be stored, and says so",
+  ],
+  "copies by $(...), and takes what it cannot read for an empty file": [
+    'cp "$root/installed" tmp/saved',
+    'printf "%s" "$(cat "$root/installed")" >tmp/saved',
+    "installing fails when something cannot be read, or is done whole, and leaves the way back",
+    [EARLIER, HALF],
   ],
 };
 
 describe("an update module fails by the name of the promise that it breaks", () => {
-  for (const [mistake, [from, to, promise]] of Object.entries(SABOTAGES)) {
+  for (const [mistake, [from, to, promise, starts = [NOTHING, EARLIER, HALF]]] of Object.entries(SABOTAGES)) {
     test(`one that ${mistake}`, async () => {
       const code = filledIn();
       expect(code).toContain(from);
-      const { broken } = await check(
-        code.replace(from, () => to),
-        "--only",
-        promise,
-      );
-      expect(broken.map((verdict) => verdict.promise)).toContain(promise);
-    });
+      const spoiled = code.replace(from, () => to);
+      const { broken } = await check(spoiled, "--only", promise);
+      expect(broken.map((verdict) => verdict.promise)).toEqual(starts.map((start) => `${promise}${start}`));
+    }, 120_000);
   }
 });
+
+/** As many a module is written: what was there is saved, and nobody thinks of a second call, or of nothing to save. */
+const NAIVE = `#!/bin/sh
+set -eu
+app=$SWITCHBACK_ROOT/srv/app
+case "$1" in
+NeedsArtifactReboot) echo No ;;
+SupportsRollback) echo Yes ;;
+ArtifactInstall)
+	mkdir -p "\${app%/*}"
+	[ ! -e "$app" ] || cp -a "$app" tmp/previous
+	cp files/* "$app.new"; sync "$app.new"; mv "$app.new" "$app"
+	;;
+ArtifactRollback) [ ! -e tmp/previous ] || cp -a tmp/previous "$app" ;;
+esac
+`;
+
+test("a module that loses its way back in a second call is found out, and told so in words", async () => {
+  const { broken, exitCode } = await check(NAIVE, "--only", "installing twice");
+  const where = "after ArtifactRollback, where ArtifactInstall had come twice: srv/app";
+  expect({ exitCode, broken: broken.map(({ promise, reason }) => `${promise}: ${reason}`) }).toEqual({
+    exitCode: 1,
+    broken: [
+      `installing twice leaves the same way back: ${where} is there and was not expected`,
+      `installing twice leaves the same way back, over an earlier version: ${where} holds something else than expected`,
+      `installing twice leaves the same way back, over half of an earlier version: ${where} holds something else than expected`,
+    ],
+  });
+}, 60_000);

@@ -1,19 +1,21 @@
-import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { SKELETONS } from "../../src/cli/adapter/skeletons.ts";
 import { BOOTLOADER_CONTRACT } from "../../src/contracts/bootloader.ts";
+import { BOOTLOADER_READ_CONTRACT } from "../../src/contracts/bootloader-reads.ts";
 import { BOOTLOADER_STORAGE_CONTRACT } from "../../src/contracts/bootloader-storage.ts";
 import { toyModule, toyWithStore } from "./adapter-toy.ts";
 import { cli, codesOf, MEMORY_FOLDER } from "./test-board.ts";
 
-const PROMISES = BOOTLOADER_CONTRACT.length + BOOTLOADER_STORAGE_CONTRACT.length;
+const PROMISES = BOOTLOADER_CONTRACT.length + BOOTLOADER_STORAGE_CONTRACT.length + BOOTLOADER_READ_CONTRACT.length;
 
 let dir = "";
 beforeEach(async () => {
   dir = await mkdtemp(join(MEMORY_FOLDER, "switchback-cli-adapter-"));
 });
 afterEach(() => rm(dir, { recursive: true }));
+afterEach(() => void vi.unstubAllEnvs());
 
 /** @returns the promises that are broken, and how the check ended */
 async function check(code: string, ...options: readonly string[]) {
@@ -92,6 +94,13 @@ const SABOTAGES: Readonly<Record<string, readonly [code: string, promise: string
     }),
     "arming fails when nothing can be stored, and says so",
   ],
+  "takes an environment that it cannot read for an empty one": [
+    toyModule({
+      plan: `const found = await read().catch(() => new Map() /* ignored: the mistake */);
+        return { slot: found.get("mender_boot_part") === "3" ? "B" : "A", trial: found.get("upgrade_available") === "1" };`,
+    }),
+    "plan fails when something cannot be read, or answers the same",
+  ],
   "writes past the files that it is given": [
     toyWithStore(`const store = async (content) => (await import("node:fs")).writeFileSync(env, content);`),
     CUT,
@@ -161,7 +170,6 @@ describe("a module is refused before anything is asked of it", () => {
 
   test("a package, and a relative path, are looked up from the folder of the configuration", async () => {
     const { loadAdapterModule } = await import("../../adapters/kit/load-module.ts");
-    const { mkdir } = await import("node:fs/promises");
     const folder = join(dir, "node_modules/toy-adapter");
     await mkdir(folder, { recursive: true });
     await writeFile(join(folder, "package.json"), `{"name":"toy-adapter","main":"toy.mjs"}`);
@@ -190,14 +198,11 @@ test("options that are no object are a mistake of the command line", async () =>
 });
 
 test("the sandbox leaves nothing behind", async () => {
-  const before = (await readdir(process.env["TMPDIR"] ?? "/tmp")).filter((name) =>
-    name.startsWith("switchback-adapter-"),
-  );
+  const tmp = join(dir, "tmp");
+  await mkdir(tmp);
+  vi.stubEnv("TMPDIR", tmp);
   await check(toyModule(), "--only", "at rest");
-  const after = (await readdir(process.env["TMPDIR"] ?? "/tmp")).filter((name) =>
-    name.startsWith("switchback-adapter-"),
-  );
-  expect(after).toEqual(before);
+  expect(await readdir(tmp)).toEqual([]);
 });
 
 describe("a new skeleton", () => {

@@ -14,6 +14,7 @@ import { createDriverDevice } from "../../adapters/kit/driver-device.ts";
 import { Sandbox } from "../../adapters/kit/sandbox.ts";
 import { createChildProcess } from "../../adapters/process/child-process.ts";
 import { DEVICE_CONTRACT, type DeviceRig } from "../../src/contracts/device.ts";
+import { DEVICE_READ_CONTRACT } from "../../src/contracts/device-reads.ts";
 import { DEVICE_STORAGE_CONTRACT } from "../../src/contracts/device-storage.ts";
 import type { SlotDevice } from "../../src/ports/slot-device.ts";
 import { needs } from "../support/needs.ts";
@@ -40,6 +41,7 @@ async function blockRig(spoil: Spoil = () => ({})) {
 describe("block devices and image files", () => {
   for (const { title, run } of DEVICE_CONTRACT) test(title, async () => run(await blockRig()));
   for (const { title, run } of DEVICE_STORAGE_CONTRACT) test(title, async () => run(await blockRig()));
+  for (const { title, run } of DEVICE_READ_CONTRACT) test(title, async () => run(await blockRig()));
 });
 
 const SLOW_SLOT_BYTES = 40 * 1024 * 1024;
@@ -118,6 +120,10 @@ const LIES: Readonly<Record<string, readonly [spoil: Spoil, promise: string]>> =
     }),
     "writing fails when nothing can be stored, and says so",
   ],
+  "that gives zeros for what it cannot read": [
+    ({ read }) => ({ read: (into, at) => read(into, at).catch(() => into.fill(0).length /* ignored: the lie */) }),
+    "reading fails when the storage cannot be read, or gives what is there",
+  ],
   "that is one byte off": [
     ({ write }) => ({ write: (from, at) => write(from, at + 1) }),
     "a slot gives back what was written, of any length and in pieces of any size",
@@ -131,7 +137,7 @@ const LIES: Readonly<Record<string, readonly [spoil: Spoil, promise: string]>> =
 describe("storage that lies fails by the name of the promise that it breaks", () => {
   for (const [lie, [spoil, promise]] of Object.entries(LIES)) {
     test(`storage ${lie}`, async () => {
-      const checks = [...DEVICE_CONTRACT, ...DEVICE_STORAGE_CONTRACT];
+      const checks = [...DEVICE_CONTRACT, ...DEVICE_STORAGE_CONTRACT, ...DEVICE_READ_CONTRACT];
       const check = checks.find(({ title }) => title === promise);
       await expect(blockRig(spoil).then((rig) => check?.run(rig))).rejects.toThrow();
     });

@@ -16,6 +16,7 @@ import { Sandbox } from "../../adapters/kit/sandbox.ts";
 import { createRootfsImageHandler, type RootfsImageParts } from "../../adapters/payload/rootfs-image/handler.ts";
 import { createFileMemo } from "../../adapters/store/file-memo.ts";
 import { PAYLOAD_CONTRACT } from "../../src/contracts/payload-handler.ts";
+import { PAYLOAD_READ_CONTRACT } from "../../src/contracts/payload-reads.ts";
 import { PAYLOAD_STORAGE_CONTRACT } from "../../src/contracts/payload-storage.ts";
 import { diskActs } from "../../src/util/durable-file.ts";
 
@@ -100,7 +101,7 @@ async function rootfsImageRig(spoil: Spoil = () => ({})) {
   };
 }
 
-const CHECKS = [...PAYLOAD_CONTRACT, ...PAYLOAD_STORAGE_CONTRACT];
+const CHECKS = [...PAYLOAD_CONTRACT, ...PAYLOAD_STORAGE_CONTRACT, ...PAYLOAD_READ_CONTRACT];
 
 describe("root file system images", () => {
   for (const { title, run } of CHECKS) test(title, async () => run(await rootfsImageRig()));

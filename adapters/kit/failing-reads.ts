@@ -1,0 +1,126 @@
+import { chmod, mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { basename, join, relative } from "node:path";
+import type { Process, ProcessLimits, ProcessResult } from "../../src/ports/process.ts";
+import { repeatable, type Stdin } from "./repeatable-stdin.ts";
+import { readFiles, writeFiles } from "./sandbox-files.ts";
+import { brokenReadsArgv, readingTraceArgv, readsIn } from "./trace.ts";
+
+type Argv = readonly [string, ...string[]];
+
+/** One way in which a program's reading fails, in words, and how to start the program so that it does. */
+interface Fault {
+  readonly words: string;
+  arrange(argv: Argv): Promise<Argv>;
+}
+
+/**
+ * Lets one read of an adapter fail, and no other: the `number`-th that is tried. A module's read is one call of its
+ * context. What a program reads is found out by a first run, which is undone; there may fail all reads of one file, or
+ * all reads of one of the programs that it starts, as inside of $(...).
+ */
+export class FailingRead {
+  readonly #root: string;
+  readonly #log: string;
+  #left: number;
+  /** What could not be read, once that has happened. */
+  failed: string | undefined;
+
+  /** @param log file for traces, outside of `root` */
+  constructor(root: string, log: string, number: number) {
+    this.#root = root;
+    this.#log = log;
+    this.#left = number;
+  }
+
+  /** Counts a read of a module. @throws {Error} EIO */
+  expectReadable(path: string): void {
+    this.#left -= 1;
+    if (this.#left !== 0) return;
+    this.failed = relative(this.#root, path);
+    throw Object.assign(new Error(`EIO: ${path} cannot be read`), { code: "EIO" });
+  }
+
+  async run(
+    inner: Process,
+    argv: Argv,
+    limits: ProcessLimits,
+    signal: AbortSignal,
+    stdin: Stdin,
+  ): Promise<ProcessResult> {
+    if (this.#left <= 0) return inner.run(argv, limits, signal, stdin);
+    const before = await readFiles(this.#root);
+    const input = await repeatable(stdin);
+    const held: Uint8Array[] = [];
+    const holding = limits.onOutput && { ...limits, onOutput: async (chunk: Uint8Array) => void held.push(chunk) };
+    const result = await inner.run([...readingTraceArgv(this.#log), ...argv], holding ?? limits, signal, input());
+    const faults = await this.#faults();
+    const fault = faults[this.#left - 1];
+    this.#left -= faults.length;
+    if (fault === undefined) {
+      for (const chunk of held) await limits.onOutput?.(chunk);
+      return result;
+    }
+    this.failed = fault.words;
+    await writeFiles(this.#root, before);
+    return inner.run(await fault.arrange(argv), limits, signal, input());
+  }
+
+  async #faults(): Promise<readonly Fault[]> {
+    const { files, programs } = readsIn(await readFile(this.#log, "latin1"), this.#root);
+    const paths = files.map((name) => join(this.#root, name));
+    return [
+      ...files.map((name): Fault => {
+        const failing = brokenReadsArgv([join(this.#root, name)]);
+        return { words: name, arrange: async (argv) => [...failing, ...argv] };
+      }),
+      ...programs.map(
+        (name, index): Fault => ({
+          words: `what ${name} reads (number ${index + 1} of the programs that it starts)`,
+          arrange: async (argv) => ["env", `PATH=${await this.#shims(programs, index, paths)}`, ...argv],
+        }),
+      ),
+    ];
+  }
+
+  /** Puts a program before each of those in PATH, that starts it; the `chosen`-th of all that are started cannot read. */
+  async #shims(programs: readonly string[], chosen: number, paths: readonly string[]): Promise<string> {
+    const folder = `${this.#log}.shims`;
+    const count = `${this.#log}.count`;
+    const search = process.env["PATH"] ?? "/usr/sbin:/usr/bin:/sbin:/bin";
+    await rm(folder, { recursive: true, force: true });
+    await mkdir(folder);
+    await writeFile(count, "");
+    for (const name of new Set(programs)) {
+      const real = await inPath(name, search);
+      if (real === undefined) continue;
+      const failing = brokenReadsArgv(paths).map(quoted).join(" ");
+      // Without any other program, which might be one of these.
+      const shim = `#!/bin/sh
+count=0
+while read -r _; do count=$((count + 1)); done <${quoted(count)}
+echo >>${quoted(count)}
+if [ "$count" -eq ${chosen} ]; then exec ${failing} ${quoted(real)} "$@"; fi
+exec ${quoted(real)} "$@"
+`;
+      await writeFile(join(folder, name), shim);
+      await chmod(join(folder, name), 0o755);
+    }
+    return `${folder}:${search}`;
+  }
+}
+
+async function inPath(name: string, search: string): Promise<string | undefined> {
+  for (const folder of search.split(":")) {
+    const path = join(folder, basename(name));
+    if (await isFile(path)) return path;
+  }
+  return undefined;
+}
+
+const isFile = (path: string): Promise<boolean> =>
+  stat(path).then(
+    (found) => found.isFile(),
+    () => false,
+  );
+
+const quoted = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;

@@ -1,0 +1,11 @@
+export type Stdin = string | AsyncIterable<Uint8Array> | undefined;
+
+/** What a program is given on its standard input, for more than one run of it. */
+export async function repeatable(stdin: Stdin): Promise<() => Stdin> {
+  if (stdin === undefined || typeof stdin === "string") return () => stdin;
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of stdin) chunks.push(Uint8Array.from(chunk));
+  return async function* () {
+    yield* chunks;
+  };
+}
