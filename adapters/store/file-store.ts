@@ -1,9 +1,11 @@
+import { statSync } from "node:fs";
 import { join } from "node:path";
 import { AgentError, describeError } from "../../src/errors/agent-error.ts";
 import type { Store, StoreChanges } from "../../src/ports/store.ts";
 import { diskActs, ensureFolder, type FileActs, replaceFile } from "../../src/util/durable-file.ts";
 import type { Logger } from "../../src/util/logger.ts";
 import { readSmallFile } from "../../src/util/small-file.ts";
+import type { Reserve } from "./reserve.ts";
 
 const FILE = "switchback-store";
 const VERSION = 1;
@@ -19,12 +21,21 @@ const VERSION = 1;
  * those that are no text, and the next change writes them in the form of this version. A newer file without values is
  * moved aside to `switchback-store.newer`.
  *
+ * Beside it lies a reserve, `switchback-store.reserve`, made with the first change. A change that finds the file system
+ * full takes its room: what an update has filled never keeps the agent from undoing it.
+ *
  * @param folder the data folder, or a link to it; made when missing, with mode 0700
  * @throws {AgentError} STORE_DAMAGED, STORE_NEWER only where such a file cannot be moved aside
  * @see docs/reliability.md, "An agent of another version"
  */
 export function createFileStore(folder: string, log: Logger, acts: FileActs = diskActs): Store {
   const path = join(folder, FILE);
+  let made: Promise<Reserve> | undefined;
+  // Loaded with the first change: the daemon, which stays for months, only reads.
+  const reserve = (): Promise<Reserve> => {
+    made ??= import("./reserve.ts").then(({ createReserve }) => createReserve(`${path}.reserve`, acts));
+    return made;
+  };
   let last: Promise<unknown> = Promise.resolve();
 
   const load = async (): Promise<Stored> => {
@@ -53,22 +64,44 @@ export function createFileStore(folder: string, log: Logger, acts: FileActs = di
       // Made durable as well, or a power cut could take the store with it.
       await ensureFolder(folder, 0o700, acts);
       const text = JSON.stringify({ version: VERSION, values: Object.fromEntries(values) });
-      await replaceFile(path, text, acts, 0o600);
+      await replace(text);
+      await (await reserve()).holdWhatFits(text.length);
     } catch (cause) {
       throw new AgentError("STORE_WRITE", { path }, cause);
     }
   };
 
+  const replace = async (text: string): Promise<void> => {
+    try {
+      await replaceFile(path, text, acts, 0o600);
+    } catch (error) {
+      if (!isFull(error) || !(await (await reserve()).giveUp())) throw error;
+      await replaceFile(path, text, acts, 0o600);
+    }
+  };
+
+  const hold = async (): Promise<void> => {
+    try {
+      await ensureFolder(folder, 0o700, acts);
+      await (await reserve()).hold(sizeOf(path));
+    } catch (cause) {
+      throw new AgentError(isFull(cause) ? "STORE_FULL" : "STORE_WRITE", { path }, cause);
+    }
+  };
+
+  /** One at a time: two changes that overlapped would each write the state that they had read. */
+  const inTurn = (work: () => Promise<void>): Promise<void> => {
+    const turn = last.then(work);
+    last = turn.catch(() => {
+      // ignored: whoever asked for it hears of its failure; the next one starts from the file.
+    });
+    return turn;
+  };
+
   return {
     load: async () => (await load()).values,
-    transact(changes) {
-      // One at a time: two that overlapped would each write the state that they had read.
-      const turn = last.then(() => apply(changes));
-      last = turn.catch(() => {
-        // ignored: whoever called `transact` hears of its failure; the next one starts from the file.
-      });
-      return turn;
-    },
+    transact: (changes) => inTurn(() => apply(changes)),
+    reserve: () => inTurn(hold),
   };
 }
 
@@ -116,6 +149,11 @@ async function moveAside(path: string, code: keyof typeof ASIDE, log: Logger, ac
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
+
+/** Whether an act failed because the medium, or what its owner may use of it, is full. */
+const isFull = (error: unknown): boolean => ["ENOSPC", "EDQUOT"].includes(errnoOf(error) ?? "");
+
+const sizeOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0;
 
 function errnoOf(error: unknown): string | undefined {
   return error instanceof Error && "code" in error ? String(error.code) : undefined;

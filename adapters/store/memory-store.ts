@@ -23,5 +23,7 @@ export function createMemoryStore(disk: Map<string, string> = new Map(), power: 
       }
       power.at("after");
     },
+    // Memory does not fill up.
+    reserve: async () => undefined,
   };
 }

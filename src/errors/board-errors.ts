@@ -31,6 +31,10 @@ export const BOARD_ERRORS = {
   UBI_UPDATE: { retry: true, doc: "The tool ubiupdatevol could not write the UBI volume." },
   STORE_READ: { retry: true, doc: "The agent's store cannot be read." },
   STORE_WRITE: { retry: true, doc: "The agent's store cannot be written." },
+  STORE_FULL: {
+    retry: true,
+    doc: "The data partition has no room for what the agent must still be able to record if the update fails. Nothing was changed. Free some space and try again.",
+  },
   STORE_DAMAGED: { doc: "The agent's store is damaged." },
   STORE_NEWER: { doc: "A newer agent has written the agent's store, in a form of which this one can read nothing." },
   AGENT_BUSY: { retry: true, doc: "Another Switchback process is at work." },

@@ -19,4 +19,11 @@ export interface Store {
    * @throws {AgentError} STORE_WRITE
    */
   transact(changes: StoreChanges): Promise<void>;
+  /**
+   * Makes sure that the transactions to come find room, also when the medium is full by then. Call it before an update
+   * writes anything that could fill the medium; what it holds survives power loss.
+   *
+   * @throws {AgentError} STORE_FULL where there is no room for that now, STORE_WRITE
+   */
+  reserve(): Promise<void>;
 }

@@ -51,7 +51,7 @@ export class FileTree {
       await this.#acts.remove(this.path);
       await this.#acts.remove(this.#doomed);
       // Built beside its place and moved there: a power cut leaves no half of it.
-      const building = `${this.path}.new`;
+      const building = this.#building;
       await this.#acts.remove(building);
       const parent = dirname(this.path);
       await ensureFolder(parent, PRIVATE_FOLDER, this.#acts);
@@ -74,6 +74,8 @@ export class FileTree {
         await this.#acts.syncFolder(dirname(this.path));
       }
       await this.#acts.remove(this.#doomed);
+      // One that could not be finished, on a full disk for one.
+      await this.#acts.remove(this.#building);
     });
   }
 
@@ -101,6 +103,10 @@ export class FileTree {
       await this.#acts.syncFolder(files);
       await this.#acts.syncFolder(this.path);
     });
+  }
+
+  get #building(): string {
+    return `${this.path}.new`;
   }
 
   get #doomed(): string {

@@ -85,11 +85,14 @@ export function createEffects(ports: EffectPorts): Effects {
 
   return {
     async streamPayload(s, signal, keep) {
+      await ports.store.reserve();
       const payloads = await ports.openPayloads(s, signal, keep);
       try {
         const { artifact = s.artifact } = payloads;
         // Kept before a handler prepares: from there on its Cleanup has to run.
         if (payloads.artifact !== undefined) await keep({ artifact });
+        // Once more, because the Artifact's record may be larger than all that the store has held so far.
+        await ports.store.reserve();
         payloads.keepWith?.((download) => keep({ download }));
         for (const [index, type] of artifact.payloadTypes.entries()) {
           const payload = await payloads.next();

@@ -26,10 +26,10 @@ export interface Session {
   send(request: ServerRequest, signal: AbortSignal): Promise<ServerAnswer>;
   /** Gets a new token. @throws {AgentError} AuthorizationFailure */
   authorize(signal: AbortSignal): Promise<void>;
-  /** The next request authorises anew, and the inventory counts as not sent. Durable when it resolves. */
+  /** The next request authorises anew, and the inventory counts as not sent. Durable where the memo can be written. */
   forgetToken(): Promise<void>;
   state(): Promise<ServerState>;
-  /** Durable when it resolves. */
+  /** Durable where the memo can be written. Where it cannot, this process still knows. */
   update(change: Partial<ServerState>): Promise<void>;
   /** Takes over what another process has left. */
   reload(): void;
@@ -53,7 +53,13 @@ export function createSession(parts: SessionParts): Session {
   }
   const save = async (next: ServerState): Promise<void> => {
     known = Promise.resolve(next);
-    await memo.save(formatServerState(next));
+    try {
+      await memo.save(formatServerState(next));
+    } catch (error) {
+      if (!(error instanceof AgentError)) throw error;
+      // On a full data partition the device must still be able to say what is wrong.
+      log("warning", `The token is kept only until this process ends: ${describeError(error)}`);
+    }
   };
 
   async function grant(signal: AbortSignal): Promise<ServerState> {

@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { createFileStore } from "../../../adapters/store/file-store.ts";
-import { diskActs } from "../../../src/util/durable-file.ts";
+import { diskActs, type FileActs } from "../../../src/util/durable-file.ts";
 
 let folder: string;
 let logged: string[];
@@ -23,7 +23,7 @@ test("the file has the documented form and is the owner's alone", async () => {
   await open().transact(new Map([["artifact-name", "v1"]]));
   expect(JSON.parse(await readFile(fileIn(folder), "utf8"))).toEqual({ version: 1, values: { "artifact-name": "v1" } });
   expect((await stat(fileIn(folder))).mode & 0o777).toBe(0o600);
-  expect(await readdir(folder)).toEqual(["switchback-store"]);
+  expect(await readdir(folder)).toEqual(["switchback-store", "switchback-store.reserve"]);
 });
 
 test("the data folder may be a link, and may be missing", async () => {
@@ -42,7 +42,7 @@ test("a half-written file that a power cut left beside the store does no harm", 
   expect((await open().load()).get("key")).toBe("old");
   await open().transact(new Map([["key", "new"]]));
   expect((await open().load()).get("key")).toBe("new");
-  expect(await readdir(folder)).toEqual(["switchback-store"]);
+  expect(await readdir(folder)).toEqual(["switchback-store", "switchback-store.reserve"]);
 });
 
 for (const [what, content] of Object.entries({
@@ -135,6 +135,81 @@ test("a change that cannot be written fails, and the next one starts from what i
   isFull = false;
   await store.transact(new Map([["other", "1"]]));
   expect(Object.fromEntries(await store.load())).toEqual({ key: "old", other: "1" });
+});
+
+/** A medium on which so many bytes fit beside the store itself; what is being written counts, too. */
+function small(bytes: number): FileActs {
+  const held = new Map<string, number>();
+  const put = (path: string, size: number): void => {
+    held.delete(path);
+    const others = [...held].filter(([name]) => name !== fileIn(folder)).reduce((sum, [, each]) => sum + each, 0);
+    if (others + size > bytes) throw Object.assign(new Error("ENOSPC: no space left on device"), { code: "ENOSPC" });
+    held.set(path, size);
+  };
+  return {
+    ...diskActs,
+    async writeSynced(path, content, mode) {
+      put(path, content.length);
+      await diskActs.writeSynced(path, content, mode);
+    },
+    async storeSynced(path, read, mode) {
+      let size = 0;
+      const counted: typeof read = async (into) => {
+        const count = await read(into);
+        size += count;
+        put(path, size);
+        return count;
+      };
+      await diskActs.storeSynced(path, counted, mode);
+    },
+    async rename(from, to) {
+      await diskActs.rename(from, to);
+      held.set(to, held.get(from) ?? 0);
+      held.delete(from);
+    },
+    async remove(path) {
+      await diskActs.remove(path);
+      held.delete(path);
+    },
+  };
+}
+
+const reserve = () => stat(`${fileIn(folder)}.reserve`);
+const RESERVE_BYTES = 64 * 1024;
+
+test("a change that finds the medium full takes the room of the reserve, and holds what is left of it", async () => {
+  const store = createFileStore(folder, () => undefined, small(RESERVE_BYTES + 100));
+  await store.transact(new Map([["key", "old"]]));
+  expect([(await reserve()).size, (await reserve()).mode & 0o777]).toEqual([RESERVE_BYTES, 0o600]);
+  await store.transact(new Map([["key", "x".repeat(RESERVE_BYTES / 2)]]));
+  expect((await store.load()).get("key")).toHaveLength(RESERVE_BYTES / 2);
+  expect((await reserve()).size).toBe(RESERVE_BYTES);
+});
+
+test("the reserve grows with the store, to twice its size", async () => {
+  await open().transact(new Map([["key", "x".repeat(100_000)]]));
+  expect((await reserve()).size).toBe(256 * 1024);
+});
+
+test("where only a part of the reserve fits, that part is held", async () => {
+  const store = createFileStore(folder, () => undefined, small(20_000));
+  await store.transact(new Map([["key", "value"]]));
+  expect((await reserve()).size).toBe(16 * 1024);
+});
+
+test("an update does not begin where the reserve does not fit, and a smaller one stays", async () => {
+  const store = createFileStore(folder, () => undefined, small(20_000));
+  await store.transact(new Map([["key", "value"]]));
+  await expect(store.reserve()).rejects.toMatchObject({ code: "STORE_FULL" });
+  expect((await reserve()).size).toBe(16 * 1024);
+  await open().reserve();
+  expect((await reserve()).size).toBe(RESERVE_BYTES);
+});
+
+test("what lies in the place of the reserve is replaced", async () => {
+  await mkdir(join(folder, "switchback-store.reserve", "folder"), { recursive: true });
+  await open().reserve();
+  expect((await reserve()).size).toBe(RESERVE_BYTES);
 });
 
 test("an existing folder keeps its mode", async () => {

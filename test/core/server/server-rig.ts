@@ -11,6 +11,7 @@ import { createVirtualClock, type VirtualClock } from "../../support/virtual-clo
 export class TestMemo implements Memo {
   text: string | undefined;
   isBroken = false;
+  isFull = false;
 
   async load(): Promise<string | undefined> {
     if (this.isBroken) throw new AgentError("STORE_READ");
@@ -18,6 +19,7 @@ export class TestMemo implements Memo {
   }
 
   async save(text: string | undefined): Promise<void> {
+    if (this.isFull) throw new AgentError("STORE_WRITE");
     this.text = text;
   }
 

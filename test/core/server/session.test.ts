@@ -44,6 +44,15 @@ test("the first request authorises, with a signature over the very bytes that we
   expect(server.of("next")[0]?.headers).toMatchObject({ authorization: "Bearer t1", "content-length": "2" });
 });
 
+test("where the token cannot be kept, the device talks to its server all the same, and says so", async () => {
+  const { session, memo, logged } = rig();
+  memo.isFull = true;
+  server.answer("next", empty(204), refusal(401), empty(204));
+  for (let time = 0; time < 3; time++) expect((await session.send(NEXT, signal)).status).toBeLessThan(300);
+  expect(server.conversation).toEqual(["auth", "next", "next", "auth", "next", "next"]);
+  expect(logged).toContainEqual(expect.stringMatching(/^warning: The token is kept only until .*STORE_WRITE/));
+});
+
 test("a tenant token that is empty is left out", async () => {
   await rig().session.authorize(signal);
   expect(JSON.parse(server.of("auth")[0]?.body.toString() ?? "")).not.toHaveProperty("tenant_token");

@@ -8,7 +8,8 @@ import type { Disk } from "./disk.ts";
 /** What a started program does and how it ends. It acts on the disk, too. */
 export type Programs = (argv: readonly string[], disk: Disk) => { readonly exitCode: number; readonly stdout?: string };
 
-const CHUNK_BYTES = 8 * 1024;
+/** As the real one reads. */
+const CHUNK_BYTES = 256 * 1024;
 
 /** A machine whose every act is an act on `disk`. Its programs run in this process. */
 export function recordingMachine(disk: Disk, programs: Programs, longestWriteBytes: number): Machine {
@@ -45,11 +46,12 @@ export function recordingActs(disk: Disk): FileActs {
     async storeSynced(path, read, mode) {
       const chunk = Buffer.alloc(CHUNK_BYTES);
       let content = Buffer.alloc(0);
-      disk.write(path, content, mode);
-      for (let count = await read(chunk); count > 0; count = await read(chunk)) {
+      let count = 0;
+      do {
+        count = await read(chunk);
         content = Buffer.concat([content, chunk.subarray(0, count)]);
-        disk.write(path, content, mode);
-      }
+        if (count > 0 || content.length === 0) disk.write(path, content, mode);
+      } while (count > 0);
       disk.sync(path);
     },
     rename: async (from, to) => disk.rename(from, to),
