@@ -1,6 +1,12 @@
+import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { boardStatus, createBoard, writeBoardImage } from "../adapters/bootloader/fake/board.ts";
 import { BOARD_IMAGE_BOOTS } from "../adapters/bootloader/fake/board-image.ts";
+import { boardPaths } from "../adapters/bootloader/fake/board-layout.ts";
 import { type BoardStart, startBoard } from "../adapters/bootloader/fake/firmware.ts";
+import { forgetMemory } from "../adapters/process/own-root.ts";
+
+import type { FileActs } from "./util/durable-file.ts";
 
 export type { BoardStatus } from "../adapters/bootloader/fake/board.ts";
 export type { BoardImageBoots, SlotContent } from "../adapters/bootloader/fake/board-image.ts";
@@ -10,6 +16,19 @@ export type { PowerOnOutcome } from "../adapters/bootloader/fake/power-on.ts";
 /** What the board's init does when a system has come up: starts the agent. @returns a line to tell people */
 export type OnBoot = (dir: string) => Promise<string | undefined>;
 
+const FOR_ONE_UPDATE = "This update only.\n";
+
+/**
+ * Says for an update whether its modules and scripts may change the machine, on which a virtual board is tried. A file
+ * that the user has made says it for every update.
+ */
+export async function allowMachine(board: string, isAllowed: boolean, acts: FileActs): Promise<void> {
+  const path = boardPaths(board).onThisMachine;
+  if (isAllowed && !existsSync(path)) await acts.writeSynced(path, FOR_ONE_UPDATE, 0o644);
+  if (isAllowed || !existsSync(path) || (await readFile(path, "utf8")) !== FOR_ONE_UPDATE) return;
+  await acts.remove(path);
+}
+
 /** Everything that `switchback board` does to a board. */
 export const virtualBoard = {
   create: createBoard,
@@ -17,6 +36,8 @@ export const virtualBoard = {
   writeImage: writeBoardImage,
   imageBoots: BOARD_IMAGE_BOOTS,
   async boot(dir: string, onBoot?: OnBoot): Promise<BoardStart> {
+    // What a device keeps in memory goes with the power.
+    await forgetMemory(boardPaths(dir).root);
     const start = await startBoard(dir);
     if (start.outcome.kind !== "up" || onBoot === undefined) return start;
     const said = await onBoot(dir);

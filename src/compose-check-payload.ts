@@ -2,9 +2,11 @@ import { readFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { adapterEnvironment } from "../adapters/kit/context.ts";
 import { createPayloadRig, payloadFolder } from "../adapters/kit/payload-rig.ts";
+import type { Sandbox } from "../adapters/kit/sandbox.ts";
 import { createExternalHandler } from "../adapters/payload/external/handler.ts";
-import { createChildProcess } from "../adapters/process/child-process.ts";
-import { type Examine, promisesOf } from "./compose-examination.ts";
+import { type ChildProcessOptions, createChildProcess } from "../adapters/process/child-process.ts";
+import { createOwnRootProcess } from "../adapters/process/own-root.ts";
+import { type CheckRequest, type Examine, promisesOf } from "./compose-examination.ts";
 import { createAdapterPayload } from "./compose-payload.ts";
 import { sampleImage } from "./contracts/device.ts";
 import { act, download, PAYLOAD_CONTRACT } from "./contracts/payload-handler.ts";
@@ -21,7 +23,8 @@ const EARLIER_BYTES = 70_003;
 const TIMEOUT_MS = 60_000;
 
 /** A device in the sandbox's folder, whose payloads are installed by the adapter or update module that is checked. */
-export const examinePayload: Examine = async ({ source, from, options, payload }, sandbox) => {
+export const examinePayload: Examine = async (request, sandbox) => {
+  const { source, from, options, payload } = request;
   const { root } = sandbox;
   const slots = { A: "", B: "" };
   const env = adapterEnvironment({ root, slots, options }, { ...process.env, LC_ALL: "C" });
@@ -32,9 +35,13 @@ export const examinePayload: Examine = async ({ source, from, options, payload }
   // A handler that takes only this payload takes no made-up one as an earlier version either.
   const contents = { content: given ?? sampleImage(SAMPLE_BYTES), earlier: given ?? sampleImage(EARLIER_BYTES, 2) };
   const allActs = { ...diskActs, ...sandbox.acts };
+  const programs =
+    "program" in source ? await moduleProcess(resolve(from, source.program), request, sandbox, env) : observed;
   let instance = 0;
   const rig = await createPayloadRig(sandbox, contents, async () => {
-    if ("program" in source) return updateModule(resolve(from, source.program), root, observed, allActs);
+    if ("program" in source) {
+      return updateModule(resolve(from, source.program), root, { process: observed, programs, acts: allActs });
+    }
     instance += 1;
     return await createAdapterPayload("sandbox", { source, from, instance }, parts, payloadFolder(root), allActs);
   });
@@ -55,14 +62,35 @@ export const examinePayload: Examine = async ({ source, from, options, payload }
   };
 };
 
+/** The sandbox's folder is the module's root, whichever way it names its files. */
+async function moduleProcess(
+  program: string,
+  { onThisMachine }: CheckRequest,
+  sandbox: Sandbox,
+  env: NonNullable<ChildProcessOptions["env"]>,
+): Promise<Process> {
+  const { root } = sandbox;
+  const folder = dirname(program);
+  // What lies beside a module may belong to it, except in the folder of all temporary files.
+  const readOnly = root.startsWith(`${folder}/`) ? program : folder;
+  const own = { root, trustsHonouring: true, folders: [dirname(root)], readOnly, program };
+  const guarded = createOwnRootProcess({ ...own, isMachineAllowed: () => onThisMachine }, { env });
+  return sandbox.observe(guarded, await guarded.expectToRun(program));
+}
+
+interface ModuleParts {
+  readonly process: Process;
+  readonly programs: Process;
+  readonly acts: FileActs;
+}
+
 /** The payload type of an update module is its name. */
-function updateModule(program: string, root: string, process: Process, acts: FileActs): PayloadHandler {
+function updateModule(program: string, root: string, parts: ModuleParts): PayloadHandler {
   return createExternalHandler({
     type: basename(program),
     modulesFolder: dirname(program),
     tree: join(payloadFolder(root), "tree"),
-    process,
-    acts,
+    ...parts,
     log: () => undefined,
     timeoutMs: TIMEOUT_MS,
     device: async () => ({ artifactName: "release-1", deviceType: "sandbox" }),

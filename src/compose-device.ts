@@ -1,12 +1,15 @@
+import { join, resolve } from "node:path";
 import { createRootfsImageHandler, owesUndo } from "../adapters/payload/rootfs-image/handler.ts";
 import type { Base } from "./compose-base.ts";
 import { composeBootloader, composeSlots } from "./compose-bootloader.ts";
 import { hasModule, lazyHandler, lazyModule, type ModuleParts, moduleFile } from "./compose-modules.ts";
+import { composePrograms } from "./compose-programs.ts";
 import { artifactScripts, composeScripts } from "./compose-scripts.ts";
 import { composeSlotDevice } from "./compose-slots.ts";
 import { composeStore } from "./compose-store.ts";
 import type { Config } from "./config/config.ts";
 import { readDeviceType } from "./config/device-type.ts";
+import type { Paths } from "./config/paths.ts";
 import type { HandlerFor } from "./core/deployment/handlers.ts";
 import { checkDepends, checkRoom } from "./core/install/depends.ts";
 import type { OpenedArtifact } from "./core/install/open-artifact.ts";
@@ -27,29 +30,37 @@ export interface Device {
   /**
    * Refuses what is not for this device, before anything is changed, and puts the Artifact's scripts in their place.
    *
-   * @throws {AgentError} DEVICE_TYPE_FILE, DEVICE_TYPE_MISMATCH, DEPENDS_MISMATCH, PROVIDES_LIMIT, PAYLOAD_UNSUPPORTED, SCRIPT_FOLDER
+   * @throws {AgentError} DEVICE_TYPE_FILE, DEVICE_TYPE_MISMATCH, DEPENDS_MISMATCH, PROVIDES_LIMIT, PAYLOAD_UNSUPPORTED,
+   * SCRIPT_FOLDER, BOARD_UNCONFINED
    */
   admit(artifact: OpenedArtifact): Promise<void>;
   /** Tries a rollback again that could not be written when its update ended. @throws {AgentError} as it did then */
   finishUndo(signal: AbortSignal): Promise<void>;
 }
 
-export function composeDevice({ machine, config, paths, deviceTypeFile, log }: Base): Device {
+export function composeDevice(base: Base): Device {
+  const { machine, config, paths, deviceTypeFile, log } = base;
   const store = composeStore(paths, log, machine);
   const timeoutMs = config.moduleTimeoutSeconds * 1000;
-  const modules = { machine, paths, store, log, timeoutMs, deviceTypeFile };
+  const programs = composePrograms(base);
+  const modules = { machine, programs, paths, store, log, timeoutMs, deviceTypeFile };
   const handlerFor = composeHandlers(modules, config);
   return {
     store,
-    scripts: composeScripts(config, paths, log, machine),
+    scripts: composeScripts(base),
     handlerFor,
     async admit({ info, record }) {
       const deviceType = await readDeviceType(deviceTypeFile);
       const provides = readProvides(await store.load());
       checkDepends(info, deviceType, flatProvides(provides));
       checkRoom(provides, record);
-      for (const [index, type] of record.payloadTypes.entries()) if (type !== null) handlerFor(type, index);
+      for (const [index, type] of record.payloadTypes.entries()) {
+        if (type === null) continue;
+        handlerFor(type, index);
+        if (runsModule(type, paths, config)) await programs.expectToRun(resolve(moduleFile(paths, type)));
+      }
       await extractScripts(artifactScripts(paths), info.scripts, machine.files);
+      for (const { name } of info.scripts) await programs.expectToRun(join(artifactScripts(paths), name));
     },
     async finishUndo(signal) {
       if (owesUndo((await store.load()).get(ORIGIN_KEY))) {
@@ -58,6 +69,9 @@ export function composeDevice({ machine, config, paths, deviceTypeFile, log }: B
     },
   };
 }
+
+const runsModule = (type: string, paths: Paths, { switchback }: Config): boolean =>
+  switchback.payloads?.has(type) !== true && hasModule(paths, type);
 
 const ORIGIN_KEY = "rootfs-image-origin";
 

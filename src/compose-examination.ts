@@ -11,6 +11,8 @@ export interface CheckRequest extends AdapterSource {
   readonly firmware?: string;
   /** File with what a payload of that type holds; a hundred thousand bytes of nothing in particular without it. */
   readonly payload?: string;
+  /** An update module may change this machine, where it can have no root of its own. */
+  readonly onThisMachine: boolean;
   /** Looks only at promises that contain this. */
   readonly only: string;
 }

@@ -10,13 +10,14 @@ export function composeExternal(
   type: string,
   index: number,
   modulesFolder: string,
-  { machine, paths, store, log, timeoutMs, deviceTypeFile }: ModuleParts,
+  { machine, programs, paths, store, log, timeoutMs, deviceTypeFile }: ModuleParts,
 ): PayloadHandler {
   return createExternalHandler({
     type,
     modulesFolder: resolve(modulesFolder),
     tree: resolve(join(paths.datastore, "modules/v3/payloads", String(index).padStart(4, "0"), "tree")),
     process: machine.process(),
+    programs,
     acts: machine.files,
     log,
     timeoutMs,

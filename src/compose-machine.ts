@@ -3,9 +3,10 @@ import { bootClock } from "../adapters/clock/boot-clock.ts";
 import { type BlockAccess, type BlockFile, openBlockFile } from "../adapters/device/block-file.ts";
 import { createFileLock } from "../adapters/lock/flock.ts";
 import { type ChildProcessOptions, createChildProcess } from "../adapters/process/child-process.ts";
+import type { OwnRoot } from "../adapters/process/own-root.ts";
 import type { Clock } from "./ports/clock.ts";
 import type { Lock } from "./ports/lock.ts";
-import type { Process } from "./ports/process.ts";
+import type { GuardedProcess, Process } from "./ports/process.ts";
 import { diskActs, type FileActs } from "./util/durable-file.ts";
 
 /**
@@ -20,6 +21,8 @@ export interface Machine {
   openRaw: OpenRawFile;
   /** Starts programs: state scripts, update modules, the boot loader's tools, `reboot`. */
   process(options?: ChildProcessOptions): Process;
+  /** Starts programs that are tried on a virtual board, and must change nothing else. */
+  ownRootProcess(own: OwnRoot, options?: ChildProcessOptions): GuardedProcess;
   lock(path: string): Lock;
   /** What schedules, waits and time limits go by. */
   readonly clock: Clock;
@@ -31,6 +34,13 @@ export const thisMachine: Machine = {
   openStorage: openBlockFile,
   openRaw: openRawFile,
   process: createChildProcess,
+  ownRootProcess(own, options) {
+    const loaded = import("../adapters/process/own-root.ts").then((code) => code.createOwnRootProcess(own, options));
+    return {
+      run: async (...given) => (await loaded).run(...given),
+      expectToRun: async (program) => (await loaded).expectToRun(program),
+    };
+  },
   lock: (path) => createFileLock(path),
   clock: bootClock,
 };

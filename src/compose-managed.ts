@@ -39,7 +39,7 @@ export function composePoller(
   return createPoller(
     {
       clock: machine.clock,
-      scripts: composeScripts(config, paths, log, machine),
+      scripts: composeScripts(server),
       log,
       intervals: intervalsOf(config.server),
       random: Math.random,

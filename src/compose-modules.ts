@@ -3,11 +3,14 @@ import { basename, join } from "node:path";
 import type { Machine } from "./compose-machine.ts";
 import type { Paths } from "./config/paths.ts";
 import type { PayloadHandler } from "./ports/payload-handler.ts";
+import type { GuardedProcess } from "./ports/process.ts";
 import type { Store } from "./ports/store.ts";
 import type { Logger } from "./util/logger.ts";
 
 export interface ModuleParts {
   readonly machine: Machine;
+  /** Runs update modules. */
+  readonly programs: GuardedProcess;
   readonly paths: Paths;
   readonly store: Store;
   readonly log: Logger;

@@ -1,16 +1,17 @@
 import { join } from "node:path";
-import type { Machine } from "./compose-machine.ts";
-import type { Config } from "./config/config.ts";
+import type { Base } from "./compose-base.ts";
+import { composePrograms } from "./compose-programs.ts";
 import type { Paths } from "./config/paths.ts";
 import { createScriptRunner, type ScriptRunner } from "./core/scripts/runner.ts";
-import type { Logger } from "./util/logger.ts";
 
 /** Where the scripts of an Artifact lie from its installation on, also after the reboot. */
 export const artifactScripts = (paths: Paths): string => join(paths.datastore, "scripts");
 
-export function composeScripts({ stateScripts }: Config, paths: Paths, log: Logger, machine: Machine): ScriptRunner {
+export function composeScripts(base: Pick<Base, "config" | "paths" | "log" | "machine">): ScriptRunner {
+  const { config, paths, log, machine } = base;
+  const { stateScripts } = config;
   return createScriptRunner({
-    process: machine.process({ graceMs: 10_000 }),
+    process: composePrograms(base, { graceMs: 10_000 }),
     clock: machine.clock,
     log,
     folders: { rootfs: join(paths.confDir, "scripts"), artifact: artifactScripts(paths) },

@@ -2,8 +2,11 @@ import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import type { Files } from "./medium.ts";
 
-/** What the running kernel says is no storage: no power cut changes it, only the next start. */
-const KERNEL = "proc";
+/** What the running kernel says, and what is kept in memory, is no storage: only the next start changes it. */
+const MEMORY = ["proc", "run", "tmp", "dev/shm"];
+
+/** @param name path below the root */
+export const isStorage = (name: string): boolean => !MEMORY.some((folder) => name.startsWith(`${folder}/`));
 
 /** Reads every file below `root`. */
 export async function readFiles(root: string): Promise<Files> {
@@ -11,7 +14,7 @@ export async function readFiles(root: string): Promise<Files> {
   for (const entry of await readdir(root, { recursive: true, withFileTypes: true })) {
     const path = join(entry.parentPath, entry.name);
     const name = relative(root, path);
-    if (entry.isFile() && !name.startsWith(`${KERNEL}/`)) files.set(name, await readFile(path));
+    if (entry.isFile() && isStorage(name)) files.set(name, await readFile(path));
   }
   return files;
 }

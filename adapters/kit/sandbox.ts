@@ -249,8 +249,12 @@ export class Sandbox {
     if (this.#fails) throw Object.assign(new Error("EIO: the storage fails"), { code: "EIO" });
   }
 
-  /** Programs, recorded while a change runs. */
-  observe(inner: Process): Process {
+  /**
+   * Programs, recorded while a change runs.
+   *
+   * @param isRoot the sandbox's folder is their root: they name files in it by `/…` as well
+   */
+  observe(inner: Process, isRoot = false): Process {
     return {
       run: async (argv, limits, asked, stdin) => {
         const signal = AbortSignal.any([asked, this.stop]);
@@ -259,22 +263,24 @@ export class Sandbox {
         const before = await readFiles(this.root);
         const input = this.#fails ? await repeatable(stdin) : () => stdin;
         const result = await inner.run([...traceArgv(this.#log), ...argv], limits, signal, input());
-        const acts = await this.#readTrace(argv[0], before);
+        const acts = await this.#readTrace(argv[0], before, isRoot);
         if (!this.#fails || acts.length === 0) {
           this.#acts.push(...acts);
           return result;
         }
         // Only what it touches may fail, and not its output: so it runs twice, and the first run never was.
         await writeFiles(this.root, before);
-        const touched = touchedBy(acts).map((path) => join(this.root, path));
+        const names = touchedBy(acts);
+        const touched = [this.root, ...(isRoot ? ["/"] : [])].flatMap((root) => names.map((name) => join(root, name)));
         return inner.run([...brokenStorageArgv(this.#log, touched), ...argv], limits, signal, input());
       },
     };
   }
 
-  async #readTrace(program: string, before: Files): Promise<readonly MediumAct[]> {
+  async #readTrace(program: string, before: Files, isRoot: boolean): Promise<readonly MediumAct[]> {
     try {
-      return readTrace(await readFile(this.#log, "latin1"), this.root, before);
+      const text = await readFile(this.#log, "latin1");
+      return readTrace(text, isRoot ? [this.root, ""] : [this.root], before);
     } catch (cause) {
       throw new AgentError("ADAPTER_SANDBOX", { program }, cause);
     }

@@ -1,5 +1,6 @@
 import { basename, join, relative } from "node:path";
 import type { Files, MediumAct } from "./medium.ts";
+import { isStorage } from "./sandbox-files.ts";
 
 /** System calls that change files or make changes durable, and those that tell where the next write goes. */
 const CHANGES = [
@@ -97,14 +98,15 @@ interface Call {
 }
 
 /**
- * What the calls in strace's output did to files below `root`.
+ * What the calls in strace's output did to files below a root.
  *
+ * @param roots paths by which the same root may be named; the first that fits holds, and "" is `/`
  * @param files below the root before the program ran
  * @throws {Error} about a call that changes files in a way that cannot be followed
  */
-export function readTrace(text: string, root: string, files: Files): readonly MediumAct[] {
+export function readTrace(text: string, roots: readonly string[], files: Files): readonly MediumAct[] {
   const acts: MediumAct[] = [];
-  const handlers = createHandlers(root, files, (act) => void acts.push(act));
+  const handlers = createHandlers(roots, files, (act) => void acts.push(act));
   const unfinished = new Map<string, string>();
   for (const line of text.split("\n")) {
     const [, pid = "", rest = ""] = /^([0-9]+) +(.*)$/.exec(line) ?? [];
@@ -126,14 +128,18 @@ function handle(handlers: Handlers, line: string): void {
   handlers[name]?.({ args, strings, places: placesIn(args), result });
 }
 
-function createHandlers(root: string, files: Files, act: (act: MediumAct) => void): Handlers {
+function createHandlers(roots: readonly string[], files: Files, act: (act: MediumAct) => void): Handlers {
   const sizes = new Map([...files].map(([path, { length }]) => [path, length]));
   /** Where the next write to a file goes; a file is open for writing once at a time, or the end does not fit. */
   const positions = new Map<string, number>();
   const flagsOf = new Map<string, string>();
   /** `undefined` for what lies elsewhere. */
-  const inside = (path: string | undefined): string | undefined =>
-    path === root || path?.startsWith(`${root}/`) ? relative(root, path) : undefined;
+  const inside = (path: string | undefined): string | undefined => {
+    const root = roots.find((each) => path === each || path?.startsWith(`${each}/`));
+    if (path === undefined || root === undefined) return undefined;
+    const name = relative(root === "" ? "/" : root, path);
+    return isStorage(name) && !(root === "" && name.startsWith("dev/")) ? name : undefined;
+  };
   const opened = ({ places }: Call): string | undefined => inside(places[0]);
   const operands = ({ strings, places }: Call): readonly (string | undefined)[] =>
     strings.map((text, i) => {

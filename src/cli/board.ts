@@ -91,4 +91,6 @@ Examples:
   switchback board boot demo-board
   switchback board image v2.img --version v2
   switchback artifact write rootfs-image -t virtual-board -n v2 -f v2.img -o v2.mender
-  switchback -c demo-board/etc/mender.conf -d demo-board/data install v2.mender`;
+  switchback -c demo-board/etc/mender.conf -d demo-board/data install v2.mender
+
+Update modules and state scripts of a board change its folder root, and not this machine.`;

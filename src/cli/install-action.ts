@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { loadVerificationKeys } from "../artifact/signature.ts";
-import { composeAgent } from "../compose.ts";
+import { type Agent, composeAgent } from "../compose.ts";
 import { openForInstall } from "../core/install/open-artifact.ts";
 import { seedProvides } from "../core/install/seed.ts";
 import { openSource } from "../core/install/source.ts";
@@ -12,6 +12,7 @@ import { type RunOptions, stopBefore } from "./run-options.ts";
 
 export interface InstallOptions extends RunOptions {
   readonly strictCompat?: true;
+  readonly onThisMachine?: true;
 }
 
 /** What `install` does; everything that it needs comes as one piece when it is called. The caller holds the lock. */
@@ -19,6 +20,7 @@ export async function install(name: string, program: Command, options: InstallOp
   const stops = stopBefore(options);
   const agent = await composeAgent(readGlobalOptions(program), io);
   await agent.standalone.prepareInstall(io.signal);
+  await chooseMachine(agent, options);
   // First of all: they refuse a configuration that nobody can understand, which may also say where things lie.
   const keys = await loadVerificationKeys(agent.config.artifactVerifyKeys, agent.log);
   await seedProvides(agent.store, agent.paths, agent.log, agent.machine.files);
@@ -34,4 +36,11 @@ export async function install(name: string, program: Command, options: InstallOp
   } finally {
     await artifact.close();
   }
+}
+
+/** For this update, until the next one begins: also for what commits it or brings it back. */
+async function chooseMachine({ config, machine }: Agent, options: InstallOptions): Promise<void> {
+  if (config.virtualBoard === undefined) return;
+  const { allowMachine } = await import("../compose-board.ts");
+  await allowMachine(config.virtualBoard, options.onThisMachine === true, machine.files);
 }

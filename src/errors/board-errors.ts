@@ -89,6 +89,9 @@ export const BOARD_ERRORS = {
     doc: "Nothing runs on the virtual board. Start it with `switchback board boot`.",
   },
   BOARD_IO: { doc: "A file of the virtual board cannot be read or written." },
+  BOARD_UNCONFINED: {
+    doc: "This machine cannot give the program a root file system of its own, so the program could change the machine instead of the virtual board. Run the command as root or allow user namespaces, or let the program change this machine with --on-this-machine.",
+  },
   BOARD_IMAGE: {
     doc: "A board image has a version of 1 to 128 printable ASCII characters and a size of 512 bytes or more.",
   },

@@ -46,3 +46,12 @@ export interface Process {
     stdin?: string | AsyncIterable<Uint8Array>,
   ): Promise<ProcessResult>;
 }
+
+/** Programs that must not change the machine that they are tried on. */
+export interface GuardedProcess extends Process {
+  /**
+   * @returns whether the program has a root of its own
+   * @throws {AgentError} BOARD_UNCONFINED when `run` would refuse the program
+   */
+  expectToRun(program: string): Promise<boolean>;
+}

@@ -1,4 +1,5 @@
 import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -6,6 +7,7 @@ import { SKELETONS } from "../../src/cli/adapter/skeletons.ts";
 import { PAYLOAD_CONTRACT } from "../../src/contracts/payload-handler.ts";
 import { PAYLOAD_READ_CONTRACT } from "../../src/contracts/payload-reads.ts";
 import { PAYLOAD_STORAGE_CONTRACT } from "../../src/contracts/payload-storage.ts";
+import { needs } from "../support/needs.ts";
 import { cli, MEMORY_FOLDER } from "./test-board.ts";
 
 const PROMISES = PAYLOAD_CONTRACT.length + PAYLOAD_STORAGE_CONTRACT.length + PAYLOAD_READ_CONTRACT.length;
@@ -84,6 +86,26 @@ test("and is clean for shellcheck", async () => {
   const options = ["--shell=sh", "--severity=warning", join(dir, "toy")];
   const { stdout, status } = spawnSync("shellcheck", options, { encoding: "utf8" });
   expect({ stdout, status }).toEqual({ stdout: "", status: 0 });
+});
+
+needs("ownRoot", "ptrace").describe("an update module that has never heard of the check", () => {
+  /** Its files lie where they do on a device. */
+  const foreign = filledIn().replace(/^root=.*$/m, "root=/srv");
+
+  test("is held against the promises in a root of its own, and leaves the machine alone", async () => {
+    expect(foreign).not.toContain("SWITCHBACK_ROOT");
+    const { exitCode, broken, kept, err } = await check(foreign, "--only", "survives a loss of power");
+    expect({ exitCode, broken, kept: kept > 0, err }).toEqual({ exitCode: 0, broken: [], kept: true, err: [] });
+    expect(existsSync("/srv/installed")).toBe(false);
+  }, 180_000);
+
+  for (const mistake of ["does not sync what it installs", "says that all is well when nothing could be stored"]) {
+    test(`is found out there as well: it ${mistake}`, async () => {
+      const [from = "", to = "", promise = ""] = SABOTAGES[mistake] ?? [];
+      expect(foreign).toContain(from);
+      expect((await check(foreign.replace(from, to), "--only", promise)).broken[0]?.promise).toContain(promise);
+    }, 180_000);
+  }
 });
 
 /** Ends of the titles of promises, by what is installed before. */

@@ -19,7 +19,7 @@ export interface Started {
 
 /** The program as it is shipped, built from the sources as they are now. */
 export class BuiltProgram {
-  readonly #folder: string;
+  readonly folder: string;
 
   static async build(): Promise<BuiltProgram> {
     const folder = await mkdtemp(join(tmpdir(), "switchback-built-"));
@@ -28,11 +28,11 @@ export class BuiltProgram {
   }
 
   private constructor(folder: string) {
-    this.#folder = folder;
+    this.folder = folder;
   }
 
   get path(): string {
-    return join(this.#folder, "switchback.mjs");
+    return join(this.folder, "switchback.mjs");
   }
 
   /** Starts it in a process group of its own, with a pipe as its standard input. */
@@ -52,7 +52,7 @@ export class BuiltProgram {
   }
 
   remove(): Promise<void> {
-    return rm(this.#folder, { recursive: true });
+    return rm(this.folder, { recursive: true });
   }
 }
 

@@ -49,12 +49,12 @@ export class Recorder {
 
   /** From now on the scripts and calls of these names fail. */
   async fail(...names: readonly string[]): Promise<void> {
-    await writeFile(this.#board.file("failing"), names.map((name) => `${name}\n`).join(""));
+    await writeFile(this.#board.path("failing"), names.map((name) => `${name}\n`).join(""));
   }
 
   /** What has been called since the last time that somebody asked. */
   async take(): Promise<string> {
-    const log = this.#board.file("calls");
+    const log = this.#board.path("calls");
     const text = await readFile(log, "utf8").catch(() => {
       // ignored: nothing has been called yet.
       return "";
@@ -68,10 +68,10 @@ export class Recorder {
   }
 
   #record(name: string): readonly string[] {
-    const failing = this.#board.file("failing");
+    const failing = this.#board.path("failing");
     return [
       `name="${name}"`,
-      `echo "$name" >> '${this.#board.file("calls")}'`,
+      `echo "$name" >> '${this.#board.path("calls")}'`,
       `if [ -e '${failing}' ] && grep -qx "$name" '${failing}'; then exit 1; fi`,
     ];
   }

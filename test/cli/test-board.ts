@@ -33,7 +33,8 @@ export class TestBoard {
   readonly folder: string;
   readonly dir: string;
 
-  static async make({ slotKib = 256, imageKib = 128, parent = tmpdir() } = {}): Promise<TestBoard> {
+  /** @param onThisMachine its modules and scripts run as they are, which is quicker and needs no namespaces */
+  static async make({ slotKib = 256, imageKib = 128, parent = tmpdir(), onThisMachine = true } = {}) {
     const made = new TestBoard(await mkdtemp(join(parent, "switchback-test-board-")));
     await virtualBoard.create(made.dir, {
       slotBytes: slotKib * KIB,
@@ -41,6 +42,7 @@ export class TestBoard {
       deviceType: BOARD_TYPE,
       version: FIRST_VERSION,
     });
+    if (onThisMachine) await writeFile(made.path("on-this-machine"), "");
     await virtualBoard.boot(made.dir);
     return made;
   }

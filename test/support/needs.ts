@@ -68,6 +68,12 @@ const PROBES = {
     }),
   mknod: () => inFolder((folder) => tried("mknod", join(folder, "null"), "c", "1", "3")),
   ext4: () => inFolder((folder) => tried("mkfs.ext4", "-q", fileIn(folder))),
+  /** As root, or as a user who is root in a namespace of users. */
+  ownRoot: () => {
+    const mounts = ["--mount", "--pid", "--fork", "mount", "-t", "proc", "proc", "/proc"];
+    const asRoot = tried("unshare", ...mounts);
+    return asRoot && tried("unshare", "--user", "--map-root-user", ...mounts);
+  },
   namespaces: () => tried("unshare", "--mount", "--pid", "--fork", "true"),
   network: () => tried("unshare", "--net", "true"),
   immutable: () =>

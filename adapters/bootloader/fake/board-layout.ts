@@ -19,6 +19,10 @@ export interface BoardPaths {
   readonly dataDir: string;
   /** Holds `modules/v3`. */
   readonly shareDir: string;
+  /** What update modules and state scripts take for `/`. */
+  readonly root: string;
+  /** A file that allows them to change the machine instead. */
+  readonly onThisMachine: string;
 }
 
 export function boardPaths(dir: string): BoardPaths {
@@ -32,6 +36,8 @@ export function boardPaths(dir: string): BoardPaths {
     confDir: join(dir, "etc"),
     dataDir: join(dir, "data"),
     shareDir: join(dir, "share"),
+    root: join(dir, "root"),
+    onThisMachine: join(dir, "on-this-machine"),
   };
 }
 

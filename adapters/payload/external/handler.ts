@@ -14,7 +14,10 @@ export interface ExternalParts {
   readonly modulesFolder: string;
   /** File tree of this payload, absolute: `DATASTORE/modules/v3/payloads/0000/tree`. */
   readonly tree: string;
+  /** Runs the agent's own tools. */
   readonly process: Process;
+  /** Runs the module; `process` when absent. */
+  readonly programs?: Process;
   readonly log: Logger;
   /** For each call. */
   readonly timeoutMs: number;
@@ -48,7 +51,7 @@ const TAKEOVER: ReadonlySet<string> = new Set<ModuleAction | ModuleQuery>([
 export function createExternalHandler(parts: ExternalParts): PayloadHandler {
   const { type, process, device, graceMs = GRACE_MS } = parts;
   const tree = new FileTree(parts.tree, parts.acts ?? diskActs);
-  const module = new UpdateModule({ ...parts, graceMs });
+  const module = new UpdateModule({ ...parts, process: parts.programs ?? process, graceMs });
 
   async function requireTree(call: ModuleAction | ModuleQuery | "Download"): Promise<string> {
     if (await tree.exists()) return tree.path;

@@ -36,7 +36,7 @@ export class UpdateModule {
     this.#parts = parts;
   }
 
-  /** @throws {AgentError} MODULE_MISSING, MODULE_FAILED; the signal's reason when it aborts */
+  /** @throws {AgentError} MODULE_MISSING, MODULE_FAILED, BOARD_UNCONFINED; the signal's reason when it aborts */
   async act(call: ModuleCall, tree: string, signal: AbortSignal): Promise<void> {
     await this.#run(call, tree, signal, (stream, line) => this.#log("info", stream, line));
   }
@@ -88,7 +88,7 @@ export class UpdateModule {
     try {
       result = await process.run([path, call, tree], limits, signal);
     } catch (cause) {
-      if (signal.aborted || !(cause instanceof AgentError)) throw cause;
+      if (signal.aborted || !(cause instanceof AgentError) || cause.code === "BOARD_UNCONFINED") throw cause;
       throw new AgentError("MODULE_FAILED", this.#which(call), cause);
     }
     const { exitCode } = result;

@@ -13,6 +13,7 @@ interface CheckOptions {
   readonly payload?: string;
   readonly only?: string;
   readonly json?: true;
+  readonly onThisMachine?: true;
 }
 
 export function registerCheck(adapter: Command, io: CliIo): void {
@@ -27,6 +28,7 @@ export function registerCheck(adapter: Command, io: CliIo): void {
     .option("--firmware <program>", "plays the board's boot loader at power-on; the virtual board's own without it")
     .option("--payload <file>", "what a payload of that type holds, for a handler that does not take any bytes")
     .option("--only <text>", "look only at promises that contain this text")
+    .option("--on-this-machine", "let an update module change this machine")
     .option("--json", "print one JSON object for each promise")
     .addHelpText("after", EXAMPLE)
     .action(async (path: string, options: CheckOptions) => {
@@ -39,6 +41,7 @@ export function registerCheck(adapter: Command, io: CliIo): void {
         from: process.cwd(),
         options: parseOptions(options.options ?? "{}"),
         only: options.only ?? "",
+        onThisMachine: options.onThisMachine === true,
         ...(options.payload !== undefined && { payload: options.payload }),
         ...(options.firmware !== undefined && { firmware: options.firmware }),
       };
@@ -92,6 +95,7 @@ const shorten = (reason: string): string =>
 
 const EXAMPLE = `
 The adapter works in a folder of its own, $SWITCHBACK_ROOT or context.root, and must keep everything in there.
+To an update module that folder is also the root, so that it cannot change this machine.
 Exits with 1 when a promise is broken. Programs are watched with strace.
 
 Examples:

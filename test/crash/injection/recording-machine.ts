@@ -2,6 +2,7 @@ import { readFileSync, statSync } from "node:fs";
 import { systemClock } from "../../../adapters/clock/system-clock.ts";
 import type { BlockFile } from "../../../adapters/device/block-file.ts";
 import type { Machine } from "../../../src/compose-machine.ts";
+import type { Process } from "../../../src/ports/process.ts";
 import type { FileActs } from "../../../src/util/durable-file.ts";
 import type { Disk } from "./disk.ts";
 
@@ -13,25 +14,27 @@ const CHUNK_BYTES = 256 * 1024;
 
 /** A machine whose every act is an act on `disk`. Its programs run in this process. */
 export function recordingMachine(disk: Disk, programs: Programs, longestWriteBytes: number): Machine {
+  const process: Process = {
+    async run([program, ...args], { onLine }, signal) {
+      signal.throwIfAborted();
+      if (program === "mkfifo") {
+        disk.makeFifo(args.at(-1) ?? "");
+        return { exitCode: 0, stdout: "", stderr: "" };
+      }
+      disk.act("start", program);
+      const { exitCode, stdout = "" } = programs([program, ...args], disk);
+      if (stdout !== "") onLine?.("stdout", stdout.trimEnd());
+      return { exitCode, stdout, stderr: "" };
+    },
+  };
   return {
     files: recordingActs(disk),
     openStorage: async (path) => storageOn(disk, path, longestWriteBytes),
     async openRaw() {
       throw new Error("the boot environment of this board is a file");
     },
-    process: () => ({
-      async run([program, ...args], { onLine }, signal) {
-        signal.throwIfAborted();
-        if (program === "mkfifo") {
-          disk.makeFifo(args.at(-1) ?? "");
-          return { exitCode: 0, stdout: "", stderr: "" };
-        }
-        disk.act("start", program);
-        const { exitCode, stdout = "" } = programs([program, ...args], disk);
-        if (stdout !== "") onLine?.("stdout", stdout.trimEnd());
-        return { exitCode, stdout, stderr: "" };
-      },
-    }),
+    process: () => process,
+    ownRootProcess: () => ({ ...process, expectToRun: async () => false }),
     lock: () => ({ acquire: async () => async () => undefined }),
     clock: systemClock,
   };
