@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
-import { boardStatus, createBoard, writeBoardImage } from "../adapters/bootloader/fake/board.ts";
+import { boardStatus, createBoard, writeImageFile } from "../adapters/bootloader/fake/board.ts";
 import { BOARD_IMAGE_BOOTS } from "../adapters/bootloader/fake/board-image.ts";
 import { boardPaths } from "../adapters/bootloader/fake/board-layout.ts";
 import { type BoardStart, startBoard } from "../adapters/bootloader/fake/firmware.ts";
@@ -33,7 +33,7 @@ export async function allowMachine(board: string, isAllowed: boolean, acts: File
 export const virtualBoard = {
   create: createBoard,
   status: boardStatus,
-  writeImage: writeBoardImage,
+  writeImage: writeImageFile,
   imageBoots: BOARD_IMAGE_BOOTS,
   async boot(dir: string, onBoot?: OnBoot): Promise<BoardStart> {
     // What a device keeps in memory goes with the power.

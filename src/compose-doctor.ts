@@ -33,6 +33,7 @@ import { judgeSlots } from "./core/doctor/slots.ts";
 import { AgentError, describeError } from "./errors/agent-error.ts";
 import type { Bootloader, SlotId } from "./ports/bootloader.ts";
 import type { Finding } from "./ports/finding.ts";
+import { isNoFile } from "./util/set-aside.ts";
 
 /** What the doctor looks at, and what it knows of causes that show in several places. */
 export interface Doctor {
@@ -99,7 +100,9 @@ export async function composeDoctor(options: GlobalOptions, io: CliIo): Promise<
       look: async () => [
         await examinePending(createJournal(composeStore(paths, log, machine))),
         // Taking a lock would make its file, and the datastore.
-        await examineLock(existsSync(paths.lockFile) ? composeLock(paths, machine) : undefined),
+        await examineLock(
+          existsSync(paths.lockFile) && !isNoFile(paths.lockFile) ? composeLock(paths, machine) : undefined,
+        ),
       ],
     },
     {

@@ -5,12 +5,12 @@ import type { Paths } from "./config/paths.ts";
 import type { Lock } from "./ports/lock.ts";
 
 /** The device's lock alone: every command that changes something loads it at start-up. */
-export const composeLock = (paths: Paths, machine?: Machine): Lock =>
-  machine?.lock(paths.lockFile) ?? createFileLock(paths.lockFile);
+export const composeLock = (paths: Paths, machine?: Machine, tell?: (line: string) => void): Lock =>
+  machine?.lock(paths.lockFile, tell) ?? createFileLock(paths.lockFile, undefined, undefined, tell);
 
 /** The lock for whoever changes the device. With it goes whatever a killed agent has left running. */
 export function composeWorkLock(paths: Paths, machine: Machine | undefined, tell: (line: string) => void): Lock {
-  const lock = composeLock(paths, machine);
+  const lock = composeLock(paths, machine, (line) => tell(`warning: ${line}`));
   return {
     async acquire() {
       const release = await lock.acquire();

@@ -23,7 +23,8 @@ export interface Machine {
   process(options?: ChildProcessOptions): Process;
   /** Starts programs that are tried on a virtual board, and must change nothing else. */
   ownRootProcess(own: OwnRoot, options?: ChildProcessOptions): GuardedProcess;
-  lock(path: string): Lock;
+  /** @param tell hears of what stood in the place of the lock */
+  lock(path: string, tell?: (line: string) => void): Lock;
   /** What schedules, waits and time limits go by. */
   readonly clock: Clock;
 }
@@ -41,6 +42,6 @@ export const thisMachine: Machine = {
       expectToRun: async (program) => (await loaded).expectToRun(program),
     };
   },
-  lock: (path) => createFileLock(path),
+  lock: (path, tell) => createFileLock(path, undefined, diskActs, tell),
   clock: bootClock,
 };

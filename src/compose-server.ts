@@ -44,7 +44,7 @@ export async function composeServer(options: GlobalOptions, keyOptions: KeyOptio
   const { machine, config, paths } = base;
   const { daemonLogLevel, authPrivateKey, tenantToken } = config.server;
   const log = createLogger(io, options, daemonLogLevel);
-  const memo = composeServerMemo(paths, machine);
+  const memo = composeServerMemo(paths, log, machine);
   const servers = () => {
     // The server may stand in the file that could not be understood.
     if (config.refusal !== undefined && config.server.urls.length === 0) throw config.refusal;

@@ -1,4 +1,3 @@
-import { readFile } from "node:fs/promises";
 import { systemClock } from "../adapters/clock/system-clock.ts";
 import type { ConnectOptions } from "../adapters/transport/connect.ts";
 import { createHttpTransport } from "../adapters/transport/http-transport.ts";
@@ -10,6 +9,7 @@ import type { ConnectionConfig } from "./config/connection.ts";
 import { AgentError } from "./errors/agent-error.ts";
 import type { Transport } from "./ports/transport.ts";
 import type { Logger } from "./util/logger.ts";
+import { readSmallFile } from "./util/small-file.ts";
 
 /**
  * The command line's options go before the configuration; proxies, and another system store (`SSL_CERT_FILE`), come
@@ -51,7 +51,7 @@ export async function connectOptions(
 
 async function checkReadable(file: string): Promise<void> {
   try {
-    await readFile(file);
+    readSmallFile(file);
   } catch (cause) {
     throw new AgentError("CONFIG_INVALID", { option: "--trusted-certs", file }, cause);
   }

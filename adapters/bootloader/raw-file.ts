@@ -12,6 +12,10 @@ import { readAt, writeAt } from "../device/exact-io.ts";
  */
 export type RawFile = Pick<BlockFile, "sizeBytes" | "read" | "write" | "sync" | "close">;
 
+/** Without waiting for whoever is at the other end of a FIFO. */
+const NO_WAIT = constants.O_NOCTTY | constants.O_NONBLOCK;
+const FLAGS = { read: constants.O_RDONLY | NO_WAIT, write: constants.O_RDWR | NO_WAIT } as const;
+
 export type OpenRawFile = (path: string, access: "read" | "write") => Promise<RawFile>;
 
 /**
@@ -24,7 +28,7 @@ export const openRawFile: OpenRawFile = async (path, access) => {
   const protect = access === "write" ? await liftWriteProtection(path) : undefined;
   let handle: FileHandle | undefined;
   try {
-    handle = await open(path, (access === "write" ? constants.O_RDWR : constants.O_RDONLY) | constants.O_NOCTTY);
+    handle = await open(path, FLAGS[access]);
     return overHandle(handle, await sizeOf(path, await handle.stat()), protect);
   } catch (error) {
     await handle?.close();
@@ -83,12 +87,18 @@ export async function readRaw(openRaw: OpenRawFile, path: string, offset: number
   });
 }
 
+/** Far more than any environment has. */
+const MAX_WHOLE_BYTES = 16 * 1024 * 1024;
+
 /** All of a small file. @throws {AgentError} BOOTENV_READ */
 export async function readWhole(openRaw: OpenRawFile, path: string): Promise<Buffer> {
   return named("BOOTENV_READ", path, async () => {
     const file = await openRaw(path, "read");
     try {
-      const bytes = Buffer.alloc(file.sizeBytes);
+      const { sizeBytes } = file;
+      if (sizeBytes > MAX_WHOLE_BYTES)
+        throw new AgentError("BOOTENV_READ", { path, sizeBytes, limit: MAX_WHOLE_BYTES });
+      const bytes = Buffer.alloc(sizeBytes);
       return bytes.subarray(0, await readAt({ ...file, direct: false }, bytes, 0));
     } finally {
       await file.close();

@@ -39,7 +39,7 @@ export type BlockAccess = "read" | "write";
  */
 export async function openBlockFile(path: string, direct: boolean, access: BlockAccess): Promise<BlockFile> {
   const mode = access === "read" ? constants.O_RDONLY : constants.O_RDWR;
-  const buffered = await open(path, mode | constants.O_NOCTTY);
+  const buffered = await open(path, mode | constants.O_NOCTTY | constants.O_NONBLOCK);
   let exclusive: FileHandle | undefined;
   try {
     const stats = await buffered.stat();

@@ -2,7 +2,8 @@ import { readFile } from "node:fs/promises";
 import type { AdapterContext, AdapterFiles, DeviceContext, PayloadAdapterContext } from "../../src/ports/adapter.ts";
 import type { SlotId } from "../../src/ports/bootloader.ts";
 import type { Process } from "../../src/ports/process.ts";
-import { diskActs, replaceFile } from "../../src/util/durable-file.ts";
+import { diskActs } from "../../src/util/durable-file.ts";
+import { replaceFile } from "../../src/util/replace-file.ts";
 import type { CallLimits } from "./foreign-call.ts";
 
 /** What of the files' acts an adapter is given. */
@@ -60,7 +61,7 @@ function createAdapterFiles({ acts = diskActs, readFile: readAll = readFile }: C
         throw error;
       }
     },
-    replace: (path, text) => replaceFile(path, text, { writeSynced, rename, syncFolder }),
+    replace: (path, text) => replaceFile(path, text, acts),
   };
 }
 

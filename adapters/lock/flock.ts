@@ -4,7 +4,8 @@ import { type FileHandle, open } from "node:fs/promises";
 import { dirname } from "node:path";
 import { AgentError } from "../../src/errors/agent-error.ts";
 import type { Lock } from "../../src/ports/lock.ts";
-import { ensureFolder } from "../../src/util/durable-file.ts";
+import { diskActs, ensureFolder, type FileActs } from "../../src/util/durable-file.ts";
+import { isNoFile, setAside } from "../../src/util/set-aside.ts";
 import { startAgain } from "../process/start-again.ts";
 
 /** The number under which the child sees our descriptor. */
@@ -13,15 +14,23 @@ const CHILD_FD = 3;
 /**
  * A lock on the file `path`, made when missing and never removed. Node has no flock(2), so the program
  * `flock` takes it for us on a descriptor that it inherits: such a lock belongs to the open file, of which
- * this process keeps a descriptor, so it stays after the program has ended and goes when this process does.
+ * this process keeps a descriptor, so it stays after the program has ended and goes when this process does. Anything
+ * but a regular file in its place is set aside.
  *
  * @param program flock of util-linux or of busybox
+ * @param tell hears of what was set aside
  * @throws {AgentError} LOCK_FAILED besides what the port says
  */
-export function createFileLock(path: string, program = "flock"): Lock {
+export function createFileLock(
+  path: string,
+  program = "flock",
+  acts: FileActs = diskActs,
+  tell: (line: string) => void = () => undefined,
+): Lock {
   return {
     async acquire() {
-      const file = await openLockFile(path);
+      if (isNoFile(path)) await clearPlace(path, program, acts, tell);
+      const file = await openLockFile(path, acts, constants.O_NOFOLLOW);
       return holding(file, async () => {
         const status = await ended(await start(program, ["-n", String(CHILD_FD)], file));
         if (status === 1) throw new AgentError("AGENT_BUSY", { lock: path });
@@ -44,7 +53,17 @@ export async function waitForFileLock(
   program = "flock",
 ): Promise<() => Promise<void>> {
   signal.throwIfAborted();
-  const file = await openLockFile(path);
+  return waitFor(await openLockFile(path), path, timeoutMs, signal, program);
+}
+
+/** @param path of what `file` is, for people */
+function waitFor(
+  file: FileHandle,
+  path: string,
+  timeoutMs: number,
+  signal: AbortSignal,
+  program: string,
+): Promise<() => Promise<void>> {
   return holding(file, async () => {
     const child = await start(program, [String(CHILD_FD)], file);
     const kill = (): void => void child.kill("SIGKILL");
@@ -55,6 +74,28 @@ export async function waitForFileLock(
     signal.throwIfAborted();
     throw deadline.aborted ? new AgentError("LOCK_TIMEOUT", { lock: path, timeoutMs }) : failed(path, program, status);
   });
+}
+
+/** Far longer than it takes to rename something. */
+const CLEAR_MS = 10_000;
+
+/**
+ * Sets aside what is no lock. A lock on the folder is held meanwhile: of two agents that have seen the same obstacle,
+ * the second must not move away the lock that the first has made and taken.
+ */
+async function clearPlace(path: string, program: string, acts: FileActs, tell: (line: string) => void): Promise<void> {
+  const folder = dirname(path);
+  const handle = await open(folder, constants.O_RDONLY | constants.O_DIRECTORY).catch((cause: unknown) => {
+    throw new AgentError("LOCK_FAILED", { lock: path }, cause);
+  });
+  const release = await waitFor(handle, folder, CLEAR_MS, new AbortController().signal, program);
+  try {
+    if (isNoFile(path)) tell(`${path} is no lock: moved to ${await setAside(path, acts)}.`);
+  } catch (cause) {
+    throw new AgentError("LOCK_FAILED", { lock: path }, cause);
+  } finally {
+    await release();
+  }
 }
 
 /** Starts `flock` on the descriptor of `file`. What starts programs is loaded here: the rest of a start does without. */
@@ -94,11 +135,11 @@ async function holding(file: FileHandle, take: () => Promise<void>): Promise<() 
   };
 }
 
-async function openLockFile(path: string): Promise<FileHandle> {
+async function openLockFile(path: string, acts: FileActs = diskActs, flags = 0): Promise<FileHandle> {
   try {
     // It is the data folder, and whoever writes to it next does not ask whether it is durable.
-    await ensureFolder(dirname(path), 0o700);
-    return await open(path, constants.O_RDWR | constants.O_CREAT, 0o600);
+    await ensureFolder(dirname(path), 0o700, acts);
+    return await open(path, constants.O_RDWR | constants.O_CREAT | constants.O_NONBLOCK | flags, 0o600);
   } catch (cause) {
     const { brokenLink } = await import("../../src/util/broken-link.ts");
     const leadsTo = await brokenLink(dirname(path));

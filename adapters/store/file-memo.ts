@@ -2,7 +2,8 @@ import { existsSync } from "node:fs";
 import { dirname } from "node:path";
 import { AgentError } from "../../src/errors/agent-error.ts";
 import type { Memo } from "../../src/ports/memo.ts";
-import { diskActs, ensureFolder, type FileActs, replaceFile } from "../../src/util/durable-file.ts";
+import { diskActs, ensureFolder, type FileActs } from "../../src/util/durable-file.ts";
+import { replaceFile } from "../../src/util/replace-file.ts";
 import { readSmallFile } from "../../src/util/small-file.ts";
 
 /**

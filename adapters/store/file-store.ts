@@ -2,8 +2,9 @@ import { statSync } from "node:fs";
 import { join } from "node:path";
 import { AgentError, describeError } from "../../src/errors/agent-error.ts";
 import type { Store, StoreChanges } from "../../src/ports/store.ts";
-import { diskActs, ensureFolder, type FileActs, replaceFile } from "../../src/util/durable-file.ts";
+import { diskActs, ensureFolder, type FileActs } from "../../src/util/durable-file.ts";
 import type { Logger } from "../../src/util/logger.ts";
+import { replaceFile } from "../../src/util/replace-file.ts";
 import { readSmallFile } from "../../src/util/small-file.ts";
 import type { Reserve } from "./reserve.ts";
 

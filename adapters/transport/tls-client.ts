@@ -1,8 +1,8 @@
 import { X509Certificate } from "node:crypto";
-import { readFile } from "node:fs/promises";
 import { type ConnectionOptions, connect, createSecureContext, type SecureContext, type TLSSocket } from "node:tls";
 import { AgentError } from "../../src/errors/agent-error.ts";
 import type { Logger } from "../../src/util/logger.ts";
+import { readSmallBytes } from "../../src/util/small-file.ts";
 
 /** Makes TLS connections, each with the same certificates and keys. */
 export interface TlsClient {
@@ -56,7 +56,7 @@ type Certificates =
 
 async function readCertificates(file: string): Promise<Certificates> {
   try {
-    const pem = await readFile(file);
+    const pem = readSmallBytes(file);
     // Tells what is wrong with the first; OpenSSL passes over a file without any in silence.
     new X509Certificate(pem);
     return { pem };
@@ -68,7 +68,7 @@ async function readCertificates(file: string): Promise<Certificates> {
 
 async function contextOf(ca: Buffer[], client: TlsFiles["client"]): Promise<SecureContext> {
   try {
-    const own = client && { cert: await readFile(client.certificate), key: await readFile(client.key) };
+    const own = client && { cert: readSmallBytes(client.certificate), key: readSmallBytes(client.key) };
     return createSecureContext({ minVersion: "TLSv1.2", ca, ...own });
   } catch (cause) {
     throw new AgentError("CONFIG_INVALID", { certificate: client?.certificate ?? "", key: client?.key ?? "" }, cause);

@@ -1,7 +1,7 @@
 import { createPublicKey, type KeyObject, verify } from "node:crypto";
-import { readFile } from "node:fs/promises";
 import { AgentError } from "../errors/agent-error.ts";
 import type { Logger } from "../util/logger.ts";
+import { readSmallFile } from "../util/small-file.ts";
 import { type KeyAlgorithm, keyAlgorithm, keyWeakness } from "./key-algorithm.ts";
 import type { SignatureStatus } from "./model.ts";
 
@@ -46,7 +46,7 @@ export async function loadVerificationKeys(paths: readonly string[], log: Logger
 /** Text of a key file. @throws {AgentError} KEY_UNREADABLE */
 export async function readKeyFile(path: string): Promise<string> {
   try {
-    return await readFile(path, "utf8");
+    return readSmallFile(path);
   } catch (cause) {
     throw new AgentError("KEY_UNREADABLE", { path }, cause);
   }

@@ -1,12 +1,12 @@
 import { createHash } from "node:crypto";
 import { AgentError } from "../errors/agent-error.ts";
 import { checkImageSize } from "../util/image-size.ts";
+import { type OutputFile, writeWhole } from "../util/output-file.ts";
 import { type ArtifactRequest, checkRequest } from "./artifact-request.ts";
 import { compress } from "./compression/compress.ts";
 import { memberName } from "./compression/formats.ts";
 import { headerEntries } from "./header-writer.ts";
 import type { ArtifactScript } from "./model.ts";
-import { type OutputFile, writeWhole } from "./output-file.ts";
 import { hashPayloadFile, type OnBytes, type PayloadFile, payloadEntry } from "./payload-file.ts";
 import { loadScripts } from "./script-files.ts";
 import { signManifest } from "./signing.ts";

@@ -29,7 +29,7 @@ export async function daemon(options: GlobalOptions, keyOptions: KeyOptions, io:
     const poller = composePoller(server, session, work, startSchedule(bootClock.monotonicMs()));
     io.onSignal?.("SIGUSR1", () => poller.request("deployments"));
     io.onSignal?.("SIGUSR2", () => poller.request("inventory"));
-    const leaveOffice = await announceDaemon(paths, machine);
+    const leaveOffice = await announceDaemon(paths, (line) => log("warning", line), machine);
     try {
       await poller.run(signal);
     } catch (error) {
@@ -46,7 +46,7 @@ async function stayWithoutServer({ machine, paths, log }: ServerSide, io: CliIo)
   // Without a handler, SIGUSR1 would open Node's debugger.
   for (const signal of ["SIGUSR1", "SIGUSR2"] as const)
     io.onSignal?.(signal, () => log("warning", "There is no server to ask: mender.conf names none."));
-  const leaveOffice = await announceDaemon(paths, machine);
+  const leaveOffice = await announceDaemon(paths, (line) => log("warning", line), machine);
   log("warning", "mender.conf names no server (ServerURL, Servers): the daemon stays, and asks for nothing.");
   try {
     await machine.clock.sleep(Number.POSITIVE_INFINITY, io.signal);

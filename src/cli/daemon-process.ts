@@ -1,9 +1,12 @@
-import { readdir, readFile, readlink, realpath, rm, writeFile } from "node:fs/promises";
+import { readdir, readlink, realpath } from "node:fs/promises";
 import { join } from "node:path";
 import { composeLock } from "../compose-lock.ts";
 import type { Machine } from "../compose-machine.ts";
 import type { Paths } from "../config/paths.ts";
 import { AgentError } from "../errors/agent-error.ts";
+import { diskActs, type FileActs } from "../util/durable-file.ts";
+import { isNoFile, setAside } from "../util/set-aside.ts";
+import { readSmallFile } from "../util/small-file.ts";
 
 /**
  * Held by whoever speaks to the server for this datastore: a daemon as long as it runs, whatever it does, and a command
@@ -12,17 +15,24 @@ import { AgentError } from "../errors/agent-error.ts";
 const lockFile = ({ datastore }: Paths): string => join(datastore, "switchback-daemon.lock");
 const pidFile = ({ datastore }: Paths): string => join(datastore, "switchback-daemon.pid");
 
+/** Hears of what goes wrong with these files and stops nobody. */
+type Tell = (line: string) => void;
+
 /**
  * Makes this process the only one that speaks to the server for the datastore.
  *
  * @returns gives that up
  * @throws {AgentError} DAEMON_RUNNING; AGENT_BUSY when a command does; LOCK_FAILED
  */
-export async function becomeSpeaker(paths: Paths, machine?: Machine): Promise<() => Promise<void>> {
+export async function becomeSpeaker(
+  paths: Paths,
+  tell: Tell,
+  machine: Machine | undefined,
+): Promise<() => Promise<void>> {
   try {
-    const release = await composeLock({ ...paths, lockFile: lockFile(paths) }, machine).acquire();
+    const release = await composeLock({ ...paths, lockFile: lockFile(paths) }, machine, tell).acquire();
     // Of a daemon that was killed; the pid may be that of this very process by now.
-    await rm(pidFile(paths), { force: true });
+    await clearPid(paths, tell, machine?.files);
     return release;
   } catch (error) {
     if (!(error instanceof AgentError) || error.code !== "AGENT_BUSY") throw error;
@@ -32,17 +42,33 @@ export async function becomeSpeaker(paths: Paths, machine?: Machine): Promise<()
   }
 }
 
+/** Whatever it is that cannot be removed: without the lock nobody believes it. */
+async function clearPid(paths: Paths, tell: Tell, files: FileActs = diskActs): Promise<void> {
+  const path = pidFile(paths);
+  try {
+    if (isNoFile(path)) tell(`${path} is no file: moved to ${await setAside(path, files)}.`);
+    else await files.remove(path);
+  } catch (error) {
+    tell(`${path} is left as it is: ${String(error)}`);
+  }
+}
+
 /**
- * Makes this process the daemon of the datastore.
+ * Makes this process the daemon of the datastore. Where its pid cannot be written, such as on a full device, it is the
+ * daemon all the same: other commands only do not find it.
  *
  * @returns gives that up
  * @throws {AgentError} DAEMON_RUNNING when there is one, and what else `becomeSpeaker` throws
  */
-export async function announceDaemon(paths: Paths, machine: Machine): Promise<() => Promise<void>> {
-  const release = await becomeSpeaker(paths, machine);
-  await writeFile(pidFile(paths), `${process.pid}\n`, { mode: 0o644 });
+export async function announceDaemon(paths: Paths, tell: Tell, machine: Machine): Promise<() => Promise<void>> {
+  const release = await becomeSpeaker(paths, tell, machine);
+  try {
+    await machine.files.writeSynced(pidFile(paths), `${process.pid}\n`, 0o644);
+  } catch (error) {
+    tell(`${pidFile(paths)} cannot be written, so check-update does not find this daemon: ${String(error)}`);
+  }
   return async () => {
-    await rm(pidFile(paths), { force: true });
+    await clearPid(paths, tell, machine.files);
     await release();
   };
 }
@@ -65,7 +91,7 @@ export async function signalDaemon(paths: Paths, signal: "SIGUSR1" | "SIGUSR2"):
 
 /** A pid may have been given to another program since; none but the daemon has the lock's file open. */
 async function findDaemon(paths: Paths): Promise<number | undefined> {
-  const pid = Number(await readFile(pidFile(paths), "utf8"));
+  const pid = Number(readSmallFile(pidFile(paths)));
   return (await hasOpen(pid, await realpath(lockFile(paths)))) ? pid : undefined;
 }
 

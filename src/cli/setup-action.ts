@@ -1,5 +1,4 @@
 import { X509Certificate } from "node:crypto";
-import { realpath } from "node:fs/promises";
 import { isIP } from "node:net";
 import { dirname, join } from "node:path";
 import { thisMachine } from "../compose-machine.ts";
@@ -9,7 +8,8 @@ import { type Paths, resolvePaths } from "../config/paths.ts";
 import { interpretServer, serverAddresses } from "../config/server-config.ts";
 import { changeSettings, readSettings, type Settings } from "../config/setup.ts";
 import { AgentError } from "../errors/agent-error.ts";
-import { ensureFolder, replaceFile } from "../util/durable-file.ts";
+import { ensureFolder } from "../util/durable-file.ts";
+import { replaceFile } from "../util/replace-file.ts";
 import { readSmallFile } from "../util/small-file.ts";
 import type { GlobalOptions } from "./global-options.ts";
 import type { CliIo } from "./io.ts";
@@ -105,9 +105,8 @@ function serverOf(
 async function hostsOf(url: string, { serverIp, hostsFile }: SetupOptions): Promise<HostsFile | undefined> {
   if (serverIp === undefined) return undefined;
   if (isIP(serverIp) === 0) throw new AgentError("CLI_USAGE", { option: "--server-ip", value: serverIp });
-  const path = await realpath(hostsFile).catch(() => hostsFile); // ignored: then it is made.
-  const text = await hostsWith(path, serverIp, new URL(url).hostname);
-  return text === undefined ? undefined : { path, text };
+  const text = await hostsWith(hostsFile, serverIp, new URL(url).hostname);
+  return text === undefined ? undefined : { path: hostsFile, text };
 }
 
 interface HostsFile {
@@ -196,7 +195,7 @@ async function write(
   io: CliIo,
 ): Promise<void> {
   const { files } = io.machine ?? thisMachine;
-  const put = async (path: string, text: string, mode: number): Promise<void> => {
+  const put = async (path: string, text: string, mode?: number): Promise<void> => {
     try {
       await ensureFolder(dirname(path), 0o755, files);
       await replaceFile(path, text, files, mode);
@@ -207,7 +206,7 @@ async function write(
   const json = (settings: Settings): string => `${JSON.stringify(settings, undefined, 2)}\n`;
   await put(paths.mainConfig, json(main), 0o600);
   if (fallback !== undefined) await put(paths.fallbackConfig, json(fallback), 0o600);
-  if (hosts !== undefined) await put(hosts.path, hosts.text, 0o644);
+  if (hosts !== undefined) await put(hosts.path, hosts.text);
   await put(device.file, `device_type=${device.type}\n`, 0o444);
 }
 

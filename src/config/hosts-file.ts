@@ -1,5 +1,5 @@
-import { readFile } from "node:fs/promises";
 import { AgentError } from "../errors/agent-error.ts";
+import { readSmallFile } from "../util/small-file.ts";
 
 /**
  * The text of a hosts file in which `name` has `address`, and `s3.NAME` as well, from which demonstration servers
@@ -20,7 +20,7 @@ export async function hostsWith(file: string, address: string, name: string): Pr
 
 async function read(file: string): Promise<string> {
   try {
-    return await readFile(file, "utf8");
+    return readSmallFile(file);
   } catch (cause) {
     if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return "";
     throw new AgentError("CONFIG_INVALID", { file }, cause);

@@ -1,5 +1,5 @@
-import { readFile } from "node:fs/promises";
 import { AgentError } from "../errors/agent-error.ts";
+import { readSmallFile } from "../util/small-file.ts";
 
 export type Settings = Readonly<Record<string, unknown>>;
 
@@ -12,7 +12,7 @@ export type Settings = Readonly<Record<string, unknown>>;
 export async function readSettings(path: string): Promise<Settings> {
   let text: string;
   try {
-    text = await readFile(path, "utf8");
+    text = readSmallFile(path);
   } catch (cause) {
     if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return {};
     throw new AgentError("CONFIG_INVALID", { file: path }, cause);

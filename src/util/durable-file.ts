@@ -7,9 +7,12 @@ import type { MaybePromise } from "./byte-source.ts";
  * can count the acts and cut the power at each. Reading is no act.
  */
 export interface FileActs {
-  /** Makes `path` a new file of `mode` with this content, whatever is there, and makes the content durable. */
-  writeSynced(path: string, content: string | Uint8Array, mode: number): Promise<void>;
-  /** Fills a file that must be new from `read`, and makes the content durable. */
+  /**
+   * Makes `path` a new file of `mode` with this content, whatever is there, and makes the content durable. The file
+   * gets `owner` where this process may give files away. Leaves no file when it fails.
+   */
+  writeSynced(path: string, content: string | Uint8Array, mode: number, owner?: Owner): Promise<void>;
+  /** Fills a file that must be new from `read`, and makes the content durable. Leaves no file when it fails. */
   storeSynced(path: string, read: (into: Uint8Array) => MaybePromise<number>, mode: number): Promise<void>;
   rename(from: string, to: string): Promise<void>;
   /** Removes a file, or a folder with all that is in it, and nothing where nothing is. */
@@ -18,17 +21,26 @@ export interface FileActs {
   makeFolder(path: string, mode: number): Promise<string | undefined>;
   /** Makes files that were made, renamed or removed within `path` durable. */
   syncFolder(path: string): Promise<void>;
+  /** Twelve hexadecimal digits for the name of a temporary file; random ones where it is absent. */
+  unique?(): string;
+}
+
+export interface Owner {
+  readonly uid: number;
+  readonly gid: number;
 }
 
 const CHUNK_BYTES = 256 * 1024;
 
 /**
- * Opens a file that nobody else has open, with this very mode, whatever the umask. What is at `path` already, such as a
- * leftover with another mode or a link into somebody else's file, is removed and never written through.
+ * Opens a file that nobody else has open. What is at `path` already, such as a leftover with another mode or a link into
+ * somebody else's file, is removed and never written through.
+ *
+ * @param mode whatever the umask; `undefined`: what the umask leaves of 0666
  */
-async function openAnew(path: string, mode: number): Promise<FileHandle> {
+export async function openAnew(path: string, mode?: number, owner?: Owner): Promise<FileHandle> {
   const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants;
-  const create = (): Promise<FileHandle> => open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
+  const create = (): Promise<FileHandle> => open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode ?? 0o666);
   let file: FileHandle;
   try {
     file = await create();
@@ -38,11 +50,28 @@ async function openAnew(path: string, mode: number): Promise<FileHandle> {
     file = await create();
   }
   try {
-    if (((await file.stat()).mode & 0o777) !== mode) await file.chmod(mode);
+    const made = await file.stat();
+    const isOthers = owner !== undefined && (owner.uid !== made.uid || owner.gid !== made.gid);
+    if (mode !== undefined && (isOthers || (made.mode & 0o7777) !== mode)) await file.chmod(mode);
+    if (isOthers) await file.chown(owner.uid, owner.gid);
   } catch {
-    // ignored: a file system without modes, such as FAT, keeps its own.
+    // ignored: FAT has neither modes nor owners, and only root gives files away.
   }
   return file;
+}
+
+/** Runs `fill`, makes its content durable, and closes the file in any case. What could not be filled is removed. */
+async function filled(path: string, file: FileHandle, fill: () => Promise<void>): Promise<void> {
+  try {
+    await fill();
+    await file.sync();
+  } catch (error) {
+    // ignored: `error` says what went wrong.
+    await rm(path, { force: true }).catch(() => undefined);
+    throw error;
+  } finally {
+    await file.close();
+  }
 }
 
 /** Not Node's recursive one, which never ends where the kernel makes no folders and says ENOENT, as below /proc. */
@@ -66,29 +95,22 @@ const isFolder = (path: string): Promise<boolean> =>
     () => false,
   );
 
-const errnoOf = (error: unknown): unknown => (error instanceof Error && "code" in error ? error.code : undefined);
+export const errnoOf = (error: unknown): unknown =>
+  error instanceof Error && "code" in error ? error.code : undefined;
 
 export const diskActs: FileActs = {
-  async writeSynced(path, content, mode) {
-    const file = await openAnew(path, mode);
-    try {
-      await file.writeFile(content);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
+  async writeSynced(path, content, mode, owner) {
+    const file = await openAnew(path, mode, owner);
+    await filled(path, file, () => file.writeFile(content));
   },
   async storeSynced(path, read, mode) {
     const file = await open(path, "wx", mode);
-    try {
+    await filled(path, file, async () => {
       const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
       for (let count = await read(chunk); count > 0; count = await read(chunk)) {
         for (let done = 0; done < count; ) done += (await file.write(chunk, done, count - done)).bytesWritten;
       }
-      await file.sync();
-    } finally {
-      await file.close();
-    }
+    });
   },
   rename,
   remove: (path) => rm(path, { recursive: true, force: true }),
@@ -102,22 +124,6 @@ export const diskActs: FileActs = {
     }
   },
 };
-
-/**
- * Replaces a file: after a power cut it is the old one or the new one, never torn. Resolves when the new one
- * is durable. A temporary file that a power cut leaves behind is overwritten by the next call.
- */
-export async function replaceFile(
-  path: string,
-  text: string,
-  acts: Pick<FileActs, "writeSynced" | "rename" | "syncFolder"> = diskActs,
-  mode = 0o644,
-): Promise<void> {
-  const temporary = `${path}.new`;
-  await acts.writeSynced(temporary, text, mode);
-  await acts.rename(temporary, path);
-  await acts.syncFolder(dirname(path));
-}
 
 /** Makes a folder and those above it where they are missing. Resolves when each of them is durable in its own. */
 export async function ensureFolder(path: string, mode: number, acts: FileActs = diskActs): Promise<void> {

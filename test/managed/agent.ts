@@ -58,7 +58,7 @@ export async function composeVirtual(parts: AgentParts, options: WorkOptions): P
     transport: async () => transport,
     authorize: (signal) => authorize(exchange, [server], credentials, signal),
   };
-  const memo = composeServerMemo(paths, machine);
+  const memo = composeServerMemo(paths, log, machine);
   const session = createSession({ servers: [server], ...exchange, memo, authorize: virtual.authorize });
   const work = composeWork(virtual, session, options);
   return composePoller(virtual, session, work, startSchedule(clock.monotonicMs()));

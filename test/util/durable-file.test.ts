@@ -1,8 +1,10 @@
-import { mkdir, mkdtemp, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { spawnSync } from "node:child_process";
+import { chmod, chown, lstat, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { diskActs, ensureFolder, type FileActs, replaceFile } from "../../src/util/durable-file.ts";
+import { diskActs, ensureFolder, type FileActs } from "../../src/util/durable-file.ts";
+import { replaceFile } from "../../src/util/replace-file.ts";
 
 let dir = "";
 let synced: string[] = [];
@@ -57,8 +59,8 @@ for (const [what, leave] of [
 ] as const) {
   test(`with ${what} in the place of the temporary file, a secret gets its own mode and reaches no other file`, async () => {
     await writeFile(join(dir, "victim"), "untouched");
-    await leave(join(dir, "key.new"));
-    await replaceFile(join(dir, "key"), "secret", diskActs, 0o600);
+    for (const name of ["key.new", "key.0123456789ab.new"]) await leave(join(dir, name));
+    await replaceFile(join(dir, "key"), "secret", { ...diskActs, unique: () => "0123456789ab" }, 0o600);
     expect([await readFile(join(dir, "key"), "utf8"), await modeOf(join(dir, "key"))]).toEqual(["secret", 0o600]);
     expect(await readFile(join(dir, "victim"), "utf8")).toBe("untouched");
   });
@@ -72,4 +74,88 @@ test("a file has the mode that was asked for, whatever the umask", async () => {
     process.umask(before);
   }
   expect(await modeOf(join(dir, "hosts"))).toBe(0o644);
+});
+
+test("a file that is replaced keeps its mode, and its owner where this process may give files away", async () => {
+  const path = join(dir, "hosts");
+  await writeFile(path, "old");
+  await chmod(path, 0o640);
+  const isRoot = process.geteuid?.() === 0;
+  if (isRoot) await chown(path, 1, 2);
+  const before = await stat(path);
+  await replaceFile(path, "new");
+  const { mode, uid, gid } = await stat(path);
+  expect([await readFile(path, "utf8"), mode, uid, gid]).toEqual(["new", before.mode, before.uid, before.gid]);
+});
+
+test("a link stays, and what it leads to is replaced, there or not", async () => {
+  await mkdir(join(dir, "data"));
+  await symlink("data/mender.conf", join(dir, "mender.conf"));
+  for (const text of ["first", "second"]) {
+    await replaceFile(join(dir, "mender.conf"), text);
+    expect(await readFile(join(dir, "data/mender.conf"), "utf8")).toBe(text);
+  }
+  expect((await lstat(join(dir, "mender.conf"))).isSymbolicLink()).toBe(true);
+  expect([await readdir(dir), await readdir(join(dir, "data"))]).toEqual([["data", "mender.conf"], ["mender.conf"]]);
+});
+
+for (const [what, put] of [
+  ["a folder", (path: string) => mkdir(path)],
+  ["a FIFO", async (path: string) => expect(spawnSync("mkfifo", [path]).status).toBe(0)],
+  ["a link to a device", (path: string) => symlink("/dev/null", path)],
+  ["a link to itself", (path: string) => symlink(path, path)],
+] as const) {
+  test(`${what} is not replaced, and no temporary file is left`, async () => {
+    const path = join(dir, "file");
+    await put(path);
+    const before = await lstat(path);
+    await expect(replaceFile(path, "new")).rejects.toThrow(/is not a regular file|ELOOP/);
+    expect((await lstat(path)).ino).toBe(before.ino);
+    expect(await readdir(dir)).toEqual(["file"]);
+  });
+}
+
+test("what former lives have left of this file is removed, and nothing else", async () => {
+  const strangers = ["file.new.old", "file.txt", "other.new", "file.0123456789ab.new.d", "afile.new"];
+  const leftovers = ["file.new", "file.0123456789ab.new", "file.ba9876543210.new"];
+  for (const name of [...strangers, ...leftovers]) await writeFile(join(dir, name), "");
+  await replaceFile(join(dir, "file"), "new");
+  expect(await readdir(dir)).toEqual([...strangers, "file"].sort());
+});
+
+test("each temporary file has a name of its own", async () => {
+  const names = new Set<string>();
+  const watching: FileActs = {
+    ...diskActs,
+    async writeSynced(path, ...rest) {
+      names.add(path);
+      await diskActs.writeSynced(path, ...rest);
+    },
+  };
+  for (let count = 0; count < 20; count++) await replaceFile(join(dir, "file"), "new", watching);
+  expect(names.size).toBe(20);
+  expect([...names].every((name) => /\/file\.[0-9a-f]{12}\.new$/.test(name))).toBe(true);
+});
+
+for (const act of ["writeSynced", "rename"] as const) {
+  test(`a replacement whose ${act} fails leaves the old file and nothing beside it`, async () => {
+    await writeFile(join(dir, "file"), "old");
+    const failing: FileActs = {
+      ...diskActs,
+      async [act](path: string) {
+        await writeFile(path, "half");
+        throw Object.assign(new Error("ENOSPC: no space left on device"), { code: "ENOSPC" });
+      },
+    };
+    await expect(replaceFile(join(dir, "file"), "new", failing)).rejects.toThrow("ENOSPC");
+    expect([await readFile(join(dir, "file"), "utf8"), await readdir(dir)]).toEqual(["old", ["file"]]);
+  });
+}
+
+test("a file that cannot be filled is not left behind", async () => {
+  const failing = (): never => {
+    throw new Error("the source has broken off");
+  };
+  await expect(diskActs.storeSynced(join(dir, "file"), failing, 0o600)).rejects.toThrow("the source has broken off");
+  expect(await readdir(dir)).toEqual([]);
 });

@@ -1,8 +1,9 @@
-import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { AgentError } from "../../../src/errors/agent-error.ts";
 import type { SlotId } from "../../../src/ports/bootloader.ts";
-import { diskActs, type FileActs, replaceFile } from "../../../src/util/durable-file.ts";
+import { diskActs, type FileActs } from "../../../src/util/durable-file.ts";
+import { replaceFile } from "../../../src/util/replace-file.ts";
+import { readSmallFile } from "../../../src/util/small-file.ts";
 import { type SlotPartitions, slotOfNumber } from "../partition-number.ts";
 import { boardIo } from "./board-io.ts";
 
@@ -45,7 +46,7 @@ export function boardPaths(dir: string): BoardPaths {
 export async function runningSlot(dir: string): Promise<SlotId | undefined> {
   let text: string;
   try {
-    text = (await readFile(boardPaths(dir).commandLine, "utf8")).trim();
+    text = readSmallFile(boardPaths(dir).commandLine).trim();
   } catch (cause) {
     throw new AgentError("BOARD_MISSING", { board: dir }, cause);
   }

@@ -1,7 +1,9 @@
-import { mkdir, readdir, truncate, writeFile } from "node:fs/promises";
+import { readdir, truncate, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { AgentError } from "../../../src/errors/agent-error.ts";
 import type { SlotId } from "../../../src/ports/bootloader.ts";
+import { diskActs } from "../../../src/util/durable-file.ts";
+import { writeWhole } from "../../../src/util/output-file.ts";
 import { type BoardImageBoots, boardImage, inspectSlot, type SlotContent } from "./board-image.ts";
 import { boardIo } from "./board-io.ts";
 import { BOARD_PARTITIONS, boardPaths, runningSlot, setRunningSlot } from "./board-layout.ts";
@@ -28,15 +30,27 @@ export function createBoard(dir: string, options: BoardOptions): Promise<void> {
 }
 
 async function fillBoard(board: string, options: BoardOptions): Promise<void> {
-  const { slotBytes, imageBytes, version, deviceType } = options;
+  const { slotBytes, imageBytes } = options;
   if (!Number.isSafeInteger(slotBytes) || slotBytes < imageBytes)
     throw new AgentError("BOARD_SIZE", { slotBytes, imageBytes });
-  await mkdir(board, { recursive: true });
+  const firstMade = await diskActs.makeFolder(board, 0o777);
   if ((await readdir(board)).length > 0) throw new AgentError("BOARD_EXISTS", { board });
+  try {
+    await makeFiles(board, options);
+  } catch (error) {
+    // Half a board would be in the way of the next try.
+    const made = firstMade === undefined ? (await readdir(board)).map((name) => join(board, name)) : [firstMade];
+    // ignored: `error` says what went wrong.
+    for (const path of made) await diskActs.remove(path).catch(() => undefined);
+    throw error;
+  }
+}
+
+async function makeFiles(board: string, { slotBytes, imageBytes, version, deviceType }: BoardOptions): Promise<void> {
   const { slots, env, commandLine, confDir, dataDir, shareDir } = boardPaths(board);
   const modules = join(shareDir, "modules/v3");
   const boots = [dirname(slots.A), dirname(env), dirname(commandLine)];
-  for (const folder of [...boots, join(confDir, "scripts"), modules, dataDir]) await mkdir(folder, { recursive: true });
+  for (const folder of [...boots, join(confDir, "scripts"), modules, dataDir]) await diskActs.makeFolder(folder, 0o777);
   await writeBoardImage(slots.A, version, imageBytes, "yes");
   await truncate(slots.A, slotBytes);
   await writeFile(slots.B, "");
@@ -63,7 +77,7 @@ const FACTORY_ENV = {
   mender_check_saveenv_canary: "1",
 };
 
-/** Writes a board image to a file, which stays untouched when no image can be made. @throws {AgentError} BOARD_IMAGE, BOARD_IO */
+/** Writes a board image into a slot, which stays untouched when no image can be made. @throws {AgentError} BOARD_IMAGE, BOARD_IO */
 export function writeBoardImage(
   path: string,
   version: string,
@@ -77,6 +91,12 @@ export function writeBoardImage(
     await writeFile(path, blocks, { flag: "a" });
   });
 }
+
+/** The same for a file of a person's: it is there whole or not at all. @throws {AgentError} BOARD_IMAGE, OUTPUT_FAILED */
+export const writeImageFile: typeof writeBoardImage = (path, version, sizeBytes, boots) =>
+  writeWhole(path, async (output) => {
+    for (const block of boardImage(version, sizeBytes, boots)) await output.write(block);
+  });
 
 export interface BoardStatus {
   readonly running: SlotId | undefined;

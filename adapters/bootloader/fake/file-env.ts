@@ -1,7 +1,8 @@
-import { readFile } from "node:fs/promises";
 import { AgentError } from "../../../src/errors/agent-error.ts";
 import type { BootEnv } from "../../../src/ports/boot-env.ts";
-import { diskActs, type FileActs, replaceFile } from "../../../src/util/durable-file.ts";
+import { diskActs, type FileActs } from "../../../src/util/durable-file.ts";
+import { replaceFile } from "../../../src/util/replace-file.ts";
+import { readSmallFile } from "../../../src/util/small-file.ts";
 import { expectReplaceable } from "../replaceable.ts";
 
 export type EnvVariables = ReadonlyMap<string, string>;
@@ -44,7 +45,7 @@ export function createFileEnv(path: string, acts: FileActs = diskActs): BootEnv 
 export async function loadVariables(path: string): Promise<EnvVariables> {
   let text: string;
   try {
-    text = await readFile(path, "utf8");
+    text = readSmallFile(path);
   } catch (cause) {
     throw new AgentError("BOOTENV_READ", { path }, cause);
   }

@@ -1,6 +1,7 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { AgentError } from "../../../src/errors/agent-error.ts";
+import { readSmallFile } from "../../../src/util/small-file.ts";
 
 const MARK = "mender_grubenv1/env";
 
@@ -16,7 +17,7 @@ const PLACES = ["/boot/efi/grub-mender-grubenv", "/boot/grub/grub-mender-grubenv
  */
 export function grubEnvFolder(config = "/etc/mender_grubenv.config", root = "/"): string {
   const configured = existsSync(config)
-    ? [...readFileSync(config, "utf8").matchAll(/^ENV_DIR *= *(.+)$/gm)].at(-1)?.[1]?.trim()
+    ? [...readSmallFile(config).matchAll(/^ENV_DIR *= *(.+)$/gm)].at(-1)?.[1]?.trim()
     : undefined;
   const looked = configured === undefined ? PLACES : [configured];
   const found = looked.map((folder) => join(root, folder)).find((folder) => existsSync(join(folder, MARK)));

@@ -1,9 +1,10 @@
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { AgentError } from "../../../src/errors/agent-error.ts";
 import { type Bootloader, type BootPlan, otherSlot, type SlotId } from "../../../src/ports/bootloader.ts";
 import type { Finding } from "../../../src/ports/finding.ts";
-import { type FileActs, replaceFile } from "../../../src/util/durable-file.ts";
+import type { FileActs } from "../../../src/util/durable-file.ts";
+import { replaceFile } from "../../../src/util/replace-file.ts";
+import { readSmallFile } from "../../../src/util/small-file.ts";
 import type { SlotPartitions } from "../partition-number.ts";
 import { expectReplaceable } from "../replaceable.ts";
 import { AUTOBOOT_BYTES, changeAutoboot, parseAutoboot, slotOfPartition } from "./autoboot.ts";
@@ -136,7 +137,7 @@ export function createRpiTryboot(options: RpiTrybootOptions): Bootloader {
 async function read(file: string): Promise<string> {
   let text: string;
   try {
-    text = await readFile(file, "utf8");
+    text = readSmallFile(file);
   } catch (cause) {
     throw new AgentError("BOOTENV_READ", { bootloader: "rpi-tryboot", file }, cause);
   }
@@ -148,5 +149,5 @@ const tooLong = (file: string, bytes: number): AgentError =>
   new AgentError("BOOTENV_READ", { bootloader: "rpi-tryboot", file, bytes, limit: AUTOBOOT_BYTES });
 
 async function currentBootId(): Promise<string> {
-  return (await readFile("/proc/sys/kernel/random/boot_id", "utf8")).trim();
+  return readSmallFile("/proc/sys/kernel/random/boot_id").trim();
 }

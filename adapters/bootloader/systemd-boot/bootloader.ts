@@ -1,8 +1,9 @@
-import { readdir, readFile } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { AgentError } from "../../../src/errors/agent-error.ts";
 import { type Bootloader, type BootPlan, otherSlot, type SlotId } from "../../../src/ports/bootloader.ts";
 import type { FileActs } from "../../../src/util/durable-file.ts";
+import { readSmallFile } from "../../../src/util/small-file.ts";
 import { expectReplaceable } from "../replaceable.ts";
 import {
   byGeneration,
@@ -130,7 +131,7 @@ async function checkOrder(bootFolder: string, folder: string, a: SlotEntry, b: S
 
 async function read(path: string): Promise<string> {
   try {
-    return await readFile(path, "utf8");
+    return readSmallFile(path);
   } catch (cause) {
     throw new AgentError("BOOTENV_READ", { bootloader: "systemd-boot", file: path }, cause);
   }

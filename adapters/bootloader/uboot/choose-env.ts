@@ -1,6 +1,7 @@
 import type { Stats } from "node:fs";
-import { readFile, realpath, stat } from "node:fs/promises";
+import { realpath, stat } from "node:fs/promises";
 import { AgentError } from "../../../src/errors/agent-error.ts";
+import { readSmallFile } from "../../../src/util/small-file.ts";
 import { type EnvLayout, parseFwEnvConfig } from "./fw-env-config.ts";
 
 /**
@@ -11,7 +12,7 @@ import { type EnvLayout, parseFwEnvConfig } from "./fw-env-config.ts";
 export async function nativeLayout(file: string, follow = (path: string) => realpath(path)): Promise<EnvLayout> {
   let text: string;
   try {
-    text = await readFile(file, "utf8");
+    text = readSmallFile(file);
   } catch (cause) {
     throw new AgentError("BOOTENV_CONFIG", { file }, cause);
   }

@@ -1,6 +1,6 @@
-import { readFile } from "node:fs/promises";
 import { AgentError } from "../../../src/errors/agent-error.ts";
 import type { Finding } from "../../../src/ports/finding.ts";
+import { readSmallFile } from "../../../src/util/small-file.ts";
 import type { EnvTools } from "../tool-env.ts";
 import { parseFwEnvConfig } from "./fw-env-config.ts";
 import { SECOND_COPY, TORN } from "./single-copy.ts";
@@ -21,7 +21,7 @@ export function fwEnvTools(config?: string): EnvTools {
 async function copiesFinding(file: string): Promise<Finding> {
   const subject = "copies of the boot environment";
   try {
-    const { copies } = parseFwEnvConfig(await readFile(file, "utf8"), file);
+    const { copies } = parseFwEnvConfig(readSmallFile(file), file);
     if (copies.length === 2) return { level: "good", subject, found: `two, as ${file} says` };
     return { level: "note", subject, found: `one, as ${file} says: ${TORN}`, advice: SECOND_COPY };
   } catch (cause) {
@@ -33,7 +33,7 @@ async function copiesFinding(file: string): Promise<Finding> {
 
 async function storageIn(file: string): Promise<readonly string[]> {
   try {
-    const text = await readFile(file, "utf8");
+    const text = readSmallFile(file);
     // libubootenv's second format may describe several environments, of which the tool chooses one.
     if (text.match(/^\s*devices\s*:/gm)?.length === 1) {
       return [...text.matchAll(/^[\s-]*path\s*:\s*["']?([^\s"'#]+)/gm)].map(([, path = ""]) => path);

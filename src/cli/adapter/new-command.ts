@@ -1,7 +1,7 @@
-import { writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { Argument, type Command, Option } from "commander";
 import { AgentError } from "../../errors/agent-error.ts";
+import { diskActs } from "../../util/durable-file.ts";
 import type { CliIo } from "../io.ts";
 import { type Language, SKELETONS, type SkeletonKind } from "./skeletons.ts";
 
@@ -29,7 +29,16 @@ export function registerNew(adapter: Command, io: CliIo): void {
 /** @throws {AgentError} ADAPTER_EXISTS, OUTPUT_FAILED */
 async function writeNew(path: string, text: string): Promise<void> {
   try {
-    await writeFile(path, text, { flag: "wx", mode: 0o755 });
+    let rest = Buffer.from(text);
+    await diskActs.storeSynced(
+      path,
+      (into) => {
+        const count = rest.copy(into);
+        rest = rest.subarray(count);
+        return count;
+      },
+      0o755,
+    );
   } catch (cause) {
     const exists = cause instanceof Error && "code" in cause && cause.code === "EEXIST";
     throw new AgentError(exists ? "ADAPTER_EXISTS" : "OUTPUT_FAILED", { path: resolve(path) }, cause);

@@ -1,10 +1,11 @@
-import { readFile, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { AgentError, describeError } from "../../errors/agent-error.ts";
 import type { Store } from "../../ports/store.ts";
 import { diskActs, type FileActs } from "../../util/durable-file.ts";
 import { openFileSource } from "../../util/file-source.ts";
 import type { Logger } from "../../util/logger.ts";
 import { manifestValue } from "../../util/manifest-value.ts";
+import { readSmallFile } from "../../util/small-file.ts";
 import { committedProvides, type DeviceProvides, isSeeded, readProvides, writeProvides } from "./provides.ts";
 
 export interface SeedFiles {
@@ -58,7 +59,10 @@ async function unlessUnreadable<T>(path: string, log: Logger, look: () => Promis
 const isSystemError = (error: unknown): error is Error => error instanceof Error && "syscall" in error;
 
 async function fromBootstrap({ bootstrapArtifact: path }: SeedFiles, log: Logger): Promise<DeviceProvides | undefined> {
-  if ((await orMissing(stat(path))) === undefined) return undefined;
+  const found = await orMissing(() => stat(path));
+  if (found === undefined) return undefined;
+  // Opening a FIFO would wait for its writer.
+  if (!found.isFile()) throw Object.assign(new Error(`${path} is not a file`), { syscall: "open" });
   try {
     return await readBootstrap(path);
   } catch (error) {
@@ -70,9 +74,9 @@ async function fromBootstrap({ bootstrapArtifact: path }: SeedFiles, log: Logger
 }
 
 /** @throws the system's error, unless that is ENOENT */
-async function orMissing<T>(look: Promise<T>): Promise<T | undefined> {
+async function orMissing<T>(look: () => Promise<T>): Promise<T | undefined> {
   try {
-    return await look;
+    return await look();
   } catch (error) {
     if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
     throw error;
@@ -102,7 +106,7 @@ async function readBootstrap(path: string): Promise<DeviceProvides> {
 }
 
 async function fromArtifactInfo(path: string): Promise<DeviceProvides | undefined> {
-  const text = await orMissing(readFile(path, "utf8"));
+  const text = await orMissing(async () => readSmallFile(path));
   const name = text === undefined ? undefined : manifestValue(text, "artifact_name");
   return name === undefined || name === "" ? undefined : { name, provides: {} };
 }

@@ -1,9 +1,10 @@
 import { createPrivateKey, generateKeyPairSync, type KeyObject, sign } from "node:crypto";
-import { readFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { AgentError } from "../../errors/agent-error.ts";
-import { diskActs, ensureFolder, replaceFile } from "../../util/durable-file.ts";
+import { diskActs, ensureFolder } from "../../util/durable-file.ts";
 import type { Logger } from "../../util/logger.ts";
+import { replaceFile } from "../../util/replace-file.ts";
+import { readSmallFile } from "../../util/small-file.ts";
 
 export interface DeviceKeyFile {
   readonly path: string;
@@ -40,7 +41,7 @@ export async function keyKind(file: DeviceKeyFile): Promise<string | undefined> 
 
 async function readKey({ path, isGiven }: DeviceKeyFile): Promise<string | undefined> {
   try {
-    const pem = await readFile(path, "utf8");
+    const pem = readSmallFile(path);
     return pem.trim() === "" && !isGiven ? undefined : pem;
   } catch (cause) {
     if (!isGiven && cause instanceof Error && "code" in cause && cause.code === "ENOENT") return undefined;

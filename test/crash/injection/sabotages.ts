@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Machine } from "../../../src/compose-machine.ts";
-import { type FileActs, replaceFile } from "../../../src/util/durable-file.ts";
+import type { FileActs } from "../../../src/util/durable-file.ts";
+import { replaceFile } from "../../../src/util/replace-file.ts";
 import type { Sabotage } from "./crash-board.ts";
 
 export interface NamedSabotage {
@@ -71,7 +72,7 @@ export const SABOTAGES: readonly NamedSabotage[] = [
       withFiles(machine, {
         async writeSynced(path, text, mode) {
           const env = join(disk.folder, "boot/env");
-          const isInstalled = path.endsWith("/data/switchback-store.new") && /phase\W+before/.test(String(text));
+          const isInstalled = /\/data\/switchback-store\.\w+\.new$/.test(path) && /phase\W+before/.test(String(text));
           const armed = readFileSync(env, "utf8");
           if (isInstalled) await replaceFile(env, armed.replace("available=1", "available=0"), machine.files);
           await machine.files.writeSynced(path, text, mode);

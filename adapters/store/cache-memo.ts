@@ -1,0 +1,57 @@
+import { AgentError, describeError } from "../../src/errors/agent-error.ts";
+import type { Memo } from "../../src/ports/memo.ts";
+import { diskActs, type FileActs } from "../../src/util/durable-file.ts";
+import type { Logger } from "../../src/util/logger.ts";
+import { isNoFile, setAside } from "../../src/util/set-aside.ts";
+import { createFileMemo } from "./file-memo.ts";
+
+/**
+ * A value in a file, like `createFileMemo`, whose loss only costs time. It never fails: what cannot be read is set aside
+ * and counts as none, and what cannot be written is said once and forgotten with this process.
+ */
+export function createCacheMemo(path: string, log: Logger, acts: FileActs = diskActs): Memo {
+  const memo = createFileMemo(path, acts);
+  let isLost = false;
+
+  /** @returns whether the place is free now */
+  async function putAside(error: AgentError): Promise<boolean> {
+    try {
+      log("warning", `${describeError(error)}: moved to ${await setAside(path, acts)}, and made anew.`);
+      return true;
+    } catch (cause) {
+      log("warning", `${describeError(error)}: the agent does without it. ${String(cause)}`);
+      return false;
+    }
+  }
+
+  async function save(value: string | undefined): Promise<void> {
+    try {
+      await memo.save(value);
+    } catch (error) {
+      if (!(error instanceof AgentError && isNoFile(path) && (await putAside(error)))) throw error;
+      await memo.save(value);
+    }
+  }
+
+  return {
+    async load() {
+      try {
+        return await memo.load();
+      } catch (error) {
+        if (!(error instanceof AgentError)) throw error;
+        await putAside(error);
+        return undefined;
+      }
+    },
+    async save(value) {
+      try {
+        await save(value);
+        isLost = false;
+      } catch (error) {
+        if (!(error instanceof AgentError)) throw error;
+        if (!isLost) log("warning", `${describeError(error)}: the agent goes on without it.`);
+        isLost = true;
+      }
+    },
+  };
+}

@@ -1,0 +1,206 @@
+import { execFileSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { mkdir, open, readdir, readFile, rm, symlink, truncate, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { createFileLock } from "../../adapters/lock/flock.ts";
+import { announceDaemon, becomeSpeaker } from "../../src/cli/daemon-process.ts";
+import { thisMachine } from "../../src/compose-machine.ts";
+import { resolvePaths } from "../../src/config/paths.ts";
+import { diskActs, type FileActs } from "../../src/util/durable-file.ts";
+import { BuiltProgram } from "./built-program.ts";
+import { ManagedBoard } from "./managed-board.ts";
+import { BOARD_TYPE, type CliResult, codesOf, MEMORY_FOLDER, TestBoard } from "./test-board.ts";
+
+/** What may lie in the place of a file, after a damaged file system, a mistake of a script or a prank. */
+const ODD: Readonly<Record<string, (path: string) => Promise<void>>> = {
+  async "a folder"(path) {
+    await mkdir(join(path, "in/it"), { recursive: true });
+  },
+  "a link to itself": (path) => symlink(path, path),
+  async "a FIFO"(path) {
+    execFileSync("mkfifo", [path]);
+  },
+  async "a huge file"(path) {
+    await writeFile(path, "");
+    await truncate(path, 3 * 1024 ** 3);
+  },
+  "a device that never ends": (path) => symlink("/dev/zero", path),
+  // Its first bytes are at no address of this process.
+  "a file whose reads fail": (path) => symlink("/proc/self/mem", path),
+};
+
+/** What the agent can make anew, or take for absent. */
+const REPLACEABLE = [
+  "data/switchback-server",
+  "data/switchback-daemon.pid",
+  "data/switchback-daemon.lock",
+  "data/switchback.lock",
+  ...["switchback-store", "switchback-server", "mender-agent.pem", "device_type"].map((name) => `data/${name}.new`),
+  ...["etc/mender.conf.new", "boot/env.new"],
+];
+
+/** What nobody can make anew, and the failure of what needs it. */
+const ESSENTIAL: Readonly<Record<string, string>> = {
+  "data/switchback-store": "STORE_READ",
+  "data/mender-agent.pem": "DEVICE_KEY",
+  "data/device_type": "DEVICE_TYPE_FILE",
+  "etc/mender.conf": "CONFIG_INVALID",
+};
+
+let source: TestBoard;
+let release = "";
+let board: TestBoard;
+beforeAll(async () => {
+  source = await TestBoard.make();
+  release = await source.release("v2");
+});
+afterAll(() => source.remove());
+beforeEach(async () => {
+  board = await TestBoard.make({ parent: MEMORY_FOLDER });
+});
+afterEach(() => board.remove());
+
+const COMMANDS: Readonly<Record<string, readonly string[]>> = {
+  install: ["install", "RELEASE"],
+  commit: ["commit"],
+  rollback: ["rollback"],
+  resume: ["resume"],
+  "show-artifact": ["show-artifact"],
+  "show-provides": ["show-provides"],
+  bootstrap: ["bootstrap"],
+  poll: ["poll", "--now"],
+  "check-update": ["check-update"],
+  "send-inventory": ["send-inventory"],
+  doctor: ["doctor"],
+  setup: ["setup", "--quiet", "--device-type", BOARD_TYPE, "--server-url", "https://ota.example.com"],
+};
+
+const agent = (argv: readonly string[]): Promise<CliResult> =>
+  board.agent(...argv.map((arg) => (arg === "RELEASE" ? release : arg)));
+
+async function put(odd: string, path: string): Promise<void> {
+  await rm(path, { recursive: true, force: true });
+  await ODD[odd]?.(path);
+}
+
+/** A board whose update waits to be committed: whatever a command does next matters. */
+async function onTrial(): Promise<void> {
+  expect((await agent(["install", "RELEASE"])).exitCode).toBe(0);
+  await board.boot();
+}
+
+const traces = async (): Promise<unknown> => [await board.env(), await board.pending(), await board.stored()];
+const refusals = (result: CliResult): readonly string[] => codesOf(result).filter((code) => !code.startsWith("not a"));
+
+const newBoard = async (): Promise<void> => {
+  await board.remove();
+  board = await TestBoard.make({ parent: MEMORY_FOLDER });
+};
+
+/** Those that end a trial or begin one: each gets a board of its own. */
+const CHANGES = new Set(["install", "commit", "rollback", "resume"]);
+
+async function outcome(name: string, prepare: () => Promise<void>): Promise<unknown> {
+  if (CHANGES.has(name)) await newBoard();
+  if (name !== "install" && (await board.pending()) === undefined) await onTrial();
+  await prepare();
+  const result = await agent(COMMANDS[name] ?? []);
+  // The doctor may say what it thinks of such files.
+  return [name, result.exitCode, name === "doctor" ? [] : refusals(result), await traces()];
+}
+
+const usual = new Map<string, Promise<unknown>>();
+
+for (const odd of Object.keys(ODD)) {
+  test(`${odd} in the place of each cache, lock, pid and temporary file changes nothing of what a command does`, async () => {
+    for (const name of Object.keys(COMMANDS)) {
+      const expected = usual.get(name) ?? outcome(name, async () => undefined);
+      usual.set(name, expected);
+      await expected;
+      const seen = await outcome(name, async () => {
+        for (const file of REPLACEABLE) await put(odd, board.path(file));
+      });
+      expect(seen).toEqual(await expected);
+    }
+  }, 60_000);
+
+  for (const [file, code] of Object.entries(ESSENTIAL)) {
+    test(`${odd} in the place of ${file} has its named error, and the device falls back`, async () => {
+      await put(odd, board.path(file));
+      const results = [];
+      for (const name of ["install", "show-artifact", "bootstrap", "poll"])
+        results.push(await agent(COMMANDS[name] ?? []));
+      expect(results.flatMap(refusals)).toEqual(expect.arrayContaining([code]));
+      await newBoard();
+      await onTrial();
+      const before = await readFile(board.path("boot/env"), "utf8");
+      await put(odd, board.path(file));
+      await agent(["show-artifact"]);
+      await agent(["poll", "--now"]);
+      expect(await readFile(board.path("boot/env"), "utf8")).toBe(before);
+      await board.boot();
+      expect(await board.status()).toMatchObject({ running: "A", trial: false });
+    });
+  }
+}
+
+test("what was in the place of a lock or a cache is kept beside it, and said once", async () => {
+  await put("a folder", board.path("data/switchback.lock"));
+  await put("a folder", board.path("data/switchback-server"));
+  const first = await agent(["install", "RELEASE"]);
+  expect(first.err.filter((line) => line.includes("is no lock"))).toEqual([]);
+  expect(first.log.filter((line) => line.includes("is no lock"))).toHaveLength(1);
+  expect(await readdir(board.path("data/switchback.lock.damaged/in"))).toEqual(["it"]);
+  const again = await agent(["rollback"]);
+  expect(again.log.filter((line) => line.includes("is no lock"))).toEqual([]);
+});
+
+test("of two agents that find an obstacle in the place of their lock only one gets it", async () => {
+  const path = board.path("data/contested.lock");
+  for (let round = 0; round < 5; round++) {
+    await put("a folder", path);
+    const taken = await Promise.allSettled(Array.from({ length: 4 }, () => createFileLock(path).acquire()));
+    expect(taken.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
+    for (const each of taken) if (each.status === "fulfilled") await each.value();
+  }
+});
+
+test("a link in the place of a lock is not followed: what it leads to stays as it is", async () => {
+  await symlink(board.file("victim"), board.path("data/switchback.lock"));
+  expect((await agent(["install", "RELEASE"])).exitCode).toBe(0);
+  await expect(open(board.file("victim"))).rejects.toMatchObject({ code: "ENOENT" });
+});
+
+test("a daemon whose pid cannot be written, as on a full device, says so once and holds the office all the same", async () => {
+  const paths = resolvePaths({ datastore: board.path("data") }, {});
+  const files: FileActs = {
+    ...diskActs,
+    writeSynced: () => Promise.reject(new Error("ENOSPC: no space left on device")),
+  };
+  const said: string[] = [];
+  const leave = await announceDaemon(paths, (line) => said.push(line), { ...thisMachine, files });
+  await expect(becomeSpeaker(paths, () => undefined, undefined)).rejects.toMatchObject({ code: "AGENT_BUSY" });
+  await leave();
+  expect(said).toEqual([expect.stringMatching(/switchback-daemon\.pid cannot be written.*ENOSPC/)]);
+  expect(existsSync(board.path("data/switchback-daemon.pid"))).toBe(false);
+});
+
+test("a trial whose cache of the server was lost is committed by the daemon, and the server hears of it", async () => {
+  const program = await BuiltProgram.build();
+  const device = await ManagedBoard.make(program);
+  try {
+    await device.deploy(await device.board.release("v2"));
+    expect((await device.run("daemon")).exitCode).toBe(4);
+    await device.board.boot();
+    await put("a folder", device.board.path("data/switchback-server"));
+    await put("a link to itself", device.board.path("data/switchback-daemon.pid"));
+    await put("a folder", device.board.path("data/switchback-daemon.lock"));
+    expect((await device.daemonUntilIdle()).exitCode).toBe(0);
+    expect(device.statuses.at(-1)).toBe("success");
+    expect((await device.board.agent("show-artifact")).out).toEqual(["v2"]);
+  } finally {
+    await device.remove();
+    await program.remove();
+  }
+}, 60_000);
