@@ -19,7 +19,7 @@ import type { Power } from "./ports/power.ts";
 export function composeDeployment(side: ServerSide, session: Session, power: Power, limits: BackoffLimits): Managed {
   const { config, paths, machine } = side;
   const { clock } = machine;
-  const logs = createDeploymentLogFiles(config.server.updateLogPath ?? paths.datastore);
+  const logs = createDeploymentLogFiles(config.server.updateLogPath ?? paths.datastore, machine.files);
   const deploymentLog = createDeploymentLog(logs, clock, side.log);
   const { log } = deploymentLog;
   const device = composeDevice({ ...side, log });

@@ -58,7 +58,7 @@ export async function composeServer(options: GlobalOptions, keyOptions: KeyOptio
   const key = async (replace = false) => {
     passphrase ??= await readPassphrase(keyOptions);
     const { loadDeviceKey } = await import("./core/server/device-key.ts");
-    return await loadDeviceKey({ ...file, passphrase }, log, replace);
+    return await loadDeviceKey({ ...file, passphrase }, log, replace, machine.files);
   };
   const identity = async (signal: AbortSignal): Promise<string> => {
     const { readIdentity } = await import("./core/server/identity.ts");

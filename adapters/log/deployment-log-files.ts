@@ -1,9 +1,9 @@
-import { closeSync, fstatSync, ftruncateSync, openSync, readSync, writeSync } from "node:fs";
-import { readdir, rename, rm, statfs } from "node:fs/promises";
+import { closeSync, constants, fstatSync, ftruncateSync, openSync, readSync, writeSync } from "node:fs";
+import { readdir, statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { AgentError } from "../../src/errors/agent-error.ts";
 import type { DeploymentLogFile, DeploymentLogs } from "../../src/ports/deployment-log.ts";
-import { ensureFolder } from "../../src/util/durable-file.ts";
+import { diskActs, ensureFolder, type FileActs } from "../../src/util/durable-file.ts";
 
 /** Logs that are kept, the newest among them. */
 const KEPT = 5;
@@ -17,16 +17,23 @@ const MAX_BYTES = 2 * 1024 * 1024;
  *
  * @see spec "agent-states", section 10
  */
-export function createDeploymentLogFiles(folder: string, minFreeBytes = MIN_FREE_BYTES): DeploymentLogs {
+export function createDeploymentLogFiles(
+  folder: string,
+  acts: FileActs = diskActs,
+  minFreeBytes = MIN_FREE_BYTES,
+): DeploymentLogs {
   return {
     async open(deploymentId) {
       try {
-        await ensureFolder(folder, 0o700);
+        await ensureFolder(folder, 0o700, acts);
         const id = encodeURIComponent(deploymentId).slice(0, 128);
         const found = await list(folder);
         const isKnown = found[0]?.number === 0 && found[0].id === id;
-        if (!isKnown) await makeRoom(folder, found, minFreeBytes);
-        return openLog(join(folder, nameOf(0, id)));
+        if (!isKnown) await makeRoom(folder, found, minFreeBytes, acts);
+        const file = openLog(join(folder, nameOf(0, id)));
+        // Makes its name durable, and those of the logs that have moved up.
+        if (!isKnown) await acts.syncFolder(folder);
+        return file;
       } catch (cause) {
         throw new AgentError("DEPLOYMENT_LOG", { folder }, cause);
       }
@@ -53,16 +60,21 @@ async function list(folder: string): Promise<readonly Numbered[]> {
 }
 
 /** Removes what is too old, and more where the device is full; what is left moves up. */
-async function makeRoom(folder: string, found: readonly Numbered[], minFreeBytes: number): Promise<void> {
+async function makeRoom(
+  folder: string,
+  found: readonly Numbered[],
+  minFreeBytes: number,
+  acts: FileActs,
+): Promise<void> {
   const left = [...found];
   const removeLast = async (): Promise<void> => {
     const last = left.pop();
-    if (last !== undefined) await rm(join(folder, last.name), { force: true });
+    if (last !== undefined) await acts.remove(join(folder, last.name));
   };
   while (left.length >= KEPT) await removeLast();
   while (left.length > 0 && (await freeBytes(folder)) < minFreeBytes) await removeLast();
   for (const [index, { name, id }] of [...left.entries()].toReversed()) {
-    await rename(join(folder, name), join(folder, nameOf(index + 1, id)));
+    await acts.rename(join(folder, name), join(folder, nameOf(index + 1, id)));
   }
 }
 
@@ -71,9 +83,16 @@ async function freeBytes(folder: string): Promise<number> {
   return bavail * bsize;
 }
 
+const { O_APPEND, O_CREAT, O_NOCTTY, O_NOFOLLOW, O_NONBLOCK, O_RDWR } = constants;
+
 function openLog(path: string): DeploymentLogFile {
-  const file = openSync(path, "a+", 0o600);
-  let sizeBytes = fstatSync(file).size;
+  const file = openSync(path, O_RDWR | O_APPEND | O_CREAT | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW, 0o600);
+  const found = fstatSync(file);
+  if (!found.isFile()) {
+    closeSync(file);
+    throw new Error(`${path} is not a regular file`);
+  }
+  let sizeBytes = found.size;
   const tail = (maxBytes: number): Buffer => {
     const bytes = Buffer.alloc(Math.min(maxBytes, sizeBytes));
     return bytes.subarray(0, readSync(file, bytes, 0, bytes.length, sizeBytes - bytes.length));

@@ -1,7 +1,7 @@
 import { createPrivateKey, generateKeyPairSync, type KeyObject, sign } from "node:crypto";
 import { dirname } from "node:path";
 import { AgentError } from "../../errors/agent-error.ts";
-import { diskActs, ensureFolder } from "../../util/durable-file.ts";
+import { diskActs, ensureFolder, type FileActs } from "../../util/durable-file.ts";
 import type { Logger } from "../../util/logger.ts";
 import { replaceFile } from "../../util/replace-file.ts";
 import { readSmallFile } from "../../util/small-file.ts";
@@ -21,11 +21,16 @@ export interface DeviceKeyFile {
  * @param replace makes a new one in any case (`--forcebootstrap`)
  * @throws {AgentError} DEVICE_KEY, DEVICE_KEY_WRITE
  */
-export async function loadDeviceKey(file: DeviceKeyFile, log: Logger, replace = false): Promise<KeyObject> {
+export async function loadDeviceKey(
+  file: DeviceKeyFile,
+  log: Logger,
+  replace = false,
+  acts: FileActs = diskActs,
+): Promise<KeyObject> {
   if (replace && file.isGiven)
     throw new AgentError("DEVICE_KEY", { path: file.path, reason: "Security.AuthPrivateKey is never replaced" });
   const pem = replace ? undefined : await readKey(file);
-  return pem === undefined ? await makeKey(file.path, log) : parseKey(pem, file);
+  return pem === undefined ? await makeKey(file.path, log, acts) : parseKey(pem, file);
 }
 
 /**
@@ -60,11 +65,11 @@ function parseKey(pem: string, { path, passphrase }: DeviceKeyFile): KeyObject {
   throw new AgentError("DEVICE_KEY", { path, type: key.asymmetricKeyType ?? "unknown", known: "rsa,ec,ed25519" });
 }
 
-async function makeKey(path: string, log: Logger): Promise<KeyObject> {
+async function makeKey(path: string, log: Logger, acts: FileActs): Promise<KeyObject> {
   const { privateKey } = generateKeyPairSync("ed25519");
   try {
-    await ensureFolder(dirname(path), 0o700);
-    await replaceFile(path, privateKey.export({ type: "pkcs8", format: "pem" }).toString(), diskActs, 0o600);
+    await ensureFolder(dirname(path), 0o700, acts);
+    await replaceFile(path, privateKey.export({ type: "pkcs8", format: "pem" }).toString(), acts, 0o600);
   } catch (cause) {
     throw new AgentError("DEVICE_KEY_WRITE", { path }, cause);
   }

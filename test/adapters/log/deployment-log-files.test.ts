@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { createDeploymentLogFiles } from "../../../adapters/log/deployment-log-files.ts";
+import { diskActs } from "../../../src/util/durable-file.ts";
 
 let folder: string;
 beforeEach(async () => {
@@ -13,7 +14,7 @@ afterEach(() => rm(join(folder, ".."), { recursive: true }));
 const names = async (): Promise<string[]> => (await readdir(folder)).sort();
 
 async function write(id: string, text: string, minFreeBytes = 0): Promise<void> {
-  const file = await createDeploymentLogFiles(folder, minFreeBytes).open(id);
+  const file = await createDeploymentLogFiles(folder, diskActs, minFreeBytes).open(id);
   file.append(text);
   await file.close();
 }

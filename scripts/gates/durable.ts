@@ -1,0 +1,88 @@
+import { readFile } from "node:fs/promises";
+import type { Gate } from "../lib/gate.ts";
+
+/**
+ * The modules that may change files themselves, each with what keeps it from going through the agent's `Machine`. All
+ * else goes through `FileActs`, `openStorage` or `openRaw`, where tests count the acts and cut the power.
+ */
+const MAY_CHANGE: Readonly<Record<string, string>> = {
+  "src/util/durable-file.ts": "the acts themselves",
+  "src/cli/logging.ts": "lines for people, lost by a power cut",
+  "src/cli/process-io.ts": "standard output and standard error",
+  "adapters/snapshot/output.ts": "standard output",
+  "adapters/bootloader/raw-file.ts": "the blocks of a boot environment: the act `openRaw`",
+  "adapters/device/block-file.ts": "the blocks of a slot: the act `openStorage`",
+  "adapters/bootloader/tool-storage.ts": "storage that is opened to see whether it can be written",
+  "adapters/device/ubi-slot.ts": "a volume that ubiupdatevol writes, opened to see whether it is whole",
+  "adapters/lock/flock.ts": "a lock, which ends with its process",
+  "adapters/log/deployment-log-files.ts": "lines of a log; what names its files is an act",
+  "adapters/process/program-record.ts": "records in memory, which end with the boot",
+  "adapters/payload/external/fifo.ts": "a FIFO that a module reads",
+  "adapters/bootloader/fake/board.ts": "new virtual boards",
+  "adapters/kit/sandbox.ts": "the check of adapters, which records its own acts",
+  "adapters/kit/sandbox-files.ts": "the check of adapters",
+  "adapters/kit/firmware.ts": "the check of adapters",
+  "adapters/kit/device-rig.ts": "the check of adapters",
+  "adapters/kit/payload-rig.ts": "the check of adapters",
+  "src/compose-adapter-check.ts": "the folder of the check of adapters",
+};
+
+/** By the name without `Sync`. What only reads is not here, nor is `open`, whose flags decide. */
+const CHANGES = new Set([
+  ...["appendFile", "chmod", "chown", "copyFile", "cp", "createWriteStream", "fchmod", "fchown", "fdatasync", "fsync"],
+  ...["ftruncate", "futimes", "lchmod", "lchown", "link", "lutimes", "mkdir", "mkdtemp", "mkdtempDisposable", "rename"],
+  ...["rm", "rmdir", "symlink", "truncate", "unlink", "utimes", "write", "writeFile", "writev"],
+]);
+
+const IMPORT = /import\s+(type\s+)?([^;]*?)\s+from\s+"(?:node:)?fs(?:\/promises)?";/g;
+const BY_THE_WAY = /(?:getBuiltinModule|require|import)\(\s*"(?:node:)?fs(?:\/promises)?"/;
+/** A call with no flags, or with flags that only read, up to its end. */
+const READS = /^\((?:[^(),]|\([^()]*\))*(?:,\s*(?:"r"|[^,()]*\bO_RDONLY\b[^,()]*))?\)/;
+
+/** Every durable act goes through a port. */
+export const DURABLE: Gate = {
+  name: "durable",
+  async check(files) {
+    const own = files.filter((file) => /^(?:src|adapters)\//.test(file));
+    const found = new Map(
+      await Promise.all(own.map(async (file) => [file, changesIn(await readFile(file, "utf8"))] as const)),
+    );
+    const problems = [...found]
+      .filter(([file, changes]) => changes.length > 0 && !Object.hasOwn(MAY_CHANGE, file))
+      .map(
+        ([file, changes]) =>
+          `${file}: ${changes.join(", ")}: go through FileActs, or be listed in scripts/gates/durable.ts`,
+      );
+    const stale = Object.keys(MAY_CHANGE)
+      .filter((file) => (found.get(file)?.length ?? 0) === 0)
+      .map((file) => `${file}: listed in scripts/gates/durable.ts, and changes nothing`);
+    return {
+      problems: [...problems, ...stale],
+      looked: `${own.length} files, ${Object.keys(MAY_CHANGE).length} may change files`,
+    };
+  },
+};
+
+/** What of node:fs a module uses to change files. */
+export function changesIn(text: string): readonly string[] {
+  const imports = [...text.matchAll(IMPORT)].filter(([, isType]) => isType === undefined);
+  const names = imports.flatMap(([, , clause = ""]) => namesIn(clause));
+  const changes = names.filter((name) => CHANGES.has(name.replace(/Sync$/, "")));
+  const opens = names.filter(
+    (name) => /^open(?:Sync)?$/.test(name) && callsOf(name, text).some((call) => !READS.test(call)),
+  );
+  const whole = imports.filter(([, , clause = ""]) => !clause.startsWith("{")).map(() => "the whole of node:fs");
+  return [...changes, ...opens, ...whole, ...(BY_THE_WAY.test(text) ? ["node:fs by the way"] : [])];
+}
+
+/** The names in the module itself: one that is imported under another name counts as what it is. */
+const namesIn = (clause: string): readonly string[] =>
+  (/\{([^}]*)\}/.exec(clause)?.[1] ?? "")
+    .split(",")
+    .map((part) => part.trim())
+    .filter((part) => part !== "" && !part.startsWith("type "))
+    .map((part) => part.split(/\s+as\s+/)[0] ?? part);
+
+/** From the opening parenthesis of each call on. */
+const callsOf = (name: string, text: string): readonly string[] =>
+  [...text.matchAll(new RegExp(`(?<![.\\w])${name}(?=\\()`, "g"))].map(({ index }) => text.slice(index + name.length));
