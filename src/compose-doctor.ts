@@ -33,7 +33,7 @@ import { judgeSlots } from "./core/doctor/slots.ts";
 import { AgentError, describeError } from "./errors/agent-error.ts";
 import type { Bootloader, SlotId } from "./ports/bootloader.ts";
 import type { Finding } from "./ports/finding.ts";
-import { isNoFile } from "./util/set-aside.ts";
+import { isNoFile } from "./util/is-no-file.ts";
 
 /** What the doctor looks at, and what it knows of causes that show in several places. */
 export interface Doctor {

@@ -5,7 +5,7 @@ import { dirname } from "node:path";
 import { AgentError } from "../../src/errors/agent-error.ts";
 import type { Lock } from "../../src/ports/lock.ts";
 import { diskActs, ensureFolder, type FileActs } from "../../src/util/durable-file.ts";
-import { isNoFile, setAside } from "../../src/util/set-aside.ts";
+import { isNoFile } from "../../src/util/is-no-file.ts";
 import { startAgain } from "../process/start-again.ts";
 
 /** The number under which the child sees our descriptor. */
@@ -29,7 +29,7 @@ export function createFileLock(
 ): Lock {
   return {
     async acquire() {
-      if (isNoFile(path)) await clearPlace(path, program, acts, tell);
+      if (isNoFile(path)) await (await import("./clear-place.ts")).clearPlace(path, program, acts, tell);
       const file = await openLockFile(path, acts, constants.O_NOFOLLOW);
       return holding(file, async () => {
         const status = await ended(await start(program, ["-n", String(CHILD_FD)], file));
@@ -56,8 +56,8 @@ export async function waitForFileLock(
   return waitFor(await openLockFile(path), path, timeoutMs, signal, program);
 }
 
-/** @param path of what `file` is, for people */
-function waitFor(
+/** Waits for a lock on an open file. @param path of what `file` is, for people */
+export function waitFor(
   file: FileHandle,
   path: string,
   timeoutMs: number,
@@ -74,28 +74,6 @@ function waitFor(
     signal.throwIfAborted();
     throw deadline.aborted ? new AgentError("LOCK_TIMEOUT", { lock: path, timeoutMs }) : failed(path, program, status);
   });
-}
-
-/** Far longer than it takes to rename something. */
-const CLEAR_MS = 10_000;
-
-/**
- * Sets aside what is no lock. A lock on the folder is held meanwhile: of two agents that have seen the same obstacle,
- * the second must not move away the lock that the first has made and taken.
- */
-async function clearPlace(path: string, program: string, acts: FileActs, tell: (line: string) => void): Promise<void> {
-  const folder = dirname(path);
-  const handle = await open(folder, constants.O_RDONLY | constants.O_DIRECTORY).catch((cause: unknown) => {
-    throw new AgentError("LOCK_FAILED", { lock: path }, cause);
-  });
-  const release = await waitFor(handle, folder, CLEAR_MS, new AbortController().signal, program);
-  try {
-    if (isNoFile(path)) tell(`${path} is no lock: moved to ${await setAside(path, acts)}.`);
-  } catch (cause) {
-    throw new AgentError("LOCK_FAILED", { lock: path }, cause);
-  } finally {
-    await release();
-  }
 }
 
 /** Starts `flock` on the descriptor of `file`. What starts programs is loaded here: the rest of a start does without. */

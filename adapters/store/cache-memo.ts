@@ -1,8 +1,8 @@
 import { AgentError, describeError } from "../../src/errors/agent-error.ts";
 import type { Memo } from "../../src/ports/memo.ts";
 import { diskActs, type FileActs } from "../../src/util/durable-file.ts";
+import { isNoFile } from "../../src/util/is-no-file.ts";
 import type { Logger } from "../../src/util/logger.ts";
-import { isNoFile, setAside } from "../../src/util/set-aside.ts";
 import { createFileMemo } from "./file-memo.ts";
 
 /**
@@ -16,6 +16,7 @@ export function createCacheMemo(path: string, log: Logger, acts: FileActs = disk
   /** @returns whether the place is free now */
   async function putAside(error: AgentError): Promise<boolean> {
     try {
+      const { setAside } = await import("../../src/util/set-aside.ts");
       log("warning", `${describeError(error)}: moved to ${await setAside(path, acts)}, and made anew.`);
       return true;
     } catch (cause) {

@@ -3,7 +3,6 @@ import { dirname } from "node:path";
 import { AgentError } from "../../src/errors/agent-error.ts";
 import type { Memo } from "../../src/ports/memo.ts";
 import { diskActs, ensureFolder, type FileActs } from "../../src/util/durable-file.ts";
-import { replaceFile } from "../../src/util/replace-file.ts";
 import { readSmallFile } from "../../src/util/small-file.ts";
 
 /**
@@ -30,6 +29,7 @@ export function createFileMemo(path: string, acts: FileActs = diskActs): Memo {
           return;
         }
         await ensureFolder(dirname(path), 0o700, acts);
+        const { replaceFile } = await import("../../src/util/replace-file.ts");
         await replaceFile(path, value, acts, 0o600);
       } catch (cause) {
         throw new AgentError("STORE_WRITE", { path }, cause);

@@ -4,7 +4,6 @@ import { AgentError, describeError } from "../../src/errors/agent-error.ts";
 import type { Store, StoreChanges } from "../../src/ports/store.ts";
 import { diskActs, ensureFolder, type FileActs } from "../../src/util/durable-file.ts";
 import type { Logger } from "../../src/util/logger.ts";
-import { replaceFile } from "../../src/util/replace-file.ts";
 import { readSmallFile } from "../../src/util/small-file.ts";
 import type { Reserve } from "./reserve.ts";
 
@@ -73,6 +72,7 @@ export function createFileStore(folder: string, log: Logger, acts: FileActs = di
   };
 
   const replace = async (text: string): Promise<void> => {
+    const { replaceFile } = await import("../../src/util/replace-file.ts");
     try {
       await replaceFile(path, text, acts, 0o600);
     } catch (error) {

@@ -17,6 +17,7 @@ const MAY_CHANGE: Readonly<Record<string, string>> = {
   "adapters/lock/flock.ts": "a lock, which ends with its process",
   "adapters/log/deployment-log-files.ts": "lines of a log; what names its files is an act",
   "adapters/process/program-record.ts": "records in memory, which end with the boot",
+  "adapters/process/own-root.ts": "what the modules of a virtual board see in place of the machine",
   "adapters/payload/external/fifo.ts": "a FIFO that a module reads",
   "adapters/bootloader/fake/board.ts": "new virtual boards",
   "adapters/kit/sandbox.ts": "the check of adapters, which records its own acts",

@@ -5,7 +5,7 @@ import type { Machine } from "../compose-machine.ts";
 import type { Paths } from "../config/paths.ts";
 import { AgentError } from "../errors/agent-error.ts";
 import { diskActs, type FileActs } from "../util/durable-file.ts";
-import { isNoFile, setAside } from "../util/set-aside.ts";
+import { isNoFile } from "../util/is-no-file.ts";
 import { readSmallFile } from "../util/small-file.ts";
 
 /**
@@ -46,8 +46,9 @@ export async function becomeSpeaker(
 async function clearPid(paths: Paths, tell: Tell, files: FileActs = diskActs): Promise<void> {
   const path = pidFile(paths);
   try {
-    if (isNoFile(path)) tell(`${path} is no file: moved to ${await setAside(path, files)}.`);
-    else await files.remove(path);
+    if (!isNoFile(path)) return await files.remove(path);
+    const { setAside } = await import("../util/set-aside.ts");
+    tell(`${path} is no file: moved to ${await setAside(path, files)}.`);
   } catch (error) {
     tell(`${path} is left as it is: ${String(error)}`);
   }

@@ -1,4 +1,3 @@
-import { lstatSync, type Stats } from "node:fs";
 import { dirname } from "node:path";
 import type { FileActs } from "./durable-file.ts";
 
@@ -17,16 +16,4 @@ export async function setAside(path: string, acts: AsideActs): Promise<string> {
   await acts.rename(path, aside);
   await acts.syncFolder(dirname(path));
   return aside;
-}
-
-/** @returns whether something other than a regular file is at `path`; a link is something else, too */
-export const isNoFile = (path: string): boolean => lookAt(path)?.isFile() === false;
-
-function lookAt(path: string): Stats | undefined {
-  try {
-    return lstatSync(path, { throwIfNoEntry: false });
-  } catch {
-    // ignored: whoever opens it next says why that cannot be.
-    return undefined;
-  }
 }

@@ -2,7 +2,6 @@ import { join, resolve } from "node:path";
 import { AgentError } from "../../../src/errors/agent-error.ts";
 import type { SlotId } from "../../../src/ports/bootloader.ts";
 import { diskActs, type FileActs } from "../../../src/util/durable-file.ts";
-import { replaceFile } from "../../../src/util/replace-file.ts";
 import { readSmallFile } from "../../../src/util/small-file.ts";
 import { type SlotPartitions, slotOfNumber } from "../partition-number.ts";
 import { boardIo } from "./board-io.ts";
@@ -57,6 +56,7 @@ export async function runningSlot(dir: string): Promise<SlotId | undefined> {
 /** Durable: a power cut leaves the old answer or the new one. @throws {AgentError} BOARD_IO */
 export async function setRunningSlot(dir: string, slot: SlotId | undefined, acts: FileActs = diskActs): Promise<void> {
   const { commandLine, slots } = boardPaths(dir);
+  const { replaceFile } = await import("../../../src/util/replace-file.ts");
   await boardIo(commandLine, () =>
     replaceFile(commandLine, slot === undefined ? "" : `console=ttyS0 root=${resolve(slots[slot])}\n`, acts),
   );
