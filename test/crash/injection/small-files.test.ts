@@ -59,7 +59,8 @@ const typeIn = (text: string | undefined): string =>
   text === undefined ? "none" : (/^device_type=(\w+)\n$/.exec(text)?.[1] ?? "torn");
 const keyIn = (text: string | undefined): string => {
   if (text === undefined) return "none";
-  return text === OLD_KEY ? "old" : (createPublicKey(text), "new");
+  if (text === OLD_KEY) return "old";
+  return createPublicKey(text).asymmetricKeyType === "ed25519" ? "new" : "torn";
 };
 const OLD_KEY = `-----BEGIN PRIVATE KEY-----
 MC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC
