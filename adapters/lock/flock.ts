@@ -8,6 +8,9 @@ import { diskActs, ensureFolder, type FileActs } from "../../src/util/durable-fi
 import { isNoFile } from "../../src/util/is-no-file.ts";
 import { startAgain } from "../process/start-again.ts";
 
+/** How long an agent may take to move an obstacle away; far longer than a rename. */
+const CLEAR_MS = 10_000;
+
 /** The number under which the child sees our descriptor. */
 const CHILD_FD = 3;
 
@@ -29,7 +32,11 @@ export function createFileLock(
 ): Lock {
   return {
     async acquire() {
-      if (isNoFile(path)) await (await import("./clear-place.ts")).clearPlace(path, program, acts, tell);
+      if (isNoFile(path)) {
+        const { clearPlace } = await import("./clear-place.ts");
+        const never = new AbortController().signal;
+        await clearPlace(path, (folder) => waitFor(folder, dirname(path), CLEAR_MS, never, program), acts, tell);
+      }
       const file = await openLockFile(path, acts, constants.O_NOFOLLOW);
       return holding(file, async () => {
         const status = await ended(await start(program, ["-n", String(CHILD_FD)], file));
@@ -57,7 +64,7 @@ export async function waitForFileLock(
 }
 
 /** Waits for a lock on an open file. @param path of what `file` is, for people */
-export function waitFor(
+function waitFor(
   file: FileHandle,
   path: string,
   timeoutMs: number,
