@@ -18,8 +18,7 @@ export async function clearPlace(
   acts: FileActs,
   tell: (line: string) => void,
 ): Promise<void> {
-  const flags = constants.O_RDONLY | constants.O_DIRECTORY;
-  const folder = await open(dirname(path), flags).catch((cause: unknown) => {
+  const folder = await open(dirname(path), constants.O_RDONLY | constants.O_DIRECTORY).catch((cause: unknown) => {
     throw new AgentError("LOCK_FAILED", { lock: path }, cause);
   });
   const release = await hold(folder);

@@ -187,12 +187,14 @@ test("logs of deployments that move up are all there after a power cut, each onc
     await log.close();
   };
   await open(disk);
+  const moved = ["0001.d-5", "0002.d-4", "0003.d-3", "0004.d-2"].map((name) => `deployments.${name}.log`);
   for (const { act, way, image } of cutsOf(disk, new Random(7), { possible: 0, tried: 0 })) {
     new Disk(join(dir, "disk"), image);
     const contents = readdirSync(at("data")).map((name) => readFileSync(at(`data/${name}`), "utf8"));
     const where = `before act ${act + 1}, ${way}`;
     expect(new Set(contents).size, where).toBe(contents.length);
     expect(contents, where).toEqual(expect.arrayContaining(["d-2\n", "d-3\n", "d-4\n", "d-5\n"]));
+    if (act === disk.acts.length) expect(readdirSync(at("data")).sort(), where).toEqual(moved);
     await open(new Disk(join(dir, "disk"), image));
     expect(readdirSync(at("data")).length, where).toBeLessThanOrEqual(5);
   }

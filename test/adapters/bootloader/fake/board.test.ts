@@ -1,8 +1,13 @@
-import { mkdtemp, open, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, open, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { boardStatus, createBoard, writeBoardImage } from "../../../../adapters/bootloader/fake/board.ts";
+import {
+  boardStatus,
+  createBoard,
+  writeBoardImage,
+  writeImageFile,
+} from "../../../../adapters/bootloader/fake/board.ts";
 import type { BoardImageBoots } from "../../../../adapters/bootloader/fake/board-image.ts";
 import { boardPaths, bootedOnBoard } from "../../../../adapters/bootloader/fake/board-layout.ts";
 import { createFileEnv, loadVariables } from "../../../../adapters/bootloader/fake/file-env.ts";
@@ -139,6 +144,24 @@ test("a folder that is not empty is not made a board, and a slot smaller than it
   await expect(stat(other)).rejects.toThrow("ENOENT");
   await writeFile(join(folder, "file"), "");
   await expect(createBoard(join(folder, "file"), options)).rejects.toMatchObject({ code: "BOARD_IO" });
+});
+
+test("a board that cannot be made to its end leaves nothing that is in the way of the next try", async () => {
+  const options = { slotBytes: SLOT, imageBytes: 100_000, version: "no blanks", deviceType: "tester" };
+  await expect(createBoard(join(folder, "new/board"), options)).rejects.toMatchObject({ code: "BOARD_IMAGE" });
+  await expect(stat(join(folder, "new"))).rejects.toThrow("ENOENT");
+  await mkdir(join(folder, "empty"));
+  await expect(createBoard(join(folder, "empty"), options)).rejects.toMatchObject({ code: "BOARD_IMAGE" });
+  expect(await readdir(join(folder, "empty"))).toEqual([]);
+});
+
+test("an image that cannot be written whole leaves the old one and nothing beside it", async () => {
+  await writeFile(join(folder, "v2.img"), "old");
+  await expect(writeImageFile(join(folder, "v2.img"), "no blanks", 4096, "yes")).rejects.toMatchObject({
+    code: "BOARD_IMAGE",
+  });
+  await expect(writeImageFile("/dev/full", "v2", 4096, "yes")).rejects.toMatchObject({ code: "OUTPUT_FAILED" });
+  expect([await readFile(join(folder, "v2.img"), "utf8"), await readdir(folder)]).toEqual(["old", ["board", "v2.img"]]);
 });
 
 test("a folder without a board is named as such", async () => {
