@@ -4,6 +4,7 @@ import { type Agent, composeAgent } from "../compose.ts";
 import { openForInstall } from "../core/install/open-artifact.ts";
 import { seedProvides } from "../core/install/seed.ts";
 import { openSource } from "../core/install/source.ts";
+import { AgentError } from "../errors/agent-error.ts";
 import { readGlobalOptions } from "./global-options.ts";
 import { withProgress } from "./install-progress.ts";
 import type { CliIo } from "./io.ts";
@@ -15,22 +16,46 @@ export interface InstallOptions extends RunOptions {
   readonly onThisMachine?: true;
 }
 
-/** What `install` does; everything that it needs comes as one piece when it is called. The caller holds the lock. */
-export async function install(name: string, program: Command, options: InstallOptions, io: CliIo): Promise<void> {
+/**
+ * What `install` does; everything that it needs comes as one piece when it is called. The caller holds the lock.
+ *
+ * @param lines gets those that are printed of a refusal
+ */
+export async function install(
+  name: string,
+  program: Command,
+  options: InstallOptions,
+  io: CliIo,
+  lines: string[],
+): Promise<void> {
+  const say = (line: string): void => {
+    if (options.json !== true) io.out(line);
+  };
+  const told = async <T>(work: () => Promise<T>, linesOf = refusalLines): Promise<T> => {
+    try {
+      return await work();
+    } catch (error) {
+      if (error instanceof AgentError) lines.push(...linesOf(error));
+      for (const line of lines) say(line);
+      throw error;
+    }
+  };
   const stops = stopBefore(options);
   const agent = await composeAgent(readGlobalOptions(program), io);
-  await agent.standalone.prepareInstall(io.signal);
+  await told(() => agent.standalone.prepareInstall(io.signal), pendingLines);
   await chooseMachine(agent, options);
   // First of all: they refuse a configuration that nobody can understand, which may also say where things lie.
-  const keys = await loadVerificationKeys(agent.config.artifactVerifyKeys, agent.log);
+  const keys = await told(() => loadVerificationKeys(agent.config.artifactVerifyKeys, agent.log));
   await seedProvides(agent.store, agent.paths, agent.log, agent.machine.files);
-  const source = await openSource(name, process.stdin, () => agent.downloadParts(), io.signal);
-  // From here on the Artifact owns the source and closes it.
-  const strictCompat = options.strictCompat === true || agent.config.switchback.strictCompat;
-  const artifact = await openForInstall(source, { verifyKeys: keys, strictCompat });
+  const artifact = await told(async () => {
+    const source = await openSource(name, process.stdin, () => agent.downloadParts(), io.signal);
+    // From here on the Artifact owns the source and closes it.
+    const strictCompat = options.strictCompat === true || agent.config.switchback.strictCompat;
+    return await openForInstall(source, { verifyKeys: keys, strictCompat });
+  });
   try {
-    if (options.json !== true) io.out("Installing artifact...");
-    await agent.admit(artifact);
+    say("Installing artifact...");
+    await told(() => agent.admit(artifact));
     agent.supply(withProgress(artifact.payloads, io));
     printReport("install", await agent.standalone.install(artifact.record, stops, io.signal), options, io);
   } finally {
@@ -44,3 +69,10 @@ async function chooseMachine({ config, machine }: Agent, options: InstallOptions
   const { allowMachine } = await import("../compose-board.ts");
   await allowMachine(config.virtualBoard, options.onThisMachine === true, machine.files);
 }
+
+/** The newest client's lines where an update ends before it begins. */
+const refusalLines = ({ code }: AgentError): readonly string[] =>
+  code === "CANCELLED" ? [] : ["Streaming failed.", "System not modified."];
+
+const pendingLines = ({ code }: AgentError): readonly string[] =>
+  code === "UPDATE_IN_PROGRESS" ? ["System not modified."] : [];

@@ -17,10 +17,10 @@ export function register(program: Command, io: CliIo): void {
     .option("--strict-compat", "refuse what the reference clients refuse: more than one payload")
     .addHelpText("after", EXAMPLES);
   addRunOptions(command).action((source: string, options: InstallOptions) =>
-    withJsonFailure("install", options, io, () =>
+    withJsonFailure("install", options, io, (lines) =>
       underLock(resolvePaths(readGlobalOptions(program), io.env), io, async () => {
         const { install } = await import("./install-action.ts");
-        return () => install(source, program, options, io);
+        return () => install(source, program, options, io, lines);
       }),
     ),
   );

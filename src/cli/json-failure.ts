@@ -4,19 +4,20 @@ import { entryOf } from "../errors/catalogue.ts";
 import type { CliIo } from "./io.ts";
 import type { RunOptions } from "./run-options.ts";
 
-/** Prints a named failure of `work` as the JSON object that was asked for, and passes it on. */
+/** Prints a named failure of `work` as the JSON object that was asked for, with the lines of it, and passes it on. */
 export async function withJsonFailure(
   command: StandaloneCommand,
   options: RunOptions,
   io: CliIo,
-  work: () => Promise<void>,
+  work: (lines: string[]) => Promise<void>,
 ): Promise<void> {
+  const lines: string[] = [];
   try {
-    await work();
+    await work(lines);
   } catch (error) {
     if (options.json === true && error instanceof AgentError) {
       const { printResult } = await import("./print-report.ts");
-      printResult(command, [], entryOf(error.code).exit ?? 1, options, io, [error]);
+      printResult(command, lines, entryOf(error.code).exit ?? 1, options, io, [error]);
     }
     throw error;
   }

@@ -52,11 +52,13 @@ test("an update that is undone says so, too", async () => {
 test("a failure is an object with its code, and the sentence for people stays on stderr", async () => {
   expect(await json("install", board.file("missing.mender"))).toMatchObject({
     exitCode: 1,
+    messages: ["Streaming failed.", "System not modified."],
     errors: [{ code: "SOURCE_OPEN", message: expect.stringContaining("missing.mender") }],
   });
   await json("install", await board.release("v2"));
   expect(await json("install", board.file("v2.mender"))).toMatchObject({
     exitCode: 1,
+    messages: ["System not modified."],
     errors: [{ code: "UPDATE_IN_PROGRESS" }],
   });
 });

@@ -25,6 +25,10 @@ async function refuses(source: string, code: string, says: RegExp = /./): Promis
   const refused = await board.agent("install", source);
   expect([refused.exitCode, codesOf(refused)]).toEqual([1, [code]]);
   expect(refused.err[0]).toMatch(says);
+  expect(refused.out.filter((line) => line !== "Installing artifact...")).toEqual([
+    "Streaming failed.",
+    "System not modified.",
+  ]);
   expect(await look()).toEqual(before);
 }
 

@@ -127,7 +127,7 @@ const STOPS = [
     stop: "ArtifactCommit_Leave",
     rest: "@commitLeave",
     says: ["Committed."],
-    resumed: [],
+    resumed: ["Cleaned up."],
     artifact: "v2",
   },
   {
@@ -151,7 +151,7 @@ const STOPS = [
     stop: "ArtifactFailure_Enter",
     rest: "@failure",
     says: ["Rolled back.", REBOOT],
-    resumed: [],
+    resumed: ["Rolled back."],
     artifact: "v1",
   },
   {
@@ -159,7 +159,7 @@ const STOPS = [
     stop: "Cleanup",
     rest: "@cleanup",
     says: ["Rolled back.", REBOOT],
-    resumed: ["Cleaned up."],
+    resumed: ["Rolled back."],
     artifact: "v1",
   },
 ] as const;
@@ -199,7 +199,7 @@ test("a second update is refused while one waits for a decision, and the first o
   const env = await board.env();
   const slot = await board.slot("B");
   const refused = await board.agent("install", await board.release("v3"));
-  expect(refused).toMatchObject({ exitCode: 1, out: [] });
+  expect(refused).toMatchObject({ exitCode: 1, out: ["System not modified."] });
   expect(codesOf(refused)).toEqual(["UPDATE_IN_PROGRESS"]);
   expect(refused.err[0]).toContain("Please commit or roll back first");
   expect([await board.env(), await board.pending()]).toEqual([env, "@commit"]);

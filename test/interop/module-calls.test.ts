@@ -239,6 +239,19 @@ const SEQUENCES: readonly Sequence[] = [
 const QUESTIONS: readonly string[] = ["ProvidePayloadFileSizes", "SupportsRollback", "NeedsArtifactReboot"];
 const actionsOf = (calls: readonly string[]): string[] => calls.filter((call) => !QUESTIONS.includes(call));
 
+test("after Download_Enter scripts that fail the module is called by neither client", async () => {
+  const scripts = join(dir, "etc/scripts");
+  mkdirSync(scripts);
+  writeFileSync(join(scripts, "version"), "3");
+  writeFileSync(join(scripts, "Download_Enter_10"), "#!/bin/sh\nexit 1\n", { mode: 0o755 });
+  try {
+    for (const client of [real, ours])
+      expect(await record(client, "", ["install"])).toMatchObject({ calls: [], exits: [1], tree: false });
+  } finally {
+    rmSync(scripts, { recursive: true });
+  }
+});
+
 test.each(SEQUENCES)("$name calls the module, and ends, as in the real client", async (sequence) => {
   const { cases, commands, exits, ends } = sequence;
   const both = { real: await record(real, cases, commands), ours: await record(ours, cases, commands) };

@@ -201,3 +201,41 @@ test("an Artifact that the configured key has not signed is refused by both, and
   expect(leftBy(OURS, right).slot).toBe(leftBy(REAL, right).slot);
   board.configure({});
 });
+
+/** A command on a board whose boot environment can be read and not written. */
+function withoutWriting(argv: readonly string[]): readonly string[] {
+  const copies = ["env1", "env2"].map((name) => join(board.dir, name));
+  const readOnly = copies.map((copy) => `mount --bind ${copy} ${copy} && mount -o remount,ro,bind ${copy}`);
+  return ["bash", "-c", [...readOnly, 'exec "$@"'].join(" && "), "bash", ...argv];
+}
+
+test("a boot environment that cannot be written: the real client writes the image first, ours does not", () => {
+  const release = artifact("release-ro", "image.ext4");
+  const before = (): string => {
+    board.resetEnvironment();
+    board.fillSlotB(join(dir, "before.img"));
+    return board.slotDigest(IMAGE_MIB * MIB);
+  };
+  for (const [client, isWritten] of [
+    [REAL, true],
+    [OURS, false],
+  ] as const) {
+    const untouched = before();
+    expect(board.run("A", withoutWriting([...client, "install", release])).exitCode).not.toBe(0);
+    expect(board.slotDigest(IMAGE_MIB * MIB) !== untouched).toBe(isWritten);
+    expect(board.run("A", [...client, "show-artifact"]).stdout).toBe("release-0\n");
+  }
+});
+
+test("a rollback that cannot write the boot environment leaves the trial armed, and a later one undoes it", () => {
+  const release = artifact("release-undo", "image.ext4");
+  for (const client of [REAL, OURS]) {
+    board.resetEnvironment();
+    expect(board.run("A", [...client, "install", release]).exitCode).toBe(0);
+    expect(board.run("A", withoutWriting([...client, "rollback"])).exitCode).not.toBe(0);
+    expect(board.environment()).toContain("upgrade_available=1");
+    expect(board.run("A", [...client, "show-artifact"]).stdout).toBe("release-undo_INCONSISTENT\n");
+    board.run("A", [...client, "rollback"]);
+    expect(board.environment()).toEqual(["bootcount=0", "bootlimit=1", ...boots("A"), "upgrade_available=0"]);
+  }
+});

@@ -41,16 +41,23 @@ export function reportRun(command: StandaloneCommand, run: Run, rebootExitCode: 
   const isHeld = run.snapshot.phase === "before";
   const autoCommit = had("askReboot", "no") && run.snapshot.mode === "standalone";
 
+  // On the way back the newest client asks for no reboot: ours does, on a line of its own.
+  const undone = run.snapshot.rolledBack || run.steps.some(({ state }) => state === "rollback");
+  const after = [
+    ...aftermath(run, had),
+    ...(postCommitFailed ? [POST_COMMIT_FAILED] : []),
+    ...(cleanupFailed ? ["Cleanup failed."] : []),
+    ...(rebootRequired && !undone ? [REBOOT] : []),
+  ];
   const lines = [
     ...(had("download", "no") ? [EMPTY_COMMIT] : []),
-    ...(autoCommit ? [NO_ROLLBACK_COMMIT] : []),
+    ...(autoCommit && (committed || failed) ? [NO_ROLLBACK_COMMIT] : []),
     ...(failed && !cleanupFailed && !postCommitFailed
       ? attempted(had)
-      : done(had, noWayBack ? ONLY_COMMIT : INSTALLED)),
-    ...(postCommitFailed ? [POST_COMMIT_FAILED] : []),
-    ...aftermath(run, had),
-    ...(cleanupFailed ? ["Cleanup failed."] : []),
-    ...(rebootRequired ? [REBOOT] : []),
+      : done(run, had, noWayBack ? ONLY_COMMIT : INSTALLED)),
+    // The newest client says on one line all that it has to add.
+    ...(after.length > 0 ? [after.join(" ")] : []),
+    ...(rebootRequired && undone ? [REBOOT] : []),
   ];
   const bad = wentWrong || (command === "commit" && !committed && !isHeld);
   const exitCode = bad ? 1 : rebootRequired && rebootExitCode ? 4 : 0;
@@ -66,15 +73,18 @@ function attempted(had: Had): string[] {
   return [];
 }
 
-function done(had: Had, held: string): string[] {
+/** In this run, or in one before it that came to rest on its way back. */
+const wasRolledBack = ({ snapshot }: Run, had: Had): boolean =>
+  !snapshot.inconsistent && (had("rollback", "ok") || snapshot.rolledBack);
+
+function done(run: Run, had: Had, held: string): string[] {
   const installed = had("install", "ok");
   const committed = had("commit", "ok");
   if (had("download", "no") || (installed && committed)) return ["Installed and committed."];
   if (committed) return ["Committed."];
   if (installed) return held.split("\n");
   if (had("download", "ok")) return ["Streamed to storage, but not installed/enabled."];
-  const onlyCleaned =
-    had("cleanup", "ok") && !had("rollback", "ok") && !had("failure", "ok") && !had("saveProvides", "ok");
+  const onlyCleaned = had("cleanup", "ok") && !had("failure", "ok") && !wasRolledBack(run, had);
   return onlyCleaned ? ["Cleaned up."] : [];
 }
 
@@ -82,5 +92,5 @@ function aftermath(run: Run, had: Had): string[] {
   if (had("commitLeave", "fail")) return [];
   if (run.snapshot.inconsistent) return [had("askRollback", "no") ? NO_ROLLBACK : ROLLBACK_FAILED];
   if (had("download", "fail")) return ["System not modified."];
-  return had("rollback", "ok") ? ["Rolled back."] : [];
+  return wasRolledBack(run, had) ? ["Rolled back."] : [];
 }
