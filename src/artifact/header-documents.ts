@@ -1,6 +1,6 @@
 import * as z from "zod/mini";
 import { AgentError } from "../errors/agent-error.ts";
-import { isJsonObject, isTextRecord } from "../util/json-text.ts";
+import { isJsonObject, isTextRecord } from "../util/text-record.ts";
 
 /** Deepest nesting of JSON: whoever walks or prints a document recursively must not run out of stack. */
 const MAX_DEPTH = 100;

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { isTextRecord, layOutJson } from "../../src/util/json-text.ts";
+import { layOutJson } from "../../src/util/json-text.ts";
+import { isTextRecord } from "../../src/util/text-record.ts";
 
 test("any JSON is laid out as JSON.stringify does", () => {
   fc.assert(

@@ -1,6 +1,6 @@
 import * as z from "zod/mini";
 import { AgentError } from "../../errors/agent-error.ts";
-import { isTextRecord } from "../../util/json-text.ts";
+import { isTextRecord } from "../../util/text-record.ts";
 import { DownloadRecord } from "../install/download-record.ts";
 import { ENTRIES, type Entered, type Entries, type EntryName, STATES, type StateName } from "./table.ts";
 
