@@ -2,7 +2,7 @@ import { lstatSync } from "node:fs";
 import { AgentError, describeError } from "../errors/agent-error.ts";
 import type { Logger } from "../util/logger.ts";
 import { readSmallFile } from "../util/small-file.ts";
-import { findPlaces } from "./json-place.ts";
+import type { JsonPlaces } from "./json-place.ts";
 import { nearestKey } from "./near-key.ts";
 
 export type Raw = Readonly<Record<string, unknown>>;
@@ -34,13 +34,13 @@ export interface ConfigFile {
  * @param decisive keys that must not be ignored, because they say what the device trusts
  * @throws {AgentError} CONFIG_INVALID when the file must exist and does not
  */
-export function readConfigFile(
+export async function readConfigFile(
   path: string,
   keys: Keys,
   decisive: readonly string[],
   mustExist: boolean,
   log: Logger,
-): ConfigFile {
+): Promise<ConfigFile> {
   let text: string;
   try {
     text = readSmallFile(path);
@@ -54,8 +54,8 @@ export function readConfigFile(
     return refused(error, {}, log);
   }
   const raw = parse(text);
-  const { fault, keys: places } = findPlaces(text);
-  if (raw === undefined || fault !== undefined) {
+  if (raw === undefined) {
+    const { fault } = await placesIn(text);
     const { line, column, reason } = fault ?? { line: 1, column: 1, reason: "a JSON object was expected here" };
     return refused(new AgentError("CONFIG_INVALID", { file: path, line, column, reason }), {}, log);
   }
@@ -66,9 +66,12 @@ export function readConfigFile(
   });
   if (wrong === undefined) return { values };
   const reason = `it must be a ${TYPE_NAMES[keys[knownKey(wrong, decisive) ?? wrong] ?? "string"]}`;
-  const { line = 1, column = 1 } = places.get(wrong) ?? {};
+  const { line = 1, column = 1 } = (await placesIn(text)).keys.get(wrong) ?? {};
   return refused(new AgentError("CONFIG_INVALID", { file: path, line, column, key: wrong, reason }), values, log);
 }
+
+/** Loaded for a file that is wrong: the daemon keeps nothing of it otherwise. */
+const placesIn = async (text: string): Promise<JsonPlaces> => (await import("./json-place.ts")).findPlaces(text);
 
 function refused(refusal: AgentError, values: ConfigFile["values"], log: Logger): ConfigFile {
   log("error", `No update is installed: ${describeError(refusal)}`);

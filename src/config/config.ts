@@ -137,8 +137,8 @@ export interface ConfigFiles {
  * @see spec "config-and-cli", section 2
  */
 export async function loadConfig(files: ConfigFiles, log: Logger): Promise<Config> {
-  const fallback = readConfigFile(files.fallback, KEYS, DECISIVE_KEYS, files.fallbackRequired, log);
-  const main = readConfigFile(files.main, KEYS, DECISIVE_KEYS, files.mainRequired, log);
+  const fallback = await readConfigFile(files.fallback, KEYS, DECISIVE_KEYS, files.fallbackRequired, log);
+  const main = await readConfigFile(files.main, KEYS, DECISIVE_KEYS, files.mainRequired, log);
   const merged: Record<string, unknown> = { ...fallback.values, ...main.values };
   for (const key of MERGED_KEYS) {
     if (fallback.values[key] === undefined && main.values[key] === undefined) continue;
