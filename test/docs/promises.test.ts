@@ -21,7 +21,7 @@ function parseRow(line: string): Promised {
 /** Titles of a file as they stand in its source; what a template fills in reads as `…`. */
 async function titlesIn(file: string): Promise<string[]> {
   const source = await readFile(file, "utf8");
-  const calls = source.matchAll(/\b(?:test|it)(?:\.each\([^)]*\))?\(\s*(?:"([^"]+)"|`([^`]+)`|'([^']+)')/g);
+  const calls = source.matchAll(/\b(?:test\w*|it)(?:\.each\([^)]*\))?\(\s*(?:"([^"]+)"|`([^`]+)`|'([^']+)')/g);
   return [...calls].map(
     ([, plain, template, single]) => plain ?? single ?? (template ?? "").replace(/\$\{[^}]*\}/g, "…"),
   );
