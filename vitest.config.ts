@@ -4,15 +4,26 @@ import { defineConfig } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 import { filesOf, TIER_NAMES } from "./scripts/lib/tiers.ts";
 
+/** Makes the folder for what the files of a run share. */
+const SHARED = "test/support/shared-folder.ts";
+
 /** Boards have the machine for themselves, after all else, and each board has a processor for itself. */
 const QEMU = {
-  globalSetup: ["test/qemu/build-boards.ts"],
+  globalSetup: [SHARED, "test/qemu/build-boards.ts"],
   maxWorkers: availableParallelism(),
   sequence: { groupOrder: 1 },
 };
 
-/** Files that take minutes, the longest first: none of them is begun when the others are about to end. */
-const LONG = ["vexpress-a9-power-cuts", "vexpress-a9", "x86-64-grub", "vexpress-a9-managed", "x86-64-grub-managed"];
+/** Files that take long, the longest first: none of them is begun when the others are about to end. */
+const LONG = [
+  ...["vexpress-a9-power-cuts", "vexpress-a9", "x86-64-grub", "vexpress-a9-managed", "x86-64-grub-managed"],
+  ...["persisted-steps", "sigkill", "adapter-update-module.tools", "power-cuts.tools", "docker-refused.tools"],
+  ...["download-bytes", "adapter-skeletons.tools", "managed-steps", "bootloader.tools", "deb.tools"],
+  ...["directory.tools", "docker.tools", "adapter-program.tools", "damaged-signed-artifacts", "single-file.tools"],
+  ...["mutants", "managed-resume.tools", "broken-edges", "managed", "script.tools", "damaged-artifacts"],
+  ...["sabotages", "power-cuts", "managed-sigkill", "rpm.tools", "daemon-worker", "bootloader-native", "types"],
+  ...["faults", "model", "real-client", "managed-daemon", "downloaded-artifact", "grub-cuts"],
+];
 
 class LongFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
@@ -22,11 +33,13 @@ class LongFirst extends BaseSequencer {
   }
 }
 
-/** Two workers, because the machines that run this have two cores and the tests start real programs. */
+/** One more than there are processors: much of what runs here waits, for programs, timers and the disk. */
+const WORKERS = availableParallelism() + 1;
+
 export default defineConfig({
   test: {
     pool: "forks",
-    maxWorkers: 2,
+    maxWorkers: WORKERS,
     allowOnly: false,
     passWithNoTests: false,
     sequence: { sequencer: LongFirst },
@@ -35,6 +48,7 @@ export default defineConfig({
         name,
         ...filesOf(name),
         pool: "forks",
+        globalSetup: [SHARED],
         testTimeout: 30_000,
         hookTimeout: 30_000,
         // To find what never happens, and not to measure: machines are slow, and do other things beside.

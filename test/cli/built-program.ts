@@ -1,7 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { existsSync } from "node:fs";
+import { mkdir, mkdtemp, rename } from "node:fs/promises";
 import { join } from "node:path";
+import { inject } from "vitest";
 import { bundle } from "../../scripts/lib/bundle.ts";
 
 /** What a process said, and how it ended. */
@@ -21,9 +22,19 @@ export interface Started {
 export class BuiltProgram {
   readonly folder: string;
 
+  /** Builds it, unless another file of this run of the tests has: nobody may change what is there. */
   static async build(): Promise<BuiltProgram> {
-    const folder = await mkdtemp(join(tmpdir(), "switchback-built-"));
-    await bundle(folder);
+    const shared = inject("shared");
+    const folder = join(shared, "program");
+    if (!existsSync(folder)) {
+      await mkdir(shared, { recursive: true });
+      const made = await mkdtemp(join(shared, "building-"));
+      await bundle(made);
+      // One that was built at the same time is the same, and has come first.
+      await rename(made, folder).catch((error: NodeJS.ErrnoException) => {
+        if (error.code !== "ENOTEMPTY" && error.code !== "EEXIST") throw error;
+      });
+    }
     return new BuiltProgram(folder);
   }
 
@@ -51,9 +62,8 @@ export class BuiltProgram {
     return ended;
   }
 
-  remove(): Promise<void> {
-    return rm(this.folder, { recursive: true });
-  }
+  /** Lets it go. Other files may run it still: what a run of the tests shares goes with that run. */
+  async remove(): Promise<void> {}
 }
 
 export function startProgram(

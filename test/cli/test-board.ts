@@ -27,6 +27,16 @@ export interface CliResult {
 
 const LOG_LINE = /^(?:trace|debug|info|warning|error|fatal): /;
 
+const made = new Map<string, Buffer>();
+
+/** Makes the file `path`, or copies what was made before in this process: hundreds of boards get the same images. */
+async function onceMade(what: string, path: string, make: () => Promise<unknown>): Promise<void> {
+  const bytes = made.get(what);
+  if (bytes !== undefined) return writeFile(path, bytes);
+  await make();
+  made.set(what, await readFile(path));
+}
+
 /** A small virtual board in a folder of its own, switched on, and the command line on it. */
 export class TestBoard {
   /** For the files of a test. */
@@ -119,7 +129,9 @@ export class TestBoard {
 
   async image(version: string, boots: BoardImageBoots = "yes", imageKib = 128): Promise<string> {
     const path = this.file(`${version}.img`);
-    await virtualBoard.writeImage(path, version, imageKib * KIB, boots);
+    await onceMade(`image ${version} ${boots} ${imageKib}`, path, () =>
+      virtualBoard.writeImage(path, version, imageKib * KIB, boots),
+    );
     return path;
   }
 
@@ -130,11 +142,19 @@ export class TestBoard {
     change: Partial<ArtifactRequest> = {},
     imageKib?: number,
   ): Promise<string> {
-    return this.write({ ...rootfsRequest(await this.image(version, boots, imageKib)), name: version, ...change });
+    const request = { ...rootfsRequest(await this.image(version, boots, imageKib)), name: version };
+    if (Object.keys(change).length > 0) return this.write({ ...request, ...change });
+    const path = this.#artifact(version);
+    await onceMade(`Artifact ${version} ${boots} ${imageKib}`, path, () => this.write(request));
+    return path;
+  }
+
+  #artifact(name: string): string {
+    return this.file(`${name}.mender`);
   }
 
   async write(request: ArtifactRequest): Promise<string> {
-    const path = this.file(`${request.name}.mender`);
+    const path = this.#artifact(request.name);
     await writeArtifact(request, path, () => undefined, new AbortController().signal);
     return path;
   }

@@ -1,0 +1,19 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { TestProject } from "vitest/node";
+
+declare module "vitest" {
+  interface ProvidedContext {
+    /** A folder that all files of a run share, for what is made once and only read. */
+    shared: string;
+  }
+}
+
+export function setup(project: TestProject): () => void {
+  const shared = mkdtempSync(join(tmpdir(), "switchback-shared-"));
+  const clear = (): void => rmSync(shared, { recursive: true, force: true });
+  project.provide("shared", shared);
+  project.onTestsRerun(async () => clear());
+  return clear;
+}
