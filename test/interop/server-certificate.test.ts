@@ -5,8 +5,12 @@ import { createServer, type Server } from "node:https";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect } from "vitest";
 import { client, never, text } from "../adapters/transport/transport-rig.ts";
+import { needs } from "../support/needs.ts";
+
+// Debian's client keeps its files where only root may write.
+const { test } = needs("root");
 
 let dir: string;
 const file = (name: string): string => join(dir, name);
