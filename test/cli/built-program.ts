@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, rename } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { inject } from "vitest";
 import { bundle } from "../../scripts/lib/bundle.ts";
@@ -30,6 +30,7 @@ export class BuiltProgram {
       await mkdir(shared, { recursive: true });
       const made = await mkdtemp(join(shared, "building-"));
       await bundle(made);
+      await chmod(made, 0o755);
       // One that was built at the same time is the same, and has come first.
       await rename(made, folder).catch((error: NodeJS.ErrnoException) => {
         if (error.code !== "ENOTEMPTY" && error.code !== "EEXIST") throw error;

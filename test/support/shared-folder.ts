@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestProject } from "vitest/node";
@@ -12,6 +12,8 @@ declare module "vitest" {
 
 export function setup(project: TestProject): () => void {
   const shared = mkdtempSync(join(tmpdir(), "switchback-shared-"));
+  // Some tests start as another user what lies here.
+  chmodSync(shared, 0o755);
   const clear = (): void => rmSync(shared, { recursive: true, force: true });
   project.provide("shared", shared);
   project.onTestsRerun(async () => clear());
