@@ -57,6 +57,7 @@ function openPayloadsOf({ config, transport, machine, log }: ServerSide, device:
       open: {
         verifyKeys: await loadVerificationKeys(config.artifactVerifyKeys, log),
         strictCompat: config.switchback.strictCompat,
+        scriptStage: device.scriptStage,
       },
     };
     const opened =

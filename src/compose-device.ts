@@ -14,7 +14,7 @@ import type { HandlerFor } from "./core/deployment/handlers.ts";
 import { checkDepends, checkRoom } from "./core/install/depends.ts";
 import type { OpenedArtifact } from "./core/install/open-artifact.ts";
 import { flatProvides, readProvides } from "./core/install/provides.ts";
-import { extractScripts } from "./core/scripts/extract.ts";
+import { createScriptStage, type ScriptStage } from "./core/scripts/extract.ts";
 import type { ScriptRunner } from "./core/scripts/runner.ts";
 import { AgentError } from "./errors/agent-error.ts";
 import type { Memo } from "./ports/memo.ts";
@@ -27,6 +27,8 @@ export interface Device {
   readonly scripts: ScriptRunner;
   /** Also throws CONFIG_INVALID. */
   readonly handlerFor: HandlerFor;
+  /** Of the Artifact that is being opened. */
+  readonly scriptStage: ScriptStage;
   /**
    * Refuses what is not for this device, before anything is changed, and puts the Artifact's scripts in their place.
    *
@@ -34,7 +36,12 @@ export interface Device {
    * SCRIPT_FOLDER, BOARD_UNCONFINED
    */
   admit(artifact: OpenedArtifact): Promise<void>;
-  /** Tries a rollback again that could not be written when its update ended. @throws {AgentError} as it did then */
+  /**
+   * Tries a rollback again that could not be written when its update ended, and sweeps away scripts that were not
+   * admitted when the agent lost its power.
+   *
+   * @throws {AgentError} as the rollback did then
+   */
   finishUndo(signal: AbortSignal): Promise<void>;
 }
 
@@ -45,10 +52,12 @@ export function composeDevice(base: Base): Device {
   const programs = composePrograms(base);
   const modules = { machine, programs, paths, store, log, timeoutMs, deviceTypeFile };
   const handlerFor = composeHandlers(modules, config);
+  const scriptStage = createScriptStage(artifactScripts(paths), machine.files);
   return {
     store,
     scripts: composeScripts(base),
     handlerFor,
+    scriptStage,
     async admit({ info, record }) {
       const deviceType = await readDeviceType(deviceTypeFile);
       const provides = readProvides(await store.load());
@@ -59,10 +68,11 @@ export function composeDevice(base: Base): Device {
         handlerFor(type, index);
         if (runsModule(type, paths, config)) await programs.expectToRun(resolve(moduleFile(paths, type)));
       }
-      await extractScripts(artifactScripts(paths), info.scripts, machine.files);
-      for (const { name } of info.scripts) await programs.expectToRun(join(artifactScripts(paths), name));
+      await scriptStage.admit(info.scripts);
+      for (const name of info.scripts) await programs.expectToRun(join(artifactScripts(paths), name));
     },
     async finishUndo(signal) {
+      await scriptStage.discard();
       if (owesUndo((await store.load()).get(ORIGIN_KEY))) {
         await composeRootfsImage(config, modules).act("Cleanup", signal);
       }

@@ -11,7 +11,7 @@ import type { DownloadParts } from "./core/install/download.ts";
 import { AgentError } from "./errors/agent-error.ts";
 
 /** The agent of one device, on real adapters, for updates from the command line. */
-export interface Agent extends Base, Pick<Device, "store" | "admit"> {
+export interface Agent extends Base, Pick<Device, "store" | "admit" | "scriptStage"> {
   readonly standalone: Standalone;
   /** Loaded at the first use: most updates come from a file. */
   downloadParts(): Promise<DownloadParts>;
@@ -28,7 +28,7 @@ export interface Agent extends Base, Pick<Device, "store" | "admit"> {
 export async function composeAgent(options: GlobalOptions, io: CliIo): Promise<Agent> {
   const base = await composeBase(options, io);
   const { machine, config, env, log } = base;
-  const { store, scripts, handlerFor, admit, finishUndo } = composeDevice(base);
+  const { store, scripts, handlerFor, scriptStage, admit, finishUndo } = composeDevice(base);
   let supplied: OpenedPayloads | undefined;
   const effects = createEffects({
     store,
@@ -44,6 +44,7 @@ export async function composeAgent(options: GlobalOptions, io: CliIo): Promise<A
     ...base,
     store,
     admit,
+    scriptStage,
     standalone: createStandalone({ journal: createJournal(store), effects, scripts, handlerFor, finishUndo }),
     async downloadParts() {
       const { composeTransport } = await import("./compose-transport.ts");

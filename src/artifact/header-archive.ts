@@ -1,37 +1,98 @@
 import { AgentError } from "../errors/agent-error.ts";
-import { bufferSource } from "../util/byte-source.ts";
+import type { ByteSource, MaybePromise } from "../util/byte-source.ts";
 import type { ArtifactLimits } from "./limits.ts";
-import { TarScanner } from "./tar/scanner.ts";
-
-export interface HeaderMember {
-  readonly name: string;
-  readonly content: Uint8Array;
-}
+import { isArtifactScriptName } from "./script-name.ts";
+import { type TarMember, TarScanner } from "./tar/scanner.ts";
 
 /**
- * Regular files of an unpacked header.tar, in its order; directories are passed over. The scanner is that of the
- * payloads: a header that only a lenient reader understands must not mean one thing here and another elsewhere.
- *
- * @returns members whose contents are views of `tar`
- * @throws {AgentError} ARTIFACT_TAR_HEADER, ARTIFACT_TRUNCATED, ARTIFACT_TRAILING_DATA, ARTIFACT_MEMBER_NAME,
- * ARTIFACT_MEMBER_TYPE, ARTIFACT_MEMBER_DUPLICATE, ARTIFACT_LIMIT
+ * Takes in a state script, to the end that `read` gives. The header is not known to be right before all of it has been
+ * read: what is stored must not be used until then.
  */
-export async function unpackHeader(tar: Buffer, limits: ArtifactLimits): Promise<readonly HeaderMember[]> {
-  const source = bufferSource(tar);
-  const scanner = new TarScanner(source, "header", limits);
-  const members = new Map<string, HeaderMember>();
-  for (;;) {
-    const member = await scanner.next();
-    if (member === undefined) break;
-    const { name, sizeBytes } = member;
-    if (members.has(name)) throw new AgentError("ARTIFACT_MEMBER_DUPLICATE", { in: "header", name });
-    const maxBytes = name.startsWith("scripts/") ? limits.headerBytes : limits.documentBytes;
-    if (sizeBytes > maxBytes) throw new AgentError("ARTIFACT_LIMIT", { part: name, maxBytes });
-    const content = source.view(sizeBytes);
-    scanner.passOver(content.length);
-    if (content.length < sizeBytes) throw new AgentError("ARTIFACT_TRUNCATED", { in: "header" });
-    members.set(name, { name, content });
+export type StoreScript = (name: string, read: (into: Uint8Array) => MaybePromise<number>) => Promise<void>;
+
+/**
+ * Regular files of an unpacked header.tar, one after the other; directories are passed over. The scanner is that of the
+ * payloads: a header that only a lenient reader understands must not mean one thing here and another elsewhere.
+ * Documents come into memory, and no more of them than `limits.documentsBytes`; scripts do not.
+ *
+ * Each method throws ARTIFACT_TAR_HEADER, ARTIFACT_TRUNCATED, ARTIFACT_TRAILING_DATA, ARTIFACT_MEMBER_NAME,
+ * ARTIFACT_MEMBER_TYPE, ARTIFACT_MEMBER_DUPLICATE, ARTIFACT_LIMIT.
+ */
+export class HeaderMembers {
+  readonly #scanner: TarScanner;
+  readonly #limits: ArtifactLimits;
+  readonly #storeScript: StoreScript | undefined;
+  readonly #seen = new Set<string>();
+  #next: TarMember | undefined;
+  #peeked = false;
+  #documentsBytes = 0;
+
+  constructor(source: ByteSource, limits: ArtifactLimits, storeScript: StoreScript | undefined) {
+    this.#scanner = new TarScanner(source, "header", limits);
+    this.#limits = limits;
+    this.#storeScript = storeScript;
   }
-  await scanner.expectZeros(limits.paddingBytes);
-  return [...members.values()];
+
+  /** The document `name`; `undefined` where another member stands in its place. */
+  async take(name: string): Promise<Uint8Array | undefined> {
+    const member = await this.#peek();
+    if (member?.name !== name) return undefined;
+    this.#peeked = false;
+    this.#documentsBytes += member.sizeBytes;
+    for (const [part, bytes, maxBytes] of [
+      [name, member.sizeBytes, this.#limits.documentBytes],
+      ["documents of the header", this.#documentsBytes, this.#limits.documentsBytes],
+    ] as const) {
+      if (bytes > maxBytes) throw new AgentError("ARTIFACT_LIMIT", { part, maxBytes });
+    }
+    const content = new Uint8Array(member.sizeBytes);
+    for (let at = 0; at < content.length; ) at += await this.#scanner.read(content.subarray(at));
+    return content;
+  }
+
+  /** @throws {AgentError} ARTIFACT_MEMBER_MISSING, ARTIFACT_MEMBER_UNEXPECTED */
+  async expect(name: string): Promise<Uint8Array> {
+    const content = await this.take(name);
+    if (content !== undefined) return content;
+    const found = await this.#peek();
+    if (found === undefined) throw new AgentError("ARTIFACT_MEMBER_MISSING", { in: "header", name });
+    throw new AgentError("ARTIFACT_MEMBER_UNEXPECTED", { in: "header", name: found.name, expected: name });
+  }
+
+  /** Hands a state script on; `undefined` where none stands here. @throws {AgentError} ARTIFACT_MEMBER_UNEXPECTED */
+  async takeScript(): Promise<string | undefined> {
+    const member = await this.#peek();
+    if (member === undefined || !member.name.startsWith("scripts/")) return undefined;
+    const name = member.name.slice("scripts/".length);
+    if (!isArtifactScriptName(name)) {
+      throw new AgentError("ARTIFACT_MEMBER_UNEXPECTED", {
+        in: "header",
+        name: member.name,
+        expected: "a state script",
+      });
+    }
+    const { headerBytes: maxBytes } = this.#limits;
+    if (member.sizeBytes > maxBytes) throw new AgentError("ARTIFACT_LIMIT", { part: member.name, maxBytes });
+    this.#peeked = false;
+    await this.#storeScript?.(name, (into) => this.#scanner.read(into));
+    return name;
+  }
+
+  /** @throws {AgentError} ARTIFACT_MEMBER_UNEXPECTED */
+  async expectEnd(): Promise<void> {
+    const member = await this.#peek();
+    if (member !== undefined) throw new AgentError("ARTIFACT_MEMBER_UNEXPECTED", { in: "header", name: member.name });
+    await this.#scanner.expectZeros(this.#limits.paddingBytes);
+  }
+
+  async #peek(): Promise<TarMember | undefined> {
+    if (this.#peeked) return this.#next;
+    this.#next = await this.#scanner.next();
+    this.#peeked = true;
+    if (this.#next === undefined) return undefined;
+    const { name } = this.#next;
+    if (this.#seen.has(name)) throw new AgentError("ARTIFACT_MEMBER_DUPLICATE", { in: "header", name });
+    this.#seen.add(name);
+    return this.#next;
+  }
 }

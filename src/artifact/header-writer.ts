@@ -1,7 +1,7 @@
 import { layOutJson } from "../util/json-text.ts";
 import type { ArtifactRequest, PayloadRequest } from "./artifact-request.ts";
-import type { ArtifactScript } from "./model.ts";
 import type { PayloadFile } from "./payload-file.ts";
+import { readScript, type ScriptFile } from "./script-files.ts";
 import { entryOf, type TarEntry } from "./tar-writer.ts";
 
 const DOCUMENT_MODE = 0o600;
@@ -15,13 +15,19 @@ const SCRIPT_MODE = 0o755;
  */
 export function headerEntries(
   request: ArtifactRequest,
-  scripts: readonly ArtifactScript[],
+  scripts: readonly ScriptFile[],
   files: readonly PayloadFile[],
+  signal: AbortSignal,
 ): TarEntry[] {
   const { payload } = request;
   return [
     document("header-info", toJson(headerInfo(request))),
-    ...scripts.map(({ name, content }) => entryOf(`scripts/${name}`, SCRIPT_MODE, content)),
+    ...scripts.map((script) => ({
+      name: `scripts/${script.name}`,
+      mode: SCRIPT_MODE,
+      sizeBytes: script.sizeBytes,
+      content: readScript(script, signal),
+    })),
     document("headers/0000/type-info", toJson(typeInfo(payload, files))),
     ...metaData(payload),
   ];

@@ -17,7 +17,8 @@ export interface ArtifactInfo {
   /** `artifact_name` and `artifact_group` that the header-info asks of the device. */
   readonly depends: Depends;
   readonly signature: SignatureStatus;
-  readonly scripts: readonly ArtifactScript[];
+  /** Names of its state scripts, in the Artifact's order. */
+  readonly scripts: readonly string[];
   readonly payloads: readonly PayloadInfo[];
   /** The whole header-info: JSON as it is written. */
   readonly headerInfo: string;
@@ -28,12 +29,6 @@ export interface SignatureStatus {
   readonly present: boolean;
   readonly valid?: boolean;
   readonly key?: string;
-}
-
-/** A state script of the header, in memory until the header's checksum is known to be right. */
-export interface ArtifactScript {
-  readonly name: string;
-  readonly content: Uint8Array;
 }
 
 export interface PayloadInfo {

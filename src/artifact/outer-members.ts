@@ -36,11 +36,17 @@ export class OuterMembers {
     return new AgentError("ARTIFACT_MEMBER_UNEXPECTED", { in: "artifact", name, expected });
   }
 
-  async readWhole(name: string, maxBytes: number): Promise<Buffer> {
+  /** The member `name`, which has to be the next, becomes the one that `scanner.read` reads. @returns its size */
+  async begin(name: string, maxBytes: number): Promise<number> {
     if ((await this.peek()) !== name) throw await this.unexpected(name);
     const sizeBytes = this.#next?.sizeBytes ?? 0;
     if (sizeBytes > maxBytes) throw new AgentError("ARTIFACT_LIMIT", { part: name, maxBytes });
     this.take();
+    return sizeBytes;
+  }
+
+  async readWhole(name: string, maxBytes: number): Promise<Buffer> {
+    const sizeBytes = await this.begin(name, maxBytes);
     const content = Buffer.alloc(sizeBytes);
     for (let at = 0; at < sizeBytes; ) at += await this.scanner.read(content.subarray(at));
     return content;

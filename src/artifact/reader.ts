@@ -6,9 +6,9 @@ import { decompress } from "./compression/decompress.ts";
 import { type CompressionFormat, formatOf } from "./compression/formats.ts";
 import { createPieceStarts } from "./compression/piece-starts.ts";
 import { CountedSource } from "./counted-source.ts";
-import { readHeader } from "./header.ts";
-import { unpackHeader } from "./header-archive.ts";
+import type { StoreScript } from "./header-archive.ts";
 import { parseDocument, VERSION } from "./header-documents.ts";
+import { readHeaderMember } from "./header-member.ts";
 import { type ArtifactLimits, DEFAULT_LIMITS } from "./limits.ts";
 import { type Manifest, parseManifest } from "./manifest.ts";
 import type { ArtifactInfo, SignatureStatus } from "./model.ts";
@@ -28,6 +28,8 @@ export interface ReaderOptions {
   /** Version 2 is for showing and validating; a device installs version 3 only, the default. */
   readonly allowVersion2?: boolean;
   readonly limits?: Partial<ArtifactLimits>;
+  /** Takes in the state scripts while the header is read; without it they are passed over. */
+  readonly storeScript?: StoreScript | undefined;
   /** Remembers how far the first payload's file is stored. Asked for what is stored of an Artifact with one payload. */
   keep?(position: PayloadPosition): Promise<void>;
 }
@@ -60,7 +62,7 @@ export interface ArtifactReader {
 
 /**
  * Reads an Artifact up to its first payload, in one pass and with bounded memory. Whatever is wrong with
- * the input ends in an AgentError; nothing is written anywhere.
+ * the input ends in an AgentError; nothing is written anywhere but by `storeScript`.
  *
  * @param source closed by `close` of the result, and when this rejects
  * @throws {AgentError} ARTIFACT_READ, ARTIFACT_TRUNCATED, ARTIFACT_CHECKSUM, ARTIFACT_TAR_HEADER,
@@ -82,8 +84,8 @@ export async function openArtifact(source: ByteSource, options: ReaderOptions = 
     const manifest = parseManifest(manifestBytes);
     verifyChecksum("version", versionBytes, manifest.version);
     const format = await expectHeader(members, manifest);
-    const content = await readHeaderMember(members, manifest, format, limits);
-    const header = readHeader(await unpackHeader(content, limits), version, manifest);
+    const { storeScript } = options;
+    const header = await readHeaderMember(members, manifest, { format, version, limits, storeScript });
     const info: ArtifactInfo = { version, compression: format.compression, signature, ...header };
     return new OpenArtifact(info, members, source, counted, limits, options.keep?.bind(options));
   } catch (error) {
@@ -125,38 +127,7 @@ async function expectHeader(members: OuterMembers, manifest: Manifest): Promise<
   return format;
 }
 
-/** Unpacks the header only after the checksum of the whole of it has been found right. */
-async function readHeaderMember(
-  members: OuterMembers,
-  { header }: Manifest,
-  format: CompressionFormat,
-  { headerBytes }: ArtifactLimits,
-): Promise<Buffer> {
-  const packed = await members.readWhole(header.name, headerBytes);
-  verifyChecksum(header.name, packed, header.sha256);
-  const source = await decompress(bufferSource(packed), format);
-  try {
-    return await readBounded(source, headerBytes);
-  } finally {
-    await source.close();
-  }
-}
-
-const HEADER_CHUNK_BYTES = 64 * 1024;
-
-async function readBounded(source: ByteSource, maxBytes: number): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let total = 0;
-  for (;;) {
-    const chunk = Buffer.allocUnsafe(HEADER_CHUNK_BYTES);
-    const count = await source.read(chunk);
-    if (count === 0) return Buffer.concat(chunks);
-    total += count;
-    if (total > maxBytes) throw new AgentError("ARTIFACT_LIMIT", { part: "unpacked header", maxBytes });
-    // A source that dribbles must not cost a whole chunk for every byte.
-    chunks.push(count === chunk.length ? chunk : Buffer.from(chunk.subarray(0, count)));
-  }
-}
+const SCRATCH_BYTES = 64 * 1024;
 
 interface Unpacked {
   readonly plain: CountedSource;
@@ -266,7 +237,7 @@ function memberSource(scanner: TarScanner): ByteSource {
 
 /** Reads on to `toByte`. @throws {AgentError} ARTIFACT_TRUNCATED */
 async function passOver(source: CountedSource, toByte: number): Promise<void> {
-  const scratch = Buffer.allocUnsafe(HEADER_CHUNK_BYTES);
+  const scratch = Buffer.allocUnsafe(SCRATCH_BYTES);
   while (source.offset < toByte) {
     const count = await source.read(scratch.subarray(0, toByte - source.offset));
     if (count === 0) throw new AgentError("ARTIFACT_TRUNCATED", { in: "artifact" });

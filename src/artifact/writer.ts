@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { createHash, type Hash } from "node:crypto";
 import { AgentError } from "../errors/agent-error.ts";
 import { checkImageSize } from "../util/image-size.ts";
 import { type OutputFile, writeWhole } from "../util/output-file.ts";
@@ -6,10 +6,9 @@ import { type ArtifactRequest, checkRequest } from "./artifact-request.ts";
 import { compress } from "./compression/compress.ts";
 import { memberName } from "./compression/formats.ts";
 import { headerEntries } from "./header-writer.ts";
-import type { ArtifactScript } from "./model.ts";
 import { hashPayloadFile, type OnBytes, type PayloadFile, payloadEntry } from "./payload-file.ts";
-import { loadScripts } from "./script-files.ts";
-import { signManifest } from "./signing.ts";
+import { findScripts } from "./script-files.ts";
+import { type SigningKey, signManifest } from "./signing.ts";
 import { entryOf, TAR_END, tarEntry, tarHeader, tarOf, tarPadding } from "./tar-writer.ts";
 
 const VERSION = Buffer.from('{"format":"mender","version":3}');
@@ -25,7 +24,8 @@ export interface WrittenArtifact {
 
 /**
  * Writes an Artifact of version 3. The same request gives the same bytes on the same runtime (but for an ECDSA
- * signature). Payload files are read twice, hashed first and streamed then; memory does not grow with them.
+ * signature). Payload files are read twice, hashed first and streamed then; memory grows neither with them nor with
+ * state scripts.
  * `outputPath` gets the whole Artifact or is left as it was.
  *
  * @param onBytes told of each payload byte twice
@@ -41,16 +41,22 @@ export async function writeArtifact(
   signal: AbortSignal,
 ): Promise<WrittenArtifact> {
   checkRequest(request);
-  const scripts = await loadScripts(request.scripts);
+  const scripts = await findScripts(request.scripts);
   const files = await hashFiles(request.payload.files, onBytes, signal);
   if (request.payload.kind === "rootfs-image") for (const { path, sizeBytes } of files) checkImageSize(path, sizeBytes);
-  const prefix = await membersBeforeData(request, scripts, files, signal);
+  const headerName = memberName("header", request.compression);
   let sizeBytes = 0;
   await writeWhole(outputPath, async (output) => {
-    await output.write(prefix);
+    // The manifest stands before the header and has its checksum: room for it now, the right one at the end.
+    await output.write(await membersBeforeHeader(files, headerName, "0".repeat(64), request.key));
+    const hash = createHash("sha256");
+    const header = compress(request.compression, tarOf(headerEntries(request, scripts, files, signal)), signal);
+    await appendMember(output, headerName, header, hash);
     const data = tarOf(files.map((file) => payloadEntry(file, onBytes, signal)));
-    await appendData(output, memberName("data/0000", request.compression), compress(request.compression, data, signal));
+    const dataName = memberName("data/0000", request.compression);
+    await appendMember(output, dataName, compress(request.compression, data, signal));
     await output.write(TAR_END);
+    await output.patch(await membersBeforeHeader(files, headerName, hash.digest("hex"), request.key), 0);
     signal.throwIfAborted();
     sizeBytes = output.sizeBytes;
   });
@@ -67,40 +73,45 @@ async function hashFiles(paths: readonly string[], onBytes: OnBytes, signal: Abo
   return [...files.values()];
 }
 
-/** Everything up to the payload data: small enough to be in memory. */
-async function membersBeforeData(
-  request: ArtifactRequest,
-  scripts: readonly ArtifactScript[],
+/** Always of the same length, whatever the checksum: a key's signatures all have one length. */
+async function membersBeforeHeader(
   files: readonly PayloadFile[],
-  signal: AbortSignal,
+  headerName: string,
+  headerSha256: string,
+  key: SigningKey | undefined,
 ): Promise<Buffer> {
-  const headerName = memberName("header", request.compression);
-  const header = await collect(compress(request.compression, tarOf(headerEntries(request, scripts, files)), signal));
-  const manifest = manifestOf(files, headerName, header);
+  const manifest = manifestOf(files, headerName, headerSha256);
   const members = [
     entryOf("version", MEMBER_MODE, VERSION),
     entryOf("manifest", MEMBER_MODE, manifest),
-    ...(request.key === undefined ? [] : [entryOf("manifest.sig", MEMBER_MODE, signManifest(manifest, request.key))]),
-    entryOf(headerName, MEMBER_MODE, header),
+    ...(key === undefined ? [] : [entryOf("manifest.sig", MEMBER_MODE, signManifest(manifest, key))]),
   ];
   return Buffer.concat(await Promise.all(members.map((member) => collect(tarEntry(member)))));
 }
 
 /** Sorted by name, which is also the real tool's order. */
-function manifestOf(files: readonly PayloadFile[], headerName: string, header: Uint8Array): Buffer {
+function manifestOf(files: readonly PayloadFile[], headerName: string, headerSha256: string): Buffer {
   const lines = [
     ...files.map(({ name, sha256 }) => [`data/0000/${name}`, sha256] as const),
-    [headerName, sha256Of(header)] as const,
+    [headerName, headerSha256] as const,
     ["version", sha256Of(VERSION)] as const,
   ].sort(([a], [b]) => (a < b ? -1 : 1));
   return Buffer.from(lines.map(([name, sha256]) => `${sha256}  ${name}\n`).join(""));
 }
 
-/** The size stands before the data and is known after it: the header block is put in place at the end. */
-async function appendData(output: OutputFile, name: string, data: AsyncIterable<Uint8Array>): Promise<void> {
+/** The size stands before the content and is known after it: the header block is put in place at the end. */
+async function appendMember(
+  output: OutputFile,
+  name: string,
+  content: AsyncIterable<Uint8Array>,
+  hash?: Hash,
+): Promise<void> {
   const start = output.sizeBytes;
   await output.write(new Uint8Array(HEADER_BLOCK_BYTES));
-  for await (const chunk of data) await output.write(chunk);
+  for await (const chunk of content) {
+    hash?.update(chunk);
+    await output.write(chunk);
+  }
   const sizeBytes = output.sizeBytes - start - HEADER_BLOCK_BYTES;
   await output.write(tarPadding(sizeBytes));
   await output.patch(await tarHeader({ name, mode: MEMBER_MODE, sizeBytes }), start);

@@ -51,7 +51,7 @@ export async function install(
     const source = await openSource(name, process.stdin, () => agent.downloadParts(), io.signal);
     // From here on the Artifact owns the source and closes it.
     const strictCompat = options.strictCompat === true || agent.config.switchback.strictCompat;
-    return await openForInstall(source, { verifyKeys: keys, strictCompat });
+    return await openForInstall(source, { verifyKeys: keys, strictCompat, scriptStage: agent.scriptStage });
   });
   try {
     say("Installing artifact...");

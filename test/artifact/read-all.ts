@@ -3,6 +3,7 @@ import { type ByteSource, fromIterable } from "../../src/util/byte-source.ts";
 
 export interface WholeArtifact {
   readonly info: ArtifactReader["info"];
+  readonly scripts: readonly { readonly name: string; readonly content: Buffer }[];
   /** Content of every payload's files, in order. */
   readonly payloads: readonly (readonly { readonly name: string; readonly content: Buffer }[])[];
 }
@@ -13,26 +14,36 @@ export async function readAll(
   options: ReaderOptions = {},
   chunkBytes = 4096,
 ): Promise<WholeArtifact> {
-  const reader = await openArtifact(source instanceof Uint8Array ? fromIterable([source]) : source, options);
+  const scripts: { name: string; content: Buffer }[] = [];
+  const reader = await openArtifact(source instanceof Uint8Array ? fromIterable([source]) : source, {
+    async storeScript(name, read) {
+      scripts.push({ name, content: await wholeOf({ read }, chunkBytes) });
+    },
+    ...options,
+  });
   try {
     const payloads: { name: string; content: Buffer }[][] = [];
     for (let payload = await reader.nextPayload(); payload !== undefined; payload = await reader.nextPayload()) {
       const files: { name: string; content: Buffer }[] = [];
       for (let file = await payload.next(); file !== undefined; file = await payload.next()) {
-        const chunks: Buffer[] = [];
-        const into = Buffer.alloc(chunkBytes);
-        for (let count = await file.read(into); count > 0; count = await file.read(into)) {
-          chunks.push(Buffer.from(into.subarray(0, count)));
-        }
-        files.push({ name: file.name, content: Buffer.concat(chunks) });
+        files.push({ name: file.name, content: await wholeOf(file, chunkBytes) });
       }
       payloads.push(files);
     }
     await reader.finish();
-    return { info: reader.info, payloads };
+    return { info: reader.info, scripts, payloads };
   } finally {
     await reader.close();
   }
+}
+
+async function wholeOf(file: Pick<ByteSource, "read">, chunkBytes: number): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  const into = Buffer.alloc(chunkBytes);
+  for (let count = await file.read(into); count > 0; count = await file.read(into)) {
+    chunks.push(Buffer.from(into.subarray(0, count)));
+  }
+  return Buffer.concat(chunks);
 }
 
 /** Bytes in pieces of one size, as a connection might bring them. */

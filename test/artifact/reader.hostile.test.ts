@@ -345,7 +345,8 @@ test.each([1, 511, 512, 513, 5000])("reads from a source that brings %i bytes at
 
 test("refuses a gzip bomb in the header before it has grown, in memory that is bounded", async () => {
   const piece = gzipSync(Buffer.alloc(64 * 1024 * 1024), { level: 9 });
-  const headerBytes = Buffer.concat(Array.from({ length: 160 }, () => piece));
+  const whole = gzipSync(tar([HEADER_INFO_ENTRY, TYPE_INFO_ENTRY, META_DATA_ENTRY]));
+  const headerBytes = Buffer.concat([whole, ...Array.from({ length: 160 }, () => piece)]);
   const bomb = artifact({ gzip: true, headerBytes });
   const before = process.memoryUsage().rss;
   expect(await refusal(bomb)).toBe("ARTIFACT_LIMIT");
@@ -356,6 +357,14 @@ test("refuses zeros without end after the data, where they cost nothing to send"
   const piece = gzipSync(Buffer.alloc(1024 * 1024), { level: 9 });
   const dataBytes = Buffer.concat([gzipSync(tar([image])), ...Array.from({ length: 70 }, () => piece)]);
   expect(await refusal(artifact({ gzip: true, dataBytes }))).toBe("ARTIFACT_LIMIT");
+});
+
+test("refuses documents that together are larger than their limit", async () => {
+  const documents = [HEADER_INFO_ENTRY, TYPE_INFO_ENTRY, META_DATA_ENTRY];
+  const bytes = documents.reduce((sum, { content }) => sum + Buffer.byteLength(content), 0);
+  const read = (documentsBytes: number) => readAll(artifact({ header: documents }), { limits: { documentsBytes } });
+  await expect(read(bytes - 1)).rejects.toMatchObject({ code: "ARTIFACT_LIMIT" });
+  await expect(read(bytes)).resolves.toMatchObject({ payloads: [[image]] });
 });
 
 test("refuses more members than the limit allows", async () => {

@@ -13,6 +13,7 @@ import { authorize } from "../../src/core/server/authorization.ts";
 import { loadDeviceKey } from "../../src/core/server/device-key.ts";
 import { createSession } from "../../src/core/server/session.ts";
 import type { Transport } from "../../src/ports/transport.ts";
+import type { FileActs } from "../../src/util/durable-file.ts";
 import type { TestBoard } from "../cli/test-board.ts";
 import { quickActs } from "../support/quick-files.ts";
 import type { VirtualClock } from "../support/virtual-clock.ts";
@@ -24,14 +25,15 @@ export interface AgentParts {
   /** PEM file of certificates that it trusts. */
   readonly trustedCerts?: string | undefined;
   readonly io: CliIo;
+  readonly files?: FileActs | undefined;
   /** What lies between the agent and its server. */
   network(transport: Transport): Transport;
 }
 
 /** The agent of managed mode as it is composed for a device, but for its clock, its network and its identity. */
 export async function composeVirtual(parts: AgentParts, options: WorkOptions): Promise<Poller> {
-  const { board, clock, server, io, trustedCerts } = parts;
-  const machine = { ...thisMachine, clock, files: quickActs };
+  const { board, clock, server, io, trustedCerts, files = quickActs } = parts;
+  const machine = { ...thisMachine, clock, files };
   const globals = {
     config: board.path("etc/mender.conf"),
     datastore: board.path("data"),

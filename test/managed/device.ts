@@ -1,5 +1,6 @@
 import { untilReboot } from "../../src/cli/until-reboot.ts";
 import { AgentError } from "../../src/errors/agent-error.ts";
+import type { FileActs } from "../../src/util/durable-file.ts";
 import { RecordingIo } from "../cli/recording-io.ts";
 import { MEMORY_FOLDER, TestBoard } from "../cli/test-board.ts";
 import { deployment, empty, file, token } from "../support/answers.ts";
@@ -16,9 +17,10 @@ const MAX_LIVES = 8;
 
 export interface DeviceOptions {
   readonly artifact: Buffer;
-  readonly trustedCerts: string;
+  readonly trustedCerts?: string;
   /** Whether the fault that the device meets is that the deployment has been called off. */
   readonly callsOff: boolean;
+  readonly files?: FileActs;
 }
 
 /** A virtual board whose agent runs in this process and in virtual time, and the server that deploys to it. */
@@ -94,8 +96,8 @@ export class VirtualDevice {
   async #live(): Promise<number> {
     const io = new RecordingIo();
     const { board, clock, server, network } = this;
-    const { trustedCerts } = this.#options;
-    const parts = { board, clock, server: server.url, io, trustedCerts, network: network.wrap.bind(network) };
+    const { trustedCerts, files } = this.#options;
+    const parts = { board, clock, server: server.url, io, trustedCerts, files, network: network.wrap.bind(network) };
     const life = untilReboot(io, async (signal, leave) => {
       const poller = await composeVirtual(parts, { alone: (work) => work(), leavesReboot: true, leave });
       await poller.once(signal);

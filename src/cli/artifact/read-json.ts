@@ -34,7 +34,7 @@ function describeAsJson({ info, files }: InspectedArtifact): ArtifactDescription
     ]),
     depends: copyLists(merge<readonly string[]>([depends, ...payloads.map((payload) => payload.depends)])),
     clears_provides: allClears(payloads),
-    scripts: scripts.map((script) => script.name),
+    scripts: [...scripts],
     payloads: payloads.map((payload, index) => describePayload(payload, files[index] ?? [])),
   };
 }

@@ -17,7 +17,7 @@ export function describeAsText({ info, files }: InspectedArtifact): readonly str
     `  Depends on one of artifact(s): [${(info.depends["artifact_name"] ?? []).join(", ")}]`,
     `  Depends on one of group(s): [${(info.depends["artifact_group"] ?? []).join(", ")}]`,
     "  State scripts:",
-    ...info.scripts.map((script) => `    ${script.name}`),
+    ...info.scripts.map((script) => `    ${script}`),
     "",
     "Updates:",
     ...info.payloads.flatMap((payload, index) => payloadText(payload, index, files[index] ?? [])),

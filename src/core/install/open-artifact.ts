@@ -7,12 +7,14 @@ import type { PayloadContext } from "../../ports/payload-handler.ts";
 import type { ByteSource } from "../../util/byte-source.ts";
 import type { OpenedPayloads } from "../deployment/effects.ts";
 import type { ArtifactRecord } from "../deployment/snapshot.ts";
+import type { ScriptStage } from "../scripts/extract.ts";
 
 /** An Artifact whose header is known to be right, before a byte of its payload. */
 export interface OpenedArtifact {
   readonly info: ArtifactInfo;
   readonly record: ArtifactRecord;
   readonly payloads: OpenedPayloads;
+  /** Also discards the scripts, unless they have been admitted. */
   close(): Promise<void>;
 }
 
@@ -21,6 +23,8 @@ export interface OpenOptions {
   readonly verifyKeys: readonly VerificationKey[];
   /** Refuses what the reference clients refuse: more than one payload. */
   readonly strictCompat?: boolean;
+  /** Where the state scripts wait until the Artifact is admitted. Absent: they are passed over. */
+  readonly scriptStage?: Pick<ScriptStage, "store" | "discard">;
 }
 
 /** For an Artifact whose download may be cut off together with the agent. */
@@ -33,24 +37,29 @@ export interface KeepOptions extends OpenOptions {
 
 /**
  * Reads and verifies everything before the payload, and refuses by name what this agent cannot install.
- * Changes nothing on the device.
+ * Changes nothing on the device: state scripts are stored where nothing runs them, until they are admitted.
  *
  * @throws {AgentError} PAYLOAD_COUNT, and the codes of a damaged Artifact
  */
 export async function openForInstall(source: ByteSource, options: KeepOptions): Promise<OpenedArtifact> {
-  const { verifyKeys, keep } = options;
-  const reader = await openArtifact(source, { verifyKeys, ...(keep && { keep }) });
+  const { verifyKeys, keep, scriptStage } = options;
+  let reader: ArtifactReader | undefined;
+  const close = async (): Promise<void> => {
+    await reader?.close();
+    await scriptStage?.discard();
+  };
   try {
+    reader = await openArtifact(source, { verifyKeys, storeScript: scriptStage?.store, ...(keep && { keep }) });
     const { info } = reader;
     checkCount(info.payloads, options.strictCompat === true);
     return {
       info,
       record: recordArtifact(info),
       payloads: payloadsOf(reader, options.resume),
-      close: () => reader.close(),
+      close,
     };
   } catch (error) {
-    await reader.close();
+    await close();
     throw error;
   }
 }

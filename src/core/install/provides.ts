@@ -101,13 +101,14 @@ function matchesPieces(key: string, pieces: readonly string[]): boolean {
   const [first = "", ...rest] = pieces;
   const last = rest.pop();
   if (last === undefined) return key === first;
-  if (!key.startsWith(first) || !key.endsWith(last) || key.length < first.length + last.length) return false;
+  if (!key.startsWith(first) || !key.endsWith(last)) return false;
   let from = first.length;
   for (const piece of rest) {
     const at = key.indexOf(piece, from);
     if (at < 0) return false;
     from = at + piece.length;
   }
+  // The same characters do not count for a piece and for the end.
   return from <= key.length - last.length;
 }
 

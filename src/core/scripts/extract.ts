@@ -1,6 +1,7 @@
+import { statSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
-import type { ArtifactScript } from "../../artifact/model.ts";
+import type { StoreScript } from "../../artifact/header-archive.ts";
 import { AgentError } from "../../errors/agent-error.ts";
 import { diskActs, ensureFolder, type FileActs } from "../../util/durable-file.ts";
 import { originOf, parseScriptName } from "./names.ts";
@@ -8,28 +9,82 @@ import { VERSION_FILE } from "./order.ts";
 
 const SCRIPT_MODE = 0o700;
 const VERSION = "3";
+/** Within the folder of the scripts, which may be a mount: a rename does not lead out of one. No script has this name. */
+const STAGE = ".staged";
 
 /**
- * Replaces what is in `folder` by the scripts of an Artifact whose header is known to be right. What it resolves with
- * is durable: the scripts have to be there after the reboot into the new system, and those of an earlier update must
- * not come back. A power cut in between leaves some of either; the next call starts over.
+ * The way of an Artifact's state scripts to their folder. They go to disk while the header is read, since memory must
+ * not grow with them; but they become scripts that can run only when `admit` is called, after the header and whatever
+ * else decides over the Artifact have been found right.
  *
- * @throws {AgentError} SCRIPT_NAME before anything is changed; SCRIPT_FOLDER
  * @see spec "state-scripts", sections 1 and 11
  */
-export async function extractScripts(
-  folder: string,
-  scripts: readonly ArtifactScript[],
-  acts: FileActs = diskActs,
-): Promise<void> {
-  for (const { name } of scripts) checkName(name);
-  try {
-    const wiped = await wipe(folder, acts);
-    if (scripts.length > 0) await write(folder, scripts, acts);
-    if (wiped || scripts.length > 0) await acts.syncFolder(folder);
-  } catch (cause) {
-    throw new AgentError("SCRIPT_FOLDER", { folder }, cause);
+export interface ScriptStage {
+  /**
+   * Writes a script to where nothing runs it. Its content is durable when this resolves.
+   *
+   * @throws {AgentError} SCRIPT_NAME, SCRIPT_FOLDER; whatever reading it throws
+   */
+  readonly store: StoreScript;
+  /**
+   * Replaces what is in the folder by what was stored. The result is durable: the scripts have to be there after the
+   * reboot into the new system, and those of an earlier update must not come back. A power cut in between leaves some
+   * of either; the next call starts over.
+   *
+   * @param names all scripts of the Artifact
+   * @throws {AgentError} SCRIPT_FOLDER
+   */
+  admit(names: readonly string[]): Promise<void>;
+  /** Removes what was stored and not admitted, also by an agent that lost its power. */
+  discard(): Promise<void>;
+}
+
+export function createScriptStage(folder: string, acts: FileActs = diskActs): ScriptStage {
+  const stage = join(folder, STAGE);
+  let stored: string[] = [];
+  /** What `discard` has to remove: the folder, too, where there was none. */
+  let made: string | undefined;
+
+  async function begin(): Promise<void> {
+    const isNew = !isThere(folder);
+    await ensureFolder(folder, 0o755, acts);
+    await acts.remove(stage);
+    made = isNew ? folder : stage;
+    await acts.makeFolder(stage, SCRIPT_MODE);
   }
+
+  return {
+    async store(name, read) {
+      checkName(name);
+      await naming(folder, async () => {
+        if (made === undefined) await begin();
+        await acts.storeSynced(join(stage, name), read, SCRIPT_MODE);
+      });
+      stored.push(name);
+    },
+    async admit(names) {
+      if (names.join("/") !== stored.join("/")) throw new TypeError("not all scripts of the Artifact have been stored");
+      await naming(folder, async () => {
+        const old = (await namesIn(folder)).filter((name) => name !== STAGE || stored.length === 0);
+        for (const name of old) await acts.remove(join(folder, name));
+        for (const name of stored) await acts.rename(join(stage, name), join(folder, name));
+        if (stored.length > 0) {
+          await acts.writeSynced(join(folder, VERSION_FILE), VERSION, 0o600);
+          await acts.remove(stage);
+        }
+        if (old.length > 0 || stored.length > 0) await acts.syncFolder(folder);
+      });
+      stored = [];
+      made = undefined;
+    },
+    async discard() {
+      const left = made ?? (isThere(stage) ? stage : undefined);
+      stored = [];
+      made = undefined;
+      // ignored: nothing runs what is left, and the next start tries again.
+      if (left !== undefined) await acts.remove(left).catch(() => undefined);
+    },
+  };
 }
 
 /** The reader has looked at the names already; but what is written here is executed by root. */
@@ -40,21 +95,32 @@ function checkName(name: string): void {
   }
 }
 
-/** Empties the folder, which itself stays: it may be a link, or a mount. */
-async function wipe(folder: string, acts: FileActs): Promise<boolean> {
-  let names: readonly string[];
+/** Asked on the spot, and of most devices at each start of the agent. */
+function isThere(path: string): boolean {
   try {
-    names = await readdir(folder);
-  } catch (cause) {
-    if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return false;
-    throw cause;
+    return statSync(path, { throwIfNoEntry: false }) !== undefined;
+  } catch {
+    // ignored: what cannot be looked at cannot be removed, either.
+    return false;
   }
-  for (const name of names) await acts.remove(join(folder, name));
-  return names.length > 0;
 }
 
-async function write(folder: string, scripts: readonly ArtifactScript[], acts: FileActs): Promise<void> {
-  await ensureFolder(folder, 0o755, acts);
-  for (const { name, content } of scripts) await acts.writeSynced(join(folder, name), content, SCRIPT_MODE);
-  await acts.writeSynced(join(folder, VERSION_FILE), VERSION, 0o600);
+/** The folder itself stays when it is emptied: it may be a link, or a mount. */
+async function namesIn(folder: string): Promise<readonly string[]> {
+  try {
+    return await readdir(folder);
+  } catch (cause) {
+    if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return [];
+    throw cause;
+  }
+}
+
+/** @throws {AgentError} SCRIPT_FOLDER for what the system refuses; what the source of a script throws is its own */
+async function naming(folder: string, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (cause) {
+    if (!(cause instanceof Error && "syscall" in cause)) throw cause;
+    throw new AgentError("SCRIPT_FOLDER", { folder }, cause);
+  }
 }

@@ -11,7 +11,12 @@ const SCRIPT_FAILED = new AgentError("SCRIPT_FAILED");
 const EFFECT_FAILED = new AgentError("SLOT_IO");
 
 /** Runs the row of `state`; what stands in `failing` fails: names of sets, `effect`. */
-async function ran(state: Exclude<StateName, "idle">, failing: readonly string[], stopAt?: string) {
+async function ran(
+  state: Exclude<StateName, "idle">,
+  failing: readonly string[],
+  stopAt?: string,
+  change: Partial<Snapshot> = {},
+) {
   const events: string[] = [];
   const abort = new AbortController();
   const step = async (name: string, error: AgentError): Promise<void> => {
@@ -30,7 +35,7 @@ async function ran(state: Exclude<StateName, "idle">, failing: readonly string[]
     save: async (s) => void events.push(`save${s.inconsistent ? " damage" : ""}`),
   };
   const scripts = { run: (of: string, action: string) => step(`${of}_${action}`, SCRIPT_FAILED) };
-  const before: Snapshot = { ...START, state };
+  const before: Snapshot = { ...START, state, ...change };
   try {
     const { result, after, errors } = await runRow({ journal, effects, scripts }, before, abort.signal);
     const damage = after.inconsistent && after.failed;
@@ -101,6 +106,17 @@ for (const [state, fails, runs, ends] of RUNS) {
   test(`${state}: ${fails === "" ? "when all goes well" : `when ${fails} fails`}, there run ${runs}`, async () => {
     const errors = fails === "" ? [] : [fails === "effect" ? EFFECT_FAILED : SCRIPT_FAILED];
     expect(await ran(state, [fails])).toEqual({ events: runs, ends, errors });
+  });
+}
+
+for (const [fails, runs, ends] of [
+  ["", "effect Download_Leave", "ok"],
+  ["effect", "effect Download_Error", "fail"],
+  ["Download_Leave", "effect Download_Leave Download_Error", "fail"],
+] as const) {
+  test(`a download that goes on where it was cut off is not entered again: there run ${runs}`, async () => {
+    const download = { uri: "http://server/v2.mender", lengthBytes: 1, resumes: 1 };
+    expect(await ran("download", [fails], undefined, { download })).toMatchObject({ events: runs, ends });
   });
 }
 

@@ -46,6 +46,16 @@ const COMMITS: readonly (readonly [title: string, Omit<NewProvides, "name">, Dev
     { provides: {}, clearsProvides: ["app.version.*", "app.versio", "ap", "*.versions"] },
     { ...OLD, name: "v2" },
   ],
+  [
+    "clears by no glob whose beginning and end would need the same characters",
+    { provides: {}, clearsProvides: ["app.ver*version", "app.version*.version", "*app*app.version", "a*ver*version"] },
+    { ...OLD, name: "v2" },
+  ],
+  [
+    "clears by a glob whose pieces touch",
+    { provides: {}, clearsProvides: ["app.*version", "root*fs-*image.ver*sion"] },
+    { ...OLD, name: "v2", provides: {} },
+  ],
   ["takes a new group", { provides: {}, group: "stable" }, { name: "v2", group: "stable", provides: {} }],
   [
     "keeps the group when the new one is empty",

@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { systemClock } from "../../../adapters/clock/system-clock.ts";
 import { createChildProcess } from "../../../adapters/process/child-process.ts";
-import { extractScripts } from "../../../src/core/scripts/extract.ts";
 import { createScriptRunner, type ScriptTimeouts } from "../../../src/core/scripts/runner.ts";
+import { admitScripts } from "../../support/staged-scripts.ts";
 
 const never = new AbortController().signal;
 const TIMEOUTS = { timeoutMs: 10_000, retryIntervalMs: 10, retryTimeoutMs: 5_000 };
@@ -22,7 +22,7 @@ afterEach(() => rm(dir, { recursive: true }));
 async function runScripts(texts: Readonly<Record<string, string>>, timeouts: Partial<ScriptTimeouts> = {}) {
   const artifact = join(dir, "scripts");
   const all = Object.entries(texts).map(([name, text]) => ({ name, content: Buffer.from(`#!/bin/sh\n${text}\n`) }));
-  await extractScripts(artifact, all);
+  await admitScripts(artifact, all);
   const runner = createScriptRunner({
     process: createChildProcess({ env: { ...process.env, dir }, graceMs: 200 }),
     clock: systemClock,

@@ -1,0 +1,63 @@
+import { randomBytes } from "node:crypto";
+import { mkdir, writeFile } from "node:fs/promises";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { BuiltProgram } from "./built-program.ts";
+import { BOARD_TYPE, TestBoard } from "./test-board.ts";
+
+const MIB = 1024 * 1024;
+/** Both fill every window of pieces that are compressed at once. */
+const SMALL_MIB = 8;
+const LARGE_MIB = 32;
+/** Half of what the one script is larger than the other. */
+const BOUND_MIB = 12;
+
+/** Has the program say on stderr how much of its memory was ever resident. */
+const SAY_PEAK = `data:text/javascript,${encodeURIComponent(`
+  import { readFileSync } from "node:fs";
+  process.on("exit", () => console.error(/VmHWM:.*/.exec(readFileSync("/proc/self/status", "utf8"))[0]));
+`)}`;
+
+let program: BuiltProgram;
+let board: TestBoard;
+beforeAll(async () => {
+  program = await BuiltProgram.build();
+  board = await TestBoard.make();
+});
+afterAll(async () => {
+  await program.remove();
+  await board.remove();
+});
+
+async function peakMib(...argv: readonly string[]): Promise<number> {
+  const { child, ended } = program.startWith(["--import", SAY_PEAK], ...argv);
+  child.stdin?.end();
+  const { exitCode, err } = await ended;
+  expect(exitCode, err.join("\n")).toBe(0);
+  return Number(/VmHWM:\s*(\d+) kB/.exec(err.join("\n"))?.[1]) / 1024;
+}
+
+/** Peaks of all that is done with an Artifact whose one script has this size. */
+async function peaks(sizeMib: number): Promise<Readonly<Record<string, number>>> {
+  const folder = board.file(`${sizeMib}`);
+  await mkdir(folder);
+  const script = `${folder}/ArtifactCommit_Leave_00`;
+  await writeFile(script, Buffer.concat([Buffer.from("#!/bin/sh\nexit\n"), randomBytes(sizeMib * MIB)]));
+  const artifact = `${folder}/artifact.mender`;
+  const image = await board.image("v2");
+  const files = ["-t", BOARD_TYPE, "-n", "v2", "-f", image, "-s", script, "-o", artifact];
+  const found = {
+    write: await peakMib("artifact", "write", "rootfs-image", ...files),
+    read: await peakMib("artifact", "read", artifact),
+    install: await peakMib(...board.options, "install", artifact),
+  };
+  await program.run(...board.options, "rollback");
+  return found;
+}
+
+test("memory does not grow with state scripts", async () => {
+  const small = await peaks(SMALL_MIB);
+  const large = await peaks(LARGE_MIB);
+  for (const [act, mib] of Object.entries(small)) {
+    expect((large[act] ?? Number.NaN) - mib, `${act}: ${mib} MiB, then ${large[act]} MiB`).toBeLessThan(BOUND_MIB);
+  }
+});

@@ -1,0 +1,22 @@
+import { createScriptStage } from "../../src/core/scripts/extract.ts";
+import { bufferSource } from "../../src/util/byte-source.ts";
+import { diskActs, type FileActs } from "../../src/util/durable-file.ts";
+
+export interface TestScript {
+  readonly name: string;
+  readonly content: Uint8Array;
+}
+
+/** Puts the scripts of an Artifact in their place, by the way that the agent's have. */
+export async function admitScripts(
+  folder: string,
+  scripts: readonly TestScript[],
+  acts: FileActs = diskActs,
+): Promise<void> {
+  const stage = createScriptStage(folder, acts);
+  for (const { name, content } of scripts) {
+    const source = bufferSource(content);
+    await stage.store(name, (into) => source.read(into));
+  }
+  await stage.admit(scripts.map(({ name }) => name));
+}
