@@ -18,9 +18,11 @@ interface Rig {
   readonly found?: Partial<Snapshot>;
   readonly outcomes?: Partial<Record<EffectName, Outcome | AgentError>>;
   readonly fullDisk?: true;
+  /** What an undo that is owed fails with, one try after the other; then it succeeds. */
+  readonly undoFails?: readonly Error[];
 }
 
-function rig({ found, outcomes = {}, fullDisk }: Rig = {}) {
+function rig({ found, outcomes = {}, fullDisk, undoFails = [] }: Rig = {}) {
   const disk = new Map<string, string>();
   if (found !== undefined) disk.set("state", formatSnapshot({ ...begin("managed", "d-0", ARTIFACT), ...found }));
   const ran: string[] = [];
@@ -56,6 +58,11 @@ function rig({ found, outcomes = {}, fullDisk }: Rig = {}) {
     tell: async () => "told",
     deploymentLog,
     maxResumes: 2,
+    async finishUndo() {
+      ran.push("finishUndo");
+      const failure = undoFails[ran.filter((name) => name === "finishUndo").length - 1];
+      if (failure !== undefined) throw failure;
+    },
   });
   return { disk, ran, seen, logs, deploymentLog, managed };
 }
@@ -84,7 +91,7 @@ for (const [outcomes, status, told] of ENDS) {
 test("at the start there may be nothing to go on with", async () => {
   const { ran, managed } = rig();
   expect(await managed.resume(signal)).toEqual({ kind: "none" });
-  expect(ran).toEqual([]);
+  expect(ran).toEqual(["finishUndo"]);
 });
 
 test("an update from the command line is left alone, whatever is asked", async () => {
@@ -177,4 +184,26 @@ test("what is only for debugging is not for the server, and the open log is what
 test("a deployment does not depend on its log", async () => {
   const { managed } = rig({ fullDisk: true });
   expect(await managed.run(DEPLOYMENT, signal)).toEqual(ended("success", "accepted"));
+});
+
+test("an undo that is owed is tried at each start, and before a deployment begins", async () => {
+  const unwritable = new AgentError("BOOTENV_WRITE");
+  const { ran, managed } = rig({ undoFails: [unwritable, unwritable] });
+  // That it fails keeps the device neither from its server nor from a deployment, which reports why it cannot begin.
+  expect(await managed.resume(signal)).toEqual({ kind: "none" });
+  expect(await managed.resume(signal)).toEqual({ kind: "none" });
+  expect(ran).toEqual(["finishUndo", "finishUndo"]);
+  expect(await managed.run(DEPLOYMENT, signal)).toEqual(ended("success", "accepted"));
+  expect(ran.slice(2, 4)).toEqual(["finishUndo", "streamPayload"]);
+});
+
+test("an undo is left alone while the deployment that may need it is pending", async () => {
+  const { ran, managed } = rig({ found: { state: "commit", phase: "main" } });
+  expect(await managed.run(DEPLOYMENT, signal)).toMatchObject({ kind: "ended", deploymentId: "d-0" });
+  expect(ran).not.toContain("finishUndo");
+});
+
+test("a bug in an undo is not taken for its failure", async () => {
+  const { managed } = rig({ undoFails: [new TypeError("bug")] });
+  await expect(managed.resume(signal)).rejects.toThrow("bug");
 });
