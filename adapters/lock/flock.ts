@@ -6,7 +6,7 @@ import { AgentError } from "../../src/errors/agent-error.ts";
 import type { Lock } from "../../src/ports/lock.ts";
 import { diskActs, ensureFolder, type FileActs } from "../../src/util/durable-file.ts";
 import { isNoFile } from "../../src/util/is-no-file.ts";
-import { startAgain } from "../process/start-again.ts";
+import { startAgain } from "../../src/util/start-again.ts";
 
 /** How long an agent may take to move an obstacle away; far longer than a rename. */
 const CLEAR_MS = 10_000;
@@ -83,7 +83,11 @@ function waitFor(
   });
 }
 
-/** Starts `flock` on the descriptor of `file`. What starts programs is loaded here: the rest of a start does without. */
+/**
+ * Starts `flock` on the descriptor of `file`. What starts programs is loaded here: the rest of a start does without.
+ * It needs no record of running programs: one that outlives a killed agent ends, and so gives up the lock, as soon as
+ * it gets it.
+ */
 async function start(program: string, args: readonly string[], file: FileHandle): Promise<ChildProcess> {
   const { spawn } = await import("node:child_process");
   return await startAgain(

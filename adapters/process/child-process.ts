@@ -2,9 +2,9 @@ import { type ChildProcess, spawn } from "node:child_process";
 import type { Readable, Writable } from "node:stream";
 import { AgentError } from "../../src/errors/agent-error.ts";
 import type { Process, ProcessLimits, ProcessResult } from "../../src/ports/process.ts";
+import { startAgain } from "../../src/util/start-again.ts";
 import { createLineSplitter } from "./line-splitter.ts";
 import { recordProgram } from "./program-record.ts";
-import { startAgain } from "./start-again.ts";
 
 export interface ChildProcessOptions {
   /** Environment of the programs; the agent's own when absent. */

@@ -99,7 +99,10 @@ export function recordProgram(places = PLACES, device = ownDevice): ProgramRecor
 
 /** The record of a program whose agent is gone. */
 export interface LeftRecord {
-  /** What is left of the program: the live processes of its session. The program's own process comes first. */
+  /**
+   * What is left of the program: the live processes of its session, and of the sessions that its children have made.
+   * Only a child that has left the session and lost the mark from its environment is not found.
+   */
   remaining(): readonly ProcessFacts[];
   remove(): void;
 }
@@ -121,28 +124,25 @@ function isOfTheDead(name: string): boolean {
 
 function leftRecord(path: string, name: string): LeftRecord {
   const [, leader, startTicks] = /^(\d+) (\d+)\n$/.exec(readText(path)) ?? [];
-  let session = leader === undefined ? undefined : Number(leader);
   const known = new Set<string>();
   const idOf = ({ pid, startTicks: start }: ProcessFacts): string => `${pid} ${start}`;
   if (leader !== undefined) known.add(`${leader} ${startTicks}`);
   return {
     remaining() {
       const all = allProcesses();
-      session ??= oldest(all.filter(({ pid }) => hasMark(pid, name)))?.session;
-      const members = all.filter((each) => each.session === session);
-      // The session's number may belong to somebody else by now, so one of its processes has to be recognized.
-      const isOurs = members.some((each) => known.has(idOf(each)) || hasMark(each.pid, name));
+      // A session's number may belong to somebody else by now, so one of its processes has to be recognized. A child
+      // that has called setsid has a session of its own, and the mark.
+      const ours = all.filter((each) => known.has(idOf(each)) || hasMark(each.pid, name));
+      const sessions = new Set(ours.map(({ session }) => session));
+      const members = all.filter(({ session }) => sessions.has(session));
       // This process may have been started by the program itself, which then goes on.
-      if (!isOurs || members.some(({ pid }) => pid === process.pid)) return [];
+      if (members.some(({ pid }) => pid === process.pid)) return [];
       for (const each of members) known.add(idOf(each));
       return members;
     },
     remove: () => rmSync(path, { force: true }),
   };
 }
-
-const oldest = (processes: readonly ProcessFacts[]): ProcessFacts | undefined =>
-  [...processes].sort((a, b) => Number(a.startTicks) - Number(b.startTicks))[0];
 
 const allProcesses = (): readonly ProcessFacts[] =>
   readdirSync("/proc")

@@ -1,45 +1,85 @@
 import { type ChildProcess, type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { once } from "node:events";
 import type { Readable } from "node:stream";
-import { AgentError } from "../../src/errors/agent-error.ts";
+import { setTimeout } from "node:timers/promises";
+import { AgentError, describeError } from "../../src/errors/agent-error.ts";
 import type { Freezer, Frozen } from "../../src/ports/freezer.ts";
+import { startAgain } from "../../src/util/start-again.ts";
+
+type FreezerChild = ChildProcessWithoutNullStreams;
+
+/** How often a filesystem that stays frozen is thawed, while somebody waits for it and when nobody does any more. */
+const TRIES = { awaited: 5, orphaned: 600 };
+/** In the shortage that keeps a program from running, and passes. */
+const SHORTAGE = /Cannot fork|Cannot allocate memory|Resource temporarily unavailable/;
 
 /**
  * Freezes, says so, and thaws when its standard input ends: when it is told to, or when whoever has started it is gone,
- * however that came. The signals that end an ordinary process do not end it.
+ * however that came. The signals that end an ordinary process do not end it, and when memory runs out, others are ended
+ * first. A shell that cannot fork exits: then it becomes fsfreeze itself, which takes no new process.
+ *
+ * No record of running programs is kept of it: it has to outlive an agent that is killed.
  */
 const GUARD = `
 trap '' HUP INT QUIT TERM PIPE
+{ echo -1000 >/proc/self/oom_score_adj; } 2>/dev/null
 fsfreeze --freeze "$1" || exit 1
+trap 'exec fsfreeze --unfreeze "$1"' EXIT
 echo frozen
-read -r _
-exec fsfreeze --unfreeze "$1"
+read -r order
+tries=${TRIES.orphaned}
+[ "$order" != thaw ] || tries=${TRIES.awaited}
+until said=$(fsfreeze --unfreeze "$1" 2>&1); do
+  tries=$((tries - 1))
+  case $tries/$said in 0/* | *"Invalid argument"*)
+    trap - EXIT
+    echo "$said" >&2
+    exit 1
+    ;;
+  esac
+  sleep "$2"
+done
+trap - EXIT
 `;
 
-/** Filesystems of this machine, by `fsfreeze` in a process of its own that outlives this one. */
-export function createGuardedFreezer(): Freezer {
+/**
+ * Filesystems of this machine, by `fsfreeze` in a process of its own that outlives this one.
+ *
+ * @param pauseS between two tries to thaw
+ */
+export function createGuardedFreezer(pauseS = 1): Freezer {
   return {
-    async freeze(folder, signal) {
-      signal.throwIfAborted();
-      const env = { ...process.env, LC_ALL: "C" };
-      const guard = startGuard(folder, env);
-      const said = textOf(guard.stderr);
-      const ended = endOf(guard);
-      guard.stdin.on("error", () => {
-        // ignored: a guard that is gone is noticed by its end.
-      });
-      const letGo = (): void => void guard.stdin.end();
-      signal.addEventListener("abort", letGo, { once: true });
-      const answer = await Promise.race([once(guard.stdout, "data"), ended]);
-      signal.removeEventListener("abort", letGo);
-      signal.throwIfAborted();
-      if (!Array.isArray(answer)) throw new AgentError("FREEZE_FAILED", { folder, reason: said() });
-      return frozenBy(guard, folder, ended, said);
-    },
+    freeze: (folder, signal) => startAgain(async () => await freeze(folder, pauseS, signal), signal),
   };
 }
 
-function frozenBy(guard: ChildProcess, folder: string, ended: Promise<number>, said: () => string): Frozen {
+async function freeze(folder: string, pauseS: number, signal: AbortSignal): Promise<Frozen> {
+  signal.throwIfAborted();
+  const guard = await start(["sh", "-c", GUARD, "sh", folder, String(pauseS)], folder);
+  const said = textOf(guard.stderr);
+  const ended = endOf(guard);
+  guard.stdin.on("error", () => {
+    // ignored: a guard that is gone is noticed by its end.
+  });
+  const letGo = (): void => void guard.stdin.end("thaw\n");
+  signal.addEventListener("abort", letGo, { once: true });
+  const answer = await Promise.race([once(guard.stdout, "data"), ended]);
+  signal.removeEventListener("abort", letGo);
+  signal.throwIfAborted();
+  if (Array.isArray(answer)) return frozenBy({ guard, folder, pauseS, ended, said });
+  const cause = SHORTAGE.test(said()) ? Object.assign(new Error(said()), { code: "EAGAIN" }) : undefined;
+  throw new AgentError("FREEZE_FAILED", { folder, reason: said() }, cause);
+}
+
+interface Freezing {
+  readonly guard: FreezerChild;
+  readonly folder: string;
+  readonly pauseS: number;
+  readonly ended: Promise<number>;
+  readonly said: () => string;
+}
+
+function frozenBy({ guard, folder, pauseS, ended, said }: Freezing): Frozen {
   const lost = new AbortController();
   let thawing: Promise<void> | undefined;
   void ended.then(() => {
@@ -47,14 +87,26 @@ function frozenBy(guard: ChildProcess, folder: string, ended: Promise<number>, s
   });
 
   async function thaw(): Promise<void> {
-    guard.stdin?.end();
+    guard.stdin.end("thaw\n");
     if ((await ended) === 0) return;
     // That of a filesystem that is not frozen: somebody else has thawed it.
     if (said().includes("Invalid argument")) throw new AgentError("FREEZE_LOST", { folder });
-    // Somebody has killed the guard: nobody else is left to do it.
-    const own = spawn("fsfreeze", ["--unfreeze", folder], { stdio: ["ignore", "ignore", "pipe"] });
-    const reason = textOf(own.stderr);
-    if ((await endOf(own)) !== 0) throw new AgentError("THAW_FAILED", { folder, reason: reason() || said() });
+    // Somebody has killed the guard, or it has given up: nobody else is left to do it.
+    let reason = "";
+    for (let left = TRIES.awaited; left > 0; left -= 1) {
+      try {
+        const own = await startAgain(() => start(["fsfreeze", "--unfreeze", folder], folder));
+        const words = textOf(own.stderr);
+        if ((await endOf(own)) === 0) return;
+        reason = words();
+      } catch (error) {
+        if (!(error instanceof AgentError)) throw error;
+        reason = describeError(error);
+      }
+      if (reason.includes("Invalid argument")) break;
+      if (left > 1) await setTimeout(pauseS * 1000);
+    }
+    throw new AgentError("THAW_FAILED", { folder, reason: reason || said() });
   }
 
   return {
@@ -66,10 +118,9 @@ function frozenBy(guard: ChildProcess, folder: string, ended: Promise<number>, s
   };
 }
 
-/** Exit status, once all that was said has been read; -1 for a process that a signal has ended, or that could not be started. */
+/** Exit status, once all that was said has been read; -1 for a process that a signal has ended. */
 const endOf = (child: ChildProcess): Promise<number> =>
   new Promise((resolve) => {
-    child.once("error", () => resolve(-1));
     child.once("close", (status) => resolve(status ?? -1));
   });
 
@@ -81,11 +132,17 @@ function textOf(stream: Readable): () => string {
   return () => text.trim();
 }
 
-function startGuard(folder: string, env: NodeJS.ProcessEnv): ChildProcessWithoutNullStreams {
-  try {
-    return spawn("sh", ["-c", GUARD, "sh", folder], { detached: true, env, stdio: ["pipe", "pipe", "pipe"] });
-  } catch (cause) {
-    // Some failures of a start are thrown, and others are events.
-    throw new AgentError("FREEZE_FAILED", { folder }, cause);
-  }
+function start([program, ...args]: readonly [string, ...string[]], folder: string): Promise<FreezerChild> {
+  return new Promise((resolve, reject) => {
+    const fail = (cause: unknown): void => reject(new AgentError("FREEZE_FAILED", { folder }, cause));
+    try {
+      const env = { ...process.env, LC_ALL: "C" };
+      const child = spawn(program, args, { detached: true, env, stdio: ["pipe", "pipe", "pipe"] });
+      child.once("error", fail);
+      child.once("spawn", () => resolve(child));
+    } catch (cause) {
+      // Some failures of a start are thrown, and others are events.
+      fail(cause);
+    }
+  });
 }

@@ -1,6 +1,7 @@
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { AgentError } from "../../errors/agent-error.ts";
 import { type ByteSource, readerOfChunks } from "../../util/byte-source.ts";
+import { startAgain } from "../../util/start-again.ts";
 
 /** Programs that unpack stdin to stdout, and the Debian packages that bring them. */
 const PROGRAMS = {
@@ -10,6 +11,8 @@ const PROGRAMS = {
   zstd: { argv: ["zstd", "-dcq"], package: "zstd" },
 } as const;
 
+type Format = keyof typeof PROGRAMS;
+
 const CHUNK_BYTES = 128 * 1024;
 const MAX_STDERR_CHARACTERS = 400;
 
@@ -17,20 +20,45 @@ const MAX_STDERR_CHARACTERS = 400;
  * Bytes of `source` behind a decompressing child process. Nothing piles up: the child is fed one chunk at a
  * time, and reads on only as fast as its output is read. The child ends with `close` at the latest.
  *
- * The source throws DECOMPRESSOR_MISSING, ARTIFACT_COMPRESSED_DATA, and the errors of `source`.
+ * The source throws DECOMPRESSOR_MISSING, PROCESS_START, ARTIFACT_COMPRESSED_DATA, and the errors of `source`.
  */
-export function childSource(source: ByteSource, format: keyof typeof PROGRAMS): ByteSource {
+export function childSource(source: ByteSource, format: Format): ByteSource {
+  const abandoned = new AbortController();
+  const started = startAgain(() => start(format), abandoned.signal).then((child) => outputOf(child, source, format));
+  // ignored: whoever reads is told.
+  const unpacked = started.catch(() => undefined);
+  return {
+    read: async (into) => (await started).read(into),
+    async close() {
+      abandoned.abort();
+      await ((await unpacked) ?? source).close();
+    },
+  };
+}
+
+/** It needs no record of running programs: when this process is killed, its input ends, and with it the child. */
+function start(format: Format): Promise<ChildProcessWithoutNullStreams> {
   const { argv, package: debianPackage } = PROGRAMS[format];
   const [program, ...args] = argv;
-  const cannotStart = (cause: unknown): AgentError =>
-    new AgentError("DECOMPRESSOR_MISSING", { program, package: debianPackage }, cause);
-  let child: ChildProcessWithoutNullStreams;
-  try {
-    child = spawn(program, args, { stdio: "pipe", env: plainEnvironment() });
-  } catch (cause) {
-    // Some failures of a start are thrown, and others are events.
-    throw cannotStart(cause);
-  }
+  return new Promise((resolve, reject) => {
+    const fail = (cause: unknown): void => {
+      const isMissing = cause instanceof Error && "code" in cause && cause.code === "ENOENT";
+      const detail = { program, package: debianPackage };
+      reject(new AgentError(isMissing ? "DECOMPRESSOR_MISSING" : "PROCESS_START", detail, cause));
+    };
+    try {
+      const child = spawn(program, args, { stdio: "pipe", env: plainEnvironment() });
+      child.once("error", fail);
+      child.once("spawn", () => resolve(child));
+    } catch (cause) {
+      // Some failures of a start are thrown, and others are events.
+      fail(cause);
+    }
+  });
+}
+
+/** What `child` makes of `source`. */
+function outputOf(child: ChildProcessWithoutNullStreams, source: ByteSource, format: Format): ByteSource {
   let failure: unknown;
   let stderr = "";
   let exit: string | undefined;
@@ -40,10 +68,6 @@ export function childSource(source: ByteSource, format: keyof typeof PROGRAMS): 
   // ignored: a child that has ended tells why with its exit status.
   child.stdin.on("error", () => {});
   const ended = new Promise<void>((resolve) => {
-    child.once("error", (cause) => {
-      failure ??= cannotStart(cause);
-      resolve();
-    });
     child.once("close", (code, signal) => {
       exit = code === null ? String(signal) : String(code);
       resolve();

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { Readable, type Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { AgentError } from "../../errors/agent-error.ts";
+import { startAgain } from "../../util/start-again.ts";
 
 export interface FilterProgram {
   readonly argv: readonly [string, ...string[]];
@@ -17,7 +18,7 @@ const MAX_STDERR_CHARS = 1000;
  * Sends bytes through a program, with back-pressure both ways. The program is gone when the iteration ends, however
  * it ends.
  *
- * @throws {AgentError} COMPRESSOR_MISSING, COMPRESSOR_FAILED; whatever `input` throws; the signal's reason
+ * @throws {AgentError} COMPRESSOR_MISSING, COMPRESSOR_FAILED, PROCESS_START; whatever `input` throws; the signal's reason
  */
 export async function* throughProgram(
   program: FilterProgram,
@@ -25,14 +26,7 @@ export async function* throughProgram(
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
   signal.throwIfAborted();
-  const [command, ...args] = program.argv;
-  let child: FilterChild;
-  try {
-    child = spawn(command, args, { stdio: ["pipe", "pipe", "pipe"] });
-  } catch (cause) {
-    // Some failures of a start are thrown, and others are events.
-    throw missing(program, cause);
-  }
+  const child = await startAgain(() => start(program), signal);
   const ended = endOf(child, program);
   const fed = feed(child, input, signal);
   // ignored: both are awaited below, where nothing that went wrong before is in the way.
@@ -46,6 +40,22 @@ export async function* throughProgram(
     // ignored: the program was asked to go; how it went was judged above.
     await ended.catch(() => undefined);
   }
+}
+
+/** It needs no record of running programs: when this process is killed, its input ends, and with it the program. */
+function start(program: FilterProgram): Promise<FilterChild> {
+  const [command, ...args] = program.argv;
+  return new Promise((resolve, reject) => {
+    const fail = (cause: unknown): void => reject(startError(program, cause));
+    try {
+      const child = spawn(command, args, { stdio: ["pipe", "pipe", "pipe"] });
+      child.once("error", fail);
+      child.once("spawn", () => resolve(child));
+    } catch (cause) {
+      // Some failures of a start are thrown, and others are events.
+      fail(cause);
+    }
+  });
 }
 
 async function* outputOf({ stdout }: FilterChild): AsyncGenerator<Uint8Array> {
@@ -81,12 +91,12 @@ async function endOf(child: FilterChild, program: FilterProgram): Promise<void> 
     said = (said + text).slice(0, MAX_STDERR_CHARS);
   });
   const [name] = program.argv;
-  const [exitCode, exitSignal] = await once(child, "close").catch((cause: unknown) => {
-    throw missing(program, cause);
-  });
+  const [exitCode, exitSignal] = await once(child, "close");
   if (exitCode === 0) return;
   throw new AgentError("COMPRESSOR_FAILED", { program: name, status: exitCode ?? exitSignal, stderr: said.trim() });
 }
 
-const missing = ({ argv, package: debianPackage }: FilterProgram, cause: unknown): AgentError =>
-  new AgentError("COMPRESSOR_MISSING", { program: argv[0], package: debianPackage }, cause);
+const startError = ({ argv: [program], package: debianPackage }: FilterProgram, cause: unknown): AgentError =>
+  cause instanceof Error && "code" in cause && cause.code === "ENOENT"
+    ? new AgentError("COMPRESSOR_MISSING", { program, package: debianPackage }, cause)
+    : new AgentError("PROCESS_START", { program }, cause);

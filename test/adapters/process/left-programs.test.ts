@@ -74,6 +74,28 @@ test("what is left of a group whose leader has ended is found by its mark", asyn
   expect(processFacts(pid)).toBeUndefined();
 });
 
+for (const [how, start] of [
+  ["by setsid", "setsid sh -c"],
+  [
+    "by setsid, without the mark, under a process that has it",
+    "setsid sh -c 'env -u SWITCHBACK_PROGRAM sh -c \"$0\"; :'",
+  ],
+] as const) {
+  test(`a child that has left the session ${how} is ended, too`, async () => {
+    const name = await leave("");
+    const script = "trap '' TERM; echo $$; while :; do sleep 0.1; done";
+    const env = { ...process.env, SWITCHBACK_PROGRAM: name };
+    const leader = spawn("sh", ["-c", `${start} "$0" & exec sleep 60`, script], { detached: true, env });
+    started.push(leader);
+    const [said] = await once(leader.stdout, "data");
+    await writeFile(join(folder(), name), `${leader.pid} ${ticksOf(leader.pid ?? 0)}\n`);
+    const pid = Number(said);
+    expect(processFacts(pid)?.session).not.toBe(leader.pid);
+    await end();
+    expect([processFacts(pid), processFacts(leader.pid ?? 0)]).toEqual([undefined, undefined]);
+  });
+}
+
 test("a stranger that has got the pid of a program is not touched", async () => {
   const pid = await stubborn();
   await leave(`${pid} ${Number(ticksOf(pid)) - 1}\n`);

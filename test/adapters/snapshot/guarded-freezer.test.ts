@@ -1,9 +1,13 @@
-import { chmod, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { chmod, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { build } from "esbuild";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { createGuardedFreezer } from "../../../adapters/snapshot/guarded-freezer.ts";
+import { needs } from "../../support/needs.ts";
 
 const signal = new AbortController().signal;
 let dir: string;
@@ -40,11 +44,52 @@ test("one that cannot be frozen is told, with the reason", async () => {
   });
 });
 
-test("one that stays frozen is told, after it was tried twice", async () => {
+test("one that stays frozen is told, after the guard and the agent have tried five times each", async () => {
   await fsfreeze(`${THAWING} echo 'Device busy' >&2; exit 1; fi`);
-  const frozen = await createGuardedFreezer().freeze("/", signal);
+  const frozen = await createGuardedFreezer(0).freeze("/", signal);
   await expect(frozen.thaw()).rejects.toMatchObject({ code: "THAW_FAILED", detail: { reason: "Device busy" } });
-  expect(await calls()).toEqual(["--freeze /", "--unfreeze /", "--unfreeze /"]);
+  expect(await calls()).toEqual(["--freeze /", ...new Array(10).fill("--unfreeze /")]);
+});
+
+/** Does not run until it has been called `count` times with that action. */
+const shortUntil = (count: number, action: string): string =>
+  `if [ "$1" = ${action} ] && [ "$(grep -c -e "$1" ${dir}/calls)" -lt ${count} ]; then
+    echo 'fsfreeze: Cannot allocate memory' >&2
+    exit 126
+  fi`;
+
+test("a shortage that passes keeps nothing frozen, and nothing from being frozen", async () => {
+  await fsfreeze(`${shortUntil(3, "--freeze")}\n${shortUntil(4, "--unfreeze")}`);
+  const frozen = await createGuardedFreezer(0).freeze("/", signal);
+  await frozen.thaw();
+  expect(await calls()).toEqual([...new Array(3).fill("--freeze /"), ...new Array(4).fill("--unfreeze /")]);
+});
+
+test("when its agent has been killed, the guard tries for far longer", async () => {
+  await fsfreeze(shortUntil(20, "--unfreeze"));
+  const contents = `
+    import { createGuardedFreezer } from "./adapters/snapshot/guarded-freezer.ts";
+    await createGuardedFreezer(0).freeze("/", new AbortController().signal);
+    console.log("frozen");
+    setInterval(() => undefined, 1000);`;
+  const agent = { stdin: { contents, resolveDir: process.cwd() }, outfile: join(dir, "agent.mjs") };
+  await build({ ...agent, bundle: true, platform: "node", format: "esm", target: "node20" });
+  const child = spawn(process.execPath, [agent.outfile], { stdio: ["ignore", "pipe", "inherit"] });
+  await once(child.stdout, "data");
+  child.kill("SIGKILL");
+  await expect.poll(async () => (await calls()).length, { timeout: 20_000 }).toBe(21);
+});
+
+needs("otherUser").test("where no process can be started any more, the guard thaws all the same", async () => {
+  // As of a user who has too many processes: root may always have one more.
+  await fsfreeze(`if [ "$1" = --freeze ]; then prlimit --pid $PPID --nproc=0:0; else : >${dir}/thawed; fi`);
+  await chmod(dir, 0o777);
+  const shell = `#!/bin/sh\nexec setpriv --reuid=65534 --regid=65534 --clear-groups /bin/sh "$@"\n`;
+  await writeFile(join(dir, "sh"), shell, { mode: 0o755 });
+  const frozen = await createGuardedFreezer(0).freeze("/", signal);
+  await frozen.thaw();
+  expect(await calls()).toEqual(["--freeze /", "--unfreeze /"]);
+  expect((await stat(join(dir, "thawed"))).uid, "the guard did, and not the agent").toBe(65534);
 });
 
 test("one that somebody else has thawed is told, too", async () => {

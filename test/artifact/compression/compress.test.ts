@@ -1,4 +1,7 @@
 import { randomBytes } from "node:crypto";
+import { copyFile, mkdtemp, open, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { gunzipSync } from "node:zlib";
 import { expect, test } from "vitest";
@@ -101,6 +104,24 @@ test("a program that is not installed is named with its package", async () => {
     code: "COMPRESSOR_MISSING",
     detail: { program: "no-such-program", package: "some-package" },
   });
+});
+
+test("a program that cannot be started for another reason is not called missing", async () => {
+  await expect(through(["/etc/passwd"], chunksOf(content, 5000))).rejects.toMatchObject({ code: "PROCESS_START" });
+});
+
+test("a program that somebody still writes to is started once that has ended", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "busy-"));
+  try {
+    const path = join(folder, "cat");
+    await copyFile("/bin/cat", path);
+    const writer = await open(path, "r+");
+    const running = through([path], chunksOf(content, 5000));
+    setTimeout(() => void writer.close(), 120);
+    expect((await running).equals(content)).toBe(true);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
 });
 
 test("a program that fails is named with its status and what it said", async () => {

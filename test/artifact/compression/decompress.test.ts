@@ -1,7 +1,10 @@
 import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
+import { copyFile, mkdtemp, open, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { createGzip, gzipSync } from "node:zlib";
-import { expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { childSource } from "../../../src/artifact/compression/child-source.ts";
 import { decompress } from "../../../src/artifact/compression/decompress.ts";
 import { formatOf } from "../../../src/artifact/compression/formats.ts";
@@ -118,6 +121,51 @@ test("names the package when the program is missing", async () => {
   } finally {
     process.env["PATH"] = path;
   }
+});
+
+describe("a program that cannot be started", () => {
+  const usual = process.env["PATH"];
+  let folder = "";
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), "programs-"));
+    process.env["PATH"] = folder;
+  });
+  afterEach(async () => {
+    process.env["PATH"] = usual;
+    await rm(folder, { recursive: true });
+  });
+
+  test("for another reason is not called missing", async () => {
+    for (const [format, program] of [
+      ["lzma", "xz"],
+      ["zstd", "zstd"],
+    ] as const) {
+      await writeFile(join(folder, program), "");
+      expect(await codeOf(drain(childSource(inPieces(PLAIN, 100), format), 10))).toBe("PROCESS_START");
+    }
+  });
+
+  test("because somebody still writes to it is started once that has ended", async () => {
+    const packed = execFileSync("/usr/bin/xz", ["-c"], { input: PLAIN });
+    await copyFile("/usr/bin/xz", join(folder, "xz"));
+    const writer = await open(join(folder, "xz"), "r+");
+    const plain = drain(childSource(inPieces(packed, 100), "lzma"), 5000);
+    setTimeout(() => void writer.close(), 120);
+    expect((await plain).equals(PLAIN)).toBe(true);
+  });
+
+  test("and is not wanted any more closes its source at once", async () => {
+    await copyFile("/usr/bin/xz", join(folder, "xz"));
+    const writer = await open(join(folder, "xz"), "r+");
+    let closed = false;
+    const close = async (): Promise<void> => {
+      closed = true;
+    };
+    const source = { read: () => 0, close };
+    await childSource(source, "lzma").close();
+    expect(closed).toBe(true);
+    await writer.close();
+  });
 });
 
 test("does not read ahead of whoever reads from the child process", async () => {
