@@ -1,7 +1,7 @@
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
 import { AgentError, printable } from "../../src/errors/agent-error.ts";
-import type { LeftRecord, ProcessFacts } from "./program-record.ts";
+import { type LeftFile, type ProcessFacts, processFacts, readText } from "./program-record.ts";
 
 export interface EndingLimits {
   /** For a program to end by itself: a boot loader's tool may be in the middle of its write. */
@@ -10,6 +10,15 @@ export interface EndingLimits {
   readonly graceMs: number;
   /** For the kernel to end what has got SIGKILL. */
   readonly killMs: number;
+}
+
+interface LeftRecord {
+  /**
+   * What is left of the program: the live processes of its session, and of the sessions that its children have made.
+   * Only a child that has left the session and lost the mark from its environment is not found.
+   */
+  remaining(): readonly ProcessFacts[];
+  remove(): void;
 }
 
 const LIMITS: EndingLimits = { patienceMs: 1_000, graceMs: 10_000, killMs: 10_000 };
@@ -23,11 +32,11 @@ const PAUSE_MS = 20;
  * @throws {AgentError} AGENT_BUSY when one of them cannot be ended
  */
 export async function endLeftPrograms(
-  records: readonly LeftRecord[],
+  records: readonly LeftFile[],
   tell: (line: string) => void,
   limits = LIMITS,
 ): Promise<void> {
-  await Promise.all(records.map((record) => end(record, tell, limits)));
+  await Promise.all(records.map((record) => end(leftRecord(record), tell, limits)));
 }
 
 async function end(record: LeftRecord, tell: (line: string) => void, limits: EndingLimits): Promise<void> {
@@ -74,3 +83,33 @@ function nameOf({ pid }: ProcessFacts): string {
     return `pid ${pid}`;
   }
 }
+
+function leftRecord({ path, mark }: LeftFile): LeftRecord {
+  const [, leader, startTicks] = /^(\d+) (\d+)\n$/.exec(readText(path)) ?? [];
+  const known = new Set<string>();
+  const idOf = ({ pid, startTicks: start }: ProcessFacts): string => `${pid} ${start}`;
+  if (leader !== undefined) known.add(`${leader} ${startTicks}`);
+  return {
+    remaining() {
+      const all = allProcesses();
+      // A session's number may belong to somebody else by now, so one of its processes has to be recognized. A child
+      // that has called setsid has a session of its own, and the mark.
+      const ours = all.filter((each) => known.has(idOf(each)) || hasMark(each.pid, mark));
+      const sessions = new Set(ours.map(({ session }) => session));
+      const members = all.filter(({ session }) => sessions.has(session));
+      // This process may have been started by the program itself, which then goes on.
+      if (members.some(({ pid }) => pid === process.pid)) return [];
+      for (const each of members) known.add(idOf(each));
+      return members;
+    },
+    remove: () => rmSync(path, { force: true }),
+  };
+}
+
+const allProcesses = (): readonly ProcessFacts[] =>
+  readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .map((name) => processFacts(Number(name)))
+    .filter((found) => found !== undefined);
+
+const hasMark = (pid: number, mark: string): boolean => `\0${readText(`/proc/${pid}/environ`)}`.includes(`\0${mark}\0`);

@@ -97,23 +97,19 @@ export function recordProgram(places = PLACES, device = ownDevice): ProgramRecor
   };
 }
 
-/** The record of a program whose agent is gone. */
-export interface LeftRecord {
-  /**
-   * What is left of the program: the live processes of its session, and of the sessions that its children have made.
-   * Only a child that has left the session and lost the mark from its environment is not found.
-   */
-  remaining(): readonly ProcessFacts[];
-  remove(): void;
+/** The record of a program whose agent is gone: a file, and the mark in the environment of the program. */
+export interface LeftFile {
+  readonly path: string;
+  readonly mark: string;
 }
 
 /** Records of agents that worked on `device` and have ended without an end of their programs. */
-export function leftRecords(device: string, places = PLACES): readonly LeftRecord[] {
+export function leftRecords(device: string, places = PLACES): readonly LeftFile[] {
   const folder = recordsFolder(places);
   if (folder === undefined) return [];
   return readdirSync(folder)
     .filter((name) => name.startsWith(`${device}.`) && isOfTheDead(name))
-    .map((name) => leftRecord(join(folder, name), name));
+    .map((name) => ({ path: join(folder, name), mark: `${MARK}=${name}` }));
 }
 
 function isOfTheDead(name: string): boolean {
@@ -121,37 +117,6 @@ function isOfTheDead(name: string): boolean {
   // A container with a view of this folder has pids that mean nothing here.
   return namespace === pidNamespace() && processFacts(Number(pid))?.startTicks !== startTicks;
 }
-
-function leftRecord(path: string, name: string): LeftRecord {
-  const [, leader, startTicks] = /^(\d+) (\d+)\n$/.exec(readText(path)) ?? [];
-  const known = new Set<string>();
-  const idOf = ({ pid, startTicks: start }: ProcessFacts): string => `${pid} ${start}`;
-  if (leader !== undefined) known.add(`${leader} ${startTicks}`);
-  return {
-    remaining() {
-      const all = allProcesses();
-      // A session's number may belong to somebody else by now, so one of its processes has to be recognized. A child
-      // that has called setsid has a session of its own, and the mark.
-      const ours = all.filter((each) => known.has(idOf(each)) || hasMark(each.pid, name));
-      const sessions = new Set(ours.map(({ session }) => session));
-      const members = all.filter(({ session }) => sessions.has(session));
-      // This process may have been started by the program itself, which then goes on.
-      if (members.some(({ pid }) => pid === process.pid)) return [];
-      for (const each of members) known.add(idOf(each));
-      return members;
-    },
-    remove: () => rmSync(path, { force: true }),
-  };
-}
-
-const allProcesses = (): readonly ProcessFacts[] =>
-  readdirSync("/proc")
-    .filter((name) => /^\d+$/.test(name))
-    .map((name) => processFacts(Number(name)))
-    .filter((found) => found !== undefined);
-
-const hasMark = (pid: number, name: string): boolean =>
-  `\0${readText(`/proc/${pid}/environ`)}`.includes(`\0${MARK}=${name}\0`);
 
 /** @returns `undefined` when there is no such process, or only what its parent has not yet taken notice of */
 export function processFacts(pid: number): ProcessFacts | undefined {
@@ -175,7 +140,7 @@ function pidNamespace(): string {
   }
 }
 
-function readText(path: string): string {
+export function readText(path: string): string {
   try {
     return readFileSync(path, "utf8");
   } catch {
