@@ -16,6 +16,7 @@ const MAY_CHANGE: Readonly<Record<string, string>> = {
   "adapters/device/ubi-slot.ts": "a volume that ubiupdatevol writes, opened to see whether it is whole",
   "adapters/lock/flock.ts": "a lock, which ends with its process",
   "adapters/log/deployment-log-files.ts": "lines of a log; what names its files is an act",
+  "adapters/process/left-programs.ts": "records in memory, removed with the programs that they name",
   "adapters/process/program-record.ts": "records in memory, which end with the boot",
   "adapters/process/own-root.ts": "what the modules of a virtual board see in place of the machine",
   "adapters/payload/external/fifo.ts": "a FIFO that a module reads",
