@@ -21,21 +21,27 @@ const EXAMINATIONS: Readonly<Record<AdapterKind, () => Promise<Examine>>> = {
 };
 
 /**
- * Holds an adapter against every promise of its port, in a sandbox's folder.
+ * Holds an adapter against every promise of its port, in a sandbox's folder. Each promise comes twice: without a
+ * verdict when it is looked at, and with it.
  *
  * @throws {AgentError} ADAPTER_…; ADAPTER_INVALID also names what a skeleton still lacks
  */
-export async function* checkAdapter(request: CheckRequest, signal: AbortSignal): AsyncGenerator<Verdict> {
+export async function* checkAdapter(
+  request: CheckRequest,
+  signal: AbortSignal,
+): AsyncGenerator<Verdict | Pick<Verdict, "promise">> {
   const folder = await mkdtemp(join(tmpdir(), "switchback-adapter-"));
   try {
     const root = join(folder, "root");
     await mkdir(root);
     const examine = await EXAMINATIONS[request.kind]();
-    const { reset, functions, promises } = await examine(request, new Sandbox(root, join(folder, "trace"), signal));
-    await expectFilledIn(functions, reset);
+    const sandbox = new Sandbox(root, join(folder, "trace"), { stop: signal, timeoutMs: request.timeoutMs });
+    const { reset, functions, promises } = await examine(request, sandbox);
+    yield* expectFilledIn(functions, reset);
     for (const { title, run } of promises) {
       if (!title.includes(request.only)) continue;
       signal.throwIfAborted();
+      yield { promise: title };
       await reset();
       try {
         await run();
@@ -52,9 +58,14 @@ export async function* checkAdapter(request: CheckRequest, signal: AbortSignal):
   }
 }
 
-async function expectFilledIn(functions: Examination["functions"], reset: () => Promise<void>): Promise<void> {
+/** @returns in turn what is looked at, and no verdict */
+async function* expectFilledIn(
+  functions: Examination["functions"],
+  reset: () => Promise<void>,
+): AsyncGenerator<Pick<Verdict, "promise">> {
   const missing: string[] = [];
   for (const [name, request] of Object.entries(functions)) {
+    yield { promise: `${name} comes to its end` };
     await reset();
     try {
       await request();

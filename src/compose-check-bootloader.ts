@@ -23,8 +23,8 @@ export const examineBootloader: Examine = async ({ source, from, options, firmwa
       ? virtualFirmware(root)
       : programFirmware(slots, resolve(program), createChildProcess({ env }));
   const observed = sandbox.observe(createChildProcess({ env }));
-  const { acts, readFile, stop } = sandbox;
-  const parts = { root, slots, options, process: observed, acts, readFile, calls: { stop } };
+  const { acts, readFile, calls } = sandbox;
+  const parts = { root, slots, options, process: observed, acts, readFile, calls };
   let instance = 0;
   const create = () => {
     instance += 1;

@@ -14,8 +14,8 @@ export const examineDevice: Examine = async ({ source, from, options }, sandbox)
   const slots = sandboxSlots(root);
   const env = adapterEnvironment({ root, slots, options }, { ...process.env, LC_ALL: "C" });
   const observed = sandbox.observe(createChildProcess({ env }));
-  const { acts, readFile, stop } = sandbox;
-  const parts = { root, slots, options, process: observed, acts, readFile, calls: { stop } };
+  const { acts, readFile, calls } = sandbox;
+  const parts = { root, slots, options, process: observed, acts, readFile, calls };
   let instance = 0;
   const createDriver = () => {
     instance += 1;

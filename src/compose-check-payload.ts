@@ -19,9 +19,6 @@ import { diskActs, type FileActs } from "./util/durable-file.ts";
 const SAMPLE_BYTES = 100_001;
 const EARLIER_BYTES = 70_003;
 
-/** For each call of an update module. */
-const TIMEOUT_MS = 60_000;
-
 /** A device in the sandbox's folder, whose payloads are installed by the adapter or update module that is checked. */
 export const examinePayload: Examine = async (request, sandbox) => {
   const { source, from, options, payload } = request;
@@ -29,7 +26,7 @@ export const examinePayload: Examine = async (request, sandbox) => {
   const slots = { A: "", B: "" };
   const env = adapterEnvironment({ root, slots, options }, { ...process.env, LC_ALL: "C" });
   const observed = sandbox.observe(createChildProcess({ env }));
-  const calls = { stop: sandbox.stop };
+  const { calls } = sandbox;
   const parts = { root, slots, options, process: observed, acts: sandbox.acts, readFile: sandbox.readFile, calls };
   const given = payload === undefined ? undefined : await readFile(payload);
   // A handler that takes only this payload takes no made-up one as an earlier version either.
@@ -40,7 +37,8 @@ export const examinePayload: Examine = async (request, sandbox) => {
   let instance = 0;
   const rig = await createPayloadRig(sandbox, contents, async () => {
     if ("program" in source) {
-      return updateModule(resolve(from, source.program), root, { process: observed, programs, acts: allActs });
+      const own = { process: observed, programs, acts: allActs, timeoutMs: calls.timeoutMs };
+      return updateModule(resolve(from, source.program), root, own);
     }
     instance += 1;
     return await createAdapterPayload("sandbox", { source, from, instance }, parts, payloadFolder(root), allActs);
@@ -82,6 +80,7 @@ interface ModuleParts {
   readonly process: Process;
   readonly programs: Process;
   readonly acts: FileActs;
+  readonly timeoutMs: number;
 }
 
 /** The payload type of an update module is its name. */
@@ -92,7 +91,6 @@ function updateModule(program: string, root: string, parts: ModuleParts): Payloa
     tree: join(payloadFolder(root), "tree"),
     ...parts,
     log: () => undefined,
-    timeoutMs: TIMEOUT_MS,
     device: async () => ({ artifactName: "release-1", deviceType: "sandbox" }),
   });
 }

@@ -13,6 +13,8 @@ export interface CheckRequest extends AdapterSource {
   readonly payload?: string;
   /** An update module may change this machine, where it can have no root of its own. */
   readonly onThisMachine: boolean;
+  /** For each call of the adapter. */
+  readonly timeoutMs: number;
   /** Looks only at promises that contain this. */
   readonly only: string;
 }

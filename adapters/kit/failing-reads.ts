@@ -1,9 +1,13 @@
 import { chmod, mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { basename, join, relative } from "node:path";
 import type { Process, ProcessLimits, ProcessResult } from "../../src/ports/process.ts";
+import type { Files } from "./medium.ts";
 import { repeatable, type Stdin } from "./repeatable-stdin.ts";
 import { readFiles, writeFiles } from "./sandbox-files.ts";
 import { brokenReadsArgv, readingTraceArgv, readsIn } from "./trace.ts";
+
+/** No storage, and read all the same. */
+const KERNEL_SAYS = "proc/cmdline";
 
 type Argv = readonly [string, ...string[]];
 
@@ -46,6 +50,7 @@ export class FailingRead {
     limits: ProcessLimits,
     signal: AbortSignal,
     stdin: Stdin,
+    isRoot: boolean,
   ): Promise<ProcessResult> {
     if (this.#left <= 0) return inner.run(argv, limits, signal, stdin);
     const before = await readFiles(this.#root);
@@ -53,7 +58,7 @@ export class FailingRead {
     const held: Uint8Array[] = [];
     const holding = limits.onOutput && { ...limits, onOutput: async (chunk: Uint8Array) => void held.push(chunk) };
     const result = await inner.run([...readingTraceArgv(this.#log), ...argv], holding ?? limits, signal, input());
-    const faults = await this.#faults();
+    const faults = await this.#faults(isRoot ? [this.#root, ""] : [this.#root], before);
     const fault = faults[this.#left - 1];
     this.#left -= faults.length;
     if (fault === undefined) {
@@ -65,12 +70,15 @@ export class FailingRead {
     return inner.run(await fault.arrange(argv), limits, signal, input());
   }
 
-  async #faults(): Promise<readonly Fault[]> {
-    const { files, programs } = readsIn(await readFile(this.#log, "latin1"), this.#root);
-    const paths = files.map((name) => join(this.#root, name));
+  /** @param roots names of the sandbox's folder, for the program */
+  async #faults(roots: readonly string[], before: Files): Promise<readonly Fault[]> {
+    const known = new Set([...before.keys(), ...(await readFiles(this.#root)).keys(), KERNEL_SAYS]);
+    const { files, programs } = readsIn(await readFile(this.#log, "latin1"), roots, known);
+    const pathsOf = (name: string): readonly string[] => roots.map((root) => `${root}/${name}`);
+    const paths = files.flatMap(pathsOf);
     return [
       ...files.map((name): Fault => {
-        const failing = brokenReadsArgv([join(this.#root, name)]);
+        const failing = brokenReadsArgv(pathsOf(name));
         return { words: name, arrange: async (argv) => [...failing, ...argv] };
       }),
       ...programs.map(

@@ -50,7 +50,15 @@ export function virtualFirmware(root: string): Firmware {
 
 /** A program that does what the board's own boot loader does. @see docs/reference/adapter-protocol.md, "Firmware" */
 export function programFirmware(slots: Readonly<Record<SlotId, string>>, program: string, process: Process): Firmware {
-  const ask = createAsk(program, process);
+  const askProgram = createAsk(program, process);
+  const ask: typeof askProgram = async (request, ...rest) => {
+    try {
+      return await askProgram(request, ...rest);
+    } catch (cause) {
+      const reason = `it does not answer '${request.join(" ")}' as firmware does`;
+      throw new AgentError("CLI_USAGE", { option: "--firmware", value: program, reason }, cause);
+    }
+  };
   const { signal } = new AbortController();
   return {
     async factory() {

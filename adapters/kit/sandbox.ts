@@ -5,6 +5,7 @@ import { AgentError } from "../../src/errors/agent-error.ts";
 import type { Process } from "../../src/ports/process.ts";
 import type { FileActsOfAdapters, OpenStorage } from "./context.ts";
 import { FailingRead } from "./failing-reads.ts";
+import type { CallLimits } from "./foreign-call.ts";
 import { type CutMoment, type Files, inWords, Medium, type MediumAct } from "./medium.ts";
 import { repeatable } from "./repeatable-stdin.ts";
 import { differingFile, readFiles, writeFiles } from "./sandbox-files.ts";
@@ -39,8 +40,8 @@ type FailedRead<T> =
  */
 export class Sandbox {
   readonly root: string;
-  /** Ends whatever runs of the adapter. */
-  readonly stop: AbortSignal;
+  /** For everything that runs of the adapter. */
+  readonly calls: Required<CallLimits>;
   readonly #log: string;
   #medium = new Medium(new Map());
   #acts: MediumAct[] | undefined;
@@ -52,9 +53,9 @@ export class Sandbox {
   #cut: { left: number; readonly moment: CutMoment } | undefined;
 
   /** @param log file for traces, outside of `root` */
-  constructor(root: string, log: string, stop = new AbortController().signal) {
+  constructor(root: string, log: string, { stop = new AbortController().signal, timeoutMs = 60_000 }: CallLimits = {}) {
     this.root = root;
-    this.stop = stop;
+    this.calls = { stop, timeoutMs };
     this.#log = log;
   }
 
@@ -256,9 +257,10 @@ export class Sandbox {
    */
   observe(inner: Process, isRoot = false): Process {
     return {
-      run: async (argv, limits, asked, stdin) => {
-        const signal = AbortSignal.any([asked, this.stop]);
-        if (this.#reads !== undefined) return this.#reads.run(inner, argv, limits, signal, stdin);
+      run: async (argv, given, asked, stdin) => {
+        const signal = AbortSignal.any([asked, this.calls.stop]);
+        const limits = { ...given, timeoutMs: Math.min(given.timeoutMs, this.calls.timeoutMs) };
+        if (this.#reads !== undefined) return this.#reads.run(inner, argv, limits, signal, stdin, isRoot);
         if (this.#acts === undefined) return inner.run(argv, limits, signal, stdin);
         const before = await readFiles(this.root);
         const input = this.#fails ? await repeatable(stdin) : () => stdin;

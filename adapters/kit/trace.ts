@@ -56,12 +56,15 @@ export function brokenReadsArgv(paths: readonly string[]): Argv {
 /**
  * What a program has read, out of strace's output.
  *
- * @returns files below `root` that were read, and the name of each program that it started, in order, where programs of
+ * @param roots what the sandbox's folder is called
+ * @param known files in it
+ * @returns those that were read, and the name of each program that it started, in order, where programs of
  * that name have read one
  */
 export function readsIn(
   text: string,
-  root: string,
+  roots: readonly string[],
+  known: ReadonlySet<string>,
 ): { readonly files: readonly string[]; readonly programs: readonly string[] } {
   const files = new Set<string>();
   const started: { readonly pid: string; readonly name: string }[] = [];
@@ -73,8 +76,10 @@ export function readsIn(
       started.push({ pid, name: basename(path) });
     }
     const place = READS.includes(call) ? placesIn(args)[0] : undefined;
-    if (place === undefined || !place.startsWith(`${root}/`)) continue;
-    files.add(relative(root, place));
+    const within = roots.find((root) => place?.startsWith(`${root}/`));
+    const file = place === undefined || within === undefined ? undefined : place.slice(within.length + 1);
+    if (file === undefined || !known.has(file)) continue;
+    files.add(file);
     reading.add(started.findLast((program) => program.pid === pid)?.name ?? "");
   }
   // The first is the program itself: what it reads without another is told by the files.

@@ -13,7 +13,10 @@ export interface AdapterChoice {
 export function readAdapterChoice(key: string, raw: object, from: string): AdapterChoice {
   const { Module: module, Program: program, Options: options = {} } = raw as Readonly<Record<string, unknown>>;
   const [path, ...others] = [module, program].filter((value) => value !== undefined);
-  if (typeof path !== "string" || path === "" || others.length > 0) {
+  if (others.length > 0) {
+    throw new AgentError("CONFIG_INVALID", { key, reason: "it names a Module and a Program: only one can be used" });
+  }
+  if (typeof path !== "string" || path === "") {
     throw new AgentError("CONFIG_INVALID", { key, reason: "it needs either a Module or a Program" });
   }
   if (typeof options !== "object" || options === null || Array.isArray(options)) {

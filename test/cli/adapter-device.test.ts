@@ -144,6 +144,12 @@ describe("on a board", () => {
     expect(codesOf(await board.agent("install", await board.release("v2")))).toEqual(["ADAPTER_LOAD"]);
   });
 
+  test("a choice that names both a module and a program is told so", async () => {
+    await configure(deviceModule(), { Module: "./toy.mjs", Program: "./toy.sh" });
+    const { err } = await board.agent("install", await board.release("v2"));
+    expect(err.join()).toMatch(/CONFIG_INVALID.*it names a Module and a Program: only one can be used/);
+  });
+
   test("a choice that names neither a module nor a program is a mistake of the configuration", async () => {
     await configure("", {});
     expect(codesOf(await board.agent("install", await board.release("v2")))).toEqual(["CONFIG_INVALID"]);

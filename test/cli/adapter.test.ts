@@ -238,6 +238,28 @@ test.each<[string, readonly string[], string]>([
   expect(err.join()).toMatch(new RegExp(`CLI_USAGE.*${named}.*there is no such file`));
 });
 
+test.each<[string, string, number, RegExp]>([
+  ["cannot be started", "", 0o644, /does not answer 'factory'.*EACCES/],
+  [
+    "does not know its requests",
+    "#!/bin/sh\necho error UNSUPPORTED\nexit 1\n",
+    0o755,
+    /does not answer 'factory'.*UNSUPPORTED/,
+  ],
+  [
+    "makes a board that does not start",
+    "#!/bin/sh\n[ $1 = factory ] && echo ok\n",
+    0o755,
+    /does not answer 'power-on up up'/,
+  ],
+])("firmware that %s is named as such, and not as an adapter", async (_title, code, mode, said) => {
+  await writeFile(join(dir, "firmware"), code, { mode });
+  const result = await check(toyModule(), "--firmware", join(dir, "firmware"));
+  expect(codesOf(result)).toEqual(["CLI_USAGE"]);
+  expect(result.err.join()).toMatch(/option=--firmware/);
+  expect(result.err.join()).toMatch(said);
+});
+
 test("a program in the working folder needs no ./ before its name", async () => {
   const { err } = await cli("switchback", ["adapter", "check", "package.json"]);
   expect(err.join()).toMatch(/ADAPTER_LOAD.*program=\S*\/package.json/);

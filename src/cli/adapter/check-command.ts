@@ -1,6 +1,7 @@
 import { statSync } from "node:fs";
 import { resolve } from "node:path";
 import { type Command, Option } from "commander";
+import type { Verdict } from "../../compose-adapter-check.ts";
 import type { AdapterKind } from "../../compose-examination.ts";
 import type { AdapterChoice } from "../../config/adapter-choice.ts";
 import { AgentError, printable } from "../../errors/agent-error.ts";
@@ -12,8 +13,10 @@ interface CheckOptions {
   readonly firmware?: string;
   readonly payload?: string;
   readonly only?: string;
+  readonly timeout: string;
   readonly json?: true;
   readonly onThisMachine?: true;
+  readonly watched?: true;
 }
 
 export function registerCheck(adapter: Command, io: CliIo): void {
@@ -29,7 +32,9 @@ export function registerCheck(adapter: Command, io: CliIo): void {
     .option("--payload <file>", "what a payload of that type holds, for a handler that does not take any bytes")
     .option("--only <text>", "look only at promises that contain this text")
     .option("--on-this-machine", "let an update module change this machine")
+    .option("--timeout <seconds>", "for each call of the adapter", "60")
     .option("--json", "print one JSON object for each promise")
+    .addOption(new Option("--watched").hideHelp())
     .addHelpText("after", EXAMPLE)
     .action(async (path: string, options: CheckOptions) => {
       const { checkAdapter } = await import("../../compose-adapter-check.ts");
@@ -44,18 +49,45 @@ export function registerCheck(adapter: Command, io: CliIo): void {
         onThisMachine: options.onThisMachine === true,
         ...(options.payload !== undefined && { payload: options.payload }),
         ...(options.firmware !== undefined && { firmware: options.firmware }),
+        timeoutMs: parseSeconds(options.timeout) * 1000,
       };
       const count = { kept: 0, broken: 0 };
-      for await (const verdict of checkAdapter(request, io.signal)) {
+      const show = (verdict: Verdict): void => {
         count[verdict.kept ? "kept" : "broken"] += 1;
-        if (options.json === true) io.out(JSON.stringify(verdict));
-        else io.out(`${verdict.kept ? "kept  " : "BROKEN"}  ${verdict.promise}`);
-        if (options.json !== true && verdict.reason !== undefined)
-          io.out(`        ${printable(shorten(verdict.reason))}`);
+        print(verdict, options, io);
+      };
+      const { checkInChild, reporter } = await import("../../compose-watched-check.ts");
+      if ("module" in request.source && options.watched !== true && io.commandLine.length > 0) {
+        const { exitCode, stuck } = await checkInChild(io.commandLine, request.timeoutMs, io.signal);
+        io.exitCode = exitCode;
+        if (stuck === undefined) return;
+        Object.assign(count, { kept: stuck.kept, broken: stuck.broken });
+        show({ promise: stuck.promise ?? "", kept: false, reason: stuck.reason });
+      } else {
+        const tell = options.watched === true ? reporter() : undefined;
+        for await (const step of checkAdapter(request, io.signal)) {
+          if ("kept" in step) show(step);
+          else tell?.({ ...step, ...count });
+        }
       }
       if (options.json !== true) io.out(`${count.kept} promises kept, ${count.broken} broken.`);
       if (count.broken > 0 || count.kept === 0) io.exitCode = 1;
     });
+}
+
+function print({ promise, kept, reason }: Verdict, { json }: CheckOptions, io: CliIo): void {
+  if (json === true) {
+    io.out(JSON.stringify({ promise, kept, ...(reason !== undefined && { reason }) }));
+    return;
+  }
+  io.out(`${kept ? "kept  " : "BROKEN"}  ${promise}`);
+  if (reason !== undefined) io.out(`        ${printable(shorten(reason))}`);
+}
+
+/** @throws {AgentError} CLI_USAGE */
+function parseSeconds(text: string): number {
+  if (/^[1-9][0-9]{0,5}$/.test(text)) return Number(text);
+  throw new AgentError("CLI_USAGE", { option: "--timeout", value: text, reason: "it must be a number of seconds" });
 }
 
 /** A module is told by its name: an executable script may be one in any language. @throws {AgentError} CLI_USAGE */
