@@ -21,6 +21,7 @@ const MAY_CHANGE: Readonly<Record<string, string>> = {
   "adapters/process/own-root.ts": "what the modules of a virtual board see in place of the machine",
   "adapters/payload/external/fifo.ts": "a FIFO that a module reads",
   "adapters/bootloader/fake/board.ts": "new virtual boards",
+  "adapters/process/watched-child.ts": "the folder in which the check of adapters gets its answer",
   "adapters/kit/sandbox.ts": "the check of adapters, which records its own acts",
   "adapters/kit/sandbox-files.ts": "the check of adapters",
   "adapters/kit/failing-reads.ts": "the check of adapters",
