@@ -18,6 +18,11 @@ const FORBIDDEN: readonly { readonly pattern: RegExp; readonly why: string }[] =
 const NEEDS = "test/support/needs.ts";
 const UNRUN = /\.(?:(?:skip|todo|only|fails)(?:If)?|runIf)\(|\bskip: (?:true|!)/;
 const PRIVILEGED = /\(\[?"(?:mount|losetup|mknod|unshare|chroot|setpriv|chattr|mkfs\.ext4)"/;
+/** What reaches a terminal goes through the one function that escapes foreign text. */
+const WRITES =
+  /\bconsole\.|process\.std(?:out|err)\.write|writeSync\([12]\b|(?:\bio\.(?:out|err)|\bout|\berr)\(JSON\.stringify/;
+/** `ask.ts` writes what has gone through it. */
+const WRITERS: ReadonlySet<string> = new Set(["src/cli/ask.ts"]);
 const SWALLOWED = /catch(?:\s*\([^)]*\))?\s*\{\s*\}|\.catch\(\(\)\s*=>\s*(?:\{\s*\}|undefined|null|false|"")\)/;
 
 const ADR_PARTS = ["## Context", "## Decision", "## Consequences", "## How we would know that it was wrong"];
@@ -49,6 +54,9 @@ async function codeProblems(path: string): Promise<string[]> {
   const undeclared = `${path}: starts a program that not every machine allows: say so with needs() of ${NEEDS}`;
   const problems = text.split("\n").flatMap((line, i, lines) => {
     const found = FORBIDDEN.filter(({ pattern }) => pattern.test(line)).map(({ why }) => `${path}:${i + 1}: ${why}`);
+    if (/^(?:src|adapters)\//.test(path) && !WRITERS.has(path) && WRITES.test(line)) {
+      found.push(`${path}:${i + 1}: io.out and io.err write to terminals, and jsonLine makes JSON for them`);
+    }
     const reason = `${lines[i - 1] ?? ""}${line}`.includes("// ignored:");
     if (isTest && UNRUN.test(line)) found.push(`${path}:${i + 1}: a test that does not run proves nothing`);
     if (SWALLOWED.test(line) && !reason) found.push(`${path}:${i + 1}: an ignored failure says why: // ignored: …`);

@@ -3,6 +3,7 @@ import type { BoardImageBoots } from "../compose-board.ts";
 import { describeStart, describeStatus, startAsJson, statusAsJson } from "./board-text.ts";
 import { parseByteSize } from "./byte-size.ts";
 import type { CliIo } from "./io.ts";
+import { jsonLine } from "./one-line.ts";
 
 /** Size of the system that a new board comes with, where its slots are no smaller. */
 const FIRST_IMAGE_BYTES = 8 * 1024 ** 2;
@@ -45,7 +46,7 @@ export function register(program: Command, io: CliIo): void {
       const { virtualBoard } = await import("../compose-board.ts");
       const { boardInit } = await import("./board-init.ts");
       const start = await virtualBoard.boot(dir, (booted) => boardInit(booted, io));
-      print(io, options.json === true ? [JSON.stringify(startAsJson(start))] : describeStart(start));
+      print(io, options.json === true ? [jsonLine(startAsJson(start))] : describeStart(start));
       if (start.outcome.kind !== "up") io.exitCode = 1;
     });
 
@@ -58,7 +59,7 @@ export function register(program: Command, io: CliIo): void {
     .action(async (dir: string, options: { json?: true }) => {
       const { virtualBoard } = await import("../compose-board.ts");
       const status = await virtualBoard.status(dir);
-      print(io, options.json === true ? [JSON.stringify(statusAsJson(status))] : describeStatus(status));
+      print(io, options.json === true ? [jsonLine(statusAsJson(status))] : describeStatus(status));
     });
 
   board

@@ -1,9 +1,9 @@
 import { composeDoctor } from "../compose-doctor.ts";
 import { type Examined, examine } from "../core/doctor/examine.ts";
-import { printable } from "../errors/agent-error.ts";
 import type { Finding } from "../ports/finding.ts";
 import type { GlobalOptions } from "./global-options.ts";
 import type { CliIo } from "./io.ts";
+import { jsonLine } from "./one-line.ts";
 
 export interface DoctorOptions {
   readonly json?: true;
@@ -24,7 +24,7 @@ export async function doctor(options: GlobalOptions, { json }: DoctorOptions, io
   const count = (level: Finding["level"]): number => all.filter((finding) => finding.level === level).length;
   const ok = count("bad") === 0;
   if (json === true) {
-    io.out(JSON.stringify({ ok, findings: all.map((finding) => ({ ...finding, level: LEVELS[finding.level] })) }));
+    io.out(jsonLine({ ok, findings: all.map((finding) => ({ ...finding, level: LEVELS[finding.level] })) }));
   } else {
     io.out(`${count("good")} ok, ${count("note")} warning, ${count("bad")} wrong: ${ok ? CAN : CANNOT}`);
   }
@@ -35,6 +35,6 @@ const CAN = "an update can be installed, and rolled back.";
 const CANNOT = "no update can be installed and rolled back until that is set right.";
 
 function lines({ level, subject, found, advice }: Examined): readonly string[] {
-  const first = `${LEVELS[level].padEnd(7)}  ${printable(subject)}: ${printable(found)}`;
-  return advice === undefined ? [first] : [first, `         -> ${printable(advice)}`];
+  const first = `${LEVELS[level].padEnd(7)}  ${subject}: ${found}`;
+  return advice === undefined ? [first] : [first, `         -> ${advice}`];
 }

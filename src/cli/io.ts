@@ -2,7 +2,7 @@ import type { Machine } from "../compose-machine.ts";
 
 /** What a command may touch of the process it runs in; tests bring their own. */
 export interface CliIo {
-  /** Writes a line to stdout: results only. */
+  /** Writes a line to stdout: results only. Like `err`, it escapes what would steer a terminal or begin a new line. */
   out(line: string): void;
   /** Writes a line to stderr: progress, logs, errors. */
   err(line: string): void;

@@ -2,6 +2,7 @@ import type { Run } from "../core/deployment/driver.ts";
 import { reportRun, type StandaloneCommand } from "../core/deployment/report.ts";
 import { type AgentError, describeError } from "../errors/agent-error.ts";
 import type { CliIo } from "./io.ts";
+import { jsonLine } from "./one-line.ts";
 import type { RunOptions } from "./run-options.ts";
 
 /** What a standalone command prints with `--json`. Fields are added, never renamed. */
@@ -59,5 +60,5 @@ export function printResult(
   }
   const told = errors.map((error) => ({ code: error.code, message: describeError(error) }));
   const result: RunAsJson = { command, exitCode, ...more, messages, errors: told };
-  io.out(JSON.stringify(result));
+  io.out(jsonLine(result));
 }

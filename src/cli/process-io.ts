@@ -1,6 +1,7 @@
 import { writeSync } from "node:fs";
 import { AgentError } from "../errors/agent-error.ts";
 import type { CliIo } from "./io.ts";
+import { oneLine } from "./one-line.ts";
 
 /**
  * A poll each few minutes takes longer to compile than it ever saves: with these V8 interprets, and collects from the
@@ -15,10 +16,10 @@ export function processIo(): CliIo {
     process.once(signal, () => interrupted.abort(new AgentError("CANCELLED", { signal })));
   }
   let hasLostResults = false;
-  const err = (line: string): void => void write(2, `${line}\n`);
+  const err = (line: string): void => void write(2, `${oneLine(line)}\n`);
   return {
     out(line) {
-      const failure = write(1, `${line}\n`);
+      const failure = write(1, `${oneLine(line)}\n`);
       if (failure === undefined) return;
       if (!hasLostResults) err(`error: Cannot write to standard output: ${failure}`);
       hasLostResults = true;
@@ -38,7 +39,7 @@ export function processIo(): CliIo {
     get ask() {
       if (!stdinIsTerminal()) return undefined;
       return async (question: string, isSecret?: boolean) =>
-        (await import("./ask.ts")).askOnTerminal(question, isSecret === true, interrupted.signal);
+        (await import("./ask.ts")).askOnTerminal(oneLine(question), isSecret === true, interrupted.signal);
     },
     env: process.env,
     signal: interrupted.signal,

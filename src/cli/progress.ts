@@ -1,3 +1,4 @@
+import { printable } from "../errors/agent-error.ts";
 import type { CliIo } from "./io.ts";
 
 /** How far a long piece of work has come. */
@@ -39,7 +40,7 @@ export function createProgress(
   const draw = (nowMs: number): void => {
     drawnMs = nowMs;
     const state = describe(bytes, totalBytes, (nowMs - startMs) / 1000);
-    io.errRaw(`${CLEAR_LINE}${lineOf(label, state, io.stderrColumns ?? WIDE)}`);
+    io.errRaw(`${CLEAR_LINE}${lineOf(printable(label), state, io.stderrColumns ?? WIDE)}`);
   };
   return {
     advance(more) {

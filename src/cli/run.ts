@@ -1,5 +1,5 @@
 import { Command, CommanderError } from "commander";
-import { AgentError, describeError } from "../errors/agent-error.ts";
+import { AgentError, describeError, printable } from "../errors/agent-error.ts";
 import { entryOf } from "../errors/catalogue.ts";
 import { commandsFor, isClientName } from "./commands.ts";
 import { addGlobalOptions, splitArguments } from "./global-options.ts";
@@ -18,12 +18,16 @@ export async function run(name: string, argv: readonly string[], io: CliIo): Pro
     return await runMenderArtifact(argv, io);
   }
   const { globals, command, rest } = splitArguments(await ourArguments(name, argv));
-  const program = new Command(name)
+  const program = new Command(printable(name))
     .description("Over-the-air updates for embedded Linux that survive a power cut at any instant.")
     .version(VERSION, "-v, --version")
     .enablePositionalOptions()
     .exitOverride()
-    .configureOutput({ writeOut: (text) => io.out(text.trimEnd()), writeErr: (text) => io.err(text.trimEnd()) })
+    .configureOutput({
+      writeOut: (text) => eachLine(text, (line) => io.out(line)),
+      writeErr: (text) => eachLine(text, (line) => io.err(line)),
+      outputError: (text, write) => write(usageError(text)),
+    })
     .showHelpAfterError("(run with --help for the options)")
     .addHelpText("after", examplesFor(name));
   addGlobalOptions(program);
@@ -54,6 +58,14 @@ const CHANGES_DEVICE: ReadonlySet<string> = new Set([
   "daemon",
   "poll",
 ]);
+
+const eachLine = (text: string, write: (line: string) => void): void => text.trimEnd().split("\n").forEach(write);
+
+/** What somebody typed stays on one line; Commander puts a hint of its own below it. */
+function usageError(text: string): string {
+  const [, message = text, hint = ""] = /^(.*?)(\n\(Did you mean [^\n]*\?\))?\n?$/s.exec(text) ?? [];
+  return `${printable(message)}${hint}`;
+}
 
 /** The reference clients take options in Go's syntax, and some of their programs do without the name of a command. */
 const ourArguments = async (name: string, argv: readonly string[]): Promise<readonly string[]> =>

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
-import { printable } from "../errors/agent-error.ts";
 import type { CliIo } from "./io.ts";
+import { jsonLine } from "./one-line.ts";
 import { storedProvides } from "./stored-provides.ts";
 
 export function register(program: Command, io: CliIo): void {
@@ -12,6 +12,6 @@ export function register(program: Command, io: CliIo): void {
     .action(async (options: { readonly json?: true }) => {
       const { name } = await storedProvides(program, io);
       const shown = name === undefined || name === "" ? "unknown" : name;
-      io.out(options.json === true ? JSON.stringify({ artifact_name: shown }) : printable(shown));
+      io.out(options.json === true ? jsonLine({ artifact_name: shown }) : shown);
     });
 }

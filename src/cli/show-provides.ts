@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { flatProvides } from "../core/install/provides.ts";
-import { printable } from "../errors/agent-error.ts";
 import type { CliIo } from "./io.ts";
+import { jsonLine } from "./one-line.ts";
 import { storedProvides } from "./stored-provides.ts";
 
 export function register(program: Command, io: CliIo): void {
@@ -9,12 +9,23 @@ export function register(program: Command, io: CliIo): void {
     .command("show-provides")
     .description("print what the device provides, one key=value a line, sorted by key")
     .option("--json", "print a JSON object")
-    .addHelpText("after", "\nExample:\n  switchback show-provides | grep rootfs-image.version")
+    .addHelpText(
+      "after",
+      `
+An equals sign in a key is written \\x3d, so that the first one of a line ends the key; control characters are written
+in the same way. Use --json to get keys and values exactly as they are.
+
+Example:
+  switchback show-provides | grep rootfs-image.version`,
+    )
     .action(async (options: { readonly json?: true }) => {
       const entries = Object.entries(flatProvides(await storedProvides(program, io))).sort(([a], [b]) =>
         a < b ? -1 : 1,
       );
-      if (options.json === true) io.out(JSON.stringify(Object.fromEntries(entries)));
-      else for (const [key, value] of entries) io.out(printable(`${key}=${value}`));
+      if (options.json === true) io.out(jsonLine(Object.fromEntries(entries)));
+      else for (const [key, value] of entries) io.out(`${shownKey(key)}=${value}`);
     });
 }
+
+/** The first `=` of a line ends its key. */
+const shownKey = (key: string): string => key.replaceAll("=", "\\x3d");

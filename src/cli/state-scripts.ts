@@ -3,8 +3,9 @@ import { type Command, Option } from "commander";
 import { checkScriptFolder, type EntryWithHead, type FolderCheck, type FolderKind } from "../core/scripts/check.ts";
 import { readScriptEntries, readVersionFile } from "../core/scripts/folder.ts";
 import type { ScriptOrigin } from "../core/scripts/names.ts";
-import { AgentError, printable } from "../errors/agent-error.ts";
+import { AgentError } from "../errors/agent-error.ts";
 import type { CliIo } from "./io.ts";
+import { jsonLine } from "./one-line.ts";
 
 interface CheckOptions {
   readonly for?: ScriptOrigin;
@@ -34,7 +35,7 @@ export function register(program: Command, io: CliIo): void {
     .addHelpText("after", EXAMPLE)
     .action(async (dir: string, options: CheckOptions) => {
       const found = checkScriptFolder(await readEntries(dir, options.root), await readVersionFile(dir), options.for);
-      for (const line of options.json === true ? [JSON.stringify({ dir, ...found })] : describe(dir, found)) {
+      for (const line of options.json === true ? [jsonLine({ dir, ...found })] : describe(dir, found)) {
         io.out(line);
       }
       if (found.findings.some(({ level }) => level === "problem")) io.exitCode = 1;
@@ -57,9 +58,9 @@ function describe(dir: string, { origin, runnable, findings }: FolderCheck): rea
     return `${number} ${name}${number === 1 ? "" : "s"}`;
   };
   return [
-    ...findings.map(({ level, file, message }) => `${level}: ${printable(file)} ${message}`),
-    ...runnable.map((name) => `runs: ${printable(name)}`),
-    `${printable(dir)}, as scripts of ${KINDS[origin]}: ${runnable.length} run, ${count("problem", "problem")}, ${count("note", "note")}.`,
+    ...findings.map(({ level, file, message }) => `${level}: ${file} ${message}`),
+    ...runnable.map((name) => `runs: ${name}`),
+    `${dir}, as scripts of ${KINDS[origin]}: ${runnable.length} run, ${count("problem", "problem")}, ${count("note", "note")}.`,
   ];
 }
 

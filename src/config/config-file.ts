@@ -2,6 +2,7 @@ import { lstatSync } from "node:fs";
 import { AgentError, describeError } from "../errors/agent-error.ts";
 import type { Logger } from "../util/logger.ts";
 import { readSmallFile } from "../util/small-file.ts";
+import { isSoundText } from "../util/sound-text.ts";
 import type { JsonPlaces } from "./json-place.ts";
 import { nearestKey } from "./near-key.ts";
 
@@ -65,7 +66,7 @@ export async function readConfigFile(
     return known !== undefined && !hasType(raw[key], keys[known] ?? "string");
   });
   if (wrong === undefined) return { values };
-  const reason = `it must be a ${TYPE_NAMES[keys[knownKey(wrong, decisive) ?? wrong] ?? "string"]}`;
+  const reason = wrongness(raw[wrong], keys[knownKey(wrong, decisive) ?? wrong] ?? "string");
   const { line = 1, column = 1 } = (await placesIn(text)).keys.get(wrong) ?? {};
   return refused(new AgentError("CONFIG_INVALID", { file: path, line, column, key: wrong, reason }), values, log);
 }
@@ -114,16 +115,21 @@ export function pickKeys(raw: Raw, keys: Keys, where: string, log: Logger): Reco
       log("warning", `${where}: ${other} and ${key} are the same key; ${key} holds, the later one`);
     spellings.set(known, key);
     if (hasType(value, type)) picked[known] = value;
-    else log("warning", `${where}: ${key} is ignored: it must be a ${TYPE_NAMES[type]}`);
+    else log("warning", `${where}: ${key} is ignored: ${wrongness(value, type)}`);
   }
   return picked;
 }
 
+const wrongness = (value: unknown, type: KeyType): string =>
+  typeof value === "string" && (type === "string" || type === "choice")
+    ? "it is not text in UTF-8"
+    : `it must be a ${TYPE_NAMES[type]}`;
+
 function hasType(value: unknown, type: KeyType): boolean {
   if (type === "choice") return hasType(value, "string") || hasType(value, "object");
-  if (type === "string") return typeof value === "string";
+  if (type === "string") return typeof value === "string" && isSoundText(value);
   if (type === "boolean") return typeof value === "boolean";
-  if (type === "strings") return Array.isArray(value) && value.every((item) => typeof item === "string");
+  if (type === "strings") return Array.isArray(value) && value.every((item) => hasType(item, "string"));
   if (type === "count") return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
   if (type === "objects") return Array.isArray(value) && value.every((item) => isObject(item));
   return isObject(value);

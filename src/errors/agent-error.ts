@@ -36,7 +36,7 @@ function describeCause(cause: unknown): string {
  * which no encoding can write.
  */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for.
-const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]|\p{Cs}/gu;
+export const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]|\p{Cs}/gu;
 
 /**
  * Foreign text as one line that is safe to show. Use it for all text that comes from an Artifact, a server or a program

@@ -1,4 +1,5 @@
 import type { CliIo } from "../../src/cli/io.ts";
+import { oneLine } from "../../src/cli/one-line.ts";
 
 /** A terminal, or a pipe, that remembers what was written to it. */
 export class RecordingIo implements CliIo {
@@ -30,11 +31,11 @@ export class RecordingIo implements CliIo {
   }
 
   out(line: string): void {
-    this.outLines.push(...line.split("\n"));
+    this.outLines.push(oneLine(line));
   }
 
   err(line: string): void {
-    this.errLines.push(...line.split("\n"));
+    this.errLines.push(oneLine(line));
   }
 
   errRaw(text: string): void {

@@ -4,8 +4,9 @@ import { type Command, Option } from "commander";
 import type { Verdict } from "../../compose-adapter-check.ts";
 import type { AdapterKind } from "../../compose-examination.ts";
 import type { AdapterChoice } from "../../config/adapter-choice.ts";
-import { AgentError, printable } from "../../errors/agent-error.ts";
+import { AgentError } from "../../errors/agent-error.ts";
 import type { CliIo } from "../io.ts";
+import { jsonLine } from "../one-line.ts";
 
 interface CheckOptions {
   readonly kind: AdapterKind;
@@ -77,11 +78,11 @@ export function registerCheck(adapter: Command, io: CliIo): void {
 
 function print({ promise, kept, reason }: Verdict, { json }: CheckOptions, io: CliIo): void {
   if (json === true) {
-    io.out(JSON.stringify({ promise, kept, ...(reason !== undefined && { reason }) }));
+    io.out(jsonLine({ promise, kept, ...(reason !== undefined && { reason }) }));
     return;
   }
   io.out(`${kept ? "kept  " : "BROKEN"}  ${promise}`);
-  if (reason !== undefined) io.out(`        ${printable(shorten(reason))}`);
+  if (reason !== undefined) io.out(`        ${shorten(reason)}`);
 }
 
 /** @throws {AgentError} CLI_USAGE */

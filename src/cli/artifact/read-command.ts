@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import type { CliIo } from "../io.ts";
+import { escapedJson } from "../one-line.ts";
 import { refuseOptions } from "./refused-options.ts";
 import { addVerifyOptions, loadKeys, readingProgress, type VerifyOptions } from "./verify-options.ts";
 import { REFUSED_KEY_OPTIONS } from "./write-options.ts";
@@ -18,7 +19,7 @@ export function registerRead(artifact: Command, io: CliIo): void {
     const inspected = await inspectForShow(path, keys, progress.advance, io.signal).finally(progress.done);
     if (options.json === true) {
       const { jsonOf } = await import("./read-json.ts");
-      io.out(jsonOf(inspected));
+      io.out(escapedJson(jsonOf(inspected)));
     } else {
       const { describeAsText } = await import("./read-text.ts");
       for (const line of describeAsText(inspected)) io.out(line);

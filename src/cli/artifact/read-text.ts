@@ -1,11 +1,10 @@
 import type { Depends, PayloadInfo, SignatureStatus } from "../../artifact/model.ts";
-import { printable } from "../../errors/agent-error.ts";
 import { layOutJson } from "../../util/json-text.ts";
 import type { InspectedArtifact, InspectedFile } from "./describe-artifact.ts";
 
 /** What `read` prints for people: the fields and words of mender-artifact. */
 export function describeAsText({ info, files }: InspectedArtifact): readonly string[] {
-  const lines = [
+  return [
     "Mender artifact:",
     `  Name: ${info.name}`,
     "  Format: mender",
@@ -22,7 +21,6 @@ export function describeAsText({ info, files }: InspectedArtifact): readonly str
     "Updates:",
     ...info.payloads.flatMap((payload, index) => payloadText(payload, index, files[index] ?? [])),
   ];
-  return lines.map(shown);
 }
 
 function signatureText({ present, valid }: SignatureStatus): string {
@@ -76,6 +74,3 @@ const timeText = (seconds: number): string =>
 
 const listText = (values: readonly string[]): string => `[${values.join(" ")}]`;
 const quotedText = (values: readonly string[]): string => `[${values.map((value) => `"${value}"`).join(", ")}]`;
-
-/** Keeps what an Artifact says from steering a terminal; tabs are ours. */
-const shown = (line: string): string => line.split("\t").map(printable).join("\t");

@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { AgentError } from "../../errors/agent-error.ts";
 import type { CliIo } from "../io.ts";
+import { jsonLine } from "../one-line.ts";
 import { refuseOptions } from "./refused-options.ts";
 import { addRefusedOptions, REFUSED_KEY_OPTIONS } from "./write-options.ts";
 
@@ -29,7 +30,7 @@ export function registerSign(artifact: Command, io: CliIo, say: (line: string) =
     const key = await loadSigningKey(options.key, (message) => io.err(`warning: ${message}`));
     const output = options.outputPath ?? path;
     await signArtifact(path, output, key, options.force === true, io.signal);
-    if (options.json === true) io.out(JSON.stringify({ path: output, signed: true, algorithm: key.algorithm }));
+    if (options.json === true) io.out(jsonLine({ path: output, signed: true, algorithm: key.algorithm }));
     else say(`Artifact signed: ${output}`);
   });
 }

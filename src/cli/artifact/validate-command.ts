@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import type { VerificationKey } from "../../artifact/signature.ts";
 import { AgentError } from "../../errors/agent-error.ts";
 import type { CliIo } from "../io.ts";
+import { jsonLine } from "../one-line.ts";
 import type { InspectedArtifact } from "./describe-artifact.ts";
 import { refuseOptions } from "./refused-options.ts";
 import { addVerifyOptions, loadKeys, readingProgress, type VerifyOptions } from "./verify-options.ts";
@@ -20,11 +21,11 @@ export function registerValidate(artifact: Command, io: CliIo): void {
     try {
       const { info } = await validated(path, keys, progress.advance, io.signal);
       progress.done();
-      if (options.json === true) io.out(JSON.stringify({ path, valid: true, key: info.signature.key ?? null }));
+      if (options.json === true) io.out(jsonLine({ path, valid: true, key: info.signature.key ?? null }));
       else io.out(`Artifact file '${path}' validated successfully`);
     } catch (error) {
       if (options.json === true && error instanceof AgentError) {
-        io.out(JSON.stringify({ path, valid: false, code: error.code }));
+        io.out(jsonLine({ path, valid: false, code: error.code }));
       }
       throw error;
     } finally {

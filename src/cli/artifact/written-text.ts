@@ -1,5 +1,6 @@
 import type { ArtifactRequest } from "../../artifact/artifact-request.ts";
 import type { WrittenArtifact } from "../../artifact/writer.ts";
+import { jsonLine } from "../one-line.ts";
 
 /** The object that `write --json` prints when it is done. */
 export function writtenJson(request: ArtifactRequest, path: string, written: WrittenArtifact): string {
@@ -16,5 +17,5 @@ export function writtenJson(request: ArtifactRequest, path: string, written: Wri
       files: written.files.map(({ name, sizeBytes, sha256 }) => ({ name, size: sizeBytes, sha256 })),
     },
   };
-  return JSON.stringify(summary);
+  return jsonLine(summary);
 }

@@ -25,8 +25,8 @@ export const isSeeded = (stored: ReadonlyMap<string, string>): boolean =>
  * that stops there cannot.
  */
 export function readProvides(stored: ReadonlyMap<string, string>): DeviceProvides {
-  const name = stored.get(NAME);
-  const group = stored.get(GROUP);
+  const name = textOf(stored.get(NAME));
+  const group = textOf(stored.get(GROUP));
   const text = stored.get(PROVIDES);
   const provides = text === undefined ? {} : parseProvides(text);
   return { ...(name !== undefined && { name }), ...(group !== undefined && { group }), provides };
@@ -122,9 +122,15 @@ function parseProvides(text: string): Provides {
   }
   if (typeof value !== "object" || value === null || Array.isArray(value)) return {};
   return Object.fromEntries(
-    Object.entries(value).map(([key, item]) => [key, typeof item === "string" ? item : JSON.stringify(item)]),
+    Object.entries(value).map(([key, item]) => [
+      textOf(key),
+      textOf(typeof item === "string" ? item : JSON.stringify(item)),
+    ]),
   );
 }
+
+/** Half a surrogate pair, which an agent that did not look has stored, can be sent to no server. */
+const textOf = <T extends string | undefined>(text: T): T => text?.replace(/\p{Cs}/gu, "\ufffd") as T;
 
 const sorted = (provides: Provides): Provides =>
   Object.fromEntries(Object.entries(provides).sort(([a], [b]) => (a < b ? -1 : 1)));

@@ -71,7 +71,8 @@ async function runScript(
       return undefined;
     }
     const { attributes, odd } = parseAttributes(stdout);
-    if (odd !== undefined) log("warning", `Inventory script ${script}: not key=value, ends there: ${odd.line}`);
+    if (odd !== undefined)
+      log("warning", `Inventory script ${script}: not key=value in UTF-8, ends there: ${odd.line}`);
     return attributes;
   } catch (error) {
     if (signal.aborted || !(error instanceof AgentError)) throw error;

@@ -1,13 +1,15 @@
+import { isSoundText } from "../../util/sound-text.ts";
+
 /** What a script says of the device: a value, or several where it says one key several times. */
 export type Attributes = ReadonlyMap<string, readonly string[]>;
 
-/** One line that is no `key=value`. */
+/** One line that is no `key=value` in UTF-8. */
 export interface OddLine {
   readonly line: string;
 }
 
 /**
- * Lines `key=value`, split at the first `=`, up to the first that is none.
+ * Lines `key=value`, split at the first `=`, up to the first that is none, or no UTF-8.
  *
  * @see spec "config-and-cli", section 8
  */
@@ -16,7 +18,7 @@ export function parseAttributes(output: string): { readonly attributes: Attribut
   for (const line of output.split("\n").map((each) => each.replace(/\r$/, ""))) {
     if (line === "") continue;
     const at = line.indexOf("=");
-    if (at < 1) return { attributes, odd: { line: line.slice(0, 100) } };
+    if (at < 1 || !isSoundText(line)) return { attributes, odd: { line: line.slice(0, 100) } };
     add(attributes, line.slice(0, at), [line.slice(at + 1)]);
   }
   return { attributes };

@@ -87,7 +87,7 @@ describe("inventory scripts", () => {
     expect(logged.toSorted()).toEqual([
       "warning: Inventory script mender-inventory-bad ended with 1 and does not count",
       "warning: Inventory script mender-inventory-folder is not an executable file and does not run",
-      "warning: Inventory script mender-inventory-half: not key=value, ends there: nonsense",
+      "warning: Inventory script mender-inventory-half: not key=value in UTF-8, ends there: nonsense",
       "warning: Inventory script mender-inventory-link is not an executable file and does not run",
       "warning: Inventory script mender-inventory-plain is not an executable file and does not run",
     ]);
