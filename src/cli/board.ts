@@ -77,7 +77,7 @@ export function register(program: Command, io: CliIo): void {
     .action(async (out: string, options: { version: string; size: string; boots: BoardImageBoots }) => {
       const sizeBytes = parseByteSize(options.size);
       const { virtualBoard } = await import("../compose-board.ts");
-      await virtualBoard.writeImage(out, options.version, sizeBytes, options.boots);
+      await virtualBoard.writeImage(out, options.version, sizeBytes, options.boots, io.signal);
       io.out(`Wrote ${options.version} to ${out}.`);
     });
 }

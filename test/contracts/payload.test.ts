@@ -59,8 +59,8 @@ async function rootfsImageRig(spoil: Spoil = () => ({})) {
     clock: systemClock,
     verifyReadback: true,
   };
-  const content = Buffer.concat([...boardImage("v2", IMAGE_BYTES, "yes")]);
-  const earlier = Buffer.concat([...boardImage("v1.5", IMAGE_BYTES, "yes")]);
+  const content = await imageOf("v2");
+  const earlier = await imageOf("v1.5");
   const rig = await createPayloadRig(sandbox, { content, earlier }, async () =>
     createRootfsImageHandler({ ...parts, ...spoil(parts) }),
   );
@@ -156,3 +156,9 @@ describe("a handler of root file systems fails by the name of the promise that i
     });
   }
 });
+
+async function imageOf(version: string): Promise<Buffer> {
+  const blocks: Uint8Array[] = [];
+  for await (const block of boardImage(version, IMAGE_BYTES, "yes")) blocks.push(block);
+  return Buffer.concat(blocks);
+}

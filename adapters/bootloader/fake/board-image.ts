@@ -1,5 +1,6 @@
 import { createCipheriv, createHash } from "node:crypto";
 import { type FileHandle, open } from "node:fs/promises";
+import { setImmediate } from "node:timers/promises";
 import { AgentError } from "../../../src/errors/agent-error.ts";
 import { boardIo } from "./board-io.ts";
 
@@ -18,6 +19,7 @@ const MAGIC = "SWITCHBACK-BOARD-IMAGE 1 ";
 /** The header line, padded with blanks, so that its length says nothing about its content. */
 const HEADER_BYTES = 512;
 const BLOCK_BYTES = 64 * 1024;
+const BLOCKS_AT_ONCE = 64;
 const READ_BYTES = 1024 * 1024;
 
 /**
@@ -25,14 +27,26 @@ const READ_BYTES = 1024 * 1024;
  * size. Three blocks of four are common to all versions, as most files of a system are.
  *
  * @param sizeBytes of the whole image
- * @throws {AgentError} BOARD_IMAGE when the header has no room for the version, or the image for the header
+ * @throws {AgentError} BOARD_IMAGE when the header has no room for the version, or the image for the header; the
+ * signal's reason
  */
-export function* boardImage(version: string, sizeBytes: number, boots: BoardImageBoots): Generator<Uint8Array> {
+export async function* boardImage(
+  version: string,
+  sizeBytes: number,
+  boots: BoardImageBoots,
+  signal?: AbortSignal,
+): AsyncGenerator<Uint8Array> {
   if (!Number.isSafeInteger(sizeBytes) || sizeBytes < HEADER_BYTES || !/^[!-~]{1,128}$/.test(version)) {
     throw new AgentError("BOARD_IMAGE", { sizeBytes, version });
   }
   const hash = createHash("sha256");
-  for (const block of filler(version, sizeBytes - HEADER_BYTES)) hash.update(block);
+  let blocks = 0;
+  for (const block of filler(version, sizeBytes - HEADER_BYTES)) {
+    hash.update(block);
+    blocks += 1;
+    // Signals are heard in between.
+    if (blocks % BLOCKS_AT_ONCE === 0) await setImmediate(undefined, signal === undefined ? {} : { signal });
+  }
   const facts = { version, boots, sizeBytes, sha256: hash.digest("hex") };
   yield Buffer.from(`${`${MAGIC}${JSON.stringify(facts)}`.padEnd(HEADER_BYTES - 1)}\n`);
   yield* filler(version, sizeBytes - HEADER_BYTES);

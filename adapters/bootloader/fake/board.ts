@@ -83,19 +83,34 @@ export function writeBoardImage(
   version: string,
   sizeBytes: number,
   boots: BoardImageBoots,
+  signal?: AbortSignal,
 ): Promise<void> {
   return boardIo(path, async () => {
-    const blocks = boardImage(version, sizeBytes, boots);
-    const header = blocks.next();
-    await writeFile(path, header.done === true ? "" : header.value);
-    await writeFile(path, blocks, { flag: "a" });
+    try {
+      const blocks = boardImage(version, sizeBytes, boots, signal);
+      const header = await blocks.next();
+      await writeFile(path, header.done === true ? "" : header.value);
+      await writeFile(path, blocks, { flag: "a", ...(signal && { signal }) });
+    } catch (error) {
+      // Node's own word for it says nothing of who has stopped it.
+      signal?.throwIfAborted();
+      throw error;
+    }
   });
 }
 
 /** The same for a file of a person's: it is there whole or not at all. @throws {AgentError} BOARD_IMAGE, OUTPUT_FAILED */
-export const writeImageFile: typeof writeBoardImage = (path, version, sizeBytes, boots) =>
+export const writeImageFile: typeof writeBoardImage = (path, version, sizeBytes, boots, signal) =>
   writeWhole(path, async (output) => {
-    for (const block of boardImage(version, sizeBytes, boots)) await output.write(block);
+    try {
+      for await (const block of boardImage(version, sizeBytes, boots, signal)) {
+        signal?.throwIfAborted();
+        await output.write(block);
+      }
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw error;
+    }
   });
 
 export interface BoardStatus {

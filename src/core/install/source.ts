@@ -15,11 +15,17 @@ const FIRST_RETRIES = 3;
  */
 export async function openSource(
   name: string,
-  stdin: AsyncIterable<Uint8Array>,
+  stdin: AsyncIterable<Uint8Array> & { destroy?(error: Error): unknown },
   parts: () => Promise<DownloadParts>,
   signal: AbortSignal,
 ): Promise<ByteSource> {
-  if (name === "-") return fromIterable(stdin);
+  if (name === "-") {
+    // Whoever waits for more of it hears of the end at once.
+    const stop = (): void => void stdin.destroy?.(signal.reason);
+    if (signal.aborted) stop();
+    else signal.addEventListener("abort", stop, { once: true });
+    return fromIterable(stdin);
+  }
   if (/^https?:\/\//i.test(name)) {
     const { openDownload } = await import("./download.ts");
     return await openDownload({ uri: name, retries: FIRST_RETRIES }, await parts(), signal);

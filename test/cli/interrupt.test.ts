@@ -1,0 +1,254 @@
+import type { ChildProcess } from "node:child_process";
+import { generateKeyPairSync } from "node:crypto";
+import { mkdir, mkdtemp, readdir, readFile, readlink, rm, stat, truncate, writeFile } from "node:fs/promises";
+import { createServer, type Server } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { writeArtifact } from "../../src/artifact/writer.ts";
+import { rootfsRequest } from "../artifact/artifact-requests.ts";
+import { toyModule } from "./adapter-toy.ts";
+import { BuiltProgram, type Ended, startProgram } from "./built-program.ts";
+import { TestBoard } from "./test-board.ts";
+
+const MIB = 1024 ** 2;
+
+let shared: string;
+let program: BuiltProgram;
+let server: Server;
+let connections = 0;
+/** An Artifact that takes long to read. */
+let large: string;
+beforeAll(async () => {
+  shared = await mkdtemp(join(tmpdir(), "switchback-interrupt-"));
+  program = await BuiltProgram.build();
+  // Takes connections and never says a word.
+  server = createServer((socket) => {
+    connections += 1;
+    socket.on("error", () => undefined).resume();
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  await writeFile(join(shared, "image"), "");
+  await truncate(join(shared, "image"), 768 * MIB);
+  large = join(shared, "large.mender");
+  const request = { ...rootfsRequest(join(shared, "image")), name: "large", compression: "gzip" } as const;
+  await writeArtifact(request, large, () => undefined, new AbortController().signal);
+  const { privateKey } = generateKeyPairSync("ed25519");
+  await writeFile(join(shared, "key.pem"), privateKey.export({ type: "pkcs8", format: "pem" }));
+});
+afterAll(async () => {
+  server.close();
+  await program.remove();
+  await rm(shared, { recursive: true });
+});
+
+let board: TestBoard;
+let work: string;
+beforeEach(async () => {
+  board = await TestBoard.make({ slotKib: 2048 });
+  work = await mkdtemp(join(tmpdir(), "switchback-interrupted-"));
+  connections = 0;
+});
+afterEach(async () => {
+  await board.remove();
+  await rm(work, { recursive: true });
+});
+
+const url = (): string => {
+  const address = server.address();
+  return `http://127.0.0.1:${typeof address === "object" ? address?.port : ""}`;
+};
+
+/** The last of those that the program takes; SIGINT is taken by Node itself before that, and ends it. */
+const SIGQUIT_BIT = 1n << 2n;
+
+/** Until the program has handlers for signals. */
+const handles = async (child: ChildProcess): Promise<boolean> => {
+  const status = await readFile(`/proc/${child.pid}/status`, "utf8");
+  return (BigInt(`0x${/^SigCgt:\t(\w+)$/m.exec(status)?.[1] ?? "0"}`) & SIGQUIT_BIT) !== 0n;
+};
+
+/** Until it has opened the file `path`. */
+const hasOpen = async ({ pid }: ChildProcess, path: string): Promise<boolean> => {
+  const all = await readdir(`/proc/${pid}/fd`);
+  const targets = await Promise.all(all.map((fd) => readlink(`/proc/${pid}/fd/${fd}`).catch(() => ""))); // ignored: closed
+  return targets.includes(path);
+};
+
+const exists = (path: string): Promise<boolean> =>
+  stat(path).then(
+    () => true,
+    () => false,
+  );
+const isConnected = async (): Promise<boolean> => connections > 0;
+
+async function until(condition: () => Promise<boolean>): Promise<void> {
+  while (!(await condition())) await setTimeout(5);
+}
+
+interface Case {
+  readonly title: string;
+  prepare?(): Promise<unknown>;
+  argv(): readonly string[];
+  /** Until it is in the middle of its work. */
+  later(child: ChildProcess, out: () => string): Promise<boolean>;
+  readonly exitCode?: number;
+}
+
+const managed = (): Promise<void> => board.configure({ ServerURL: url() });
+const withIdentity = async (): Promise<void> => {
+  await managed();
+  await mkdir(board.path("share/identity"));
+  await writeFile(board.path("share/identity/mender-device-identity"), "#!/bin/sh\necho mac=1\n", { mode: 0o755 });
+};
+const withHttps = async (): Promise<void> => {
+  await withIdentity();
+  await board.configure({ ServerURL: url().replace("http:", "https:") });
+};
+const sleepingIdentity = async (): Promise<void> => {
+  await withIdentity();
+  const script = `#!/bin/sh\n: >${work}/started\nsleep 1000\n`;
+  await writeFile(board.path("share/identity/mender-device-identity"), script);
+};
+const hasStarted = async (): Promise<boolean> => {
+  if (!(await exists(join(work, "started")))) return false;
+  await rm(join(work, "started"));
+  return true;
+};
+const sleepingScript = async (): Promise<void> => {
+  await board.release("v2");
+  await writeFile(board.path("etc/scripts/version"), "3");
+  const script = `#!/bin/sh\n: >${work}/started\nsleep 1000\n`;
+  await writeFile(board.path("etc/scripts/Download_Enter_00"), script, { mode: 0o755 });
+};
+const toy = (changes: Readonly<Record<string, string>>) => () => writeFile(board.file("toy.mjs"), toyModule(changes));
+const image = (): string => join(shared, "image");
+const output = (name: string): string => join(work, name);
+const write = (...more: readonly string[]): readonly string[] => [
+  ...["artifact", "write", "rootfs-image", "-t", "t", "-n", "n", "-f", image(), "-o", output("x.mender"), ...more],
+];
+const inWork = async (): Promise<boolean> => (await readdir(work)).some((name) => name !== "tmp");
+
+const CASES: readonly Case[] = [
+  { title: "install, from a server that hangs", argv: () => ["install", `${url()}/x`], later: isConnected },
+  { title: "install, from standard input that stays open", argv: () => ["install", "-"], later: handles },
+  {
+    title: "install, in a state script",
+    prepare: sleepingScript,
+    argv: () => ["install", board.file("v2.mender")],
+    later: hasStarted,
+  },
+  { title: "artifact write", argv: () => write("--compression", "none"), later: inWork },
+  { title: "artifact write, compressing", argv: () => write("--compression", "gzip"), later: inWork },
+  { title: "artifact read", argv: () => ["artifact", "read", large], later: (child) => hasOpen(child, large) },
+  { title: "artifact validate", argv: () => ["artifact", "validate", large], later: (child) => hasOpen(child, large) },
+  {
+    title: "artifact sign",
+    argv: () => ["artifact", "sign", "-k", join(shared, "key.pem"), "-o", output("signed"), large],
+    later: (child) => hasOpen(child, large),
+  },
+  {
+    title: "board image",
+    argv: () => ["board", "image", output("v.img"), "--version", "v", "--size", "768M"],
+    later: inWork,
+  },
+  {
+    title: "adapter check",
+    prepare: toy({}),
+    argv: () => ["adapter", "check", board.file("toy.mjs")],
+    later: async (_, out) => out().includes("kept"),
+  },
+  {
+    title: "adapter check of a module that never answers",
+    prepare: toy({ plan: "return new Promise(() => setInterval(() => undefined, 1000));" }),
+    argv: () => ["adapter", "check", board.file("toy.mjs")],
+    later: handles,
+  },
+  { title: "doctor, with a server that hangs", prepare: withHttps, argv: () => ["doctor"], later: isConnected },
+  { title: "doctor, in the identity script", prepare: sleepingIdentity, argv: () => ["doctor"], later: hasStarted },
+  { title: "poll, with a server that hangs", prepare: withIdentity, argv: () => ["poll", "--now"], later: isConnected },
+  {
+    title: "poll, in the identity script",
+    prepare: sleepingIdentity,
+    argv: () => ["poll", "--now"],
+    later: hasStarted,
+  },
+  {
+    title: "bootstrap, with a server that hangs",
+    prepare: withIdentity,
+    argv: () => ["bootstrap"],
+    later: isConnected,
+  },
+  {
+    title: "daemon, with a server that hangs",
+    prepare: withIdentity,
+    argv: () => ["daemon"],
+    later: isConnected,
+    exitCode: 0,
+  },
+  {
+    title: "daemon, in the identity script",
+    prepare: sleepingIdentity,
+    argv: () => ["daemon"],
+    later: hasStarted,
+    exitCode: 0,
+  },
+];
+
+/** Sends SIGINT once, when `ready`, and sees how the program ends and what it leaves. */
+async function interrupted(
+  { argv }: Case,
+  ready: (child: ChildProcess, out: () => string) => Promise<boolean>,
+): Promise<Ended> {
+  await mkdir(join(work, "tmp"), { recursive: true });
+  const { child, ended } = startProgram(process.execPath, [program.path, ...board.options, ...argv()], {
+    TMPDIR: join(work, "tmp"),
+  });
+  let out = "";
+  child.stdout?.on("data", (chunk: Buffer) => {
+    out += chunk.toString();
+  });
+  try {
+    await until(async () => child.exitCode !== null || (await ready(child, () => out)));
+    expect([child.exitCode, out]).toEqual([null, out]);
+    child.kill("SIGINT");
+    return await ended;
+  } finally {
+    child.kill("SIGKILL");
+  }
+}
+
+for (const each of CASES) {
+  test(`Ctrl-C once ends '${each.title}', at its beginning and in its middle, and leaves nothing half done`, async () => {
+    await each.prepare?.();
+    const slot = await board.slot("B");
+    for (const ready of [handles, each.later]) {
+      const { exitCode, signal, err } = await interrupted(each, ready);
+      expect([exitCode, signal, err]).toEqual([each.exitCode ?? 1, null, err]);
+      if (each.exitCode === undefined) expect(err.at(-1)).toMatch(/CANCELLED.*signal=SIGINT/);
+      expect(err.filter((line) => /^\s+at /.test(line))).toEqual([]);
+      expect(await readdir(join(work, "tmp"))).toEqual([]);
+      expect(await readdir(work)).toEqual(["tmp"]);
+      expect((await board.slot("B")).equals(slot)).toBe(true);
+      expect(await board.env()).toMatchObject({ upgrade_available: "0" });
+    }
+  }, 60_000);
+}
+
+/** At a plain question it is tried beside Ctrl-D, with the other edges of a command. */
+test("Ctrl-C once at a question for a secret of 'setup' ends it, and nothing is written", async () => {
+  const conf = join(work, "mender.conf");
+  const options = ["--device-type", "t", "--server-url", "https://127.0.0.1:1", "--username", "me"];
+  const words = [process.execPath, program.path, "-c", conf, "-d", join(work, "data"), "setup", ...options];
+  const { child, ended } = startProgram("script", ["-qec", words.map((word) => `'${word}'`).join(" "), "/dev/null"]);
+  let shown = "";
+  child.stdout?.on("data", (chunk: Buffer) => {
+    shown += chunk.toString();
+  });
+  await until(async () => child.exitCode !== null || shown.includes("Password: "));
+  child.stdin?.write("\u0003");
+  const { exitCode } = await ended;
+  expect([exitCode, shown]).toEqual([1, expect.stringContaining("CANCELLED")]);
+  expect(await readdir(work)).toEqual([]);
+});
