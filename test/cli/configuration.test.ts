@@ -2,6 +2,9 @@ import { readFile, writeFile } from "node:fs/promises";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { cli, codesOf, TestBoard } from "./test-board.ts";
 
+/** As the newest client ends an installation that it refuses. */
+const REFUSED = ["Streaming failed.", "System not modified."];
+
 let board: TestBoard;
 beforeEach(async () => {
   board = await TestBoard.make();
@@ -14,7 +17,7 @@ test("an unsigned Artifact is not installed where the key is written as a list, 
   await board.configure({ ArtifactVerifyKey: [board.file("key.pem")] });
   const slot = await board.slot("B");
   const refused = await board.agent("install", await board.release("v2"));
-  expect([refused.exitCode, codesOf(refused), refused.out]).toEqual([1, ["CONFIG_INVALID"], []]);
+  expect([refused.exitCode, codesOf(refused), refused.out]).toEqual([1, ["CONFIG_INVALID"], REFUSED]);
   expect(refused.err[0]).toMatch(/line=1, column=\d+, key=ArtifactVerifyKey, reason=it must be a string/);
   expect((await board.slot("B")).equals(slot)).toBe(true);
 });
@@ -30,7 +33,7 @@ for (const spoil of [
     await writeFile(conf(), spoil(text));
     const slot = await board.slot("B");
     const refused = await board.agent("install", await board.release("v2"));
-    expect([refused.exitCode, codesOf(refused), refused.out]).toEqual([1, ["CONFIG_INVALID"], []]);
+    expect([refused.exitCode, codesOf(refused), refused.out]).toEqual([1, ["CONFIG_INVALID"], REFUSED]);
     expect(refused.err[0]).toContain(`file=${conf()}, line=`);
     expect((await board.slot("B")).equals(slot)).toBe(true);
     expect((await board.agent("show-artifact")).exitCode).toBe(0);
