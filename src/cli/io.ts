@@ -14,7 +14,7 @@ export interface CliIo {
   /** Asks a person and waits for a line, which is not shown when it is a secret; absent without a terminal. */
   readonly ask?: ((question: string, isSecret?: boolean) => Promise<string>) | undefined;
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Aborted by SIGINT, SIGTERM, SIGHUP and SIGQUIT. */
+  /** Aborted by SIGINT, SIGTERM and SIGQUIT; by SIGHUP where there is a terminal to lose, and so not under `nohup`. */
   readonly signal: AbortSignal;
   /** Calls `listener` whenever this process gets `signal`; absent where no process is at hand. */
   onSignal?(signal: "SIGUSR1" | "SIGUSR2", listener: () => void): void;

@@ -1,4 +1,4 @@
-import { writeSync } from "node:fs";
+import { fstatSync, writeSync } from "node:fs";
 import { AgentError } from "../errors/agent-error.ts";
 import type { CliIo } from "./io.ts";
 import { oneLine } from "./one-line.ts";
@@ -12,9 +12,11 @@ const IDLE_FLAGS = ["--no-opt", "--no-maglev", "--no-sparkplug", "--no-lazy-feed
 /** The terminal and the signals of this very process. */
 export function processIo(): CliIo {
   const interrupted = new AbortController();
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"] as const) {
-    process.once(signal, () => interrupted.abort(new AgentError("CANCELLED", { signal })));
-  }
+  const interrupt = (signal: string): void => interrupted.abort(new AgentError("CANCELLED", { signal }));
+  for (const signal of ["SIGINT", "SIGTERM", "SIGQUIT"] as const) process.once(signal, interrupt);
+  process.on("SIGHUP", (signal) => {
+    if (hasTerminal()) interrupt(signal);
+  });
   let hasLostResults = false;
   const err = (line: string): void => void write(2, `${oneLine(line)}\n`);
   return {
@@ -51,6 +53,24 @@ export function processIo(): CliIo {
     exitCode: 0,
   };
 }
+
+/** `/dev/null` and its like. */
+const MEMORY_DEVICES = 1;
+
+/**
+ * Whether a terminal can be lost. `nohup` takes it from all three, and what it says besides, that SIGHUP is to be ignored,
+ * Node undoes at its start. Asked of the files: a terminal that has hung up would not say that it is one.
+ */
+const hasTerminal = (): boolean =>
+  [0, 1, 2].some((descriptor) => {
+    try {
+      const found = fstatSync(descriptor);
+      return found.isCharacterDevice() && found.rdev >> 8 !== MEMORY_DEVICES;
+    } catch {
+      // ignored: it has been closed.
+      return false;
+    }
+  });
 
 /** Asked of a module that comes with all of the network, which most commands do without. */
 const stdinIsTerminal = (): boolean => process.getBuiltinModule("node:tty").isatty(0);
