@@ -1,5 +1,6 @@
 import { type Command, Option } from "commander";
 import type { KeyOptions } from "../compose-server.ts";
+import { AgentError, describeError } from "../errors/agent-error.ts";
 import { readGlobalOptions } from "./global-options.ts";
 import type { CliIo } from "./io.ts";
 import { addKeyOptions } from "./key-options.ts";
@@ -18,15 +19,25 @@ export function register(program: Command, io: CliIo): void {
     }
     io.staysIdle?.();
     const { daemon } = await import("./daemon-action.ts");
-    await daemon(globals, options, io);
+    try {
+      await daemon(globals, options, io);
+    } catch (error) {
+      if (!(error instanceof AgentError && REFUSED.has(error.code))) throw error;
+      io.err(`Could not fulfill request: ${describeError(error)}`);
+      io.exitCode = EXIT_CONFIG;
+    }
   });
 }
+
+/** As in sysexits.h. A service manager must not start the daemon again: no start changes the configuration. */
+const EXIT_CONFIG = 78;
+const REFUSED: ReadonlySet<string> = new Set(["CONFIG_INVALID", "SERVER_PLAIN_HTTP"]);
 
 const EXAMPLES = `
 SIGUSR1 asks for an update now, SIGUSR2 sends the inventory now: 'check-update' and 'send-inventory' do that. SIGTERM
 ends it; the next start goes on with what it was doing.
 
-Exit status: 0 stopped, 1 failed, 4 a virtual board has to be rebooted.
+Exit status: 0 stopped, 1 failed, 4 a virtual board has to be rebooted, 78 the configuration is refused.
 
 Examples:
   switchback daemon
