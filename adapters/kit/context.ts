@@ -3,7 +3,7 @@ import type { AdapterContext, AdapterFiles, DeviceContext, PayloadAdapterContext
 import type { SlotId } from "../../src/ports/bootloader.ts";
 import type { Process } from "../../src/ports/process.ts";
 import { diskActs } from "../../src/util/durable-file.ts";
-import { replaceFile } from "../../src/util/replace-file.ts";
+import { removeReplaced, replaceFile } from "../../src/util/replace-file.ts";
 import type { CallLimits } from "./foreign-call.ts";
 
 /** What of the files' acts an adapter is given. */
@@ -46,12 +46,12 @@ export const createPayloadContext = (parts: ContextParts, folder: string): Paylo
 });
 
 function createAdapterFiles({ acts = diskActs, readFile: readAll = readFile }: ContextParts): AdapterFiles {
-  const { writeSynced, storeSynced, rename, remove, syncFolder } = acts;
+  const { writeSynced, storeSynced, rename, syncFolder } = acts;
   return {
     writeSynced,
     storeSynced,
     rename,
-    remove,
+    remove: (path) => removeReplaced(path, acts),
     syncFolder,
     async read(path) {
       try {
@@ -61,7 +61,7 @@ function createAdapterFiles({ acts = diskActs, readFile: readAll = readFile }: C
         throw error;
       }
     },
-    replace: (path, text) => replaceFile(path, text, acts),
+    replace: (path, content) => replaceFile(path, content, acts),
   };
 }
 

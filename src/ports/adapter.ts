@@ -9,8 +9,11 @@ export interface AdapterFiles
   extends Pick<FileActs, "writeSynced" | "storeSynced" | "rename" | "remove" | "syncFolder"> {
   /** `undefined` where there is no such file. */
   read(path: string): Promise<Uint8Array | undefined>;
-  /** Replaces a file: after a power cut it is the old one or the new one. Durable when it resolves. */
-  replace(path: string, text: string): Promise<void>;
+  /**
+   * Replaces a file: after a power cut it is the old one or the new one. Durable when it resolves. An interrupted
+   * call may leave a temporary file `<path>.<random>.new`; the next `replace` or `remove` of the same path removes it.
+   */
+  replace(path: string, content: string | Uint8Array): Promise<void>;
 }
 
 /** What an adapter is given. It must touch the board through this alone, or the check sees nothing of it. */

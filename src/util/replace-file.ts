@@ -17,7 +17,7 @@ export type ReplacingActs = Pick<FileActs, "writeSynced" | "rename" | "remove" |
  */
 export async function replaceFile(
   path: string,
-  text: string,
+  content: string | Uint8Array,
   acts: ReplacingActs = diskActs,
   mode?: number,
 ): Promise<void> {
@@ -25,7 +25,7 @@ export async function replaceFile(
   await removeLeftovers(target, acts);
   const temporary = temporaryFor(target, acts);
   try {
-    await acts.writeSynced(temporary, text, mode ?? (found === undefined ? 0o644 : found.mode & 0o7777), found);
+    await acts.writeSynced(temporary, content, mode ?? (found === undefined ? 0o644 : found.mode & 0o7777), found);
     await acts.rename(temporary, target);
   } catch (error) {
     // ignored: `error` says what went wrong, and the next life removes what this one cannot.
@@ -33,6 +33,20 @@ export async function replaceFile(
     throw error;
   }
   await acts.syncFolder(dirname(target));
+}
+
+/**
+ * Removes a file, or a folder with all that is in it, as `acts.remove` does, and first the temporary files that an
+ * interrupted `replaceFile` has left of it: a caller that undoes its first replacement does not know their names.
+ */
+export async function removeReplaced(path: string, acts: ReplacingActs): Promise<void> {
+  try {
+    const { target } = await findReplaceable(path);
+    await removeLeftovers(target, acts, RANDOM_LEFTOVER);
+  } catch {
+    // ignored: where nothing can be replaced, or there is no folder, no replacement was interrupted.
+  }
+  await acts.remove(path);
 }
 
 export interface Replaceable {
@@ -69,14 +83,16 @@ const randomName = (): string => Math.random().toString(16).slice(2, 14).padEnd(
 export const temporaryFor = (target: string, { unique = randomName }: Pick<FileActs, "unique"> = {}): string =>
   `${target}.${unique()}.new`;
 
+const RANDOM_LEFTOVER = /^\.[0-9a-f]{12}\.new$/;
+
 /** Earlier versions of this agent always used the name `<target>.new`. */
 const LEFTOVER = /^(?:\.[0-9a-f]{12})?\.new$/;
 
-async function removeLeftovers(target: string, acts: ReplacingActs): Promise<void> {
+async function removeLeftovers(target: string, acts: ReplacingActs, pattern = LEFTOVER): Promise<void> {
   const name = basename(target);
   const beside = await readdir(dirname(target), { withFileTypes: true });
   for (const entry of beside) {
-    if (!entry.name.startsWith(name) || entry.isDirectory() || !LEFTOVER.test(entry.name.slice(name.length))) continue;
+    if (!entry.name.startsWith(name) || entry.isDirectory() || !pattern.test(entry.name.slice(name.length))) continue;
     await acts.remove(join(dirname(target), entry.name)).catch(() => {
       // ignored: it takes space, and is in nobody's way.
     });

@@ -87,6 +87,37 @@ test("a skeleton for payloads passes the check once its functions are filled in"
   });
 });
 
+/** Installs by `replace`, and takes away by `remove` what was not there. */
+const REPLACE = "await files.replace(target, await files.read(fresh));";
+const UNDO = `const kept = await files.read(previous);
+            if (kept !== undefined) await files.replace(target, kept);
+            else if ((await files.read(absent)) !== undefined) {
+              await files.remove(target);
+              await files.syncFolder(context.root);
+            }`;
+const replacingModule = (undo = UNDO): string => payloadModule(INSTALL, REPLACE).replace(ROLLBACK, () => undo);
+
+test("a module that installs by `files.replace` passes the check", async () => {
+  const { exitCode, verdicts, broken, err } = await check(replacingModule());
+  expect({ exitCode, broken, promises: verdicts.length, err }).toEqual({
+    exitCode: 0,
+    broken: [],
+    promises: PROMISES,
+    err: [],
+  });
+});
+
+test("a module whose rollback leaves the temporary file of an interrupted `files.replace` is named", async () => {
+  const promise = "a power cut anywhere in ArtifactInstall leaves a way back to what was there before";
+  const undo = UNDO.replace("await files.remove(target);", "if (await files.read(target)) await files.remove(target);");
+  const { exitCode, broken } = await check(replacingModule(undo), "--only", promise);
+  expect({ exitCode, promises: broken.map((verdict) => verdict.promise) }).toEqual({
+    exitCode: 1,
+    promises: [promise],
+  });
+  expect(broken[0]?.reason).toMatch(/installed\.[0-9a-f]{12}\.new is there and was not expected/);
+});
+
 /** Ends of the titles of promises, by what is installed before. */
 const [NOTHING, EARLIER, HALF] = ["", ", over an earlier version", ", over half of an earlier version"];
 

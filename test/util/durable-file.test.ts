@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { diskActs, ensureFolder, type FileActs } from "../../src/util/durable-file.ts";
-import { replaceFile } from "../../src/util/replace-file.ts";
+import { removeReplaced, replaceFile } from "../../src/util/replace-file.ts";
 
 let dir = "";
 let synced: string[] = [];
@@ -121,6 +121,30 @@ test("what former lives have left of this file is removed, and nothing else", as
   for (const name of [...strangers, ...leftovers]) await writeFile(join(dir, name), "");
   await replaceFile(join(dir, "file"), "new");
   expect(await readdir(dir)).toEqual([...strangers, "file"].sort());
+});
+
+for (const start of ["a file", "a link", "a link to nothing", "nothing"]) {
+  test(`where there is ${start}, removing it removes its temporary files as well, and nothing else`, async () => {
+    await mkdir(join(dir, "real"));
+    const [path, target] = [join(dir, "file"), start.includes("link") ? join(dir, "real/file") : join(dir, "file")];
+    // A caller may have named a file of its own like this, which it is about to rename.
+    await writeFile(`${target}.new`, "");
+    await writeFile(`${target}.0123456789ab.new`, "");
+    if (!["nothing", "a link to nothing"].includes(start)) await writeFile(target, "");
+    if (target !== path) await symlink(target, path);
+    const left = target === path ? ["file.new", "real"] : ["real", "real/file.new"];
+    await removeReplaced(path, acts);
+    expect((await readdir(dir, { recursive: true })).sort()).toEqual(
+      start === "a link" ? [...left, "real/file"].sort() : left,
+    );
+  });
+}
+
+test("removing takes a folder whole, and takes nothing where there is not even a folder", async () => {
+  await mkdir(join(dir, "folder/deep"), { recursive: true });
+  await removeReplaced(join(dir, "folder"), acts);
+  await removeReplaced(join(dir, "absent/file"), acts);
+  expect(await readdir(dir)).toEqual([]);
 });
 
 test("each temporary file has a name of its own", async () => {
