@@ -36,7 +36,7 @@ export async function signArtifact(
   force: boolean,
   signal: AbortSignal,
 ): Promise<void> {
-  await validate(path, force, signal);
+  await namingFile(path, signal, () => validate(path, force, signal));
   const place = await findPlace(path);
   const input = await open(path, "r");
   try {
@@ -58,6 +58,16 @@ async function validate(path: string, force: boolean, signal: AbortSignal): Prom
     await reader.finish();
   } finally {
     await reader.close();
+  }
+}
+
+/** Names the file in every failure to read it as an Artifact, which knows only where in the Artifact it happened. */
+export async function namingFile<T>(path: string, signal: AbortSignal, read: () => Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (error) {
+    if (signal.aborted || !(error instanceof AgentError) || "path" in error.detail) throw error;
+    throw new AgentError(error.code, { path, ...error.detail }, error.cause);
   }
 }
 

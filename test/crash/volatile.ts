@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, renameSync, truncateSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, truncateSync, writeFileSync } from "node:fs";
 import { open, readFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import type { Random } from "../fuzz/random.ts";
@@ -129,7 +129,10 @@ function undo(renames: readonly Rename[], calls: readonly Call[], before: Disk):
   for (const to of new Set(renames.map((rename) => rename.to))) {
     const onto = renames.filter((rename) => rename.to === to);
     const old = contentsOf(to, calls, before).at(-1 - onto.length);
-    renameSync(to, onto[0]?.from ?? to);
+    const from = onto[0]?.from ?? to;
+    // The folder that it came from may have been removed since: that is lost with the rename.
+    mkdirSync(dirname(from), { recursive: true });
+    renameSync(to, from);
     if (old !== undefined) writeFileSync(to, old);
   }
 }

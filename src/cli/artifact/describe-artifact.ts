@@ -1,6 +1,6 @@
 import type { ArtifactInfo, SignatureStatus } from "../../artifact/model.ts";
 import { openArtifact, type ReaderOptions } from "../../artifact/reader.ts";
-import { openArtifactFile } from "../../artifact/sign-artifact.ts";
+import { namingFile, openArtifactFile } from "../../artifact/sign-artifact.ts";
 import type { VerificationKey } from "../../artifact/signature.ts";
 import { AgentError } from "../../errors/agent-error.ts";
 import type { ByteSource } from "../../util/byte-source.ts";
@@ -26,7 +26,16 @@ export interface InspectedFile {
  * @param keys with at least one the Artifact must be signed with one of them
  * @throws {AgentError} the codes of `openArtifact` and its result; the signal's reason
  */
-export async function inspectArtifact(
+export function inspectArtifact(
+  path: string,
+  keys: readonly VerificationKey[],
+  onBytes: (count: number) => void,
+  signal: AbortSignal,
+): Promise<InspectedArtifact> {
+  return namingFile(path, signal, () => inspect(path, keys, onBytes, signal));
+}
+
+async function inspect(
   path: string,
   keys: readonly VerificationKey[],
   onBytes: (count: number) => void,

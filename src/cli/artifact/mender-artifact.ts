@@ -88,9 +88,10 @@ function exitStatus(error: unknown, words: readonly string[], io: CliIo): number
   }
   if (!(error instanceof AgentError)) throw error;
   io.err(describeError(error));
-  const { code, detail } = error;
+  const { code, cause } = error;
   const reads = words.includes("validate") || words.includes("read");
   if (code === "OUTPUT_FAILED" && words.includes("write")) return NOT_CREATED;
-  if (code === "ARTIFACT_READ" && detail["path"] !== undefined && reads) return NOT_OPENED;
+  const isUnopened = cause instanceof Error && "syscall" in cause && cause.syscall === "open";
+  if (code === "ARTIFACT_READ" && isUnopened && reads) return NOT_OPENED;
   return words.includes("validate") && !/^(?:KEY|OPTION)_/.test(code) ? NOT_VALID : 1;
 }

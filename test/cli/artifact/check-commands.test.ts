@@ -49,6 +49,15 @@ test("read tells of the signature and does not judge it", async () => {
   expect(await signatureOf("-k", wrong, "-k", rsa.publicPath, signed)).toEqual(right);
 });
 
+const damaged = join(dir, "damaged.mender");
+for (const args of [["read"], ["validate"], ["sign", "-k", rsa.privatePath]]) {
+  test(`'${args[0]}' names the file that is damaged, or is a folder`, async () => {
+    writeFileSync(damaged, readFileSync(signed).fill("x", 512, 1024));
+    expect(await failure(...args, damaged)).toContain(`(path=${damaged}, member=version, `);
+    expect(await failure(...args, dir)).toContain(`ARTIFACT_READ: The Artifact cannot be read. (path=${dir})`);
+  });
+}
+
 test("read says in words what it found out about the signature", async () => {
   const words = async (...args: readonly string[]): Promise<readonly string[]> =>
     (await artifact("read", ...args)).outLines.filter((line) => /Signature|Verified/.test(line));
