@@ -1,4 +1,4 @@
-import type { FileActs } from "../util/durable-file.ts";
+import type { FileActs } from "../util/file-acts.ts";
 import type { Bootloader, SlotId } from "./bootloader.ts";
 import type { PayloadHandler } from "./payload-handler.ts";
 import type { ProcessResult } from "./process.ts";
