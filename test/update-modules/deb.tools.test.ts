@@ -279,3 +279,33 @@ test("the folder that a package has and a link has replaced stays a link", () =>
     "srv/app/only 1": "644 one",
   });
 });
+
+test.each<[string, () => void]>([
+  ["whole", () => undefined],
+  ["half there", () => rmSync(board.path("system/opt/lib/more"))],
+])(
+  "over a version that the module has committed and that is %s, a rollback brings back exactly that",
+  (_is, damage) => {
+    for (const state of ["ArtifactInstall", "ArtifactCommit", "Cleanup"]) expectDone(run(state));
+    damage();
+    const before = withoutLeftovers();
+    board.payload({ "app_3_all.deb": build("app", "3", { "opt/app/run": "app 3", "opt/app/three": "3" }) });
+    expectDone(run("ArtifactInstall"));
+    expect(system()).toMatchObject({ known: "app 3 ii \nlib 1 ii \n", "opt/app/three": "644 3" });
+    for (const state of ["ArtifactRollback", "Cleanup"]) expectDone(run(state));
+    expect(withoutLeftovers()).toEqual(before);
+  },
+);
+
+test("after an installation that was cut off and never rolled back, the next one is whole", () => {
+  const commands = run("ArtifactInstall").commands.length;
+  const random = new Random(SEED + 2);
+  for (let at = 0; at < 3; at++) {
+    const cut = random.pick(everyCut(commands));
+    fresh();
+    run("ArtifactInstall", { cut });
+    board.payload(update);
+    expectDone(run("ArtifactInstall"));
+    expect(system(), JSON.stringify(cut)).toMatchObject({ known: NEW.known, "opt/app/run": "644 app 2" });
+  }
+}, 120_000);

@@ -341,3 +341,48 @@ test("everything works with the shell and the commands of busybox", () => {
   expectDone(board.call("Cleanup"));
   expect(srv()).toEqual(OLD);
 });
+
+describe("over a version that the module has installed", () => {
+  beforeEach(() => {
+    placeOld();
+    newPayload();
+    for (const state of ["ArtifactInstall", "ArtifactCommit", "Cleanup"]) expectDone(board.call(state));
+    bulk = "newer";
+  });
+
+  test.each([
+    ["whole", () => undefined],
+    [
+      "half there",
+      () => {
+        rmSync(board.path("srv/app/bin"), { recursive: true });
+        writeFileSync(board.path("srv/app/page"), "n");
+      },
+    ],
+  ])("and that is %s, a rollback brings back exactly that", (_title, damage) => {
+    damage();
+    const before = srv();
+    newPayload();
+    expectDone(board.call("ArtifactInstall"));
+    expect(contentOf(board.path("srv/app"))).toMatchObject({ page: "644 newer", "bin/run": "755 program" });
+    for (const state of ["ArtifactRollback", "Cleanup"]) expectDone(board.call(state));
+    expect(srv()).toEqual(before);
+  });
+});
+
+test("after an installation that was cut off and never rolled back, the next one has a whole version to go back to", () => {
+  placeOld();
+  newPayload();
+  const commands = board.call("ArtifactInstall").commands.length;
+  const random = new Random(SEED + 1);
+  for (let at = 0; at < 6; at++) {
+    const cut = random.pick(everyCut(commands));
+    rmSync(board.path("srv"), { recursive: true });
+    placeOld();
+    newPayload();
+    board.call("ArtifactInstall", { cut });
+    newPayload();
+    for (const state of ["ArtifactInstall", "ArtifactRollback", "Cleanup"]) expectDone(board.call(state));
+    expect([OLD, NEW], JSON.stringify(cut)).toContainEqual(srv());
+  }
+});

@@ -199,3 +199,21 @@ test("a call that is cut off at any command is repeated or rolled back", () => {
   }
   expect(killed).toBeGreaterThan(CUTS);
 }, 120_000);
+
+test.each<[string, () => void]>([
+  ["runs", () => undefined],
+  ["has stopped", () => writeFileSync(board.path("running"), "")],
+])("over a version that the module has committed and that %s, a rollback brings back exactly that", (_is, damage) => {
+  haveDocker();
+  fresh();
+  runOld();
+  for (const state of ["ArtifactInstall", "ArtifactCommit", "Cleanup"]) expectDone(call(state));
+  damage();
+  const before = device();
+  const newest = "localhost/app:3";
+  board.payload({ "app.tar": engine.archive(newest, "newest") }, { containers: [newest], run_args: "--network none" });
+  expectDone(call("ArtifactInstall"));
+  expect(engine.contents().containers).toContain(`${newest} runs`);
+  for (const state of ["ArtifactRollback", "Cleanup"]) expectDone(call(state));
+  expect(device()).toEqual(before);
+});

@@ -211,3 +211,33 @@ test("a package that needs what is not there is rolled back", () => {
   expectDone(run("ArtifactRollback"));
   expect(device()).toEqual(OLD);
 });
+
+test.each<[string, () => void]>([
+  ["whole", () => undefined],
+  ["half there", () => rmSync(join(system, "opt/new/more"))],
+])(
+  "over a version that the module has committed and that is %s, a rollback brings back exactly that",
+  (_is, damage) => {
+    for (const state of ["ArtifactInstall", "ArtifactCommit", "Cleanup"]) expectDone(run(state));
+    damage();
+    const before = device();
+    board.payload({ "app-3.noarch.rpm": build("app", "3", { "opt/app/run": "app 3", "opt/app/three": "3" }) });
+    expectDone(run("ArtifactInstall"));
+    expect(device()).toMatchObject({ known: ["app-3-1.noarch", "lib-1-1.noarch"], "opt/app/three": "644 3" });
+    for (const state of ["ArtifactRollback", "Cleanup"]) expectDone(run(state));
+    expect(device()).toEqual(before);
+  },
+);
+
+test("after an installation that was cut off and never rolled back, the next one is whole", () => {
+  const commands = run("ArtifactInstall").commands.length;
+  const random = new Random(SEED + 2);
+  for (let at = 0; at < 3; at++) {
+    const cut = random.pick(everyCut(commands));
+    fresh();
+    run("ArtifactInstall", { cut });
+    board.payload(update);
+    expectDone(run("ArtifactInstall"));
+    expect(device(), JSON.stringify(cut)).toMatchObject({ known: NEW.known, "opt/app/run": "644 app 2" });
+  }
+}, 120_000);

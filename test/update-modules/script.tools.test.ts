@@ -147,3 +147,27 @@ test("everything works with the shell and the commands of busybox", () => {
   expectDone(board.call("ArtifactRollback"));
   expect(ran()).toEqual(["a", "a.rollback"]);
 });
+
+test("the rollback of an update undoes nothing of the one that was committed before it", () => {
+  board.payload(wanted("a", "a.rollback"));
+  for (const state of ["ArtifactInstall", "ArtifactCommit", "Cleanup"]) expectDone(board.call(state));
+  board.payload(wanted("b", "b.rollback"));
+  expectDone(board.call("ArtifactInstall"));
+  expectDone(board.call("ArtifactRollback"));
+  expect(ran()).toEqual(["a", "b", "b.rollback"]);
+});
+
+test("after an update that was cut off and never rolled back, the next one runs all of its scripts", () => {
+  board.payload(wanted("a", "a.rollback", "b", "b.rollback"));
+  const commands = board.call("ArtifactInstall").commands.length;
+  const random = new Random(SEED + 1);
+  for (let at = 0; at < 6; at++) {
+    const cut = random.pick(everyCut(commands));
+    board.payload(wanted("a", "a.rollback", "b", "b.rollback"));
+    board.call("ArtifactInstall", { cut });
+    ran();
+    board.payload(wanted("a", "a.rollback", "b", "b.rollback"));
+    for (const state of ["ArtifactInstall", "ArtifactRollback", "Cleanup"]) expectDone(board.call(state));
+    expect(ran(), JSON.stringify(cut)).toEqual(["a", "b", "b.rollback", "a.rollback"]);
+  }
+});

@@ -273,3 +273,35 @@ test("everything works with the shell and the commands of busybox", () => {
     small.remove();
   }
 });
+
+test.each(["new", "n"])(
+  "a rollback to a committed version, of which '%s' is left, brings back exactly that",
+  (left) => {
+    placeOld();
+    newPayload();
+    for (const state of ["ArtifactInstall", "ArtifactCommit", "Cleanup"]) expectDone(board.call(state));
+    writeFileSync(board.path("etc/app", NAME), left);
+    newPayload({ permissions: "600" }, "newer");
+    expectDone(board.call("ArtifactInstall"));
+    expect(etc()).toEqual({ ...NEW, [`app/${NAME}`]: "600 newer" });
+    for (const state of ["ArtifactRollback", "Cleanup"]) expectDone(board.call(state));
+    expect(etc()).toEqual({ ...NEW, [`app/${NAME}`]: `750 ${left}` });
+  },
+);
+
+test("after an installation that was cut off and never rolled back, the next one has a whole file to go back to", () => {
+  placeOld();
+  newPayload();
+  const commands = board.call("ArtifactInstall").commands.length;
+  const random = new Random(SEED + 1);
+  for (let at = 0; at < 6; at++) {
+    const cut = random.pick(everyCut(commands));
+    rmSync(board.path("etc"), { recursive: true });
+    placeOld();
+    newPayload();
+    board.call("ArtifactInstall", { cut });
+    newPayload({}, "newer");
+    for (const state of ["ArtifactInstall", "ArtifactRollback", "Cleanup"]) expectDone(board.call(state));
+    expect([OLD, NEW], JSON.stringify(cut)).toContainEqual(etc());
+  }
+});
