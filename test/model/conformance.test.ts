@@ -10,7 +10,7 @@ import { runRow } from "../../src/core/deployment/run-row.ts";
 import { begin, placeOf } from "../../src/core/deployment/snapshot.ts";
 import { type EffectName, type Outcome, type Row, TABLE } from "../../src/core/deployment/table.ts";
 import { AgentError } from "../../src/errors/agent-error.ts";
-import type { SlotId } from "../../src/ports/bootloader.ts";
+import { otherSlot, type SlotId } from "../../src/ports/bootloader.ts";
 import type { ModuleAction, PayloadStream } from "../../src/ports/payload-handler.ts";
 import { endings } from "./endings.ts";
 import { Exploration } from "./explore.ts";
@@ -31,18 +31,38 @@ function setupOf(title: string): Setup {
 
 /** The real handler on ports that change a world of the model. */
 async function real(action: ModuleAction | "Download", before: World): Promise<World | undefined> {
+  const { world, refused } = await attempt(action, before);
+  if (refused) expect(world, "a refusal changes nothing").toEqual(before);
+  return refused ? undefined : world;
+}
+
+/** `broken`: the boot environment can be neither read nor written. */
+async function attempt(
+  action: ModuleAction | "Download",
+  before: World,
+  broken = false,
+): Promise<{ readonly world: World; readonly refused: boolean }> {
   let w = before;
   const change = (changed: Partial<World>): void => {
     w = { ...w, ...changed };
+  };
+  const expectUnbroken = (): void => {
+    if (broken) throw new AgentError("BOOTENV_WRITE");
   };
   const handler = createRootfsImageHandler({
     bootloader: {
       kind: "model",
       booted: async () => w.booted as SlotId,
-      plan: async () => ({ slot: w.part, trial: w.trial }),
+      async plan() {
+        expectUnbroken();
+        return { slot: w.part, trial: w.trial };
+      },
       arm: async (part) => change({ part, trial: true, count: 0 }),
       confirm: async () => change({ trial: false }),
-      revert: async (part) => change({ part, trial: false }),
+      async revert(part) {
+        expectUnbroken();
+        change({ part, trial: false });
+      },
     },
     slots: {
       open: async (slot) => ({
@@ -60,7 +80,7 @@ async function real(action: ModuleAction | "Download", before: World): Promise<W
         yield IMAGE;
       },
     },
-    memo: { load: async () => w.memo, save: async (memo) => change({ memo: memo as SlotId | undefined }) },
+    memo: { load: async () => w.memo, save: async (memo) => change({ memo: memo as World["memo"] }) },
     log: () => undefined,
     clock: systemClock,
     verifyReadback: true,
@@ -68,11 +88,10 @@ async function real(action: ModuleAction | "Download", before: World): Promise<W
   try {
     if (action === "Download") await handler.download(oneImage(), signal);
     else await handler.act(action, signal);
-    return w;
+    return { world: w, refused: false };
   } catch (error) {
     if (!(error instanceof AgentError)) throw error;
-    expect(w, "a refusal changes nothing").toEqual(before);
-    return undefined;
+    return { world: w, refused: true };
   }
 }
 
@@ -83,6 +102,7 @@ function oneImage(): PayloadStream {
   return { next: async () => files.pop() };
 }
 
+const MEMOS: readonly World["memo"][] = ["A", "B", "revert:A", "revert:B", undefined];
 const CALLS = [
   "Download",
   "ArtifactInstall",
@@ -99,13 +119,26 @@ for (const action of CALLS) {
     const slots = ["A", "B"] as const;
     for (const part of slots)
       for (const booted of slots)
-        for (const memo of [...slots, undefined])
+        for (const memo of MEMOS)
           for (const trial of [false, true]) {
             const w: World = { ...firstWorld(setup, "none", memo), part, booted, trial };
             expect(await real(action, w), JSON.stringify({ part, booted, memo, trial })).toEqual(
               call(action, w, setup).done,
             );
           }
+  });
+}
+
+for (const memo of MEMOS.filter((one) => one !== undefined)) {
+  test(`a rollback and Cleanup that cannot write leave of ${memo} what the modelled ones may leave`, async () => {
+    const origin = memo.endsWith("A") ? "A" : "B";
+    const w: World = { ...firstWorld(setup, "none", memo), part: otherSlot(origin), booted: otherSlot(origin) };
+    for (const trial of [false, true])
+      for (const action of ["ArtifactRollback", ...(memo === origin ? [] : ["Cleanup" as const])] as const) {
+        const { world, refused } = await attempt(action, { ...w, trial }, true);
+        expect({ refused, memo: world.memo }).toEqual({ refused: true, memo: `revert:${origin}` });
+        expect(call(action, { ...w, trial }, setup).failed).toContainEqual(world);
+      }
   });
 }
 

@@ -1,3 +1,4 @@
+import { owesUndo } from "../../adapters/payload/rootfs-image/handler.ts";
 import { damaged, holdAt, isAtRest, next, redirect, resume } from "../../src/core/deployment/reducer.ts";
 import { entryState, placeOf, type Snapshot } from "../../src/core/deployment/snapshot.ts";
 import { STOP_BEFORE } from "../../src/core/deployment/stop-before.ts";
@@ -15,8 +16,20 @@ import {
 } from "../../src/core/deployment/table.ts";
 import { start } from "./board.ts";
 import { type Ending, endings } from "./endings.ts";
-import { checkChange, checkDevice, checkEnd, checkOrder, checkScripts, checkWorld, Violation } from "./rules.ts";
+import { finishUndo } from "./payload.ts";
 import {
+  checkChange,
+  checkDevice,
+  checkEnd,
+  checkOrder,
+  checkOwed,
+  checkScripts,
+  checkUndone,
+  checkWorld,
+  Violation,
+} from "./rules.ts";
+import {
+  afterTheEnd,
   DECIDING,
   firstWorld,
   type History,
@@ -27,12 +40,13 @@ import {
   type World,
 } from "./world.ts";
 
-/** What is put to the test: the real tables, or mutants of them. */
+/** What is put to the test: the real tables and the real start, or mutants of them. */
 export interface Product {
   readonly table: Table;
   readonly entries: Entries;
+  readonly finishUndo: typeof finishUndo;
 }
-const PRODUCT: Product = { table: TABLE, entries: ENTRIES };
+export const PRODUCT: Product = { table: TABLE, entries: ENTRIES, finishUndo };
 
 export interface Scope {
   readonly cuts: number;
@@ -171,11 +185,24 @@ export class Exploration {
     if (w.booted === undefined) this.#powerOn(w);
     else if (w.agent !== undefined && w.snapshot !== undefined) this.#runEffect(w, w.snapshot, w.agent);
     else {
-      if (w.snapshot === undefined) return;
+      if (w.snapshot === undefined) {
+        this.#startWithoutUpdate(w);
+        return;
+      }
       this.#add({ ...w, booted: undefined }, "power-cycle");
       if (this.#setup.mode === "managed") this.#resume(w, w.snapshot, "none", "agent starts");
       else this.#commands(w, w.snapshot);
     }
+  }
+
+  /** One whose write fails leaves all as it is: what holds after one start holds after any number. */
+  #startWithoutUpdate(w: World): void {
+    if (!owesUndo(w.memo)) return;
+    const { half, done } = this.#product.finishUndo(w, this.#setup) ?? { done: w };
+    checkUndone(done);
+    this.#add({ ...w, booted: undefined }, "power-cycle");
+    if (half !== undefined) this.#add({ ...half, cuts: w.cuts + 1 }, "agent starts: killed");
+    this.#add(done, "agent starts");
   }
 
   #powerOn(w: World): void {
@@ -230,6 +257,7 @@ export class Exploration {
     for (const ending of endings(row, w, this.#setup, this.#scope.damage)) {
       checkScripts(effect, ending, w, this.#setup);
       checkChange(w, ending.world);
+      checkOwed(effect, ending, w);
       this.#end(ending, effect, w, s, stop);
     }
   }
@@ -288,6 +316,8 @@ export class Exploration {
     if (now.state === "idle") checkEnd(world, now, this.#setup);
     const isTold = now.state === "reportResult" && w.snapshot?.state !== "reportResult";
     if (isTold) checkDevice(world, now, this.#setup);
+    const isOver = isTold || now.state === "idle";
+    if (isOver && owesUndo(world.memo)) this.#add(afterTheEnd(world), `${via} -> over, with an undo owed`);
     this.#add(isTold ? seenByServer(world, this.#setup) : world, `${via} -> ${placeOf(now)}`);
   }
 

@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
-import { EVERY_STOP, Exploration, type Scope } from "./explore.ts";
+import { EVERY_STOP, Exploration, PRODUCT, type Product, type Scope } from "./explore.ts";
 import { type Mutant, mutants } from "./mutants.ts";
 import { SURVIVORS } from "./survivors.ts";
-import { SETUPS } from "./world.ts";
+import { hasSlots, SETUPS } from "./world.ts";
 
 const USUAL_STOPS = ["none", "ArtifactCommit_Enter"];
 /** Cheap ones first: what falls in one does not see the next. `one`: without those of several payloads. */
@@ -52,6 +52,23 @@ for (const row of new Set(ALL.map(({ name }) => rowOf(name)))) {
   test(`${row}: every wrong cell is noticed, but for those that change nothing`, () => {
     expect(survivors(own)).toEqual(listed(row));
   }, 60_000);
+}
+
+const DAMAGE: Scope = { cuts: 0, damage: true, stops: USUAL_STOPS };
+const isNotTried = { message: "a rollback that could not be written is not tried again" };
+
+for (const setup of SETUPS.filter(hasSlots).filter(({ rollback }) => rollback)) {
+  test(`${setup.title}: a start that does not try again what is owed is noticed`, () => {
+    const forgetful: Product = { ...PRODUCT, finishUndo: () => undefined };
+    expect(new Exploration(setup, DAMAGE, forgetful).run()).toMatchObject(isNotTried);
+  });
+
+  test(`${setup.title}: a start that drops what is owed without undoing it is noticed`, () => {
+    const careless: Product = { ...PRODUCT, finishUndo: (w) => ({ done: { ...w, memo: undefined } }) };
+    expect(new Exploration(setup, DAMAGE, careless).run()?.message).toBe(
+      "an undo that was owed does not bring back the old image",
+    );
+  });
 }
 
 test("those that change nothing are few, and each is a mutant", () => {

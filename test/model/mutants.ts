@@ -12,7 +12,7 @@ import {
 } from "../../src/core/deployment/table.ts";
 import type { ScriptState } from "../../src/core/scripts/names.ts";
 import type { DeploymentStatus } from "../../src/ports/deployment-server.ts";
-import type { Product } from "./explore.ts";
+import { PRODUCT, type Product } from "./explore.ts";
 
 /** The product with one cell changed. */
 export interface Mutant {
@@ -54,7 +54,7 @@ function rowMutants(state: Working, row: Row): Mutant[] {
   const changed = <K extends keyof Row>(column: K, value: Row[K] | undefined): Mutant => ({
     name: `${state}.${column}: ${row[column] ?? "none"} -> ${value ?? "none"}`,
     cell: FOUND.has(column) ? `found:${state}` : column === "managed" ? "entering" : `run:${state}`,
-    product: { table: { ...TABLE, [state]: { ...row, [column]: value } } as Table, entries: ENTRIES },
+    product: { ...PRODUCT, table: { ...TABLE, [state]: { ...row, [column]: value } } as Table },
   });
   const targets = TARGETS.filter((column) => row[column] !== undefined).flatMap((column) => [
     ...others(row[column], targetsOf(column)).map((target) => changed(column, target)),
@@ -106,7 +106,7 @@ function entryMutant(command: EntryName, place: Target, was: Entered, is: Entere
   return {
     name: `${command} at ${place}: ${was} -> ${is ?? "none"}`,
     cell: `found:${place}`,
-    product: { table: TABLE, entries },
+    product: { ...PRODUCT, entries },
   };
 }
 

@@ -1,9 +1,14 @@
-import { otherSlot } from "../../src/ports/bootloader.ts";
+import { owesUndo } from "../../adapters/payload/rootfs-image/handler.ts";
+import { otherSlot, type SlotId } from "../../src/ports/bootloader.ts";
 import type { ModuleAction } from "../../src/ports/payload-handler.ts";
 import type { Setup, World } from "./world.ts";
 
-/** What one call of one payload leaves behind: what a cut in its middle may leave, and the end. `undefined`: it refuses. */
-type Act = { readonly half?: World; readonly done: World } | undefined;
+/**
+ * What one call of one payload leaves behind: what a cut in its middle may leave, and the end. `undefined`: it
+ * refuses. `failed`: it never fails without leaving this. (Cut off just after that, a rollback begins again and reads
+ * both kinds of memo alike.)
+ */
+export type Act = { readonly half?: World; readonly done: World; readonly failed?: World } | undefined;
 
 type Call = ModuleAction | "Download";
 type Payload = (call: Call, w: World, setup: Setup) => Act;
@@ -30,17 +35,28 @@ const rootfs: Payload = (call, w, setup) => {
       return onTrial ? { done: w } : undefined;
     case "ArtifactCommit":
       return onTrial ? { done: { ...w, trial: false } } : undefined;
-    case "ArtifactRollback":
-      if (w.trial) return { done: { ...w, part: otherSlot(w.part), trial: false } };
-      return { done: w.memo === undefined ? w : { ...w, part: w.memo, trial: false } };
+    case "ArtifactRollback": {
+      const origin = w.trial ? otherSlot(w.part) : originIn(w.memo);
+      if (origin === undefined) return { done: w };
+      return { done: { ...w, part: origin, trial: false }, failed: { ...w, memo: `revert:${origin}` } };
+    }
     case "ArtifactVerifyRollbackReboot":
       return settled ? { done: w } : undefined;
-    case "Cleanup":
-      return { done: { ...w, memo: undefined } };
+    case "Cleanup": {
+      const origin = owesUndo(w.memo) ? originIn(w.memo) : undefined;
+      if (origin === undefined) return { done: { ...w, memo: undefined } };
+      const half = { ...w, part: origin, trial: false };
+      return { half, done: { ...half, memo: undefined } };
+    }
     default:
       return { done: w };
   }
 };
+
+const originIn = (memo: World["memo"]): SlotId | undefined => memo?.replace("revert:", "") as SlotId | undefined;
+
+/** As src/compose-device.ts at a start that finds no update. `undefined`: nothing is owed, and nothing tried. */
+export const finishUndo = (w: World, setup: Setup): Act => (owesUndo(w.memo) ? rootfs("Cleanup", w, setup) : undefined);
 
 /** A module that changes software in place and keeps what it replaced until Cleanup, if it can roll back. */
 const module: Payload = (call, w, setup) => {
@@ -109,12 +125,14 @@ export function call(name: Call, w: World, setup: Setup): Acts {
     if (act === undefined && !all) break;
     const left = leftBy(act, now);
     cut.push(...left);
-    failed = all ? failed.flatMap((one) => [one, ...leftBy(payload(name, one, setup), one)]) : cut;
+    failed = all ? failed.flatMap((one) => failedBy(payload(name, one, setup), one)) : cut;
     now = act?.done ?? now;
     done &&= now;
   }
   return { done, failed, cut };
 }
+
+const failedBy = (act: Act, before: World): readonly World[] => [act?.failed ?? before, ...leftBy(act, before)];
 
 function leftBy(act: Act, before: World): readonly World[] {
   if (act === undefined) return [];

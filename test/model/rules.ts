@@ -1,3 +1,4 @@
+import { owesUndo } from "../../adapters/payload/rootfs-image/handler.ts";
 import type { Snapshot } from "../../src/core/deployment/snapshot.ts";
 import { type EffectName, MAX_TRANSITIONS } from "../../src/core/deployment/table.ts";
 import { comesUp, powered } from "./board.ts";
@@ -167,6 +168,20 @@ export function checkChange(before: World, after: World): void {
   const isConfirmed = before.trial && !after.trial && before.part === after.part;
   promise(!isConfirmed || before.booted === before.part, "an image is confirmed that does not run");
   promise(!isConfirmed || before.history.last !== "reboot:gone", "an image is confirmed that nobody has verified");
+}
+
+/** Holds for each rollback that fails: the slot from which the update set out boots next, or is owed. */
+export function checkOwed(effect: EffectName, { outcome, world }: Ending, before: World): void {
+  if (effect !== "rollbackPayload" || outcome !== "fail" || before.memo === undefined) return;
+  const isBack = !world.trial && world.slots[world.part] === "old";
+  promise(isBack || owesUndo(world.memo), "a rollback that could not be written is forgotten");
+}
+
+/** Holds after each start that finds no update, owes an undo, and can write it. */
+export function checkUndone(w: World): void {
+  promise(!owesUndo(w.memo), "a rollback that could not be written is not tried again");
+  promise(!w.trial && w.slots[w.part] === "old", "an undo that was owed does not bring back the old image");
+  promise(w.name === "old" || w.name === BROKEN_NAME, "an undo that was owed leaves a name that does not boot");
 }
 
 /** Holds in every world. */

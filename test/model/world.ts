@@ -51,6 +51,9 @@ export interface History {
   readonly userRollback: boolean;
 }
 
+/** The way back; behind `revert:`, one that a rollback could not write and still owes. */
+export type Memo = SlotId | `revert:${SlotId}` | undefined;
+
 /** The whole device, and what happened to it. Everything outside `agent` survives the process. */
 export interface World {
   /** Running slot; `undefined` while the board is off or hangs. */
@@ -59,7 +62,7 @@ export interface World {
   readonly trial: boolean;
   readonly count: number;
   readonly slots: Readonly<Record<SlotId, Image>>;
-  readonly memo: SlotId | undefined;
+  readonly memo: Memo;
   readonly files: Files;
   readonly snapshot: Snapshot | undefined;
   readonly name: string;
@@ -93,7 +96,7 @@ const TYPES: Readonly<Record<Setup["payload"], (string | null)[]>> = {
 };
 
 /** Just after the header of the Artifact is known and the first snapshot is saved. */
-export function firstWorld(setup: Setup, stop: string, staleMemo: SlotId | undefined): World {
+export function firstWorld(setup: Setup, stop: string, staleMemo: Memo): World {
   const artifact = { name: NEW_NAME, provides: {}, payloadTypes: TYPES[setup.payload] };
   return {
     booted: "A",
@@ -121,6 +124,11 @@ export function seenByServer(w: World, setup: Setup): World {
   const artifact = firstWorld(setup, "none", undefined);
   const known = snapshot && { snapshot: { ...snapshot, transitions: 0 } };
   return { ...artifact, ...known, name, told, agent, cuts, history };
+}
+
+/** A board whose update is over. Its past plays no part in what a start that finds no update does. */
+export function afterTheEnd(w: World): World {
+  return { ...w, snapshot: undefined, agent: undefined, told: "", history: NO_HISTORY };
 }
 
 /** Equal for worlds that behave alike from here on. */
