@@ -217,3 +217,22 @@ test.each<[string, () => void]>([
   for (const state of ["ArtifactRollback", "Cleanup"]) expectDone(call(state));
   expect(device()).toEqual(before);
 });
+
+test("after an installation that was cut off and never rolled back, the next one is whole", () => {
+  haveDocker();
+  fresh();
+  const archive = engine.archive("localhost/app:3", "newest");
+  const random = new Random(SEED + 1);
+  runOld();
+  const commands = call("ArtifactInstall").commands.length;
+  for (let at = 0; at < 2; at++) {
+    const cut = random.pick(everyCut(commands));
+    fresh();
+    runOld();
+    call("ArtifactInstall", cut);
+    board.payload({ "app.tar": archive }, { containers: ["localhost/app:3"], run_args: "--network none" });
+    expectDone(call("ArtifactInstall"));
+    const running = engine.contents().containers.filter((container) => container.endsWith(" runs"));
+    expect(running, JSON.stringify(cut)).toEqual(["localhost/app:3 runs"]);
+  }
+});
