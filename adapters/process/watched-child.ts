@@ -21,7 +21,7 @@ interface WatchedEnd<Message> {
  * Runs a program of Node's that `beat`s, with this process's standard streams, and kills it when it is stuck in a loop: no
  * signal and no time limit reaches JavaScript that never waits. Its temporary files are removed in any case.
  *
- * @param signal stops it as SIGTERM does
+ * @param signal stops it as SIGTERM does, or SIGINT where that was the reason
  * @throws {AgentError} WORKER_LOST when it cannot be started; the signal's reason when it had to be killed after that
  */
 export async function runWatched<Message>(
@@ -55,7 +55,9 @@ function watch<Message>(
     };
     let silence = setTimeout(kill, silentMs);
     const stop = (): void => {
-      child.kill("SIGTERM");
+      // The same one, which the child names.
+      const { reason } = signal;
+      child.kill(reason instanceof AgentError && reason.detail["signal"] === "SIGINT" ? "SIGINT" : "SIGTERM");
       clearTimeout(silence);
       silence = setTimeout(kill, GRACE_MS);
     };
