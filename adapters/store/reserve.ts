@@ -1,7 +1,7 @@
 import { randomFillSync } from "node:crypto";
 import { lstat } from "node:fs/promises";
 import { dirname } from "node:path";
-import type { FileActs } from "../../src/util/durable-file.ts";
+import { errnoOf, type FileActs } from "../../src/util/durable-file.ts";
 
 /** A power of two that holds the store of most devices many times over. */
 const LEAST_BYTES = 64 * 1024;
@@ -67,8 +67,9 @@ export function createReserve(path: string, acts: FileActs): Reserve {
         try {
           await fill(size);
           return;
-        } catch {
-          // ignored: less may fit. Without any, the store works as long as the medium has room.
+        } catch (error) {
+          // Otherwise less may fit. Without any, the store works as long as the medium has room.
+          if (errnoOf(error) === undefined) throw error;
         }
       }
     },

@@ -241,8 +241,10 @@ function updatesOn(mount: (board: TestBoard) => void): void {
         });
         isCut = cut.acts() === at;
         const where = `before act ${at + 1}`;
-        const resumed = await full.agent(thisMachine, "resume");
-        expect(resumed.errLines.join("\n"), where).not.toMatch(/STORE_|bug/);
+        // One that rests is committed by 'resume', and this one is to be undone.
+        const rests = (await full.board.pending())?.startsWith("@") === true;
+        const resumed = rests ? [] : (await full.agent(thisMachine, "resume")).errLines;
+        expect(resumed.join("\n"), where).not.toMatch(/STORE_|bug/);
         if ((await full.board.pending()) !== undefined) {
           expect((await full.agent(thisMachine, "rollback")).errLines, where).toEqual([]);
         }
