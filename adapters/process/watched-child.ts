@@ -76,7 +76,8 @@ function watch<Message>(
     });
     child.once("close", (exitCode) => {
       leave();
-      if (isStuck && signal.aborted) reject(signal.reason);
+      // Killed, or ended by the signal before it could handle one: it has said nothing of that itself.
+      if (signal.aborted && exitCode === null) reject(signal.reason);
       else resolve({ exitCode: exitCode ?? 1, isStuck, last });
     });
   });
