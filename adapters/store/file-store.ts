@@ -65,7 +65,7 @@ export function createFileStore(folder: string, log: Logger, acts: FileActs = di
       await ensureFolder(folder, 0o700, acts);
       const text = JSON.stringify({ version: VERSION, values: Object.fromEntries(values) });
       await replace(text);
-      await (await reserve()).holdWhatFits(text.length);
+      await (await reserve()).holdWhatFits(Buffer.byteLength(text));
     } catch (cause) {
       throw new AgentError("STORE_WRITE", { path }, cause);
     }

@@ -189,6 +189,9 @@ test("a change that finds the medium full takes the room of the reserve, and hol
 test("the reserve grows with the store, to twice its size", async () => {
   await open().transact(new Map([["key", "x".repeat(100_000)]]));
   expect((await reserve()).size).toBe(256 * 1024);
+  await rm(join(folder, "switchback-store.reserve"));
+  await open().transact(new Map([["key", "ä".repeat(30_000)]]));
+  expect((await reserve()).size, "counted in bytes").toBe(128 * 1024);
 });
 
 test("where only a part of the reserve fits, that part is held", async () => {
