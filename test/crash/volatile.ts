@@ -139,16 +139,17 @@ function undo(renames: readonly Rename[], calls: readonly Call[], before: Disk):
 
 /** What `path` has held: before the program was started, and after each rename onto it. */
 function contentsOf(path: string, calls: readonly Call[], before: Disk): readonly (string | Buffer | undefined)[] {
-  const texts = new Map<string, string>();
+  const writes = new Map<string, readonly Call[]>();
   const held: (string | Buffer | undefined)[] = [before.get(path)];
   for (const call of calls.filter(({ failed }) => !failed)) {
     const written = pathOfDescriptor(call);
     if (call.name === "write" && written?.startsWith(dirname(path)) === true)
-      texts.set(written, (texts.get(written) ?? "") + unquote(call));
+      writes.set(written, [...(writes.get(written) ?? []), call]);
     const rename = renameOf(call);
     if (rename === undefined) continue;
-    if (rename.to === path) held.push(texts.get(rename.from));
-    texts.delete(rename.from);
+    // Only these texts are read: beside them stands the store's reserve, which is more than strace prints of a write.
+    if (rename.to === path) held.push(writes.get(rename.from)?.map(unquote).join(""));
+    writes.delete(rename.from);
   }
   return held;
 }
