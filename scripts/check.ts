@@ -1,4 +1,5 @@
 import { BIOME } from "./gates/biome.ts";
+import { BOUNDED } from "./gates/bounded.ts";
 import { DOCS } from "./gates/docs.ts";
 import { DURABLE } from "./gates/durable.ts";
 import { HOUSE } from "./gates/house.ts";
@@ -12,7 +13,10 @@ const files = await codeFiles();
 if (files.length < 50) throw new Error(`only ${files.length} TypeScript files found: wrong folder?`);
 
 const results = await Promise.all(
-  [BIOME, TYPES, IMPORTS, KNIP, DOCS, DURABLE, HOUSE].map(async (gate) => ({ gate, verdict: await gate.check(files) })),
+  [BIOME, TYPES, IMPORTS, KNIP, DOCS, DURABLE, BOUNDED, HOUSE].map(async (gate) => ({
+    gate,
+    verdict: await gate.check(files),
+  })),
 );
 for (const { gate, verdict } of results) {
   say(`${verdict.problems.length === 0 ? "ok  " : "FAIL"} ${gate.name}: ${verdict.looked}`);

@@ -28,7 +28,7 @@ process.stdout.write(
 );
 
 async function readOwn(): Promise<number> {
-  const reader = await openArtifact(await openFileSource(file));
+  const reader = await openArtifact(await openFileSource(file, new AbortController().signal));
   const into = Buffer.alloc(READ_BYTES);
   let total = 0;
   for (let payload = await reader.nextPayload(); payload !== undefined; payload = await reader.nextPayload()) {

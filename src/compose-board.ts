@@ -1,5 +1,4 @@
 import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
 import { boardStatus, createBoard, writeImageFile } from "../adapters/bootloader/fake/board.ts";
 import { BOARD_IMAGE_BOOTS } from "../adapters/bootloader/fake/board-image.ts";
 import { boardPaths } from "../adapters/bootloader/fake/board-layout.ts";
@@ -7,6 +6,7 @@ import { type BoardStart, startBoard } from "../adapters/bootloader/fake/firmwar
 import { forgetMemory } from "../adapters/process/own-root.ts";
 
 import type { FileActs } from "./util/durable-file.ts";
+import { readSmallFile } from "./util/small-file.ts";
 
 export type { BoardStatus } from "../adapters/bootloader/fake/board.ts";
 export type { BoardImageBoots, SlotContent } from "../adapters/bootloader/fake/board-image.ts";
@@ -25,7 +25,7 @@ const FOR_ONE_UPDATE = "This update only.\n";
 export async function allowMachine(board: string, isAllowed: boolean, acts: FileActs): Promise<void> {
   const path = boardPaths(board).onThisMachine;
   if (isAllowed && !existsSync(path)) await acts.writeSynced(path, FOR_ONE_UPDATE, 0o644);
-  if (isAllowed || !existsSync(path) || (await readFile(path, "utf8")) !== FOR_ONE_UPDATE) return;
+  if (isAllowed || !existsSync(path) || readSmallFile(path) !== FOR_ONE_UPDATE) return;
   await acts.remove(path);
 }
 

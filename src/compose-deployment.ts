@@ -1,4 +1,5 @@
 import { createDeploymentLogFiles } from "../adapters/log/deployment-log-files.ts";
+import { storeWarnings } from "../adapters/store/lost-store.ts";
 import { loadVerificationKeys } from "./artifact/signature.ts";
 import { composeDevice, type Device } from "./compose-device.ts";
 import type { ServerSide } from "./compose-server.ts";
@@ -41,6 +42,7 @@ export function composeDeployment(side: ServerSide, session: Session, power: Pow
     finishUndo,
     tell: createTell(server, log),
     deploymentLog,
+    warnings: () => storeWarnings(paths.datastore),
     maxResumes: config.connection.retryDownloadCount,
   });
 }

@@ -47,11 +47,12 @@ export function composePoller(
         stored = await store.load();
         if (isPrepared && !stored.has("state")) return "none";
         const found = await working(work.pending(!isPrepared, signal));
-        isPrepared = true;
+        isPrepared = found !== "managed";
         stored = await store.load();
         return found;
       },
       sendInventory: (signal) => working(work.sendInventory(signal)),
+      sendTrouble: (trouble, signal) => working(work.sendTrouble(trouble, signal)),
       isInventorySent: async () => (await session.state()).inventoryHash !== undefined,
       nextDeployment: async (signal) => nextDeployment(session, await allProvides(stored, server), signal),
       deploy: (deployment, signal) => working(work.deploy(deployment, signal)),

@@ -52,6 +52,7 @@ async function answerTo(order: Order, options: GlobalOptions, keyOptions: KeyOpt
 
 function perform(work: Work, order: Order, signal: AbortSignal): Promise<unknown> {
   if (order.work === "pending") return work.pending(order.prepares, signal);
+  if (order.work === "sendTrouble") return work.sendTrouble(order.trouble, signal);
   return order.work === "deploy"
     ? work.deploy(order.deployment, signal, order.lost && unpackError(order.lost))
     : work[order.work](signal);

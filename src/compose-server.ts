@@ -1,6 +1,4 @@
-import { readFile } from "node:fs";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import type { GlobalOptions } from "./cli/global-options.ts";
 import type { CliIo } from "./cli/io.ts";
 import { createLogger } from "./cli/logging.ts";
@@ -11,7 +9,6 @@ import { composeTransport } from "./compose-transport.ts";
 import { serverAddresses } from "./config/server-config.ts";
 import type { Granted } from "./core/server/authorization.ts";
 import { createSession, type Session } from "./core/server/session.ts";
-import { AgentError } from "./errors/agent-error.ts";
 import type { Transport } from "./ports/transport.ts";
 
 export interface KeyOptions {
@@ -56,7 +53,7 @@ export async function composeServer(options: GlobalOptions, keyOptions: KeyOptio
   };
   let { passphrase } = keyOptions;
   const key = async (replace = false) => {
-    passphrase ??= await readPassphrase(keyOptions);
+    passphrase ??= await readPassphrase(keyOptions, io.signal);
     const { loadDeviceKey } = await import("./core/server/device-key.ts");
     return await loadDeviceKey({ ...file, passphrase }, log, replace, machine.files);
   };
@@ -89,17 +86,8 @@ export async function composeServer(options: GlobalOptions, keyOptions: KeyOptio
   };
 }
 
-/**
- * Standard input says it only once.
- *
- * @throws {AgentError} DEVICE_KEY when the file cannot be read
- */
-export async function readPassphrase({ passphraseFile }: KeyOptions): Promise<string | undefined> {
+/** @throws {AgentError} DEVICE_KEY when the file cannot be read; the signal's reason */
+export async function readPassphrase({ passphraseFile }: KeyOptions, signal: AbortSignal): Promise<string | undefined> {
   if (passphraseFile === undefined) return undefined;
-  try {
-    // By its descriptor: a socket, as some starters give, cannot be opened by the name /dev/stdin.
-    return (await promisify(readFile)(passphraseFile === "-" ? 0 : passphraseFile, "utf8")).replace(/\r?\n$/, "");
-  } catch (cause) {
-    throw new AgentError("DEVICE_KEY", { passphraseFile }, cause);
-  }
+  return await (await import("./core/server/passphrase.ts")).readPassphrase(passphraseFile, signal);
 }

@@ -6,7 +6,7 @@ import type { ServerSide } from "./compose-server.ts";
 import { composeStore } from "./compose-store.ts";
 import type { ManagedAnswer } from "./core/deployment/managed.ts";
 import type { Pending, Work } from "./core/poller/work.ts";
-import { sendInventory } from "./core/server/inventory.ts";
+import { sendInventory, sendTrouble } from "./core/server/inventory.ts";
 import type { Session } from "./core/server/session.ts";
 import type { Power } from "./ports/power.ts";
 import type { Store } from "./ports/store.ts";
@@ -36,8 +36,9 @@ export function composeWork(server: ServerSide, session: Session, options: WorkO
 
   async function prepare(): Promise<void> {
     const { seedProvides } = await import("./core/install/seed.ts");
+    const { runsOnTrial } = await import("./compose-trial.ts");
     await options.alone(async () => {
-      await seedProvides(store, paths, log, machine.files);
+      await seedProvides(store, paths, log, () => runsOnTrial({ config, machine, log }), machine.files);
       await server.ensureKey();
     });
   }
@@ -51,11 +52,14 @@ export function composeWork(server: ServerSide, session: Session, options: WorkO
 
   return {
     async pending(prepares) {
-      if (prepares) await prepare();
-      return await pendingIn(store);
+      const found = await pendingIn(store);
+      // What cannot be prepared must not keep an update from its end.
+      if (prepares && found !== "managed") await prepare();
+      return found;
     },
     authorize: (signal) => server.authorize(signal),
     sendInventory: (signal) => sendInventory(inventory, session, signal),
+    sendTrouble: (trouble, signal) => sendTrouble(trouble, session, signal),
     async deploy(offered, signal, lost) {
       const { composeDeployment } = await import("./compose-deployment.ts");
       const managed = composeDeployment(server, session, await power(), intervalsOf(config.server).backoff);

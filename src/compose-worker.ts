@@ -13,6 +13,7 @@ export const WORKER_FLAG = "--worker";
 export type Order =
   | { readonly work: "pending"; readonly prepares: boolean }
   | { readonly work: "authorize" | "sendInventory" }
+  | { readonly work: "sendTrouble"; readonly trouble: string }
   | {
       readonly work: "deploy";
       readonly deployment: NextDeployment | undefined;
@@ -80,6 +81,7 @@ export function composeWorker({ commandLine }: CliIo, { passphrase, leave }: Wor
     pending: async (prepares, signal) => (await ask({ work: "pending", prepares }, signal)) as Pending,
     authorize: async (signal) => (await ask({ work: "authorize" }, signal)) as Granted,
     sendInventory: async (signal) => void (await ask({ work: "sendInventory" }, signal)),
+    sendTrouble: async (trouble, signal) => void (await ask({ work: "sendTrouble", trouble }, signal)),
     deploy,
   };
 }

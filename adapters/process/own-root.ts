@@ -1,8 +1,9 @@
 import { existsSync, type Stats } from "node:fs";
-import { chmod, cp, lstat, mkdir, readFile, readlink, rm, symlink, writeFile } from "node:fs/promises";
+import { chmod, cp, lstat, mkdir, readlink, rm, symlink, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { AgentError } from "../../src/errors/agent-error.ts";
 import type { GuardedProcess, Process, ProcessLimits } from "../../src/ports/process.ts";
+import { readSmallBytes } from "../../src/util/small-file.ts";
 import { type ChildProcessOptions, createChildProcess } from "./child-process.ts";
 import { DEVICES, MACHINE, PROGRAM_FOLDERS, SETUP, SETUP_VARIABLE } from "./own-root-setup.ts";
 
@@ -141,9 +142,9 @@ function confinedEnvironment(env: NonNullable<ChildProcessOptions["env"]>): type
 /** A program that puts `SWITCHBACK_ROOT` before its paths names it. */
 async function honoursRoot(program: string): Promise<boolean> {
   try {
-    return (await readFile(program)).includes(ROOT_VARIABLE);
+    return readSmallBytes(program).includes(ROOT_VARIABLE);
   } catch {
-    // ignored: what cannot be read cannot be run either.
+    // ignored: what cannot be read cannot be run either, and what is that large is no script.
     return false;
   }
 }

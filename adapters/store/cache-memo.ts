@@ -30,7 +30,7 @@ export function createCacheMemo(path: string, log: Logger, acts: FileActs = disk
       await memo.save(value);
     } catch (error) {
       if (!(error instanceof AgentError && isNoFile(path) && (await putAside(error)))) throw error;
-      await memo.save(value);
+      if (value !== undefined) await memo.save(value);
     }
   }
 

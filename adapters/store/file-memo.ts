@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { AgentError } from "../../src/errors/agent-error.ts";
 import type { Memo } from "../../src/ports/memo.ts";
@@ -24,6 +24,8 @@ export function createFileMemo(path: string, acts: FileActs = diskActs): Memo {
       try {
         if (value === undefined) {
           if (!existsSync(path)) return;
+          // Removing goes as deep as a folder does, and nobody knows whose that would be.
+          if (!statSync(path).isFile()) throw new Error(`${path} is no file`);
           await acts.remove(path);
           await acts.syncFolder(dirname(path));
           return;

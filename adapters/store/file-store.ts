@@ -7,7 +7,7 @@ import type { Logger } from "../../src/util/logger.ts";
 import { readSmallFile } from "../../src/util/small-file.ts";
 import type { Reserve } from "./reserve.ts";
 
-const FILE = "switchback-store";
+export const STORE_FILE = "switchback-store";
 const VERSION = 1;
 
 /**
@@ -29,7 +29,7 @@ const VERSION = 1;
  * @see docs/reliability.md, "An agent of another version"
  */
 export function createFileStore(folder: string, log: Logger, acts: FileActs = diskActs): Store {
-  const path = join(folder, FILE);
+  const path = join(folder, STORE_FILE);
   let made: Promise<Reserve> | undefined;
   // Loaded with the first change: the daemon, which stays for months, only reads.
   const reserve = (): Promise<Reserve> => {
@@ -135,10 +135,10 @@ function parse(text: string): Stored | "STORE_DAMAGED" | "STORE_NEWER" {
   return { version, values };
 }
 
-const ASIDE = { STORE_DAMAGED: ".damaged", STORE_NEWER: ".newer" } as const;
+export const STORE_ASIDE = { STORE_DAMAGED: ".damaged", STORE_NEWER: ".newer" } as const;
 
-async function moveAside(path: string, code: keyof typeof ASIDE, log: Logger, acts: FileActs): Promise<void> {
-  const movedTo = path + ASIDE[code];
+async function moveAside(path: string, code: keyof typeof STORE_ASIDE, log: Logger, acts: FileActs): Promise<void> {
+  const movedTo = path + STORE_ASIDE[code];
   try {
     await acts.rename(path, movedTo);
   } catch (cause) {

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { constants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { basename } from "node:path";
 import { AgentError } from "../errors/agent-error.ts";
@@ -77,7 +78,8 @@ async function* readChunks(path: string, onBytes: OnBytes, signal: AbortSignal):
 async function openPayload(path: string): Promise<FileHandle> {
   let file: FileHandle | undefined;
   try {
-    file = await open(path, "r");
+    // Without waiting for the writer of a pipe.
+    file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
     // A pipe cannot be read twice, and a folder not at all.
     if ((await file.stat()).isFile()) return file;
   } catch (cause) {

@@ -3,6 +3,7 @@ import { AgentError } from "../errors/agent-error.ts";
 import type { ByteSource } from "../util/byte-source.ts";
 import { openFileSource } from "../util/file-source.ts";
 import { type OutputFile, writeWhole } from "../util/output-file.ts";
+import { isPipe } from "../util/pipe.ts";
 import { DEFAULT_LIMITS } from "./limits.ts";
 import { openArtifact } from "./reader.ts";
 import { type SigningKey, signManifest } from "./signing.ts";
@@ -36,8 +37,10 @@ export async function signArtifact(
   force: boolean,
   signal: AbortSignal,
 ): Promise<void> {
+  // It is read three times.
+  if (isPipe(path)) throw new AgentError("ARTIFACT_READ", { path, reason: "a named pipe can be read only once" });
   await namingFile(path, signal, () => validate(path, force, signal));
-  const place = await findPlace(path);
+  const place = await findPlace(path, signal);
   const input = await open(path, "r");
   try {
     await writeWhole(outputPath, async (output) => {
@@ -73,7 +76,7 @@ export async function namingFile<T>(path: string, signal: AbortSignal, read: () 
 
 /** A file that is to be read as an Artifact. @throws {AgentError} ARTIFACT_READ */
 export async function openArtifactFile(path: string, signal: AbortSignal): Promise<ByteSource> {
-  const source = await openFileSource(path).catch((cause: unknown) => {
+  const source = await openFileSource(path, signal).catch((cause: unknown) => {
     throw new AgentError("ARTIFACT_READ", { path }, cause);
   });
   return {
@@ -86,8 +89,8 @@ export async function openArtifactFile(path: string, signal: AbortSignal): Promi
 }
 
 /** Follows the scanner's position in the file through the members before the header. */
-async function findPlace(path: string): Promise<SignaturePlace> {
-  const file = await openFileSource(path);
+async function findPlace(path: string, signal: AbortSignal): Promise<SignaturePlace> {
+  const file = await openFileSource(path, signal);
   let position = 0;
   const source: ByteSource = {
     async read(into) {

@@ -20,7 +20,7 @@ export async function daemon(options: GlobalOptions, keyOptions: KeyOptions, io:
     let passphrase: Promise<string | undefined> | undefined;
     const work = composeWorker(io, {
       passphrase() {
-        passphrase ??= readPassphrase(keyOptions);
+        passphrase ??= readPassphrase(keyOptions, io.signal);
         return passphrase;
       },
       leave,

@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { loadVerificationKeys } from "../artifact/signature.ts";
 import { type Agent, composeAgent } from "../compose.ts";
+import { runsOnTrial } from "../compose-trial.ts";
 import { openForInstall } from "../core/install/open-artifact.ts";
 import { seedProvides } from "../core/install/seed.ts";
 import { openSource } from "../core/install/source.ts";
@@ -46,7 +47,7 @@ export async function install(
   await chooseMachine(agent, options);
   // First of all: they refuse a configuration that nobody can understand, which may also say where things lie.
   const keys = await told(() => loadVerificationKeys(agent.config.artifactVerifyKeys, agent.log));
-  await seedProvides(agent.store, agent.paths, agent.log, agent.machine.files);
+  await seedProvides(agent.store, agent.paths, agent.log, () => runsOnTrial(agent), agent.machine.files);
   const artifact = await told(async () => {
     const source = await openSource(name, process.stdin, () => agent.downloadParts(), io.signal);
     // From here on the Artifact owns the source and closes it.

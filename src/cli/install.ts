@@ -11,7 +11,7 @@ export function register(program: Command, io: CliIo): void {
   const command = program
     .command("install")
     .description("install an Artifact into the inactive slot and make it boot on trial")
-    .argument("<source>", "file, http(s) address, or - for standard input")
+    .argument("<source>", "file, named pipe, http(s) address, or - for standard input")
     .option("--reboot-exit-code", "exit with 4 when a reboot is needed")
     .option("--on-this-machine", "let modules and scripts of a virtual board change this machine")
     .option("--strict-compat", "refuse what the reference clients refuse: more than one payload")

@@ -1,3 +1,4 @@
+import { constants } from "node:fs";
 import { open } from "node:fs/promises";
 import { type Command, Option } from "commander";
 import { checkScriptFolder, type EntryWithHead, type FolderCheck, type FolderKind } from "../core/scripts/check.ts";
@@ -45,7 +46,7 @@ export function register(program: Command, io: CliIo): void {
 /** @throws {AgentError} SCRIPT_FOLDER, also where the folder is missing: somebody asks for this one */
 async function readEntries(dir: string, root?: string): Promise<readonly EntryWithHead[]> {
   try {
-    await (await open(dir)).close();
+    await (await open(dir, constants.O_RDONLY | constants.O_NONBLOCK)).close();
   } catch (cause) {
     throw new AgentError("SCRIPT_FOLDER", { folder: dir }, cause);
   }

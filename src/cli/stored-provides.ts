@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import type { Command } from "commander";
 import { composeLock } from "../compose-lock.ts";
+import { thisMachine } from "../compose-machine.ts";
 import { composeStore } from "../compose-store.ts";
 import { resolvePaths } from "../config/paths.ts";
 import { type DeviceProvides, isSeeded, readProvides } from "../core/install/provides.ts";
@@ -28,10 +29,11 @@ export async function storedProvides(program: Command, io: CliIo): Promise<Devic
     });
     return readProvides(stored);
   }
-  const [{ firstProvides, seedProvides }, { loadConfig }, { composePaths }] = await Promise.all([
+  const [{ firstProvides, seedProvides }, { loadConfig }, { composePaths }, { runsOnTrial }] = await Promise.all([
     import("../core/install/seed.ts"),
     import("../config/config.ts"),
     import("../compose-paths.ts"),
+    import("../compose-trial.ts"),
   ]);
   const configFiles = { main: paths.mainConfig, fallback: paths.fallbackConfig };
   const config = await loadConfig({ ...configFiles, mainRequired: false, fallbackRequired: false }, () => undefined);
@@ -44,7 +46,13 @@ export async function storedProvides(program: Command, io: CliIo): Promise<Devic
   try {
     const release = await composeLock(paths, machine).acquire();
     try {
-      await seedProvides(store, places, log, files);
+      await seedProvides(
+        store,
+        places,
+        log,
+        () => runsOnTrial({ config, machine: machine ?? thisMachine, log }),
+        files,
+      );
     } finally {
       await release();
     }
@@ -53,7 +61,8 @@ export async function storedProvides(program: Command, io: CliIo): Promise<Devic
     if (!(error instanceof AgentError) || !CANNOT_RECORD.has(error.code)) throw error;
     return await unrecorded();
   }
-  return readProvides(await store.load());
+  const now = await store.load();
+  return now.has("artifact-name") ? readProvides(now) : await unrecorded();
 }
 
 const CANNOT_RECORD: ReadonlySet<string> = new Set(["AGENT_BUSY", "LOCK_FAILED", "STORE_WRITE"]);

@@ -1,7 +1,7 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 
 /** Far more than any of these files needs, and little enough for a small device's memory. */
-const MAX_BYTES = 16 * 1024 * 1024;
+export const MAX_BYTES = 16 * 1024 * 1024;
 const CHUNK_BYTES = 16 * 1024;
 
 /**
@@ -28,7 +28,7 @@ export function readSmallBytes(path: string): Buffer {
 function readBounded(fd: number, path: string, sizeBytes: number): Buffer {
   let into = Buffer.allocUnsafe(Math.min(sizeBytes, MAX_BYTES) + CHUNK_BYTES);
   for (let at = 0; ; ) {
-    if (Math.max(at, sizeBytes) > MAX_BYTES) throw refusal(`${path} is larger than ${MAX_BYTES} bytes`, "EFBIG");
+    if (Math.max(at, sizeBytes) > MAX_BYTES) throw tooLarge(path);
     const count = readSync(fd, into, at, into.length - at, null);
     if (count === 0) return into.subarray(0, at);
     at += count;
@@ -38,3 +38,5 @@ function readBounded(fd: number, path: string, sizeBytes: number): Buffer {
 
 /** An error like those of the system: what cannot be read is treated alike, whoever refuses it. */
 const refusal = (message: string, code: string): Error => Object.assign(new Error(message), { code, syscall: "read" });
+
+export const tooLarge = (path: string): Error => refusal(`${path} is larger than ${MAX_BYTES} bytes`, "EFBIG");

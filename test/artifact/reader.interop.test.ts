@@ -51,7 +51,7 @@ test.each(["none", "gzip", "lzma"])(
   "reads a rootfs-image of mender-artifact compressed with %s",
   async (compression) => {
     const path = await write(...ROOTFS, "--compression", compression);
-    const { info, payloads } = await readAll(await openFileSource(path));
+    const { info, payloads } = await readAll(await openFileSource(path, new AbortController().signal));
     expect(info).toEqual({
       version: 3,
       compression,
@@ -106,7 +106,7 @@ test.each(["none", "gzip", "lzma"])(
       ],
       ...[...options, ...scripts, "--compression", compression],
     );
-    const { info, scripts: found, payloads } = await readAll(await openFileSource(path));
+    const { info, scripts: found, payloads } = await readAll(await openFileSource(path, new AbortController().signal));
     expect({ ...info, payloads: [], scripts: [] }).toEqual({
       version: 3,
       compression,
@@ -145,7 +145,7 @@ test.each(["none", "gzip"])("reads a bootstrap-artifact compressed with %s", asy
     ...["bootstrap-artifact", "-t", "board-a", "-n", "boot-1", "-p", "rootfs-image.version:v1"],
     ...["--compression", compression],
   );
-  const { info, payloads } = await readAll(await openFileSource(path));
+  const { info, payloads } = await readAll(await openFileSource(path, new AbortController().signal));
   const provides = { "rootfs-image.version": "v1" };
   const typeInfo = JSON.stringify({ type: null, artifact_provides: provides });
   expect(info.payloads).toEqual([{ type: null, provides, depends: {}, typeInfo, files: [] }]);

@@ -225,7 +225,9 @@ test("does not let a key of the provides reach the prototype", async () => {
 });
 
 test("names a failure of the operating system", async () => {
-  await expect(readAll(await openFileSource("/"))).rejects.toMatchObject({ code: "ARTIFACT_READ" });
+  await expect(readAll(await openFileSource("/", new AbortController().signal))).rejects.toMatchObject({
+    code: "ARTIFACT_READ",
+  });
 });
 
 test.each([false, true])("gives the exact content or an AgentError for any damage, compressed: %s", async (gzip) => {

@@ -1,6 +1,18 @@
-import type { ChildProcess } from "node:child_process";
+import { type ChildProcess, execFileSync } from "node:child_process";
 import { generateKeyPairSync } from "node:crypto";
-import { mkdir, mkdtemp, readdir, readFile, readlink, rm, stat, truncate, writeFile } from "node:fs/promises";
+import {
+  type FileHandle,
+  mkdir,
+  mkdtemp,
+  open,
+  readdir,
+  readFile,
+  readlink,
+  rm,
+  stat,
+  truncate,
+  writeFile,
+} from "node:fs/promises";
 import { createServer, type Server } from "node:net";
 import { constants, setPriority, tmpdir } from "node:os";
 import { join } from "node:path";
@@ -53,6 +65,8 @@ beforeEach(async () => {
   connections = 0;
 });
 afterEach(async () => {
+  for (const writer of writers) await writer.close();
+  writers = [];
   await board.remove();
   await rm(work, { recursive: true });
 });
@@ -108,6 +122,18 @@ const withHttps = async (): Promise<void> => {
   await withIdentity();
   await board.configure({ ServerURL: url().replace("http:", "https:") });
 };
+const fifo = (): string => board.file("pipe");
+let writers: FileHandle[] = [];
+async function pipe(): Promise<void> {
+  execFileSync("mkfifo", [fifo()]);
+}
+/** Lets a writer come that says a little and stays. */
+async function hasWritten(child: ChildProcess, path: string): Promise<boolean> {
+  if (!(await hasOpen(child, path))) return false;
+  writers.push(await open(path, "w"));
+  await writers.at(-1)?.write(Buffer.alloc(100));
+  return true;
+}
 const sleepingIdentity = async (): Promise<void> => {
   await withIdentity();
   const script = `#!/bin/sh\n: >${work}/started\nsleep 1000\n`;
@@ -135,6 +161,31 @@ const inWork = async (): Promise<boolean> => (await readdir(work)).some((name) =
 const CASES: readonly Case[] = [
   { title: "install, from a server that hangs", argv: () => ["install", `${url()}/x`], later: isConnected },
   { title: "install, from standard input that stays open", argv: () => ["install", "-"], later: handles },
+  { title: "install, from a pipe that nobody writes", prepare: pipe, argv: () => ["install", fifo()], later: handles },
+  {
+    title: "install, from a pipe whose writer waits",
+    prepare: pipe,
+    argv: () => ["install", fifo()],
+    later: (child) => hasWritten(child, fifo()),
+  },
+  { title: "artifact read, from a pipe", prepare: pipe, argv: () => ["artifact", "read", fifo()], later: handles },
+  {
+    title: "artifact validate, from a pipe",
+    prepare: pipe,
+    argv: () => ["artifact", "validate", fifo()],
+    later: handles,
+  },
+  {
+    title: "bootstrap, with a passphrase from a pipe",
+    prepare: pipe,
+    argv: () => ["bootstrap", "--passphrase-file", fifo()],
+    later: (child) => hasOpen(child, fifo()),
+  },
+  {
+    title: "bootstrap, with a passphrase from standard input that stays open",
+    argv: () => ["bootstrap", "--passphrase-file", "-"],
+    later: handles,
+  },
   {
     title: "install, in a state script",
     prepare: sleepingScript,

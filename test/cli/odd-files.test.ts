@@ -156,6 +156,24 @@ test("what was in the place of a lock or a cache is kept beside it, and said onc
   expect(again.log.filter((line) => line.includes("is no lock"))).toEqual([]);
 });
 
+test("'--forcebootstrap' moves a folder in the place of the key or the token aside, and deletes nothing", async () => {
+  for (const name of ["mender-agent.pem", "switchback-server"]) await put("a folder", board.path(`data/${name}`));
+  const { exitCode, log } = await agent(["bootstrap", "--forcebootstrap"]);
+  expect([exitCode, log.filter((line) => line.startsWith("warning: ")).length]).toEqual([0, 2]);
+  for (const name of ["mender-agent.pem", "switchback-server"])
+    expect(await readdir(board.path(`data/${name}.damaged/in`))).toEqual(["it"]);
+  expect(await readFile(board.path("data/mender-agent.pem"), "utf8")).toContain("PRIVATE KEY");
+});
+
+test.each(["a huge file", "a device that never ends", "a folder"])(
+  "%s as the passphrase file is refused before it fills the memory",
+  async (odd) => {
+    await put(odd, board.file("passphrase"));
+    const { exitCode, err } = await agent(["bootstrap", "--passphrase-file", board.file("passphrase")]);
+    expect([exitCode, err]).toEqual([1, [expect.stringMatching(/DEVICE_KEY: .*passphrase/)]]);
+  },
+);
+
 test("of two agents that find an obstacle in the place of their lock only one gets it", async () => {
   const path = board.path("data/contested.lock");
   for (let round = 0; round < 5; round++) {

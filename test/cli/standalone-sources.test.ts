@@ -1,3 +1,5 @@
+import { execFileSync } from "node:child_process";
+import { generateKeyPairSync } from "node:crypto";
 import { readFile, writeFile } from "node:fs/promises";
 import { createServer, type RequestListener, type Server } from "node:http";
 import { createServer as createSecureServer } from "node:https";
@@ -48,6 +50,29 @@ test("an Artifact comes from an http address, after a redirect, too", async () =
   });
   expect(await board.agent("install", url)).toMatchObject({ exitCode: 0, out: INSTALLED, err: [] });
   expect(await board.pending()).toBe("@commit");
+});
+
+test("an Artifact comes from a named pipe", async () => {
+  const pipe = board.file("pipe");
+  execFileSync("mkfifo", [pipe]);
+  const [installed] = await Promise.all([board.agent("install", pipe), writeFile(pipe, bytes)]);
+  expect(installed).toMatchObject({ exitCode: 0, out: INSTALLED, err: [] });
+  const read = board.agent("artifact", "read", pipe);
+  expect((await Promise.all([read, writeFile(pipe, bytes)]))[0]).toMatchObject({ exitCode: 0, err: [] });
+});
+
+test("an Artifact is neither signed from a named pipe nor written from one, whose reading would not end", async () => {
+  const pipe = board.file("pipe");
+  execFileSync("mkfifo", [pipe]);
+  const { privateKey } = generateKeyPairSync("ed25519");
+  await writeFile(board.file("key"), privateKey.export({ type: "pkcs8", format: "pem" }));
+  const sign = await board.agent("artifact", "sign", "-k", board.file("key"), "-o", board.file("x"), pipe);
+  expect([sign.exitCode, codesOf(sign)]).toEqual([1, ["ARTIFACT_READ"]]);
+  const write = ["artifact", "write", "module-image", "-T", "t", "-t", "t", "-n", "n", "-o", board.file("x")];
+  expect(codesOf(await board.agent(...write, "-f", pipe))).toEqual(["PAYLOAD_UNREADABLE"]);
+  expect(codesOf(await board.agent("state-scripts", "check", pipe))).toEqual(["SCRIPT_FOLDER"]);
+  const written = board.agent(...write, "-m", pipe);
+  expect((await Promise.all([written, writeFile(pipe, '{"a": 1}')]))[0]).toMatchObject({ exitCode: 0, err: [] });
 });
 
 test("an answer without a length is taken as well", async () => {

@@ -24,6 +24,7 @@ export type Answer = (exchange: Exchange) => void | Promise<void>;
 const CALLS = {
   auth: /^POST \/api\/devices\/v1\/authentication\/auth_requests$/,
   inventory: /^PUT \/api\/devices\/v1\/inventory\/device\/attributes$/,
+  trouble: /^PATCH \/api\/devices\/v1\/inventory\/device\/attributes$/,
   next: /^POST \/api\/devices\/v2\/deployments\/device\/deployments\/next$/,
   nextV1: /^GET \/api\/devices\/v1\/deployments\/device\/deployments\/next\?/,
   status: /^PUT \/api\/devices\/v1\/deployments\/device\/deployments\/[^/]+\/status$/,

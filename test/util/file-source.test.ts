@@ -8,6 +8,7 @@ import { openFileSource } from "../../src/util/file-source.ts";
 
 const MIB = 1024 * 1024;
 let dir: string;
+const NEVER = new AbortController().signal;
 
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), "switchback-source-"));
@@ -23,7 +24,7 @@ async function fileOf(content: Uint8Array): Promise<string> {
 for (const readBytes of [511, 65_536, MIB, MIB + 1, 4 * MIB]) {
   test(`a file comes byte for byte in reads of ${readBytes}`, async () => {
     const content = randomBytes(3 * MIB + 5);
-    const source = await openFileSource(await fileOf(content));
+    const source = await openFileSource(await fileOf(content), NEVER);
     const pieces: Buffer[] = [];
     for (;;) {
       const into = Buffer.alloc(readBytes);
@@ -38,14 +39,14 @@ for (const readBytes of [511, 65_536, MIB, MIB + 1, 4 * MIB]) {
 }
 
 test("an empty file ends at once", async () => {
-  const source = await openFileSource(await fileOf(new Uint8Array(0)));
+  const source = await openFileSource(await fileOf(new Uint8Array(0)), NEVER);
   expect(await source.read(Buffer.alloc(10))).toBe(0);
   await source.close();
 });
 
 test("a caller may change its buffer: what comes next is fetched elsewhere", async () => {
   const content = randomBytes(2 * MIB);
-  const source = await openFileSource(await fileOf(content));
+  const source = await openFileSource(await fileOf(content), NEVER);
   const into = Buffer.alloc(MIB);
   await readFully(source, into);
   into.fill(0);
@@ -56,15 +57,15 @@ test("a caller may change its buffer: what comes next is fetched elsewhere", asy
 });
 
 test("closing in the middle, twice, leaves nothing open", async () => {
-  const source = await openFileSource(await fileOf(randomBytes(3 * MIB)));
+  const source = await openFileSource(await fileOf(randomBytes(3 * MIB)), NEVER);
   await source.read(Buffer.alloc(10));
   await Promise.all([source.close(), source.close()]);
   await source.close();
 });
 
 test("a missing file and a folder are errors of the system call", async () => {
-  await expect(openFileSource(join(dir, "nothing"))).rejects.toMatchObject({ code: "ENOENT" });
-  const folder = await openFileSource(dir);
+  await expect(openFileSource(join(dir, "nothing"), NEVER)).rejects.toMatchObject({ code: "ENOENT" });
+  const folder = await openFileSource(dir, NEVER);
   await expect(Promise.resolve(folder.read(Buffer.alloc(1)))).rejects.toMatchObject({ code: "EISDIR" });
   await folder.close();
 });

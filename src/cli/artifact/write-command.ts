@@ -69,7 +69,7 @@ function registerModule(write: Command, io: CliIo, say: Say): void {
   command.action(async (given: ModuleOptions) => {
     const options = { ...NO_VALUES, ...given };
     const { modulePayload } = await import("./write-request.ts");
-    await write3(command, { io, say }, options, options.script, () => modulePayload(options));
+    await write3(command, { io, say }, options, options.script, () => modulePayload(options, io.signal));
   });
 }
 

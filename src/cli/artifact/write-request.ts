@@ -1,4 +1,3 @@
-import { readFile } from "node:fs/promises";
 import type { ArtifactRequest, PayloadRequest } from "../../artifact/artifact-request.ts";
 import type { Compression } from "../../artifact/model.ts";
 import type { SigningKey } from "../../artifact/signing.ts";
@@ -25,10 +24,10 @@ export function rootfsPayload(options: RootfsOptions): PayloadRequest {
 }
 
 /** @throws {AgentError} OPTION_MISSING, OPTION_INVALID, META_DATA_INVALID */
-export async function modulePayload(options: ModuleOptions): Promise<PayloadRequest> {
+export async function modulePayload(options: ModuleOptions, signal: AbortSignal): Promise<PayloadRequest> {
   const { type, metaData } = options;
   if (type === undefined) throw new AgentError("OPTION_MISSING", { option: "--type" });
-  const content = metaData === undefined ? {} : { metaData: await readMetaData(metaData) };
+  const content = metaData === undefined ? {} : { metaData: await readMetaData(metaData, signal) };
   return { ...imagePayload(options, type), kind: "module", type, ...content };
 }
 
@@ -126,13 +125,15 @@ function keyValues(option: string, pairs: readonly string[]): Record<string, str
 }
 
 /** JSON is checked as the reader checks it. @throws {AgentError} META_DATA_INVALID */
-async function readMetaData(path: string): Promise<string> {
+async function readMetaData(path: string, signal: AbortSignal): Promise<string> {
   try {
+    const { readSmallOrPipe } = await import("../../util/pipe.ts");
     const { META_DATA, checkDocument, readJson } = await import("../../artifact/header-documents.ts");
-    const { text, value } = readJson(await readFile(path), path);
+    const { text, value } = readJson(await readSmallOrPipe(path, signal), path);
     checkDocument(META_DATA, value, path);
     return text;
   } catch (cause) {
+    signal.throwIfAborted();
     throw new AgentError("META_DATA_INVALID", { path }, cause);
   }
 }

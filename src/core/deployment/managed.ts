@@ -44,6 +44,8 @@ export interface Managed {
 
 export interface ManagedParts extends DriverParts {
   readonly deploymentLog: DeploymentLog;
+  /** What whoever reads the log of a deployment has to know of the device. */
+  readonly warnings?: () => readonly string[];
   /** Times that a download goes on after the agent was cut off: `RetryDownloadCount`. */
   readonly maxResumes: number;
 }
@@ -58,6 +60,7 @@ export function createManaged(parts: ManagedParts): Managed {
   async function go(start: Snapshot, verb: string, signal: AbortSignal, why?: Error): Promise<ManagedAnswer> {
     await deploymentLog.open(start.id);
     try {
+      for (const line of parts.warnings?.() ?? []) log("warning", line);
       if (why !== undefined) log("error", why instanceof AgentError ? describeError(why) : why.message);
       log("info", `${verb} deployment ${start.id} at ${start.state}`);
       return answerOf(await drive({ ...parts, onStep: logStep }, start, new Set(), signal));

@@ -19,16 +19,23 @@ export interface SeedFiles {
  * owns the device), else from `artifact_info`, else the name `unknown`. A later call replaces `unknown` when a name
  * has appeared. The bootstrap Artifact is deleted in any case. The caller holds the lock.
  *
+ * @param isOnTrial whether the next boot may bring back another system than the one that is looked at
  * @see spec "config-and-cli", section 4
  */
 export async function seedProvides(
   store: Store,
   files: SeedFiles,
   log: Logger,
+  isOnTrial: () => Promise<boolean>,
   acts: FileActs = diskActs,
 ): Promise<void> {
   const stored = await store.load();
   if (!isSeeded(stored)) {
+    // The store that knew of the trial is lost: nobody can commit it, and its name would outlive it.
+    if (!stored.has("state") && (await isOnTrial())) {
+      log("warning", "What this device runs is not recorded: the running system is on trial, and no update is known.");
+      return;
+    }
     const found = await firstProvides(files, log);
     // A failed look must not become a permanent record.
     if (found === "unreadable") return;
@@ -83,10 +90,13 @@ async function orMissing<T>(look: () => Promise<T>): Promise<T | undefined> {
   }
 }
 
+/** A pipe was refused before. */
+const NEVER = new AbortController().signal;
+
 /** @throws {AgentError} BOOTSTRAP_INVALID, and the codes of a damaged Artifact */
 async function readBootstrap(path: string): Promise<DeviceProvides> {
   const { openForInstall } = await import("./open-artifact.ts");
-  const artifact = await openForInstall(await openFileSource(path), { verifyKeys: [] });
+  const artifact = await openForInstall(await openFileSource(path, NEVER), { verifyKeys: [] });
   try {
     const { record, info } = artifact;
     if (record.payloadTypes.some((type) => type !== null))

@@ -1,6 +1,7 @@
 import { AgentError } from "../../errors/agent-error.ts";
 import { type ByteSource, fromIterable } from "../../util/byte-source.ts";
 import { openFileSource } from "../../util/file-source.ts";
+import { type Endable, endWith } from "../../util/pipe.ts";
 import { shownUrl } from "../../util/shown-url.ts";
 import type { DownloadParts } from "./download.ts";
 
@@ -8,30 +9,26 @@ import type { DownloadParts } from "./download.ts";
 const FIRST_RETRIES = 3;
 
 /**
- * Opens what the command line names: a path, `-` for standard input, or an http(s) address. A plain
+ * Opens what the command line names: a path (also of a named pipe), `-` for standard input, or an http(s) address. A plain
  * `http:` address is allowed, because the Artifact's own signature protects it.
  *
  * @throws {AgentError} SOURCE_OPEN, and the codes of `openDownload`
  */
 export async function openSource(
   name: string,
-  stdin: AsyncIterable<Uint8Array> & { destroy?(error: Error): unknown },
+  stdin: AsyncIterable<Uint8Array> & Endable,
   parts: () => Promise<DownloadParts>,
   signal: AbortSignal,
 ): Promise<ByteSource> {
   if (name === "-") {
-    // Whoever waits for more of it hears of the end at once.
-    const stop = (): void => void stdin.destroy?.(signal.reason);
-    if (signal.aborted) stop();
-    else signal.addEventListener("abort", stop, { once: true });
-    return fromIterable(stdin);
+    return fromIterable(endWith(stdin, signal));
   }
   if (/^https?:\/\//i.test(name)) {
     const { openDownload } = await import("./download.ts");
     return await openDownload({ uri: name, retries: FIRST_RETRIES }, await parts(), signal);
   }
   try {
-    return await openFileSource(name);
+    return await openFileSource(name, signal);
   } catch (cause) {
     // The cause repeats the name, and an address may hold a password.
     if (/^[a-z][a-z0-9+.-]*:\/\//i.test(name))

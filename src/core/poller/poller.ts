@@ -20,7 +20,7 @@ import {
 } from "./schedule.ts";
 import type { Pending, Work } from "./work.ts";
 
-export interface PollerParts extends Pick<Work, "sendInventory" | "deploy"> {
+export interface PollerParts extends Pick<Work, "sendInventory" | "sendTrouble" | "deploy"> {
   readonly clock: Pick<Clock, "monotonicMs" | "startTimer">;
   readonly scripts: Pick<ScriptRunner, "run">;
   readonly log: Logger;
@@ -45,6 +45,20 @@ export interface Poller {
   request(call: Call): void;
   readonly schedule: Schedule;
 }
+
+/** Failures that have nothing to do with the server, and last until somebody mends the device. */
+const OF_DEVICE: ReadonlySet<string> = new Set([
+  ...[
+    "STORE_READ",
+    "STORE_WRITE",
+    "STORE_DAMAGED",
+    "STORE_NEWER",
+    "DEVICE_TYPE_FILE",
+    "DEVICE_KEY",
+    "DEVICE_KEY_WRITE",
+  ],
+  "IDENTITY_FAILED",
+]);
 
 /** @see spec "agent-states", sections 3, 6 and 7; "state-scripts", section 7 */
 export function createPoller(parts: PollerParts, start: Schedule): Poller {
@@ -108,12 +122,27 @@ export function createPoller(parts: PollerParts, start: Schedule): Poller {
       if (signal.aborted || !(error instanceof AgentError)) throw error;
       failure = error;
       log("error", describeError(error));
+      if (OF_DEVICE.has(error.code)) await tellServer(error, signal);
       // Who is not accepted for one call is not accepted for the other, either, and nothing goes on without what is
-      // pending: the same work is not tried twice.
-      delay(isAuthorizationFailure(error.code) || pending === "managed" ? CALLS : [which], error);
+      // pending, or what is broken: the same work is not tried twice.
+      const isGeneral = isAuthorizationFailure(error.code) || pending === "managed" || OF_DEVICE.has(error.code);
+      delay(isGeneral ? CALLS : [which], error);
     }
     await leniently("Idle", "Enter", signal);
     return failure;
+  }
+
+  /**
+   * Of a device that cannot go on by itself. It says nothing of a deployment: as long as its store cannot be read, an
+   * update may be on trial that it will commit.
+   */
+  async function tellServer(trouble: AgentError, signal: AbortSignal): Promise<void> {
+    try {
+      await parts.sendTrouble(describeError(trouble), signal);
+    } catch (error) {
+      if (signal.aborted || !(error instanceof AgentError)) throw error;
+      log("warning", `The server has not heard of that: ${describeError(error)}`);
+    }
   }
 
   function delay(calls: readonly Call[], error: AgentError): void {

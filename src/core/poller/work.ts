@@ -20,6 +20,8 @@ export interface Work {
   authorize(signal: AbortSignal): Promise<Granted>;
   /** @throws {AgentError} SERVER_STATUS, INVENTORY_FAILED, and what `Session.send` throws */
   sendInventory(signal: AbortSignal): Promise<void>;
+  /** Tells the server what is wrong with the device itself. @throws {AgentError} as `sendInventory` */
+  sendTrouble(trouble: string, signal: AbortSignal): Promise<void>;
   /**
    * Brings a deployment to its end; without one, that which is pending.
    *

@@ -1,9 +1,11 @@
 import { createPrivateKey, generateKeyPairSync, type KeyObject, sign } from "node:crypto";
+import { statSync } from "node:fs";
 import { dirname } from "node:path";
 import { AgentError } from "../../errors/agent-error.ts";
 import { diskActs, ensureFolder, type FileActs } from "../../util/durable-file.ts";
 import type { Logger } from "../../util/logger.ts";
 import { replaceFile } from "../../util/replace-file.ts";
+import { setAside } from "../../util/set-aside.ts";
 import { readSmallFile } from "../../util/small-file.ts";
 
 export interface DeviceKeyFile {
@@ -18,7 +20,7 @@ export interface DeviceKeyFile {
  * 0600, durably before it is used; one that cannot be read is an error, since replacing it would make this a device
  * that nobody knows.
  *
- * @param replace makes a new one in any case (`--forcebootstrap`)
+ * @param replace makes a new one in any case (`--forcebootstrap`); a folder, say, in its place is moved to `<path>.damaged`
  * @throws {AgentError} DEVICE_KEY, DEVICE_KEY_WRITE
  */
 export async function loadDeviceKey(
@@ -30,6 +32,7 @@ export async function loadDeviceKey(
   if (replace && file.isGiven)
     throw new AgentError("DEVICE_KEY", { path: file.path, reason: "Security.AuthPrivateKey is never replaced" });
   const pem = replace ? undefined : await readKey(file);
+  if (replace && isObstacle(file.path)) await putAside(file.path, log, acts);
   return pem === undefined ? await makeKey(file.path, log, acts) : parseKey(pem, file);
 }
 
@@ -63,6 +66,23 @@ function parseKey(pem: string, { path, passphrase }: DeviceKeyFile): KeyObject {
   }
   if (digestFor(key) !== undefined) return key;
   throw new AgentError("DEVICE_KEY", { path, type: key.asymmetricKeyType ?? "unknown", known: "rsa,ec,ed25519" });
+}
+
+/** Whether something other than a key file is at `path`. */
+function isObstacle(path: string): boolean {
+  try {
+    return statSync(path, { throwIfNoEntry: false })?.isFile() === false;
+  } catch (error) {
+    return error instanceof Error && "code" in error && error.code === "ELOOP";
+  }
+}
+
+async function putAside(path: string, log: Logger, acts: FileActs): Promise<void> {
+  try {
+    log("warning", `${path} is no file: moved to ${await setAside(path, acts)}.`);
+  } catch (cause) {
+    throw new AgentError("DEVICE_KEY_WRITE", { path }, cause);
+  }
 }
 
 async function makeKey(path: string, log: Logger, acts: FileActs): Promise<KeyObject> {

@@ -6,7 +6,7 @@ import { retryAfterMs } from "./retry-after.ts";
 
 /** One request of the device API. */
 export interface ServerRequest {
-  readonly method: "GET" | "POST" | "PUT";
+  readonly method: "GET" | "POST" | "PUT" | "PATCH";
   /** Below the server's address, with its query. */
   readonly path: string;
   /** JSON text. */

@@ -88,13 +88,34 @@ async function runScript(
  */
 export async function sendInventory(parts: InventoryParts, session: Session, signal: AbortSignal): Promise<void> {
   const body = await collectInventory(parts, signal);
+  if (await sendOnce("PUT", body, session, signal)) parts.log("info", "Sent the inventory");
+  else parts.log("debug", "The inventory has not changed");
+}
+
+/** Names the trouble of a device that can neither be updated nor say what it runs. The next inventory removes it. */
+const TROUBLE = "switchback_trouble";
+
+/**
+ * Adds to the server's inventory of this device what keeps it from asking for updates. The other attributes stay as they
+ * are: what the device runs is not known now, and decides which deployments it gets.
+ *
+ * @throws {AgentError} SERVER_STATUS, and what `Session.send` throws
+ */
+export async function sendTrouble(trouble: string, session: Session, signal: AbortSignal): Promise<void> {
+  await sendOnce("PATCH", JSON.stringify([{ name: TROUBLE, value: trouble }]), session, signal);
+}
+
+/** @returns whether it was sent: not when the server has had this very body last */
+async function sendOnce(
+  method: "PUT" | "PATCH",
+  body: string,
+  session: Session,
+  signal: AbortSignal,
+): Promise<boolean> {
   const inventoryHash = createHash("sha256").update(body).digest("hex");
-  if ((await session.state()).inventoryHash === inventoryHash) {
-    parts.log("debug", "The inventory has not changed");
-    return;
-  }
-  const request = { method: "PUT", path: PATH, body } as const;
+  if ((await session.state()).inventoryHash === inventoryHash) return false;
+  const request = { method, path: PATH, body } as const;
   expectStatus(await session.send(request, signal), 200, request);
   await session.update({ inventoryHash });
-  parts.log("info", "Sent the inventory");
+  return true;
 }

@@ -43,6 +43,9 @@ function device(change: Partial<PollerParts> = {}, start = startSchedule(0)) {
       happen("inventory");
       isInventorySent = true;
     },
+    async sendTrouble(trouble) {
+      step(`trouble ${trouble.split(":")[0]}`);
+    },
     isInventorySent: async () => isInventorySent,
     async nextDeployment() {
       step("poll");
@@ -102,6 +105,21 @@ test("a server that asks for a pause gets it, and no attempt is lost", async () 
   const one = device();
   one.script.deployments.push(failure({ retryAfterMs: 10 * MINUTE }), failure(), failure(), failure(), failure());
   expect((await one.run(17)).slice(1)).toEqual([0, 10, 11, 12, 13, 15].map((minute) => `${minute} poll`));
+});
+
+test("what is wrong with the device itself is told to the server, and nothing else is asked until it is mended", async () => {
+  let isBroken = true;
+  const one = device({
+    async pending() {
+      if (isBroken) throw new AgentError("STORE_READ");
+      return "none";
+    },
+  });
+  const steps = await one.run(3, async () => {
+    await one.clock.pass(90_000);
+    isBroken = false;
+  });
+  expect(steps).toEqual(["0 trouble STORE_READ", "1 trouble STORE_READ", "2 inventory", "2 poll"]);
 });
 
 for (const code of ["NOT_AUTHORIZED", "AUTHORIZATION_FAILED", "SERVER_UNREACHABLE"] as const) {

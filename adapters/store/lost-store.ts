@@ -1,0 +1,18 @@
+import { statSync } from "node:fs";
+import { join } from "node:path";
+import { AgentError, describeError } from "../../src/errors/agent-error.ts";
+import { STORE_ASIDE, STORE_FILE } from "./file-store.ts";
+
+/**
+ * What has become of earlier stores, for the log of a deployment: the deployment that was running then has lost its
+ * state, and is offered again. Nothing else tells the server why.
+ */
+export function storeWarnings(folder: string): readonly string[] {
+  const path = join(folder, STORE_FILE);
+  return (["STORE_DAMAGED", "STORE_NEWER"] as const).flatMap((code) => {
+    const movedTo = path + STORE_ASIDE[code];
+    const lost = statSync(movedTo, { throwIfNoEntry: false });
+    if (lost === undefined) return [];
+    return [`${describeError(new AgentError(code, { path, movedTo }))} Moved at ${lost.ctime.toISOString()}.`];
+  });
+}
