@@ -6,7 +6,7 @@ import { hasModule, lazyHandler, lazyModule, type ModuleParts, moduleFile } from
 import { composePrograms } from "./compose-programs.ts";
 import { artifactScripts, composeScripts } from "./compose-scripts.ts";
 import { composeSlotDevice } from "./compose-slots.ts";
-import { composeStore } from "./compose-store.ts";
+import { composeStore, ORIGIN_KEY } from "./compose-store.ts";
 import type { Config } from "./config/config.ts";
 import { readDeviceType } from "./config/device-type.ts";
 import type { Paths } from "./config/paths.ts";
@@ -82,8 +82,6 @@ export function composeDevice(base: Base): Device {
 
 const runsModule = (type: string, paths: Paths, { switchback }: Config): boolean =>
   switchback.payloads?.has(type) !== true && hasModule(paths, type);
-
-const ORIGIN_KEY = "rootfs-image-origin";
 
 /** By payload: what the configuration names, the board's own update module of that name, or what is built in. */
 function composeHandlers(modules: ModuleParts, config: Config): HandlerFor {

@@ -3,11 +3,12 @@ import { createLeftPower } from "../adapters/power/left-power.ts";
 import { VERSION } from "./cli/version.ts";
 import { allProvides, intervalsOf } from "./compose-managed.ts";
 import type { ServerSide } from "./compose-server.ts";
-import { composeStore } from "./compose-store.ts";
+import { composeStore, ORIGIN_KEY } from "./compose-store.ts";
 import type { ManagedAnswer } from "./core/deployment/managed.ts";
 import type { Pending, Work } from "./core/poller/work.ts";
 import { sendInventory, sendTrouble } from "./core/server/inventory.ts";
 import type { Session } from "./core/server/session.ts";
+import { AgentError, describeError } from "./errors/agent-error.ts";
 import type { Power } from "./ports/power.ts";
 import type { Store } from "./ports/store.ts";
 import type { NextDeployment } from "./protocol/device-api.ts";
@@ -34,10 +35,22 @@ export function composeWork(server: ServerSide, session: Session, options: WorkO
     builtIn: async () => ({ ...(await allProvides(await store.load(), server)), mender_client_version: VERSION }),
   };
 
-  async function prepare(): Promise<void> {
+  /** At each start, and not only when the next deployment comes. A failure must not keep the device from its server. */
+  async function finishUndo(signal: AbortSignal): Promise<void> {
+    const { composeDevice } = await import("./compose-device.ts");
+    try {
+      await composeDevice(server).finishUndo(signal);
+    } catch (error) {
+      if (signal.aborted || !(error instanceof AgentError)) throw error;
+      log("error", describeError(error));
+    }
+  }
+
+  async function prepare(signal: AbortSignal): Promise<void> {
     const { seedProvides } = await import("./core/install/seed.ts");
     const { runsOnTrial } = await import("./compose-trial.ts");
     await options.alone(async () => {
+      if ((await store.load()).has(ORIGIN_KEY)) await finishUndo(signal);
       await seedProvides(store, paths, log, () => runsOnTrial({ config, machine, log }), machine.files);
       await server.ensureKey();
     });
@@ -51,10 +64,10 @@ export function composeWork(server: ServerSide, session: Session, options: WorkO
   }
 
   return {
-    async pending(prepares) {
+    async pending(prepares, signal) {
       const found = await pendingIn(store);
       // What cannot be prepared must not keep an update from its end.
-      if (prepares && found !== "managed") await prepare();
+      if (prepares && found !== "managed") await prepare(signal);
       return found;
     },
     authorize: (signal) => server.authorize(signal),
