@@ -77,7 +77,7 @@ export interface SwitchbackConfig {
 }
 
 /** Types of the keys that this agent reads. A key of another type is ignored, as the newest client does. */
-const KEYS = {
+export const MAIN_KEYS = {
   RootfsPartA: "string",
   RootfsPartB: "string",
   DeviceTypeFile: "string",
@@ -103,7 +103,8 @@ const BOOT_UTILITIES = ["BootUtilitiesSetActivePart", "BootUtilitiesGetNextActiv
 /** Objects whose members the main file overrides one by one. */
 const MERGED_KEYS = ["Switchback", "HttpsClient", "Security"] as const;
 
-const OWN_KEYS = {
+/** Members of `Switchback`. */
+export const OWN_KEYS = {
   Bootloader: "choice",
   Device: "object",
   Payloads: "object",
@@ -137,8 +138,8 @@ export interface ConfigFiles {
  * @see spec "config-and-cli", section 2
  */
 export async function loadConfig(files: ConfigFiles, log: Logger): Promise<Config> {
-  const fallback = await readConfigFile(files.fallback, KEYS, DECISIVE_KEYS, files.fallbackRequired, log);
-  const main = await readConfigFile(files.main, KEYS, DECISIVE_KEYS, files.mainRequired, log);
+  const fallback = await readConfigFile(files.fallback, MAIN_KEYS, DECISIVE_KEYS, files.fallbackRequired, log);
+  const main = await readConfigFile(files.main, MAIN_KEYS, DECISIVE_KEYS, files.mainRequired, log);
   const merged: Record<string, unknown> = { ...fallback.values, ...main.values };
   for (const key of MERGED_KEYS) {
     if (fallback.values[key] === undefined && main.values[key] === undefined) continue;

@@ -33,7 +33,8 @@ export const SERVER_KEYS = {
   UpdateLogPath: "string",
 } as const;
 
-const SECURITY_KEYS = { AuthPrivateKey: "string", SSLEngine: "string" } as const;
+/** Members of `Security`. */
+export const SECURITY_KEYS = { AuthPrivateKey: "string", SSLEngine: "string" } as const;
 
 const LEVELS: Readonly<Record<string, LogLevel>> = {
   trace: "trace",
