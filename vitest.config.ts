@@ -20,7 +20,15 @@ const LONG = [
   ...["persisted-steps", "sigkill", "adapter-update-module.tools", "power-cuts.tools", "docker-refused.tools"],
   ...["download-bytes", "adapter-skeletons.tools", "managed-steps", "bootloader.tools", "deb.tools"],
   ...["directory.tools", "docker.tools", "adapter-program.tools", "damaged-signed-artifacts", "single-file.tools"],
-  ...["mutants", "managed-resume.tools", "broken-edges", "managed", "script.tools", "damaged-artifacts"],
+  ...[
+    "mutants",
+    "examples.tools",
+    "managed-resume.tools",
+    "broken-edges",
+    "managed",
+    "script.tools",
+    "damaged-artifacts",
+  ],
   ...["sabotages", "power-cuts", "managed-sigkill", "rpm.tools", "daemon-worker", "bootloader-native", "types"],
   ...["faults", "model", "real-client", "managed-daemon", "downloaded-artifact", "grub-cuts"],
 ];

@@ -108,12 +108,25 @@ function composeFake({ config, machine }: BootloaderParts): Bootloader {
   if (board === undefined)
     throw new AgentError("CONFIG_INVALID", { reason: "Switchback.Board must name the board's folder" });
   const slots = composeSlots(config);
-  return createMenderEnvBootloader({
+  const booted = bootedOnBoard(board);
+  const boot = createMenderEnvBootloader({
     kind: "fake",
     env: createFileEnv(boardPaths(board).env, machine.files),
     partitions: slotPartitions(slots.A, slots.B),
-    booted: bootedOnBoard(board),
+    booted,
   });
+  return {
+    ...boot,
+    async plan(signal) {
+      try {
+        return await boot.plan(signal);
+      } catch (error) {
+        // A board that was never on has no canary, and the advice for that is of no use to it.
+        await booted(signal);
+        throw error;
+      }
+    },
+  };
 }
 
 /** The board's own; not even its code is loaded before it is asked something. */

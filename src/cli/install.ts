@@ -30,7 +30,7 @@ const EXAMPLES = `
 Examples:
   switchback install release-2.mender
   switchback install --reboot-exit-code https://example.com/release-2.mender || { [ $? -eq 4 ] && reboot; }
-  switchback install --json release-2.mender | jq -r .rebootRequired
+  switchback install --json release-2.mender | jq -e .rebootRequired
   xzcat release-2.mender.xz | switchback install -
 
 After the reboot, 'switchback commit' keeps the new system; without it the next power-on goes back.`;

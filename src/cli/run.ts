@@ -90,16 +90,17 @@ function failed(error: unknown, io: CliIo): number {
 function examplesFor(name: string): string {
   const commands = commandsFor(name);
   const known = EXAMPLES.filter((example) => Object.hasOwn(commands, example.split(" ", 1)[0] ?? ""));
-  return ["\nExamples:", ...known].join(`\n  ${name} `);
+  return known.length === 0 ? "" : ["\nExamples:", ...known].join(`\n  ${name} `);
 }
 
+/** Lines that can be pasted: what is said of them is a comment of the shell. */
 const EXAMPLES = [
-  "install release-2.mender      install into the inactive slot, then reboot",
-  "commit                        keep what was booted",
-  "bootstrap                     make the device key, and ask the server to accept the device",
-  "setup                         name the device and its server",
-  "daemon                        poll the server, and install what it has",
-  "poll --now                    the same, once",
+  "install release-2.mender      # into the inactive slot; reboot when it is done",
+  "commit                        # after the reboot: keep the new system",
+  "bootstrap                     # make the device key, and ask the server to accept the device",
+  "setup                         # name the device and its server",
+  "daemon                        # poll the server, and install what it has",
+  "poll --now                    # the same, once",
   "artifact read release-2.mender",
-  "board create demo-board       try it without hardware",
+  "board create demo-board       # try it without hardware",
 ];

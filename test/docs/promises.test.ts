@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { expect, test } from "vitest";
+import { titlesIn } from "../support/titles.ts";
 
 interface Promised {
   readonly promise: string;
@@ -16,15 +17,6 @@ function parseRow(line: string): Promised {
   const { promise, file, title } = found ?? {};
   if (promise === undefined || file === undefined || title === undefined) throw new Error(`not a promise: ${line}`);
   return { promise, file, title };
-}
-
-/** Titles of a file as they stand in its source; what a template fills in reads as `…`. */
-async function titlesIn(file: string): Promise<string[]> {
-  const source = await readFile(file, "utf8");
-  const calls = source.matchAll(/\b(?:test\w*|it)(?:\.each\([^)]*\))?\(\s*(?:"([^"]+)"|`([^`]+)`|'([^']+)')/g);
-  return [...calls].map(
-    ([, plain, template, single]) => plain ?? single ?? (template ?? "").replace(/\$\{[^}]*\}/g, "…"),
-  );
 }
 
 const squeeze = (title: string): string => title.replace(/\s*…\s*/g, "…");

@@ -13,11 +13,13 @@ export interface ConnectProxy {
 export interface ConnectProxyOptions {
   /** `name:password`; whoever does not send it gets 407. */
   readonly credentials?: string;
+  /** Where a CONNECT to a host leads instead of there. */
+  route?(host: string): { readonly hostname: string; readonly port: string } | undefined;
   /** The proxy itself is reached over TLS. */
   readonly tls?: { readonly key: string; readonly cert: string };
 }
 
-export async function startProxy({ credentials, tls }: ConnectProxyOptions = {}): Promise<ConnectProxy> {
+export async function startProxy({ credentials, tls, route }: ConnectProxyOptions = {}): Promise<ConnectProxy> {
   const passed: string[] = [];
   const sockets = new Set<Socket>();
   const server: Server = tls === undefined ? createServer() : createSecureServer(tls);
@@ -44,7 +46,8 @@ export async function startProxy({ credentials, tls }: ConnectProxyOptions = {})
   server.on("connect", (request: IncomingMessage, client: Socket) => {
     if (!isKnown(request)) return void client.end("HTTP/1.1 407 Proxy Authentication Required\r\n\r\n");
     passed.push(`CONNECT ${request.url}`);
-    const target = new URL(`http://${request.url}`);
+    const named = new URL(`http://${request.url}`);
+    const target = route?.(named.hostname) ?? named;
     const upstream = connect(Number(target.port), target.hostname, () => {
       client.write("HTTP/1.1 200 Connection established\r\n\r\n");
       upstream.pipe(client);

@@ -47,6 +47,6 @@ async function writeNew(path: string, text: string): Promise<void> {
 
 const EXAMPLE = `
 Examples:
-  switchback adapter new bootloader my-board                  writes my-board.mjs
-  switchback adapter new bootloader my-board --language sh    writes my-board.sh
-  switchback adapter new device my-flash --language sh        writes my-flash.sh`;
+  switchback adapter new bootloader my-board                  # writes my-board.mjs
+  switchback adapter new bootloader my-board --language sh    # writes my-board.sh
+  switchback adapter new device my-flash --language sh        # writes my-flash.sh`;

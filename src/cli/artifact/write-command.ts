@@ -145,7 +145,8 @@ const MODULE_EXAMPLES = `
 Examples:
   switchback artifact write module-image -T single-file -t board-a -n motd-3 -f motd -f dest_dir \\
       -f filename -f permissions -o motd-3.mender
-  switchback artifact write module-image -T my-module -t board-a -n app-7 -f app.tar -m settings.json -d runtime:12`;
+  switchback artifact write module-image -T my-module -t board-a -n app-7 -f app.tar -m settings.json -d runtime:12 \\
+      -o app-7.mender`;
 const BOOTSTRAP_EXAMPLES = `
 Example:
   switchback artifact write bootstrap-artifact -t board-a -n release-1 -p rootfs-image.version:release-1 \\
