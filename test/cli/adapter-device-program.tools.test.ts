@@ -46,7 +46,7 @@ test("a shell skeleton for slots that is not filled in is told what is missing",
 test("a shell skeleton for slots passes the check once its three functions are filled in", async () => {
   const { exitCode, verdicts, broken } = await check(deviceProgram());
   expect({ exitCode, broken, promises: verdicts.length }).toEqual({ exitCode: 0, broken: [], promises: PROMISES });
-}, 120_000);
+});
 
 /** What goes wrong in shell scripts, and the promise that it breaks. */
 const SABOTAGES: Readonly<Record<string, readonly [from: string, to: string, promise: string]>> = {

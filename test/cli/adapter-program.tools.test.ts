@@ -48,7 +48,7 @@ test("the adapter of the porting page is clean for shellcheck", async () => {
 test("the adapter of the porting page passes the check", async () => {
   const { exitCode, broken, verdicts } = await check(TOY);
   expect({ exitCode, broken, promises: verdicts.length }).toEqual({ exitCode: 0, broken: [], promises: PROMISES });
-}, 300_000);
+});
 
 const CUT = "a power cut anywhere in arming leaves the old plan or the new one";
 const DURABLE = "arming is durable when it has been answered";
@@ -104,7 +104,7 @@ describe("a program fails by the name of the promise that it breaks", () => {
       const { exitCode, broken, verdicts } = await check(changed(from, to), "--only", promise);
       expect({ exitCode, broken }).toEqual({ exitCode: 1, broken: [promise] });
       expect(verdicts[0]?.reason).not.toMatch(/ADAPTER_SANDBOX/);
-    }, 120_000);
+    });
   }
 });
 
@@ -139,14 +139,14 @@ describe("a boot loader with a rule of its own", () => {
     const firmware = await put(COUNTING, "firmware");
     const { exitCode, broken } = await check(FOR_COUNTING, "--firmware", firmware);
     expect({ exitCode, broken }).toEqual({ exitCode: 0, broken: [] });
-  }, 300_000);
+  });
 
   test("and a confirm that forgets its counter loses the update some power-ons later", async () => {
     const firmware = await put(COUNTING, "firmware");
     const forgets = FOR_COUNTING.replace('store "$slot -"', ":");
     const only = "a confirmed slot survives every power-on";
     expect((await check(forgets, "--firmware", firmware, "--only", only)).broken).toEqual([only]);
-  }, 60_000);
+  });
 });
 
 describe("on the virtual board, the adapter of the porting page", () => {

@@ -71,7 +71,7 @@ test("the shell skeleton of a boot loader passes the check once its five functio
   const { exitCode, broken, kept, err } = await check(await put(filledIn()));
   expect({ exitCode, broken, err }).toEqual({ exitCode: 0, broken: [], err: [] });
   expect(kept).toBeGreaterThan(20);
-}, 300_000);
+});
 
 test("the shell skeleton of a boot loader is clean for shellcheck when it is filled in", async () => {
   const options = ["--shell=sh", "--severity=warning", await put(filledIn())];
@@ -131,7 +131,7 @@ test("a program whose firmware is told of the trial by the restart asks for its 
   const firmware = await put(TRYBOOT_FIRMWARE, "firmware");
   const { exitCode, broken } = await check(await put(FOR_TRYBOOT), "--firmware", firmware);
   expect({ exitCode, broken }).toEqual({ exitCode: 0, broken: [] });
-}, 300_000);
+});
 
 test("and one that does not ask for it never starts its trial", async () => {
   const firmware = await put(TRYBOOT_FIRMWARE, "firmware");

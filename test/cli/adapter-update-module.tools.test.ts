@@ -72,14 +72,14 @@ test("the shell skeleton of an update module that is not filled in fails the che
 test("the shell skeleton of an update module passes the check once it is filled in", async () => {
   const { exitCode, broken, kept, err } = await check(filledIn());
   expect({ exitCode, broken, kept, err }).toEqual({ exitCode: 0, broken: [], kept: PROMISES, err: [] });
-}, 180_000);
+});
 
 test("the update module of the guide passes the check", async () => {
   const guide = await readFile("docs/guides/update-modules.md", "utf8");
   const [, module = ""] = /```sh\n(#!\/bin\/sh\n[\s\S]*?)```/.exec(guide) ?? [];
   const { exitCode, broken, kept } = await check(module);
   expect({ exitCode, broken, kept }).toEqual({ exitCode: 0, broken: [], kept: PROMISES });
-}, 180_000);
+});
 
 test("and is clean for shellcheck", async () => {
   await check(filledIn(), "--only", "downloading installs nothing");
@@ -97,14 +97,14 @@ needs("ownRoot", "ptrace").describe("an update module that has never heard of th
     const { exitCode, broken, kept, err } = await check(foreign, "--only", "survives a loss of power");
     expect({ exitCode, broken, kept: kept > 0, err }).toEqual({ exitCode: 0, broken: [], kept: true, err: [] });
     expect(existsSync("/srv/installed")).toBe(false);
-  }, 180_000);
+  });
 
   for (const mistake of ["does not sync what it installs", "says that all is well when nothing could be stored"]) {
     test(`is found out there as well: it ${mistake}`, async () => {
       const [from = "", to = "", promise = ""] = SABOTAGES[mistake] ?? [];
       expect(foreign).toContain(from);
       expect((await check(foreign.replace(from, to), "--only", promise)).broken[0]?.promise).toContain(promise);
-    }, 180_000);
+    });
   }
 });
 
@@ -160,7 +160,7 @@ describe("an update module fails by the name of the promise that it breaks", () 
       const spoiled = code.replace(from, () => to);
       const { broken } = await check(spoiled, "--only", promise);
       expect(broken.map((verdict) => verdict.promise)).toEqual(starts.map((start) => `${promise}${start}`));
-    }, 120_000);
+    });
   }
 });
 
@@ -191,4 +191,4 @@ test("a module that loses its way back in a second call is found out, and told s
       `installing twice leaves the same way back, over half of an earlier version: ${where} holds something else than expected`,
     ],
   });
-}, 60_000);
+});

@@ -12,10 +12,7 @@ beforeAll(async () => {
   program = await BuiltProgram.build();
   dir = await mkdtemp(join(MEMORY_FOLDER, "switchback-cli-watched-"));
 });
-afterAll(async () => {
-  await program.remove();
-  await rm(dir, { recursive: true });
-});
+afterAll(() => rm(dir, { recursive: true }));
 beforeEach(async () => {
   tmp = await mkdtemp(join(dir, "tmp-"));
 });
@@ -70,7 +67,7 @@ for (const [title, code, promise] of LOOPS) {
       "0 promises kept, 1 broken.",
     ]);
     expect(await readdir(tmp)).toEqual([]);
-  }, 60_000);
+  });
 }
 
 const STUCK: Readonly<Record<string, readonly [name: string, code: (mark: string) => string]>> = {
@@ -95,7 +92,7 @@ for (const [title, [name, code]] of Object.entries(STUCK)) {
     expect({ exitCode, lines: err.length }).toEqual({ exitCode: 1, lines: 1 });
     expect(err[0]).toContain("CANCELLED");
     expect(await readdir(tmp)).toEqual([]);
-  }, 60_000);
+  });
 }
 
 async function untilThere(path: string): Promise<void> {

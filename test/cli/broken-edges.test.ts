@@ -13,7 +13,7 @@ beforeAll(async () => {
   [program, source] = await Promise.all([BuiltProgram.build(), TestBoard.make()]);
   release = await source.release("v2");
 });
-afterAll(() => Promise.all([program.remove(), source.remove()]));
+afterAll(() => source.remove());
 beforeEach(async () => {
   board = await TestBoard.make();
 });

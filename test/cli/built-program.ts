@@ -22,7 +22,7 @@ export interface Started {
 export class BuiltProgram {
   readonly folder: string;
 
-  /** Builds it, unless another file of this run of the tests has: nobody may change what is there. */
+  /** Builds it, unless another file of this run of the tests has: all share it, so no test may change it. */
   static async build(): Promise<BuiltProgram> {
     const shared = inject("shared");
     const folder = join(shared, "program");
@@ -62,9 +62,6 @@ export class BuiltProgram {
     child.stdin?.end();
     return ended;
   }
-
-  /** Lets it go. Other files may run it still: what a run of the tests shares goes with that run. */
-  async remove(): Promise<void> {}
 }
 
 export function startProgram(

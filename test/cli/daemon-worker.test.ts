@@ -1,6 +1,6 @@
 import { generateKeyPairSync } from "node:crypto";
 import { readFile, writeFile } from "node:fs/promises";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { waitForFileLock } from "../../adapters/lock/flock.ts";
 import { empty, refusal } from "../support/answers.ts";
 import { BuiltProgram, type Started } from "./built-program.ts";
@@ -13,7 +13,6 @@ let program: BuiltProgram;
 beforeAll(async () => {
   program = await BuiltProgram.build();
 });
-afterAll(() => program.remove());
 
 let device: ManagedBoard;
 beforeEach(async () => {

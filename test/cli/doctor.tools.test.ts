@@ -2,13 +2,13 @@ import { spawnSync } from "node:child_process";
 import { generateKeyPairSync } from "node:crypto";
 import { chmodSync, mkdirSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { afterAll, afterEach, beforeAll, beforeEach, expect } from "vitest";
+import { afterEach, beforeAll, beforeEach, expect } from "vitest";
 import { ClientBoard } from "../../scripts/lib/client-board.ts";
 import { GrubBoard } from "../adapters/bootloader/grub/grub-board.ts";
 import { needs } from "../support/needs.ts";
 import { BuiltProgram } from "./built-program.ts";
 
-const { test } = needs("mount", "loop", "ext4", "bootLocks");
+const { test } = needs("mount", "loop", "ext4", "namespaces", "bootLocks");
 
 const SLOT_MIB = 16;
 let built: BuiltProgram;
@@ -17,7 +17,6 @@ let board: ClientBoard;
 beforeAll(async () => {
   built = await BuiltProgram.build();
 });
-afterAll(() => built.remove());
 beforeEach(() => {
   board = new ClientBoard(SLOT_MIB);
   must("mkfs.ext4", ["-q", join(board.dir, "data.img"), "32M"]);

@@ -110,18 +110,21 @@ class FullBoard {
   async leave(blocks: number): Promise<void> {
     const filler = this.board.path("data/filler");
     const free = (): number => {
-      execFileSync("sync", ["-f", this.board.path("data")]);
       const { bavail, bsize } = statfsSync(this.board.path("data"));
       return (bavail * bsize) / BLOCK_BYTES;
     };
     rmSync(filler, { recursive: true, force: true });
     await createFileStore(this.board.path("data"), () => undefined).reserve();
     mkdirSync(filler);
+    execFileSync("sync", ["-f", this.board.path("data")]);
     // One large file leaves some blocks over, because to map it takes some as well.
     const spare = 8;
     const large = String((free() - blocks - spare) * BLOCK_BYTES);
     execFileSync("fallocate", ["-l", large, join(filler, "large")]);
-    for (let at = free(); at > blocks; at--) writeFileSync(join(filler, String(at)), Buffer.alloc(BLOCK_BYTES));
+    execFileSync("sync", ["-f", this.board.path("data")]);
+    for (let at = free(); at > blocks; at--) {
+      writeFileSync(join(filler, String(at)), Buffer.alloc(BLOCK_BYTES), { flush: true });
+    }
     expect(free()).toBe(blocks);
   }
 
@@ -216,42 +219,38 @@ function updatesOn(mount: (board: TestBoard) => void): void {
     expect(installs).toEqual(installs.map((_, blocks) => blocks >= least));
     expect(least).toBeGreaterThan(PAYLOAD_BLOCKS);
     await full.expectWhole();
-  }, 120_000);
+  });
 
   test("a module that fills the partition until it fails is undone", async () => {
     for (const blocks of [least - 1, least, least + 1, PAYLOAD_BLOCKS + OTHER_BLOCKS]) {
       expect(await installsWith(blocks, "fill")).toBe(false);
     }
     await full.expectWhole();
-  }, 60_000);
+  });
 
   test.each([
     ["install", 0],
     ["install", -1],
     ["fill", 0],
-  ] as const)(
-    "whatever act the power fails at (%s, %i), 'resume' brings the update to an end",
-    async (does, more) => {
-      for (let at = 0, isCut = true; isCut; at++) {
-        await full.make(does);
-        await full.leave(least + more);
-        const cut = machineThatLosesPower(at);
-        await full.install(cut.machine).catch((error: unknown) => {
-          if (!(error instanceof PowerCut)) throw error;
-        });
-        isCut = cut.acts() === at;
-        const where = `before act ${at + 1}`;
-        // One that rests is committed by 'resume', and this one is to be undone.
-        const rests = (await full.board.pending())?.startsWith("@") === true;
-        const resumed = rests ? [] : (await full.agent(thisMachine, "resume")).errLines;
-        expect(resumed.join("\n"), where).not.toMatch(/STORE_|bug/);
-        if ((await full.board.pending()) !== undefined) {
-          expect((await full.agent(thisMachine, "rollback")).errLines, where).toEqual([]);
-        }
-        await full.expectOver(where);
+  ] as const)("whatever act the power fails at (%s, %i), 'resume' brings the update to an end", async (does, more) => {
+    for (let at = 0, isCut = true; isCut; at++) {
+      await full.make(does);
+      await full.leave(least + more);
+      const cut = machineThatLosesPower(at);
+      await full.install(cut.machine).catch((error: unknown) => {
+        if (!(error instanceof PowerCut)) throw error;
+      });
+      isCut = cut.acts() === at;
+      const where = `before act ${at + 1}`;
+      // One that rests is committed by 'resume', and this one is to be undone.
+      const rests = (await full.board.pending())?.startsWith("@") === true;
+      const resumed = rests ? [] : (await full.agent(thisMachine, "resume")).errLines;
+      expect(resumed.join("\n"), where).not.toMatch(/STORE_|bug/);
+      if ((await full.board.pending()) !== undefined) {
+        expect((await full.agent(thisMachine, "rollback")).errLines, where).toEqual([]);
       }
-      await full.expectWhole();
-    },
-    120_000,
-  );
+      await full.expectOver(where);
+    }
+    await full.expectWhole();
+  });
 }

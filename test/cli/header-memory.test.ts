@@ -23,10 +23,7 @@ beforeAll(async () => {
   program = await BuiltProgram.build();
   board = await TestBoard.make();
 });
-afterAll(async () => {
-  await program.remove();
-  await board.remove();
-});
+afterAll(() => board.remove());
 
 async function peakMib(...argv: readonly string[]): Promise<number> {
   const { child, ended } = program.startWith(["--import", SAY_PEAK], ...argv);

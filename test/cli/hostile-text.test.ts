@@ -1,5 +1,5 @@
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { createFileStore } from "../../adapters/store/file-store.ts";
 import { moduleRequest } from "../artifact/artifact-requests.ts";
 import { deployment, empty, refusal, token } from "../support/answers.ts";
@@ -17,7 +17,6 @@ let board: TestBoard;
 beforeAll(async () => {
   program = await BuiltProgram.build();
 });
-afterAll(() => program.remove());
 beforeEach(async () => {
   board = await TestBoard.make();
 });

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { processFacts } from "../../adapters/process/program-record.ts";
 import { moduleRequest } from "../artifact/artifact-requests.ts";
 import { BuiltProgram } from "./built-program.ts";
@@ -10,7 +10,6 @@ let program: BuiltProgram;
 beforeAll(async () => {
   program = await BuiltProgram.build();
 });
-afterAll(() => program.remove());
 
 let device: ManagedBoard;
 beforeEach(async () => {

@@ -1,6 +1,5 @@
-import { existsSync } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { empty, refusal, token } from "../support/answers.ts";
 import { BuiltProgram } from "./built-program.ts";
 import { ManagedBoard } from "./managed-board.ts";
@@ -10,7 +9,6 @@ let program: BuiltProgram;
 beforeAll(async () => {
   program = await BuiltProgram.build();
 });
-afterAll(() => program.remove());
 
 let device: ManagedBoard;
 beforeEach(async () => {
@@ -77,7 +75,11 @@ test("a daemon without a server stays, asks nothing and says so once; a signal e
   const { board, server } = device;
   await board.configure({ ServerURL: "" });
   const { child, ended } = device.start("daemon");
-  while (!existsSync(board.path("data/switchback-daemon.pid"))) await new Promise((resolve) => setTimeout(resolve, 20));
+  let said = "";
+  child.stderr?.on("data", (chunk: Buffer) => {
+    said += chunk;
+  });
+  await expect.poll(() => said).toContain("names no server");
   const asked = await board.agent("check-update");
   expect([asked.exitCode, child.exitCode]).toEqual([0, null]);
   child.kill("SIGTERM");

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { afterEach, beforeAll, expect, test } from "vitest";
 import type { DownloadRecord } from "../../src/core/install/download-record.ts";
 import { BuiltProgram } from "./built-program.ts";
 import { ManagedBoard } from "./managed-board.ts";
@@ -10,7 +10,6 @@ let program: BuiltProgram;
 beforeAll(async () => {
   program = await BuiltProgram.build();
 });
-afterAll(() => program.remove());
 
 let device: ManagedBoard;
 afterEach(() => device.remove());
@@ -42,7 +41,7 @@ test("a daemon that is killed before anything is stored begins the download anew
   expect((await device.run("daemon")).exitCode).toBe(4);
   expect(server.of("/v2.mender").map(({ headers }) => headers.range)).toEqual([undefined, undefined]);
   expect(device.statuses).toEqual(["downloading", "downloading", "installing", "rebooting"]);
-}, 60_000);
+});
 
 const bytesAsked = (range: string | undefined): number => {
   const [, from, to] = /^bytes=(\d+)-(\d+)$/.exec(range ?? "") ?? [];
@@ -74,5 +73,5 @@ for (const compression of ["none", "gzip", "zstd"] as const) {
     expect((await board.boot()).outcome).toMatchObject({ kind: "up", slot: "B" });
     await device.daemonUntilIdle();
     expect((await board.agent("show-artifact")).out).toEqual(["v2"]);
-  }, 60_000);
+  });
 }

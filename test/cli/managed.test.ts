@@ -1,5 +1,5 @@
 import { readFile, writeFile } from "node:fs/promises";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { empty, refusal } from "../support/answers.ts";
 import { BuiltProgram } from "./built-program.ts";
 import { ManagedBoard } from "./managed-board.ts";
@@ -9,7 +9,6 @@ let program: BuiltProgram;
 beforeAll(async () => {
   program = await BuiltProgram.build();
 });
-afterAll(() => program.remove());
 
 let device: ManagedBoard;
 beforeEach(async () => {
@@ -36,7 +35,7 @@ test("a daemon is accepted, sends its inventory, installs what is deployed, and 
   expect(server.conversation.slice(0, 3)).toEqual(["auth", "status installing", "status success"]);
   expect((await board.agent("show-artifact")).out).toEqual(["v2"]);
   expect(await board.status()).toMatchObject({ running: "B", trial: false });
-}, 60_000);
+});
 
 test("the same goes by 'poll', each process taking up what the one before has left", async () => {
   const { board, server } = device;
@@ -53,7 +52,7 @@ test("the same goes by 'poll', each process taking up what the one before has le
   expect(server.requests.length).toBe(before);
   expect(await device.run("poll", "--now")).toMatchObject({ exitCode: 0, out: [] });
   expect(server.conversation.slice(before)).toEqual(["next"]);
-}, 60_000);
+});
 
 test("a poll that has failed is not repeated before its time, but is after a start of the system", async () => {
   const { board, server } = device;
@@ -85,7 +84,7 @@ for (const command of ["daemon", "poll"]) {
     expect(log.map(({ message }: { message: string }) => message).join("\n")).toContain("BOOT_REVERTED");
     expect((await board.agent("show-artifact")).out).toEqual(["v1"]);
     expect(await board.pending()).toBeUndefined();
-  }, 60_000);
+  });
 }
 
 test("a new system that does not reach its server is left again", async () => {
@@ -100,7 +99,7 @@ test("a new system that does not reach its server is left again", async () => {
   expect((await device.run("poll")).exitCode).toBe(1);
   expect(device.statuses).toEqual(["downloading", "installing", "rebooting", "failure"]);
   expect((await board.agent("show-artifact")).out).toEqual(["v1"]);
-}, 60_000);
+});
 
 const ODD = { version: 2, id: "d-0", mode: "managed", state: "cooking" };
 const LEFT_BY: Readonly<Record<string, object>> = {
@@ -119,7 +118,7 @@ for (const [who, store] of Object.entries(LEFT_BY)) {
         .map(({ path, body }) => `${path.split("/").at(-2)} ${JSON.parse(body.toString()).status}`);
       expect(told).toEqual(["d-0 failure", "d-1 downloading", "d-1 installing", "d-1 rebooting"]);
       expect(server.of("log")[0]?.body.toString()).toContain("SNAPSHOT_INVALID");
-    }, 60_000);
+    });
   }
 }
 
@@ -155,7 +154,7 @@ for (const { at, told, after, runs, exits } of CALLED_OFF) {
     expect(await board.status()).toMatchObject({ running: runs, trial: false });
     expect((await board.agent("show-artifact")).out).toEqual([runs === "A" ? "v1" : "v2"]);
     expect(await board.pending()).toBeUndefined();
-  }, 60_000);
+  });
 }
 
 test("an Artifact for another device is refused by its header, whatever the server says", async () => {

@@ -123,7 +123,7 @@ for (const odd of Object.keys(ODD)) {
       });
       expect(seen).toEqual(await expected);
     }
-  }, 60_000);
+  });
 
   for (const [file, code] of Object.entries(ESSENTIAL)) {
     test(`${odd} in the place of ${file} has its named error, and the device falls back`, async () => {
@@ -219,6 +219,5 @@ test("a trial whose cache of the server was lost is committed by the daemon, and
     expect((await device.board.agent("show-artifact")).out).toEqual(["v2"]);
   } finally {
     await device.remove();
-    await program.remove();
   }
-}, 60_000);
+});

@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { moduleRequest } from "../artifact/artifact-requests.ts";
 import { severalPayloads } from "../artifact/several-payloads.ts";
 import { shipModule } from "../crash/scenarios.ts";
@@ -26,7 +26,6 @@ let program: BuiltProgram;
 beforeAll(async () => {
   program = await BuiltProgram.build();
 });
-afterAll(() => program.remove());
 
 let board: TestBoard;
 /** Stands for what is the machine's alone: it lies outside of the board's folder. */

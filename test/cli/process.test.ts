@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { setTimeout } from "node:timers/promises";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { serveSlowly } from "../../scripts/lib/slow-server.ts";
 import { BuiltProgram, startProgram } from "./built-program.ts";
 import { codesOf, INSTALLED, TestBoard } from "./test-board.ts";
@@ -12,7 +12,6 @@ let board: TestBoard;
 beforeAll(async () => {
   program = await BuiltProgram.build();
 });
-afterAll(() => program.remove());
 beforeEach(async () => {
   board = await TestBoard.make({ slotKib: 2048 });
 });

@@ -218,24 +218,20 @@ for (const [what, before] of [
 
 test("on a real terminal the password is not shown", async () => {
   const program = await BuiltProgram.build();
-  try {
-    await withServer(async (server, argv) => {
-      const command = [process.execPath, program.path, "-c", main, "-d", join(folder, "data"), "setup", ...argv];
-      const typing = startProgram("script", ["-qec", [...command, "--username", "me"].join(" "), "/dev/null"]);
-      let shown = "";
-      typing.child.stdout?.on("data", (chunk: Buffer) => {
-        if (!shown.includes("Password:") && `${shown}${chunk}`.includes("Password:"))
-          typing.child.stdin?.write("s:cret\r");
-        shown += chunk;
-      });
-      const { exitCode, out } = await typing.ended;
-      expect([exitCode, out.at(-1)?.trim()]).toEqual([0, `Wrote ${main}: board-a, ${server.url}/.`]);
-      expect(server.of(LOGIN)[0]?.headers.authorization).toBe(`Basic ${Buffer.from("me:s:cret").toString("base64")}`);
-      expect(out.join("\n")).not.toContain("s:cret");
+  await withServer(async (server, argv) => {
+    const command = [process.execPath, program.path, "-c", main, "-d", join(folder, "data"), "setup", ...argv];
+    const typing = startProgram("script", ["-qec", [...command, "--username", "me"].join(" "), "/dev/null"]);
+    let shown = "";
+    typing.child.stdout?.on("data", (chunk: Buffer) => {
+      if (!shown.includes("Password:") && `${shown}${chunk}`.includes("Password:"))
+        typing.child.stdin?.write("s:cret\r");
+      shown += chunk;
     });
-  } finally {
-    await program.remove();
-  }
+    const { exitCode, out } = await typing.ended;
+    expect([exitCode, out.at(-1)?.trim()]).toEqual([0, `Wrote ${main}: board-a, ${server.url}/.`]);
+    expect(server.of(LOGIN)[0]?.headers.authorization).toBe(`Basic ${Buffer.from("me:s:cret").toString("base64")}`);
+    expect(out.join("\n")).not.toContain("s:cret");
+  });
 });
 
 test("a configuration that cannot be read is not replaced", async () => {

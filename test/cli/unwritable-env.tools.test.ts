@@ -1,13 +1,13 @@
 import { spawnSync } from "node:child_process";
 import { mkdirSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, beforeEach, expect } from "vitest";
+import { afterEach, beforeAll, beforeEach, expect } from "vitest";
 import { ClientBoard } from "../../scripts/lib/client-board.ts";
 import { GrubBoard } from "../adapters/bootloader/grub/grub-board.ts";
 import { needs } from "../support/needs.ts";
 import { BuiltProgram } from "./built-program.ts";
 
-const { test } = needs("mount", "loop", "ext4", "bootLocks");
+const { test } = needs("mount", "loop", "ext4", "namespaces", "bootLocks");
 
 const SLOT_MIB = 8;
 const IMAGE_BYTES = 1024 * 1024;
@@ -17,7 +17,6 @@ let board: ClientBoard;
 beforeAll(async () => {
   built = await BuiltProgram.build();
 });
-afterAll(() => built.remove());
 beforeEach(() => {
   board = new ClientBoard(SLOT_MIB);
   writeFileSync(join(board.dir, "image"), "a new system");

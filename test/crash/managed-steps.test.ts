@@ -13,10 +13,7 @@ const tally = new Tally(`SIGKILL at each persisted step of a deployment, seed ${
 beforeAll(async () => {
   program = await BuiltProgram.build();
 });
-afterAll(async () => {
-  await tally.tell();
-  await program.remove();
-});
+afterAll(() => tally.tell());
 
 interface Steps {
   readonly kind: Kind;

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect } from "vitest";
 import { BENCH_DEVICE_TYPE, ClientBoard, makeImage } from "../../scripts/lib/client-board.ts";
 import { needs } from "../support/needs.ts";
 
-const { test } = needs("mount", "loop", "ext4", "bootLocks");
+const { test } = needs("mount", "loop", "ext4", "namespaces", "bootLocks");
 
 const IMAGE_MIB = 12;
 const MIB = 1024 * 1024;

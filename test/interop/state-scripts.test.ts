@@ -6,7 +6,7 @@ import { afterAll, beforeAll, beforeEach, expect } from "vitest";
 import { BENCH_DEVICE_TYPE, type BoardRun, ClientBoard, makeImage } from "../../scripts/lib/client-board.ts";
 import { needs } from "../support/needs.ts";
 
-const { test } = needs("mount", "loop", "ext4");
+const { test } = needs("mount", "loop", "ext4", "namespaces");
 
 const REAL = ["mender", "-c", "/etc/mender/mender.conf", "-d", "/data"];
 const OURS = ["node", "/project/dist/switchback.mjs", "-d", "/data"];

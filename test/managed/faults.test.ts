@@ -67,7 +67,7 @@ for (const [fault, row] of Object.entries(LASTING) as [Fault, string][]) {
     const found: Partial<Record<Step, string>> = {};
     for (const step of STEPS) found[step] = await endOf(fault, step, Number.POSITIVE_INFINITY);
     expect(found).toEqual(Object.fromEntries(STEPS.map((step, index) => [step, cells[index]])));
-  }, 300_000);
+  });
 }
 
 for (const [fault, cells] of Object.entries(PASSING) as [Fault, Partial<Record<Step, string>>][]) {
@@ -75,7 +75,7 @@ for (const [fault, cells] of Object.entries(PASSING) as [Fault, Partial<Record<S
     const found: Partial<Record<Step, string>> = {};
     for (const step of Object.keys(cells) as Step[]) found[step] = await endOf(fault, step, 1);
     expect(found).toEqual(cells);
-  }, 300_000);
+  });
 }
 
 test("a new system whose server puts off the commit by an hour, each time, is left again after some hours", async () => {

@@ -48,7 +48,7 @@ test(`after a day of ${POLLS} polls and two updates the agent holds what it held
   // Of the last five deployments a log is kept, the newest by the number 0.
   const renamed = (name: string): string => name.replace("deployments.0000.d-50", "deployments.0001.d-50");
   expect(late.files).toEqual([...early.files.map(renamed), "data/deployments.0000.d-500.log"].sort());
-}, 300_000);
+});
 
 const statuses = (): readonly string[] => server.of("status").map(({ body }) => JSON.parse(body.toString()).status);
 

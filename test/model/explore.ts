@@ -68,7 +68,7 @@ interface Step {
   readonly from: Step | undefined;
 }
 
-/** Where a world reads the tables: before an effect (`run:state`), or when somebody finds it (`found:place`). */
+/** Where a world reads the tables: before an effect (`run:state`), or when a command finds it (`found:place`). */
 function readsAt(w: World): string {
   if (w.snapshot === undefined || w.booted === undefined) return "";
   return w.agent === undefined ? `found:${placeOf(w.snapshot)}` : `run:${w.snapshot.state}`;
@@ -83,9 +83,10 @@ export class Exploration {
   readonly #product: Product;
   readonly #scope: Scope;
   readonly #seen = new Set<string>();
-  readonly #readers = new Map<string, Step[]>();
+  readonly #readers = new Map<string, Set<Step>>();
   readonly #base: Exploration | undefined;
   #found: { world: World; via: string }[] = [];
+  #current: Step | undefined;
 
   constructor(setup: Setup, scope: Scope, product = PRODUCT, base?: Exploration) {
     this.#setup = setup;
@@ -115,8 +116,7 @@ export class Exploration {
    * this exploration has not been to are new: all others go on as they did, or read the cell and are begun with.
    */
   mutate(product: Product, cell: string): Broken | undefined {
-    if (cell === "entering") return new Exploration(this.#setup, this.#scope, product).run();
-    return new Exploration(this.#setup, this.#scope, product, this).#explore([], this.#readers.get(cell) ?? []);
+    return new Exploration(this.#setup, this.#scope, product, this).#explore([], [...(this.#readers.get(cell) ?? [])]);
   }
 
   /** Where the running effect leads when it ends with `outcome` and has done its work as far as it can. */
@@ -144,7 +144,7 @@ export class Exploration {
       const key = keyOf(step.world);
       if (this.#seen.has(key) || this.#isOld(key)) continue;
       this.#seen.add(key);
-      if (this.#base === undefined) this.#remember(step);
+      if (this.#base === undefined) this.#remember(readsAt(step.world), step);
       const broken = this.#expand(step, open);
       if (broken !== undefined) return broken;
     }
@@ -156,15 +156,24 @@ export class Exploration {
     return this.#base === undefined ? false : this.#base.#seen.has(key);
   }
 
-  #remember(step: Step): void {
-    const at = readsAt(step.world);
-    const readers = this.#readers.get(at);
-    if (readers === undefined) this.#readers.set(at, [step]);
-    else readers.push(step);
+  #remember(cell: string, step: Step): void {
+    const readers = this.#readers.get(cell);
+    if (readers === undefined) this.#readers.set(cell, new Set([step]));
+    else readers.add(step);
+  }
+
+  /** Also a step that enters a state reads its row: whether an update of this mode has that state. */
+  #rememberEntered(target: Target | undefined): void {
+    if (this.#base !== undefined || this.#current === undefined) return;
+    if (target === undefined || target === "idle" || target.startsWith("@")) return;
+    this.#remember(`enter:${target}`, this.#current);
+    const { managed, ok } = this.#product.table[target as keyof Table];
+    if (managed === true && this.#setup.mode === "standalone") this.#rememberEntered(ok);
   }
 
   #expand(step: Step, open: Step[]): Broken | undefined {
     this.#found = [];
+    this.#current = step;
     try {
       checkWorld(step.world);
       this.#move(step.world);
@@ -302,6 +311,7 @@ export class Exploration {
 
   /** As the driver: save, and rest or run. */
   #enter(w: World, wanted: Snapshot, target: Target | undefined, stop: string, via: string): void {
+    this.#rememberEntered(target);
     const gaveUp = wanted.state === "saveProvides" && wanted.transitions > MAX_TRANSITIONS && target !== wanted.state;
     const history = gaveUp ? { ...w.history, damage: true, trouble: true } : w.history;
     const stopState = stop === "none" ? undefined : STOP_BEFORE[stop as keyof typeof STOP_BEFORE];

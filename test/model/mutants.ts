@@ -19,7 +19,7 @@ export interface Mutant {
   /** `state.column: was -> is`. */
   readonly name: string;
   readonly product: Product;
-  /** Where the changed cell is read: before an effect (`run:state`), on a snapshot on disk, or from other rows (`entering`). */
+  /** Where the changed cell is read: before an effect (`run:state`), on a snapshot on disk, or by a step that enters the row (`enter:state`). */
   readonly cell: string;
 }
 
@@ -53,7 +53,7 @@ export function mutants(): readonly Mutant[] {
 function rowMutants(state: Working, row: Row): Mutant[] {
   const changed = <K extends keyof Row>(column: K, value: Row[K] | undefined): Mutant => ({
     name: `${state}.${column}: ${row[column] ?? "none"} -> ${value ?? "none"}`,
-    cell: FOUND.has(column) ? `found:${state}` : column === "managed" ? "entering" : `run:${state}`,
+    cell: FOUND.has(column) ? `found:${state}` : column === "managed" ? `enter:${state}` : `run:${state}`,
     product: { ...PRODUCT, table: { ...TABLE, [state]: { ...row, [column]: value } } as Table },
   });
   const targets = TARGETS.filter((column) => row[column] !== undefined).flatMap((column) => [

@@ -74,6 +74,7 @@ const PROBES = {
     const asRoot = tried("unshare", ...mounts);
     return asRoot && tried("unshare", "--user", "--map-root-user", ...mounts);
   },
+  /** Also fails where `/` is not a mount point, as in a chroot: unshare makes its mounts private there. */
   namespaces: () => tried("unshare", "--mount", "--pid", "--fork", "true"),
   network: () => tried("unshare", "--net", "true"),
   immutable: () =>

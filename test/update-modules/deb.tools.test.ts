@@ -183,7 +183,7 @@ test("a call that is cut off at any command is repeated or rolled back", () => {
     expect(withoutLeftovers(), JSON.stringify(cut)).toEqual(OLD);
   }
   expect(killed).toBeGreaterThan(CUTS);
-}, 120_000);
+});
 
 test("killed at random instants, it ends with the update or with what was there", () => {
   const random = new Random(SEED + 1);
@@ -199,7 +199,7 @@ test("killed at random instants, it ends with the update or with what was there"
     expect(withoutLeftovers(), `seed ${SEED}, cut ${at}`).toEqual(OLD);
   }
   expect(killer.killed()).toBeGreaterThan(CUTS / 4);
-}, 120_000);
+});
 
 test.each<[string, Readonly<Record<string, string>>]>([
   ["no package", { "app.rpm": "x" }],
@@ -308,4 +308,4 @@ test("after an installation that was cut off and never rolled back, the next one
     expectDone(run("ArtifactInstall"));
     expect(system(), JSON.stringify(cut)).toMatchObject({ known: NEW.known, "opt/app/run": "644 app 2" });
   }
-}, 120_000);
+});

@@ -198,7 +198,7 @@ test("a call that is cut off at any command is repeated or rolled back", () => {
     expect(device(), JSON.stringify(cut)).toEqual(OLD);
   }
   expect(killed).toBeGreaterThan(CUTS);
-}, 120_000);
+});
 
 test.each<[string, () => void]>([
   ["runs", () => undefined],

@@ -57,7 +57,7 @@ beforeAll(() => {
   // Changed by somebody, so no update may lose it.
   writeFileSync(join(system, "etc/app.conf"), "mine");
   cpSync(system, join(packages, "master"), { recursive: true, preserveTimestamps: true });
-}, 60_000);
+});
 afterAll(() => rmSync(packages, { recursive: true, force: true }));
 
 beforeEach(() => {
@@ -177,7 +177,7 @@ test("a call that is cut off at any command is repeated or rolled back", () => {
     expect(device(), JSON.stringify(cut)).toEqual(OLD);
   }
   expect(killed).toBeGreaterThan(CUTS);
-}, 120_000);
+});
 
 test("killed at random instants, it ends with the update or with what was there", () => {
   const random = new Random(SEED + 1);
@@ -193,7 +193,7 @@ test("killed at random instants, it ends with the update or with what was there"
     expect(device(), `seed ${SEED}, cut ${at}`).toEqual(OLD);
   }
   expect(killer.killed()).toBeGreaterThan(CUTS / 4);
-}, 120_000);
+});
 
 test.each<[string, Readonly<Record<string, string>>]>([
   ["no package", { "app.deb": "x" }],
@@ -240,4 +240,4 @@ test("after an installation that was cut off and never rolled back, the next one
     expectDone(run("ArtifactInstall"));
     expect(device(), JSON.stringify(cut)).toMatchObject({ known: NEW.known, "opt/app/run": "644 app 2" });
   }
-}, 120_000);
+});

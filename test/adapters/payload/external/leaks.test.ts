@@ -38,7 +38,7 @@ test(`${RUNS} modules in a row that end early leave no thread, no descriptor and
     await Promise.all(Array.from({ length: 16 }, () => readdir(rig.folder)));
     expect(await readdir(rig.tree)).not.toContain("stream-next");
   });
-}, 120_000);
+});
 
 test.each([
   ["the next name", "stream-next", "Cleanup"],
