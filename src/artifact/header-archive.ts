@@ -1,6 +1,9 @@
 import { AgentError } from "../errors/agent-error.ts";
 import type { ByteSource, MaybePromise } from "../util/byte-source.ts";
+import { JsonCheck } from "./json-check.ts";
 import type { ArtifactLimits } from "./limits.ts";
+import { holdMetaData, type StoreMetaData } from "./meta-data.ts";
+import type { MetaData } from "./model.ts";
 import { isArtifactScriptName } from "./script-name.ts";
 import { type TarMember, TarScanner } from "./tar/scanner.ts";
 
@@ -10,10 +13,17 @@ import { type TarMember, TarScanner } from "./tar/scanner.ts";
  */
 export type StoreScript = (name: string, read: (into: Uint8Array) => MaybePromise<number>) => Promise<void>;
 
+/** Who takes in what does not come into memory. Absent: scripts are passed over, meta-data is held as it is written. */
+export interface HeaderTakers {
+  readonly storeScript?: StoreScript | undefined;
+  readonly storeMetaData?: StoreMetaData | undefined;
+}
+
 /**
  * Regular files of an unpacked header.tar, one after the other; directories are passed over. The scanner is that of the
  * payloads: a header that only a lenient reader understands must not mean one thing here and another elsewhere.
- * Documents come into memory, and no more of them than `limits.documentsBytes`; scripts do not.
+ * Documents come into memory, and no more of them than `limits.documentsBytes`; scripts do not, and where meta-data goes
+ * is up to who takes it in.
  *
  * Each method throws ARTIFACT_TAR_HEADER, ARTIFACT_TRUNCATED, ARTIFACT_TRAILING_DATA, ARTIFACT_MEMBER_NAME,
  * ARTIFACT_MEMBER_TYPE, ARTIFACT_MEMBER_DUPLICATE, ARTIFACT_LIMIT.
@@ -21,20 +31,44 @@ export type StoreScript = (name: string, read: (into: Uint8Array) => MaybePromis
 export class HeaderMembers {
   readonly #scanner: TarScanner;
   readonly #limits: ArtifactLimits;
-  readonly #storeScript: StoreScript | undefined;
+  readonly #takers: HeaderTakers;
   readonly #seen = new Set<string>();
   #next: TarMember | undefined;
   #peeked = false;
   #documentsBytes = 0;
 
-  constructor(source: ByteSource, limits: ArtifactLimits, storeScript: StoreScript | undefined) {
+  constructor(source: ByteSource, limits: ArtifactLimits, takers: HeaderTakers) {
     this.#scanner = new TarScanner(source, "header", limits);
     this.#limits = limits;
-    this.#storeScript = storeScript;
+    this.#takers = takers;
   }
 
   /** The document `name`; `undefined` where another member stands in its place. */
   async take(name: string): Promise<Uint8Array | undefined> {
+    const sizeBytes = await this.#begin(name);
+    if (sizeBytes === undefined) return undefined;
+    const content = new Uint8Array(sizeBytes);
+    for (let at = 0; at < content.length; ) at += await this.#scanner.read(content.subarray(at));
+    return content;
+  }
+
+  /** Has the meta-data `name` stored and checks it; `undefined` where it is empty or not there. @throws ARTIFACT_HEADER */
+  async takeMetaData(name: string): Promise<MetaData | undefined> {
+    const sizeBytes = (await this.#begin(name)) ?? 0;
+    if (sizeBytes === 0) return undefined;
+    const check = new JsonCheck(name);
+    const { storeMetaData = holdMetaData } = this.#takers;
+    const metaData = await storeMetaData(sizeBytes, async (into) => {
+      const count = await this.#scanner.read(into);
+      check.push(into.subarray(0, count));
+      return count;
+    });
+    if (check.end()) return metaData;
+    throw new AgentError("ARTIFACT_HEADER", { member: name, reason: "the document: must be an object" });
+  }
+
+  /** @returns the size of the document `name` if it is the next member */
+  async #begin(name: string): Promise<number | undefined> {
     const member = await this.#peek();
     if (member?.name !== name) return undefined;
     this.#peeked = false;
@@ -45,9 +79,7 @@ export class HeaderMembers {
     ] as const) {
       if (bytes > maxBytes) throw new AgentError("ARTIFACT_LIMIT", { part, maxBytes });
     }
-    const content = new Uint8Array(member.sizeBytes);
-    for (let at = 0; at < content.length; ) at += await this.#scanner.read(content.subarray(at));
-    return content;
+    return member.sizeBytes;
   }
 
   /** @throws {AgentError} ARTIFACT_MEMBER_MISSING, ARTIFACT_MEMBER_UNEXPECTED */
@@ -74,7 +106,7 @@ export class HeaderMembers {
     const { headerBytes: maxBytes } = this.#limits;
     if (member.sizeBytes > maxBytes) throw new AgentError("ARTIFACT_LIMIT", { part: member.name, maxBytes });
     this.#peeked = false;
-    await this.#storeScript?.(name, (into) => this.#scanner.read(into));
+    await this.#takers.storeScript?.(name, (into) => this.#scanner.read(into));
     return name;
   }
 

@@ -1,9 +1,10 @@
 import * as z from "zod/mini";
 import { AgentError } from "../errors/agent-error.ts";
 import { isJsonObject, isTextRecord } from "../util/text-record.ts";
+import { JsonCheck } from "./json-check.ts";
 
-/** Deepest nesting of JSON: whoever walks or prints a document recursively must not run out of stack. */
-const MAX_DEPTH = 100;
+/** In a document that is parsed: what a value takes in memory is many times what it takes in the header. */
+const MAX_VALUES = 100_000;
 /** What mender-artifact allows for names, groups and device types. */
 const MAX_LABEL_BYTES = 256;
 
@@ -62,18 +63,6 @@ export const TYPE_INFO = z.object({
   clears_artifact_provides: z.optional(z.array(z.string())),
 });
 
-/** A single code unit of a pair: no text that UTF-8 can hold. */
-const LONE_SURROGATE = /\p{Cs}/u;
-
-/** Whether every text of a JSON value, keys as well, is well-formed. An escape can say what UTF-8 cannot. */
-function isWellFormed(value: unknown): boolean {
-  if (typeof value === "string") return !LONE_SURROGATE.test(value);
-  if (typeof value !== "object" || value === null) return true;
-  return Object.entries(value).every(([key, item]) => !LONE_SURROGATE.test(key) && isWellFormed(item));
-}
-
-export const META_DATA = z.custom<Record<string, unknown>>(isJsonObject, "must be an object");
-
 export const VERSION = z.object({ format: z.literal("mender"), version: z.int() });
 
 /**
@@ -109,34 +98,12 @@ export interface JsonDocument {
   readonly value: unknown;
 }
 
-/** @throws {AgentError} ARTIFACT_HEADER */
+/** @throws {AgentError} ARTIFACT_HEADER, ARTIFACT_LIMIT */
 export function readJson(bytes: Uint8Array, member: string): JsonDocument {
-  try {
-    const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-    if (depthOf(text) > MAX_DEPTH) throw new AgentError("ARTIFACT_HEADER", { member, reason: "nested too deeply" });
-    const value: unknown = JSON.parse(text);
-    if (!isWellFormed(value)) throw new AgentError("ARTIFACT_HEADER", { member, reason: "text is not well-formed" });
-    return { text, value };
-  } catch (cause) {
-    if (cause instanceof AgentError) throw cause;
-    // JSON.parse quotes the text around the fault: the cause says where it is, the reason what it is.
-    throw new AgentError("ARTIFACT_HEADER", { member, reason: "no JSON" }, cause);
-  }
-}
-
-/** Depth of the brackets outside of strings. */
-function depthOf(text: string): number {
-  let depth = 0;
-  let deepest = 0;
-  let quoted = false;
-  for (let at = 0; at < text.length; at += 1) {
-    const char = text[at];
-    if (quoted) {
-      if (char === "\\") at += 1;
-      else if (char === '"') quoted = false;
-    } else if (char === '"') quoted = true;
-    else if (char === "[" || char === "{") deepest = Math.max(deepest, ++depth);
-    else if (char === "]" || char === "}") depth -= 1;
-  }
-  return deepest;
+  const check = new JsonCheck(member);
+  check.push(bytes);
+  check.end();
+  if (check.values > MAX_VALUES) throw new AgentError("ARTIFACT_LIMIT", { part: member, maxValues: MAX_VALUES });
+  const text = new TextDecoder().decode(bytes);
+  return { text, value: JSON.parse(text) };
 }

@@ -5,7 +5,7 @@ import { decompress } from "./compression/decompress.ts";
 import type { CompressionFormat } from "./compression/formats.ts";
 import { CountedSource } from "./counted-source.ts";
 import { type HeaderContent, readHeader } from "./header.ts";
-import { HeaderMembers, type StoreScript } from "./header-archive.ts";
+import { HeaderMembers, type HeaderTakers } from "./header-archive.ts";
 import type { ArtifactLimits } from "./limits.ts";
 import type { Manifest } from "./manifest.ts";
 import type { OuterMembers } from "./outer-members.ts";
@@ -16,20 +16,20 @@ export interface HeaderOptions {
   readonly format: CompressionFormat;
   readonly version: 2 | 3;
   readonly limits: ArtifactLimits;
-  readonly storeScript: StoreScript | undefined;
+  readonly takers: HeaderTakers;
 }
 
 /**
  * Unpacks and reads the header while it streams by, with memory that does not grow with it. The checksum in the
- * manifest is of the whole member: what `storeScript` was given is right when this resolves, and not before.
+ * manifest is of the whole member: what `takers` were given is right when this resolves, and not before.
  *
  * @throws {AgentError} the codes of `readHeader` and `HeaderMembers`, ARTIFACT_COMPRESSED_DATA, DECOMPRESSOR_MISSING;
- * ARTIFACT_CHECKSUM in their place where the bytes are not those of the manifest; what `storeScript` throws
+ * ARTIFACT_CHECKSUM in their place where the bytes are not those of the manifest; what `takers` throw
  */
 export async function readHeaderMember(
   members: OuterMembers,
   manifest: Manifest,
-  { format, version, limits, storeScript }: HeaderOptions,
+  { format, version, limits, takers }: HeaderOptions,
 ): Promise<HeaderContent> {
   const { name, sha256: expected } = manifest.header;
   await members.begin(name, limits.headerBytes);
@@ -43,7 +43,7 @@ export async function readHeaderMember(
         if (unpacked.offset > limits.headerBytes)
           throw new AgentError("ARTIFACT_LIMIT", { part: "unpacked header", maxBytes: limits.headerBytes });
       });
-      content = await readHeader(new HeaderMembers(unpacked, limits, storeScript), version, manifest);
+      content = await readHeader(new HeaderMembers(unpacked, limits, takers), version, manifest);
     } finally {
       await source.close();
     }

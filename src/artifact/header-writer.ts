@@ -1,4 +1,4 @@
-import { layOutJson } from "../util/json-text.ts";
+import { layOutPieces } from "../util/json-text.ts";
 import type { ArtifactRequest, PayloadRequest } from "./artifact-request.ts";
 import type { PayloadFile } from "./payload-file.ts";
 import { readScript, type ScriptFile } from "./script-files.ts";
@@ -66,8 +66,19 @@ function typeInfo(payload: PayloadRequest, files: readonly PayloadFile[]): objec
 
 function metaData({ kind, metaData: content }: PayloadRequest): TarEntry[] {
   const name = "headers/0000/meta-data";
-  if (content !== undefined) return [document(name, layOutJson(content, ""))];
+  if (content !== undefined) return [laidOut(name, content)];
   return kind === "rootfs-image" ? [document(name, "")] : [];
+}
+
+/** Laid out twice, for its size and for its bytes: all of it at once would take many times its size. */
+function laidOut(name: string, text: string): TarEntry {
+  let sizeBytes = 0;
+  for (const piece of layOutPieces([text], "")) sizeBytes += Buffer.byteLength(piece);
+  return { name, mode: DOCUMENT_MODE, sizeBytes, content: bytesOf(layOutPieces([text], "")) };
+}
+
+function* bytesOf(pieces: Iterable<string>): Generator<Uint8Array> {
+  for (const piece of pieces) yield Buffer.from(piece);
 }
 
 const document = (name: string, text: string): TarEntry => entryOf(name, DOCUMENT_MODE, Buffer.from(text));

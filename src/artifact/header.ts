@@ -1,6 +1,6 @@
 import { AgentError } from "../errors/agent-error.ts";
 import type { HeaderMembers } from "./header-archive.ts";
-import { checkDocument, HEADER_INFO_V2, HEADER_INFO_V3, META_DATA, readJson, TYPE_INFO } from "./header-documents.ts";
+import { checkDocument, HEADER_INFO_V2, HEADER_INFO_V3, readJson, TYPE_INFO } from "./header-documents.ts";
 import type { Manifest } from "./manifest.ts";
 import type { ArtifactInfo, Depends, PayloadInfo } from "./model.ts";
 import { checkProvidesLimits } from "./provides-limits.ts";
@@ -83,7 +83,7 @@ async function readPayload(
   if (info.type !== type && type !== "rootfs-image") {
     throw new AgentError("ARTIFACT_HEADER", { member: `${folder}/type-info`, reason: "type differs from header-info" });
   }
-  const metaData = readMetaData(await members.take(`${folder}/meta-data`), `${folder}/meta-data`);
+  const metaData = await members.takeMetaData(`${folder}/meta-data`);
   const files = manifest.payloads.get(index) ?? [];
   if (type === null && (metaData !== undefined || files.length > 0)) {
     throw new AgentError("ARTIFACT_HEADER", { member: folder, reason: "an empty payload has files or meta-data" });
@@ -97,11 +97,4 @@ async function readPayload(
     ...(metaData === undefined ? {} : { metaData }),
     files,
   };
-}
-
-function readMetaData(bytes: Uint8Array | undefined, member: string): PayloadInfo["metaData"] {
-  if (bytes === undefined || bytes.length === 0) return undefined;
-  const { text, value } = readJson(bytes, member);
-  checkDocument(META_DATA, value, member);
-  return text;
 }

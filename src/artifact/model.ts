@@ -40,10 +40,17 @@ export interface PayloadInfo {
   readonly clearsProvides?: readonly string[];
   /** The whole type-info: JSON as it is written. */
   readonly typeInfo: string;
-  /** JSON object of the meta-data as it is written; absent where it is empty. */
-  readonly metaData?: string;
+  /** Absent where it is empty. */
+  readonly metaData?: MetaData;
   /** The files that the manifest lists for this payload. */
   readonly files: readonly ManifestFile[];
+}
+
+/** A payload's meta-data: a JSON object that has been checked and not parsed, in memory or on disk. */
+export interface MetaData {
+  readonly sizeBytes: number;
+  /** The bytes as they are written, from the first one. Each piece is valid until the next one is asked for. */
+  pieces(): Iterable<Uint8Array>;
 }
 
 export interface ManifestFile {

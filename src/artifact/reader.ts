@@ -6,7 +6,7 @@ import { decompress } from "./compression/decompress.ts";
 import { type CompressionFormat, formatOf } from "./compression/formats.ts";
 import { createPieceStarts } from "./compression/piece-starts.ts";
 import { CountedSource } from "./counted-source.ts";
-import type { StoreScript } from "./header-archive.ts";
+import type { HeaderTakers } from "./header-archive.ts";
 import { parseDocument, VERSION } from "./header-documents.ts";
 import { readHeaderMember } from "./header-member.ts";
 import { type ArtifactLimits, DEFAULT_LIMITS } from "./limits.ts";
@@ -19,7 +19,7 @@ import { readAhead } from "./read-ahead.ts";
 import { type VerificationKey, verifySignature } from "./signature.ts";
 import { TarScanner } from "./tar/scanner.ts";
 
-export interface ReaderOptions {
+export interface ReaderOptions extends HeaderTakers {
   /**
    * With at least one key the Artifact must carry a signature that one of them fits. Without, a signature
    * is reported and otherwise ignored (also the way to read a bootstrap Artifact).
@@ -28,8 +28,6 @@ export interface ReaderOptions {
   /** Version 2 is for showing and validating; a device installs version 3 only, the default. */
   readonly allowVersion2?: boolean;
   readonly limits?: Partial<ArtifactLimits>;
-  /** Takes in the state scripts while the header is read; without it they are passed over. */
-  readonly storeScript?: StoreScript | undefined;
   /** Remembers how far the first payload's file is stored. Asked for what is stored of an Artifact with one payload. */
   keep?(position: PayloadPosition): Promise<void>;
 }
@@ -62,7 +60,7 @@ export interface ArtifactReader {
 
 /**
  * Reads an Artifact up to its first payload, in one pass and with bounded memory. Whatever is wrong with
- * the input ends in an AgentError; nothing is written anywhere but by `storeScript`.
+ * the input ends in an AgentError; nothing is written anywhere but by `storeScript` and `storeMetaData`.
  *
  * @param source closed by `close` of the result, and when this rejects
  * @throws {AgentError} ARTIFACT_READ, ARTIFACT_TRUNCATED, ARTIFACT_CHECKSUM, ARTIFACT_TAR_HEADER,
@@ -84,8 +82,7 @@ export async function openArtifact(source: ByteSource, options: ReaderOptions = 
     const manifest = parseManifest(manifestBytes);
     verifyChecksum("version", versionBytes, manifest.version);
     const format = await expectHeader(members, manifest);
-    const { storeScript } = options;
-    const header = await readHeaderMember(members, manifest, { format, version, limits, storeScript });
+    const header = await readHeaderMember(members, manifest, { format, version, limits, takers: options });
     const info: ArtifactInfo = { version, compression: format.compression, signature, ...header };
     return new OpenArtifact(info, members, source, counted, limits, options.keep?.bind(options));
   } catch (error) {

@@ -4,6 +4,8 @@ import type { Machine } from "../compose-machine.ts";
 export interface CliIo {
   /** Writes a line to stdout: results only. Like `err`, it escapes what would steer a terminal or begin a new line. */
   out(line: string): void;
+  /** The same for a part of a line, which `out` ends. */
+  outPart(text: string): void;
   /** Writes a line to stderr: progress, logs, errors. */
   err(line: string): void;
   /** Raw text to stderr, for redrawing a progress bar. */

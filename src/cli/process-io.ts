@@ -19,13 +19,15 @@ export function processIo(): CliIo {
   });
   let hasLostResults = false;
   const err = (line: string): void => void write(2, `${oneLine(line)}\n`);
+  const result = (text: string): void => {
+    const failure = write(1, text);
+    if (failure === undefined) return;
+    if (!hasLostResults) err(`error: Cannot write to standard output: ${failure}`);
+    hasLostResults = true;
+  };
   return {
-    out(line) {
-      const failure = write(1, `${oneLine(line)}\n`);
-      if (failure === undefined) return;
-      if (!hasLostResults) err(`error: Cannot write to standard output: ${failure}`);
-      hasLostResults = true;
-    },
+    out: (line) => result(`${oneLine(line)}\n`),
+    outPart: (text) => result(oneLine(text)),
     err,
     errRaw: (text) => void write(2, text),
     get hasLostResults() {
@@ -82,10 +84,12 @@ const stdinIsTerminal = (): boolean => process.getBuiltinModule("node:tty").isat
  * @returns why the text could not be written; `undefined` also for a reader that has gone away (`| head`)
  */
 function write(fd: 1 | 2, text: string): string | undefined {
-  let rest = Buffer.from(text);
+  // As a string first: a buffer for each of a million lines stays in memory until the collector sees to it.
+  let rest: string | Buffer = text;
   while (rest.length > 0) {
     try {
-      rest = rest.subarray(writeSync(fd, rest));
+      const count: number = typeof rest === "string" ? writeSync(fd, rest) : writeSync(fd, rest);
+      rest = count < Buffer.byteLength(rest) ? Buffer.from(rest).subarray(count) : "";
     } catch (error) {
       const code = error instanceof Error && "code" in error ? error.code : undefined;
       if (code === "EPIPE" || code === "EBADF") return undefined;

@@ -1,3 +1,4 @@
+import type { MetaData } from "../artifact/model.ts";
 import type { MaybePromise } from "../util/byte-source.ts";
 
 /** One file of a payload, while it streams by. */
@@ -45,10 +46,18 @@ export interface PayloadContext {
   readonly headerInfo: unknown;
   /** Parsed JSON of this payload's type-info. */
   readonly typeInfo: unknown;
-  /** This payload's meta-data; absent where it has none. */
+  /**
+   * This payload's meta-data; absent where it has none. Read and parsed when it is asked for the first time, which must be
+   * before `download` resolves.
+   */
   readonly metaData?: Readonly<Record<string, unknown>>;
   /** The same three as they are written in the Artifact, with numbers that JavaScript cannot hold. */
   readonly texts: { readonly headerInfo: string; readonly typeInfo: string; readonly metaData?: string };
+  /**
+   * The meta-data as it is written, for a copy that takes no memory: parsed, it takes up to a hundred times its size.
+   * Absent where the payload has none.
+   */
+  readonly metaDataSource?: MetaData;
 }
 
 /** States in which a module acts. @see update-module protocol v3, "Calls" */

@@ -242,6 +242,11 @@ const CASES: readonly [oddity: string, parts: ArtifactParts, code: string][] = [
     "ARTIFACT_LIMIT",
   ],
   [
+    "type-info of more values than can be parsed cheaply",
+    { typeInfo: { ...TYPE_INFO, unknown: Array.from({ length: 100_001 }, () => []) } },
+    "ARTIFACT_LIMIT",
+  ],
+  [
     "clears with a star before their end beyond their limit",
     { typeInfo: { ...TYPE_INFO, clears_artifact_provides: keys(101).map((key) => `*${key}`) } },
     "ARTIFACT_LIMIT",

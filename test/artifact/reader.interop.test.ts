@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { textOf } from "../../src/artifact/meta-data.ts";
 import { loadVerificationKey } from "../../src/artifact/signature.ts";
 import { openFileSource } from "../../src/util/file-source.ts";
 import { readAll } from "./read-all.ts";
@@ -134,8 +135,8 @@ test.each(["none", "gzip", "lzma"])(
       provides: { pk: "pv", "rootfs-image.single-file.version": "module-1" },
       depends: { dk: ["dv"] },
       clearsProvides: ["rootfs-image.single-file.*"],
-      metaData: '{"a":{"b":[1,"two"]}}',
     });
+    expect(info.payloads.map(({ metaData }) => metaData && textOf(metaData))).toEqual(['{"a":{"b":[1,"two"]}}']);
     expect(payloads[0]?.map((file) => file.content.length).sort()).toEqual([0, IMAGE.length]);
   },
 );

@@ -1,6 +1,7 @@
 import { generateKeyPairSync } from "node:crypto";
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { textOf } from "../../src/artifact/meta-data.ts";
 import type { PayloadPosition } from "../../src/artifact/payload-position.ts";
 import { openArtifact } from "../../src/artifact/reader.ts";
 import { AgentError } from "../../src/errors/agent-error.ts";
@@ -194,7 +195,7 @@ test("reads several payloads in order", async () => {
     members: (usual) => [...usual, { name: "data/0001.tar", content: tar([second]) }],
   });
   const { info, payloads } = await readAll(bytes);
-  expect(info.payloads.map(({ type, metaData }) => [type, metaData])).toEqual([
+  expect(info.payloads.map(({ type, metaData }) => [type, metaData && textOf(metaData)])).toEqual([
     ["rootfs-image", undefined],
     ["m", '{"k":1}'],
   ]);

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { mkdir, writeFile } from "node:fs/promises";
+import { chmod, mkdir, writeFile } from "node:fs/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { BuiltProgram } from "./built-program.ts";
 import { BOARD_TYPE, TestBoard } from "./test-board.ts";
@@ -57,6 +57,63 @@ async function peaks(sizeMib: number): Promise<Readonly<Record<string, number>>>
  * asked everywhere.
  */
 const WRITE_GROWS = Number.parseInt(process.versions.node, 10) >= 24;
+
+const listed = (items: readonly string[]): string => `{"a":[${items.join()}]}`;
+const repeated = (text: string, bytes: number): string[] =>
+  Array.from({ length: Math.floor(bytes / (text.length + 1)) }, () => text);
+
+interface MetaDataKind {
+  /** Nearly of this size. */
+  make(bytes: number): string;
+  /** What shows it: laid out for people, nested lists would fill the disk. */
+  readonly show: readonly string[];
+}
+
+const META_DATA: Readonly<Record<string, MetaDataKind>> = {
+  texts: {
+    make: (bytes) => listed(repeated('"meta-data in a text of 40 characters ..."', bytes)),
+    show: ["read"],
+  },
+  // Parsed, a list takes thirty times its size; laid out, a hundred times.
+  "nested lists": {
+    make: (bytes) => listed([`${"[".repeat(90)}${repeated("[]", bytes)}${"]".repeat(90)}`]),
+    show: ["read", "--json"],
+  },
+};
+/** Both fill what V8 lets young objects take; the large one is as large as meta-data may be. */
+const SMALL_META_MIB = 1.5;
+const LARGE_META_MIB = 3.99;
+
+/** Peaks of all that is done with an Artifact whose meta-data has this size. */
+async function metaDataPeaks({ make, show }: MetaDataKind, sizeMib: number): Promise<Readonly<Record<string, number>>> {
+  const metaData = board.file("meta-data.json");
+  await writeFile(metaData, make(sizeMib * MIB));
+  const artifact = board.file("meta-data.mender");
+  const files = ["-t", BOARD_TYPE, "-n", "v2", "-T", "quiet", "-m", metaData, "-o", artifact];
+  const found = {
+    write: await peakMib("artifact", "write", "module-image", ...files),
+    read: await peakMib("artifact", ...show, artifact),
+    install: await peakMib(...board.options, "install", artifact),
+  };
+  await program.run(...board.options, "rollback");
+  return found;
+}
+
+test.each(Object.entries(META_DATA))(
+  "memory does not grow with meta-data: %s",
+  async (_title, kind) => {
+    const modules = board.path("share/modules/v3");
+    await mkdir(modules, { recursive: true });
+    await writeFile(`${modules}/quiet`, '#!/bin/sh\n[ "$1" = SupportsRollback ] && echo Yes\nexit 0\n');
+    await chmod(`${modules}/quiet`, 0o755);
+    const small = await metaDataPeaks(kind, SMALL_META_MIB);
+    const large = await metaDataPeaks(kind, LARGE_META_MIB);
+    for (const [act, mib] of Object.entries(small)) {
+      expect((large[act] ?? Number.NaN) - mib, `${act}: ${mib} MiB, then ${large[act]} MiB`).toBeLessThan(BOUND_MIB);
+    }
+  },
+  90_000,
+);
 
 test("memory does not grow with state scripts", async () => {
   const small = await peaks(SMALL_MIB);

@@ -15,6 +15,7 @@ export class RecordingIo implements CliIo {
   readonly asked: string[] = [];
   readonly commandLine: readonly string[] = [];
   exitCode = 0;
+  #begun = "";
 
   constructor(stderrIsTerminal = false, env: Readonly<Record<string, string | undefined>> = {}) {
     this.stderrIsTerminal = stderrIsTerminal;
@@ -31,7 +32,12 @@ export class RecordingIo implements CliIo {
   }
 
   out(line: string): void {
-    this.outLines.push(oneLine(line));
+    this.outLines.push(this.#begun + oneLine(line));
+    this.#begun = "";
+  }
+
+  outPart(text: string): void {
+    this.#begun += oneLine(text);
   }
 
   err(line: string): void {

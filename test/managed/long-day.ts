@@ -34,6 +34,7 @@ let polls = 0;
 
 const io: CliIo = {
   out: () => undefined,
+  outPart: () => undefined,
   err: (line) => void (line.startsWith("error: ") && process.stderr.write(`${line}\n`)),
   errRaw: () => undefined,
   stderrIsTerminal: false,

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { layOutJson } from "../../src/util/json-text.ts";
+import { layOutJson, layOutPieces } from "../../src/util/json-text.ts";
 import { isTextRecord } from "../../src/util/text-record.ts";
 
 test("any JSON is laid out as JSON.stringify does", () => {
@@ -10,6 +10,24 @@ test("any JSON is laid out as JSON.stringify does", () => {
       for (const indent of ["", "  "]) expect(layOutJson(text, indent)).toBe(JSON.stringify(value, undefined, indent));
     }),
   );
+});
+
+test("JSON in pieces of any size is laid out as a whole one is", () => {
+  fc.assert(
+    fc.property(fc.jsonValue(), fc.integer({ min: 1, max: 7 }), (value, size) => {
+      const text = JSON.stringify(value, undefined, " ");
+      const pieces = Array.from({ length: Math.ceil(text.length / size) }, (_, at) =>
+        text.slice(at * size, at * size + size),
+      );
+      expect([...layOutPieces(pieces, "  ")].join("")).toBe(JSON.stringify(value, undefined, "  "));
+    }),
+  );
+});
+
+test("what is laid out comes in pieces, however large it becomes", () => {
+  const text = `${"[".repeat(90)}${Array.from({ length: 100_000 }, () => 0).join()}${"]".repeat(90)}`;
+  const sizes = [...layOutPieces([text], "  ")].map((piece) => piece.length);
+  expect(Math.max(...sizes)).toBeLessThan(300_000);
 });
 
 for (const [what, text, expected] of [

@@ -2,12 +2,14 @@ import { readdir, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { AgentError } from "../../../src/errors/agent-error.ts";
 import type { PayloadContext, PayloadFile, PayloadStream } from "../../../src/ports/payload-handler.ts";
+import { readerOfChunks } from "../../../src/util/byte-source.ts";
 import { ensureFolder, type FileActs } from "../../../src/util/durable-file.ts";
 import { layOutJson } from "../../../src/util/json-text.ts";
 import { endFifo } from "./fifo.ts";
 
 const PRIVATE_FOLDER = 0o700;
 const PRIVATE_FILE = 0o600;
+const LAID_OUT_BYTES = 64 * 1024;
 
 /** What a file tree tells a module of the device. */
 export interface DeviceFacts {
@@ -56,7 +58,7 @@ export class FileTree {
       const parent = dirname(this.path);
       await ensureFolder(parent, PRIVATE_FOLDER, this.#acts);
       await this.#fill(building, { ...deviceFiles(device) });
-      if (context !== undefined) await this.#fill(join(building, "header"), headerFiles(context));
+      if (context !== undefined) await this.#fillHeader(join(building, "header"), context);
       await this.#acts.makeFolder(join(building, "tmp"), PRIVATE_FOLDER);
       await this.#acts.syncFolder(building);
       await this.#acts.rename(building, this.path);
@@ -139,6 +141,18 @@ export class FileTree {
     });
   }
 
+  async #fillHeader(folder: string, context: PayloadContext): Promise<void> {
+    const { texts, metaDataSource: source } = context;
+    const large =
+      source !== undefined && source.sizeBytes > LAID_OUT_BYTES ? source.pieces()[Symbol.iterator]() : undefined;
+    const metaData = large === undefined && { "meta-data": laidOut(texts.metaData ?? "null") };
+    await this.#fill(folder, { ...headerFiles(context), ...metaData });
+    if (large === undefined) return;
+    const read = readerOfChunks(async () => large.next().value ?? undefined);
+    await this.#acts.storeSynced(join(folder, "meta-data"), read, PRIVATE_FILE);
+    await this.#acts.syncFolder(folder);
+  }
+
   async #fill(folder: string, files: Readonly<Record<string, string>>): Promise<void> {
     await this.#acts.makeFolder(folder, PRIVATE_FOLDER);
     for (const [name, text] of Object.entries(files))
@@ -168,14 +182,15 @@ function deviceFiles({ artifactName, artifactGroup = "", deviceType }: DeviceFac
 }
 
 function headerFiles(context: PayloadContext): Record<string, string> {
-  const json = (text: string): string => layOutJson(text, "  ");
-  const { headerInfo, typeInfo, metaData } = context.texts;
+  const { headerInfo, typeInfo } = context.texts;
   return {
     artifact_name: context.artifactName,
     artifact_group: context.artifactGroup ?? "",
     payload_type: context.payloadType,
-    "header-info": json(headerInfo),
-    "type-info": json(typeInfo),
-    "meta-data": json(metaData ?? "null"),
+    "header-info": laidOut(headerInfo),
+    "type-info": laidOut(typeInfo),
   };
 }
+
+/** Laid out, a document with deep nesting takes a hundred times its size. A large one stays as it is written. */
+const laidOut = (text: string): string => (Buffer.byteLength(text) > LAID_OUT_BYTES ? text : layOutJson(text, "  "));

@@ -19,7 +19,8 @@ export function registerRead(artifact: Command, io: CliIo): void {
     const inspected = await inspectForShow(path, keys, progress.advance, io.signal).finally(progress.done);
     if (options.json === true) {
       const { jsonOf } = await import("./read-json.ts");
-      io.out(escapedJson(jsonOf(inspected)));
+      for (const part of jsonOf(inspected)) io.outPart(escapedJson(part));
+      io.out("");
     } else {
       const { describeAsText } = await import("./read-text.ts");
       for (const line of describeAsText(inspected)) io.out(line);

@@ -1,19 +1,24 @@
 import { randomUUID } from "node:crypto";
+import { textPieces } from "../../artifact/meta-data.ts";
 import type { Depends, PayloadInfo } from "../../artifact/model.ts";
-import { layOutJson } from "../../util/json-text.ts";
+import { layOutPieces } from "../../util/json-text.ts";
 import type { InspectedArtifact, InspectedFile } from "./describe-artifact.ts";
 import type { ArtifactDescription } from "./read-schema.ts";
 
-/** What `read --json` prints. Meta-data stands in it as it is written in the Artifact. */
-export function jsonOf(inspected: InspectedArtifact): string {
+/** What `read --json` prints, in parts. Meta-data stands in it as it is written in the Artifact. */
+export function* jsonOf(inspected: InspectedArtifact): Generator<string> {
   const described = describeAsJson(inspected);
   const mark = randomUUID();
   const payloads = described.payloads.map((payload, index) =>
     payload.metadata === null ? payload : { ...payload, metadata: `${mark} ${index}` },
   );
-  return JSON.stringify({ ...described, payloads }).replace(new RegExp(`"${mark} (\\d+)"`, "g"), (_mark, index) =>
-    layOutJson(inspected.info.payloads[Number(index)]?.metaData ?? "null", ""),
-  );
+  // Every second one is the index of a payload.
+  const parts = JSON.stringify({ ...described, payloads }).split(new RegExp(`"${mark} (\\d+)"`));
+  for (const [at, part] of parts.entries()) {
+    const metaData = at % 2 === 1 ? inspected.info.payloads[Number(part)]?.metaData : undefined;
+    if (metaData === undefined) yield part;
+    else yield* layOutPieces(textPieces(metaData), "");
+  }
 }
 
 /**
@@ -49,7 +54,8 @@ function describePayload(
     provides: { ...payload.provides },
     depends: copyLists(payload.depends),
     clears_provides: payload.clearsProvides === undefined ? null : [...payload.clearsProvides],
-    metadata: payload.metaData === undefined ? null : JSON.parse(payload.metaData),
+    // Only for the type: it is never parsed.
+    metadata: payload.metaData === undefined ? null : {},
   };
 }
 

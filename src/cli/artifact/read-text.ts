@@ -1,10 +1,11 @@
-import type { Depends, PayloadInfo, SignatureStatus } from "../../artifact/model.ts";
-import { layOutJson } from "../../util/json-text.ts";
+import { textPieces } from "../../artifact/meta-data.ts";
+import type { Depends, MetaData, PayloadInfo, SignatureStatus } from "../../artifact/model.ts";
+import { layOutPieces } from "../../util/json-text.ts";
 import type { InspectedArtifact, InspectedFile } from "./describe-artifact.ts";
 
 /** What `read` prints for people: the fields and words of mender-artifact. */
-export function describeAsText({ info, files }: InspectedArtifact): readonly string[] {
-  return [
+export function* describeAsText({ info, files }: InspectedArtifact): Generator<string> {
+  yield* [
     "Mender artifact:",
     `  Name: ${info.name}`,
     "  Format: mender",
@@ -19,8 +20,8 @@ export function describeAsText({ info, files }: InspectedArtifact): readonly str
     ...info.scripts.map((script) => `    ${script}`),
     "",
     "Updates:",
-    ...info.payloads.flatMap((payload, index) => payloadText(payload, index, files[index] ?? [])),
   ];
+  for (const [index, payload] of info.payloads.entries()) yield* payloadText(payload, index, files[index] ?? []);
 }
 
 function signatureText({ present, valid }: SignatureStatus): string {
@@ -31,20 +32,20 @@ function signatureText({ present, valid }: SignatureStatus): string {
   return valid ? "signed and verified correctly" : "signed; verification using provided key failed";
 }
 
-function payloadText(payload: PayloadInfo, index: number, files: readonly InspectedFile[]): string[] {
+function* payloadText(payload: PayloadInfo, index: number, files: readonly InspectedFile[]): Generator<string> {
   const { type, provides, depends, clearsProvides, metaData } = payload;
-  return [
-    `    ${index}:`,
-    `    Type:   ${type ?? "Empty type"}`,
-    ...section(
-      "Provides",
-      Object.entries(provides).map(([key, value]) => `\t${key}: ${value}`),
-    ),
-    ...section("Depends", dependsText(depends)),
-    `    Clears Provides:${clearsProvides === undefined ? " Nothing" : ` ${quotedText(clearsProvides)}`}`,
-    ...section("Metadata", metaData === undefined ? [] : metaDataText(metaData)),
-    ...(files.length === 0 ? ["    Files: None"] : ["    Files:", ...files.flatMap(fileText)]),
-  ];
+  yield `    ${index}:`;
+  yield `    Type:   ${type ?? "Empty type"}`;
+  yield* section(
+    "Provides",
+    Object.entries(provides).map(([key, value]) => `\t${key}: ${value}`),
+  );
+  yield* section("Depends", dependsText(depends));
+  yield `    Clears Provides:${clearsProvides === undefined ? " Nothing" : ` ${quotedText(clearsProvides)}`}`;
+  yield `    Metadata:${metaData === undefined ? " Nothing" : ""}`;
+  if (metaData !== undefined) yield* metaDataText(metaData);
+  yield files.length === 0 ? "    Files: None" : "    Files:";
+  for (const file of files) yield* fileText(file);
 }
 
 const section = (title: string, lines: readonly string[]): string[] =>
@@ -53,10 +54,16 @@ const section = (title: string, lines: readonly string[]): string[] =>
 const dependsText = (depends: Depends): string[] =>
   Object.entries(depends).map(([key, values]) => `\t${key}: ${values.length === 1 ? values[0] : listText(values)}`);
 
-const metaDataText = (metaData: string): string[] =>
-  layOutJson(metaData, "  ")
-    .split("\n")
-    .map((line) => `\t${line}`);
+/** Line by line: laid out, they may be far longer than they are. */
+function* metaDataText(metaData: MetaData): Generator<string> {
+  let begun = "";
+  for (const piece of layOutPieces(textPieces(metaData), "  ")) {
+    const lines = `${begun}${piece}`.split("\n");
+    begun = lines.pop() ?? "";
+    for (const line of lines) yield `\t${line}`;
+  }
+  yield `\t${begun}`;
+}
 
 const fileText = ({ name, sizeBytes, sha256, modified }: InspectedFile): string[] => [
   `      name:     ${name}`,

@@ -127,11 +127,14 @@ function keyValues(option: string, pairs: readonly string[]): Record<string, str
 /** JSON is checked as the reader checks it. @throws {AgentError} META_DATA_INVALID */
 async function readMetaData(path: string, signal: AbortSignal): Promise<string> {
   try {
+    const { JsonCheck } = await import("../../artifact/json-check.ts");
     const { readSmallOrPipe } = await import("../../util/pipe.ts");
-    const { META_DATA, checkDocument, readJson } = await import("../../artifact/header-documents.ts");
-    const { text, value } = readJson(await readSmallOrPipe(path, signal), path);
-    checkDocument(META_DATA, value, path);
-    return text;
+    const bytes = await readSmallOrPipe(path, signal);
+    const check = new JsonCheck(path);
+    check.push(bytes);
+    if (!check.end())
+      throw new AgentError("ARTIFACT_HEADER", { member: path, reason: "the document: must be an object" });
+    return new TextDecoder().decode(bytes);
   } catch (cause) {
     signal.throwIfAborted();
     throw new AgentError("META_DATA_INVALID", { path }, cause);

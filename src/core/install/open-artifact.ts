@@ -1,3 +1,4 @@
+import { textOf } from "../../artifact/meta-data.ts";
 import type { ArtifactInfo, PayloadInfo } from "../../artifact/model.ts";
 import type { PayloadPosition } from "../../artifact/payload-position.ts";
 import { type ArtifactReader, openArtifact, type PayloadResume } from "../../artifact/reader.ts";
@@ -23,8 +24,8 @@ export interface OpenOptions {
   readonly verifyKeys: readonly VerificationKey[];
   /** Refuses what the reference clients refuse: more than one payload. */
   readonly strictCompat?: boolean;
-  /** Where the state scripts wait until the Artifact is admitted. Absent: they are passed over. */
-  readonly scriptStage?: Pick<ScriptStage, "store" | "discard">;
+  /** Where the state scripts wait until the Artifact is admitted, and large meta-data. Absent: scripts are passed over. */
+  readonly scriptStage?: Pick<ScriptStage, "store" | "storeMetaData" | "discard">;
 }
 
 /** For an Artifact whose download may be cut off together with the agent. */
@@ -49,7 +50,8 @@ export async function openForInstall(source: ByteSource, options: KeepOptions): 
     await scriptStage?.discard();
   };
   try {
-    reader = await openArtifact(source, { verifyKeys, storeScript: scriptStage?.store, ...(keep && { keep }) });
+    const takers = { storeScript: scriptStage?.store, storeMetaData: scriptStage?.storeMetaData };
+    reader = await openArtifact(source, { verifyKeys, ...takers, ...(keep && { keep }) });
     const { info } = reader;
     checkCount(info.payloads, options.strictCompat === true);
     return {
@@ -103,13 +105,36 @@ function payloadsOf(reader: ArtifactReader, resume?: PayloadResume): OpenedPaylo
 function contextOf(info: ArtifactInfo, index: number): PayloadContext {
   const payload = info.payloads[index];
   const { typeInfo = "null", metaData } = payload ?? {};
-  return {
+  const { headerInfo } = info;
+  const texts = { headerInfo, typeInfo };
+  const context = {
     artifactName: info.name,
     ...(info.group !== undefined && { artifactGroup: info.group }),
     payloadType: payload?.type ?? "",
-    headerInfo: JSON.parse(info.headerInfo),
-    typeInfo: JSON.parse(typeInfo),
-    ...(metaData !== undefined && { metaData: JSON.parse(metaData) }),
-    texts: { headerInfo: info.headerInfo, typeInfo, ...(metaData !== undefined && { metaData }) },
+    texts,
+    ...(metaData !== undefined && { metaDataSource: metaData }),
   };
+  if (metaData !== undefined) {
+    lazily(texts, "metaData", () => textOf(metaData));
+    lazily(context, "metaData", () => JSON.parse(textOf(metaData)));
+  }
+  return lazily(
+    lazily(context, "headerInfo", () => JSON.parse(headerInfo)),
+    "typeInfo",
+    () => JSON.parse(typeInfo),
+  );
+}
+
+/** Adds a property that is made when it is asked for, and once: what is parsed takes many times what is written. */
+function lazily<Of extends object, Key extends string, Value>(
+  of: Of,
+  key: Key,
+  make: () => Value,
+): Of & Record<Key, Value> {
+  const get = (): Value => {
+    const value = make();
+    Object.defineProperty(of, key, { value, enumerable: true });
+    return value;
+  };
+  return Object.defineProperty(of, key, { get, enumerable: true, configurable: true }) as Of & Record<Key, Value>;
 }

@@ -1,7 +1,9 @@
-import { statSync } from "node:fs";
-import { readdir } from "node:fs/promises";
+import { readSync, statSync } from "node:fs";
+import { type FileHandle, open, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { StoreScript } from "../../artifact/header-archive.ts";
+import { holdMetaData, type StoreMetaData } from "../../artifact/meta-data.ts";
+import type { MetaData } from "../../artifact/model.ts";
 import { AgentError } from "../../errors/agent-error.ts";
 import { diskActs, ensureFolder, type FileActs } from "../../util/durable-file.ts";
 import { originOf, parseScriptName } from "./names.ts";
@@ -11,11 +13,15 @@ const SCRIPT_MODE = 0o700;
 const VERSION = "3";
 /** Within the folder of the scripts, which may be a mount: a rename does not lead out of one. No script has this name. */
 const STAGE = ".staged";
+/** Meta-data up to this much, all payloads together, stays in memory: that of nearly all Artifacts. */
+const HELD_BYTES = 128 * 1024;
+const PIECE_BYTES = 64 * 1024;
 
 /**
  * The way of an Artifact's state scripts to their folder. They go to disk while the header is read, since memory must
  * not grow with them; but they become scripts that can run only when `admit` is called, after the header and whatever
- * else decides over the Artifact have been found right.
+ * else decides over the Artifact have been found right. Large meta-data waits in the same place for the module that it
+ * is for.
  *
  * @see spec "state-scripts", sections 1 and 11
  */
@@ -27,6 +33,13 @@ export interface ScriptStage {
    */
   readonly store: StoreScript;
   /**
+   * Keeps meta-data, on disk where it is large. The file has no name any more when this resolves, so that nothing is left
+   * of it after a power cut. Its content can be read until `discard`.
+   *
+   * @throws {AgentError} SCRIPT_FOLDER; whatever reading it throws
+   */
+  readonly storeMetaData: StoreMetaData;
+  /**
    * Replaces what is in the folder by what was stored. The result is durable: the scripts have to be there after the
    * reboot into the new system, and those of an earlier update must not come back. A power cut in between leaves some
    * of either; the next call starts over.
@@ -35,7 +48,7 @@ export interface ScriptStage {
    * @throws {AgentError} SCRIPT_FOLDER
    */
   admit(names: readonly string[]): Promise<void>;
-  /** Removes what was stored and not admitted, also by an agent that lost its power. */
+  /** Removes what was stored and not admitted, also by an agent that lost its power, and lets go of meta-data. */
   discard(): Promise<void>;
 }
 
@@ -44,6 +57,9 @@ export function createScriptStage(folder: string, acts: FileActs = diskActs): Sc
   let stored: string[] = [];
   /** What `discard` has to remove: the folder, too, where there was none. */
   let made: string | undefined;
+  let heldBytes = 0;
+  /** Of meta-data; they have no names. */
+  const files: FileHandle[] = [];
 
   async function begin(): Promise<void> {
     const isNew = !isThere(folder);
@@ -62,6 +78,20 @@ export function createScriptStage(folder: string, acts: FileActs = diskActs): Sc
       });
       stored.push(name);
     },
+    async storeMetaData(sizeBytes, read) {
+      if (heldBytes + sizeBytes <= HELD_BYTES) {
+        heldBytes += sizeBytes;
+        return await holdMetaData(sizeBytes, read);
+      }
+      const path = join(stage, "meta-data");
+      await naming(folder, async () => {
+        if (made === undefined) await begin();
+        await acts.storeSynced(path, read, 0o600);
+        files.push(await open(path, "r"));
+        await acts.remove(path);
+      });
+      return inFile(files.at(-1), sizeBytes);
+    },
     async admit(names) {
       if (names.join("/") !== stored.join("/")) throw new TypeError("not all scripts of the Artifact have been stored");
       await naming(folder, async () => {
@@ -78,11 +108,29 @@ export function createScriptStage(folder: string, acts: FileActs = diskActs): Sc
       made = undefined;
     },
     async discard() {
+      heldBytes = 0;
+      for (const file of files.splice(0)) await file.close();
       const left = made ?? (isThere(stage) ? stage : undefined);
       stored = [];
       made = undefined;
       // ignored: nothing runs what is left, and the next start tries again.
       if (left !== undefined) await acts.remove(left).catch(() => undefined);
+    },
+  };
+}
+
+/** @param file undefined is a bug, like a file that has been closed */
+function inFile(file: FileHandle | undefined, sizeBytes: number): MetaData {
+  return {
+    sizeBytes,
+    *pieces() {
+      const buffer = Buffer.allocUnsafe(PIECE_BYTES);
+      for (let at = 0; at < sizeBytes; ) {
+        const count = readSync(file?.fd ?? -1, buffer, 0, buffer.length, at);
+        if (count === 0) return;
+        yield buffer.subarray(0, count);
+        at += count;
+      }
     },
   };
 }

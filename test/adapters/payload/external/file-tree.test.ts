@@ -57,6 +57,22 @@ test("what is not there is an empty file, and no meta-data is null", async () =>
   );
 });
 
+test("large documents of the header stay as they are written, and are not laid out", async () => {
+  const nested = `{"a":${"[".repeat(90)}${Array.from({ length: 40_000 }, () => 0).join()}${"]".repeat(90)}}`;
+  const bytes = Buffer.from(nested);
+  const context: PayloadContext = {
+    ...CONTEXT,
+    texts: { headerInfo: nested, typeInfo: nested },
+    metaDataSource: { sizeBytes: bytes.length, pieces: () => [bytes.subarray(0, 70_000), bytes.subarray(70_000)] },
+  };
+  await withModule("", async (rig) => {
+    await rig.handler.prepare?.(context, never);
+    const content = await contentOf(rig.tree);
+    for (const name of ["meta-data", "header-info", "type-info"])
+      expect(content[`header/${name}`]).toBe(`600 ${nested}`);
+  });
+});
+
 test("a download begins with a new tree, whatever an update before has left", async () => {
   await withModule("", async (rig) => {
     for (const left of [rig.tree, `${rig.tree}.new`, `${rig.tree}.old`]) {
