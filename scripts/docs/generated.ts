@@ -1,4 +1,5 @@
 import { artifactReadSchema } from "./artifact-read-schema.ts";
+import { cliPage } from "./cli-page.ts";
 import { errorsPage } from "./errors-page.ts";
 import { statesPage } from "./states-page.ts";
 
@@ -10,4 +11,9 @@ export interface Page {
 }
 
 /** Every generated page. `npm run docs` writes them, `npm run check` compares. */
-export const generatedPages = (): readonly Page[] => [errorsPage(), statesPage(), artifactReadSchema()];
+export const generatedPages = async (): Promise<readonly Page[]> => [
+  errorsPage(),
+  statesPage(),
+  artifactReadSchema(),
+  await cliPage(),
+];

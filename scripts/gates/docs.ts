@@ -7,7 +7,7 @@ export const DOCS: Gate = {
   name: "docs",
   async check() {
     const problems: string[] = [];
-    const pages = generatedPages();
+    const pages = await generatedPages();
     for (const { path, rows, text } of pages) {
       const found = await readFile(path, "utf8").catch(() => ""); // ignored: a missing page differs too.
       if (rows === 0) problems.push(`${path} would be empty`);

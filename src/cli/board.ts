@@ -13,15 +13,15 @@ const FIRST_VERSION = "v1";
 export function register(program: Command, io: CliIo): void {
   const board = program
     .command("board")
-    .description("a virtual board, to try updates on without hardware")
+    .description("make and run a virtual board, to try updates without hardware")
     .addHelpText("after", EXAMPLES);
 
   board
     .command("create")
-    .description("make a board out of files, with a working system in slot A")
+    .description("make a board from files, with a working system in slot A")
     .argument("<dir>", "new or empty folder")
     .option("--slot-size <size>", "size of each slot", "64M")
-    .option("--device-type <type>", "what the board says it is", "virtual-board")
+    .option("--device-type <type>", "device type of the board", "virtual-board")
     .addHelpText("after", "\nExample:\n  switchback board create demo-board --slot-size 32M")
     .action(async (dir: string, options: { slotSize: string; deviceType: string }) => {
       const slotBytes = parseByteSize(options.slotSize);
@@ -38,10 +38,13 @@ export function register(program: Command, io: CliIo): void {
 
   board
     .command("boot")
-    .description("switch the board off (without warning, if it runs) and on again")
+    .description("switch the board off without warning, and on again")
     .argument("<dir>", "the board's folder")
     .option("--json", "print one JSON object")
-    .addHelpText("after", "\nExample:\n  switchback board boot demo-board")
+    .addHelpText(
+      "after",
+      "\nExit status:\n  0  the system is up\n  1  it is not\n\nExample:\n  switchback board boot demo-board",
+    )
     .action(async (dir: string, options: { json?: true }) => {
       const { virtualBoard } = await import("../compose-board.ts");
       const { boardInit } = await import("./board-init.ts");
@@ -52,7 +55,7 @@ export function register(program: Command, io: CliIo): void {
 
   board
     .command("status")
-    .description("show what is in the slots, what runs, and what would boot next")
+    .description("show what the slots hold, what runs, and what boots next")
     .argument("<dir>", "the board's folder")
     .option("--json", "print one JSON object")
     .addHelpText("after", "\nExample:\n  switchback board status demo-board")
@@ -66,10 +69,10 @@ export function register(program: Command, io: CliIo): void {
     .command("image")
     .description("make an image for `artifact write rootfs-image`; the same options give the same bytes")
     .argument("<out>", "file to write")
-    .requiredOption("--version <version>", "version that the image shows")
+    .requiredOption("--version <version>", "version that the image contains")
     .option("--size <size>", "size of the image", "32M")
     .addOption(
-      new Option("--boots <how>", "what its system does when started")
+      new Option("--boots <how>", "what the system does when it starts")
         .choices(["yes", "hangs", "panics"])
         .default("yes"),
     )
@@ -94,4 +97,4 @@ Examples:
   switchback artifact write rootfs-image -t virtual-board -n v2 -f v2.img -o v2.mender
   switchback -c demo-board/etc/mender.conf -d demo-board/data install v2.mender
 
-Update modules and state scripts of a board change its folder root, and not this machine.`;
+Update modules and state scripts of a board change its folder root, not this machine.`;

@@ -9,7 +9,7 @@ import { underBothLocks } from "./under-lock.ts";
 export function register(program: Command, io: CliIo): void {
   const command = program
     .command("bootstrap")
-    .description("make the device key, and ask the server to accept the device")
+    .description("make the device key and ask the server to accept the device")
     .addHelpText("after", EXAMPLES);
   addKeyOptions(command).action((options: KeyOptions) =>
     underBothLocks(resolvePaths(readGlobalOptions(program), io.env), io, async () => {
@@ -20,8 +20,12 @@ export function register(program: Command, io: CliIo): void {
 }
 
 const EXAMPLES = `
-Without a server in mender.conf only the key is made. Exit status: 0 done, 1 failed, or not accepted yet.
-Beside a daemon it is refused and changes nothing: the daemon does all of it itself.
+Without a server in mender.conf, it only makes the key. While a daemon runs, it fails and changes nothing, because the
+daemon does all of this.
+
+Exit status:
+  0  the server accepts the device, or no server is configured
+  1  failed, or the server does not accept the device yet
 
 Examples:
   switchback bootstrap

@@ -4,7 +4,7 @@ import { readGlobalOptions } from "./global-options.ts";
 import type { CliIo } from "./io.ts";
 
 export const register = (program: Command, io: CliIo): void =>
-  registerSignal(program, io, "check-update", "make the running daemon ask for an update now", "SIGUSR1");
+  registerSignal(program, io, "check-update", "make the running daemon poll the server now", "SIGUSR1");
 
 /** A command that does nothing but signal the daemon. */
 export function registerSignal(
@@ -19,7 +19,7 @@ export function registerSignal(
     .description(description)
     .addHelpText(
       "after",
-      `\nReturns at once. Without a daemon it fails; 'switchback poll --now' asks without one.\n\nExample:\n  switchback ${name}`,
+      `\nIt returns immediately. Without a daemon it fails; use 'switchback poll --now' then.\n\nExample:\n  switchback ${name}`,
     )
     .action(async () => {
       const { signalDaemon } = await import("./daemon-process.ts");

@@ -8,7 +8,7 @@ import { addKeyOptions } from "./key-options.ts";
 export function register(program: Command, io: CliIo): void {
   const command = program
     .command("daemon")
-    .description("poll the server for updates, and install them")
+    .description("poll the server for updates and install them")
     .addHelpText("after", EXAMPLES);
   command.addOption(new Option("--worker", "does one piece of work for the daemon that has started it").hideHelp());
   addKeyOptions(command).action(async ({ worker, ...options }: KeyOptions & { worker?: true }) => {
@@ -34,10 +34,14 @@ const EXIT_CONFIG = 78;
 const REFUSED: ReadonlySet<string> = new Set(["CONFIG_INVALID", "SERVER_PLAIN_HTTP"]);
 
 const EXAMPLES = `
-SIGUSR1 asks for an update now, SIGUSR2 sends the inventory now: 'check-update' and 'send-inventory' do that. SIGTERM
-ends it; the next start goes on with what it was doing.
+SIGUSR1 makes it poll now and SIGUSR2 makes it send the inventory now; 'check-update' and 'send-inventory' send these
+signals. SIGTERM stops it. After the next start it continues the work that it was doing.
 
-Exit status: 0 stopped, 1 failed, 4 a virtual board has to be rebooted, 78 the configuration is refused.
+Exit status:
+  0  stopped by a signal
+  1  failed
+  4  the virtual board needs a reboot
+  78  the configuration is refused
 
 Examples:
   switchback daemon

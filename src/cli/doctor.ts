@@ -6,7 +6,7 @@ import type { CliIo } from "./io.ts";
 export function register(program: Command, io: CliIo): void {
   program
     .command("doctor")
-    .description("tell what keeps this device from being updated; changes nothing")
+    .description("report what prevents updates of this device; changes nothing")
     .option("--json", "print one JSON object")
     .addHelpText("after", EXAMPLES)
     .action(async (options: DoctorOptions) => {
@@ -16,7 +16,11 @@ export function register(program: Command, io: CliIo): void {
 }
 
 const EXAMPLES = `
-Each line says what was looked at. Exit status: 0 if an update could be installed and rolled back, else 1.
+Each line names what was examined. A line below each problem says what to do.
+
+Exit status:
+  0  the device can install an update and roll it back
+  1  something is wrong
 
 Examples:
   switchback doctor

@@ -17,8 +17,8 @@ const WITH_VALUE = [
   ["-c, --config <file>", "configuration file (default: /etc/mender/mender.conf)"],
   ["-b, --fallback-config <file>", "fallback configuration file (default: mender.conf in the datastore)"],
   ["-d, --datastore <dir>", "where the agent keeps its state (default: /var/lib/mender)"],
-  ["-L, --log-file <file>", "append the log to this file as well"],
-  ["-E, --trusted-certs <file>", "trust the certificates in this PEM file as well"],
+  ["-L, --log-file <file>", "also append the log to this file"],
+  ["-E, --trusted-certs <file>", "also trust the certificates in this PEM file"],
   ["-l, --log-level <level>", "trace, debug, info, warning, error or fatal (default: info)"],
 ] as const;
 

@@ -9,9 +9,9 @@ import { underBothLocks } from "./under-lock.ts";
 export function register(program: Command, io: CliIo): void {
   const command = program
     .command("poll")
-    .description("ask the server once, install what it has, and exit")
-    .option("--now", "also when the next poll is not due yet")
-    .option("--reboot", "reboot the device where an update needs it, as the daemon does")
+    .description("ask the server once, install the update that it offers, and exit")
+    .option("--now", "poll even if the next poll is not due yet")
+    .option("--reboot", "reboot the device if an update needs it, as the daemon does")
     .addHelpText("after", EXAMPLES);
   addKeyOptions(command).action(async (options: PollOptions) => {
     const globals = readGlobalOptions(program);
@@ -28,14 +28,14 @@ export function register(program: Command, io: CliIo): void {
 }
 
 const EXAMPLES = `
-For devices without a daemon: a timer runs it, and between two runs nothing stays in memory. A run that comes before
-the next poll is due ends at once. One that was cut off is gone on with by the next. Beside a daemon, or another run, it
-is refused and changes nothing.
+Use it with a timer, in place of the daemon: no process stays in memory between two runs. It exits immediately if the next
+poll is not due. If a run is interrupted, the next run continues its work. While a daemon or another poll runs, it fails
+and changes nothing.
 
 Exit status:
-  0  done: nothing to do, not due yet, or an update has come to its good end
-  1  failed: the server cannot be reached or does not accept the device, an update has failed, or a daemon runs
-  4  the device has to be rebooted, and 'poll' be run again after that
+  0  nothing to do, not due yet, or the update succeeded
+  1  the server cannot be reached or does not accept the device, the update failed, or a daemon runs
+  4  the device needs a reboot; run 'poll' again after it
 
 Examples:
   switchback poll

@@ -6,10 +6,10 @@ import { addRunOptions, type RunOptions } from "./run-options.ts";
 export function register(program: Command, io: CliIo): void {
   const command = program
     .command("rollback")
-    .description("go back to the system that was running before the update")
+    .description("return to the system that ran before the update")
     .addHelpText(
       "after",
-      "\nExit status: 0 done, 1 failed, 2 no update in progress.\n\nExample, before or after the reboot\n  switchback rollback",
+      "\nExit status:\n  0  rolled back\n  1  failed\n  2  no update in progress\n\nExample, before or after the reboot:\n  switchback rollback",
     );
   addRunOptions(command).action((options: RunOptions) => continueUpdate("rollback", program, options, io));
 }

@@ -14,7 +14,7 @@ export function addRunOptions(command: Command): Command {
     .option("--json", "print one JSON object instead of lines")
     .option(
       "--stop-before <state>",
-      `come to rest before this state (repeatable): ${Object.keys(STOP_BEFORE).join(", ")}`,
+      `stop before this state (repeatable): ${Object.keys(STOP_BEFORE).join(", ")}`,
       (name: string, before: readonly StateName[] = []) => [...before, stateOf(name)],
     );
 }

@@ -7,24 +7,27 @@ import type { SetupOptions } from "./setup-action.ts";
 export function register(program: Command, io: CliIo): void {
   program
     .command("setup")
-    .description("write the configuration of managed mode; asks on a terminal for what no option says")
-    .option("--device-type <type>", "what the device is; Artifacts name the types that they are made for")
+    .description("write the configuration of a device with a server; on a terminal, it asks for missing values")
+    .option("--device-type <type>", "device type; an Artifact names the types that it is made for")
     .option("--server-url, --url <url>", "address of the server")
     .option("--hosted-mender", "use https://hosted.mender.io")
-    .option("-E, --server-cert <file>", "trust the certificates in this PEM file as well")
-    .option("--tenant-token <token>", "whose device it is, on servers with several tenants")
+    .option("-E, --server-cert <file>", "also trust the certificates in this PEM file")
+    .option("--tenant-token <token>", "token of your account, on a server with several tenants")
     .option("--username <email>", "get the tenant token from the server, logging in as this user")
-    .option("--password <password>", "of that user; asked for on a terminal, where other users cannot read it")
+    .option(
+      "--password <password>",
+      "password of that user; without it, setup asks on the terminal, so that other users cannot read it",
+    )
     .option("--update-poll <seconds>", "time between two polls for updates", seconds)
     .option("--inventory-poll <seconds>", "time between two inventories", seconds)
     .option("--retry-poll <seconds>", "longest time between two attempts after a failure", seconds)
-    .option("--demo-polling", "poll every few seconds, to try it out")
+    .option("--demo-polling", "poll every few seconds, for a trial")
     .option("--demo-server", "use https://docker.mender.io, with the certificate of a demonstration server")
-    .option("--demo", "both")
-    .option("--server-ip <address>", "give the server's name this address, in the hosts file")
+    .option("--demo", "--demo-server and --demo-polling")
+    .option("--server-ip <address>", "write this address for the server's name into the hosts file")
     .option("--hosts-file <file>", "the hosts file", "/etc/hosts")
-    .option("--rootfs-part-a <device>", "storage of slot A; stands in the fallback file, which updates do not replace")
-    .option("--rootfs-part-b <device>", "storage of slot B")
+    .option("--rootfs-part-a <device>", "device of slot A, for the fallback file, which updates do not replace")
+    .option("--rootfs-part-b <device>", "device of slot B, for the fallback file")
     .option("--quiet", "ask nothing")
     .addHelpText("after", EXAMPLES)
     .action(async (options: SetupOptions) => {
@@ -40,7 +43,7 @@ function seconds(text: string): number {
 }
 
 const EXAMPLES = `
-Keys of the files that are not asked about stay as they are. Both are written with mode 0600.
+Other keys of the files stay as they are. Both files get mode 0600.
 
 Examples:
   switchback setup

@@ -7,13 +7,13 @@ import { storedProvides } from "./stored-provides.ts";
 export function register(program: Command, io: CliIo): void {
   program
     .command("show-provides")
-    .description("print what the device provides, one key=value a line, sorted by key")
+    .description("print what the device provides: one key=value on each line, sorted by key")
     .option("--json", "print a JSON object")
     .addHelpText(
       "after",
       `
-An equals sign in a key is written \\x3d, so that the first one of a line ends the key; control characters are written
-in the same way. Use --json to get keys and values exactly as they are.
+The first equals sign of a line ends the key: an equals sign in a key is printed as \\x3d. Control characters are escaped in
+the same way. --json prints keys and values exactly as they are.
 
 Example:
   switchback show-provides | grep rootfs-image.version`,

@@ -4,10 +4,10 @@ import type { CliIo } from "./io.ts";
 import type { DumpOptions } from "./snapshot-action.ts";
 
 export function register(program: Command, io: CliIo): void {
-  const snapshot = program.command("snapshot").description("copy the running root filesystem");
+  const snapshot = program.command("snapshot").description("copy the filesystem of a running device");
   snapshot
     .command("dump")
-    .description("write an image of a filesystem that is in use to standard output")
+    .description("write an image of a mounted filesystem to standard output")
     .option("--source <path>", "a folder or file of the filesystem, or its block device", "/")
     .addOption(new Option("-C, --compression <how>", "compress the image").choices(["none", "gzip"]).default("none"))
     .option("-q, --quiet", "show no progress, and log nothing but errors")
@@ -19,9 +19,9 @@ export function register(program: Command, io: CliIo): void {
 }
 
 const EXAMPLES = `
-The filesystem is frozen while it is copied: programs that write to it wait. A process of its own thaws it at the end,
-also when this one is killed; when nobody takes the image for a minute, that is the end. The datastore must lie on
-another filesystem.
+The filesystem is frozen during the copy: programs that write to it wait. A separate process thaws it at the end, even if
+this one is killed. If the reader takes no data for one minute, the copy fails. The datastore must be on another
+filesystem.
 
 Examples:
   ssh root@device switchback snapshot dump -C gzip | gunzip > release.img

@@ -18,20 +18,20 @@ interface CheckOptions {
 export function register(program: Command, io: CliIo): void {
   const scripts = program
     .command("state-scripts")
-    .description("look at state scripts, on a device or where images are built")
+    .description("check state scripts, on a device or where you build images")
     .addHelpText("after", EXAMPLE);
 
   scripts
     .command("check")
-    .description("tell which scripts of a folder will not run, and why; exits with 1 when there are any")
+    .description("report which scripts of a folder will not run, and why")
     .argument("<dir>", "folder with state scripts")
     .addOption(
-      new Option("--for <kind>", "kind of folder; without it, each script is checked as one of its own kind").choices([
+      new Option("--for <kind>", "kind of folder; without this option, the name of each script decides").choices([
         "rootfs",
         "artifact",
       ]),
     )
-    .option("--root <dir>", "root filesystem of the device, where interpreters are looked up (default: /)")
+    .option("--root <dir>", "root filesystem of the device, in which to look for interpreters (default: /)")
     .option("--json", "print one JSON object")
     .addHelpText("after", EXAMPLE)
     .action(async (dir: string, options: CheckOptions) => {
@@ -72,6 +72,10 @@ const KINDS: Readonly<Record<FolderKind, string>> = {
 };
 
 const EXAMPLE = `
-Example:
+Exit status:
+  0  every script will run
+  1  a script will not run, or the check failed
+
+Examples:
   switchback state-scripts check /etc/mender/scripts --for rootfs
   switchback state-scripts check image/etc/mender/scripts --for rootfs --root image`;

@@ -7,9 +7,7 @@ import { registerNew } from "./new-command.ts";
 export function register(program: Command, io: CliIo): void {
   const adapter = program
     .command("adapter")
-    .description(
-      "write an adapter for a board's own boot loader or storage, and check it against what is promised of one",
-    )
+    .description("write and check an adapter for a boot loader, storage or payload type of your own")
     .addHelpText("after", EXAMPLE);
   registerCheck(adapter, io);
   registerNew(adapter, io);

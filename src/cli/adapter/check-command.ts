@@ -23,17 +23,22 @@ interface CheckOptions {
 export function registerCheck(adapter: Command, io: CliIo): void {
   adapter
     .command("check")
-    .description("hold an adapter against every promise, cutting the power at each of its writes")
+    .description("check an adapter against every promise, and cut the power at each of its writes")
     .argument("<adapter>", "JavaScript module (.js, .mjs, .cjs, or the name of a package), or any other program")
     .addOption(
-      new Option("--kind <kind>", "what it is for").choices(["bootloader", "device", "payload"]).default("bootloader"),
+      new Option("--kind <kind>", "purpose of the adapter")
+        .choices(["bootloader", "device", "payload"])
+        .default("bootloader"),
     )
-    .option("--options <json>", "what `Options` of the configuration will hold", "{}")
-    .option("--firmware <program>", "plays the board's boot loader at power-on; the virtual board's own without it")
-    .option("--payload <file>", "what a payload of that type holds, for a handler that does not take any bytes")
-    .option("--only <text>", "look only at promises that contain this text")
+    .option("--options <json>", "value of `Options` in the configuration", "{}")
+    .option(
+      "--firmware <program>",
+      "program that plays the board's boot loader at power-on; default: that of the virtual board",
+    )
+    .option("--payload <file>", "example of a payload, for a handler that does not accept arbitrary bytes")
+    .option("--only <text>", "check only promises that contain this text")
     .option("--on-this-machine", "let an update module change this machine")
-    .option("--timeout <seconds>", "for each call of the adapter", "60")
+    .option("--timeout <seconds>", "time limit for each call of the adapter", "60")
     .option("--json", "print one JSON object for each promise")
     .addOption(new Option("--watched").hideHelp())
     .addHelpText("after", EXAMPLE)
@@ -127,9 +132,12 @@ const shorten = (reason: string): string =>
     .slice(0, 300);
 
 const EXAMPLE = `
-The adapter works in a folder of its own, $SWITCHBACK_ROOT or context.root, and must keep everything in there.
-To an update module that folder is also the root, so that it cannot change this machine.
-Exits with 1 when a promise is broken. Programs are watched with strace.
+The adapter works in a folder, $SWITCHBACK_ROOT or context.root, and must keep all its files there. For an update module that
+folder is also the root, so that the module cannot change this machine. The check traces programs with strace.
+
+Exit status:
+  0  the adapter keeps every promise
+  1  a promise is broken, or the check failed
 
 Examples:
   switchback adapter check ./my-board.mjs

@@ -11,10 +11,10 @@ const EXTENSIONS: Readonly<Record<Language, string>> = { js: "mjs", sh: "sh" };
 export function registerNew(adapter: Command, io: CliIo): void {
   adapter
     .command("new")
-    .description("write a skeleton of an adapter, which passes `check` once its functions are filled in")
-    .addArgument(new Argument("<kind>", "what it is for").choices(Object.keys(SKELETONS)))
-    .argument("<name>", "of the adapter, and of its file")
-    .addOption(new Option("--language <language>", "js or sh").choices(LANGUAGES).default("js"))
+    .description("write a skeleton of an adapter; fill in its functions, then run `check`")
+    .addArgument(new Argument("<kind>", "purpose of the adapter").choices(Object.keys(SKELETONS)))
+    .argument("<name>", "name of the adapter and of its file")
+    .addOption(new Option("--language <language>", "language of the skeleton").choices(LANGUAGES).default("js"))
     .addHelpText("after", EXAMPLE)
     .action(async (kind: SkeletonKind, name: string, { language }: { readonly language: Language }) => {
       if (!/^[a-z0-9][a-z0-9-]*$/.test(name)) {

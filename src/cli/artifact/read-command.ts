@@ -9,7 +9,7 @@ export function registerRead(artifact: Command, io: CliIo): void {
   const command = artifact
     .command("read")
     .description("verify an Artifact and show what is in it")
-    .argument("<artifact>", "file")
+    .argument("<artifact>", "Artifact file")
     .addHelpText("after", EXAMPLES);
   addVerifyOptions(command).action(async (path: string, options: VerifyOptions) => {
     refuseOptions(command, REFUSED_KEY_OPTIONS);
@@ -29,9 +29,9 @@ export function registerRead(artifact: Command, io: CliIo): void {
 }
 
 const EXAMPLES = `
-A signature that is missing or that no key fits is shown, and is no failure here; 'validate' judges.
+A missing signature, or one that no key fits, is shown and is not a failure; use 'validate' to judge it. The file
+docs/reference/artifact-read.schema.json describes the JSON object.
 
 Examples:
   switchback artifact read release-2.mender
-  switchback artifact read --json -k old.pem -k new.pem release-2.mender | jq .signature
-The schema of the JSON object is docs/reference/artifact-read.schema.json.`;
+  switchback artifact read --json -k old.pem -k new.pem release-2.mender | jq .signature`;

@@ -15,11 +15,11 @@ interface SignOptions {
 export function registerSign(artifact: Command, io: CliIo, say: (line: string) => void): void {
   const command = artifact
     .command("sign")
-    .description("sign an Artifact that exists already")
-    .argument("<artifact>", "file")
+    .description("sign an existing Artifact")
+    .argument("<artifact>", "Artifact file")
     .option("-k, --key <file>", "private key in PEM form (required)")
     .option("-o, --output-path <file>", "write the signed Artifact here instead of in place")
-    .option("-f, --force", "replace the signature of an Artifact that is signed already")
+    .option("-f, --force", "replace an existing signature")
     .option("--json", "print a JSON object")
     .addHelpText("after", EXAMPLES);
   addRefusedOptions(command, REFUSED_KEY_OPTIONS).action(async (path: string, options: SignOptions) => {

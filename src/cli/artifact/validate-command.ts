@@ -11,8 +11,8 @@ import { REFUSED_KEY_OPTIONS } from "./write-options.ts";
 export function registerValidate(artifact: Command, io: CliIo): void {
   const command = artifact
     .command("validate")
-    .description("check an Artifact whole: form, checksums and signature")
-    .argument("<artifact>", "file")
+    .description("check a whole Artifact: form, checksums and signature")
+    .argument("<artifact>", "Artifact file")
     .addHelpText("after", EXAMPLES);
   addVerifyOptions(command).action(async (path: string, options: VerifyOptions) => {
     refuseOptions(command, REFUSED_KEY_OPTIONS);
@@ -48,7 +48,12 @@ async function validated(
 }
 
 const EXAMPLES = `
-A signed Artifact is valid only with a key that fits, an Artifact without a signature only without a key.
+With --key, the Artifact must have a signature that one of the keys fits. Without --key, a signed Artifact is not valid,
+because its signature was not checked.
+
+Exit status:
+  0  valid
+  1  not valid, or it cannot be read
 
 Examples:
   switchback artifact validate release-2.mender

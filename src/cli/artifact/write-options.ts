@@ -65,19 +65,19 @@ export function addWriteOptions(command: Command): Command {
     .option("-n, --artifact-name <name>", "name of the Artifact (required)")
     .addOption(new Option("--name <name>").hideHelp())
     .option("-t, --device-type <type>", "compatible device type (required; repeatable)", collect)
-    .option("-c, --compatible-types <type>", "the same, as newer versions of mender-artifact spell it", collect)
+    .option("-c, --compatible-types <type>", "the same option, as newer versions of mender-artifact spell it", collect)
     .option("-o, --output-path <file>", "file to write", "artifact.mender")
     .option(...COMPRESSION_OPTION)
     .option("-k, --key <file>", "sign with this private key in PEM form")
     .option("-N, --artifact-name-depends <name>", "Artifact that the device must run (repeatable)", collect)
     .option("-G, --depends-groups <group>", "group that the device must be in (repeatable)", collect)
-    .option("-g, --provides-group <group>", "group that the Artifact puts the device in")
-    .option("-p, --provides <key:value>", "add to what the payload provides (repeatable)", collect)
-    .option("-d, --depends <key:value>", "add to what the payload depends on (repeatable)", collect)
+    .option("-g, --provides-group <group>", "group that the device is in after the update")
+    .option("-p, --provides <key:value>", "add a key and value to the provides (repeatable)", collect)
+    .option("-d, --depends <key:value>", "add a key and value to the depends (repeatable)", collect)
     .option("--clears-provides <glob>", "provides to clear on the device (repeatable)", collect)
-    .option("-v, --version <number>", "version of the Artifact format: only 3 is written", "3")
+    .option("-v, --version <number>", "version of the Artifact format; it must be 3", "3")
     .option("--no-progress", "draw no progress bar")
-    .option("--json", "print a JSON object that sums up what was written");
+    .option("--json", "print a JSON object that describes the Artifact");
 }
 
 export function addImageOptions(command: Command): Command {
@@ -86,8 +86,8 @@ export function addImageOptions(command: Command): Command {
     .option("--software-name <name>", "middle part of the key of the software version")
     .option("--software-version <version>", "software version (default: name of the Artifact)")
     .option("--software-filesystem <name>", "first part of the key of the software version (default: rootfs-image)")
-    .option("--no-default-software-version", "add no software version, and no default to clear")
-    .option("--no-default-clears-provides", "add no default to what is cleared");
+    .option("--no-default-software-version", "add no software version and no default for --clears-provides")
+    .option("--no-default-clears-provides", "add no default for --clears-provides");
 }
 
 export function addFileOption(command: Command, description: string): Command {

@@ -1,0 +1,148 @@
+import { Command, type Option } from "commander";
+import type { CommandModule } from "../../src/cli/command.ts";
+import { commandsFor } from "../../src/cli/commands.ts";
+import { addGlobalOptions } from "../../src/cli/global-options.ts";
+import type { CliIo } from "../../src/cli/io.ts";
+import type { Page } from "./generated.ts";
+import { GENERATED, table } from "./markdown.ts";
+
+const NAME = "switchback";
+
+/** What `--help` says below the options, in its parts. */
+interface After {
+  readonly notes: readonly string[];
+  readonly exits: readonly (readonly [status: string, meaning: string])[];
+  readonly examples: readonly string[];
+}
+
+/** `docs/reference/cli.md`: every command, as its `--help` has it. */
+export async function cliPage(): Promise<Page> {
+  const program = new Command(NAME);
+  addGlobalOptions(program);
+  for (const load of Object.values(commandsFor(NAME))) {
+    const command: CommandModule = await load();
+    command.register(program, NO_IO);
+  }
+  const chapters = program.commands.flatMap((command) => leavesOf(command)).map(chapter);
+  const text = [
+    "# Command line",
+    GENERATED("the commands in `src/cli/`"),
+    "This page lists every command of `switchback` with its options. `switchback COMMAND --help` prints the same. Under the\n" +
+      "name of a Mender program, such as `mender-update`, the program has the commands and options of that program:\n" +
+      "[compatibility](../compatibility.md#names-under-which-the-program-answers) lists them.",
+    "Commands print results on standard output. Log and errors go to standard error. With `--json`, the result is one JSON\n" +
+      "object. A command that fails prints one line with a [code](errors.md).",
+    "## Options for all commands",
+    "These options can stand before or after the command. After `artifact` and `board` they do not apply, because these\n" +
+      "commands have options of their own with the same letters.",
+    table(["Option", "Meaning"], optionRows(program)),
+    "## Exit statuses",
+    table(["Exit status", "Meaning"], COMMON_EXITS),
+    "A command without a table of its own exits with 0 or 1.",
+    ...chapters,
+    "Next: [Error codes](errors.md)",
+  ];
+  return { path: "docs/reference/cli.md", rows: chapters.length, text: `${text.join("\n\n")}\n` };
+}
+
+const COMMON_EXITS = [
+  ["0", "The command succeeded."],
+  ["1", "The command failed, or the command line is not valid."],
+  ["2", "No update is in progress."],
+  ["4", "The device needs a reboot."],
+  ["78", "The daemon refuses the configuration."],
+] as const;
+
+/** Commands are only described here, and none runs. */
+const NO_IO: CliIo = {
+  out: () => undefined,
+  err: () => undefined,
+  errRaw: () => undefined,
+  stderrIsTerminal: false,
+  env: {},
+  signal: new AbortController().signal,
+  commandLine: [],
+  exitCode: 0,
+};
+
+/** The commands that do something: not those that only have others below them. */
+const leavesOf = (command: Command): readonly Command[] =>
+  command.commands.length === 0 ? [command] : command.commands.flatMap(leavesOf);
+
+function chapter(command: Command): string {
+  const path = pathOf(command);
+  const { notes, exits, examples } = afterOf(command);
+  if (command.description() === "" || examples.length === 0) {
+    throw new Error(`${path} needs a description and an example in its help text`);
+  }
+  const rows = [...argumentRows(command), ...optionRows(command)];
+  return [
+    `## ${path}`,
+    sentence(command.description()),
+    `\`\`\`text\n${NAME} ${path} ${command.usage()}\n\`\`\``,
+    ...(rows.length === 0 ? [] : [table(["Argument or option", "Meaning"], rows)]),
+    ...notes,
+    ...(exits.length === 0 ? [] : [table(["Exit status", "Meaning"], exits)]),
+    `\`\`\`sh\n${examples.join("\n")}\n\`\`\``,
+  ].join("\n\n");
+}
+
+function pathOf(command: Command): string {
+  const above = command.parent;
+  return above === null || above.parent === null ? command.name() : `${pathOf(above)} ${command.name()}`;
+}
+
+const sentence = (text: string): string => `${text.slice(0, 1).toUpperCase()}${text.slice(1)}.`;
+
+const argumentRows = ({ registeredArguments }: Command): readonly (readonly string[])[] =>
+  registeredArguments.map((argument) => [
+    `\`${argument.required ? `<${argument.name()}>` : `[${argument.name()}]`}\``,
+    [argument.description, ...choices(argument.argChoices)].join("; "),
+  ]);
+
+const optionRows = ({ options }: Command): readonly (readonly string[])[] =>
+  options
+    .filter(({ hidden, short }) => !hidden && short !== "-h")
+    .map((option) => [
+      `\`${option.flags}\``,
+      [option.description, ...choices(option.argChoices), ...standard(option)].join("; "),
+    ]);
+
+const choices = (all: readonly string[] | undefined): readonly string[] =>
+  all === undefined ? [] : [`one of ${all.map((each) => `\`${each}\``).join(", ")}`];
+
+/** `--no-…` is on by default, which says nothing. */
+const standard = ({ defaultValue, negate }: Option): readonly string[] =>
+  negate || defaultValue === undefined || Array.isArray(defaultValue) ? [] : [`default: \`${String(defaultValue)}\``];
+
+function afterOf(command: Command): After {
+  const whole: string[] = [];
+  command.configureOutput({ writeOut: (text) => void whole.push(text) });
+  command.outputHelp();
+  const text = whole.join("").slice(command.helpInformation().length);
+  const blocks = text.split(/\n{2,}/).map((block) => block.replace(/^\n+|\n+$/g, ""));
+  const notes = blocks.filter((block) => block !== "" && !/^(?:Exit status|Example)/.test(block));
+  return {
+    notes: notes.map(marked),
+    exits: blocks.filter((block) => block.startsWith("Exit status")).flatMap(exitRows),
+    examples: blocks.filter((block) => block.startsWith("Example")).flatMap(exampleLines),
+  };
+}
+
+/** Text for a terminal has no markup, and quotes what a page sets as code. */
+const marked = (text: string): string =>
+  text.replace(/[\\<*`]/g, "\\$&").replace(/(?<=^|[\s(])'([^'\n]+)'(?=[\s,.;)]|$)/gm, "`$1`");
+
+function exitRows(block: string): readonly (readonly [string, string])[] {
+  const rows = [...block.matchAll(/^ {2}(\d+) {2}(.+)$/gm)].map(
+    ([, status = "", meaning = ""]) => [status, marked(meaning)] as const,
+  );
+  if (rows.length === 0) throw new Error(`cannot read these exit statuses: ${block}`);
+  return rows;
+}
+
+const exampleLines = (block: string): readonly string[] =>
+  block
+    .split("\n")
+    .slice(1)
+    .map((line) => line.replace(/^ {2}/, ""));
