@@ -40,7 +40,7 @@ function examplesIn(help: string): readonly string[] {
 }
 
 /** A line that goes on behind a backslash is one. */
-const joined = (text: string): string => text.replaceAll(/ *\\\n\s*/g, " ");
+export const joined = (text: string): string => text.replaceAll(/ *\\\n\s*/g, " ");
 
 function subcommandsIn(help: string): readonly string[] {
   const [, list = ""] = /^Commands:\n((?: .*\n?)*)/m.exec(help) ?? [];

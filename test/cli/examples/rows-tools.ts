@@ -14,7 +14,7 @@ const CREATE = "switchback board create demo-board --slot-size 1M >/dev/null && 
 const ON = `${CREATE}switchback board boot demo-board >/dev/null && `;
 
 /** The device at the other end of the line: its root filesystem is /dev/mmcblk0p2. */
-const SSH = `#!/bin/sh
+export const SSH = `#!/bin/sh
 shift
 mkdir /device
 mount /dev/mmcblk0p2 /device

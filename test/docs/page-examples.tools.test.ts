@@ -1,0 +1,59 @@
+import { readFile } from "node:fs/promises";
+import { afterAll, beforeAll, expect } from "vitest";
+import { filesBelow } from "../../scripts/lib/files.ts";
+import { BuiltProgram } from "../cli/built-program.ts";
+import { joined } from "../cli/examples/help.ts";
+import { Lab } from "../cli/examples/lab.ts";
+import type { Row } from "../cli/examples/row.ts";
+import { UPDATE_ROWS } from "../cli/examples/rows-update.ts";
+import { testRow } from "../cli/examples/run-row.ts";
+import { needs } from "../support/needs.ts";
+import { NOT_RUN, PAGE_ROWS } from "./page-rows.ts";
+
+const { test } = needs("namespaces", "mount", "loop");
+
+let lab: Lab;
+beforeAll(async () => {
+  lab = await Lab.make(await BuiltProgram.build());
+});
+afterAll(() => lab.close());
+
+const FOLDERS = ["docs", "identity", "qemu", "state-scripts", "update-modules"];
+const pages = [
+  "README.md",
+  "CONTRIBUTING.md",
+  ...(await Promise.all(FOLDERS.map((name) => filesBelow(name, ".md")))).flat(),
+];
+
+interface Block {
+  readonly page: string;
+  readonly key: string;
+  readonly text: string;
+}
+
+/** Every block of shell, by its first line; a script by its page. */
+async function blocksOf(page: string): Promise<readonly Block[]> {
+  const text = await readFile(page, "utf8");
+  return [...text.matchAll(/^```sh\n([\s\S]*?)^```/gm)].map(([, code = ""]) => {
+    const [line = ""] = joined(code).split("\n");
+    return { page, key: line.startsWith("#!") ? `${page}: script` : line, text: code };
+  });
+}
+
+const blocks = (await Promise.all(pages.map(blocksOf))).flat();
+const rows = new Map(PAGE_ROWS.map((row) => [row.example, row]));
+const inHelp = new Set(UPDATE_ROWS.map(({ example }) => example));
+
+for (const { page, key, text } of blocks) {
+  const row: Row | undefined = rows.get(key);
+  if (row !== undefined) testRow(test, { ...row, example: text }, () => lab, `${page}: ${key}`);
+}
+
+test("every block of shell on every page has a row, or a reason why it is not run", () => {
+  const isKnown = ({ key, text }: Block): boolean =>
+    rows.has(key) || Object.hasOwn(NOT_RUN, key) || inHelp.has(joined(text).trim());
+  expect(blocks.filter((block) => !isKnown(block)).map(({ page, key }) => `${page}: ${key}`)).toEqual([]);
+  expect(blocks.length).toBeGreaterThan(30);
+  const keys = new Set(blocks.map(({ key }) => key));
+  expect([...rows.keys(), ...Object.keys(NOT_RUN)].filter((key) => !keys.has(key))).toEqual([]);
+});
