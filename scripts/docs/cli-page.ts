@@ -56,6 +56,7 @@ const COMMON_EXITS = [
 /** Commands are only described here, and none runs. */
 const NO_IO: CliIo = {
   out: () => undefined,
+  outPart: () => undefined,
   err: () => undefined,
   errRaw: () => undefined,
   stderrIsTerminal: false,
