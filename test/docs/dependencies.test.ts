@@ -1,0 +1,22 @@
+import { readFile } from "node:fs/promises";
+import { expect, test } from "vitest";
+import { BUDGET } from "../../scripts/lib/bundle-budget.ts";
+
+const page = await readFile("docs/dependencies.md", "utf8");
+const { dependencies, devDependencies } = JSON.parse(await readFile("package.json", "utf8"));
+
+/** Packages in the table below a heading. */
+function tableOf(heading: string): readonly string[] {
+  const [, chapter = ""] = page.split(`\n## ${heading}\n`);
+  const [text = ""] = chapter.split("\n## ");
+  return [...text.matchAll(/^\| `([^`]+)` \|/gm)].map(([, name = ""]) => name);
+}
+
+test("the page lists each package of package.json where it belongs, and no other", () => {
+  expect(tableOf("On the device")).toEqual(Object.keys(dependencies));
+  expect(tableOf("For development")).toEqual(Object.keys(devDependencies));
+});
+
+test("the page names each package that may be in the bundle", () => {
+  for (const name of BUDGET.packages) expect(page).toContain(`\`${name}\``);
+});
