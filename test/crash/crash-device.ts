@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { expect } from "vitest";
 import { type BuiltProgram, type Ended, startProgram } from "../cli/built-program.ts";
-import { MEMORY_FOLDER, TestBoard } from "../cli/test-board.ts";
+import { cli, MEMORY_FOLDER, TestBoard } from "../cli/test-board.ts";
 import type { Random } from "../fuzz/random.ts";
 import { bootsWhatItNames, bootToRest } from "./power-on.ts";
 import { type Decision, IMAGE_KIB, type Kind } from "./scenarios.ts";
@@ -104,8 +104,14 @@ export class CrashDevice {
     const nothingLost = { blocksKept: 0, blocksLost: 0, renamesUndone: 0, filesTorn: 0 };
     for (const [index, argv] of this.commands(decision).entries()) {
       if ("power" in cut && cut.power.aborted) return nothingLost;
+      // Nobody looks at the calls of a command that is not cut, so it runs without strace.
+      if ("command" in cut && cut.command !== index) {
+        const { exitCode, err } = await this.#agent(...argv);
+        expect(exitCode, err.join("\n")).toBe(0);
+        continue;
+      }
       const before = await this.#disk();
-      const where = "power" in cut ? { power: cut.power } : cut.command === index ? { at: cut.at } : {};
+      const where = "power" in cut ? { power: cut.power } : { at: cut.at };
       const run = await this.#run(argv, where);
       if (run.killed) {
         await this.#kind.losePower?.(this.board);
@@ -178,13 +184,17 @@ export class CrashDevice {
     expect([...new Set(await this.#kind.versions(this.board, [version]))]).toEqual([version]);
   }
 
-  /** A further update, with nothing in its way. */
+  /**
+   * A further update, with nothing in its way: it shows what the board is worth, and so it runs in this process, which
+   * takes a tenth of the time. A kind with variables needs a process that has them.
+   */
   async #updateTo(version: string): Promise<void> {
     const artifact = await this.#kind.release(this.board, version);
     const { options } = this.board;
     const boot = this.#kind.reboots ? [["board", "boot", this.board.dir]] : [];
+    const isPlain = Object.keys(this.#env).length === 0;
     for (const argv of [[...options, "install", artifact], ...boot, [...options, "commit"]]) {
-      const { exitCode, err } = await this.#agent(...argv);
+      const { exitCode, err } = await (isPlain ? cli("switchback", argv) : this.#agent(...argv));
       expect(exitCode, err.join("\n")).toBe(0);
     }
     await this.#restsAt(version);
