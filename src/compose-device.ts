@@ -1,5 +1,7 @@
+import { readdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { createRootfsImageHandler, owesUndo } from "../adapters/payload/rootfs-image/handler.ts";
+import { isArtifactScriptName } from "./artifact/script-name.ts";
 import type { Base } from "./compose-base.ts";
 import { composeBootloader, composeSlots } from "./compose-bootloader.ts";
 import { hasModule, lazyHandler, lazyModule, type ModuleParts, moduleFile } from "./compose-modules.ts";
@@ -11,6 +13,7 @@ import type { Config } from "./config/config.ts";
 import { readDeviceType } from "./config/device-type.ts";
 import type { Paths } from "./config/paths.ts";
 import type { HandlerFor } from "./core/deployment/handlers.ts";
+import type { ArtifactRecord } from "./core/deployment/snapshot.ts";
 import { checkDepends, checkRoom } from "./core/install/depends.ts";
 import type { OpenedArtifact } from "./core/install/open-artifact.ts";
 import { flatProvides, readProvides } from "./core/install/provides.ts";
@@ -36,6 +39,13 @@ export interface Device {
    * SCRIPT_FOLDER, BOARD_UNCONFINED
    */
   admit(artifact: OpenedArtifact): Promise<void>;
+  /**
+   * Refuses to go on with an update on a virtual board whose modules or scripts this machine would not run, before
+   * anything is done: a refusal in the middle would fail the update.
+   *
+   * @throws {AgentError} BOARD_UNCONFINED
+   */
+  expectToRun(artifact: Pick<ArtifactRecord, "payloadTypes">): Promise<void>;
   /**
    * Tries a rollback again that could not be written when its update ended, and sweeps away scripts that were not
    * admitted when the agent lost its power.
@@ -70,6 +80,17 @@ export function composeDevice(base: Base): Device {
       }
       await scriptStage.admit(info.scripts);
       for (const name of info.scripts) await programs.expectToRun(join(artifactScripts(paths), name));
+    },
+    async expectToRun({ payloadTypes }) {
+      if (config.virtualBoard === undefined) return;
+      for (const type of payloadTypes) {
+        if (type !== null && runsModule(type, paths, config))
+          await programs.expectToRun(resolve(moduleFile(paths, type)));
+      }
+      // ignored: without the folder there are no scripts.
+      const scripts = await readdir(artifactScripts(paths)).catch(() => [] as string[]);
+      for (const name of scripts)
+        if (isArtifactScriptName(name)) await programs.expectToRun(join(artifactScripts(paths), name));
     },
     async finishUndo(signal) {
       await scriptStage.discard();

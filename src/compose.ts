@@ -28,7 +28,7 @@ export interface Agent extends Base, Pick<Device, "store" | "admit" | "scriptSta
 export async function composeAgent(options: GlobalOptions, io: CliIo): Promise<Agent> {
   const base = await composeBase(options, io);
   const { machine, config, env, log } = base;
-  const { store, scripts, handlerFor, scriptStage, admit, finishUndo } = composeDevice(base);
+  const { store, scripts, handlerFor, scriptStage, admit, finishUndo, expectToRun } = composeDevice(base);
   let supplied: OpenedPayloads | undefined;
   const effects = createEffects({
     store,
@@ -45,7 +45,14 @@ export async function composeAgent(options: GlobalOptions, io: CliIo): Promise<A
     store,
     admit,
     scriptStage,
-    standalone: createStandalone({ journal: createJournal(store), effects, scripts, handlerFor, finishUndo }),
+    standalone: createStandalone({
+      journal: createJournal(store),
+      effects,
+      scripts,
+      handlerFor,
+      finishUndo,
+      expectToRun,
+    }),
     async downloadParts() {
       const { composeTransport } = await import("./compose-transport.ts");
       const transport = await composeTransport(options, config.connection, env, log);

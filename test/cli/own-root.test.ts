@@ -232,6 +232,12 @@ case "$1" in Download) file=$(cat stream-next); cat "$file" >/streamed; cat stre
   });
 });
 
+async function withScript(): Promise<string> {
+  const script = board.file("ArtifactCommit_Enter_00");
+  await writeFile(script, "#!/bin/sh\n", { mode: 0o755 });
+  return await board.release("v2", "yes", { scripts: [script] });
+}
+
 describe("where the machine makes no namespaces", () => {
   /** As in a container, or for a user without rights, which this process may be already. */
   async function agent(...argv: readonly string[]): Promise<Ended> {
@@ -256,6 +262,22 @@ describe("where the machine makes no namespaces", () => {
     expect((await agent("rollback")).exitCode, "said once for the whole update").toBe(0);
     expect(existsSync(join(machine, "new"))).toBe(false);
     expect((await agent("install", artifact)).err.join("\n"), "but not for the next").toContain("BOARD_UNCONFINED");
+  });
+
+  test.each([
+    ["a module", () => foreign("true")],
+    ["a state script", withScript],
+  ])("'commit', 'rollback' and 'resume' of an update with %s change nothing without it", async (_, artifact) => {
+    expect((await agent("install", "--on-this-machine", await artifact())).exitCode).toBe(0);
+    const before = [await board.stored(), await board.env()];
+    await rm(board.path("on-this-machine"));
+    for (const command of ["commit", "rollback", "resume"]) {
+      const { exitCode, err } = await agent(command);
+      expect([command, exitCode, err.join("\n")]).toEqual([command, 1, expect.stringContaining("BOARD_UNCONFINED")]);
+      expect([await board.stored(), await board.env()]).toEqual(before);
+    }
+    await writeFile(board.path("on-this-machine"), "");
+    expect((await agent("rollback")).exitCode).toBe(0);
   });
 
   test("so is an Artifact with a state script", async () => {

@@ -8,6 +8,8 @@ import type { StateName } from "./table.ts";
 
 export interface StandaloneParts extends DriverParts {
   readonly handlerFor: HandlerFor;
+  /** Refuses an update whose programs would not run here, before anything is done. @throws {AgentError} BOARD_UNCONFINED */
+  expectToRun?(artifact: ArtifactRecord): Promise<void>;
 }
 
 /**
@@ -66,6 +68,7 @@ export function createStandalone(parts: StandaloneParts): Standalone {
     if (found === undefined) return await nothing(signal);
     const target = entryState(command, found);
     if (target === undefined) throw new AgentError("WRONG_OPERATION", { command, state: found.state });
+    await parts.expectToRun?.(found.artifact);
     if (target === "askRollback" && !(await canRollBack(found, handlerFor, signal))) return { kind: "refused" };
     refuseMisconfigured(found, handlerFor);
     // The question has been answered, and a module need not answer it twice.
@@ -92,6 +95,7 @@ export function createStandalone(parts: StandaloneParts): Standalone {
       const { snapshot, invalid } = found;
       if (snapshot.mode === "managed") return { kind: "managed" };
       refuseMisconfigured(snapshot, handlerFor);
+      await parts.expectToRun?.(snapshot.artifact);
       return { kind: "ran", run: await run(resume(snapshot), stopBefore, signal), ...(invalid && { invalid }) };
     },
   };
