@@ -40,6 +40,11 @@ const moduleFile = (device: Device): void => {
 /** Makes the key of docs/keys.md. */
 const SIGNING_KEY = `openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out private.pem
 openssl pkey -in private.pem -pubout -out artifact-verify-key.pem;`;
+/** The computer is its own device. */
+const reachable = (device: Device): void => {
+  device.put("/opt/bin/ssh", '#!/bin/sh\nshift\nexec sh -c "$*"\n', 0o755);
+  device.put("/opt/bin/scp", `#!/bin/sh\nexec cp "$1" "\${2#*:}"\n`, 0o755);
+};
 const settings = (device: Device, name: string): unknown => JSON.parse(device.text(name));
 /** Makes the script that of the device, which has no network device then. */
 const withIdentity = (script: string): string =>
@@ -293,6 +298,49 @@ export const PAGE_ROWS: readonly Row[] = [
       given: manage,
       around: (line) =>
         `switchback bootstrap; cp /var/lib/mender/mender-agent.pem old; ${line.trim()} && ! cmp -s old /var/lib/mender/mender-agent.pem`,
+    },
+    otherwise: {},
+  },
+  {
+    example:
+      "tar -C dist -c switchback.mjs chunks | ssh root@device 'mkdir -p /usr/lib/switchback && tar -C /usr/lib/switchback -x'",
+    fits: {
+      at: "desk",
+      given: reachable,
+      around: (lines) => `${CHECKOUT} ${lines}\n/usr/bin/switchback --version`,
+      promised: (device) => expect(device.has("/usr/lib/switchback/chunks")).toBe(true),
+    },
+    otherwise: {
+      "not built": { at: "desk", given: reachable, exit: 0, says: ["dist: Cannot open"], changes: ["*"] },
+    },
+  },
+  {
+    example:
+      "ssh root@device switchback setup --quiet --device-type my-board --server-url https://ota.example.com --rootfs-part-a /dev/mmcblk0p2 --rootfs-part-b /dev/mmcblk0p3",
+    fits: {
+      at: "desk",
+      given: reachable,
+      // There is no such disk.
+      exit: 1,
+      says: ["my-board", "/dev/mmcblk0p2"],
+      promised: (device) => {
+        expect(settings(device, "/etc/mender/mender.conf")).toEqual({ ServerURL: "https://ota.example.com" });
+        expect(settings(device, "/var/lib/mender/mender.conf")).toMatchObject({ RootfsPartA: "/dev/mmcblk0p2" });
+      },
+    },
+    otherwise: {},
+  },
+  {
+    example: "switchback artifact write rootfs-image -t my-board -n release-2 -f rootfs.ext4 -o release-2.mender",
+    fits: {
+      at: "device",
+      given: (device) => {
+        reachable(device);
+        device.put("/board/data/device_type", "device_type=my-board\n");
+      },
+      around: (lines) =>
+        `mkdir -p /data; switchback board image rootfs.ext4 --version v2 --size 128K; ${lines.trim()} && switchback commit`,
+      says: ["Slot B is up, v2.", "Committed."],
     },
     otherwise: {},
   },
