@@ -23,7 +23,8 @@ export async function cliPage(): Promise<Page> {
     const command: CommandModule = await load();
     command.register(program, NO_IO);
   }
-  const chapters = program.commands.flatMap((command) => leavesOf(command)).map(chapter);
+  const commands = program.commands.flatMap((command) => leavesOf(command));
+  const chapters = commands.map(chapter);
   const text = [
     "# Command line",
     GENERATED("the commands in `src/cli/`"),
@@ -32,6 +33,7 @@ export async function cliPage(): Promise<Page> {
       "[compatibility](../compatibility.md#names-under-which-the-program-answers) lists them.",
     "Commands print results on standard output. Log and errors go to standard error. With `--json`, the result is one JSON\n" +
       "object. A command that fails prints one line with a [code](errors.md).",
+    table(["Command", "What it does"], commands.map(indexRow)),
     "## Options for all commands",
     "These options can stand before or after the command. After `artifact` and `board` they do not apply, because these\n" +
       "commands have options of their own with the same letters.",
@@ -69,6 +71,11 @@ const NO_IO: CliIo = {
 /** The commands that do something: not those that only have others below them. */
 const leavesOf = (command: Command): readonly Command[] =>
   command.commands.length === 0 ? [command] : command.commands.flatMap(leavesOf);
+
+function indexRow(command: Command): readonly string[] {
+  const path = pathOf(command);
+  return [`[\`${path}\`](#${path.replaceAll(" ", "-")})`, marked(sentence(command.description()))];
+}
 
 function chapter(command: Command): string {
   const path = pathOf(command);
@@ -132,7 +139,7 @@ function afterOf(command: Command): After {
 
 /** Text for a terminal has no markup, and quotes what a page sets as code. */
 const marked = (text: string): string =>
-  text.replace(/[\\<*`]/g, "\\$&").replace(/(?<=^|[\s(])'([^'\n]+)'(?=[\s,.;)]|$)/gm, "`$1`");
+  text.replace(/[\\<*]/g, "\\$&").replace(/(?<=^|[\s(])'([^'\n]+)'(?=[\s,.;)]|$)/gm, "`$1`");
 
 function exitRows(block: string): readonly (readonly [string, string])[] {
   const rows = [...block.matchAll(/^ {2}(\d+) {2}(.+)$/gm)].map(

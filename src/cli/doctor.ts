@@ -6,7 +6,7 @@ import type { CliIo } from "./io.ts";
 export function register(program: Command, io: CliIo): void {
   program
     .command("doctor")
-    .description("report what prevents updates of this device; changes nothing")
+    .description("report what prevents updates of this device, and change nothing")
     .option("--json", "print one JSON object")
     .addHelpText("after", EXAMPLES)
     .action(async (options: DoctorOptions) => {
