@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { boardStatus, createBoard, writeImageFile } from "../adapters/bootloader/fake/board.ts";
+import { type BoardOptions, boardStatus, createBoard, writeImageFile } from "../adapters/bootloader/fake/board.ts";
 import { BOARD_IMAGE_BOOTS } from "../adapters/bootloader/fake/board-image.ts";
 import { boardPaths } from "../adapters/bootloader/fake/board-layout.ts";
 import { type BoardStart, startBoard } from "../adapters/bootloader/fake/firmware.ts";
@@ -32,13 +32,20 @@ export async function allowMachine(board: string, isAllowed: boolean, acts: File
 /** Everything that `switchback board` does to a board. */
 export const virtualBoard = {
   create: createBoard,
+  /** The same with a program of the user's own that plays the boot loader. @throws {AgentError} also BOARD_FIRMWARE */
+  async createWithFirmware(dir: string, options: BoardOptions, program: string): Promise<void> {
+    const { createWithFirmware } = await import("../adapters/kit/board-firmware.ts");
+    await createWithFirmware(dir, options, program);
+  },
   status: boardStatus,
   writeImage: writeImageFile,
   imageBoots: BOARD_IMAGE_BOOTS,
   async boot(dir: string, onBoot?: OnBoot): Promise<BoardStart> {
     // What a device keeps in memory goes with the power.
     await forgetMemory(boardPaths(dir).root);
-    const start = await startBoard(dir);
+    const start = existsSync(boardPaths(dir).firmware)
+      ? await (await import("../adapters/kit/board-firmware.ts")).startByFirmware(dir)
+      : await startBoard(dir);
     if (start.outcome.kind !== "up" || onBoot === undefined) return start;
     const said = await onBoot(dir);
     return said === undefined ? start : { ...start, log: [...start.log, said] };

@@ -13,8 +13,12 @@ export function describeStatus({ running, slots, trial, next }: BoardStatus): re
     `Slot A: ${describeSlot(slots.A)}`,
     `Slot B: ${describeSlot(slots.B)}`,
     running === undefined ? "Nothing runs." : `Running: slot ${running}, ${versionOf(slots[running])}.`,
-    trial ? "An update is on trial: without a commit the boot loader goes back." : "No update is on trial.",
-    `At the next power-on: ${describeOutcome(next, slots)}`,
+    ...(next === undefined
+      ? ["At the next power-on the board's own firmware decides."]
+      : [
+          trial ? "An update is on trial: without a commit the boot loader goes back." : "No update is on trial.",
+          `At the next power-on: ${describeOutcome(next, slots)}`,
+        ]),
   ];
 }
 
@@ -25,8 +29,8 @@ export function startAsJson({ log, outcome, slots }: BoardStart): Record<string,
 export function statusAsJson({ running, slots, trial, next }: BoardStatus): Record<string, unknown> {
   return {
     running: running ?? null,
-    trial,
-    next: outcomeAsJson(next, slots),
+    trial: trial ?? null,
+    next: next === undefined ? null : outcomeAsJson(next, slots),
     slots: { A: slotAsJson(slots.A), B: slotAsJson(slots.B) },
   };
 }
@@ -41,6 +45,8 @@ function describeOutcome(outcome: PowerOnOutcome, slots: Slots): string {
       return "Nothing boots: the boot loader waits at its prompt.";
     case "resets":
       return "Nothing boots: the board resets again and again.";
+    case "none":
+      return "Nothing runs: the firmware has brought up no system.";
   }
 }
 

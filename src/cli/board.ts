@@ -22,16 +22,19 @@ export function register(program: Command, io: CliIo): void {
     .argument("<dir>", "new or empty folder")
     .option("--slot-size <size>", "size of each slot", "64M")
     .option("--device-type <type>", "device type of the board", "virtual-board")
-    .addHelpText("after", "\nExample:\n  switchback board create demo-board --slot-size 32M")
-    .action(async (dir: string, options: { slotSize: string; deviceType: string }) => {
+    .option(
+      "--firmware <program>",
+      "plays the board's boot loader at each power-on; the virtual board's own without it",
+    )
+    .addHelpText("after", CREATE_EXAMPLES)
+    .action(async (dir: string, options: { slotSize: string; deviceType: string; firmware?: string }) => {
       const slotBytes = parseByteSize(options.slotSize);
       const { virtualBoard } = await import("../compose-board.ts");
-      await virtualBoard.create(dir, {
-        slotBytes,
-        deviceType: options.deviceType,
-        version: FIRST_VERSION,
-        imageBytes: Math.min(FIRST_IMAGE_BYTES, slotBytes),
-      });
+      const { deviceType, firmware } = options;
+      const imageBytes = Math.min(FIRST_IMAGE_BYTES, slotBytes);
+      const board = { slotBytes, deviceType, version: FIRST_VERSION, imageBytes };
+      if (firmware === undefined) await virtualBoard.create(dir, board);
+      else await virtualBoard.createWithFirmware(dir, board, firmware);
       io.out(`Made a board of type ${options.deviceType} in ${dir}: ${FIRST_VERSION} in slot A, nothing in slot B.`);
       io.out(`Switch it on: switchback board boot ${dir}`);
     });
@@ -88,6 +91,14 @@ export function register(program: Command, io: CliIo): void {
 function print(io: CliIo, lines: readonly string[]): void {
   for (const line of lines) io.out(line);
 }
+
+const CREATE_EXAMPLES = `
+A firmware answers the requests of docs/reference/adapter-protocol.md, "Firmware". Name its adapter in etc/mender.conf of
+the board, in place of the boot loader "fake".
+
+Examples:
+  switchback board create demo-board --slot-size 32M
+  switchback board create my-board --firmware ./my-firmware.sh`;
 
 const EXAMPLES = `
 Examples:

@@ -159,7 +159,9 @@ function interpret(raw: Raw, folder: string, refusal: AgentError | undefined, lo
   const httpsClient = pickKeys(asRaw(raw["HttpsClient"]), HTTPS_CLIENT_KEYS, "HttpsClient", log);
   const connection = once(() => interpretConnection(raw, httpsClient, own));
   const server = once(() => interpretServer(raw, seconds, log));
-  const virtualBoard = own["Bootloader"] === "fake" ? (own["Board"] as string | undefined) : undefined;
+  // With an adapter a board is as virtual: its modules and reboots are not those of the machine.
+  const isVirtual = own["Bootloader"] === "fake" || typeof own["Bootloader"] === "object";
+  const virtualBoard = isVirtual ? (own["Board"] as string | undefined) : undefined;
   const utility = BOOT_UTILITIES.find((key) => text(key) !== undefined);
   return {
     ...(rootfsPartA !== undefined && { rootfsPartA }),

@@ -88,6 +88,9 @@ export const BOARD_ERRORS = {
   BOARD_OFF: {
     doc: "Nothing runs on the virtual board. Start it with `switchback board boot`.",
   },
+  BOARD_FIRMWARE: {
+    doc: "The program that plays the virtual board's firmware cannot be started, has failed, has not answered in time, or has given an answer that does not fit. The board is as it was before, but for what the program itself has changed.",
+  },
   BOARD_IO: { doc: "A file of the virtual board cannot be read or written." },
   BOARD_UNCONFINED: {
     doc: "This machine cannot give the program a root file system of its own, so the program could change the machine instead of the virtual board. Run the command as root or allow user namespaces, or let the program change this machine with --on-this-machine.",

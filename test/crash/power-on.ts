@@ -21,7 +21,7 @@ export async function bootToRest(board: TestBoard, start: () => Promise<boolean>
   for (let boots = 1; boots <= MAX_BOOTS; boots++) {
     const isUp = await start();
     const { running, trial, next } = await board.status();
-    if (isUp && (trial || (next.kind === "up" && next.slot === running))) return;
+    if (isUp && (trial || (next?.kind === "up" && next.slot === running))) return;
   }
   expect.fail(`the board is not at rest after ${MAX_BOOTS} starts`);
 }

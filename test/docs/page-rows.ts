@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { expect } from "vitest";
+import { COUNTING } from "../cli/counting-firmware.ts";
 import type { Device } from "../cli/examples/device.ts";
 import { disk } from "../cli/examples/disk.ts";
 import { manage } from "../cli/examples/lab.ts";
@@ -176,6 +177,17 @@ export const PAGE_ROWS: readonly Row[] = [
     example: "switchback adapter check --kind payload ./my-module",
     fits: "test/cli/adapter-update-module.tools.test.ts · the update module of the guide passes the check",
     otherwise: { "no such module": { at: "desk", exit: 1, says: ["./my-module"] } },
+  },
+  {
+    example: "switchback board create my-board --firmware ./my-firmware.sh",
+    fits: {
+      at: "desk",
+      given: (device) => device.put("my-firmware.sh", COUNTING, 0o755),
+      says: ["Slot A is up, v1."],
+    },
+    otherwise: {
+      "no such firmware": { at: "desk", exit: 1, says: ["BOARD_FIRMWARE", "BOARD_MISSING"] },
+    },
   },
   {
     example: "docs/porting.md: script",

@@ -21,6 +21,8 @@ export interface BoardPaths {
   readonly shareDir: string;
   /** What update modules and state scripts take for `/`. */
   readonly root: string;
+  /** Names the program that plays the board's boot loader, where the virtual board's own does not. */
+  readonly firmware: string;
   /** A file that allows them to change the machine instead. */
   readonly onThisMachine: string;
 }
@@ -37,6 +39,7 @@ export function boardPaths(dir: string): BoardPaths {
     dataDir: join(dir, "data"),
     shareDir: join(dir, "share"),
     root: join(dir, "root"),
+    firmware: join(dir, "firmware"),
     onThisMachine: join(dir, "on-this-machine"),
   };
 }

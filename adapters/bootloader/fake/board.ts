@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { readdir, truncate, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { AgentError } from "../../../src/errors/agent-error.ts";
@@ -116,18 +117,19 @@ export const writeImageFile: typeof writeBoardImage = (path, version, sizeBytes,
 export interface BoardStatus {
   readonly running: SlotId | undefined;
   readonly slots: Readonly<Record<SlotId, SlotContent>>;
-  /** An update is on trial: without a commit the boot loader goes back. */
-  readonly trial: boolean;
-  /** What a power-on would bring up now. */
-  readonly next: PowerOnOutcome;
+  /** An update is on trial: without a commit the boot loader goes back. Unknown of a firmware of the user's own. */
+  readonly trial: boolean | undefined;
+  /** What a power-on would bring up now. Unknown of a firmware of the user's own. */
+  readonly next: PowerOnOutcome | undefined;
 }
 
 /** Looks without touching anything. @throws {AgentError} BOARD_MISSING, BOOTENV_READ */
 export async function boardStatus(dir: string): Promise<BoardStatus> {
   const running = await runningSlot(dir);
   const paths = boardPaths(dir);
-  const env = await loadVariables(paths.env);
   const slots = { A: await inspectSlot(paths.slots.A), B: await inspectSlot(paths.slots.B) };
+  if (existsSync(paths.firmware)) return { running, slots, trial: undefined, next: undefined };
+  const env = await loadVariables(paths.env);
   const { outcome } = powerOn(env, BOARD_PARTITIONS, { A: kernelFate(slots.A), B: kernelFate(slots.B) });
   return { running, slots, trial: env.get("upgrade_available") === "1", next: outcome };
 }

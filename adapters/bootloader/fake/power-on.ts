@@ -19,7 +19,9 @@ export type PowerOnOutcome =
   /** No kernel could be loaded and no trial is pending: the boot loader waits at its prompt. */
   | { readonly kind: "prompt" }
   /** The board resets again and again. */
-  | { readonly kind: "resets" };
+  | { readonly kind: "resets" }
+  /** A firmware of the user's own says that nothing runs. */
+  | { readonly kind: "none" };
 
 export interface PowerOn {
   readonly steps: readonly FirmwareStep[];

@@ -1,6 +1,6 @@
 import { expect } from "vitest";
 import { toyModule } from "../adapter-toy.ts";
-import { FOR_COUNTING } from "../counting-firmware.ts";
+import { COUNTING, FOR_COUNTING } from "../counting-firmware.ts";
 import type { Device } from "./device.ts";
 
 import { disk } from "./disk.ts";
@@ -96,6 +96,17 @@ export const TOOL_ROWS: readonly Row[] = [
     fits: { at: "desk", promised: (device) => expect(device.has("demo-board/slots/rootfs3")).toBe(true) },
     twice: { exit: 1, says: ["BOARD_EXISTS"] },
     otherwise: {},
+  },
+  {
+    example: "switchback board create my-board --firmware ./my-firmware.sh",
+    fits: {
+      at: "desk",
+      given: (device) => device.put("my-firmware.sh", COUNTING, 0o755),
+      around: (line) => `${line} && switchback board boot my-board`,
+      says: ["The firmware /desk/my-firmware.sh answers: slot A.", "Slot A is up, v1."],
+    },
+    twice: { exit: 1, says: ["BOARD_EXISTS"] },
+    otherwise: { "no such firmware": { at: "desk", exit: 1, says: ["BOARD_FIRMWARE", "my-firmware.sh"] } },
   },
   {
     example: "switchback board boot demo-board",

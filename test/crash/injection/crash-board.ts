@@ -99,7 +99,7 @@ export class CrashBoard {
       await this.powerOn();
       const { running, trial, next } = await virtualBoard.status(this.#dir);
       const isCutOff = this.snapshot()?.phase === "main";
-      if (running !== undefined && !isCutOff && (trial || (next.kind === "up" && next.slot === running))) return;
+      if (running !== undefined && !isCutOff && (trial || (next?.kind === "up" && next.slot === running))) return;
     }
     throw new Violation(`the board is not at rest after ${MAX_BOOTS} starts`);
   }

@@ -1,0 +1,106 @@
+import { existsSync } from "node:fs";
+import { access, constants, readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { AgentError } from "../../src/errors/agent-error.ts";
+import type { SlotId } from "../../src/ports/bootloader.ts";
+import { diskActs } from "../../src/util/durable-file.ts";
+import { replaceFile } from "../../src/util/replace-file.ts";
+import { type BoardOptions, createBoard } from "../bootloader/fake/board.ts";
+import { inspectSlot } from "../bootloader/fake/board-image.ts";
+import { boardIo } from "../bootloader/fake/board-io.ts";
+import { boardPaths, runningSlot, setRunningSlot } from "../bootloader/fake/board-layout.ts";
+import { type BoardStart, kernelFate } from "../bootloader/fake/firmware.ts";
+import { createChildProcess } from "../process/child-process.ts";
+import { adapterEnvironment } from "./context.ts";
+import { answerOf, createAsk } from "./program-answers.ts";
+
+/** A boot loader decides in much less; a program that hangs must not hang the board. */
+const LIMIT_MS = 30_000;
+
+type Request = readonly ["factory"] | readonly ["power-on", string, string];
+
+/**
+ * Makes a board whose boot loader is played by `program`, which makes its own files below the board.
+ *
+ * @throws {AgentError} BOARD_FIRMWARE, after which the board is not there, and those of `createBoard`
+ */
+export async function createWithFirmware(dir: string, options: BoardOptions, program: string): Promise<void> {
+  const path = resolve(program);
+  await expectProgram(path);
+  const wasThere = existsSync(dir);
+  await createBoard(dir, options);
+  try {
+    await boardIo(dir, () => writeFile(boardPaths(dir).firmware, `${path}\n`));
+    await ask(dir, path, ["factory"], LIMIT_MS);
+  } catch (error) {
+    // Half a board would be in the way of the next try.
+    // ignored: `error` says what went wrong.
+    for (const made of wasThere ? (await readdir(dir)).map((name) => join(dir, name)) : [dir])
+      await diskActs.remove(made).catch(() => undefined);
+    throw error;
+  }
+}
+
+/**
+ * Takes the board's power away and gives it back, and lets the board's firmware choose what runs.
+ *
+ * @throws {AgentError} BOARD_FIRMWARE, after which the board runs what it ran before; BOARD_MISSING, BOARD_IO
+ */
+export async function startByFirmware(dir: string, limitMs: number = LIMIT_MS): Promise<BoardStart> {
+  const paths = boardPaths(dir);
+  await runningSlot(dir);
+  const before = await readFile(paths.commandLine, "utf8");
+  const program = (await boardIo(paths.firmware, () => readFile(paths.firmware, "utf8"))).trim();
+  const slots = { A: await inspectSlot(paths.slots.A), B: await inspectSlot(paths.slots.B) };
+  const fates = { A: kernelFate(slots.A), B: kernelFate(slots.B) };
+  try {
+    await expectProgram(program);
+    const answer = await ask(dir, program, ["power-on", fates.A, fates.B], limitMs);
+    const slot = named(program, answer, fates);
+    // The firmware has written the command line of the kernel that it has started; of one that hangs, too.
+    if (slot === undefined) await setRunningSlot(dir, undefined);
+    else if ((await runningSlot(dir)) !== slot)
+      throw new AgentError("BOARD_FIRMWARE", { program, slot, reason: "/proc/cmdline has another root=" });
+    const log = [`The firmware ${program} answers: slot ${slot ?? "none"}.`];
+    return { outcome: slot === undefined ? { kind: "none" } : { kind: "up", slot }, log, slots };
+  } catch (error) {
+    await boardIo(paths.commandLine, () => replaceFile(paths.commandLine, before));
+    throw error;
+  }
+}
+
+/** The slot that the program says is up; `undefined` for none. @throws {AgentError} BOARD_FIRMWARE */
+function named(program: string, answer: string, fates: Readonly<Record<SlotId, string>>): SlotId | undefined {
+  if (answer === "none") return undefined;
+  if (answer !== "A" && answer !== "B")
+    throw new AgentError("BOARD_FIRMWARE", { program, slot: answer, reason: "there is no such slot" });
+  if (fates[answer] !== "up")
+    throw new AgentError("BOARD_FIRMWARE", { program, slot: answer, reason: "its system does not come up" });
+  return answer;
+}
+
+/** @returns what follows `slot` in the answer to a power-on */
+async function ask(dir: string, program: string, request: Request, timeoutMs: number): Promise<string> {
+  const root = resolve(dir);
+  const env = adapterEnvironment({ root, slots: boardPaths(root).slots, options: {} }, process.env);
+  try {
+    const answer = await createAsk(program, createChildProcess({ env }))(request, new AbortController().signal, {
+      timeoutMs,
+    });
+    return request[0] === "factory" ? "" : answerOf(answer, "slot");
+  } catch (cause) {
+    if (!(cause instanceof AgentError)) throw cause;
+    throw new AgentError("BOARD_FIRMWARE", { program, request: request.join(" ") }, cause);
+  }
+}
+
+/** @throws {AgentError} BOARD_FIRMWARE */
+async function expectProgram(program: string): Promise<void> {
+  try {
+    if (!(await stat(program)).isFile()) throw new AgentError("BOARD_FIRMWARE", { program, reason: "it is no file" });
+    await access(program, constants.X_OK);
+  } catch (cause) {
+    if (cause instanceof AgentError) throw cause;
+    throw new AgentError("BOARD_FIRMWARE", { program, reason: "it cannot be started" }, cause);
+  }
+}
