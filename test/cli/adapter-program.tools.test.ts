@@ -199,7 +199,7 @@ describe("on the virtual board, the adapter of the porting page", () => {
         spawnSync("umount", [boot]);
       }
       expect(await board.slot("B")).toEqual(before);
-      expect((await board.agent("show-artifact")).out, "not …_INCONSISTENT").toEqual(["unknown"]);
+      expect((await board.agent("show-artifact")).out, "not …_INCONSISTENT").toEqual(["v1"]);
       expect(await board.agent("install", release)).toMatchObject({ exitCode: 0, out: INSTALLED });
     },
   );
