@@ -1,10 +1,11 @@
 import { existsSync } from "node:fs";
-import { access, constants, readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { access, constants, readdir, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { AgentError } from "../../src/errors/agent-error.ts";
 import type { SlotId } from "../../src/ports/bootloader.ts";
 import { diskActs } from "../../src/util/durable-file.ts";
 import { replaceFile } from "../../src/util/replace-file.ts";
+import { readSmallFile } from "../../src/util/small-file.ts";
 import { type BoardOptions, createBoard } from "../bootloader/fake/board.ts";
 import { inspectSlot } from "../bootloader/fake/board-image.ts";
 import { boardIo } from "../bootloader/fake/board-io.ts";
@@ -30,13 +31,14 @@ export async function createWithFirmware(dir: string, options: BoardOptions, pro
   const wasThere = existsSync(dir);
   await createBoard(dir, options);
   try {
-    await boardIo(dir, () => writeFile(boardPaths(dir).firmware, `${path}\n`));
+    await boardIo(dir, () => diskActs.writeSynced(boardPaths(dir).firmware, `${path}\n`, 0o644));
     await ask(dir, path, ["factory"], LIMIT_MS);
   } catch (error) {
     // Half a board would be in the way of the next try.
-    // ignored: `error` says what went wrong.
     for (const made of wasThere ? (await readdir(dir)).map((name) => join(dir, name)) : [dir])
-      await diskActs.remove(made).catch(() => undefined);
+      await diskActs.remove(made).catch(() => {
+        // ignored: `error` says what went wrong.
+      });
     throw error;
   }
 }
@@ -49,8 +51,8 @@ export async function createWithFirmware(dir: string, options: BoardOptions, pro
 export async function startByFirmware(dir: string, limitMs: number = LIMIT_MS): Promise<BoardStart> {
   const paths = boardPaths(dir);
   await runningSlot(dir);
-  const before = await readFile(paths.commandLine, "utf8");
-  const program = (await boardIo(paths.firmware, () => readFile(paths.firmware, "utf8"))).trim();
+  const before = readSmallFile(paths.commandLine);
+  const program = (await boardIo(paths.firmware, async () => readSmallFile(paths.firmware))).trim();
   const slots = { A: await inspectSlot(paths.slots.A), B: await inspectSlot(paths.slots.B) };
   const fates = { A: kernelFate(slots.A), B: kernelFate(slots.B) };
   try {
