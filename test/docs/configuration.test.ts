@@ -24,7 +24,7 @@ const TYPES: Readonly<Record<KeyType, string>> = {
   string: "string",
   strings: "list of strings",
   objects: "list of objects",
-  count: "count",
+  count: "whole number",
   boolean: "boolean",
   object: "object",
 };
@@ -80,7 +80,7 @@ test("the defaults of the table are those of the agent", async () => {
   const shown = Object.fromEntries(
     rows.map(([key = "", , text = ""]) => [key.replaceAll("`", ""), text.replaceAll("`", "")]),
   );
-  const typed = Object.keys(known).filter((key) => known[key] === "count" || known[key] === "boolean");
+  const typed = Object.keys(known).filter((key) => known[key] === "whole number" || known[key] === "boolean");
   expect(Object.keys(DEFAULTS)).toEqual(
     expect.arrayContaining(typed.filter((key) => !key.startsWith("Switchback.BootPartition"))),
   );
