@@ -1,8 +1,8 @@
 import { Command, type Option } from "commander";
+import type { CliIo } from "../../src/agent/io.ts";
 import type { CommandModule } from "../../src/cli/command.ts";
 import { commandsFor } from "../../src/cli/commands.ts";
 import { addGlobalOptions } from "../../src/cli/global-options.ts";
-import type { CliIo } from "../../src/cli/io.ts";
 import type { Page } from "./generated.ts";
 import { GENERATED, table } from "./markdown.ts";
 

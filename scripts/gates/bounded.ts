@@ -23,7 +23,7 @@ const MAY_READ: Readonly<Record<string, string>> = {
   "adapters/kit/failing-reads.ts": "the check of adapters",
   "adapters/kit/sandbox.ts": "the check of adapters",
   "adapters/kit/sandbox-files.ts": "the check of adapters",
-  "src/compose-check-payload.ts": "the payload that a developer gives to the check of adapters",
+  "src/agent/check/payload.ts": "the payload that a developer gives to the check of adapters",
 };
 
 const WHOLE = /import\s+(?!type\b)\{[^}]*\breadFile(?:Sync)?\b[^}]*\}\s+from\s+"(?:node:)?fs(?:\/promises)?";/;

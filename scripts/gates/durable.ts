@@ -7,7 +7,7 @@ import type { Gate } from "../lib/gate.ts";
  */
 const MAY_CHANGE: Readonly<Record<string, string>> = {
   "src/util/durable-file.ts": "the acts themselves",
-  "src/cli/logging.ts": "lines for people, lost by a power cut",
+  "src/agent/logging.ts": "lines for people, lost by a power cut",
   "src/cli/process-io.ts": "standard output and standard error",
   "adapters/snapshot/output.ts": "standard output",
   "adapters/bootloader/raw-file.ts": "the blocks of a boot environment: the act `openRaw`",
@@ -28,7 +28,7 @@ const MAY_CHANGE: Readonly<Record<string, string>> = {
   "adapters/kit/firmware.ts": "the check of adapters",
   "adapters/kit/device-rig.ts": "the check of adapters",
   "adapters/kit/payload-rig.ts": "the check of adapters",
-  "src/compose-adapter-check.ts": "the folder of the check of adapters",
+  "src/agent/check/adapter-check.ts": "the folder of the check of adapters",
 };
 
 /** By the name without `Sync`. What only reads is not here, nor is `open`, whose flags decide. */

@@ -1,11 +1,11 @@
 import { setTimeout } from "node:timers/promises";
 import type { Command } from "commander";
-import type { KeyOptions } from "../compose-server.ts";
+import type { CliIo } from "../agent/io.ts";
+import { createLogger } from "../agent/logging.ts";
+import type { KeyOptions } from "../agent/managed/server.ts";
 import { resolvePaths } from "../config/paths.ts";
 import { readGlobalOptions } from "./global-options.ts";
-import type { CliIo } from "./io.ts";
 import { addKeyOptions } from "./key-options.ts";
-import { createLogger } from "./logging.ts";
 import { underBothLocks } from "./under-lock.ts";
 
 const LONGEST_TIMER_MS = 2 ** 31 - 1;

@@ -1,10 +1,10 @@
 import { join } from "node:path";
-import { composeAgent } from "../compose.ts";
+import { composeAgent } from "../agent/agent.ts";
+import type { CliIo } from "../agent/io.ts";
 import { resolvePaths } from "../config/paths.ts";
 import { reportRun } from "../core/deployment/report.ts";
 import { describeError } from "../errors/agent-error.ts";
 import { DEPLOYED } from "./continue-action.ts";
-import type { CliIo } from "./io.ts";
 import { underLock } from "./under-lock.ts";
 
 const WAITING = "An update waits for 'commit' or 'rollback'.";

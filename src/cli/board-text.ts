@@ -1,4 +1,4 @@
-import type { BoardStart, BoardStatus, PowerOnOutcome, SlotContent } from "../compose-board.ts";
+import type { BoardStart, BoardStatus, PowerOnOutcome, SlotContent } from "../agent/device/board.ts";
 import type { SlotId } from "../ports/bootloader.ts";
 
 type Slots = Readonly<Record<SlotId, SlotContent>>;

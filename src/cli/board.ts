@@ -1,8 +1,8 @@
 import { type Command, Option } from "commander";
-import type { BoardImageBoots } from "../compose-board.ts";
+import type { BoardImageBoots } from "../agent/device/board.ts";
+import type { CliIo } from "../agent/io.ts";
 import { describeStart, describeStatus, startAsJson, statusAsJson } from "./board-text.ts";
 import { parseByteSize } from "./byte-size.ts";
-import type { CliIo } from "./io.ts";
 import { jsonLine } from "./one-line.ts";
 
 /** Size of the system that a new board comes with, where its slots are no smaller. */
@@ -29,7 +29,7 @@ export function register(program: Command, io: CliIo): void {
     .addHelpText("after", CREATE_EXAMPLES)
     .action(async (dir: string, options: { slotSize: string; deviceType: string; firmware?: string }) => {
       const slotBytes = parseByteSize(options.slotSize);
-      const { virtualBoard } = await import("../compose-board.ts");
+      const { virtualBoard } = await import("../agent/device/board.ts");
       const { deviceType, firmware } = options;
       const imageBytes = Math.min(FIRST_IMAGE_BYTES, slotBytes);
       const board = { slotBytes, deviceType, version: FIRST_VERSION, imageBytes };
@@ -49,7 +49,7 @@ export function register(program: Command, io: CliIo): void {
       "\nExit status:\n  0  the system is up\n  1  it is not\n\nExample:\n  switchback board boot demo-board",
     )
     .action(async (dir: string, options: { json?: true }) => {
-      const { virtualBoard } = await import("../compose-board.ts");
+      const { virtualBoard } = await import("../agent/device/board.ts");
       const { boardInit } = await import("./board-init.ts");
       const start = await virtualBoard.boot(dir, (booted) => boardInit(booted, io));
       print(io, options.json === true ? [jsonLine(startAsJson(start))] : describeStart(start));
@@ -63,7 +63,7 @@ export function register(program: Command, io: CliIo): void {
     .option("--json", "print one JSON object")
     .addHelpText("after", "\nExample:\n  switchback board status demo-board")
     .action(async (dir: string, options: { json?: true }) => {
-      const { virtualBoard } = await import("../compose-board.ts");
+      const { virtualBoard } = await import("../agent/device/board.ts");
       const status = await virtualBoard.status(dir);
       print(io, options.json === true ? [jsonLine(statusAsJson(status))] : describeStatus(status));
     });
@@ -82,7 +82,7 @@ export function register(program: Command, io: CliIo): void {
     .addHelpText("after", "\nExample:\n  switchback board image v2.img --version v2 --size 16M")
     .action(async (out: string, options: { version: string; size: string; boots: BoardImageBoots }) => {
       const sizeBytes = parseByteSize(options.size);
-      const { virtualBoard } = await import("../compose-board.ts");
+      const { virtualBoard } = await import("../agent/device/board.ts");
       await virtualBoard.writeImage(out, options.version, sizeBytes, options.boots, io.signal);
       io.out(`Wrote ${options.version} to ${out}.`);
     });

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
-import { composeServer, type KeyOptions } from "../compose-server.ts";
+import type { CliIo } from "../agent/io.ts";
+import { composeServer, type KeyOptions } from "../agent/managed/server.ts";
 import { readGlobalOptions } from "./global-options.ts";
-import type { CliIo } from "./io.ts";
 
 /** What `bootstrap` does. The caller holds the lock. */
 export async function bootstrap(program: Command, options: KeyOptions, io: CliIo): Promise<void> {

@@ -1,8 +1,8 @@
 import type { Command } from "commander";
-import type { KeyOptions } from "../compose-server.ts";
+import type { CliIo } from "../agent/io.ts";
+import type { KeyOptions } from "../agent/managed/server.ts";
 import { resolvePaths } from "../config/paths.ts";
 import { readGlobalOptions } from "./global-options.ts";
-import type { CliIo } from "./io.ts";
 import { addKeyOptions } from "./key-options.ts";
 import { underBothLocks } from "./under-lock.ts";
 

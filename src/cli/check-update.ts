@@ -1,7 +1,7 @@
 import type { Command } from "commander";
+import type { CliIo } from "../agent/io.ts";
 import { resolvePaths } from "../config/paths.ts";
 import { readGlobalOptions } from "./global-options.ts";
-import type { CliIo } from "./io.ts";
 
 export const register = (program: Command, io: CliIo): void =>
   registerSignal(program, io, "check-update", "make the running daemon poll the server now", "SIGUSR1");

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import type { CliIo } from "./io.ts";
+import type { CliIo } from "../agent/io.ts";
 
 /**
  * One file per command. `register` adds the command to the program; its action throws an `AgentError`

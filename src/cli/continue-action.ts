@@ -1,9 +1,9 @@
 import type { Command } from "commander";
-import { composeAgent } from "../compose.ts";
+import { composeAgent } from "../agent/agent.ts";
+import type { CliIo } from "../agent/io.ts";
 import type { StandaloneCommand } from "../core/deployment/report.ts";
 import type { Answer } from "../core/deployment/standalone.ts";
 import { readGlobalOptions } from "./global-options.ts";
-import type { CliIo } from "./io.ts";
 import { printReport, printResult } from "./print-report.ts";
 import { type RunOptions, stopBefore } from "./run-options.ts";
 

@@ -1,11 +1,11 @@
-import { composePoller } from "../compose-managed.ts";
-import { bootClock } from "../compose-schedule.ts";
-import { composeServer, type KeyOptions, readPassphrase, type ServerSide } from "../compose-server.ts";
-import { composeWorker } from "../compose-worker.ts";
+import type { CliIo } from "../agent/io.ts";
+import { composePoller } from "../agent/managed/managed.ts";
+import { bootClock } from "../agent/managed/schedule.ts";
+import { composeServer, type KeyOptions, readPassphrase, type ServerSide } from "../agent/managed/server.ts";
+import { composeWorker } from "../agent/managed/worker.ts";
 import { startSchedule } from "../core/poller/schedule.ts";
 import { announceDaemon } from "./daemon-process.ts";
 import type { GlobalOptions } from "./global-options.ts";
-import type { CliIo } from "./io.ts";
 import { untilReboot } from "./until-reboot.ts";
 
 /**

@@ -1,7 +1,7 @@
 import { readdir, readlink, realpath } from "node:fs/promises";
 import { join } from "node:path";
-import { composeLock } from "../compose-lock.ts";
-import type { Machine } from "../compose-machine.ts";
+import type { Machine } from "../agent/host.ts";
+import { composeLock } from "../agent/lock.ts";
 import type { Paths } from "../config/paths.ts";
 import { AgentError } from "../errors/agent-error.ts";
 import { diskActs, type FileActs } from "../util/durable-file.ts";

@@ -1,8 +1,8 @@
 import { type Command, Option } from "commander";
-import type { KeyOptions } from "../compose-server.ts";
+import type { CliIo } from "../agent/io.ts";
+import type { KeyOptions } from "../agent/managed/server.ts";
 import { AgentError, describeError } from "../errors/agent-error.ts";
 import { readGlobalOptions } from "./global-options.ts";
-import type { CliIo } from "./io.ts";
 import { addKeyOptions } from "./key-options.ts";
 
 export function register(program: Command, io: CliIo): void {
@@ -14,7 +14,7 @@ export function register(program: Command, io: CliIo): void {
   addKeyOptions(command).action(async ({ worker, ...options }: KeyOptions & { worker?: true }) => {
     const globals = readGlobalOptions(program);
     if (worker === true) {
-      const { serveOrder } = await import("../compose-order.ts");
+      const { serveOrder } = await import("../agent/managed/order.ts");
       return await serveOrder(globals, options, io);
     }
     io.staysIdle?.();

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
+import type { CliIo } from "../agent/io.ts";
 import type { DoctorOptions } from "./doctor-action.ts";
 import { readGlobalOptions } from "./global-options.ts";
-import type { CliIo } from "./io.ts";
 
 export function register(program: Command, io: CliIo): void {
   program

@@ -1,14 +1,14 @@
 import type { Command } from "commander";
+import { type Agent, composeAgent } from "../agent/agent.ts";
+import { runsOnTrial } from "../agent/device/trial.ts";
+import type { CliIo } from "../agent/io.ts";
 import { loadVerificationKeys } from "../artifact/signature.ts";
-import { type Agent, composeAgent } from "../compose.ts";
-import { runsOnTrial } from "../compose-trial.ts";
 import { openForInstall } from "../core/install/open-artifact.ts";
 import { seedProvides } from "../core/install/seed.ts";
 import { openSource } from "../core/install/source.ts";
 import { AgentError } from "../errors/agent-error.ts";
 import { readGlobalOptions } from "./global-options.ts";
 import { withProgress } from "./install-progress.ts";
-import type { CliIo } from "./io.ts";
 import { printReport } from "./print-report.ts";
 import { type RunOptions, stopBefore } from "./run-options.ts";
 
@@ -67,7 +67,7 @@ export async function install(
 /** For this update, until the next one begins: also for what commits it or brings it back. */
 async function chooseMachine({ config, machine }: Agent, options: InstallOptions): Promise<void> {
   if (config.virtualBoard === undefined) return;
-  const { allowMachine } = await import("../compose-board.ts");
+  const { allowMachine } = await import("../agent/device/board.ts");
   await allowMachine(config.virtualBoard, options.onThisMachine === true, machine.files);
 }
 

@@ -1,6 +1,6 @@
+import type { CliIo } from "../agent/io.ts";
 import type { OpenedPayloads } from "../core/deployment/effects.ts";
 import type { PayloadFile, PayloadStream } from "../ports/payload-handler.ts";
-import type { CliIo } from "./io.ts";
 import { createProgress } from "./progress.ts";
 
 /** The payloads, with a progress bar that follows what is read of each file. */

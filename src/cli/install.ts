@@ -1,8 +1,8 @@
 import type { Command } from "commander";
+import type { CliIo } from "../agent/io.ts";
 import { resolvePaths } from "../config/paths.ts";
 import { readGlobalOptions } from "./global-options.ts";
 import type { InstallOptions } from "./install-action.ts";
-import type { CliIo } from "./io.ts";
 import { withJsonFailure } from "./json-failure.ts";
 import { addRunOptions } from "./run-options.ts";
 import { underLock } from "./under-lock.ts";

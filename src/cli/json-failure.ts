@@ -1,7 +1,7 @@
+import type { CliIo } from "../agent/io.ts";
 import type { StandaloneCommand } from "../core/deployment/report.ts";
 import { AgentError } from "../errors/agent-error.ts";
 import { entryOf } from "../errors/catalogue.ts";
-import type { CliIo } from "./io.ts";
 import type { RunOptions } from "./run-options.ts";
 
 /** Prints a named failure of `work` as the JSON object that was asked for, with the lines of it, and passes it on. */

@@ -1,10 +1,10 @@
-import { composePoller } from "../compose-managed.ts";
-import { bootId } from "../compose-schedule.ts";
-import { composeServer, type KeyOptions } from "../compose-server.ts";
-import { composeWork } from "../compose-work.ts";
+import type { CliIo } from "../agent/io.ts";
+import { composePoller } from "../agent/managed/managed.ts";
+import { bootId } from "../agent/managed/schedule.ts";
+import { composeServer, type KeyOptions } from "../agent/managed/server.ts";
+import { composeWork } from "../agent/managed/work.ts";
 import { savedSchedule, startSchedule, toSaved } from "../core/poller/schedule.ts";
 import type { GlobalOptions } from "./global-options.ts";
-import type { CliIo } from "./io.ts";
 import { untilReboot } from "./until-reboot.ts";
 
 export interface PollOptions extends KeyOptions {

@@ -1,11 +1,11 @@
-import { bootClock, bootId, lookAtServerMemo } from "../compose-schedule.ts";
-import { composeStore } from "../compose-store.ts";
+import type { CliIo } from "../agent/io.ts";
+import { bootClock, bootId, lookAtServerMemo } from "../agent/managed/schedule.ts";
+import { composeStore } from "../agent/store.ts";
 import type { Paths } from "../config/paths.ts";
 import { firstDue, savedSchedule } from "../core/poller/schedule.ts";
 import { loadServerState } from "../core/server/state.ts";
 import { AgentError } from "../errors/agent-error.ts";
 import type { Logger } from "../util/logger.ts";
-import type { CliIo } from "./io.ts";
 
 /** Looks without a lock, and without loading what polls: most runs of a timer end here. */
 export async function isNothingDue(paths: Paths, io: CliIo): Promise<boolean> {

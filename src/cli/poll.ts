@@ -1,7 +1,7 @@
 import type { Command } from "commander";
+import type { CliIo } from "../agent/io.ts";
 import { resolvePaths } from "../config/paths.ts";
 import { readGlobalOptions } from "./global-options.ts";
-import type { CliIo } from "./io.ts";
 import { addKeyOptions } from "./key-options.ts";
 import type { PollOptions } from "./poll-action.ts";
 import { underBothLocks } from "./under-lock.ts";

@@ -1,7 +1,7 @@
+import type { CliIo } from "../agent/io.ts";
 import type { Run } from "../core/deployment/driver.ts";
 import { reportRun, type StandaloneCommand } from "../core/deployment/report.ts";
 import { type AgentError, describeError } from "../errors/agent-error.ts";
-import type { CliIo } from "./io.ts";
 import { jsonLine } from "./one-line.ts";
 import type { RunOptions } from "./run-options.ts";
 

@@ -1,6 +1,6 @@
 import { fstatSync, writeSync } from "node:fs";
+import type { CliIo } from "../agent/io.ts";
 import { AgentError } from "../errors/agent-error.ts";
-import type { CliIo } from "./io.ts";
 import { oneLine } from "./one-line.ts";
 
 /**

@@ -1,5 +1,5 @@
+import type { CliIo } from "../agent/io.ts";
 import { printable } from "../errors/agent-error.ts";
-import type { CliIo } from "./io.ts";
 
 /** How far a long piece of work has come. */
 export interface Progress {

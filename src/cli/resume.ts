@@ -1,6 +1,6 @@
 import type { Command } from "commander";
+import type { CliIo } from "../agent/io.ts";
 import { continueUpdate } from "./continue-update.ts";
-import type { CliIo } from "./io.ts";
 import { addRunOptions, type RunOptions } from "./run-options.ts";
 
 export function register(program: Command, io: CliIo): void {

@@ -1,10 +1,10 @@
 import { Command, CommanderError } from "commander";
+import type { CliIo } from "../agent/io.ts";
 import { AgentError, describeError, printable } from "../errors/agent-error.ts";
 import { entryOf } from "../errors/catalogue.ts";
+import { VERSION } from "../version.ts";
 import { commandsFor, isClientName } from "./commands.ts";
 import { addGlobalOptions, splitArguments } from "./global-options.ts";
-import type { CliIo } from "./io.ts";
-import { VERSION } from "./version.ts";
 
 /**
  * Runs one command line and leaves its exit status in `io`. Only the module of the command that is

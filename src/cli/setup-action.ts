@@ -1,7 +1,8 @@
 import { X509Certificate } from "node:crypto";
 import { isIP } from "node:net";
 import { dirname, join } from "node:path";
-import { thisMachine } from "../compose-machine.ts";
+import { thisMachine } from "../agent/host.ts";
+import type { CliIo } from "../agent/io.ts";
 import { readDeviceType } from "../config/device-type.ts";
 import { hostsWith } from "../config/hosts-file.ts";
 import { type Paths, resolvePaths } from "../config/paths.ts";
@@ -12,7 +13,6 @@ import { ensureFolder } from "../util/durable-file.ts";
 import { replaceFile } from "../util/replace-file.ts";
 import { readSmallFile } from "../util/small-file.ts";
 import type { GlobalOptions } from "./global-options.ts";
-import type { CliIo } from "./io.ts";
 
 export interface SetupOptions {
   readonly deviceType?: string;
@@ -127,7 +127,7 @@ async function tenantTokenFor(
   const ask = quiet === true ? undefined : io.ask;
   const secret = password ?? (await ask?.("Password: ", true));
   if (secret === undefined) throw new AgentError("CLI_USAGE", { missing: "--password" });
-  const { tenantTokenOf } = await import("../compose-setup.ts");
+  const { tenantTokenOf } = await import("../agent/managed/setup.ts");
   return await tenantTokenOf(global, { url: url.replace(/\/+$/, ""), certificate }, { username, password: secret }, io);
 }
 

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
+import type { CliIo } from "../agent/io.ts";
 import { AgentError } from "../errors/agent-error.ts";
 import { readGlobalOptions } from "./global-options.ts";
-import type { CliIo } from "./io.ts";
 import type { SetupOptions } from "./setup-action.ts";
 
 export function register(program: Command, io: CliIo): void {

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
+import type { CliIo } from "../agent/io.ts";
 import { flatProvides } from "../core/install/provides.ts";
-import type { CliIo } from "./io.ts";
 import { jsonLine } from "./one-line.ts";
 import { storedProvides } from "./stored-provides.ts";
 

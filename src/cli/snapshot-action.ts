@@ -1,10 +1,10 @@
 import { pipeline } from "node:stream";
 import { createGzip } from "node:zlib";
-import { composeSnapshot } from "../compose-snapshot.ts";
+import { composeSnapshot } from "../agent/dump.ts";
+import type { CliIo } from "../agent/io.ts";
+import { createLogger } from "../agent/logging.ts";
 import { resolvePaths } from "../config/paths.ts";
 import type { GlobalOptions } from "./global-options.ts";
-import type { CliIo } from "./io.ts";
-import { createLogger } from "./logging.ts";
 import { createProgress, NO_PROGRESS } from "./progress.ts";
 
 export type SnapshotCompression = "none" | "gzip";

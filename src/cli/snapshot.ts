@@ -1,6 +1,6 @@
 import { type Command, Option } from "commander";
+import type { CliIo } from "../agent/io.ts";
 import { readGlobalOptions } from "./global-options.ts";
-import type { CliIo } from "./io.ts";
 import type { DumpOptions } from "./snapshot-action.ts";
 
 export function register(program: Command, io: CliIo): void {

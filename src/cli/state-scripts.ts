@@ -1,11 +1,11 @@
 import { constants } from "node:fs";
 import { open } from "node:fs/promises";
 import { type Command, Option } from "commander";
+import type { CliIo } from "../agent/io.ts";
 import { checkScriptFolder, type EntryWithHead, type FolderCheck, type FolderKind } from "../core/scripts/check.ts";
 import { readScriptEntries, readVersionFile } from "../core/scripts/folder.ts";
 import type { ScriptOrigin } from "../core/scripts/names.ts";
 import { AgentError } from "../errors/agent-error.ts";
-import type { CliIo } from "./io.ts";
 import { jsonLine } from "./one-line.ts";
 
 interface CheckOptions {

@@ -1,15 +1,15 @@
 import { existsSync } from "node:fs";
 import type { Command } from "commander";
-import { composeLock } from "../compose-lock.ts";
-import { thisMachine } from "../compose-machine.ts";
-import { composeStore } from "../compose-store.ts";
+import { thisMachine } from "../agent/host.ts";
+import type { CliIo } from "../agent/io.ts";
+import { composeLock } from "../agent/lock.ts";
+import { createLogger } from "../agent/logging.ts";
+import { composeStore } from "../agent/store.ts";
 import { resolvePaths } from "../config/paths.ts";
 import { type DeviceProvides, isSeeded, readProvides } from "../core/install/provides.ts";
 import { AgentError } from "../errors/agent-error.ts";
 import { diskActs } from "../util/durable-file.ts";
 import { readGlobalOptions } from "./global-options.ts";
-import type { CliIo } from "./io.ts";
-import { createLogger } from "./logging.ts";
 
 /**
  * What the device records of itself, seeded first on a device that has never been asked. Where nothing can be recorded,
@@ -32,8 +32,8 @@ export async function storedProvides(program: Command, io: CliIo): Promise<Devic
   const [{ firstProvides, seedProvides }, { loadConfig }, { composePaths }, { runsOnTrial }] = await Promise.all([
     import("../core/install/seed.ts"),
     import("../config/config.ts"),
-    import("../compose-paths.ts"),
-    import("../compose-trial.ts"),
+    import("../agent/paths.ts"),
+    import("../agent/device/trial.ts"),
   ]);
   const configFiles = { main: paths.mainConfig, fallback: paths.fallbackConfig };
   const config = await loadConfig({ ...configFiles, mainRequired: false, fallbackRequired: false }, () => undefined);

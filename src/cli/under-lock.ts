@@ -1,6 +1,6 @@
-import { composeWorkLock } from "../compose-lock.ts";
+import type { CliIo } from "../agent/io.ts";
+import { composeWorkLock } from "../agent/lock.ts";
 import type { Paths } from "../config/paths.ts";
-import type { CliIo } from "./io.ts";
 
 /**
  * Runs what `load` brings while no other agent runs on this datastore. The lock is taken by a program of the

@@ -1,4 +1,4 @@
-import type { CliIo } from "./io.ts";
+import type { CliIo } from "../agent/io.ts";
 
 /** Ends `work` where the device has to be rebooted by somebody else: they are told, and the exit status is 4. */
 export async function untilReboot(

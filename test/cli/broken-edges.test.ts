@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { mkdir, readFile, rm } from "node:fs/promises";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
-import { createLogger } from "../../src/cli/logging.ts";
+import { createLogger } from "../../src/agent/logging.ts";
 import { BuiltProgram } from "./built-program.ts";
 import { BOARD_TYPE, TestBoard } from "./test-board.ts";
 

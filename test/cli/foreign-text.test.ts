@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
-import { createLogger } from "../../src/cli/logging.ts";
+import { createLogger } from "../../src/agent/logging.ts";
 import { printable } from "../../src/errors/agent-error.ts";
 import { readNextDeployment } from "../../src/protocol/device-api.ts";
 import { RecordingIo } from "./recording-io.ts";

@@ -14,7 +14,7 @@ import { cp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect } from "vitest";
-import { virtualBoard } from "../../src/compose-board.ts";
+import { virtualBoard } from "../../src/agent/device/board.ts";
 import { needs } from "../support/needs.ts";
 import { BuiltProgram, startProgram } from "./built-program.ts";
 import { type CliResult, cli, codesOf } from "./test-board.ts";

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { commandsFor } from "../../src/cli/commands.ts";
-import { VERSION } from "../../src/cli/version.ts";
+import { VERSION } from "../../src/version.ts";
 import { cli, codesOf, INSTALLED, TestBoard } from "./test-board.ts";
 
 let board: TestBoard;

@@ -4,8 +4,8 @@ import { mkdir, open, readdir, readFile, rm, symlink, truncate, writeFile } from
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { createFileLock } from "../../adapters/lock/flock.ts";
+import { thisMachine } from "../../src/agent/host.ts";
 import { announceDaemon, becomeSpeaker } from "../../src/cli/daemon-process.ts";
-import { thisMachine } from "../../src/compose-machine.ts";
 import { resolvePaths } from "../../src/config/paths.ts";
 import { diskActs, type FileActs } from "../../src/util/durable-file.ts";
 import { BuiltProgram } from "./built-program.ts";

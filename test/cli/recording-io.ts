@@ -1,4 +1,4 @@
-import type { CliIo } from "../../src/cli/io.ts";
+import type { CliIo } from "../../src/agent/io.ts";
 import { oneLine } from "../../src/cli/one-line.ts";
 
 /** A terminal, or a pipe, that remembers what was written to it. */

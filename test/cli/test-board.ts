@@ -3,10 +3,10 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createFileEnv, loadVariables } from "../../adapters/bootloader/fake/file-env.ts";
+import { type BoardImageBoots, type BoardStart, type BoardStatus, virtualBoard } from "../../src/agent/device/board.ts";
 import type { ArtifactRequest } from "../../src/artifact/artifact-request.ts";
 import { writeArtifact } from "../../src/artifact/writer.ts";
 import { run } from "../../src/cli/run.ts";
-import { type BoardImageBoots, type BoardStart, type BoardStatus, virtualBoard } from "../../src/compose-board.ts";
 import { rootfsRequest } from "../artifact/artifact-requests.ts";
 import { RecordingIo } from "./recording-io.ts";
 

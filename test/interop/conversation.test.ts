@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { BENCH_DEVICE_TYPE, makeImage } from "../../scripts/lib/client-board.ts";
-import { VERSION } from "../../src/cli/version.ts";
+import { VERSION } from "../../src/version.ts";
 import { needs } from "../support/needs.ts";
 import type { Recorded } from "../support/scripted-server.ts";
 import { type Conversation, converse, type NewSystem } from "./conversation.ts";

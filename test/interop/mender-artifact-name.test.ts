@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { run } from "../../src/cli/run.ts";
-import { VERSION } from "../../src/cli/version.ts";
+import { VERSION } from "../../src/version.ts";
 import { makeKeyFiles } from "../artifact/keys.ts";
 import { RecordingIo } from "../cli/recording-io.ts";
 

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
-import type { CliIo } from "../../src/cli/io.ts";
+import type { CliIo } from "../../src/agent/io.ts";
 import { createVirtualClock } from "../support/virtual-clock.ts";
 import { composeVirtual } from "./agent.ts";
 import { letTimePass } from "./let-time-pass.ts";

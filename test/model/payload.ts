@@ -55,7 +55,7 @@ const rootfs: Payload = (call, w, setup) => {
 
 const originIn = (memo: World["memo"]): SlotId | undefined => memo?.replace("revert:", "") as SlotId | undefined;
 
-/** As src/compose-device.ts at a start that finds no update. `undefined`: nothing is owed, and nothing tried. */
+/** As src/agent/device/device.ts at a start that finds no update. `undefined`: nothing is owed, and nothing tried. */
 export const finishUndo = (w: World, setup: Setup): Act => (owesUndo(w.memo) ? rootfs("Cleanup", w, setup) : undefined);
 
 /** A module that changes software in place and keeps what it replaced until Cleanup, if it can roll back. */

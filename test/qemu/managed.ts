@@ -1,7 +1,7 @@
 import { cp, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, describe, expect } from "vitest";
-import { VERSION } from "../../src/cli/version.ts";
+import { VERSION } from "../../src/version.ts";
 import { deployment, empty, file, token } from "../support/answers.ts";
 import { resetInBody } from "../support/faults.ts";
 import type { Answer } from "../support/scripted-server.ts";

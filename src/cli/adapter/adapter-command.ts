@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import type { CliIo } from "../io.ts";
+import type { CliIo } from "../../agent/io.ts";
 import { registerCheck } from "./check-command.ts";
 import { registerNew } from "./new-command.ts";
 

@@ -1,11 +1,11 @@
 import { statSync } from "node:fs";
 import { resolve } from "node:path";
 import { type Command, Option } from "commander";
-import type { Verdict } from "../../compose-adapter-check.ts";
-import type { AdapterKind } from "../../compose-examination.ts";
+import type { Verdict } from "../../agent/check/adapter-check.ts";
+import type { AdapterKind } from "../../agent/check/examination.ts";
+import type { CliIo } from "../../agent/io.ts";
 import type { AdapterChoice } from "../../config/adapter-choice.ts";
 import { AgentError } from "../../errors/agent-error.ts";
-import type { CliIo } from "../io.ts";
 import { jsonLine } from "../one-line.ts";
 
 interface CheckOptions {
@@ -43,7 +43,7 @@ export function registerCheck(adapter: Command, io: CliIo): void {
     .addOption(new Option("--watched").hideHelp())
     .addHelpText("after", EXAMPLE)
     .action(async (path: string, options: CheckOptions) => {
-      const { checkAdapter } = await import("../../compose-adapter-check.ts");
+      const { checkAdapter } = await import("../../agent/check/adapter-check.ts");
       expectFile(options.payload, "--payload");
       expectFile(options.firmware, "--firmware");
       const request = {
@@ -62,7 +62,7 @@ export function registerCheck(adapter: Command, io: CliIo): void {
         count[verdict.kept ? "kept" : "broken"] += 1;
         print(verdict, options, io);
       };
-      const { checkInChild, reporter } = await import("../../compose-watched-check.ts");
+      const { checkInChild, reporter } = await import("../../agent/check/watched.ts");
       if ("module" in request.source && options.watched !== true && io.commandLine.length > 0) {
         const { exitCode, stuck } = await checkInChild(io.commandLine, request.timeoutMs, io.signal);
         io.exitCode = exitCode;

@@ -1,8 +1,8 @@
 import { resolve } from "node:path";
 import { Argument, type Command, Option } from "commander";
+import type { CliIo } from "../../agent/io.ts";
 import { AgentError } from "../../errors/agent-error.ts";
 import { diskActs } from "../../util/durable-file.ts";
-import type { CliIo } from "../io.ts";
 import { type Language, SKELETONS, type SkeletonKind } from "./skeletons.ts";
 
 const LANGUAGES: readonly Language[] = ["js", "sh"];

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import type { CliIo } from "../io.ts";
+import type { CliIo } from "../../agent/io.ts";
 import { registerRead } from "./read-command.ts";
 import { registerSign } from "./sign-command.ts";
 import { registerValidate } from "./validate-command.ts";

@@ -1,8 +1,8 @@
 import { Command, CommanderError } from "commander";
+import type { CliIo } from "../../agent/io.ts";
 import { AgentError, describeError } from "../../errors/agent-error.ts";
+import { VERSION } from "../../version.ts";
 import { truthOf } from "../client-arguments.ts";
-import type { CliIo } from "../io.ts";
-import { VERSION } from "../version.ts";
 import { registerCommands } from "./artifact-command.ts";
 
 /** Commands of the original that ours does not have yet. */

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import type { CliIo } from "../io.ts";
+import type { CliIo } from "../../agent/io.ts";
 import { escapedJson } from "../one-line.ts";
 import { refuseOptions } from "./refused-options.ts";
 import { addVerifyOptions, loadKeys, readingProgress, type VerifyOptions } from "./verify-options.ts";

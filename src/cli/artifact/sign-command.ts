@@ -1,6 +1,6 @@
 import type { Command } from "commander";
+import type { CliIo } from "../../agent/io.ts";
 import { AgentError } from "../../errors/agent-error.ts";
-import type { CliIo } from "../io.ts";
 import { jsonLine } from "../one-line.ts";
 import { refuseOptions } from "./refused-options.ts";
 import { addRefusedOptions, REFUSED_KEY_OPTIONS } from "./write-options.ts";

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
+import type { CliIo } from "../../agent/io.ts";
 import type { VerificationKey } from "../../artifact/signature.ts";
 import { AgentError } from "../../errors/agent-error.ts";
-import type { CliIo } from "../io.ts";
 import { jsonLine } from "../one-line.ts";
 import type { InspectedArtifact } from "./describe-artifact.ts";
 import { refuseOptions } from "./refused-options.ts";

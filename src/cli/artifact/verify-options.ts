@@ -1,7 +1,7 @@
 import { stat } from "node:fs/promises";
 import type { Command } from "commander";
+import type { CliIo } from "../../agent/io.ts";
 import type { VerificationKey } from "../../artifact/signature.ts";
-import type { CliIo } from "../io.ts";
 import type { Progress } from "../progress.ts";
 import { addRefusedOptions, collect, REFUSED_KEY_OPTIONS } from "./write-options.ts";
 

@@ -1,8 +1,8 @@
 import { stat } from "node:fs/promises";
 import type { Command } from "commander";
+import type { CliIo } from "../../agent/io.ts";
 import type { PayloadRequest } from "../../artifact/artifact-request.ts";
 import type { SigningKey } from "../../artifact/signing.ts";
-import type { CliIo } from "../io.ts";
 import { refuseOptions } from "./refused-options.ts";
 import {
   addFileOption,

@@ -2,8 +2,8 @@ import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createSecureContext } from "node:tls";
+import { virtualBoard } from "../../../src/agent/device/board.ts";
 import { writeArtifact } from "../../../src/artifact/writer.ts";
-import { virtualBoard } from "../../../src/compose-board.ts";
 import { rootfsRequest } from "../../artifact/artifact-requests.ts";
 import { deployment, empty, file, json, token } from "../../support/answers.ts";
 import { type ConnectProxy, startProxy } from "../../support/connect-proxy.ts";

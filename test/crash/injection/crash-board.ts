@@ -4,10 +4,10 @@ import { inspectSlot, type SlotContent } from "../../../adapters/bootloader/fake
 import { BOARD_PARTITIONS, boardPaths, runningSlot } from "../../../adapters/bootloader/fake/board-layout.ts";
 import { loadVariables } from "../../../adapters/bootloader/fake/file-env.ts";
 import { startBoard } from "../../../adapters/bootloader/fake/firmware.ts";
+import { virtualBoard } from "../../../src/agent/device/board.ts";
+import type { Machine } from "../../../src/agent/host.ts";
 import { boardInit } from "../../../src/cli/board-init.ts";
 import { run } from "../../../src/cli/run.ts";
-import { virtualBoard } from "../../../src/compose-board.ts";
-import type { Machine } from "../../../src/compose-machine.ts";
 import { parseSnapshot, type Snapshot } from "../../../src/core/deployment/snapshot.ts";
 import type { FileActs } from "../../../src/util/durable-file.ts";
 import { RecordingIo } from "../../cli/recording-io.ts";

@@ -1,7 +1,7 @@
 import { readFileSync, statSync } from "node:fs";
 import { systemClock } from "../../../adapters/clock/system-clock.ts";
 import type { BlockFile } from "../../../adapters/device/block-file.ts";
-import type { Machine } from "../../../src/compose-machine.ts";
+import type { Machine } from "../../../src/agent/host.ts";
 import type { Process } from "../../../src/ports/process.ts";
 import type { FileActs } from "../../../src/util/durable-file.ts";
 import type { Disk } from "./disk.ts";

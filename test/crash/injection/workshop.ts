@@ -1,6 +1,6 @@
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { BoardImageBoots } from "../../../src/compose-board.ts";
+import type { BoardImageBoots } from "../../../src/agent/device/board.ts";
 import { type Part, severalPayloads } from "../../artifact/several-payloads.ts";
 import { startProgram } from "../../cli/built-program.ts";
 import { MEMORY_FOLDER, TestBoard } from "../../cli/test-board.ts";

@@ -1,0 +1,32 @@
+import { join } from "node:path";
+import type { GlobalOptions } from "../cli/global-options.ts";
+import type { Config } from "../config/config.ts";
+import { type Paths, resolvePaths } from "../config/paths.ts";
+import type { Logger } from "../util/logger.ts";
+import { composeConfig } from "./config.ts";
+import { type Machine, thisMachine } from "./host.ts";
+import type { CliIo } from "./io.ts";
+import { createLogger } from "./logging.ts";
+import { composePaths } from "./paths.ts";
+
+/** What every part of the agent is built on: read once, at the beginning of a command. */
+export interface Base {
+  readonly options: GlobalOptions;
+  readonly env: CliIo["env"];
+  readonly machine: Machine;
+  readonly config: Config;
+  readonly paths: Paths;
+  readonly deviceTypeFile: string;
+  readonly log: Logger;
+}
+
+/** @throws {AgentError} CONFIG_INVALID */
+export async function composeBase(options: GlobalOptions, io: CliIo): Promise<Base> {
+  const { env, machine = thisMachine } = io;
+  const log = createLogger(io, options);
+  const places = resolvePaths(options, env);
+  const config = await composeConfig(options, places, log);
+  const paths = composePaths(places, config);
+  const deviceTypeFile = config.deviceTypeFile ?? join(paths.datastore, "device_type");
+  return { options, env, machine, config, paths, deviceTypeFile, log };
+}

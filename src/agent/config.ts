@@ -1,0 +1,16 @@
+import type { GlobalOptions } from "../cli/global-options.ts";
+import { type Config, loadConfig } from "../config/config.ts";
+import type { Paths } from "../config/paths.ts";
+import type { Logger } from "../util/logger.ts";
+
+/** The configuration that the command line names, or that lies at its usual places. @throws {AgentError} CONFIG_INVALID */
+export const composeConfig = (options: GlobalOptions, paths: Paths, log: Logger): Promise<Config> =>
+  loadConfig(
+    {
+      main: paths.mainConfig,
+      fallback: paths.fallbackConfig,
+      mainRequired: options.config !== undefined,
+      fallbackRequired: options.fallbackConfig !== undefined,
+    },
+    log,
+  );

@@ -1,0 +1,54 @@
+import { resolve } from "node:path";
+import { adapterEnvironment, type ContextParts, createAdapterContext } from "../../../adapters/kit/context.ts";
+import { loadAdapterModule } from "../../../adapters/kit/load-module.ts";
+import { createModuleBootloader } from "../../../adapters/kit/module-bootloader.ts";
+import { greetAs } from "../../../adapters/kit/program-answers.ts";
+import { createProgramBootloader } from "../../../adapters/kit/program-bootloader.ts";
+import type { AdapterChoice } from "../../config/adapter-choice.ts";
+import type { Config } from "../../config/config.ts";
+import { AgentError } from "../../errors/agent-error.ts";
+import type { Bootloader, SlotId } from "../../ports/bootloader.ts";
+import type { Machine } from "../host.ts";
+import type { BootloaderParts } from "./bootloader.ts";
+
+interface AdapterParts extends BootloaderParts {
+  readonly slots: Readonly<Record<SlotId, string>>;
+}
+
+/** An adapter, as the configuration or the command line names it. */
+export interface AdapterSource extends Pick<AdapterChoice, "source" | "from"> {
+  /** Of a module that must not share memory with others of its kind. */
+  readonly instance?: number;
+}
+
+/** The adapter that `Switchback.Bootloader` names, found to be one. @throws {AgentError} ADAPTER_… */
+export async function loadBootloader({ config, machine, slots }: AdapterParts): Promise<Bootloader> {
+  const { adapter } = config.switchback;
+  if (adapter === undefined) throw new AgentError("CONFIG_INVALID", { key: "Switchback.Bootloader" });
+  return createAdapterBootloader(adapter, contextParts(adapter, config, machine, slots));
+}
+
+/** What an adapter is told of this device. */
+export function contextParts(
+  { options }: Pick<AdapterChoice, "options">,
+  { switchback: { board } }: Config,
+  machine: Machine,
+  slots: Readonly<Record<SlotId, string>>,
+): ContextParts {
+  const parts = { root: board === undefined ? "" : resolve(board), slots, options };
+  const process = machine.process({ env: adapterEnvironment(parts, globalThis.process.env) });
+  return { ...parts, process, acts: machine.files };
+}
+
+/** @throws {AgentError} ADAPTER_LOAD, ADAPTER_INVALID, ADAPTER_PROTOCOL, ADAPTER_ANSWER, ADAPTER_FAILED */
+export async function createAdapterBootloader(
+  { source, from, ...rest }: AdapterSource,
+  parts: ContextParts,
+): Promise<Bootloader> {
+  if ("program" in source) {
+    const { ask, name } = await greetAs("bootloader", resolve(from, source.program), parts.process);
+    return createProgramBootloader(name, ask);
+  }
+  const adapter = await loadAdapterModule("bootloader", { ...source, from, ...rest });
+  return createModuleBootloader(adapter, createAdapterContext(parts), parts.calls);
+}

@@ -1,0 +1,58 @@
+import { existsSync } from "node:fs";
+import {
+  type BoardOptions,
+  boardStatus,
+  createBoard,
+  writeImageFile,
+} from "../../../adapters/bootloader/fake/board.ts";
+import { BOARD_IMAGE_BOOTS } from "../../../adapters/bootloader/fake/board-image.ts";
+import { boardPaths } from "../../../adapters/bootloader/fake/board-layout.ts";
+import { type BoardStart, startBoard } from "../../../adapters/bootloader/fake/firmware.ts";
+import { forgetMemory } from "../../../adapters/process/own-root.ts";
+
+import type { FileActs } from "../../util/durable-file.ts";
+import { readSmallFile } from "../../util/small-file.ts";
+
+export type { BoardStatus } from "../../../adapters/bootloader/fake/board.ts";
+export type { BoardImageBoots, SlotContent } from "../../../adapters/bootloader/fake/board-image.ts";
+export type { BoardStart } from "../../../adapters/bootloader/fake/firmware.ts";
+export type { PowerOnOutcome } from "../../../adapters/bootloader/fake/power-on.ts";
+
+/** What the board's init does when a system has come up: starts the agent. @returns a line to tell people */
+export type OnBoot = (dir: string) => Promise<string | undefined>;
+
+const FOR_ONE_UPDATE = "This update only.\n";
+
+/**
+ * Says for an update whether its modules and scripts may change the machine, on which a virtual board is tried. A file
+ * that the user has made says it for every update.
+ */
+export async function allowMachine(board: string, isAllowed: boolean, acts: FileActs): Promise<void> {
+  const path = boardPaths(board).onThisMachine;
+  if (isAllowed && !existsSync(path)) await acts.writeSynced(path, FOR_ONE_UPDATE, 0o644);
+  if (isAllowed || !existsSync(path) || readSmallFile(path) !== FOR_ONE_UPDATE) return;
+  await acts.remove(path);
+}
+
+/** Everything that `switchback board` does to a board. */
+export const virtualBoard = {
+  create: createBoard,
+  /** The same with a program of the user's own that plays the boot loader. @throws {AgentError} also BOARD_FIRMWARE */
+  async createWithFirmware(dir: string, options: BoardOptions, program: string): Promise<void> {
+    const { createWithFirmware } = await import("../../../adapters/kit/board-firmware.ts");
+    await createWithFirmware(dir, options, program);
+  },
+  status: boardStatus,
+  writeImage: writeImageFile,
+  imageBoots: BOARD_IMAGE_BOOTS,
+  async boot(dir: string, onBoot?: OnBoot): Promise<BoardStart> {
+    // What a device keeps in memory goes with the power.
+    await forgetMemory(boardPaths(dir).root);
+    const start = existsSync(boardPaths(dir).firmware)
+      ? await (await import("../../../adapters/kit/board-firmware.ts")).startByFirmware(dir)
+      : await startBoard(dir);
+    if (start.outcome.kind !== "up" || onBoot === undefined) return start;
+    const said = await onBoot(dir);
+    return said === undefined ? start : { ...start, log: [...start.log, said] };
+  },
+};

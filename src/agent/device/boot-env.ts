@@ -1,0 +1,71 @@
+import { createExclusive } from "../../../adapters/bootloader/exclusive.ts";
+import { grubEnvFiles, grubEnvFolder } from "../../../adapters/bootloader/grub/env-folder.ts";
+import { createGrubEnv } from "../../../adapters/bootloader/grub/grub-env.ts";
+import { GRUB_ENV_TOOLS } from "../../../adapters/bootloader/grub/grub-env-tools.ts";
+import { createToolEnv, type EnvTools } from "../../../adapters/bootloader/tool-env.ts";
+import { nativeLayout } from "../../../adapters/bootloader/uboot/choose-env.ts";
+import { fwEnvTools } from "../../../adapters/bootloader/uboot/fw-env-tools.ts";
+import { createNativeEnv } from "../../../adapters/bootloader/uboot/native-env.ts";
+import { AgentError } from "../../errors/agent-error.ts";
+import type { BootEnv } from "../../ports/boot-env.ts";
+import { isInPath } from "../../util/is-in-path.ts";
+import type { BootloaderParts } from "./bootloader.ts";
+
+/** What U-Boot's tools lock: libubootenv and U-Boot's own the first, some distributions the second. */
+const UBOOT_LOCKS = ["/var/lock/fw_printenv.lock", "/run/fw_printenv.lock"];
+
+/** What `grub-mender-grubenv-set` and `-print` lock. */
+const GRUB_LOCKS = ["/var/lock/grub-mender-grubenv-set.lock"];
+
+/**
+ * In process where the environment is mounted; otherwise, or where it is told to, by the tools.
+ *
+ * @param findFolder of the environment
+ * @throws {AgentError} BOOTENV_CONFIG when it is not mounted, and there are no tools or they are not to be used
+ */
+export async function composeGrubEnv(parts: BootloaderParts, findFolder = grubEnvFolder): Promise<BootEnv> {
+  const { machine } = parts;
+  const native = async (): Promise<BootEnv> => {
+    const folder = findFolder();
+    return createGrubEnv({ folder, exclusive: createExclusive(GRUB_LOCKS), openRaw: machine.openRaw });
+  };
+  // Where the environment is not found, the tools may still find it.
+  const storage = async (): Promise<readonly string[]> => grubEnvFiles(findFolder);
+  return nativeOrTools(parts, native, { ...GRUB_ENV_TOOLS, storage }, isInPath(GRUB_ENV_TOOLS.setArgv[0]));
+}
+
+/**
+ * In process where `fw_env.config` names files or block devices; otherwise, or where it is told to, by the tools.
+ *
+ * @throws {AgentError} BOOTENV_CONFIG only where it is told to work in process
+ */
+export function composeUbootEnv(parts: BootloaderParts): Promise<BootEnv> {
+  const { config, machine, log } = parts;
+  const { fwEnvConfig } = config.switchback;
+  const native = async (): Promise<BootEnv> => {
+    const layout = await nativeLayout(fwEnvConfig ?? "/etc/fw_env.config");
+    return createNativeEnv({ layout, exclusive: createExclusive(UBOOT_LOCKS), log, openRaw: machine.openRaw });
+  };
+  return nativeOrTools(parts, native, fwEnvTools(fwEnvConfig), true);
+}
+
+async function nativeOrTools(
+  { config, machine, log }: BootloaderParts,
+  native: () => Promise<BootEnv>,
+  tools: EnvTools,
+  mayFallBack: boolean,
+): Promise<BootEnv> {
+  const { bootEnv } = config.switchback;
+  if (bootEnv !== "tools") {
+    try {
+      return await native();
+    } catch (error) {
+      if (bootEnv === "native" || !mayFallBack || !(error instanceof AgentError)) throw error;
+      log(
+        "debug",
+        `the boot environment is accessed by ${tools.printArgv[0]} and ${tools.setArgv[0]}: ${error.message}`,
+      );
+    }
+  }
+  return createToolEnv(machine.process(), tools);
+}

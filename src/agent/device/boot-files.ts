@@ -1,0 +1,23 @@
+import { createRpiTryboot } from "../../../adapters/bootloader/rpi-tryboot/bootloader.ts";
+import { createTrybootFirmware } from "../../../adapters/bootloader/rpi-tryboot/firmware.ts";
+import { createSystemdBoot } from "../../../adapters/bootloader/systemd-boot/bootloader.ts";
+import type { Bootloader, SlotId } from "../../ports/bootloader.ts";
+import type { Machine } from "../host.ts";
+
+interface BootFileParts {
+  readonly bootFolder: string;
+  /** Needed by `rpi-tryboot` alone. */
+  readonly bootPartitions: Readonly<Record<SlotId, number>> | undefined;
+  readonly machine: Machine;
+  booted(signal: AbortSignal): Promise<SlotId>;
+}
+
+/** Boot loaders that are told by files on a partition of their own. */
+export function composeBootFiles(
+  kind: "systemd-boot" | "rpi-tryboot",
+  { bootPartitions, machine, ...rest }: BootFileParts,
+): Bootloader {
+  const parts = { ...rest, files: machine.files };
+  if (kind === "systemd-boot" || bootPartitions === undefined) return createSystemdBoot(parts);
+  return createRpiTryboot({ ...parts, bootPartitions, firmware: createTrybootFirmware(machine.process()) });
+}

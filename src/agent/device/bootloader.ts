@@ -1,0 +1,162 @@
+import { createBootedSlot } from "../../../adapters/bootloader/booted-slot.ts";
+import { boardPaths, bootedOnBoard } from "../../../adapters/bootloader/fake/board-layout.ts";
+import { createFileEnv } from "../../../adapters/bootloader/fake/file-env.ts";
+import { GRUB_ENV_TOOLS } from "../../../adapters/bootloader/grub/grub-env-tools.ts";
+import { createMenderEnvBootloader } from "../../../adapters/bootloader/mender-env.ts";
+import { slotPartitions } from "../../../adapters/bootloader/partition-number.ts";
+import { normalizeSlotPath } from "../../../adapters/bootloader/slot-path.ts";
+import type { Config } from "../../config/config.ts";
+import { AgentError } from "../../errors/agent-error.ts";
+import type { BootEnv } from "../../ports/boot-env.ts";
+import type { Bootloader, SlotId } from "../../ports/bootloader.ts";
+import { isInPath } from "../../util/is-in-path.ts";
+import type { Logger } from "../../util/logger.ts";
+import type { Machine } from "../host.ts";
+
+/** Storage of the two slots. @throws {AgentError} CONFIG_INVALID when the configuration does not name both */
+export function composeSlots({ rootfsPartA: A, rootfsPartB: B, refusal }: Config): Readonly<Record<SlotId, string>> {
+  if (A === undefined || B === undefined || A === B) {
+    const reason = "RootfsPartA and RootfsPartB must name two different devices";
+    throw new AgentError("CONFIG_INVALID", { reason }, refusal);
+  }
+  return { A, B };
+}
+
+export interface BootloaderParts {
+  readonly config: Config;
+  readonly machine: Machine;
+  readonly log: Logger;
+}
+
+/** The boot loader that the configuration names. @throws {AgentError} CONFIG_INVALID */
+export function composeBootloader(parts: BootloaderParts): Bootloader {
+  return BOOTLOADERS[parts.config.switchback.bootloader ?? unnamedBootloader(parts.config)](parts);
+}
+
+/** Whose tools a board has, GRUB's first: the order of the reference clients, and images for GRUB name no boot loader. */
+function unnamedBootloader({ switchback }: Config): "grub" | "uboot" {
+  return switchback.fwEnvConfig === undefined && isInPath(GRUB_ENV_TOOLS.printArgv[0]) ? "grub" : "uboot";
+}
+
+/**
+ * What each name in `Switchback.Bootloader` stands for. An entry checks the configuration at once; it loads the
+ * mechanism, and looks at the board, when the boot loader is first asked something.
+ */
+const BOOTLOADERS: Readonly<
+  Record<NonNullable<Config["switchback"]["bootloader"]>, (parts: BootloaderParts) => Bootloader>
+> = {
+  uboot: (parts) => menderEnv("uboot", parts, async () => (await import("./boot-env.ts")).composeUbootEnv(parts)),
+  grub: (parts) => menderEnv("grub", parts, async () => (await import("./boot-env.ts")).composeGrubEnv(parts)),
+  "systemd-boot": (parts) => bootFiles("systemd-boot", parts),
+  "rpi-tryboot": (parts) => bootFiles("rpi-tryboot", parts),
+  fake: composeFake,
+  adapter: composeAdapter,
+};
+
+/** A boot loader that is told by the variables of Mender's integrations, on the devices that the kernel knows. */
+function menderEnv(kind: string, { config, log }: BootloaderParts, load: () => Promise<BootEnv>): Bootloader {
+  const slots = composeSlots(config);
+  return createMenderEnvBootloader({
+    kind,
+    env: lazyEnv(load),
+    partitions: slotPartitions(normalizeSlotPath(slots.A), normalizeSlotPath(slots.B)),
+    booted: createBootedSlot({ slots, log }),
+    leavesCanary: kind !== "grub",
+  });
+}
+
+/** A boot loader that is told by files on its own partition. */
+function bootFiles(kind: "systemd-boot" | "rpi-tryboot", { config, machine, log }: BootloaderParts): Bootloader {
+  const { bootFolder, bootPartitions } = config.switchback;
+  const booted = createBootedSlot({ slots: composeSlots(config), log });
+  if (bootFolder === undefined) {
+    throw new AgentError("CONFIG_INVALID", { reason: `Switchback.BootFolder must name the folder of ${kind}'s files` });
+  }
+  if (kind === "rpi-tryboot" && (bootPartitions === undefined || bootPartitions.A === bootPartitions.B)) {
+    throw new AgentError("CONFIG_INVALID", {
+      reason: "Switchback.BootPartitionA and BootPartitionB must be the numbers of two different partitions",
+    });
+  }
+  const parts = { bootFolder, bootPartitions, booted, machine };
+  return lazyBootloader(kind, booted, async () => (await import("./boot-files.ts")).composeBootFiles(kind, parts));
+}
+
+function lazyBootloader(kind: string, booted: Bootloader["booted"], load: () => Promise<Bootloader>): Bootloader {
+  let loaded: Promise<Bootloader> | undefined;
+  const boot = (): Promise<Bootloader> => {
+    loaded ??= load();
+    return loaded;
+  };
+  return {
+    kind,
+    booted,
+    plan: async (signal) => (await boot()).plan(signal),
+    arm: async (slot, signal) => (await boot()).arm(slot, signal),
+    rebootArgument: async (signal) => (await boot()).rebootArgument?.(signal),
+    confirm: async (signal) => (await boot()).confirm(signal),
+    revert: async (slot, signal) => (await boot()).revert(slot, signal),
+    expectWritable: async (signal) => await (await boot()).expectWritable?.(signal),
+    diagnose: async (signal) => (await (await boot()).diagnose?.(signal)) ?? [],
+  };
+}
+
+function composeFake({ config, machine }: BootloaderParts): Bootloader {
+  const { board } = config.switchback;
+  if (board === undefined)
+    throw new AgentError("CONFIG_INVALID", { reason: "Switchback.Board must name the board's folder" });
+  const slots = composeSlots(config);
+  const booted = bootedOnBoard(board);
+  const boot = createMenderEnvBootloader({
+    kind: "fake",
+    env: createFileEnv(boardPaths(board).env, machine.files),
+    partitions: slotPartitions(slots.A, slots.B),
+    booted,
+  });
+  return {
+    ...boot,
+    async plan(signal) {
+      try {
+        return await boot.plan(signal);
+      } catch (error) {
+        // A board that was never on has no canary, and the advice for that is of no use to it.
+        await booted(signal);
+        throw error;
+      }
+    },
+  };
+}
+
+/** The board's own; not even its code is loaded before it is asked something. */
+function composeAdapter(parts: BootloaderParts): Bootloader {
+  const slots = composeSlots(parts.config);
+  let loaded: Promise<Bootloader> | undefined;
+  const adapter = (): Promise<Bootloader> => {
+    loaded ??= import("./adapter.ts").then(({ loadBootloader }) => loadBootloader({ ...parts, slots }));
+    return loaded;
+  };
+  return {
+    kind: "adapter",
+    booted: async (signal) => (await adapter()).booted(signal),
+    plan: async (signal) => (await adapter()).plan(signal),
+    arm: async (slot, signal) => (await adapter()).arm(slot, signal),
+    confirm: async (signal) => (await adapter()).confirm(signal),
+    revert: async (slot, signal) => (await adapter()).revert(slot, signal),
+    rebootArgument: async (signal) => (await adapter()).rebootArgument?.(signal),
+    expectWritable: async (signal) => await (await adapter()).expectWritable?.(signal),
+    diagnose: async (signal) => (await (await adapter()).diagnose?.(signal)) ?? [],
+  };
+}
+
+function lazyEnv(load: () => Promise<BootEnv>): BootEnv {
+  let loaded: Promise<BootEnv> | undefined;
+  const env = (): Promise<BootEnv> => {
+    loaded ??= load();
+    return loaded;
+  };
+  return {
+    read: async (keys, signal) => (await env()).read(keys, signal),
+    write: async (pairs, signal) => (await env()).write(pairs, signal),
+    expectWritable: async (signal) => await (await env()).expectWritable?.(signal),
+    diagnose: async (signal) => (await (await env()).diagnose?.(signal)) ?? [],
+  };
+}

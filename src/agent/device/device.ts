@@ -1,0 +1,142 @@
+import { readdir } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { createRootfsImageHandler, owesUndo } from "../../../adapters/payload/rootfs-image/handler.ts";
+import { isArtifactScriptName } from "../../artifact/script-name.ts";
+import type { Config } from "../../config/config.ts";
+import { readDeviceType } from "../../config/device-type.ts";
+import type { Paths } from "../../config/paths.ts";
+import type { HandlerFor } from "../../core/deployment/handlers.ts";
+import type { ArtifactRecord } from "../../core/deployment/snapshot.ts";
+import { checkDepends, checkRoom } from "../../core/install/depends.ts";
+import type { OpenedArtifact } from "../../core/install/open-artifact.ts";
+import { flatProvides, readProvides } from "../../core/install/provides.ts";
+import { createScriptStage, type ScriptStage } from "../../core/scripts/extract.ts";
+import type { ScriptRunner } from "../../core/scripts/runner.ts";
+import { AgentError } from "../../errors/agent-error.ts";
+import type { Memo } from "../../ports/memo.ts";
+import type { PayloadHandler } from "../../ports/payload-handler.ts";
+import type { Store } from "../../ports/store.ts";
+import type { Base } from "../base.ts";
+import { composeStore, ORIGIN_KEY } from "../store.ts";
+import { composeBootloader, composeSlots } from "./bootloader.ts";
+import { hasModule, lazyHandler, lazyModule, type ModuleParts, moduleFile } from "./modules.ts";
+import { composePrograms } from "./programs.ts";
+import { artifactScripts, composeScripts } from "./scripts.ts";
+import { composeSlotDevice } from "./slots.ts";
+
+/** What an update does to the device, whoever asks for it. Made anew for each update. */
+export interface Device {
+  readonly store: Store;
+  readonly scripts: ScriptRunner;
+  /** Also throws CONFIG_INVALID. */
+  readonly handlerFor: HandlerFor;
+  /** Of the Artifact that is being opened. */
+  readonly scriptStage: ScriptStage;
+  /**
+   * Refuses what is not for this device, before anything is changed, and puts the Artifact's scripts in their place.
+   *
+   * @throws {AgentError} DEVICE_TYPE_FILE, DEVICE_TYPE_MISMATCH, DEPENDS_MISMATCH, PROVIDES_LIMIT, PAYLOAD_UNSUPPORTED,
+   * SCRIPT_FOLDER, BOARD_UNCONFINED
+   */
+  admit(artifact: OpenedArtifact): Promise<void>;
+  /**
+   * Refuses to go on with an update on a virtual board whose modules or scripts this machine would not run, before
+   * anything is done: a refusal in the middle would fail the update.
+   *
+   * @throws {AgentError} BOARD_UNCONFINED
+   */
+  expectToRun(artifact: Pick<ArtifactRecord, "payloadTypes">): Promise<void>;
+  /**
+   * Tries a rollback again that could not be written when its update ended, and sweeps away scripts that were not
+   * admitted when the agent lost its power.
+   *
+   * @throws {AgentError} as the rollback did then
+   */
+  finishUndo(signal: AbortSignal): Promise<void>;
+}
+
+export function composeDevice(base: Base): Device {
+  const { machine, config, paths, deviceTypeFile, log } = base;
+  const store = composeStore(paths, log, machine);
+  const timeoutMs = config.moduleTimeoutSeconds * 1000;
+  const programs = composePrograms(base);
+  const modules = { machine, programs, paths, store, log, timeoutMs, deviceTypeFile };
+  const handlerFor = composeHandlers(modules, config);
+  const scriptStage = createScriptStage(artifactScripts(paths), machine.files);
+  return {
+    store,
+    scripts: composeScripts(base),
+    handlerFor,
+    scriptStage,
+    async admit({ info, record }) {
+      const deviceType = await readDeviceType(deviceTypeFile);
+      const provides = readProvides(await store.load());
+      checkDepends(info, deviceType, flatProvides(provides));
+      checkRoom(provides, record);
+      for (const [index, type] of record.payloadTypes.entries()) {
+        if (type === null) continue;
+        handlerFor(type, index);
+        if (runsModule(type, paths, config)) await programs.expectToRun(resolve(moduleFile(paths, type)));
+      }
+      await scriptStage.admit(info.scripts);
+      for (const name of info.scripts) await programs.expectToRun(join(artifactScripts(paths), name));
+    },
+    async expectToRun({ payloadTypes }) {
+      if (config.virtualBoard === undefined) return;
+      for (const type of payloadTypes) {
+        if (type !== null && runsModule(type, paths, config))
+          await programs.expectToRun(resolve(moduleFile(paths, type)));
+      }
+      // ignored: without the folder there are no scripts.
+      const scripts = await readdir(artifactScripts(paths)).catch(() => [] as string[]);
+      for (const name of scripts)
+        if (isArtifactScriptName(name)) await programs.expectToRun(join(artifactScripts(paths), name));
+    },
+    async finishUndo(signal) {
+      await scriptStage.discard();
+      if (owesUndo((await store.load()).get(ORIGIN_KEY))) {
+        await composeRootfsImage(config, modules).act("Cleanup", signal);
+      }
+    },
+  };
+}
+
+const runsModule = (type: string, paths: Paths, { switchback }: Config): boolean =>
+  switchback.payloads?.has(type) !== true && hasModule(paths, type);
+
+/** By payload: what the configuration names, the board's own update module of that name, or what is built in. */
+function composeHandlers(modules: ModuleParts, config: Config): HandlerFor {
+  const { paths } = modules;
+  const known = new Map<number, PayloadHandler>();
+  const make = (type: string, index: number): PayloadHandler => {
+    const own = config.switchback.payloads?.get(type);
+    if (own !== undefined) {
+      return lazyHandler(type, async () =>
+        (await import("./payload.ts")).loadPayload(type, index, own, config, modules),
+      );
+    }
+    if (hasModule(paths, type)) return lazyModule(type, index, modules);
+    if (type === "rootfs-image") return composeRootfsImage(config, modules);
+    throw new AgentError("PAYLOAD_UNSUPPORTED", { type, module: moduleFile(paths, type) });
+  };
+  return (type, index) => {
+    const handler = known.get(index) ?? make(type, index);
+    known.set(index, handler);
+    return handler;
+  };
+}
+
+function composeRootfsImage(config: Config, { machine, store, log }: ModuleParts): PayloadHandler {
+  const bootloader = composeBootloader({ config, machine, log });
+  const slots = composeSlotDevice(config, composeSlots(config), bootloader, machine);
+  const memo = memoIn(store, ORIGIN_KEY);
+  const { verifyReadback } = config.switchback;
+  return createRootfsImageHandler({ bootloader, slots, memo, log, clock: machine.clock, verifyReadback });
+}
+
+function memoIn(store: Store, key: string): Memo {
+  return {
+    load: async () => (await store.load()).get(key),
+    save: (value) => store.transact(new Map([[key, value]])),
+  };
+}

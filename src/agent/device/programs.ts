@@ -1,0 +1,28 @@
+import { existsSync } from "node:fs";
+import { resolve } from "node:path";
+import { boardPaths } from "../../../adapters/bootloader/fake/board-layout.ts";
+import type { ChildProcessOptions } from "../../../adapters/process/child-process.ts";
+import type { OwnRoot } from "../../../adapters/process/own-root.ts";
+import type { Paths } from "../../config/paths.ts";
+import type { GuardedProcess } from "../../ports/process.ts";
+import type { Base } from "../base.ts";
+
+/** Starts update modules and state scripts: on a virtual board in the board's own root. */
+export function composePrograms(base: Pick<Base, "config" | "paths" | "machine">, options?: ChildProcessOptions) {
+  const { config, paths, machine } = base;
+  if (config.virtualBoard !== undefined) return machine.ownRootProcess(boardRoot(config.virtualBoard, paths), options);
+  return { ...machine.process(options), expectToRun: async () => false } satisfies GuardedProcess;
+}
+
+/** As on a device: where the agent keeps what is at the same place as there, and the board's folder besides. */
+function boardRoot(board: string, { datastore }: Paths): OwnRoot {
+  const folder = resolve(board);
+  const { root, confDir, onThisMachine } = boardPaths(folder);
+  const data = resolve(datastore);
+  return {
+    root,
+    folders: data.startsWith(`${folder}/`) ? [folder] : [folder, data],
+    links: { "etc/mender": confDir, "var/lib/mender": data },
+    isMachineAllowed: () => existsSync(onThisMachine),
+  };
+}

@@ -1,0 +1,24 @@
+import { join } from "node:path";
+import type { Paths } from "../../config/paths.ts";
+import { createScriptRunner, type ScriptRunner } from "../../core/scripts/runner.ts";
+import type { Base } from "../base.ts";
+import { composePrograms } from "./programs.ts";
+
+/** Where the scripts of an Artifact lie from its installation on, also after the reboot. */
+export const artifactScripts = (paths: Paths): string => join(paths.datastore, "scripts");
+
+export function composeScripts(base: Pick<Base, "config" | "paths" | "log" | "machine">): ScriptRunner {
+  const { config, paths, log, machine } = base;
+  const { stateScripts } = config;
+  return createScriptRunner({
+    process: composePrograms(base, { graceMs: 10_000 }),
+    clock: machine.clock,
+    log,
+    folders: { rootfs: join(paths.confDir, "scripts"), artifact: artifactScripts(paths) },
+    timeouts: {
+      timeoutMs: stateScripts.timeoutSeconds * 1000,
+      retryIntervalMs: stateScripts.retryIntervalSeconds * 1000,
+      retryTimeoutMs: stateScripts.retryTimeoutSeconds * 1000,
+    },
+  });
+}

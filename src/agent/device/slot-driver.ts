@@ -1,0 +1,51 @@
+import { resolve } from "node:path";
+import { type ContextParts, createDeviceContext, type OpenStorage } from "../../../adapters/kit/context.ts";
+import { createDriverDevice } from "../../../adapters/kit/driver-device.ts";
+import { loadAdapterModule } from "../../../adapters/kit/load-module.ts";
+import { createModuleDriver } from "../../../adapters/kit/module-driver.ts";
+import { greetAs } from "../../../adapters/kit/program-answers.ts";
+import { createProgramDriver } from "../../../adapters/kit/program-driver.ts";
+import type { AdapterChoice } from "../../config/adapter-choice.ts";
+import type { Config } from "../../config/config.ts";
+import type { Bootloader, SlotId } from "../../ports/bootloader.ts";
+import type { SlotDevice } from "../../ports/slot-device.ts";
+import type { SlotDriver } from "../../ports/slot-driver.ts";
+import type { Machine } from "../host.ts";
+import { type AdapterSource, contextParts } from "./adapter.ts";
+
+/** The slots behind the adapter that `Switchback.Device` names. @throws {AgentError} ADAPTER_… */
+export async function loadDevice(
+  choice: AdapterChoice,
+  config: Config,
+  paths: Readonly<Record<SlotId, string>>,
+  { booted }: Pick<Bootloader, "booted">,
+  machine: Machine,
+): Promise<SlotDevice> {
+  return createDriverDevice({ driver: await composeSlotDriver(choice, config, paths, machine), paths, booted });
+}
+
+/** The adapter itself. @throws {AgentError} ADAPTER_… */
+export function composeSlotDriver(
+  choice: AdapterChoice,
+  config: Config,
+  paths: Readonly<Record<SlotId, string>>,
+  machine: Machine,
+): Promise<SlotDriver> {
+  const open: OpenStorage = (path, access) => machine.openStorage(path, false, access);
+  return createAdapterDriver(choice, contextParts(choice, config, machine, paths), open);
+}
+
+/** @throws {AgentError} ADAPTER_LOAD, ADAPTER_INVALID, ADAPTER_PROTOCOL, ADAPTER_ANSWER, ADAPTER_FAILED */
+export async function createAdapterDriver(
+  { source, from, ...rest }: AdapterSource,
+  parts: ContextParts,
+  open: OpenStorage,
+): Promise<SlotDriver> {
+  if ("program" in source) {
+    const program = resolve(from, source.program);
+    const { ask } = await greetAs("device", program, parts.process);
+    return createProgramDriver(program, parts.process, ask);
+  }
+  const adapter = await loadAdapterModule("device", { ...source, from, ...rest });
+  return createModuleDriver(adapter, createDeviceContext(parts, open), parts.calls);
+}

@@ -1,0 +1,42 @@
+import { createSlotDevice } from "../../../adapters/device/slot-device.ts";
+import type { Config } from "../../config/config.ts";
+import type { Bootloader, SlotId } from "../../ports/bootloader.ts";
+import type { SlotDevice } from "../../ports/slot-device.ts";
+import type { Machine } from "../host.ts";
+
+/** The slots' storage: what the board brings itself, UBI volumes where both names are such, else block devices or image files. */
+export function composeSlotDevice(
+  config: Config,
+  paths: Readonly<Record<SlotId, string>>,
+  boot: Pick<Bootloader, "booted">,
+  machine: Machine,
+): SlotDevice {
+  const { booted } = boot;
+  const { device } = config.switchback;
+  if (device !== undefined) {
+    return lazyDevice(async () => (await import("./slot-driver.ts")).loadDevice(device, config, paths, boot, machine));
+  }
+  if (!isUbi(paths.A) || !isUbi(paths.B)) return createSlotDevice({ paths, booted, openStorage: machine.openStorage });
+  return lazyDevice(async () => {
+    const { createUbiSlotDevice } = await import("../../../adapters/device/ubi-slot.ts");
+    return createUbiSlotDevice({ paths, booted, process: machine.process() });
+  });
+}
+
+/** One that writes images from their beginning, and is loaded at its first use. */
+function lazyDevice(load: () => Promise<SlotDevice>): SlotDevice {
+  let loaded: Promise<SlotDevice> | undefined;
+  const device = (): Promise<SlotDevice> => {
+    loaded ??= load();
+    return loaded;
+  };
+  return {
+    open: async (slot, image, signal) => (await device()).open(slot, image, signal),
+    resumePoint: () => 0,
+    async *read(slot, bytes, signal) {
+      yield* (await device()).read(slot, bytes, signal);
+    },
+  };
+}
+
+const isUbi = (path: string): boolean => /^(\/dev\/)?ubi[0-9]+_[0-9]+$/.test(path);

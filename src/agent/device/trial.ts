@@ -1,0 +1,18 @@
+import { AgentError } from "../../errors/agent-error.ts";
+import { type BootloaderParts, composeBootloader } from "./bootloader.ts";
+
+/**
+ * Whether the running system is on trial, so that the next boot may bring back another one. Devices that have no boot
+ * loader for updates, or whose boot loader cannot be asked, have no trial to wait for.
+ */
+export async function runsOnTrial(parts: BootloaderParts): Promise<boolean> {
+  const { signal } = new AbortController();
+  try {
+    const bootloader = composeBootloader(parts);
+    const { slot, trial } = await bootloader.plan(signal);
+    return trial && (await bootloader.booted(signal)) === slot;
+  } catch (error) {
+    if (!(error instanceof AgentError)) throw error;
+    return false;
+  }
+}

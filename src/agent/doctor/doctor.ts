@@ -1,0 +1,268 @@
+import { existsSync, statSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { systemClock } from "../../../adapters/clock/system-clock.ts";
+import { lookAtFolder } from "../../../adapters/doctor/folder-facts.ts";
+import { keyWeakness } from "../../artifact/key-algorithm.ts";
+import { loadVerificationKey } from "../../artifact/signature.ts";
+import type { GlobalOptions } from "../../cli/global-options.ts";
+import type { Config } from "../../config/config.ts";
+import { readDeviceType } from "../../config/device-type.ts";
+import { findKeys } from "../../config/key-places.ts";
+import { type Paths, resolvePaths } from "../../config/paths.ts";
+import { createJournal } from "../../core/deployment/journal.ts";
+import { examineLock, examinePending } from "../../core/doctor/agent.ts";
+import { examineBoot } from "../../core/doctor/boot.ts";
+import { judgeClock } from "../../core/doctor/clock.ts";
+import { DATA_PARTITION, judgeDatastore, judgeNoexec } from "../../core/doctor/datastore.ts";
+import type { Examination } from "../../core/doctor/examine.ts";
+import { examineModules, examineScripts } from "../../core/doctor/programs.ts";
+import { judgeSlots } from "../../core/doctor/slots.ts";
+import { AgentError, describeError } from "../../errors/agent-error.ts";
+import type { Bootloader, SlotId } from "../../ports/bootloader.ts";
+import type { Finding } from "../../ports/finding.ts";
+import { isNoFile } from "../../util/is-no-file.ts";
+import { composeConfig } from "../config.ts";
+import { composeBootloader } from "../device/bootloader.ts";
+import { modulesFolder } from "../device/modules.ts";
+import { artifactScripts } from "../device/scripts.ts";
+import { thisMachine } from "../host.ts";
+import type { CliIo } from "../io.ts";
+import { composeLock } from "../lock.ts";
+import { createLogger } from "../logging.ts";
+import { composePaths } from "../paths.ts";
+import { composeStore } from "../store.ts";
+import { lookAtBoard } from "./facts.ts";
+import { composeGuarding } from "./guarding.ts";
+
+/** What the doctor looks at, and what it knows of causes that show in several places. */
+export interface Doctor {
+  readonly examinations: readonly Examination[];
+  /** Of something that is a finding of its own. */
+  isConsequence(error: unknown): boolean;
+  /** Adds where the keys stand that a finding names. */
+  placed(finding: Finding): Finding;
+}
+
+/**
+ * All that is looked at on this device, in the order of an update. Nothing of it changes the device.
+ *
+ * @throws {AgentError} CONFIG_INVALID
+ */
+export async function composeDoctor(options: GlobalOptions, io: CliIo): Promise<Doctor> {
+  const machine = io.machine ?? thisMachine;
+  const log = createLogger(io, options, "warning");
+  const places = resolvePaths(options, io.env);
+  const user = process.geteuid?.() ?? 0;
+  const remarks: Remark[] = [];
+  const config = await composeConfig(options, places, (level, message) => {
+    // A file that only root may read is none that nobody can read.
+    const isDenial = level === "error" && user !== 0 && message.includes("EACCES");
+    if ((level === "warning" || level === "error") && !isDenial) remarks.push({ level, message });
+  });
+  const paths = composePaths(places, config);
+  const keys = findKeys(paths.fallbackConfig, paths.mainConfig);
+  const isRoot = user === 0 || config.virtualBoard !== undefined;
+  const boot = (): Bootloader => {
+    const found = composeBootloader({ config, machine, log });
+    return isRoot ? found : { ...found, expectWritable: async () => undefined };
+  };
+  const board = (signal: AbortSignal) => lookAtBoard(config, machine, signal);
+  const examinations: readonly Examination[] = [
+    { area: "user", advice: "", look: async () => (isRoot ? [] : [notRoot(user)]) },
+    {
+      area: "configuration",
+      advice: "Set that right in mender.conf. Until then no Artifact is installed.",
+      look: async () => judgeConfig(config, places, remarks, keys.overridden),
+    },
+    {
+      area: "slots",
+      advice: "Set RootfsPartA and RootfsPartB in mender.conf to the two partitions, one of which is running.",
+      look: async (signal) => judgeSlots(await board(signal).slots(await bootedSlot(boot, signal))),
+    },
+    {
+      area: "boot",
+      advice: "Set Switchback.Bootloader and what belongs to it, and see that what it names can be read.",
+      look: (signal) => examineBoot(boot(), signal),
+    },
+    {
+      area: "data",
+      advice: `Look at ${paths.datastore}, which --datastore or MENDER_DATASTORE_DIR names.`,
+      look: async (signal) => {
+        const facts = await board(signal).datastore(paths.datastore);
+        // Whether root may write there is not known to others.
+        return judgeDatastore({ ...facts, isWritable: facts.isWritable || !isRoot });
+      },
+    },
+    {
+      area: "agent",
+      advice: `Look at ${paths.datastore}; what is stored there is no agent's of this version.`,
+      look: async () => [
+        await examinePending(createJournal(composeStore(paths, log, machine))),
+        // Taking a lock would make its file, and the datastore.
+        await examineLock(
+          existsSync(paths.lockFile) && !isNoFile(paths.lockFile) ? composeLock(paths, machine) : undefined,
+        ),
+      ],
+    },
+    {
+      area: "clock",
+      advice: "Set the clock.",
+      look: async () => [judgeClock(systemClock.nowMs(), statSync(fileURLToPath(import.meta.url)).mtimeMs)],
+    },
+    ...identity(config, paths, async (signal) => {
+      const found = judgeDatastore(await board(signal).datastore(paths.datastore));
+      return found.some(({ subject, level }) => subject === DATA_PARTITION && level === "bad");
+    }),
+    {
+      area: "scripts",
+      advice: "Make the folder readable.",
+      look: async () => [
+        ...(await examineScripts(join(paths.confDir, "scripts"), "rootfs")),
+        ...(await examineScripts(artifactScripts(paths), "artifact")),
+        ...judgeNoexec(await lookAtFolder(join(paths.confDir, "scripts"))),
+      ],
+    },
+    {
+      area: "modules",
+      advice: "Make the folder readable.",
+      look: async () => [
+        ...(await examineModules(modulesFolder(paths))),
+        ...judgeNoexec(await lookAtFolder(modulesFolder(paths))),
+      ],
+    },
+    ...composeGuarding({ config, paths, machine }, user),
+    {
+      area: "server",
+      advice: "Look at ServerURL, ServerCertificate and HttpsClient in mender.conf.",
+      look: async (signal) => {
+        if (config.server.urls.length === 0) {
+          return [{ level: "good", subject: "ServerURL", found: "none: updates come from the command line" }];
+        }
+        return (await import("./server.ts")).lookAtServers({ options, config, io, log }, signal);
+      },
+    },
+  ];
+  return {
+    examinations,
+    isConsequence: (error) =>
+      (!isRoot && isDenied(error)) ||
+      (config.refusal !== undefined && error instanceof AgentError && error.code === "CONFIG_INVALID"),
+    placed(finding) {
+      const { found, advice } = finding;
+      const where =
+        advice === undefined ? [] : keys.named(`${found} ${advice}`).filter((place) => !found.includes(place));
+      return where.length === 0 ? finding : { ...finding, advice: `${advice} (${where.join("; ")})` };
+    },
+  };
+}
+
+function notRoot(user: number): Finding {
+  const found = `${user}, who is not root: what only root may see or write is left out below`;
+  return { level: "bad", subject: "user", found, advice: "Run the doctor as root, as the agent runs." };
+}
+
+/** A program or a file that is kept from other users. */
+function isDenied(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const code = "code" in error ? error.code : undefined;
+  return code === "EACCES" || code === "EPERM" || isDenied(error.cause);
+}
+
+/** Why the boot loader cannot say is told where it is looked at. */
+async function bootedSlot(boot: () => Bootloader, signal: AbortSignal): Promise<SlotId | undefined> {
+  try {
+    return await boot().booted(signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    if (error instanceof AgentError) return undefined;
+    throw error;
+  }
+}
+
+interface Remark {
+  readonly level: "warning" | "error";
+  readonly message: string;
+}
+
+/** What is wrong in the configuration files, also where no other area uses it. @throws {AgentError} CONFIG_INVALID */
+function judgeConfig(
+  config: Config,
+  { mainConfig, fallbackConfig }: Paths,
+  remarks: readonly Remark[],
+  overridden: readonly string[],
+): readonly Finding[] {
+  const subject = "configuration";
+  const advice = "Correct it in mender.conf, or remove it.";
+  const refused = remarks.filter(({ level }) => level === "error");
+  const wrong = PARTS.flatMap((part): readonly string[] => {
+    try {
+      part(config);
+      return [];
+    } catch (error) {
+      if (!(error instanceof AgentError)) throw error;
+      // Why a whole file is refused is said of each file.
+      return error === config.refusal ? [] : [describeError(error)];
+    }
+  });
+  const bad = [...refused.map(({ message }) => message), ...wrong];
+  const odd = remarks.filter(({ level }) => level === "warning").map(({ message }) => message);
+  const read = `${fallbackConfig}, then ${mainConfig}`;
+  return [
+    ...(bad.length + odd.length === 0 ? [{ level: "good", subject, found: read } as const] : []),
+    ...overridden.map((found): Finding => ({ level: "good", subject, found })),
+    ...bad.map((found): Finding => ({ level: "bad", subject, found, advice })),
+    ...odd.map((found): Finding => ({ level: "note", subject, found, advice })),
+  ];
+}
+
+/** What is interpreted at its first use. What the boot loader needs is judged where the doctor looks at the slots. */
+const PARTS: readonly ((config: Config) => unknown)[] = [
+  (config) => config.artifactVerifyKeys,
+  (config) => config.server,
+  (config) => config.connection,
+  ({ switchback }) => switchback.bootEnv,
+  ({ switchback }) => switchback.payloads,
+];
+
+/** What decides which Artifacts are for this device. */
+function identity(
+  config: Config,
+  paths: Paths,
+  lacksData: (signal: AbortSignal) => Promise<boolean>,
+): readonly Examination[] {
+  const isOnData = (path: string): boolean => resolve(path).startsWith(`${resolve(paths.datastore)}/`);
+  const file = config.deviceTypeFile ?? join(paths.datastore, "device_type");
+  return [
+    {
+      area: "device type",
+      advice: `Write a single line into it: echo device_type=TYPE > ${resolve(file)}`,
+      look: async (signal) => {
+        if (isOnData(file) && (await lacksData(signal))) return [];
+        return [{ level: "good", subject: file, found: await readDeviceType(file) }];
+      },
+    },
+    {
+      area: "signatures",
+      advice: "Make ArtifactVerifyKeys name public keys in PEM form; without them no Artifact is installed.",
+      look: async (signal) => {
+        const loaded = await Promise.all(config.artifactVerifyKeys.map(loadVerificationKey));
+        const found = loaded.map(({ label, algorithm, key }): Finding => {
+          const weakness = keyWeakness(key);
+          if (weakness === undefined) return { level: "good", subject: label, found: algorithm };
+          const advice = "Sign with a new key too, name both in ArtifactVerifyKeys, and then retire the old one.";
+          return { level: "note", subject: label, found: weakness, advice };
+        });
+        const none: Finding = {
+          level: "note",
+          subject: "ArtifactVerifyKeys",
+          found: "none: unsigned Artifacts are installed",
+          advice: "Name the public key of your signing key in ArtifactVerifyKeys.",
+        };
+        if (found.length > 0) return found;
+        // The file there may name one.
+        return isOnData(paths.fallbackConfig) && (await lacksData(signal)) ? [] : [none];
+      },
+    },
+  ];
+}

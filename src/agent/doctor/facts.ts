@@ -1,0 +1,68 @@
+import { stat } from "node:fs/promises";
+import { resolve, sep } from "node:path";
+import { inspectSlot } from "../../../adapters/bootloader/fake/board-image.ts";
+import { boardPaths } from "../../../adapters/bootloader/fake/board-layout.ts";
+import { lookAtFolder } from "../../../adapters/doctor/folder-facts.ts";
+import { rootBytes } from "../../../adapters/doctor/root-facts.ts";
+import { lookAtSlot } from "../../../adapters/doctor/slot-facts.ts";
+import type { Config } from "../../config/config.ts";
+import type { SlotsSeen } from "../../core/doctor/slots.ts";
+import type { FolderFacts, SlotFacts } from "../../ports/board-facts.ts";
+import type { SlotId } from "../../ports/bootloader.ts";
+import { composeSlots } from "../device/bootloader.ts";
+import type { Machine } from "../host.ts";
+
+/** The storage of a device, or of the virtual board that the configuration names. */
+interface BoardFacts {
+  /** @throws {AgentError} CONFIG_INVALID */
+  slots(booted: SlotId | undefined): Promise<SlotsSeen>;
+  datastore(folder: string): Promise<FolderFacts>;
+}
+
+export function lookAtBoard(config: Config, machine: Machine, signal: AbortSignal): BoardFacts {
+  const { board, device } = config.switchback;
+  const slots = async (): Promise<Record<SlotId, SlotFacts>> => {
+    const paths = composeSlots(config);
+    const look = async (slot: SlotId): Promise<SlotFacts> => {
+      const seen = await lookAtSlot(paths[slot]);
+      if (device === undefined || seen.kind !== "missing") return seen;
+      // A name that means something to the board's own adapter only.
+      const { composeSlotDriver } = await import("../device/slot-driver.ts");
+      const driver = await composeSlotDriver(device, config, paths, machine);
+      return { ...seen, kind: "adapter's", identity: paths[slot], sizeBytes: await driver.size(slot, signal) };
+    };
+    return { A: await look("A"), B: await look("B") };
+  };
+  if (board === undefined) {
+    return {
+      async slots(booted) {
+        const seen = await slots();
+        return { slots: seen, booted, rootBytes: booted && (await rootBytes(seen[booted].identity)) };
+      },
+      datastore: lookAtFolder,
+    };
+  }
+  return {
+    async slots(booted) {
+      const content = booted && (await inspectSlot(composeSlots(config)[booted]));
+      return {
+        slots: await slots(),
+        booted,
+        rootBytes: content?.kind === "complete" ? content.sizeBytes : undefined,
+      };
+    },
+    datastore: (folder) => boardDatastore(folder, boardPaths(board).dataDir),
+  };
+}
+
+/** The data partition of a virtual board is its folder `data`, whatever that lies on. */
+async function boardDatastore(folder: string, partition: string): Promise<FolderFacts> {
+  const { mount: _, ...facts } = await lookAtFolder(folder);
+  const isThere = await stat(partition).then(
+    () => true,
+    () => false,
+  );
+  const isInside = `${resolve(folder)}${sep}`.startsWith(`${resolve(partition)}${sep}`);
+  if (!isThere || !isInside) return facts;
+  return { ...facts, mount: { folder: partition, type: "folder", source: "virtual board" } };
+}

@@ -1,0 +1,33 @@
+import { systemClock } from "../../../adapters/clock/system-clock.ts";
+import { lookAtServer } from "../../../adapters/doctor/server-facts.ts";
+import type { GlobalOptions } from "../../cli/global-options.ts";
+import type { Config } from "../../config/config.ts";
+import { serverAddresses } from "../../config/server-config.ts";
+import { judgeServer } from "../../core/doctor/server.ts";
+import type { Finding } from "../../ports/finding.ts";
+import type { Logger } from "../../util/logger.ts";
+import type { CliIo } from "../io.ts";
+import { connectOptions } from "../transport.ts";
+
+interface ServerParts {
+  readonly options: GlobalOptions;
+  readonly config: Config;
+  readonly io: CliIo;
+  readonly log: Logger;
+}
+
+/** Each server that is configured. @throws {AgentError} SERVER_PLAIN_HTTP, TLS_NO_TRUST, CONFIG_INVALID */
+export async function lookAtServers(
+  { options, config, io, log }: ServerParts,
+  signal: AbortSignal,
+): Promise<readonly Finding[]> {
+  const urls = serverAddresses(config.server, config.switchback.allowPlainHttp);
+  const connecting = await connectOptions(options, config.connection, io.env, log);
+  const skips = options.skipVerify || config.connection.skipVerify;
+  const findings: Finding[] = [];
+  for (const url of urls) {
+    const facts = await lookAtServer(url, connecting, signal);
+    findings.push(judgeServer(url, facts, systemClock.nowMs(), skips));
+  }
+  return findings;
+}

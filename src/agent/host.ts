@@ -1,0 +1,48 @@
+import type { OpenRawFile } from "../../adapters/bootloader/raw-file.ts";
+import { bootClock } from "../../adapters/clock/boot-clock.ts";
+import type { BlockAccess, BlockFile } from "../../adapters/device/block-file.ts";
+import { createFileLock } from "../../adapters/lock/flock.ts";
+import { type ChildProcessOptions, createChildProcess } from "../../adapters/process/child-process.ts";
+import type { OwnRoot } from "../../adapters/process/own-root.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Lock } from "../ports/lock.ts";
+import type { GuardedProcess, Process } from "../ports/process.ts";
+import { diskActs, type FileActs } from "../util/durable-file.ts";
+
+/**
+ * All that the agent does to the device it runs on. Whatever survives a power cut is left by one of these, so that
+ * tests can put a machine in their place that counts the acts and loses its power between any two.
+ */
+export interface Machine {
+  readonly files: FileActs;
+  /** Opens the storage of a slot. */
+  openStorage(path: string, direct: boolean, access: BlockAccess): Promise<BlockFile>;
+  /** Opens the storage of a boot environment, which may lie beside mounted partitions. */
+  openRaw: OpenRawFile;
+  /** Starts programs: state scripts, update modules, the boot loader's tools, `reboot`. */
+  process(options?: ChildProcessOptions): Process;
+  /** Starts programs that are tried on a virtual board, and must change nothing else. */
+  ownRootProcess(own: OwnRoot, options?: ChildProcessOptions): GuardedProcess;
+  /** @param tell hears of what stood in the place of the lock */
+  lock(path: string, tell?: (line: string) => void): Lock;
+  /** What schedules, waits and time limits go by. */
+  readonly clock: Clock;
+}
+
+/** The machine that this very process runs on. */
+export const thisMachine: Machine = {
+  files: diskActs,
+  // Loaded by whoever installs: a daemon that waits does without.
+  openStorage: async (...how) => (await import("../../adapters/device/block-file.ts")).openBlockFile(...how),
+  openRaw: async (...how) => (await import("../../adapters/bootloader/raw-file.ts")).openRawFile(...how),
+  process: createChildProcess,
+  ownRootProcess(own, options) {
+    const loaded = import("../../adapters/process/own-root.ts").then((code) => code.createOwnRootProcess(own, options));
+    return {
+      run: async (...given) => (await loaded).run(...given),
+      expectToRun: async (program) => (await loaded).expectToRun(program),
+    };
+  },
+  lock: (path, tell) => createFileLock(path, undefined, diskActs, tell),
+  clock: bootClock,
+};

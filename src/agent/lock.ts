@@ -1,0 +1,30 @@
+import { createFileLock } from "../../adapters/lock/flock.ts";
+import { leftRecords, workOnDevice } from "../../adapters/process/program-record.ts";
+import type { Paths } from "../config/paths.ts";
+import type { Lock } from "../ports/lock.ts";
+import type { Machine } from "./host.ts";
+
+/** The device's lock alone: every command that changes something loads it at start-up. */
+export const composeLock = (paths: Paths, machine?: Machine, tell?: (line: string) => void): Lock =>
+  machine?.lock(paths.lockFile, tell) ?? createFileLock(paths.lockFile, undefined, undefined, tell);
+
+/** The lock for whoever changes the device. With it goes whatever a killed agent has left running. */
+export function composeWorkLock(paths: Paths, machine: Machine | undefined, tell: (line: string) => void): Lock {
+  const lock = composeLock(paths, machine, (line) => tell(`warning: ${line}`));
+  return {
+    async acquire() {
+      const release = await lock.acquire();
+      try {
+        const records = leftRecords(workOnDevice(paths.lockFile));
+        if (records.length > 0) {
+          const { endLeftPrograms } = await import("../../adapters/process/left-programs.ts");
+          await endLeftPrograms(records, tell);
+        }
+      } catch (error) {
+        await release();
+        throw error;
+      }
+      return release;
+    },
+  };
+}

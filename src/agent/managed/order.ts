@@ -1,0 +1,59 @@
+import { takeOrder } from "../../../adapters/process/taken-order.ts";
+import type { GlobalOptions } from "../../cli/global-options.ts";
+import type { Work } from "../../core/poller/work.ts";
+import { AgentError } from "../../errors/agent-error.ts";
+import { packError, unpackError } from "../../errors/packed-error.ts";
+import type { CliIo } from "../io.ts";
+import { composeWorkLock } from "../lock.ts";
+import { composeServer, type KeyOptions } from "./server.ts";
+import { composeWork } from "./work.ts";
+import { type Answer, type Order, WORKER_FLAG, type WorkerOrder } from "./worker.ts";
+
+/**
+ * Does the one piece of work that a daemon has started this process for.
+ *
+ * @throws {AgentError} CLI_USAGE when no daemon has
+ */
+export async function serveOrder(options: GlobalOptions, keyOptions: KeyOptions, io: CliIo): Promise<void> {
+  const taken = await takeOrder();
+  if (taken === undefined) throw new AgentError("CLI_USAGE", { option: WORKER_FLAG, reason: "for the daemon itself" });
+  const { order, passphrase }: WorkerOrder = JSON.parse(taken.order);
+  taken.answer(JSON.stringify(await answerTo(order, options, { ...keyOptions, passphrase }, io)));
+}
+
+async function answerTo(order: Order, options: GlobalOptions, keyOptions: KeyOptions, io: CliIo): Promise<Answer> {
+  const left = new AbortController();
+  let reboot: { readonly argument: string | undefined } | undefined;
+  try {
+    const server = await composeServer(options, keyOptions, io);
+    const lock = composeWorkLock(server.paths, server.machine, (line) => server.log("warning", line));
+    const work = composeWork(server, await server.session(), {
+      async alone(task) {
+        const release = await lock.acquire();
+        try {
+          await task();
+        } finally {
+          await release();
+        }
+      },
+      leavesReboot: false,
+      leave(argument) {
+        reboot = { argument };
+        left.abort();
+      },
+    });
+    return { result: (await perform(work, order, AbortSignal.any([io.signal, left.signal]))) ?? null };
+  } catch (error) {
+    if (reboot !== undefined && !io.signal.aborted) return { reboot };
+    if (!(error instanceof AgentError)) throw error;
+    return { failure: packError(error) };
+  }
+}
+
+function perform(work: Work, order: Order, signal: AbortSignal): Promise<unknown> {
+  if (order.work === "pending") return work.pending(order.prepares, signal);
+  if (order.work === "sendTrouble") return work.sendTrouble(order.trouble, signal);
+  return order.work === "deploy"
+    ? work.deploy(order.deployment, signal, order.lost && unpackError(order.lost))
+    : work[order.work](signal);
+}

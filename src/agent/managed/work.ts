@@ -1,0 +1,102 @@
+import { join } from "node:path";
+import { createLeftPower } from "../../../adapters/power/left-power.ts";
+import type { ManagedAnswer } from "../../core/deployment/managed.ts";
+import type { Pending, Work } from "../../core/poller/work.ts";
+import { sendInventory, sendTrouble } from "../../core/server/inventory.ts";
+import type { Session } from "../../core/server/session.ts";
+import { AgentError, describeError } from "../../errors/agent-error.ts";
+import type { Power } from "../../ports/power.ts";
+import type { Store } from "../../ports/store.ts";
+import type { NextDeployment } from "../../protocol/device-api.ts";
+import { VERSION } from "../../version.ts";
+import { composeStore, ORIGIN_KEY } from "../store.ts";
+import { allProvides, intervalsOf } from "./managed.ts";
+import type { ServerSide } from "./server.ts";
+
+export interface WorkOptions {
+  /** Runs what works on the device under its lock. @throws {AgentError} AGENT_BUSY */
+  alone(work: () => Promise<void>): Promise<void>;
+  /** This process does not reboot the device itself. */
+  readonly leavesReboot: boolean;
+  /** The device has to be rebooted by somebody else: ends what runs. */
+  leave(argument: string | undefined): void;
+  /** Hears how a deployment has ended. */
+  onEnd?(answer: ManagedAnswer): void;
+}
+
+/** The work of managed mode, done by this process. What installs is loaded when there is something to install. */
+export function composeWork(server: ServerSide, session: Session, options: WorkOptions): Work {
+  const { machine, config, paths, log } = server;
+  const store = composeStore(paths, log, machine);
+  const inventory = {
+    process: machine.process(),
+    log,
+    folder: join(paths.dataDir, "inventory"),
+    builtIn: async () => ({ ...(await allProvides(await store.load(), server)), mender_client_version: VERSION }),
+  };
+
+  /** At each start, and not only when the next deployment comes. A failure must not keep the device from its server. */
+  async function finishUndo(signal: AbortSignal): Promise<void> {
+    const { composeDevice } = await import("../device/device.ts");
+    try {
+      await composeDevice(server).finishUndo(signal);
+    } catch (error) {
+      if (signal.aborted || !(error instanceof AgentError)) throw error;
+      log("error", describeError(error));
+    }
+  }
+
+  async function prepare(signal: AbortSignal): Promise<void> {
+    const { seedProvides } = await import("../../core/install/seed.ts");
+    const { runsOnTrial } = await import("../device/trial.ts");
+    await options.alone(async () => {
+      if ((await store.load()).has(ORIGIN_KEY)) await finishUndo(signal);
+      await seedProvides(store, paths, log, () => runsOnTrial({ config, machine, log }), machine.files);
+      await server.ensureKey();
+    });
+  }
+
+  async function power(): Promise<Power> {
+    // A virtual board is switched off and on by whoever holds it, and is not the machine that it is tried on.
+    if (options.leavesReboot || config.virtualBoard !== undefined) return createLeftPower(options.leave);
+    const { createSystemPower } = await import("../../../adapters/power/system-power.ts");
+    return createSystemPower({ process: machine.process(), clock: machine.clock });
+  }
+
+  return {
+    async pending(prepares, signal) {
+      const found = await pendingIn(store);
+      // What cannot be prepared must not keep an update from its end.
+      if (prepares && found !== "managed") await prepare(signal);
+      return found;
+    },
+    authorize: (signal) => server.authorize(signal),
+    sendInventory: (signal) => sendInventory(inventory, session, signal),
+    sendTrouble: (trouble, signal) => sendTrouble(trouble, session, signal),
+    async deploy(offered, signal, lost) {
+      const { composeDeployment } = await import("./deployment.ts");
+      const managed = composeDeployment(server, session, await power(), intervalsOf(config.server).backoff);
+      await options.alone(async () => {
+        const answer = await (offered === undefined
+          ? managed.resume(signal, lost)
+          : managed.run(wanted(offered), signal));
+        options.onEnd?.(answer);
+      });
+    },
+  };
+}
+
+/** What reads the state of an update is loaded only where there is one. */
+async function pendingIn(store: Store): Promise<Pending> {
+  if (!(await store.load()).has("state")) return "none";
+  const { createJournal } = await import("../../core/deployment/journal.ts");
+  const found = await createJournal(store).recover();
+  // Nobody can decide on an update that cannot be understood, so it waits for nobody.
+  return found?.invalid === undefined ? (found?.snapshot.mode ?? "none") : "managed";
+}
+
+const wanted = ({ id, artifact: { source, artifact_name } }: NextDeployment) => ({
+  id,
+  uri: source.uri,
+  ...(artifact_name !== undefined && artifact_name !== "" && { artifactName: artifact_name }),
+});

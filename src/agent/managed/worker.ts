@@ -1,0 +1,87 @@
+import { runWorker } from "../../../adapters/process/worker.ts";
+import type { Pending, Work } from "../../core/poller/work.ts";
+import type { Granted } from "../../core/server/authorization.ts";
+import { AgentError } from "../../errors/agent-error.ts";
+import { type PackedError, packError, unpackError } from "../../errors/packed-error.ts";
+import type { NextDeployment } from "../../protocol/device-api.ts";
+import type { CliIo } from "../io.ts";
+
+/** What makes of the daemon's command line that of its worker. */
+export const WORKER_FLAG = "--worker";
+
+/** One piece of work, for another process of this program. */
+export type Order =
+  | { readonly work: "pending"; readonly prepares: boolean }
+  | { readonly work: "authorize" | "sendInventory" }
+  | { readonly work: "sendTrouble"; readonly trouble: string }
+  | {
+      readonly work: "deploy";
+      readonly deployment: NextDeployment | undefined;
+      /** How the workers before have ended, twice the same way: the deployment is not tried once more. */
+      readonly lost?: PackedError;
+    };
+
+export interface WorkerOrder {
+  readonly order: Order;
+  /** Of the device key. */
+  readonly passphrase: string | undefined;
+}
+
+/** How it went. `reboot`: the device has to be rebooted by somebody else. */
+export type Answer =
+  | { readonly result: unknown }
+  | { readonly failure: PackedError }
+  | { readonly reboot: { readonly argument?: string | undefined } };
+
+export interface WorkerOptions {
+  passphrase(): Promise<string | undefined>;
+  /** The device has to be rebooted by somebody else: ends what runs. */
+  leave(argument: string | undefined): void;
+}
+
+/**
+ * The work of managed mode, each piece done by a process of its own: what it loads, and what a download leaves in the
+ * memory of a process, is gone with it.
+ *
+ * @throws {AgentError} also WORKER_LOST
+ */
+export function composeWorker({ commandLine }: CliIo, { passphrase, leave }: WorkerOptions): Work {
+  const argv = [...commandLine, WORKER_FLAG];
+
+  /** @returns what the same piece of work resolves with in this process */
+  async function ask(order: Order, signal: AbortSignal): Promise<unknown> {
+    const given: WorkerOrder = { order, passphrase: await passphrase() };
+    const answer: Answer = JSON.parse(await runWorker(argv, JSON.stringify(given), signal));
+    if ("failure" in answer) throw unpackError(answer.failure);
+    if ("result" in answer) return answer.result;
+    leave(answer.reboot.argument);
+    throw signal.reason;
+  }
+
+  let lost: AgentError | undefined;
+  let losses = 0;
+
+  async function deploy(deployment: NextDeployment | undefined, signal: AbortSignal): Promise<void> {
+    // A deployment that is begun, and not resumed, has lost nobody yet.
+    if (deployment !== undefined) losses = 0;
+    const given = lost !== undefined && losses > 1 ? { lost: packError(lost) } : {};
+    try {
+      await ask({ work: "deploy", deployment, ...given }, signal);
+      losses = 0;
+    } catch (error) {
+      if (error instanceof AgentError && error.code === "WORKER_LOST") {
+        losses = losses > 0 && lost?.detail["ended"] === error.detail["ended"] ? losses + 1 : 1;
+        lost = error;
+      }
+      throw error;
+    }
+  }
+
+  return {
+    pending: async (prepares, signal) => (await ask({ work: "pending", prepares }, signal)) as Pending,
+    authorize: async (signal) => (await ask({ work: "authorize" }, signal)) as Granted,
+    sendInventory: async (signal) => void (await ask({ work: "sendInventory" }, signal)),
+    sendTrouble: async (trouble, signal) => void (await ask({ work: "sendTrouble", trouble }, signal)),
+    deploy,
+  };
+}
