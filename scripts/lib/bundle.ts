@@ -82,10 +82,13 @@ export async function bundle(outdir: string, entry = "src/main.ts"): Promise<Met
  */
 const TOGETHER: Readonly<Record<string, readonly (readonly string[])[]>> = {
   start: [["src/main.ts"]],
-  look: [["src/cli/show-artifact.ts", "src/cli/poll-due.ts"]],
-  agent: [["src/cli/install-action.ts", "src/cli/continue-action.ts"], ["src/cli/daemon-action.ts"]],
-  daemon: [["src/cli/daemon-action.ts"]],
-  update: [["src/cli/install-action.ts", "src/cli/continue-action.ts"]],
+  look: [["src/cli/update/show-artifact.ts", "src/cli/managed/poll-due.ts"]],
+  agent: [
+    ["src/cli/update/install-action.ts", "src/cli/update/continue-action.ts"],
+    ["src/cli/managed/daemon-action.ts"],
+  ],
+  daemon: [["src/cli/managed/daemon-action.ts"]],
+  update: [["src/cli/update/install-action.ts", "src/cli/update/continue-action.ts"]],
 };
 
 /** Chunks to be made one, by the name of what they become; files that are asked for by name stay as they are. */

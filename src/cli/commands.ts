@@ -1,8 +1,8 @@
 import type { CommandModule } from "./command.ts";
-import { register as commit } from "./commit.ts";
-import { register as install } from "./install.ts";
-import { register as resume } from "./resume.ts";
-import { register as rollback } from "./rollback.ts";
+import { register as commit } from "./update/commit.ts";
+import { register as install } from "./update/install.ts";
+import { register as resume } from "./update/resume.ts";
+import { register as rollback } from "./update/rollback.ts";
 
 /**
  * Every command; the order is that of the help text. Those of the agent only say here what they are, and load what
@@ -13,20 +13,20 @@ const COMMANDS: Readonly<Record<string, () => CommandModule | Promise<CommandMod
   commit: () => ({ register: commit }),
   rollback: () => ({ register: rollback }),
   resume: () => ({ register: resume }),
-  "show-artifact": () => import("./show-artifact.ts"),
-  "show-provides": () => import("./show-provides.ts"),
-  bootstrap: () => import("./bootstrap.ts"),
-  setup: () => import("./setup.ts"),
-  daemon: () => import("./daemon.ts"),
-  poll: () => import("./poll.ts"),
-  "check-update": () => import("./check-update.ts"),
-  "send-inventory": () => import("./send-inventory.ts"),
-  snapshot: () => import("./snapshot.ts"),
-  doctor: () => import("./doctor.ts"),
+  "show-artifact": () => import("./update/show-artifact.ts"),
+  "show-provides": () => import("./update/show-provides.ts"),
+  bootstrap: () => import("./managed/bootstrap.ts"),
+  setup: () => import("./managed/setup.ts"),
+  daemon: () => import("./managed/daemon.ts"),
+  poll: () => import("./managed/poll.ts"),
+  "check-update": () => import("./managed/check-update.ts"),
+  "send-inventory": () => import("./managed/send-inventory.ts"),
+  snapshot: () => import("./tools/snapshot.ts"),
+  doctor: () => import("./tools/doctor.ts"),
   artifact: () => import("./artifact/artifact-command.ts"),
   adapter: () => import("./adapter/adapter-command.ts"),
-  board: () => import("./board.ts"),
-  "state-scripts": () => import("./state-scripts.ts"),
+  board: () => import("./tools/board.ts"),
+  "state-scripts": () => import("./tools/state-scripts.ts"),
 };
 
 const UPDATE_COMMANDS = ["install", "commit", "rollback", "resume", "show-artifact", "show-provides"];
@@ -49,5 +49,5 @@ export function commandsFor(program: string): typeof COMMANDS {
   const own = isClientName(program) ? CLIENTS[program] : undefined;
   if (own === undefined) return COMMANDS;
   const commands = Object.fromEntries(Object.entries(COMMANDS).filter(([name]) => own.includes(name)));
-  return program === "mender-auth" ? { ...commands, daemon: () => import("./auth-daemon.ts") } : commands;
+  return program === "mender-auth" ? { ...commands, daemon: () => import("./managed/auth-daemon.ts") } : commands;
 }

@@ -2,7 +2,7 @@ import type { CliIo } from "../agent/io.ts";
 import type { StandaloneCommand } from "../core/deployment/report.ts";
 import { AgentError } from "../errors/agent-error.ts";
 import { entryOf } from "../errors/catalogue.ts";
-import type { RunOptions } from "./run-options.ts";
+import type { RunOptions } from "./update/run-options.ts";
 
 /** Prints a named failure of `work` as the JSON object that was asked for, with the lines of it, and passes it on. */
 export async function withJsonFailure(
@@ -16,7 +16,7 @@ export async function withJsonFailure(
     await work(lines);
   } catch (error) {
     if (options.json === true && error instanceof AgentError) {
-      const { printResult } = await import("./print-report.ts");
+      const { printResult } = await import("./tools/print-report.ts");
       printResult(command, lines, entryOf(error.code).exit ?? 1, options, io, [error]);
     }
     throw error;

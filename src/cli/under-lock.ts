@@ -37,7 +37,7 @@ const lockDevice = (paths: Paths, io: CliIo): Promise<() => Promise<void>> =>
  */
 export function underBothLocks<T>(paths: Paths, io: CliIo, load: () => Promise<() => Promise<T>>): Promise<T> {
   return underLock(paths, io, load, async () => {
-    const { becomeSpeaker } = await import("./daemon-process.ts");
+    const { becomeSpeaker } = await import("./managed/daemon-process.ts");
     const fallSilent = await becomeSpeaker(paths, (line) => io.err(`warning: ${line}`), io.machine);
     try {
       const release = await lockDevice(paths, io);

@@ -57,8 +57,8 @@ test("too many bytes in all and too many at start-up are told apart", () => {
 
 test("what the daemon keeps is told apart from what every command loads", () => {
   const daemon = {
-    ...output(50, { "src/cli/daemon-action.ts": 40 }, ["schema.mjs"]),
-    entryPoint: "src/cli/daemon-action.ts",
+    ...output(50, { "src/cli/managed/daemon-action.ts": 40 }, ["schema.mjs"]),
+    entryPoint: "src/cli/managed/daemon-action.ts",
   };
   expect(problemsOf({ ...lean, "dist/chunks/daemon-action.mjs": daemon })).toEqual([
     "resident with the daemon: zod",

@@ -2,8 +2,8 @@ import { spawn } from "node:child_process";
 import { mkdir, readFile, rm } from "node:fs/promises";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { createLogger } from "../../src/agent/logging.ts";
-import { BuiltProgram } from "./built-program.ts";
-import { BOARD_TYPE, TestBoard } from "./test-board.ts";
+import { BuiltProgram } from "../support/built-program.ts";
+import { BOARD_TYPE, TestBoard } from "../support/test-board.ts";
 
 let program: BuiltProgram;
 let board: TestBoard;

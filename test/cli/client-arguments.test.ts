@@ -3,8 +3,8 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { fromClient } from "../../src/cli/client-arguments.ts";
 import { splitArguments } from "../../src/cli/global-options.ts";
 import { run } from "../../src/cli/run.ts";
-import { RecordingIo } from "./recording-io.ts";
-import { cli, TestBoard } from "./test-board.ts";
+import { RecordingIo } from "../support/recording-io.ts";
+import { cli, TestBoard } from "../support/test-board.ts";
 
 let board: TestBoard;
 beforeEach(async () => {

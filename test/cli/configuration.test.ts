@@ -1,6 +1,6 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { cli, codesOf, TestBoard } from "./test-board.ts";
+import { cli, codesOf, TestBoard } from "../support/test-board.ts";
 
 /** As the newest client ends an installation that it refuses. */
 const REFUSED = ["Streaming failed.", "System not modified."];

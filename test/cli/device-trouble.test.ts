@@ -1,9 +1,9 @@
 import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { empty, token } from "../support/answers.ts";
-import { BuiltProgram, type Ended } from "./built-program.ts";
-import { ManagedBoard } from "./managed-board.ts";
-import { MEMORY_FOLDER } from "./test-board.ts";
+import { BuiltProgram, type Ended } from "../support/built-program.ts";
+import { MEMORY_FOLDER } from "../support/test-board.ts";
+import { ManagedBoard } from "./managed/managed-board.ts";
 
 let program: BuiltProgram;
 beforeAll(async () => {

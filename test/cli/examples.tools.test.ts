@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect } from "vitest";
+import { BuiltProgram } from "../support/built-program.ts";
 import { needs } from "../support/needs.ts";
-import { BuiltProgram } from "./built-program.ts";
 import { helpExamples, topCommands } from "./examples/help.ts";
 import { Lab } from "./examples/lab.ts";
 import type { Row } from "./examples/row.ts";

@@ -5,7 +5,7 @@ import { afterAll, expect, test } from "vitest";
 import { createLogger } from "../../src/agent/logging.ts";
 import { printable } from "../../src/errors/agent-error.ts";
 import { readNextDeployment } from "../../src/protocol/device-api.ts";
-import { RecordingIo } from "./recording-io.ts";
+import { RecordingIo } from "../support/recording-io.ts";
 
 const folder = await mkdtemp(join(tmpdir(), "switchback-foreign-"));
 afterAll(() => rm(folder, { recursive: true }));

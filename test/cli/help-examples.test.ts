@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { filesBelow } from "../../scripts/lib/files.ts";
 import { commandsFor } from "../../src/cli/commands.ts";
-import { cli } from "./test-board.ts";
+import { cli } from "../support/test-board.ts";
 
 let bin = "";
 beforeAll(async () => {

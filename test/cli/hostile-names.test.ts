@@ -4,11 +4,11 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { artifact, gnuLongName, HEADER_INFO, pax, TYPE_INFO, tar } from "../artifact/odd-artifacts.ts";
-import { toyModule } from "./adapter-toy.ts";
-import { BuiltProgram } from "./built-program.ts";
+import { BuiltProgram } from "../support/built-program.ts";
+import { selfSigned } from "../support/self-signed.ts";
+import { BOARD_TYPE, TestBoard } from "../support/test-board.ts";
+import { toyModule } from "./adapter/toy.ts";
 import { EVIL, expectTame } from "./hostile.ts";
-import { selfSigned } from "./self-signed.ts";
-import { BOARD_TYPE, TestBoard } from "./test-board.ts";
 
 let program: BuiltProgram;
 let board: TestBoard;

@@ -3,10 +3,10 @@ import { afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { createFileStore } from "../../adapters/store/file-store.ts";
 import { moduleRequest } from "../artifact/artifact-requests.ts";
 import { deployment, empty, refusal, token } from "../support/answers.ts";
+import { BuiltProgram, startProgram } from "../support/built-program.ts";
 import { ScriptedServer } from "../support/scripted-server.ts";
-import { BuiltProgram, startProgram } from "./built-program.ts";
+import { TestBoard } from "../support/test-board.ts";
 import { EVIL, expectTame } from "./hostile.ts";
-import { TestBoard } from "./test-board.ts";
 
 /** Where a file system or an argument takes everything but a slash. */
 const HALF = "\\ud800";

@@ -20,9 +20,9 @@ import { setTimeout } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { writeArtifact } from "../../src/artifact/writer.ts";
 import { rootfsRequest } from "../artifact/artifact-requests.ts";
-import { toyModule } from "./adapter-toy.ts";
-import { BuiltProgram, type Ended, startProgram } from "./built-program.ts";
-import { TestBoard } from "./test-board.ts";
+import { BuiltProgram, type Ended, startProgram } from "../support/built-program.ts";
+import { TestBoard } from "../support/test-board.ts";
+import { toyModule } from "./adapter/toy.ts";
 
 const MIB = 1024 ** 2;
 

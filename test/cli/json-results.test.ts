@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { INSTALLED, TestBoard } from "./test-board.ts";
+import { INSTALLED, TestBoard } from "../support/test-board.ts";
 
 let board: TestBoard;
 beforeEach(async () => {

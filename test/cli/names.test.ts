@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { commandsFor } from "../../src/cli/commands.ts";
 import { VERSION } from "../../src/version.ts";
-import { cli, codesOf, INSTALLED, TestBoard } from "./test-board.ts";
+import { cli, codesOf, INSTALLED, TestBoard } from "../support/test-board.ts";
 
 let board: TestBoard;
 let artifact = "";

@@ -5,12 +5,12 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { createFileLock } from "../../adapters/lock/flock.ts";
 import { thisMachine } from "../../src/agent/host.ts";
-import { announceDaemon, becomeSpeaker } from "../../src/cli/daemon-process.ts";
+import { announceDaemon, becomeSpeaker } from "../../src/cli/managed/daemon-process.ts";
 import { resolvePaths } from "../../src/config/paths.ts";
 import { diskActs, type FileActs } from "../../src/util/durable-file.ts";
-import { BuiltProgram } from "./built-program.ts";
-import { ManagedBoard } from "./managed-board.ts";
-import { BOARD_TYPE, type CliResult, codesOf, MEMORY_FOLDER, TestBoard } from "./test-board.ts";
+import { BuiltProgram } from "../support/built-program.ts";
+import { BOARD_TYPE, type CliResult, codesOf, MEMORY_FOLDER, TestBoard } from "../support/test-board.ts";
+import { ManagedBoard } from "./managed/managed-board.ts";
 
 /** What may lie in the place of a file, after a damaged file system, a mistake of a script or a prank. */
 const ODD: Readonly<Record<string, (path: string) => Promise<void>>> = {

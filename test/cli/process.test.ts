@@ -4,8 +4,8 @@ import type { AddressInfo } from "node:net";
 import { setTimeout } from "node:timers/promises";
 import { afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { serveSlowly } from "../../scripts/lib/slow-server.ts";
-import { BuiltProgram, startProgram } from "./built-program.ts";
-import { codesOf, INSTALLED, TestBoard } from "./test-board.ts";
+import { BuiltProgram, startProgram } from "../support/built-program.ts";
+import { codesOf, INSTALLED, TestBoard } from "../support/test-board.ts";
 
 let program: BuiltProgram;
 let board: TestBoard;

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { createProgress } from "../../src/cli/progress.ts";
-import { RecordingIo } from "./recording-io.ts";
+import { RecordingIo } from "../support/recording-io.ts";
 
 const MIB = 1024 ** 2;
 

@@ -1,8 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { expect } from "vitest";
-import { type BuiltProgram, type Ended, startProgram } from "../cli/built-program.ts";
-import { cli, MEMORY_FOLDER, TestBoard } from "../cli/test-board.ts";
 import type { Random } from "../fuzz/random.ts";
+import { type BuiltProgram, type Ended, startProgram } from "../support/built-program.ts";
+import { cli, MEMORY_FOLDER, TestBoard } from "../support/test-board.ts";
 import { bootsWhatItNames, bootToRest } from "./power-on.ts";
 import { type Decision, IMAGE_KIB, type Kind } from "./scenarios.ts";
 import { type Disk, type Loss, losePower, readDisk } from "./volatile.ts";

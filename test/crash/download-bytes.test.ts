@@ -3,12 +3,12 @@ import { open, readFile, rm } from "node:fs/promises";
 import { setTimeout } from "node:timers/promises";
 import { afterEach, beforeAll, expect, test } from "vitest";
 import { rootfsRequest } from "../artifact/artifact-requests.ts";
-import { BuiltProgram } from "../cli/built-program.ts";
-import { ManagedBoard } from "../cli/managed-board.ts";
-import { MEMORY_FOLDER } from "../cli/test-board.ts";
+import { ManagedBoard } from "../cli/managed/managed-board.ts";
 import { Random } from "../fuzz/random.ts";
 import { deployment } from "../support/answers.ts";
+import { BuiltProgram } from "../support/built-program.ts";
 import { FileServer } from "../support/file-server.ts";
+import { MEMORY_FOLDER } from "../support/test-board.ts";
 
 const KIB = 1024;
 const MIB = 1024 * KIB;

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { BuiltProgram } from "../cli/built-program.ts";
 import { Random } from "../fuzz/random.ts";
+import { BuiltProgram } from "../support/built-program.ts";
 import { instantsAfterSaves, instantsInSaves } from "./instants.ts";
 import { ManagedDevice } from "./managed-device.ts";
 import { image, imageThatHangs, type Kind, oneFile } from "./scenarios.ts";

@@ -1,5 +1,5 @@
 import { expect } from "vitest";
-import type { TestBoard } from "../cli/test-board.ts";
+import type { TestBoard } from "../support/test-board.ts";
 
 const MAX_BOOTS = 4;
 

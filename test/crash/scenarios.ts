@@ -1,7 +1,7 @@
 import { chmod, copyFile, mkdir, readFile, writeFile } from "node:fs/promises";
 import { rootfsRequest } from "../artifact/artifact-requests.ts";
 import { severalPayloads } from "../artifact/several-payloads.ts";
-import type { TestBoard } from "../cli/test-board.ts";
+import type { TestBoard } from "../support/test-board.ts";
 
 export type Decision = "commit" | "rollback";
 

@@ -2,8 +2,8 @@ import { readdirSync, readFileSync } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
-import { type BuiltProgram, type Ended, startProgram } from "../cli/built-program.ts";
-import { MEMORY_FOLDER } from "../cli/test-board.ts";
+import { type BuiltProgram, type Ended, startProgram } from "../support/built-program.ts";
+import { MEMORY_FOLDER } from "../support/test-board.ts";
 import { type Call, parseStrace } from "./strace-log.ts";
 
 /** A place in a program's run: when it enters the `nth` call of that name, counted from 1 in one thread. */

@@ -1,12 +1,12 @@
 import { readFile } from "node:fs/promises";
 import { afterAll, beforeAll, expect } from "vitest";
 import { filesBelow } from "../../scripts/lib/files.ts";
-import { BuiltProgram } from "../cli/built-program.ts";
 import { joined } from "../cli/examples/help.ts";
 import { Lab } from "../cli/examples/lab.ts";
 import type { Row } from "../cli/examples/row.ts";
 import { UPDATE_ROWS } from "../cli/examples/rows-update.ts";
 import { testRow } from "../cli/examples/run-row.ts";
+import { BuiltProgram } from "../support/built-program.ts";
 import { needs } from "../support/needs.ts";
 import { NOT_RUN, PAGE_ROWS } from "./page-rows.ts";
 

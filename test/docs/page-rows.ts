@@ -18,7 +18,7 @@ export const NOT_RUN: Readonly<Record<string, string>> = {
   "npm run qemu -- vexpress-a9        # an ARM board with U-Boot": "it starts a whole board; test/qemu does",
   "npm run qemu -- vexpress-a9 --kernel small": "it starts a whole board; test/qemu does",
   "# /etc/switchback/scripts/maintenance-window.conf": "these are files and no commands; test/state-scripts reads them",
-  "size() {": "these are functions for a skeleton; test/cli/adapter-device-program.tools.test.ts fills it with them",
+  "size() {": "these are functions for a skeleton; test/cli/adapter/device-program.tools.test.ts fills it with them",
   "switchback artifact write module-image -T rpm -t BOARD -n app-2 -o app-2.mender -f app-2.aarch64.rpm -f lib-1.aarch64.rpm":
     "test/update-modules/rpm.tools.test.ts does, with packages that it makes",
   'echo \'{ "containers": ["localhost/app:2"], "run_args": "--network host" }\' >meta-data.json':
@@ -170,12 +170,12 @@ export const PAGE_ROWS: readonly Row[] = [
   },
   {
     example: "docs/guides/update-modules.md: script",
-    fits: "test/cli/adapter-update-module.tools.test.ts · the update module of the guide passes the check",
+    fits: "test/cli/adapter/update-module.tools.test.ts · the update module of the guide passes the check",
     otherwise: {},
   },
   {
     example: "switchback adapter check --kind payload ./my-module",
-    fits: "test/cli/adapter-update-module.tools.test.ts · the update module of the guide passes the check",
+    fits: "test/cli/adapter/update-module.tools.test.ts · the update module of the guide passes the check",
     otherwise: { "no such module": { at: "desk", exit: 1, says: ["./my-module"] } },
   },
   {
@@ -191,12 +191,12 @@ export const PAGE_ROWS: readonly Row[] = [
   },
   {
     example: "docs/porting.md: script",
-    fits: "test/cli/adapter-program.tools.test.ts · the adapter of the porting page passes the check",
+    fits: "test/cli/adapter/program.tools.test.ts · the adapter of the porting page passes the check",
     otherwise: {},
   },
   {
     example: "switchback adapter check ./toy.sh",
-    fits: "test/cli/adapter-program.tools.test.ts · the adapter of the porting page passes the check",
+    fits: "test/cli/adapter/program.tools.test.ts · the adapter of the porting page passes the check",
     otherwise: { "no such adapter": { at: "desk", exit: 1, says: ["./toy.sh"] } },
   },
   {

@@ -1,7 +1,7 @@
 import { chmod, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { RecordingIo } from "../cli/recording-io.ts";
-import { cli, TestBoard } from "../cli/test-board.ts";
+import { RecordingIo } from "../support/recording-io.ts";
+import { cli, TestBoard } from "../support/test-board.ts";
 
 const page = await readFile("docs/porting.md", "utf8");
 const ADAPTER = /```sh\n(#!\/bin\/sh\n[\s\S]*?)```/.exec(page)?.[1] ?? "";

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ERRORS } from "../../src/errors/catalogue.ts";
-import { type CliResult, codesOf, INSTALLED, MEMORY_FOLDER, TestBoard } from "../cli/test-board.ts";
+import { type CliResult, codesOf, INSTALLED, MEMORY_FOLDER, TestBoard } from "../support/test-board.ts";
 import { type Damage, damage, dataStart, piecesOf } from "./damage.ts";
 import { Random } from "./random.ts";
 

@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { loadSigningKey } from "../../src/artifact/signing.ts";
 import { type KeyFiles, makeKeyFiles } from "../artifact/keys.ts";
-import { BOARD_TYPE, type TestBoard } from "../cli/test-board.ts";
+import { BOARD_TYPE, type TestBoard } from "../support/test-board.ts";
 import { describeDamaged, VERSION } from "./damaged-installs.ts";
 
 describeDamaged({

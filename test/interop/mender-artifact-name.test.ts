@@ -6,7 +6,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { run } from "../../src/cli/run.ts";
 import { VERSION } from "../../src/version.ts";
 import { makeKeyFiles } from "../artifact/keys.ts";
-import { RecordingIo } from "../cli/recording-io.ts";
+import { RecordingIo } from "../support/recording-io.ts";
 
 /** The same command lines for both programs, in a folder with the same files. */
 const dir = mkdtempSync(join(tmpdir(), "switchback-tool-name-"));

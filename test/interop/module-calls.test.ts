@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect } from "vitest";
 import { run } from "../../src/cli/run.ts";
-import { RecordingIo } from "../cli/recording-io.ts";
 import { needs } from "../support/needs.ts";
+import { RecordingIo } from "../support/recording-io.ts";
 import { theirs } from "./run-tools.ts";
 
 const { test } = needs("namespaces", "mount");

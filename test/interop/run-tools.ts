@@ -1,7 +1,7 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { expect } from "vitest";
 import { run } from "../../src/cli/run.ts";
-import { RecordingIo } from "../cli/recording-io.ts";
+import { RecordingIo } from "../support/recording-io.ts";
 
 /** Stdout lines of our artifact tool, which must succeed. */
 export async function ours(...args: readonly string[]): Promise<readonly string[]> {

@@ -14,8 +14,8 @@ import { createSession } from "../../src/core/server/session.ts";
 import type { Transport } from "../../src/ports/transport.ts";
 import type { FileActs } from "../../src/util/durable-file.ts";
 import { VERSION } from "../../src/version.ts";
-import type { TestBoard } from "../cli/test-board.ts";
 import { quickActs } from "../support/quick-files.ts";
+import type { TestBoard } from "../support/test-board.ts";
 import type { VirtualClock } from "../support/virtual-clock.ts";
 
 export interface AgentParts {

@@ -1,7 +1,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { expect, test } from "vitest";
-import { MEMORY_FOLDER, TestBoard } from "../cli/test-board.ts";
 import { quickActs } from "../support/quick-files.ts";
+import { MEMORY_FOLDER, TestBoard } from "../support/test-board.ts";
 import { VirtualDevice } from "./device.ts";
 
 test("an agent that is cut off when it puts the scripts in their place begins the download anew, and installs", async () => {

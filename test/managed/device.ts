@@ -1,10 +1,10 @@
-import { untilReboot } from "../../src/cli/until-reboot.ts";
+import { untilReboot } from "../../src/cli/update/until-reboot.ts";
 import { AgentError } from "../../src/errors/agent-error.ts";
 import type { FileActs } from "../../src/util/durable-file.ts";
-import { RecordingIo } from "../cli/recording-io.ts";
-import { MEMORY_FOLDER, TestBoard } from "../cli/test-board.ts";
 import { deployment, empty, file, token } from "../support/answers.ts";
+import { RecordingIo } from "../support/recording-io.ts";
 import { ScriptedServer } from "../support/scripted-server.ts";
+import { MEMORY_FOLDER, TestBoard } from "../support/test-board.ts";
 import { createVirtualClock, type VirtualClock } from "../support/virtual-clock.ts";
 import { composeVirtual } from "./agent.ts";
 import { letTimePass } from "./let-time-pass.ts";

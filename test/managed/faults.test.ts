@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { MEMORY_FOLDER, TestBoard } from "../cli/test-board.ts";
+import { MEMORY_FOLDER, TestBoard } from "../support/test-board.ts";
 import { VirtualDevice } from "./device.ts";
 import { type Fault, FaultyServers } from "./faults.ts";
 import { STEPS, type Step } from "./network.ts";

@@ -1,10 +1,10 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { selfSigned } from "../cli/self-signed.ts";
 import { redirect, refusal, slowDown } from "../support/answers.ts";
 import { garbage, resetInBody, resetInHeader, slowHeader, stall, wrongLength } from "../support/faults.ts";
 import { type Answer, ScriptedServer } from "../support/scripted-server.ts";
+import { selfSigned } from "../support/self-signed.ts";
 import type { Astray } from "./network.ts";
 
 /** What a server does instead of what it should; `content` is what was asked for. */

@@ -5,9 +5,9 @@ import { build } from "esbuild";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { rootfsRequest } from "../artifact/artifact-requests.ts";
 import { severalPayloads } from "../artifact/several-payloads.ts";
-import { MEMORY_FOLDER, TestBoard } from "../cli/test-board.ts";
 import { deployment, empty, file, token } from "../support/answers.ts";
 import { type Answer, ScriptedServer } from "../support/scripted-server.ts";
+import { MEMORY_FOLDER, TestBoard } from "../support/test-board.ts";
 import type { Holdings } from "./long-day.ts";
 
 const POLLS = 1000;

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { findScripts } from "../../src/artifact/script-files.ts";
 import { run } from "../../src/cli/run.ts";
-import { RecordingIo } from "../cli/recording-io.ts";
+import { RecordingIo } from "../support/recording-io.ts";
 
 for (const kind of ["rootfs", "artifact"]) {
   test(`every script that we ship for the ${kind} folder runs`, async () => {

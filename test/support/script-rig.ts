@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { writeArtifact } from "../../src/artifact/writer.ts";
 import { run } from "../../src/cli/run.ts";
 import { moduleRequest } from "../artifact/artifact-requests.ts";
-import { RecordingIo } from "../cli/recording-io.ts";
+import { RecordingIo } from "./recording-io.ts";
 
 const scripts = (states: readonly string[]): readonly string[] =>
   states.flatMap((state) => ["Enter", "Leave", "Error"].map((action) => `${state}_${action}`));

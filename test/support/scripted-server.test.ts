@@ -1,7 +1,6 @@
 import { request as httpRequest } from "node:http";
 import { request as httpsRequest } from "node:https";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { selfSigned } from "../cli/self-signed.ts";
 import { deployment, empty, file, json, redirect, refusal, slowDown, token } from "./answers.ts";
 import {
   garbage,
@@ -16,6 +15,7 @@ import {
   wrongLength,
 } from "./faults.ts";
 import { type Answer, ScriptedServer } from "./scripted-server.ts";
+import { selfSigned } from "./self-signed.ts";
 
 const CONTENT = Buffer.from("0123456789");
 const NEXT = "/api/devices/v2/deployments/device/deployments/next";

@@ -1,7 +1,7 @@
 import { mkdirSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { expect } from "vitest";
-import type { TestBoard } from "../cli/test-board.ts";
+import type { TestBoard } from "../support/test-board.ts";
 import { ContainerEngine } from "./container-engine.ts";
 import { shipped } from "./module-kinds.ts";
 

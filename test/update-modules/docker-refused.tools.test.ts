@@ -4,8 +4,6 @@ import { rm } from "node:fs/promises";
 import { setTimeout } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from "vitest";
 import { severalPayloads } from "../artifact/several-payloads.ts";
-import { BuiltProgram, type Ended, startProgram } from "../cli/built-program.ts";
-import { MEMORY_FOLDER, TestBoard } from "../cli/test-board.ts";
 import type { Recovery } from "../crash/crash-device.ts";
 import { instantsAfterSaves } from "../crash/instants.ts";
 import { shipModule } from "../crash/scenarios.ts";
@@ -13,7 +11,9 @@ import { Tally } from "../crash/tally.ts";
 import { losePower, readDisk } from "../crash/volatile.ts";
 import { type WatchOptions, watchedRun } from "../crash/watched-run.ts";
 import { Random } from "../fuzz/random.ts";
+import { BuiltProgram, type Ended, startProgram } from "../support/built-program.ts";
 import { needs } from "../support/needs.ts";
+import { MEMORY_FOLDER, TestBoard } from "../support/test-board.ts";
 import { ContainerEngine } from "./container-engine.ts";
 
 const { test } = needs("containers");

@@ -1,10 +1,10 @@
 import { setTimeout } from "node:timers/promises";
 import { afterAll, beforeAll, test } from "vitest";
-import { BuiltProgram } from "../cli/built-program.ts";
 import { CrashDevice } from "../crash/crash-device.ts";
 import { type Kind, oneFile } from "../crash/scenarios.ts";
 import { Tally } from "../crash/tally.ts";
 import { Random } from "../fuzz/random.ts";
+import { BuiltProgram } from "../support/built-program.ts";
 import { needs } from "../support/needs.ts";
 import { docker } from "./docker-kind.ts";
 import { deb, directory, rpm, script } from "./module-kinds.ts";

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import { afterEach, expect, test } from "vitest";
 import { proxyFor, readProxies } from "../../../adapters/transport/proxy.ts";
-import { selfSigned } from "../../cli/self-signed.ts";
+import { selfSigned } from "../../support/self-signed.ts";
 import { client, never, Servers, text } from "./transport-rig.ts";
 
 const servers = new Servers();

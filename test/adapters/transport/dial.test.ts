@@ -5,7 +5,7 @@ import { systemClock } from "../../../adapters/clock/system-clock.ts";
 import { addressesOf } from "../../../adapters/transport/dial.ts";
 import { Patience } from "../../../adapters/transport/patience.ts";
 import type { Clock } from "../../../src/ports/clock.ts";
-import { selfSigned } from "../../cli/self-signed.ts";
+import { selfSigned } from "../../support/self-signed.ts";
 import { client, never, Servers, text } from "./transport-rig.ts";
 
 const servers = new Servers();

@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 import { proxyFor, readProxies } from "../../../adapters/transport/proxy.ts";
-import { selfSigned } from "../../cli/self-signed.ts";
 import { type ConnectProxy, type ConnectProxyOptions, startProxy } from "../../support/connect-proxy.ts";
+import { selfSigned } from "../../support/self-signed.ts";
 import { client, never, Servers, text } from "./transport-rig.ts";
 
 const servers = new Servers();

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { TLSSocket } from "node:tls";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import type { TlsFiles } from "../../../adapters/transport/tls-client.ts";
-import { selfSigned } from "../../cli/self-signed.ts";
+import { selfSigned } from "../../support/self-signed.ts";
 import { client, never, Servers, text } from "./transport-rig.ts";
 
 const servers = new Servers();

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { lookAtBoard } from "../../../src/agent/doctor/facts.ts";
 import { thisMachine } from "../../../src/agent/host.ts";
 import { loadConfig } from "../../../src/config/config.ts";
-import { deviceModule } from "../../cli/device-toys.ts";
+import { deviceModule } from "../../cli/adapter/device-toys.ts";
 
 let folder: string;
 beforeEach(async () => {

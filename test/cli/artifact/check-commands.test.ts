@@ -15,7 +15,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { ArtifactDescription } from "../../../src/cli/artifact/read-schema.ts";
 import { run } from "../../../src/cli/run.ts";
 import { makeKeyFiles } from "../../artifact/keys.ts";
-import { RecordingIo } from "../recording-io.ts";
+import { RecordingIo } from "../../support/recording-io.ts";
 import { artifact, failure } from "./run-artifact.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "switchback-check-"));

@@ -1,5 +1,5 @@
 import { run } from "../../../src/cli/run.ts";
-import { RecordingIo } from "../recording-io.ts";
+import { RecordingIo } from "../../support/recording-io.ts";
 
 /** Runs `switchback artifact ...` in this process. */
 export async function artifact(...args: readonly string[]): Promise<RecordingIo> {

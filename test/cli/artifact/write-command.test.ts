@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterAll, beforeEach, expect, test } from "vitest";
 import { run } from "../../../src/cli/run.ts";
 import { makeKeyFiles } from "../../artifact/keys.ts";
-import { RecordingIo } from "../recording-io.ts";
+import { RecordingIo } from "../../support/recording-io.ts";
 import { artifact, failure } from "./run-artifact.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "switchback-write-"));

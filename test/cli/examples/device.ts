@@ -14,7 +14,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
-import type { BuiltProgram } from "../built-program.ts";
+import type { BuiltProgram } from "../../support/built-program.ts";
 
 /** What a line of shell said, and how it ended. */
 export interface Ended {

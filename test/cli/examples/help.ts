@@ -1,5 +1,5 @@
 import { commandsFor } from "../../../src/cli/commands.ts";
-import { cli } from "../test-board.ts";
+import { cli } from "../../support/test-board.ts";
 
 /** Names under which the program answers, with help of its own for each. */
 const NAMES = ["switchback", "mender", "mender-update", "mender-auth", "mender-setup", "mender-snapshot"] as const;

@@ -6,11 +6,11 @@ import { virtualBoard } from "../../../src/agent/device/board.ts";
 import { writeArtifact } from "../../../src/artifact/writer.ts";
 import { rootfsRequest } from "../../artifact/artifact-requests.ts";
 import { deployment, empty, file, json, token } from "../../support/answers.ts";
+import type { BuiltProgram } from "../../support/built-program.ts";
 import { type ConnectProxy, startProxy } from "../../support/connect-proxy.ts";
 import { type Answer, ScriptedServer } from "../../support/scripted-server.ts";
-import type { BuiltProgram } from "../built-program.ts";
-import { selfSigned } from "../self-signed.ts";
-import { MEMORY_FOLDER } from "../test-board.ts";
+import { selfSigned } from "../../support/self-signed.ts";
+import { MEMORY_FOLDER } from "../../support/test-board.ts";
 import { Device } from "./device.ts";
 
 /**

@@ -1,5 +1,5 @@
 import { expect } from "vitest";
-import { toyModule } from "../adapter-toy.ts";
+import { toyModule } from "../adapter/toy.ts";
 import { COUNTING, FOR_COUNTING } from "../counting-firmware.ts";
 import type { Device } from "./device.ts";
 
@@ -51,7 +51,7 @@ export const TOOL_ROWS: readonly Row[] = [
   },
   {
     example: "switchback adapter check ./my-board.sh",
-    fits: "test/cli/adapter-program.tools.test.ts · the adapter of the porting page passes the check",
+    fits: "test/cli/adapter/program.tools.test.ts · the adapter of the porting page passes the check",
     otherwise: {
       "no such adapter": { at: "desk", exit: 1, says: ["my-board.sh"] },
       "a skeleton that is not filled in": {
@@ -82,7 +82,7 @@ export const TOOL_ROWS: readonly Row[] = [
   },
   {
     example: "switchback adapter check --kind device ./my-flash.sh",
-    fits: "test/cli/adapter-device-program.tools.test.ts · a shell skeleton for slots passes the check once its three functions are filled in",
+    fits: "test/cli/adapter/device-program.tools.test.ts · a shell skeleton for slots passes the check once its three functions are filled in",
     otherwise: { "no such adapter": { at: "desk", exit: 1, says: ["my-flash.sh"] } },
   },
   {
@@ -239,7 +239,7 @@ export const TOOL_ROWS: readonly Row[] = [
   },
   {
     example: "switchback adapter check ./my-board.sh --firmware ./my-firmware.sh --json",
-    fits: "test/cli/adapter-program.tools.test.ts · is played by the board's own program",
+    fits: "test/cli/adapter/program.tools.test.ts · is played by the board's own program",
     otherwise: {
       "no such firmware": {
         at: "desk",

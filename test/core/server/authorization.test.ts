@@ -4,10 +4,10 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { AgentError, describeError } from "../../../src/errors/agent-error.ts";
 import { client } from "../../adapters/transport/transport-rig.ts";
-import { selfSigned } from "../../cli/self-signed.ts";
 import { empty, redirect, refusal, slowDown, token } from "../../support/answers.ts";
 import { garbage, reset, stall } from "../../support/faults.ts";
 import { type Answer, ScriptedServer } from "../../support/scripted-server.ts";
+import { selfSigned } from "../../support/self-signed.ts";
 import { serverRig } from "./server-rig.ts";
 
 const signal = new AbortController().signal;

@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { startBoard } from "../../../adapters/bootloader/fake/firmware.ts";
-import { BuiltProgram, startProgram } from "../../cli/built-program.ts";
+import { BuiltProgram, startProgram } from "../../support/built-program.ts";
 import { type Call, parseStrace } from "../strace-log.ts";
 import { CrashBoard } from "./crash-board.ts";
 import { type ActKind, Disk } from "./disk.ts";

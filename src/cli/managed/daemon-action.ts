@@ -1,0 +1,59 @@
+import type { CliIo } from "../../agent/io.ts";
+import { composePoller } from "../../agent/managed/managed.ts";
+import { bootClock } from "../../agent/managed/schedule.ts";
+import { composeServer, type KeyOptions, readPassphrase, type ServerSide } from "../../agent/managed/server.ts";
+import { composeWorker } from "../../agent/managed/worker.ts";
+import { startSchedule } from "../../core/poller/schedule.ts";
+import type { GlobalOptions } from "../global-options.ts";
+import { untilReboot } from "../update/until-reboot.ts";
+import { announceDaemon } from "./daemon-process.ts";
+
+/**
+ * Polls until it is told to stop. Only what asks for updates stays in memory: all else is done by processes of their
+ * own, which lock the device while they work on it, so that commands have their turn in between.
+ */
+export async function daemon(options: GlobalOptions, keyOptions: KeyOptions, io: CliIo): Promise<void> {
+  const server = await composeServer(options, keyOptions, io);
+  const { machine, paths, log, config } = server;
+  if (config.server.urls.length === 0 && config.refusal === undefined) return await stayWithoutServer(server, io);
+  await untilReboot(io, async (signal, leave) => {
+    let passphrase: Promise<string | undefined> | undefined;
+    const work = composeWorker(io, {
+      passphrase() {
+        passphrase ??= readPassphrase(keyOptions, io.signal);
+        return passphrase;
+      },
+      leave,
+    });
+    const session = await server.session(work.authorize);
+    const poller = composePoller(server, session, work, startSchedule(bootClock.monotonicMs()));
+    io.onSignal?.("SIGUSR1", () => poller.request("deployments"));
+    io.onSignal?.("SIGUSR2", () => poller.request("inventory"));
+    const leaveOffice = await announceDaemon(paths, (line) => log("warning", line), machine);
+    try {
+      await poller.run(signal);
+    } catch (error) {
+      if (!io.signal.aborted) throw error;
+      log("info", "Stopped");
+    } finally {
+      await leaveOffice();
+    }
+  });
+}
+
+/** As the reference client: a service manager that started it again and again would find no server either. */
+async function stayWithoutServer({ machine, paths, log }: ServerSide, io: CliIo): Promise<void> {
+  // Without a handler, SIGUSR1 would open Node's debugger.
+  for (const signal of ["SIGUSR1", "SIGUSR2"] as const)
+    io.onSignal?.(signal, () => log("warning", "There is no server to ask: mender.conf names none."));
+  const leaveOffice = await announceDaemon(paths, (line) => log("warning", line), machine);
+  log("warning", "mender.conf names no server (ServerURL, Servers): the daemon stays, and asks for nothing.");
+  try {
+    await machine.clock.sleep(Number.POSITIVE_INFINITY, io.signal);
+  } catch (error) {
+    if (!io.signal.aborted) throw error;
+    log("info", "Stopped");
+  } finally {
+    await leaveOffice();
+  }
+}

@@ -1,0 +1,106 @@
+import { readdir, readlink, realpath } from "node:fs/promises";
+import { join } from "node:path";
+import type { Machine } from "../../agent/host.ts";
+import { composeLock } from "../../agent/lock.ts";
+import type { Paths } from "../../config/paths.ts";
+import { AgentError } from "../../errors/agent-error.ts";
+import { diskActs, type FileActs } from "../../util/durable-file.ts";
+import { isNoFile } from "../../util/is-no-file.ts";
+import { readSmallFile } from "../../util/small-file.ts";
+
+/**
+ * Held by whoever speaks to the server for this datastore: a daemon as long as it runs, whatever it does, and a command
+ * until its end. It alone writes what is kept of servers. The pid beside it, a daemon's, is worth nothing without it.
+ */
+const lockFile = ({ datastore }: Paths): string => join(datastore, "switchback-daemon.lock");
+const pidFile = ({ datastore }: Paths): string => join(datastore, "switchback-daemon.pid");
+
+/** Hears of what goes wrong with these files and stops nobody. */
+type Tell = (line: string) => void;
+
+/**
+ * Makes this process the only one that speaks to the server for the datastore.
+ *
+ * @returns gives that up
+ * @throws {AgentError} DAEMON_RUNNING; AGENT_BUSY when a command does; LOCK_FAILED
+ */
+export async function becomeSpeaker(
+  paths: Paths,
+  tell: Tell,
+  machine: Machine | undefined,
+): Promise<() => Promise<void>> {
+  try {
+    const release = await composeLock({ ...paths, lockFile: lockFile(paths) }, machine, tell).acquire();
+    // Of a daemon that was killed; the pid may be that of this very process by now.
+    await clearPid(paths, tell, machine?.files);
+    return release;
+  } catch (error) {
+    if (!(error instanceof AgentError) || error.code !== "AGENT_BUSY") throw error;
+    // ignored: no daemon that could be found holds it, so a command does.
+    const pid = await findDaemon(paths).catch(() => undefined);
+    throw pid === undefined ? error : new AgentError("DAEMON_RUNNING", { pid });
+  }
+}
+
+/** Whatever it is that cannot be removed: without the lock nobody believes it. */
+async function clearPid(paths: Paths, tell: Tell, files: FileActs = diskActs): Promise<void> {
+  const path = pidFile(paths);
+  try {
+    if (!isNoFile(path)) return await files.remove(path);
+    const { setAside } = await import("../../util/set-aside.ts");
+    tell(`${path} is no file: moved to ${await setAside(path, files)}.`);
+  } catch (error) {
+    tell(`${path} is left as it is: ${String(error)}`);
+  }
+}
+
+/**
+ * Makes this process the daemon of the datastore. Where its pid cannot be written, such as on a full device, it is the
+ * daemon all the same: other commands only do not find it.
+ *
+ * @returns gives that up
+ * @throws {AgentError} DAEMON_RUNNING when there is one, and what else `becomeSpeaker` throws
+ */
+export async function announceDaemon(paths: Paths, tell: Tell, machine: Machine): Promise<() => Promise<void>> {
+  const release = await becomeSpeaker(paths, tell, machine);
+  try {
+    await machine.files.writeSynced(pidFile(paths), `${process.pid}\n`, 0o644);
+  } catch (error) {
+    tell(`${pidFile(paths)} cannot be written, so check-update does not find this daemon: ${String(error)}`);
+  }
+  return async () => {
+    await clearPid(paths, tell, machine.files);
+    await release();
+  };
+}
+
+/**
+ * Signals the daemon of the datastore.
+ *
+ * @throws {AgentError} DAEMON_MISSING
+ */
+export async function signalDaemon(paths: Paths, signal: "SIGUSR1" | "SIGUSR2"): Promise<void> {
+  const { datastore } = paths;
+  try {
+    const pid = await findDaemon(paths);
+    if (pid !== undefined) return void process.kill(pid, signal);
+  } catch (cause) {
+    throw new AgentError("DAEMON_MISSING", { datastore }, cause);
+  }
+  throw new AgentError("DAEMON_MISSING", { datastore });
+}
+
+/** A pid may have been given to another program since; none but the daemon has the lock's file open. */
+async function findDaemon(paths: Paths): Promise<number | undefined> {
+  const pid = Number(readSmallFile(pidFile(paths)));
+  return (await hasOpen(pid, await realpath(lockFile(paths)))) ? pid : undefined;
+}
+
+async function hasOpen(pid: number, path: string): Promise<boolean> {
+  const folder = `/proc/${pid}/fd`;
+  for (const fd of await readdir(folder)) {
+    // ignored: closed since the folder was read.
+    if ((await readlink(join(folder, fd)).catch(() => "")) === path) return true;
+  }
+  return false;
+}

@@ -1,0 +1,43 @@
+import type { CliIo } from "../../agent/io.ts";
+import { composePoller } from "../../agent/managed/managed.ts";
+import { bootId } from "../../agent/managed/schedule.ts";
+import { composeServer, type KeyOptions } from "../../agent/managed/server.ts";
+import { composeWork } from "../../agent/managed/work.ts";
+import { savedSchedule, startSchedule, toSaved } from "../../core/poller/schedule.ts";
+import type { GlobalOptions } from "../global-options.ts";
+import { untilReboot } from "../update/until-reboot.ts";
+
+export interface PollOptions extends KeyOptions {
+  readonly now?: true;
+  readonly reboot?: true;
+}
+
+/** What `poll` does. The caller holds the lock. */
+export async function poll(
+  options: GlobalOptions,
+  { now, reboot, ...keyOptions }: PollOptions,
+  io: CliIo,
+): Promise<void> {
+  const server = await composeServer(options, keyOptions, io);
+  await untilReboot(io, async (signal, leave) => {
+    const session = await server.session();
+    const work = composeWork(server, session, {
+      alone: (task) => task(),
+      leavesReboot: reboot !== true,
+      leave,
+      onEnd(answer) {
+        if (answer.kind === "ended" && answer.status === "failure") io.exitCode = 1;
+      },
+    });
+    const boot = await bootId();
+    const nowMs = server.machine.clock.monotonicMs();
+    const start = now ? startSchedule(nowMs) : savedSchedule((await session.state()).due, boot, nowMs);
+    const poller = composePoller(server, session, work, start);
+    try {
+      await poller.once(signal);
+    } finally {
+      // Cut off, it goes on at the next run, whenever that comes.
+      if (!signal.aborted) await session.update({ due: toSaved(poller.schedule, boot) });
+    }
+  });
+}

@@ -1,0 +1,27 @@
+import type { CliIo } from "../../agent/io.ts";
+import { bootClock, bootId, lookAtServerMemo } from "../../agent/managed/schedule.ts";
+import { composeStore } from "../../agent/store.ts";
+import type { Paths } from "../../config/paths.ts";
+import { firstDue, savedSchedule } from "../../core/poller/schedule.ts";
+import { loadServerState } from "../../core/server/state.ts";
+import { AgentError } from "../../errors/agent-error.ts";
+import type { Logger } from "../../util/logger.ts";
+
+/** Looks without a lock, and without loading what polls: most runs of a timer end here. */
+export async function isNothingDue(paths: Paths, io: CliIo): Promise<boolean> {
+  // That a damaged store was moved aside is told once, and here first.
+  const log: Logger = (level, line) => level === "error" && io.err(`error: ${line}`);
+  try {
+    const [{ due }, stored, boot] = await Promise.all([
+      loadServerState(lookAtServerMemo(paths, io.machine), () => undefined),
+      composeStore(paths, log, io.machine).load(),
+      bootId(),
+    ]);
+    const nowMs = bootClock.monotonicMs();
+    return !stored.has("state") && firstDue(savedSchedule(due, boot, nowMs), nowMs).atMs > nowMs;
+  } catch (error) {
+    // ignored: the poll itself makes anew what it can do without, and names what it cannot.
+    if (error instanceof AgentError) return false;
+    throw error;
+  }
+}

@@ -1,0 +1,53 @@
+import { pipeline } from "node:stream";
+import { createGzip } from "node:zlib";
+import { composeSnapshot } from "../../agent/dump.ts";
+import type { CliIo } from "../../agent/io.ts";
+import { createLogger } from "../../agent/logging.ts";
+import { resolvePaths } from "../../config/paths.ts";
+import type { GlobalOptions } from "../global-options.ts";
+import { createProgress, NO_PROGRESS } from "../progress.ts";
+
+export type SnapshotCompression = "none" | "gzip";
+
+export interface DumpOptions {
+  readonly source: string;
+  readonly compression: SnapshotCompression;
+  readonly quiet?: true;
+}
+
+/** What `snapshot dump` does. Nothing else is written to stdout, also when it fails. */
+export async function dumpSnapshot(
+  global: GlobalOptions,
+  { source, compression, quiet }: DumpOptions,
+  io: CliIo,
+): Promise<void> {
+  const log = createLogger(io, global, quiet === true ? "error" : undefined);
+  const { datastore } = resolvePaths(global, io.env);
+  const snapshot = await composeSnapshot({ source, datastore, compress: COMPRESSIONS[compression] });
+  const { device, folder, sizeBytes } = snapshot;
+  log(
+    "info",
+    folder === undefined ? `Copying ${device}, which nobody writes to` : `Copying ${device}, frozen at ${folder}`,
+  );
+  const progress = quiet === true ? NO_PROGRESS : createProgress(io, device, sizeBytes);
+  try {
+    await snapshot.copy((bytes) => progress.advance(bytes), io.signal);
+  } finally {
+    progress.done();
+  }
+}
+
+const COMPRESSIONS = {
+  none: (chunks) => chunks,
+  async *gzip(chunks) {
+    const gzip = createGzip();
+    // A stream keeps a chunk longer than the reader does.
+    const copies = async function* (): AsyncGenerator<Buffer> {
+      for await (const chunk of chunks) yield Buffer.from(chunk);
+    };
+    pipeline(copies, gzip, () => {
+      // ignored: whoever reads the other end gets the failure.
+    });
+    yield* gzip;
+  },
+} satisfies Record<SnapshotCompression, (chunks: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>>;

@@ -1,0 +1,79 @@
+import type { Command } from "commander";
+import { type Agent, composeAgent } from "../../agent/agent.ts";
+import { runsOnTrial } from "../../agent/device/trial.ts";
+import type { CliIo } from "../../agent/io.ts";
+import { loadVerificationKeys } from "../../artifact/signature.ts";
+import { openForInstall } from "../../core/install/open-artifact.ts";
+import { seedProvides } from "../../core/install/seed.ts";
+import { openSource } from "../../core/install/source.ts";
+import { AgentError } from "../../errors/agent-error.ts";
+import { readGlobalOptions } from "../global-options.ts";
+import { printReport } from "../tools/print-report.ts";
+import { withProgress } from "./install-progress.ts";
+import { type RunOptions, stopBefore } from "./run-options.ts";
+
+export interface InstallOptions extends RunOptions {
+  readonly strictCompat?: true;
+  readonly onThisMachine?: true;
+}
+
+/**
+ * What `install` does; everything that it needs comes as one piece when it is called. The caller holds the lock.
+ *
+ * @param lines gets those that are printed of a refusal
+ */
+export async function install(
+  name: string,
+  program: Command,
+  options: InstallOptions,
+  io: CliIo,
+  lines: string[],
+): Promise<void> {
+  const say = (line: string): void => {
+    if (options.json !== true) io.out(line);
+  };
+  const told = async <T>(work: () => Promise<T>, linesOf = refusalLines): Promise<T> => {
+    try {
+      return await work();
+    } catch (error) {
+      if (error instanceof AgentError) lines.push(...linesOf(error));
+      for (const line of lines) say(line);
+      throw error;
+    }
+  };
+  const stops = stopBefore(options);
+  const agent = await composeAgent(readGlobalOptions(program), io);
+  await told(() => agent.standalone.prepareInstall(io.signal), pendingLines);
+  await chooseMachine(agent, options);
+  // First of all: they refuse a configuration that nobody can understand, which may also say where things lie.
+  const keys = await told(() => loadVerificationKeys(agent.config.artifactVerifyKeys, agent.log));
+  await seedProvides(agent.store, agent.paths, agent.log, () => runsOnTrial(agent), agent.machine.files);
+  const artifact = await told(async () => {
+    const source = await openSource(name, process.stdin, () => agent.downloadParts(), io.signal);
+    // From here on the Artifact owns the source and closes it.
+    const strictCompat = options.strictCompat === true || agent.config.switchback.strictCompat;
+    return await openForInstall(source, { verifyKeys: keys, strictCompat, scriptStage: agent.scriptStage });
+  });
+  try {
+    say("Installing artifact...");
+    await told(() => agent.admit(artifact));
+    agent.supply(withProgress(artifact.payloads, io));
+    printReport("install", await agent.standalone.install(artifact.record, stops, io.signal), options, io);
+  } finally {
+    await artifact.close();
+  }
+}
+
+/** For this update, until the next one begins: also for what commits it or brings it back. */
+async function chooseMachine({ config, machine }: Agent, options: InstallOptions): Promise<void> {
+  if (config.virtualBoard === undefined) return;
+  const { allowMachine } = await import("../../agent/device/board.ts");
+  await allowMachine(config.virtualBoard, options.onThisMachine === true, machine.files);
+}
+
+/** The newest client's lines where an update ends before it begins. */
+const refusalLines = ({ code }: AgentError): readonly string[] =>
+  code === "CANCELLED" ? [] : ["Streaming failed.", "System not modified."];
+
+const pendingLines = ({ code }: AgentError): readonly string[] =>
+  code === "UPDATE_IN_PROGRESS" ? ["System not modified."] : [];

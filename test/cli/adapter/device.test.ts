@@ -1,0 +1,157 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { SKELETONS } from "../../../src/cli/adapter/skeletons.ts";
+import { DEVICE_CONTRACT } from "../../../src/contracts/device.ts";
+import { DEVICE_READ_CONTRACT } from "../../../src/contracts/device-reads.ts";
+import { DEVICE_STORAGE_CONTRACT } from "../../../src/contracts/device-storage.ts";
+import { cli, codesOf, MEMORY_FOLDER, TestBoard } from "../../support/test-board.ts";
+import { deviceModule } from "./device-toys.ts";
+import { toyModule } from "./toy.ts";
+
+const PROMISES = DEVICE_CONTRACT.length + DEVICE_STORAGE_CONTRACT.length + DEVICE_READ_CONTRACT.length;
+
+let dir = "";
+beforeEach(async () => {
+  dir = await mkdtemp(join(MEMORY_FOLDER, "switchback-cli-device-"));
+});
+afterEach(() => rm(dir, { recursive: true }));
+
+async function check(code: string, ...options: readonly string[]) {
+  const path = join(dir, "toy.mjs");
+  await writeFile(path, code);
+  const result = await cli("switchback", ["adapter", "check", "--kind", "device", path, "--json", ...options]);
+  const verdicts = result.out.map((line): { promise: string; kept: boolean; reason?: string } => JSON.parse(line));
+  return { ...result, verdicts, broken: verdicts.filter(({ kept }) => !kept).map(({ promise }) => promise) };
+}
+
+test("a skeleton for slots that is not filled in is told what is missing", async () => {
+  const { exitCode, err } = await check(SKELETONS.device.js("toy"));
+  expect({ exitCode, missing: /missing=(.*)\)/.exec(err.join())?.[1] }).toEqual({
+    exitCode: 1,
+    missing: "size, write, read",
+  });
+});
+
+test("a skeleton for slots passes the check once its three functions are filled in", async () => {
+  const { exitCode, verdicts, broken, err } = await check(deviceModule());
+  expect({ exitCode, broken, promises: verdicts.length, err }).toEqual({
+    exitCode: 0,
+    broken: [],
+    promises: PROMISES,
+    err: [],
+  });
+});
+
+const WRITE = "const count = await storage.write(chunk.subarray(done), at);";
+/** A good module with one mistake each, and the promise by whose name it fails. */
+const SABOTAGES: Readonly<Record<string, readonly [from: string, to: string, promise: string]>> = {
+  "does not sync": ["await storage.sync();", "", "an image survives a loss of power once it has been synced"],
+  "swallows an error": [
+    "} finally {\n          await storage.close();\n        }\n      },",
+    "} catch { /* ignored: the mistake */ } finally {\n          await storage.close();\n        }\n      },",
+    "writing fails when nothing can be stored, and says so",
+  ],
+  "writes past the image": [
+    "await storage.sync();",
+    "if (at < storage.sizeBytes) await storage.write(new Uint8Array(storage.sizeBytes - at), at); await storage.sync();",
+    "what lies behind the image in its slot stays as it is",
+  ],
+  "ignores the size": [
+    "return storage.sizeBytes;",
+    "return Number.MAX_SAFE_INTEGER;",
+    "an image larger than the slot is refused before its first byte",
+  ],
+  "believes that a write takes everything": [
+    "at += count;\n            }",
+    "at += count; break;\n            }",
+    "a slot gives back what was written, of any length and in pieces of any size",
+  ],
+  "writes into both slots": [
+    WRITE,
+    `${WRITE} const other = await context.openStorage(context.slots.A, "write"); await other.write(chunk, at); await other.close();`,
+    "what was written is on the storage of that slot, and the other slot is left alone",
+  ],
+  "takes what it cannot read for the end": [
+    "const count = await storage.read(chunk, at);",
+    "const count = await storage.read(chunk, at).catch(() => chunk.length /* ignored: the mistake */);",
+    "reading fails when the storage cannot be read, or gives what is there",
+  ],
+  "reads on from its memory": [
+    "async *read(slot, bytes, signal) {",
+    "async *read(slot, bytes, signal) { yield new Uint8Array(bytes); return;",
+    "a slot gives back what was written, of any length and in pieces of any size",
+  ],
+  "gives less than was asked for": [
+    "for (let at = 0; at < bytes; ) {\n            const",
+    "for (let at = 1; at < bytes; ) {\n            const",
+    "a slot gives back what was written, of any length and in pieces of any size",
+  ],
+};
+
+describe("a module for slots fails by the name of the promise that it breaks", () => {
+  for (const [mistake, [from, to, promise]] of Object.entries(SABOTAGES)) {
+    test(`one that ${mistake}`, async () => {
+      const { exitCode, broken, verdicts } = await check(deviceModule(from, to), "--only", promise);
+      expect({ exitCode, broken }).toEqual({ exitCode: 1, broken: [promise] });
+      expect(verdicts[0]?.reason).toMatch(/\S/);
+    });
+  }
+});
+
+test("an adapter of another kind is none for slots", async () => {
+  expect(codesOf(await check(toyModule()))).toEqual(["ADAPTER_INVALID"]);
+});
+
+test("a size that is no number of bytes is no answer", async () => {
+  const { verdicts } = await check(deviceModule("return storage.sizeBytes;", "return 1.5;"), "--only", "gives back");
+  expect(verdicts[0]?.reason).toMatch(/^ADAPTER_ANSWER/);
+});
+
+describe("on a board", () => {
+  let board: TestBoard;
+  beforeEach(async () => {
+    board = await TestBoard.make({ parent: MEMORY_FOLDER });
+  });
+  afterEach(() => board.remove());
+
+  /** Puts a module beside the configuration that names it. */
+  async function configure(code: string, source: object = { Module: "./toy.mjs" }): Promise<void> {
+    await writeFile(board.path("etc/toy.mjs"), code);
+    await board.configure({ Switchback: { Bootloader: "fake", Board: board.dir, Device: source } });
+  }
+
+  test("an update goes through the module that lies beside the configuration, and is read back through it", async () => {
+    await configure(deviceModule());
+    const artifact = await board.release("v2");
+    const { exitCode, log } = await board.agent("install", artifact, "--reboot-exit-code");
+    expect(exitCode).toBe(4);
+    expect(log.join("\n")).toMatch(/Slot B was read back/);
+    expect((await board.boot()).outcome).toMatchObject({ kind: "up", slot: "B" });
+    expect((await board.agent("commit")).exitCode).toBe(0);
+  });
+
+  test("a module that loses a byte is found out before the boot loader is told", async () => {
+    await configure(deviceModule("yield chunk.subarray(0, count);", "chunk[7] ^= 1; yield chunk.subarray(0, count);"));
+    const before = await board.env();
+    expect(codesOf(await board.agent("install", await board.release("v2")))).toEqual(["SLOT_READBACK"]);
+    expect(await board.env()).toEqual(before);
+  });
+
+  test("a module is not even loaded before something is to be written", async () => {
+    await configure("throw new Error('loaded')");
+    expect((await board.agent("show-artifact")).exitCode).toBe(0);
+    expect(codesOf(await board.agent("install", await board.release("v2")))).toEqual(["ADAPTER_LOAD"]);
+  });
+
+  test("a choice that names both a module and a program is told so", async () => {
+    await configure(deviceModule(), { Module: "./toy.mjs", Program: "./toy.sh" });
+    const { err } = await board.agent("install", await board.release("v2"));
+    expect(err.join()).toMatch(/CONFIG_INVALID.*it names a Module and a Program: only one can be used/);
+  });
+
+  test("a choice that names neither a module nor a program is a mistake of the configuration", async () => {
+    await configure("", {});
+    expect(codesOf(await board.agent("install", await board.release("v2")))).toEqual(["CONFIG_INVALID"]);
+  });
+});

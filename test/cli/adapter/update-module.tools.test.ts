@@ -1,0 +1,194 @@
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { SKELETONS } from "../../../src/cli/adapter/skeletons.ts";
+import { PAYLOAD_CONTRACT } from "../../../src/contracts/payload-handler.ts";
+import { PAYLOAD_READ_CONTRACT } from "../../../src/contracts/payload-reads.ts";
+import { PAYLOAD_STORAGE_CONTRACT } from "../../../src/contracts/payload-storage.ts";
+import { needs } from "../../support/needs.ts";
+import { cli, MEMORY_FOLDER } from "../../support/test-board.ts";
+
+const PROMISES = PAYLOAD_CONTRACT.length + PAYLOAD_STORAGE_CONTRACT.length + PAYLOAD_READ_CONTRACT.length;
+
+let dir = "";
+beforeEach(async () => {
+  dir = await mkdtemp(join(MEMORY_FOLDER, "switchback-cli-module-"));
+});
+afterEach(() => rm(dir, { recursive: true }));
+
+/** What somebody fills the skeleton with, for a payload that is one file. */
+const BODIES: Readonly<Record<string, string>> = {
+  ArtifactInstall: `if [ ! -e tmp/previous ] && [ ! -e tmp/absent ]; then
+		if [ -e "$root/installed" ]; then
+			cp "$root/installed" tmp/saved
+			sync tmp/saved
+			mv tmp/saved tmp/previous
+		else
+			: >tmp/absent
+		fi
+		sync tmp
+	fi
+	cp files/payload.bin "$root/installed.new"
+	sync "$root/installed.new"
+	mv "$root/installed.new" "$root/installed"
+	sync "$root"`,
+  ArtifactRollback: `rm -f "$root/installed.new"
+	if [ -e tmp/previous ]; then
+		cp tmp/previous "$root/installed.new"
+		sync "$root/installed.new"
+		mv "$root/installed.new" "$root/installed"
+	elif [ -e tmp/absent ]; then
+		rm -f "$root/installed"
+	fi
+	sync "$root"`,
+  SupportsRollback: "echo Yes",
+  NeedsArtifactReboot: "echo No",
+};
+
+function filledIn(): string {
+  let code = SKELETONS.payload.sh("toy");
+  for (const [state, body] of Object.entries(BODIES)) code = code.replace(`unfilled ${state}\n`, () => `${body}\n`);
+  return code;
+}
+
+async function check(code: string, ...options: readonly string[]) {
+  const path = join(dir, "toy");
+  await writeFile(path, code, { mode: 0o755 });
+  const result = await cli("switchback", ["adapter", "check", "--kind", "payload", path, "--json", ...options]);
+  const verdicts = result.out.map((line): { promise: string; kept: boolean; reason?: string } => JSON.parse(line));
+  return { ...result, kept: verdicts.filter(({ kept }) => kept).length, broken: verdicts.filter(({ kept }) => !kept) };
+}
+
+test("the shell skeleton of an update module that is not filled in fails the check, and is told in which state", async () => {
+  const { exitCode, broken } = await check(SKELETONS.payload.sh("toy"), "--only", "a second time nothing more");
+  expect({ exitCode, reason: broken[0]?.reason }).toEqual({
+    exitCode: 1,
+    reason: expect.stringMatching(/^MODULE_FAILED.*call=ArtifactInstall/),
+  });
+});
+
+test("the shell skeleton of an update module passes the check once it is filled in", async () => {
+  const { exitCode, broken, kept, err } = await check(filledIn());
+  expect({ exitCode, broken, kept, err }).toEqual({ exitCode: 0, broken: [], kept: PROMISES, err: [] });
+});
+
+test("the update module of the guide passes the check", async () => {
+  const guide = await readFile("docs/guides/update-modules.md", "utf8");
+  const [, module = ""] = /```sh\n(#!\/bin\/sh\n[\s\S]*?)```/.exec(guide) ?? [];
+  const { exitCode, broken, kept } = await check(module);
+  expect({ exitCode, broken, kept }).toEqual({ exitCode: 0, broken: [], kept: PROMISES });
+});
+
+test("and is clean for shellcheck", async () => {
+  await check(filledIn(), "--only", "downloading installs nothing");
+  const options = ["--shell=sh", "--severity=warning", join(dir, "toy")];
+  const { stdout, status } = spawnSync("shellcheck", options, { encoding: "utf8" });
+  expect({ stdout, status }).toEqual({ stdout: "", status: 0 });
+});
+
+needs("ownRoot", "ptrace").describe("an update module that has never heard of the check", () => {
+  /** Its files lie where they do on a device. */
+  const foreign = filledIn().replace(/^root=.*$/m, "root=/srv");
+
+  test("is held against the promises in a root of its own, and leaves the machine alone", async () => {
+    expect(foreign).not.toContain("SWITCHBACK_ROOT");
+    const { exitCode, broken, kept, err } = await check(foreign, "--only", "survives a loss of power");
+    expect({ exitCode, broken, kept: kept > 0, err }).toEqual({ exitCode: 0, broken: [], kept: true, err: [] });
+    expect(existsSync("/srv/installed")).toBe(false);
+  });
+
+  for (const mistake of ["does not sync what it installs", "says that all is well when nothing could be stored"]) {
+    test(`is found out there as well: it ${mistake}`, async () => {
+      const [from = "", to = "", promise = ""] = SABOTAGES[mistake] ?? [];
+      expect(foreign).toContain(from);
+      expect((await check(foreign.replace(from, to), "--only", promise)).broken[0]?.promise).toContain(promise);
+    });
+  }
+});
+
+/** Ends of the titles of promises, by what is installed before. */
+const [NOTHING, EARLIER, HALF] = ["", ", over an earlier version", ", over half of an earlier version"];
+const SAVES_ONCE = "if [ ! -e tmp/previous ] && [ ! -e tmp/absent ]; then";
+
+/** One mistake each, the promise by whose name it is found, and where; without that, everywhere. */
+const SABOTAGES: Readonly<
+  Record<string, readonly [from: string, to: string, promise: string, starts?: readonly string[]]>
+> = {
+  "does not sync what it installs": [
+    'mv "$root/installed.new" "$root/installed"\n\tsync "$root"',
+    'mv "$root/installed.new" "$root/installed"',
+    "what was installed survives a loss of power",
+  ],
+  "leaves half of a file when it is rolled back": [
+    'rm -f "$root/installed.new"\n',
+    ":\n",
+    "a power cut anywhere in ArtifactInstall leaves a way back to what was there before",
+    // The way back of a file that was there takes the same name.
+    [NOTHING],
+  ],
+  "deletes what was there before": [
+    BODIES["ArtifactRollback"] ?? "",
+    'rm -f "$root/installed.new" "$root/installed"; sync "$root"',
+    "rolling back before the restart brings back what was there before",
+    [EARLIER, HALF],
+  ],
+  "saves the new version over the way back when it is called twice": [
+    SAVES_ONCE,
+    "if :; then",
+    "installing twice leaves the same way back",
+  ],
+  "says that all is well when nothing could be stored": [
+    SAVES_ONCE,
+    `trap "exit 0" EXIT\n\t${SAVES_ONCE}`,
+    "installing fails when nothing can be stored, and says so",
+  ],
+  "copies by $(...), and takes what it cannot read for an empty file": [
+    'cp "$root/installed" tmp/saved',
+    'printf "%s" "$(cat "$root/installed")" >tmp/saved',
+    "installing fails when something cannot be read, or is done whole, and leaves the way back",
+    [EARLIER, HALF],
+  ],
+};
+
+describe("an update module fails by the name of the promise that it breaks", () => {
+  for (const [mistake, [from, to, promise, starts = [NOTHING, EARLIER, HALF]]] of Object.entries(SABOTAGES)) {
+    test(`one that ${mistake}`, async () => {
+      const code = filledIn();
+      expect(code).toContain(from);
+      const spoiled = code.replace(from, () => to);
+      const { broken } = await check(spoiled, "--only", promise);
+      expect(broken.map((verdict) => verdict.promise)).toEqual(starts.map((start) => `${promise}${start}`));
+    });
+  }
+});
+
+/** As many a module is written: what was there is saved, and nobody thinks of a second call, or of nothing to save. */
+const NAIVE = `#!/bin/sh
+set -eu
+app=$SWITCHBACK_ROOT/srv/app
+case "$1" in
+NeedsArtifactReboot) echo No ;;
+SupportsRollback) echo Yes ;;
+ArtifactInstall)
+	mkdir -p "\${app%/*}"
+	[ ! -e "$app" ] || cp -a "$app" tmp/previous
+	cp files/* "$app.new"; sync "$app.new"; mv "$app.new" "$app"
+	;;
+ArtifactRollback) [ ! -e tmp/previous ] || cp -a tmp/previous "$app" ;;
+esac
+`;
+
+test("a module that loses its way back in a second call is found out, and told so in words", async () => {
+  const { broken, exitCode } = await check(NAIVE, "--only", "installing twice");
+  const where = "after ArtifactRollback, where ArtifactInstall had come twice: srv/app";
+  expect({ exitCode, broken: broken.map(({ promise, reason }) => `${promise}: ${reason}`) }).toEqual({
+    exitCode: 1,
+    broken: [
+      `installing twice leaves the same way back: ${where} is there and was not expected`,
+      `installing twice leaves the same way back, over an earlier version: ${where} holds something else than expected`,
+      `installing twice leaves the same way back, over half of an earlier version: ${where} holds something else than expected`,
+    ],
+  });
+});

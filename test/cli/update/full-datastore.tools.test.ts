@@ -1,0 +1,256 @@
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, readdirSync, rmSync, statfsSync, truncateSync, writeFileSync } from "node:fs";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { createFileStore } from "../../../adapters/store/file-store.ts";
+import { type Machine, thisMachine } from "../../../src/agent/host.ts";
+import { run } from "../../../src/cli/run.ts";
+import { moduleRequest } from "../../artifact/artifact-requests.ts";
+import { needs } from "../../support/needs.ts";
+import { RecordingIo } from "../../support/recording-io.ts";
+import { TestBoard } from "../../support/test-board.ts";
+
+/** The payload takes so many blocks of 4 KiB. */
+const PAYLOAD_BLOCKS = 4;
+const BLOCK_BYTES = 4096;
+/** What an update needs beside its payload, at the very most: the store twice, and the files of the module's tree. */
+const OTHER_BLOCKS = 22;
+
+/** Stores its payload and does what the device says; it can always go back. */
+const MODULE = `#!/bin/sh
+case $1 in
+SupportsRollback) echo Yes;;
+ArtifactInstall)
+  case $(cat "$0.does") in
+  fill) cat /dev/zero >tmp/fill 2>/dev/null; exit 1;;
+  esac;;
+esac
+`;
+
+type Does = "install" | "fill";
+
+class PowerCut extends Error {}
+
+/** The power fails before the act of this number, counted from 0. */
+function machineThatLosesPower(at: number): { readonly machine: Machine; readonly acts: () => number } {
+  let acts = 0;
+  const counted =
+    <A extends readonly unknown[], R>(act: (...args: A) => Promise<R>) =>
+    async (...args: A): Promise<R> => {
+      if (acts >= at) throw new PowerCut();
+      acts += 1;
+      return await act(...args);
+    };
+  const { files } = thisMachine;
+  const machine: Machine = {
+    ...thisMachine,
+    files: {
+      writeSynced: counted(files.writeSynced),
+      storeSynced: counted(files.storeSynced),
+      rename: counted(files.rename),
+      remove: counted(files.remove),
+      makeFolder: counted(files.makeFolder),
+      syncFolder: counted(files.syncFolder),
+    },
+    process: (options) => {
+      const { run: start } = thisMachine.process(options);
+      return { run: counted(start) };
+    },
+  };
+  return { machine, acts: () => acts };
+}
+
+class MachineIo extends RecordingIo {
+  readonly machine: Machine;
+
+  constructor(machine: Machine) {
+    super();
+    this.machine = machine;
+  }
+}
+
+function trees(board: TestBoard): readonly string[] {
+  const payload = board.path("data/modules/v3/payloads/0000");
+  return existsSync(payload) ? readdirSync(payload) : [];
+}
+
+/** A board whose data partition is a small filesystem of its own. */
+class FullBoard {
+  readonly board: TestBoard;
+  readonly #artifact: string;
+  readonly #small: string;
+
+  static async make(mount: (board: TestBoard) => void): Promise<FullBoard> {
+    const board = await TestBoard.make();
+    const deviceType = await readFile(board.path("data/device_type"));
+    mount(board);
+    await writeFile(board.path("data/device_type"), deviceType);
+    await mkdir(board.path("share/modules/v3"), { recursive: true });
+    await writeFile(board.path("share/modules/v3/app"), MODULE, { mode: 0o755 });
+    const release = async (name: string, blocks: number): Promise<string> => {
+      await writeFile(board.file("data"), Buffer.alloc(blocks * BLOCK_BYTES, name));
+      return await board.write(moduleRequest({ type: "app", files: [board.file("data")] }, { name }));
+    };
+    return new FullBoard(board, await release("large", PAYLOAD_BLOCKS), await release("small", 1));
+  }
+
+  private constructor(board: TestBoard, artifact: string, small: string) {
+    this.board = board;
+    this.#artifact = artifact;
+    this.#small = small;
+  }
+
+  async remove(): Promise<void> {
+    execFileSync("umount", [this.board.path("data")]);
+    await this.board.remove();
+  }
+
+  /** Fills the partition up but for so many blocks, after it had room enough. */
+  async leave(blocks: number): Promise<void> {
+    const filler = this.board.path("data/filler");
+    const free = (): number => {
+      const { bavail, bsize } = statfsSync(this.board.path("data"));
+      return (bavail * bsize) / BLOCK_BYTES;
+    };
+    rmSync(filler, { recursive: true, force: true });
+    await createFileStore(this.board.path("data"), () => undefined).reserve();
+    mkdirSync(filler);
+    execFileSync("sync", ["-f", this.board.path("data")]);
+    // One large file leaves some blocks over, because to map it takes some as well.
+    const spare = 8;
+    const large = String((free() - blocks - spare) * BLOCK_BYTES);
+    execFileSync("fallocate", ["-l", large, join(filler, "large")]);
+    execFileSync("sync", ["-f", this.board.path("data")]);
+    for (let at = free(); at > blocks; at--) {
+      writeFileSync(join(filler, String(at)), Buffer.alloc(BLOCK_BYTES), { flush: true });
+    }
+    expect(free()).toBe(blocks);
+  }
+
+  async make(does: Does): Promise<void> {
+    await writeFile(this.board.path("share/modules/v3/app.does"), does);
+  }
+
+  async agent(machine: Machine, ...argv: readonly string[]): Promise<RecordingIo> {
+    const io = new MachineIo(machine);
+    await run("switchback", [...this.board.options, ...argv], io);
+    return io;
+  }
+
+  install(machine: Machine = thisMachine): Promise<RecordingIo> {
+    return this.agent(machine, "install", this.#artifact);
+  }
+
+  /** What lies in the data partition, but for the trees of an update that is not over. */
+  files(): readonly string[] {
+    return readdirSync(this.board.path("data"))
+      .filter((name) => name !== "lost+found" && name !== "filler")
+      .sort();
+  }
+
+  /** No update is pending, and nothing of one is left. */
+  async expectOver(where: string): Promise<void> {
+    expect(await this.board.stored(), where).not.toHaveProperty("state");
+    expect(trees(this.board), where).toEqual([]);
+    expect((await this.board.stored())["artifact-name"], where).toBe("v1");
+  }
+
+  /** The device is as it was, and takes an update as soon as there is room. */
+  async expectWhole(): Promise<void> {
+    rmSync(this.board.path("data/filler"), { recursive: true, force: true });
+    await this.make("install");
+    const installed = await this.agent(thisMachine, "install", this.#small);
+    expect(installed.errLines).toEqual([]);
+    expect((await this.agent(thisMachine, "rollback")).exitCode).toBe(0);
+    expect(this.files()).toEqual([
+      "device_type",
+      "modules",
+      "switchback-store",
+      "switchback-store.reserve",
+      "switchback.lock",
+    ]);
+    await this.expectOver("after a further update");
+  }
+}
+
+const FILESYSTEMS = {
+  tmpfs: (board: TestBoard) => {
+    execFileSync("mount", ["-t", "tmpfs", "-o", "size=512k,mode=700", "none", board.path("data")]);
+  },
+  ext4: (board: TestBoard) => {
+    const image = board.file("data.img");
+    writeFileSync(image, "");
+    truncateSync(image, 8 * 2 ** 20);
+    execFileSync("mkfs.ext4", ["-q", "-b", "4096", "-m", "0", image]);
+    execFileSync("mount", ["-o", "loop", image, board.path("data")]);
+  },
+};
+
+needs("mount").describe("a data partition on tmpfs", () => updatesOn(FILESYSTEMS.tmpfs));
+needs("mount", "loop", "ext4").describe("a data partition on ext4", () => updatesOn(FILESYSTEMS.ext4));
+
+function updatesOn(mount: (board: TestBoard) => void): void {
+  let full: FullBoard;
+  /** The fewest free blocks with which the update installs. */
+  let least: number;
+  beforeAll(async () => {
+    full = await FullBoard.make(mount);
+    await full.expectWhole();
+  });
+  afterAll(() => full.remove());
+
+  /** With so many blocks left. @returns whether the update was installed, before it was rolled back */
+  async function installsWith(blocks: number, does: Does): Promise<boolean> {
+    await full.make(does);
+    await full.leave(blocks);
+    const { exitCode } = await full.install();
+    if (exitCode === 0) expect((await full.agent(thisMachine, "rollback")).errLines, `${blocks} blocks`).toEqual([]);
+    await full.expectOver(`${blocks} blocks`);
+    return exitCode === 0;
+  }
+
+  test("with each number of blocks left, an update installs or fails, and the device takes the next", async () => {
+    const installs: boolean[] = [];
+    for (let blocks = 0; blocks <= PAYLOAD_BLOCKS + OTHER_BLOCKS; blocks++) {
+      installs.push(await installsWith(blocks, "install"));
+    }
+    least = installs.indexOf(true);
+    expect(installs).toEqual(installs.map((_, blocks) => blocks >= least));
+    expect(least).toBeGreaterThan(PAYLOAD_BLOCKS);
+    await full.expectWhole();
+  });
+
+  test("a module that fills the partition until it fails is undone", async () => {
+    for (const blocks of [least - 1, least, least + 1, PAYLOAD_BLOCKS + OTHER_BLOCKS]) {
+      expect(await installsWith(blocks, "fill")).toBe(false);
+    }
+    await full.expectWhole();
+  });
+
+  test.each([
+    ["install", 0],
+    ["install", -1],
+    ["fill", 0],
+  ] as const)("whatever act the power fails at (%s, %i), 'resume' brings the update to an end", async (does, more) => {
+    for (let at = 0, isCut = true; isCut; at++) {
+      await full.make(does);
+      await full.leave(least + more);
+      const cut = machineThatLosesPower(at);
+      await full.install(cut.machine).catch((error: unknown) => {
+        if (!(error instanceof PowerCut)) throw error;
+      });
+      isCut = cut.acts() === at;
+      const where = `before act ${at + 1}`;
+      // One that rests is committed by 'resume', and this one is to be undone.
+      const rests = (await full.board.pending())?.startsWith("@") === true;
+      const resumed = rests ? [] : (await full.agent(thisMachine, "resume")).errLines;
+      expect(resumed.join("\n"), where).not.toMatch(/STORE_|bug/);
+      if ((await full.board.pending()) !== undefined) {
+        expect((await full.agent(thisMachine, "rollback")).errLines, where).toEqual([]);
+      }
+      await full.expectOver(where);
+    }
+    await full.expectWhole();
+  });
+}
