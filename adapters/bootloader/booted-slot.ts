@@ -1,11 +1,11 @@
 import { AgentError } from "../../src/errors/agent-error.ts";
 import type { SlotId } from "../../src/ports/bootloader.ts";
 import type { Logger } from "../../src/util/logger.ts";
-import { findBlockDevice } from "./find-block-device.ts";
-import { lowerFolders, type Mount, readMounts, rootMount } from "./mount-table.ts";
-import { createRunningSystem, type RunningSystem } from "./running-system.ts";
+import { findBlockDevice } from "../linux/find-block-device.ts";
+import { lowerFolders, type Mount, readMounts, rootMount } from "../linux/mount-table.ts";
+import { createRunningSystem, type RunningSystem } from "../linux/running-system.ts";
+import { ubiVolume } from "../linux/ubi-volume.ts";
 import { normalizeSlotPath } from "./slot-path.ts";
-import { ubiVolume } from "./ubi-volume.ts";
 
 export interface BootedSlotOptions {
   /** RootfsPartA and RootfsPartB as configured. */

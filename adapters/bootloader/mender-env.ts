@@ -2,7 +2,7 @@ import { AgentError } from "../../src/errors/agent-error.ts";
 import type { BootEnv } from "../../src/ports/boot-env.ts";
 import type { Bootloader, BootPlan, SlotId } from "../../src/ports/bootloader.ts";
 import type { Finding } from "../../src/ports/finding.ts";
-import { type SlotPartitions, slotOfNumber } from "./partition-number.ts";
+import { type SlotPartitions, slotOfNumber } from "../linux/partition-number.ts";
 
 const PART = "mender_boot_part";
 const PART_HEX = "mender_boot_part_hex";

@@ -1,9 +1,9 @@
 import { AgentError } from "../../src/errors/agent-error.ts";
 import type { SlotImage, SlotWriter } from "../../src/ports/slot-device.ts";
 import type { MaybePromise } from "../../src/util/byte-source.ts";
-import type { BlockFile } from "./block-file.ts";
+import type { BlockFile } from "../linux/block-file.ts";
+import { readAt, writeAt } from "../linux/exact-io.ts";
 import { differingRuns } from "./differing-runs.ts";
-import { readAt, writeAt } from "./exact-io.ts";
 
 export interface CompareWriterOptions extends SlotImage {
   readonly signal: AbortSignal;

@@ -1,11 +1,11 @@
 import { AgentError } from "../../src/errors/agent-error.ts";
 import type { SlotId } from "../../src/ports/bootloader.ts";
 import type { SlotDevice } from "../../src/ports/slot-device.ts";
-import { ALIGNMENT, allocateBuffers } from "./aligned-buffers.ts";
-import { type BlockAccess, type BlockFile, openBlockFile } from "./block-file.ts";
+import { ALIGNMENT, allocateBuffers } from "../linux/aligned-buffers.ts";
+import { type BlockAccess, type BlockFile, openBlockFile } from "../linux/block-file.ts";
+import { isMounted } from "../linux/mounts.ts";
+import { readStorage } from "../linux/read-storage.ts";
 import { createCompareWriter } from "./compare-writer.ts";
-import { isMounted } from "./mounts.ts";
-import { readStorage } from "./read-storage.ts";
 
 export interface SlotDeviceOptions {
   /** Block device or image file of each slot. */

@@ -5,13 +5,13 @@ import { AgentError } from "../../src/errors/agent-error.ts";
 import type { SlotId } from "../../src/ports/bootloader.ts";
 import type { Process } from "../../src/ports/process.ts";
 import type { SlotDevice } from "../../src/ports/slot-device.ts";
-import { createRunningSystem, type RunningSystem } from "../bootloader/running-system.ts";
-import { ubiVolume } from "../bootloader/ubi-volume.ts";
-import { allocateBuffers } from "./aligned-buffers.ts";
-import type { ReadableStorage } from "./block-file.ts";
-import { readStorage } from "./read-storage.ts";
+import { allocateBuffers } from "../linux/aligned-buffers.ts";
+import type { ReadableStorage } from "../linux/block-file.ts";
+import { readStorage } from "../linux/read-storage.ts";
+import { createRunningSystem, type RunningSystem } from "../linux/running-system.ts";
+import { isVolumeMounted, volumeBytes } from "../linux/ubi-facts.ts";
+import { ubiVolume } from "../linux/ubi-volume.ts";
 import { createStreamWriter } from "./stream-writer.ts";
-import { isVolumeMounted, volumeBytes } from "./ubi-facts.ts";
 
 export interface UbiSlotOptions {
   /** `ubi0_1` or `/dev/ubi0_1` for each slot. */

@@ -1,7 +1,7 @@
 import { access, constants, readFile, realpath, statfs } from "node:fs/promises";
 import type { FolderFacts } from "../../src/ports/board-facts.ts";
 import { brokenLink } from "../../src/util/broken-link.ts";
-import { type Mount, readMounts, rootMount } from "../bootloader/mount-table.ts";
+import { type Mount, readMounts, rootMount } from "../linux/mount-table.ts";
 
 /** What a folder lies on. Writes nothing. @throws the system's error */
 export async function lookAtFolder(folder: string): Promise<FolderFacts> {

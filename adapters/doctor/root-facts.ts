@@ -1,6 +1,6 @@
 import { readFile, stat, statfs } from "node:fs/promises";
-import { lowerFolders, readMounts, rootMount } from "../bootloader/mount-table.ts";
-import { deviceNumber } from "../device/block-file.ts";
+import { deviceNumber } from "../linux/block-file.ts";
+import { lowerFolders, readMounts, rootMount } from "../linux/mount-table.ts";
 
 /**
  * Bytes of the root file system without what it needs for itself: what an image of it holds at least. Of an overlay

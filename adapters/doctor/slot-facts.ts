@@ -1,10 +1,10 @@
 import { stat } from "node:fs/promises";
 import type { SlotFacts } from "../../src/ports/board-facts.ts";
-import { createRunningSystem, type RunningSystem } from "../bootloader/running-system.ts";
-import { ubiVolume } from "../bootloader/ubi-volume.ts";
-import { deviceNumber, sizeOf } from "../device/block-file.ts";
-import { isMounted } from "../device/mounts.ts";
-import { isVolumeMounted, volumeBytes } from "../device/ubi-facts.ts";
+import { deviceNumber, sizeOf } from "../linux/block-file.ts";
+import { isMounted } from "../linux/mounts.ts";
+import { createRunningSystem, type RunningSystem } from "../linux/running-system.ts";
+import { isVolumeMounted, volumeBytes } from "../linux/ubi-facts.ts";
+import { ubiVolume } from "../linux/ubi-volume.ts";
 
 /** What lies at a slot's path. Opens nothing, so it disturbs nobody who uses the slot. @throws the system's error */
 export async function lookAtSlot(path: string, system: RunningSystem = createRunningSystem()): Promise<SlotFacts> {

@@ -1,8 +1,8 @@
 import { readFile, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { AgentError } from "../../src/errors/agent-error.ts";
-import { readMounts } from "../bootloader/mount-table.ts";
-import { deviceNumber } from "../device/block-file.ts";
+import { deviceNumber } from "../linux/block-file.ts";
+import { readMounts } from "../linux/mount-table.ts";
 
 /** A filesystem on a block device. */
 export interface Filesystem {

@@ -2,7 +2,7 @@ import { fstatSync, write } from "node:fs";
 import { Socket } from "node:net";
 import { isatty } from "node:tty";
 import { AgentError } from "../../src/errors/agent-error.ts";
-import { deviceNumber } from "../device/block-file.ts";
+import { deviceNumber } from "../linux/block-file.ts";
 
 /** Standard output, for bytes. */
 export interface Output {

@@ -6,23 +6,23 @@ import type { Gate } from "../lib/gate.ts";
  * `src/util/small-file.ts`: a file of gigabytes must not fill the memory, and a named pipe must not keep the agent waiting.
  */
 const MAY_READ: Readonly<Record<string, string>> = {
-  "adapters/bootloader/raw-file.ts": "a flag in /sys",
+  "adapters/linux/raw-file.ts": "a flag in /sys",
   "adapters/bootloader/rpi-tryboot/firmware.ts": "a number in the device tree",
-  "adapters/bootloader/running-system.ts": "/proc and /sys",
+  "adapters/linux/running-system.ts": "/proc and /sys",
   "adapters/bootloader/tool-storage.ts": "a flag in /sys",
   "adapters/clock/boot-clock.ts": "/proc",
-  "adapters/device/block-file.ts": "a number in /sys",
-  "adapters/device/mounts.ts": "/proc and /sys",
+  "adapters/linux/block-file.ts": "a number in /sys",
+  "adapters/linux/mounts.ts": "/proc and /sys",
   "adapters/doctor/folder-facts.ts": "/proc",
   "adapters/doctor/root-facts.ts": "/proc",
   "adapters/process/left-programs.ts": "/proc",
   "adapters/process/program-record.ts": "/proc, and records in a folder that nobody else can write to",
   "adapters/snapshot/find-filesystem.ts": "/proc and /sys",
-  "adapters/kit/context.ts": "an adapter's own files, for the adapter",
-  "adapters/kit/device-rig.ts": "the check of adapters",
-  "adapters/kit/failing-reads.ts": "the check of adapters",
-  "adapters/kit/sandbox.ts": "the check of adapters",
-  "adapters/kit/sandbox-files.ts": "the check of adapters",
+  "adapters/foreign/context.ts": "an adapter's own files, for the adapter",
+  "adapters/check/device-rig.ts": "the check of adapters",
+  "adapters/check/failing-reads.ts": "the check of adapters",
+  "adapters/check/sandbox.ts": "the check of adapters",
+  "adapters/check/sandbox-files.ts": "the check of adapters",
   "src/agent/check/payload.ts": "the payload that a developer gives to the check of adapters",
 };
 

@@ -1,12 +1,12 @@
 import { stat } from "node:fs/promises";
 import { systemClock } from "../../adapters/clock/system-clock.ts";
-import { allocateBuffers } from "../../adapters/device/aligned-buffers.ts";
-import { deviceNumber, openBlockFile } from "../../adapters/device/block-file.ts";
-import { readStorage } from "../../adapters/device/read-storage.ts";
+import { allocateBuffers } from "../../adapters/linux/aligned-buffers.ts";
+import { deviceNumber, openBlockFile } from "../../adapters/linux/block-file.ts";
+import { readStorage } from "../../adapters/linux/read-storage.ts";
 import { findFilesystem } from "../../adapters/snapshot/find-filesystem.ts";
 import { createGuardedFreezer } from "../../adapters/snapshot/guarded-freezer.ts";
 import { openOutput, refuseOn } from "../../adapters/snapshot/output.ts";
-import { dump } from "../core/snapshot/dump.ts";
+import { dump } from "../core/dump/dump.ts";
 import { AgentError } from "../errors/agent-error.ts";
 
 const CHUNK_BYTES = 1024 * 1024;

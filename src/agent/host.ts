@@ -1,6 +1,6 @@
-import type { OpenRawFile } from "../../adapters/bootloader/raw-file.ts";
 import { bootClock } from "../../adapters/clock/boot-clock.ts";
-import type { BlockAccess, BlockFile } from "../../adapters/device/block-file.ts";
+import type { BlockAccess, BlockFile } from "../../adapters/linux/block-file.ts";
+import type { OpenRawFile } from "../../adapters/linux/raw-file.ts";
 import { createFileLock } from "../../adapters/lock/flock.ts";
 import { type ChildProcessOptions, createChildProcess } from "../../adapters/process/child-process.ts";
 import type { OwnRoot } from "../../adapters/process/own-root.ts";
@@ -33,8 +33,8 @@ export interface Machine {
 export const thisMachine: Machine = {
   files: diskActs,
   // Loaded by whoever installs: a daemon that waits does without.
-  openStorage: async (...how) => (await import("../../adapters/device/block-file.ts")).openBlockFile(...how),
-  openRaw: async (...how) => (await import("../../adapters/bootloader/raw-file.ts")).openRawFile(...how),
+  openStorage: async (...how) => (await import("../../adapters/linux/block-file.ts")).openBlockFile(...how),
+  openRaw: async (...how) => (await import("../../adapters/linux/raw-file.ts")).openRawFile(...how),
   process: createChildProcess,
   ownRootProcess(own, options) {
     const loaded = import("../../adapters/process/own-root.ts").then((code) => code.createOwnRootProcess(own, options));

@@ -9,10 +9,10 @@ import { BOARD_PARTITIONS, boardPaths, bootedOnBoard } from "../../adapters/boot
 import { createFileEnv } from "../../adapters/bootloader/fake/file-env.ts";
 import { startBoard } from "../../adapters/bootloader/fake/firmware.ts";
 import { createMenderEnvBootloader } from "../../adapters/bootloader/mender-env.ts";
+import { createPayloadRig, payloadFolder } from "../../adapters/check/payload-rig.ts";
+import { Sandbox } from "../../adapters/check/sandbox.ts";
 import { systemClock } from "../../adapters/clock/system-clock.ts";
 import { createSlotDevice } from "../../adapters/device/slot-device.ts";
-import { createPayloadRig, payloadFolder } from "../../adapters/kit/payload-rig.ts";
-import { Sandbox } from "../../adapters/kit/sandbox.ts";
 import { createRootfsImageHandler, type RootfsImageParts } from "../../adapters/payload/rootfs-image/handler.ts";
 import { createFileMemo } from "../../adapters/store/file-memo.ts";
 import { PAYLOAD_CONTRACT } from "../../src/contracts/payload-handler.ts";

@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, test } from "vitest";
 import { createFileStore } from "../../adapters/store/file-store.ts";
-import { createMemoryStore } from "../../adapters/store/memory-store.ts";
 import { STORE_CONTRACT, type StoreRig } from "../../src/contracts/store.ts";
+import { createMemoryStore } from "../support/memory-store.ts";
 
 interface DisposableRig extends StoreRig {
   dispose(): Promise<void>;

@@ -2,7 +2,6 @@ import { createHash } from "node:crypto";
 import { expect, test } from "vitest";
 import { systemClock } from "../../adapters/clock/system-clock.ts";
 import { createRootfsImageHandler } from "../../adapters/payload/rootfs-image/handler.ts";
-import { createMemoryStore } from "../../adapters/store/memory-store.ts";
 import { drive, type Effect, type Effects, type Scripts, type Tell } from "../../src/core/deployment/driver.ts";
 import { createJournal } from "../../src/core/deployment/journal.ts";
 import { recordOf } from "../../src/core/deployment/record.ts";
@@ -12,6 +11,7 @@ import { type EffectName, type Outcome, type Row, TABLE } from "../../src/core/d
 import { AgentError } from "../../src/errors/agent-error.ts";
 import { otherSlot, type SlotId } from "../../src/ports/bootloader.ts";
 import type { ModuleAction, PayloadStream } from "../../src/ports/payload-handler.ts";
+import { createMemoryStore } from "../support/memory-store.ts";
 import { endings } from "./endings.ts";
 import { Exploration } from "./explore.ts";
 import { call } from "./payload.ts";

@@ -3,7 +3,7 @@ import { AgentError } from "../../../src/errors/agent-error.ts";
 import type { SlotId } from "../../../src/ports/bootloader.ts";
 import { diskActs, type FileActs } from "../../../src/util/durable-file.ts";
 import { readSmallFile } from "../../../src/util/small-file.ts";
-import { type SlotPartitions, slotOfNumber } from "../partition-number.ts";
+import { type SlotPartitions, slotOfNumber } from "../../linux/partition-number.ts";
 import { boardIo } from "./board-io.ts";
 
 /** Partition numbers as on Mender's SD-card images: 1 is the boot partition. */

@@ -1,5 +1,5 @@
 import { otherSlot, type SlotId } from "../../../src/ports/bootloader.ts";
-import { type SlotPartitions, slotOfNumber } from "../partition-number.ts";
+import { type SlotPartitions, slotOfNumber } from "../../linux/partition-number.ts";
 
 /**
  * What becomes of a slot's kernel when the firmware starts it: it comes up; it runs and then stands

@@ -4,9 +4,9 @@ import { isDeepStrictEqual } from "node:util";
 import { AgentError } from "../../../src/errors/agent-error.ts";
 import type { BootEnv } from "../../../src/ports/boot-env.ts";
 import type { Finding } from "../../../src/ports/finding.ts";
+import { expectRawWritable, type OpenRawFile, readWhole, writeRaw } from "../../linux/raw-file.ts";
 import { checkPairs, firstDifference, setOnes } from "../boot-variables.ts";
 import type { Exclusive } from "../exclusive.ts";
-import { expectRawWritable, type OpenRawFile, readWhole, writeRaw } from "../raw-file.ts";
 import { decodeBlock, type EnvBlock, encodeBlock, usedBytes, variablesOf, withVariables } from "./env-block.ts";
 
 /** What storage writes whole or not at all. */

@@ -1,5 +1,5 @@
 import type { SlotId } from "../../../src/ports/bootloader.ts";
-import type { SlotPartitions } from "../partition-number.ts";
+import type { SlotPartitions } from "../../linux/partition-number.ts";
 
 /** What autoboot.txt says of the slots. */
 export interface Autoboot {

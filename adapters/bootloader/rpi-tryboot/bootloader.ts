@@ -5,7 +5,7 @@ import type { Finding } from "../../../src/ports/finding.ts";
 import type { FileActs } from "../../../src/util/durable-file.ts";
 import { replaceFile } from "../../../src/util/replace-file.ts";
 import { readSmallFile } from "../../../src/util/small-file.ts";
-import type { SlotPartitions } from "../partition-number.ts";
+import type { SlotPartitions } from "../../linux/partition-number.ts";
 import { expectReplaceable } from "../replaceable.ts";
 import { AUTOBOOT_BYTES, changeAutoboot, parseAutoboot, slotOfPartition } from "./autoboot.ts";
 import type { TrybootFirmware } from "./firmware.ts";

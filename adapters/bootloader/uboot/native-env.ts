@@ -1,9 +1,9 @@
 import { AgentError } from "../../../src/errors/agent-error.ts";
 import type { BootEnv } from "../../../src/ports/boot-env.ts";
 import type { Logger } from "../../../src/util/logger.ts";
+import { expectRawWritable, type OpenRawFile, readRaw, writeRaw } from "../../linux/raw-file.ts";
 import { checkPairs, firstDifference, setOnes } from "../boot-variables.ts";
 import type { Exclusive } from "../exclusive.ts";
-import { expectRawWritable, type OpenRawFile, readRaw, writeRaw } from "../raw-file.ts";
 import { decodeRecord, type EnvRecord, encodeRecord, newestCopy, variablesOf, withPairs } from "./env-record.ts";
 import type { EnvCopy, EnvLayout } from "./fw-env-config.ts";
 import { SECOND_COPY, TORN } from "./single-copy.ts";

@@ -1,8 +1,8 @@
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { failedWith, UNFILLED } from "../../../adapters/kit/foreign-failure.ts";
-import { Sandbox } from "../../../adapters/kit/sandbox.ts";
+import { Sandbox } from "../../../adapters/check/sandbox.ts";
+import { failedWith, UNFILLED } from "../../../adapters/foreign/foreign-failure.ts";
 import { ranOutOfTime } from "../../contracts/contract.ts";
 import { AgentError, describeError } from "../../errors/agent-error.ts";
 import type { AdapterKind, CheckRequest, Examination, Examine } from "./examination.ts";

@@ -1,9 +1,9 @@
 import { resolve } from "node:path";
 import { boardPaths } from "../../../adapters/bootloader/fake/board-layout.ts";
-import { createSandboxRig } from "../../../adapters/kit/bootloader-rig.ts";
-import { adapterEnvironment } from "../../../adapters/kit/context.ts";
-import { sandboxSlots } from "../../../adapters/kit/device-rig.ts";
-import { type Firmware, programFirmware, virtualFirmware } from "../../../adapters/kit/firmware.ts";
+import { createSandboxRig } from "../../../adapters/check/bootloader-rig.ts";
+import { sandboxSlots } from "../../../adapters/check/device-rig.ts";
+import { type Firmware, programFirmware, virtualFirmware } from "../../../adapters/check/firmware.ts";
+import { adapterEnvironment } from "../../../adapters/foreign/context.ts";
 import { createChildProcess } from "../../../adapters/process/child-process.ts";
 import { BOOTLOADER_CONTRACT } from "../../contracts/bootloader.ts";
 import { BOOTLOADER_READ_CONTRACT } from "../../contracts/bootloader-reads.ts";

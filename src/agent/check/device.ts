@@ -1,6 +1,6 @@
-import { adapterEnvironment } from "../../../adapters/kit/context.ts";
-import { createDeviceRig, sandboxSlots } from "../../../adapters/kit/device-rig.ts";
-import { createDriverDevice } from "../../../adapters/kit/driver-device.ts";
+import { createDeviceRig, sandboxSlots } from "../../../adapters/check/device-rig.ts";
+import { createDriverDevice } from "../../../adapters/device/driver-device.ts";
+import { adapterEnvironment } from "../../../adapters/foreign/context.ts";
 import { createChildProcess } from "../../../adapters/process/child-process.ts";
 import { DEVICE_CONTRACT, readSlot } from "../../contracts/device.ts";
 import { DEVICE_READ_CONTRACT } from "../../contracts/device-reads.ts";

@@ -1,4 +1,4 @@
-import type { Sandbox } from "../../../adapters/kit/sandbox.ts";
+import type { Sandbox } from "../../../adapters/check/sandbox.ts";
 import type { ContractCheck } from "../../contracts/contract.ts";
 import type { AdapterSource } from "../device/adapter.ts";
 

@@ -1,8 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
-import { adapterEnvironment } from "../../../adapters/kit/context.ts";
-import { createPayloadRig, payloadFolder } from "../../../adapters/kit/payload-rig.ts";
-import type { Sandbox } from "../../../adapters/kit/sandbox.ts";
+import { createPayloadRig, payloadFolder } from "../../../adapters/check/payload-rig.ts";
+import type { Sandbox } from "../../../adapters/check/sandbox.ts";
+import { adapterEnvironment } from "../../../adapters/foreign/context.ts";
 import { createExternalHandler } from "../../../adapters/payload/external/handler.ts";
 import { type ChildProcessOptions, createChildProcess } from "../../../adapters/process/child-process.ts";
 import { createOwnRootProcess } from "../../../adapters/process/own-root.ts";

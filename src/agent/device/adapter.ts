@@ -1,9 +1,9 @@
 import { resolve } from "node:path";
-import { adapterEnvironment, type ContextParts, createAdapterContext } from "../../../adapters/kit/context.ts";
-import { loadAdapterModule } from "../../../adapters/kit/load-module.ts";
-import { createModuleBootloader } from "../../../adapters/kit/module-bootloader.ts";
-import { greetAs } from "../../../adapters/kit/program-answers.ts";
-import { createProgramBootloader } from "../../../adapters/kit/program-bootloader.ts";
+import { adapterEnvironment, type ContextParts, createAdapterContext } from "../../../adapters/foreign/context.ts";
+import { loadAdapterModule } from "../../../adapters/foreign/load-module.ts";
+import { createModuleBootloader } from "../../../adapters/foreign/module-bootloader.ts";
+import { greetAs } from "../../../adapters/foreign/program-answers.ts";
+import { createProgramBootloader } from "../../../adapters/foreign/program-bootloader.ts";
 import type { AdapterChoice } from "../../config/adapter-choice.ts";
 import type { Config } from "../../config/config.ts";
 import { AgentError } from "../../errors/agent-error.ts";

@@ -39,7 +39,7 @@ export const virtualBoard = {
   create: createBoard,
   /** The same with a program of the user's own that plays the boot loader. @throws {AgentError} also BOARD_FIRMWARE */
   async createWithFirmware(dir: string, options: BoardOptions, program: string): Promise<void> {
-    const { createWithFirmware } = await import("../../../adapters/kit/board-firmware.ts");
+    const { createWithFirmware } = await import("../../../adapters/check/board-firmware.ts");
     await createWithFirmware(dir, options, program);
   },
   status: boardStatus,
@@ -49,7 +49,7 @@ export const virtualBoard = {
     // What a device keeps in memory goes with the power.
     await forgetMemory(boardPaths(dir).root);
     const start = existsSync(boardPaths(dir).firmware)
-      ? await (await import("../../../adapters/kit/board-firmware.ts")).startByFirmware(dir)
+      ? await (await import("../../../adapters/check/board-firmware.ts")).startByFirmware(dir)
       : await startBoard(dir);
     if (start.outcome.kind !== "up" || onBoot === undefined) return start;
     const said = await onBoot(dir);

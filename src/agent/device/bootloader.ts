@@ -3,8 +3,8 @@ import { boardPaths, bootedOnBoard } from "../../../adapters/bootloader/fake/boa
 import { createFileEnv } from "../../../adapters/bootloader/fake/file-env.ts";
 import { GRUB_ENV_TOOLS } from "../../../adapters/bootloader/grub/grub-env-tools.ts";
 import { createMenderEnvBootloader } from "../../../adapters/bootloader/mender-env.ts";
-import { slotPartitions } from "../../../adapters/bootloader/partition-number.ts";
 import { normalizeSlotPath } from "../../../adapters/bootloader/slot-path.ts";
+import { slotPartitions } from "../../../adapters/linux/partition-number.ts";
 import type { Config } from "../../config/config.ts";
 import { AgentError } from "../../errors/agent-error.ts";
 import type { BootEnv } from "../../ports/boot-env.ts";

@@ -1,7 +1,7 @@
 import { join, resolve } from "node:path";
-import { type ContextParts, createPayloadContext } from "../../../adapters/kit/context.ts";
-import { loadAdapterModule } from "../../../adapters/kit/load-module.ts";
-import { createModulePayload } from "../../../adapters/kit/module-payload.ts";
+import { type ContextParts, createPayloadContext } from "../../../adapters/foreign/context.ts";
+import { loadAdapterModule } from "../../../adapters/foreign/load-module.ts";
+import { createModulePayload } from "../../../adapters/foreign/module-payload.ts";
 import type { AdapterChoice } from "../../config/adapter-choice.ts";
 import type { Config } from "../../config/config.ts";
 import { AgentError } from "../../errors/agent-error.ts";

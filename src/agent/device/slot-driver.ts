@@ -1,10 +1,10 @@
 import { resolve } from "node:path";
-import { type ContextParts, createDeviceContext, type OpenStorage } from "../../../adapters/kit/context.ts";
-import { createDriverDevice } from "../../../adapters/kit/driver-device.ts";
-import { loadAdapterModule } from "../../../adapters/kit/load-module.ts";
-import { createModuleDriver } from "../../../adapters/kit/module-driver.ts";
-import { greetAs } from "../../../adapters/kit/program-answers.ts";
-import { createProgramDriver } from "../../../adapters/kit/program-driver.ts";
+import { createDriverDevice } from "../../../adapters/device/driver-device.ts";
+import { type ContextParts, createDeviceContext, type OpenStorage } from "../../../adapters/foreign/context.ts";
+import { loadAdapterModule } from "../../../adapters/foreign/load-module.ts";
+import { createModuleDriver } from "../../../adapters/foreign/module-driver.ts";
+import { greetAs } from "../../../adapters/foreign/program-answers.ts";
+import { createProgramDriver } from "../../../adapters/foreign/program-driver.ts";
 import type { AdapterChoice } from "../../config/adapter-choice.ts";
 import type { Config } from "../../config/config.ts";
 import type { Bootloader, SlotId } from "../../ports/bootloader.ts";

@@ -1,5 +1,5 @@
 import { systemClock } from "../../../adapters/clock/system-clock.ts";
-import { lookAtServer } from "../../../adapters/doctor/server-facts.ts";
+import { lookAtServer } from "../../../adapters/transport/server-facts.ts";
 import type { GlobalOptions } from "../../cli/global-options.ts";
 import type { Config } from "../../config/config.ts";
 import { serverAddresses } from "../../config/server-config.ts";

@@ -3,9 +3,9 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { createBootedSlot } from "../../../adapters/bootloader/booted-slot.ts";
-import { slotPartitions } from "../../../adapters/bootloader/partition-number.ts";
-import { createRunningSystem } from "../../../adapters/bootloader/running-system.ts";
 import { normalizeSlotPath } from "../../../adapters/bootloader/slot-path.ts";
+import { slotPartitions } from "../../../adapters/linux/partition-number.ts";
+import { createRunningSystem } from "../../../adapters/linux/running-system.ts";
 
 const { signal } = new AbortController();
 let root = "";

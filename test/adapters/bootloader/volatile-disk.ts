@@ -1,5 +1,5 @@
 import { readFileSync, writeFileSync } from "node:fs";
-import type { OpenRawFile } from "../../../adapters/bootloader/raw-file.ts";
+import type { OpenRawFile } from "../../../adapters/linux/raw-file.ts";
 import type { CutMoment } from "../../../src/contracts/bootloader-rig.ts";
 
 interface Write {

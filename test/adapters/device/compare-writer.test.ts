@@ -1,10 +1,10 @@
 import { randomBytes } from "node:crypto";
 import { expect, test } from "vitest";
-import { allocateBuffers } from "../../../adapters/device/aligned-buffers.ts";
-import type { BlockFile } from "../../../adapters/device/block-file.ts";
 import { createCompareWriter } from "../../../adapters/device/compare-writer.ts";
-import { createFaultyDisk, type FaultyDisk } from "../../../adapters/device/faulty.ts";
+import { allocateBuffers } from "../../../adapters/linux/aligned-buffers.ts";
+import type { BlockFile } from "../../../adapters/linux/block-file.ts";
 import type { SlotWriter } from "../../../src/ports/slot-device.ts";
+import { createFaultyDisk, type FaultyDisk } from "../../support/faulty-device.ts";
 
 const BLOCK = 4096;
 const FRAME = 4 * BLOCK;

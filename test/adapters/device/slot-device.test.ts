@@ -4,8 +4,8 @@ import { mkdir, mkdtemp, open, readFile, rm, stat, symlink, truncate, writeFile 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { openBlockFile } from "../../../adapters/device/block-file.ts";
 import { createSlotDevice } from "../../../adapters/device/slot-device.ts";
+import { openBlockFile } from "../../../adapters/linux/block-file.ts";
 import type { SlotId } from "../../../src/ports/bootloader.ts";
 import { needs } from "../../support/needs.ts";
 

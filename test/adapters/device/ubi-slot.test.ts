@@ -3,8 +3,8 @@ import { chmod, mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/pr
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { createRunningSystem } from "../../../adapters/bootloader/running-system.ts";
 import { createUbiSlotDevice } from "../../../adapters/device/ubi-slot.ts";
+import { createRunningSystem } from "../../../adapters/linux/running-system.ts";
 import { createChildProcess } from "../../../adapters/process/child-process.ts";
 import type { SlotId } from "../../../src/ports/bootloader.ts";
 import type { SlotWriter } from "../../../src/ports/slot-device.ts";

@@ -2,8 +2,8 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { createRunningSystem } from "../../../adapters/bootloader/running-system.ts";
 import { lookAtSlot } from "../../../adapters/doctor/slot-facts.ts";
+import { createRunningSystem } from "../../../adapters/linux/running-system.ts";
 
 let root = "";
 beforeEach(async () => {

@@ -169,7 +169,7 @@ describe("a module is refused before anything is asked of it", () => {
   });
 
   test("a package, and a relative path, are looked up from the folder of the configuration", async () => {
-    const { loadAdapterModule } = await import("../../../adapters/kit/load-module.ts");
+    const { loadAdapterModule } = await import("../../../adapters/foreign/load-module.ts");
     const folder = join(dir, "node_modules/toy-adapter");
     await mkdir(folder, { recursive: true });
     await writeFile(join(folder, "package.json"), `{"name":"toy-adapter","main":"toy.mjs"}`);

@@ -2,7 +2,7 @@ import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promis
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { startByFirmware } from "../../../adapters/kit/board-firmware.ts";
+import { startByFirmware } from "../../../adapters/check/board-firmware.ts";
 import { virtualBoard } from "../../../src/agent/device/board.ts";
 import { writeArtifact } from "../../../src/artifact/writer.ts";
 import { AgentError } from "../../../src/errors/agent-error.ts";

@@ -1,10 +1,10 @@
 import { expect, test } from "vitest";
-import { createMemoryStore } from "../../../adapters/store/memory-store.ts";
 import { drive, type Effect, type Effects, type Run, type Scripts } from "../../../src/core/deployment/driver.ts";
 import { createJournal } from "../../../src/core/deployment/journal.ts";
 import { begin, parseSnapshot, placeOf } from "../../../src/core/deployment/snapshot.ts";
 import { type EffectName, type StateName, TABLE } from "../../../src/core/deployment/table.ts";
 import { AgentError } from "../../../src/errors/agent-error.ts";
+import { createMemoryStore } from "../../support/memory-store.ts";
 
 const START = begin("standalone", "id", { name: "v2", provides: {}, payloadTypes: ["rootfs-image"] });
 const NO_STOP: ReadonlySet<StateName> = new Set();

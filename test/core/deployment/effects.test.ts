@@ -1,11 +1,11 @@
 import { expect, test } from "vitest";
-import { createMemoryStore } from "../../../adapters/store/memory-store.ts";
 import type { Keep } from "../../../src/core/deployment/driver.ts";
 import { createEffects } from "../../../src/core/deployment/effects.ts";
 import { begin, type Snapshot } from "../../../src/core/deployment/snapshot.ts";
 import type { EffectName } from "../../../src/core/deployment/table.ts";
 import { AgentError } from "../../../src/errors/agent-error.ts";
 import type { PayloadContext, RebootNeed } from "../../../src/ports/payload-handler.ts";
+import { createMemoryStore } from "../../support/memory-store.ts";
 import { keeping } from "./keeping.ts";
 
 const CONTEXT: PayloadContext = {

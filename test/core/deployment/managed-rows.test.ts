@@ -1,11 +1,11 @@
 import { expect, test } from "vitest";
-import { createMemoryStore } from "../../../adapters/store/memory-store.ts";
 import { drive, type Effect, type Effects } from "../../../src/core/deployment/driver.ts";
 import { createJournal } from "../../../src/core/deployment/journal.ts";
 import { resume } from "../../../src/core/deployment/reducer.ts";
 import { begin, parseSnapshot, type Snapshot } from "../../../src/core/deployment/snapshot.ts";
 import { type EffectName, type Outcome, TABLE } from "../../../src/core/deployment/table.ts";
 import { AgentError } from "../../../src/errors/agent-error.ts";
+import { createMemoryStore } from "../../support/memory-store.ts";
 
 const signal = new AbortController().signal;
 const UNKNOWN = { name: "v2", provides: {}, payloadTypes: [] };

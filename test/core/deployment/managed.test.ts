@@ -1,5 +1,4 @@
 import { expect, test } from "vitest";
-import { createMemoryStore } from "../../../adapters/store/memory-store.ts";
 import { createDeploymentLog } from "../../../src/core/deployment/deployment-log.ts";
 import type { Effect, Effects } from "../../../src/core/deployment/driver.ts";
 import { createJournal } from "../../../src/core/deployment/journal.ts";
@@ -7,6 +6,7 @@ import { createManaged } from "../../../src/core/deployment/managed.ts";
 import { begin, formatSnapshot, type Snapshot } from "../../../src/core/deployment/snapshot.ts";
 import { type EffectName, type Outcome, TABLE } from "../../../src/core/deployment/table.ts";
 import { AgentError } from "../../../src/errors/agent-error.ts";
+import { createMemoryStore } from "../../support/memory-store.ts";
 import { createVirtualClock } from "../../support/virtual-clock.ts";
 
 const signal = new AbortController().signal;

@@ -1,10 +1,10 @@
 import { expect, test } from "vitest";
-import { createMemoryStore } from "../../../adapters/store/memory-store.ts";
 import { createEffects } from "../../../src/core/deployment/effects.ts";
 import { begin, type Snapshot } from "../../../src/core/deployment/snapshot.ts";
 import type { EffectName } from "../../../src/core/deployment/table.ts";
 import { AgentError } from "../../../src/errors/agent-error.ts";
 import type { RebootNeed } from "../../../src/ports/payload-handler.ts";
+import { createMemoryStore } from "../../support/memory-store.ts";
 import { keeping } from "./keeping.ts";
 
 const signal = new AbortController().signal;

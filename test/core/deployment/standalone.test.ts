@@ -1,11 +1,11 @@
 import { expect, test } from "vitest";
-import { createMemoryStore } from "../../../adapters/store/memory-store.ts";
 import type { Effect, Effects } from "../../../src/core/deployment/driver.ts";
 import { createJournal } from "../../../src/core/deployment/journal.ts";
 import { begin, formatSnapshot, type Snapshot } from "../../../src/core/deployment/snapshot.ts";
 import { type Answer, createStandalone, type Standalone } from "../../../src/core/deployment/standalone.ts";
 import { type EffectName, type StateName, TABLE } from "../../../src/core/deployment/table.ts";
 import type { PayloadHandler } from "../../../src/ports/payload-handler.ts";
+import { createMemoryStore } from "../../support/memory-store.ts";
 
 const signal = new AbortController().signal;
 const NO_STOP: ReadonlySet<StateName> = new Set();

@@ -1,6 +1,6 @@
 import { readFileSync, statSync } from "node:fs";
 import { systemClock } from "../../../adapters/clock/system-clock.ts";
-import type { BlockFile } from "../../../adapters/device/block-file.ts";
+import type { BlockFile } from "../../../adapters/linux/block-file.ts";
 import type { Machine } from "../../../src/agent/host.ts";
 import type { Process } from "../../../src/ports/process.ts";
 import type { FileActs } from "../../../src/util/durable-file.ts";

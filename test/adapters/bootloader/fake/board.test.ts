@@ -13,7 +13,7 @@ import { boardPaths, bootedOnBoard } from "../../../../adapters/bootloader/fake/
 import { createFileEnv, loadVariables } from "../../../../adapters/bootloader/fake/file-env.ts";
 import { startBoard } from "../../../../adapters/bootloader/fake/firmware.ts";
 import { createMenderEnvBootloader } from "../../../../adapters/bootloader/mender-env.ts";
-import { slotPartitions } from "../../../../adapters/bootloader/partition-number.ts";
+import { slotPartitions } from "../../../../adapters/linux/partition-number.ts";
 
 const { signal } = new AbortController();
 const SLOT = 200_000;

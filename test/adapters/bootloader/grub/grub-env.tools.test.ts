@@ -13,7 +13,7 @@ import {
 } from "../../../../adapters/bootloader/grub/env-block.ts";
 import { grubEnvFolder } from "../../../../adapters/bootloader/grub/env-folder.ts";
 import { createGrubEnv } from "../../../../adapters/bootloader/grub/grub-env.ts";
-import { openRawFile } from "../../../../adapters/bootloader/raw-file.ts";
+import { openRawFile } from "../../../../adapters/linux/raw-file.ts";
 
 const { signal } = new AbortController();
 const START = ["bootcount=0", "mender_boot_part=2", "upgrade_available=0"];

@@ -5,10 +5,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect } from "vitest";
 import { createExclusive } from "../../../../adapters/bootloader/exclusive.ts";
-import { openRawFile } from "../../../../adapters/bootloader/raw-file.ts";
 import { decodeRecord, encodeRecord } from "../../../../adapters/bootloader/uboot/env-record.ts";
 import { parseFwEnvConfig } from "../../../../adapters/bootloader/uboot/fw-env-config.ts";
 import { createNativeEnv } from "../../../../adapters/bootloader/uboot/native-env.ts";
+import { openRawFile } from "../../../../adapters/linux/raw-file.ts";
 import { needs } from "../../../support/needs.ts";
 import { COPY_BYTES, makeRealEnv, type RealEnv } from "./real-env.ts";
 

@@ -1,11 +1,11 @@
 import { createHash, randomBytes } from "node:crypto";
 import { expect, test } from "vitest";
-import { createFaultyDisk, type FaultyDisk, type Lie } from "../../../../adapters/device/faulty.ts";
 import { createSlotDevice } from "../../../../adapters/device/slot-device.ts";
 import { createRootfsImageHandler } from "../../../../adapters/payload/rootfs-image/handler.ts";
 import { AgentError } from "../../../../src/errors/agent-error.ts";
 import { type BootPlan, otherSlot, type SlotId } from "../../../../src/ports/bootloader.ts";
 import type { ModuleAction, PayloadFile, PayloadStream } from "../../../../src/ports/payload-handler.ts";
+import { createFaultyDisk, type FaultyDisk, type Lie } from "../../../support/faulty-device.ts";
 import { createVirtualClock } from "../../../support/virtual-clock.ts";
 
 const signal = new AbortController().signal;

@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { expect, test } from "vitest";
-import { createFaultyDisk } from "../../../../adapters/device/faulty.ts";
 import { createSlotDevice } from "../../../../adapters/device/slot-device.ts";
 import { type TagCipher, WrittenImage } from "../../../../adapters/payload/rootfs-image/read-back.ts";
+import { createFaultyDisk } from "../../../support/faulty-device.ts";
 
 const MIB = 1024 * 1024;
 const signal = new AbortController().signal;

@@ -1,8 +1,8 @@
 import { TLSSocket } from "node:tls";
 import type { ServerFacts } from "../../src/ports/board-facts.ts";
-import { addressIn } from "../transport/address.ts";
-import { type ConnectOptions, close, connect, trying } from "../transport/connect.ts";
-import { Patience } from "../transport/patience.ts";
+import { addressIn } from "./address.ts";
+import { type ConnectOptions, close, connect, trying } from "./connect.ts";
+import { Patience } from "./patience.ts";
 
 const PATIENCE_MS = 15_000;
 

@@ -1,5 +1,5 @@
 import { beforeEach, expect, test } from "vitest";
-import { type DumpParts, dump, STALL_MS } from "../../../src/core/snapshot/dump.ts";
+import { type DumpParts, dump, STALL_MS } from "../../../src/core/dump/dump.ts";
 import { AgentError } from "../../../src/errors/agent-error.ts";
 import { createVirtualClock } from "../../support/virtual-clock.ts";
 

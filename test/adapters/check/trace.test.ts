@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { readTrace } from "../../../adapters/kit/trace.ts";
+import { readTrace } from "../../../adapters/check/trace.ts";
 
 const hex = (text: string): string =>
   [...Buffer.from(text)].map((byte) => `\\x${byte.toString(16).padStart(2, "0")}`).join("");

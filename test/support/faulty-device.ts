@@ -1,5 +1,5 @@
 import { setTimeout as wait } from "node:timers/promises";
-import type { BlockFile } from "./block-file.ts";
+import type { BlockFile } from "../../adapters/linux/block-file.ts";
 
 /** What a power cut does to a write that was not yet synced. `torn`: a prefix of whole sectors arrived. */
 export type Fate = "lost" | "kept" | "torn";

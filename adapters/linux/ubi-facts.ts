@@ -1,6 +1,6 @@
-import { readMounts } from "../bootloader/mount-table.ts";
-import type { RunningSystem } from "../bootloader/running-system.ts";
-import { ubiVolume } from "../bootloader/ubi-volume.ts";
+import { readMounts } from "./mount-table.ts";
+import type { RunningSystem } from "./running-system.ts";
+import { ubiVolume } from "./ubi-volume.ts";
 
 /** A volume is mounted as UBIFS under any of its names, or as the read-only block device over it. */
 export async function isVolumeMounted(volume: string, system: RunningSystem): Promise<boolean> {

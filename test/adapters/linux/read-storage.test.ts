@@ -1,9 +1,9 @@
 import { randomBytes } from "node:crypto";
 import { expect, test } from "vitest";
-import { allocateBuffers } from "../../../adapters/device/aligned-buffers.ts";
-import type { BlockFile } from "../../../adapters/device/block-file.ts";
-import { createFaultyDisk, type FaultyDiskOptions } from "../../../adapters/device/faulty.ts";
-import { readStorage } from "../../../adapters/device/read-storage.ts";
+import { allocateBuffers } from "../../../adapters/linux/aligned-buffers.ts";
+import type { BlockFile } from "../../../adapters/linux/block-file.ts";
+import { readStorage } from "../../../adapters/linux/read-storage.ts";
+import { createFaultyDisk, type FaultyDiskOptions } from "../../support/faulty-device.ts";
 
 const BLOCK = 4096;
 const BUFFER = 2 * BLOCK;

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { foreignCall } from "../../../adapters/kit/foreign-call.ts";
+import { foreignCall } from "../../../adapters/foreign/foreign-call.ts";
 
 const never = (): Promise<never> => new Promise(() => undefined);
 const signal = new AbortController().signal;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { type Files, Medium, type MediumAct } from "../../../adapters/kit/medium.ts";
+import { type Files, Medium, type MediumAct } from "../../../adapters/check/medium.ts";
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 /** `path=content` of each file, in order of the paths. */

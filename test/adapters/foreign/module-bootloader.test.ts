@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { createModuleBootloader } from "../../../adapters/kit/module-bootloader.ts";
+import { createModuleBootloader } from "../../../adapters/foreign/module-bootloader.ts";
 import type { AdapterContext, BootloaderAdapter } from "../../../src/ports/adapter.ts";
 
 const { signal } = new AbortController();

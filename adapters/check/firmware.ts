@@ -7,7 +7,7 @@ import { diskActs, type FileActs } from "../../src/util/durable-file.ts";
 import { createBoard, writeBoardImage } from "../bootloader/fake/board.ts";
 import { boardPaths } from "../bootloader/fake/board-layout.ts";
 import { startBoard } from "../bootloader/fake/firmware.ts";
-import { answerOf, createAsk } from "./program-answers.ts";
+import { answerOf, createAsk } from "../foreign/program-answers.ts";
 
 export type SystemFate = "up" | "hangs" | "panics" | "unloadable";
 

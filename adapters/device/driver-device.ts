@@ -3,9 +3,9 @@ import { AgentError } from "../../src/errors/agent-error.ts";
 import type { SlotId } from "../../src/ports/bootloader.ts";
 import type { SlotDevice } from "../../src/ports/slot-device.ts";
 import type { SlotDriver } from "../../src/ports/slot-driver.ts";
-import { allocateBuffers } from "../device/aligned-buffers.ts";
-import { isMounted } from "../device/mounts.ts";
-import { createStreamWriter } from "../device/stream-writer.ts";
+import { allocateBuffers } from "../linux/aligned-buffers.ts";
+import { isMounted } from "../linux/mounts.ts";
+import { createStreamWriter } from "./stream-writer.ts";
 
 export interface DriverDeviceOptions {
   readonly driver: SlotDriver;

@@ -11,9 +11,9 @@ import { inspectSlot } from "../bootloader/fake/board-image.ts";
 import { boardIo } from "../bootloader/fake/board-io.ts";
 import { boardPaths, runningSlot, setRunningSlot } from "../bootloader/fake/board-layout.ts";
 import { type BoardStart, kernelFate } from "../bootloader/fake/firmware.ts";
+import { adapterEnvironment } from "../foreign/context.ts";
+import { answerOf, createAsk } from "../foreign/program-answers.ts";
 import { createChildProcess } from "../process/child-process.ts";
-import { adapterEnvironment } from "./context.ts";
-import { answerOf, createAsk } from "./program-answers.ts";
 
 /** A boot loader decides in much less; a program that hangs must not hang the board. */
 const LIMIT_MS = 30_000;

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { partitionNumber, slotOfNumber, slotPartitions } from "../../../adapters/bootloader/partition-number.ts";
+import { partitionNumber, slotOfNumber, slotPartitions } from "../../../adapters/linux/partition-number.ts";
 
 const NUMBERS: readonly (readonly [string, number | undefined])[] = [
   ["/dev/mmcblk0p2", 2],

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { outputOf } from "../../../adapters/kit/program-output.ts";
+import { outputOf } from "../../../adapters/foreign/program-output.ts";
 
 const never = new AbortController().signal;
 type Run = Parameters<typeof outputOf>[0];

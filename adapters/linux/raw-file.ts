@@ -2,8 +2,8 @@ import { constants } from "node:fs";
 import { type FileHandle, open, readFile, realpath, writeFile } from "node:fs/promises";
 import { basename } from "node:path";
 import { AgentError } from "../../src/errors/agent-error.ts";
-import { type BlockFile, sizeOf } from "../device/block-file.ts";
-import { readAt, writeAt } from "../device/exact-io.ts";
+import { type BlockFile, sizeOf } from "./block-file.ts";
+import { readAt, writeAt } from "./exact-io.ts";
 
 /**
  * A file or block device that a boot loader keeps its variables in, as bytes at offsets; written in place, because

@@ -3,7 +3,7 @@ import { mkdtemp, open, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, expect, test, vi } from "vitest";
-import { ALIGNMENT, allocateBuffers } from "../../../adapters/device/aligned-buffers.ts";
+import { ALIGNMENT, allocateBuffers } from "../../../adapters/linux/aligned-buffers.ts";
 
 afterEach(() => vi.unstubAllGlobals());
 

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promis
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { liftWriteProtection, openRawFile, readRaw, writeRaw } from "../../../adapters/bootloader/raw-file.ts";
+import { liftWriteProtection, openRawFile, readRaw, writeRaw } from "../../../adapters/linux/raw-file.ts";
 
 let folder = "";
 beforeEach(async () => {

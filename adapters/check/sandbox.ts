@@ -3,9 +3,9 @@ import { appendFile, open, readFile, rename, rm, writeFile } from "node:fs/promi
 import { dirname, join, relative } from "node:path";
 import { AgentError } from "../../src/errors/agent-error.ts";
 import type { Process } from "../../src/ports/process.ts";
-import type { FileActsOfAdapters, OpenStorage } from "./context.ts";
+import type { FileActsOfAdapters, OpenStorage } from "../foreign/context.ts";
+import type { CallLimits } from "../foreign/foreign-call.ts";
 import { FailingRead } from "./failing-reads.ts";
-import type { CallLimits } from "./foreign-call.ts";
 import { type CutMoment, type Files, inWords, Medium, type MediumAct } from "./medium.ts";
 import { repeatable } from "./repeatable-stdin.ts";
 import { differingFile, readFiles, writeFiles } from "./sandbox-files.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { createMemoryStore } from "../../../adapters/store/memory-store.ts";
+import { createMemoryStore } from "./memory-store.ts";
 
 for (const [moment, survives] of [
   ["before", "old"],
