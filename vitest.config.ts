@@ -9,7 +9,7 @@ const SHARED = "test/support/shared-folder.ts";
 
 /** Boards have the machine for themselves, after all else, and each board has a processor for itself. */
 const QEMU = {
-  globalSetup: [SHARED, "test/qemu/build-boards.ts"],
+  globalSetup: [SHARED, "test/system/qemu/build-boards.ts"],
   maxWorkers: availableParallelism(),
   sequence: { groupOrder: 1 },
 };

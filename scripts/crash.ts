@@ -15,8 +15,8 @@ const { values } = parseArgs({
   options: { cuts: { type: "string", default: "500" }, seed: { type: "string" }, only: { type: "string" } },
 });
 const TESTS: Readonly<Record<string, string>> = {
-  updates: "test/crash/sigkill.test.ts",
-  deployments: "test/crash/managed-sigkill.test.ts",
+  updates: "test/system/crash/sigkill.test.ts",
+  deployments: "test/system/crash/managed-sigkill.test.ts",
 };
 const tests = Object.keys(TESTS).filter((name) => values.only === undefined || values.only === name);
 const PAGE = "docs/reliability.md";

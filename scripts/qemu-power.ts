@@ -23,7 +23,7 @@ process.env["SWITCHBACK_QEMU_SEED"] = values.seed;
 process.env["SWITCHBACK_QEMU_RESULT"] = results;
 if ((await prepareTiers(["qemu"])).length === 0) throw new Error("the packages that these tests need are missing");
 await bundle("dist");
-const counts = await runVitest(["qemu"], ["test/qemu/vexpress-a9-power-cuts.test.ts"]);
+const counts = await runVitest(["qemu"], ["test/system/qemu/vexpress-a9-power-cuts.test.ts"]);
 say(countsLine(counts));
 if (counts.failed > 0 || counts.passed === 0) process.exitCode = 1;
 else {

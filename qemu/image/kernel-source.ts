@@ -1,13 +1,13 @@
 import { copyFile, mkdir, readdir, readFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
+import { cached } from "../../image/cache.ts";
+import { IMAGE_TIME, run } from "../../image/run.ts";
 import { BOARDS, type CompiledKernelBoard } from "./board.ts";
-import { cached } from "./cache.ts";
 import { Packages } from "./packages.ts";
-import { IMAGE_TIME, run } from "./run.ts";
 
 /** What decides what comes out here; minutes are too long to compile again for a change elsewhere. */
-const BUILDERS = ["qemu/image/kernel-source.ts", "qemu/image/run.ts"];
+const BUILDERS = ["qemu/image/kernel-source.ts", "image/run.ts"];
 
 /** The folder with `zImage` and `deviceTree` of a kernel without modules, out of Debian's package of its sources. */
 export async function compileKernel(kernel: CompiledKernelBoard, deviceTree: string): Promise<string> {

@@ -1,10 +1,10 @@
 import { copyFile, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
+import { cached } from "../../image/cache.ts";
+import { IMAGE_TIME, run } from "../../image/run.ts";
 import type { Board } from "./board.ts";
-import { cached } from "./cache.ts";
 import { compileKernel } from "./kernel-source.ts";
 import { Packages } from "./packages.ts";
-import { IMAGE_TIME, run } from "./run.ts";
 
 const INIT = "qemu/guest/initramfs-init";
 

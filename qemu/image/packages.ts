@@ -1,7 +1,7 @@
 import { mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { CACHE_FOLDER, exists, hashOf, hashOfFile } from "./cache.ts";
-import { run } from "./run.ts";
+import { CACHE_FOLDER, exists, hashOf, hashOfFile } from "../../image/cache.ts";
+import { run } from "../../image/run.ts";
 
 export type Suite = "bookworm" | "trixie";
 

@@ -1,10 +1,10 @@
 import { chmod, copyFile, mkdir, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import { cached, exists } from "../../image/cache.ts";
+import { run } from "../../image/run.ts";
 import type { Board } from "./board.ts";
-import { cached, exists } from "./cache.ts";
 import { keepEnglishOnly } from "./languages.ts";
 import { type Download, Packages } from "./packages.ts";
-import { run } from "./run.ts";
 
 const MERGED = ["bin", "sbin", "lib", "lib64"];
 const EMPTY = [

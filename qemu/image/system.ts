@@ -1,11 +1,11 @@
 import { chmod, copyFile, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { cached, exists, hashOf } from "../../image/cache.ts";
+import { makeSquashfs } from "../../image/filesystems.ts";
+import { run } from "../../image/run.ts";
 import { type Board, partitionsOf } from "./board.ts";
-import { cached, exists, hashOf } from "./cache.ts";
-import { makeSquashfs } from "./filesystems.ts";
 import { buildKernel } from "./kernel.ts";
 import { buildRootTree } from "./root-tree.ts";
-import { run } from "./run.ts";
 
 const GUEST = "qemu/guest";
 

@@ -1,13 +1,13 @@
 import { copyFile, mkdir, readFile, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
+import { cached } from "../../image/cache.ts";
+import { run } from "../../image/run.ts";
 import { BOARDS, type UBootBoard } from "./board.ts";
-import { cached } from "./cache.ts";
 import { Packages } from "./packages.ts";
-import { run } from "./run.ts";
 
 /** What decides what comes out here. */
-const BUILDERS = ["qemu/image/u-boot.ts", "qemu/image/run.ts"];
+const BUILDERS = ["qemu/image/u-boot.ts", "image/run.ts"];
 
 /** The folder with `u-boot`, the ELF that QEMU loads at each reset, built from Debian's source package. */
 export async function buildUBoot(board: UBootBoard): Promise<string> {

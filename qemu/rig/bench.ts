@@ -1,9 +1,9 @@
 import { constants } from "node:fs";
 import { copyFile, mkdir } from "node:fs/promises";
 import { join } from "node:path";
+import { cached, exists } from "../../image/cache.ts";
+import { makeDisk } from "../../image/disk.ts";
 import { type Board, type BoardName, loadBoard } from "../image/board.ts";
-import { cached, exists } from "../image/cache.ts";
-import { makeDisk } from "../image/disk.ts";
 import { buildSystem, type SystemFiles } from "../image/system.ts";
 import { buildUBoot } from "../image/u-boot.ts";
 import { Machine, type MachineOptions } from "./machine.ts";

@@ -4,11 +4,11 @@ import { basename, join } from "node:path";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 
 let folder: string;
-let cache: typeof import("../../qemu/image/cache.ts");
+let cache: typeof import("../../image/cache.ts");
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "switchback-cache-"));
   vi.stubEnv("XDG_CACHE_HOME", folder);
-  cache = await import("../../qemu/image/cache.ts");
+  cache = await import("../../image/cache.ts");
 });
 afterAll(async () => {
   vi.unstubAllEnvs();

@@ -12,7 +12,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { basename, delimiter, join, relative, resolve } from "node:path";
-import type { Random } from "../fuzz/random.ts";
+import type { Random } from "../system/fuzz/random.ts";
 
 /** Where the power fails: at the n-th command that the call starts (from 1), before it or after it. */
 export interface Cut {

@@ -4,8 +4,8 @@ import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { tar } from "../artifact/odd-artifacts.ts";
 import { severalPayloads } from "../artifact/several-payloads.ts";
-import { type Kind, shipModule } from "../crash/scenarios.ts";
 import type { TestBoard } from "../support/test-board.ts";
+import { type Kind, shipModule } from "../system/crash/scenarios.ts";
 import { place } from "./module-board.ts";
 
 type Files = Readonly<Record<string, string | Uint8Array>>;

@@ -2,8 +2,8 @@ import { execFileSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
-import { Random } from "../fuzz/random.ts";
 import { needs } from "../support/needs.ts";
+import { Random } from "../system/fuzz/random.ts";
 import { type Called, type Cut, contentOf, createKiller, everyCut, ModuleBoard, place } from "./module-board.ts";
 
 // Debian keeps rpm's database in the home folder, so a folder of the test's is the throw-away system: the

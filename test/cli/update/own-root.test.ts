@@ -7,10 +7,10 @@ import { join, relative } from "node:path";
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { moduleRequest } from "../../artifact/artifact-requests.ts";
 import { severalPayloads } from "../../artifact/several-payloads.ts";
-import { shipModule } from "../../crash/scenarios.ts";
 import { BuiltProgram, type Ended, startProgram } from "../../support/built-program.ts";
 import { needs } from "../../support/needs.ts";
 import { cli, codesOf, TestBoard } from "../../support/test-board.ts";
+import { shipModule } from "../../system/crash/scenarios.ts";
 
 /** Takes the right to make namespaces away, and all others, from a program that still has them. */
 const WITHOUT_RIGHTS = `

@@ -15,9 +15,9 @@ import type { Bootloader } from "../../../src/ports/bootloader.ts";
 import type { PayloadStream } from "../../../src/ports/payload-handler.ts";
 import { client } from "../../adapters/transport/transport-rig.ts";
 import { rootfsRequest } from "../../artifact/artifact-requests.ts";
-import { Random } from "../../fuzz/random.ts";
 import { FileServer } from "../../support/file-server.ts";
 import { MEMORY_FOLDER } from "../../support/test-board.ts";
+import { Random } from "../../system/fuzz/random.ts";
 
 const MIB = 1024 * 1024;
 export const IMAGE_BYTES = 8 * MIB;

@@ -8,9 +8,9 @@ import {
 import { AgentError } from "../../../src/errors/agent-error.ts";
 import type { Transport } from "../../../src/ports/transport.ts";
 import { client } from "../../adapters/transport/transport-rig.ts";
-import { Random } from "../../fuzz/random.ts";
 import { FileServer } from "../../support/file-server.ts";
 import { createVirtualClock, type VirtualClock } from "../../support/virtual-clock.ts";
+import { Random } from "../../system/fuzz/random.ts";
 
 const WHOLE = new Random(7).fill(Buffer.alloc(300_000));
 const MINUTE_MS = 60_000;

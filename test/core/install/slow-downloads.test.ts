@@ -2,10 +2,10 @@ import type { ServerResponse } from "node:http";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { openDownload } from "../../../src/core/install/download.ts";
 import { client } from "../../adapters/transport/transport-rig.ts";
-import { Random } from "../../fuzz/random.ts";
 import { file } from "../../support/answers.ts";
 import { type Answer, ScriptedServer } from "../../support/scripted-server.ts";
 import { createVirtualClock, type VirtualClock } from "../../support/virtual-clock.ts";
+import { Random } from "../../system/fuzz/random.ts";
 
 const WHOLE = new Random(8).fill(Buffer.alloc(300_000));
 const IDLE_MS = 300_000;

@@ -1,0 +1,70 @@
+import { copyFile, mkdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { BOARDS, type Board } from "../qemu/image/board.ts";
+import { buildUBoot } from "../qemu/image/u-boot.ts";
+import { run } from "./run.ts";
+
+/** Modules of GRUB that its image holds: what finds the disk, reads the environment and loads a kernel from a squashfs. */
+const GRUB_MODULES = [
+  "part_gpt",
+  "fat",
+  "squash4",
+  "normal",
+  "linux",
+  "loadenv",
+  "configfile",
+  "echo",
+  "test",
+  "true",
+  "reboot",
+  "hashsum",
+  "gcry_sha256",
+  "serial",
+  "terminal",
+  "sleep",
+];
+const GRUB_START =
+  "serial --unit=0 --speed=115200\nterminal_output serial\nterminal_input serial\nset prefix=($root)/EFI/BOOT\nconfigfile ($root)/EFI/BOOT/grub.cfg\n";
+const SLOT_A = "2";
+
+/** Fills `tree` with what the boot partition holds. */
+export async function fillBootPartition(board: Board, tree: string): Promise<void> {
+  const { bootloader } = board;
+  if (bootloader.kind === "u-boot") {
+    await copyFile(join(await buildUBoot(bootloader), "u-boot.bin"), join(tree, "u-boot.bin"));
+    return;
+  }
+  const boot = join(tree, "EFI/BOOT");
+  await mkdir(boot, { recursive: true });
+  await writeFile(join(tree, "start.cfg"), GRUB_START);
+  const options = [
+    "-O",
+    "x86_64-efi",
+    "-p",
+    "/EFI/BOOT",
+    "-c",
+    join(tree, "start.cfg"),
+    "-o",
+    join(boot, "BOOTX64.EFI"),
+  ];
+  await run(["grub-mkimage", ...options, ...GRUB_MODULES]);
+  await run(["rm", join(tree, "start.cfg")]);
+  const script = await readFile(join(BOARDS, bootloader.script), "utf8");
+  const fill = { DISK: board.disk.partitionPrefix, CONSOLE: board.console };
+  await writeFile(
+    join(boot, "grub.cfg"),
+    script.replaceAll(/@(DISK|CONSOLE)@/g, (_, key: keyof typeof fill) => fill[key]),
+  );
+  for (const copy of ["mender_grubenv1", "mender_grubenv2"]) {
+    const folder = join(tree, "grub-mender-grubenv", copy);
+    await mkdir(folder, { recursive: true });
+    await grubBlock(join(folder, "env"), { bootcount: "0", mender_boot_part: SLOT_A, upgrade_available: "0" });
+    await grubBlock(join(folder, "lock"), { editing: "0" });
+    await writeFile(join(folder, "lock.sha256sum"), await run(["sha256sum", "lock"], { cwd: folder }));
+  }
+}
+
+async function grubBlock(path: string, variables: Readonly<Record<string, string>>): Promise<void> {
+  await run(["grub-editenv", path, "create"]);
+  await run(["grub-editenv", path, "set", ...Object.entries(variables).map(([key, value]) => `${key}=${value}`)]);
+}

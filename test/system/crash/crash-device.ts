@@ -1,0 +1,208 @@
+import { readFile } from "node:fs/promises";
+import { expect } from "vitest";
+import { type BuiltProgram, type Ended, startProgram } from "../../support/built-program.ts";
+import { cli, MEMORY_FOLDER, TestBoard } from "../../support/test-board.ts";
+import type { Random } from "../fuzz/random.ts";
+import { bootsWhatItNames, bootToRest } from "./power-on.ts";
+import { type Decision, IMAGE_KIB, type Kind } from "./scenarios.ts";
+import { type Disk, type Loss, losePower, readDisk } from "./volatile.ts";
+import { type Instant, type Watched, type WatchOptions, watchedRun } from "./watched-run.ts";
+
+const OLD = "v1";
+const NEW = "v2";
+const FURTHER = "v3";
+const LOG_LINE = /^(?:info|warning): /;
+
+/** How the power is cut: at a named instant of one of the update's commands, or when a signal aborts. */
+export type Cut = { readonly command: number; readonly at: Instant } | { readonly power: AbortSignal };
+
+type Where = Pick<WatchOptions, "at" | "power">;
+
+/** `resumed`: the update survived the cut. `rolledBack`: the device is back on what it ran before. */
+export interface Recovery {
+  readonly fate: "resumed" | "rolledBack";
+  /** The update's state on disk at the cut. */
+  readonly state: string;
+  readonly loss: Loss;
+  /** Of a deployment: final statuses that reached the server, and how many requests it answered badly. */
+  readonly told?: { readonly finals: number; readonly requests: number; readonly troubles: number };
+}
+
+export interface CrashOptions {
+  /** Gives the Artifact to the agent's standard input, and ends that; without it the agent reads the file. */
+  readonly feed?: (stdin: NodeJS.WritableStream, artifact: Buffer) => Promise<void>;
+}
+
+/**
+ * A virtual board on which the built program makes one update, the power is cut, and everything is looked at. Also what
+ * recovers from the cut is the built program: the board's init, and the commit or rollback that follows.
+ */
+export class CrashDevice {
+  readonly board: TestBoard;
+  readonly #program: BuiltProgram;
+  readonly #kind: Kind;
+  readonly #options: CrashOptions;
+
+  static async make(program: BuiltProgram, kind: Kind, options: CrashOptions = {}): Promise<CrashDevice> {
+    const board = await TestBoard.make({ slotKib: IMAGE_KIB, imageKib: IMAGE_KIB, parent: MEMORY_FOLDER });
+    await board.image(OLD, "yes", IMAGE_KIB);
+    await kind.setUp(board);
+    return new CrashDevice(program, kind, board, options);
+  }
+
+  private constructor(program: BuiltProgram, kind: Kind, board: TestBoard, options: CrashOptions) {
+    this.board = board;
+    this.#program = program;
+    this.#kind = kind;
+    this.#options = options;
+  }
+
+  remove(): Promise<void> {
+    return this.board.remove();
+  }
+
+  /** The commands of an update to v2. */
+  commands(decision: Decision): readonly (readonly string[])[] {
+    const { options, dir } = this.board;
+    const boot = ["board", "boot", dir];
+    const install = this.#options.feed === undefined ? this.board.file(`${NEW}.mender`) : "-";
+    return [
+      [...options, "install", install],
+      ...(this.#kind.reboots ? [boot] : []),
+      [...options, decision],
+      ...(this.#kind.reboots && decision === "rollback" ? [boot] : []),
+    ];
+  }
+
+  /** The whole update without a cut. @returns what strace saw of each command */
+  async rehearse(decision: Decision, where: Where = {}): Promise<readonly Watched[]> {
+    await this.#kind.release(this.board, NEW);
+    const runs: Watched[] = [];
+    for (const argv of this.commands(decision)) runs.push(await this.#run(argv, where));
+    await this.#restsAt(decision === "commit" ? NEW : OLD);
+    return runs;
+  }
+
+  /** Cuts the power in the update, powers the board on until it rests, and checks all that is promised. */
+  async survive(cut: Cut, decision: Decision, random: Random): Promise<Recovery> {
+    await this.#kind.release(this.board, NEW);
+    const loss = await this.#updateUntil(cut, decision, random);
+    const state = (await this.board.pending()) ?? "no update on disk";
+    await bootsWhatItNames(this.board);
+    await this.#bootToRest();
+    await this.#tellsTruth();
+    const isAlive = (await this.board.pending()) !== undefined || (await this.#shown()) === NEW;
+    if (await this.#decide(decision)) await this.#bootToRest();
+    expect(await this.board.pending()).toBeUndefined();
+    const now = await this.#tellsTruth();
+    await this.#kind.check?.(this.board, now === NEW ? "committed" : "rolled back");
+    await this.#updateTo(FURTHER);
+    return { fate: isAlive ? "resumed" : "rolledBack", state, loss };
+  }
+
+  async #updateUntil(cut: Cut, decision: Decision, random: Random): Promise<Loss> {
+    const nothingLost = { blocksKept: 0, blocksLost: 0, renamesUndone: 0, filesTorn: 0 };
+    for (const [index, argv] of this.commands(decision).entries()) {
+      if ("power" in cut && cut.power.aborted) return nothingLost;
+      // Nobody looks at the calls of a command that is not cut, so it runs without strace.
+      if ("command" in cut && cut.command !== index) {
+        const { exitCode, err } = await this.#agent(...argv);
+        expect(exitCode, err.join("\n")).toBe(0);
+        continue;
+      }
+      const before = await this.#disk();
+      const where = "power" in cut ? { power: cut.power } : { at: cut.at };
+      const run = await this.#run(argv, where);
+      if (run.killed) {
+        await this.#kind.losePower?.(this.board);
+        return losePower(run.calls, this.board.dir, before, random);
+      }
+    }
+    expect("power" in cut, "the named instant has come").toBe(true);
+    return nothingLost;
+  }
+
+  async #run(argv: readonly string[], where: Where): Promise<Watched> {
+    const { feed } = this.#options;
+    const bytes = argv.at(-1) === "-" ? await readFile(this.board.file(`${NEW}.mender`)) : undefined;
+    const input = feed && bytes && { feed: (stdin: NodeJS.WritableStream) => feed(stdin, bytes) };
+    const run = await watchedRun(this.#program, argv, { env: this.#env, ...where, ...input });
+    if (!run.killed) expect(run.exitCode, run.err.join("\n")).toBe(0);
+    return run;
+  }
+
+  get #env(): Readonly<Record<string, string>> {
+    return this.#kind.env?.(this.board) ?? {};
+  }
+
+  #disk(): Promise<Disk> {
+    const paths = ["slots/rootfs2", "slots/rootfs3", "boot/env", "data/switchback-store"];
+    return readDisk(paths.map((path) => this.board.path(path)));
+  }
+
+  #bootToRest(): Promise<void> {
+    return bootToRest(this.board, async () => {
+      const { exitCode, err } = await this.#agent("board", "boot", this.board.dir);
+      expect(err.filter((line) => !LOG_LINE.test(line))).toEqual([]);
+      return exitCode === 0;
+    });
+  }
+
+  /**
+   * What the user does who had asked for the update: what the boot loader has reverted cannot be committed.
+   *
+   * @returns whether there was anything to decide
+   */
+  async #decide(decision: Decision): Promise<boolean> {
+    if ((await this.board.pending()) === undefined) return false;
+    const versions = await this.#kind.versions(this.board, [OLD, NEW]);
+    const { exitCode, err } = await this.#agent(...this.board.options, decision);
+    const isThere = versions.every((version) => version === NEW);
+    expect(exitCode, err.join("\n")).toBe(decision === "rollback" || isThere ? 0 : 1);
+    return true;
+  }
+
+  /**
+   * While an update is pending its old name holds, and every part is of some version; after that, all parts are of
+   * the version of that name. `_INCONSISTENT` is never needed: whatever was cut off here can be undone.
+   */
+  async #tellsTruth(): Promise<string> {
+    const versions = await this.#kind.versions(this.board, [OLD, NEW]);
+    const shown = await this.#shown();
+    if ((await this.board.pending()) === undefined) expect([...new Set(versions)]).toEqual([shown]);
+    else expect(shown).toBe(OLD);
+    return shown;
+  }
+
+  async #shown(): Promise<string> {
+    return (await this.board.agent("show-artifact")).out.join("\n");
+  }
+
+  async #restsAt(version: string): Promise<void> {
+    expect(await this.board.pending()).toBeUndefined();
+    expect(await this.#shown()).toBe(version);
+    expect([...new Set(await this.#kind.versions(this.board, [version]))]).toEqual([version]);
+  }
+
+  /**
+   * A further update, with nothing in its way: it shows what the board is worth, and so it runs in this process, which
+   * takes a tenth of the time. A kind with variables needs a process that has them.
+   */
+  async #updateTo(version: string): Promise<void> {
+    const artifact = await this.#kind.release(this.board, version);
+    const { options } = this.board;
+    const boot = this.#kind.reboots ? [["board", "boot", this.board.dir]] : [];
+    const isPlain = Object.keys(this.#env).length === 0;
+    for (const argv of [[...options, "install", artifact], ...boot, [...options, "commit"]]) {
+      const { exitCode, err } = await (isPlain ? cli("switchback", argv) : this.#agent(...argv));
+      expect(exitCode, err.join("\n")).toBe(0);
+    }
+    await this.#restsAt(version);
+  }
+
+  #agent(...argv: readonly string[]): Promise<Ended> {
+    const { child, ended } = startProgram(process.execPath, [this.#program.path, ...argv], this.#env);
+    child.stdin?.end();
+    return ended;
+  }
+}

@@ -1,0 +1,109 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
+import { type BuiltProgram, type Ended, startProgram } from "../../support/built-program.ts";
+import { MEMORY_FOLDER } from "../../support/test-board.ts";
+import { type Call, parseStrace } from "./strace-log.ts";
+
+/** A place in a program's run: when it enters the `nth` call of that name, counted from 1 in one thread. */
+export interface Instant {
+  readonly call: string;
+  readonly nth: number;
+}
+
+export interface WatchOptions {
+  readonly env: Readonly<Record<string, string>>;
+  /** Kills the program there. */
+  readonly at?: Instant;
+  /** Kills it when this aborts. */
+  readonly power?: AbortSignal;
+  /** Bytes for its standard input; ends that input. */
+  readonly feed?: (stdin: NodeJS.WritableStream) => Promise<void>;
+}
+
+export interface Watched extends Ended {
+  readonly killed: boolean;
+  /** Calls that change files, up to the end or the kill. */
+  readonly calls: readonly Call[];
+}
+
+const RENAMES = "?rename,?renameat,?renameat2";
+/** More than any state that the agent saves; of the blocks of a slot the beginning is enough. */
+const TEXT_BYTES = 16 * 1024;
+/** In the environment of the program and of everything that it starts, whatever process groups those make. */
+const MARK = "SWITCHBACK_TEST_POWER";
+
+/**
+ * Runs the built program under a supervisor that sees its system calls, through strace and so without any help of the
+ * program, and that can take the power away: SIGKILL to it and to all that it has started. What a real power cut does
+ * to the disk besides is left to `losePower`.
+ *
+ * With `power` it runs as on a device. Without, one thread for files makes the order of the calls the same in each run,
+ * so that an instant can be named.
+ */
+export async function watchedRun(
+  program: BuiltProgram,
+  argv: readonly string[],
+  { env, at, power, feed }: WatchOptions,
+): Promise<Watched> {
+  const folder = await mkdtemp(join(MEMORY_FOLDER, "switchback-strace-"));
+  const log = join(folder, "log");
+  const mark = `${MARK}=${folder}`;
+  const threads = power === undefined ? { UV_THREADPOOL_SIZE: "1" } : {};
+  const inject = at === undefined ? [] : ["-e", `inject=${at.call}:signal=SIGKILL:when=${at.nth}`];
+  const strace = ["-f", "-b", "execve", "-y", "-s", String(TEXT_BYTES), "-o", log];
+  const watch = ["-e", `trace=pwrite64,write,fsync,fdatasync,${RENAMES}`, ...inject, "--"];
+  try {
+    const { child, ended } = startProgram("strace", [...strace, ...watch, process.execPath, program.path, ...argv], {
+      ...env,
+      ...threads,
+      [MARK]: folder,
+    });
+    let isOver = false;
+    // What dies of it may end by itself first, because a helper is gone: the power was cut all the same.
+    let killed = 0;
+    child.once("exit", () => {
+      isOver = true;
+    });
+    const supervise = async (): Promise<void> => {
+      // Strace itself goes on to the end of its log, and ends with the program.
+      while (!isOver) {
+        if (power?.aborted === true) killed += killMarked(mark, child.pid);
+        await setTimeout(2);
+      }
+      while (killMarked(mark, child.pid) > 0) await setTimeout(1);
+    };
+    if (feed === undefined) child.stdin?.end();
+    else if (child.stdin !== null) void feed(child.stdin);
+    await supervise();
+    const end = await ended;
+    return { ...end, killed: end.signal === "SIGKILL" || killed > 0, calls: parseStrace(await readFile(log, "utf8")) };
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+/** @returns how many processes bore the mark */
+function killMarked(mark: string, except: number | undefined): number {
+  const found = readdirSync("/proc").filter(
+    (name) => /^\d+$/.test(name) && Number(name) !== except && bears(name, mark),
+  );
+  for (const pid of found) {
+    try {
+      process.kill(Number(pid), "SIGKILL");
+    } catch {
+      // ignored: it has ended by itself meanwhile.
+    }
+  }
+  return found.length;
+}
+
+function bears(pid: string, mark: string): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/environ`, "latin1").split("\0").includes(mark);
+  } catch {
+    // ignored: a process that has ended, or is not ours.
+    return false;
+  }
+}

@@ -1,0 +1,140 @@
+import { owesUndo } from "../../../adapters/payload/rootfs-image/handler.ts";
+import { otherSlot, type SlotId } from "../../../src/ports/bootloader.ts";
+import type { ModuleAction } from "../../../src/ports/payload-handler.ts";
+import type { Setup, World } from "./world.ts";
+
+/**
+ * What one call of one payload leaves behind: what a cut in its middle may leave, and the end. `undefined`: it
+ * refuses. `failed`: it never fails without leaving this. (Cut off just after that, a rollback begins again and reads
+ * both kinds of memo alike.)
+ */
+export type Act = { readonly half?: World; readonly done: World; readonly failed?: World } | undefined;
+
+type Call = ModuleAction | "Download";
+type Payload = (call: Call, w: World, setup: Setup) => Act;
+
+/** The rootfs-image handler: what adapters/payload/rootfs-image promises, and conformance.test.ts compares. */
+const rootfs: Payload = (call, w, setup) => {
+  const settled = !w.trial && w.booted === w.part;
+  const onTrial = w.trial && w.booted === w.part;
+  switch (call) {
+    case "Download": {
+      if (!settled) return undefined;
+      const into = otherSlot(w.part);
+      const fresh = { ...w, memo: undefined };
+      const write = (image: "torn" | Setup["image"]): World => ({ ...fresh, slots: { ...w.slots, [into]: image } });
+      return { half: write("torn"), done: write(setup.image) };
+    }
+    case "ArtifactInstall": {
+      if (w.trial && w.booted !== w.part && w.memo === w.booted) return { done: w };
+      if (!settled) return undefined;
+      const half = { ...w, memo: w.part };
+      return { half, done: { ...half, part: otherSlot(w.part), trial: true, count: 0 } };
+    }
+    case "ArtifactVerifyReboot":
+      return onTrial ? { done: w } : undefined;
+    case "ArtifactCommit":
+      return onTrial ? { done: { ...w, trial: false } } : undefined;
+    case "ArtifactRollback": {
+      const origin = w.trial ? otherSlot(w.part) : originIn(w.memo);
+      if (origin === undefined) return { done: w };
+      return { done: { ...w, part: origin, trial: false }, failed: { ...w, memo: `revert:${origin}` } };
+    }
+    case "ArtifactVerifyRollbackReboot":
+      return settled ? { done: w } : undefined;
+    case "Cleanup": {
+      const origin = owesUndo(w.memo) ? originIn(w.memo) : undefined;
+      if (origin === undefined) return { done: { ...w, memo: undefined } };
+      const half = { ...w, part: origin, trial: false };
+      return { half, done: { ...half, memo: undefined } };
+    }
+    default:
+      return { done: w };
+  }
+};
+
+const originIn = (memo: World["memo"]): SlotId | undefined => memo?.replace("revert:", "") as SlotId | undefined;
+
+/** As src/agent/device/device.ts at a start that finds no update. `undefined`: nothing is owed, and nothing tried. */
+export const finishUndo = (w: World, setup: Setup): Act => (owesUndo(w.memo) ? rootfs("Cleanup", w, setup) : undefined);
+
+/** A module that changes software in place and keeps what it replaced until Cleanup, if it can roll back. */
+const module: Payload = (call, w, setup) => {
+  const { files } = w;
+  const put = (change: Partial<World["files"]>): World => {
+    const merged = { ...files, ...change };
+    return { ...w, files: setup.reboot ? merged : { ...merged, running: merged.software } };
+  };
+  const runs = (image: string): Act => (files.software === image && files.running === image ? { done: w } : undefined);
+  switch (call) {
+    case "Download":
+      return { half: put({ tree: "partial" }), done: put({ tree: "payload" }) };
+    case "ArtifactInstall":
+      if (files.tree !== "payload") return undefined;
+      return {
+        half: put({ backup: setup.rollback, software: "torn" }),
+        done: put({ backup: setup.rollback, software: "new" }),
+      };
+    case "ArtifactVerifyReboot":
+      return runs("new");
+    case "ArtifactCommit":
+      return files.software === "new" ? { done: w } : undefined;
+    case "ArtifactRollback":
+      if (files.software === "old") return { done: w };
+      return files.backup ? { half: put({ software: "torn" }), done: put({ software: "old" }) } : undefined;
+    case "ArtifactVerifyRollbackReboot":
+      return runs("old");
+    case "Cleanup":
+      return { done: put({ tree: "none", backup: false }) };
+    default:
+      return { done: w };
+  }
+};
+
+/** What one call of all payloads leaves behind. */
+export interface Acts {
+  /** `undefined`: one of them refuses. */
+  readonly done: World | undefined;
+  /** What may be left when it fails. */
+  readonly failed: readonly World[];
+  /** What may be left when it is cut off. */
+  readonly cut: readonly World[];
+}
+
+const PAYLOADS: Readonly<Record<Setup["payload"], readonly Payload[]>> = {
+  rootfs: [rootfs],
+  module: [module],
+  both: [rootfs, module],
+  empty: [],
+};
+const BACKWARD: ReadonlySet<Call> = new Set(["ArtifactRollback", "ArtifactVerifyRollbackReboot"]);
+/** One that fails does not keep the others from being tried. */
+const ALL: ReadonlySet<Call> = new Set([...BACKWARD, "ArtifactFailure", "Cleanup"]);
+
+/** The payloads one after the other, as src/core/deployment/effects.ts calls them. */
+export function call(name: Call, w: World, setup: Setup): Acts {
+  const payloads = PAYLOADS[setup.payload];
+  const all = ALL.has(name);
+  let done: World | undefined = w;
+  let now = w;
+  let failed: readonly World[] = [w];
+  const cut = [w];
+  for (const payload of BACKWARD.has(name) ? payloads.toReversed() : payloads) {
+    const act = payload(name, now, setup);
+    if (act === undefined) done = undefined;
+    if (act === undefined && !all) break;
+    const left = leftBy(act, now);
+    cut.push(...left);
+    failed = all ? failed.flatMap((one) => failedBy(payload(name, one, setup), one)) : cut;
+    now = act?.done ?? now;
+    done &&= now;
+  }
+  return { done, failed, cut };
+}
+
+const failedBy = (act: Act, before: World): readonly World[] => [act?.failed ?? before, ...leftBy(act, before)];
+
+function leftBy(act: Act, before: World): readonly World[] {
+  if (act === undefined) return [];
+  return [...(act.half === undefined ? [] : [act.half]), ...(act.done === before ? [] : [act.done])];
+}

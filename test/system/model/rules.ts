@@ -1,0 +1,252 @@
+import { owesUndo } from "../../../adapters/payload/rootfs-image/handler.ts";
+import type { Snapshot } from "../../../src/core/deployment/snapshot.ts";
+import { type EffectName, MAX_TRANSITIONS } from "../../../src/core/deployment/table.ts";
+import { comesUp, powered } from "./board.ts";
+import type { Ending } from "./endings.ts";
+import { BROKEN_NAME, type History, hasFiles, hasSlots, NEW_NAME, type Setup, type World } from "./world.ts";
+
+/** A promise that the product broke in some world. */
+export class Violation extends Error {}
+
+function promise(kept: boolean, sentence: string): void {
+  if (!kept) throw new Violation(sentence);
+}
+
+/** What may come straight before a call. @see update-module protocol, sections 2, 3 and 7 */
+const BEFORE: Readonly<Record<EffectName, readonly History["last"][]>> = {
+  streamPayload: ["", "streamPayload:cut"],
+  installPayload: ["streamPayload:ok"],
+  needsReboot: ["installPayload:ok"],
+  reboot: ["needsReboot:ok"],
+  verifyReboot: ["reboot:gone", "reboot:cut", "reboot:ok"],
+  reachServer: ["needsReboot:no", "verifyReboot:ok"],
+  commitPayload: ["needsReboot:no", "needsReboot:hold", "reachServer:ok"],
+  leaveCommit: ["commitPayload:ok", "leaveCommit:cut"],
+  supportsRollback: [
+    ...(["installPayload:fail", "installPayload:cut", "needsReboot:fail", "needsReboot:cut"] as const),
+    ...(["reboot:fail", "verifyReboot:fail", "verifyReboot:cut", "commitPayload:fail", "commitPayload:cut"] as const),
+    ...(["reboot:abort", "reachServer:abort", "reachServer:fail", "reachServer:cut"] as const),
+    "supportsRollback:cut",
+  ],
+  // `asked`: the command has put the question itself.
+  rollbackPayload: ["supportsRollback:ok", "asked", "rollbackPayload:cut"],
+  needsRollbackReboot: ["rollbackPayload:ok", "needsRollbackReboot:cut"],
+  rollbackReboot: ["needsRollbackReboot:ok", "needsRollbackReboot:fail", "verifyRollbackReboot:fail"],
+  verifyRollbackReboot: [
+    "rollbackReboot:gone",
+    "rollbackReboot:cut",
+    "rollbackReboot:fail",
+    "rollbackReboot:ok",
+    "verifyRollbackReboot:cut",
+  ],
+  reportFailure: [
+    "supportsRollback:no",
+    "supportsRollback:fail",
+    "rollbackPayload:fail",
+    "needsRollbackReboot:no",
+    "verifyRollbackReboot:ok",
+    "reportFailure:cut",
+  ],
+  saveProvides: [
+    ...(["streamPayload:no", "leaveCommit:ok", "leaveCommit:fail"] as const),
+    ...(["reportFailure:ok", "reportFailure:fail", "saveProvides:cut"] as const),
+  ],
+  cleanUp: [
+    ...(["streamPayload:fail", "streamPayload:cut", "streamPayload:abort", "installPayload:abort"] as const),
+    ...(["saveProvides:ok", "cleanUp:cut"] as const),
+  ],
+  reportResult: ["cleanUp:ok", "cleanUp:fail", "reportResult:cut"],
+  sendLog: ["reportResult:ok", "sendLog:cut"],
+};
+
+const MANAGED_ONLY: ReadonlySet<EffectName> = new Set([
+  "reboot",
+  "verifyReboot",
+  "rollbackReboot",
+  "verifyRollbackReboot",
+  "reachServer",
+  "reportResult",
+  "sendLog",
+]);
+
+/** Holds just before an effect begins. */
+export function checkOrder(effect: EffectName, w: World, setup: Setup): void {
+  const { last, damage } = w.history;
+  const gaveUp = effect === "saveProvides" && damage && (w.snapshot?.transitions ?? 0) > MAX_TRANSITIONS;
+  promise(BEFORE[effect].includes(last) || gaveUp, `${effect} does not follow ${last}`);
+  promise(!(setup.mode === "standalone" && MANAGED_ONLY.has(effect)), `${effect} is none of a standalone update`);
+  promise(
+    effect !== "commitPayload" || setup.mode === "standalone" || last === "reachServer:ok",
+    "a commit before the server has been reached again",
+  );
+  const isResumed = effect === "streamPayload" && last !== "";
+  promise(!isResumed || w.snapshot?.download !== undefined, "a download goes on that cannot be resumed");
+  promise(
+    w.told === "" || effect === "reportResult" || effect === "sendLog",
+    `${effect} after the server was told the end`,
+  );
+}
+
+/** Whose scripts run before and after an effect, and when something failed. `ignored`: damage, but no failure. */
+interface Scripts {
+  readonly enter?: string;
+  readonly leave?: string;
+  readonly error?: string;
+  readonly ignored?: true;
+}
+
+/** @see state scripts, sections 6 and 7 */
+const SCRIPTS: Readonly<Partial<Record<EffectName, Scripts>>> = {
+  streamPayload: { enter: "Download_Enter", leave: "Download_Leave", error: "Download_Error" },
+  installPayload: { enter: "ArtifactInstall_Enter", leave: "ArtifactInstall_Leave", error: "ArtifactInstall_Error" },
+  reboot: { enter: "ArtifactReboot_Enter", error: "ArtifactReboot_Error" },
+  verifyReboot: { leave: "ArtifactReboot_Leave", error: "ArtifactReboot_Error" },
+  commitPayload: { enter: "ArtifactCommit_Enter", error: "ArtifactCommit_Error" },
+  leaveCommit: { leave: "ArtifactCommit_Leave", error: "ArtifactCommit_Error" },
+  rollbackPayload: { enter: "ArtifactRollback_Enter", leave: "ArtifactRollback_Leave", ignored: true },
+  rollbackReboot: { enter: "ArtifactRollbackReboot_Enter", ignored: true },
+  verifyRollbackReboot: {
+    leave: "ArtifactRollbackReboot_Leave",
+    error: "ArtifactRollbackReboot_Error",
+    ignored: true,
+  },
+  reportFailure: { enter: "ArtifactFailure_Enter", leave: "ArtifactFailure_Leave", ignored: true },
+};
+
+const NO_SCRIPTS: Scripts = {};
+
+/** What the server of a managed update hears first. @see agent states, section 3 */
+const TOLD: Readonly<Partial<Record<EffectName, string>>> = {
+  streamPayload: "tell downloading",
+  installPayload: "tell installing",
+  reboot: "tell rebooting",
+};
+
+/** Holds for each row that has ended. */
+export function checkScripts(effect: EffectName, ending: Ending, w: World, setup: Setup): void {
+  const { outcome, damaged } = ending;
+  if (outcome === undefined) return;
+  const tell = setup.mode === "managed" ? TOLD[effect] : undefined;
+  const [first, ...behind] = ending.ran;
+  promise(tell === undefined || first === tell, `${effect} begins with ${first} where ${tell} is right`);
+  const ran = tell === undefined ? ending.ran : behind;
+  if (outcome === "abort") {
+    promise(ran.length === 0 || effect === "reachServer" || effect === "reportResult", `${ran.join()} after an abort`);
+    return;
+  }
+  const own = SCRIPTS[effect] ?? NO_SCRIPTS;
+  const { leave, error, ignored } = own;
+  const enter = w.snapshot?.download === undefined ? own.enter : undefined;
+  const isFailed = (set: string | undefined): boolean => set !== undefined && ran.includes(`${set}!`);
+  const told = (set: string | undefined): readonly string[] =>
+    set === undefined ? [] : [isFailed(set) ? `${set}!` : set];
+  const [entered, left] = [!isFailed(enter), !isFailed(leave)];
+  const acts = entered || ignored === true;
+  const goesOn = acts && (outcome !== "fail" || !left);
+  const errors = ignored === true ? !entered || !left : !entered || outcome === "fail";
+  const expected = [
+    ...told(enter),
+    ...(acts ? [`{${effect}}`] : []),
+    ...(goesOn ? told(leave) : []),
+    ...(errors ? told(error) : []),
+  ];
+  promise(ran.join() === expected.join(), `${effect} runs ${ran.join()} where ${expected.join()} is right`);
+  const hasFailingSet = !entered || !left;
+  promise(!hasFailingSet || ignored === true || outcome === "fail", "scripts fail and nothing follows from it");
+  promise((damaged === true) === (hasFailingSet && ignored === true), "what failing scripts leave is not told");
+}
+
+/** Holds for each change that an effect makes to the world. */
+export function checkChange(before: World, after: World): void {
+  promise(before.told === "" || before.told === after.told, "the server is told one end and then another");
+  for (const slot of ["A", "B"] as const) {
+    const isWritten = before.slots[slot] !== after.slots[slot];
+    promise(!isWritten || (before.booted !== slot && before.part !== slot), "a slot is written that boots or runs");
+  }
+  const isArmed = !before.trial && after.trial;
+  promise(!isArmed || after.slots[after.part] !== "torn", "a slot is armed that holds no complete image");
+  const isConfirmed = before.trial && !after.trial && before.part === after.part;
+  promise(!isConfirmed || before.booted === before.part, "an image is confirmed that does not run");
+  promise(!isConfirmed || before.history.last !== "reboot:gone", "an image is confirmed that nobody has verified");
+}
+
+/** Holds for each rollback that fails: the slot from which the update set out boots next, or is owed. */
+export function checkOwed(effect: EffectName, { outcome, world }: Ending, before: World): void {
+  if (effect !== "rollbackPayload" || outcome !== "fail" || before.memo === undefined) return;
+  const isBack = !world.trial && world.slots[world.part] === "old";
+  promise(isBack || owesUndo(world.memo), "a rollback that could not be written is forgotten");
+}
+
+/** Holds after each start that finds no update, owes an undo, and can write it. */
+export function checkUndone(w: World): void {
+  promise(!owesUndo(w.memo), "a rollback that could not be written is not tried again");
+  promise(!w.trial && w.slots[w.part] === "old", "an undo that was owed does not bring back the old image");
+  promise(w.name === "old" || w.name === BROKEN_NAME, "an undo that was owed leaves a name that does not boot");
+}
+
+/** Holds in every world. */
+export function checkWorld(w: World): void {
+  promise(["old", "new"].includes(comesUp(w, 3) ?? ""), "no complete image comes up within three power-ons");
+  const s = w.snapshot;
+  promise(s === undefined || s.transitions <= MAX_TRANSITIONS + 10, "the update does not come to an end");
+  const isBack = w.history.done.includes("rollbackPayload");
+  promise(s === undefined || s.rolledBack === isBack, "the snapshot does not know what has been rolled back");
+}
+
+/** Whether the update, at its end, has put new software in place for good. */
+const isCommitted = ({ history: { done } }: World, setup: Setup): boolean =>
+  done.includes(setup.payload === "empty" ? "saveProvides" : "commitPayload") && !done.includes("rollbackPayload");
+
+/** Holds when the update is over and its snapshot is gone. `last` is what it said. */
+export function checkEnd(w: World, last: Snapshot, setup: Setup): void {
+  if (setup.mode === "managed") {
+    checkTold(w, isCommitted(w, setup));
+    checkVerdict(w, last);
+    return;
+  }
+  promise(w.history.last.startsWith("cleanUp:"), "the last call is not Cleanup");
+  checkDevice(w, last, setup);
+}
+
+/** Holds when nothing is left to be done but to tell a server, where there is one. `last` is what the update said. */
+export function checkDevice(w: World, last: Snapshot, setup: Setup): void {
+  const { history, files } = w;
+  promise(
+    w.name === (history.damage ? BROKEN_NAME : isCommitted(w, setup) ? NEW_NAME : "old"),
+    "the recorded name is not what happened",
+  );
+  checkVerdict(w, last);
+  promise(!(history.userRollback && w.name === NEW_NAME), "what the user rolled back is recorded as new");
+  if (!history.damage) {
+    const software = [...(hasSlots(setup) ? [w.slots[w.part]] : []), ...(hasFiles(setup) ? [files.software] : [])];
+    const running = [
+      ...(hasSlots(setup) ? [w.booted && w.slots[w.booted]] : []),
+      ...(hasFiles(setup) ? [files.running] : []),
+    ];
+    const isNamed = (image: string | undefined): boolean => image === w.name;
+    promise(software.every(isNamed), "the recorded name is not what boots next");
+    // A user who rolls back, or installs what cannot be rolled back, reboots in his own time.
+    promise(setup.mode === "standalone" || running.every(isNamed), "the recorded name is not what runs");
+    promise(!w.trial, "a trial is pending and nobody knows of it");
+    promise(w.memo === undefined || !history.done.includes("cleanUp"), "the way back is remembered for ever");
+  }
+  const rested = powered(powered(w));
+  promise(!rested.trial && rested.booted === rested.part, "the next update cannot start");
+}
+
+function checkVerdict({ history }: World, last: Snapshot): void {
+  promise(last.inconsistent === history.damage, "the damage is not told");
+  promise(last.failed === history.trouble, "the verdict is not what happened");
+}
+
+/** What the server knows when a managed update is over. */
+function checkTold({ told, history, name }: World, isNew: boolean): void {
+  const { last, trouble } = history;
+  const isHeard = last === "reportResult:no" || last === "sendLog:ok" || last === "sendLog:fail";
+  const isUnheard = last === "reportResult:fail" || last === "reportResult:abort";
+  promise(isHeard || isUnheard, `a managed update ends with ${last}`);
+  promise(!isHeard || told !== "", "a server that can be reached is not told the end");
+  promise(told === "" || told === (trouble ? "failure" : "success"), "the server is not told the truth");
+  promise(told !== "success" || (isNew && name === NEW_NAME), "a success without a commit");
+  promise(last !== "reportResult:no" || told === "success", "a failure is told without its log");
+}
