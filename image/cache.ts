@@ -6,9 +6,6 @@ import { join } from "node:path";
 /** Outside the checkout, so that a fresh clone on the same machine finds what was downloaded and built before. */
 export const CACHE_FOLDER: string = join(process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "switchback-qemu");
 
-/** Folders of what builds, and of the files that go into what is built. */
-const EVERYTHING = ["qemu/image", "qemu/boards", "qemu/guest"];
-
 /** Each change to the agent makes systems and disks of its own, and they are never asked for again. */
 const KEPT_MS = 7 * 24 * 60 * 60 * 1000;
 /** What is made here, whole or half; other folders have owners of their own. */
@@ -22,13 +19,13 @@ const hashes = new Map<string, Promise<string>>();
  * week is removed when something new is built.
  *
  * @param inputs texts and hashes of all that does not lie in this folder; the order counts
- * @param builders files and folders whose content counts, too: by default everything that builds boards
+ * @param builders files and folders whose content counts, too
  */
 export async function cached(
   name: string,
   inputs: readonly string[],
+  builders: readonly string[],
   make: (folder: string) => Promise<void>,
-  builders: readonly string[] = EVERYTHING,
 ): Promise<string> {
   const key = builders.join();
   const sources = hashes.get(key) ?? hashOfSources(builders);

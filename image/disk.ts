@@ -1,9 +1,7 @@
 import { mkdir, rm, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type Board, partitionsOf } from "../qemu/image/board.ts";
-import { uBootEnvironment } from "../qemu/image/u-boot.ts";
-import { fillBootPartition } from "./boot-partition.ts";
 import { makeExt4, makeVfat } from "./filesystems.ts";
+import { type DiskLayout, partitionsOf } from "./partitions.ts";
 import { run } from "./run.ts";
 
 const MIB = 1024 * 1024;
@@ -13,37 +11,38 @@ const GUID = "5B5B5B5B-0000-4000-8000-00000000000";
 const LINUX_GUID = "0FC63DAF-8483-4772-8E79-3D69D8477DE4";
 const ESP_GUID = "C12A7328-F81F-11D2-BA4B-00A0C93EC93B";
 
+/** What a disk holds. */
+export interface DiskContent {
+  /** Fills a folder with the files of the boot partition. */
+  fillBoot(tree: string): Promise<void>;
+  /** Fills a folder with the files of the data partition. */
+  fillData(tree: string): Promise<void>;
+  /** Path of the filesystem image for slot A. */
+  readonly system: string;
+  /** Bytes outside the partitions, such as the environment of U-Boot. */
+  readonly raw: readonly { readonly bytes: Uint8Array; readonly offset: number }[];
+}
+
 /**
  * Writes a whole disk to `path`: boot loader, its environment, the system in slot A, an empty slot B and a fresh
- * data partition. Needs neither root nor loop devices; the same inputs give the same bytes.
+ * data partition. Needs neither root nor loop devices. The same inputs give the same bytes.
  */
-export async function makeDisk(board: Board, system: string, path: string): Promise<void> {
+export async function makeDisk(layout: DiskLayout, content: DiskContent, path: string): Promise<void> {
   const work = `${path}.parts`;
   await mkdir(work, { recursive: true });
   try {
     await writeFile(path, "");
-    await truncate(path, board.disk.sizeMiB * MIB);
-    await run(["sfdisk", "--quiet", path], { stdin: partitionTable(board) });
-    const [boot, a, , data] = partitionsOf(board);
-    await makeVfat(
-      await folder(work, "boot", (tree) => fillBootPartition(board, tree)),
-      join(work, "boot.img"),
-      boot.sizeMiB,
-      "BOOT",
-    );
-    await makeExt4(
-      await folder(work, "data", (tree) => fillData(board, tree)),
-      join(work, "data.img"),
-      data.sizeMiB,
-      "data",
-    );
+    await truncate(path, layout.sizeMiB * MIB);
+    await run(["sfdisk", "--quiet", path], { stdin: partitionTable(layout) });
+    const [boot, a, , data] = partitionsOf(layout);
+    await makeVfat(await folder(work, "boot", content.fillBoot), join(work, "boot.img"), boot.sizeMiB, "BOOT");
+    await makeExt4(await folder(work, "data", content.fillData), join(work, "data.img"), data.sizeMiB, "data");
     await put(join(work, "boot.img"), path, boot.startMiB * MIB);
-    await put(system, path, a.startMiB * MIB);
+    await put(content.system, path, a.startMiB * MIB);
     await put(join(work, "data.img"), path, data.startMiB * MIB);
-    const { bootloader } = board;
-    if (bootloader.kind === "u-boot") {
-      await writeFile(join(work, "environment"), await uBootEnvironment(bootloader));
-      for (const offset of bootloader.environmentOffsets) await put(join(work, "environment"), path, offset);
+    for (const { bytes, offset } of content.raw) {
+      await writeFile(join(work, "raw"), bytes);
+      await put(join(work, "raw"), path, offset);
     }
   } finally {
     await rm(work, { recursive: true, force: true });
@@ -51,15 +50,14 @@ export async function makeDisk(board: Board, system: string, path: string): Prom
 }
 
 /** What sfdisk reads. Types as Mender's images have them. */
-function partitionTable(board: Board): string {
-  const { label } = board.disk;
-  const lines = partitionsOf(board).map(({ name, startMiB, sizeMiB }, index) => {
+function partitionTable(layout: DiskLayout): string {
+  const lines = partitionsOf(layout).map(({ name, startMiB, sizeMiB }, index) => {
     const place = `start=${startMiB * SECTORS_PER_MIB}, size=${sizeMiB * SECTORS_PER_MIB}`;
-    if (label === "dos") return `${place}, type=${name === "boot" ? "c, bootable" : "83"}`;
+    if (layout.label === "dos") return `${place}, type=${name === "boot" ? "c, bootable" : "83"}`;
     return `${place}, type=${name === "boot" ? ESP_GUID : LINUX_GUID}, uuid=${GUID}${index + 1}`;
   });
-  const id = label === "dos" ? `0x${DISK_ID}` : `${GUID}0`;
-  return [`label: ${label}`, `label-id: ${id}`, "unit: sectors", ...lines, ""].join("\n");
+  const id = layout.label === "dos" ? `0x${DISK_ID}` : `${GUID}0`;
+  return [`label: ${layout.label}`, `label-id: ${id}`, "unit: sectors", ...lines, ""].join("\n");
 }
 
 async function folder(work: string, name: string, fill: (tree: string) => Promise<void>): Promise<string> {
@@ -67,11 +65,6 @@ async function folder(work: string, name: string, fill: (tree: string) => Promis
   await mkdir(tree);
   await fill(tree);
   return tree;
-}
-
-async function fillData(board: Board, tree: string): Promise<void> {
-  await mkdir(join(tree, "mender"), { mode: 0o700 });
-  await writeFile(join(tree, "mender/device_type"), `device_type=${board.deviceType}\n`);
 }
 
 /** Copies `from` into `disk`, leaving holes where there are only zeros. */

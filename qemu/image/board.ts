@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { load } from "js-yaml";
 import * as z from "zod/mini";
+import { lastByteMiB, sizesMiB } from "../../image/partitions.ts";
 
 /** Folder of the board files and of what they name. */
 export const BOARDS = "qemu/boards";
@@ -107,38 +108,6 @@ export type UBootBoard = z.infer<typeof UBoot>;
 export type CompiledKernelBoard = z.infer<typeof CompiledKernel>;
 /** A board with one of its kernels. */
 export type Board = Readonly<Omit<BoardFile, "kernels"> & { kernel: BoardFile["kernels"][string] }>;
-
-interface Sizes {
-  readonly firstPartitionMiB: number;
-  readonly bootMiB: number;
-  readonly rootfsMiB: number;
-  readonly dataMiB: number;
-}
-
-const sizesMiB = (disk: Sizes): readonly number[] => [disk.bootMiB, disk.rootfsMiB, disk.rootfsMiB, disk.dataMiB];
-
-/** The second partition table of GPT takes the end of the disk; an aligned MiB more does no harm to the other label. */
-const lastByteMiB = (disk: Sizes): number =>
-  disk.firstPartitionMiB + sizesMiB(disk).reduce((sum, size) => sum + size, 0);
-
-/** A partition of the image, in the order of their numbers. */
-export interface Partition {
-  readonly name: "boot" | "A" | "B" | "data";
-  readonly startMiB: number;
-  readonly sizeMiB: number;
-}
-
-export function partitionsOf({ disk }: Board): readonly [Partition, Partition, Partition, Partition] {
-  const boot = disk.firstPartitionMiB;
-  const a = boot + disk.bootMiB;
-  const b = a + disk.rootfsMiB;
-  return [
-    { name: "boot", startMiB: boot, sizeMiB: disk.bootMiB },
-    { name: "A", startMiB: a, sizeMiB: disk.rootfsMiB },
-    { name: "B", startMiB: b, sizeMiB: disk.rootfsMiB },
-    { name: "data", startMiB: b + disk.rootfsMiB, sizeMiB: disk.dataMiB },
-  ];
-}
 
 export const isBoardName = (name: string): name is BoardName => BOARD_NAMES.some((known) => known === name);
 

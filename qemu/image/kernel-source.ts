@@ -45,7 +45,7 @@ export async function compileKernel(kernel: CompiledKernelBoard, deviceTree: str
     await copyFile(join(boot, "dts", deviceTree), join(folder, deviceTree));
     await run(["rm", "-rf", work]);
   };
-  return await cached("linux", inputs, build, BUILDERS);
+  return await cached("linux", inputs, BUILDERS, build);
 }
 
 /** @throws {Error} when something was asked for that the kernel does not know or that needs what is off */

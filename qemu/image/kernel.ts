@@ -3,6 +3,7 @@ import { basename, join, resolve } from "node:path";
 import { cached } from "../../image/cache.ts";
 import { IMAGE_TIME, run } from "../../image/run.ts";
 import type { Board } from "./board.ts";
+import { BOARD_BUILDERS } from "./builders.ts";
 import { compileKernel } from "./kernel-source.ts";
 import { Packages } from "./packages.ts";
 
@@ -34,7 +35,7 @@ export async function buildKernel(board: Board): Promise<string> {
   if (busybox === undefined) throw new Error("busybox-static is not to be had");
   const init = await readFile(INIT, "utf8");
   const inputs = [...source.inputs, busybox.sha256, init, JSON.stringify([kernel, deviceTree])];
-  return await cached("kernel", inputs, async (folder) => {
+  return await cached("kernel", inputs, BOARD_BUILDERS, async (folder) => {
     const work = resolve(folder, "work");
     await mkdir(work);
     const { image, deviceTrees, modules } = await source.prepare(work);

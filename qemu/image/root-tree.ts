@@ -3,6 +3,7 @@ import { basename, dirname, join } from "node:path";
 import { cached, exists } from "../../image/cache.ts";
 import { run } from "../../image/run.ts";
 import type { Board } from "./board.ts";
+import { BOARD_BUILDERS } from "./builders.ts";
 import { keepEnglishOnly } from "./languages.ts";
 import { type Download, Packages } from "./packages.ts";
 
@@ -66,7 +67,9 @@ export async function buildRootTree(board: Board): Promise<string> {
     ...DROPPED,
     JSON.stringify(only),
   ];
-  const folder = await cached("root", inputs, (folder) => unpack(join(folder, "tree"), files, only, applets));
+  const folder = await cached("root", inputs, BOARD_BUILDERS, (folder) =>
+    unpack(join(folder, "tree"), files, only, applets),
+  );
   return join(folder, "tree");
 }
 
@@ -126,7 +129,7 @@ async function busyboxApplets(suite: Board["rootfs"]["suite"]): Promise<readonly
     (name) => name === "busybox-static",
   );
   if (busybox === undefined) throw new Error("busybox-static is not to be had");
-  const folder = await cached("busybox", [busybox.sha256], async (folder) => {
+  const folder = await cached("busybox", [busybox.sha256], BOARD_BUILDERS, async (folder) => {
     await run(["dpkg-deb", "-x", busybox.path, join(folder, "tree")]);
     await copyFile(join(folder, "tree/usr/bin/busybox"), join(folder, "busybox"));
     await chmod(join(folder, "busybox"), 0o755);

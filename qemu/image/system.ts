@@ -2,8 +2,10 @@ import { chmod, copyFile, mkdir, readdir, readFile, rm, writeFile } from "node:f
 import { dirname, join } from "node:path";
 import { cached, exists, hashOf } from "../../image/cache.ts";
 import { makeSquashfs } from "../../image/filesystems.ts";
+import { partitionsOf } from "../../image/partitions.ts";
 import { run } from "../../image/run.ts";
-import { type Board, partitionsOf } from "./board.ts";
+import type { Board } from "./board.ts";
+import { BOARD_BUILDERS } from "./builders.ts";
 import { buildKernel } from "./kernel.ts";
 import { buildRootTree } from "./root-tree.ts";
 
@@ -71,7 +73,7 @@ async function systemImage(board: Board, base: string | undefined, files: System
     hashOf([content]),
   ]);
   const inputs = [base ?? "", kernel, board.rootfs.compression, ...described];
-  const folder = await cached(`system-${board.name}`, inputs, async (folder) => {
+  const folder = await cached(`system-${board.name}`, inputs, BOARD_BUILDERS, async (folder) => {
     const tree = join(folder, "tree");
     if (base === undefined) await mkdir(tree);
     // Hard links: what is replaced below is removed first, so that the original stays as it is.
@@ -101,7 +103,7 @@ async function boardFiles(board: Board): Promise<SystemFiles> {
     PARTITION: disk.partitionPrefix,
     BOOT_MOUNT: disk.bootMount,
   };
-  const [, a, b] = partitionsOf(board).keys();
+  const [, a, b] = partitionsOf(board.disk).keys();
   const config = {
     RootfsPartA: `${disk.partitionPrefix}${(a ?? 0) + 1}`,
     RootfsPartB: `${disk.partitionPrefix}${(b ?? 0) + 1}`,

@@ -43,7 +43,7 @@ export async function buildUBoot(board: UBootBoard): Promise<string> {
     for (const name of ["u-boot", "u-boot.bin"]) await copyFile(join(out, name), join(folder, name));
     await run(["rm", "-rf", work]);
   };
-  return await cached("u-boot", inputs, build, BUILDERS);
+  return await cached("u-boot", inputs, BUILDERS, build);
 }
 
 /** One copy of the redundant environment, as a new board has it in both places. */

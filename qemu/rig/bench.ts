@@ -2,8 +2,9 @@ import { constants } from "node:fs";
 import { copyFile, mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { cached, exists } from "../../image/cache.ts";
-import { makeDisk } from "../../image/disk.ts";
+import { makeBoardDisk } from "../../qemu/image/board-disk.ts";
 import { type Board, type BoardName, loadBoard } from "../image/board.ts";
+import { BOARD_BUILDERS } from "../image/builders.ts";
 import { buildSystem, type SystemFiles } from "../image/system.ts";
 import { buildUBoot } from "../image/u-boot.ts";
 import { Machine, type MachineOptions } from "./machine.ts";
@@ -36,8 +37,8 @@ export async function buildBoard(name: BoardName, options: BenchOptions = {}): P
   const board = await loadBoard(name, options.kernel);
   const system = await buildSystem(board, { version: "v1", agent: "dist", files: options.files ?? {} });
   const kernel = board.bootloader.kind === "u-boot" ? join(await buildUBoot(board.bootloader), "u-boot") : undefined;
-  const image = await cached(`disk-${name}`, [system, kernel ?? "", JSON.stringify(board)], (folder) =>
-    makeDisk(board, system, join(folder, "disk.img")),
+  const image = await cached(`disk-${name}`, [system, kernel ?? "", JSON.stringify(board)], BOARD_BUILDERS, (folder) =>
+    makeBoardDisk(board, system, join(folder, "disk.img")),
   );
   return { board, disk: join(image, "disk.img"), kernel };
 }

@@ -2,7 +2,7 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 
 /** Folders that hold our code; each gate has to look at every TypeScript file in them. */
-export const CODE_FOLDERS = ["src", "adapters", "qemu", "scripts", "test"] as const;
+export const CODE_FOLDERS = ["src", "adapters", "image", "qemu", "scripts", "test"] as const;
 
 /** Paths below `folder`, sorted, of files whose name ends with `suffix`; none when there is no such folder. */
 export async function filesBelow(folder: string, suffix: string): Promise<string[]> {

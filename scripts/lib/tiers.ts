@@ -1,5 +1,5 @@
 /**
- * Tiers of tests. `NAME.crash.test.ts` and everything in `test/crash/` belong to the tier `crash`, and so on;
+ * Tiers of tests. `NAME.crash.test.ts` and everything in `test/system/crash/` belong to the tier `crash`, and so on;
  * all other tests are `unit`. What a tier needs from Debian stands in `test/debian-packages.txt`: `unit` needs
  * nothing beyond Debian's essential packages, so that it runs anywhere, also on another Node.
  */
@@ -15,7 +15,7 @@ export const WHERE_INSTALLED: ReadonlySet<TierName> = new Set(["qemu"]);
 
 export const isTierName = (name: string): name is TierName => TIER_NAMES.some((tier) => tier === name);
 
-const ownGlobs = (tier: TierName): string[] => [`test/${tier}/**/*.test.ts`, `test/**/*.${tier}.test.ts`];
+const ownGlobs = (tier: TierName): string[] => [`test/system/${tier}/**/*.test.ts`, `test/**/*.${tier}.test.ts`];
 
 /** Globs of a tier's files, as vitest takes them. */
 export function filesOf(tier: TierName): { include: string[]; exclude: string[] } {
@@ -25,7 +25,7 @@ export function filesOf(tier: TierName): { include: string[]; exclude: string[] 
 
 /** The tier that a test file belongs to. */
 export function tierOf(path: string): TierName {
-  const [, folder = ""] = path.split("/");
+  const folder = /^test\/system\/([a-z]+)\//.exec(path)?.[1] ?? "";
   const suffix = /\.([a-z]+)\.test\.ts$/.exec(path)?.[1] ?? "";
   return [suffix, folder].find(isTierName) ?? "unit";
 }

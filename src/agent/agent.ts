@@ -1,6 +1,5 @@
 import { systemClock } from "../../adapters/clock/system-clock.ts";
 import { createSystemPower } from "../../adapters/power/system-power.ts";
-import type { GlobalOptions } from "../cli/global-options.ts";
 import { createEffects, type OpenedPayloads } from "../core/deployment/effects.ts";
 import { createJournal } from "../core/deployment/journal.ts";
 import { createStandalone, type Standalone } from "../core/deployment/standalone.ts";
@@ -9,6 +8,7 @@ import { AgentError } from "../errors/agent-error.ts";
 import { type Base, composeBase } from "./base.ts";
 import { composeDevice, type Device } from "./device/device.ts";
 import type { CliIo } from "./io.ts";
+import type { GlobalOptions } from "./options.ts";
 
 /** The agent of one device, on real adapters, for updates from the command line. */
 export interface Agent extends Base, Pick<Device, "store" | "admit" | "scriptStage"> {

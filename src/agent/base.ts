@@ -1,5 +1,4 @@
 import { join } from "node:path";
-import type { GlobalOptions } from "../cli/global-options.ts";
 import type { Config } from "../config/config.ts";
 import { type Paths, resolvePaths } from "../config/paths.ts";
 import type { Logger } from "../util/logger.ts";
@@ -7,6 +6,7 @@ import { composeConfig } from "./config.ts";
 import { type Machine, thisMachine } from "./host.ts";
 import type { CliIo } from "./io.ts";
 import { createLogger } from "./logging.ts";
+import type { GlobalOptions } from "./options.ts";
 import { composePaths } from "./paths.ts";
 
 /** What every part of the agent is built on: read once, at the beginning of a command. */

@@ -1,7 +1,7 @@
-import type { GlobalOptions } from "../cli/global-options.ts";
 import { type Config, loadConfig } from "../config/config.ts";
 import type { Paths } from "../config/paths.ts";
 import type { Logger } from "../util/logger.ts";
+import type { GlobalOptions } from "./options.ts";
 
 /** The configuration that the command line names, or that lies at its usual places. @throws {AgentError} CONFIG_INVALID */
 export const composeConfig = (options: GlobalOptions, paths: Paths, log: Logger): Promise<Config> =>

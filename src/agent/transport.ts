@@ -4,12 +4,12 @@ import { createHttpTransport } from "../../adapters/transport/http-transport.ts"
 import { readProxies } from "../../adapters/transport/proxy.ts";
 import { SYSTEM_STORES } from "../../adapters/transport/system-stores.ts";
 import type { TlsClient, TlsFiles } from "../../adapters/transport/tls-client.ts";
-import type { GlobalOptions } from "../cli/global-options.ts";
 import type { ConnectionConfig } from "../config/connection.ts";
 import { AgentError } from "../errors/agent-error.ts";
 import type { Transport } from "../ports/transport.ts";
 import type { Logger } from "../util/logger.ts";
 import { readSmallFile } from "../util/small-file.ts";
+import type { GlobalOptions } from "./options.ts";
 
 /**
  * The command line's options go before the configuration; proxies, and another system store (`SSL_CERT_FILE`), come

@@ -1,13 +1,14 @@
 import { readFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
-import { BOARD_NAMES, loadBoard, parseBoard, partitionsOf } from "../../qemu/image/board.ts";
+import { partitionsOf } from "../../image/partitions.ts";
+import { BOARD_NAMES, loadBoard, parseBoard } from "../../qemu/image/board.ts";
 
 const VEXPRESS = "qemu/boards/vexpress-a9.yaml";
 
 describe("a board file", () => {
   test.each(BOARD_NAMES)("of %s describes four partitions, aligned and one after the other", async (name) => {
     const board = await loadBoard(name);
-    const partitions = partitionsOf(board);
+    const partitions = partitionsOf(board.disk);
     expect(partitions.map((partition) => partition.name)).toEqual(["boot", "A", "B", "data"]);
     expect(partitions.map(({ startMiB }) => startMiB % board.disk.alignmentMiB)).toEqual([0, 0, 0, 0]);
     expect(partitions[0].startMiB).toBe(board.disk.firstPartitionMiB);

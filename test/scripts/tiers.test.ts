@@ -7,10 +7,10 @@ for (const [path, tier] of [
   ["test/artifact/reader.test.ts", "unit"],
   ["test/artifact/reader.hostile.test.ts", "unit"],
   ["test/artifact/reader.interop.test.ts", "interop"],
-  ["test/crash/real-process.test.ts", "crash"],
+  ["test/system/crash/real-process.test.ts", "crash"],
   ["test/adapters/bootloader/tool-env.tools.test.ts", "tools"],
-  ["test/fuzz/tar.test.ts", "fuzz"],
-  ["test/qemu/vexpress-a9-standalone.test.ts", "qemu"],
+  ["test/system/fuzz/tar.test.ts", "fuzz"],
+  ["test/system/qemu/vexpress-a9-standalone.test.ts", "qemu"],
 ] as const) {
   test(`${path} belongs to the tier ${tier}`, () => {
     expect(tierOf(path)).toBe(tier);

@@ -1,12 +1,12 @@
 import { systemClock } from "../../../adapters/clock/system-clock.ts";
 import { lookAtServer } from "../../../adapters/transport/server-facts.ts";
-import type { GlobalOptions } from "../../cli/global-options.ts";
 import type { Config } from "../../config/config.ts";
 import { serverAddresses } from "../../config/server-config.ts";
 import { judgeServer } from "../../core/doctor/server.ts";
 import type { Finding } from "../../ports/finding.ts";
 import type { Logger } from "../../util/logger.ts";
 import type { CliIo } from "../io.ts";
+import type { GlobalOptions } from "../options.ts";
 import { connectOptions } from "../transport.ts";
 
 interface ServerParts {

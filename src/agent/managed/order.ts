@@ -1,10 +1,10 @@
 import { takeOrder } from "../../../adapters/process/taken-order.ts";
-import type { GlobalOptions } from "../../cli/global-options.ts";
 import type { Work } from "../../core/poller/work.ts";
 import { AgentError } from "../../errors/agent-error.ts";
 import { packError, unpackError } from "../../errors/packed-error.ts";
 import type { CliIo } from "../io.ts";
 import { composeWorkLock } from "../lock.ts";
+import type { GlobalOptions } from "../options.ts";
 import { composeServer, type KeyOptions } from "./server.ts";
 import { composeWork } from "./work.ts";
 import { type Answer, type Order, WORKER_FLAG, type WorkerOrder } from "./worker.ts";

@@ -1,5 +1,4 @@
 import { join } from "node:path";
-import type { GlobalOptions } from "../../cli/global-options.ts";
 import { serverAddresses } from "../../config/server-config.ts";
 import type { Granted } from "../../core/server/authorization.ts";
 import { createSession, type Session } from "../../core/server/session.ts";
@@ -8,6 +7,7 @@ import { VERSION } from "../../version.ts";
 import { type Base, composeBase } from "../base.ts";
 import type { CliIo } from "../io.ts";
 import { createLogger } from "../logging.ts";
+import type { GlobalOptions } from "../options.ts";
 import { composeTransport } from "../transport.ts";
 import { composeServerMemo } from "./schedule.ts";
 

@@ -1,10 +1,10 @@
 import { systemClock } from "../../../adapters/clock/system-clock.ts";
-import type { GlobalOptions } from "../../cli/global-options.ts";
 import { interpretConnection } from "../../config/connection.ts";
 import { type Account, fetchTenantToken } from "../../core/server/tenant-token.ts";
 import { VERSION } from "../../version.ts";
 import type { CliIo } from "../io.ts";
 import { createLogger } from "../logging.ts";
+import type { GlobalOptions } from "../options.ts";
 import { composeTransport } from "../transport.ts";
 
 /** Asks a server that is yet to be configured. Throws what `fetchTenantToken` does, and CONFIG_INVALID. */

@@ -3,8 +3,8 @@ import { composePoller } from "../../agent/managed/managed.ts";
 import { bootClock } from "../../agent/managed/schedule.ts";
 import { composeServer, type KeyOptions, readPassphrase, type ServerSide } from "../../agent/managed/server.ts";
 import { composeWorker } from "../../agent/managed/worker.ts";
+import type { GlobalOptions } from "../../agent/options.ts";
 import { startSchedule } from "../../core/poller/schedule.ts";
-import type { GlobalOptions } from "../global-options.ts";
 import { untilReboot } from "../update/until-reboot.ts";
 import { announceDaemon } from "./daemon-process.ts";
 

@@ -3,8 +3,8 @@ import { composePoller } from "../../agent/managed/managed.ts";
 import { bootId } from "../../agent/managed/schedule.ts";
 import { composeServer, type KeyOptions } from "../../agent/managed/server.ts";
 import { composeWork } from "../../agent/managed/work.ts";
+import type { GlobalOptions } from "../../agent/options.ts";
 import { savedSchedule, startSchedule, toSaved } from "../../core/poller/schedule.ts";
-import type { GlobalOptions } from "../global-options.ts";
 import { untilReboot } from "../update/until-reboot.ts";
 
 export interface PollOptions extends KeyOptions {

@@ -3,6 +3,7 @@ import { isIP } from "node:net";
 import { dirname, join } from "node:path";
 import { thisMachine } from "../../agent/host.ts";
 import type { CliIo } from "../../agent/io.ts";
+import type { GlobalOptions } from "../../agent/options.ts";
 import { readDeviceType } from "../../config/device-type.ts";
 import { hostsWith } from "../../config/hosts-file.ts";
 import { type Paths, resolvePaths } from "../../config/paths.ts";
@@ -12,7 +13,6 @@ import { AgentError } from "../../errors/agent-error.ts";
 import { ensureFolder } from "../../util/durable-file.ts";
 import { replaceFile } from "../../util/replace-file.ts";
 import { readSmallFile } from "../../util/small-file.ts";
-import type { GlobalOptions } from "../global-options.ts";
 
 export interface SetupOptions {
   readonly deviceType?: string;

@@ -1,8 +1,8 @@
 import { composeDoctor } from "../../agent/doctor/doctor.ts";
 import type { CliIo } from "../../agent/io.ts";
+import type { GlobalOptions } from "../../agent/options.ts";
 import { type Examined, examine } from "../../core/doctor/examine.ts";
 import type { Finding } from "../../ports/finding.ts";
-import type { GlobalOptions } from "../global-options.ts";
 import { jsonLine } from "../one-line.ts";
 
 export interface DoctorOptions {

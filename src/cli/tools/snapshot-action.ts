@@ -3,8 +3,8 @@ import { createGzip } from "node:zlib";
 import { composeSnapshot } from "../../agent/dump.ts";
 import type { CliIo } from "../../agent/io.ts";
 import { createLogger } from "../../agent/logging.ts";
+import type { GlobalOptions } from "../../agent/options.ts";
 import { resolvePaths } from "../../config/paths.ts";
-import type { GlobalOptions } from "../global-options.ts";
 import { createProgress, NO_PROGRESS } from "../progress.ts";
 
 export type SnapshotCompression = "none" | "gzip";

@@ -5,8 +5,9 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { hashOfFile } from "../../../image/cache.ts";
-import { makeDisk } from "../../../image/disk.ts";
-import { BOARD_NAMES, type Board, type BoardName, loadBoard, partitionsOf } from "../../../qemu/image/board.ts";
+import { partitionsOf } from "../../../image/partitions.ts";
+import { BOARD_NAMES, type Board, type BoardName, loadBoard } from "../../../qemu/image/board.ts";
+import { makeBoardDisk } from "../../../qemu/image/board-disk.ts";
 import { buildSystem } from "../../../qemu/image/system.ts";
 import { SCENARIO_MS } from "./test-board.ts";
 
@@ -47,7 +48,7 @@ describe.each(BOARD_NAMES)("the disk of %s", (name) => {
   });
 
   test("holds file systems that are clean", async () => {
-    const [, , , data] = partitionsOf(board);
+    const [, , , data] = partitionsOf(board.disk);
     const path = join(folder, `${name}-data`);
     const part = [`if=${disk}`, `of=${path}`, "bs=1M", `skip=${data.startMiB}`, `count=${data.sizeMiB}`, "status=none"];
     await execute("dd", part);
@@ -95,7 +96,7 @@ test(
 async function made(name: BoardName, suffix: string): Promise<{ readonly board: Board; readonly disk: string }> {
   const board = await loadBoard(name);
   const disk = join(folder, `${name}-${suffix}.img`);
-  await makeDisk(board, await buildSystem(board, { version: "v1", agent: "dist" }), disk);
+  await makeBoardDisk(board, await buildSystem(board, { version: "v1", agent: "dist" }), disk);
   return { board, disk };
 }
 

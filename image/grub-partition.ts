@@ -1,7 +1,5 @@
-import { copyFile, mkdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { BOARDS, type Board } from "../qemu/image/board.ts";
-import { buildUBoot } from "../qemu/image/u-boot.ts";
 import { run } from "./run.ts";
 
 /** Modules of GRUB that its image holds: what finds the disk, reads the environment and loads a kernel from a squashfs. */
@@ -27,13 +25,20 @@ const GRUB_START =
   "serial --unit=0 --speed=115200\nterminal_output serial\nterminal_input serial\nset prefix=($root)/EFI/BOOT\nconfigfile ($root)/EFI/BOOT/grub.cfg\n";
 const SLOT_A = "2";
 
-/** Fills `tree` with what the boot partition holds. */
-export async function fillBootPartition(board: Board, tree: string): Promise<void> {
-  const { bootloader } = board;
-  if (bootloader.kind === "u-boot") {
-    await copyFile(join(await buildUBoot(bootloader), "u-boot.bin"), join(tree, "u-boot.bin"));
-    return;
-  }
+/** What differs between the boards that one script of GRUB serves. */
+export interface GrubValues {
+  /** What stands before a partition's number, such as `/dev/vda`. */
+  readonly DISK: string;
+  /** The kernel's argument `console=`. */
+  readonly CONSOLE: string;
+}
+
+/**
+ * Fills `tree` with GRUB for UEFI, its script and both copies of a new board's environment.
+ *
+ * @param script text in which `@DISK@` and `@CONSOLE@` stand for the values
+ */
+export async function fillGrubPartition(tree: string, script: string, values: GrubValues): Promise<void> {
   const boot = join(tree, "EFI/BOOT");
   await mkdir(boot, { recursive: true });
   await writeFile(join(tree, "start.cfg"), GRUB_START);
@@ -49,11 +54,9 @@ export async function fillBootPartition(board: Board, tree: string): Promise<voi
   ];
   await run(["grub-mkimage", ...options, ...GRUB_MODULES]);
   await run(["rm", join(tree, "start.cfg")]);
-  const script = await readFile(join(BOARDS, bootloader.script), "utf8");
-  const fill = { DISK: board.disk.partitionPrefix, CONSOLE: board.console };
   await writeFile(
     join(boot, "grub.cfg"),
-    script.replaceAll(/@(DISK|CONSOLE)@/g, (_, key: keyof typeof fill) => fill[key]),
+    script.replaceAll(/@(DISK|CONSOLE)@/g, (_, key: keyof GrubValues) => values[key]),
   );
   for (const copy of ["mender_grubenv1", "mender_grubenv2"]) {
     const folder = join(tree, "grub-mender-grubenv", copy);

@@ -3,6 +3,8 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 
+const BUILDERS = ["image"];
+
 let folder: string;
 let cache: typeof import("../../image/cache.ts");
 beforeAll(async () => {
@@ -16,7 +18,7 @@ afterAll(async () => {
 });
 
 const made = (name: string, inputs: readonly string[], content: string): Promise<string> =>
-  cache.cached(name, inputs, (path) => writeFile(join(path, "file"), content));
+  cache.cached(name, inputs, BUILDERS, (path) => writeFile(join(path, "file"), content));
 
 test("what was built of the same inputs is built once, and of others anew", async () => {
   const first = await made("thing", ["a", "bc"], "first");
@@ -26,7 +28,7 @@ test("what was built of the same inputs is built once, and of others anew", asyn
 });
 
 test("a build that fails leaves nothing, and is made by the next", async () => {
-  const failing = cache.cached("broken", [], async (path) => {
+  const failing = cache.cached("broken", [], BUILDERS, async (path) => {
     await writeFile(join(path, "half"), "");
     throw new Error("no space");
   });
