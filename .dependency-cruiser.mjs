@@ -1,119 +1,95 @@
-/** Rooms of the house, and what each may import besides itself. The reasons are in docs/architecture.md. */
-const ROOMS = {
-  errors: [],
-  util: ["errors"],
-  protocol: [],
-  ports: ["artifact", "protocol", "util"],
-  artifact: ["errors", "util", "ports", "protocol"],
-  contracts: ["ports", "errors", "util"],
-  core: ["ports", "artifact", "protocol", "errors", "util"],
-  config: ["protocol", "ports", "errors", "util"],
-  cli: ["core", "config", "artifact", "errors", "util", "ports"],
+/**
+ * Folders below `src/`, and what each may import besides itself and Node. docs/architecture.md gives the reasons. A folder
+ * in `types` may arrive as types only.
+ */
+const SRC = {
+  errors: {},
+  util: { code: ["errors"], types: ["ports"] },
+  protocol: {},
+  ports: { types: ["artifact", "protocol", "util"] },
+  artifact: { code: ["errors", "util", "protocol"], types: ["ports"] },
+  contracts: { code: ["ports", "errors", "util"] },
+  core: { code: ["ports", "artifact", "protocol", "errors", "util"] },
+  config: { code: ["errors", "util"], types: ["protocol", "ports"] },
+  agent: { code: ["artifact", "config", "contracts", "core", "errors", "ports", "protocol", "util"] },
+  cli: { code: ["agent", "core", "config", "artifact", "errors", "util"], types: ["ports"] },
 };
 
-/** Node's own modules and packages are let through here; other rules say which packages. */
+/** Adapters that any other adapter may use. */
+const SHARED_ADAPTERS = "linux|process|lock|files";
+
+/** Node's own modules and packages pass here: other rules say which of them. */
 const OUTSIDE = "^(node:|node_modules/|[a-z_/]+$)";
 
-const rooms = Object.entries(ROOMS).map(([room, others]) => ({
-  name: `${room}-imports-too-much`,
+const forbid = (name, from, to, comment) => ({
+  name,
   severity: "error",
-  from: { path: `^src/${room}/` },
-  to: {
-    pathNot: [
-      `^src/(${[room, ...others].join("|")})/`,
-      OUTSIDE,
-      ...(room === "cli" ? ["^src/compose[^/]*\\.ts$", "^package\\.json$"] : []),
-    ],
-  },
-}));
+  ...(comment !== undefined && { comment }),
+  from: typeof from === "string" ? { path: from } : from,
+  to,
+});
+const only = (...folders) => ({ pathNot: [...folders, OUTSIDE] });
+
+const folders = Object.entries(SRC).flatMap(([folder, { code = [], types = [] }]) => {
+  const own = `^src/${folder}/`;
+  const extra = folder === "agent" ? ["^adapters/"] : [];
+  const known = [folder, ...code, ...types].map((name) => `^src/${name}/`);
+  return [
+    forbid(`${folder}-imports-too-much`, own, only(...known, "^src/version\\.ts$", ...extra)),
+    ...(types.length === 0
+      ? []
+      : [
+          forbid(`${folder}-imports-code-where-types-are-allowed`, own, {
+            path: `^src/(${types.join("|")})/`,
+            dependencyTypesNot: ["type-only"],
+          }),
+        ]),
+  ];
+});
 
 export default {
   forbidden: [
-    ...rooms,
-    {
-      name: "unknown-room",
-      comment: "A new folder below src/ gets its line in ROOMS first.",
-      severity: "error",
-      from: { path: "^src/[^/]+/", pathNot: `^src/(${Object.keys(ROOMS).join("|")})/` },
-      to: {},
-    },
-    {
-      name: "main-imports-too-much",
-      severity: "error",
-      from: { path: "^src/main\\.ts$" },
-      to: { pathNot: ["^src/(cli|core|config|artifact|errors|util|ports)/", "^src/compose[^/]*\\.ts$", OUTSIDE] },
-    },
-    {
-      name: "ports-need-types-only",
-      comment: "A port is a promise, not code: nothing of these may arrive at run time.",
-      severity: "error",
-      from: { path: "^src/ports/" },
-      to: { pathNot: "^src/ports/", dependencyTypesNot: ["type-only"] },
-    },
-    {
-      name: "only-compose-imports-adapters",
-      severity: "error",
-      from: { path: "^src/", pathNot: "^src/compose[^/]*\\.ts$" },
-      to: { path: "^adapters/" },
-    },
-    {
-      name: "adapters-know-ports-errors-util",
-      severity: "error",
-      from: { path: "^adapters/" },
-      to: { pathNot: ["^adapters/", "^src/(ports|errors|util)/", OUTSIDE] },
-    },
-    {
-      name: "pure-rooms-import-no-package",
-      severity: "error",
-      from: { path: "^src/(errors|util|ports|contracts)/" },
-      to: { path: "^node_modules/" },
-    },
-    {
-      name: "core-imports-zod-only",
-      severity: "error",
-      from: { path: "^src/core/" },
-      to: { path: "^node_modules/", pathNot: "^node_modules/zod/" },
-    },
-    {
-      name: "protocol-imports-nothing",
-      severity: "error",
-      from: { path: "^src/protocol/" },
-      to: { pathNot: "^src/protocol/" },
-    },
-    {
-      name: "nothing-imports-tests",
-      severity: "error",
-      from: { pathNot: "^test/" },
-      to: { path: "^test/" },
-    },
-    {
-      name: "product-imports-no-script-and-no-board",
-      severity: "error",
-      from: { path: "^(src|adapters)/" },
-      to: { path: "^(scripts|qemu)/" },
-    },
-    {
-      name: "no-cycles",
-      severity: "error",
-      from: {},
-      to: { circular: true, viaOnly: { dependencyTypesNot: ["type-only"] } },
-    },
-    {
-      name: "product-uses-dependencies-only",
-      comment: "A package that only package.json's devDependencies names is not there on a device.",
-      severity: "error",
-      from: { path: "^(src|adapters)/" },
-      to: {
+    ...folders,
+    forbid(
+      "unknown-folder",
+      { path: "^src/[^/]+/", pathNot: `^src/(${Object.keys(SRC).join("|")})/` },
+      {},
+      "Give a new folder below src/ its line in SRC first.",
+    ),
+    forbid("main-imports-too-much", "^src/main\\.ts$", only("^src/(cli|agent|core|config|artifact|errors|util)/")),
+    forbid("version-imports-too-much", "^src/version\\.ts$", only("^package\\.json$")),
+    forbid("only-agent-imports-adapters", { path: "^src/", pathNot: "^src/agent/" }, { path: "^adapters/" }),
+    forbid("adapters-import-too-much", "^adapters/", only("^adapters/", "^src/(ports|errors|util)/")),
+    forbid(
+      "adapters-import-a-sibling",
+      "^adapters/([^/]+)/",
+      { path: "^adapters/", pathNot: [`^adapters/(${SHARED_ADAPTERS})/`, "^adapters/$1/"] },
+      "What two adapters need of the kernel belongs in adapters/linux.",
+    ),
+    forbid("image-imports-too-much", "^image/", only("^image/", "^src/(errors|util)/")),
+    forbid("qemu-imports-too-much", "^qemu/", only("^qemu/", "^image/")),
+    forbid(
+      "core-touches-no-device",
+      "^src/core/",
+      { dependencyTypes: ["core"], pathNot: "^(crypto|path|util)$" },
+      "Core reaches files, programs and the network through ports.",
+    ),
+    forbid("pure-folders-import-no-package", "^src/(errors|util|ports|contracts)/", { path: "^node_modules/" }),
+    forbid("core-imports-zod-only", "^src/core/", { path: "^node_modules/", pathNot: "^node_modules/zod/" }),
+    forbid("protocol-imports-zod-only", "^src/protocol/", { pathNot: ["^src/protocol/", "^node_modules/zod/"] }),
+    forbid("nothing-imports-tests", { pathNot: "^test/" }, { path: "^test/" }),
+    forbid("product-imports-no-script-and-no-board", "^(src|adapters)/", { path: "^(scripts|qemu|image)/" }),
+    forbid("no-cycles", {}, { circular: true }),
+    forbid(
+      "product-uses-dependencies-only",
+      "^(src|adapters)/",
+      {
         dependencyTypes: ["npm-dev", "npm-no-pkg", "npm-unknown", "npm-optional", "npm-peer"],
         dependencyTypesNot: ["type-only"],
       },
-    },
-    {
-      name: "resolvable",
-      severity: "error",
-      from: {},
-      to: { couldNotResolve: true },
-    },
+      "A device lacks the packages that package.json names as devDependencies.",
+    ),
+    forbid("resolvable", {}, { couldNotResolve: true }),
   ],
   options: {
     doNotFollow: { path: "node_modules" },

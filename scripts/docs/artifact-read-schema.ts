@@ -1,6 +1,6 @@
 import * as z from "zod/mini";
 import { ArtifactDescription } from "../../src/cli/artifact/read-schema.ts";
-import type { Page } from "./generated.ts";
+import type { Page } from "./page.ts";
 
 const LINE_WIDTH = 120;
 

@@ -2,11 +2,12 @@ import { ADAPTER_ERRORS } from "../../src/errors/adapter-errors.ts";
 import { AGENT_ERRORS } from "../../src/errors/agent-errors.ts";
 import { ARTIFACT_ERRORS } from "../../src/errors/artifact-errors.ts";
 import { BOARD_ERRORS } from "../../src/errors/board-errors.ts";
-import { ERRORS, type ErrorEntry } from "../../src/errors/catalogue.ts";
+import { ERRORS } from "../../src/errors/catalogue.ts";
 import { DUMP_ERRORS } from "../../src/errors/dump-errors.ts";
+import type { ErrorEntry } from "../../src/errors/error-entry.ts";
 import { SERVER_ERRORS } from "../../src/errors/server-errors.ts";
-import type { Page } from "./generated.ts";
 import { GENERATED, table } from "./markdown.ts";
+import type { Page } from "./page.ts";
 
 const CHAPTERS: readonly { readonly title: string; readonly errors: Readonly<Record<string, ErrorEntry>> }[] = [
   { title: "Artifacts", errors: ARTIFACT_ERRORS },

@@ -1,6 +1,6 @@
 import { ENTRIES, MAX_TRANSITIONS, type Row, TABLE } from "../../src/core/deployment/table.ts";
-import type { Page } from "./generated.ts";
 import { GENERATED, table } from "./markdown.ts";
+import type { Page } from "./page.ts";
 
 const OUTCOMES = ["ok", "no", "hold", "fail", "abort", "crash"] as const;
 const STATES: readonly (readonly [string, Row])[] = Object.entries(TABLE);

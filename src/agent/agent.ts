@@ -3,7 +3,7 @@ import { createSystemPower } from "../../adapters/power/system-power.ts";
 import { createEffects, type OpenedPayloads } from "../core/deployment/effects.ts";
 import { createJournal } from "../core/deployment/journal.ts";
 import { createStandalone, type Standalone } from "../core/deployment/standalone.ts";
-import type { DownloadParts } from "../core/install/download.ts";
+import type { DownloadParts } from "../core/install/download-parts.ts";
 import { AgentError } from "../errors/agent-error.ts";
 import { type Base, composeBase } from "./base.ts";
 import { composeDevice, type Device } from "./device/device.ts";

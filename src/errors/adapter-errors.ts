@@ -1,4 +1,4 @@
-import type { ErrorEntry } from "./catalogue.ts";
+import type { ErrorEntry } from "./error-entry.ts";
 
 /** What can be wrong with an adapter that a board's integrator brings. */
 export const ADAPTER_ERRORS = {

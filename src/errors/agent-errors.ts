@@ -1,4 +1,4 @@
-import type { ErrorEntry } from "./catalogue.ts";
+import type { ErrorEntry } from "./error-entry.ts";
 
 /** What the agent itself refuses or fails at: states, configuration, command line. */
 export const AGENT_ERRORS = {

@@ -1,4 +1,4 @@
-import type { ErrorEntry } from "./catalogue.ts";
+import type { ErrorEntry } from "./error-entry.ts";
 
 /** What can be wrong with an Artifact, or with what is asked of the artifact tool. */
 export const ARTIFACT_ERRORS = {

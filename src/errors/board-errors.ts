@@ -1,4 +1,4 @@
-import type { ErrorEntry } from "./catalogue.ts";
+import type { ErrorEntry } from "./error-entry.ts";
 
 /** What can fail below a port: boot environment, slots, storage, processes, transport. */
 export const BOARD_ERRORS = {

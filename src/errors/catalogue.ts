@@ -3,17 +3,8 @@ import { AGENT_ERRORS } from "./agent-errors.ts";
 import { ARTIFACT_ERRORS } from "./artifact-errors.ts";
 import { BOARD_ERRORS } from "./board-errors.ts";
 import { DUMP_ERRORS } from "./dump-errors.ts";
+import type { ErrorEntry } from "./error-entry.ts";
 import { SERVER_ERRORS } from "./server-errors.ts";
-
-/** One row of the catalogue. */
-export interface ErrorEntry {
-  /** Whether the same request may succeed later without anybody changing anything. */
-  readonly retry?: true;
-  /** Exit status of a command that fails with this code, where it is not 1. */
-  readonly exit?: 2;
-  /** One sentence for people; details follow it as `key=value`. */
-  readonly doc: string;
-}
 
 /** Every stable error code of the product. `docs/reference/errors.md` is generated from it. */
 export const ERRORS = {

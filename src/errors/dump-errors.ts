@@ -1,4 +1,4 @@
-import type { ErrorEntry } from "./catalogue.ts";
+import type { ErrorEntry } from "./error-entry.ts";
 
 /** What can keep a running filesystem from being copied. */
 export const DUMP_ERRORS = {

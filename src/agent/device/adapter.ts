@@ -9,7 +9,7 @@ import type { Config } from "../../config/config.ts";
 import { AgentError } from "../../errors/agent-error.ts";
 import type { Bootloader, SlotId } from "../../ports/bootloader.ts";
 import type { Machine } from "../host.ts";
-import type { BootloaderParts } from "./bootloader.ts";
+import type { BootloaderParts } from "./bootloader-parts.ts";
 
 interface AdapterParts extends BootloaderParts {
   readonly slots: Readonly<Record<SlotId, string>>;

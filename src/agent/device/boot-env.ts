@@ -9,7 +9,7 @@ import { createNativeEnv } from "../../../adapters/bootloader/uboot/native-env.t
 import { AgentError } from "../../errors/agent-error.ts";
 import type { BootEnv } from "../../ports/boot-env.ts";
 import { isInPath } from "../../util/is-in-path.ts";
-import type { BootloaderParts } from "./bootloader.ts";
+import type { BootloaderParts } from "./bootloader-parts.ts";
 
 /** What U-Boot's tools lock: libubootenv and U-Boot's own the first, some distributions the second. */
 const UBOOT_LOCKS = ["/var/lock/fw_printenv.lock", "/run/fw_printenv.lock"];

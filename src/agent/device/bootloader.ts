@@ -8,25 +8,10 @@ import { slotPartitions } from "../../../adapters/linux/partition-number.ts";
 import type { Config } from "../../config/config.ts";
 import { AgentError } from "../../errors/agent-error.ts";
 import type { BootEnv } from "../../ports/boot-env.ts";
-import type { Bootloader, SlotId } from "../../ports/bootloader.ts";
+import type { Bootloader } from "../../ports/bootloader.ts";
 import { isInPath } from "../../util/is-in-path.ts";
-import type { Logger } from "../../util/logger.ts";
-import type { Machine } from "../host.ts";
-
-/** Storage of the two slots. @throws {AgentError} CONFIG_INVALID when the configuration does not name both */
-export function composeSlots({ rootfsPartA: A, rootfsPartB: B, refusal }: Config): Readonly<Record<SlotId, string>> {
-  if (A === undefined || B === undefined || A === B) {
-    const reason = "RootfsPartA and RootfsPartB must name two different devices";
-    throw new AgentError("CONFIG_INVALID", { reason }, refusal);
-  }
-  return { A, B };
-}
-
-export interface BootloaderParts {
-  readonly config: Config;
-  readonly machine: Machine;
-  readonly log: Logger;
-}
+import { lazy } from "../../util/lazy.ts";
+import { type BootloaderParts, composeSlots } from "./bootloader-parts.ts";
 
 /** The boot loader that the configuration names. @throws {AgentError} CONFIG_INVALID */
 export function composeBootloader(parts: BootloaderParts): Bootloader {
@@ -37,6 +22,9 @@ export function composeBootloader(parts: BootloaderParts): Bootloader {
 function unnamedBootloader({ switchback }: Config): "grub" | "uboot" {
   return switchback.fwEnvConfig === undefined && isInPath(GRUB_ENV_TOOLS.printArgv[0]) ? "grub" : "uboot";
 }
+
+/** Of a boot loader, all that changes or reads its medium. */
+const METHODS = ["plan", "arm", "confirm", "revert", "rebootArgument", "expectWritable", "diagnose"] as const;
 
 /**
  * What each name in `Switchback.Bootloader` stands for. An entry checks the configuration at once; it loads the
@@ -58,7 +46,7 @@ function menderEnv(kind: string, { config, log }: BootloaderParts, load: () => P
   const slots = composeSlots(config);
   return createMenderEnvBootloader({
     kind,
-    env: lazyEnv(load),
+    env: lazy(load, ["read", "write", "expectWritable", "diagnose"]),
     partitions: slotPartitions(normalizeSlotPath(slots.A), normalizeSlotPath(slots.B)),
     booted: createBootedSlot({ slots, log }),
     leavesCanary: kind !== "grub",
@@ -78,26 +66,8 @@ function bootFiles(kind: "systemd-boot" | "rpi-tryboot", { config, machine, log 
     });
   }
   const parts = { bootFolder, bootPartitions, booted, machine };
-  return lazyBootloader(kind, booted, async () => (await import("./boot-files.ts")).composeBootFiles(kind, parts));
-}
-
-function lazyBootloader(kind: string, booted: Bootloader["booted"], load: () => Promise<Bootloader>): Bootloader {
-  let loaded: Promise<Bootloader> | undefined;
-  const boot = (): Promise<Bootloader> => {
-    loaded ??= load();
-    return loaded;
-  };
-  return {
-    kind,
-    booted,
-    plan: async (signal) => (await boot()).plan(signal),
-    arm: async (slot, signal) => (await boot()).arm(slot, signal),
-    rebootArgument: async (signal) => (await boot()).rebootArgument?.(signal),
-    confirm: async (signal) => (await boot()).confirm(signal),
-    revert: async (slot, signal) => (await boot()).revert(slot, signal),
-    expectWritable: async (signal) => await (await boot()).expectWritable?.(signal),
-    diagnose: async (signal) => (await (await boot()).diagnose?.(signal)) ?? [],
-  };
+  const load = async (): Promise<Bootloader> => (await import("./boot-files.ts")).composeBootFiles(kind, parts);
+  return { kind, booted, ...lazy(load, METHODS) };
 }
 
 function composeFake({ config, machine }: BootloaderParts): Bootloader {
@@ -126,37 +96,9 @@ function composeFake({ config, machine }: BootloaderParts): Bootloader {
   };
 }
 
-/** The board's own; not even its code is loaded before it is asked something. */
+/** An adapter of the board's own. Not even its code is loaded before its first call. */
 function composeAdapter(parts: BootloaderParts): Bootloader {
   const slots = composeSlots(parts.config);
-  let loaded: Promise<Bootloader> | undefined;
-  const adapter = (): Promise<Bootloader> => {
-    loaded ??= import("./adapter.ts").then(({ loadBootloader }) => loadBootloader({ ...parts, slots }));
-    return loaded;
-  };
-  return {
-    kind: "adapter",
-    booted: async (signal) => (await adapter()).booted(signal),
-    plan: async (signal) => (await adapter()).plan(signal),
-    arm: async (slot, signal) => (await adapter()).arm(slot, signal),
-    confirm: async (signal) => (await adapter()).confirm(signal),
-    revert: async (slot, signal) => (await adapter()).revert(slot, signal),
-    rebootArgument: async (signal) => (await adapter()).rebootArgument?.(signal),
-    expectWritable: async (signal) => await (await adapter()).expectWritable?.(signal),
-    diagnose: async (signal) => (await (await adapter()).diagnose?.(signal)) ?? [],
-  };
-}
-
-function lazyEnv(load: () => Promise<BootEnv>): BootEnv {
-  let loaded: Promise<BootEnv> | undefined;
-  const env = (): Promise<BootEnv> => {
-    loaded ??= load();
-    return loaded;
-  };
-  return {
-    read: async (keys, signal) => (await env()).read(keys, signal),
-    write: async (pairs, signal) => (await env()).write(pairs, signal),
-    expectWritable: async (signal) => await (await env()).expectWritable?.(signal),
-    diagnose: async (signal) => (await (await env()).diagnose?.(signal)) ?? [],
-  };
+  const load = async (): Promise<Bootloader> => (await import("./adapter.ts")).loadBootloader({ ...parts, slots });
+  return { kind: "adapter", ...lazy(load, ["booted", ...METHODS]) };
 }

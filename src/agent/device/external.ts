@@ -3,7 +3,7 @@ import { createExternalHandler } from "../../../adapters/payload/external/handle
 import { readDeviceType } from "../../config/device-type.ts";
 import { readProvides } from "../../core/install/provides.ts";
 import type { PayloadHandler } from "../../ports/payload-handler.ts";
-import type { ModuleParts } from "./modules.ts";
+import type { ModuleParts } from "./module-parts.ts";
 
 /** @param index of the payload in the Artifact, which numbers the file tree that its module works in */
 export function composeExternal(

@@ -2,22 +2,8 @@ import { statSync } from "node:fs";
 import { basename, join } from "node:path";
 import type { Paths } from "../../config/paths.ts";
 import type { PayloadHandler } from "../../ports/payload-handler.ts";
-import type { GuardedProcess } from "../../ports/process.ts";
-import type { Store } from "../../ports/store.ts";
-import type { Logger } from "../../util/logger.ts";
-import type { Machine } from "../host.ts";
-
-export interface ModuleParts {
-  readonly machine: Machine;
-  /** Runs update modules. */
-  readonly programs: GuardedProcess;
-  readonly paths: Paths;
-  readonly store: Store;
-  readonly log: Logger;
-  /** For each call of a module. */
-  readonly timeoutMs: number;
-  readonly deviceTypeFile: string;
-}
+import { lazy } from "../../util/lazy.ts";
+import type { ModuleParts } from "./module-parts.ts";
 
 /** Where the board keeps its update modules. */
 export const modulesFolder = ({ dataDir }: Paths): string => join(dataDir, "modules/v3");
@@ -46,19 +32,7 @@ export const lazyModule = (type: string, index: number, parts: ModuleParts): Pay
   );
 
 /** A handler that is loaded at its first use. */
-export function lazyHandler(type: string, make: () => Promise<PayloadHandler>): PayloadHandler {
-  let loaded: Promise<PayloadHandler> | undefined;
-  const load = (): Promise<PayloadHandler> => {
-    loaded ??= make();
-    return loaded;
-  };
-  return {
-    type,
-    prepare: async (context, signal) => (await load()).prepare?.(context, signal),
-    download: async (payload, signal) => (await load()).download(payload, signal),
-    act: async (action, signal) => (await load()).act(action, signal),
-    needsReboot: async (signal) => (await load()).needsReboot(signal),
-    supportsRollback: async (signal) => (await load()).supportsRollback(signal),
-    rebootArgument: async (signal) => (await load()).rebootArgument?.(signal),
-  };
-}
+export const lazyHandler = (type: string, make: () => Promise<PayloadHandler>): PayloadHandler => ({
+  type,
+  ...lazy(make, ["prepare", "download", "act", "needsReboot", "supportsRollback", "rebootArgument"]),
+});

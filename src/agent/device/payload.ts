@@ -8,7 +8,7 @@ import { AgentError } from "../../errors/agent-error.ts";
 import type { PayloadHandler } from "../../ports/payload-handler.ts";
 import type { FileActs } from "../../util/durable-file.ts";
 import { type AdapterSource, contextParts } from "./adapter.ts";
-import type { ModuleParts } from "./modules.ts";
+import type { ModuleParts } from "./module-parts.ts";
 
 /** The handler that `Switchback.Payloads` names for a type. @throws {AgentError} ADAPTER_… */
 export async function loadPayload(

@@ -2,6 +2,7 @@ import { createSlotDevice } from "../../../adapters/device/slot-device.ts";
 import type { Config } from "../../config/config.ts";
 import type { Bootloader, SlotId } from "../../ports/bootloader.ts";
 import type { SlotDevice } from "../../ports/slot-device.ts";
+import { once } from "../../util/lazy.ts";
 import type { Machine } from "../host.ts";
 
 /** The slots' storage: what the board brings itself, UBI volumes where both names are such, else block devices or image files. */
@@ -23,13 +24,9 @@ export function composeSlotDevice(
   });
 }
 
-/** One that writes images from their beginning, and is loaded at its first use. */
+/** A device that writes images from their beginning, and is loaded at its first use. */
 function lazyDevice(load: () => Promise<SlotDevice>): SlotDevice {
-  let loaded: Promise<SlotDevice> | undefined;
-  const device = (): Promise<SlotDevice> => {
-    loaded ??= load();
-    return loaded;
-  };
+  const device = once(load);
   return {
     open: async (slot, image, signal) => (await device()).open(slot, image, signal),
     resumePoint: () => 0,

@@ -1,5 +1,6 @@
 import { AgentError } from "../../errors/agent-error.ts";
-import { type BootloaderParts, composeBootloader } from "./bootloader.ts";
+import { composeBootloader } from "./bootloader.ts";
+import type { BootloaderParts } from "./bootloader-parts.ts";
 
 /**
  * Whether the running system is on trial, so that the next boot may bring back another one. Devices that have no boot

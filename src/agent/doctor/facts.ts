@@ -9,7 +9,7 @@ import type { Config } from "../../config/config.ts";
 import type { SlotsSeen } from "../../core/doctor/slots.ts";
 import type { FolderFacts, SlotFacts } from "../../ports/board-facts.ts";
 import type { SlotId } from "../../ports/bootloader.ts";
-import { composeSlots } from "../device/bootloader.ts";
+import { composeSlots } from "../device/bootloader-parts.ts";
 import type { Machine } from "../host.ts";
 
 /** The storage of a device, or of the virtual board that the configuration names. */

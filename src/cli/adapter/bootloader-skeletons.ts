@@ -1,4 +1,4 @@
-import type { Skeletons } from "./skeletons.ts";
+import type { Skeletons } from "./skeleton.ts";
 
 /** What `switchback adapter new bootloader` writes. */
 export const BOOTLOADER_SKELETONS: Skeletons = { js: jsSkeleton, sh: shSkeleton };

@@ -1,4 +1,4 @@
-import type { Skeletons } from "./skeletons.ts";
+import type { Skeletons } from "./skeleton.ts";
 
 /** What `switchback adapter new device` writes. */
 export const DEVICE_SKELETONS: Skeletons = { js: jsSkeleton, sh: shSkeleton };

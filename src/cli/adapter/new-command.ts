@@ -3,7 +3,8 @@ import { Argument, type Command, Option } from "commander";
 import type { CliIo } from "../../agent/io.ts";
 import { AgentError } from "../../errors/agent-error.ts";
 import { diskActs } from "../../util/durable-file.ts";
-import { type Language, SKELETONS, type SkeletonKind } from "./skeletons.ts";
+import type { Language } from "./skeleton.ts";
+import { SKELETONS, type SkeletonKind } from "./skeletons.ts";
 
 const LANGUAGES: readonly Language[] = ["js", "sh"];
 const EXTENSIONS: Readonly<Record<Language, string>> = { js: "mjs", sh: "sh" };

@@ -1,4 +1,4 @@
-import type { Skeletons } from "./skeletons.ts";
+import type { Skeletons } from "./skeleton.ts";
 
 /** What `switchback adapter new payload` writes: a module, or in shell an update module, which is what a program is. */
 export const PAYLOAD_SKELETONS: Skeletons = { js: jsSkeleton, sh: shSkeleton };

@@ -1,9 +1,7 @@
 import { BOOTLOADER_SKELETONS } from "./bootloader-skeletons.ts";
 import { DEVICE_SKELETONS } from "./device-skeletons.ts";
 import { PAYLOAD_SKELETONS } from "./payload-skeletons.ts";
-
-export type Language = "js" | "sh";
-export type Skeletons = Readonly<Record<Language, (name: string) => string>>;
+import type { Skeletons } from "./skeleton.ts";
 
 /** What `switchback adapter new` writes, by kind of adapter. */
 export const SKELETONS = {

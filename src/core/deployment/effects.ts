@@ -4,7 +4,7 @@ import type { Power } from "../../ports/power.ts";
 import type { Store } from "../../ports/store.ts";
 import type { DownloadRecord } from "../install/download-record.ts";
 import type { ScriptRunner } from "../scripts/runner.ts";
-import type { Effect, EffectResult, Effects, Keep } from "./driver.ts";
+import type { Effect, EffectResult, Effects, Keep } from "./driver-parts.ts";
 import { type HandlerFor, handlersOf, supportRollback } from "./handlers.ts";
 import { recordOf } from "./record.ts";
 import type { ServerEffects } from "./server-effects.ts";

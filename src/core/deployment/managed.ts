@@ -1,6 +1,7 @@
 import { AgentError, describeError } from "../../errors/agent-error.ts";
 import type { DeploymentLog } from "./deployment-log.ts";
-import { type DriverParts, drive, type Run, type Step } from "./driver.ts";
+import { drive, type Run } from "./driver.ts";
+import type { DriverParts, Step } from "./driver-parts.ts";
 import { resume } from "./reducer.ts";
 import { begin, type Snapshot } from "./snapshot.ts";
 

@@ -1,6 +1,6 @@
 import { AgentError } from "../../errors/agent-error.ts";
 import type { ScriptAction, ScriptState } from "../scripts/names.ts";
-import type { DriverParts, EffectResult, Keep } from "./driver.ts";
+import type { DriverParts, EffectResult, Keep } from "./driver-parts.ts";
 import { damaged } from "./reducer.ts";
 import type { Snapshot } from "./snapshot.ts";
 import { type Row, type StateName, TABLE } from "./table.ts";

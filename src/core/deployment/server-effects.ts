@@ -1,7 +1,7 @@
 import { AgentError, describeError } from "../../errors/agent-error.ts";
 import type { DeploymentServer, LogMessage } from "../../ports/deployment-server.ts";
 import type { Logger } from "../../util/logger.ts";
-import type { Effects, Tell } from "./driver.ts";
+import type { Effects, Tell } from "./driver-parts.ts";
 import type { Insist } from "./insist.ts";
 
 export interface ServerParts {

@@ -1,5 +1,6 @@
 import { AgentError } from "../../errors/agent-error.ts";
-import { type DriverParts, drive, type Run } from "./driver.ts";
+import { drive, type Run } from "./driver.ts";
+import type { DriverParts } from "./driver-parts.ts";
 import { type HandlerFor, handlersOf, supportRollback } from "./handlers.ts";
 import type { Journal } from "./journal.ts";
 import { redirect, resume } from "./reducer.ts";

@@ -1,33 +1,13 @@
 import { AgentError } from "../../errors/agent-error.ts";
 import { entryOf } from "../../errors/catalogue.ts";
-import type { Clock } from "../../ports/clock.ts";
-import type { Transport, TransportRequest, TransportResponse } from "../../ports/transport.ts";
+import type { TransportRequest, TransportResponse } from "../../ports/transport.ts";
 import type { ByteSource } from "../../util/byte-source.ts";
-import type { Logger } from "../../util/logger.ts";
 import { shownUrl } from "../../util/shown-url.ts";
-import { Pace, type SlowestPace } from "./pace.ts";
+import type { DownloadParts } from "./download-parts.ts";
+import { Pace } from "./pace.ts";
 import { type ByteRange, factsOf, judgeRange, passes, rangeHeaders, type SourceFacts } from "./range-answer.ts";
 import { sendHeld } from "./send-held.ts";
 import { Tries } from "./tries.ts";
-
-export interface DownloadLimits {
-  /** Times in a row that a download may be tried again without getting on. */
-  readonly retryDownloadCount: number;
-  /** Longest wait before that. */
-  readonly retryDownloadWaitMs: number;
-  readonly bytesPerSecond?: number;
-  /** A download that is slower breaks off. */
-  readonly slowest: SlowestPace;
-}
-
-export interface DownloadParts {
-  readonly transport: Transport;
-  readonly clock: Clock;
-  readonly log: Logger;
-  readonly limits: DownloadLimits;
-  /** From 0 up to, not including, 1; absent: by chance. */
-  readonly random?: () => number;
-}
 
 /** Where a download was when it was cut off together with the agent. */
 export interface DownloadStart {

@@ -2,7 +2,8 @@ import { isDeepStrictEqual } from "node:util";
 import type { PayloadPosition } from "../../artifact/payload-position.ts";
 import { AgentError } from "../../errors/agent-error.ts";
 import type { ArtifactRecord } from "../deployment/snapshot.ts";
-import { type Download, type DownloadParts, openDownload } from "./download.ts";
+import { type Download, openDownload } from "./download.ts";
+import type { DownloadParts } from "./download-parts.ts";
 import type { DownloadRecord } from "./download-record.ts";
 import { type OpenedArtifact, type OpenOptions, openForInstall } from "./open-artifact.ts";
 

@@ -3,7 +3,7 @@ import { type ByteSource, fromIterable } from "../../util/byte-source.ts";
 import { openFileSource } from "../../util/file-source.ts";
 import { type Endable, endWith } from "../../util/pipe.ts";
 import { shownUrl } from "../../util/shown-url.ts";
-import type { DownloadParts } from "./download.ts";
+import type { DownloadParts } from "./download-parts.ts";
 
 /** Whoever waits at a terminal is to learn of a mistyped address soon. */
 const FIRST_RETRIES = 3;

@@ -1,6 +1,6 @@
 import { AgentError, describeError } from "../../errors/agent-error.ts";
 import { shownUrl } from "../../util/shown-url.ts";
-import type { DownloadParts } from "./download.ts";
+import type { DownloadParts } from "./download-parts.ts";
 
 const FIRST_WAIT_MS = 1000;
 

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { grubEnvFolder } from "../../../adapters/bootloader/grub/env-folder.ts";
 import { composeGrubEnv, composeUbootEnv } from "../../../src/agent/device/boot-env.ts";
-import type { BootloaderParts } from "../../../src/agent/device/bootloader.ts";
+import type { BootloaderParts } from "../../../src/agent/device/bootloader-parts.ts";
 import { thisMachine } from "../../../src/agent/host.ts";
 import { loadConfig } from "../../../src/config/config.ts";
 import { GrubBoard } from "../../adapters/bootloader/grub/grub-board.ts";

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { drive, type Effect, type Effects, type Run, type Scripts } from "../../../src/core/deployment/driver.ts";
+import { drive, type Run } from "../../../src/core/deployment/driver.ts";
+import type { Effect, Effects, Scripts } from "../../../src/core/deployment/driver-parts.ts";
 import { createJournal } from "../../../src/core/deployment/journal.ts";
 import { begin, parseSnapshot, placeOf } from "../../../src/core/deployment/snapshot.ts";
 import { type EffectName, type StateName, TABLE } from "../../../src/core/deployment/table.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { Keep } from "../../../src/core/deployment/driver.ts";
+import type { Keep } from "../../../src/core/deployment/driver-parts.ts";
 import { createEffects } from "../../../src/core/deployment/effects.ts";
 import { begin, type Snapshot } from "../../../src/core/deployment/snapshot.ts";
 import type { EffectName } from "../../../src/core/deployment/table.ts";

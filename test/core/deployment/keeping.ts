@@ -1,4 +1,4 @@
-import type { EffectResult, Effects, Keep } from "../../../src/core/deployment/driver.ts";
+import type { EffectResult, Effects, Keep } from "../../../src/core/deployment/driver-parts.ts";
 import type { Snapshot } from "../../../src/core/deployment/snapshot.ts";
 import { type EffectName, TABLE } from "../../../src/core/deployment/table.ts";
 

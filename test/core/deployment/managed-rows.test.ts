@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { drive, type Effect, type Effects } from "../../../src/core/deployment/driver.ts";
+import { drive } from "../../../src/core/deployment/driver.ts";
+import type { Effect, Effects } from "../../../src/core/deployment/driver-parts.ts";
 import { createJournal } from "../../../src/core/deployment/journal.ts";
 import { resume } from "../../../src/core/deployment/reducer.ts";
 import { begin, parseSnapshot, type Snapshot } from "../../../src/core/deployment/snapshot.ts";

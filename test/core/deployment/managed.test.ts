@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { createDeploymentLog } from "../../../src/core/deployment/deployment-log.ts";
-import type { Effect, Effects } from "../../../src/core/deployment/driver.ts";
+import type { Effect, Effects } from "../../../src/core/deployment/driver-parts.ts";
 import { createJournal } from "../../../src/core/deployment/journal.ts";
 import { createManaged } from "../../../src/core/deployment/managed.ts";
 import { begin, formatSnapshot, type Snapshot } from "../../../src/core/deployment/snapshot.ts";

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import type { Run, Step } from "../../../src/core/deployment/driver.ts";
+import type { Run } from "../../../src/core/deployment/driver.ts";
+import type { Step } from "../../../src/core/deployment/driver-parts.ts";
 import { reportRun, type StandaloneCommand } from "../../../src/core/deployment/report.ts";
 import { begin, type Snapshot } from "../../../src/core/deployment/snapshot.ts";
 import type { Outcome, StateName } from "../../../src/core/deployment/table.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { Effect, Effects } from "../../../src/core/deployment/driver.ts";
+import type { Effect, Effects } from "../../../src/core/deployment/driver-parts.ts";
 import type { Journal } from "../../../src/core/deployment/journal.ts";
 import { runRow } from "../../../src/core/deployment/run-row.ts";
 import { begin, type Snapshot } from "../../../src/core/deployment/snapshot.ts";

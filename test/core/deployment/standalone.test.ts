@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { Effect, Effects } from "../../../src/core/deployment/driver.ts";
+import type { Effect, Effects } from "../../../src/core/deployment/driver-parts.ts";
 import { createJournal } from "../../../src/core/deployment/journal.ts";
 import { begin, formatSnapshot, type Snapshot } from "../../../src/core/deployment/snapshot.ts";
 import { type Answer, createStandalone, type Standalone } from "../../../src/core/deployment/standalone.ts";

@@ -1,10 +1,6 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
-import {
-  type Download,
-  type DownloadParts,
-  type DownloadStart,
-  openDownload,
-} from "../../../src/core/install/download.ts";
+import { type Download, type DownloadStart, openDownload } from "../../../src/core/install/download.ts";
+import type { DownloadParts } from "../../../src/core/install/download-parts.ts";
 import { AgentError } from "../../../src/errors/agent-error.ts";
 import type { Transport } from "../../../src/ports/transport.ts";
 import { client } from "../../adapters/transport/transport-rig.ts";

@@ -1,0 +1,18 @@
+import type { Paths } from "../../config/paths.ts";
+import type { GuardedProcess } from "../../ports/process.ts";
+import type { Store } from "../../ports/store.ts";
+import type { Logger } from "../../util/logger.ts";
+import type { Machine } from "../host.ts";
+
+/** What handlers of payloads are made of. */
+export interface ModuleParts {
+  readonly machine: Machine;
+  /** Runs update modules. */
+  readonly programs: GuardedProcess;
+  readonly paths: Paths;
+  readonly store: Store;
+  readonly log: Logger;
+  /** For each call of a module. */
+  readonly timeoutMs: number;
+  readonly deviceTypeFile: string;
+}
