@@ -8,9 +8,14 @@ export interface Finished {
 }
 
 /** Runs a program to its end and keeps what it printed. Never reads the terminal. */
-export function capture(command: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Finished> {
+export function capture(
+  command: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+  cwd?: string,
+): Promise<Finished> {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, ...env } });
+    const child = spawn(command, args, { cwd, stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, ...env } });
     let output = "";
     let stdout = "";
     child.stdout.setEncoding("utf8").on("data", (text: string) => {
