@@ -62,9 +62,15 @@ export default {
     forbid("adapters-import-too-much", "^adapters/", only("^adapters/", "^src/(ports|errors|util)/")),
     forbid(
       "adapters-import-a-sibling",
-      "^adapters/([^/]+)/",
+      { path: "^adapters/([^/]+)/", pathNot: "^adapters/check/" },
       { path: "^adapters/", pathNot: [`^adapters/(${SHARED_ADAPTERS})/`, "^adapters/$1/"] },
       "What two adapters need of the kernel belongs in adapters/linux.",
+    ),
+    forbid(
+      "adapters-check-imports-too-much",
+      "^adapters/check/",
+      { path: "^adapters/", pathNot: `^adapters/(check|foreign|bootloader/fake|${SHARED_ADAPTERS})/` },
+      "The check runs a board's adapters in a sandbox, which is a virtual board.",
     ),
     forbid("image-imports-too-much", "^image/", only("^image/", "^src/(errors|util)/")),
     forbid("qemu-imports-too-much", "^qemu/", only("^qemu/", "^image/")),

@@ -3,7 +3,6 @@ import { access, constants, readdir, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { AgentError } from "../../src/errors/agent-error.ts";
 import type { SlotId } from "../../src/ports/bootloader.ts";
-import { diskActs } from "../../src/util/durable-file.ts";
 import { replaceFile } from "../../src/util/replace-file.ts";
 import { readSmallFile } from "../../src/util/small-file.ts";
 import { type BoardOptions, createBoard } from "../bootloader/fake/board.ts";
@@ -11,6 +10,7 @@ import { inspectSlot } from "../bootloader/fake/board-image.ts";
 import { boardIo } from "../bootloader/fake/board-io.ts";
 import { boardPaths, runningSlot, setRunningSlot } from "../bootloader/fake/board-layout.ts";
 import { type BoardStart, kernelFate } from "../bootloader/fake/firmware.ts";
+import { diskActs } from "../files/disk.ts";
 import { adapterEnvironment } from "../foreign/context.ts";
 import { answerOf, createAsk } from "../foreign/program-answers.ts";
 import { createChildProcess } from "../process/child-process.ts";
@@ -66,7 +66,7 @@ export async function startByFirmware(dir: string, limitMs: number = LIMIT_MS): 
     const log = [`The firmware ${program} answers: slot ${slot ?? "none"}.`];
     return { outcome: slot === undefined ? { kind: "none" } : { kind: "up", slot }, log, slots };
   } catch (error) {
-    await boardIo(paths.commandLine, () => replaceFile(paths.commandLine, before));
+    await boardIo(paths.commandLine, () => replaceFile(paths.commandLine, before, diskActs));
     throw error;
   }
 }

@@ -2,11 +2,12 @@ import { mkdir, rename, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { AgentError } from "../../src/errors/agent-error.ts";
 import type { SlotId } from "../../src/ports/bootloader.ts";
+import type { FileActs } from "../../src/ports/files.ts";
 import type { Process } from "../../src/ports/process.ts";
-import { diskActs, type FileActs } from "../../src/util/durable-file.ts";
 import { createBoard, writeBoardImage } from "../bootloader/fake/board.ts";
 import { boardPaths } from "../bootloader/fake/board-layout.ts";
 import { startBoard } from "../bootloader/fake/firmware.ts";
+import { diskActs } from "../files/disk.ts";
 import { answerOf, createAsk } from "../foreign/program-answers.ts";
 
 export type SystemFate = "up" | "hangs" | "panics" | "unloadable";

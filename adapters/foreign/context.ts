@@ -2,8 +2,8 @@ import { readFile } from "node:fs/promises";
 import type { AdapterContext, AdapterFiles, DeviceContext, PayloadAdapterContext } from "../../src/ports/adapter.ts";
 import type { SlotId } from "../../src/ports/bootloader.ts";
 import type { Process } from "../../src/ports/process.ts";
-import { diskActs } from "../../src/util/durable-file.ts";
 import { removeReplaced, replaceFile } from "../../src/util/replace-file.ts";
+import { diskActs } from "../files/disk.ts";
 import type { CallLimits } from "./foreign-call.ts";
 
 /** What of the files' acts an adapter is given. */

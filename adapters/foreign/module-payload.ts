@@ -1,8 +1,9 @@
 import { dirname } from "node:path";
 import { AgentError } from "../../src/errors/agent-error.ts";
 import type { PayloadAdapter, PayloadAdapterContext } from "../../src/ports/adapter.ts";
+import type { FileActs } from "../../src/ports/files.ts";
 import type { PayloadHandler, RebootNeed } from "../../src/ports/payload-handler.ts";
-import { ensureFolder, type FileActs } from "../../src/util/durable-file.ts";
+import { ensureFolder } from "../../src/util/ensure-folder.ts";
 import { type CallLimits, foreignCall } from "./foreign-call.ts";
 import { expectFunctions } from "./load-module.ts";
 

@@ -2,7 +2,7 @@ import { constants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { dirname } from "node:path";
 import { AgentError } from "../../src/errors/agent-error.ts";
-import type { FileActs } from "../../src/util/durable-file.ts";
+import type { FileActs } from "../../src/ports/files.ts";
 import { isNoFile } from "../../src/util/is-no-file.ts";
 import { setAside } from "../../src/util/set-aside.ts";
 

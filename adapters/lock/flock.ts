@@ -3,10 +3,12 @@ import { constants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { dirname } from "node:path";
 import { AgentError } from "../../src/errors/agent-error.ts";
+import type { FileActs } from "../../src/ports/files.ts";
 import type { Lock } from "../../src/ports/lock.ts";
-import { diskActs, ensureFolder, type FileActs } from "../../src/util/durable-file.ts";
+import { ensureFolder } from "../../src/util/ensure-folder.ts";
 import { isNoFile } from "../../src/util/is-no-file.ts";
 import { startAgain } from "../../src/util/start-again.ts";
+import { diskActs } from "../files/disk.ts";
 
 /** How long an agent may take to move an obstacle away; far longer than a rename. */
 const CLEAR_MS = 10_000;

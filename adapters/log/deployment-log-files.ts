@@ -3,7 +3,9 @@ import { readdir, statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { AgentError } from "../../src/errors/agent-error.ts";
 import type { DeploymentLogFile, DeploymentLogs } from "../../src/ports/deployment-log.ts";
-import { diskActs, ensureFolder, type FileActs } from "../../src/util/durable-file.ts";
+import type { FileActs } from "../../src/ports/files.ts";
+import { ensureFolder } from "../../src/util/ensure-folder.ts";
+import { diskActs } from "../files/disk.ts";
 
 /** Logs that are kept, the newest among them. */
 const KEPT = 5;

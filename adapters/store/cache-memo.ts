@@ -1,8 +1,9 @@
 import { AgentError, describeError } from "../../src/errors/agent-error.ts";
+import type { FileActs } from "../../src/ports/files.ts";
 import type { Memo } from "../../src/ports/memo.ts";
-import { diskActs, type FileActs } from "../../src/util/durable-file.ts";
 import { isNoFile } from "../../src/util/is-no-file.ts";
 import type { Logger } from "../../src/util/logger.ts";
+import { diskActs } from "../files/disk.ts";
 import { createFileMemo } from "./file-memo.ts";
 
 /**

@@ -1,9 +1,11 @@
 import { existsSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { AgentError } from "../../src/errors/agent-error.ts";
+import type { FileActs } from "../../src/ports/files.ts";
 import type { Memo } from "../../src/ports/memo.ts";
-import { diskActs, ensureFolder, type FileActs } from "../../src/util/durable-file.ts";
+import { ensureFolder } from "../../src/util/ensure-folder.ts";
 import { readSmallFile } from "../../src/util/small-file.ts";
+import { diskActs } from "../files/disk.ts";
 
 /**
  * One value in a file of its own with mode 0600, replaced as a whole.

@@ -1,10 +1,12 @@
 import { statSync } from "node:fs";
 import { join } from "node:path";
 import { AgentError, describeError } from "../../src/errors/agent-error.ts";
+import type { FileActs } from "../../src/ports/files.ts";
 import type { Store, StoreChanges } from "../../src/ports/store.ts";
-import { diskActs, ensureFolder, type FileActs } from "../../src/util/durable-file.ts";
+import { ensureFolder } from "../../src/util/ensure-folder.ts";
 import type { Logger } from "../../src/util/logger.ts";
 import { readSmallFile } from "../../src/util/small-file.ts";
+import { diskActs } from "../files/disk.ts";
 import type { Reserve } from "./reserve.ts";
 
 export const STORE_FILE = "switchback-store";

@@ -1,7 +1,8 @@
 import { randomFillSync } from "node:crypto";
 import { lstat } from "node:fs/promises";
 import { dirname } from "node:path";
-import { errnoOf, type FileActs } from "../../src/util/durable-file.ts";
+import type { FileActs } from "../../src/ports/files.ts";
+import { errnoOf } from "../../src/util/errno.ts";
 
 /** A power of two that holds the store of most devices many times over. */
 const LEAST_BYTES = 64 * 1024;

@@ -3,8 +3,8 @@ import type { CliIo } from "../../src/agent/io.ts";
 import type { CommandModule } from "../../src/cli/command.ts";
 import { commandsFor } from "../../src/cli/commands.ts";
 import { addGlobalOptions } from "../../src/cli/global-options.ts";
-import type { Page } from "./generated.ts";
 import { GENERATED, table } from "./markdown.ts";
+import type { Page } from "./page.ts";
 
 const NAME = "switchback";
 

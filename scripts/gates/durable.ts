@@ -6,7 +6,7 @@ import type { Gate } from "../lib/gate.ts";
  * else goes through `FileActs`, `openStorage` or `openRaw`, where tests count the acts and cut the power.
  */
 const MAY_CHANGE: Readonly<Record<string, string>> = {
-  "src/util/durable-file.ts": "the acts themselves",
+  "adapters/files/disk.ts": "the acts themselves",
   "src/agent/logging.ts": "lines for people, lost by a power cut",
   "src/cli/process-io.ts": "standard output and standard error",
   "adapters/snapshot/output.ts": "standard output",

@@ -1,13 +1,14 @@
 import { bootClock } from "../../adapters/clock/boot-clock.ts";
+import { diskActs } from "../../adapters/files/disk.ts";
 import type { BlockAccess, BlockFile } from "../../adapters/linux/block-file.ts";
 import type { OpenRawFile } from "../../adapters/linux/raw-file.ts";
 import { createFileLock } from "../../adapters/lock/flock.ts";
 import { type ChildProcessOptions, createChildProcess } from "../../adapters/process/child-process.ts";
 import type { OwnRoot } from "../../adapters/process/own-root.ts";
 import type { Clock } from "../ports/clock.ts";
+import type { FileActs } from "../ports/files.ts";
 import type { Lock } from "../ports/lock.ts";
 import type { GuardedProcess, Process } from "../ports/process.ts";
-import { diskActs, type FileActs } from "../util/durable-file.ts";
 
 /**
  * All that the agent does to the device it runs on. Whatever survives a power cut is left by one of these, so that

@@ -1,8 +1,8 @@
 import { type FileHandle, open } from "node:fs/promises";
 import { AgentError } from "../errors/agent-error.ts";
+import type { OutputFile, WriteOutput } from "../ports/files.ts";
 import type { ByteSource } from "../util/byte-source.ts";
 import { openFileSource } from "../util/file-source.ts";
-import { type OutputFile, writeWhole } from "../util/output-file.ts";
 import { isPipe } from "../util/pipe.ts";
 import { DEFAULT_LIMITS } from "./limits.ts";
 import { openArtifact } from "./reader.ts";
@@ -24,7 +24,7 @@ interface SignaturePlace {
 }
 
 /**
- * Writes the Artifact at `path` to `outputPath` (which may be the same) with a signature; all other members stay as
+ * Writes the Artifact at `path` with a signature to the output file, which may be the same; all other members stay as
  * they are, byte for byte. Nothing is written unless the Artifact is whole and right.
  *
  * @param force replaces a signature that is already there
@@ -32,7 +32,7 @@ interface SignaturePlace {
  */
 export async function signArtifact(
   path: string,
-  outputPath: string,
+  write: WriteOutput,
   key: SigningKey,
   force: boolean,
   signal: AbortSignal,
@@ -43,7 +43,7 @@ export async function signArtifact(
   const place = await findPlace(path, signal);
   const input = await open(path, "r");
   try {
-    await writeWhole(outputPath, async (output) => {
+    await write(async (output) => {
       await copy(input, output, 0, place.insertAt, signal);
       const signature = entryOf("manifest.sig", SIGNATURE_MODE, signManifest(place.manifest, key));
       for await (const chunk of tarEntry(signature)) await output.write(chunk);

@@ -1,7 +1,7 @@
 import { createHash, type Hash } from "node:crypto";
 import { AgentError } from "../errors/agent-error.ts";
+import type { OutputFile, WriteOutput } from "../ports/files.ts";
 import { checkImageSize } from "../util/image-size.ts";
-import { type OutputFile, writeWhole } from "../util/output-file.ts";
 import { type ArtifactRequest, checkRequest } from "./artifact-request.ts";
 import { compress } from "./compression/compress.ts";
 import { memberName } from "./compression/formats.ts";
@@ -26,7 +26,7 @@ export interface WrittenArtifact {
  * Writes an Artifact of version 3. The same request gives the same bytes on the same runtime (but for an ECDSA
  * signature). Payload files are read twice, hashed first and streamed then; memory grows neither with them nor with
  * state scripts.
- * `outputPath` gets the whole Artifact or is left as it was.
+ * The output file gets the whole Artifact or stays as it was.
  *
  * @param onBytes told of each payload byte twice
  * @throws {AgentError} ARTIFACT_FIELD, ARTIFACT_MEMBER_NAME, IMAGE_TOO_SMALL, PAYLOAD_UNREADABLE, PAYLOAD_DUPLICATE, PAYLOAD_CHANGED,
@@ -36,7 +36,7 @@ export interface WrittenArtifact {
  */
 export async function writeArtifact(
   request: ArtifactRequest,
-  outputPath: string,
+  write: WriteOutput,
   onBytes: OnBytes,
   signal: AbortSignal,
 ): Promise<WrittenArtifact> {
@@ -46,7 +46,7 @@ export async function writeArtifact(
   if (request.payload.kind === "rootfs-image") for (const { path, sizeBytes } of files) checkImageSize(path, sizeBytes);
   const headerName = memberName("header", request.compression);
   let sizeBytes = 0;
-  await writeWhole(outputPath, async (output) => {
+  await write(async (output) => {
     // The manifest stands before the header and has its checksum: room for it now, the right one at the end.
     await output.write(await membersBeforeHeader(files, headerName, "0".repeat(64), request.key));
     const hash = createHash("sha256");

@@ -1,5 +1,5 @@
-import type { FileActs } from "../util/file-acts.ts";
 import type { Bootloader, SlotId } from "./bootloader.ts";
+import type { FileActs } from "./files.ts";
 import type { PayloadHandler } from "./payload-handler.ts";
 import type { ProcessResult } from "./process.ts";
 import type { SlotDriver } from "./slot-driver.ts";

@@ -1,7 +1,8 @@
 import type { Stats } from "node:fs";
 import { lstat, readdir, readlink, realpath } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
-import { diskActs, errnoOf, type FileActs } from "./durable-file.ts";
+import type { FileActs } from "../ports/files.ts";
+import { errnoOf } from "./errno.ts";
 
 export type ReplacingActs = Pick<FileActs, "writeSynced" | "rename" | "remove" | "syncFolder" | "unique">;
 
@@ -18,7 +19,7 @@ export type ReplacingActs = Pick<FileActs, "writeSynced" | "rename" | "remove" |
 export async function replaceFile(
   path: string,
   content: string | Uint8Array,
-  acts: ReplacingActs = diskActs,
+  acts: ReplacingActs,
   mode?: number,
 ): Promise<void> {
   const { target, found } = await findReplaceable(path);

@@ -1,5 +1,5 @@
 import { dirname } from "node:path";
-import type { FileActs } from "./durable-file.ts";
+import type { FileActs } from "../ports/files.ts";
 
 export type AsideActs = Pick<FileActs, "rename" | "remove" | "syncFolder">;
 

@@ -16,7 +16,7 @@ import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import type { Compression } from "../../src/artifact/model.ts";
 import { loadSigningKey } from "../../src/artifact/signing.ts";
-import { writeArtifact } from "../../src/artifact/writer.ts";
+import { writeArtifact } from "../support/write-artifact.ts";
 import { moduleRequest, requestFor, rootfsRequest } from "./artifact-requests.ts";
 import { makeKeyFiles } from "./keys.ts";
 

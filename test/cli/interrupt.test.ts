@@ -18,10 +18,10 @@ import { constants, setPriority, tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
-import { writeArtifact } from "../../src/artifact/writer.ts";
 import { rootfsRequest } from "../artifact/artifact-requests.ts";
 import { BuiltProgram, type Ended, startProgram } from "../support/built-program.ts";
 import { TestBoard } from "../support/test-board.ts";
+import { writeArtifact } from "../support/write-artifact.ts";
 import { toyModule } from "./adapter/toy.ts";
 
 const MIB = 1024 ** 2;

@@ -5,7 +5,7 @@ import { createSystemdBoot } from "../../adapters/bootloader/systemd-boot/bootlo
 import type { SystemFate } from "../../src/contracts/bootloader-rig.ts";
 import type { StorageRig } from "../../src/contracts/bootloader-storage.ts";
 import type { Bootloader, SlotId } from "../../src/ports/bootloader.ts";
-import type { FileActs } from "../../src/util/durable-file.ts";
+import type { FileActs } from "../../src/ports/files.ts";
 import { powerSwitch } from "./bootloader-rigs.ts";
 import { type FolderLoss, VolatileFolder } from "./volatile-folder.ts";
 

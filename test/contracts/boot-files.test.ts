@@ -3,7 +3,7 @@ import { BOOTLOADER_CONTRACT } from "../../src/contracts/bootloader.ts";
 import { BOOTLOADER_CUT_CHECKS } from "../../src/contracts/bootloader-cuts.ts";
 import { BOOTLOADER_STORAGE_CONTRACT, type StorageRig } from "../../src/contracts/bootloader-storage.ts";
 import type { ContractCheck } from "../../src/contracts/contract.ts";
-import type { FileActs } from "../../src/util/durable-file.ts";
+import type { FileActs } from "../../src/ports/files.ts";
 import { type BootFileOptions, makeSystemdBootRig, type SpoilBoot } from "./boot-file-rigs.ts";
 import { trybootRig } from "./tryboot-rig.ts";
 import { FOLDER_LOSSES } from "./volatile-folder.ts";

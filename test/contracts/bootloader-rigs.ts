@@ -9,12 +9,13 @@ import { powerOn } from "../../adapters/bootloader/fake/power-on.ts";
 import { createMenderEnvBootloader } from "../../adapters/bootloader/mender-env.ts";
 import { createToolEnv } from "../../adapters/bootloader/tool-env.ts";
 import { fwEnvTools } from "../../adapters/bootloader/uboot/fw-env-tools.ts";
+import { diskActs } from "../../adapters/files/disk.ts";
 import { createChildProcess } from "../../adapters/process/child-process.ts";
 import type { BootloaderRig, CutMoment, SystemFate } from "../../src/contracts/bootloader-rig.ts";
 import type { BootEnv } from "../../src/ports/boot-env.ts";
 import type { Bootloader, SlotId } from "../../src/ports/bootloader.ts";
+import type { FileActs } from "../../src/ports/files.ts";
 import type { Process } from "../../src/ports/process.ts";
-import { diskActs, type FileActs } from "../../src/util/durable-file.ts";
 import { COPY_BYTES, makeRealEnv } from "../adapters/bootloader/uboot/real-env.ts";
 
 export interface DisposableRig extends BootloaderRig {

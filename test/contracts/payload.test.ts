@@ -13,12 +13,12 @@ import { createPayloadRig, payloadFolder } from "../../adapters/check/payload-ri
 import { Sandbox } from "../../adapters/check/sandbox.ts";
 import { systemClock } from "../../adapters/clock/system-clock.ts";
 import { createSlotDevice } from "../../adapters/device/slot-device.ts";
+import { diskActs } from "../../adapters/files/disk.ts";
 import { createRootfsImageHandler, type RootfsImageParts } from "../../adapters/payload/rootfs-image/handler.ts";
 import { createFileMemo } from "../../adapters/store/file-memo.ts";
 import { PAYLOAD_CONTRACT } from "../../src/contracts/payload-handler.ts";
 import { PAYLOAD_READ_CONTRACT } from "../../src/contracts/payload-reads.ts";
 import { PAYLOAD_STORAGE_CONTRACT } from "../../src/contracts/payload-storage.ts";
-import { diskActs } from "../../src/util/durable-file.ts";
 
 const IMAGE_BYTES = 100_000;
 const SLOT_BYTES = 102_400;

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { diskActs, type FileActs } from "../../src/util/durable-file.ts";
+import { diskActs } from "../../adapters/files/disk.ts";
+import type { FileActs } from "../../src/ports/files.ts";
 import type { powerSwitch } from "./bootloader-rigs.ts";
 
 /** What a power cut leaves of names that were made, changed or removed since their folder was last synced. */

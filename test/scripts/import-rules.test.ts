@@ -29,6 +29,7 @@ const BREAKS: Readonly<Record<string, readonly [path: string, text: string]>> = 
   "only-agent-imports-adapters": ["src/cli/adapters.ts", value("../../adapters/clock/x.ts")],
   "adapters-import-too-much": ["adapters/clock/core.ts", value("../../src/core/x.ts")],
   "adapters-import-a-sibling": ["adapters/clock/sibling.ts", value("../power/x.ts")],
+  "adapters-check-imports-too-much": ["adapters/check/power.ts", value("../power/x.ts")],
   "image-imports-too-much": ["image/board.ts", value("../qemu/x.ts")],
   "qemu-imports-too-much": ["qemu/agent.ts", value("../src/agent/x.ts")],
   "core-touches-no-device": ["src/core/files.ts", 'import { rm } from "node:fs/promises";\nexport const y = rm;\n'],

@@ -2,6 +2,7 @@ import { copyFile, mkdir, readdir, readFile, writeFile } from "node:fs/promises"
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { systemClock } from "../../adapters/clock/system-clock.ts";
+import { diskReads } from "../../adapters/files/disk.ts";
 import { createChildProcess } from "../../adapters/process/child-process.ts";
 import { createScriptRunner } from "../../src/core/scripts/runner.ts";
 import { createScriptDevice, type ScriptDevice } from "./script-device.ts";
@@ -67,6 +68,7 @@ test("the agent waits until a person says yes", async () => {
   const asked = (): number => logged.filter((line) => line.includes("waiting for an answer")).length;
   const runner = createScriptRunner({
     process: createChildProcess({ env }),
+    reads: diskReads,
     clock: systemClock,
     log: (_level, message) => void logged.push(message),
     folders: { rootfs: folder, artifact: folder },

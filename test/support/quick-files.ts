@@ -1,5 +1,6 @@
 import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { diskActs, type FileActs } from "../../src/util/durable-file.ts";
+import { diskActs } from "../../adapters/files/disk.ts";
+import type { FileActs } from "../../src/ports/files.ts";
 
 /**
  * Files that last as long as the machine does, at a fraction of the steps: for tests that save thousands of times and

@@ -3,10 +3,10 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { writeArtifact } from "../../src/artifact/writer.ts";
 import { run } from "../../src/cli/run.ts";
 import { moduleRequest } from "../artifact/artifact-requests.ts";
 import { RecordingIo } from "./recording-io.ts";
+import { writeArtifact } from "./write-artifact.ts";
 
 const scripts = (states: readonly string[]): readonly string[] =>
   states.flatMap((state) => ["Enter", "Leave", "Error"].map((action) => `${state}_${action}`));

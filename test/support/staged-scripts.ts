@@ -1,6 +1,7 @@
+import { diskActs, diskReads } from "../../adapters/files/disk.ts";
 import { createScriptStage } from "../../src/core/scripts/extract.ts";
+import type { FileActs } from "../../src/ports/files.ts";
 import { bufferSource } from "../../src/util/byte-source.ts";
-import { diskActs, type FileActs } from "../../src/util/durable-file.ts";
 
 export interface TestScript {
   readonly name: string;
@@ -13,7 +14,7 @@ export async function admitScripts(
   scripts: readonly TestScript[],
   acts: FileActs = diskActs,
 ): Promise<void> {
-  const stage = createScriptStage(folder, acts);
+  const stage = createScriptStage(folder, acts, diskReads);
   for (const { name, content } of scripts) {
     const source = bufferSource(content);
     await stage.store(name, (into) => source.read(into));

@@ -5,10 +5,10 @@ import { join } from "node:path";
 import { createFileEnv, loadVariables } from "../../adapters/bootloader/fake/file-env.ts";
 import { type BoardImageBoots, type BoardStart, type BoardStatus, virtualBoard } from "../../src/agent/device/board.ts";
 import type { ArtifactRequest } from "../../src/artifact/artifact-request.ts";
-import { writeArtifact } from "../../src/artifact/writer.ts";
 import { run } from "../../src/cli/run.ts";
 import { rootfsRequest } from "../artifact/artifact-requests.ts";
 import { RecordingIo } from "./recording-io.ts";
+import { writeArtifact } from "./write-artifact.ts";
 
 export const BOARD_TYPE = "board-a";
 const FIRST_VERSION = "v1";

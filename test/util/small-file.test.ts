@@ -3,6 +3,7 @@ import { mkdtemp, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { diskReads } from "../../adapters/files/disk.ts";
 import { readScriptEntries, readVersionFile } from "../../src/core/scripts/folder.ts";
 import { readSmallFile } from "../../src/util/small-file.ts";
 
@@ -37,5 +38,5 @@ test("a folder says what the system says, and so does what is not there", () => 
 
 test("the beginning of a script is known whether or not it can be executed", async () => {
   await writeFile(join(dir, "ArtifactInstall_Enter_00"), "#!/bin/sh\n", { mode: 0o644 });
-  expect(await readScriptEntries(dir)).toMatchObject([{ isExecutable: false, head: "#!/bin/sh\n" }]);
+  expect(await readScriptEntries(dir, diskReads)).toMatchObject([{ isExecutable: false, head: "#!/bin/sh\n" }]);
 });

@@ -1,8 +1,9 @@
 import { join, resolve } from "node:path";
 import { AgentError } from "../../../src/errors/agent-error.ts";
 import type { SlotId } from "../../../src/ports/bootloader.ts";
-import { diskActs, type FileActs } from "../../../src/util/durable-file.ts";
+import type { FileActs } from "../../../src/ports/files.ts";
 import { readSmallFile } from "../../../src/util/small-file.ts";
+import { diskActs } from "../../files/disk.ts";
 import { type SlotPartitions, slotOfNumber } from "../../linux/partition-number.ts";
 import { boardIo } from "./board-io.ts";
 

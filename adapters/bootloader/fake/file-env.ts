@@ -1,8 +1,9 @@
 import { AgentError } from "../../../src/errors/agent-error.ts";
 import type { BootEnv } from "../../../src/ports/boot-env.ts";
-import { diskActs, type FileActs } from "../../../src/util/durable-file.ts";
+import type { FileActs } from "../../../src/ports/files.ts";
 import { replaceFile } from "../../../src/util/replace-file.ts";
 import { readSmallFile } from "../../../src/util/small-file.ts";
+import { diskActs } from "../../files/disk.ts";
 import { expectReplaceable } from "../replaceable.ts";
 
 export type EnvVariables = ReadonlyMap<string, string>;

@@ -1,5 +1,6 @@
 import type { SlotId } from "../../../src/ports/bootloader.ts";
-import { diskActs, type FileActs } from "../../../src/util/durable-file.ts";
+import type { FileActs } from "../../../src/ports/files.ts";
+import { diskActs } from "../../files/disk.ts";
 import { inspectSlot, type SlotContent } from "./board-image.ts";
 import { BOARD_PARTITIONS, boardPaths, runningSlot, setRunningSlot } from "./board-layout.ts";
 import { loadVariables, saveVariables } from "./file-env.ts";

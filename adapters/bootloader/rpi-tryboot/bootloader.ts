@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import { AgentError } from "../../../src/errors/agent-error.ts";
 import { type Bootloader, type BootPlan, otherSlot, type SlotId } from "../../../src/ports/bootloader.ts";
+import type { FileActs } from "../../../src/ports/files.ts";
 import type { Finding } from "../../../src/ports/finding.ts";
-import type { FileActs } from "../../../src/util/durable-file.ts";
 import { replaceFile } from "../../../src/util/replace-file.ts";
 import { readSmallFile } from "../../../src/util/small-file.ts";
 import type { SlotPartitions } from "../../linux/partition-number.ts";

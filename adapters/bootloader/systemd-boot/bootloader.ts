@@ -2,7 +2,7 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { AgentError } from "../../../src/errors/agent-error.ts";
 import { type Bootloader, type BootPlan, otherSlot, type SlotId } from "../../../src/ports/bootloader.ts";
-import type { FileActs } from "../../../src/util/durable-file.ts";
+import type { FileActs } from "../../../src/ports/files.ts";
 import { readSmallFile } from "../../../src/util/small-file.ts";
 import { expectReplaceable } from "../replaceable.ts";
 import {

@@ -1,9 +1,10 @@
 import { readdir, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { AgentError } from "../../../src/errors/agent-error.ts";
+import type { FileActs } from "../../../src/ports/files.ts";
 import type { PayloadContext, PayloadFile, PayloadStream } from "../../../src/ports/payload-handler.ts";
 import { readerOfChunks } from "../../../src/util/byte-source.ts";
-import { ensureFolder, type FileActs } from "../../../src/util/durable-file.ts";
+import { ensureFolder } from "../../../src/util/ensure-folder.ts";
 import { layOutJson } from "../../../src/util/json-text.ts";
 import { endFifo } from "./fifo.ts";
 

@@ -1,8 +1,9 @@
 import { AgentError } from "../../../src/errors/agent-error.ts";
+import type { FileActs } from "../../../src/ports/files.ts";
 import type { ModuleAction, PayloadHandler } from "../../../src/ports/payload-handler.ts";
 import type { Process } from "../../../src/ports/process.ts";
-import { diskActs, type FileActs } from "../../../src/util/durable-file.ts";
 import type { Logger } from "../../../src/util/logger.ts";
+import { diskActs } from "../../files/disk.ts";
 import { download } from "./download.ts";
 import { type DeviceFacts, FileTree } from "./file-tree.ts";
 import { type ModuleQuery, UpdateModule } from "./module.ts";

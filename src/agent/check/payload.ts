@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { createPayloadRig, payloadFolder } from "../../../adapters/check/payload-rig.ts";
 import type { Sandbox } from "../../../adapters/check/sandbox.ts";
+import { diskActs } from "../../../adapters/files/disk.ts";
 import { adapterEnvironment } from "../../../adapters/foreign/context.ts";
 import { createExternalHandler } from "../../../adapters/payload/external/handler.ts";
 import { type ChildProcessOptions, createChildProcess } from "../../../adapters/process/child-process.ts";
@@ -10,9 +11,9 @@ import { sampleImage } from "../../contracts/device.ts";
 import { act, download, PAYLOAD_CONTRACT } from "../../contracts/payload-handler.ts";
 import { PAYLOAD_READ_CONTRACT } from "../../contracts/payload-reads.ts";
 import { PAYLOAD_STORAGE_CONTRACT } from "../../contracts/payload-storage.ts";
+import type { FileActs } from "../../ports/files.ts";
 import type { PayloadHandler } from "../../ports/payload-handler.ts";
 import type { Process } from "../../ports/process.ts";
-import { diskActs, type FileActs } from "../../util/durable-file.ts";
 import { createAdapterPayload } from "../device/payload.ts";
 import { type CheckRequest, type Examine, promisesOf } from "./examination.ts";
 

@@ -10,7 +10,7 @@ import { boardPaths } from "../../../adapters/bootloader/fake/board-layout.ts";
 import { type BoardStart, startBoard } from "../../../adapters/bootloader/fake/firmware.ts";
 import { forgetMemory } from "../../../adapters/process/own-root.ts";
 
-import type { FileActs } from "../../util/durable-file.ts";
+import type { FileActs } from "../../ports/files.ts";
 import { readSmallFile } from "../../util/small-file.ts";
 
 export type { BoardStatus } from "../../../adapters/bootloader/fake/board.ts";

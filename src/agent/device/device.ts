@@ -1,5 +1,6 @@
 import { readdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
+import { diskReads } from "../../../adapters/files/disk.ts";
 import { createRootfsImageHandler, owesUndo } from "../../../adapters/payload/rootfs-image/handler.ts";
 import { isArtifactScriptName } from "../../artifact/script-name.ts";
 import type { Config } from "../../config/config.ts";
@@ -64,7 +65,7 @@ export function composeDevice(base: Base): Device {
   const programs = composePrograms(base);
   const modules = { machine, programs, paths, store, log, timeoutMs, deviceTypeFile };
   const handlerFor = composeHandlers(modules, config);
-  const scriptStage = createScriptStage(artifactScripts(paths), machine.files);
+  const scriptStage = createScriptStage(artifactScripts(paths), machine.files, diskReads);
   return {
     store,
     scripts: composeScripts(base),

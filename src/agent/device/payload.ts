@@ -5,8 +5,8 @@ import { createModulePayload } from "../../../adapters/foreign/module-payload.ts
 import type { AdapterChoice } from "../../config/adapter-choice.ts";
 import type { Config } from "../../config/config.ts";
 import { AgentError } from "../../errors/agent-error.ts";
+import type { FileActs } from "../../ports/files.ts";
 import type { PayloadHandler } from "../../ports/payload-handler.ts";
-import type { FileActs } from "../../util/durable-file.ts";
 import { type AdapterSource, contextParts } from "./adapter.ts";
 import type { ModuleParts } from "./module-parts.ts";
 

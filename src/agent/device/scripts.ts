@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { diskReads } from "../../../adapters/files/disk.ts";
 import type { Paths } from "../../config/paths.ts";
 import { createScriptRunner, type ScriptRunner } from "../../core/scripts/runner.ts";
 import type { Base } from "../base.ts";
@@ -12,6 +13,7 @@ export function composeScripts(base: Pick<Base, "config" | "paths" | "log" | "ma
   const { stateScripts } = config;
   return createScriptRunner({
     process: composePrograms(base, { graceMs: 10_000 }),
+    reads: diskReads,
     clock: machine.clock,
     log,
     folders: { rootfs: join(paths.confDir, "scripts"), artifact: artifactScripts(paths) },

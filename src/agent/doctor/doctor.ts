@@ -3,6 +3,7 @@ import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { systemClock } from "../../../adapters/clock/system-clock.ts";
 import { lookAtFolder } from "../../../adapters/doctor/folder-facts.ts";
+import { diskReads } from "../../../adapters/files/disk.ts";
 import { keyWeakness } from "../../artifact/key-algorithm.ts";
 import { loadVerificationKey } from "../../artifact/signature.ts";
 import type { Config } from "../../config/config.ts";
@@ -118,8 +119,8 @@ export async function composeDoctor(options: GlobalOptions, io: CliIo): Promise<
       area: "scripts",
       advice: "Make the folder readable.",
       look: async () => [
-        ...(await examineScripts(join(paths.confDir, "scripts"), "rootfs")),
-        ...(await examineScripts(artifactScripts(paths), "artifact")),
+        ...(await examineScripts(join(paths.confDir, "scripts"), "rootfs", diskReads)),
+        ...(await examineScripts(artifactScripts(paths), "artifact", diskReads)),
         ...judgeNoexec(await lookAtFolder(join(paths.confDir, "scripts"))),
       ],
     },
@@ -127,7 +128,7 @@ export async function composeDoctor(options: GlobalOptions, io: CliIo): Promise<
       area: "modules",
       advice: "Make the folder readable.",
       look: async () => [
-        ...(await examineModules(modulesFolder(paths))),
+        ...(await examineModules(modulesFolder(paths), diskReads)),
         ...judgeNoexec(await lookAtFolder(modulesFolder(paths))),
       ],
     },

@@ -1,5 +1,6 @@
 import { dirname, isAbsolute, join, resolve } from "node:path";
 import { blockOf, lookAtFile, lookInFolder } from "../../../adapters/doctor/file-facts.ts";
+import { diskReads } from "../../../adapters/files/disk.ts";
 import type { Config } from "../../config/config.ts";
 import type { Paths } from "../../config/paths.ts";
 import type { Examination } from "../../core/doctor/examine.ts";
@@ -31,7 +32,7 @@ export function composeGuarding({ config, paths, machine }: GuardingParts, user:
       async look(signal) {
         if (!usesServer()) return [];
         const { examineIdentity } = await import("../../core/doctor/managed.ts");
-        return await examineIdentity(script, machine.process(), signal);
+        return await examineIdentity(script, machine.process(), diskReads, signal);
       },
     },
     {

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { diskReads } from "../../../adapters/files/disk.ts";
 import { serverAddresses } from "../../config/server-config.ts";
 import type { Granted } from "../../core/server/authorization.ts";
 import { createSession, type Session } from "../../core/server/session.ts";
@@ -55,7 +56,7 @@ export async function composeServer(options: GlobalOptions, keyOptions: KeyOptio
   const key = async (replace = false) => {
     passphrase ??= await readPassphrase(keyOptions, io.signal);
     const { loadDeviceKey } = await import("../../core/server/device-key.ts");
-    return await loadDeviceKey({ ...file, passphrase }, log, replace, machine.files);
+    return await loadDeviceKey({ ...file, passphrase }, log, { acts: machine.files, reads: diskReads }, replace);
   };
   const identity = async (signal: AbortSignal): Promise<string> => {
     const { readIdentity } = await import("../../core/server/identity.ts");

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { diskReads } from "../../../adapters/files/disk.ts";
 import { createLeftPower } from "../../../adapters/power/left-power.ts";
 import type { ManagedAnswer } from "../../core/deployment/managed.ts";
 import type { Pending, Work } from "../../core/poller/work.ts";
@@ -30,6 +31,7 @@ export function composeWork(server: ServerSide, session: Session, options: WorkO
   const store = composeStore(paths, log, machine);
   const inventory = {
     process: machine.process(),
+    reads: diskReads,
     log,
     folder: join(paths.dataDir, "inventory"),
     builtIn: async () => ({ ...(await allProvides(await store.load(), server)), mender_client_version: VERSION }),
@@ -51,7 +53,7 @@ export function composeWork(server: ServerSide, session: Session, options: WorkO
     const { runsOnTrial } = await import("../device/trial.ts");
     await options.alone(async () => {
       if ((await store.load()).has(ORIGIN_KEY)) await finishUndo(signal);
-      await seedProvides(store, paths, log, () => runsOnTrial({ config, machine, log }), machine.files);
+      await seedProvides(store, paths, log, () => runsOnTrial({ config, machine, log }), machine.files, diskReads);
       await server.ensureKey();
     });
   }

@@ -1,8 +1,8 @@
 import { resolve } from "node:path";
 import { Argument, type Command, Option } from "commander";
+import { localActs } from "../../agent/files.ts";
 import type { CliIo } from "../../agent/io.ts";
 import { AgentError } from "../../errors/agent-error.ts";
-import { diskActs } from "../../util/durable-file.ts";
 import type { Language } from "./skeleton.ts";
 import { SKELETONS, type SkeletonKind } from "./skeletons.ts";
 
@@ -31,7 +31,7 @@ export function registerNew(adapter: Command, io: CliIo): void {
 async function writeNew(path: string, text: string): Promise<void> {
   try {
     let rest = Buffer.from(text);
-    await diskActs.storeSynced(
+    await localActs.storeSynced(
       path,
       (into) => {
         const count = rest.copy(into);

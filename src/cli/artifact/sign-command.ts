@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { outputTo } from "../../agent/files.ts";
 import type { CliIo } from "../../agent/io.ts";
 import { AgentError } from "../../errors/agent-error.ts";
 import { jsonLine } from "../one-line.ts";
@@ -29,7 +30,7 @@ export function registerSign(artifact: Command, io: CliIo, say: (line: string) =
     const { signArtifact } = await import("../../artifact/sign-artifact.ts");
     const key = await loadSigningKey(options.key, (message) => io.err(`warning: ${message}`));
     const output = options.outputPath ?? path;
-    await signArtifact(path, output, key, options.force === true, io.signal);
+    await signArtifact(path, outputTo(output), key, options.force === true, io.signal);
     if (options.json === true) io.out(jsonLine({ path: output, signed: true, algorithm: key.algorithm }));
     else say(`Artifact signed: ${output}`);
   });

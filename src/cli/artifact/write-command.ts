@@ -1,5 +1,6 @@
 import { stat } from "node:fs/promises";
 import type { Command } from "commander";
+import { outputTo } from "../../agent/files.ts";
 import type { CliIo } from "../../agent/io.ts";
 import type { PayloadRequest } from "../../artifact/artifact-request.ts";
 import type { SigningKey } from "../../artifact/signing.ts";
@@ -104,7 +105,7 @@ async function write3(
   const totalBytes = await bytesToRead(payload.files);
   const progress = options.progress ? createProgress(io, "writing", totalBytes) : NO_PROGRESS;
   try {
-    const written = await writeArtifact(request, outputPath, progress.advance, io.signal);
+    const written = await writeArtifact(request, outputTo(outputPath), progress.advance, io.signal);
     progress.done();
     const { writtenJson } = await import("./written-text.ts");
     if (options.json === true) io.out(writtenJson(request, outputPath, written));

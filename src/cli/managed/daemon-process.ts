@@ -1,10 +1,11 @@
 import { readdir, readlink, realpath } from "node:fs/promises";
 import { join } from "node:path";
+import { localActs } from "../../agent/files.ts";
 import type { Machine } from "../../agent/host.ts";
 import { composeLock } from "../../agent/lock.ts";
 import type { Paths } from "../../config/paths.ts";
 import { AgentError } from "../../errors/agent-error.ts";
-import { diskActs, type FileActs } from "../../util/durable-file.ts";
+import type { FileActs } from "../../ports/files.ts";
 import { isNoFile } from "../../util/is-no-file.ts";
 import { readSmallFile } from "../../util/small-file.ts";
 
@@ -43,7 +44,7 @@ export async function becomeSpeaker(
 }
 
 /** Whatever it is that cannot be removed: without the lock nobody believes it. */
-async function clearPid(paths: Paths, tell: Tell, files: FileActs = diskActs): Promise<void> {
+async function clearPid(paths: Paths, tell: Tell, files: FileActs = localActs): Promise<void> {
   const path = pidFile(paths);
   try {
     if (!isNoFile(path)) return await files.remove(path);

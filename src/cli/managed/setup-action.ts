@@ -10,7 +10,7 @@ import { type Paths, resolvePaths } from "../../config/paths.ts";
 import { interpretServer, serverAddresses } from "../../config/server-config.ts";
 import { changeSettings, readSettings, type Settings } from "../../config/setup.ts";
 import { AgentError } from "../../errors/agent-error.ts";
-import { ensureFolder } from "../../util/durable-file.ts";
+import { ensureFolder } from "../../util/ensure-folder.ts";
 import { replaceFile } from "../../util/replace-file.ts";
 import { readSmallFile } from "../../util/small-file.ts";
 

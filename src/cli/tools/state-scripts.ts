@@ -1,6 +1,7 @@
 import { constants } from "node:fs";
 import { open } from "node:fs/promises";
 import { type Command, Option } from "commander";
+import { localReads } from "../../agent/files.ts";
 import type { CliIo } from "../../agent/io.ts";
 import { checkScriptFolder, type EntryWithHead, type FolderCheck, type FolderKind } from "../../core/scripts/check.ts";
 import { readScriptEntries, readVersionFile } from "../../core/scripts/folder.ts";
@@ -50,7 +51,7 @@ async function readEntries(dir: string, root?: string): Promise<readonly EntryWi
   } catch (cause) {
     throw new AgentError("SCRIPT_FOLDER", { folder: dir }, cause);
   }
-  return await readScriptEntries(dir, root);
+  return await readScriptEntries(dir, localReads, root);
 }
 
 function describe(dir: string, { origin, runnable, findings }: FolderCheck): readonly string[] {

@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { type Agent, composeAgent } from "../../agent/agent.ts";
 import { runsOnTrial } from "../../agent/device/trial.ts";
+import { localReads } from "../../agent/files.ts";
 import type { CliIo } from "../../agent/io.ts";
 import { loadVerificationKeys } from "../../artifact/signature.ts";
 import { openForInstall } from "../../core/install/open-artifact.ts";
@@ -47,7 +48,7 @@ export async function install(
   await chooseMachine(agent, options);
   // First of all: they refuse a configuration that nobody can understand, which may also say where things lie.
   const keys = await told(() => loadVerificationKeys(agent.config.artifactVerifyKeys, agent.log));
-  await seedProvides(agent.store, agent.paths, agent.log, () => runsOnTrial(agent), agent.machine.files);
+  await seedProvides(agent.store, agent.paths, agent.log, () => runsOnTrial(agent), agent.machine.files, localReads);
   const artifact = await told(async () => {
     const source = await openSource(name, process.stdin, () => agent.downloadParts(), io.signal);
     // From here on the Artifact owns the source and closes it.

@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import type { Command } from "commander";
+import { localActs, localReads } from "../../agent/files.ts";
 import { thisMachine } from "../../agent/host.ts";
 import type { CliIo } from "../../agent/io.ts";
 import { composeLock } from "../../agent/lock.ts";
@@ -8,7 +9,6 @@ import { composeStore } from "../../agent/store.ts";
 import { resolvePaths } from "../../config/paths.ts";
 import { type DeviceProvides, isSeeded, readProvides } from "../../core/install/provides.ts";
 import { AgentError } from "../../errors/agent-error.ts";
-import { diskActs } from "../../util/durable-file.ts";
 import { readGlobalOptions } from "../global-options.ts";
 
 /**
@@ -20,7 +20,7 @@ export async function storedProvides(program: Command, io: CliIo): Promise<Devic
   const log = createLogger(io, options, "warning");
   const paths = resolvePaths(options, io.env);
   const { machine } = io;
-  const files = machine?.files ?? diskActs;
+  const files = machine?.files ?? localActs;
   const store = composeStore(paths, log, machine);
   const stored = await store.load();
   if (isSeeded(stored)) {
@@ -39,7 +39,7 @@ export async function storedProvides(program: Command, io: CliIo): Promise<Devic
   const config = await loadConfig({ ...configFiles, mainRequired: false, fallbackRequired: false }, () => undefined);
   const places = composePaths(paths, config);
   const unrecorded = async (): Promise<DeviceProvides> => {
-    const first = await firstProvides(places, log);
+    const first = await firstProvides(places, log, localReads);
     return first === undefined || first === "unreadable" ? readProvides(stored) : first;
   };
   if (!existsSync(paths.datastore)) return await unrecorded();
@@ -52,6 +52,7 @@ export async function storedProvides(program: Command, io: CliIo): Promise<Devic
         log,
         () => runsOnTrial({ config, machine: machine ?? thisMachine, log }),
         files,
+        localReads,
       );
     } finally {
       await release();

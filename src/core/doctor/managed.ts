@@ -1,4 +1,5 @@
 import { basename, dirname } from "node:path";
+import type { FileReads } from "../../ports/files.ts";
 import type { Finding } from "../../ports/finding.ts";
 import type { Process } from "../../ports/process.ts";
 import { readScriptEntries } from "../scripts/folder.ts";
@@ -9,10 +10,11 @@ import { readIdentity } from "../server/identity.ts";
 export async function examineIdentity(
   script: string,
   process: Process,
+  reads: FileReads,
   signal: AbortSignal,
 ): Promise<readonly Finding[]> {
   const bad = (found: string, advice: string): readonly Finding[] => [{ level: "bad", subject: script, found, advice }];
-  const entry = (await readScriptEntries(dirname(script))).find(({ name }) => name === basename(script));
+  const entry = (await readScriptEntries(dirname(script), reads)).find(({ name }) => name === basename(script));
   if (entry === undefined) {
     return bad("does not exist: no server accepts the device", `Install one; identity/${basename(script)} is shipped.`);
   }

@@ -1,3 +1,4 @@
+import type { FileReads } from "../../ports/files.ts";
 import type { Finding } from "../../ports/finding.ts";
 import { checkScriptFolder, type EntryWithHead } from "../scripts/check.ts";
 import { readScriptEntries, readVersionFile } from "../scripts/folder.ts";
@@ -5,8 +6,12 @@ import type { ScriptOrigin } from "../scripts/names.ts";
 import { VERSION_FILE } from "../scripts/order.ts";
 
 /** State scripts that would not run. @throws {AgentError} SCRIPT_FOLDER, SCRIPT_UNREADABLE */
-export async function examineScripts(folder: string, origin: ScriptOrigin): Promise<readonly Finding[]> {
-  const entries = (await readScriptEntries(folder)).filter(({ name }) => name !== VERSION_FILE);
+export async function examineScripts(
+  folder: string,
+  origin: ScriptOrigin,
+  reads: FileReads,
+): Promise<readonly Finding[]> {
+  const entries = (await readScriptEntries(folder, reads)).filter(({ name }) => name !== VERSION_FILE);
   if (entries.length === 0) return [{ level: "good", subject: folder, found: "no scripts" }];
   const { runnable, findings } = checkScriptFolder(entries, await readVersionFile(folder), origin);
   const advice = `switchback state-scripts check ${folder} --for ${origin} tells what each script needs.`;
@@ -22,8 +27,8 @@ export async function examineScripts(folder: string, origin: ScriptOrigin): Prom
 }
 
 /** Update modules that would not be taken for one, or could not be started. @throws {AgentError} SCRIPT_FOLDER */
-export async function examineModules(folder: string): Promise<readonly Finding[]> {
-  const files = (await readScriptEntries(folder)).filter(({ isFile }) => isFile);
+export async function examineModules(folder: string, reads: FileReads): Promise<readonly Finding[]> {
+  const files = (await readScriptEntries(folder, reads)).filter(({ isFile }) => isFile);
   const names = files.map(({ name }) => name).sort();
   return [
     ...files.flatMap((file) => problemOf(`${folder}/${file.name}`, file)),

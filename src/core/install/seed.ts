@@ -1,7 +1,6 @@
-import { stat } from "node:fs/promises";
 import { AgentError, describeError } from "../../errors/agent-error.ts";
+import type { FileActs, FileReads } from "../../ports/files.ts";
 import type { Store } from "../../ports/store.ts";
-import { diskActs, type FileActs } from "../../util/durable-file.ts";
 import { openFileSource } from "../../util/file-source.ts";
 import type { Logger } from "../../util/logger.ts";
 import { manifestValue } from "../../util/manifest-value.ts";
@@ -27,7 +26,8 @@ export async function seedProvides(
   files: SeedFiles,
   log: Logger,
   isOnTrial: () => Promise<boolean>,
-  acts: FileActs = diskActs,
+  acts: Pick<FileActs, "remove">,
+  reads: FileReads,
 ): Promise<void> {
   const stored = await store.load();
   if (!isSeeded(stored)) {
@@ -36,7 +36,7 @@ export async function seedProvides(
       log("warning", "What this device runs is not recorded: the running system is on trial, and no update is known.");
       return;
     }
-    const found = await firstProvides(files, log);
+    const found = await firstProvides(files, log, reads);
     // A failed look must not become a permanent record.
     if (found === "unreadable") return;
     const first = found ?? UNKNOWN;
@@ -48,8 +48,12 @@ export async function seedProvides(
 const UNKNOWN: DeviceProvides = { name: "unknown", provides: {} };
 
 /** What the image's builder left. Changes nothing. */
-export async function firstProvides(files: SeedFiles, log: Logger): Promise<DeviceProvides | "unreadable" | undefined> {
-  const bootstrap = await unlessUnreadable(files.bootstrapArtifact, log, () => fromBootstrap(files, log));
+export async function firstProvides(
+  files: SeedFiles,
+  log: Logger,
+  reads: FileReads,
+): Promise<DeviceProvides | "unreadable" | undefined> {
+  const bootstrap = await unlessUnreadable(files.bootstrapArtifact, log, () => fromBootstrap(files, log, reads));
   return bootstrap ?? (await unlessUnreadable(files.artifactInfo, log, () => fromArtifactInfo(files.artifactInfo)));
 }
 
@@ -65,11 +69,15 @@ async function unlessUnreadable<T>(path: string, log: Logger, look: () => Promis
 
 const isSystemError = (error: unknown): error is Error => error instanceof Error && "syscall" in error;
 
-async function fromBootstrap({ bootstrapArtifact: path }: SeedFiles, log: Logger): Promise<DeviceProvides | undefined> {
-  const found = await orMissing(() => stat(path));
+async function fromBootstrap(
+  { bootstrapArtifact: path }: SeedFiles,
+  log: Logger,
+  reads: FileReads,
+): Promise<DeviceProvides | undefined> {
+  const found = await reads.look(path);
   if (found === undefined) return undefined;
   // Opening a FIFO would wait for its writer.
-  if (!found.isFile()) throw Object.assign(new Error(`${path} is not a file`), { syscall: "open" });
+  if (!found.isFile) throw Object.assign(new Error(`${path} is not a file`), { syscall: "open" });
   try {
     return await readBootstrap(path);
   } catch (error) {

@@ -1,11 +1,10 @@
-import { readSync, statSync } from "node:fs";
-import { type FileHandle, open, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { StoreScript } from "../../artifact/header-archive.ts";
 import { holdMetaData, type StoreMetaData } from "../../artifact/meta-data.ts";
 import type { MetaData } from "../../artifact/model.ts";
 import { AgentError } from "../../errors/agent-error.ts";
-import { diskActs, ensureFolder, type FileActs } from "../../util/durable-file.ts";
+import type { FileActs, FileReads, OpenFile } from "../../ports/files.ts";
+import { ensureFolder } from "../../util/ensure-folder.ts";
 import { originOf, parseScriptName } from "./names.ts";
 import { VERSION_FILE } from "./order.ts";
 
@@ -52,17 +51,19 @@ export interface ScriptStage {
   discard(): Promise<void>;
 }
 
-export function createScriptStage(folder: string, acts: FileActs = diskActs): ScriptStage {
+type StageReads = Pick<FileReads, "lookNow" | "list" | "open">;
+
+export function createScriptStage(folder: string, acts: FileActs, reads: StageReads): ScriptStage {
   const stage = join(folder, STAGE);
   let stored: string[] = [];
   /** What `discard` has to remove: the folder, too, where there was none. */
   let made: string | undefined;
   let heldBytes = 0;
   /** Of meta-data; they have no names. */
-  const files: FileHandle[] = [];
+  const files: OpenFile[] = [];
 
   async function begin(): Promise<void> {
-    const isNew = !isThere(folder);
+    const isNew = !isThere(folder, reads);
     await ensureFolder(folder, 0o755, acts);
     await acts.remove(stage);
     made = isNew ? folder : stage;
@@ -87,7 +88,7 @@ export function createScriptStage(folder: string, acts: FileActs = diskActs): Sc
       await naming(folder, async () => {
         if (made === undefined) await begin();
         await acts.storeSynced(path, read, 0o600);
-        files.push(await open(path, "r"));
+        files.push(await reads.open(path));
         await acts.remove(path);
       });
       return inFile(files.at(-1), sizeBytes);
@@ -95,7 +96,7 @@ export function createScriptStage(folder: string, acts: FileActs = diskActs): Sc
     async admit(names) {
       if (names.join("/") !== stored.join("/")) throw new TypeError("not all scripts of the Artifact have been stored");
       await naming(folder, async () => {
-        const old = (await namesIn(folder)).filter((name) => name !== STAGE || stored.length === 0);
+        const old = (await namesIn(folder, reads)).filter((name) => name !== STAGE || stored.length === 0);
         for (const name of old) await acts.remove(join(folder, name));
         for (const name of stored) await acts.rename(join(stage, name), join(folder, name));
         if (stored.length > 0) {
@@ -110,7 +111,7 @@ export function createScriptStage(folder: string, acts: FileActs = diskActs): Sc
     async discard() {
       heldBytes = 0;
       for (const file of files.splice(0)) await file.close();
-      const left = made ?? (isThere(stage) ? stage : undefined);
+      const left = made ?? (isThere(stage, reads) ? stage : undefined);
       stored = [];
       made = undefined;
       // ignored: nothing runs what is left, and the next start tries again.
@@ -120,13 +121,13 @@ export function createScriptStage(folder: string, acts: FileActs = diskActs): Sc
 }
 
 /** @param file undefined is a bug, like a file that has been closed */
-function inFile(file: FileHandle | undefined, sizeBytes: number): MetaData {
+function inFile(file: OpenFile | undefined, sizeBytes: number): MetaData {
   return {
     sizeBytes,
     *pieces() {
       const buffer = Buffer.allocUnsafe(PIECE_BYTES);
       for (let at = 0; at < sizeBytes; ) {
-        const count = readSync(file?.fd ?? -1, buffer, 0, buffer.length, at);
+        const count = file?.readNow(buffer, at) ?? 0;
         if (count === 0) return;
         yield buffer.subarray(0, count);
         at += count;
@@ -144,9 +145,9 @@ function checkName(name: string): void {
 }
 
 /** Asked on the spot, and of most devices at each start of the agent. */
-function isThere(path: string): boolean {
+function isThere(path: string, reads: StageReads): boolean {
   try {
-    return statSync(path, { throwIfNoEntry: false }) !== undefined;
+    return reads.lookNow(path) !== undefined;
   } catch {
     // ignored: what cannot be looked at cannot be removed, either.
     return false;
@@ -154,9 +155,9 @@ function isThere(path: string): boolean {
 }
 
 /** The folder itself stays when it is emptied: it may be a link, or a mount. */
-async function namesIn(folder: string): Promise<readonly string[]> {
+async function namesIn(folder: string, reads: StageReads): Promise<readonly string[]> {
   try {
-    return await readdir(folder);
+    return await reads.list(folder);
   } catch (cause) {
     if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return [];
     throw cause;

@@ -1,5 +1,5 @@
-import { access, constants, readlink, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import type { FileReads } from "../../ports/files.ts";
 
 /** Where the shell of an init system looks, for a root file system whose own setting cannot be asked. */
 const USUAL_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -12,45 +12,40 @@ const MAX_LINKS = 40;
  * @param root folder that is `/` on the device
  * @returns `undefined` where nothing is wrong with it, or no interpreter is named
  */
-export async function missingInterpreter(head: string, root = "/"): Promise<string | undefined> {
+export async function missingInterpreter(head: string, reads: FileReads, root = "/"): Promise<string | undefined> {
   const [, program, rest = ""] = /^#![ \t]*([^ \t\r\n]+)[ \t]*([^\r\n]*)/.exec(head) ?? [];
   if (program === undefined) return undefined;
-  if (!(await isProgram(root, program))) return program;
-  return basename(program) === "env" ? await missingForEnv(rest.trimEnd(), root) : undefined;
+  if (!(await isProgram(root, program, reads))) return program;
+  return basename(program) === "env" ? await missingForEnv(rest.trimEnd(), root, reads) : undefined;
 }
 
 /** The kernel gives `env` all of the rest as one word, and `env -S` takes it apart. */
-async function missingForEnv(rest: string, root: string): Promise<string | undefined> {
+async function missingForEnv(rest: string, root: string, reads: FileReads): Promise<string | undefined> {
   const words = /^-[A-Za-z]*S/.test(rest) ? rest.replace(/^-[A-Za-z]*S/, "").split(/[ \t]+/) : [rest];
   const name = words.find((word) => word !== "" && !/^(?:-|[A-Za-z_]\w*=)/.test(word));
   if (name === undefined) return undefined;
   const path = root === "/" ? (process.env["PATH"] ?? USUAL_PATH) : USUAL_PATH;
   const places = name.includes("/") ? [name] : path.split(":").map((folder) => join("/", folder, name));
-  for (const place of places) if (await isProgram(root, place)) return undefined;
+  for (const place of places) if (await isProgram(root, place, reads)) return undefined;
   return name;
 }
 
-async function isProgram(root: string, path: string): Promise<boolean> {
-  const found = path.startsWith("/") ? await inRoot(root, path) : undefined;
-  if (found === undefined) return false;
-  try {
-    await access(found, constants.X_OK);
-    return (await stat(found)).isFile();
-  } catch {
-    // ignored: that is the answer.
-    return false;
-  }
+async function isProgram(root: string, path: string, reads: FileReads): Promise<boolean> {
+  const found = path.startsWith("/") ? await inRoot(root, path, reads) : undefined;
+  if (found === undefined || !(await reads.mayExecute(found))) return false;
+  // ignored: gone since, and so not there.
+  return (await reads.look(found).catch(() => undefined))?.isFile === true;
 }
 
 /** The file that `path` leads to where `root` is `/`, as links within it say; none where they lead in a circle. */
-async function inRoot(root: string, path: string): Promise<string | undefined> {
+async function inRoot(root: string, path: string, reads: FileReads): Promise<string | undefined> {
   let real = "/";
   let rest = path.split("/");
   for (let links = 0; links < MAX_LINKS; ) {
     const [name, ...after] = rest;
     if (name === undefined) return join(root, real);
     const next = name === ".." ? dirname(real) : join(real, name);
-    const target = await readlink(join(root, next)).catch(() => undefined); // ignored: not a link
+    const target = await reads.readLink(join(root, next));
     rest = target === undefined ? after : [...target.split("/"), ...after];
     if (target === undefined) real = next;
     else links += 1;

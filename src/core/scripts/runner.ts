@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { AgentError, describeError, printable } from "../../errors/agent-error.ts";
 import type { Clock } from "../../ports/clock.ts";
+import type { FileReads } from "../../ports/files.ts";
 import type { Process, ProcessResult } from "../../ports/process.ts";
 import type { Logger } from "../../util/logger.ts";
 import { isThere, readScriptFolder, readVersionFile } from "./folder.ts";
@@ -19,6 +20,7 @@ export interface ScriptTimeouts {
 
 export interface ScriptRunnerParts {
   readonly process: Process;
+  readonly reads: FileReads;
   readonly clock: Clock;
   readonly log: Logger;
   readonly folders: Readonly<Record<ScriptOrigin, string>>;
@@ -44,15 +46,15 @@ const MAX_OUTPUT_BYTES = 10 * 1024;
 
 /** @see spec "state-scripts", sections 4 to 6 */
 export function createScriptRunner(parts: ScriptRunnerParts): ScriptRunner {
-  const { folders, log } = parts;
+  const { folders, log, reads } = parts;
 
   return {
     async run(state, action, signal) {
       const folder = folders[originOf(state)];
       // Most devices have none, and a daemon asks four times for each poll.
-      if (!isThere(folder)) return;
+      if (!isThere(folder, reads)) return;
       checkVersion(folder, await readVersionFile(folder));
-      const set = scriptSet(await readScriptFolder(folder), state, action);
+      const set = scriptSet(await readScriptFolder(folder, reads), state, action);
       for (const name of set.notExecutable) log("warning", `State script ${name} is not executable and does not run`);
       let first: AgentError | undefined;
       for (const name of set.run) {

@@ -1,8 +1,8 @@
 import { createPrivateKey, generateKeyPairSync, type KeyObject, sign } from "node:crypto";
-import { statSync } from "node:fs";
 import { dirname } from "node:path";
 import { AgentError } from "../../errors/agent-error.ts";
-import { diskActs, ensureFolder, type FileActs } from "../../util/durable-file.ts";
+import type { FileActs, FileReads } from "../../ports/files.ts";
+import { ensureFolder } from "../../util/ensure-folder.ts";
 import type { Logger } from "../../util/logger.ts";
 import { replaceFile } from "../../util/replace-file.ts";
 import { setAside } from "../../util/set-aside.ts";
@@ -13,6 +13,12 @@ export interface DeviceKeyFile {
   /** The file is somebody else's (`Security.AuthPrivateKey`): it is never made and never replaced. */
   readonly isGiven: boolean;
   readonly passphrase?: string | undefined;
+}
+
+/** How the key reaches the disk. */
+export interface KeyFiles {
+  readonly acts: FileActs;
+  readonly reads: Pick<FileReads, "lookNow">;
 }
 
 /**
@@ -26,13 +32,14 @@ export interface DeviceKeyFile {
 export async function loadDeviceKey(
   file: DeviceKeyFile,
   log: Logger,
+  files: KeyFiles,
   replace = false,
-  acts: FileActs = diskActs,
 ): Promise<KeyObject> {
   if (replace && file.isGiven)
     throw new AgentError("DEVICE_KEY", { path: file.path, reason: "Security.AuthPrivateKey is never replaced" });
   const pem = replace ? undefined : await readKey(file);
-  if (replace && isObstacle(file.path)) await putAside(file.path, log, acts);
+  const { acts, reads } = files;
+  if (replace && isObstacle(file.path, reads)) await putAside(file.path, log, acts);
   return pem === undefined ? await makeKey(file.path, log, acts) : parseKey(pem, file);
 }
 
@@ -69,9 +76,9 @@ function parseKey(pem: string, { path, passphrase }: DeviceKeyFile): KeyObject {
 }
 
 /** Whether something other than a key file is at `path`. */
-function isObstacle(path: string): boolean {
+function isObstacle(path: string, reads: KeyFiles["reads"]): boolean {
   try {
-    return statSync(path, { throwIfNoEntry: false })?.isFile() === false;
+    return reads.lookNow(path)?.isFile === false;
   } catch (error) {
     return error instanceof Error && "code" in error && error.code === "ELOOP";
   }

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
-import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { AgentError, describeError } from "../../errors/agent-error.ts";
+import type { FileReads } from "../../ports/files.ts";
 import type { Process } from "../../ports/process.ts";
 import type { Logger } from "../../util/logger.ts";
 import { expectStatus } from "./exchange.ts";
@@ -10,6 +10,7 @@ import type { Session } from "./session.ts";
 
 export interface InventoryParts {
   readonly process: Process;
+  readonly reads: Pick<FileReads, "list" | "look">;
   readonly log: Logger;
   /** Folder of the scripts `mender-inventory-*`. */
   readonly folder: string;
@@ -18,7 +19,6 @@ export interface InventoryParts {
 }
 
 const LIMITS = { timeoutMs: 60_000, maxOutputBytes: 256 * 1024, endsWithOutput: true };
-const ANYBODY_MAY_EXECUTE = 0o111;
 const PATH = "/api/devices/v1/inventory/device/attributes";
 
 /**
@@ -40,10 +40,10 @@ export async function collectInventory(parts: InventoryParts, signal: AbortSigna
 }
 
 /** Sorted, because attributes that several scripts say keep their order. */
-async function scriptsIn({ folder, log }: InventoryParts): Promise<readonly string[]> {
-  let names: string[];
+async function scriptsIn({ folder, reads, log }: InventoryParts): Promise<readonly string[]> {
+  let names: readonly string[];
   try {
-    names = await readdir(folder);
+    names = await reads.list(folder);
   } catch {
     // ignored: a device without such a folder has no scripts.
     return [];
@@ -51,8 +51,8 @@ async function scriptsIn({ folder, log }: InventoryParts): Promise<readonly stri
   const scripts: string[] = [];
   for (const name of names.filter((each) => each.startsWith("mender-inventory-")).sort()) {
     const path = join(folder, name);
-    const found = await stat(path).catch(() => undefined); // ignored: gone, or a link to nothing: no script.
-    if (found?.isFile() === true && (found.mode & ANYBODY_MAY_EXECUTE) !== 0) scripts.push(path);
+    const found = await reads.look(path).catch(() => undefined); // ignored: gone, or a link to nothing: no script.
+    if (found?.isFile === true && found.isExecutable) scripts.push(path);
     else log("warning", `Inventory script ${path} is not an executable file and does not run`);
   }
   return scripts;

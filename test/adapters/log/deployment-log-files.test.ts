@@ -2,8 +2,8 @@ import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promise
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { diskActs } from "../../../adapters/files/disk.ts";
 import { createDeploymentLogFiles } from "../../../adapters/log/deployment-log-files.ts";
-import { diskActs } from "../../../src/util/durable-file.ts";
 
 let folder: string;
 beforeEach(async () => {

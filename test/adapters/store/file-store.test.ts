@@ -5,8 +5,9 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { diskActs } from "../../../adapters/files/disk.ts";
 import { createFileStore } from "../../../adapters/store/file-store.ts";
-import { diskActs, type FileActs } from "../../../src/util/durable-file.ts";
+import type { FileActs } from "../../../src/ports/files.ts";
 
 let folder: string;
 let logged: string[];

@@ -3,7 +3,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createSecureContext } from "node:tls";
 import { virtualBoard } from "../../../src/agent/device/board.ts";
-import { writeArtifact } from "../../../src/artifact/writer.ts";
 import { rootfsRequest } from "../../artifact/artifact-requests.ts";
 import { deployment, empty, file, json, token } from "../../support/answers.ts";
 import type { BuiltProgram } from "../../support/built-program.ts";
@@ -11,6 +10,7 @@ import { type ConnectProxy, startProxy } from "../../support/connect-proxy.ts";
 import { type Answer, ScriptedServer } from "../../support/scripted-server.ts";
 import { selfSigned } from "../../support/self-signed.ts";
 import { MEMORY_FOLDER } from "../../support/test-board.ts";
+import { writeArtifact } from "../../support/write-artifact.ts";
 import { Device } from "./device.ts";
 
 /**

@@ -1,9 +1,9 @@
 import { access, copyFile, mkdir, rm, writeFile } from "node:fs/promises";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { PayloadRequest } from "../../../src/artifact/artifact-request.ts";
-import { writeArtifact } from "../../../src/artifact/writer.ts";
 import { requestFor } from "../../artifact/artifact-requests.ts";
 import { cli, TestBoard } from "../../support/test-board.ts";
+import { writeArtifact } from "../../support/write-artifact.ts";
 
 let board: TestBoard;
 beforeEach(async () => {

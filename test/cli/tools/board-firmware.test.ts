@@ -4,10 +4,10 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { startByFirmware } from "../../../adapters/check/board-firmware.ts";
 import { virtualBoard } from "../../../src/agent/device/board.ts";
-import { writeArtifact } from "../../../src/artifact/writer.ts";
 import { AgentError } from "../../../src/errors/agent-error.ts";
 import { rootfsRequest } from "../../artifact/artifact-requests.ts";
 import { cli, codesOf } from "../../support/test-board.ts";
+import { writeArtifact } from "../../support/write-artifact.ts";
 import { COUNTING, FOR_COUNTING } from "../counting-firmware.ts";
 
 let folder: string;

@@ -7,7 +7,6 @@ import { createSlotDevice } from "../../../adapters/device/slot-device.ts";
 import { openBlockFile } from "../../../adapters/linux/block-file.ts";
 import { createRootfsImageHandler } from "../../../adapters/payload/rootfs-image/handler.ts";
 import type { Compression } from "../../../src/artifact/model.ts";
-import { writeArtifact } from "../../../src/artifact/writer.ts";
 import type { ArtifactRecord } from "../../../src/core/deployment/snapshot.ts";
 import type { DownloadRecord } from "../../../src/core/install/download-record.ts";
 import { openDownloaded, reopenDownloaded } from "../../../src/core/install/downloaded-artifact.ts";
@@ -17,6 +16,7 @@ import { client } from "../../adapters/transport/transport-rig.ts";
 import { rootfsRequest } from "../../artifact/artifact-requests.ts";
 import { FileServer } from "../../support/file-server.ts";
 import { MEMORY_FOLDER } from "../../support/test-board.ts";
+import { writeArtifact } from "../../support/write-artifact.ts";
 import { Random } from "../../system/fuzz/random.ts";
 
 const MIB = 1024 * 1024;

@@ -2,6 +2,7 @@ import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { diskActs, diskReads } from "../../../adapters/files/disk.ts";
 import { textOf } from "../../../src/artifact/meta-data.ts";
 import { openForInstall } from "../../../src/core/install/open-artifact.ts";
 import { createScriptStage } from "../../../src/core/scripts/extract.ts";
@@ -23,7 +24,7 @@ test("a handler finds meta-data parsed, as text and as bytes, wherever it was ke
     { type: "b", files: { two: "2" }, metaData: LARGE },
     { type: "c", files: { three: "3" } },
   ]);
-  const scriptStage = createScriptStage(join(dir, "scripts"));
+  const scriptStage = createScriptStage(join(dir, "scripts"), diskActs, diskReads);
   const opened = await openForInstall(inPieces(bytes, 5000), { verifyKeys: [], scriptStage });
   expect(await readdir(join(dir, "scripts/.staged")), "a file without a name").toEqual([]);
   await scriptStage.admit([]);
@@ -49,7 +50,7 @@ test("what was stored of large meta-data goes with an Artifact that turns out to
   const whole = severalPayloads("v2", [{ type: "b", files: { two: "2" }, metaData: LARGE }]);
   const broken = Buffer.from(whole);
   broken[broken.indexOf("öööö") + 10] = 0xff;
-  const scriptStage = createScriptStage(join(dir, "scripts"));
+  const scriptStage = createScriptStage(join(dir, "scripts"), diskActs, diskReads);
   const opened = openForInstall(inPieces(broken, 5000), { verifyKeys: [], scriptStage });
   await expect(opened).rejects.toMatchObject({ code: "ARTIFACT_CHECKSUM" });
   expect(await readdir(dir)).toEqual([]);

@@ -2,10 +2,11 @@ import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { diskActs, diskReads } from "../../../adapters/files/disk.ts";
 import { createScriptStage, type ScriptStage } from "../../../src/core/scripts/extract.ts";
 import { AgentError } from "../../../src/errors/agent-error.ts";
+import type { FileActs } from "../../../src/ports/files.ts";
 import { bufferSource } from "../../../src/util/byte-source.ts";
-import { diskActs, type FileActs } from "../../../src/util/durable-file.ts";
 import { admitScripts, type TestScript } from "../../support/staged-scripts.ts";
 
 let dir = "";
@@ -117,7 +118,7 @@ test("an Artifact without scripts empties the folder for good, and costs nothing
 for (const name of ["../ArtifactInstall_Enter_01", "ArtifactInstall_Enter_01_/../../x", "Idle_Enter_00", "version"]) {
   test(`${name} is refused before anything is changed`, async () => {
     await admitScripts(folder, [script("ArtifactCommit_Leave_00")]);
-    const stored = store(createScriptStage(folder), script(name));
+    const stored = store(createScriptStage(folder, diskActs, diskReads), script(name));
     await expect(stored).rejects.toMatchObject({ code: "SCRIPT_NAME", detail: { path: name } });
     expect(await namesIn(folder)).toEqual(["ArtifactCommit_Leave_00", "version"]);
   });
@@ -133,7 +134,7 @@ test("a folder that cannot be written is a named failure", async () => {
 
 test("scripts that are stored replace nothing, and run from nowhere, until they are admitted", async () => {
   await admitScripts(folder, [script("ArtifactCommit_Leave_00", "old")]);
-  const stage = createScriptStage(folder);
+  const stage = createScriptStage(folder, diskActs, diskReads);
   await store(stage, script("ArtifactInstall_Enter_01", "new"));
   expect(await namesIn(folder)).toEqual([".staged", "ArtifactCommit_Leave_00", "version"]);
   await stage.discard();
@@ -145,7 +146,7 @@ test("scripts that are stored replace nothing, and run from nowhere, until they 
 });
 
 test("where there was no folder, discarding leaves none", async () => {
-  const stage = createScriptStage(folder);
+  const stage = createScriptStage(folder, diskActs, diskReads);
   await store(stage, script("ArtifactInstall_Enter_01"));
   await stage.discard();
   expect(await readdir(dir)).toEqual([]);
@@ -157,8 +158,8 @@ for (const [when, sweep] of [
   ["by an Artifact without scripts", (stage: ScriptStage) => stage.admit([])],
 ] as const) {
   test(`what an agent had stored when it lost its power is swept away ${when}`, async () => {
-    await store(createScriptStage(folder), script("ArtifactInstall_Enter_01"));
-    const next = createScriptStage(folder);
+    await store(createScriptStage(folder, diskActs, diskReads), script("ArtifactInstall_Enter_01"));
+    const next = createScriptStage(folder, diskActs, diskReads);
     await sweep(next);
     await next.discard();
     expect(await namesIn(folder)).toEqual([]);
@@ -167,13 +168,17 @@ for (const [when, sweep] of [
 
 test("a disk that is full is a named failure, and discarding gives back what was stored", async () => {
   const full = Object.assign(new Error("ENOSPC: no space left on device, write"), { code: "ENOSPC", syscall: "write" });
-  const stage = createScriptStage(folder, {
-    ...diskActs,
-    async storeSynced(path, read, mode) {
-      await diskActs.storeSynced(path, read, mode);
-      throw full;
+  const stage = createScriptStage(
+    folder,
+    {
+      ...diskActs,
+      async storeSynced(path, read, mode) {
+        await diskActs.storeSynced(path, read, mode);
+        throw full;
+      },
     },
-  });
+    diskReads,
+  );
   const stored = store(stage, script("ArtifactInstall_Enter_01"));
   await expect(stored).rejects.toMatchObject({ code: "SCRIPT_FOLDER", detail: { folder }, cause: full });
   await stage.discard();
@@ -181,14 +186,14 @@ test("a disk that is full is a named failure, and discarding gives back what was
 });
 
 test("what the Artifact fails with is not taken for a failure of the folder", async () => {
-  const stage = createScriptStage(folder);
+  const stage = createScriptStage(folder, diskActs, diskReads);
   const broken = new AgentError("ARTIFACT_TRUNCATED", { in: "header" });
   const stored = stage.store("ArtifactInstall_Enter_01", () => Promise.reject(broken));
   await expect(stored).rejects.toBe(broken);
 });
 
 test("an Artifact whose scripts have not all been stored is never admitted", async () => {
-  const stage = createScriptStage(folder);
+  const stage = createScriptStage(folder, diskActs, diskReads);
   await store(stage, script("ArtifactInstall_Enter_01"));
   const names = ["ArtifactInstall_Enter_01", "ArtifactCommit_Enter_01"];
   await expect(stage.admit(names)).rejects.toThrow("not all scripts of the Artifact have been stored");

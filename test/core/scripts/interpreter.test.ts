@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { diskReads } from "../../../adapters/files/disk.ts";
 import { missingInterpreter } from "../../../src/core/scripts/interpreter.ts";
 
 /** A root file system with one shell, which is reached by links as on distributions with a merged /usr. */
@@ -37,10 +38,10 @@ test.each([
   ["echo\n", undefined],
   ["\u007fELF", undefined],
 ])("of a script that begins with %j the interpreter %j is missing", async (head, missing) => {
-  expect(await missingInterpreter(head, root)).toBe(missing);
+  expect(await missingInterpreter(head, diskReads, root)).toBe(missing);
 });
 
 test("without another root, this machine's own is asked", async () => {
-  expect(await missingInterpreter("#!/usr/bin/env sh\n")).toBeUndefined();
-  expect(await missingInterpreter("#!/nowhere/sh\n")).toBe("/nowhere/sh");
+  expect(await missingInterpreter("#!/usr/bin/env sh\n", diskReads)).toBeUndefined();
+  expect(await missingInterpreter("#!/nowhere/sh\n", diskReads)).toBe("/nowhere/sh");
 });

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { systemClock } from "../../../adapters/clock/system-clock.ts";
+import { diskReads } from "../../../adapters/files/disk.ts";
 import { createChildProcess } from "../../../adapters/process/child-process.ts";
 import { createScriptRunner, type ScriptTimeouts } from "../../../src/core/scripts/runner.ts";
 import { admitScripts } from "../../support/staged-scripts.ts";
@@ -25,6 +26,7 @@ async function runScripts(texts: Readonly<Record<string, string>>, timeouts: Par
   await admitScripts(artifact, all);
   const runner = createScriptRunner({
     process: createChildProcess({ env: { ...process.env, dir }, graceMs: 200 }),
+    reads: diskReads,
     clock: systemClock,
     log: (level, message) => void logged.push(`${level}: ${message}`),
     folders: { rootfs: join(dir, "none"), artifact },
@@ -89,6 +91,7 @@ test("a script whose interpreter is missing, or whose folder is mounted with noe
   const runner = (folder: string) =>
     createScriptRunner({
       process: createChildProcess(),
+      reads: diskReads,
       clock: systemClock,
       log: () => {},
       folders: { rootfs: folder, artifact: folder },

@@ -2,6 +2,7 @@ import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { diskReads } from "../../../adapters/files/disk.ts";
 import type { ScriptAction, ScriptState } from "../../../src/core/scripts/names.ts";
 import { createScriptRunner } from "../../../src/core/scripts/runner.ts";
 import { AgentError } from "../../../src/errors/agent-error.ts";
@@ -58,7 +59,7 @@ function device(endings: Readonly<Record<string, Script>> = {}, timeouts = TIMEO
     },
   };
   const log = (level: string, message: string) => void logged.push(`${level}: ${message.replaceAll(`${dir}/`, "")}`);
-  const runner = createScriptRunner({ process, clock, log, folders, timeouts });
+  const runner = createScriptRunner({ process, reads: diskReads, clock, log, folders, timeouts });
   /** Lets two hours pass, and tells how the set ended. */
   const run = async (state: ScriptState, action: ScriptAction, signal = never) => {
     let ended: unknown = "not yet";

@@ -3,6 +3,7 @@ import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promise
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { diskActs, diskReads } from "../../../adapters/files/disk.ts";
 import { authRequest } from "../../../src/core/server/authorization.ts";
 import { loadDeviceKey, signWith } from "../../../src/core/server/device-key.ts";
 
@@ -20,6 +21,7 @@ const load = (options: { isGiven?: boolean; passphrase?: string; replace?: boole
   loadDeviceKey(
     { path, isGiven: options.isGiven ?? false, passphrase: options.passphrase },
     (level, message) => logged.push(`${level}: ${message}`),
+    { acts: diskActs, reads: diskReads },
     options.replace,
   );
 const publicPem = (key: KeyObject): string => createPublicKey(key).export({ type: "spki", format: "pem" }).toString();

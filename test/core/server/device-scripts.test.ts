@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { diskReads } from "../../../adapters/files/disk.ts";
 import { createChildProcess } from "../../../adapters/process/child-process.ts";
 import { readIdentity } from "../../../src/core/server/identity.ts";
 import { collectInventory, sendInventory } from "../../../src/core/server/inventory.ts";
@@ -50,6 +51,7 @@ describe("the identity script", () => {
 
 const parts = (builtIn: Readonly<Record<string, string>> = {}) => ({
   process,
+  reads: diskReads,
   folder,
   log: (level: string, message: string) => void logged.push(`${level}: ${message.replaceAll(`${folder}/`, "")}`),
   builtIn: async () => builtIn,

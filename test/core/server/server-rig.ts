@@ -1,3 +1,4 @@
+import { diskActs, diskReads } from "../../../adapters/files/disk.ts";
 import { authorize } from "../../../src/core/server/authorization.ts";
 import { loadDeviceKey } from "../../../src/core/server/device-key.ts";
 import { createSession, type Session } from "../../../src/core/server/session.ts";
@@ -47,7 +48,7 @@ export function serverRig(
   const parts = { transport: transport ?? client({ clock }), clock, version: "1.2.3", log };
   const credentials = {
     identity: async () => '{"mac":"00:11:22:33:44:55"}',
-    key: () => loadDeviceKey({ path: keyFile, isGiven: false }, log),
+    key: () => loadDeviceKey({ path: keyFile, isGiven: false }, log, { acts: diskActs, reads: diskReads }),
     tenantToken,
   };
   const session = createSession({

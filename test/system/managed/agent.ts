@@ -1,3 +1,4 @@
+import { diskActs, diskReads } from "../../../adapters/files/disk.ts";
 import { createHttpTransport } from "../../../adapters/transport/http-transport.ts";
 import { thisMachine } from "../../../src/agent/host.ts";
 import type { CliIo } from "../../../src/agent/io.ts";
@@ -11,8 +12,8 @@ import { startSchedule } from "../../../src/core/poller/schedule.ts";
 import { authorize } from "../../../src/core/server/authorization.ts";
 import { loadDeviceKey } from "../../../src/core/server/device-key.ts";
 import { createSession } from "../../../src/core/server/session.ts";
+import type { FileActs } from "../../../src/ports/files.ts";
 import type { Transport } from "../../../src/ports/transport.ts";
-import type { FileActs } from "../../../src/util/durable-file.ts";
 import { VERSION } from "../../../src/version.ts";
 import { quickActs } from "../../support/quick-files.ts";
 import type { TestBoard } from "../../support/test-board.ts";
@@ -51,7 +52,10 @@ export async function composeVirtual(parts: AgentParts, options: WorkOptions): P
   const credentials = {
     identity: async () => '{"mac":"00:11"}',
     key() {
-      key ??= loadDeviceKey({ path: board.path("data/mender-agent.pem"), isGiven: false }, log);
+      key ??= loadDeviceKey({ path: board.path("data/mender-agent.pem"), isGiven: false }, log, {
+        acts: diskActs,
+        reads: diskReads,
+      });
       return key;
     },
   };

@@ -1,6 +1,6 @@
 import { untilReboot } from "../../../src/cli/update/until-reboot.ts";
 import { AgentError } from "../../../src/errors/agent-error.ts";
-import type { FileActs } from "../../../src/util/durable-file.ts";
+import type { FileActs } from "../../../src/ports/files.ts";
 import { deployment, empty, file, token } from "../../support/answers.ts";
 import { RecordingIo } from "../../support/recording-io.ts";
 import { ScriptedServer } from "../../support/scripted-server.ts";

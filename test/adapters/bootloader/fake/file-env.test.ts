@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { createFileEnv } from "../../../../adapters/bootloader/fake/file-env.ts";
-import { diskActs, type FileActs } from "../../../../src/util/durable-file.ts";
+import { diskActs } from "../../../../adapters/files/disk.ts";
+import type { FileActs } from "../../../../src/ports/files.ts";
 
 const { signal } = new AbortController();
 let folder = "";

@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { createRpiTryboot } from "../../../../adapters/bootloader/rpi-tryboot/bootloader.ts";
 import type { MailboxAnswer, TrybootFirmware } from "../../../../adapters/bootloader/rpi-tryboot/firmware.ts";
+import { diskActs } from "../../../../adapters/files/disk.ts";
 import type { Bootloader, SlotId } from "../../../../src/ports/bootloader.ts";
-import { diskActs } from "../../../../src/util/durable-file.ts";
 
 const { signal } = new AbortController();
 let folder = "";

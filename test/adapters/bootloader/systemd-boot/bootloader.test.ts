@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { createSystemdBoot } from "../../../../adapters/bootloader/systemd-boot/bootloader.ts";
+import { diskActs } from "../../../../adapters/files/disk.ts";
 import type { Bootloader, SlotId } from "../../../../src/ports/bootloader.ts";
-import { diskActs } from "../../../../src/util/durable-file.ts";
 
 const { signal } = new AbortController();
 let folder = "";

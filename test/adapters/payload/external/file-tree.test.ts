@@ -2,8 +2,9 @@ import { existsSync } from "node:fs";
 import { lstat, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { expect, test } from "vitest";
+import { diskActs } from "../../../../adapters/files/disk.ts";
+import type { FileActs } from "../../../../src/ports/files.ts";
 import type { PayloadContext } from "../../../../src/ports/payload-handler.ts";
-import { diskActs, type FileActs } from "../../../../src/util/durable-file.ts";
 import { CONTEXT, type ModuleRig, never, payloadOf, TAKE_ALL, withModule } from "./module-rig.ts";
 
 const HEADER_INFO = `{

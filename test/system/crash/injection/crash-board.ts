@@ -9,7 +9,7 @@ import type { Machine } from "../../../../src/agent/host.ts";
 import { run } from "../../../../src/cli/run.ts";
 import { boardInit } from "../../../../src/cli/tools/board-init.ts";
 import { parseSnapshot, type Snapshot } from "../../../../src/core/deployment/snapshot.ts";
-import type { FileActs } from "../../../../src/util/durable-file.ts";
+import type { FileActs } from "../../../../src/ports/files.ts";
 import { RecordingIo } from "../../../support/recording-io.ts";
 import { Violation } from "../../model/rules.ts";
 import type { Image as SlotImage } from "../../model/world.ts";

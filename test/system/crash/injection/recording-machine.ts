@@ -2,8 +2,8 @@ import { readFileSync, statSync } from "node:fs";
 import { systemClock } from "../../../../adapters/clock/system-clock.ts";
 import type { BlockFile } from "../../../../adapters/linux/block-file.ts";
 import type { Machine } from "../../../../src/agent/host.ts";
+import type { FileActs } from "../../../../src/ports/files.ts";
 import type { Process } from "../../../../src/ports/process.ts";
-import type { FileActs } from "../../../../src/util/durable-file.ts";
 import type { Disk } from "./disk.ts";
 
 /** What a started program does and how it ends. It acts on the disk, too. */

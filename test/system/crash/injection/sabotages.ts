@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Machine } from "../../../../src/agent/host.ts";
-import type { FileActs } from "../../../../src/util/durable-file.ts";
+import type { FileActs } from "../../../../src/ports/files.ts";
 import { replaceFile } from "../../../../src/util/replace-file.ts";
 import type { Sabotage } from "./crash-board.ts";
 

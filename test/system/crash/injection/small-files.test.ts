@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { diskReads } from "../../../../adapters/files/disk.ts";
 import { createFileLock } from "../../../../adapters/lock/flock.ts";
 import { createDeploymentLogFiles } from "../../../../adapters/log/deployment-log-files.ts";
 import { createCacheMemo } from "../../../../adapters/store/cache-memo.ts";
@@ -11,7 +12,7 @@ import { announceDaemon } from "../../../../src/cli/managed/daemon-process.ts";
 import { run } from "../../../../src/cli/run.ts";
 import { resolvePaths } from "../../../../src/config/paths.ts";
 import { loadDeviceKey } from "../../../../src/core/server/device-key.ts";
-import type { FileActs } from "../../../../src/util/durable-file.ts";
+import type { FileActs } from "../../../../src/ports/files.ts";
 import { RecordingIo } from "../../../support/recording-io.ts";
 import { Random } from "../../fuzz/random.ts";
 import { cutsOf } from "./cuts.ts";
@@ -70,7 +71,8 @@ MC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC
 const DOINGS: Readonly<Record<string, Doing>> = {
   "the first device key": {
     before: { "data/": "" },
-    act: async (files) => void (await loadDeviceKey({ path: at(KEY), isGiven: false }, quiet, false, files)),
+    act: async (files) =>
+      void (await loadDeviceKey({ path: at(KEY), isGiven: false }, quiet, { acts: files, reads: diskReads }, false)),
     found: () => keyIn(textOf(KEY)),
     allowed: ["none", "new"],
     done: "new",
@@ -78,7 +80,8 @@ const DOINGS: Readonly<Record<string, Doing>> = {
   },
   "a device key in a new data folder": {
     before: {},
-    act: async (files) => void (await loadDeviceKey({ path: at(KEY), isGiven: false }, quiet, false, files)),
+    act: async (files) =>
+      void (await loadDeviceKey({ path: at(KEY), isGiven: false }, quiet, { acts: files, reads: diskReads }, false)),
     found: () => keyIn(textOf(KEY)),
     allowed: ["none", "new"],
     done: "new",
@@ -86,7 +89,8 @@ const DOINGS: Readonly<Record<string, Doing>> = {
   },
   "a device key that replaces another": {
     before: { [KEY]: OLD_KEY },
-    act: async (files) => void (await loadDeviceKey({ path: at(KEY), isGiven: false }, quiet, true, files)),
+    act: async (files) =>
+      void (await loadDeviceKey({ path: at(KEY), isGiven: false }, quiet, { acts: files, reads: diskReads }, true)),
     found: () => keyIn(textOf(KEY)),
     allowed: ["old", "new"],
     done: "new",

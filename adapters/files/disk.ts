@@ -1,8 +1,8 @@
-import { constants, type FileHandle, mkdir, open, rename, rm, stat } from "node:fs/promises";
+import { readSync, type Stats, statSync } from "node:fs";
+import { access, constants, type FileHandle, mkdir, open, readdir, readlink, rename, rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";
-import type { FileActs, Owner } from "./file-acts.ts";
-
-export type { FileActs } from "./file-acts.ts";
+import type { FileActs, FileFacts, FileReads, Owner } from "../../src/ports/files.ts";
+import { errnoOf } from "../../src/util/errno.ts";
 
 const CHUNK_BYTES = 256 * 1024;
 
@@ -69,9 +69,6 @@ const isFolder = (path: string): Promise<boolean> =>
     () => false,
   );
 
-export const errnoOf = (error: unknown): unknown =>
-  error instanceof Error && "code" in error ? error.code : undefined;
-
 export const diskActs: FileActs = {
   async writeSynced(path, content, mode, owner) {
     const file = await openAnew(path, mode, owner);
@@ -99,13 +96,58 @@ export const diskActs: FileActs = {
   },
 };
 
-/** Makes a folder and those above it where they are missing. Resolves when each of them is durable in its own. */
-export async function ensureFolder(path: string, mode: number, acts: FileActs = diskActs): Promise<void> {
-  const firstMade = await acts.makeFolder(path, mode);
-  if (firstMade === undefined) return;
-  const last = dirname(firstMade);
-  for (let folder = path; folder !== last; ) {
-    folder = dirname(folder);
-    await acts.syncFolder(folder);
-  }
-}
+const ANYBODY_MAY_EXECUTE = 0o111;
+
+const factsOf = (found: Stats): FileFacts => ({
+  isFile: found.isFile(),
+  isExecutable: (found.mode & ANYBODY_MAY_EXECUTE) !== 0,
+});
+
+export const diskReads: FileReads = {
+  async look(path) {
+    try {
+      return factsOf(await stat(path));
+    } catch (error) {
+      if (errnoOf(error) === "ENOENT") return undefined;
+      throw error;
+    }
+  },
+  lookNow(path) {
+    const found = statSync(path, { throwIfNoEntry: false });
+    return found && factsOf(found);
+  },
+  list: (folder) => readdir(folder),
+  async readHead(path, count) {
+    const file = await open(path);
+    try {
+      const { buffer, bytesRead } = await file.read(Buffer.alloc(count), 0, count, 0);
+      return buffer.subarray(0, bytesRead);
+    } finally {
+      await file.close();
+    }
+  },
+  async open(path) {
+    const file = await open(path);
+    return {
+      readNow: (into, at) => readSync(file.fd, into, 0, into.length, at),
+      close: () => file.close(),
+    };
+  },
+  async readLink(path) {
+    try {
+      return await readlink(path);
+    } catch {
+      // ignored: it is not a link.
+      return undefined;
+    }
+  },
+  async mayExecute(path) {
+    try {
+      await access(path, constants.X_OK);
+      return true;
+    } catch {
+      // ignored: that is the answer.
+      return false;
+    }
+  },
+};

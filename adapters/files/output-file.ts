@@ -1,27 +1,12 @@
 import type { FileHandle } from "node:fs/promises";
 import { dirname } from "node:path";
-import { AgentError } from "../errors/agent-error.ts";
-import { diskActs, openAnew } from "./durable-file.ts";
-import { findReplaceable, temporaryFor } from "./replace-file.ts";
+import { AgentError } from "../../src/errors/agent-error.ts";
+import type { OutputFile, WriteWhole } from "../../src/ports/files.ts";
+import { findReplaceable, temporaryFor } from "../../src/util/replace-file.ts";
+import { diskActs, openAnew } from "./disk.ts";
 
-/** A file that is there whole or not at all. */
-export interface OutputFile {
-  /** Appends. */
-  write(chunk: Uint8Array): Promise<void>;
-  /** Replaces bytes that were written before. */
-  patch(chunk: Uint8Array, position: number): Promise<void>;
-  /** Bytes appended so far. */
-  readonly sizeBytes: number;
-}
-
-/**
- * Lets `fill` write a file under a temporary name beside `path`, with the rules of `replaceFile` for links, modes and
- * owners. It is fsynced and takes the name `path` when `fill` returns; when it throws, the temporary file is removed and
- * what was at `path` stays as it was.
- *
- * @throws {AgentError} OUTPUT_FAILED; whatever `fill` throws
- */
-export async function writeWhole(path: string, fill: (output: OutputFile) => Promise<void>): Promise<void> {
+/** @see WriteWhole */
+export const writeWhole: WriteWhole = async (path, fill) => {
   const failed = (cause: unknown): never => {
     throw new AgentError("OUTPUT_FAILED", { path }, cause);
   };
@@ -40,7 +25,7 @@ export async function writeWhole(path: string, fill: (output: OutputFile) => Pro
     throw error;
   }
   await diskActs.syncFolder(dirname(target));
-}
+};
 
 function createOutput(file: FileHandle, failed: (cause: unknown) => never): OutputFile {
   let sizeBytes = 0;

@@ -3,8 +3,10 @@ import { chmod, chown, lstat, mkdir, mkdtemp, readdir, readFile, rm, stat, symli
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { diskActs, ensureFolder, type FileActs } from "../../src/util/durable-file.ts";
-import { removeReplaced, replaceFile } from "../../src/util/replace-file.ts";
+import { diskActs } from "../../../adapters/files/disk.ts";
+import type { FileActs } from "../../../src/ports/files.ts";
+import { ensureFolder } from "../../../src/util/ensure-folder.ts";
+import { removeReplaced, replaceFile } from "../../../src/util/replace-file.ts";
 
 let dir = "";
 let synced: string[] = [];
@@ -83,7 +85,7 @@ test("a file that is replaced keeps its mode, and its owner where this process m
   const isRoot = process.geteuid?.() === 0;
   if (isRoot) await chown(path, 1, 2);
   const before = await stat(path);
-  await replaceFile(path, "new");
+  await replaceFile(path, "new", diskActs);
   const { mode, uid, gid } = await stat(path);
   expect([await readFile(path, "utf8"), mode, uid, gid]).toEqual(["new", before.mode, before.uid, before.gid]);
 });
@@ -92,7 +94,7 @@ test("a link stays, and what it leads to is replaced, there or not", async () =>
   await mkdir(join(dir, "data"));
   await symlink("data/mender.conf", join(dir, "mender.conf"));
   for (const text of ["first", "second"]) {
-    await replaceFile(join(dir, "mender.conf"), text);
+    await replaceFile(join(dir, "mender.conf"), text, diskActs);
     expect(await readFile(join(dir, "data/mender.conf"), "utf8")).toBe(text);
   }
   expect((await lstat(join(dir, "mender.conf"))).isSymbolicLink()).toBe(true);
@@ -109,7 +111,7 @@ for (const [what, put] of [
     const path = join(dir, "file");
     await put(path);
     const before = await lstat(path);
-    await expect(replaceFile(path, "new")).rejects.toThrow(/is not a regular file|ELOOP/);
+    await expect(replaceFile(path, "new", diskActs)).rejects.toThrow(/is not a regular file|ELOOP/);
     expect((await lstat(path)).ino).toBe(before.ino);
     expect(await readdir(dir)).toEqual(["file"]);
   });
@@ -119,7 +121,7 @@ test("what former lives have left of this file is removed, and nothing else", as
   const strangers = ["file.new.old", "file.txt", "other.new", "file.0123456789ab.new.d", "afile.new"];
   const leftovers = ["file.new", "file.0123456789ab.new", "file.ba9876543210.new"];
   for (const name of [...strangers, ...leftovers]) await writeFile(join(dir, name), "");
-  await replaceFile(join(dir, "file"), "new");
+  await replaceFile(join(dir, "file"), "new", diskActs);
   expect(await readdir(dir)).toEqual([...strangers, "file"].sort());
 });
 

@@ -1,0 +1,12 @@
+import { diskActs, diskReads } from "../../adapters/files/disk.ts";
+import type { FileActs, FileReads, WriteOutput } from "../ports/files.ts";
+
+/** Files of this machine, for commands that need no agent. */
+export const localActs: FileActs = diskActs;
+export const localReads: FileReads = diskReads;
+
+/** An output file of this machine. @see WriteWhole */
+export const outputTo =
+  (path: string): WriteOutput =>
+  async (fill) =>
+    (await import("../../adapters/files/output-file.ts")).writeWhole(path, fill);

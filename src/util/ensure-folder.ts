@@ -1,0 +1,17 @@
+import { dirname } from "node:path";
+import type { FileActs } from "../ports/files.ts";
+
+/** Makes a folder and those above it where they are missing. Resolves when each of them is durable in its own. */
+export async function ensureFolder(
+  path: string,
+  mode: number,
+  acts: Pick<FileActs, "makeFolder" | "syncFolder">,
+): Promise<void> {
+  const firstMade = await acts.makeFolder(path, mode);
+  if (firstMade === undefined) return;
+  const last = dirname(firstMade);
+  for (let folder = path; folder !== last; ) {
+    folder = dirname(folder);
+    await acts.syncFolder(folder);
+  }
+}
