@@ -26,10 +26,11 @@ export function errorsPage(): Page {
   const text = [
     "# Error codes",
     GENERATED("`src/errors/`"),
-    "A command that fails prints one line that begins with a code. Codes are stable: scripts may rely on them. " +
-      "*Exit* is the exit status of the command; *retry* says whether the same request may succeed later without " +
-      "anybody changing anything.",
+    "A command that fails prints one line that begins with a code. Codes are stable, so your scripts may rely on them. " +
+      "*Exit* is the exit status of the command. *Retry* says whether the same request may succeed later although you " +
+      "change nothing.",
     ...CHAPTERS.flatMap(({ title, errors }) => [`## ${title}`, chapter(errors)]),
+    "Next: [the states of an update](states.md).",
   ];
   return { path: "docs/reference/errors.md", rows: rows.length, text: `${text.join("\n\n")}\n` };
 }

@@ -10,21 +10,23 @@ export function statesPage(): Page {
   const text = [
     "# States of an update",
     GENERATED("`src/core/deployment/table.ts`"),
-    "Each state is saved durably before its effect runs. The column *crash* says where the agent goes on when it " +
-      "starts and finds that state on disk. A target that begins with `@` is a rest: the agent stops before that " +
-      `state, and a later command goes on from there. ${MAX_TRANSITIONS} persisted transitions end any loop.`,
+    "The agent saves each state durably before it runs the state's effect. The column *crash* says where the agent " +
+      "continues if it starts and finds that state on disk. A target that begins with `@` is a rest: the agent stops " +
+      "before that state, and a later command continues from there. After " +
+      `${MAX_TRANSITIONS} persisted transitions, the agent gives up the update.`,
     `\`\`\`mermaid\n${diagram()}\n\`\`\``,
     "## Rows",
     table(["State", "Effect", ...OUTCOMES, "Notes"], STATES.map(row)),
     "## What a server is told",
-    "Only managed updates have a server. Before anything of the state runs it hears of it, once; that it cannot be told " +
-      "is ignored, and when it answers that the deployment has been called off, the column *abort* says where to go. " +
-      "The states that are marked as managed reach it with back-off, and are passed over in a standalone update.",
+    "Only managed updates have a server. The agent reports a state once, before it runs anything of that state, and " +
+      "ignores a failure to report it. If the server answers that it has aborted the deployment, the agent continues " +
+      "at the target in the column *abort*. In the states that are marked as managed, the agent retries the " +
+      "report with back-off. A standalone update skips these states.",
     table(["State", "Status"], STATES.filter(([, { report, managed }]) => report ?? managed).map(reportRow)),
     "## State scripts",
     "Enter scripts run before the effect, Leave scripts after it, and Error scripts when one of the three has failed. " +
-      "Where *a failing set* leaves damage, the way goes on, the name of the Artifact is recorded as `_INCONSISTENT`, " +
-      "and Error scripts follow a failing set only.",
+      "If *a failing set* leaves damage, the update continues, and the recorded name of the Artifact ends with " +
+      "`_INCONSISTENT`. In these states, Error scripts run only after a failing set.",
     table(["State", "Enter", "Leave", "Error", "A failing set"], STATES.filter(hasScripts).map(scriptRow)),
     "## Where a command enters",
     table(
@@ -37,6 +39,7 @@ export function statesPage(): Page {
         ]),
       ),
     ),
+    "Next: [error codes](errors.md).",
   ];
   return { path: "docs/reference/states.md", rows: STATES.length, text: `${text.join("\n\n")}\n` };
 }
@@ -48,14 +51,14 @@ function row([state, cells]: readonly [string, Row]): string[] {
     cells.managed === true ? "managed updates only" : "",
     cells.resumes === undefined
       ? ""
-      : `cut off here, goes on at \`${cells.resumes}\` while the download can be resumed`,
+      : `interrupted here, the update continues at \`${cells.resumes}\` while the download can be resumed`,
     cells.crashFails === true
       ? cells.resumes === undefined
-        ? "cut off here, the update has failed"
+        ? "interrupted here, the update has failed"
         : "otherwise the update has failed"
       : "",
-    cells.restores === true ? "succeeding here brings the old software back" : "",
-    cells.breaks === true ? "failing here leaves damage (`_INCONSISTENT`)" : "",
+    cells.restores === true ? "success here restores the old software" : "",
+    cells.breaks === true ? "a failure here leaves damage (`_INCONSISTENT`)" : "",
   ].filter((note) => note !== "");
   const targets = OUTCOMES.map((outcome) => code(cells[outcome]));
   return [code(state), code(cells.run), ...targets, notes.join("; ")];
@@ -63,9 +66,9 @@ function row([state, cells]: readonly [string, Row]): string[] {
 
 function reportRow([state, { report }]: readonly [string, Row]): string[] {
   const insists: Readonly<Record<string, string>> = {
-    reachServer: "`installing`, until it is delivered or the attempts are used up",
-    reportResult: "`success` or `failure`, until it is delivered or the attempts are used up",
-    sendLog: "the log of a failure, until it is delivered or the attempts are used up",
+    reachServer: "`installing`, until the server has it or the attempts are used up",
+    reportResult: "`success` or `failure`, until the server has it or the attempts are used up",
+    sendLog: "the log of a failure, until the server has it or the attempts are used up",
   };
   return [code(state), report === undefined ? (insists[state] ?? "") : code(report)];
 }
