@@ -5,7 +5,7 @@ import { foreignFailure } from "./foreign-failure.ts";
 type Request = readonly [string, ...string[]];
 
 /** The lines of an answer that is not an error, without the final `ok`. */
-interface Answer {
+interface ProgramReply {
   readonly request: string;
   /** What follows `word` and a blank, in every line that begins so. */
   all(word: string): readonly string[];
@@ -17,7 +17,7 @@ interface Answer {
  * @throws {AgentError} ADAPTER_LOAD, ADAPTER_ANSWER, ADAPTER_FAILED; or the code that the program names, where it is
  * one of a boot loader's
  */
-export type Ask = (request: Request, signal: AbortSignal, more?: AskOptions) => Promise<Answer>;
+export type Ask = (request: Request, signal: AbortSignal, more?: AskOptions) => Promise<ProgramReply>;
 
 export interface AskOptions {
   readonly stdin?: AsyncIterable<Uint8Array>;
@@ -47,14 +47,14 @@ export function createAsk(program: string, process: Process): Ask {
 }
 
 /** The one line of an answer that begins with `word`. @throws {AgentError} ADAPTER_ANSWER */
-export function answerOf({ request, all }: Answer, word: string): string {
+export function answerOf({ request, all }: ProgramReply, word: string): string {
   const [value, ...others] = all(word);
   if (value === undefined || others.length > 0) throw new AgentError("ADAPTER_ANSWER", { request, missing: word });
   return value;
 }
 
 /** @throws {AgentError} ADAPTER_ANSWER */
-export function flagOf(answer: Answer, word: string): boolean {
+export function flagOf(answer: ProgramReply, word: string): boolean {
   const value = answerOf(answer, word);
   if (value !== "yes" && value !== "no")
     throw new AgentError("ADAPTER_ANSWER", { request: answer.request, [word]: value });

@@ -70,8 +70,8 @@ export function createOwnRootProcess(own: OwnRoot, options: ChildProcessOptions 
   let looking: Promise<Namespaces> | undefined;
 
   /** How a program may run. @throws {AgentError} BOARD_UNCONFINED */
-  async function wayFor(program: string): Promise<"machine" | "honouring" | readonly [string, ...string[]]> {
-    if (own.isMachineAllowed()) return "machine";
+  async function wayFor(program: string): Promise<"host" | "honouring" | readonly [string, ...string[]]> {
+    if (own.isMachineAllowed()) return "host";
     if (own.trustsHonouring === true && (await honoursRoot(program))) return "honouring";
     looking ??= makeRoot(own).then(() => findNamespaces(own, confined));
     const { argv, reason } = await looking;
@@ -87,7 +87,7 @@ export function createOwnRootProcess(own: OwnRoot, options: ChildProcessOptions 
     async run([first, ...rest], limits, signal, stdin) {
       const program = first.includes("/") ? resolve(first) : first;
       const way = await wayFor(own.program ?? program);
-      if (way === "machine") return machine.run([program, ...rest], limits, signal, stdin);
+      if (way === "host") return machine.run([program, ...rest], limits, signal, stdin);
       if (way === "honouring") return honouring.run([program, ...rest], limits, signal, stdin);
       const argv = [...way, ...setupArguments(own, limits.cwd), program, ...rest] as const;
       const result = await confined.run(argv, limits, signal, stdin);

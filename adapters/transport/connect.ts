@@ -6,8 +6,8 @@ import { type Address, addressIn } from "./address.ts";
 import { basicCredentials } from "./basic-credentials.ts";
 import { addressesOf, type Lookup, race } from "./dial.ts";
 import { Incoming, type ReadHook } from "./incoming.ts";
-import type { Patience } from "./patience.ts";
 import { type ProxySettings, proxyFor } from "./proxy.ts";
+import type { RequestTimeout } from "./request-timeout.ts";
 import { readHead } from "./response-head.ts";
 import type { TlsClient } from "./tls-client.ts";
 
@@ -15,7 +15,7 @@ import type { TlsClient } from "./tls-client.ts";
 export interface Connection {
   readonly socket: Socket;
   readonly incoming: Incoming;
-  readonly patience: Patience;
+  readonly timeout: RequestTimeout;
   /** The proxy that the request itself goes to; absent where the other end is the server. */
   readonly proxy?: URL;
 }
@@ -45,21 +45,21 @@ const BUFFER_BYTES = 128 * 1024;
  * @param patience is released with the connection, and when there is none
  * @throws what the sockets fail with; {AgentError} TRANSPORT_PROXY, and the codes of `options.tls`
  */
-export async function connect(to: Address, options: ConnectOptions, patience: Patience): Promise<Connection> {
+export async function connect(to: Address, options: ConnectOptions, timeout: RequestTimeout): Promise<Connection> {
   try {
     const proxy = proxyFor(to.url, options.proxies);
-    if (proxy === undefined) return await open(to, options, patience);
-    if (!to.isTls) return { ...(await open(addressIn(proxy), options, patience)), proxy };
-    return await tunnel(to, addressIn(proxy), options, patience);
+    if (proxy === undefined) return await open(to, options, timeout);
+    if (!to.isTls) return { ...(await open(addressIn(proxy), options, timeout)), proxy };
+    return await tunnel(to, addressIn(proxy), options, timeout);
   } catch (error) {
-    patience.release();
+    timeout.release();
     throw error;
   }
 }
 
-export function close({ socket, patience }: Connection): void {
+export function close({ socket, timeout }: Connection): void {
   socket.destroy();
-  patience.release();
+  timeout.release();
 }
 
 /** Closes the connection when `work` fails. */
@@ -76,16 +76,16 @@ const incomingFor = ({ idleMs, startTimer }: ConnectOptions): Incoming =>
   new Incoming(idleMs === undefined ? undefined : { ms: idleMs, startTimer });
 
 /** TCP to a host, with TLS where its scheme says so. What is written to TCP waits by itself until there is a connection. */
-function open(to: Address, options: ConnectOptions, patience: Patience): Promise<Connection> {
+function open(to: Address, options: ConnectOptions, timeout: RequestTimeout): Promise<Connection> {
   const buffer = Buffer.allocUnsafeSlow(options.bufferBytes ?? BUFFER_BYTES);
-  return dialled(to, options, patience, (incoming) => ({ onread: incoming.hook(buffer, to.isTls) }));
+  return dialled(to, options, timeout, (incoming) => ({ onread: incoming.hook(buffer, to.isTls) }));
 }
 
 /** @param hook of the socket; absent for a socket that is handed on: what reads into a buffer of ours cannot be */
 async function dialled(
   to: Address,
   options: ConnectOptions,
-  patience: Patience,
+  timeout: RequestTimeout,
   hook?: (incoming: Incoming) => { readonly onread: ReadHook },
 ): Promise<Connection> {
   const tls = to.isTls ? await options.tls() : undefined;
@@ -97,9 +97,9 @@ async function dialled(
     incoming.watch(socket, hook !== undefined);
     return { socket, incoming };
   };
-  const addresses = isIP(to.host) === 0 ? await addressesOf(to.host, options.lookup, patience) : [to.host];
-  const { socket, incoming } = await race(addresses, dial, options.startTimer, patience);
-  const connection = begun(socket, incoming, patience);
+  const addresses = isIP(to.host) === 0 ? await addressesOf(to.host, options.lookup, timeout) : [to.host];
+  const { socket, incoming } = await race(addresses, dial, options.startTimer, timeout);
+  const connection = begun(socket, incoming, timeout);
   return tls === undefined ? connection : await secured(connection);
 }
 
@@ -109,8 +109,13 @@ interface Dialled {
 }
 
 /** TLS to a host within a connection to `proxy`. @see RFC 9110, section 9.3.6 */
-async function tunnel(to: Address, proxy: Address, options: ConnectOptions, patience: Patience): Promise<Connection> {
-  const outer = await dialled(proxy, options, patience);
+async function tunnel(
+  to: Address,
+  proxy: Address,
+  options: ConnectOptions,
+  timeout: RequestTimeout,
+): Promise<Connection> {
+  const outer = await dialled(proxy, options, timeout);
   const target = `${to.url.hostname}:${to.port}`;
   const authorization = basicCredentials(proxy.url);
   const credentials = authorization === undefined ? "" : `Proxy-Authorization: ${authorization}\r\n`;
@@ -124,15 +129,15 @@ async function tunnel(to: Address, proxy: Address, options: ConnectOptions, pati
   outer.socket.on("error", incoming.fail);
   const socket = (await options.tls()).connect({ socket: outer.socket, host: to.host, ...identity(to) });
   incoming.watch(socket, false);
-  return await secured(begun(socket, incoming, patience));
+  return await secured(begun(socket, incoming, timeout));
 }
 
 /** Host names are sent and checked; an address has no place in SNI. */
 const identity = ({ host }: Address): { servername?: string } => (isIP(host) === 0 ? { servername: host } : {});
 
-function begun(socket: Socket, incoming: Incoming, patience: Patience): Connection {
-  patience.tell(incoming.fail);
-  return { socket, incoming, patience };
+function begun(socket: Socket, incoming: Incoming, timeout: RequestTimeout): Connection {
+  timeout.tell(incoming.fail);
+  return { socket, incoming, timeout };
 }
 
 /** TLS, with the other end checked: nothing is to be written before that. */

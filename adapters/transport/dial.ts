@@ -1,7 +1,7 @@
 import { lookup } from "node:dns/promises";
 import type { Socket } from "node:net";
 import type { Clock } from "../../src/ports/clock.ts";
-import type { Patience } from "./patience.ts";
+import type { RequestTimeout } from "./request-timeout.ts";
 
 /** The addresses of a host name, in the order in which the system prefers them. */
 export type Lookup = (host: string) => Promise<readonly string[]>;
@@ -16,9 +16,13 @@ const systemLookup: Lookup = async (host) =>
   (await lookup(host, { all: true, verbatim: true })).map(({ address }) => address);
 
 /** The addresses of `host`, those of the two families by turns. */
-export async function addressesOf(host: string, ask: Lookup = systemLookup, patience: Patience): Promise<string[]> {
+export async function addressesOf(
+  host: string,
+  ask: Lookup = systemLookup,
+  timeout: RequestTimeout,
+): Promise<string[]> {
   const found = await new Promise<readonly string[]>((resolve, reject) => {
-    patience.tell(reject);
+    timeout.tell(reject);
     ask(host).then(resolve, reject);
   });
   const isSixth = (address: string): boolean => address.includes(":");
@@ -37,7 +41,7 @@ export async function race<T extends { readonly socket: Socket }>(
   addresses: readonly string[],
   dial: (address: string) => T,
   startTimer: Clock["startTimer"],
-  patience: Patience,
+  timeout: RequestTimeout,
 ): Promise<T> {
   const [only = ""] = addresses;
   if (addresses.length < 2) return dial(only);
@@ -73,7 +77,7 @@ export async function race<T extends { readonly socket: Socket }>(
         });
         stopNext = startTimer(NEXT_AFTER_MS, next);
       };
-      patience.tell(reject);
+      timeout.tell(reject);
       next();
     });
   } finally {

@@ -4,7 +4,7 @@ import { shownUrl } from "../../src/util/shown-url.ts";
 import { type Address, parseAddress } from "./address.ts";
 import { basicCredentials } from "./basic-credentials.ts";
 import { type Connection, type ConnectOptions, close, connect, trying } from "./connect.ts";
-import { Patience } from "./patience.ts";
+import { RequestTimeout } from "./request-timeout.ts";
 import { bodyOf, type Framing, framingOf } from "./response-body.ts";
 import { readHead } from "./response-head.ts";
 
@@ -33,14 +33,14 @@ export function createHttpTransport(options: ConnectOptions): Transport {
     return last.address;
   };
 
-  async function exchange(to: Address, request: TransportRequest, signal: AbortSignal): Promise<TransportResponse> {
+  async function sendOnce(to: Address, request: TransportRequest, signal: AbortSignal): Promise<TransportResponse> {
     const { limitMs: ms } = request;
     const { startTimer } = options;
     const reason = () => new AgentError("SERVER_TIMEOUT", { url: shownUrl(to.url), seconds: (ms ?? 0) / 1000 });
     try {
       const head = headersFor(to, request);
-      const patience = new Patience(signal, ms === undefined ? undefined : { ms, startTimer, reason });
-      const connection = await connect(to, ms === undefined ? options : limited, patience);
+      const timeout = new RequestTimeout(signal, ms === undefined ? undefined : { ms, startTimer, reason });
+      const connection = await connect(to, ms === undefined ? options : limited, timeout);
       return await ask(connection, to, request, head, signal);
     } catch (error) {
       throw named(error, to.url, signal);
@@ -52,7 +52,7 @@ export function createHttpTransport(options: ConnectOptions): Transport {
       signal.throwIfAborted();
       let to = addressOf(request.url);
       let now = request;
-      let response = await exchange(to, now, signal);
+      let response = await sendOnce(to, now, signal);
       for (let redirects = 0; request.followRedirects === true && isRedirect(response); redirects++) {
         await response.body[Symbol.asyncIterator]().return?.();
         const { url } = to;
@@ -60,7 +60,7 @@ export function createHttpTransport(options: ConnectOptions): Transport {
         signal.throwIfAborted();
         to = redirected(url, response.headers["location"] ?? "");
         now = { ...now, headers: keptHeaders(now.headers, url, to.url) };
-        response = await exchange(to, now, signal);
+        response = await sendOnce(to, now, signal);
       }
       return response;
     },

@@ -2,7 +2,7 @@ import { TLSSocket } from "node:tls";
 import type { ServerFacts } from "../../src/ports/board-facts.ts";
 import { addressIn } from "./address.ts";
 import { type ConnectOptions, close, connect, trying } from "./connect.ts";
-import { Patience } from "./patience.ts";
+import { RequestTimeout } from "./request-timeout.ts";
 
 const PATIENCE_MS = 15_000;
 
@@ -14,8 +14,8 @@ export async function lookAtServer(url: string, options: ConnectOptions, signal:
   try {
     signal.throwIfAborted();
     const inTime = AbortSignal.any([signal, AbortSignal.timeout(PATIENCE_MS)]);
-    const patience = new Patience(inTime);
-    const connection = await connect(addressIn(new URL(url)), options, patience);
+    const timeout = new RequestTimeout(inTime);
+    const connection = await connect(addressIn(new URL(url)), options, timeout);
     const { socket } = connection;
     if (socket.connecting) await trying(connection, () => connection.incoming.ready("connect"));
     const certificate = socket instanceof TLSSocket ? socket.getPeerX509Certificate() : undefined;

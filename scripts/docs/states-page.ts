@@ -16,7 +16,7 @@ export function statesPage(): Page {
       `${MAX_TRANSITIONS} persisted transitions, the agent gives up the update.`,
     `\`\`\`mermaid\n${diagram()}\n\`\`\``,
     "## Rows",
-    table(["State", "Effect", ...OUTCOMES, "Notes"], STATES.map(row)),
+    table(["State", ...OUTCOMES, "Notes"], STATES.map(row)),
     "## What a server is told",
     "Only managed updates have a server. The agent reports a state once, before it runs anything of that state, and " +
       "ignores a failure to report it. If the server answers that it has aborted the deployment, the agent continues " +
@@ -61,7 +61,7 @@ function row([state, cells]: readonly [string, Row]): string[] {
     cells.breaks === true ? "a failure here leaves damage (`_INCONSISTENT`)" : "",
   ].filter((note) => note !== "");
   const targets = OUTCOMES.map((outcome) => code(cells[outcome]));
-  return [code(state), code(cells.run), ...targets, notes.join("; ")];
+  return [code(state), ...targets, notes.join("; ")];
 }
 
 function reportRow([state, { report }]: readonly [string, Row]): string[] {

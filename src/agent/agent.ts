@@ -11,12 +11,12 @@ import type { CliIo } from "./io.ts";
 import type { GlobalOptions } from "./options.ts";
 
 /** The agent of one device, on real adapters, for updates from the command line. */
-export interface Agent extends Base, Pick<Device, "store" | "admit" | "scriptStage"> {
+export interface Agent extends Base, Pick<Device, "store" | "checkAndStageScripts" | "scriptStage"> {
   readonly standalone: Standalone;
   /** Loaded at the first use: most updates come from a file. */
   downloadParts(): Promise<DownloadParts>;
   /** Gives the next run of `standalone.install` the payloads of the Artifact that it has opened. */
-  supply(payloads: OpenedPayloads): void;
+  usePayloads(payloads: OpenedPayloads): void;
 }
 
 /**
@@ -27,12 +27,20 @@ export interface Agent extends Base, Pick<Device, "store" | "admit" | "scriptSta
  */
 export async function composeAgent(options: GlobalOptions, io: CliIo): Promise<Agent> {
   const base = await composeBase(options, io);
-  const { machine, config, env, log } = base;
-  const { store, scripts, handlerFor, scriptStage, admit, finishUndo, expectToRun } = composeDevice(base);
+  const { host, config, env, log } = base;
+  const {
+    store,
+    scripts,
+    handlerFor,
+    scriptStage,
+    checkAndStageScripts: admit,
+    finishUndo,
+    expectToRun,
+  } = composeDevice(base);
   let supplied: OpenedPayloads | undefined;
   const effects = createEffects({
     store,
-    power: createSystemPower({ process: machine.process(), clock: systemClock }),
+    power: createSystemPower({ process: host.process(), clock: systemClock }),
     handlerFor,
     scripts,
     async openPayloads() {
@@ -43,7 +51,7 @@ export async function composeAgent(options: GlobalOptions, io: CliIo): Promise<A
   return {
     ...base,
     store,
-    admit,
+    checkAndStageScripts: admit,
     scriptStage,
     standalone: createStandalone({
       journal: createJournal(store),
@@ -58,7 +66,7 @@ export async function composeAgent(options: GlobalOptions, io: CliIo): Promise<A
       const transport = await composeTransport(options, config.connection, env, log);
       return { transport, clock: systemClock, log, limits: config.connection };
     },
-    supply(payloads) {
+    usePayloads(payloads) {
       supplied = payloads;
     },
   };

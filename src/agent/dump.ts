@@ -12,7 +12,7 @@ import { AgentError } from "../errors/agent-error.ts";
 const CHUNK_BYTES = 1024 * 1024;
 const CHUNKS = 3;
 
-export interface SnapshotRequest {
+export interface DumpRequest {
   /** A folder, a file, or a block device. */
   readonly source: string;
   readonly datastore: string;
@@ -20,7 +20,7 @@ export interface SnapshotRequest {
   compress(chunks: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array>;
 }
 
-export interface Snapshot {
+export interface FilesystemDump {
   readonly device: string;
   /** Where it is frozen; `undefined` where nobody can write to it. */
   readonly folder: string | undefined;
@@ -35,7 +35,7 @@ export interface Snapshot {
  *
  * @throws {AgentError} DUMP_SOURCE, DUMP_DATASTORE, DUMP_TARGET
  */
-export async function composeSnapshot({ source, datastore, compress }: SnapshotRequest): Promise<Snapshot> {
+export async function composeDump({ source, datastore, compress }: DumpRequest): Promise<FilesystemDump> {
   const { number, device, folder } = await findFilesystem(source);
   // ignored: a datastore that is not there lies nowhere.
   const data = await stat(datastore).catch(() => undefined);

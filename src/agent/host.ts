@@ -12,9 +12,9 @@ import type { GuardedProcess, Process } from "../ports/process.ts";
 
 /**
  * All that the agent does to the device it runs on. Whatever survives a power cut is left by one of these, so that
- * tests can put a machine in their place that counts the acts and loses its power between any two.
+ * tests can use a host that counts the acts and loses its power between any two.
  */
-export interface Machine {
+export interface Host {
   readonly files: FileActs;
   /** Opens the storage of a slot. */
   openStorage(path: string, direct: boolean, access: BlockAccess): Promise<BlockFile>;
@@ -30,8 +30,8 @@ export interface Machine {
   readonly clock: Clock;
 }
 
-/** The machine that this very process runs on. */
-export const thisMachine: Machine = {
+/** The machine that this process runs on. */
+export const thisHost: Host = {
   files: diskActs,
   // Loaded by whoever installs: a daemon that waits does without.
   openStorage: async (...how) => (await import("../../adapters/linux/block-file.ts")).openBlockFile(...how),

@@ -1,4 +1,4 @@
-import type { Machine } from "./host.ts";
+import type { Host } from "./host.ts";
 
 /** What a command may touch of the process it runs in; tests bring their own. */
 export interface CliIo {
@@ -25,7 +25,7 @@ export interface CliIo {
   /** What starts this program once more as it was started: a program and its arguments. */
   readonly commandLine: readonly string[];
   /** The device that is worked on, where it is another than the one that this process runs on. */
-  readonly machine?: Machine;
+  readonly host?: Host;
   /** Results did not reach stdout, because it is full or broken. A reader that has gone away does not count. */
   readonly hasLostResults?: boolean;
   /** Exit status of the process; 0 unless a command sets it or throws. */

@@ -2,15 +2,15 @@ import { createFileLock } from "../../adapters/lock/flock.ts";
 import { leftRecords, workOnDevice } from "../../adapters/process/program-record.ts";
 import type { Paths } from "../config/paths.ts";
 import type { Lock } from "../ports/lock.ts";
-import type { Machine } from "./host.ts";
+import type { Host } from "./host.ts";
 
 /** The device's lock alone: every command that changes something loads it at start-up. */
-export const composeLock = (paths: Paths, machine?: Machine, tell?: (line: string) => void): Lock =>
-  machine?.lock(paths.lockFile, tell) ?? createFileLock(paths.lockFile, undefined, undefined, tell);
+export const composeLock = (paths: Paths, host?: Host, tell?: (line: string) => void): Lock =>
+  host?.lock(paths.lockFile, tell) ?? createFileLock(paths.lockFile, undefined, undefined, tell);
 
 /** The lock for whoever changes the device. With it goes whatever a killed agent has left running. */
-export function composeWorkLock(paths: Paths, machine: Machine | undefined, tell: (line: string) => void): Lock {
-  const lock = composeLock(paths, machine, (line) => tell(`warning: ${line}`));
+export function composeWorkLock(paths: Paths, host: Host | undefined, tell: (line: string) => void): Lock {
+  const lock = composeLock(paths, host, (line) => tell(`warning: ${line}`));
   return {
     async acquire() {
       const release = await lock.acquire();

@@ -1,6 +1,6 @@
 import { layOutPieces } from "../util/json-text.ts";
 import type { ArtifactRequest, PayloadRequest } from "./artifact-request.ts";
-import type { PayloadFile } from "./payload-file.ts";
+import type { SourceFile } from "./payload-file.ts";
 import { readScript, type ScriptFile } from "./script-files.ts";
 import { entryOf, type TarEntry } from "./tar-writer.ts";
 
@@ -16,7 +16,7 @@ const SCRIPT_MODE = 0o755;
 export function headerEntries(
   request: ArtifactRequest,
   scripts: readonly ScriptFile[],
-  files: readonly PayloadFile[],
+  files: readonly SourceFile[],
   signal: AbortSignal,
 ): TarEntry[] {
   const { payload } = request;
@@ -51,7 +51,7 @@ function headerType({ kind, type }: PayloadRequest): string | null {
   return kind === "rootfs-image" ? "rootfs-image" : type;
 }
 
-function typeInfo(payload: PayloadRequest, files: readonly PayloadFile[]): object {
+function typeInfo(payload: PayloadRequest, files: readonly SourceFile[]): object {
   const provides = { ...payload.provides };
   const sha256 = files[0]?.sha256;
   if (payload.checksumKey !== undefined && sha256 !== undefined) provides[payload.checksumKey] = sha256;

@@ -7,7 +7,7 @@ import { checkDataFileName } from "./tar/member-name.ts";
 import type { TarEntry } from "./tar-writer.ts";
 
 /** A file to go into an Artifact, hashed. */
-export interface PayloadFile {
+export interface SourceFile {
   readonly path: string;
   readonly name: string;
   readonly sizeBytes: number;
@@ -28,7 +28,7 @@ const MAX_NAME_CHARACTERS = 90;
  *
  * @throws {AgentError} ARTIFACT_MEMBER_NAME, PAYLOAD_UNREADABLE; the signal's reason
  */
-export async function hashPayloadFile(path: string, onBytes: OnBytes, signal: AbortSignal): Promise<PayloadFile> {
+export async function hashSourceFile(path: string, onBytes: OnBytes, signal: AbortSignal): Promise<SourceFile> {
   const name = basename(path);
   checkDataFileName(name);
   if (name.length > MAX_NAME_CHARACTERS) throw new AgentError("ARTIFACT_MEMBER_NAME", { name, reason: "too long" });
@@ -42,11 +42,11 @@ export async function hashPayloadFile(path: string, onBytes: OnBytes, signal: Ab
 }
 
 /** Second pass: the file as an entry of a tar; its content throws PAYLOAD_CHANGED if it is not what was hashed. */
-export function payloadEntry(file: PayloadFile, onBytes: OnBytes, signal: AbortSignal): TarEntry {
+export function payloadEntry(file: SourceFile, onBytes: OnBytes, signal: AbortSignal): TarEntry {
   return { name: file.name, mode: FILE_MODE, sizeBytes: file.sizeBytes, content: readUnchanged(file, onBytes, signal) };
 }
 
-async function* readUnchanged(file: PayloadFile, onBytes: OnBytes, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+async function* readUnchanged(file: SourceFile, onBytes: OnBytes, signal: AbortSignal): AsyncGenerator<Uint8Array> {
   const hash = createHash("sha256");
   let left = file.sizeBytes;
   for await (const chunk of readChunks(file.path, onBytes, signal)) {

@@ -1,7 +1,7 @@
 import { AgentError } from "../errors/agent-error.ts";
 import type { PayloadFile, PayloadStream } from "../ports/payload-handler.ts";
 import type { MaybePromise } from "../util/byte-source.ts";
-import type { PieceStarts } from "./compression/piece-starts.ts";
+import type { RestartPoints } from "./compression/restart-points.ts";
 import type { CountedSource } from "./counted-source.ts";
 import { DeferredHash } from "./deferred-hash.ts";
 import type { ArtifactLimits } from "./limits.ts";
@@ -15,7 +15,7 @@ const SCRATCH_BYTES = 64 * 1024;
 /** Lets a later run go on in the middle of a file. */
 export interface Checkpointing {
   /** Of the data of the payload, which begin at `headBytes` of the Artifact. */
-  readonly starts: PieceStarts;
+  readonly starts: RestartPoints;
   readonly headBytes: number;
   keep(position: PayloadPosition): Promise<void>;
 }

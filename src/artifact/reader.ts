@@ -4,7 +4,7 @@ import type { PayloadStream } from "../ports/payload-handler.ts";
 import { type ByteSource, bufferSource } from "../util/byte-source.ts";
 import { decompress } from "./compression/decompress.ts";
 import { type CompressionFormat, formatOf } from "./compression/formats.ts";
-import { createPieceStarts } from "./compression/piece-starts.ts";
+import { createRestartPoints } from "./compression/restart-points.ts";
 import { CountedSource } from "./counted-source.ts";
 import type { HeaderTakers } from "./header-archive.ts";
 import { parseDocument, VERSION } from "./header-documents.ts";
@@ -184,7 +184,7 @@ class OpenArtifact implements ArtifactReader {
     const keep = this.#index === 1 ? this.#keep : undefined;
     const packedByte = (resume?.position.artifactByte ?? headBytes) - headBytes;
     const plainByte = resume?.position.plainByte ?? 0;
-    const starts = keep && createPieceStarts(format.compression, { packedByte, plainByte });
+    const starts = keep && createRestartPoints(format.compression, { packedByte, plainByte });
     const member = new CountedSource(memberSource(this.#members.scanner), (bytes) => starts?.pass(bytes));
     this.#unpacking = await decompress(member, format);
     const plain = new CountedSource(this.#unpacking, undefined, plainByte);

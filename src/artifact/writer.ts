@@ -6,7 +6,7 @@ import { type ArtifactRequest, checkRequest } from "./artifact-request.ts";
 import { compress } from "./compression/compress.ts";
 import { memberName } from "./compression/formats.ts";
 import { headerEntries } from "./header-writer.ts";
-import { hashPayloadFile, type OnBytes, type PayloadFile, payloadEntry } from "./payload-file.ts";
+import { hashSourceFile, type OnBytes, payloadEntry, type SourceFile } from "./payload-file.ts";
 import { findScripts } from "./script-files.ts";
 import { type SigningKey, signManifest } from "./signing.ts";
 import { entryOf, TAR_END, tarEntry, tarHeader, tarOf, tarPadding } from "./tar-writer.ts";
@@ -18,7 +18,7 @@ const HEADER_BLOCK_BYTES = 512;
 /** What was written, for a summary. */
 export interface WrittenArtifact {
   readonly sizeBytes: number;
-  readonly files: readonly PayloadFile[];
+  readonly files: readonly SourceFile[];
   readonly scripts: readonly string[];
 }
 
@@ -63,10 +63,10 @@ export async function writeArtifact(
   return { sizeBytes, files, scripts: scripts.map(({ name }) => name) };
 }
 
-async function hashFiles(paths: readonly string[], onBytes: OnBytes, signal: AbortSignal): Promise<PayloadFile[]> {
-  const files = new Map<string, PayloadFile>();
+async function hashFiles(paths: readonly string[], onBytes: OnBytes, signal: AbortSignal): Promise<SourceFile[]> {
+  const files = new Map<string, SourceFile>();
   for (const path of paths) {
-    const file = await hashPayloadFile(path, onBytes, signal);
+    const file = await hashSourceFile(path, onBytes, signal);
     if (files.has(file.name)) throw new AgentError("PAYLOAD_DUPLICATE", { path });
     files.set(file.name, file);
   }
@@ -75,7 +75,7 @@ async function hashFiles(paths: readonly string[], onBytes: OnBytes, signal: Abo
 
 /** Always of the same length, whatever the checksum: a key's signatures all have one length. */
 async function membersBeforeHeader(
-  files: readonly PayloadFile[],
+  files: readonly SourceFile[],
   headerName: string,
   headerSha256: string,
   key: SigningKey | undefined,
@@ -90,7 +90,7 @@ async function membersBeforeHeader(
 }
 
 /** Sorted by name, which is also the real tool's order. */
-function manifestOf(files: readonly PayloadFile[], headerName: string, headerSha256: string): Buffer {
+function manifestOf(files: readonly SourceFile[], headerName: string, headerSha256: string): Buffer {
   const lines = [
     ...files.map(({ name, sha256 }) => [`data/0000/${name}`, sha256] as const),
     [headerName, headerSha256] as const,

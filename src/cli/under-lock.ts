@@ -28,7 +28,7 @@ export async function underLock<T>(
 }
 
 const lockDevice = (paths: Paths, io: CliIo): Promise<() => Promise<void>> =>
-  composeWorkLock(paths, io.machine, (line) => io.err(line)).acquire();
+  composeWorkLock(paths, io.host, (line) => io.err(line)).acquire();
 
 /**
  * The same for what speaks to the server: nobody else does meanwhile, and no daemon is kept from the device.
@@ -37,16 +37,16 @@ const lockDevice = (paths: Paths, io: CliIo): Promise<() => Promise<void>> =>
  */
 export function underBothLocks<T>(paths: Paths, io: CliIo, load: () => Promise<() => Promise<T>>): Promise<T> {
   return underLock(paths, io, load, async () => {
-    const { becomeSpeaker } = await import("./managed/daemon-process.ts");
-    const fallSilent = await becomeSpeaker(paths, (line) => io.err(`warning: ${line}`), io.machine);
+    const { acquireServerLock: becomeSpeaker } = await import("./managed/daemon-process.ts");
+    const releaseServerLock = await becomeSpeaker(paths, (line) => io.err(`warning: ${line}`), io.host);
     try {
       const release = await lockDevice(paths, io);
       return async () => {
         await release();
-        await fallSilent();
+        await releaseServerLock();
       };
     } catch (error) {
-      await fallSilent();
+      await releaseServerLock();
       throw error;
     }
   });

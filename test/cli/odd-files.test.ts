@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { diskActs } from "../../adapters/files/disk.ts";
 import { createFileLock } from "../../adapters/lock/flock.ts";
-import { thisMachine } from "../../src/agent/host.ts";
-import { announceDaemon, becomeSpeaker } from "../../src/cli/managed/daemon-process.ts";
+import { thisHost } from "../../src/agent/host.ts";
+import { acquireServerLock, writeDaemonPid } from "../../src/cli/managed/daemon-process.ts";
 import { resolvePaths } from "../../src/config/paths.ts";
 import type { FileActs } from "../../src/ports/files.ts";
 import { BuiltProgram } from "../support/built-program.ts";
@@ -198,8 +198,8 @@ test("a daemon whose pid cannot be written, as on a full device, says so once an
     writeSynced: () => Promise.reject(new Error("ENOSPC: no space left on device")),
   };
   const said: string[] = [];
-  const leave = await announceDaemon(paths, (line) => said.push(line), { ...thisMachine, files });
-  await expect(becomeSpeaker(paths, () => undefined, undefined)).rejects.toMatchObject({ code: "AGENT_BUSY" });
+  const leave = await writeDaemonPid(paths, (line) => said.push(line), { ...thisHost, files });
+  await expect(acquireServerLock(paths, () => undefined, undefined)).rejects.toMatchObject({ code: "AGENT_BUSY" });
   await leave();
   expect(said).toEqual([expect.stringMatching(/switchback-daemon\.pid cannot be written.*ENOSPC/)]);
   expect(existsSync(board.path("data/switchback-daemon.pid"))).toBe(false);

@@ -15,7 +15,7 @@ import { systemClock } from "../../adapters/clock/system-clock.ts";
 import { createSlotDevice } from "../../adapters/device/slot-device.ts";
 import { diskActs } from "../../adapters/files/disk.ts";
 import { createRootfsImageHandler, type RootfsImageParts } from "../../adapters/payload/rootfs-image/handler.ts";
-import { createFileMemo } from "../../adapters/store/file-memo.ts";
+import { createFileValue } from "../../adapters/store/file-value.ts";
 import { PAYLOAD_CONTRACT } from "../../src/contracts/payload-handler.ts";
 import { PAYLOAD_READ_CONTRACT } from "../../src/contracts/payload-reads.ts";
 import { PAYLOAD_STORAGE_CONTRACT } from "../../src/contracts/payload-storage.ts";
@@ -54,7 +54,7 @@ async function rootfsImageRig(spoil: Spoil = () => ({})) {
   const parts: RootfsImageParts = {
     bootloader,
     slots,
-    memo: createFileMemo(join(payloadFolder(root), "origin"), acts),
+    storedValue: createFileValue(join(payloadFolder(root), "origin"), acts),
     log: () => undefined,
     clock: systemClock,
     verifyReadback: true,
@@ -126,14 +126,20 @@ const MISTAKES: Readonly<Record<string, readonly [spoil: Spoil, promise: string]
     "what was installed survives a loss of power",
   ],
   "never forgets": [
-    ({ memo }) => ({
-      memo: { load: memo.load, save: async (value) => (value === undefined ? undefined : memo.save(value)) },
+    ({ storedValue }) => ({
+      storedValue: {
+        load: storedValue.load,
+        save: async (value) => (value === undefined ? undefined : storedValue.save(value)),
+      },
     }),
     "Cleanup leaves nothing of the handler's own behind, and may be repeated",
   ],
   "does not say that it cannot store": [
-    ({ memo, bootloader }) => ({
-      memo: { load: memo.load, save: (value) => memo.save(value).catch(() => undefined /* ignored: the mistake */) },
+    ({ storedValue, bootloader }) => ({
+      storedValue: {
+        load: storedValue.load,
+        save: (value) => storedValue.save(value).catch(() => undefined /* ignored: the mistake */),
+      },
       bootloader: {
         ...bootloader,
         arm: (slot, signal) => bootloader.arm(slot, signal).catch(() => undefined /* ignored: the mistake */),

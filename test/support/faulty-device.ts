@@ -2,10 +2,10 @@ import { setTimeout as wait } from "node:timers/promises";
 import type { BlockFile } from "../../adapters/linux/block-file.ts";
 
 /** What a power cut does to a write that was not yet synced. `torn`: a prefix of whole sectors arrived. */
-export type Fate = "lost" | "kept" | "torn";
+export type WriteOutcome = "lost" | "kept" | "torn";
 
 /** `dropped`: the sector keeps what it held. `corrupted`: one bit of it is wrong. */
-export type Lie = "dropped" | "corrupted";
+export type DiskFault = "dropped" | "corrupted";
 
 export interface FaultyDiskOptions {
   /** What the disk holds at first; also its size. */
@@ -13,7 +13,7 @@ export interface FaultyDiskOptions {
   /** Accesses of these sectors fail with EIO. */
   readonly badSectors?: readonly number[];
   /** What becomes of acknowledged writes to these sectors; a sync tells nothing of it. */
-  readonly lies?: ReadonlyMap<number, Lie>;
+  readonly lies?: ReadonlyMap<number, DiskFault>;
   /** How long each read, write and sync takes. */
   readonly accessMs?: number;
   /** Longest access that is done at once; longer ones are cut short. */
@@ -33,7 +33,7 @@ export interface FaultyDisk {
   /** Opens it as the storage of a slot. What an earlier opening wrote is there. */
   open(): BlockFile;
   /** Decides what becomes of each unsynced write, oldest first. */
-  powerCut(fateOf: (write: number) => Fate): void;
+  powerCut(fateOf: (write: number) => WriteOutcome): void;
   /** What is on the medium after all that was written has arrived. */
   content(): Uint8Array;
   /** Acts so far. */
@@ -51,7 +51,7 @@ const SECTOR_BYTES = 512;
  */
 export function createFaultyDisk(options: FaultyDiskOptions): FaultyDisk {
   const { badSectors = [], longestAccessBytes = Number.POSITIVE_INFINITY, direct = false, beforeAct } = options;
-  const { lies = new Map<number, Lie>(), accessMs } = options;
+  const { lies = new Map<number, DiskFault>(), accessMs } = options;
   const medium = Uint8Array.from(options.content);
   let pending: PendingWrite[] = [];
   let acts = 0;

@@ -1,9 +1,9 @@
 import { AgentError } from "../../../src/errors/agent-error.ts";
 import { type Bootloader, type BootPlan, otherSlot, type SlotId } from "../../../src/ports/bootloader.ts";
 import type { Clock } from "../../../src/ports/clock.ts";
-import type { Memo } from "../../../src/ports/memo.ts";
 import type { ModuleAction, PayloadFile, PayloadHandler, PayloadStream } from "../../../src/ports/payload-handler.ts";
 import type { SlotDevice, SlotWriter, WriteStatistics } from "../../../src/ports/slot-device.ts";
+import type { StoredValue } from "../../../src/ports/stored-value.ts";
 import { checkImageSize } from "../../../src/util/image-size.ts";
 import type { Logger } from "../../../src/util/logger.ts";
 import { type Checkpoints, createCheckpoints } from "./checkpoints.ts";
@@ -13,7 +13,7 @@ export interface RootfsImageParts {
   readonly bootloader: Bootloader;
   readonly slots: SlotDevice;
   /** Holds the slot that was running when ArtifactInstall began: the way back once the trial is over. */
-  readonly memo: Memo;
+  readonly storedValue: StoredValue;
   readonly log: Logger;
   readonly clock: Clock;
   /** Reads the slot back at the end of the download. */
@@ -54,7 +54,7 @@ export function createRootfsImageHandler(parts: RootfsImageParts): PayloadHandle
 
 type Actions = Readonly<Record<ModuleAction, (signal: AbortSignal) => Promise<void>>>;
 
-function createActions({ bootloader, memo, log }: RootfsImageParts): Actions {
+function createActions({ bootloader, storedValue, log }: RootfsImageParts): Actions {
   const nothing = async (): Promise<void> => undefined;
   const verifyTrial = async (signal: AbortSignal): Promise<void> => {
     const plan = await bootloader.plan(signal);
@@ -67,10 +67,10 @@ function createActions({ bootloader, memo, log }: RootfsImageParts): Actions {
       const { plan, booted } = await bootState(bootloader, signal);
       const origin = otherSlot(plan.slot);
       // Our own arming, seen again after a power cut: the trial is pending and nothing has been rebooted yet.
-      if (plan.trial && booted === origin && (await memo.load()) === origin) return;
+      if (plan.trial && booted === origin && (await storedValue.load()) === origin) return;
       const running = settledSlot({ plan, booted });
       // First, or a power cut just after arming would leave no way back.
-      await memo.save(running);
+      await storedValue.save(running);
       await bootloader.arm(otherSlot(running), signal);
       const argument = await bootloader.rebootArgument?.(signal);
       if (argument !== undefined) {
@@ -87,7 +87,7 @@ function createActions({ bootloader, memo, log }: RootfsImageParts): Actions {
       await bootloader.confirm(signal);
     },
     async ArtifactRollback(signal) {
-      let origin = originIn(await memo.load());
+      let origin = originIn(await storedValue.load());
       try {
         const plan = await bootloader.plan(signal);
         if (plan.trial) origin = otherSlot(plan.slot);
@@ -96,7 +96,7 @@ function createActions({ bootloader, memo, log }: RootfsImageParts): Actions {
       } catch (error) {
         if (origin === undefined || signal.aborted || !(error instanceof AgentError)) throw error;
         if (!(await isSettledOn(origin, bootloader, signal))) {
-          await memo.save(OWED + origin);
+          await storedValue.save(OWED + origin);
           throw error;
         }
         log("warning", `Nothing had to be undone: slot ${origin} is still the one that boots. (${error.message})`);
@@ -113,26 +113,26 @@ function createActions({ bootloader, memo, log }: RootfsImageParts): Actions {
     },
     ArtifactFailure: nothing,
     async Cleanup(signal) {
-      const kept = await memo.load();
+      const kept = await storedValue.load();
       const origin = originIn(kept);
-      // A failure keeps the memo, and with it the debt.
+      // A failure keeps the stored value, and with it the debt.
       if (owesUndo(kept) && origin !== undefined) {
         await bootloader.revert(origin, signal);
         log("warning", `The rollback that had failed is done: the next boot brings back slot ${origin}.`);
       }
-      await memo.save(undefined);
+      await storedValue.save(undefined);
     },
   };
 }
 
-/** Stands before the slot in the memo when a rollback could not be written. */
+/** Stands before the slot in the stored value when a rollback could not be written. */
 const OWED = "revert:";
 
 /** Whether a rollback has failed and must be tried again, by Cleanup, as long as it takes. */
-export const owesUndo = (memo: string | undefined): boolean => memo?.startsWith(OWED) === true;
+export const owesUndo = (storedValue: string | undefined): boolean => storedValue?.startsWith(OWED) === true;
 
-const originIn = (memo: string | undefined): SlotId | undefined =>
-  asSlot(owesUndo(memo) ? memo?.slice(OWED.length) : memo);
+const originIn = (storedValue: string | undefined): SlotId | undefined =>
+  asSlot(owesUndo(storedValue) ? storedValue?.slice(OWED.length) : storedValue);
 
 /** Whether a revert that failed had nothing to change. */
 async function isSettledOn(origin: SlotId, bootloader: Bootloader, signal: AbortSignal): Promise<boolean> {
@@ -174,7 +174,7 @@ function asSlot(text: string | undefined): SlotId | undefined {
  * between the two leads to a rollback, so whatever is armed has been read back.
  */
 async function download(
-  { bootloader, slots, memo, log, clock, verifyReadback }: RootfsImageParts,
+  { bootloader, slots, storedValue, log, clock, verifyReadback }: RootfsImageParts,
   payload: PayloadStream,
   signal: AbortSignal,
 ): Promise<void> {
@@ -182,7 +182,7 @@ async function download(
   // Before the first byte: an update that cannot be armed could not be undone either.
   await bootloader.expectWritable?.(signal);
   // What an update whose Cleanup failed left behind is the way into the slot that is written now.
-  if ((await memo.load()) !== undefined) await memo.save(undefined);
+  if ((await storedValue.load()) !== undefined) await storedValue.save(undefined);
   const image = await payload.next();
   if (image === undefined) throw new AgentError("PAYLOAD_FILES", { files: 0 });
   checkImageSize(image.name, image.sizeBytes);

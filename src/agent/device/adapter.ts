@@ -8,7 +8,7 @@ import type { AdapterChoice } from "../../config/adapter-choice.ts";
 import type { Config } from "../../config/config.ts";
 import { AgentError } from "../../errors/agent-error.ts";
 import type { Bootloader, SlotId } from "../../ports/bootloader.ts";
-import type { Machine } from "../host.ts";
+import type { Host } from "../host.ts";
 import type { BootloaderParts } from "./bootloader-parts.ts";
 
 interface AdapterParts extends BootloaderParts {
@@ -22,22 +22,22 @@ export interface AdapterSource extends Pick<AdapterChoice, "source" | "from"> {
 }
 
 /** The adapter that `Switchback.Bootloader` names, found to be one. @throws {AgentError} ADAPTER_… */
-export async function loadBootloader({ config, machine, slots }: AdapterParts): Promise<Bootloader> {
+export async function loadBootloader({ config, host, slots }: AdapterParts): Promise<Bootloader> {
   const { adapter } = config.switchback;
   if (adapter === undefined) throw new AgentError("CONFIG_INVALID", { key: "Switchback.Bootloader" });
-  return createAdapterBootloader(adapter, contextParts(adapter, config, machine, slots));
+  return createAdapterBootloader(adapter, contextParts(adapter, config, host, slots));
 }
 
 /** What an adapter is told of this device. */
 export function contextParts(
   { options }: Pick<AdapterChoice, "options">,
   { switchback: { board } }: Config,
-  machine: Machine,
+  host: Host,
   slots: Readonly<Record<SlotId, string>>,
 ): ContextParts {
   const parts = { root: board === undefined ? "" : resolve(board), slots, options };
-  const process = machine.process({ env: adapterEnvironment(parts, globalThis.process.env) });
-  return { ...parts, process, acts: machine.files };
+  const process = host.process({ env: adapterEnvironment(parts, globalThis.process.env) });
+  return { ...parts, process, acts: host.files };
 }
 
 /** @throws {AgentError} ADAPTER_LOAD, ADAPTER_INVALID, ADAPTER_PROTOCOL, ADAPTER_ANSWER, ADAPTER_FAILED */

@@ -24,10 +24,10 @@ const GRUB_LOCKS = ["/var/lock/grub-mender-grubenv-set.lock"];
  * @throws {AgentError} BOOTENV_CONFIG when it is not mounted, and there are no tools or they are not to be used
  */
 export async function composeGrubEnv(parts: BootloaderParts, findFolder = grubEnvFolder): Promise<BootEnv> {
-  const { machine } = parts;
+  const { host } = parts;
   const native = async (): Promise<BootEnv> => {
     const folder = findFolder();
-    return createGrubEnv({ folder, exclusive: createExclusive(GRUB_LOCKS), openRaw: machine.openRaw });
+    return createGrubEnv({ folder, exclusive: createExclusive(GRUB_LOCKS), openRaw: host.openRaw });
   };
   // Where the environment is not found, the tools may still find it.
   const storage = async (): Promise<readonly string[]> => grubEnvFiles(findFolder);
@@ -40,17 +40,17 @@ export async function composeGrubEnv(parts: BootloaderParts, findFolder = grubEn
  * @throws {AgentError} BOOTENV_CONFIG only where it is told to work in process
  */
 export function composeUbootEnv(parts: BootloaderParts): Promise<BootEnv> {
-  const { config, machine, log } = parts;
+  const { config, host, log } = parts;
   const { fwEnvConfig } = config.switchback;
   const native = async (): Promise<BootEnv> => {
     const layout = await nativeLayout(fwEnvConfig ?? "/etc/fw_env.config");
-    return createNativeEnv({ layout, exclusive: createExclusive(UBOOT_LOCKS), log, openRaw: machine.openRaw });
+    return createNativeEnv({ layout, exclusive: createExclusive(UBOOT_LOCKS), log, openRaw: host.openRaw });
   };
   return nativeOrTools(parts, native, fwEnvTools(fwEnvConfig), true);
 }
 
 async function nativeOrTools(
-  { config, machine, log }: BootloaderParts,
+  { config, host, log }: BootloaderParts,
   native: () => Promise<BootEnv>,
   tools: EnvTools,
   mayFallBack: boolean,
@@ -67,5 +67,5 @@ async function nativeOrTools(
       );
     }
   }
-  return createToolEnv(machine.process(), tools);
+  return createToolEnv(host.process(), tools);
 }

@@ -2,22 +2,22 @@ import { createRpiTryboot } from "../../../adapters/bootloader/rpi-tryboot/bootl
 import { createTrybootFirmware } from "../../../adapters/bootloader/rpi-tryboot/firmware.ts";
 import { createSystemdBoot } from "../../../adapters/bootloader/systemd-boot/bootloader.ts";
 import type { Bootloader, SlotId } from "../../ports/bootloader.ts";
-import type { Machine } from "../host.ts";
+import type { Host } from "../host.ts";
 
 interface BootFileParts {
   readonly bootFolder: string;
   /** Needed by `rpi-tryboot` alone. */
   readonly bootPartitions: Readonly<Record<SlotId, number>> | undefined;
-  readonly machine: Machine;
+  readonly host: Host;
   booted(signal: AbortSignal): Promise<SlotId>;
 }
 
 /** Boot loaders that are told by files on a partition of their own. */
 export function composeBootFiles(
   kind: "systemd-boot" | "rpi-tryboot",
-  { bootPartitions, machine, ...rest }: BootFileParts,
+  { bootPartitions, host, ...rest }: BootFileParts,
 ): Bootloader {
-  const parts = { ...rest, files: machine.files };
+  const parts = { ...rest, files: host.files };
   if (kind === "systemd-boot" || bootPartitions === undefined) return createSystemdBoot(parts);
-  return createRpiTryboot({ ...parts, bootPartitions, firmware: createTrybootFirmware(machine.process()) });
+  return createRpiTryboot({ ...parts, bootPartitions, firmware: createTrybootFirmware(host.process()) });
 }

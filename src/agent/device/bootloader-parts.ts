@@ -2,7 +2,7 @@ import type { Config } from "../../config/config.ts";
 import { AgentError } from "../../errors/agent-error.ts";
 import type { SlotId } from "../../ports/bootloader.ts";
 import type { Logger } from "../../util/logger.ts";
-import type { Machine } from "../host.ts";
+import type { Host } from "../host.ts";
 
 /** Storage of the two slots. @throws {AgentError} CONFIG_INVALID when the configuration does not name both */
 export function composeSlots({ rootfsPartA: A, rootfsPartB: B, refusal }: Config): Readonly<Record<SlotId, string>> {
@@ -15,6 +15,6 @@ export function composeSlots({ rootfsPartA: A, rootfsPartB: B, refusal }: Config
 
 export interface BootloaderParts {
   readonly config: Config;
-  readonly machine: Machine;
+  readonly host: Host;
   readonly log: Logger;
 }

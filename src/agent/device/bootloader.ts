@@ -54,7 +54,7 @@ function menderEnv(kind: string, { config, log }: BootloaderParts, load: () => P
 }
 
 /** A boot loader that is told by files on its own partition. */
-function bootFiles(kind: "systemd-boot" | "rpi-tryboot", { config, machine, log }: BootloaderParts): Bootloader {
+function bootFiles(kind: "systemd-boot" | "rpi-tryboot", { config, host, log }: BootloaderParts): Bootloader {
   const { bootFolder, bootPartitions } = config.switchback;
   const booted = createBootedSlot({ slots: composeSlots(config), log });
   if (bootFolder === undefined) {
@@ -65,12 +65,12 @@ function bootFiles(kind: "systemd-boot" | "rpi-tryboot", { config, machine, log 
       reason: "Switchback.BootPartitionA and BootPartitionB must be the numbers of two different partitions",
     });
   }
-  const parts = { bootFolder, bootPartitions, booted, machine };
+  const parts = { bootFolder, bootPartitions, booted, host };
   const load = async (): Promise<Bootloader> => (await import("./boot-files.ts")).composeBootFiles(kind, parts);
   return { kind, booted, ...lazy(load, METHODS) };
 }
 
-function composeFake({ config, machine }: BootloaderParts): Bootloader {
+function composeFake({ config, host }: BootloaderParts): Bootloader {
   const { board } = config.switchback;
   if (board === undefined)
     throw new AgentError("CONFIG_INVALID", { reason: "Switchback.Board must name the board's folder" });
@@ -78,7 +78,7 @@ function composeFake({ config, machine }: BootloaderParts): Bootloader {
   const booted = bootedOnBoard(board);
   const boot = createMenderEnvBootloader({
     kind: "fake",
-    env: createFileEnv(boardPaths(board).env, machine.files),
+    env: createFileEnv(boardPaths(board).env, host.files),
     partitions: slotPartitions(slots.A, slots.B),
     booted,
   });

@@ -14,9 +14,9 @@ import { flatProvides, readProvides } from "../../core/install/provides.ts";
 import { createScriptStage, type ScriptStage } from "../../core/scripts/extract.ts";
 import type { ScriptRunner } from "../../core/scripts/runner.ts";
 import { AgentError } from "../../errors/agent-error.ts";
-import type { Memo } from "../../ports/memo.ts";
 import type { PayloadHandler } from "../../ports/payload-handler.ts";
 import type { Store } from "../../ports/store.ts";
+import type { StoredValue } from "../../ports/stored-value.ts";
 import type { Base } from "../base.ts";
 import { composeStore, ORIGIN_KEY } from "../store.ts";
 import { composeBootloader } from "./bootloader.ts";
@@ -41,7 +41,7 @@ export interface Device {
    * @throws {AgentError} DEVICE_TYPE_FILE, DEVICE_TYPE_MISMATCH, DEPENDS_MISMATCH, PROVIDES_LIMIT, PAYLOAD_UNSUPPORTED,
    * SCRIPT_FOLDER, BOARD_UNCONFINED
    */
-  admit(artifact: OpenedArtifact): Promise<void>;
+  checkAndStageScripts(artifact: OpenedArtifact): Promise<void>;
   /**
    * Refuses to go on with an update on a virtual board whose modules or scripts this machine would not run, before
    * anything is done: a refusal in the middle would fail the update.
@@ -59,19 +59,19 @@ export interface Device {
 }
 
 export function composeDevice(base: Base): Device {
-  const { machine, config, paths, deviceTypeFile, log } = base;
-  const store = composeStore(paths, log, machine);
+  const { host, config, paths, deviceTypeFile, log } = base;
+  const store = composeStore(paths, log, host);
   const timeoutMs = config.moduleTimeoutSeconds * 1000;
   const programs = composePrograms(base);
-  const modules = { machine, programs, paths, store, log, timeoutMs, deviceTypeFile };
+  const modules = { host, programs, paths, store, log, timeoutMs, deviceTypeFile };
   const handlerFor = composeHandlers(modules, config);
-  const scriptStage = createScriptStage(artifactScripts(paths), machine.files, diskReads);
+  const scriptStage = createScriptStage(artifactScripts(paths), host.files, diskReads);
   return {
     store,
     scripts: composeScripts(base),
     handlerFor,
     scriptStage,
-    async admit({ info, record }) {
+    async checkAndStageScripts({ info, record }) {
       const deviceType = await readDeviceType(deviceTypeFile);
       const provides = readProvides(await store.load());
       checkDepends(info, deviceType, flatProvides(provides));
@@ -129,15 +129,15 @@ function composeHandlers(modules: ModuleParts, config: Config): HandlerFor {
   };
 }
 
-function composeRootfsImage(config: Config, { machine, store, log }: ModuleParts): PayloadHandler {
-  const bootloader = composeBootloader({ config, machine, log });
-  const slots = composeSlotDevice(config, composeSlots(config), bootloader, machine);
-  const memo = memoIn(store, ORIGIN_KEY);
+function composeRootfsImage(config: Config, { host, store, log }: ModuleParts): PayloadHandler {
+  const bootloader = composeBootloader({ config, host, log });
+  const slots = composeSlotDevice(config, composeSlots(config), bootloader, host);
+  const storedValue = storedValueIn(store, ORIGIN_KEY);
   const { verifyReadback } = config.switchback;
-  return createRootfsImageHandler({ bootloader, slots, memo, log, clock: machine.clock, verifyReadback });
+  return createRootfsImageHandler({ bootloader, slots, storedValue, log, clock: host.clock, verifyReadback });
 }
 
-function memoIn(store: Store, key: string): Memo {
+function storedValueIn(store: Store, key: string): StoredValue {
   return {
     load: async () => (await store.load()).get(key),
     save: (value) => store.transact(new Map([[key, value]])),

@@ -10,15 +10,15 @@ export function composeExternal(
   type: string,
   index: number,
   modulesFolder: string,
-  { machine, programs, paths, store, log, timeoutMs, deviceTypeFile }: ModuleParts,
+  { host, programs, paths, store, log, timeoutMs, deviceTypeFile }: ModuleParts,
 ): PayloadHandler {
   return createExternalHandler({
     type,
     modulesFolder: resolve(modulesFolder),
     tree: resolve(join(paths.datastore, "modules/v3/payloads", String(index).padStart(4, "0"), "tree")),
-    process: machine.process(),
+    process: host.process(),
     programs,
-    acts: machine.files,
+    acts: host.files,
     log,
     timeoutMs,
     async device() {

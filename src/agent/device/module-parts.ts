@@ -2,11 +2,11 @@ import type { Paths } from "../../config/paths.ts";
 import type { GuardedProcess } from "../../ports/process.ts";
 import type { Store } from "../../ports/store.ts";
 import type { Logger } from "../../util/logger.ts";
-import type { Machine } from "../host.ts";
+import type { Host } from "../host.ts";
 
 /** What handlers of payloads are made of. */
 export interface ModuleParts {
-  readonly machine: Machine;
+  readonly host: Host;
   /** Runs update modules. */
   readonly programs: GuardedProcess;
   readonly paths: Paths;

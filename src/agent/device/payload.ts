@@ -16,12 +16,12 @@ export async function loadPayload(
   index: number,
   choice: AdapterChoice,
   config: Config,
-  { machine, paths, timeoutMs }: ModuleParts,
+  { host, paths, timeoutMs }: ModuleParts,
 ): Promise<PayloadHandler> {
   const slots = { A: config.rootfsPartA ?? "", B: config.rootfsPartB ?? "" };
   const folder = resolve(join(paths.datastore, "adapters/payloads", String(index).padStart(4, "0")));
-  const parts = { ...contextParts(choice, config, machine, slots), calls: { timeoutMs } };
-  return createAdapterPayload(type, choice, parts, folder, machine.files);
+  const parts = { ...contextParts(choice, config, host, slots), calls: { timeoutMs } };
+  return createAdapterPayload(type, choice, parts, folder, host.files);
 }
 
 /** @throws {AgentError} ADAPTER_LOAD, ADAPTER_INVALID, ADAPTER_PROTOCOL, ADAPTER_FAILED */

@@ -8,10 +8,10 @@ import type { GuardedProcess } from "../../ports/process.ts";
 import type { Base } from "../base.ts";
 
 /** Starts update modules and state scripts: on a virtual board in the board's own root. */
-export function composePrograms(base: Pick<Base, "config" | "paths" | "machine">, options?: ChildProcessOptions) {
-  const { config, paths, machine } = base;
-  if (config.virtualBoard !== undefined) return machine.ownRootProcess(boardRoot(config.virtualBoard, paths), options);
-  return { ...machine.process(options), expectToRun: async () => false } satisfies GuardedProcess;
+export function composePrograms(base: Pick<Base, "config" | "paths" | "host">, options?: ChildProcessOptions) {
+  const { config, paths, host } = base;
+  if (config.virtualBoard !== undefined) return host.ownRootProcess(boardRoot(config.virtualBoard, paths), options);
+  return { ...host.process(options), expectToRun: async () => false } satisfies GuardedProcess;
 }
 
 /** As on a device: where the agent keeps what is at the same place as there, and the board's folder besides. */

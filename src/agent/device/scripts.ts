@@ -8,13 +8,13 @@ import { composePrograms } from "./programs.ts";
 /** Where the scripts of an Artifact lie from its installation on, also after the reboot. */
 export const artifactScripts = (paths: Paths): string => join(paths.datastore, "scripts");
 
-export function composeScripts(base: Pick<Base, "config" | "paths" | "log" | "machine">): ScriptRunner {
-  const { config, paths, log, machine } = base;
+export function composeScripts(base: Pick<Base, "config" | "paths" | "log" | "host">): ScriptRunner {
+  const { config, paths, log, host } = base;
   const { stateScripts } = config;
   return createScriptRunner({
     process: composePrograms(base, { graceMs: 10_000 }),
     reads: diskReads,
-    clock: machine.clock,
+    clock: host.clock,
     log,
     folders: { rootfs: join(paths.confDir, "scripts"), artifact: artifactScripts(paths) },
     timeouts: {

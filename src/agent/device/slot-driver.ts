@@ -10,7 +10,7 @@ import type { Config } from "../../config/config.ts";
 import type { Bootloader, SlotId } from "../../ports/bootloader.ts";
 import type { SlotDevice } from "../../ports/slot-device.ts";
 import type { SlotDriver } from "../../ports/slot-driver.ts";
-import type { Machine } from "../host.ts";
+import type { Host } from "../host.ts";
 import { type AdapterSource, contextParts } from "./adapter.ts";
 
 /** The slots behind the adapter that `Switchback.Device` names. @throws {AgentError} ADAPTER_… */
@@ -19,9 +19,9 @@ export async function loadDevice(
   config: Config,
   paths: Readonly<Record<SlotId, string>>,
   { booted }: Pick<Bootloader, "booted">,
-  machine: Machine,
+  host: Host,
 ): Promise<SlotDevice> {
-  return createDriverDevice({ driver: await composeSlotDriver(choice, config, paths, machine), paths, booted });
+  return createDriverDevice({ driver: await composeSlotDriver(choice, config, paths, host), paths, booted });
 }
 
 /** The adapter itself. @throws {AgentError} ADAPTER_… */
@@ -29,10 +29,10 @@ export function composeSlotDriver(
   choice: AdapterChoice,
   config: Config,
   paths: Readonly<Record<SlotId, string>>,
-  machine: Machine,
+  host: Host,
 ): Promise<SlotDriver> {
-  const open: OpenStorage = (path, access) => machine.openStorage(path, false, access);
-  return createAdapterDriver(choice, contextParts(choice, config, machine, paths), open);
+  const open: OpenStorage = (path, access) => host.openStorage(path, false, access);
+  return createAdapterDriver(choice, contextParts(choice, config, host, paths), open);
 }
 
 /** @throws {AgentError} ADAPTER_LOAD, ADAPTER_INVALID, ADAPTER_PROTOCOL, ADAPTER_ANSWER, ADAPTER_FAILED */

@@ -3,24 +3,24 @@ import type { Config } from "../../config/config.ts";
 import type { Bootloader, SlotId } from "../../ports/bootloader.ts";
 import type { SlotDevice } from "../../ports/slot-device.ts";
 import { once } from "../../util/lazy.ts";
-import type { Machine } from "../host.ts";
+import type { Host } from "../host.ts";
 
 /** The slots' storage: what the board brings itself, UBI volumes where both names are such, else block devices or image files. */
 export function composeSlotDevice(
   config: Config,
   paths: Readonly<Record<SlotId, string>>,
   boot: Pick<Bootloader, "booted">,
-  machine: Machine,
+  host: Host,
 ): SlotDevice {
   const { booted } = boot;
   const { device } = config.switchback;
   if (device !== undefined) {
-    return lazyDevice(async () => (await import("./slot-driver.ts")).loadDevice(device, config, paths, boot, machine));
+    return lazyDevice(async () => (await import("./slot-driver.ts")).loadDevice(device, config, paths, boot, host));
   }
-  if (!isUbi(paths.A) || !isUbi(paths.B)) return createSlotDevice({ paths, booted, openStorage: machine.openStorage });
+  if (!isUbi(paths.A) || !isUbi(paths.B)) return createSlotDevice({ paths, booted, openStorage: host.openStorage });
   return lazyDevice(async () => {
     const { createUbiSlotDevice } = await import("../../../adapters/device/ubi-slot.ts");
-    return createUbiSlotDevice({ paths, booted, process: machine.process() });
+    return createUbiSlotDevice({ paths, booted, process: host.process() });
   });
 }
 

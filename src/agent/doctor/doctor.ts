@@ -13,11 +13,11 @@ import { type Paths, resolvePaths } from "../../config/paths.ts";
 import { createJournal } from "../../core/deployment/journal.ts";
 import { examineLock, examinePending } from "../../core/doctor/agent.ts";
 import { examineBoot } from "../../core/doctor/boot.ts";
-import { judgeClock } from "../../core/doctor/clock.ts";
-import { DATA_PARTITION, judgeDatastore, judgeNoexec } from "../../core/doctor/datastore.ts";
+import { assessClock } from "../../core/doctor/clock.ts";
+import { assessDatastore, assessNoexec, DATA_PARTITION } from "../../core/doctor/datastore.ts";
 import type { Examination } from "../../core/doctor/examine.ts";
 import { examineModules, examineScripts } from "../../core/doctor/programs.ts";
-import { judgeSlots } from "../../core/doctor/slots.ts";
+import { assessSlots } from "../../core/doctor/slots.ts";
 import { AgentError, describeError } from "../../errors/agent-error.ts";
 import type { Bootloader, SlotId } from "../../ports/bootloader.ts";
 import type { Finding } from "../../ports/finding.ts";
@@ -26,7 +26,7 @@ import { composeConfig } from "../config.ts";
 import { composeBootloader } from "../device/bootloader.ts";
 import { modulesFolder } from "../device/modules.ts";
 import { artifactScripts } from "../device/scripts.ts";
-import { thisMachine } from "../host.ts";
+import { thisHost } from "../host.ts";
 import type { CliIo } from "../io.ts";
 import { composeLock } from "../lock.ts";
 import { createLogger } from "../logging.ts";
@@ -51,7 +51,7 @@ export interface Doctor {
  * @throws {AgentError} CONFIG_INVALID
  */
 export async function composeDoctor(options: GlobalOptions, io: CliIo): Promise<Doctor> {
-  const machine = io.machine ?? thisMachine;
+  const host = io.host ?? thisHost;
   const log = createLogger(io, options, "warning");
   const places = resolvePaths(options, io.env);
   const user = process.geteuid?.() ?? 0;
@@ -65,10 +65,10 @@ export async function composeDoctor(options: GlobalOptions, io: CliIo): Promise<
   const keys = findKeys(paths.fallbackConfig, paths.mainConfig);
   const isRoot = user === 0 || config.virtualBoard !== undefined;
   const boot = (): Bootloader => {
-    const found = composeBootloader({ config, machine, log });
+    const found = composeBootloader({ config, host, log });
     return isRoot ? found : { ...found, expectWritable: async () => undefined };
   };
-  const board = (signal: AbortSignal) => lookAtBoard(config, machine, signal);
+  const board = (signal: AbortSignal) => lookAtBoard(config, host, signal);
   const examinations: readonly Examination[] = [
     { area: "user", advice: "", look: async () => (isRoot ? [] : [notRoot(user)]) },
     {
@@ -79,7 +79,7 @@ export async function composeDoctor(options: GlobalOptions, io: CliIo): Promise<
     {
       area: "slots",
       advice: "Set RootfsPartA and RootfsPartB in mender.conf to the two partitions, one of which is running.",
-      look: async (signal) => judgeSlots(await board(signal).slots(await bootedSlot(boot, signal))),
+      look: async (signal) => assessSlots(await board(signal).slots(await bootedSlot(boot, signal))),
     },
     {
       area: "boot",
@@ -92,27 +92,27 @@ export async function composeDoctor(options: GlobalOptions, io: CliIo): Promise<
       look: async (signal) => {
         const facts = await board(signal).datastore(paths.datastore);
         // Whether root may write there is not known to others.
-        return judgeDatastore({ ...facts, isWritable: facts.isWritable || !isRoot });
+        return assessDatastore({ ...facts, isWritable: facts.isWritable || !isRoot });
       },
     },
     {
       area: "agent",
       advice: `Look at ${paths.datastore}; what is stored there is no agent's of this version.`,
       look: async () => [
-        await examinePending(createJournal(composeStore(paths, log, machine))),
+        await examinePending(createJournal(composeStore(paths, log, host))),
         // Taking a lock would make its file, and the datastore.
         await examineLock(
-          existsSync(paths.lockFile) && !isNoFile(paths.lockFile) ? composeLock(paths, machine) : undefined,
+          existsSync(paths.lockFile) && !isNoFile(paths.lockFile) ? composeLock(paths, host) : undefined,
         ),
       ],
     },
     {
       area: "clock",
       advice: "Set the clock.",
-      look: async () => [judgeClock(systemClock.nowMs(), statSync(fileURLToPath(import.meta.url)).mtimeMs)],
+      look: async () => [assessClock(systemClock.nowMs(), statSync(fileURLToPath(import.meta.url)).mtimeMs)],
     },
     ...identity(config, paths, async (signal) => {
-      const found = judgeDatastore(await board(signal).datastore(paths.datastore));
+      const found = assessDatastore(await board(signal).datastore(paths.datastore));
       return found.some(({ subject, level }) => subject === DATA_PARTITION && level === "bad");
     }),
     {
@@ -121,7 +121,7 @@ export async function composeDoctor(options: GlobalOptions, io: CliIo): Promise<
       look: async () => [
         ...(await examineScripts(join(paths.confDir, "scripts"), "rootfs", diskReads)),
         ...(await examineScripts(artifactScripts(paths), "artifact", diskReads)),
-        ...judgeNoexec(await lookAtFolder(join(paths.confDir, "scripts"))),
+        ...assessNoexec(await lookAtFolder(join(paths.confDir, "scripts"))),
       ],
     },
     {
@@ -129,10 +129,10 @@ export async function composeDoctor(options: GlobalOptions, io: CliIo): Promise<
       advice: "Make the folder readable.",
       look: async () => [
         ...(await examineModules(modulesFolder(paths), diskReads)),
-        ...judgeNoexec(await lookAtFolder(modulesFolder(paths))),
+        ...assessNoexec(await lookAtFolder(modulesFolder(paths))),
       ],
     },
-    ...composeGuarding({ config, paths, machine }, user),
+    ...composeGuarding({ config, paths, host }, user),
     {
       area: "server",
       advice: "Look at ServerURL, ServerCertificate and HttpsClient in mender.conf.",

@@ -10,7 +10,7 @@ import type { SlotsSeen } from "../../core/doctor/slots.ts";
 import type { FolderFacts, SlotFacts } from "../../ports/board-facts.ts";
 import type { SlotId } from "../../ports/bootloader.ts";
 import { composeSlots } from "../device/bootloader-parts.ts";
-import type { Machine } from "../host.ts";
+import type { Host } from "../host.ts";
 
 /** The storage of a device, or of the virtual board that the configuration names. */
 interface BoardFacts {
@@ -19,7 +19,7 @@ interface BoardFacts {
   datastore(folder: string): Promise<FolderFacts>;
 }
 
-export function lookAtBoard(config: Config, machine: Machine, signal: AbortSignal): BoardFacts {
+export function lookAtBoard(config: Config, host: Host, signal: AbortSignal): BoardFacts {
   const { board, device } = config.switchback;
   const slots = async (): Promise<Record<SlotId, SlotFacts>> => {
     const paths = composeSlots(config);
@@ -28,7 +28,7 @@ export function lookAtBoard(config: Config, machine: Machine, signal: AbortSigna
       if (device === undefined || seen.kind !== "missing") return seen;
       // A name that means something to the board's own adapter only.
       const { composeSlotDriver } = await import("../device/slot-driver.ts");
-      const driver = await composeSlotDriver(device, config, paths, machine);
+      const driver = await composeSlotDriver(device, config, paths, host);
       return { ...seen, kind: "adapter's", identity: paths[slot], sizeBytes: await driver.size(slot, signal) };
     };
     return { A: await look("A"), B: await look("B") };

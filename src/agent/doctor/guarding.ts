@@ -4,22 +4,22 @@ import { diskReads } from "../../../adapters/files/disk.ts";
 import type { Config } from "../../config/config.ts";
 import type { Paths } from "../../config/paths.ts";
 import type { Examination } from "../../core/doctor/examine.ts";
-import { judgePermissions } from "../../core/doctor/permissions.ts";
+import { assessPermissions } from "../../core/doctor/permissions.ts";
 import { AgentError } from "../../errors/agent-error.ts";
 import type { FileFacts } from "../../ports/board-facts.ts";
 import type { Finding } from "../../ports/finding.ts";
 import { modulesFolder } from "../device/modules.ts";
 import { artifactScripts } from "../device/scripts.ts";
-import type { Machine } from "../host.ts";
+import type { Host } from "../host.ts";
 
 interface GuardingParts {
   readonly config: Config;
   readonly paths: Paths;
-  readonly machine: Machine;
+  readonly host: Host;
 }
 
 /** Who the device is to its server, and whether others can take its place or that of the agent. */
-export function composeGuarding({ config, paths, machine }: GuardingParts, user: number): readonly Examination[] {
+export function composeGuarding({ config, paths, host }: GuardingParts, user: number): readonly Examination[] {
   const usesServer = (): boolean => usable(() => config.server.urls, []).length > 0;
   const givenKey = (): string | undefined => usable(() => config.server.authPrivateKey, undefined);
   const deviceKey = (): string => givenKey() ?? join(paths.datastore, "mender-agent.pem");
@@ -32,7 +32,7 @@ export function composeGuarding({ config, paths, machine }: GuardingParts, user:
       async look(signal) {
         if (!usesServer()) return [];
         const { examineIdentity } = await import("../../core/doctor/managed.ts");
-        return await examineIdentity(script, machine.process(), diskReads, signal);
+        return await examineIdentity(script, host.process(), diskReads, signal);
       },
     },
     {
@@ -70,7 +70,7 @@ export function composeGuarding({ config, paths, machine }: GuardingParts, user:
         const isSecret = new Set(secretFacts.map(({ path }) => path));
         const byPath = new Map(found.map((facts) => [facts.path, facts]));
         const others = [...byPath.values()].filter(({ path }) => !isSecret.has(path));
-        return judgePermissions({ trusted: others, secret: secretFacts }, user);
+        return assessPermissions({ trusted: others, secret: secretFacts }, user);
       },
     },
     {

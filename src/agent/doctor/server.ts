@@ -2,7 +2,7 @@ import { systemClock } from "../../../adapters/clock/system-clock.ts";
 import { lookAtServer } from "../../../adapters/transport/server-facts.ts";
 import type { Config } from "../../config/config.ts";
 import { serverAddresses } from "../../config/server-config.ts";
-import { judgeServer } from "../../core/doctor/server.ts";
+import { assessServer } from "../../core/doctor/server.ts";
 import type { Finding } from "../../ports/finding.ts";
 import type { Logger } from "../../util/logger.ts";
 import type { CliIo } from "../io.ts";
@@ -27,7 +27,7 @@ export async function lookAtServers(
   const findings: Finding[] = [];
   for (const url of urls) {
     const facts = await lookAtServer(url, connecting, signal);
-    findings.push(judgeServer(url, facts, systemClock.nowMs(), skips));
+    findings.push(assessServer(url, facts, systemClock.nowMs(), skips));
   }
   return findings;
 }

@@ -6,7 +6,7 @@ import { createEffects, type EffectPorts } from "../../core/deployment/effects.t
 import { createInsist } from "../../core/deployment/insist.ts";
 import { createJournal } from "../../core/deployment/journal.ts";
 import { createManaged, type Managed } from "../../core/deployment/managed.ts";
-import { createServerEffects, createTell } from "../../core/deployment/server-effects.ts";
+import { createServerEffects, createReportStatus } from "../../core/deployment/server-effects.ts";
 import { openDownloaded, reopenDownloaded } from "../../core/install/downloaded-artifact.ts";
 import type { BackoffLimits } from "../../core/poller/backoff.ts";
 import { createDeploymentServer } from "../../core/server/deployments.ts";
@@ -18,9 +18,9 @@ import type { ServerSide } from "./server.ts";
 
 /** What one deployment of a server runs on. Whatever it logs stands in the deployment's log as well. */
 export function composeDeployment(side: ServerSide, session: Session, power: Power, limits: BackoffLimits): Managed {
-  const { config, paths, machine } = side;
-  const { clock } = machine;
-  const logs = createDeploymentLogFiles(config.server.updateLogPath ?? paths.datastore, machine.files);
+  const { config, paths, host } = side;
+  const { clock } = host;
+  const logs = createDeploymentLogFiles(config.server.updateLogPath ?? paths.datastore, host.files);
   const deploymentLog = createDeploymentLog(logs, clock, side.log);
   const { log } = deploymentLog;
   const device = composeDevice({ ...side, log });
@@ -40,7 +40,7 @@ export function composeDeployment(side: ServerSide, session: Session, power: Pow
     effects,
     scripts,
     finishUndo,
-    tell: createTell(server, log),
+    reportStatus: createReportStatus(server, log),
     deploymentLog,
     warnings: () => storeWarnings(paths.datastore),
     maxResumes: config.connection.retryDownloadCount,
@@ -48,12 +48,12 @@ export function composeDeployment(side: ServerSide, session: Session, power: Pow
 }
 
 /** The Artifact of a deployment, from its beginning or from where an earlier process was cut off. */
-function openPayloadsOf({ config, transport, machine, log }: ServerSide, device: Device): EffectPorts["openPayloads"] {
+function openPayloadsOf({ config, transport, host, log }: ServerSide, device: Device): EffectPorts["openPayloads"] {
   return async ({ uri, download, artifact }, signal, keep) => {
     if (uri === undefined) throw new AgentError("SOURCE_OPEN", { reason: "the deployment names no Artifact" });
     const parts = {
       transport: await transport(),
-      clock: machine.clock,
+      clock: host.clock,
       log,
       limits: config.connection,
       open: {
@@ -69,7 +69,7 @@ function openPayloadsOf({ config, transport, machine, log }: ServerSide, device:
     try {
       // At once: what is cut off before the first checkpoint is begun anew, and not abandoned.
       if (opened.download !== undefined) await keep({ download: opened.download });
-      await device.admit(opened);
+      await device.checkAndStageScripts(opened);
     } catch (error) {
       await opened.close();
       throw error;

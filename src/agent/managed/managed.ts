@@ -21,8 +21,8 @@ export function composePoller(
   work: Omit<Work, "authorize">,
   start: Schedule,
 ): Poller {
-  const { machine, config, paths, log } = server;
-  const store = composeStore(paths, log, machine);
+  const { host, config, paths, log } = server;
+  const store = composeStore(paths, log, host);
   let isPrepared = false;
   // Read once for a poll, as it begins.
   let stored: ReadonlyMap<string, string> = new Map();
@@ -38,7 +38,7 @@ export function composePoller(
 
   return createPoller(
     {
-      clock: machine.clock,
+      clock: host.clock,
       scripts: composeScripts(server),
       log,
       intervals: intervalsOf(config.server),

@@ -10,7 +10,7 @@ import type { CliIo } from "../io.ts";
 import { createLogger } from "../logging.ts";
 import type { GlobalOptions } from "../options.ts";
 import { composeTransport } from "../transport.ts";
-import { composeServerMemo } from "./schedule.ts";
+import { composeServerState } from "./schedule.ts";
 
 export interface KeyOptions {
   /** File with the passphrase of the device key; `-` for standard input. */
@@ -39,10 +39,10 @@ export interface ServerSide extends Base {
 /** @throws {AgentError} CONFIG_INVALID */
 export async function composeServer(options: GlobalOptions, keyOptions: KeyOptions, io: CliIo): Promise<ServerSide> {
   const base = await composeBase(options, io);
-  const { machine, config, paths } = base;
+  const { host, config, paths } = base;
   const { daemonLogLevel, authPrivateKey, tenantToken } = config.server;
   const log = createLogger(io, options, daemonLogLevel);
-  const memo = composeServerMemo(paths, log, machine);
+  const storedValue = composeServerState(paths, log, host);
   const servers = () => {
     // The server may stand in the file that could not be understood.
     if (config.refusal !== undefined && config.server.urls.length === 0) throw config.refusal;
@@ -56,18 +56,18 @@ export async function composeServer(options: GlobalOptions, keyOptions: KeyOptio
   const key = async (replace = false) => {
     passphrase ??= await readPassphrase(keyOptions, io.signal);
     const { loadDeviceKey } = await import("../../core/server/device-key.ts");
-    return await loadDeviceKey({ ...file, passphrase }, log, { acts: machine.files, reads: diskReads }, replace);
+    return await loadDeviceKey({ ...file, passphrase }, log, { acts: host.files, reads: diskReads }, replace);
   };
   const identity = async (signal: AbortSignal): Promise<string> => {
     const { readIdentity } = await import("../../core/server/identity.ts");
-    return await readIdentity(machine.process(), join(paths.dataDir, "identity", "mender-device-identity"), signal);
+    return await readIdentity(host.process(), join(paths.dataDir, "identity", "mender-device-identity"), signal);
   };
   let connected: Promise<Transport> | undefined;
   const transport = (): Promise<Transport> => {
     connected ??= composeTransport(options, config.connection, io.env, log);
     return connected;
   };
-  const exchange = async () => ({ transport: await transport(), clock: machine.clock, version: VERSION, log });
+  const exchange = async () => ({ transport: await transport(), clock: host.clock, version: VERSION, log });
   const ownAuthorize: ServerSide["authorize"] = async (signal) => {
     const { authorize } = await import("../../core/server/authorization.ts");
     return await authorize(await exchange(), servers(), { identity, key: () => key(), tenantToken }, signal);
@@ -78,12 +78,12 @@ export async function composeServer(options: GlobalOptions, keyOptions: KeyOptio
     async ensureKey() {
       await key(keyOptions.forcebootstrap);
       // A token that was given to another key is of no use.
-      if (keyOptions.forcebootstrap === true) await memo.save(undefined);
+      if (keyOptions.forcebootstrap === true) await storedValue.save(undefined);
     },
     transport,
     authorize: ownAuthorize,
     session: async (authorize = ownAuthorize) =>
-      createSession({ servers: servers(), ...(await exchange()), memo, authorize }),
+      createSession({ servers: servers(), ...(await exchange()), storedValue, authorize }),
   };
 }
 

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { diskReads } from "../../../adapters/files/disk.ts";
-import { createLeftPower } from "../../../adapters/power/left-power.ts";
+import { createDeferredReboot } from "../../../adapters/power/deferred-reboot.ts";
 import type { ManagedAnswer } from "../../core/deployment/managed.ts";
 import type { Pending, Work } from "../../core/poller/work.ts";
 import { sendInventory, sendTrouble } from "../../core/server/inventory.ts";
@@ -27,10 +27,10 @@ export interface WorkOptions {
 
 /** The work of managed mode, done by this process. What installs is loaded when there is something to install. */
 export function composeWork(server: ServerSide, session: Session, options: WorkOptions): Work {
-  const { machine, config, paths, log } = server;
-  const store = composeStore(paths, log, machine);
+  const { host, config, paths, log } = server;
+  const store = composeStore(paths, log, host);
   const inventory = {
-    process: machine.process(),
+    process: host.process(),
     reads: diskReads,
     log,
     folder: join(paths.dataDir, "inventory"),
@@ -53,16 +53,16 @@ export function composeWork(server: ServerSide, session: Session, options: WorkO
     const { runsOnTrial } = await import("../device/trial.ts");
     await options.alone(async () => {
       if ((await store.load()).has(ORIGIN_KEY)) await finishUndo(signal);
-      await seedProvides(store, paths, log, () => runsOnTrial({ config, machine, log }), machine.files, diskReads);
+      await seedProvides(store, paths, log, () => runsOnTrial({ config, host, log }), host.files, diskReads);
       await server.ensureKey();
     });
   }
 
   async function power(): Promise<Power> {
     // A virtual board is switched off and on by whoever holds it, and is not the machine that it is tried on.
-    if (options.leavesReboot || config.virtualBoard !== undefined) return createLeftPower(options.leave);
+    if (options.leavesReboot || config.virtualBoard !== undefined) return createDeferredReboot(options.leave);
     const { createSystemPower } = await import("../../../adapters/power/system-power.ts");
-    return createSystemPower({ process: machine.process(), clock: machine.clock });
+    return createSystemPower({ process: host.process(), clock: host.clock });
   }
 
   return {

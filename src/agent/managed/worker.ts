@@ -10,7 +10,7 @@ import type { CliIo } from "../io.ts";
 export const WORKER_FLAG = "--worker";
 
 /** One piece of work, for another process of this program. */
-export type Order =
+export type Job =
   | { readonly work: "pending"; readonly prepares: boolean }
   | { readonly work: "authorize" | "sendInventory" }
   | { readonly work: "sendTrouble"; readonly trouble: string }
@@ -21,14 +21,14 @@ export type Order =
       readonly lost?: PackedError;
     };
 
-export interface WorkerOrder {
-  readonly order: Order;
+export interface WorkerRequest {
+  readonly order: Job;
   /** Of the device key. */
   readonly passphrase: string | undefined;
 }
 
 /** How it went. `reboot`: the device has to be rebooted by somebody else. */
-export type Answer =
+export type JobResult =
   | { readonly result: unknown }
   | { readonly failure: PackedError }
   | { readonly reboot: { readonly argument?: string | undefined } };
@@ -49,9 +49,9 @@ export function composeWorker({ commandLine }: CliIo, { passphrase, leave }: Wor
   const argv = [...commandLine, WORKER_FLAG];
 
   /** @returns what the same piece of work resolves with in this process */
-  async function ask(order: Order, signal: AbortSignal): Promise<unknown> {
-    const given: WorkerOrder = { order, passphrase: await passphrase() };
-    const answer: Answer = JSON.parse(await runWorker(argv, JSON.stringify(given), signal));
+  async function ask(order: Job, signal: AbortSignal): Promise<unknown> {
+    const given: WorkerRequest = { order, passphrase: await passphrase() };
+    const answer: JobResult = JSON.parse(await runWorker(argv, JSON.stringify(given), signal));
     if ("failure" in answer) throw unpackError(answer.failure);
     if ("result" in answer) return answer.result;
     leave(answer.reboot.argument);

@@ -6,7 +6,7 @@ import { composeWorker } from "../../agent/managed/worker.ts";
 import type { GlobalOptions } from "../../agent/options.ts";
 import { startSchedule } from "../../core/poller/schedule.ts";
 import { untilReboot } from "../update/until-reboot.ts";
-import { announceDaemon } from "./daemon-process.ts";
+import { writeDaemonPid } from "./daemon-process.ts";
 
 /**
  * Polls until it is told to stop. Only what asks for updates stays in memory: all else is done by processes of their
@@ -14,7 +14,7 @@ import { announceDaemon } from "./daemon-process.ts";
  */
 export async function daemon(options: GlobalOptions, keyOptions: KeyOptions, io: CliIo): Promise<void> {
   const server = await composeServer(options, keyOptions, io);
-  const { machine, paths, log, config } = server;
+  const { host, paths, log, config } = server;
   if (config.server.urls.length === 0 && config.refusal === undefined) return await stayWithoutServer(server, io);
   await untilReboot(io, async (signal, leave) => {
     let passphrase: Promise<string | undefined> | undefined;
@@ -29,7 +29,7 @@ export async function daemon(options: GlobalOptions, keyOptions: KeyOptions, io:
     const poller = composePoller(server, session, work, startSchedule(bootClock.monotonicMs()));
     io.onSignal?.("SIGUSR1", () => poller.request("deployments"));
     io.onSignal?.("SIGUSR2", () => poller.request("inventory"));
-    const leaveOffice = await announceDaemon(paths, (line) => log("warning", line), machine);
+    const leaveOffice = await writeDaemonPid(paths, (line) => log("warning", line), host);
     try {
       await poller.run(signal);
     } catch (error) {
@@ -42,14 +42,14 @@ export async function daemon(options: GlobalOptions, keyOptions: KeyOptions, io:
 }
 
 /** As the reference client: a service manager that started it again and again would find no server either. */
-async function stayWithoutServer({ machine, paths, log }: ServerSide, io: CliIo): Promise<void> {
+async function stayWithoutServer({ host, paths, log }: ServerSide, io: CliIo): Promise<void> {
   // Without a handler, SIGUSR1 would open Node's debugger.
   for (const signal of ["SIGUSR1", "SIGUSR2"] as const)
     io.onSignal?.(signal, () => log("warning", "There is no server to ask: mender.conf names none."));
-  const leaveOffice = await announceDaemon(paths, (line) => log("warning", line), machine);
+  const leaveOffice = await writeDaemonPid(paths, (line) => log("warning", line), host);
   log("warning", "mender.conf names no server (ServerURL, Servers): the daemon stays, and asks for nothing.");
   try {
-    await machine.clock.sleep(Number.POSITIVE_INFINITY, io.signal);
+    await host.clock.sleep(Number.POSITIVE_INFINITY, io.signal);
   } catch (error) {
     if (!io.signal.aborted) throw error;
     log("info", "Stopped");

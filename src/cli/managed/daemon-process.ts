@@ -1,7 +1,7 @@
 import { readdir, readlink, realpath } from "node:fs/promises";
 import { join } from "node:path";
 import { localActs } from "../../agent/files.ts";
-import type { Machine } from "../../agent/host.ts";
+import type { Host } from "../../agent/host.ts";
 import { composeLock } from "../../agent/lock.ts";
 import type { Paths } from "../../config/paths.ts";
 import { AgentError } from "../../errors/agent-error.ts";
@@ -25,15 +25,15 @@ type Tell = (line: string) => void;
  * @returns gives that up
  * @throws {AgentError} DAEMON_RUNNING; AGENT_BUSY when a command does; LOCK_FAILED
  */
-export async function becomeSpeaker(
+export async function acquireServerLock(
   paths: Paths,
   tell: Tell,
-  machine: Machine | undefined,
+  host: Host | undefined,
 ): Promise<() => Promise<void>> {
   try {
-    const release = await composeLock({ ...paths, lockFile: lockFile(paths) }, machine, tell).acquire();
+    const release = await composeLock({ ...paths, lockFile: lockFile(paths) }, host, tell).acquire();
     // Of a daemon that was killed; the pid may be that of this very process by now.
-    await clearPid(paths, tell, machine?.files);
+    await clearPid(paths, tell, host?.files);
     return release;
   } catch (error) {
     if (!(error instanceof AgentError) || error.code !== "AGENT_BUSY") throw error;
@@ -62,15 +62,15 @@ async function clearPid(paths: Paths, tell: Tell, files: FileActs = localActs): 
  * @returns gives that up
  * @throws {AgentError} DAEMON_RUNNING when there is one, and what else `becomeSpeaker` throws
  */
-export async function announceDaemon(paths: Paths, tell: Tell, machine: Machine): Promise<() => Promise<void>> {
-  const release = await becomeSpeaker(paths, tell, machine);
+export async function writeDaemonPid(paths: Paths, tell: Tell, host: Host): Promise<() => Promise<void>> {
+  const release = await acquireServerLock(paths, tell, host);
   try {
-    await machine.files.writeSynced(pidFile(paths), `${process.pid}\n`, 0o644);
+    await host.files.writeSynced(pidFile(paths), `${process.pid}\n`, 0o644);
   } catch (error) {
     tell(`${pidFile(paths)} cannot be written, so check-update does not find this daemon: ${String(error)}`);
   }
   return async () => {
-    await clearPid(paths, tell, machine.files);
+    await clearPid(paths, tell, host.files);
     await release();
   };
 }

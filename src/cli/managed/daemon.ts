@@ -14,7 +14,7 @@ export function register(program: Command, io: CliIo): void {
   addKeyOptions(command).action(async ({ worker, ...options }: KeyOptions & { worker?: true }) => {
     const globals = readGlobalOptions(program);
     if (worker === true) {
-      const { serveOrder } = await import("../../agent/managed/order.ts");
+      const { runJob: serveOrder } = await import("../../agent/managed/job.ts");
       return await serveOrder(globals, options, io);
     }
     io.staysIdle?.();

@@ -30,7 +30,7 @@ export async function poll(
       },
     });
     const boot = await bootId();
-    const nowMs = server.machine.clock.monotonicMs();
+    const nowMs = server.host.clock.monotonicMs();
     const start = now ? startSchedule(nowMs) : savedSchedule((await session.state()).due, boot, nowMs);
     const poller = composePoller(server, session, work, start);
     try {

@@ -1,5 +1,5 @@
 import type { CliIo } from "../../agent/io.ts";
-import { bootClock, bootId, lookAtServerMemo } from "../../agent/managed/schedule.ts";
+import { bootClock, bootId, peekServerState } from "../../agent/managed/schedule.ts";
 import { composeStore } from "../../agent/store.ts";
 import type { Paths } from "../../config/paths.ts";
 import { firstDue, savedSchedule } from "../../core/poller/schedule.ts";
@@ -13,8 +13,8 @@ export async function isNothingDue(paths: Paths, io: CliIo): Promise<boolean> {
   const log: Logger = (level, line) => level === "error" && io.err(`error: ${line}`);
   try {
     const [{ due }, stored, boot] = await Promise.all([
-      loadServerState(lookAtServerMemo(paths, io.machine), () => undefined),
-      composeStore(paths, log, io.machine).load(),
+      loadServerState(peekServerState(paths, io.host), () => undefined),
+      composeStore(paths, log, io.host).load(),
       bootId(),
     ]);
     const nowMs = bootClock.monotonicMs();

@@ -1,7 +1,7 @@
 import { X509Certificate } from "node:crypto";
 import { isIP } from "node:net";
 import { dirname, join } from "node:path";
-import { thisMachine } from "../../agent/host.ts";
+import { thisHost } from "../../agent/host.ts";
 import type { CliIo } from "../../agent/io.ts";
 import type { GlobalOptions } from "../../agent/options.ts";
 import { readDeviceType } from "../../config/device-type.ts";
@@ -194,7 +194,7 @@ async function write(
   hosts: HostsFile | undefined,
   io: CliIo,
 ): Promise<void> {
-  const { files } = io.machine ?? thisMachine;
+  const { files } = io.host ?? thisHost;
   const put = async (path: string, text: string, mode?: number): Promise<void> => {
     try {
       await ensureFolder(dirname(path), 0o755, files);

@@ -1,6 +1,6 @@
 import { pipeline } from "node:stream";
 import { createGzip } from "node:zlib";
-import { composeSnapshot } from "../../agent/dump.ts";
+import { composeDump } from "../../agent/dump.ts";
 import type { CliIo } from "../../agent/io.ts";
 import { createLogger } from "../../agent/logging.ts";
 import type { GlobalOptions } from "../../agent/options.ts";
@@ -23,7 +23,7 @@ export async function dumpSnapshot(
 ): Promise<void> {
   const log = createLogger(io, global, quiet === true ? "error" : undefined);
   const { datastore } = resolvePaths(global, io.env);
-  const snapshot = await composeSnapshot({ source, datastore, compress: COMPRESSIONS[compression] });
+  const snapshot = await composeDump({ source, datastore, compress: COMPRESSIONS[compression] });
   const { device, folder, sizeBytes } = snapshot;
   log(
     "info",

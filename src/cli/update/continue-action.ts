@@ -2,13 +2,13 @@ import type { Command } from "commander";
 import { composeAgent } from "../../agent/agent.ts";
 import type { CliIo } from "../../agent/io.ts";
 import type { StandaloneCommand } from "../../core/deployment/report.ts";
-import type { Answer } from "../../core/deployment/standalone.ts";
+import type { StandaloneResult } from "../../core/deployment/standalone.ts";
 import { readGlobalOptions } from "../global-options.ts";
 import { printReport, printResult } from "../tools/print-report.ts";
 import { type RunOptions, stopBefore } from "./run-options.ts";
 
 /** What `commit`, `rollback` and `resume` do. The caller holds the lock. */
-export async function goOn(
+export async function continueUpdate(
   command: Exclude<StandaloneCommand, "install">,
   program: Command,
   options: RunOptions,
@@ -23,7 +23,7 @@ export async function goOn(
 /** Nothing has failed: whoever runs `resume` at each start of the system need not know of servers. */
 export const DEPLOYED = "A deployment waits for 'daemon' or 'poll'.";
 
-function printAnswer(command: StandaloneCommand, answer: Answer, options: RunOptions, io: CliIo): void {
+function printAnswer(command: StandaloneCommand, answer: StandaloneResult, options: RunOptions, io: CliIo): void {
   const say = (message: string, exitCode: number): void => printResult(command, [message], exitCode, options, io);
   switch (answer.kind) {
     case "none":

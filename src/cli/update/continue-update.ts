@@ -16,7 +16,7 @@ export function continueUpdate(
 ): Promise<void> {
   return withJsonFailure(command, options, io, () =>
     underLock(resolvePaths(readGlobalOptions(program), io.env), io, async () => {
-      const { goOn } = await import("./continue-action.ts");
+      const { continueUpdate: goOn } = await import("./continue-action.ts");
       return () => goOn(command, program, options, io);
     }),
   );

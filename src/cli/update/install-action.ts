@@ -48,7 +48,7 @@ export async function install(
   await chooseMachine(agent, options);
   // First of all: they refuse a configuration that nobody can understand, which may also say where things lie.
   const keys = await told(() => loadVerificationKeys(agent.config.artifactVerifyKeys, agent.log));
-  await seedProvides(agent.store, agent.paths, agent.log, () => runsOnTrial(agent), agent.machine.files, localReads);
+  await seedProvides(agent.store, agent.paths, agent.log, () => runsOnTrial(agent), agent.host.files, localReads);
   const artifact = await told(async () => {
     const source = await openSource(name, process.stdin, () => agent.downloadParts(), io.signal);
     // From here on the Artifact owns the source and closes it.
@@ -57,8 +57,8 @@ export async function install(
   });
   try {
     say("Installing artifact...");
-    await told(() => agent.admit(artifact));
-    agent.supply(withProgress(artifact.payloads, io));
+    await told(() => agent.checkAndStageScripts(artifact));
+    agent.usePayloads(withProgress(artifact.payloads, io));
     printReport("install", await agent.standalone.install(artifact.record, stops, io.signal), options, io);
   } finally {
     await artifact.close();
@@ -66,10 +66,10 @@ export async function install(
 }
 
 /** For this update, until the next one begins: also for what commits it or brings it back. */
-async function chooseMachine({ config, machine }: Agent, options: InstallOptions): Promise<void> {
+async function chooseMachine({ config, host }: Agent, options: InstallOptions): Promise<void> {
   if (config.virtualBoard === undefined) return;
   const { allowMachine } = await import("../../agent/device/board.ts");
-  await allowMachine(config.virtualBoard, options.onThisMachine === true, machine.files);
+  await allowMachine(config.virtualBoard, options.onThisMachine === true, host.files);
 }
 
 /** The newest client's lines where an update ends before it begins. */

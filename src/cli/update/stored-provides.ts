@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import type { Command } from "commander";
 import { localActs, localReads } from "../../agent/files.ts";
-import { thisMachine } from "../../agent/host.ts";
+import { thisHost } from "../../agent/host.ts";
 import type { CliIo } from "../../agent/io.ts";
 import { composeLock } from "../../agent/lock.ts";
 import { createLogger } from "../../agent/logging.ts";
@@ -19,9 +19,9 @@ export async function storedProvides(program: Command, io: CliIo): Promise<Devic
   const options = readGlobalOptions(program);
   const log = createLogger(io, options, "warning");
   const paths = resolvePaths(options, io.env);
-  const { machine } = io;
-  const files = machine?.files ?? localActs;
-  const store = composeStore(paths, log, machine);
+  const { host } = io;
+  const files = host?.files ?? localActs;
+  const store = composeStore(paths, log, host);
   const stored = await store.load();
   if (isSeeded(stored)) {
     await files.remove(paths.bootstrapArtifact).catch(() => {
@@ -44,13 +44,13 @@ export async function storedProvides(program: Command, io: CliIo): Promise<Devic
   };
   if (!existsSync(paths.datastore)) return await unrecorded();
   try {
-    const release = await composeLock(paths, machine).acquire();
+    const release = await composeLock(paths, host).acquire();
     try {
       await seedProvides(
         store,
         places,
         log,
-        () => runsOnTrial({ config, machine: machine ?? thisMachine, log }),
+        () => runsOnTrial({ config, host: host ?? thisHost, log }),
         files,
         localReads,
       );

@@ -40,14 +40,14 @@ export interface Step {
 export type Scripts = Pick<ScriptRunner, "run">;
 
 /** Tells the server of a managed update its status, once; that it cannot be told is not worth more than a warning. */
-export type Tell = (s: Snapshot, status: DeploymentStatus, signal: AbortSignal) => Promise<"told" | "aborted">;
+export type ReportStatus = (s: Snapshot, status: DeploymentStatus, signal: AbortSignal) => Promise<"told" | "aborted">;
 
 export interface DriverParts {
   readonly journal: Journal;
   readonly effects: Effects;
   readonly scripts: Scripts;
   /** Absent: only standalone updates are run. */
-  readonly tell?: Tell;
+  readonly reportStatus?: ReportStatus;
   /**
    * Tries again what an update that is over could not undo. Runs at each start that finds no update.
    *

@@ -6,7 +6,7 @@ import type { DownloadRecord } from "../install/download-record.ts";
 import type { ScriptRunner } from "../scripts/runner.ts";
 import type { Effect, EffectResult, Effects, Keep } from "./driver-parts.ts";
 import { type HandlerFor, handlersOf, supportRollback } from "./handlers.ts";
-import { recordOf } from "./record.ts";
+import { providesAfter } from "./provides-after.ts";
 import type { ServerEffects } from "./server-effects.ts";
 import type { ArtifactRecord, Snapshot } from "./snapshot.ts";
 
@@ -64,13 +64,13 @@ export function createEffects(ports: EffectPorts): Effects {
     };
   const commit = act("ArtifactCommit");
   const actAll =
-    (action: ModuleAction, order: Order): Effect =>
+    (action: ModuleAction, order: Ordering): Effect =>
     async (s, signal) => {
       await eachOfAll(order(handlers(s)), (handler) => handler.act(action, signal), signal);
       return OK;
     };
   const reboot =
-    (action: ModuleAction, order: Order): Effect =>
+    (action: ModuleAction, order: Ordering): Effect =>
     async (s, signal) => {
       let isAutomatic = false;
       for (const handler of order(handlers(s))) {
@@ -84,7 +84,7 @@ export function createEffects(ports: EffectPorts): Effects {
     };
 
   return {
-    async streamPayload(s, signal, keep) {
+    async download(s, signal, keep) {
       await ports.store.reserve();
       const payloads = await ports.openPayloads(s, signal, keep);
       try {
@@ -107,8 +107,8 @@ export function createEffects(ports: EffectPorts): Effects {
         await payloads.close?.();
       }
     },
-    installPayload: act("ArtifactInstall"),
-    async needsReboot(s, signal) {
+    install: act("ArtifactInstall"),
+    async askReboot(s, signal) {
       const all = required(handlers(s));
       const rebootRequired = await needReboot(all, signal);
       if (s.mode === "managed") return rebootRequired ? OK : NO;
@@ -119,28 +119,28 @@ export function createEffects(ports: EffectPorts): Effects {
     },
     reboot: reboot("ArtifactReboot", FORWARD),
     verifyReboot: act("ArtifactVerifyReboot"),
-    async commitPayload(s, signal, keep) {
+    async commit(s, signal, keep) {
       await ports.scripts.checkRootfsVersion();
       return await commit(s, signal, keep);
     },
     // What is left of the state are its scripts.
-    leaveCommit: async () => OK,
-    async supportsRollback(s, signal) {
+    commitLeave: async () => OK,
+    async askRollback(s, signal) {
       return (await supportRollback(required(handlers(s)), signal)) ? OK : NO;
     },
-    rollbackPayload: actAll("ArtifactRollback", BACKWARD),
-    async needsRollbackReboot(s, signal) {
+    rollback: actAll("ArtifactRollback", BACKWARD),
+    async askRollbackReboot(s, signal) {
       const all = required(handlers(s));
       if (s.mode === "standalone") return { outcome: "no", rebootRequired: await mayNeedReboot(all, signal) };
       return (await needReboot(all, signal)) ? OK : NO;
     },
     rollbackReboot: reboot("ArtifactRollbackReboot", BACKWARD),
     verifyRollbackReboot: actAll("ArtifactVerifyRollbackReboot", BACKWARD),
-    reportFailure: actAll("ArtifactFailure", FORWARD),
+    failure: actAll("ArtifactFailure", FORWARD),
     async saveProvides(s) {
-      return { outcome: "ok", changes: recordOf(s, await ports.store.load()) };
+      return { outcome: "ok", changes: providesAfter(s, await ports.store.load()) };
     },
-    cleanUp: actAll("Cleanup", FORWARD),
+    cleanup: actAll("Cleanup", FORWARD),
     ...(ports.server ?? NO_SERVER),
   };
 }
@@ -160,9 +160,9 @@ const unmanaged: Effect = async () => {
 /** The reducer leads no standalone update to them. */
 const NO_SERVER: ServerEffects = { reachServer: unmanaged, reportResult: unmanaged, sendLog: unmanaged };
 
-type Order = (handlers: readonly PayloadHandler[]) => readonly PayloadHandler[];
-const FORWARD: Order = (handlers) => handlers;
-const BACKWARD: Order = (handlers) => handlers.toReversed();
+type Ordering = (handlers: readonly PayloadHandler[]) => readonly PayloadHandler[];
+const FORWARD: Ordering = (handlers) => handlers;
+const BACKWARD: Ordering = (handlers) => handlers.toReversed();
 
 /** @throws {AgentError} the first failure, after all have been tried */
 async function eachOfAll(

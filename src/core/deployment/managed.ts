@@ -85,7 +85,7 @@ export function createManaged(parts: ManagedParts): Managed {
     }
   }
 
-  async function goOn(signal: AbortSignal, lost?: Error): Promise<ManagedAnswer> {
+  async function resumeDeployment(signal: AbortSignal, lost?: Error): Promise<ManagedAnswer> {
     const found = await journal.recover();
     if (found === undefined) {
       await finishUndo(signal);
@@ -99,9 +99,9 @@ export function createManaged(parts: ManagedParts): Managed {
   }
 
   return {
-    resume: goOn,
+    resume: resumeDeployment,
     async run({ id, uri, artifactName = UNKNOWN_NAME }, signal) {
-      const found = await goOn(signal);
+      const found = await resumeDeployment(signal);
       if (found.kind !== "none") return found;
       const artifact = { name: artifactName, provides: {}, payloadTypes: [] };
       return await go({ ...begin("managed", id, artifact), uri }, "Running", signal);

@@ -20,7 +20,7 @@ const NOTHING = new Map();
 export async function runRow(parts: DriverParts, now: Snapshot, signal: AbortSignal): Promise<RowResult> {
   const row = rowOf(now.state);
   if (now.mode === "managed" && row.report !== undefined) {
-    const answer = await parts.tell?.(now, row.report, signal);
+    const answer = await parts.reportStatus?.(now, row.report, signal);
     if (answer === "aborted") return { result: { outcome: "abort" }, errors: [], after: now };
   }
   const errors: AgentError[] = [];

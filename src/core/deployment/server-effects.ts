@@ -1,7 +1,7 @@
 import { AgentError, describeError } from "../../errors/agent-error.ts";
 import type { DeploymentServer, LogMessage } from "../../ports/deployment-server.ts";
 import type { Logger } from "../../util/logger.ts";
-import type { Effects, Tell } from "./driver-parts.ts";
+import type { Effects, ReportStatus } from "./driver-parts.ts";
 import type { Insist } from "./insist.ts";
 
 export interface ServerParts {
@@ -36,7 +36,7 @@ export function createServerEffects({ server, insist, readLog }: ServerParts): S
   };
 }
 
-export function createTell(server: DeploymentServer, log: Logger): Tell {
+export function createReportStatus(server: DeploymentServer, log: Logger): ReportStatus {
   return async ({ id }, status, signal) => {
     try {
       return (await server.report(id, status, signal)) === "aborted" ? "aborted" : "told";

@@ -17,7 +17,7 @@ export interface StandaloneParts extends DriverParts {
  * `refused`: the payload cannot be rolled back, and the update stays pending. `managed`: a deployment of the server is
  * pending, which is not for the command line to go on with.
  */
-export type Answer =
+export type StandaloneResult =
   | { readonly kind: "none" }
   | { readonly kind: "managed" }
   | { readonly kind: "refused" }
@@ -33,14 +33,14 @@ export interface Standalone {
   prepareInstall(signal: AbortSignal): Promise<void>;
   install(artifact: ArtifactRecord, stopBefore: ReadonlySet<StateName>, signal: AbortSignal): Promise<Run>;
   /** @throws {AgentError} WRONG_OPERATION */
-  commit(stopBefore: ReadonlySet<StateName>, signal: AbortSignal): Promise<Answer>;
+  commit(stopBefore: ReadonlySet<StateName>, signal: AbortSignal): Promise<StandaloneResult>;
   /** @throws {AgentError} WRONG_OPERATION */
-  rollback(stopBefore: ReadonlySet<StateName>, signal: AbortSignal): Promise<Answer>;
+  rollback(stopBefore: ReadonlySet<StateName>, signal: AbortSignal): Promise<StandaloneResult>;
   /**
    * Goes on with an update that was cut off or came to rest; what it was doing is finished or undone. One whose
    * snapshot cannot be understood (`invalid`) is undone as far as can be.
    */
-  resume(stopBefore: ReadonlySet<StateName>, signal: AbortSignal): Promise<Answer>;
+  resume(stopBefore: ReadonlySet<StateName>, signal: AbortSignal): Promise<StandaloneResult>;
 }
 
 /** States after which nothing is left to decide. */
@@ -55,7 +55,7 @@ export function createStandalone(parts: StandaloneParts): Standalone {
   const run = (start: Snapshot, stopBefore: ReadonlySet<StateName>, signal: AbortSignal): Promise<Run> =>
     drive(parts, start, stopBefore, signal);
 
-  async function nothing(signal: AbortSignal): Promise<Answer> {
+  async function nothing(signal: AbortSignal): Promise<StandaloneResult> {
     await parts.finishUndo?.(signal);
     return { kind: "none" };
   }
@@ -64,7 +64,7 @@ export function createStandalone(parts: StandaloneParts): Standalone {
     command: "commit" | "rollback",
     stopBefore: ReadonlySet<StateName>,
     signal: AbortSignal,
-  ): Promise<Answer> {
+  ): Promise<StandaloneResult> {
     const found = await load(journal);
     if (found === undefined) return await nothing(signal);
     const target = entryState(command, found);

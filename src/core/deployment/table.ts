@@ -41,8 +41,21 @@ export type Outcome = "ok" | "no" | "hold" | "fail" | "abort";
 /** A state, or `@state`: come to rest before it; a later command goes on from there. */
 export type Target = StateName | `@${StateName}`;
 
-export interface Row {
-  readonly run: EffectName;
+/** Where an update goes from a state. */
+export interface Transitions {
+  readonly ok?: Target;
+  readonly no?: Target;
+  readonly hold?: Target;
+  readonly fail?: Target;
+  readonly abort?: StateName;
+  /** Where to go on when the agent starts and finds this state on disk: the power failed, or it was killed. */
+  readonly crash: StateName;
+  /** Where to go on instead, the update unharmed, while a download can be resumed (`DownloadRecord`). */
+  readonly resumes?: StateName;
+}
+
+/** What else is special about a state. */
+export interface Traits {
   /** Only a managed update comes here; a standalone one goes on at `ok` at once. */
   readonly managed?: true;
   /**
@@ -64,15 +77,6 @@ export interface Row {
    * the way goes on. The Error scripts then follow a failing set only, and no failing effect.
    */
   readonly lenient?: true;
-  readonly ok?: Target;
-  readonly no?: Target;
-  readonly hold?: Target;
-  readonly fail?: Target;
-  readonly abort?: StateName;
-  /** Where to go on when the agent starts and finds this state on disk: the power failed, or it was killed. */
-  readonly crash: StateName;
-  /** Where to go on instead, the update unharmed, while a download can be resumed (`DownloadRecord`). */
-  readonly resumes?: StateName;
   /** The update has failed when it is cut off here. (It has failed after every `fail` and `abort`.) */
   readonly crashFails?: true;
   /** `ok` means that the old software is back: nothing new is to be recorded. */
@@ -83,66 +87,63 @@ export interface Row {
   readonly settled?: true;
 }
 
-export type EffectName =
-  | "streamPayload"
-  | "installPayload"
-  | "needsReboot"
-  | "reboot"
-  | "verifyReboot"
-  | "reachServer"
-  | "commitPayload"
-  | "leaveCommit"
-  | "supportsRollback"
-  | "rollbackPayload"
-  | "needsRollbackReboot"
-  | "rollbackReboot"
-  | "verifyRollbackReboot"
-  | "reportFailure"
-  | "saveProvides"
-  | "cleanUp"
-  | "reportResult"
-  | "sendLog";
+/** The effect of a state has its name; `idle` has none. */
+export type EffectName = Exclude<StateName, "idle">;
+
+export interface Row extends Transitions, Traits {
+  /** The effect that runs: in the table, the state's own. */
+  readonly run: EffectName;
+}
 
 /** Rows of the states that do something; `idle` does nothing and has none. */
-export type Table = Readonly<Record<Exclude<StateName, "idle">, Row>>;
+export type Table = Readonly<Record<EffectName, Row>>;
 
 // biome-ignore format: one row per state and one column per outcome; the alignment is the point.
-export const TABLE = {
-  download:             { run: "streamPayload",        ok: "install",              no: "saveProvides",                  fail: "cleanup",              crash: "cleanup",              crashFails: true,
-                          report: "downloading", abort: "cleanup",     resumes: "download",
-                          enter: "Download", leave: "Download", error: "Download" },
-  install:              { run: "installPayload",       ok: "askReboot",                                                 fail: "askRollback",          crash: "askRollback",          crashFails: true,
-                          report: "installing",  abort: "cleanup",
-                          enter: "ArtifactInstall", leave: "ArtifactInstall", error: "ArtifactInstall" },
-  askReboot:            { run: "needsReboot",          ok: "reboot",               no: "reachServer",  hold: "@commit", fail: "askRollback",          crash: "askRollback",          crashFails: true },
-  reboot:               { run: "reboot",               ok: "verifyReboot",                                              fail: "askRollback",          crash: "verifyReboot",
-                          report: "rebooting",   abort: "askRollback",
-                          enter: "ArtifactReboot", error: "ArtifactReboot" },
-  verifyReboot:         { run: "verifyReboot",         ok: "reachServer",                                               fail: "askRollback",          crash: "askRollback",          crashFails: true,
-                          leave: "ArtifactReboot", error: "ArtifactReboot" },
-  reachServer:          { run: "reachServer",          ok: "commit",                                                    fail: "askRollback",          crash: "askRollback",          crashFails: true,
-                          managed: true,         abort: "askRollback" },
-  commit:               { run: "commitPayload",        ok: "commitLeave",                                               fail: "askRollback",          crash: "askRollback",          crashFails: true,
-                          enter: "ArtifactCommit", error: "ArtifactCommit" },
-  commitLeave:          { run: "leaveCommit",          ok: "saveProvides",                                              fail: "saveProvides",         crash: "commitLeave",          breaks: true,
-                          leave: "ArtifactCommit", error: "ArtifactCommit" },
-  askRollback:          { run: "supportsRollback",     ok: "rollback",             no: "failure",                       fail: "failure",              crash: "askRollback",          breaks: true },
-  rollback:             { run: "rollbackPayload",      ok: "askRollbackReboot",                                         fail: "failure",              crash: "rollback",             breaks: true, restores: true,
-                          enter: "ArtifactRollback", leave: "ArtifactRollback", lenient: true },
-  askRollbackReboot:    { run: "needsRollbackReboot",  ok: "rollbackReboot",       no: "failure",                       fail: "rollbackReboot",       crash: "askRollbackReboot" },
-  rollbackReboot:       { run: "rollbackReboot",       ok: "verifyRollbackReboot",                                      fail: "verifyRollbackReboot", crash: "verifyRollbackReboot",
-                          enter: "ArtifactRollbackReboot", lenient: true },
-  verifyRollbackReboot: { run: "verifyRollbackReboot", ok: "failure",                                                   fail: "rollbackReboot",       crash: "verifyRollbackReboot",
-                          leave: "ArtifactRollbackReboot", error: "ArtifactRollbackReboot", lenient: true },
-  failure:              { run: "reportFailure",        ok: "saveProvides",                                              fail: "saveProvides",         crash: "failure",              breaks: true,
-                          enter: "ArtifactFailure", leave: "ArtifactFailure", lenient: true },
-  saveProvides:         { run: "saveProvides",         ok: "cleanup",                                                                                 crash: "saveProvides" },
-  cleanup:              { run: "cleanUp",              ok: "reportResult",                                              fail: "reportResult",         crash: "cleanup" },
-  reportResult:         { run: "reportResult",         ok: "sendLog",              no: "idle",                          fail: "idle",                 crash: "reportResult",
-                          managed: true,         abort: "idle",        settled: true },
-  sendLog:              { run: "sendLog",              ok: "idle",                                                      fail: "idle",                 crash: "sendLog",
-                          managed: true },
-} as const satisfies Table;
+export const TRANSITIONS = {
+  download:             { ok: "install",              no: "saveProvides",                  fail: "cleanup",              abort: "cleanup",     crash: "cleanup",              resumes: "download" },
+  install:              { ok: "askReboot",                                                 fail: "askRollback",          abort: "cleanup",     crash: "askRollback" },
+  askReboot:            { ok: "reboot",               no: "reachServer",  hold: "@commit", fail: "askRollback",                                crash: "askRollback" },
+  reboot:               { ok: "verifyReboot",                                              fail: "askRollback",          abort: "askRollback", crash: "verifyReboot" },
+  verifyReboot:         { ok: "reachServer",                                               fail: "askRollback",                                crash: "askRollback" },
+  reachServer:          { ok: "commit",                                                    fail: "askRollback",          abort: "askRollback", crash: "askRollback" },
+  commit:               { ok: "commitLeave",                                               fail: "askRollback",                                crash: "askRollback" },
+  commitLeave:          { ok: "saveProvides",                                              fail: "saveProvides",                               crash: "commitLeave" },
+  askRollback:          { ok: "rollback",             no: "failure",                       fail: "failure",                                    crash: "askRollback" },
+  rollback:             { ok: "askRollbackReboot",                                         fail: "failure",                                    crash: "rollback" },
+  askRollbackReboot:    { ok: "rollbackReboot",       no: "failure",                       fail: "rollbackReboot",                             crash: "askRollbackReboot" },
+  rollbackReboot:       { ok: "verifyRollbackReboot",                                      fail: "verifyRollbackReboot",                       crash: "verifyRollbackReboot" },
+  verifyRollbackReboot: { ok: "failure",                                                   fail: "rollbackReboot",                             crash: "verifyRollbackReboot" },
+  failure:              { ok: "saveProvides",                                              fail: "saveProvides",                               crash: "failure" },
+  saveProvides:         { ok: "cleanup",                                                                                                       crash: "saveProvides" },
+  cleanup:              { ok: "reportResult",                                              fail: "reportResult",                               crash: "cleanup" },
+  reportResult:         { ok: "sendLog",              no: "idle",                          fail: "idle",                 abort: "idle",        crash: "reportResult" },
+  sendLog:              { ok: "idle",                                                      fail: "idle",                                       crash: "sendLog" },
+} as const satisfies Readonly<Record<EffectName, Transitions>>;
+
+// biome-ignore format: one row per state and one column per trait.
+export const TRAITS = {
+  download:             {                report: "downloading", enter: "Download",               leave: "Download",               error: "Download",                              crashFails: true },
+  install:              {                report: "installing",  enter: "ArtifactInstall",        leave: "ArtifactInstall",        error: "ArtifactInstall",                       crashFails: true },
+  askReboot:            {                                                                                                                                                         crashFails: true },
+  reboot:               {                report: "rebooting",   enter: "ArtifactReboot",                                          error: "ArtifactReboot" },
+  verifyReboot:         {                                                                        leave: "ArtifactReboot",         error: "ArtifactReboot",                        crashFails: true },
+  reachServer:          { managed: true,                                                                                                                                          crashFails: true },
+  commit:               {                                       enter: "ArtifactCommit",                                          error: "ArtifactCommit",                        crashFails: true },
+  commitLeave:          {                                                                        leave: "ArtifactCommit",         error: "ArtifactCommit",                                                          breaks: true },
+  askRollback:          {                                                                                                                                                                                           breaks: true },
+  rollback:             {                                       enter: "ArtifactRollback",       leave: "ArtifactRollback",                                        lenient: true,                   restores: true, breaks: true },
+  askRollbackReboot:    {},
+  rollbackReboot:       {                                       enter: "ArtifactRollbackReboot",                                                                   lenient: true },
+  verifyRollbackReboot: {                                                                        leave: "ArtifactRollbackReboot", error: "ArtifactRollbackReboot", lenient: true },
+  failure:              {                                       enter: "ArtifactFailure",        leave: "ArtifactFailure",                                         lenient: true,                                   breaks: true },
+  saveProvides:         {},
+  cleanup:              {},
+  reportResult:         { managed: true,                                                                                                                                                                                          settled: true },
+  sendLog:              { managed: true },
+} as const satisfies Readonly<Record<EffectName, Traits>>;
+
+/** The update: the transitions and the traits of each state, and its effect. */
+export const TABLE: Table = rowsOf(TRANSITIONS, TRAITS);
 
 /** Persisted transitions after which an update that does not come to an end is given up. */
 export const MAX_TRANSITIONS = 28;
@@ -161,3 +162,9 @@ export const ENTRIES = {
   rollback: { "@install": "askRollback", install: "askRollback", askReboot: "askRollback", "@commit": "askRollback",
               commit: "askRollback", askRollback: "askRollback", "@commitLeave": "askRollback", "@rollback": "rollback", rollback: "rollback" },
 } as const satisfies Entries;
+
+function rowsOf(transitions: Readonly<Record<EffectName, Transitions>>, traits: Readonly<Record<EffectName, Traits>>) {
+  const row = (state: EffectName): Row => ({ run: state, ...transitions[state], ...traits[state] });
+  const states = STATES.filter((state) => state !== "idle");
+  return Object.fromEntries(states.map((state) => [state, row(state)])) as Record<EffectName, Row>;
+}

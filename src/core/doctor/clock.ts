@@ -9,7 +9,7 @@ const OLDEST_MS = Date.UTC(2025, 2, 13);
  *
  * @param programMs when the files of this program were made
  */
-export function judgeClock(nowMs: number, programMs: number): Finding {
+export function assessClock(nowMs: number, programMs: number): Finding {
   const subject = "clock";
   const notBefore = Math.max(OLDEST_MS, programMs);
   if (nowMs >= notBefore) return { level: "good", subject, found: new Date(nowMs).toISOString() };

@@ -15,7 +15,7 @@ const NOT_KEPT: ReadonlySet<string> = new Set(["tmpfs", "ramfs", "devtmpfs"]);
 export const DATA_PARTITION = "data partition";
 
 /** Whether what the agent stores survives a power cut, and an update of the root file system. */
-export function judgeDatastore(facts: FolderFacts): readonly Finding[] {
+export function assessDatastore(facts: FolderFacts): readonly Finding[] {
   const { folder, exists, leadsTo, isWritable, mount } = facts;
   const subject = DATA_PARTITION;
   const advice = `Mount the data partition before the agent starts (/etc/fstab), and keep ${folder} on it.`;
@@ -33,11 +33,11 @@ export function judgeDatastore(facts: FolderFacts): readonly Finding[] {
   if (NOT_KEPT.has(mount.type)) {
     return [{ level: "bad", subject, found: `${folder} lies on ${where}, which forgets with the power`, advice }];
   }
-  return [{ level: "good", subject, found: where }, ...judgeNoexec(facts), writable(folder, isWritable), room(facts)];
+  return [{ level: "good", subject, found: where }, ...assessNoexec(facts), writable(folder, isWritable), room(facts)];
 }
 
 /** Programs that lie in the folder, such as an Artifact's own scripts in the datastore, cannot be started. */
-export function judgeNoexec({ startsNothing }: FolderFacts): readonly Finding[] {
+export function assessNoexec({ startsNothing }: FolderFacts): readonly Finding[] {
   if (startsNothing === undefined) return [];
   const found = "it is mounted noexec: no state script, update module or payload that lies there can be started";
   const advice = `Mount it without noexec (/etc/fstab): mount -o remount,exec ${startsNothing}`;

@@ -12,7 +12,7 @@ export interface Guarded {
 }
 
 /** Whether others than root and this user can take over the device, or pose as it. @param user who runs this */
-export function judgePermissions({ trusted, secret }: Guarded, user: number): readonly Finding[] {
+export function assessPermissions({ trusted, secret }: Guarded, user: number): readonly Finding[] {
   const found = [
     ...trusted.filter(({ mode }) => (mode & OTHERS_WRITE) !== 0).map(writable),
     ...[...trusted, ...secret].filter(({ owner }) => owner !== 0 && owner !== user).map(owned),

@@ -16,7 +16,7 @@ const ADVICE: Readonly<Record<string, string>> = {
 const UNTRUSTED = /^(?:DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_)/;
 
 /** @param skipsVerification whoever answers is taken for the server */
-export function judgeServer(url: string, facts: ServerFacts, nowMs: number, skipsVerification: boolean): Finding {
+export function assessServer(url: string, facts: ServerFacts, nowMs: number, skipsVerification: boolean): Finding {
   const subject = `certificate of ${url}`;
   if (facts.kind === "failed") {
     const advice = UNTRUSTED.test(facts.code)

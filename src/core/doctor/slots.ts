@@ -14,7 +14,7 @@ export interface SlotsSeen {
 const KEYS: Readonly<Record<SlotId, string>> = { A: "RootfsPartA", B: "RootfsPartB" };
 
 /** Whether the slot that does not run could take an image like the one that runs. */
-export function judgeSlots({ slots, booted, rootBytes }: SlotsSeen): readonly Finding[] {
+export function assessSlots({ slots, booted, rootBytes }: SlotsSeen): readonly Finding[] {
   const there = [...storageOf("A", slots.A), ...storageOf("B", slots.B)];
   if (slots.A.identity !== undefined && slots.A.identity === slots.B.identity) {
     const advice = "Name two different partitions: an update must not be written over the system that runs.";

@@ -1,7 +1,7 @@
 import type { Clock } from "../../ports/clock.ts";
 import type { Transport } from "../../ports/transport.ts";
 import type { Logger } from "../../util/logger.ts";
-import type { SlowestPace } from "./pace.ts";
+import type { MinimumRate } from "./rate.ts";
 
 export interface DownloadLimits {
   /** Times in a row that a download may be tried again without getting on. */
@@ -10,7 +10,7 @@ export interface DownloadLimits {
   readonly retryDownloadWaitMs: number;
   readonly bytesPerSecond?: number;
   /** A download that is slower breaks off. */
-  readonly slowest: SlowestPace;
+  readonly slowest: MinimumRate;
 }
 
 export interface DownloadParts {

@@ -4,9 +4,9 @@ import type { TransportRequest, TransportResponse } from "../../ports/transport.
 import type { ByteSource } from "../../util/byte-source.ts";
 import { shownUrl } from "../../util/shown-url.ts";
 import type { DownloadParts } from "./download-parts.ts";
-import { Pace } from "./pace.ts";
-import { type ByteRange, factsOf, judgeRange, passes, rangeHeaders, type SourceFacts } from "./range-answer.ts";
-import { sendHeld } from "./send-held.ts";
+import { type ByteRange, checkRangeResponse, factsOf, passes, rangeHeaders, type SourceFacts } from "./range-answer.ts";
+import { RateLimiter } from "./rate.ts";
+import { sendWithDeadlines } from "./send-with-deadlines.ts";
 import { Tries } from "./tries.ts";
 
 /** Where a download was when it was cut off together with the agent. */
@@ -100,7 +100,7 @@ async function sendOrTrouble(
 ): Promise<TransportResponse | AgentError> {
   const get = { method: "GET", followRedirects: true, ...request } as const;
   try {
-    return await sendHeld(get, { transport, clock, slowest }, shownUrl(request.url), signal);
+    return await sendWithDeadlines(get, { transport, clock, slowest }, shownUrl(request.url), signal);
   } catch (error) {
     return passingTrouble(error, signal);
   }
@@ -117,7 +117,7 @@ class ResumingDownload implements Download {
   readonly #uri: string;
   readonly #parts: DownloadParts;
   readonly #signal: AbortSignal;
-  readonly #pace: Pace;
+  readonly #limiter: RateLimiter;
   #body: Body | undefined;
   /** Of the chunk that came last, what has not been given out. */
   #rest: Uint8Array = new Uint8Array(0);
@@ -139,7 +139,7 @@ class ResumingDownload implements Download {
     this.#uri = uri;
     this.#parts = parts;
     this.#signal = signal;
-    this.#pace = new Pace(parts.clock, parts.limits.bytesPerSecond);
+    this.#limiter = new RateLimiter(parts.clock, parts.limits.bytesPerSecond);
     this.facts = facts;
     this.#tries = tries;
     this.#toByte = Math.min(headBytes ?? Number.POSITIVE_INFINITY, facts?.lengthBytes ?? Number.POSITIVE_INFINITY);
@@ -190,7 +190,7 @@ class ResumingDownload implements Download {
       this.#countedFrom = this.#nextByte;
       this.#tries.count = 0;
     }
-    await this.#pace.after(count, this.#signal);
+    await this.#limiter.after(count, this.#signal);
     return count;
   }
 
@@ -228,7 +228,7 @@ class ResumingDownload implements Download {
     const request = { url: this.#uri, headers: rangeHeaders(wanted, facts) };
     const response = await sendOrTrouble(request, this.#parts, this.#signal);
     if (response instanceof AgentError) return response;
-    const answer = judgeRange(response.status, response.headers, wanted, facts);
+    const answer = checkRangeResponse(response.status, response.headers, wanted, facts);
     const chunks = response.body[Symbol.asyncIterator]();
     if (answer.kind === "bytes") {
       this.#restByte = answer.range.fromByte;

@@ -38,13 +38,13 @@ export async function reopenDownloaded(
   parts: DownloadedParts,
   signal: AbortSignal,
 ): Promise<DownloadedArtifact> {
-  const opened = (await goOn(record, parts, signal)) ?? (await openAnew(record, parts, signal));
+  const opened = (await resumeDownload(record, parts, signal)) ?? (await openAnew(record, parts, signal));
   if (artifact.payloadTypes.length === 0 || isDeepStrictEqual(opened.record, artifact)) return opened;
   await opened.close();
   throw new AgentError("DOWNLOAD_CHANGED", { reason: "another Artifact", name: opened.record.name });
 }
 
-async function goOn(
+async function resumeDownload(
   record: DownloadRecord,
   parts: DownloadedParts,
   signal: AbortSignal,

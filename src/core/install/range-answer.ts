@@ -41,7 +41,12 @@ export function rangeHeaders({ fromByte, toByte }: ByteRange, { etag }: SourceFa
  *
  * @see spec "device-api", section 7
  */
-export function judgeRange(status: number, headers: Headers, wanted: ByteRange, facts: SourceFacts): RangeAnswer {
+export function checkRangeResponse(
+  status: number,
+  headers: Headers,
+  wanted: ByteRange,
+  facts: SourceFacts,
+): RangeAnswer {
   if (status === 206) return judgePartial(headers, wanted, facts);
   if (status === 200) {
     const changed = difference(factsOf(headers), facts);

@@ -5,10 +5,10 @@ import { AUTHORIZATION_FAILURES, type AuthorizationFailure } from "./authorizati
 import { signWith } from "./device-key.ts";
 import {
   askedPauseMs,
-  type ExchangeParts,
-  exchange,
   type ServerAnswer,
+  type ServerConnection,
   type ServerRequest,
+  sendToServer,
   unexpected,
 } from "./exchange.ts";
 
@@ -45,7 +45,7 @@ export function authRequest(identity: string, key: KeyObject, tenantToken: strin
  * @throws {AgentError} one of `AuthorizationFailure`, with a server's reason; IDENTITY_FAILED, DEVICE_KEY
  */
 export async function authorize(
-  parts: ExchangeParts & { readonly log: Logger },
+  parts: ServerConnection & { readonly log: Logger },
   servers: readonly string[],
   credentials: Credentials,
   signal: AbortSignal,
@@ -84,14 +84,14 @@ function failureOf(failures: readonly Failure[]): AgentError {
 
 /** The token, or why there is none. */
 async function ask(
-  parts: ExchangeParts,
+  parts: ServerConnection,
   server: string,
   request: ServerRequest,
   signal: AbortSignal,
 ): Promise<string | Failure> {
   let answer: ServerAnswer;
   try {
-    answer = await exchange(parts, server, request, signal);
+    answer = await sendToServer(parts, server, request, signal);
   } catch (error) {
     if (signal.aborted || !(error instanceof AgentError)) throw error;
     return { code: "SERVER_UNREACHABLE", reason: error };

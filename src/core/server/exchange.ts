@@ -21,7 +21,7 @@ export interface ServerAnswer {
   readonly retryAfterMs?: number;
 }
 
-export interface ExchangeParts {
+export interface ServerConnection {
   readonly transport: Transport;
   readonly clock: Clock;
   /** Of this program, for `User-Agent`. */
@@ -36,8 +36,8 @@ const MAX_ANSWER_BYTES = 1024 * 1024;
  *
  * @throws {AgentError} TRANSPORT_FAILED, SERVER_TIMEOUT
  */
-export async function exchange(
-  { transport, clock, version }: ExchangeParts,
+export async function sendToServer(
+  { transport, clock, version }: ServerConnection,
   server: string,
   { method, path, body, headers }: ServerRequest,
   signal: AbortSignal,

@@ -1,17 +1,17 @@
 import { AgentError, describeError } from "../../errors/agent-error.ts";
 import { entryOf } from "../../errors/catalogue.ts";
-import type { Memo } from "../../ports/memo.ts";
+import type { StoredValue } from "../../ports/stored-value.ts";
 import type { Logger } from "../../util/logger.ts";
 import type { Granted } from "./authorization.ts";
-import { type ExchangeParts, exchange, type ServerAnswer, type ServerRequest, unexpected } from "./exchange.ts";
+import { type ServerAnswer, type ServerConnection, type ServerRequest, sendToServer, unexpected } from "./exchange.ts";
 import { formatServerState, loadServerState, type ServerState } from "./state.ts";
 
-export interface SessionParts extends ExchangeParts {
+export interface SessionParts extends ServerConnection {
   /** Addresses without a slash at their end, in the order in which they are tried. */
   readonly servers: readonly string[];
   /** Asks the servers to accept the device. @throws {AgentError} AuthorizationFailure */
   authorize(signal: AbortSignal): Promise<Granted>;
-  readonly memo: Memo;
+  readonly storedValue: StoredValue;
   readonly log: Logger;
 }
 
@@ -26,17 +26,17 @@ export interface Session {
   send(request: ServerRequest, signal: AbortSignal): Promise<ServerAnswer>;
   /** Gets a new token. @throws {AgentError} AuthorizationFailure */
   authorize(signal: AbortSignal): Promise<void>;
-  /** The next request authorises anew, and the inventory counts as not sent. Durable where the memo can be written. */
+  /** The next request authorises anew, and the inventory counts as not sent. Durable where the state can be written. */
   forgetToken(): Promise<void>;
   state(): Promise<ServerState>;
-  /** Durable where the memo can be written. Where it cannot, this process still knows. */
+  /** Durable where the state can be written. Where it cannot, this process still knows. */
   update(change: Partial<ServerState>): Promise<void>;
   /** Takes over what another process has left. */
   reload(): void;
 }
 
 export function createSession(parts: SessionParts): Session {
-  const { memo, servers, log } = parts;
+  const { storedValue, servers, log } = parts;
   let known: Promise<ServerState> | undefined;
 
   const state = (): Promise<ServerState> => {
@@ -45,7 +45,7 @@ export function createSession(parts: SessionParts): Session {
   };
   async function load(): Promise<ServerState> {
     try {
-      return ofServers(await loadServerState(memo, log), servers);
+      return ofServers(await loadServerState(storedValue, log), servers);
     } catch (error) {
       known = undefined;
       throw error;
@@ -54,7 +54,7 @@ export function createSession(parts: SessionParts): Session {
   const save = async (next: ServerState): Promise<void> => {
     known = Promise.resolve(next);
     try {
-      await memo.save(formatServerState(next));
+      await storedValue.save(formatServerState(next));
     } catch (error) {
       if (!(error instanceof AgentError)) throw error;
       // On a full data partition the device must still be able to say what is wrong.
@@ -78,7 +78,12 @@ export function createSession(parts: SessionParts): Session {
   }
 
   const attempt = (request: ServerRequest, { server = "", token = "" }: ServerState, signal: AbortSignal) =>
-    exchange(parts, server, { ...request, headers: { ...request.headers, authorization: `Bearer ${token}` } }, signal);
+    sendToServer(
+      parts,
+      server,
+      { ...request, headers: { ...request.headers, authorization: `Bearer ${token}` } },
+      signal,
+    );
 
   return {
     async send(request, signal) {

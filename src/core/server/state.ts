@@ -1,4 +1,4 @@
-import type { Memo } from "../../ports/memo.ts";
+import type { StoredValue } from "../../ports/stored-value.ts";
 import type { Logger } from "../../util/logger.ts";
 
 /** What the agent keeps between two polls, also across processes. Losing it costs one more authorisation. */
@@ -25,9 +25,9 @@ export interface SavedDue {
 
 const VERSION = 1;
 
-/** The state in `memo`; an empty one when there is none, or none that can be read. */
-export async function loadServerState(memo: Memo, log: Logger): Promise<ServerState> {
-  const text = await memo.load();
+/** The state in `storedValue`; an empty one when there is none, or none that can be read. */
+export async function loadServerState(storedValue: StoredValue, log: Logger): Promise<ServerState> {
+  const text = await storedValue.load();
   if (text === undefined) return {};
   const state = parse(text);
   if (state === undefined) log("warning", "What was kept of the last poll cannot be read; it begins anew.");

@@ -1,6 +1,6 @@
 import * as z from "zod/mini";
 import { AgentError } from "../../errors/agent-error.ts";
-import { type ExchangeParts, exchange, expectStatus } from "./exchange.ts";
+import { expectStatus, type ServerConnection, sendToServer } from "./exchange.ts";
 
 /** A person with an account at a server. */
 export interface Account {
@@ -19,7 +19,7 @@ const Tenant = z.object({ tenant_token: z.string() });
  * @see spec "management-api", section 1
  */
 export async function fetchTenantToken(
-  parts: ExchangeParts,
+  parts: ServerConnection,
   server: string,
   { username, password }: Account,
   signal: AbortSignal,
@@ -31,7 +31,7 @@ export async function fetchTenantToken(
     body: "",
     headers: { authorization: `Basic ${basic}` },
   } as const;
-  const granted = await exchange(parts, server, login, signal);
+  const granted = await sendToServer(parts, server, login, signal);
   if (granted.status === 401) throw new AgentError("SETUP_LOGIN", { server, username });
   expectStatus(granted, 200, login);
   const ask = {
@@ -39,7 +39,7 @@ export async function fetchTenantToken(
     path: "/api/management/v1/tenantadm/user/tenant",
     headers: { authorization: `Bearer ${granted.text.trim()}` },
   } as const;
-  const answer = await exchange(parts, server, ask, signal);
+  const answer = await sendToServer(parts, server, ask, signal);
   if (answer.status === 404) return undefined;
   expectStatus(answer, 200, ask);
   return tokenIn(answer.text, ask.path);

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { afterEach, expect, test } from "vitest";
 import { systemClock } from "../../../adapters/clock/system-clock.ts";
 import { addressesOf } from "../../../adapters/transport/dial.ts";
-import { Patience } from "../../../adapters/transport/patience.ts";
+import { RequestTimeout } from "../../../adapters/transport/request-timeout.ts";
 import type { Clock } from "../../../src/ports/clock.ts";
 import { selfSigned } from "../../support/self-signed.ts";
 import { client, never, Servers, text } from "./transport-rig.ts";
@@ -103,8 +103,8 @@ test("an abort ends every attempt with the signal's reason", async () => {
 
 test("the families take turns, the one that the system prefers first", async () => {
   const found = ["::1", "::2", "::3", "1.1.1.1", "2.2.2.2"];
-  const patience = new Patience(never);
-  expect(await addressesOf("server.test", async () => found, patience)).toEqual([
+  const timeout = new RequestTimeout(never);
+  expect(await addressesOf("server.test", async () => found, timeout)).toEqual([
     ...["::1", "1.1.1.1", "::2", "2.2.2.2", "::3"],
   ]);
 });

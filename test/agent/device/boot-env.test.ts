@@ -6,7 +6,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { grubEnvFolder } from "../../../adapters/bootloader/grub/env-folder.ts";
 import { composeGrubEnv, composeUbootEnv } from "../../../src/agent/device/boot-env.ts";
 import type { BootloaderParts } from "../../../src/agent/device/bootloader-parts.ts";
-import { thisMachine } from "../../../src/agent/host.ts";
+import { thisHost } from "../../../src/agent/host.ts";
 import { loadConfig } from "../../../src/config/config.ts";
 import { GrubBoard } from "../../adapters/bootloader/grub/grub-board.ts";
 import { needs } from "../../support/needs.ts";
@@ -31,8 +31,8 @@ async function parts(own: Readonly<Record<string, unknown>>): Promise<Bootloader
   writeFileSync(main, JSON.stringify({ Switchback: own }));
   const files = { main, fallback: join(folder, "none"), mainRequired: true, fallbackRequired: false };
   const log = () => undefined;
-  const machine = {
-    ...thisMachine,
+  const host = {
+    ...thisHost,
     process: () => ({
       run: async ([program]: readonly [string, ...string[]]) => {
         started.push(program);
@@ -40,7 +40,7 @@ async function parts(own: Readonly<Record<string, unknown>>): Promise<Bootloader
       },
     }),
   };
-  return { config: await loadConfig(files, log), machine, log };
+  return { config: await loadConfig(files, log), host, log };
 }
 
 function fwEnvConfig(lines: string): string {

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { composeBootloader } from "../../../src/agent/device/bootloader.ts";
-import { thisMachine } from "../../../src/agent/host.ts";
+import { thisHost } from "../../../src/agent/host.ts";
 import { loadConfig } from "../../../src/config/config.ts";
 
 const { signal } = new AbortController();
@@ -21,7 +21,7 @@ async function composed(own?: Record<string, unknown>) {
     await writeFile(main, JSON.stringify(keys));
     const files = { main, fallback: join(folder, "none"), mainRequired: true, fallbackRequired: false };
     const config = await loadConfig(files, () => undefined);
-    return composeBootloader({ config, machine: thisMachine, log: () => undefined });
+    return composeBootloader({ config, host: thisHost, log: () => undefined });
   } finally {
     await rm(folder, { recursive: true });
   }

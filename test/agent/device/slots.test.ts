@@ -1,12 +1,12 @@
 import { expect, test } from "vitest";
 import { composeSlotDevice } from "../../../src/agent/device/slots.ts";
-import { thisMachine } from "../../../src/agent/host.ts";
+import { thisHost } from "../../../src/agent/host.ts";
 import { loadConfig } from "../../../src/config/config.ts";
 
 const NOWHERE = { main: "/nowhere", fallback: "/nowhere", mainRequired: false, fallbackRequired: false };
 const config = await loadConfig(NOWHERE, () => undefined);
 const { signal } = new AbortController();
-const device = (A: string, B: string) => composeSlotDevice(config, { A, B }, { booted: async () => "A" }, thisMachine);
+const device = (A: string, B: string) => composeSlotDevice(config, { A, B }, { booted: async () => "A" }, thisHost);
 
 test("two UBI volumes are written as such, and can only be written from their beginning", async () => {
   const slots = device("ubi0_0", "/dev/ubi9_9");

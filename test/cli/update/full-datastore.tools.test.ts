@@ -4,7 +4,7 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createFileStore } from "../../../adapters/store/file-store.ts";
-import { type Machine, thisMachine } from "../../../src/agent/host.ts";
+import { type Host, thisHost } from "../../../src/agent/host.ts";
 import { run } from "../../../src/cli/run.ts";
 import { moduleRequest } from "../../artifact/artifact-requests.ts";
 import { needs } from "../../support/needs.ts";
@@ -33,7 +33,7 @@ type Does = "install" | "fill";
 class PowerCut extends Error {}
 
 /** The power fails before the act of this number, counted from 0. */
-function machineThatLosesPower(at: number): { readonly machine: Machine; readonly acts: () => number } {
+function machineThatLosesPower(at: number): { readonly host: Host; readonly acts: () => number } {
   let acts = 0;
   const counted =
     <A extends readonly unknown[], R>(act: (...args: A) => Promise<R>) =>
@@ -42,9 +42,9 @@ function machineThatLosesPower(at: number): { readonly machine: Machine; readonl
       acts += 1;
       return await act(...args);
     };
-  const { files } = thisMachine;
-  const machine: Machine = {
-    ...thisMachine,
+  const { files } = thisHost;
+  const host: Host = {
+    ...thisHost,
     files: {
       writeSynced: counted(files.writeSynced),
       storeSynced: counted(files.storeSynced),
@@ -54,19 +54,19 @@ function machineThatLosesPower(at: number): { readonly machine: Machine; readonl
       syncFolder: counted(files.syncFolder),
     },
     process: (options) => {
-      const { run: start } = thisMachine.process(options);
+      const { run: start } = thisHost.process(options);
       return { run: counted(start) };
     },
   };
-  return { machine, acts: () => acts };
+  return { host, acts: () => acts };
 }
 
 class MachineIo extends RecordingIo {
-  readonly machine: Machine;
+  readonly host: Host;
 
-  constructor(machine: Machine) {
+  constructor(host: Host) {
     super();
-    this.machine = machine;
+    this.host = host;
   }
 }
 
@@ -132,14 +132,14 @@ class FullBoard {
     await writeFile(this.board.path("share/modules/v3/app.does"), does);
   }
 
-  async agent(machine: Machine, ...argv: readonly string[]): Promise<RecordingIo> {
-    const io = new MachineIo(machine);
+  async agent(host: Host, ...argv: readonly string[]): Promise<RecordingIo> {
+    const io = new MachineIo(host);
     await run("switchback", [...this.board.options, ...argv], io);
     return io;
   }
 
-  install(machine: Machine = thisMachine): Promise<RecordingIo> {
-    return this.agent(machine, "install", this.#artifact);
+  install(host: Host = thisHost): Promise<RecordingIo> {
+    return this.agent(host, "install", this.#artifact);
   }
 
   /** What lies in the data partition, but for the trees of an update that is not over. */
@@ -160,9 +160,9 @@ class FullBoard {
   async expectWhole(): Promise<void> {
     rmSync(this.board.path("data/filler"), { recursive: true, force: true });
     await this.make("install");
-    const installed = await this.agent(thisMachine, "install", this.#small);
+    const installed = await this.agent(thisHost, "install", this.#small);
     expect(installed.errLines).toEqual([]);
-    expect((await this.agent(thisMachine, "rollback")).exitCode).toBe(0);
+    expect((await this.agent(thisHost, "rollback")).exitCode).toBe(0);
     expect(this.files()).toEqual([
       "device_type",
       "modules",
@@ -205,7 +205,7 @@ function updatesOn(mount: (board: TestBoard) => void): void {
     await full.make(does);
     await full.leave(blocks);
     const { exitCode } = await full.install();
-    if (exitCode === 0) expect((await full.agent(thisMachine, "rollback")).errLines, `${blocks} blocks`).toEqual([]);
+    if (exitCode === 0) expect((await full.agent(thisHost, "rollback")).errLines, `${blocks} blocks`).toEqual([]);
     await full.expectOver(`${blocks} blocks`);
     return exitCode === 0;
   }
@@ -237,17 +237,17 @@ function updatesOn(mount: (board: TestBoard) => void): void {
       await full.make(does);
       await full.leave(least + more);
       const cut = machineThatLosesPower(at);
-      await full.install(cut.machine).catch((error: unknown) => {
+      await full.install(cut.host).catch((error: unknown) => {
         if (!(error instanceof PowerCut)) throw error;
       });
       isCut = cut.acts() === at;
       const where = `before act ${at + 1}`;
       // One that rests is committed by 'resume', and this one is to be undone.
       const rests = (await full.board.pending())?.startsWith("@") === true;
-      const resumed = rests ? [] : (await full.agent(thisMachine, "resume")).errLines;
+      const resumed = rests ? [] : (await full.agent(thisHost, "resume")).errLines;
       expect(resumed.join("\n"), where).not.toMatch(/STORE_|bug/);
       if ((await full.board.pending()) !== undefined) {
-        expect((await full.agent(thisMachine, "rollback")).errLines, where).toEqual([]);
+        expect((await full.agent(thisHost, "rollback")).errLines, where).toEqual([]);
       }
       await full.expectOver(where);
     }

@@ -48,15 +48,15 @@ const EMPTY: Effect = async () => ({ outcome: "no" });
 const RECORD: Effect = async () => ({ outcome: "ok", changes: new Map([["artifact-name", "v2"]]) });
 
 test("every snapshot is saved before its effect runs, and changes together with the next one", async () => {
-  const { events, run } = rig({ streamPayload: EMPTY, saveProvides: RECORD });
+  const { events, run } = rig({ download: EMPTY, saveProvides: RECORD });
   expect((await run()).snapshot.state).toBe("idle");
   expect(events).toEqual([
     "save download as v1",
-    "run streamPayload",
+    "run download",
     "save saveProvides as v1",
     "run saveProvides",
     "save cleanup as v2",
-    "run cleanUp",
+    "run cleanup",
     "save idle as v2",
   ]);
 });
@@ -66,7 +66,7 @@ for (const moment of ["before", "after"] as const) {
     const left: string[] = [];
     for (let cut = 0; cut < 4; cut += 1) {
       let saves = 0;
-      const { disk, run } = rig({ streamPayload: EMPTY, saveProvides: RECORD }, (now) => {
+      const { disk, run } = rig({ download: EMPTY, saveProvides: RECORD }, (now) => {
         if (now === moment && saves++ === cut) throw new Error("power cut");
       });
       await expect(run()).rejects.toThrow("power cut");
@@ -80,7 +80,7 @@ for (const moment of ["before", "after"] as const) {
 
 test("a named failure is an outcome, and the run tells it", async () => {
   const failure = new AgentError("SLOT_IO");
-  const { run } = rig({ streamPayload: () => Promise.reject(failure) });
+  const { run } = rig({ download: () => Promise.reject(failure) });
   expect((await run()).steps).toEqual([
     { state: "download", outcome: "fail", rebootRequired: false, errors: [failure] },
     { state: "cleanup", outcome: "ok", rebootRequired: false, errors: [] },
@@ -89,7 +89,7 @@ test("a named failure is an outcome, and the run tells it", async () => {
 
 test("a named failure where no failure is foreseen passes through and leaves the snapshot", async () => {
   const { disk, run } = rig({
-    streamPayload: EMPTY,
+    download: EMPTY,
     saveProvides: () => Promise.reject(new AgentError("STORE_READ")),
   });
   await expect(run()).rejects.toMatchObject({ code: "STORE_READ" });
@@ -97,7 +97,7 @@ test("a named failure where no failure is foreseen passes through and leaves the
 });
 
 test("a bug passes through and leaves the snapshot for the crash column", async () => {
-  const { disk, run } = rig({ installPayload: () => Promise.reject(new TypeError("bug")) });
+  const { disk, run } = rig({ install: () => Promise.reject(new TypeError("bug")) });
   await expect(run()).rejects.toThrow("bug");
   expect(parseSnapshot(disk.get("state") ?? "").state).toBe("install");
 });
@@ -105,40 +105,40 @@ test("a bug passes through and leaves the snapshot for the crash column", async 
 test("an abort passes through, whatever the effect makes of it, and leaves the snapshot", async () => {
   const abort = new AbortController();
   const { disk, events, run } = rig({
-    installPayload: () => {
+    install: () => {
       abort.abort(new Error("stopped"));
       return Promise.reject(new AgentError("SLOT_IO"));
     },
   });
   await expect(run(NO_STOP, abort.signal)).rejects.toThrow("stopped");
   expect(parseSnapshot(disk.get("state") ?? "").state).toBe("install");
-  expect(events.at(-1)).toBe("run installPayload");
+  expect(events.at(-1)).toBe("run install");
 });
 
 test("after an abort at the end of an effect neither its scripts nor the next effect begin", async () => {
   const abort = new AbortController();
   const { events, run } = rig({
-    streamPayload: async () => {
+    download: async () => {
       abort.abort(new Error("stopped"));
       return { outcome: "ok" };
     },
   });
   await expect(run(NO_STOP, abort.signal)).rejects.toThrow("stopped");
-  expect(events).toEqual(["save download as v1", "run streamPayload"]);
+  expect(events).toEqual(["save download as v1", "run download"]);
 });
 
 test("it comes to rest before a state that it is told to stop before, also the first", async () => {
   const { disk, events, run } = rig({});
   expect(placeOf((await run(new Set(["install"]))).snapshot)).toBe("@install");
   expect(parseSnapshot(disk.get("state") ?? "")).toMatchObject({ state: "install", phase: "before", transitions: 0 });
-  expect(events).toEqual(["save download as v1", "run streamPayload", "save @install as v1"]);
+  expect(events).toEqual(["save download as v1", "run download", "save @install as v1"]);
   const first = rig({});
   await first.run(new Set(["download"]));
   expect(first.events).toEqual(["save @download as v1"]);
 });
 
 test("a step tells that a reboot is needed", async () => {
-  const { run } = rig({ needsReboot: async () => ({ outcome: "hold", rebootRequired: true }) });
+  const { run } = rig({ askReboot: async () => ({ outcome: "hold", rebootRequired: true }) });
   expect((await run()).steps.map(({ state, rebootRequired }) => `${state} ${rebootRequired}`)).toEqual([
     "download false",
     "install false",

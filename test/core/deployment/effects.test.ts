@@ -51,13 +51,13 @@ const snapshot = (mode: Snapshot["mode"], type: string | null = "rootfs-image"):
   begin(mode, "id", { name: "v2", provides: { a: "1" }, payloadTypes: [type] });
 
 const ACTIONS: readonly (readonly [EffectName, string])[] = [
-  ["installPayload", "ArtifactInstall"],
+  ["install", "ArtifactInstall"],
   ["verifyReboot", "ArtifactVerifyReboot"],
-  ["commitPayload", "ArtifactCommit"],
-  ["rollbackPayload", "ArtifactRollback"],
+  ["commit", "ArtifactCommit"],
+  ["rollback", "ArtifactRollback"],
   ["verifyRollbackReboot", "ArtifactVerifyRollbackReboot"],
-  ["reportFailure", "ArtifactFailure"],
-  ["cleanUp", "Cleanup"],
+  ["failure", "ArtifactFailure"],
+  ["cleanup", "Cleanup"],
 ];
 for (const [effect, action] of ACTIONS) {
   test(`${effect} calls ${action}, and nothing where there is no payload`, async () => {
@@ -70,8 +70,8 @@ for (const [effect, action] of ACTIONS) {
 
 test("the Artifact is read to its very end after the payload, also an empty one", async () => {
   const { calls, effects } = rig();
-  expect(await effects.streamPayload(snapshot("managed"), signal)).toEqual({ outcome: "ok" });
-  expect(await effects.streamPayload(snapshot("managed", null), signal)).toEqual({ outcome: "no" });
+  expect(await effects.download(snapshot("managed"), signal)).toEqual({ outcome: "ok" });
+  expect(await effects.download(snapshot("managed", null), signal)).toEqual({ outcome: "no" });
   expect(calls).toEqual(["download", "finish", "finish"]);
 });
 
@@ -83,14 +83,14 @@ for (const [reboot, managed, required] of [
   test(`a payload that answers ${reboot}: a managed update takes it, a standalone one tells the user`, async () => {
     const { effects } = rig({ reboot });
     const none = rig({ reboot, rollback: false }).effects;
-    expect(await effects.needsReboot(snapshot("managed"), signal)).toEqual({ outcome: managed });
-    expect(await effects.needsReboot(snapshot("standalone"), signal)).toEqual({
+    expect(await effects.askReboot(snapshot("managed"), signal)).toEqual({ outcome: managed });
+    expect(await effects.askReboot(snapshot("standalone"), signal)).toEqual({
       outcome: "hold",
       rebootRequired: required,
     });
-    expect(await none.needsReboot(snapshot("standalone"), signal)).toEqual({ outcome: "no", rebootRequired: required });
-    expect(await effects.needsRollbackReboot(snapshot("managed"), signal)).toEqual({ outcome: managed });
-    expect(await effects.needsRollbackReboot(snapshot("standalone"), signal)).toEqual({
+    expect(await none.askReboot(snapshot("standalone"), signal)).toEqual({ outcome: "no", rebootRequired: required });
+    expect(await effects.askRollbackReboot(snapshot("managed"), signal)).toEqual({ outcome: managed });
+    expect(await effects.askRollbackReboot(snapshot("standalone"), signal)).toEqual({
       outcome: "no",
       rebootRequired: required,
     });
@@ -99,11 +99,11 @@ for (const [reboot, managed, required] of [
 
 test("a payload that cannot say whether its rollback needs a reboot stops no standalone rollback", async () => {
   const { calls, effects } = rig({ reboot: new AgentError("BOOTENV_READ") });
-  expect(await effects.needsRollbackReboot(snapshot("standalone"), signal)).toEqual({
+  expect(await effects.askRollbackReboot(snapshot("standalone"), signal)).toEqual({
     outcome: "no",
     rebootRequired: true,
   });
-  await expect(effects.needsRollbackReboot(snapshot("managed"), signal)).rejects.toMatchObject({
+  await expect(effects.askRollbackReboot(snapshot("managed"), signal)).rejects.toMatchObject({
     code: "BOOTENV_READ",
   });
   expect(calls).toEqual([]);
@@ -161,7 +161,7 @@ test("what the header says is kept before the first payload is prepared, and the
     });
     const unknown = begin("managed", "id", { name: "unknown", provides: {}, payloadTypes: [] });
     const keep: Keep = async (found) => void events.push(`keep ${found.artifact?.name}`);
-    const ended = effects.streamPayload(unknown, signal, keep);
+    const ended = effects.download(unknown, signal, keep);
     await (failing ? expect(ended).rejects.toMatchObject({ code: "MODULE_FAILED" }) : ended);
     const finish = failing ? [] : ["finish"];
     expect(events).toEqual(["keep v3", "prepare a", "download a", ...finish, "close"]);
@@ -174,11 +174,11 @@ test("an agent without a server takes a managed row for the bug it is", async ()
 });
 
 test("whether a payload can be rolled back is its own answer", async () => {
-  expect(await rig().effects.supportsRollback(snapshot("managed"), signal)).toEqual({ outcome: "ok" });
-  expect(await rig({ rollback: false }).effects.supportsRollback(snapshot("managed"), signal)).toEqual({
+  expect(await rig().effects.askRollback(snapshot("managed"), signal)).toEqual({ outcome: "ok" });
+  expect(await rig({ rollback: false }).effects.askRollback(snapshot("managed"), signal)).toEqual({
     outcome: "no",
   });
-  await expect(rig().effects.supportsRollback(snapshot("managed", null), signal)).rejects.toMatchObject({
+  await expect(rig().effects.askRollback(snapshot("managed", null), signal)).rejects.toMatchObject({
     code: "PAYLOAD_UNSUPPORTED",
   });
 });

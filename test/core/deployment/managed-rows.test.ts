@@ -35,7 +35,7 @@ function rig({ outcomes = {}, effects: own = {}, aborted }: Rig) {
     journal: createJournal(createMemoryStore(disk)),
     effects,
     scripts: { run: async (state: string, action: string) => void events.push(`${state}_${action}`) },
-    tell: async (_: Snapshot, status: string) => {
+    reportStatus: async (_: Snapshot, status: string) => {
       events.push(`tell ${status}`);
       return status === aborted ? ("aborted" as const) : ("told" as const);
     },
@@ -44,25 +44,25 @@ function rig({ outcomes = {}, effects: own = {}, aborted }: Rig) {
   return { disk, events, onDisk, run };
 }
 
-const NO_REBOOT: Rig["outcomes"] = { needsReboot: "no", reportResult: "no" };
+const NO_REBOOT: Rig["outcomes"] = { askReboot: "no", reportResult: "no" };
 
 test("the server hears each status before anything of its state runs, and the result last", async () => {
   const { disk, events, run } = rig({ outcomes: { reportResult: "no" } });
   await run();
   expect(events.join(" ")).toBe(
-    "tell downloading Download_Enter {streamPayload} Download_Leave " +
-      "tell installing ArtifactInstall_Enter {installPayload} ArtifactInstall_Leave {needsReboot} " +
+    "tell downloading Download_Enter {download} Download_Leave " +
+      "tell installing ArtifactInstall_Enter {install} ArtifactInstall_Leave {askReboot} " +
       "tell rebooting ArtifactReboot_Enter {reboot} {verifyReboot} ArtifactReboot_Leave {reachServer} " +
-      "ArtifactCommit_Enter {commitPayload} {leaveCommit} ArtifactCommit_Leave {saveProvides} {cleanUp} {reportResult}",
+      "ArtifactCommit_Enter {commit} {commitLeave} ArtifactCommit_Leave {saveProvides} {cleanup} {reportResult}",
   );
   expect(disk.has("state")).toBe(false);
 });
 
 for (const [status, runs] of [
-  ["downloading", "tell downloading {cleanUp} {reportResult} {sendLog}"],
+  ["downloading", "tell downloading {cleanup} {reportResult} {sendLog}"],
   [
     "installing",
-    "tell downloading Download_Enter {streamPayload} Download_Leave tell installing {cleanUp} {reportResult} {sendLog}",
+    "tell downloading Download_Enter {download} Download_Leave tell installing {cleanup} {reportResult} {sendLog}",
   ],
 ] as const) {
   test(`called off at ${status}, before anything is installed, there is nothing to undo`, async () => {
@@ -73,11 +73,11 @@ for (const [status, runs] of [
 }
 
 test("called off at rebooting, no script of the reboot runs, and the update is rolled back", async () => {
-  const { events, run } = rig({ aborted: "rebooting", outcomes: { needsRollbackReboot: "no" } });
+  const { events, run } = rig({ aborted: "rebooting", outcomes: { askRollbackReboot: "no" } });
   await run();
   expect(events.slice(events.indexOf("tell rebooting") + 1).join(" ")).toBe(
-    "{supportsRollback} ArtifactRollback_Enter {rollbackPayload} ArtifactRollback_Leave {needsRollbackReboot} " +
-      "ArtifactFailure_Enter {reportFailure} ArtifactFailure_Leave {saveProvides} {cleanUp} {reportResult} {sendLog}",
+    "{askRollback} ArtifactRollback_Enter {rollback} ArtifactRollback_Leave {askRollbackReboot} " +
+      "ArtifactFailure_Enter {failure} ArtifactFailure_Leave {saveProvides} {cleanup} {reportResult} {sendLog}",
   );
 });
 
@@ -92,14 +92,14 @@ test("what an effect keeps is durable at once, is no transition, and is there fo
   const { onDisk, run } = rig({
     outcomes: NO_REBOOT,
     effects: {
-      async streamPayload(_, __, keep) {
+      async download(_, __, keep) {
         await keep({ artifact: ARTIFACT });
         await keep({ download: DOWNLOAD });
         const { artifact, download, transitions } = onDisk();
         seen.push({ artifact, download, transitions });
         return { outcome: "ok" };
       },
-      async installPayload({ artifact, download, transitions }) {
+      async install({ artifact, download, transitions }) {
         seen.push({ artifact, download, transitions });
         return { outcome: "ok" };
       },
@@ -116,11 +116,11 @@ test("what a failing effect has kept is there for the clean-up", async () => {
   const seen: unknown[] = [];
   const { run } = rig({
     effects: {
-      async streamPayload(_, __, keep) {
+      async download(_, __, keep) {
         await keep({ artifact: ARTIFACT });
         throw new AgentError("MODULE_FAILED");
       },
-      async cleanUp({ artifact }) {
+      async cleanup({ artifact }) {
         seen.push(artifact);
         return { outcome: "ok" };
       },
@@ -133,5 +133,5 @@ test("what a failing effect has kept is there for the clean-up", async () => {
 test("a download that goes on after a cut tells its status again and runs no Enter scripts", async () => {
   const { events, run } = rig({ outcomes: NO_REBOOT });
   await run(resume({ ...START, artifact: ARTIFACT, download: DOWNLOAD }, 1));
-  expect(events.slice(0, 3)).toEqual(["tell downloading", "{streamPayload}", "Download_Leave"]);
+  expect(events.slice(0, 3)).toEqual(["tell downloading", "{download}", "Download_Leave"]);
 });

@@ -33,7 +33,7 @@ function rig({ found, outcomes = {}, fullDisk, undoFails = [] }: Rig = {}) {
     async (s) => {
       ran.push(name);
       seen.push(s);
-      const outcome = { needsReboot: "no", ...outcomes }[name] ?? (name === "reportResult" && !s.failed ? "no" : "ok");
+      const outcome = { askReboot: "no", ...outcomes }[name] ?? (name === "reportResult" && !s.failed ? "no" : "ok");
       if (outcome instanceof AgentError) throw outcome;
       return { outcome: outcome as Outcome };
     };
@@ -55,7 +55,7 @@ function rig({ found, outcomes = {}, fullDisk, undoFails = [] }: Rig = {}) {
     journal: createJournal(createMemoryStore(disk)),
     effects: Object.fromEntries(Object.values(TABLE).map(({ run }) => [run, effect(run)])) as Effects,
     scripts: { run: async () => undefined },
-    tell: async () => "told",
+    reportStatus: async () => "told",
     deploymentLog,
     maxResumes: 2,
     async finishUndo() {
@@ -77,7 +77,7 @@ test("a deployment runs to its end, from where the server says", async () => {
 });
 
 const ENDS: readonly (readonly [Rig["outcomes"], string, string])[] = [
-  [{ installPayload: new AgentError("MODULE_FAILED") }, "failure", "accepted"],
+  [{ install: new AgentError("MODULE_FAILED") }, "failure", "accepted"],
   [{ reportResult: new AgentError("TRANSPORT_FAILED") }, "success", "unreached"],
   [{ reportResult: "abort" }, "success", "aborted"],
   [{ reachServer: "abort", reportResult: "abort" }, "failure", "aborted"],
@@ -105,10 +105,10 @@ test("an update from the command line is left alone, whatever is asked", async (
 });
 
 const NOT_UNDERSTOOD: readonly (readonly [string, string, string, string])[] = [
-  ['{"version":2,"id":"d-0"}', "d-0", "cleanUp reportResult sendLog", "failure"],
-  ["not JSON", "unknown", "cleanUp", "failure"],
-  ['{"version":2,"mode":"standalone","state":"commit"}', "unknown", "cleanUp", "failure"],
-  ['{"version":2,"id":"d-0","state":"cleanup","failed":false}', "d-0", "cleanUp reportResult", "success"],
+  ['{"version":2,"id":"d-0"}', "d-0", "cleanup reportResult sendLog", "failure"],
+  ["not JSON", "unknown", "cleanup", "failure"],
+  ['{"version":2,"mode":"standalone","state":"commit"}', "unknown", "cleanup", "failure"],
+  ['{"version":2,"id":"d-0","state":"cleanup","failed":false}', "d-0", "cleanup reportResult", "success"],
 ];
 for (const [text, id, last, status] of NOT_UNDERSTOOD) {
   test(`an update of which is known ${text} is given up once, and reported where there is somebody to hear of it`, async () => {
@@ -123,20 +123,16 @@ for (const [text, id, last, status] of NOT_UNDERSTOOD) {
 }
 
 const RESUMED: readonly (readonly [Partial<Snapshot>, string, string])[] = [
-  [{ state: "download" }, "failure", "cleanUp reportResult sendLog"],
-  [{ state: "download", download: { ...DOWNLOAD, resumes: 2 } }, "failure", "cleanUp reportResult sendLog"],
+  [{ state: "download" }, "failure", "cleanup reportResult sendLog"],
+  [{ state: "download", download: { ...DOWNLOAD, resumes: 2 } }, "failure", "cleanup reportResult sendLog"],
   [
     { state: "download", download: DOWNLOAD },
     "success",
-    "streamPayload installPayload needsReboot reachServer commitPayload leaveCommit saveProvides cleanUp reportResult",
+    "download install askReboot reachServer commit commitLeave saveProvides cleanup reportResult",
   ],
-  [
-    { state: "reboot" },
-    "success",
-    "verifyReboot reachServer commitPayload leaveCommit saveProvides cleanUp reportResult",
-  ],
-  [{ state: "cleanup" }, "success", "cleanUp reportResult"],
-  [{ state: "cleanup", failed: true }, "failure", "cleanUp reportResult sendLog"],
+  [{ state: "reboot" }, "success", "verifyReboot reachServer commit commitLeave saveProvides cleanup reportResult"],
+  [{ state: "cleanup" }, "success", "cleanup reportResult"],
+  [{ state: "cleanup", failed: true }, "failure", "cleanup reportResult sendLog"],
   [{ state: "reportResult" }, "success", "reportResult"],
   [{ state: "sendLog", failed: true }, "failure", "sendLog"],
 ];
@@ -152,11 +148,11 @@ for (const [found, status, runs] of RESUMED) {
 test("a deployment that was cut off goes on before another begins", async () => {
   const { ran, managed } = rig({ found: { state: "cleanup" } });
   expect(await managed.run(DEPLOYMENT, signal)).toEqual(ended("success", "accepted", "d-0"));
-  expect(ran).toEqual(["cleanUp", "reportResult"]);
+  expect(ran).toEqual(["cleanup", "reportResult"]);
 });
 
 test("what goes wrong stands in the deployment's log before that is sent", async () => {
-  const { logs, deploymentLog, managed } = rig({ outcomes: { installPayload: new AgentError("MODULE_FAILED") } });
+  const { logs, deploymentLog, managed } = rig({ outcomes: { install: new AgentError("MODULE_FAILED") } });
   deploymentLog.log("info", "of no deployment");
   await managed.run(DEPLOYMENT, signal);
   deploymentLog.log("info", "of no deployment");
@@ -194,7 +190,7 @@ test("an undo that is owed is tried at each start, and before a deployment begin
   expect(await managed.resume(signal)).toEqual({ kind: "none" });
   expect(ran).toEqual(["finishUndo", "finishUndo"]);
   expect(await managed.run(DEPLOYMENT, signal)).toEqual(ended("success", "accepted"));
-  expect(ran.slice(2, 4)).toEqual(["finishUndo", "streamPayload"]);
+  expect(ran.slice(2, 4)).toEqual(["finishUndo", "download"]);
 });
 
 test("an undo is left alone while the deployment that may need it is pending", async () => {

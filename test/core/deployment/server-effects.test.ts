@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Insist } from "../../../src/core/deployment/insist.ts";
-import { createServerEffects, createTell } from "../../../src/core/deployment/server-effects.ts";
+import { createServerEffects, createReportStatus } from "../../../src/core/deployment/server-effects.ts";
 import { begin, type Snapshot } from "../../../src/core/deployment/snapshot.ts";
 import { AgentError } from "../../../src/errors/agent-error.ts";
 import type { DeploymentServer } from "../../../src/ports/deployment-server.ts";
@@ -33,7 +33,7 @@ function rig(answer: "accepted" | "aborted" | Error = "accepted", insist: Insist
   const effects = createServerEffects({ server, insist, readLog: async () => MESSAGES });
   const run = async (name: keyof typeof effects, failed = false): Promise<string> =>
     (await effects[name](managed(failed), signal, keep)).outcome;
-  return { calls, logged, run, tell: createTell(server, log) };
+  return { calls, logged, run, tell: createReportStatus(server, log) };
 }
 
 test("the server is reached again with a new token, and with a status that has been sent before", async () => {

@@ -65,19 +65,19 @@ const snapshot = (mode: Snapshot["mode"]): Snapshot =>
 
 test("each payload goes to its own handler, in the Artifact's order, and an empty one to none", async () => {
   const { calls, effects } = rig();
-  expect(await effects.streamPayload(snapshot("managed"), signal)).toEqual({ outcome: "ok" });
+  expect(await effects.download(snapshot("managed"), signal)).toEqual({ outcome: "ok" });
   const streams = ["prepare a", "download a0", "prepare b", "download b2", "prepare c", "download c3"];
   expect(calls).toEqual([...streams, "finish"]);
 });
 
 const ORDERS: readonly (readonly [EffectName, action: string, order: string, goesOn: boolean])[] = [
-  ["installPayload", "ArtifactInstall", "abc", false],
+  ["install", "ArtifactInstall", "abc", false],
   ["verifyReboot", "ArtifactVerifyReboot", "abc", false],
-  ["commitPayload", "ArtifactCommit", "abc", false],
-  ["rollbackPayload", "ArtifactRollback", "cba", true],
+  ["commit", "ArtifactCommit", "abc", false],
+  ["rollback", "ArtifactRollback", "cba", true],
   ["verifyRollbackReboot", "ArtifactVerifyRollbackReboot", "cba", true],
-  ["reportFailure", "ArtifactFailure", "abc", true],
-  ["cleanUp", "Cleanup", "abc", true],
+  ["failure", "ArtifactFailure", "abc", true],
+  ["cleanup", "Cleanup", "abc", true],
 ];
 
 for (const [effect, action, order, goesOn] of ORDERS) {
@@ -94,11 +94,11 @@ for (const [effect, action, order, goesOn] of ORDERS) {
 
 test("one payload that needs a reboot is enough, and only those that do it themselves are told to", async () => {
   const { calls, effects } = rig({ reboot: { a: "Yes", b: "Automatic", c: "Yes" } });
-  expect(await effects.needsReboot(snapshot("managed"), signal)).toEqual({ outcome: "ok" });
-  expect(await rig({ reboot: { b: "Yes" } }).effects.needsRollbackReboot(snapshot("managed"), signal)).toEqual({
+  expect(await effects.askReboot(snapshot("managed"), signal)).toEqual({ outcome: "ok" });
+  expect(await rig({ reboot: { b: "Yes" } }).effects.askRollbackReboot(snapshot("managed"), signal)).toEqual({
     outcome: "ok",
   });
-  expect(await rig().effects.needsReboot(snapshot("managed"), signal)).toEqual({ outcome: "no" });
+  expect(await rig().effects.askReboot(snapshot("managed"), signal)).toEqual({ outcome: "no" });
   await expect(effects.reboot(snapshot("managed"), signal)).rejects.toMatchObject({ code: "REBOOT_FAILED" });
   await expect(effects.rollbackReboot(snapshot("managed"), signal)).rejects.toMatchObject({ code: "REBOOT_FAILED" });
   const forward = ["ArtifactReboot a", "ArtifactReboot c", "power"];
@@ -108,8 +108,8 @@ test("one payload that needs a reboot is enough, and only those that do it thems
 test("all can be rolled back, or nothing is; one that can is enough to wait for the user", async () => {
   const outcomes = async (rollback: Readonly<Record<string, boolean>>) => {
     const { effects } = rig({ rollback });
-    const { outcome } = await effects.needsReboot(snapshot("standalone"), signal);
-    return [outcome, (await effects.supportsRollback(snapshot("standalone"), signal)).outcome];
+    const { outcome } = await effects.askReboot(snapshot("standalone"), signal);
+    return [outcome, (await effects.askRollback(snapshot("standalone"), signal)).outcome];
   };
   expect(await outcomes({})).toEqual(["hold", "ok"]);
   expect(await outcomes({ b: false })).toEqual(["hold", "no"]);
@@ -118,6 +118,6 @@ test("all can be rolled back, or nothing is; one that can is enough to wait for 
 
 test("scripts of a version that nobody understands are found before any payload is committed", async () => {
   const { calls, effects } = rig({ version: true });
-  await expect(effects.commitPayload(snapshot("managed"), signal)).rejects.toMatchObject({ code: "SCRIPT_VERSION" });
+  await expect(effects.commit(snapshot("managed"), signal)).rejects.toMatchObject({ code: "SCRIPT_VERSION" });
   expect(calls).toEqual([]);
 });

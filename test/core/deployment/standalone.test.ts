@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import type { Effect, Effects } from "../../../src/core/deployment/driver-parts.ts";
 import { createJournal } from "../../../src/core/deployment/journal.ts";
 import { begin, formatSnapshot, type Snapshot } from "../../../src/core/deployment/snapshot.ts";
-import { type Answer, createStandalone, type Standalone } from "../../../src/core/deployment/standalone.ts";
+import { createStandalone, type Standalone, type StandaloneResult } from "../../../src/core/deployment/standalone.ts";
 import { type EffectName, type StateName, TABLE } from "../../../src/core/deployment/table.ts";
 import type { PayloadHandler } from "../../../src/ports/payload-handler.ts";
 import { createMemoryStore } from "../../support/memory-store.ts";
@@ -15,7 +15,7 @@ function rig(found: Partial<Snapshot> | undefined, rollback = true) {
   const disk = new Map<string, string>();
   if (found !== undefined)
     disk.set("state", formatSnapshot({ ...begin("standalone", "standalone", ARTIFACT), ...found }));
-  const outcomes: Partial<Record<EffectName, "hold" | "no">> = { needsReboot: "hold", needsRollbackReboot: "no" };
+  const outcomes: Partial<Record<EffectName, "hold" | "no">> = { askReboot: "hold", askRollbackReboot: "no" };
   const effect =
     (name: EffectName): Effect =>
     async () => ({ outcome: outcomes[name] ?? "ok" });
@@ -40,7 +40,7 @@ function rig(found: Partial<Snapshot> | undefined, rollback = true) {
   return { disk, standalone, undone: () => undone };
 }
 
-function statesOf(answer: Answer): string {
+function statesOf(answer: StandaloneResult): string {
   return answer.kind === "ran" ? answer.run.steps.map(({ state }) => state).join(" ") : answer.kind;
 }
 

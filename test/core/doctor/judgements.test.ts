@@ -1,10 +1,10 @@
 import { expect, test } from "vitest";
 import { examineLock } from "../../../src/core/doctor/agent.ts";
 import { examineBoot } from "../../../src/core/doctor/boot.ts";
-import { judgeClock } from "../../../src/core/doctor/clock.ts";
-import { judgeDatastore } from "../../../src/core/doctor/datastore.ts";
-import { judgePermissions } from "../../../src/core/doctor/permissions.ts";
-import { judgeServer } from "../../../src/core/doctor/server.ts";
+import { assessClock } from "../../../src/core/doctor/clock.ts";
+import { assessDatastore } from "../../../src/core/doctor/datastore.ts";
+import { assessPermissions } from "../../../src/core/doctor/permissions.ts";
+import { assessServer } from "../../../src/core/doctor/server.ts";
 import { AgentError } from "../../../src/errors/agent-error.ts";
 import type { Bootloader } from "../../../src/ports/bootloader.ts";
 
@@ -15,10 +15,10 @@ const healthy = { folder: "/data/mender", exists: true, isWritable: true, freeBy
 const levels = (found: readonly { readonly level: string }[]) => found.map(({ level }) => level).join(" ");
 
 test("free space is judged by bytes and, where they are counted, by files", () => {
-  expect(levels(judgeDatastore(healthy))).toBe("good good good");
-  expect(levels(judgeDatastore({ ...healthy, freeBytes: 16 * MIB - 1 }))).toBe("good good note");
-  expect(levels(judgeDatastore({ ...healthy, freeBytes: MIB - 1 }))).toBe("good good bad");
-  expect(judgeDatastore({ ...healthy, freeFiles: 15 }).at(-1)).toMatchObject({
+  expect(levels(assessDatastore(healthy))).toBe("good good good");
+  expect(levels(assessDatastore({ ...healthy, freeBytes: 16 * MIB - 1 }))).toBe("good good note");
+  expect(levels(assessDatastore({ ...healthy, freeBytes: MIB - 1 }))).toBe("good good bad");
+  expect(assessDatastore({ ...healthy, freeFiles: 15 }).at(-1)).toMatchObject({
     level: "bad",
     found: "100.0 MiB in /data/mender, but only for 15 more files",
   });
@@ -26,12 +26,12 @@ test("free space is judged by bytes and, where they are counted, by files", () =
 
 test("the clock is not before the program's files, nor before what they run on", () => {
   const made = Date.UTC(2026, 10, 22);
-  expect(judgeClock(made, made)).toEqual({ level: "good", subject: "clock", found: "2026-11-22T00:00:00.000Z" });
-  expect(judgeClock(made - 1, made)).toMatchObject({
+  expect(assessClock(made, made)).toEqual({ level: "good", subject: "clock", found: "2026-11-22T00:00:00.000Z" });
+  expect(assessClock(made - 1, made)).toMatchObject({
     level: "bad",
     found: "2026-11-21T23:59:59.999Z, before this program was made (2026-11-22)",
   });
-  expect(judgeClock(Date.UTC(1980, 0, 2), Date.UTC(1980, 0, 1))).toMatchObject({
+  expect(assessClock(Date.UTC(1980, 0, 2), Date.UTC(1980, 0, 1))).toMatchObject({
     level: "bad",
     found: "1980-01-02T00:00:00.000Z, before this program was made (2025-03-13)",
   });
@@ -39,7 +39,7 @@ test("the clock is not before the program's files, nor before what they run on",
 
 test("a certificate of which less than thirty days are left is to be renewed", () => {
   const expiresMs = Date.UTC(2027, 0, 31);
-  const judged = (nowMs: number) => judgeServer("https://x", { kind: "trusted", expiresMs, name: "x" }, nowMs, false);
+  const judged = (nowMs: number) => assessServer("https://x", { kind: "trusted", expiresMs, name: "x" }, nowMs, false);
   expect(judged(Date.UTC(2027, 0, 1))).toEqual({
     level: "good",
     subject: "certificate of https://x",
@@ -49,7 +49,7 @@ test("a certificate of which less than thirty days are left is to be renewed", (
 });
 
 test("plain http that is allowed is told of", () => {
-  expect(judgeServer("http://x", { kind: "plain" }, 0, false)).toEqual({
+  expect(assessServer("http://x", { kind: "plain" }, 0, false)).toEqual({
     level: "note",
     subject: "http://x",
     found: "plain http: anybody on the way can pose as the server",
@@ -96,8 +96,8 @@ test("an agent at work is told of, and a lock that cannot be taken is a failure"
 
 test("what belongs to root, or to whoever runs this, is nobody else's", () => {
   const file = (owner: number) => ({ path: "/f", mode: 0o600, owner });
-  expect(levels(judgePermissions({ trusted: [file(0), file(7)], secret: [file(7)] }, 7))).toBe("good");
-  expect(judgePermissions({ trusted: [], secret: [file(8)] }, 7)).toEqual([
+  expect(levels(assessPermissions({ trusted: [file(0), file(7)], secret: [file(7)] }, 7))).toBe("good");
+  expect(assessPermissions({ trusted: [], secret: [file(8)] }, 7)).toEqual([
     { level: "note", subject: "/f", found: "it belongs to user 8, who can change it", advice: "chown root /f" },
   ]);
 });

@@ -150,7 +150,7 @@ export class CutOffRig {
           return { ...file, write: (from, at) => wait(this.writeMs).then(() => file.write(from, at)) };
         },
       }),
-      memo: { load: async () => undefined, save: async () => undefined },
+      storedValue: { load: async () => undefined, save: async () => undefined },
       log,
       // One on which nothing takes time: checkpoints are as near to each other as they ever are.
       clock: { ...systemClock, monotonicMs: () => 0 },

@@ -1,10 +1,10 @@
 import { expect, test } from "vitest";
-import { factsOf, judgeRange, rangeHeaders } from "../../../src/core/install/range-answer.ts";
+import { checkRangeResponse, factsOf, rangeHeaders } from "../../../src/core/install/range-answer.ts";
 
 const FACTS = { lengthBytes: 1000, etag: '"a"', lastModified: "Sun, 22 Nov 2026 00:00:00 GMT" };
 const WANTED = { fromByte: 400, toByte: 1000 };
 
-const judge = (status: number, headers: Record<string, string>) => judgeRange(status, headers, WANTED, FACTS);
+const judge = (status: number, headers: Record<string, string>) => checkRangeResponse(status, headers, WANTED, FACTS);
 const part = (range: string, more = {}) => judge(206, { "content-range": `bytes ${range}`, ...more });
 const bytes = (fromByte: number, toByte: number) => ({ kind: "bytes", range: { fromByte, toByte } });
 

@@ -3,13 +3,13 @@ import { authorize } from "../../../src/core/server/authorization.ts";
 import { loadDeviceKey } from "../../../src/core/server/device-key.ts";
 import { createSession, type Session } from "../../../src/core/server/session.ts";
 import { AgentError } from "../../../src/errors/agent-error.ts";
-import type { Memo } from "../../../src/ports/memo.ts";
+import type { StoredValue } from "../../../src/ports/stored-value.ts";
 import type { Transport } from "../../../src/ports/transport.ts";
 import { client } from "../../adapters/transport/transport-rig.ts";
 import { createVirtualClock, type VirtualClock } from "../../support/virtual-clock.ts";
 
 /** A memory that outlives the session, as a file does. */
-export class TestMemo implements Memo {
+export class TestMemo implements StoredValue {
   text: string | undefined;
   isBroken = false;
   isFull = false;
@@ -32,7 +32,7 @@ export class TestMemo implements Memo {
 export interface ServerRig {
   readonly session: Session;
   readonly clock: VirtualClock;
-  readonly memo: TestMemo;
+  readonly storedValue: TestMemo;
   readonly logged: string[];
 }
 
@@ -40,7 +40,7 @@ export interface ServerRig {
 export function serverRig(
   servers: readonly string[],
   keyFile: string,
-  { memo = new TestMemo(), tenantToken = "", transport = undefined as Transport | undefined } = {},
+  { storedValue = new TestMemo(), tenantToken = "", transport = undefined as Transport | undefined } = {},
 ): ServerRig {
   const clock = createVirtualClock();
   const logged: string[] = [];
@@ -54,8 +54,8 @@ export function serverRig(
   const session = createSession({
     ...parts,
     servers,
-    memo,
+    storedValue,
     authorize: (signal) => authorize(parts, servers, credentials, signal),
   });
-  return { session, clock, memo, logged };
+  return { session, clock, storedValue, logged };
 }

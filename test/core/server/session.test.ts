@@ -45,8 +45,8 @@ test("the first request authorises, with a signature over the very bytes that we
 });
 
 test("where the token cannot be kept, the device talks to its server all the same, and says so", async () => {
-  const { session, memo, logged } = rig();
-  memo.isFull = true;
+  const { session, storedValue, logged } = rig();
+  storedValue.isFull = true;
   server.answer("next", empty(204), refusal(401), empty(204));
   for (let time = 0; time < 3; time++) expect((await session.send(NEXT, signal)).status).toBeLessThan(300);
   expect(server.conversation).toEqual(["auth", "next", "next", "auth", "next", "next"]);
@@ -59,10 +59,10 @@ test("a tenant token that is empty is left out", async () => {
 });
 
 test("the token serves until it is refused, also in the next process, and is then replaced once", async () => {
-  const memo = new TestMemo();
-  await rig([server.url], { memo }).session.send(NEXT, signal);
+  const storedValue = new TestMemo();
+  await rig([server.url], { storedValue }).session.send(NEXT, signal);
   server.answer("auth", token("t2")).answer("next", empty(204), refusal(401), empty(204));
-  const { session } = rig([server.url], { memo });
+  const { session } = rig([server.url], { storedValue });
   await session.send(NEXT, signal);
   await session.send(NEXT, signal);
   expect(server.conversation).toEqual(["auth", "next", "next", "next", "auth", "next"]);
@@ -86,10 +86,10 @@ test("a server that refuses every token is asked no more than twice", async () =
 
 test("a device that is not accepted has no token, and hears why", async () => {
   server.answer("auth", refusal(401, "dev auth: unauthorized"));
-  const { session, memo, logged } = rig();
+  const { session, storedValue, logged } = rig();
   await expect(session.send(NEXT, signal)).rejects.toThrow(withCode("NOT_AUTHORIZED"));
   expect(server.conversation).toEqual(["auth"]);
-  expect(memo.content).toBeUndefined();
+  expect(storedValue.content).toBeUndefined();
   expect(logged.join()).toContain("reason=dev auth: unauthorized");
 });
 
@@ -101,20 +101,20 @@ describe("with several servers", () => {
     ["answers with nothing", empty(200)],
   ])("one that %s is passed over, and the next is kept", async (_what, answer) => {
     server.answer("auth", answer);
-    const { session, memo } = rig([server.url, other.url]);
+    const { session, storedValue } = rig([server.url, other.url]);
     await session.send(NEXT, signal);
     await session.send(NEXT, signal);
     expect([server.conversation, other.conversation]).toEqual([["auth"], ["auth", "next", "next"]]);
-    expect(memo.content).toMatchObject({ server: other.url, token: "other" });
+    expect(storedValue.content).toMatchObject({ server: other.url, token: "other" });
   });
 
   test("one that goes away later is replaced by the next, in order", async () => {
-    const { session, memo } = rig([server.url, other.url]);
+    const { session, storedValue } = rig([server.url, other.url]);
     await session.send(NEXT, signal);
     await server.down();
     expect((await session.send(NEXT, signal)).status).toBe(204);
     expect(other.conversation).toEqual(["auth", "next"]);
-    expect(memo.content).toMatchObject({ server: other.url });
+    expect(storedValue.content).toMatchObject({ server: other.url });
   });
 
   test("is asked when the proxy refuses to connect to the first, as for any other trouble that passes", async () => {
@@ -128,39 +128,39 @@ describe("with several servers", () => {
           return await real.send(request, until);
         },
       };
-      const { session, memo } = rig([server.url, other.url], { transport });
+      const { session, storedValue } = rig([server.url, other.url], { transport });
       await session.send(NEXT, signal);
       isRefused = true;
       expect((await session.send(NEXT, signal)).status).toBe(204);
-      expect(memo.content).toMatchObject({ server: other.url });
+      expect(storedValue.content).toMatchObject({ server: other.url });
     }
   });
 
   test("a token of one that is no longer configured does not count", async () => {
-    const memo = new TestMemo();
-    await rig([other.url], { memo }).session.send(NEXT, signal);
-    await rig([server.url], { memo }).session.send(NEXT, signal);
+    const storedValue = new TestMemo();
+    await rig([other.url], { storedValue }).session.send(NEXT, signal);
+    await rig([server.url], { storedValue }).session.send(NEXT, signal);
     expect(server.conversation).toEqual(["auth", "next"]);
   });
 });
 
 test("what could not be read once is read again", async () => {
-  const memo = new TestMemo();
-  await rig([server.url], { memo }).session.send(NEXT, signal);
-  const { session } = rig([server.url], { memo });
-  memo.isBroken = true;
+  const storedValue = new TestMemo();
+  await rig([server.url], { storedValue }).session.send(NEXT, signal);
+  const { session } = rig([server.url], { storedValue });
+  storedValue.isBroken = true;
   await expect(session.send(NEXT, signal)).rejects.toThrow(withCode("STORE_READ"));
-  memo.isBroken = false;
+  storedValue.isBroken = false;
   expect((await session.send(NEXT, signal)).status).toBe(204);
   expect(server.conversation).toEqual(["auth", "next", "next"]);
 });
 
 test("a single server that goes away is a failure, and the token stays", async () => {
-  const { session, memo } = rig();
+  const { session, storedValue } = rig();
   await session.send(NEXT, signal);
   await server.down();
   await expect(session.send(NEXT, signal)).rejects.toThrow(withCode("TRANSPORT_FAILED"));
-  expect(memo.content).toMatchObject({ token: "t1" });
+  expect(storedValue.content).toMatchObject({ token: "t1" });
 });
 
 test.each<[string, Answer]>([
@@ -212,21 +212,21 @@ test("a server that is asked too often says for how long it wants to be left alo
 });
 
 test("a new authorisation forgets which inventory the server has", async () => {
-  const { session, memo } = rig();
+  const { session, storedValue } = rig();
   await session.authorize(signal);
   await session.update({ inventoryHash: "h" });
-  expect(memo.content).toMatchObject({ inventoryHash: "h" });
+  expect(storedValue.content).toMatchObject({ inventoryHash: "h" });
   await session.authorize(signal);
-  expect(memo.content).not.toHaveProperty("inventoryHash");
+  expect(storedValue.content).not.toHaveProperty("inventoryHash");
 });
 
 test.each(["", "{", "[]", '{"version":2}', '{"version":1,"token":5}', '{"version":1,"due":{"boot":"b"}}'])(
   "what is kept between two polls is thrown away when it is damaged: %j",
   async (text) => {
-    const memo = new TestMemo();
-    memo.text = text;
-    await rig([server.url], { memo }).session.send(NEXT, signal);
+    const storedValue = new TestMemo();
+    storedValue.text = text;
+    await rig([server.url], { storedValue }).session.send(NEXT, signal);
     expect(server.conversation).toEqual(["auth", "next"]);
-    expect(memo.content).toEqual({ version: 1, server: server.url, token: "t1" });
+    expect(storedValue.content).toEqual({ version: 1, server: server.url, token: "t1" });
   },
 );

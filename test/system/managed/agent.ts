@@ -1,9 +1,9 @@
 import { diskActs, diskReads } from "../../../adapters/files/disk.ts";
 import { createHttpTransport } from "../../../adapters/transport/http-transport.ts";
-import { thisMachine } from "../../../src/agent/host.ts";
+import { thisHost } from "../../../src/agent/host.ts";
 import type { CliIo } from "../../../src/agent/io.ts";
 import { composePoller } from "../../../src/agent/managed/managed.ts";
-import { composeServerMemo } from "../../../src/agent/managed/schedule.ts";
+import { composeServerState } from "../../../src/agent/managed/schedule.ts";
 import { composeServer, type ServerSide } from "../../../src/agent/managed/server.ts";
 import { composeWork, type WorkOptions } from "../../../src/agent/managed/work.ts";
 import { connectOptions } from "../../../src/agent/transport.ts";
@@ -34,14 +34,14 @@ export interface AgentParts {
 /** The agent of managed mode as it is composed for a device, but for its clock, its network and its identity. */
 export async function composeVirtual(parts: AgentParts, options: WorkOptions): Promise<Poller> {
   const { board, clock, server, io, trustedCerts, files = quickActs } = parts;
-  const machine = { ...thisMachine, clock, files };
+  const host = { ...thisHost, clock, files };
   const globals = {
     config: board.path("etc/mender.conf"),
     datastore: board.path("data"),
     skipVerify: false,
     trustedCerts,
   };
-  const side = await composeServer(globals, {}, Object.assign(io, { machine }));
+  const side = await composeServer(globals, {}, Object.assign(io, { host }));
   const { config, paths, log } = side;
   // The machine's own certificates take long to load, and vouch for nobody here.
   const env = { SSL_CERT_FILE: trustedCerts };
@@ -64,8 +64,8 @@ export async function composeVirtual(parts: AgentParts, options: WorkOptions): P
     transport: async () => transport,
     authorize: (signal) => authorize(exchange, [server], credentials, signal),
   };
-  const memo = composeServerMemo(paths, log, machine);
-  const session = createSession({ servers: [server], ...exchange, memo, authorize: virtual.authorize });
+  const storedValue = composeServerState(paths, log, host);
+  const session = createSession({ servers: [server], ...exchange, storedValue, authorize: virtual.authorize });
   const work = composeWork(virtual, session, options);
   return composePoller(virtual, session, work, startSchedule(clock.monotonicMs()));
 }

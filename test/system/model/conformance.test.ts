@@ -3,9 +3,9 @@ import { expect, test } from "vitest";
 import { systemClock } from "../../../adapters/clock/system-clock.ts";
 import { createRootfsImageHandler } from "../../../adapters/payload/rootfs-image/handler.ts";
 import { drive } from "../../../src/core/deployment/driver.ts";
-import type { Effect, Effects, Scripts, Tell } from "../../../src/core/deployment/driver-parts.ts";
+import type { Effect, Effects, ReportStatus, Scripts } from "../../../src/core/deployment/driver-parts.ts";
 import { createJournal } from "../../../src/core/deployment/journal.ts";
-import { recordOf } from "../../../src/core/deployment/record.ts";
+import { providesAfter } from "../../../src/core/deployment/provides-after.ts";
 import { runRow } from "../../../src/core/deployment/run-row.ts";
 import { begin, placeOf } from "../../../src/core/deployment/snapshot.ts";
 import { type EffectName, type Outcome, type Row, TABLE } from "../../../src/core/deployment/table.ts";
@@ -81,7 +81,10 @@ async function attempt(
         yield IMAGE;
       },
     },
-    memo: { load: async () => w.memo, save: async (memo) => change({ memo: memo as World["memo"] }) },
+    storedValue: {
+      load: async () => w.storedValue,
+      save: async (storedValue) => change({ storedValue: storedValue as World["storedValue"] }),
+    },
     log: () => undefined,
     clock: systemClock,
     verifyReadback: true,
@@ -103,7 +106,7 @@ function oneImage(): PayloadStream {
   return { next: async () => files.pop() };
 }
 
-const MEMOS: readonly World["memo"][] = ["A", "B", "revert:A", "revert:B", undefined];
+const MEMOS: readonly World["storedValue"][] = ["A", "B", "revert:A", "revert:B", undefined];
 const CALLS = [
   "Download",
   "ArtifactInstall",
@@ -120,24 +123,24 @@ for (const action of CALLS) {
     const slots = ["A", "B"] as const;
     for (const part of slots)
       for (const booted of slots)
-        for (const memo of MEMOS)
+        for (const storedValue of MEMOS)
           for (const trial of [false, true]) {
-            const w: World = { ...firstWorld(setup, "none", memo), part, booted, trial };
-            expect(await real(action, w), JSON.stringify({ part, booted, memo, trial })).toEqual(
+            const w: World = { ...firstWorld(setup, "none", storedValue), part, booted, trial };
+            expect(await real(action, w), JSON.stringify({ part, booted, storedValue, trial })).toEqual(
               call(action, w, setup).done,
             );
           }
   });
 }
 
-for (const memo of MEMOS.filter((one) => one !== undefined)) {
-  test(`a rollback and Cleanup that cannot write leave of ${memo} what the modelled ones may leave`, async () => {
-    const origin = memo.endsWith("A") ? "A" : "B";
-    const w: World = { ...firstWorld(setup, "none", memo), part: otherSlot(origin), booted: otherSlot(origin) };
+for (const storedValue of MEMOS.filter((one) => one !== undefined)) {
+  test(`a rollback and Cleanup that cannot write leave of ${storedValue} what the modelled ones may leave`, async () => {
+    const origin = storedValue.endsWith("A") ? "A" : "B";
+    const w: World = { ...firstWorld(setup, "none", storedValue), part: otherSlot(origin), booted: otherSlot(origin) };
     for (const trial of [false, true])
-      for (const action of ["ArtifactRollback", ...(memo === origin ? [] : ["Cleanup" as const])] as const) {
+      for (const action of ["ArtifactRollback", ...(storedValue === origin ? [] : ["Cleanup" as const])] as const) {
         const { world, refused } = await attempt(action, { ...w, trial }, true);
-        expect({ refused, memo: world.memo }).toEqual({ refused: true, memo: `revert:${origin}` });
+        expect({ refused, storedValue: world.storedValue }).toEqual({ refused: true, storedValue: `revert:${origin}` });
         expect(call(action, { ...w, trial }, setup).failed).toContainEqual(world);
       }
   });
@@ -173,7 +176,7 @@ async function driven(outcomes: readonly Outcome[]): Promise<Way> {
     (name: EffectName): Effect =>
     async (s) => {
       const outcome = left.shift() ?? "fail";
-      return name === "saveProvides" ? { outcome, changes: recordOf(s, disk) } : { outcome };
+      return name === "saveProvides" ? { outcome, changes: providesAfter(s, disk) } : { outcome };
     };
   const effects = Object.fromEntries(Object.values(TABLE).map(({ run }) => [run, effect(run)])) as Effects;
   const first = begin("standalone", "id", { name: "new", provides: {}, payloadTypes: ["module"] });
@@ -202,12 +205,12 @@ function modelled(title: string, outcomes: readonly Outcome[]): Way {
 /** What the real row runs, and where it ends, when these scripts fail; `abort`: when the server calls it off. */
 async function realRow(state: Working, failing: string): Promise<unknown> {
   const ran: string[] = [];
-  const tell: Tell = async (_, status) => {
+  const tell: ReportStatus = async (_, status) => {
     ran.push(`tell ${status}`);
     return failing === "abort" ? "aborted" : "told";
   };
   const effect: Effect = async () => {
-    ran.push("{leaveCommit}");
+    ran.push("{commitLeave}");
     return { outcome: "ok" };
   };
   const effects = Object.fromEntries(Object.values(TABLE).map(({ run }) => [run, effect])) as Effects;
@@ -219,7 +222,7 @@ async function realRow(state: Working, failing: string): Promise<unknown> {
     },
   };
   const first = begin("managed", "id", { name: "new", provides: {}, payloadTypes: ["module"] });
-  const parts = { journal: createJournal(createMemoryStore(new Map())), effects, scripts, tell };
+  const parts = { journal: createJournal(createMemoryStore(new Map())), effects, scripts, reportStatus: tell };
   const { result, after } = await runRow(parts, { ...first, state }, signal);
   return { ran, outcome: result.outcome, damaged: after.inconsistent };
 }
@@ -233,7 +236,7 @@ for (const [state, row] of Object.entries(TABLE) as (readonly [Working, Row])[])
   for (const failing of ["none", ...sets, ...(row.report === undefined ? [] : ["abort"])]) {
     test(`${state}, of whose scripts ${failing} fails: the modelled row runs what the real one does`, async () => {
       const world = { ...firstWorld(setup, "none", undefined), booted: "B", part: "B", trial: true } as const;
-      const ways = endings({ ...row, run: "leaveCommit" }, world, setup, true)
+      const ways = endings({ ...row, run: "commitLeave" }, world, setup, true)
         .filter(
           ({ outcome, ran }) => outcome !== undefined && (outcome === "abort" ? "abort" : failed(ran)) === failing,
         )

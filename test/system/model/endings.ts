@@ -1,4 +1,4 @@
-import { recordOf } from "../../../src/core/deployment/record.ts";
+import { providesAfter } from "../../../src/core/deployment/provides-after.ts";
 import type { EffectName, Outcome, Row } from "../../../src/core/deployment/table.ts";
 import type { ScriptAction, ScriptState } from "../../../src/core/scripts/names.ts";
 import type { ModuleAction } from "../../../src/ports/payload-handler.ts";
@@ -25,13 +25,13 @@ export interface Ending {
 type EffectEnding = Omit<Ending, "ran" | "damaged">;
 
 const ACTIONS: Partial<Record<EffectName, ModuleAction>> = {
-  installPayload: "ArtifactInstall",
+  install: "ArtifactInstall",
   verifyReboot: "ArtifactVerifyReboot",
-  commitPayload: "ArtifactCommit",
-  rollbackPayload: "ArtifactRollback",
+  commit: "ArtifactCommit",
+  rollback: "ArtifactRollback",
   verifyRollbackReboot: "ArtifactVerifyRollbackReboot",
-  reportFailure: "ArtifactFailure",
-  cleanUp: "Cleanup",
+  failure: "ArtifactFailure",
+  cleanup: "Cleanup",
 };
 
 /** Every way in which a row can end in this world, as src/core/deployment/run-row.ts runs it. */
@@ -97,7 +97,7 @@ function effectEndings(effect: EffectName, w: World, setup: Setup): readonly Eff
   const standalone = setup.mode === "standalone";
   const answer = (yes: boolean): Outcome => (yes ? "ok" : "no");
   switch (effect) {
-    case "streamPayload":
+    case "download":
       if (setup.payload === "empty") return query("no", w);
       return acted(call("Download", w, setup)).flatMap((one) =>
         canResume(setup) && one.outcome === undefined ? [one, { ...one, kept: true }] : one,
@@ -108,20 +108,21 @@ function effectEndings(effect: EffectName, w: World, setup: Setup): readonly Eff
       return reported(w);
     case "sendLog":
       return query("ok", w);
-    case "needsReboot":
+    case "askReboot":
       if (!standalone) return query(answer(setup.reboot || hasSlots(setup)), w);
       return query(setup.rollback || hasSlots(setup) ? "hold" : "no", w);
-    case "leaveCommit":
+    case "commitLeave":
       return [{ world: w, outcome: "ok" }, { world: w }];
-    case "supportsRollback":
+    case "askRollback":
       return query(answer(setup.rollback), w);
-    case "needsRollbackReboot":
-      return standalone ? [{ world: w, outcome: "no" }, { world: w }] : query(answer(needsRollbackReboot(w, setup)), w);
+    case "askRollbackReboot":
+      return standalone ? [{ world: w, outcome: "no" }, { world: w }] : query(answer(askRollbackReboot(w, setup)), w);
     case "reboot":
     case "rollbackReboot":
       return rebooted(w, setup);
     case "saveProvides": {
-      const changes = w.snapshot === undefined ? new Map() : recordOf(w.snapshot, new Map([["artifact-name", w.name]]));
+      const changes =
+        w.snapshot === undefined ? new Map() : providesAfter(w.snapshot, new Map([["artifact-name", w.name]]));
       return [{ world: w, outcome: "ok", name: changes.get("artifact-name") ?? w.name }, { world: w }];
     }
     default: {
@@ -133,7 +134,7 @@ function effectEndings(effect: EffectName, w: World, setup: Setup): readonly Eff
 }
 
 /** A rootfs image needs one only to leave the new system; a module answers as before. */
-const needsRollbackReboot = (w: World, setup: Setup): boolean =>
+const askRollbackReboot = (w: World, setup: Setup): boolean =>
   (hasSlots(setup) && w.booted !== w.part) || (hasFiles(setup) && setup.reboot);
 
 /** A module that reboots by itself may also reboot something else than the device, and come back. */

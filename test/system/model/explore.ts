@@ -105,7 +105,11 @@ export class Exploration {
     const memos = this.#setup.title.endsWith("rootfs-image") ? [undefined, "B" as const] : [undefined];
     return this.#explore(
       stops.flatMap((stop) =>
-        memos.map((memo) => ({ world: firstWorld(this.#setup, stop, memo), via: `install ${stop}`, from: undefined })),
+        memos.map((storedValue) => ({
+          world: firstWorld(this.#setup, stop, storedValue),
+          via: `install ${stop}`,
+          from: undefined,
+        })),
       ),
       [],
     );
@@ -206,7 +210,7 @@ export class Exploration {
 
   /** One whose write fails leaves all as it is: what holds after one start holds after any number. */
   #startWithoutUpdate(w: World): void {
-    if (!owesUndo(w.memo)) return;
+    if (!owesUndo(w.storedValue)) return;
     const { half, done } = this.#product.finishUndo(w, this.#setup) ?? { done: w };
     checkUndone(done);
     this.#add({ ...w, booted: undefined }, "power-cycle");
@@ -290,7 +294,7 @@ export class Exploration {
       return;
     }
     this.cells.add(`${s.state}.${outcome}`);
-    const isBad = outcome === "fail" || outcome === "abort" || (effect === "supportsRollback" && outcome === "no");
+    const isBad = outcome === "fail" || outcome === "abort" || (effect === "askRollback" && outcome === "no");
     const history: History = {
       ...past,
       last: `${effect}:${outcome}`,
@@ -327,7 +331,7 @@ export class Exploration {
     const isTold = now.state === "reportResult" && w.snapshot?.state !== "reportResult";
     if (isTold) checkDevice(world, now, this.#setup);
     const isOver = isTold || now.state === "idle";
-    if (isOver && owesUndo(world.memo)) this.#add(afterTheEnd(world), `${via} -> over, with an undo owed`);
+    if (isOver && owesUndo(world.storedValue)) this.#add(afterTheEnd(world), `${via} -> over, with an undo owed`);
     this.#add(isTold ? seenByServer(world, this.#setup) : world, `${via} -> ${placeOf(now)}`);
   }
 
@@ -339,24 +343,19 @@ export class Exploration {
 
 /** Cut off in one of these and resumed, the update has failed. @see update-module protocol, section 7 */
 export const FAILS_WHEN_CUT: ReadonlySet<History["last"]> = new Set([
-  "streamPayload:cut",
-  "installPayload:cut",
-  "needsReboot:cut",
+  "download:cut",
+  "install:cut",
+  "askReboot:cut",
   "verifyReboot:cut",
   "reachServer:cut",
-  "commitPayload:cut",
+  "commit:cut",
 ] as const);
 
 /** How the update has ended is no longer at stake in these. */
 const SETTLED: ReadonlySet<EffectName> = new Set(["reportResult", "sendLog"]);
 
 /** Failing in one of these leaves damage. @see agent states, section 4 */
-export const BREAKS: ReadonlySet<EffectName> = new Set([
-  "leaveCommit",
-  "supportsRollback",
-  "rollbackPayload",
-  "reportFailure",
-]);
+export const BREAKS: ReadonlySet<EffectName> = new Set(["commitLeave", "askRollback", "rollback", "failure"]);
 
 /** The newest client's rule in our places: its ArtifactInstall_Enter is our install and askReboot, and so on. */
 const MUST_TAKE: Readonly<Record<EntryName, ReadonlySet<string>>> = {

@@ -64,7 +64,7 @@ for (const setup of SETUPS.filter(hasSlots).filter(({ rollback }) => rollback)) 
   });
 
   test(`${setup.title}: a start that drops what is owed without undoing it is noticed`, () => {
-    const careless: Product = { ...PRODUCT, finishUndo: (w) => ({ done: { ...w, memo: undefined } }) };
+    const careless: Product = { ...PRODUCT, finishUndo: (w) => ({ done: { ...w, storedValue: undefined } }) };
     expect(new Exploration(setup, DAMAGE, careless).run()?.message).toBe(
       "an undo that was owed does not bring back the old image",
     );

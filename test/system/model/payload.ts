@@ -6,7 +6,7 @@ import type { Setup, World } from "./world.ts";
 /**
  * What one call of one payload leaves behind: what a cut in its middle may leave, and the end. `undefined`: it
  * refuses. `failed`: it never fails without leaving this. (Cut off just after that, a rollback begins again and reads
- * both kinds of memo alike.)
+ * both kinds of stored value alike.)
  */
 export type Act = { readonly half?: World; readonly done: World; readonly failed?: World } | undefined;
 
@@ -21,14 +21,14 @@ const rootfs: Payload = (call, w, setup) => {
     case "Download": {
       if (!settled) return undefined;
       const into = otherSlot(w.part);
-      const fresh = { ...w, memo: undefined };
+      const fresh = { ...w, storedValue: undefined };
       const write = (image: "torn" | Setup["image"]): World => ({ ...fresh, slots: { ...w.slots, [into]: image } });
       return { half: write("torn"), done: write(setup.image) };
     }
     case "ArtifactInstall": {
-      if (w.trial && w.booted !== w.part && w.memo === w.booted) return { done: w };
+      if (w.trial && w.booted !== w.part && w.storedValue === w.booted) return { done: w };
       if (!settled) return undefined;
-      const half = { ...w, memo: w.part };
+      const half = { ...w, storedValue: w.part };
       return { half, done: { ...half, part: otherSlot(w.part), trial: true, count: 0 } };
     }
     case "ArtifactVerifyReboot":
@@ -36,27 +36,29 @@ const rootfs: Payload = (call, w, setup) => {
     case "ArtifactCommit":
       return onTrial ? { done: { ...w, trial: false } } : undefined;
     case "ArtifactRollback": {
-      const origin = w.trial ? otherSlot(w.part) : originIn(w.memo);
+      const origin = w.trial ? otherSlot(w.part) : originIn(w.storedValue);
       if (origin === undefined) return { done: w };
-      return { done: { ...w, part: origin, trial: false }, failed: { ...w, memo: `revert:${origin}` } };
+      return { done: { ...w, part: origin, trial: false }, failed: { ...w, storedValue: `revert:${origin}` } };
     }
     case "ArtifactVerifyRollbackReboot":
       return settled ? { done: w } : undefined;
     case "Cleanup": {
-      const origin = owesUndo(w.memo) ? originIn(w.memo) : undefined;
-      if (origin === undefined) return { done: { ...w, memo: undefined } };
+      const origin = owesUndo(w.storedValue) ? originIn(w.storedValue) : undefined;
+      if (origin === undefined) return { done: { ...w, storedValue: undefined } };
       const half = { ...w, part: origin, trial: false };
-      return { half, done: { ...half, memo: undefined } };
+      return { half, done: { ...half, storedValue: undefined } };
     }
     default:
       return { done: w };
   }
 };
 
-const originIn = (memo: World["memo"]): SlotId | undefined => memo?.replace("revert:", "") as SlotId | undefined;
+const originIn = (storedValue: World["storedValue"]): SlotId | undefined =>
+  storedValue?.replace("revert:", "") as SlotId | undefined;
 
 /** As src/agent/device/device.ts at a start that finds no update. `undefined`: nothing is owed, and nothing tried. */
-export const finishUndo = (w: World, setup: Setup): Act => (owesUndo(w.memo) ? rootfs("Cleanup", w, setup) : undefined);
+export const finishUndo = (w: World, setup: Setup): Act =>
+  owesUndo(w.storedValue) ? rootfs("Cleanup", w, setup) : undefined;
 
 /** A module that changes software in place and keeps what it replaced until Cleanup, if it can roll back. */
 const module: Payload = (call, w, setup) => {

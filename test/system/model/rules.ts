@@ -14,24 +14,24 @@ function promise(kept: boolean, sentence: string): void {
 
 /** What may come straight before a call. @see update-module protocol, sections 2, 3 and 7 */
 const BEFORE: Readonly<Record<EffectName, readonly History["last"][]>> = {
-  streamPayload: ["", "streamPayload:cut"],
-  installPayload: ["streamPayload:ok"],
-  needsReboot: ["installPayload:ok"],
-  reboot: ["needsReboot:ok"],
+  download: ["", "download:cut"],
+  install: ["download:ok"],
+  askReboot: ["install:ok"],
+  reboot: ["askReboot:ok"],
   verifyReboot: ["reboot:gone", "reboot:cut", "reboot:ok"],
-  reachServer: ["needsReboot:no", "verifyReboot:ok"],
-  commitPayload: ["needsReboot:no", "needsReboot:hold", "reachServer:ok"],
-  leaveCommit: ["commitPayload:ok", "leaveCommit:cut"],
-  supportsRollback: [
-    ...(["installPayload:fail", "installPayload:cut", "needsReboot:fail", "needsReboot:cut"] as const),
-    ...(["reboot:fail", "verifyReboot:fail", "verifyReboot:cut", "commitPayload:fail", "commitPayload:cut"] as const),
+  reachServer: ["askReboot:no", "verifyReboot:ok"],
+  commit: ["askReboot:no", "askReboot:hold", "reachServer:ok"],
+  commitLeave: ["commit:ok", "commitLeave:cut"],
+  askRollback: [
+    ...(["install:fail", "install:cut", "askReboot:fail", "askReboot:cut"] as const),
+    ...(["reboot:fail", "verifyReboot:fail", "verifyReboot:cut", "commit:fail", "commit:cut"] as const),
     ...(["reboot:abort", "reachServer:abort", "reachServer:fail", "reachServer:cut"] as const),
-    "supportsRollback:cut",
+    "askRollback:cut",
   ],
   // `asked`: the command has put the question itself.
-  rollbackPayload: ["supportsRollback:ok", "asked", "rollbackPayload:cut"],
-  needsRollbackReboot: ["rollbackPayload:ok", "needsRollbackReboot:cut"],
-  rollbackReboot: ["needsRollbackReboot:ok", "needsRollbackReboot:fail", "verifyRollbackReboot:fail"],
+  rollback: ["askRollback:ok", "asked", "rollback:cut"],
+  askRollbackReboot: ["rollback:ok", "askRollbackReboot:cut"],
+  rollbackReboot: ["askRollbackReboot:ok", "askRollbackReboot:fail", "verifyRollbackReboot:fail"],
   verifyRollbackReboot: [
     "rollbackReboot:gone",
     "rollbackReboot:cut",
@@ -39,23 +39,23 @@ const BEFORE: Readonly<Record<EffectName, readonly History["last"][]>> = {
     "rollbackReboot:ok",
     "verifyRollbackReboot:cut",
   ],
-  reportFailure: [
-    "supportsRollback:no",
-    "supportsRollback:fail",
-    "rollbackPayload:fail",
-    "needsRollbackReboot:no",
+  failure: [
+    "askRollback:no",
+    "askRollback:fail",
+    "rollback:fail",
+    "askRollbackReboot:no",
     "verifyRollbackReboot:ok",
-    "reportFailure:cut",
+    "failure:cut",
   ],
   saveProvides: [
-    ...(["streamPayload:no", "leaveCommit:ok", "leaveCommit:fail"] as const),
-    ...(["reportFailure:ok", "reportFailure:fail", "saveProvides:cut"] as const),
+    ...(["download:no", "commitLeave:ok", "commitLeave:fail"] as const),
+    ...(["failure:ok", "failure:fail", "saveProvides:cut"] as const),
   ],
-  cleanUp: [
-    ...(["streamPayload:fail", "streamPayload:cut", "streamPayload:abort", "installPayload:abort"] as const),
-    ...(["saveProvides:ok", "cleanUp:cut"] as const),
+  cleanup: [
+    ...(["download:fail", "download:cut", "download:abort", "install:abort"] as const),
+    ...(["saveProvides:ok", "cleanup:cut"] as const),
   ],
-  reportResult: ["cleanUp:ok", "cleanUp:fail", "reportResult:cut"],
+  reportResult: ["cleanup:ok", "cleanup:fail", "reportResult:cut"],
   sendLog: ["reportResult:ok", "sendLog:cut"],
 };
 
@@ -76,10 +76,10 @@ export function checkOrder(effect: EffectName, w: World, setup: Setup): void {
   promise(BEFORE[effect].includes(last) || gaveUp, `${effect} does not follow ${last}`);
   promise(!(setup.mode === "standalone" && MANAGED_ONLY.has(effect)), `${effect} is none of a standalone update`);
   promise(
-    effect !== "commitPayload" || setup.mode === "standalone" || last === "reachServer:ok",
+    effect !== "commit" || setup.mode === "standalone" || last === "reachServer:ok",
     "a commit before the server has been reached again",
   );
-  const isResumed = effect === "streamPayload" && last !== "";
+  const isResumed = effect === "download" && last !== "";
   promise(!isResumed || w.snapshot?.download !== undefined, "a download goes on that cannot be resumed");
   promise(
     w.told === "" || effect === "reportResult" || effect === "sendLog",
@@ -97,28 +97,28 @@ interface Scripts {
 
 /** @see state scripts, sections 6 and 7 */
 const SCRIPTS: Readonly<Partial<Record<EffectName, Scripts>>> = {
-  streamPayload: { enter: "Download_Enter", leave: "Download_Leave", error: "Download_Error" },
-  installPayload: { enter: "ArtifactInstall_Enter", leave: "ArtifactInstall_Leave", error: "ArtifactInstall_Error" },
+  download: { enter: "Download_Enter", leave: "Download_Leave", error: "Download_Error" },
+  install: { enter: "ArtifactInstall_Enter", leave: "ArtifactInstall_Leave", error: "ArtifactInstall_Error" },
   reboot: { enter: "ArtifactReboot_Enter", error: "ArtifactReboot_Error" },
   verifyReboot: { leave: "ArtifactReboot_Leave", error: "ArtifactReboot_Error" },
-  commitPayload: { enter: "ArtifactCommit_Enter", error: "ArtifactCommit_Error" },
-  leaveCommit: { leave: "ArtifactCommit_Leave", error: "ArtifactCommit_Error" },
-  rollbackPayload: { enter: "ArtifactRollback_Enter", leave: "ArtifactRollback_Leave", ignored: true },
+  commit: { enter: "ArtifactCommit_Enter", error: "ArtifactCommit_Error" },
+  commitLeave: { leave: "ArtifactCommit_Leave", error: "ArtifactCommit_Error" },
+  rollback: { enter: "ArtifactRollback_Enter", leave: "ArtifactRollback_Leave", ignored: true },
   rollbackReboot: { enter: "ArtifactRollbackReboot_Enter", ignored: true },
   verifyRollbackReboot: {
     leave: "ArtifactRollbackReboot_Leave",
     error: "ArtifactRollbackReboot_Error",
     ignored: true,
   },
-  reportFailure: { enter: "ArtifactFailure_Enter", leave: "ArtifactFailure_Leave", ignored: true },
+  failure: { enter: "ArtifactFailure_Enter", leave: "ArtifactFailure_Leave", ignored: true },
 };
 
 const NO_SCRIPTS: Scripts = {};
 
 /** What the server of a managed update hears first. @see agent states, section 3 */
 const TOLD: Readonly<Partial<Record<EffectName, string>>> = {
-  streamPayload: "tell downloading",
-  installPayload: "tell installing",
+  download: "tell downloading",
+  install: "tell installing",
   reboot: "tell rebooting",
 };
 
@@ -172,14 +172,14 @@ export function checkChange(before: World, after: World): void {
 
 /** Holds for each rollback that fails: the slot from which the update set out boots next, or is owed. */
 export function checkOwed(effect: EffectName, { outcome, world }: Ending, before: World): void {
-  if (effect !== "rollbackPayload" || outcome !== "fail" || before.memo === undefined) return;
+  if (effect !== "rollback" || outcome !== "fail" || before.storedValue === undefined) return;
   const isBack = !world.trial && world.slots[world.part] === "old";
-  promise(isBack || owesUndo(world.memo), "a rollback that could not be written is forgotten");
+  promise(isBack || owesUndo(world.storedValue), "a rollback that could not be written is forgotten");
 }
 
 /** Holds after each start that finds no update, owes an undo, and can write it. */
 export function checkUndone(w: World): void {
-  promise(!owesUndo(w.memo), "a rollback that could not be written is not tried again");
+  promise(!owesUndo(w.storedValue), "a rollback that could not be written is not tried again");
   promise(!w.trial && w.slots[w.part] === "old", "an undo that was owed does not bring back the old image");
   promise(w.name === "old" || w.name === BROKEN_NAME, "an undo that was owed leaves a name that does not boot");
 }
@@ -189,13 +189,13 @@ export function checkWorld(w: World): void {
   promise(["old", "new"].includes(comesUp(w, 3) ?? ""), "no complete image comes up within three power-ons");
   const s = w.snapshot;
   promise(s === undefined || s.transitions <= MAX_TRANSITIONS + 10, "the update does not come to an end");
-  const isBack = w.history.done.includes("rollbackPayload");
+  const isBack = w.history.done.includes("rollback");
   promise(s === undefined || s.rolledBack === isBack, "the snapshot does not know what has been rolled back");
 }
 
 /** Whether the update, at its end, has put new software in place for good. */
 const isCommitted = ({ history: { done } }: World, setup: Setup): boolean =>
-  done.includes(setup.payload === "empty" ? "saveProvides" : "commitPayload") && !done.includes("rollbackPayload");
+  done.includes(setup.payload === "empty" ? "saveProvides" : "commit") && !done.includes("rollback");
 
 /** Holds when the update is over and its snapshot is gone. `last` is what it said. */
 export function checkEnd(w: World, last: Snapshot, setup: Setup): void {
@@ -204,7 +204,7 @@ export function checkEnd(w: World, last: Snapshot, setup: Setup): void {
     checkVerdict(w, last);
     return;
   }
-  promise(w.history.last.startsWith("cleanUp:"), "the last call is not Cleanup");
+  promise(w.history.last.startsWith("cleanup:"), "the last call is not Cleanup");
   checkDevice(w, last, setup);
 }
 
@@ -228,7 +228,7 @@ export function checkDevice(w: World, last: Snapshot, setup: Setup): void {
     // A user who rolls back, or installs what cannot be rolled back, reboots in his own time.
     promise(setup.mode === "standalone" || running.every(isNamed), "the recorded name is not what runs");
     promise(!w.trial, "a trial is pending and nobody knows of it");
-    promise(w.memo === undefined || !history.done.includes("cleanUp"), "the way back is remembered for ever");
+    promise(w.storedValue === undefined || !history.done.includes("cleanup"), "the way back is remembered for ever");
   }
   const rested = powered(powered(w));
   promise(!rested.trial && rested.booted === rested.part, "the next update cannot start");

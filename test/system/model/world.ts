@@ -62,7 +62,7 @@ export interface World {
   readonly trial: boolean;
   readonly count: number;
   readonly slots: Readonly<Record<SlotId, Image>>;
-  readonly memo: Memo;
+  readonly storedValue: Memo;
   readonly files: Files;
   readonly snapshot: Snapshot | undefined;
   readonly name: string;
@@ -75,12 +75,7 @@ export interface World {
   readonly history: History;
 }
 
-export const DECIDING: ReadonlySet<EffectName> = new Set([
-  "commitPayload",
-  "rollbackPayload",
-  "saveProvides",
-  "cleanUp",
-]);
+export const DECIDING: ReadonlySet<EffectName> = new Set(["commit", "rollback", "saveProvides", "cleanup"]);
 
 export const NEW_NAME = "new";
 export const BROKEN_NAME = "new_INCONSISTENT";
@@ -104,7 +99,7 @@ export function firstWorld(setup: Setup, stop: string, staleMemo: Memo): World {
     trial: false,
     count: 0,
     slots: { A: "old", B: "torn" },
-    memo: staleMemo,
+    storedValue: staleMemo,
     files: NO_FILES,
     snapshot: begin(setup.mode, "id", artifact),
     name: "old",
@@ -140,7 +135,7 @@ export function keyOf(w: World): string {
     s === undefined
       ? ""
       : `${s.state}/${s.phase}/${s.transitions}/${s.failed}/${s.inconsistent}/${s.rolledBack}/${s.download?.resumes}`;
-  const board = `${w.booted}${w.part}${w.trial}${w.count}${w.slots.A}${w.slots.B}${w.memo}`;
+  const board = `${w.booted}${w.part}${w.trial}${w.count}${w.slots.A}${w.slots.B}${w.storedValue}`;
   const past = `${last}|${done.join()}|${damage}${trouble}${userRollback}`;
   return `${board}|${tree}${backup}${software}${running}|${place}|${w.name}|${w.told}|${w.agent}|${w.cuts}|${past}`;
 }

@@ -5,7 +5,7 @@ import { createRootfsImageHandler } from "../../../../adapters/payload/rootfs-im
 import { AgentError } from "../../../../src/errors/agent-error.ts";
 import { type BootPlan, otherSlot, type SlotId } from "../../../../src/ports/bootloader.ts";
 import type { ModuleAction, PayloadFile, PayloadStream } from "../../../../src/ports/payload-handler.ts";
-import { createFaultyDisk, type FaultyDisk, type Lie } from "../../../support/faulty-device.ts";
+import { createFaultyDisk, type DiskFault, type FaultyDisk } from "../../../support/faulty-device.ts";
 import { createVirtualClock } from "../../../support/virtual-clock.ts";
 
 const signal = new AbortController().signal;
@@ -14,34 +14,34 @@ const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes)
 interface State {
   readonly plan: BootPlan;
   readonly booted: SlotId;
-  readonly memo?: string;
+  readonly storedValue?: string;
 }
 
-/** `A` runs `A`, `B*` is B on trial, `A/B*` runs A while B is armed; `^A` is what the memo holds. */
+/** `A` runs `A`, `B*` is B on trial, `A/B*` runs A while B is armed; `^A` is the stored value. */
 function state(text: string): State {
   const match = /^([AB])(?:\/([AB]))?(\*?)(?: \^(.+))?$/.exec(text);
-  const [, booted, planned, star, memo] = match ?? [];
+  const [, booted, planned, star, storedValue] = match ?? [];
   const slot = planned ?? booted;
   if ((booted !== "A" && booted !== "B") || (slot !== "A" && slot !== "B")) throw new Error(`no state: ${text}`);
-  return { booted, plan: { slot, trial: star === "*" }, ...(memo === undefined ? {} : { memo }) };
+  return { booted, plan: { slot, trial: star === "*" }, ...(storedValue === undefined ? {} : { storedValue }) };
 }
 
 interface BoardOptions {
   /** The change at which the power fails. */
   readonly cutAt?: number;
-  readonly lies?: ReadonlyMap<number, Lie>;
+  readonly lies?: ReadonlyMap<number, DiskFault>;
   readonly verifyReadback?: boolean;
   /** As long as it says so, the boot environment cannot be written. */
   readonly isReadOnly?: () => boolean;
 }
 
-/** A board whose boot loader and memo keep what they are told, and whose power fails at a chosen change. */
+/** A board whose boot loader and stored value keep what they are told, and whose power fails at a chosen change. */
 function board(
   from: State,
   content = randomBytes(16 * 4096),
   { cutAt = 0, lies = new Map(), ...to }: BoardOptions = {},
 ) {
-  let { plan, memo } = from;
+  let { plan, storedValue } = from;
   let changes = 0;
   const log: string[] = [];
   const disks: Record<SlotId, FaultyDisk> = {
@@ -79,11 +79,11 @@ function board(
   };
   const handler = createRootfsImageHandler({
     bootloader,
-    memo: {
-      load: async () => memo,
+    storedValue: {
+      load: async () => storedValue,
       save: (value) =>
         change(() => {
-          memo = value;
+          storedValue = value;
         }),
     },
     slots: createSlotDevice({
@@ -97,7 +97,7 @@ function board(
   });
   const now = (): string => {
     const planned = plan.slot === from.booted ? "" : `/${plan.slot}`;
-    return `${from.booted}${planned}${plan.trial ? "*" : ""}${memo === undefined ? "" : ` ^${memo}`}`;
+    return `${from.booted}${planned}${plan.trial ? "*" : ""}${storedValue === undefined ? "" : ` ^${storedValue}`}`;
   };
   return { handler, disks, log, now, changes: () => changes };
 }

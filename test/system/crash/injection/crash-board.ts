@@ -5,7 +5,7 @@ import { BOARD_PARTITIONS, boardPaths, runningSlot } from "../../../../adapters/
 import { loadVariables } from "../../../../adapters/bootloader/fake/file-env.ts";
 import { startBoard } from "../../../../adapters/bootloader/fake/firmware.ts";
 import { virtualBoard } from "../../../../src/agent/device/board.ts";
-import type { Machine } from "../../../../src/agent/host.ts";
+import type { Host } from "../../../../src/agent/host.ts";
 import { run } from "../../../../src/cli/run.ts";
 import { boardInit } from "../../../../src/cli/tools/board-init.ts";
 import { parseSnapshot, type Snapshot } from "../../../../src/core/deployment/snapshot.ts";
@@ -20,7 +20,7 @@ import { programsOn } from "./programs.ts";
 import { recordingActs, recordingMachine } from "./recording-machine.ts";
 
 /** Something that is wrong with the product, put between it and the disk. */
-export type Sabotage = (machine: Machine, disk: Disk) => Machine;
+export type Sabotage = (host: Host, disk: Disk) => Host;
 
 /** What is known when an act begins. */
 export interface Context {
@@ -54,18 +54,18 @@ export class CrashBoard {
   readonly #firmware: FileActs;
 
   static make(parts: BoardParts): CrashBoard {
-    const { dir, image, judge, sabotage = (machine) => machine, longestWriteBytes = LONGEST_WRITE_BYTES } = parts;
+    const { dir, image, judge, sabotage = (host) => host, longestWriteBytes = LONGEST_WRITE_BYTES } = parts;
     const disk = new Disk(dir, image);
     const recording = recordingMachine(disk, programsOn(dir), longestWriteBytes);
-    const machine = watched(sabotage(recording, disk), dir, judge);
-    return new CrashBoard(disk, judge, machine);
+    const host = watched(sabotage(recording, disk), dir, judge);
+    return new CrashBoard(disk, judge, host);
   }
 
-  private constructor(disk: Disk, judge: Judge | undefined, machine: Machine) {
+  private constructor(disk: Disk, judge: Judge | undefined, host: Host) {
     this.disk = disk;
     this.#dir = disk.folder;
     this.#judge = judge;
-    this.#io = () => new MachineIo(this.#dir, machine);
+    this.#io = () => new MachineIo(this.#dir, host);
     this.#firmware = exceptRunning(recordingActs(disk), boardPaths(this.#dir).commandLine);
   }
 
@@ -114,14 +114,14 @@ export class CrashBoard {
     const stored = storedIn(this.#dir);
     const software = imageNamed(readFileSync(join(this.#dir, "opt/app"), "utf8").trim());
     const tree = treesIn(this.disk);
-    const memo = stored["rootfs-image-origin"];
+    const storedValue = stored["rootfs-image-origin"];
     return {
       booted: await runningSlot(this.#dir),
       part: env.get("mender_boot_part") === String(BOARD_PARTITIONS.A) ? "A" : "B",
       trial: env.get("upgrade_available") === "1",
       count: Number(env.get("bootcount")),
       slots: { A: modelled(await inspectSlot(paths.slots.A)), B: modelled(await inspectSlot(paths.slots.B)) },
-      memo: memo === "A" || memo === "B" ? memo : undefined,
+      storedValue: storedValue === "A" || storedValue === "B" ? storedValue : undefined,
       files: { tree, backup: false, software, running: software },
       snapshot: this.snapshot(),
       name: nameIn(stored),
@@ -146,22 +146,22 @@ export class CrashBoard {
 }
 
 class MachineIo extends RecordingIo {
-  readonly machine: Machine;
+  readonly host: Host;
 
-  constructor(dir: string, machine: Machine) {
+  constructor(dir: string, host: Host) {
     super(false, { MENDER_CONF_DIR: join(dir, "etc"), MENDER_DATA_DIR: join(dir, "share") });
-    this.machine = machine;
+    this.host = host;
   }
 }
 
 /** Tells the judge of each snapshot that the agent takes for durable. */
-function watched(machine: Machine, dir: string, judge: Judge | undefined): Machine {
-  const { files } = machine;
+function watched(host: Host, dir: string, judge: Judge | undefined): Host {
+  const { files } = host;
   const syncFolder = async (path: string): Promise<void> => {
     await files.syncFolder(path);
     if (path === join(dir, "data")) judge?.saved(snapshotIn(dir));
   };
-  return { ...machine, files: { ...files, syncFolder } };
+  return { ...host, files: { ...files, syncFolder } };
 }
 
 /** What runs is a fact of the board's memory, and not of its disk. */

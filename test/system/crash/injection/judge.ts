@@ -115,7 +115,7 @@ function entered(command: string, before: Snapshot, history: History): History {
 function followed(before: Snapshot, now: Snapshot | undefined, history: History): Memory {
   const { run } = rowOf(before);
   const outcome = outcomeBetween(before, now);
-  const isBad = outcome === "fail" || (run === "supportsRollback" && outcome === "no");
+  const isBad = outcome === "fail" || (run === "askRollback" && outcome === "no");
   const done: readonly EffectName[] =
     outcome === "ok" && !history.done.includes(run) ? [...history.done, run].sort() : history.done;
   const after: History = {
@@ -149,6 +149,6 @@ function rowOf({ state }: Snapshot): Row {
 function worldFor(snapshot: Snapshot, history: History): World {
   const slots = { A: "old", B: "torn" } as const;
   const files = { tree: "none", backup: false, software: "old", running: "old" } as const;
-  const board = { booted: "A", part: "A", trial: false, count: 0, slots, memo: undefined, files } as const;
+  const board = { booted: "A", part: "A", trial: false, count: 0, slots, storedValue: undefined, files } as const;
   return { ...board, snapshot, name: "", told: "", agent: "", cuts: 0, history };
 }

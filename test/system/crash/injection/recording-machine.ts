@@ -1,7 +1,7 @@
 import { readFileSync, statSync } from "node:fs";
 import { systemClock } from "../../../../adapters/clock/system-clock.ts";
 import type { BlockFile } from "../../../../adapters/linux/block-file.ts";
-import type { Machine } from "../../../../src/agent/host.ts";
+import type { Host } from "../../../../src/agent/host.ts";
 import type { FileActs } from "../../../../src/ports/files.ts";
 import type { Process } from "../../../../src/ports/process.ts";
 import type { Disk } from "./disk.ts";
@@ -13,7 +13,7 @@ export type Programs = (argv: readonly string[], disk: Disk) => { readonly exitC
 const CHUNK_BYTES = 256 * 1024;
 
 /** A machine whose every act is an act on `disk`. Its programs run in this process. */
-export function recordingMachine(disk: Disk, programs: Programs, longestWriteBytes: number): Machine {
+export function recordingMachine(disk: Disk, programs: Programs, longestWriteBytes: number): Host {
   const process: Process = {
     async run([program, ...args], { onLine }, signal) {
       signal.throwIfAborted();

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Machine } from "../../../../src/agent/host.ts";
+import type { Host } from "../../../../src/agent/host.ts";
 import type { FileActs } from "../../../../src/ports/files.ts";
 import { replaceFile } from "../../../../src/util/replace-file.ts";
 import type { Sabotage } from "./crash-board.ts";
@@ -15,9 +15,9 @@ export interface NamedSabotage {
 }
 
 const nothing = async (): Promise<void> => undefined;
-const withFiles = (machine: Machine, files: Partial<FileActs>): Machine => ({
-  ...machine,
-  files: { ...machine.files, ...files },
+const withFiles = (host: Host, files: Partial<FileActs>): Host => ({
+  ...host,
+  files: { ...host.files, ...files },
 });
 
 /** What could be wrong with the product without any test noticing, but for the power cuts. */
@@ -25,24 +25,24 @@ export const SABOTAGES: readonly NamedSabotage[] = [
   {
     title: "files are written without an fsync",
     scenario: "install and commit",
-    sabotage: (machine, disk) =>
-      withFiles(machine, { writeSynced: async (path, text, mode) => disk.write(path, Buffer.from(text), mode) }),
+    sabotage: (host, disk) =>
+      withFiles(host, { writeSynced: async (path, text, mode) => disk.write(path, Buffer.from(text), mode) }),
     found: /Unexpected end of JSON input/,
   },
   {
     title: "a rename is not followed by an fsync of its folder",
     scenario: "install and commit",
-    sabotage: (machine) => withFiles(machine, { syncFolder: nothing }),
+    sabotage: (host) => withFiles(host, { syncFolder: nothing }),
     found: /install is followed by download/,
   },
   {
     title: "a snapshot is durable only after the effect that it stands for",
     scenario: "install and commit",
-    sabotage(machine, disk) {
-      const { files } = machine;
+    sabotage(host, disk) {
+      const { files } = host;
       const data = join(disk.folder, "data");
       let isOwed = false;
-      return withFiles(machine, {
+      return withFiles(host, {
         async writeSynced(path, text, mode) {
           if (isOwed) await files.syncFolder(data);
           isOwed = false;
@@ -59,23 +59,23 @@ export const SABOTAGES: readonly NamedSabotage[] = [
   {
     title: "the boot environment is written before the image is synced",
     scenario: "install and commit",
-    sabotage: (machine) => ({
-      ...machine,
-      openStorage: async (...how) => ({ ...(await machine.openStorage(...how)), sync: nothing }),
+    sabotage: (host) => ({
+      ...host,
+      openStorage: async (...how) => ({ ...(await host.openStorage(...how)), sync: nothing }),
     }),
     found: /a slot is armed that holds no complete image/,
   },
   {
     title: "an update is committed before the reboot into it is verified",
     scenario: "rollback by the boot loader",
-    sabotage: (machine, disk) =>
-      withFiles(machine, {
+    sabotage: (host, disk) =>
+      withFiles(host, {
         async writeSynced(path, text, mode) {
           const env = join(disk.folder, "boot/env");
           const isInstalled = /\/data\/switchback-store\.\w+\.new$/.test(path) && /phase\W+before/.test(String(text));
           const armed = readFileSync(env, "utf8");
-          if (isInstalled) await replaceFile(env, armed.replace("available=1", "available=0"), machine.files);
-          await machine.files.writeSynced(path, text, mode);
+          if (isInstalled) await replaceFile(env, armed.replace("available=1", "available=0"), host.files);
+          await host.files.writeSynced(path, text, mode);
         },
       }),
     found: /no complete image comes up/,
@@ -83,11 +83,11 @@ export const SABOTAGES: readonly NamedSabotage[] = [
   {
     title: "the only copy is removed before the new one takes its place",
     scenario: "install and commit",
-    sabotage: (machine) =>
-      withFiles(machine, {
+    sabotage: (host) =>
+      withFiles(host, {
         async rename(from, to) {
-          await machine.files.remove(to);
-          await machine.files.rename(from, to);
+          await host.files.remove(to);
+          await host.files.rename(from, to);
         },
       }),
     found: /The boot environment cannot be read/,
@@ -95,9 +95,9 @@ export const SABOTAGES: readonly NamedSabotage[] = [
   {
     title: "the scripts of an earlier update are not removed",
     scenario: "rollback by the user",
-    sabotage: (machine) =>
-      withFiles(machine, {
-        remove: async (path) => (path.includes("/data/scripts/") ? undefined : machine.files.remove(path)),
+    sabotage: (host) =>
+      withFiles(host, {
+        remove: async (path) => (path.includes("/data/scripts/") ? undefined : host.files.remove(path)),
       }),
     found: /a script runs that is not of/,
   },

@@ -6,9 +6,9 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { diskReads } from "../../../../adapters/files/disk.ts";
 import { createFileLock } from "../../../../adapters/lock/flock.ts";
 import { createDeploymentLogFiles } from "../../../../adapters/log/deployment-log-files.ts";
-import { createCacheMemo } from "../../../../adapters/store/cache-memo.ts";
-import { type Machine, thisMachine } from "../../../../src/agent/host.ts";
-import { announceDaemon } from "../../../../src/cli/managed/daemon-process.ts";
+import { createCachedValue } from "../../../../adapters/store/cached-value.ts";
+import { type Host, thisHost } from "../../../../src/agent/host.ts";
+import { writeDaemonPid } from "../../../../src/cli/managed/daemon-process.ts";
 import { run } from "../../../../src/cli/run.ts";
 import { resolvePaths } from "../../../../src/config/paths.ts";
 import { loadDeviceKey } from "../../../../src/core/server/device-key.ts";
@@ -47,7 +47,7 @@ interface Doing {
 const KEY = "data/mender-agent.pem";
 const setup = async (files: FileActs): Promise<void> => {
   const io = Object.assign(new RecordingIo(false, { MENDER_CONF_DIR: at("etc") }), {
-    machine: { ...thisMachine, files },
+    host: { ...thisHost, files },
   });
   const where = ["-c", at("etc/mender.conf"), "-d", at("data")];
   const what = ["--quiet", "--device-type", "new", "--server-url", "https://new.example"];
@@ -114,7 +114,7 @@ const DOINGS: Readonly<Record<string, Doing>> = {
   },
   "what is kept of the server": {
     before: { "data/switchback-server": "old", "data/switchback-server.new": "half" },
-    act: (files) => createCacheMemo(at("data/switchback-server"), quiet, files).save("new"),
+    act: (files) => createCachedValue(at("data/switchback-server"), quiet, files).save("new"),
     found: () => textOf("data/switchback-server") ?? "none",
     allowed: ["old", "new"],
     done: "new",
@@ -122,7 +122,7 @@ const DOINGS: Readonly<Record<string, Doing>> = {
   },
   "what is kept of the server, forgotten": {
     before: { "data/switchback-server": "old" },
-    act: (files) => createCacheMemo(at("data/switchback-server"), quiet, files).save(undefined),
+    act: (files) => createCachedValue(at("data/switchback-server"), quiet, files).save(undefined),
     found: () => textOf("data/switchback-server") ?? "none",
     allowed: ["old", "none"],
     done: "none",
@@ -130,7 +130,7 @@ const DOINGS: Readonly<Record<string, Doing>> = {
   },
   "what is kept of the server, a folder in its place": {
     before: { "data/switchback-server/in": "it" },
-    act: (files) => createCacheMemo(at("data/switchback-server"), quiet, files).save("new"),
+    act: (files) => createCachedValue(at("data/switchback-server"), quiet, files).save("new"),
     found: () =>
       existsSync(at("data/switchback-server/in")) ? "folder" : (textOf("data/switchback-server") ?? "none"),
     allowed: ["folder", "none", "new"],
@@ -207,16 +207,16 @@ test("logs of deployments that move up are all there after a power cut, each onc
 test("a pid that a power cut has torn is nobody's, and the next daemon writes its own", async () => {
   const disk = start({ "data/": "" });
   const paths = resolvePaths({ datastore: at("data") }, {});
-  const on = (files: FileActs): Machine => ({
-    ...thisMachine,
+  const on = (files: FileActs): Host => ({
+    ...thisHost,
     files,
     lock: () => ({ acquire: async () => async () => undefined }),
   });
-  await announceDaemon(paths, quiet, on(recordingActs(disk)));
+  await writeDaemonPid(paths, quiet, on(recordingActs(disk)));
   for (const { image } of cutsOf(disk, new Random(7), { possible: 0, tried: 0 })) {
     const after = new Disk(join(dir, "disk"), image);
     const said: string[] = [];
-    await announceDaemon(paths, (line) => said.push(line), on(recordingActs(after)));
+    await writeDaemonPid(paths, (line) => said.push(line), on(recordingActs(after)));
     expect([textOf("data/switchback-daemon.pid"), said]).toEqual([`${process.pid}\n`, []]);
   }
 });

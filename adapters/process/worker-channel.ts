@@ -4,7 +4,7 @@ import { CHANNEL_FD } from "./worker.ts";
 const NEWLINE = 0x0a;
 
 /** What a worker has been given. */
-export interface TakenOrder {
+export interface WorkerChannel {
   readonly order: string;
   /** Ends the channel with an answer, which the process that waits for it takes at the end of this one. */
   answer(text: string): void;
@@ -16,9 +16,9 @@ export interface TakenOrder {
  *
  * @returns `undefined` when nobody has started it as a worker
  */
-export function takeOrder(): Promise<TakenOrder | undefined> {
+export function openWorkerChannel(): Promise<WorkerChannel | undefined> {
   return new Promise((resolve) => {
-    const channel = openChannel();
+    const channel = openSocket();
     if (channel === undefined) return resolve(undefined);
     const said: Buffer[] = [];
     let isAtWork = false;
@@ -44,7 +44,7 @@ export function takeOrder(): Promise<TakenOrder | undefined> {
   });
 }
 
-function openChannel(): Socket | undefined {
+function openSocket(): Socket | undefined {
   try {
     return new Socket({ fd: CHANNEL_FD, readable: true, writable: true });
   } catch {

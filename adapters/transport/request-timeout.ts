@@ -30,7 +30,7 @@ function listenersOf(signal: AbortSignal): Set<(reason: unknown) => void> {
  * hand, and one for all of the request: signals that were combined anew for each step of it cost a poll more than the
  * answer.
  */
-export class Patience {
+export class RequestTimeout {
   readonly #listeners: Set<(reason: unknown) => void>;
   readonly #stopTimer: (() => void) | undefined;
   #over: { readonly reason: unknown } | undefined;

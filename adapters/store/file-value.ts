@@ -2,7 +2,7 @@ import { existsSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { AgentError } from "../../src/errors/agent-error.ts";
 import type { FileActs } from "../../src/ports/files.ts";
-import type { Memo } from "../../src/ports/memo.ts";
+import type { StoredValue } from "../../src/ports/stored-value.ts";
 import { ensureFolder } from "../../src/util/ensure-folder.ts";
 import { readSmallFile } from "../../src/util/small-file.ts";
 import { diskActs } from "../files/disk.ts";
@@ -12,7 +12,7 @@ import { diskActs } from "../files/disk.ts";
  *
  * @throws {AgentError} STORE_READ, STORE_WRITE
  */
-export function createFileMemo(path: string, acts: FileActs = diskActs): Memo {
+export function createFileValue(path: string, acts: FileActs = diskActs): StoredValue {
   return {
     async load() {
       try {

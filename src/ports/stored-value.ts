@@ -1,5 +1,5 @@
 /** One small value that a payload handler keeps across power loss, from ArtifactInstall to Cleanup. */
-export interface Memo {
+export interface StoredValue {
   load(): Promise<string | undefined>;
   /** Resolves when durable; `undefined` forgets. */
   save(value: string | undefined): Promise<void>;

@@ -11,7 +11,7 @@ const BROKEN_SUFFIX = "_INCONSISTENT";
  *
  * @see spec "agent-states", section 4; "config-and-cli", section 7
  */
-export function recordOf(s: Snapshot, stored: ReadonlyMap<string, string>): StoreChanges {
+export function providesAfter(s: Snapshot, stored: ReadonlyMap<string, string>): StoreChanges {
   const unharmed = s.failed || s.rolledBack;
   if (unharmed && !s.inconsistent) return new Map();
   const old = readProvides(stored);

@@ -1,21 +1,21 @@
 import type { Clock } from "../../ports/clock.ts";
 
 /** The slowest that a download may be, on the average of `overMs` in which it is waited for. */
-export interface SlowestPace {
+export interface MinimumRate {
   /** 0: as slow as it likes. */
   readonly bytesPerSecond: number;
   readonly overMs: number;
 }
 
 /** Measures how fast chunks come, by the time that is spent waiting for them: a reader who is slow is not their fault. */
-export class Inflow {
+export class ThroughputMonitor {
   readonly #clock: Clock;
-  readonly #slowest: SlowestPace;
+  readonly #slowest: MinimumRate;
   #bytes = 0;
   #waitedMs = 0;
   #waitsSinceMs: number | undefined;
 
-  constructor(clock: Clock, slowest: SlowestPace) {
+  constructor(clock: Clock, slowest: MinimumRate) {
     this.#clock = clock;
     this.#slowest = slowest;
   }
@@ -48,7 +48,7 @@ export class Inflow {
 }
 
 /** Holds a reader back to so many bytes a second, on the average of the whole. */
-export class Pace {
+export class RateLimiter {
   readonly #clock: Clock;
   readonly #bytesPerSecond: number;
   readonly #startMs: number;

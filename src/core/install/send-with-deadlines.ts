@@ -2,12 +2,12 @@ import { AgentError } from "../../errors/agent-error.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Transport, TransportRequest, TransportResponse } from "../../ports/transport.ts";
 import { createLimit } from "./limit.ts";
-import { Inflow, type SlowestPace } from "./pace.ts";
+import { type MinimumRate, ThroughputMonitor } from "./rate.ts";
 
 export interface HoldParts {
   readonly transport: Transport;
   readonly clock: Clock;
-  readonly slowest: SlowestPace;
+  readonly slowest: MinimumRate;
 }
 
 /** From the connection to the head of an answer, redirects among it: one that drips must not hold the agent up. */
@@ -19,7 +19,7 @@ const HEAD_TIMEOUT_MS = 300_000;
  * @param url for failures, without what is not for a log
  * @throws {AgentError} TRANSPORT_FAILED, also from reading the body
  */
-export async function sendHeld(
+export async function sendWithDeadlines(
   request: TransportRequest,
   { transport, clock, slowest }: HoldParts,
   url: string,
@@ -37,15 +37,15 @@ export async function sendHeld(
     }
   };
   const response = await orEnd(transport.send(request, limit.signal));
-  const inflow = new Inflow(clock, slowest);
+  const monitor = new ThroughputMonitor(clock, slowest);
   limit.begin(slowest.overMs, () => {
-    const bytesPerSecond = inflow.tooSlow();
+    const bytesPerSecond = monitor.tooSlow();
     return bytesPerSecond === undefined ? undefined : late({ reason: "too slow", bytesPerSecond });
   });
   const chunks = response.body[Symbol.asyncIterator]();
   const body: AsyncIterator<Uint8Array> = {
     async next() {
-      const result = await orEnd(inflow.next(chunks));
+      const result = await orEnd(monitor.next(chunks));
       if (result.done === true) limit.end();
       return result;
     },

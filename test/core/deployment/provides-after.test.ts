@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { recordOf } from "../../../src/core/deployment/record.ts";
+import { providesAfter } from "../../../src/core/deployment/provides-after.ts";
 import { begin, type Snapshot } from "../../../src/core/deployment/snapshot.ts";
 
 const ARTIFACT = { name: "v2", provides: { "rootfs-image.version": "v2" }, payloadTypes: ["rootfs-image"] };
@@ -50,11 +50,13 @@ const CASES: readonly (readonly [title: string, Partial<Snapshot>, object])[] = 
 
 for (const [title, change, expected] of CASES) {
   test(title, () => {
-    expect(Object.fromEntries(recordOf({ ...begin("managed", "id", ARTIFACT), ...change }, STORED))).toEqual(expected);
+    expect(Object.fromEntries(providesAfter({ ...begin("managed", "id", ARTIFACT), ...change }, STORED))).toEqual(
+      expected,
+    );
   });
 }
 
 test("a name is marked once", () => {
   const s = { ...begin("managed", "id", { ...ARTIFACT, name: "v2_INCONSISTENT" }), inconsistent: true };
-  expect(recordOf(s, STORED).get("artifact-name")).toBe("v2_INCONSISTENT");
+  expect(providesAfter(s, STORED).get("artifact-name")).toBe("v2_INCONSISTENT");
 });

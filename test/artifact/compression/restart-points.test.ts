@@ -2,15 +2,15 @@ import { createCipheriv } from "node:crypto";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { expect, test } from "vitest";
 import { gzipMember } from "../../../src/artifact/compression/gzip-members.ts";
-import { createPieceStarts, type PieceStarts } from "../../../src/artifact/compression/piece-starts.ts";
+import { createRestartPoints, type RestartPoints } from "../../../src/artifact/compression/restart-points.ts";
 
 const MIB = 1024 * 1024;
 const START = { packedByte: 0, plainByte: 0 };
 const piece = (seed: number, bytes = MIB): Buffer =>
   createCipheriv("aes-128-ctr", Buffer.alloc(16, seed), Buffer.alloc(16)).update(Buffer.alloc(bytes));
 
-function passed(format: "gzip" | "zstd", packed: Buffer, chunkBytes: number, from = START): PieceStarts {
-  const starts = createPieceStarts(format, from);
+function passed(format: "gzip" | "zstd", packed: Buffer, chunkBytes: number, from = START): RestartPoints {
+  const starts = createRestartPoints(format, from);
   if (starts === undefined) throw new Error("no starts");
   for (let at = 0; at < packed.length; at += chunkBytes) starts.pass(packed.subarray(at, at + chunkBytes));
   return starts;
@@ -87,6 +87,6 @@ for (const [title, bytes] of [
 }
 
 test("what is not compressed is read from anywhere, and xz from nowhere", () => {
-  expect(createPieceStarts("none", START)?.lastBefore(12_345)).toEqual({ packedByte: 12_345, plainByte: 12_345 });
-  expect(createPieceStarts("lzma", START)).toBeUndefined();
+  expect(createRestartPoints("none", START)?.lastBefore(12_345)).toEqual({ packedByte: 12_345, plainByte: 12_345 });
+  expect(createRestartPoints("lzma", START)).toBeUndefined();
 });

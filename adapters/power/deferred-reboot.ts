@@ -5,7 +5,7 @@ import type { Power } from "../../src/ports/power.ts";
  *
  * @param leave tells them, with the reboot's argument, and aborts the signal of what runs
  */
-export const createLeftPower = (leave: (argument: string | undefined) => void): Power => ({
+export const createDeferredReboot = (leave: (argument: string | undefined) => void): Power => ({
   async reboot(argument, signal) {
     leave(argument);
     signal.throwIfAborted();

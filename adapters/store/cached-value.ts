@@ -1,17 +1,17 @@
 import { AgentError, describeError } from "../../src/errors/agent-error.ts";
 import type { FileActs } from "../../src/ports/files.ts";
-import type { Memo } from "../../src/ports/memo.ts";
+import type { StoredValue } from "../../src/ports/stored-value.ts";
 import { isNoFile } from "../../src/util/is-no-file.ts";
 import type { Logger } from "../../src/util/logger.ts";
 import { diskActs } from "../files/disk.ts";
-import { createFileMemo } from "./file-memo.ts";
+import { createFileValue } from "./file-value.ts";
 
 /**
  * A value in a file, like `createFileMemo`, whose loss only costs time. It never fails: what cannot be read is set aside
  * and counts as none, and what cannot be written is said once and forgotten with this process.
  */
-export function createCacheMemo(path: string, log: Logger, acts: FileActs = diskActs): Memo {
-  const memo = createFileMemo(path, acts);
+export function createCachedValue(path: string, log: Logger, acts: FileActs = diskActs): StoredValue {
+  const storedValue = createFileValue(path, acts);
   let isLost = false;
 
   /** @returns whether the place is free now */
@@ -28,17 +28,17 @@ export function createCacheMemo(path: string, log: Logger, acts: FileActs = disk
 
   async function save(value: string | undefined): Promise<void> {
     try {
-      await memo.save(value);
+      await storedValue.save(value);
     } catch (error) {
       if (!(error instanceof AgentError && isNoFile(path) && (await putAside(error)))) throw error;
-      if (value !== undefined) await memo.save(value);
+      if (value !== undefined) await storedValue.save(value);
     }
   }
 
   return {
     async load() {
       try {
-        return await memo.load();
+        return await storedValue.load();
       } catch (error) {
         if (!(error instanceof AgentError)) throw error;
         await putAside(error);

@@ -1,4 +1,4 @@
-import { takeOrder } from "../../../adapters/process/taken-order.ts";
+import { openWorkerChannel } from "../../../adapters/process/worker-channel.ts";
 import type { Work } from "../../core/poller/work.ts";
 import { AgentError } from "../../errors/agent-error.ts";
 import { packError, unpackError } from "../../errors/packed-error.ts";
@@ -7,26 +7,26 @@ import { composeWorkLock } from "../lock.ts";
 import type { GlobalOptions } from "../options.ts";
 import { composeServer, type KeyOptions } from "./server.ts";
 import { composeWork } from "./work.ts";
-import { type Answer, type Order, WORKER_FLAG, type WorkerOrder } from "./worker.ts";
+import { type Job, type JobResult, WORKER_FLAG, type WorkerRequest } from "./worker.ts";
 
 /**
  * Does the one piece of work that a daemon has started this process for.
  *
  * @throws {AgentError} CLI_USAGE when no daemon has
  */
-export async function serveOrder(options: GlobalOptions, keyOptions: KeyOptions, io: CliIo): Promise<void> {
-  const taken = await takeOrder();
+export async function runJob(options: GlobalOptions, keyOptions: KeyOptions, io: CliIo): Promise<void> {
+  const taken = await openWorkerChannel();
   if (taken === undefined) throw new AgentError("CLI_USAGE", { option: WORKER_FLAG, reason: "for the daemon itself" });
-  const { order, passphrase }: WorkerOrder = JSON.parse(taken.order);
-  taken.answer(JSON.stringify(await answerTo(order, options, { ...keyOptions, passphrase }, io)));
+  const { order, passphrase }: WorkerRequest = JSON.parse(taken.order);
+  taken.answer(JSON.stringify(await resultOf(order, options, { ...keyOptions, passphrase }, io)));
 }
 
-async function answerTo(order: Order, options: GlobalOptions, keyOptions: KeyOptions, io: CliIo): Promise<Answer> {
+async function resultOf(order: Job, options: GlobalOptions, keyOptions: KeyOptions, io: CliIo): Promise<JobResult> {
   const left = new AbortController();
   let reboot: { readonly argument: string | undefined } | undefined;
   try {
     const server = await composeServer(options, keyOptions, io);
-    const lock = composeWorkLock(server.paths, server.machine, (line) => server.log("warning", line));
+    const lock = composeWorkLock(server.paths, server.host, (line) => server.log("warning", line));
     const work = composeWork(server, await server.session(), {
       async alone(task) {
         const release = await lock.acquire();
@@ -50,7 +50,7 @@ async function answerTo(order: Order, options: GlobalOptions, keyOptions: KeyOpt
   }
 }
 
-function perform(work: Work, order: Order, signal: AbortSignal): Promise<unknown> {
+function perform(work: Work, order: Job, signal: AbortSignal): Promise<unknown> {
   if (order.work === "pending") return work.pending(order.prepares, signal);
   if (order.work === "sendTrouble") return work.sendTrouble(order.trouble, signal);
   return order.work === "deploy"

@@ -1,7 +1,7 @@
 import type { Compression } from "../model.ts";
 
 /** A place from which decompression can start afresh. */
-export interface PieceStart {
+export interface RestartPoint {
   /** In the compressed data. */
   readonly packedByte: number;
   /** In the data that it unpacks to. */
@@ -9,11 +9,11 @@ export interface PieceStart {
 }
 
 /** Looks at compressed data that passes by for places from which decompression can start afresh. */
-export interface PieceStarts {
+export interface RestartPoints {
   /** @param packed the next bytes, in order */
   pass(packed: Uint8Array): void;
   /** The last start at or before `plainByte` that is known; those before it are forgotten. */
-  lastBefore(plainByte: number): PieceStart | undefined;
+  lastBefore(plainByte: number): RestartPoint | undefined;
 }
 
 /** What a walk needs next: bytes to look at, or bytes to pass over. */
@@ -31,27 +31,27 @@ const MIN_DISTANCE_BYTES = 256 * 1024;
  *
  * @see docs/reference/piecewise-compression.md
  */
-export function createPieceStarts(compression: Compression, from: PieceStart): PieceStarts | undefined {
+export function createRestartPoints(compression: Compression, from: RestartPoint): RestartPoints | undefined {
   if (compression === "none") return EVERYWHERE;
-  if (compression === "gzip") return new Walker(gzipMembers, from);
-  return compression === "zstd" ? new Walker(zstdFrames, from) : undefined;
+  if (compression === "gzip") return new FrameParser(gzipMembers, from);
+  return compression === "zstd" ? new FrameParser(zstdFrames, from) : undefined;
 }
 
 /** What is not compressed can be read from anywhere. */
-const EVERYWHERE: PieceStarts = {
+const EVERYWHERE: RestartPoints = {
   pass: () => undefined,
   lastBefore: (plainByte) => ({ packedByte: plainByte, plainByte }),
 };
 
-class Walker implements PieceStarts {
+class FrameParser implements RestartPoints {
   readonly #walk: Walk;
   #need: Need | undefined;
   #taken = Buffer.alloc(0);
   #packedByte: number;
   #plainByte: number;
-  #starts: PieceStart[] = [];
+  #starts: RestartPoint[] = [];
 
-  constructor(walk: (ended: Ended) => Walk, { packedByte, plainByte }: PieceStart) {
+  constructor(walk: (ended: Ended) => Walk, { packedByte, plainByte }: RestartPoint) {
     this.#packedByte = packedByte;
     this.#plainByte = plainByte;
     this.#walk = walk((plainBytes) => this.#ended(plainBytes));
@@ -63,7 +63,7 @@ class Walker implements PieceStarts {
     while (rest.length > 0 && this.#need !== undefined) rest = rest.subarray(this.#step(this.#need, rest));
   }
 
-  lastBefore(plainByte: number): PieceStart | undefined {
+  lastBefore(plainByte: number): RestartPoint | undefined {
     const after = this.#starts.findIndex((start) => start.plainByte > plainByte);
     const known = after < 0 ? this.#starts.length : after;
     this.#starts = this.#starts.slice(Math.max(0, known - 1));
