@@ -6,7 +6,7 @@ import { createEffects, type EffectPorts } from "../../core/deployment/effects.t
 import { createInsist } from "../../core/deployment/insist.ts";
 import { createJournal } from "../../core/deployment/journal.ts";
 import { createManaged, type Managed } from "../../core/deployment/managed.ts";
-import { createServerEffects, createReportStatus } from "../../core/deployment/server-effects.ts";
+import { createReportStatus, createServerEffects } from "../../core/deployment/server-effects.ts";
 import { openDownloaded, reopenDownloaded } from "../../core/install/downloaded-artifact.ts";
 import type { BackoffLimits } from "../../core/poller/backoff.ts";
 import { createDeploymentServer } from "../../core/server/deployments.ts";

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Insist } from "../../../src/core/deployment/insist.ts";
-import { createServerEffects, createReportStatus } from "../../../src/core/deployment/server-effects.ts";
+import { createReportStatus, createServerEffects } from "../../../src/core/deployment/server-effects.ts";
 import { begin, type Snapshot } from "../../../src/core/deployment/snapshot.ts";
 import { AgentError } from "../../../src/errors/agent-error.ts";
 import type { DeploymentServer } from "../../../src/ports/deployment-server.ts";
