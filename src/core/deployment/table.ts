@@ -99,7 +99,7 @@ export interface Row extends Transitions, Traits {
 export type Table = Readonly<Record<EffectName, Row>>;
 
 // biome-ignore format: one row per state and one column per outcome; the alignment is the point.
-export const TRANSITIONS = {
+const TRANSITIONS = {
   download:             { ok: "install",              no: "saveProvides",                  fail: "cleanup",              abort: "cleanup",     crash: "cleanup",              resumes: "download" },
   install:              { ok: "askReboot",                                                 fail: "askRollback",          abort: "cleanup",     crash: "askRollback" },
   askReboot:            { ok: "reboot",               no: "reachServer",  hold: "@commit", fail: "askRollback",                                crash: "askRollback" },
@@ -121,7 +121,7 @@ export const TRANSITIONS = {
 } as const satisfies Readonly<Record<EffectName, Transitions>>;
 
 // biome-ignore format: one row per state and one column per trait.
-export const TRAITS = {
+const TRAITS = {
   download:             {                report: "downloading", enter: "Download",               leave: "Download",               error: "Download",                              crashFails: true },
   install:              {                report: "installing",  enter: "ArtifactInstall",        leave: "ArtifactInstall",        error: "ArtifactInstall",                       crashFails: true },
   askReboot:            {                                                                                                                                                         crashFails: true },
