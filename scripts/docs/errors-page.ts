@@ -1,43 +1,35 @@
-import { ADAPTER_ERRORS } from "../../src/errors/adapter-errors.ts";
-import { AGENT_ERRORS } from "../../src/errors/agent-errors.ts";
-import { ARTIFACT_ERRORS } from "../../src/errors/artifact-errors.ts";
-import { BOARD_ERRORS } from "../../src/errors/board-errors.ts";
-import { ERRORS } from "../../src/errors/catalogue.ts";
-import { DUMP_ERRORS } from "../../src/errors/dump-errors.ts";
-import type { ErrorEntry } from "../../src/errors/error-entry.ts";
-import { SERVER_ERRORS } from "../../src/errors/server-errors.ts";
-import { GENERATED, table } from "./markdown.ts";
+import { type ErrorCode, entryOf } from "../../src/errors/catalogue.ts";
+import { GENERATED } from "./markdown.ts";
 import type { Page } from "./page.ts";
+import { REMEDIES, SECTIONS, type Section } from "./remedies.ts";
 
-const CHAPTERS: readonly { readonly title: string; readonly errors: Readonly<Record<string, ErrorEntry>> }[] = [
-  { title: "Artifacts", errors: ARTIFACT_ERRORS },
-  { title: "Board: boot environment, slots, storage, processes, transport", errors: BOARD_ERRORS },
-  { title: "Agent: states, configuration, command line", errors: AGENT_ERRORS },
-  { title: "Server: authorisation, polls, reports", errors: SERVER_ERRORS },
-  { title: "Adapters of a board's own", errors: ADAPTER_ERRORS },
-  { title: "Copies of a running filesystem", errors: DUMP_ERRORS },
-];
-
-/** `docs/reference/errors.md`: every code of the catalogue, by subject. */
+/** `docs/reference/errors.md`: every code of the catalogue with its remedy, by subject. */
 export function errorsPage(): Page {
-  const rows = CHAPTERS.flatMap(({ errors }) => Object.keys(errors));
-  const lost = Object.keys(ERRORS).filter((code) => !rows.includes(code));
-  if (lost.length > 0) throw new Error(`no chapter for ${lost.join(", ")}`);
+  const shown = SECTIONS.flatMap(codesIn);
+  const [lost] = Object.keys(REMEDIES).filter((code) => shown.filter((each) => each === code).length !== 1);
+  if (lost !== undefined) throw new Error(`${lost} is not in exactly one section`);
   const text = [
     "# Error codes",
-    GENERATED("`src/errors/`"),
-    "A command that fails prints one line that begins with a code. Codes are stable, so your scripts may rely on them. " +
-      "*Exit* is the exit status of the command. *Retry* says whether the same request may succeed later although you " +
-      "change nothing.",
-    ...CHAPTERS.flatMap(({ title, errors }) => [`## ${title}`, chapter(errors)]),
+    GENERATED("`src/errors/` and `scripts/docs/remedies/`"),
+    "If a command fails, it prints one line: a code, a sentence that says what happened, details as `key=value`, and " +
+      "the cause if there is one. Search this page for the code to find out what you can do. Codes are stable, so " +
+      "scripts may rely on them.",
+    "The exit status is 1 unless the entry names another. *May succeed later* marks the codes for which the same " +
+      "request may succeed later although nothing has been changed.",
+    SECTIONS.map(({ title }) => `- [${title}](#${anchor(title)})`).join("\n"),
+    ...SECTIONS.flatMap((section) => [`## ${section.title}`, ...codesIn(section).map(entry)]),
     "Next: [the states of an update](states.md).",
   ];
-  return { path: "docs/reference/errors.md", rows: rows.length, text: `${text.join("\n\n")}\n` };
+  return { path: "docs/reference/errors.md", rows: shown.length, text: `${text.join("\n\n")}\n` };
 }
 
-function chapter(errors: Readonly<Record<string, ErrorEntry>>): string {
-  const rows = Object.entries(errors)
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([code, { exit = 1, retry, doc }]) => [`\`${code}\``, String(exit), retry === true ? "yes" : "no", doc]);
-  return table(["Code", "Exit", "Retry", "Meaning"], rows);
+const codesIn = ({ remedies }: Section): readonly ErrorCode[] =>
+  Object.keys(remedies).filter((code): code is ErrorCode => code in REMEDIES);
+
+function entry(code: ErrorCode): string {
+  const { doc, exit, retry } = entryOf(code);
+  const notes = [exit === undefined ? "" : ` *Exit status ${exit}.*`, retry === true ? " *May succeed later.*" : ""];
+  return `### \`${code}\`\n\n${doc}${notes.join("")}\n\n**What to do:** ${REMEDIES[code]}`;
 }
+
+const anchor = (title: string): string => title.toLowerCase().replaceAll(",", "").replaceAll(" ", "-");

@@ -39,7 +39,7 @@ export function statesPage(): Page {
         ]),
       ),
     ),
-    "Next: [error codes](errors.md).",
+    "Next: [the adapter protocol](adapter-protocol.md).",
   ];
   return { path: "docs/reference/states.md", rows: STATES.length, text: `${text.join("\n\n")}\n` };
 }

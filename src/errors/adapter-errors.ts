@@ -1,19 +1,19 @@
 import type { ErrorEntry } from "./error-entry.ts";
 
-/** What can be wrong with an adapter that a board's integrator brings. */
+/** Failures of an adapter that a board's integrator provides. */
 export const ADAPTER_ERRORS = {
-  ADAPTER_LOAD: { doc: "The adapter cannot be loaded." },
+  ADAPTER_LOAD: { doc: "Cannot load the adapter." },
   ADAPTER_INVALID: {
-    doc: "This is no adapter of the kind that is wanted: something is missing, or is of another kind.",
+    doc: "The adapter is not of the required kind, or a part of it is missing or has the wrong type.",
   },
   ADAPTER_PROTOCOL: {
-    doc: "The adapter speaks a version of the protocol that this agent does not know.",
+    doc: "The adapter uses a version of the adapter protocol that this agent does not support.",
   },
   ADAPTER_ANSWER: {
-    doc: "The adapter's answer is none that this request has.",
+    doc: "The adapter's reply is not valid for this request.",
   },
-  ADAPTER_FAILED: { doc: "The adapter has failed." },
-  ADAPTER_TIMEOUT: { doc: "The adapter has not answered in time." },
-  ADAPTER_EXISTS: { doc: "The file for a new adapter is there already." },
-  ADAPTER_SANDBOX: { doc: "The check cannot follow what the adapter does." },
+  ADAPTER_FAILED: { doc: "The adapter failed." },
+  ADAPTER_TIMEOUT: { doc: "The adapter did not answer in time." },
+  ADAPTER_EXISTS: { doc: "The file for the new adapter already exists." },
+  ADAPTER_SANDBOX: { doc: "The check cannot observe every change that the adapter makes." },
 } as const satisfies Record<string, ErrorEntry>;

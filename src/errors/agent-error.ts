@@ -19,7 +19,7 @@ export class AgentError extends Error {
   }
 }
 
-/** The one line that people see: code, sentence, details, and the cause's own line where there is one. */
+/** The line that people see: code, sentence, details, and the line of the cause if there is one. */
 export function describeError(error: AgentError): string {
   const details = Object.entries(error.detail).map(([key, value]) => `${key}=${printable(String(value))}`);
   const tail = details.length === 0 ? "" : ` (${details.join(", ")})`;
@@ -32,10 +32,10 @@ function describeCause(cause: unknown): string {
 }
 
 /**
- * Control characters, line and paragraph separators, what turns the direction of writing, and half a surrogate pair,
- * which no encoding can write.
+ * Control characters, line and paragraph separators, characters that change the direction of writing, and lone
+ * surrogates, which no encoding can write.
  */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for.
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the expression looks for control characters.
 export const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]|\p{Cs}/gu;
 
 /**

@@ -1,27 +1,27 @@
 import type { ErrorEntry } from "./error-entry.ts";
 
-/** What can keep a running filesystem from being copied. */
+/** Failures of `snapshot dump`, which copies a running filesystem. */
 export const DUMP_ERRORS = {
   DUMP_SOURCE: {
-    doc: "There is no block device to copy. Of an overlay or another filesystem without one, name the device that is below it with --source.",
+    doc: "Cannot find a block device to copy, or cannot open it. For an overlay or another filesystem without a block device, use --source to name the device below it.",
   },
   DUMP_DATASTORE: {
-    doc: "The agent's datastore lies on that filesystem: the copy would hold this device's key, and every device that it is installed on would be this one.",
+    doc: "The agent's datastore is on that filesystem. The copy would contain this device's private key, and the server would take every device that installs it for this one.",
   },
   DUMP_TARGET: {
-    doc: "A copy goes into a pipe or a file, neither to a terminal nor onto the filesystem that is being copied, which cannot be written meanwhile.",
+    doc: "Write the copy to a pipe or a file. It must not go to a terminal, or to the filesystem that is being copied, which is frozen meanwhile.",
   },
-  DUMP_BROKEN: { retry: true, doc: "The copy is not complete: it could not be written to its end." },
+  DUMP_BROKEN: { retry: true, doc: "The copy is not complete, because writing it failed." },
   DUMP_STALLED: {
     retry: true,
-    doc: "The copy is not complete: nobody took any of it for too long, and nothing can be written to a frozen filesystem meanwhile.",
+    doc: "The copy is not complete. Its reader stopped reading for too long, and the filesystem had to be thawed.",
   },
-  FREEZE_FAILED: { doc: "The filesystem cannot be frozen. It needs the program fsfreeze, and root." },
+  FREEZE_FAILED: { doc: "Cannot freeze the filesystem. This needs the program fsfreeze, and root." },
   FREEZE_LOST: {
     retry: true,
-    doc: "The copy is not consistent: somebody has thawed the filesystem while it was made, or killed the process that kept it frozen.",
+    doc: "The copy is not consistent. Another program thawed the filesystem during the copy, or killed the process that kept it frozen.",
   },
   THAW_FAILED: {
-    doc: "The filesystem is still frozen, and nothing can be written to it: run 'fsfreeze --unfreeze' on the folder, or press SysRq+J.",
+    doc: "The filesystem is still frozen, and no program can write to it. Run 'fsfreeze --unfreeze' on the folder, or press SysRq+J.",
   },
 } as const satisfies Record<string, ErrorEntry>;

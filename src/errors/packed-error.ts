@@ -3,7 +3,7 @@ import { ERRORS, type ErrorCode } from "./catalogue.ts";
 
 /** An error as JSON, for another process of this program. */
 export interface PackedError {
-  /** Of an `AgentError`. */
+  /** Only an `AgentError` has one. */
   readonly code?: string;
   readonly detail?: ErrorDetail;
   readonly message: string;
@@ -17,7 +17,7 @@ export function packError(error: unknown): PackedError {
   return { message: error.message, ...cause };
 }
 
-/** The same error: people are shown the same line. A code that this version does not know is left to its message. */
+/** Restores the error, so that people see the same line. Of a code that this version does not know, only the message stays. */
 export function unpackError({ code, detail, message, cause: packed }: PackedError): Error {
   const cause = packed && unpackError(packed);
   if (code !== undefined && isKnown(code)) return new AgentError(code, detail, cause);

@@ -1,4 +1,4 @@
 import { ERRORS, type ErrorCode } from "./catalogue.ts";
 
-/** The sentence for people of a code. The bundle keeps these texts in a file that it reads at the first failure. */
+/** The sentence that people see for a code. The bundle keeps these texts in a file that it reads at the first failure. */
 export const sentenceOf = (code: ErrorCode): string => ERRORS[code].doc;

@@ -49,7 +49,7 @@ test("an error says its sentence, and its code alone where the file with the sen
     run(join(dir, folder, "switchback.mjs"), ["install", "--stop-before", "nowhere", "x"], { cwd: "/" }).catch(
       ({ stderr }: { stderr: string }) => stderr,
     );
-  expect(await install("elsewhere")).toContain("CLI_USAGE: The command line is not understood. (");
+  expect(await install("elsewhere")).toContain("CLI_USAGE: The command line is not valid. (");
   await cp(join(dir, "elsewhere"), join(dir, "torn"), { recursive: true });
   await rm(join(dir, "torn/chunks/errors.json"));
   expect(await install("torn")).toContain("CLI_USAGE: CLI_USAGE (");

@@ -32,7 +32,7 @@ test.each([
 test.each(['"/k\\ud800"', '["/k\\udc00"]'])("nothing is installed where a trusted key's name is %s", async (value) => {
   const key = value.startsWith("[") ? "ArtifactVerifyKeys" : "ArtifactVerifyKey";
   const { config } = await load(`{"${key}": ${value}}`);
-  expect(() => config.artifactVerifyKeys).toThrow("The configuration cannot be used.");
+  expect(() => config.artifactVerifyKeys).toThrow("The configuration is not valid.");
 });
 
 test("a line of a script's output that is no UTF-8 ends what counts of it", () => {

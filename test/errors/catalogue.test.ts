@@ -1,8 +1,9 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { REMEDIES } from "../../scripts/docs/remedies.ts";
 import { filesBelow } from "../../scripts/lib/files.ts";
-import { ERRORS } from "../../src/errors/catalogue.ts";
+import { ERRORS, type ErrorCode, entryOf } from "../../src/errors/catalogue.ts";
 
 const codes = Object.keys(ERRORS);
 const own = "test/errors/catalogue.test.ts";
@@ -18,7 +19,7 @@ test("the catalogue is looked at as a whole", () => {
 for (const code of codes) {
   test(`${code} is provoked by a test and stands in the manual`, () => {
     expect(new RegExp(`\\b${code}\\b`).test(text), `no test names ${code}`).toBe(true);
-    expect(reference).toContain(`| \`${code}\` |`);
+    expect(reference).toContain(`\n### \`${code}\`\n`);
   });
 }
 
@@ -33,6 +34,16 @@ test("no two subjects use the same code", async () => {
     (errors) => Object.keys(errors),
   );
   expect(all.toSorted()).toEqual(codes.toSorted());
+});
+
+test("every code has one remedy, which the manual shows below its sentence", () => {
+  for (const [code, remedy] of Object.entries(REMEDIES)) {
+    const { doc } = entryOf(code as ErrorCode);
+    expect(remedy, code).toMatch(/^[A-Z`].*\.$/s);
+    expect(reference).toMatch(new RegExp(`### \`${code}\`\\n\\n.+\\n\\n\\*\\*What to do:\\*\\* `));
+    expect(reference).toContain(`\n\n${doc}`);
+  }
+  expect(reference.match(/^\*\*What to do:\*\* /gm)?.length).toBe(codes.length);
 });
 
 test("every sentence ends with a full stop and begins with a capital letter", () => {

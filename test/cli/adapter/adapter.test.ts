@@ -31,7 +31,7 @@ test("a skeleton that is not filled in fails the check, which names what is miss
   expect({ exitCode, err }).toEqual({
     exitCode: 1,
     err: [
-      "Could not fulfill request: ADAPTER_INVALID: This is no adapter of the kind that is wanted: something is missing, or is of another kind. (missing=booted, plan, arm, confirm, revert)",
+      "Could not fulfill request: ADAPTER_INVALID: The adapter is not of the required kind, or a part of it is missing or has the wrong type. (missing=booted, plan, arm, confirm, revert)",
     ],
   });
 });

@@ -63,7 +63,7 @@ for (const [title, code, promise] of LOOPS) {
     expect(exitCode).toBe(1);
     expect(out.slice(-3)).toEqual([
       `BROKEN  ${promise}`,
-      "        ADAPTER_TIMEOUT: The adapter has not answered in time. (seconds=1, reason=a loop in the module neither ends nor waits)",
+      "        ADAPTER_TIMEOUT: The adapter did not answer in time. (seconds=1, reason=a loop in the module neither ends nor waits)",
       "0 promises kept, 1 broken.",
     ]);
     expect(await readdir(tmp)).toEqual([]);

@@ -54,7 +54,7 @@ for (const args of [["read"], ["validate"], ["sign", "-k", rsa.privatePath]]) {
   test(`'${args[0]}' names the file that is damaged, or is a folder`, async () => {
     writeFileSync(damaged, readFileSync(signed).fill("x", 512, 1024));
     expect(await failure(...args, damaged)).toContain(`(path=${damaged}, member=version, `);
-    expect(await failure(...args, dir)).toContain(`ARTIFACT_READ: The Artifact cannot be read. (path=${dir})`);
+    expect(await failure(...args, dir)).toContain(`ARTIFACT_READ: Cannot read the Artifact. (path=${dir})`);
   });
 }
 

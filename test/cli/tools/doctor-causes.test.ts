@@ -170,7 +170,7 @@ test.each([
     "failing",
     () => script("#!/bin/sh\nexit 3\n"),
     [
-      `wrong    identity: IDENTITY_FAILED: The identity script did not say who the device is. (script=BOARD/${IDENTITY}, status=3)`,
+      `wrong    identity: IDENTITY_FAILED: The identity script failed or printed no valid identity. (script=BOARD/${IDENTITY}, status=3)`,
       `         -> Make BOARD/${IDENTITY} print lines key=value that never change, and end with 0.`,
     ],
   ],

@@ -1,0 +1,49 @@
+import type { ErrorCode } from "../../src/errors/catalogue.ts";
+import { CONTENT, SIGNATURES, WRITING } from "./remedies/artifact.ts";
+import { ADAPTERS, BOOT, HOST, SLOTS, SNAPSHOTS, VIRTUAL_BOARDS } from "./remedies/board.ts";
+import type { Remedies } from "./remedies/section.ts";
+import { NETWORK, SERVER } from "./remedies/server.ts";
+import { COMMANDS, MODULES, SCRIPTS, UPDATE } from "./remedies/update.ts";
+
+/** What the reader checks or does, for every code: one that lacks a remedy does not compile. Not in the bundle. */
+export const REMEDIES: Readonly<Record<ErrorCode, string>> = {
+  ...UPDATE,
+  ...SCRIPTS,
+  ...MODULES,
+  ...COMMANDS,
+  ...CONTENT,
+  ...SIGNATURES,
+  ...WRITING,
+  ...BOOT,
+  ...SLOTS,
+  ...HOST,
+  ...NETWORK,
+  ...SERVER,
+  ...ADAPTERS,
+  ...SNAPSHOTS,
+  ...VIRTUAL_BOARDS,
+};
+
+export interface Section {
+  readonly title: string;
+  readonly remedies: Remedies;
+}
+
+/** The sections of the page, in its order. */
+export const SECTIONS: readonly Section[] = [
+  { title: "Updates", remedies: UPDATE },
+  { title: "State scripts", remedies: SCRIPTS },
+  { title: "Update modules", remedies: MODULES },
+  { title: "Configuration and command line", remedies: COMMANDS },
+  { title: "Content of an Artifact", remedies: CONTENT },
+  { title: "Signatures and keys", remedies: SIGNATURES },
+  { title: "Writing an Artifact", remedies: WRITING },
+  { title: "Boot loader", remedies: BOOT },
+  { title: "Slots", remedies: SLOTS },
+  { title: "Datastore, locks and programs", remedies: HOST },
+  { title: "Downloads and network", remedies: NETWORK },
+  { title: "Device and server", remedies: SERVER },
+  { title: "Adapters", remedies: ADAPTERS },
+  { title: "Copies of a running filesystem", remedies: SNAPSHOTS },
+  { title: "Virtual boards", remedies: VIRTUAL_BOARDS },
+];
