@@ -11,63 +11,46 @@ import type { CliIo } from "./io.ts";
 import type { GlobalOptions } from "./options.ts";
 
 /** The agent of one device, on real adapters, for updates from the command line. */
-export interface Agent extends Base, Pick<Device, "store" | "checkAndStageScripts" | "scriptStage"> {
+export interface Agent extends Base, Pick<Device, "store" | "admission"> {
   readonly standalone: Standalone;
+  /** The same for an update whose Artifact is open: `payloads` are what it installs. */
+  standaloneWith(payloads: OpenedPayloads): Standalone;
   /** Loaded at the first use: most updates come from a file. */
   downloadParts(): Promise<DownloadParts>;
-  /** Gives the next run of `standalone.install` the payloads of the Artifact that it has opened. */
-  usePayloads(payloads: OpenedPayloads): void;
 }
 
 /**
- * Builds the agent from the command line's options, the environment and the configuration files. The only
- * place, with its neighbours `compose-*.ts`, that knows adapters.
+ * Builds the agent from the command line's options, the environment and the configuration files. Only
+ * this folder knows adapters.
  *
  * @throws {AgentError} CONFIG_INVALID
  */
 export async function composeAgent(options: GlobalOptions, io: CliIo): Promise<Agent> {
   const base = await composeBase(options, io);
   const { host, config, env, log } = base;
-  const {
-    store,
-    scripts,
-    handlerFor,
-    scriptStage,
-    checkAndStageScripts: admit,
-    finishUndo,
-    expectToRun,
-  } = composeDevice(base);
-  let supplied: OpenedPayloads | undefined;
-  const effects = createEffects({
-    store,
-    power: createSystemPower({ process: host.process(), clock: systemClock }),
-    handlerFor,
-    scripts,
-    async openPayloads() {
-      if (supplied === undefined) throw new AgentError("SOURCE_OPEN", { reason: "the Artifact is no longer open" });
-      return supplied;
-    },
-  });
+  const { store, admission, ...device } = composeDevice(base);
+  const standaloneWith = (payloads?: OpenedPayloads): Standalone => {
+    const effects = createEffects({
+      ...device,
+      store,
+      power: createSystemPower({ process: host.process(), clock: systemClock }),
+      async openPayloads() {
+        if (payloads === undefined) throw new AgentError("SOURCE_OPEN", { reason: "the Artifact is no longer open" });
+        return payloads;
+      },
+    });
+    return createStandalone({ ...device, journal: createJournal(store), effects });
+  };
   return {
     ...base,
     store,
-    checkAndStageScripts: admit,
-    scriptStage,
-    standalone: createStandalone({
-      journal: createJournal(store),
-      effects,
-      scripts,
-      handlerFor,
-      finishUndo,
-      expectToRun,
-    }),
+    admission,
+    standalone: standaloneWith(),
+    standaloneWith,
     async downloadParts() {
       const { composeTransport } = await import("./transport.ts");
       const transport = await composeTransport(options, config.connection, env, log);
       return { transport, clock: systemClock, log, limits: config.connection };
-    },
-    usePayloads(payloads) {
-      supplied = payloads;
     },
   };
 }

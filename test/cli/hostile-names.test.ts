@@ -2,7 +2,7 @@ import { cp, mkdir, writeFile } from "node:fs/promises";
 import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { artifact, gnuLongName, HEADER_INFO, pax, TYPE_INFO, tar } from "../artifact/odd-artifacts.ts";
 import { BuiltProgram } from "../support/built-program.ts";
 import { selfSigned } from "../support/self-signed.ts";
@@ -15,7 +15,6 @@ let board: TestBoard;
 beforeAll(async () => {
   program = await BuiltProgram.build();
 });
-afterAll(() => program.remove());
 beforeEach(async () => {
   board = await TestBoard.make();
 });

@@ -62,9 +62,6 @@ export class BuiltProgram {
     child.stdin?.end();
     return ended;
   }
-
-  /** Does nothing: all files of a run of the tests share the program, and it goes with that run. */
-  async remove(): Promise<void> {}
 }
 
 export function startProgram(

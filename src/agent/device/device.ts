@@ -3,15 +3,14 @@ import { join, resolve } from "node:path";
 import { diskReads } from "../../../adapters/files/disk.ts";
 import { createRootfsImageHandler, owesUndo } from "../../../adapters/payload/rootfs-image/handler.ts";
 import { isArtifactScriptName } from "../../artifact/script-name.ts";
+import { loadVerificationKeys } from "../../artifact/signature.ts";
 import type { Config } from "../../config/config.ts";
 import { readDeviceType } from "../../config/device-type.ts";
 import type { Paths } from "../../config/paths.ts";
 import type { HandlerFor } from "../../core/deployment/handlers.ts";
 import type { ArtifactRecord } from "../../core/deployment/snapshot.ts";
-import { checkDepends, checkRoom } from "../../core/install/depends.ts";
-import type { OpenedArtifact } from "../../core/install/open-artifact.ts";
-import { flatProvides, readProvides } from "../../core/install/provides.ts";
-import { createScriptStage, type ScriptStage } from "../../core/scripts/extract.ts";
+import { type Admission, createAdmission } from "../../core/install/admit.ts";
+import { createScriptStage } from "../../core/scripts/extract.ts";
 import type { ScriptRunner } from "../../core/scripts/runner.ts";
 import { AgentError } from "../../errors/agent-error.ts";
 import type { PayloadHandler } from "../../ports/payload-handler.ts";
@@ -27,21 +26,19 @@ import { composePrograms } from "./programs.ts";
 import { artifactScripts, composeScripts } from "./scripts.ts";
 import { composeSlotDevice } from "./slots.ts";
 
+export interface AdmissionOptions {
+  /** Refuses what the reference clients refuse, whatever the configuration says. */
+  readonly strictCompat?: boolean;
+}
+
 /** What an update does to the device, whoever asks for it. Made anew for each update. */
 export interface Device {
   readonly store: Store;
   readonly scripts: ScriptRunner;
   /** Also throws CONFIG_INVALID. */
   readonly handlerFor: HandlerFor;
-  /** Of the Artifact that is being opened. */
-  readonly scriptStage: ScriptStage;
-  /**
-   * Refuses what is not for this device, before anything is changed, and puts the Artifact's scripts in their place.
-   *
-   * @throws {AgentError} DEVICE_TYPE_FILE, DEVICE_TYPE_MISMATCH, DEPENDS_MISMATCH, PROVIDES_LIMIT, PAYLOAD_UNSUPPORTED,
-   * SCRIPT_FOLDER, BOARD_UNCONFINED
-   */
-  checkAndStageScripts(artifact: OpenedArtifact): Promise<void>;
+  /** How Artifacts come onto the device. @throws {AgentError} of a key that cannot be used */
+  admission(options?: AdmissionOptions): Promise<Admission>;
   /**
    * Refuses to go on with an update on a virtual board whose modules or scripts this machine would not run, before
    * anything is done: a refusal in the middle would fail the update.
@@ -70,19 +67,21 @@ export function composeDevice(base: Base): Device {
     store,
     scripts: composeScripts(base),
     handlerFor,
-    scriptStage,
-    async checkAndStageScripts({ info, record }) {
-      const deviceType = await readDeviceType(deviceTypeFile);
-      const provides = readProvides(await store.load());
-      checkDepends(info, deviceType, flatProvides(provides));
-      checkRoom(provides, record);
-      for (const [index, type] of record.payloadTypes.entries()) {
-        if (type === null) continue;
-        handlerFor(type, index);
-        if (runsModule(type, paths, config)) await programs.expectToRun(resolve(moduleFile(paths, type)));
-      }
-      await scriptStage.admit(info.scripts);
-      for (const name of info.scripts) await programs.expectToRun(join(artifactScripts(paths), name));
+    async admission({ strictCompat = false } = {}) {
+      return createAdmission({
+        store,
+        scriptStage,
+        verifyKeys: await loadVerificationKeys(config.artifactVerifyKeys, log),
+        strictCompat: strictCompat || config.switchback.strictCompat,
+        deviceType: () => readDeviceType(deviceTypeFile),
+        async expectHandler(type, index) {
+          handlerFor(type, index);
+          if (runsModule(type, paths, config)) await programs.expectToRun(resolve(moduleFile(paths, type)));
+        },
+        async expectScript(name) {
+          await programs.expectToRun(join(artifactScripts(paths), name));
+        },
+      });
     },
     async expectToRun({ payloadTypes }) {
       if (config.virtualBoard === undefined) return;

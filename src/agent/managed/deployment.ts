@@ -1,12 +1,12 @@
 import { createDeploymentLogFiles } from "../../../adapters/log/deployment-log-files.ts";
 import { storeWarnings } from "../../../adapters/store/lost-store.ts";
-import { loadVerificationKeys } from "../../artifact/signature.ts";
 import { createDeploymentLog } from "../../core/deployment/deployment-log.ts";
 import { createEffects, type EffectPorts } from "../../core/deployment/effects.ts";
 import { createInsist } from "../../core/deployment/insist.ts";
 import { createJournal } from "../../core/deployment/journal.ts";
 import { createManaged, type Managed } from "../../core/deployment/managed.ts";
 import { createReportStatus, createServerEffects } from "../../core/deployment/server-effects.ts";
+import type { DownloadRecord } from "../../core/install/download-record.ts";
 import { openDownloaded, reopenDownloaded } from "../../core/install/downloaded-artifact.ts";
 import type { BackoffLimits } from "../../core/poller/backoff.ts";
 import { createDeploymentServer } from "../../core/server/deployments.ts";
@@ -51,16 +51,14 @@ export function composeDeployment(side: ServerSide, session: Session, power: Pow
 function openPayloadsOf({ config, transport, host, log }: ServerSide, device: Device): EffectPorts["openPayloads"] {
   return async ({ uri, download, artifact }, signal, keep) => {
     if (uri === undefined) throw new AgentError("SOURCE_OPEN", { reason: "the deployment names no Artifact" });
+    const admission = await device.admission();
     const parts = {
       transport: await transport(),
       clock: host.clock,
       log,
       limits: config.connection,
-      open: {
-        verifyKeys: await loadVerificationKeys(config.artifactVerifyKeys, log),
-        strictCompat: config.switchback.strictCompat,
-        scriptStage: device.scriptStage,
-      },
+      open: admission.open,
+      keep: (record: DownloadRecord) => keep({ download: record }),
     };
     const opened =
       download === undefined
@@ -69,7 +67,7 @@ function openPayloadsOf({ config, transport, host, log }: ServerSide, device: De
     try {
       // At once: what is cut off before the first checkpoint is begun anew, and not abandoned.
       if (opened.download !== undefined) await keep({ download: opened.download });
-      await device.checkAndStageScripts(opened);
+      await admission.admit(opened);
     } catch (error) {
       await opened.close();
       throw error;

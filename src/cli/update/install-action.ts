@@ -3,8 +3,6 @@ import { type Agent, composeAgent } from "../../agent/agent.ts";
 import { runsOnTrial } from "../../agent/device/trial.ts";
 import { localReads } from "../../agent/files.ts";
 import type { CliIo } from "../../agent/io.ts";
-import { loadVerificationKeys } from "../../artifact/signature.ts";
-import { openForInstall } from "../../core/install/open-artifact.ts";
 import { seedProvides } from "../../core/install/seed.ts";
 import { openSource } from "../../core/install/source.ts";
 import { AgentError } from "../../errors/agent-error.ts";
@@ -46,20 +44,19 @@ export async function install(
   const agent = await composeAgent(readGlobalOptions(program), io);
   await told(() => agent.standalone.prepareInstall(io.signal), pendingLines);
   await chooseMachine(agent, options);
-  // First of all: they refuse a configuration that nobody can understand, which may also say where things lie.
-  const keys = await told(() => loadVerificationKeys(agent.config.artifactVerifyKeys, agent.log));
+  // First of all: keys that cannot be used refuse a configuration that may also be wrong about where things lie.
+  const admission = await told(() => agent.admission({ strictCompat: options.strictCompat === true }));
   await seedProvides(agent.store, agent.paths, agent.log, () => runsOnTrial(agent), agent.host.files, localReads);
   const artifact = await told(async () => {
     const source = await openSource(name, process.stdin, () => agent.downloadParts(), io.signal);
     // From here on the Artifact owns the source and closes it.
-    const strictCompat = options.strictCompat === true || agent.config.switchback.strictCompat;
-    return await openForInstall(source, { verifyKeys: keys, strictCompat, scriptStage: agent.scriptStage });
+    return await admission.open(source);
   });
   try {
     say("Installing artifact...");
-    await told(() => agent.checkAndStageScripts(artifact));
-    agent.usePayloads(withProgress(artifact.payloads, io));
-    printReport("install", await agent.standalone.install(artifact.record, stops, io.signal), options, io);
+    await told(() => admission.admit(artifact));
+    const standalone = agent.standaloneWith(withProgress(artifact.payloads, io));
+    printReport("install", await standalone.install(artifact.record, stops, io.signal), options, io);
   } finally {
     await artifact.close();
   }

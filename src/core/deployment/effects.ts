@@ -2,7 +2,6 @@ import { AgentError } from "../../errors/agent-error.ts";
 import type { ModuleAction, PayloadContext, PayloadHandler, PayloadStream } from "../../ports/payload-handler.ts";
 import type { Power } from "../../ports/power.ts";
 import type { Store } from "../../ports/store.ts";
-import type { DownloadRecord } from "../install/download-record.ts";
 import type { ScriptRunner } from "../scripts/runner.ts";
 import type { Effect, EffectResult, Effects, Keep } from "./driver-parts.ts";
 import { type HandlerFor, handlersOf, supportRollback } from "./handlers.ts";
@@ -38,8 +37,6 @@ export interface OpenedPayloads {
   next(): Promise<OpenedPayload | undefined>;
   /** Reads what follows the payloads. @throws {AgentError} when anything does that must not */
   finish(): Promise<void>;
-  /** For payloads that can be taken up again after a restart: how far they are stored goes to `save`, in order. */
-  keepWith?(save: (download: DownloadRecord) => Promise<void>): void;
   /** Comes last, whatever has happened. Absent where whoever opened the Artifact closes it. */
   close?(): Promise<void>;
 }
@@ -93,7 +90,6 @@ export function createEffects(ports: EffectPorts): Effects {
         if (payloads.artifact !== undefined) await keep({ artifact });
         // Once more, because the Artifact's record may be larger than all that the store has held so far.
         await ports.store.reserve();
-        payloads.keepWith?.((download) => keep({ download }));
         for (const [index, type] of artifact.payloadTypes.entries()) {
           const payload = await payloads.next();
           if (type === null || payload === undefined) continue;

@@ -2,13 +2,16 @@ import { isDeepStrictEqual } from "node:util";
 import type { PayloadPosition } from "../../artifact/payload-position.ts";
 import { AgentError } from "../../errors/agent-error.ts";
 import type { ArtifactRecord } from "../deployment/snapshot.ts";
+import type { Admission } from "./admit.ts";
 import { type Download, openDownload } from "./download.ts";
 import type { DownloadParts } from "./download-parts.ts";
 import type { DownloadRecord } from "./download-record.ts";
-import { type OpenedArtifact, type OpenOptions, openForInstall } from "./open-artifact.ts";
+import type { OpenedArtifact } from "./open-artifact.ts";
 
 export interface DownloadedParts extends DownloadParts {
-  readonly open: OpenOptions;
+  readonly open: Admission["open"];
+  /** Remembers how far the payloads are stored, in order. Resolves when durable. */
+  keep(download: DownloadRecord): Promise<void>;
 }
 
 /** An Artifact that is being downloaded, so that a restarted agent can go on with it. */
@@ -17,7 +20,7 @@ export interface DownloadedArtifact extends OpenedArtifact {
   readonly download: DownloadRecord | undefined;
 }
 
-/** @throws {AgentError} the codes of `openDownload` and `openForInstall` */
+/** @throws {AgentError} the codes of `openDownload` and `Admission.open` */
 export function openDownloaded(uri: string, parts: DownloadedParts, signal: AbortSignal): Promise<DownloadedArtifact> {
   return openAnew({ uri, resumes: 0 }, parts, signal);
 }
@@ -87,22 +90,14 @@ async function openKept(
   position?: PayloadPosition,
 ): Promise<DownloadedArtifact> {
   const { facts } = download;
-  let save: ((record: DownloadRecord) => Promise<void>) | undefined;
   const recordAt = (checkpoint?: PayloadPosition): DownloadRecord | undefined =>
     facts && { uri, ...facts, resumes: download.resumes, ...(checkpoint && { checkpoint }) };
-  const opened = await openForInstall(download, {
-    ...parts.open,
+  const opened = await parts.open(download, {
     async keep(at) {
       const record = recordAt(at);
-      if (record !== undefined) await save?.(record);
+      if (record !== undefined) await parts.keep(record);
     },
     ...(position && { resume: { position, jump: (toByte) => download.jump(toByte) } }),
   });
-  const payloads = {
-    ...opened.payloads,
-    keepWith(saver: (record: DownloadRecord) => Promise<void>) {
-      save = saver;
-    },
-  };
-  return { ...opened, payloads, download: recordAt(position) };
+  return { ...opened, download: recordAt(position) };
 }

@@ -10,8 +10,10 @@ import type { Compression } from "../../../src/artifact/model.ts";
 import type { ArtifactRecord } from "../../../src/core/deployment/snapshot.ts";
 import type { DownloadRecord } from "../../../src/core/install/download-record.ts";
 import { openDownloaded, reopenDownloaded } from "../../../src/core/install/downloaded-artifact.ts";
+import { type KeepOptions, openForInstall } from "../../../src/core/install/open-artifact.ts";
 import type { Bootloader } from "../../../src/ports/bootloader.ts";
 import type { PayloadStream } from "../../../src/ports/payload-handler.ts";
+import type { ByteSource } from "../../../src/util/byte-source.ts";
 import { client } from "../../adapters/transport/transport-rig.ts";
 import { rootfsRequest } from "../../artifact/artifact-requests.ts";
 import { FileServer } from "../../support/file-server.ts";
@@ -96,7 +98,10 @@ export class CutOffRig {
       clock: systemClock,
       log: (level: string, message: string) => void this.log.push(`${level}: ${message}`),
       limits: { retryDownloadCount: 10, retryDownloadWaitMs: 0, slowest: { bytesPerSecond: 100, overMs: 600_000 } },
-      open: { verifyKeys: [] },
+      open: (source: ByteSource, options?: KeepOptions) => openForInstall(source, { verifyKeys: [], ...options }),
+      keep: async (saved: DownloadRecord) => {
+        if (!power.signal.aborted) this.record = saved;
+      },
     };
     const { record } = this;
     const opened =
@@ -105,9 +110,6 @@ export class CutOffRig {
         : await reopenDownloaded({ ...record, resumes: record.resumes + 1 }, this.#artifact, parts, power.signal);
     this.record = opened.download;
     this.#artifact = opened.record;
-    opened.payloads.keepWith?.(async (saved) => {
-      if (!power.signal.aborted) this.record = saved;
-    });
     const before = this.log.length;
     try {
       const payload = await opened.payloads.next();
