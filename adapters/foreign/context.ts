@@ -6,7 +6,7 @@ import { removeReplaced, replaceFile } from "../../src/util/replace-file.ts";
 import { diskActs } from "../files/disk.ts";
 import type { CallLimits } from "./foreign-call.ts";
 
-/** What of the files' acts an adapter is given. */
+/** The file operations that an adapter receives. */
 export type FileActsOfAdapters = Omit<AdapterFiles, "read" | "replace">;
 
 export interface ContextParts {
@@ -16,9 +16,9 @@ export interface ContextParts {
   /** Gives programs the environment of `adapterEnvironment`. */
   readonly process: Process;
   readonly acts?: FileActsOfAdapters;
-  /** Reads a whole file; rejects with ENOENT where there is none. */
+  /** Reads a whole file; rejects with ENOENT if it does not exist. */
   readonly readFile?: (path: string) => Promise<Uint8Array>;
-  /** For calls of a module. */
+  /** Limits for calls into a module. */
   readonly calls?: CallLimits;
 }
 
@@ -65,7 +65,7 @@ function createAdapterFiles({ acts = diskActs, readFile: readAll = readFile }: C
   };
 }
 
-/** What an adapter's program finds in its environment, besides the agent's own. */
+/** The environment of an adapter's program: the agent's own plus the adapter's settings. */
 export function adapterEnvironment(
   { root, slots, options }: Pick<ContextParts, "root" | "slots" | "options">,
   env: Readonly<Record<string, string | undefined>>,

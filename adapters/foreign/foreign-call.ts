@@ -2,17 +2,17 @@ import { AgentError } from "../../src/errors/agent-error.ts";
 import { foreignFailure } from "./foreign-failure.ts";
 
 export interface CallLimits {
-  /** For each call that has no limit of its own. */
+  /** Limit for every call without an explicit one. Default: 60 seconds. */
   readonly timeoutMs?: number;
-  /** Stops every call, besides the signal of each. */
+  /** Stops every call, in addition to the call's own signal. */
   readonly stop?: AbortSignal;
 }
 
 /**
- * Calls a function of a module, for no longer than `timeoutMs`. A promise that never settles is left behind.
+ * Calls a function of a module and waits at most `timeoutMs`. It abandons a promise that never settles.
  *
- * @param work gets a signal that also aborts when the time is over
- * @throws {AgentError} ADAPTER_TIMEOUT, ADAPTER_FAILED or the code that it names; the signal's reason
+ * @param work receives a signal that also aborts at the time limit
+ * @throws {AgentError} ADAPTER_TIMEOUT, ADAPTER_FAILED or the code that the module names; the signal's reason
  */
 export type ForeignCall = <T>(
   request: string,
@@ -21,14 +21,14 @@ export type ForeignCall = <T>(
   timeoutMs?: number,
 ) => Promise<T>;
 
-/** As for programs that answer. */
+/** The same limit as for adapter programs. */
 const TIMEOUT_MS = 60_000;
-/** For a call to end by itself when it is stopped: it may be in the middle of a write. */
+/** Time for a stopped call to end cleanly: it may be in the middle of a write. */
 const GRACE_MS = 2_000;
-/** No timer of Node's waits longer. */
+/** The longest delay that Node's timers support. */
 const LONGEST_MS = 2 ** 31 - 1;
 
-/** A module may throw an error with a `code` of the catalogue; it needs nothing of the agent for that. */
+/** A module may throw an error whose `code` is in the agent's catalogue, without importing anything from the agent. */
 export function foreignCall(adapter: string, { timeoutMs: usualMs = TIMEOUT_MS, stop }: CallLimits = {}): ForeignCall {
   return async (request, signal, work, timeoutMs = usualMs) => {
     const asked = stop === undefined ? signal : AbortSignal.any([signal, stop]);
@@ -52,7 +52,7 @@ async function inTime<T>(
   timeoutMs: number,
 ): Promise<T> {
   const heard = new AbortController();
-  // The timer also keeps the process alive: one that waits for nothing but a promise would just end.
+  // The timer also keeps the process alive: Node exits when only a promise is pending.
   let timer: NodeJS.Timeout | undefined;
   let stopped = (): void => undefined;
   const overdue = new Promise<never>((_, reject) => {

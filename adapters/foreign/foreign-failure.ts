@@ -1,7 +1,9 @@
 import { AgentError } from "../../src/errors/agent-error.ts";
 import type { ErrorCode } from "../../src/errors/catalogue.ts";
 
-/** Failures of an adapter that the agent has a name for; any other is ADAPTER_FAILED, with the adapter's own word. */
+/**
+ * Codes that an adapter may report and the agent passes on; any other becomes ADAPTER_FAILED with the adapter's code.
+ */
 const NAMED: readonly ErrorCode[] = [
   "BOOTENV_READ",
   "BOOTENV_WRITE",
@@ -12,18 +14,18 @@ const NAMED: readonly ErrorCode[] = [
   "SLOT_IO",
 ];
 
-/** Code by which a skeleton says that a function of its is not filled in. */
+/** Code with which a skeleton adapter marks a function that is not implemented yet. */
 export const UNFILLED = "UNFILLED";
 
-/** Code by which a program answers a request that it does not know. */
+/** Code with which a program answers an unknown request. */
 export const UNSUPPORTED = "UNSUPPORTED";
 
-/** The failure that an adapter reports by `code`, in the agent's words. */
+/** Translates the code that an adapter reports into the agent's error. */
 export function foreignFailure(code: string, detail: Readonly<Record<string, string>>, cause?: unknown): AgentError {
   const known = NAMED.find((name) => name === code);
   return new AgentError(known ?? "ADAPTER_FAILED", { ...detail, ...(code !== "" && { error: code }) }, cause);
 }
 
-/** Whether the adapter itself has failed with that code. */
+/** Whether the adapter itself reported this code. */
 export const failedWith = (error: unknown, code: string): boolean =>
   error instanceof AgentError && error.detail["error"] === code;

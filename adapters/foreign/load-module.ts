@@ -7,7 +7,7 @@ import { foreignCall } from "./foreign-call.ts";
 
 const VERSION = 1;
 
-/** What a module of each kind exports. */
+/** The export of a module, for each kind of adapter. */
 export interface AdapterKinds {
   readonly bootloader: BootloaderAdapter;
   readonly device: DeviceAdapter;
@@ -17,14 +17,14 @@ export interface AdapterKinds {
 export interface ModuleSource {
   /** Path of a JavaScript file, or name of a package. */
   readonly module: string;
-  /** Folder that a relative path begins at, and from which packages are looked up. */
+  /** Base folder for relative paths and for package lookup. */
   readonly from: string;
-  /** Distinguishes loadings that must not share what the module keeps in memory. */
+  /** Modules loaded with different numbers do not share memory. */
   readonly instance?: number;
 }
 
 /**
- * Loads an adapter's module and makes sure that it is one.
+ * Loads an adapter module and validates its export.
  *
  * @throws {AgentError} ADAPTER_LOAD, ADAPTER_INVALID, ADAPTER_PROTOCOL
  */
@@ -44,7 +44,7 @@ export async function loadAdapterModule<Kind extends keyof AdapterKinds>(
   return exported["adapter"] as AdapterKinds[Kind];
 }
 
-/** Where npm puts what is installed for the whole system. */
+/** Where npm puts system-wide packages. */
 const SYSTEM_PACKAGES = ["/usr/share/switchback", "/usr/lib", "/usr/local/lib"];
 
 function locate(module: string, from: string): string {
@@ -70,7 +70,7 @@ function expectAdapter(adapter: unknown, wanted: keyof AdapterKinds, module: str
 }
 
 /**
- * Makes sure that what a module created has the functions of its port.
+ * Verifies that the object from a module's `create` has the functions of its port.
  *
  * @throws {AgentError} ADAPTER_INVALID
  */

@@ -7,7 +7,7 @@ import { expectFunctions } from "./load-module.ts";
 const BOOTLOADER_FUNCTIONS = ["booted", "plan", "arm", "confirm", "revert"] as const;
 
 /**
- * A boot loader behind a module of the board's own, whose answers and failures are not taken on trust.
+ * Drives the boot loader through the board's own module, and validates the module's answers and failures.
  *
  * @throws {AgentError} ADAPTER_INVALID, ADAPTER_TIMEOUT, ADAPTER_FAILED
  */

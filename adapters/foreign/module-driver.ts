@@ -4,12 +4,12 @@ import type { SlotDriver } from "../../src/ports/slot-driver.ts";
 import { type CallLimits, foreignCall } from "./foreign-call.ts";
 import { expectFunctions } from "./load-module.ts";
 
-/** It runs as long as the image comes in, and a thin line takes hours. */
+/** A write lasts as long as the download of the image, which takes hours on a slow link. */
 const ONE_DAY_MS = 24 * 60 * 60 * 1000;
 const DRIVER_FUNCTIONS = ["size", "write", "read"] as const;
 
 /**
- * A driver of slots behind a module of the board's own, whose answers and failures are not taken on trust.
+ * Drives the slots through the board's own module, and validates the module's answers and failures.
  *
  * @throws {AgentError} ADAPTER_INVALID, ADAPTER_TIMEOUT, ADAPTER_FAILED
  */
@@ -42,7 +42,7 @@ export async function createModuleDriver(
           yield value;
         }
       } finally {
-        // One that has not answered would not answer this, either.
+        // A module that has not answered the read would not answer this call either.
         if (!isAsked) await call("read", new AbortController().signal, async () => chunks.return?.());
       }
     },

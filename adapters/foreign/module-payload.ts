@@ -12,8 +12,8 @@ const NEEDS: readonly RebootNeed[] = ["No", "Yes", "Automatic"];
 const OWNER_ONLY = 0o700;
 
 /**
- * Installs a type of payload through a module of the board's own, whose answers and failures are not taken on trust.
- * Its folder is empty and durable when `prepare` comes, and is removed after Cleanup, also after one that failed.
+ * Installs one payload type through the board's own module, and validates the module's answers and failures. The
+ * module's folder is empty and durable before `prepare`, and is removed after Cleanup, even a failed one.
  *
  * @throws {AgentError} ADAPTER_INVALID, ADAPTER_TIMEOUT, ADAPTER_FAILED, ADAPTER_ANSWER, and the codes of the payload
  */
@@ -47,7 +47,7 @@ export async function createModulePayload(
       try {
         await call(action, signal, (heard) => created.act(action, heard));
       } finally {
-        // A cut-off Cleanup is called again, and needs it.
+        // The agent repeats an interrupted Cleanup, which needs the folder.
         if (action === "Cleanup" && !signal.aborted) await removeFolder();
       }
     },

@@ -4,18 +4,18 @@ import { foreignFailure } from "./foreign-failure.ts";
 
 type Request = readonly [string, ...string[]];
 
-/** The lines of an answer that is not an error, without the final `ok`. */
+/** The lines of a successful answer, without the final `ok`. */
 interface ProgramReply {
   readonly request: string;
-  /** What follows `word` and a blank, in every line that begins so. */
+  /** For each line that begins with `word` and a space, the rest of the line. */
   all(word: string): readonly string[];
 }
 
 /**
  * Sends one request and reads the answer.
  *
- * @throws {AgentError} ADAPTER_LOAD, ADAPTER_ANSWER, ADAPTER_FAILED; or the code that the program names, where it is
- * one of a boot loader's
+ * @throws {AgentError} ADAPTER_LOAD, ADAPTER_ANSWER, ADAPTER_FAILED; or the code that the program reports, if the agent
+ * passes that code on
  */
 export type Ask = (request: Request, signal: AbortSignal, more?: AskOptions) => Promise<ProgramReply>;
 
@@ -46,7 +46,7 @@ export function createAsk(program: string, process: Process): Ask {
   };
 }
 
-/** The one line of an answer that begins with `word`. @throws {AgentError} ADAPTER_ANSWER */
+/** The rest of the only line that begins with `word`. @throws {AgentError} ADAPTER_ANSWER */
 export function answerOf({ request, all }: ProgramReply, word: string): string {
   const [value, ...others] = all(word);
   if (value === undefined || others.length > 0) throw new AgentError("ADAPTER_ANSWER", { request, missing: word });
@@ -62,7 +62,7 @@ export function flagOf(answer: ProgramReply, word: string): boolean {
 }
 
 /**
- * Asks the program what it is, and makes sure that it is what is wanted.
+ * Asks the program for its protocol version, kind and name, and verifies version and kind.
  *
  * @throws {AgentError} ADAPTER_INVALID, ADAPTER_PROTOCOL and those of `Ask`
  */
@@ -83,9 +83,9 @@ export async function greetAs(
 }
 
 /**
- * The end of a program whose standard output is no answer: there, `error CODE TEXT` is said on standard error.
+ * Checks how a program ended whose standard output is data: it reports `error CODE TEXT` on standard error.
  *
- * @throws {AgentError} ADAPTER_FAILED, or the code that the program names
+ * @throws {AgentError} ADAPTER_FAILED, or the code that the program reports
  */
 export function expectSuccess(
   exitCode: number | undefined,

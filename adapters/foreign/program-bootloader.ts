@@ -4,11 +4,15 @@ import type { Finding } from "../../src/ports/finding.ts";
 import { failedWith, UNSUPPORTED } from "./foreign-failure.ts";
 import { type Ask, answerOf, flagOf } from "./program-answers.ts";
 
-/** A boot loader behind a program that speaks the adapter protocol. @see docs/reference/adapter-protocol.md */
+/**
+ * Drives the boot loader through a program that speaks the adapter protocol.
+ *
+ * @see docs/reference/adapter-protocol.md
+ */
 export function createProgramBootloader(kind: string, ask: Ask): Bootloader {
   const change = async (request: readonly [string, ...string[]], signal: AbortSignal): Promise<void> => {
     signal.throwIfAborted();
-    // A program that is killed while it writes may leave half of a change: once begun it is not cancelled.
+    // Never cancel a running change: a program that is killed while it writes may leave half of the change.
     await ask(request, new AbortController().signal);
   };
   const askOptional = async (request: readonly [string], signal: AbortSignal) => {
@@ -52,7 +56,7 @@ function slotIn(answer: Awaited<ReturnType<Ask>>): SlotId {
   return slot;
 }
 
-/** `good|note|bad SUBJECT: FOUND`, and after ` -- ` what to do about it. */
+/** Parses `good|note|bad SUBJECT: FOUND`, optionally followed by ` -- ADVICE`. */
 function findingIn(text: string): Finding {
   const [, level, subject = "", rest = ""] = /^(good|note|bad) ([^:]+): (.+)$/.exec(text) ?? [];
   if (level === undefined) throw new AgentError("ADAPTER_ANSWER", { request: "diagnose", finding: text });

@@ -4,11 +4,11 @@ import type { SlotDriver } from "../../src/ports/slot-driver.ts";
 import { type Ask, answerOf, expectSuccess } from "./program-answers.ts";
 import { outputOf } from "./program-output.ts";
 
-/** The program runs as long as the image comes in, and a thin line takes hours. */
+/** The program runs as long as the download of the image, which takes hours on a slow link. */
 const ONE_DAY_MS = 24 * 60 * 60 * 1000;
 const MAX_ERROR_BYTES = 4 * 1024;
 
-/** A driver of slots behind a program that speaks the adapter protocol. @see docs/reference/adapter-protocol.md */
+/** Drives the slots through a program that speaks the adapter protocol. @see docs/reference/adapter-protocol.md */
 export function createProgramDriver(program: string, process: Process, ask: Ask): SlotDriver {
   return {
     async size(slot, signal) {

@@ -1,10 +1,10 @@
 type Take = (chunk: Uint8Array) => Promise<void>;
 
 /**
- * What `run` hands to its first argument, for somebody who asks for one chunk after the other; a chunk is taken when the
- * next is asked for. Leaving the loop aborts `run`, and waits for its end.
+ * Turns the chunks that `run` pushes to its first argument into a stream that the caller pulls. The promise of a push
+ * resolves when the caller asks for the next chunk. Leaving the loop aborts `run` and waits until it ends.
  *
- * @throws whatever `run` throws, after all that it has handed over
+ * @throws the error of `run`, after all chunks
  */
 export async function* outputOf(
   run: (take: Take, stop: AbortSignal) => Promise<void>,

@@ -7,15 +7,15 @@ import type { FileActs } from "../../src/ports/files.ts";
 import { ensureFolder } from "../../src/util/ensure-folder.ts";
 import { diskActs } from "../files/disk.ts";
 
-/** Logs that are kept, the newest among them. */
+/** Number of logs to keep, including the newest. */
 const KEPT = 5;
 const MIN_FREE_BYTES = 100 * 1024;
-/** A longer log loses its beginning, down to half of that: what runs wild must not fill the device. */
+/** A log that grows beyond this loses its beginning and keeps the last half: a runaway log must not fill the device. */
 const MAX_BYTES = 2 * 1024 * 1024;
 
 /**
- * `<folder>/deployments.NNNN.<id>.log`, mode 0600; 0000 is the newest. The names are those of the reference clients,
- * whose logs count among the five.
+ * Keeps `<folder>/deployments.NNNN.<id>.log`, mode 0600; 0000 is the newest. The names match those of the reference
+ * clients, whose logs count among the five.
  *
  * @see spec "agent-states", section 10
  */
@@ -33,7 +33,7 @@ export function createDeploymentLogFiles(
         const isKnown = found[0]?.number === 0 && found[0].id === id;
         if (!isKnown) await makeRoom(folder, found, minFreeBytes, acts);
         const file = openLog(join(folder, nameOf(0, id)));
-        // Makes its name durable, and those of the logs that have moved up.
+        // Makes the new name durable, and the new numbers of the older logs.
         if (!isKnown) await acts.syncFolder(folder);
         return file;
       } catch (cause) {
@@ -51,7 +51,7 @@ interface Numbered {
 
 const nameOf = (number: number, id: string): string => `deployments.${String(number).padStart(4, "0")}.${id}.log`;
 
-/** The newest first. */
+/** Sorted from newest to oldest. */
 async function list(folder: string): Promise<readonly Numbered[]> {
   return (await readdir(folder))
     .flatMap((name): Numbered[] => {
@@ -61,7 +61,7 @@ async function list(folder: string): Promise<readonly Numbered[]> {
     .sort((a, b) => a.number - b.number);
 }
 
-/** Removes what is too old, and more where the device is full; what is left moves up. */
+/** Removes the oldest logs, more of them if the device is full, and renumbers the rest. */
 async function makeRoom(
   folder: string,
   found: readonly Numbered[],
@@ -110,7 +110,7 @@ function openLog(path: string): DeploymentLogFile {
         sizeBytes += writeSync(file, lines);
         if (sizeBytes > MAX_BYTES) shorten();
       } catch {
-        // ignored: a log that cannot be written must not stop the update that it tells of.
+        // ignored: a log that cannot be written must not stop the update.
       }
     },
     async tail(maxBytes) {

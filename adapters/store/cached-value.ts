@@ -7,14 +7,15 @@ import { diskActs } from "../files/disk.ts";
 import { createFileValue } from "./file-value.ts";
 
 /**
- * A value in a file, like `createFileMemo`, whose loss only costs time. It never fails: what cannot be read is set aside
- * and counts as none, and what cannot be written is said once and forgotten with this process.
+ * A value in a file, like `createFileValue`, whose loss only costs time. It never fails. It moves an unreadable file
+ * aside and then counts as empty. When a write fails, it logs one warning, and the value lasts only as long as this
+ * process.
  */
 export function createCachedValue(path: string, log: Logger, acts: FileActs = diskActs): StoredValue {
   const storedValue = createFileValue(path, acts);
   let isLost = false;
 
-  /** @returns whether the place is free now */
+  /** @returns whether `path` is free now */
   async function putAside(error: AgentError): Promise<boolean> {
     try {
       const { setAside } = await import("../../src/util/set-aside.ts");

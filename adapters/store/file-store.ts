@@ -13,27 +13,27 @@ export const STORE_FILE = "switchback-store";
 const VERSION = 1;
 
 /**
- * A store in one JSON file, `<folder>/switchback-store`, mode 0600. Every change writes a whole new file
- * beside it and renames it over the old one, so a power cut leaves one of the two and never a mixture; a
- * half-written new file is overwritten by the next change.
+ * A store in one JSON file, `<folder>/switchback-store`, mode 0600. Every change writes a complete new file beside it
+ * and renames it over the old one. A power cut therefore leaves either the old file or the new one, never a mixture.
+ * The next change overwrites a half-written new file.
  *
- * A damaged file is moved aside to `switchback-store.damaged` and reported, and the device goes on with
- * an empty store: an agent that cannot start can never be repaired over the air. Nor can one that refuses what a newer
- * agent has left, before the device was rolled back to this one: its values are taken as they are, the JSON text of
- * those that are no text, and the next change writes them in the form of this version. A newer file without values is
- * moved aside to `switchback-store.newer`.
+ * The store moves a damaged file aside to `switchback-store.damaged`, logs an error, and the device continues with an
+ * empty store: an agent that cannot start can never be repaired over the air. For the same reason the store accepts the
+ * file of a newer agent, which a rollback can leave behind. It takes the values as they are (a value that is not a
+ * string becomes its JSON text), and the next change writes them in this version's format. It moves a newer file
+ * without values aside to `switchback-store.newer`.
  *
- * Beside it lies a reserve, `switchback-store.reserve`, made with the first change. A change that finds the file system
- * full takes its room: what an update has filled never keeps the agent from undoing it.
+ * The first change also creates a reserve, `switchback-store.reserve`. A change that finds the file system full uses
+ * the reserve's space: an update that fills the file system cannot keep the agent from rolling it back.
  *
- * @param folder the data folder, or a link to it; made when missing, with mode 0700
- * @throws {AgentError} STORE_DAMAGED, STORE_NEWER only where such a file cannot be moved aside
+ * @param folder the data folder, or a link to it; the store creates a missing folder with mode 0700
+ * @throws {AgentError} STORE_DAMAGED, STORE_NEWER only if the store cannot move such a file aside
  * @see docs/reliability.md, "An agent of another version"
  */
 export function createFileStore(folder: string, log: Logger, acts: FileActs = diskActs): Store {
   const path = join(folder, STORE_FILE);
   let made: Promise<Reserve> | undefined;
-  // Loaded with the first change: the daemon, which stays for months, only reads.
+  // Loaded with the first change: the daemon, which runs for months, only reads.
   const reserve = (): Promise<Reserve> => {
     made ??= import("./reserve.ts").then(({ createReserve }) => createReserve(`${path}.reserve`, acts));
     return made;
@@ -63,7 +63,7 @@ export function createFileStore(folder: string, log: Logger, acts: FileActs = di
       else values.set(key, value);
     }
     try {
-      // Made durable as well, or a power cut could take the store with it.
+      // The folder must be durable too, or a power cut could remove it together with the store.
       await ensureFolder(folder, 0o700, acts);
       const text = JSON.stringify({ version: VERSION, values: Object.fromEntries(values) });
       await replace(text);
@@ -92,11 +92,11 @@ export function createFileStore(folder: string, log: Logger, acts: FileActs = di
     }
   };
 
-  /** One at a time: two changes that overlapped would each write the state that they had read. */
+  /** Runs one change at a time: overlapping changes would overwrite each other's result. */
   const inTurn = (work: () => Promise<void>): Promise<void> => {
     const turn = last.then(work);
     last = turn.catch(() => {
-      // ignored: whoever asked for it hears of its failure; the next one starts from the file.
+      // ignored: the caller receives the failure; the next change reads the file again.
     });
     return turn;
   };
@@ -108,7 +108,7 @@ export function createFileStore(folder: string, log: Logger, acts: FileActs = di
   };
 }
 
-/** What a file holds; `version` is that of the agent that wrote it. */
+/** The contents of a store file; `version` is the store version of the agent that wrote it. */
 interface Stored {
   readonly version: number;
   readonly values: ReadonlyMap<string, string>;
@@ -116,7 +116,11 @@ interface Stored {
 
 const NOTHING: Stored = { version: VERSION, values: new Map() };
 
-/** Hand-written, because `show-artifact` must not load a schema library. @returns why a file cannot be used */
+/**
+ * Hand-written, because `show-artifact` must not load a schema library.
+ *
+ * @returns the contents, or why the file is unusable
+ */
 function parse(text: string): Stored | "STORE_DAMAGED" | "STORE_NEWER" {
   let document: unknown;
   try {
@@ -153,7 +157,7 @@ function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** Whether an act failed because the medium, or what its owner may use of it, is full. */
+/** Whether an operation failed because the file system or the quota is full. */
 const isFull = (error: unknown): boolean => ["ENOSPC", "EDQUOT"].includes(errnoOf(error) ?? "");
 
 const sizeOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0;

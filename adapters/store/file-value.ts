@@ -8,7 +8,7 @@ import { readSmallFile } from "../../src/util/small-file.ts";
 import { diskActs } from "../files/disk.ts";
 
 /**
- * One value in a file of its own with mode 0600, replaced as a whole.
+ * One value in its own file, mode 0600. Every change replaces the whole file.
  *
  * @throws {AgentError} STORE_READ, STORE_WRITE
  */
@@ -26,7 +26,7 @@ export function createFileValue(path: string, acts: FileActs = diskActs): Stored
       try {
         if (value === undefined) {
           if (!existsSync(path)) return;
-          // Removing goes as deep as a folder does, and nobody knows whose that would be.
+          // `remove` also deletes folders with their contents, and a folder at this path is not the agent's.
           if (!statSync(path).isFile()) throw new Error(`${path} is no file`);
           await acts.remove(path);
           await acts.syncFolder(dirname(path));

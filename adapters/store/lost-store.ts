@@ -4,8 +4,8 @@ import { AgentError, describeError } from "../../src/errors/agent-error.ts";
 import { STORE_ASIDE, STORE_FILE } from "./file-store.ts";
 
 /**
- * What has become of earlier stores, for the log of a deployment: the deployment that was running then has lost its
- * state, and is offered again. Nothing else tells the server why.
+ * Reports earlier stores that were moved aside, for the log of a deployment. A deployment that was running at that time
+ * lost its state, and the server offers it again. This warning is the only explanation that the server receives.
  */
 export function storeWarnings(folder: string): readonly string[] {
   const path = join(folder, STORE_FILE);

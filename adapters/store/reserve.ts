@@ -6,23 +6,26 @@ import { errnoOf } from "../../src/util/errno.ts";
 
 /** A power of two that holds the store of most devices many times over. */
 const LEAST_BYTES = 64 * 1024;
-/** A smaller reserve is made in such parts of it: at the least size in blocks of most file systems. */
+/**
+ * When the full reserve does not fit, `holdWhatFits` tries sizes in steps of this fraction: 4 KiB for the smallest
+ * reserve, the block size of most file systems.
+ */
 const PARTS = 16;
 
 /**
- * A file that holds room for another one: whoever finds the medium full gives it up, and writes where it was. It is
- * filled with random bytes, because zeros would take no room where the file system compresses.
+ * A file that reserves space for another file. A writer that finds the file system full gives the reserve up and writes
+ * into the freed space. The reserve holds random bytes, because zeros occupy no space on a file system that compresses.
  */
 export interface Reserve {
   /**
-   * Holds room for at least twice `bytes`. Resolves when durable.
+   * Reserves space for at least twice `bytes`. Resolves when durable.
    *
-   * @throws the system's error, ENOSPC or EDQUOT where the medium is full
+   * @throws the system's error, ENOSPC or EDQUOT if the file system is full
    */
   hold(bytes: number): Promise<void>;
-  /** The same, or as much as there is room for, which may be nothing. */
+  /** Like `hold`, but reserves only as much as fits, possibly nothing. */
   holdWhatFits(bytes: number): Promise<void>;
-  /** Gives the room back. Whoever writes next finds it. @returns whether there was any */
+  /** Frees the reserved space for the next write. @returns whether there was any */
   giveUp(): Promise<boolean>;
 }
 
@@ -34,7 +37,7 @@ export function createReserve(path: string, acts: FileActs): Reserve {
     return size;
   };
 
-  /** Beside the room that is held already, which only goes when there is more. */
+  /** Writes the new reserve beside the old one, and replaces the old one only when the new one is complete. */
   async function fill(size: number): Promise<void> {
     let left = size;
     const random = (into: Uint8Array): number => {
@@ -50,7 +53,7 @@ export function createReserve(path: string, acts: FileActs): Reserve {
       await acts.remove(building);
       throw error;
     }
-    // A folder, for one, cannot be renamed over.
+    // `rename` cannot replace a folder, for example.
     if ((await sizeOf(path)) === 0) await acts.remove(path);
     await acts.rename(building, path);
     await acts.syncFolder(dirname(path));
@@ -63,36 +66,36 @@ export function createReserve(path: string, acts: FileActs): Reserve {
     async holdWhatFits(bytes) {
       const held = await sizeOf(path);
       const part = wanted(bytes) / PARTS;
-      // All that fits: what is left free now, an update that is under way fills, and each change would hold less.
+      // Reserve all that fits now: a running update can fill the rest, and then each later change would reserve less.
       for (let size = wanted(bytes); size > held; size -= part) {
         try {
           await fill(size);
           return;
         } catch (error) {
-          // Otherwise less may fit. Without any, the store works as long as the medium has room.
+          // Less may fit. The store works without a reserve as long as the file system has space.
           if (errnoOf(error) === undefined) throw error;
         }
       }
     },
     async giveUp() {
-      // A power cut may have left all the room in a reserve that was not in its place yet.
+      // After a power cut, a reserve that was not renamed yet can hold all the space.
       if ((await sizeOf(path)) + (await sizeOf(building)) === 0) return false;
       await acts.remove(building);
       await acts.remove(path);
-      // Some file systems hand the room out again only when its removal is durable.
+      // Some file systems reuse the space only after the removal is durable.
       await acts.syncFolder(dirname(path));
       return true;
     },
   };
 }
 
-/** 0 where there is none, or something else. */
+/** Returns 0 if `path` does not exist or is not a regular file. */
 async function sizeOf(path: string): Promise<number> {
   try {
     const found = await lstat(path);
     return found.isFile() ? found.size : 0;
   } catch {
-    // ignored: whatever is in the way, no room is held.
+    // ignored: without a readable file, no space is reserved.
     return 0;
   }
 }

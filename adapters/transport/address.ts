@@ -1,14 +1,14 @@
 import { AgentError } from "../../src/errors/agent-error.ts";
 import { shownUrl } from "../../src/util/shown-url.ts";
 
-/** An http(s) address, taken apart once: a daemon asks at the same one for months. */
+/** An http(s) address, parsed once: the daemon polls the same address for months. */
 export interface Address {
   readonly url: URL;
   readonly isTls: boolean;
   /** Without the brackets that an IPv6 address has in a URL. */
   readonly host: string;
   readonly port: number;
-  /** As the header `Host` has it. */
+  /** The value of the `Host` header. */
   readonly authority: string;
   /** Path and query. */
   readonly target: string;
@@ -26,7 +26,7 @@ export function addressIn(url: URL): Address {
   };
 }
 
-/** @throws {AgentError} TRANSPORT_ADDRESS for what is none */
+/** @throws {AgentError} TRANSPORT_ADDRESS if the text is not an http(s) address */
 export function parseAddress(text: string, base?: URL): Address {
   const url = URL.canParse(text, base?.href) ? new URL(text, base) : undefined;
   if (url?.protocol === "http:" || url?.protocol === "https:") return addressIn(url);

@@ -1,4 +1,4 @@
-/** Name and password of an address as `Authorization` has them; `undefined` where it names nobody. */
+/** The value of `Authorization` for an address with a name and password; `undefined` for an address without them. */
 export function basicCredentials({ username, password }: URL): string | undefined {
   if (username === "" && password === "") return undefined;
   return `Basic ${Buffer.from(`${decoded(username)}:${decoded(password)}`).toString("base64")}`;

@@ -16,21 +16,21 @@ export interface Connection {
   readonly socket: Socket;
   readonly incoming: Incoming;
   readonly timeout: RequestTimeout;
-  /** The proxy that the request itself goes to; absent where the other end is the server. */
+  /** The proxy that receives the request itself; absent if the connection ends at the server. */
   readonly proxy?: URL;
 }
 
 export interface ConnectOptions {
-  /** Time without a byte, while somebody waits for one, until a connection counts as dead; absent: it never does. */
+  /** How long a read waits for a byte until the connection counts as dead; absent: forever. */
   readonly idleMs?: number;
-  /** What times go by. */
+  /** Starts the timers of this connection. */
   readonly startTimer: Clock["startTimer"];
   readonly proxies: ProxySettings;
-  /** Asked at the first https connection: Node's TLS is a megabyte of memory to an agent that does without. */
+  /** Called for the first https connection: loading Node's TLS costs a megabyte, which an http-only agent saves. */
   tls(): Promise<TlsClient>;
-  /** Of the buffer that a connection reads into; absent: as much as is worth it. */
+  /** Size of the connection's read buffer; default: `BUFFER_BYTES`. */
   readonly bufferBytes?: number;
-  /** Addresses of a host name; absent: what the system says. */
+  /** Resolves a host name; default: the system's resolver. */
   readonly lookup?: Lookup;
 }
 
@@ -38,12 +38,12 @@ const TCP_KEEP_ALIVE_MS = 60_000;
 /** Node's own choice among several addresses ends each attempt after 250 ms, too soon for a slow link. */
 const ONE_ADDRESS = { autoSelectFamily: false };
 const TCP = { ...ONE_ADDRESS, noDelay: true, keepAlive: true, keepAliveInitialDelay: TCP_KEEP_ALIVE_MS };
-/** libuv reads that much at once, and not more, into a buffer of somebody else's. */
+/** libuv reads at most this much at once into a buffer that the caller supplies. */
 const BUFFER_BYTES = 128 * 1024;
 
 /**
- * @param patience is released with the connection, and when there is none
- * @throws what the sockets fail with; {AgentError} TRANSPORT_PROXY, and the codes of `options.tls`
+ * @param timeout released when the connection closes, or here if connecting fails
+ * @throws the errors of the sockets; {AgentError} TRANSPORT_PROXY, and the codes of `options.tls`
  */
 export async function connect(to: Address, options: ConnectOptions, timeout: RequestTimeout): Promise<Connection> {
   try {
@@ -75,13 +75,13 @@ export async function trying<T>(connection: Connection, work: () => Promise<T>):
 const incomingFor = ({ idleMs, startTimer }: ConnectOptions): Incoming =>
   new Incoming(idleMs === undefined ? undefined : { ms: idleMs, startTimer });
 
-/** TCP to a host, with TLS where its scheme says so. What is written to TCP waits by itself until there is a connection. */
+/** Opens TCP to a host, with TLS if the scheme demands it. TCP queues what is written before it is connected. */
 function open(to: Address, options: ConnectOptions, timeout: RequestTimeout): Promise<Connection> {
   const buffer = Buffer.allocUnsafeSlow(options.bufferBytes ?? BUFFER_BYTES);
   return dialled(to, options, timeout, (incoming) => ({ onread: incoming.hook(buffer, to.isTls) }));
 }
 
-/** @param hook of the socket; absent for a socket that is handed on: what reads into a buffer of ours cannot be */
+/** @param hook of the socket; absent for a socket that carries TLS later, which cannot read into the caller's buffer */
 async function dialled(
   to: Address,
   options: ConnectOptions,
@@ -93,7 +93,7 @@ async function dialled(
     const incoming = incomingFor(options);
     const place = { host, port: to.port, ...hook?.(incoming) };
     const socket = tls?.connect({ ...place, ...ONE_ADDRESS, ...identity(to) }) ?? connectTcp({ ...place, ...TCP });
-    // At once: a socket may fail before anything else is awaited.
+    // Watch at once: a socket can fail before the next await.
     incoming.watch(socket, hook !== undefined);
     return { socket, incoming };
   };
@@ -108,7 +108,7 @@ interface Dialled {
   readonly incoming: Incoming;
 }
 
-/** TLS to a host within a connection to `proxy`. @see RFC 9110, section 9.3.6 */
+/** Opens TLS to a host through a connection to `proxy`. @see RFC 9110, section 9.3.6 */
 async function tunnel(
   to: Address,
   proxy: Address,
@@ -132,7 +132,7 @@ async function tunnel(
   return await secured(begun(socket, incoming, timeout));
 }
 
-/** Host names are sent and checked; an address has no place in SNI. */
+/** TLS sends and checks host names only: SNI does not allow an IP address. */
 const identity = ({ host }: Address): { servername?: string } => (isIP(host) === 0 ? { servername: host } : {});
 
 function begun(socket: Socket, incoming: Incoming, timeout: RequestTimeout): Connection {
@@ -140,7 +140,7 @@ function begun(socket: Socket, incoming: Incoming, timeout: RequestTimeout): Con
   return { socket, incoming, timeout };
 }
 
-/** TLS, with the other end checked: nothing is to be written before that. */
+/** Waits until TLS has verified the server: the caller must not write before that. */
 async function secured(connection: Connection): Promise<Connection> {
   await trying(connection, () => connection.incoming.ready("secureConnect"));
   connection.socket.setNoDelay(true).setKeepAlive(true, TCP_KEEP_ALIVE_MS);

@@ -3,19 +3,19 @@ import type { Socket } from "node:net";
 import type { Clock } from "../../src/ports/clock.ts";
 import type { RequestTimeout } from "./request-timeout.ts";
 
-/** The addresses of a host name, in the order in which the system prefers them. */
+/** Resolves a host name to addresses, in the system's order of preference. */
 export type Lookup = (host: string) => Promise<readonly string[]>;
 
-/** The next address is tried after so long, and the attempts before it go on: a slow link needs seconds. RFC 8305. */
+/** Delay before the next attempt starts. Earlier attempts continue, because a slow link needs seconds. RFC 8305. */
 const NEXT_AFTER_MS = 250;
-/** The end of one attempt among several; the kernel itself would take two minutes. */
+/** Limit for one attempt among several; the kernel alone would take two minutes. */
 const ATTEMPT_MS = 30_000;
 
-// `verbatim` whatever NODE_OPTIONS say: the system's own order knows of /etc/gai.conf.
+// `verbatim` overrides NODE_OPTIONS: only the system's own order respects /etc/gai.conf.
 const systemLookup: Lookup = async (host) =>
   (await lookup(host, { all: true, verbatim: true })).map(({ address }) => address);
 
-/** The addresses of `host`, those of the two families by turns. */
+/** The addresses of `host`, alternating between the two families. */
 export async function addressesOf(
   host: string,
   ask: Lookup = systemLookup,
@@ -32,10 +32,10 @@ export async function addressesOf(
 }
 
 /**
- * Connects to the addresses, each a little after the one before or as soon as that has failed, and takes the first that
- * answers. A single one is taken as it is, before it is connected.
+ * Connects to the addresses. Each attempt starts shortly after the previous one, or as soon as that one fails. The
+ * first address that connects wins. A single address is returned at once, before it is connected.
  *
- * @throws {Error} the reason of every address, in one
+ * @throws {Error} one error that lists the reason for every address
  */
 export async function race<T extends { readonly socket: Socket }>(
   addresses: readonly string[],
@@ -69,7 +69,7 @@ export async function race<T extends { readonly socket: Socket }>(
         };
         const late = (): void => failed(`connect ETIMEDOUT ${address} after ${ATTEMPT_MS / 1000} s`);
         running.set(socket, startTimer(ATTEMPT_MS, late));
-        // For good: what is destroyed may still fail, and nobody else listens to it.
+        // Keep this listener: a destroyed socket can still emit an error, which would crash the process if unhandled.
         socket.on("error", (error) => failed(error.message));
         socket.once("connect", () => {
           running.get(socket)?.();

@@ -10,20 +10,20 @@ import { readHead } from "./response-head.ts";
 
 const MAX_REDIRECTS = 10;
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
-/** Not for the eyes of another server than the one that was asked. */
+/** Headers that a redirect must not carry to another origin. */
 const CREDENTIALS = new Set(["authorization", "cookie", "proxy-authorization"]);
 const UNSENDABLE = /[^\t\u0020-\u007e\u0080-\u00ff]/;
-/** For answers whose whole is limited in time: those are small. */
+/** For requests with a time limit: their answers are small. */
 const SMALL_BUFFER_BYTES = 16 * 1024;
 
 /**
- * HTTP/1.1, a connection for each request, as the reference client does it. Any status is an answer and not a
- * failure. Memory is one buffer for each connection, however long the body.
+ * HTTP/1.1 with one connection for each request, like the reference client. A response with any status counts as
+ * success. Each connection uses one buffer of memory, whatever the length of the body.
  *
  * @see docs/adr/0009-an-http-client-of-our-own.md
  */
 export function createHttpTransport(options: ConnectOptions): Transport {
-  // A limit for the whole is shorter than any that is worth setting for silence, and saves a timer for each wait.
+  // A time limit for the whole request is shorter than any useful idle time, and saves a timer for each read.
   const { idleMs: _, ...unhurried } = options;
   const limited = { ...unhurried, bufferBytes: SMALL_BUFFER_BYTES };
   let last: { readonly text: string; readonly address: Address } | undefined;
@@ -95,7 +95,7 @@ function headersFor({ authority, url }: Address, { method, headers = {}, body }:
   let lines = `Host: ${authority}\r\nConnection: close\r\n`;
   if (body !== undefined || method !== "GET") lines += `Content-Length: ${Buffer.byteLength(body ?? "")}\r\n`;
   const names = Object.keys(headers).map((name) => name.toLowerCase());
-  // Those of the address, as every other client sends them.
+  // Credentials in the address become a header, as in every other client.
   const basic = names.includes("authorization") ? undefined : basicCredentials(url);
   if (basic !== undefined) lines += `Authorization: ${basic}\r\n`;
   for (const [name, value] of Object.entries(headers)) {
@@ -110,7 +110,8 @@ function write({ socket, proxy }: Connection, to: Address, { method, body }: Tra
   const credentials = authorization === undefined ? "" : `Proxy-Authorization: ${authorization}\r\n`;
   const target = proxy === undefined ? to.target : to.url.origin + to.target;
   const head = `${method} ${target} HTTP/1.1\r\n${headers}${credentials}\r\n`;
-  // In one piece where no byte of it has to be made for that: each write costs a poll as much as the reading of a file.
+  // One write costs less than two: each write costs a poll as much as reading a file. Only a pure Latin-1 body can
+  // share it.
   if (typeof body === "string" && Buffer.byteLength(body) === body.length) socket.write(head + body, "latin1");
   else {
     socket.write(head, "latin1");
@@ -124,7 +125,10 @@ const NO_CHUNK: AsyncIterator<Uint8Array> = {
 };
 const NOTHING: AsyncIterable<Uint8Array> = { [Symbol.asyncIterator]: () => NO_CHUNK };
 
-/** The body, named in its failures. The connection ends with it, also when it is left before its first chunk. */
+/**
+ * The response body, with failures that name the address. Leaving the body, even before its first chunk, closes the
+ * connection.
+ */
 function guarded(connection: Connection, framing: Framing, url: URL, signal: AbortSignal): AsyncIterable<Uint8Array> {
   const chunks = bodyOf(connection.incoming, framing)[Symbol.asyncIterator]();
   const iterator: AsyncIterator<Uint8Array> = {
@@ -146,7 +150,7 @@ function guarded(connection: Connection, framing: Framing, url: URL, signal: Abo
 }
 
 function redirected(from: URL, location: string): Address {
-  // Header lines come as Latin-1; servers send UTF-8 in them, and a lone byte above 127 stays what it is.
+  // Node delivers header lines as Latin-1, but servers send UTF-8. Text that is not valid UTF-8 stays Latin-1.
   const to = parseAddress(utf8In(location), from);
   if (from.protocol === "https:" && !to.isTls) {
     throw new AgentError("TRANSPORT_ADDRESS", { url: shownUrl(from), refused: shownUrl(to.url) });
@@ -158,7 +162,7 @@ function utf8In(text: string): string {
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(Buffer.from(text, "latin1"));
   } catch {
-    // ignored: then it is Latin-1.
+    // ignored: the text is Latin-1.
     return text;
   }
 }
@@ -168,7 +172,7 @@ const keptHeaders = (headers: TransportRequest["headers"] = {}, from: URL, to: U
     Object.entries(headers).filter(([name]) => to.origin === from.origin || !CREDENTIALS.has(name.toLowerCase())),
   );
 
-/** @returns what a failure is for whoever has sent the request */
+/** @returns the error that the sender of the request receives */
 function named(cause: unknown, url: URL, signal: AbortSignal): unknown {
   if (signal.aborted) return signal.reason;
   return cause instanceof AgentError ? cause : new AgentError("TRANSPORT_FAILED", { url: shownUrl(url) }, cause);

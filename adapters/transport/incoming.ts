@@ -1,13 +1,13 @@
 import type { Socket } from "node:net";
 import type { Clock } from "../../src/ports/clock.ts";
 
-/** Time without a byte, while somebody waits for one, until a connection counts as dead. */
+/** How long a read waits for a byte until the connection counts as dead. */
 export interface IdleTime {
   readonly ms: number;
   readonly startTimer: Clock["startTimer"];
 }
 
-/** As `net.connect` and `tls.connect` take it. */
+/** The `onread` option of `net.connect` and `tls.connect`. */
 export interface ReadHook {
   readonly buffer: Buffer;
   readonly callback: (count: number) => boolean;
@@ -19,9 +19,8 @@ interface Waiter {
 }
 
 /**
- * What arrives on a socket, pulled. The socket reads into one buffer that is used again and again, and only when
- * somebody waits: Node's own streams allocate every chunk anew, which a process that has downloaded an image keeps
- * as 20 MiB and more of memory.
+ * Reads a socket on demand. The socket reads into one reused buffer, and only while a caller waits. Node's own streams
+ * allocate a new buffer for every chunk: after an image download the process would keep 20 MiB of memory or more.
  */
 export class Incoming {
   readonly #idleTime: IdleTime | undefined;
@@ -29,7 +28,7 @@ export class Incoming {
   #socket: Socket | undefined;
   #failure: unknown;
   #ended = false;
-  /** A socket begins to read by itself, and is stopped with the first bytes. */
+  /** A new socket reads without being asked, and stops at the first bytes. */
   #stopped = false;
   #waiter: Waiter | undefined;
   #endIdleTime: (() => void) | undefined;
@@ -39,7 +38,7 @@ export class Incoming {
     this.#idleTime = idleTime;
   }
 
-  /** @param decrypts TLS hands over all that it has decrypted, also when asked to stop: that has to be copied */
+  /** @param decrypts TLS delivers everything that it has decrypted, even when paused, so the bytes must be copied */
   hook(buffer: Buffer, decrypts: boolean): ReadHook {
     return {
       buffer,
@@ -52,7 +51,7 @@ export class Incoming {
     };
   }
 
-  /** @param hooked whether the socket was made with `hook`; else its own chunks are taken */
+  /** @param hooked whether the socket was made with `hook`; if not, the socket's own chunks are used */
   watch(socket: Socket, hooked: boolean): void {
     this.#socket = socket;
     socket.on("error", this.fail);
@@ -64,7 +63,7 @@ export class Incoming {
     socket.on("data", this.#data);
   }
 
-  /** Lets go of the socket, which somebody else goes on with. @returns whether everything that came was taken */
+  /** Detaches from the socket so that another reader can use it. @returns whether all received bytes were consumed */
   release(): boolean {
     const socket = this.#socket;
     socket?.off("error", this.fail).off("end", this.#end).off("close", this.#end).off("data", this.#data);
@@ -77,7 +76,7 @@ export class Incoming {
     this.#served()?.reject(this.#failure);
   };
 
-  /** Resolves when the socket, which has sent nothing so far, says that it can be used. */
+  /** Resolves when the socket, which has delivered no bytes so far, emits `event`. */
   ready(event: "connect" | "secureConnect"): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#wait({ resolve: () => reject(new Error("the connection was closed")), reject });
@@ -98,7 +97,7 @@ export class Incoming {
     });
   }
 
-  /** Gives back what was not used of the last bytes. */
+  /** Puts back the unused part of the last bytes. */
   unread(bytes: Buffer): void {
     if (bytes.length > 0) this.#queue.unshift(bytes);
   }
@@ -133,7 +132,7 @@ export class Incoming {
     });
   }
 
-  /** @returns who has waited until now */
+  /** Ends the wait. @returns the caller that waited, if any */
   #served(): Waiter | undefined {
     const waiter = this.#waiter;
     this.#waiter = undefined;

@@ -1,6 +1,6 @@
 import { AgentError } from "../../src/errors/agent-error.ts";
 
-/** Proxies by the scheme of the target, and who is reached without one. */
+/** The proxy for each scheme of the target, and the hosts that are reached directly. */
 export interface ProxySettings {
   readonly http?: URL;
   readonly https?: URL;
@@ -10,10 +10,10 @@ export interface ProxySettings {
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
- * Reads `http_proxy`, `https_proxy` and `no_proxy`, in either case.
+ * Reads `http_proxy`, `https_proxy` and `no_proxy`, in lower or upper case.
  *
- * @throws {AgentError} CONFIG_INVALID when both cases are set and differ, when a proxy is no http(s) address, and
- * when a CGI server may have set HTTP_PROXY out of a request's header `Proxy`
+ * @throws {AgentError} CONFIG_INVALID if both cases are set and differ, if a proxy is not an http(s) address, or if a
+ * CGI server may have set HTTP_PROXY from a request's `Proxy` header
  * @see spec "device-api", section 10
  */
 export function readProxies(env: Environment): ProxySettings {
@@ -22,19 +22,22 @@ export function readProxies(env: Environment): ProxySettings {
   }
   const http = proxyUrl("http_proxy", env);
   const https = proxyUrl("https_proxy", env);
-  // Clients differ in the separator: the Go one takes commas, the C++ one spaces.
+  // Clients differ in the separator: the Go client expects commas, the C++ client spaces.
   const direct = (eitherCase("no_proxy", env) ?? "").split(/[\s,]+/).filter((entry) => entry !== "");
   return { ...(http && { http }), ...(https && { https }), direct: direct.map((entry) => entry.toLowerCase()) };
 }
 
-/** The proxy that `url` is to be reached through, `undefined` for none. */
+/** @returns the proxy for requests to `url`, `undefined` for a direct connection */
 export function proxyFor(url: URL, { http, https, direct }: ProxySettings): URL | undefined {
   if (http === undefined && https === undefined) return undefined;
   if (direct.some((entry) => isMeant(entry, url))) return undefined;
   return url.protocol === "https:" ? https : http;
 }
 
-/** `.example.com`: what ends so. `example.com`: that host, and with a port in it, that port. `*`: everything. */
+/**
+ * `.example.com` matches every host that ends with it; `example.com`, that host; `example.com:80`, that host and port;
+ * `*`, every host.
+ */
 function isMeant(entry: string, url: URL): boolean {
   if (entry === "*") return true;
   const host = url.hostname.replace(/^\[(.*)\]$/, "$1");
@@ -57,10 +60,10 @@ function eitherCase(name: string, env: Environment): string | undefined {
 function proxyUrl(variable: string, env: Environment): URL | undefined {
   const text = eitherCase(variable, env);
   if (!isSet(text)) return undefined;
-  // `host:port` alone is a proxy that is spoken to in the clear, as for curl and Go.
+  // `host:port` without a scheme means an http proxy, as in curl and Go.
   const whole = text.includes("://") ? text : `http://${text}`;
   const url = URL.canParse(whole) ? new URL(whole) : undefined;
-  // The value may hold a password, so it is not shown.
+  // The error does not show the value, which may contain a password.
   if (url === undefined || !["http:", "https:"].includes(url.protocol) || url.hostname === "")
     throw new AgentError("CONFIG_INVALID", { variable, reason: "not an http(s) address" });
   if (url.pathname !== "/") throw new AgentError("CONFIG_INVALID", { variable, reason: "has a path" });
@@ -74,7 +77,7 @@ function decodes(text: string): boolean {
     decodeURIComponent(text);
     return true;
   } catch {
-    // ignored: that it cannot be decoded is the answer.
+    // ignored: the failure to decode is the answer.
     return false;
   }
 }

@@ -1,18 +1,18 @@
 import type { Clock } from "../../src/ports/clock.ts";
 
-/** How long a request and its answer may take in all. */
+/** The time limit of a request, including its response. */
 export interface TimeLimit {
   readonly ms: number;
   readonly startTimer: Clock["startTimer"];
   reason(): Error;
 }
 
-/** Who wants to know when a signal aborts. */
+/** The callbacks to call when a signal aborts. */
 const LISTENERS = new WeakMap<AbortSignal, Set<(reason: unknown) => void>>();
 
 /**
- * Of the signal itself one listener is asked for, however many requests it is the end of: to add and remove one for
- * each was a sixteenth of all the code that a poll ran through.
+ * Adds one listener to each signal, shared by all its requests. Adding and removing a listener for each request took a
+ * sixteenth of the CPU time of a poll.
  */
 function listenersOf(signal: AbortSignal): Set<(reason: unknown) => void> {
   const known = LISTENERS.get(signal);
@@ -26,9 +26,9 @@ function listenersOf(signal: AbortSignal): Set<(reason: unknown) => void> {
 }
 
 /**
- * What ends a request before its time: the signal of whoever asks, which has not aborted yet, or its time limit. By
- * hand, and one for all of the request: signals that were combined anew for each step of it cost a poll more than the
- * answer.
+ * Ends a request early: when the caller's signal aborts (it must not be aborted yet), or at the time limit. It is
+ * hand-written, and one instance serves the whole request: combining signals anew for each step cost a poll more than
+ * handling the response.
  */
 export class RequestTimeout {
   readonly #listeners: Set<(reason: unknown) => void>;
@@ -42,13 +42,13 @@ export class RequestTimeout {
     this.#stopTimer = limit?.startTimer(limit.ms, () => this.#lose(limit.reason()));
   }
 
-  /** Tells of the end, which may have been; nobody else from now on. */
+  /** Calls `listener` when the request ends early, at once if it already has. Replaces the previous listener. */
   tell(listener: (reason: unknown) => void): void {
     this.#told = listener;
     if (this.#over !== undefined) listener(this.#over.reason);
   }
 
-  /** The request is done with. */
+  /** Stops the timer and the listening; call it when the request is complete. */
   release(): void {
     this.#stopTimer?.();
     this.#listeners.delete(this.#lose);

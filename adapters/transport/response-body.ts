@@ -5,12 +5,15 @@ const MAX_LINE_BYTES = 8 * 1024;
 const MAX_TRAILER_LINES = 100;
 const WITHOUT_BODY: ReadonlySet<number> = new Set([204, 304]);
 
-/** How the end of a body is told. `none`: there is no body, and the connection is done with. */
+/** How the receiver recognizes the end of a body. `none`: there is no body, and the connection can close. */
 export type Framing =
   | { readonly kind: "none" | "chunked" | "untilClose" }
   | { readonly kind: "length"; readonly bytes: number };
 
-/** @throws {Error} when the answer says two things, or one that cannot be @see RFC 9112, section 6.3 */
+/**
+ * @throws {Error} if the headers contradict each other or are invalid
+ * @see RFC 9112, section 6.3
+ */
 export function framingOf({ status, headers }: ResponseHead): Framing {
   if (WITHOUT_BODY.has(status)) return { kind: "none" };
   const coding = headers["transfer-encoding"];
@@ -25,7 +28,7 @@ export function framingOf({ status, headers }: ResponseHead): Framing {
   return bytes === 0 ? { kind: "none" } : { kind: "length", bytes };
 }
 
-/** The body's own bytes. @throws {Error} when it ends before it should, or its chunks are none */
+/** Yields the body without its framing. @throws {Error} if the body ends early or its chunks are malformed */
 export function bodyOf(incoming: Incoming, framing: Framing): AsyncIterable<Uint8Array> {
   if (framing.kind === "length") return sized(incoming, framing.bytes);
   if (framing.kind === "chunked") return chunked(incoming);

@@ -2,7 +2,7 @@ import type { Incoming } from "./incoming.ts";
 
 export interface ResponseHead {
   readonly status: number;
-  /** By lower-case name; repeated ones joined by a comma. */
+  /** Keys are in lower case; repeated headers are joined with a comma. */
   readonly headers: Readonly<Record<string, string>>;
 }
 
@@ -10,13 +10,13 @@ const MAX_HEAD_BYTES = 64 * 1024;
 const MAX_INFORMATIONAL = 8;
 const STATUS_LINE = /^HTTP\/1\.[01] ([1-5]\d\d)(?: .*)?$/;
 const HEADER_LINE = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(.*?)[ \t]*$/;
-/** Two of these that differ would be two answers in one. */
+/** Headers that must not occur twice with different values: the response would be ambiguous. */
 const SINGLE: ReadonlySet<string> = new Set(["content-length", "content-range", "etag", "last-modified", "location"]);
 
 /**
- * The head of an answer; informational ones before it (100, 103) are passed over.
+ * Reads the head of a response and skips informational ones before it (100, 103).
  *
- * @throws {Error} when it is not one, is too long, or is cut off
+ * @throws {Error} if the head is malformed, too long or truncated
  * @see RFC 9112
  */
 export async function readHead(incoming: Incoming): Promise<ResponseHead> {

@@ -6,10 +6,10 @@ import { RequestTimeout } from "./request-timeout.ts";
 
 const PATIENCE_MS = 15_000;
 
-/** Node writes a subject as one `KEY=VALUE` in each line. */
+/** Node formats a subject as `KEY=VALUE` lines. */
 const nameIn = (subject: string): string => /^CN=(.*)$/m.exec(subject)?.[1] ?? subject.replaceAll("\n", ", ");
 
-/** Makes the connection that an update would be fetched over, and asks for nothing. */
+/** Opens the connection that an update would use, and sends no request. */
 export async function lookAtServer(url: string, options: ConnectOptions, signal: AbortSignal): Promise<ServerFacts> {
   try {
     signal.throwIfAborted();

@@ -1,4 +1,4 @@
-/** Where distributions keep the certificates that they trust, in one file. */
+/** The files in which distributions keep their trusted certificates. */
 export const SYSTEM_STORES = [
   "/etc/ssl/certs/ca-certificates.crt",
   "/etc/pki/tls/certs/ca-bundle.crt",

@@ -10,21 +10,21 @@ export interface TlsClient {
 }
 
 export interface TlsFiles {
-  /** PEM file of certificates that are trusted besides the system's. */
+  /** PEM file with certificates to trust in addition to the system's. */
   readonly serverCertificate?: string;
-  /** PEM files of the certificate and private key that the device shows. */
+  /** PEM files with the device's certificate and private key. */
   readonly client?: { readonly certificate: string; readonly key: string };
-  /** Takes any certificate of a server. */
+  /** Accepts any server certificate. */
   readonly skipVerify: boolean;
-  /** The first that can be read is the system's store. */
+  /** Candidate files; the first readable one is the system's store. */
   readonly systemStores: readonly string[];
 }
 
 /**
  * TLS 1.2 and later; trusts the system's store and `serverCertificate`.
  *
- * @throws {AgentError} TLS_NO_TRUST when neither can be used; CONFIG_INVALID when the device's own certificate or key
- * cannot be
+ * @throws {AgentError} TLS_NO_TRUST if both are unusable; CONFIG_INVALID if the device's own certificate or key is
+ * unusable
  * @see spec "device-api", section 9
  */
 export async function loadTlsClient(files: TlsFiles, log: Logger): Promise<TlsClient> {
@@ -57,11 +57,11 @@ type Certificates =
 async function readCertificates(file: string): Promise<Certificates> {
   try {
     const pem = readSmallBytes(file);
-    // Tells what is wrong with the first; OpenSSL passes over a file without any in silence.
+    // Reports what is wrong with the first certificate; OpenSSL silently ignores a file without certificates.
     new X509Certificate(pem);
     return { pem };
   } catch (cause) {
-    // ignored: the caller says that the file is not used, and this is why.
+    // ignored: the caller logs this reason for not using the file.
     return { reason: cause instanceof Error ? cause.message : String(cause) };
   }
 }
