@@ -5,10 +5,12 @@ import { type ContractCheck, completes, cutInWords, expectSame, expectThat } fro
 const { signal } = new AbortController();
 const MOMENTS: readonly CutMoment[] = ["before", "during", "after"];
 
-/** More than any mutation needs: one that fails by itself would be cut for ever. */
+/**
+ * More acts than any mutation has. Without this limit, a mutation that fails without a power cut would loop for ever.
+ */
 const MAX_ACTS = 1000;
 
-/** What a power-on brings, and what is planned after it. */
+/** What a power-on boots, and the plan afterwards. */
 interface Outcome {
   readonly up: SlotId;
   readonly plan: BootPlan;
@@ -18,7 +20,7 @@ interface ChangeOfPlans {
   readonly title: string;
   readonly arrange: (rig: BootloaderRig) => Promise<unknown>;
   readonly mutate: (boot: Bootloader) => Promise<void>;
-  /** What the power-on after the cut may bring: as if the change had not begun, or, last, as if it had ended. */
+  /** Outcomes that the power-on after the cut may have: the change did not begin, or (the last one) it completed. */
   readonly allowed: readonly [Outcome, ...Outcome[]];
 }
 
@@ -26,7 +28,7 @@ const RESTING_ON_A: Outcome = { up: "A", plan: { slot: "A", trial: false } };
 const RESTING_ON_B: Outcome = { up: "B", plan: { slot: "B", trial: false } };
 const TRIAL_ON_B: Outcome = { up: "B", plan: { slot: "B", trial: true } };
 
-/** Every change, and what may come of one that is cut off or fails. */
+/** Every change, and the outcomes allowed when it is cut off or fails. */
 export const CHANGES_OF_PLANS: readonly ChangeOfPlans[] = [
   {
     title: "arming",
@@ -60,7 +62,7 @@ export const CHANGES_OF_PLANS: readonly ChangeOfPlans[] = [
   },
 ];
 
-/** The power fails before, in and after every durable act of every mutation. */
+/** Cuts the power before, during and after every durable act of every mutation. */
 export const BOOTLOADER_CUT_CHECKS: readonly ContractCheck<BootloaderRig>[] = CHANGES_OF_PLANS.map((cut) => ({
   title: `a power cut anywhere in ${cut.title} leaves the old plan or the new one`,
   async run(rig) {
@@ -89,7 +91,7 @@ async function cutAt(rig: BootloaderRig, cut: ChangeOfPlans, act: number): Promi
   return true;
 }
 
-/** @param up what the power-on brought */
+/** @param up the slot that the power-on booted */
 export async function expectOutcome(
   rig: BootloaderRig,
   up: SlotId | undefined,
@@ -99,7 +101,7 @@ export async function expectOutcome(
   const found = { up, plan: await rig.boot.plan(signal) };
   const isAllowed = allowed.some((outcome) => inWords(outcome) === inWords(found));
   expectThat(isAllowed, `${where}: found ${inWords(found)}; expected ${allowed.map(inWords).join(", or ")}`);
-  // Whatever is on trial now is over at the next power-on: no cut takes away the way back.
+  // Any trial is over at the next power-on: a cut must never take away the way back.
   const second = await rig.powerCycle();
   expectSame(second, found.plan.trial ? "A" : up, `${where}: the slot that one more power-on brings`);
 }

@@ -22,7 +22,9 @@ const QUERIES: Readonly<Record<string, (boot: Bootloader) => Promise<string>>> =
   plan: async (boot) => planInWords(await boot.plan(signal)),
 };
 
-/** Promises for storage that cannot be read: a guess is worse than a failure, which is tried again. */
+/**
+ * Promises for storage that cannot be read: a wrong guess is worse than a failure, because the agent retries a failure.
+ */
 export const BOOTLOADER_READ_CONTRACT: readonly ContractCheck<Rig>[] = [
   ...Object.entries(QUERIES).map(([name, query]) => ({
     title: `${name} fails when something cannot be read, or answers the same`,
@@ -54,7 +56,7 @@ export const BOOTLOADER_READ_CONTRACT: readonly ContractCheck<Rig>[] = [
         async (outcome) => {
           const done = "answer" in outcome;
           const where = `${title}, while ${outcome.unread} cannot be read, was answered with ${done ? "ok" : "a failure"}`;
-          // After a failure the agent asks for no trial.
+          // After a failed mutation the agent requests no reboot into a trial, so a power cycle comes next.
           const up = await (done ? rig.reboot() : rig.powerCycle());
           await expectOutcome(rig, up, done ? allowed.slice(-1) : allowed, where);
         },

@@ -1,30 +1,30 @@
 import type { Bootloader, SlotId } from "../ports/bootloader.ts";
 
-/** What becomes of a slot's system when the boot loader starts it. */
+/** What a slot's system does when the boot loader starts it. */
 export type SystemFate = "up" | "hangs" | "panics" | "unloadable";
 
 /** Where in a durable act the power fails. */
 export type CutMoment = "before" | "during" | "after";
 
-/** A board with a power switch. A new one runs from slot A, with a good system in both slots and no trial. */
+/** A board with a power switch. A new board runs from slot A, with a working system in both slots and no trial. */
 export interface BootloaderRig {
   readonly boot: Bootloader;
-  /** Takes the power away and gives it back. @returns the slot that comes up, `undefined` when nothing runs */
+  /** Switches the power off and on. @returns the slot that comes up, `undefined` when no system runs */
   powerCycle(): Promise<SlotId | undefined>;
   /**
-   * The running system restarts the board as the agent does after arming: with the boot loader's `rebootArgument`.
-   * The same as a power cycle to all firmware but that which keeps the trial in a flag that is lost with the power:
-   * there a power cycle in place of this reboot is a trial that ends before it begins.
+   * Restarts the board from the running system as the agent does after arming, with the boot loader's `rebootArgument`.
+   * Most firmware treats this like a power cycle. Firmware that keeps the trial in a volatile flag does not: a power
+   * cycle instead of this reboot ends the trial before it begins.
    *
    * @returns as `powerCycle`
    */
   reboot(): Promise<SlotId | undefined>;
-  /** Decides what the system in `slot` does from the next start on. */
+  /** Sets what the system in `slot` does from its next start. */
   setFate(slot: SlotId, fate: SystemFate): Promise<void>;
-  /** The power fails at the `act`-th durable act from now, counted from 1; what runs then rejects. */
+  /** Cuts the power at the `act`-th durable act from now, counted from 1; the running call then rejects. */
   cutPowerAt(act: number, moment: CutMoment): void;
-  /** What the power was cut at, in words, where the rig can tell. */
+  /** The act at which the power was cut, in words. Absent if the rig cannot tell. */
   cutAct?(): string | undefined;
-  /** Makes the board what a new one is, whatever it was. */
+  /** Restores the board to its initial state. */
   reset(): Promise<void>;
 }

@@ -2,11 +2,14 @@ import type { Bootloader, SlotId } from "../ports/bootloader.ts";
 import type { BootloaderRig } from "./bootloader-rig.ts";
 import { type ContractCheck, expectRefusal, expectSame } from "./contract.ts";
 
-/** A board whose storage can be watched: what was written and not synced is known, and it can fail. */
+/** A board whose storage the rig observes: it knows which writes are not synced, and it can make the storage fail. */
 export interface StorageRig extends BootloaderRig {
-  /** All that was not made durable is lost, and then as `reboot`: firmware gets the argument that what is left asks for. */
+  /**
+   * Drops all changes that are not durable, then restarts like `reboot`, with the argument that the remaining state
+   * needs.
+   */
   losePower(): Promise<SlotId | undefined>;
-  /** From now until `reset`, every change of what is stored fails. */
+  /** Makes every change to the storage fail until `reset`. */
   failStorage(): void;
 }
 
@@ -16,7 +19,7 @@ interface Change {
   readonly title: string;
   readonly arrange: (rig: StorageRig) => Promise<unknown>;
   readonly change: (boot: Bootloader) => Promise<void>;
-  /** What comes up after it. */
+  /** The slot that comes up after the change. */
   readonly up: SlotId;
 }
 
@@ -37,7 +40,7 @@ const CHANGES: readonly Change[] = [
   { title: "reverting", arrange: startTrial, change: (boot) => boot.revert("A", signal), up: "A" },
 ];
 
-/** Promises about storage, for a rig that can see what happens to it. */
+/** Promises about storage, for a rig that observes every write. */
 export const BOOTLOADER_STORAGE_CONTRACT: readonly ContractCheck<StorageRig>[] = CHANGES.flatMap(
   ({ title, arrange, change, up }) => [
     {

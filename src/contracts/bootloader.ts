@@ -200,5 +200,5 @@ const PLAIN_CHECKS: readonly ContractCheck<BootloaderRig>[] = [
   },
 ];
 
-/** The promises of the port `Bootloader`, for every implementation of it. */
+/** The promises of the `Bootloader` port. Every implementation must keep them. */
 export const BOOTLOADER_CONTRACT: readonly ContractCheck<BootloaderRig>[] = [...PLAIN_CHECKS, ...BOOTLOADER_CUT_CHECKS];

@@ -1,20 +1,20 @@
 import { isDeepStrictEqual } from "node:util";
 import { AgentError } from "../errors/agent-error.ts";
 
-/** One promise of a port, as a check that any implementation can be put to. */
+/** One promise of a port, as a check that runs against any implementation. */
 export interface ContractCheck<Rig> {
-  /** A sentence about behaviour. */
+  /** A sentence that describes the behaviour. */
   readonly title: string;
-  /** Rejects when the promise is broken. Gets a rig of its own. */
+  /** Rejects if the promise is broken. Each check gets a new rig. */
   run(rig: Rig): Promise<void>;
 }
 
-/** A promise is broken; the message says in words what was done, what was found, and what was expected. */
+/** Reports a broken promise. The message says what the check did, what it found and what it expected. */
 class BrokenPromise extends Error {
   override readonly name = "BrokenPromise";
 }
 
-/** @param what is looked at, and after which act: the beginning of the sentence that a reader gets */
+/** @param what the subject of the check and the act before it; the error message begins with it */
 export function expectSame<T>(found: T, expected: T, what: string): void {
   expectThat(isDeepStrictEqual(found, expected), `${what}: found ${inWords(found)}, expected ${inWords(expected)}`);
 }
@@ -24,9 +24,9 @@ export function expectThat(holds: boolean, message: string): asserts holds {
 }
 
 /**
- * Makes sure that `work` fails.
+ * Checks that `work` fails.
  *
- * @param code by which it must fail; absent: in any way
+ * @param code the expected error code; absent: any error will do
  */
 export async function expectRefusal(work: Promise<unknown>, what: string, code?: string): Promise<void> {
   let found = "it was answered as done";
@@ -39,7 +39,7 @@ export async function expectRefusal(work: Promise<unknown>, what: string, code?:
   throw new BrokenPromise(`${what}: found that ${found}, expected ${code ?? "a failure"}`);
 }
 
-/** Where the power was cut, for a sentence. */
+/** The moment of a power cut, as part of a sentence. */
 export function cutInWords(
   rig: { cutAct?(): string | undefined },
   moment: "before" | "during" | "after",
@@ -53,12 +53,12 @@ function inWords(value: unknown): string {
   return typeof value === "string" ? value : JSON.stringify(value);
 }
 
-/** Whether it was a time limit that ended the adapter. */
+/** Whether a time limit stopped the adapter. */
 export const ranOutOfTime = (error: unknown): boolean =>
   error instanceof AgentError &&
   (error.code === "ADAPTER_TIMEOUT" || error.code === "PROCESS_TIMEOUT" || ranOutOfTime(error.cause));
 
-/** Whether `work` comes to its end; what ends it otherwise is a power cut, in whatever words. */
+/** Whether `work` completes. Treats every rejection as a power cut, except a timeout, which it throws. */
 export async function completes(work: Promise<void>): Promise<boolean> {
   try {
     await work;

@@ -1,26 +1,28 @@
 import { type ContractCheck, completes, cutInWords, expectRefusal, expectThat } from "./contract.ts";
 import { type DeviceRig, expectBytes, putImage, readSlot, sampleImage } from "./device.ts";
 
-/** Slots whose storage is bytes at offsets, of which every change can be watched and cut off. */
+/** Slots in byte-addressed storage. The rig observes every change to it and can cut the power at each. */
 export interface DeviceStorageRig extends DeviceRig {
-  /** What `work` does to the storage is what the next loss of power is about. */
+  /** Runs `work` and records its changes to the storage. The next loss of power applies to these changes. */
   watch(work: () => Promise<unknown>): Promise<void>;
-  /** Takes the power away, with all that was not made durable, and gives it back. */
+  /** Cuts the power, drops all changes that are not durable, and restores the power. */
   losePower(): Promise<void>;
-  /** The power fails in the `act`-th durable act of the next `watch`, counted from 1; that rejects. */
+  /** Cuts the power in the `act`-th durable act of the next `watch`, counted from 1; that call rejects. */
   cutPowerAt(act: number, moment: "before" | "during" | "after"): void;
-  /** What the power was cut at, in words, where the rig can tell. */
+  /** The act at which the power was cut, in words. Absent if the rig cannot tell. */
   cutAct?(): string | undefined;
-  /** From now until `reset`, every change of what is stored fails. */
+  /** Makes every change to the storage fail until `reset`. */
   failStorage(): void;
-  /** Makes the slots what they were at first. */
+  /** Restores the slots to their initial content. */
   reset(): Promise<void>;
 }
 
-/** More than writing these few bytes needs: what fails by itself would be cut for ever. */
+/**
+ * More acts than these few bytes need. Without this limit, a write that fails without a power cut would loop for ever.
+ */
 const MAX_ACTS = 1000;
 
-/** Promises about storage, for a rig that can see what happens to it. */
+/** Promises about storage, for a rig that observes every write. */
 export const DEVICE_STORAGE_CONTRACT: readonly ContractCheck<DeviceStorageRig>[] = [
   {
     title: "an image survives a loss of power once it has been synced",
@@ -54,7 +56,7 @@ export const DEVICE_STORAGE_CONTRACT: readonly ContractCheck<DeviceStorageRig>[]
     async run(rig) {
       const other = await rig.content("A");
       const image = sampleImage(150_001);
-      // What fails without a power cut would be taken for cut, again and again.
+      // Write once without a cut first: the loop below would take any other failure for a power cut.
       await rig.watch(() => putImage(rig.device, image));
       let act = 1;
       while (await cutAt(rig, image, other, act)) {

@@ -2,17 +2,17 @@ import type { SlotId } from "../ports/bootloader.ts";
 import type { SlotDevice, SlotWriter, WriteStatistics } from "../ports/slot-device.ts";
 import { type ContractCheck, expectRefusal, expectSame, expectThat } from "./contract.ts";
 
-/** Two slots of one size, with something in each. The system runs from slot A. */
+/** Two slots of the same size, both with content. The system runs from slot A. */
 export interface DeviceRig {
   readonly device: SlotDevice;
   readonly slotBytes: number;
-  /** What the storage of `slot` holds, whatever the device says. */
+  /** The content of the storage behind `slot`, read without the device. */
   content(slot: SlotId): Promise<Uint8Array>;
 }
 
 const { signal } = new AbortController();
 
-/** Bytes in which neither a shift nor a swap goes unseen. */
+/** Pseudo-random bytes that reveal every shift and every swap. */
 export function sampleImage(bytes: number, seed = 1): Uint8Array {
   let state = seed;
   return Uint8Array.from({ length: bytes }, () => {
@@ -21,7 +21,7 @@ export function sampleImage(bytes: number, seed = 1): Uint8Array {
   });
 }
 
-/** Puts `image` into slot B, at most `piece` bytes at a time. */
+/** Writes `image` to slot B, at most `piece` bytes at a time. */
 export async function putImage(device: SlotDevice, image: Uint8Array, piece = image.length): Promise<WriteStatistics> {
   const writer = await device.open("B", { imageBytes: image.length }, signal);
   try {
@@ -44,19 +44,19 @@ export async function readSlot(device: SlotDevice, slot: SlotId, bytes: number):
   return Buffer.concat(chunks);
 }
 
-/** A comparison that fails with one line, not with a drawing of both. */
+/** Compares bytes and reports the first difference in one line instead of printing both arrays. */
 export function expectBytes(actual: Uint8Array, expected: Uint8Array, what: string): void {
   const at = expected.findIndex((byte, index) => actual[index] !== byte);
   expectThat(at === -1, `${what}: byte ${at} is ${actual[at] ?? "missing"}, expected ${expected[at]}`);
   expectSame(actual.length, expected.length, `${what}: its length in bytes`);
 }
 
-/** Times that a writer lets its source wait after a checkpoint is asked for: then what came before must be written. */
+/** How often a writer may make its source wait after a checkpoint request, before the earlier bytes must be written. */
 const MAX_WAITS = 8;
 
 const PIECE_BYTES = 64 * 1024;
 
-/** Writes `image` from `at` until `end` is reached, in pieces. @returns where it got to */
+/** Feeds `image` from `at` to at least `end`, in pieces. @returns the position reached */
 async function feed(writer: SlotWriter, image: Uint8Array, at: number, end: number): Promise<number> {
   let place = at;
   while (place < end) {
@@ -69,7 +69,7 @@ async function feed(writer: SlotWriter, image: Uint8Array, at: number, end: numb
   return place;
 }
 
-/** The promises of the port `SlotDevice`, for every implementation of it. */
+/** The promises of the `SlotDevice` port. Every implementation must keep them. */
 export const DEVICE_CONTRACT: readonly ContractCheck<DeviceRig>[] = [
   {
     title: "a slot gives back what was written, of any length and in pieces of any size",
@@ -217,7 +217,7 @@ export const DEVICE_CONTRACT: readonly ContractCheck<DeviceRig>[] = [
           return { safeBytes, stored: await content("B") };
         });
         answered.catch(() => {
-          // ignored: it is awaited below, after the image.
+          // ignored: the test awaits it below, after the image.
         });
         for (const given = at; at < slotBytes; ) {
           const room = writer.room();

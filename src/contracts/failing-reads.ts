@@ -1,24 +1,26 @@
 import { expectThat, ranOutOfTime } from "./contract.ts";
 
-/** What came of work in which one read of what is stored failed. */
+/** The outcome of work in which one read of the storage failed. */
 export type FailedRead<T> =
-  | { /** What could not be read. */ readonly unread: string; readonly answer: T }
+  | { /** The item that could not be read. */ readonly unread: string; readonly answer: T }
   | { readonly unread: string; readonly refusal: unknown };
 
-/** Storage of which each read can be made to fail. */
+/** Storage in which each read can fail. */
 export interface FailingReadsRig {
-  /** Runs `work`, in which the `number`-th read fails, counted from 1. @returns `undefined` where there is none */
+  /**
+   * Runs `work` and makes its `number`-th read fail, counted from 1. @returns `undefined` if `work` reads less often
+   */
   failRead<T>(number: number, work: () => Promise<T>): Promise<FailedRead<T> | undefined>;
 }
 
-/** More than anything needs. */
+/** More reads than any check needs. */
 const MAX_READS = 1000;
 
 /**
- * Lets each read in `work` fail, one after the other.
+ * Runs `work` repeatedly and makes each of its reads fail in turn.
  *
- * @param arrange makes everything as it is before `work`
- * @param look gets what came of it
+ * @param arrange restores the state that `work` starts from
+ * @param look receives each outcome
  */
 export async function failEachRead<T>(
   rig: FailingReadsRig,

@@ -2,23 +2,23 @@ import type { ModuleAction, PayloadContext, PayloadHandler, PayloadStream } from
 import { type ContractCheck, expectRefusal, expectSame, expectThat } from "./contract.ts";
 import { samplePayload } from "./sample-payload.ts";
 
-/** A device on which one payload is to be installed; at first nothing of its kind is. */
+/** A device that installs one payload. Initially, no payload of this type is installed. */
 export interface PayloadRig {
-  /** Of the process that runs now: `reboot` gives way to another. */
+  /** The handler in the current process; `reboot` replaces it. */
   readonly handler: PayloadHandler;
-  /** Content of the payload's one file. */
+  /** Content of the payload's only file. */
   readonly content: Uint8Array;
   /** Content of an earlier version. */
   readonly earlier: Uint8Array;
-  /** What the device runs, or will run, as a text to compare. */
+  /** What the device runs, or will run, as text for comparison. */
   installed(): Promise<string>;
-  /** What the handler keeps for itself between its calls: empty when it keeps nothing. */
+  /** State that the handler keeps between its calls; empty if it keeps none. */
   kept(): Promise<string>;
-  /** The agent's process ends, the device restarts, and another process begins. */
+  /** Ends the agent's process, restarts the device and starts a new process. */
   reboot(): Promise<void>;
-  /** Damages the version that is installed, as an accident would: half of it is left. */
+  /** Damages the installed version as an accident would: half of it remains. */
   tear(): Promise<void>;
-  /** From now on `reset` brings back what the device holds now. */
+  /** Makes the current state of the device the one that `reset` restores. */
   keep(): Promise<void>;
 }
 
@@ -41,7 +41,7 @@ export async function act(rig: PayloadRig, ...actions: readonly ModuleAction[]):
   for (const action of actions) await rig.handler.act(action, signal);
 }
 
-/** Installs the earlier version and commits it, as an update that is long over. */
+/** Installs and commits the earlier version, like an update that was completed long ago. */
 async function installEarlier(rig: PayloadRig): Promise<void> {
   await installAndReboot(rig, samplePayload(rig.earlier));
   await act(rig, "ArtifactCommit", "Cleanup");
@@ -54,15 +54,15 @@ async function installEarlierAndTear(rig: PayloadRig): Promise<void> {
   await rig.keep();
 }
 
-/** A promise for every start. */
+/** A promise that is checked from several starting states. */
 interface PromiseFromStart<Rig> {
   readonly title: string;
-  /** @param changes whether the device does not hold already what is installed */
+  /** @param changes whether the payload differs from what the device already holds */
   run(rig: Rig, changes: boolean): Promise<void>;
 }
 
 interface Start {
-  /** End of a promise's title. */
+  /** Suffix of a promise's title. */
   readonly title: string;
   arrange(rig: PayloadRig): Promise<void>;
 }
@@ -71,7 +71,7 @@ const FROM_NOTHING: Start = { title: "", arrange: async () => undefined };
 const OVER_EARLIER: Start = { title: ", over an earlier version", arrange: installEarlier };
 const OVER_HALF: Start = { title: ", over half of an earlier version", arrange: installEarlierAndTear };
 
-/** A handler that is tried on an empty device alone may delete what was there before, and nobody notices. */
+/** The starting states. A check on an empty device alone would miss a handler that deletes the previous version. */
 export const EVERY_START: readonly Start[] = [FROM_NOTHING, OVER_EARLIER, OVER_HALF];
 
 export const fromStarts = <Rig extends PayloadRig>(
@@ -88,7 +88,7 @@ export const fromStarts = <Rig extends PayloadRig>(
     })),
   );
 
-/** As the driver does it: the agent reboots where the handler wants that. */
+/** Installs like the driver: the agent reboots if the handler requests it. */
 async function installAndReboot(rig: PayloadRig, payload?: PayloadStream): Promise<void> {
   await download(rig, payload);
   await act(rig, "ArtifactInstall");
@@ -106,7 +106,7 @@ async function rollBackAndReboot(rig: PayloadRig): Promise<void> {
   await act(rig, "ArtifactVerifyRollbackReboot");
 }
 
-/** What is installed, as names and checksums: the difference, in words. */
+/** Compares what is installed, given as names and checksums, and reports the differences in words. */
 export async function expectInstalled(rig: PayloadRig, expected: string, when: string): Promise<void> {
   const found = await rig.installed();
   if (found === expected) return;
@@ -241,5 +241,5 @@ const PROMISES: readonly PromiseFromStart<PayloadRig>[] = [
   },
 ];
 
-/** The promises of the port `PayloadHandler`, for every implementation of it. */
+/** The promises of the `PayloadHandler` port. Every implementation must keep them. */
 export const PAYLOAD_CONTRACT: readonly ContractCheck<PayloadRig>[] = fromStarts(PROMISES, EVERY_START);

@@ -68,5 +68,5 @@ const PROMISES: readonly ContractCheck<Rig>[] = [
   },
 ];
 
-/** Promises for storage that cannot be read: what is not known must not be guessed. */
+/** Promises for storage that cannot be read: a handler must fail instead of guessing. */
 export const PAYLOAD_READ_CONTRACT: readonly ContractCheck<Rig>[] = fromStarts(PROMISES, EVERY_START);

@@ -2,21 +2,21 @@ import { type ContractCheck, expectRefusal, expectThat } from "./contract.ts";
 import { act, download, EVERY_START, expectInstalled, fromStarts, type PayloadRig } from "./payload-handler.ts";
 
 interface PowerCut {
-  /** Where, for a sentence: "before syncing x". */
+  /** The moment of the cut, as part of a sentence: "before syncing x". */
   readonly words: string;
-  /** Makes the storage what that loss of power would have left; `reboot` comes after it. */
+  /** Leaves the storage as this loss of power would leave it; the caller then calls `reboot`. */
   leave(): Promise<void>;
 }
 
-/** A device whose storage can be watched, and whose power can be cut. */
+/** A device whose storage the rig observes and whose power it can cut. */
 export interface PayloadStorageRig extends PayloadRig {
-  /** What `work` changes is what the cut and the failure are about. */
+  /** Runs `work` and records its changes. Cuts and failures apply to these changes. */
   watch(work: () => Promise<unknown>): Promise<void>;
-  /** As `reboot`, with all lost that was not made durable. */
+  /** Reboots like `reboot` and drops all changes that are not durable. */
   losePower(): Promise<void>;
-  /** Runs `work`, which must come to its end, and tells each place in it at which the power may fail. */
+  /** Runs `work`, which must complete, and returns every moment in it at which the power may fail. */
   cuts(work: () => Promise<void>): Promise<readonly PowerCut[]>;
-  /** From now until `reset`, every change of what is stored fails. */
+  /** Makes every change to the storage fail until `reset`. */
   failStorage(): void;
   reset(): Promise<void>;
 }
@@ -66,5 +66,5 @@ const PROMISES: readonly ContractCheck<PayloadStorageRig>[] = [
   })),
 ];
 
-/** Promises about storage, for a rig that can see what happens to it. */
+/** Promises about storage, for a rig that observes every write. */
 export const PAYLOAD_STORAGE_CONTRACT: readonly ContractCheck<PayloadStorageRig>[] = fromStarts(PROMISES, EVERY_START);

@@ -2,10 +2,10 @@ import { createHash } from "node:crypto";
 import { AgentError } from "../errors/agent-error.ts";
 import type { PayloadFile, PayloadStream } from "../ports/payload-handler.ts";
 
-/** More than one piece for whoever reads what a pipe holds. */
+/** Smaller than what a pipe holds, so that a reader needs several reads. */
 const CHUNK_BYTES = 30_000;
 
-/** A payload with one file; the checksum of a damaged one turns out wrong at its end, as that of an Artifact does. */
+/** A payload with one file. A damaged payload fails its checksum at the end, as in an Artifact. */
 export function samplePayload(content: Uint8Array, state: "good" | "damaged" = "good"): PayloadStream {
   const sha256 = createHash("sha256").update(content).digest("hex");
   let at = 0;

@@ -3,9 +3,9 @@ import type { Store } from "../ports/store.ts";
 import type { ContractCheck } from "./contract.ts";
 
 export interface StoreRig {
-  /** A store over an empty medium. */
+  /** A store on an empty medium. */
   readonly store: Store;
-  /** Another store over the same medium, as after a restart. */
+  /** Opens another store on the same medium, as after a restart. */
   reopen(): Promise<Store>;
 }
 
@@ -13,7 +13,7 @@ const entries = async (store: Store): Promise<Record<string, string>> => Object.
 const changes = (pairs: Record<string, string | undefined>): Map<string, string | undefined> =>
   new Map(Object.entries(pairs));
 
-/** The promises of the port `Store`, for every implementation of it. */
+/** The promises of the `Store` port. Every implementation must keep them. */
 export const STORE_CONTRACT: readonly ContractCheck<StoreRig>[] = [
   {
     title: "a new store is empty",

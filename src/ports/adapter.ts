@@ -4,21 +4,25 @@ import type { PayloadHandler } from "./payload-handler.ts";
 import type { ProcessResult } from "./process.ts";
 import type { SlotDriver } from "./slot-driver.ts";
 
-/** Files of the board. What is written here, and only that, the check can follow and cut off. */
+/** The board's files. The adapter check follows and interrupts only the writes that go through this interface. */
 export interface AdapterFiles
   extends Pick<FileActs, "writeSynced" | "storeSynced" | "rename" | "remove" | "syncFolder"> {
-  /** `undefined` where there is no such file. */
+  /** Reads a whole file; `undefined` if it does not exist. */
   read(path: string): Promise<Uint8Array | undefined>;
   /**
-   * Replaces a file: after a power cut it is the old one or the new one. Durable when it resolves. An interrupted
-   * call may leave a temporary file `<path>.<random>.new`; the next `replace` or `remove` of the same path removes it.
+   * Replaces a file. After a power cut it has the old content or the new one; it is durable when the call resolves. An
+   * interrupted call may leave a temporary file `<path>.<random>.new`; the next `replace` or `remove` of the same path
+   * removes it.
    */
   replace(path: string, content: string | Uint8Array): Promise<void>;
 }
 
-/** What an adapter is given. It must touch the board through this alone, or the check sees nothing of it. */
+/**
+ * What the agent passes to an adapter. An adapter must access the board only through it, or the check misses the
+ * access.
+ */
 export interface AdapterContext {
-  /** Stands before every absolute path of the board: empty on a device, a sandbox's folder in the check. */
+  /** Prefix of every absolute path on the board: empty on a device, the sandbox folder in the check. */
   readonly root: string;
   /** RootfsPartA and RootfsPartB, as configured. */
   readonly slots: Readonly<Record<SlotId, string>>;
@@ -30,61 +34,63 @@ export interface AdapterContext {
 }
 
 /**
- * What a module of a boot loader's adapter exports under the name `adapter`. The `kind` of the boot loader that it
- * creates is the adapter's name.
+ * The export `adapter` of a module that adapts a boot loader. The created boot loader's `kind` is the adapter's name.
  */
 export interface BootloaderAdapter {
   /** Version of this contract: 1. */
   readonly protocol: 1;
   readonly kind: "bootloader";
-  /** Stands in messages. */
+  /** Appears in messages. */
   readonly name: string;
-  /** Called once in each process, before anything else. Touches nothing. */
+  /** The agent calls it once in each process, before everything else. It must not access the board. */
   create(context: AdapterContext): Omit<Bootloader, "kind"> | Promise<Omit<Bootloader, "kind">>;
 }
 
-/** A slot's storage, opened for writing or only for reading. What is written here the check can follow and cut off. */
+/** A slot's storage, open for reading or for writing. The check follows and interrupts the writes made through it. */
 export interface SlotStorage {
   readonly sizeBytes: number;
-  /** Like pread(2): may give fewer bytes than asked for; 0 only at the end. */
+  /** Like pread(2): may read fewer bytes than requested, and 0 only at the end. */
   read(into: Uint8Array, offset: number): Promise<number>;
-  /** Like pwrite(2): may take fewer bytes than given, and then has to be called again for the rest. */
+  /** Like pwrite(2): may write fewer bytes than given; the caller must call again for the rest. */
   write(from: Uint8Array, offset: number): Promise<number>;
-  /** Resolves when all that was written before is safe against power loss. */
+  /** Resolves when all earlier writes are safe against power loss. */
   sync(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** What an adapter for slots is given besides. */
+/** The context of an adapter for slots. */
 export interface DeviceContext extends AdapterContext {
-  /** Opens a file or block device; to be written, a block device must not be in use. The caller closes it. */
+  /** Opens a file or block device; a block device must be unused to be opened for writing. The caller closes it. */
   openStorage(path: string, access: "read" | "write"): Promise<SlotStorage>;
 }
 
-/** What a module of an adapter for slots exports under the name `adapter`. */
+/** The export `adapter` of a module that adapts slots. */
 export interface DeviceAdapter {
   /** Version of this contract: 1. */
   readonly protocol: 1;
   readonly kind: "device";
-  /** Stands in messages. */
+  /** Appears in messages. */
   readonly name: string;
-  /** Called once in each process, before anything else. Touches nothing. */
+  /** The agent calls it once in each process, before everything else. It must not access the board. */
   create(context: DeviceContext): SlotDriver | Promise<SlotDriver>;
 }
 
-/** What an adapter for payloads is given besides. */
+/** The context of an adapter for payloads. */
 export interface PayloadAdapterContext extends AdapterContext {
-  /** For what must outlive a restart: there, and empty, when `prepare` comes; removed after Cleanup. */
+  /**
+   * A folder for state that must survive a restart. It exists and is empty at `prepare`; the agent removes it after
+   * Cleanup.
+   */
   readonly folder: string;
 }
 
-/** What a module of an adapter for one type of payload exports under the name `adapter`. */
+/** The export `adapter` of a module that adapts one payload type. */
 export interface PayloadAdapter {
   /** Version of this contract: 1. */
   readonly protocol: 1;
   readonly kind: "payload";
-  /** Stands in messages. */
+  /** Appears in messages. */
   readonly name: string;
-  /** Called once in each process, before anything else. Touches nothing. */
+  /** The agent calls it once in each process, before everything else. It must not access the board. */
   create(context: PayloadAdapterContext): Omit<PayloadHandler, "type"> | Promise<Omit<PayloadHandler, "type">>;
 }

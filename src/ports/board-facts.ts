@@ -1,28 +1,28 @@
-/** What there is to know of a slot's storage without writing to it. */
+/** What the agent can find out about a slot's storage without writing to it. */
 export interface SlotFacts {
-  /** As it is configured. */
+  /** As configured. */
   readonly path: string;
   readonly kind: "block device" | "file" | "UBI volume" | "adapter's" | "missing" | "neither";
-  /** The same for two names of one storage; absent where nothing was found. */
+  /** Equal if two paths lead to the same storage; absent if there is no storage. */
   readonly identity?: string;
   readonly sizeBytes?: number;
   readonly isMounted: boolean;
 }
 
-/** The file system that a folder lies on. */
+/** A folder and the file system that holds it. */
 export interface FolderFacts {
   readonly folder: string;
   readonly exists: boolean;
-  /** What a symbolic link says that leads nowhere: the folder, or a folder above it. */
+  /** Target of a dangling symbolic link: of the folder, or of a folder above it. */
   readonly leadsTo?: string;
-  /** Neither permissions nor a file system that is mounted read-only keep this process from writing. */
+  /** This process may write: neither permissions nor a read-only mount prevent it. */
   readonly isWritable: boolean;
   readonly freeBytes: number;
-  /** Absent where the file system does not count them. */
+  /** Absent if the file system does not count inodes. */
   readonly freeFiles?: number;
-  /** Absent where the folder lies on the root file system. */
+  /** Absent if the folder is on the root file system. */
   readonly mount?: { readonly folder: string; readonly type: string; readonly source: string };
-  /** Mount, the root file system's too, from which no program can be started (`noexec`). */
+  /** Mount point, possibly `/`, that forbids starting programs (`noexec`). */
   readonly startsNothing?: string;
 }
 
@@ -34,10 +34,10 @@ export interface FileFacts {
   readonly owner: number;
 }
 
-/** How a server answered when it was connected to. */
+/** How a server responded to a connection. */
 export type ServerFacts =
   /** Without TLS. */
   | { readonly kind: "plain" }
   | { readonly kind: "trusted"; readonly expiresMs: number; readonly name: string }
-  /** @param code of OpenSSL, of Node or of the system: `CERT_HAS_EXPIRED`, `ECONNREFUSED` */
+  /** @param code from OpenSSL, Node or the system: `CERT_HAS_EXPIRED`, `ECONNREFUSED` */
   | { readonly kind: "failed"; readonly code: string; readonly message: string };

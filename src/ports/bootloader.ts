@@ -6,7 +6,7 @@ export type SlotId = "A" | "B";
 export const otherSlot = (slot: SlotId): SlotId => (slot === "A" ? "B" : "A");
 
 export interface BootPlan {
-  /** Slot that the next power-on boots, unless a trial has used up its attempts. */
+  /** Slot that the next power-on boots, unless a trial has used its attempts. */
   readonly slot: SlotId;
   /** The boot loader falls back to the other slot unless `confirm` comes first (`upgrade_available`). */
   readonly trial: boolean;
@@ -21,24 +21,24 @@ export interface BootPlan {
  */
 export interface Bootloader extends Partial<Diagnosable> {
   readonly kind: string;
-  /** Slot this kernel runs from, read from the running system and never from the environment alone. */
+  /** Slot that the running kernel started from. Asks the running system, never the boot environment alone. */
   booted(signal: AbortSignal): Promise<SlotId>;
   plan(signal: AbortSignal): Promise<BootPlan>;
   /** Boots `slot` once, on trial. */
   arm(slot: SlotId, signal: AbortSignal): Promise<void>;
   /**
-   * What a reboot has to be asked for with, for the planned slot to come up: firmware that is told of a trial by the
-   * restart itself forgets it with the power. `undefined`, and absent, where any restart does.
+   * The argument that a reboot needs for the planned slot to come up. Some firmware learns of a trial only from this
+   * argument and forgets it when the power is lost. `undefined`, or absent, if a plain reboot suffices.
    */
   rebootArgument?(signal: AbortSignal): Promise<string | undefined>;
   /**
-   * Fails where a mutation would fail because the medium cannot be written, and changes nothing. Absent where the
-   * adapter cannot tell without a write.
+   * Fails if a mutation would fail because the medium cannot be written. Changes nothing. Absent if the adapter cannot
+   * tell without writing.
    *
    * @throws {AgentError} BOOTENV_WRITE
    */
   expectWritable?(signal: AbortSignal): Promise<void>;
-  /** Ends the trial in favour of the planned slot. The caller has checked that it is the booted one. */
+  /** Ends the trial in favour of the planned slot. The caller must check that the planned slot is the booted one. */
   confirm(signal: AbortSignal): Promise<void>;
   /** Ends the trial in favour of `slot`. */
   revert(slot: SlotId, signal: AbortSignal): Promise<void>;

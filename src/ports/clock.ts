@@ -2,11 +2,11 @@
 export interface Clock {
   /** Wall time in milliseconds since 1970. */
   nowMs(): number;
-  /** Milliseconds since some moment; never goes back. */
+  /** Milliseconds since an arbitrary moment; never goes back. */
   monotonicMs(): number;
-  /** Resolves after `ms`; rejects with the signal's reason when aborted first. */
+  /** Resolves after `ms`; rejects with the signal's reason if the signal aborts first. */
   sleep(ms: number, signal: AbortSignal): Promise<void>;
-  /** Calls back once, after `ms`, or 24 days where that is less. @returns ends it before that */
+  /** Calls `call` once after `ms`, or after 24 days if that is sooner. @returns a function that cancels the timer */
   startTimer(ms: number, call: () => void): () => void;
   /** A signal that aborts after `ms`; does not keep the process alive. */
   deadline(ms: number): AbortSignal;

@@ -1,8 +1,8 @@
-/** The logs of the last deployments, one file each. They survive the process; what came last may not survive power loss. */
+/** The logs of the latest deployments, one file each. They survive a crash; power loss may drop the last lines. */
 export interface DeploymentLogs {
   /**
-   * Opens the log of a deployment: a new one, or the one that it had before a restart, to go on. Logs of deployments
-   * that are too old are removed.
+   * Opens the log of a deployment: a new one, or the existing one if the deployment resumes after a restart. Removes
+   * the logs of the oldest deployments.
    *
    * @throws {AgentError} DEPLOYMENT_LOG
    */
@@ -10,10 +10,10 @@ export interface DeploymentLogs {
 }
 
 export interface DeploymentLogFile {
-  /** Writes whole lines, each with its end. A line that cannot be written is lost, and nothing else. */
+  /** Appends whole lines, each with its line end. If a line cannot be written, only that line is lost. */
   append(lines: string): void;
   /**
-   * The end of what has been written, at most `maxBytes` of it.
+   * The end of the log, at most `maxBytes`.
    *
    * @throws {AgentError} DEPLOYMENT_LOG
    */

@@ -1,7 +1,7 @@
-/** States of a deployment that a device tells. `success` and `failure` end it. @see spec "device-api", section 4 */
+/** Deployment states that a device reports. `success` and `failure` are final. @see spec "device-api", section 4 */
 export type DeploymentStatus = "downloading" | "installing" | "rebooting" | "success" | "failure";
 
-/** One entry of a deployment's log, as the server takes it. */
+/** One entry of a deployment log, in the server's format. */
 export interface LogMessage {
   readonly level: string;
   readonly message: string;
@@ -10,21 +10,21 @@ export interface LogMessage {
 }
 
 /**
- * The server's side of a deployment that runs here. Each call is one attempt (besides one new authorisation where the
- * token has run out); whoever calls decides what a failure means and whether to try again.
+ * The server's side of a running deployment. Each call makes one attempt, plus one new authorisation if the token has
+ * expired. The caller decides what a failure means and whether to retry.
  *
- * Whoever cannot deliver throws an {@link AgentError}. Its detail `retryAfterMs` says when the server wants to hear
- * from the device again, where it has said so. A failure may also mean that only the answer was lost.
+ * A call that cannot deliver throws an {@link AgentError}. If the server said when to retry, the error's detail
+ * `retryAfterMs` holds that delay. A failure may also mean that only the reply was lost.
  */
 export interface DeploymentServer {
   /**
-   * @returns `aborted` when the deployment has been called off (or the device has been decommissioned): nothing more
-   * is to be told of it
-   * @throws {AgentError} when it could not be delivered
+   * @returns `aborted` if the server has cancelled the deployment or decommissioned the device; the caller must then
+   * send no further reports
+   * @throws {AgentError} when the report could not be delivered
    */
   report(deploymentId: string, status: DeploymentStatus, signal: AbortSignal): Promise<"accepted" | "aborted">;
-  /** @throws {AgentError} when it could not be delivered; one that says `retry: false` will never be */
+  /** @throws {AgentError} when it could not be delivered; one with `retry: false` says that retries cannot help */
   uploadLog(deploymentId: string, messages: readonly LogMessage[], signal: AbortSignal): Promise<void>;
-  /** The next call authorises the device anew: what runs now may have other credentials. */
+  /** Drops the token, so that the next call authorises anew: the device may have other credentials now. */
   forgetToken(): Promise<void>;
 }

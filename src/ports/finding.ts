@@ -1,17 +1,17 @@
-/** One thing on the board that was looked at, and what came of it. */
+/** One examined item of the board, and the result. */
 export interface Finding {
-  /** `bad`: an update could not be installed, or not be rolled back. */
+  /** `bad`: the agent could not install an update, or could not roll it back. */
   readonly level: "good" | "note" | "bad";
-  /** What was looked at: `canary`, `second copy of the environment`. */
+  /** The examined item: `canary`, `second copy of the environment`. */
   readonly subject: string;
-  /** What was found there. */
+  /** The result for that item. */
   readonly found: string;
-  /** What to do about it; absent where all is good. */
+  /** What to do about it; absent if nothing is wrong. */
   readonly advice?: string;
 }
 
-/** Can tell how its medium is. */
+/** Can report on its medium. */
 export interface Diagnosable {
-  /** Looks and touches nothing. What is wrong is a finding; rejects only where nothing can be looked at. */
+  /** Reads only and changes nothing. Reports problems as findings; rejects only if it can examine nothing. */
   diagnose(signal: AbortSignal): Promise<readonly Finding[]>;
 }

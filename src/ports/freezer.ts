@@ -1,17 +1,17 @@
-/** Keeps a filesystem as it is while it is being read from below. */
+/** Freezes a file system while the agent reads the device below it. */
 export interface Freezer {
   /**
-   * Writes out what is pending, and lets nobody write until `thaw`. It is thawed whatever becomes of this process.
+   * Writes out pending data and blocks all writes until `thaw`. The file system is thawed even if this process dies.
    *
-   * @param folder any folder of the filesystem
+   * @param folder any folder of the file system
    * @throws {AgentError} FREEZE_FAILED; the signal's reason when it aborts
    */
   freeze(folder: string, signal: AbortSignal): Promise<Frozen>;
 }
 
 export interface Frozen {
-  /** Aborted with FREEZE_LOST when the filesystem may have been thawed by somebody else. */
+  /** Aborts with FREEZE_LOST when another program may have thawed the file system. */
   readonly lost: AbortSignal;
-  /** Idempotent. @throws {AgentError} THAW_FAILED; FREEZE_LOST when it was not frozen any more */
+  /** Idempotent. @throws {AgentError} THAW_FAILED; FREEZE_LOST if the file system was no longer frozen */
   thaw(): Promise<void>;
 }

@@ -3,40 +3,40 @@ export interface ProcessLimits {
   readonly timeoutMs: number;
   /** Bytes kept of stdout and of stderr, each; the rest is read and dropped. */
   readonly maxOutputBytes: number;
-  /** A program whose standard output is longer than that is ended, and the run rejects with PROCESS_OUTPUT. */
+  /** Stops a program whose standard output exceeds the limit; the run then rejects with PROCESS_OUTPUT. */
   readonly endsWithOutput?: boolean;
-  /** Folder that the program starts in; the agent's own when absent. */
+  /** The program's working directory; the agent's own if absent. */
   readonly cwd?: string;
   /** Time between SIGTERM and SIGKILL, in milliseconds. */
   readonly graceMs?: number;
-  /** What the program leaves running when it ends by itself goes on; absent: it is killed. */
+  /** Leaves the program's background processes running when it exits by itself. If absent, they are killed. */
   readonly leavesOthers?: boolean;
   /**
-   * Gets each line as it comes, without its end; a long line comes in pieces of up to `maxOutputBytes`. Bytes that
-   * are no UTF-8 come as U+FFFD.
+   * Receives each line without its line end. A long line arrives in pieces of up to `maxOutputBytes`. Bytes that are
+   * not valid UTF-8 become U+FFFD.
    */
   onLine?(stream: "stdout" | "stderr", line: string): void;
   /**
-   * Gets standard output as bytes, in place of the result's `stdout`, which is empty then. The next chunk comes when it
-   * has resolved, and the program waits meanwhile. Does not reject.
+   * Receives standard output as bytes; the result's `stdout` is then empty. The program waits until the promise
+   * resolves before the next chunk. Must not reject.
    */
   onOutput?(chunk: Uint8Array): Promise<void>;
 }
 
 export interface ProcessResult {
-  /** `undefined` when a signal ended it. */
+  /** `undefined` if a signal ended the program. */
   readonly exitCode: number | undefined;
   readonly stdout: string;
   readonly stderr: string;
 }
 
-/** Runs programs: never through a shell, and never leaving one of the group behind unasked. */
+/** Runs programs without a shell. Leaves no process of a program's group running, except on request. */
 export interface Process {
   /**
    * @param argv program (a path, or a name looked up in PATH) and its arguments
-   * @param stdin written and closed; without it the program reads end of file. Of a stream, a chunk is asked for when
-   * the one before has been taken, and none after the program has ended or closed its input. One that throws stops the
-   * program, and the run rejects with what it threw
+   * @param stdin text or stream for the program's input, which is then closed; absent: the input is empty. A stream
+   * delivers a chunk when the program has taken the one before, and stops when the program ends or closes its input. If
+   * the stream throws, the program is stopped and the run rejects with that error
    * @throws {AgentError} PROCESS_MISSING, PROCESS_START, PROCESS_TIMEOUT, PROCESS_OUTPUT
    */
   run(
@@ -47,10 +47,10 @@ export interface Process {
   ): Promise<ProcessResult>;
 }
 
-/** Programs that must not change the machine that they are tried on. */
+/** Runs programs that must not change the host machine, when it stands in for a board. */
 export interface GuardedProcess extends Process {
   /**
-   * @returns whether the program has a root of its own
+   * @returns whether the program runs under a separate root directory
    * @throws {AgentError} BOARD_UNCONFINED when `run` would refuse the program
    */
   expectToRun(program: string): Promise<boolean>;
