@@ -58,7 +58,7 @@ async function look(slots: BootedSlotOptions["slots"], system: RunningSystem, lo
     }
   }
   if (named?.slot !== undefined) {
-    if (named.doubt !== undefined) log?.("warning", `slot ${named.slot} is taken for the booted one: ${named.doubt}`);
+    if (named.doubt !== undefined) log?.("warning", `Assuming that slot ${named.slot} is booted: ${named.doubt}`);
     return named.slot;
   }
   throw new AgentError("SLOT_UNKNOWN", {

@@ -79,8 +79,7 @@ function canaryFinding(found: ReadonlyMap<string, string>): Finding {
     const advice = `Set ${CHECK_CANARY}=1 in the boot loader's built-in environment.`;
     return { level: "note", subject, found: "nothing proves that the boot loader reads this environment", advice };
   }
-  if (found.get(CANARY) === "1") return { level: "good", subject, found: "the boot loader has left its mark" };
-  const advice =
-    "Make fw_env.config point to where the boot loader keeps its environment, and run mender_setup at boot.";
-  return { level: "bad", subject, found: "the boot loader has left no mark in this environment", advice };
+  if (found.get(CANARY) === "1") return { level: "good", subject, found: "the boot loader has set its mark" };
+  const advice = "Make fw_env.config name the place of the boot loader's environment, and run mender_setup at boot.";
+  return { level: "bad", subject, found: "the boot loader has not set its mark in this environment", advice };
 }

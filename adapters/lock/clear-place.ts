@@ -23,7 +23,7 @@ export async function clearPlace(
   });
   const release = await hold(folder);
   try {
-    if (isNoFile(path)) tell(`${path} is no lock: moved to ${await setAside(path, acts)}.`);
+    if (isNoFile(path)) tell(`${path} is not a lock: moved it to ${await setAside(path, acts)}.`);
   } catch (cause) {
     throw new AgentError("LOCK_FAILED", { lock: path }, cause);
   } finally {

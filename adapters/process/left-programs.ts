@@ -42,7 +42,7 @@ export async function endLeftPrograms(
 async function end(record: LeftRecord, tell: (line: string) => void, limits: EndingLimits): Promise<void> {
   if (!(await isGone(record, limits.patienceMs))) {
     const [first] = record.remaining();
-    if (first !== undefined) tell(`Ending what an earlier run has left running: ${nameOf(first)}`);
+    if (first !== undefined) tell(`Ending a program that an earlier run left running: ${nameOf(first)}`);
     signalAll(record.remaining(), "SIGTERM");
     if (!(await isGone(record, limits.graceMs))) {
       signalAll(record.remaining(), "SIGKILL");

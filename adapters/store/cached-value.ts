@@ -19,10 +19,10 @@ export function createCachedValue(path: string, log: Logger, acts: FileActs = di
   async function putAside(error: AgentError): Promise<boolean> {
     try {
       const { setAside } = await import("../../src/util/set-aside.ts");
-      log("warning", `${describeError(error)}: moved to ${await setAside(path, acts)}, and made anew.`);
+      log("warning", `Moved ${path} to ${await setAside(path, acts)}; starting without it: ${describeError(error)}`);
       return true;
     } catch (cause) {
-      log("warning", `${describeError(error)}: the agent does without it. ${String(cause)}`);
+      log("warning", `Continuing without ${path}: ${describeError(error)}. Cannot move it: ${String(cause)}`);
       return false;
     }
   }
@@ -52,7 +52,7 @@ export function createCachedValue(path: string, log: Logger, acts: FileActs = di
         isLost = false;
       } catch (error) {
         if (!(error instanceof AgentError)) throw error;
-        if (!isLost) log("warning", `${describeError(error)}: the agent goes on without it.`);
+        if (!isLost) log("warning", `Continuing without ${path}: ${describeError(error)}`);
         isLost = true;
       }
     },

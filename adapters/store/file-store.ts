@@ -56,7 +56,7 @@ export function createFileStore(folder: string, log: Logger, acts: FileActs = di
 
   const apply = async (changes: StoreChanges): Promise<void> => {
     const { version, values: old } = await load();
-    if (version !== VERSION) log("warning", `The store of version ${version} becomes one of version ${VERSION}.`);
+    if (version !== VERSION) log("warning", `Converting the store from version ${version} to version ${VERSION}.`);
     const values = new Map(old);
     for (const [key, value] of changes) {
       if (value === undefined) values.delete(key);
@@ -150,7 +150,7 @@ async function moveAside(path: string, code: keyof typeof STORE_ASIDE, log: Logg
   } catch (cause) {
     throw new AgentError(code, { path }, cause);
   }
-  log("error", `${describeError(new AgentError(code, { path, movedTo }))} An empty one takes its place.`);
+  log("error", `${describeError(new AgentError(code, { path, movedTo }))} The agent starts with an empty store.`);
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

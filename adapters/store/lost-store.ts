@@ -13,6 +13,8 @@ export function storeWarnings(folder: string): readonly string[] {
     const movedTo = path + STORE_ASIDE[code];
     const lost = statSync(movedTo, { throwIfNoEntry: false });
     if (lost === undefined) return [];
-    return [`${describeError(new AgentError(code, { path, movedTo }))} Moved at ${lost.ctime.toISOString()}.`];
+    return [
+      `${describeError(new AgentError(code, { path, movedTo }))} The agent moved it at ${lost.ctime.toISOString()}.`,
+    ];
   });
 }

@@ -29,7 +29,7 @@ export interface TlsFiles {
  */
 export async function loadTlsClient(files: TlsFiles, log: Logger): Promise<TlsClient> {
   if (files.skipVerify) {
-    log("warning", "TLS IS NOT VERIFIED (SkipVerify): anybody on the network can pose as the server.");
+    log("warning", "TLS IS NOT VERIFIED (SkipVerify): anyone on the network can pose as the server.");
   }
   const ca = files.skipVerify ? [] : await trusted(files, log);
   const rejectUnauthorized = !files.skipVerify;
@@ -44,7 +44,7 @@ async function trusted({ serverCertificate, systemStores }: TlsFiles, log: Logge
   }
   let system: Buffer | undefined;
   for (const store of systemStores) system ??= (await readCertificates(store)).pem;
-  if (system === undefined) log("warning", `The system has no store of certificates: ${systemStores.join(", ")}`);
+  if (system === undefined) log("warning", `The system has no certificate store: ${systemStores.join(", ")}`);
   const found = [system, own?.pem].filter((pem) => pem !== undefined);
   if (found.length === 0) throw new AgentError("TLS_NO_TRUST");
   return found;

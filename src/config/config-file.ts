@@ -75,7 +75,7 @@ export async function readConfigFile(
 const placesIn = async (text: string): Promise<JsonPlaces> => (await import("./json-place.ts")).findPlaces(text);
 
 function refused(refusal: AgentError, values: ConfigFile["values"], log: Logger): ConfigFile {
-  log("error", `No update is installed: ${describeError(refusal)}`);
+  log("error", `Refusing every update: ${describeError(refusal)}`);
   return { values, refusal };
 }
 
@@ -112,7 +112,7 @@ export function pickKeys(raw: Raw, keys: Keys, where: string, log: Logger): Reco
     }
     const other = spellings.get(known);
     if (other !== undefined)
-      log("warning", `${where}: ${other} and ${key} are the same key; ${key} holds, the later one`);
+      log("warning", `${where}: ${other} and ${key} are the same key; the later one, ${key}, applies`);
     spellings.set(known, key);
     if (hasType(value, type)) picked[known] = value;
     else log("warning", `${where}: ${key} is ignored: ${wrongness(value, type)}`);

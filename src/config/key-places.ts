@@ -26,13 +26,13 @@ export function findKeys(fallback: string, main: string): KeyPlaces {
       const words = new Set(text.match(/\b[A-Z]\w+(?:\.[A-Z]\w+)?/g)?.map((word) => word.toLowerCase()));
       return [...words].flatMap((word) => {
         const found = holding.get(word);
-        return found === undefined ? [] : [`${found.key} stands in ${found.place}`];
+        return found === undefined ? [] : [`${found.key} is set in ${found.place}`];
       });
     },
     overridden: [...above].flatMap(([name, { key, place, value }]) => {
       const other = below.get(name);
       if (other === undefined || isDeepStrictEqual(value, other.value)) return [];
-      return [`${key} stands in both files: ${place}, holds, and not ${other.place}`];
+      return [`${key} is set in two files: ${place}, overrides ${other.place}`];
     }),
   };
 }

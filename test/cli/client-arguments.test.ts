@@ -95,7 +95,9 @@ test("'mender-setup' writes the configuration without the name of the command", 
 test("'mender-auth daemon' stays, says why, and ends with a signal", async () => {
   const io = new RecordingIo();
   const ended = run("mender-auth", [...board.options, "daemon"], io);
-  await expect.poll(() => io.errLines).toEqual([expect.stringContaining("This process stays and does nothing.")]);
+  await expect
+    .poll(() => io.errLines)
+    .toEqual([expect.stringContaining("This process keeps running, but does nothing.")]);
   io.interrupt.abort(new Error("SIGTERM"));
   await ended;
   expect([io.exitCode, io.outLines]).toEqual([0, []]);

@@ -61,7 +61,7 @@ test("a server that does not take it changes nothing of what the command says", 
   device.server.answer("trouble", empty(405));
   const { exitCode, err } = await poll();
   expect([exitCode, err.at(-1)]).toEqual([1, expect.stringContaining("DEVICE_TYPE_FILE")]);
-  expect(err.join("\n")).toMatch(/has not heard of that: SERVER_STATUS/);
+  expect(err.join("\n")).toMatch(/Could not report this to the server: SERVER_STATUS/);
 });
 
 /** A deployment whose new system runs on trial. */

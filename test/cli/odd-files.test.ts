@@ -150,11 +150,11 @@ test("what was in the place of a lock or a cache is kept beside it, and said onc
   await put("a folder", board.path("data/switchback.lock"));
   await put("a folder", board.path("data/switchback-server"));
   const first = await agent(["install", "RELEASE"]);
-  expect(first.err.filter((line) => line.includes("is no lock"))).toEqual([]);
-  expect(first.log.filter((line) => line.includes("is no lock"))).toHaveLength(1);
+  expect(first.err.filter((line) => line.includes("is not a lock"))).toEqual([]);
+  expect(first.log.filter((line) => line.includes("is not a lock"))).toHaveLength(1);
   expect(await readdir(board.path("data/switchback.lock.damaged/in"))).toEqual(["it"]);
   const again = await agent(["rollback"]);
-  expect(again.log.filter((line) => line.includes("is no lock"))).toEqual([]);
+  expect(again.log.filter((line) => line.includes("is not a lock"))).toEqual([]);
 });
 
 test("'--forcebootstrap' moves a folder in the place of the key or the token aside, and deletes nothing", async () => {
@@ -201,7 +201,7 @@ test("a daemon whose pid cannot be written, as on a full device, says so once an
   const leave = await writeDaemonPid(paths, (line) => said.push(line), { ...thisHost, files });
   await expect(acquireServerLock(paths, () => undefined, undefined)).rejects.toMatchObject({ code: "AGENT_BUSY" });
   await leave();
-  expect(said).toEqual([expect.stringMatching(/switchback-daemon\.pid cannot be written.*ENOSPC/)]);
+  expect(said).toEqual([expect.stringMatching(/Cannot write .*switchback-daemon\.pid.*ENOSPC/)]);
   expect(existsSync(board.path("data/switchback-daemon.pid"))).toBe(false);
 });
 

@@ -131,7 +131,7 @@ for (const [broken, place] of [
       expect(config.rootfsPartA).toBe("/dev/a");
       expect(() => config.artifactVerifyKeys).toThrow(REFUSED);
       expect(config.refusal?.detail).toMatchObject({ file: join(dir, "main"), ...place });
-      expect(logged.at(-1)).toMatch(/^error: No update is installed: CONFIG_INVALID: /);
+      expect(logged.at(-1)).toMatch(/^error: Refusing every update: CONFIG_INVALID: /);
     });
   }
 }
@@ -181,7 +181,7 @@ test("a key that is nearly a known one is named, and other programs' keys are no
 test("of two spellings of one key the later one holds, and the log says so", async () => {
   expect((await load({ RootfsPartA: "/dev/a", rootfsparta: "/dev/b" })).rootfsPartA).toBe("/dev/b");
   expect(logged).toContain(
-    "warning: main: RootfsPartA and rootfsparta are the same key; rootfsparta holds, the later one",
+    "warning: main: RootfsPartA and rootfsparta are the same key; the later one, rootfsparta, applies",
   );
 });
 

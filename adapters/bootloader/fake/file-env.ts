@@ -19,7 +19,7 @@ export function createFileEnv(path: string, acts: FileActs = diskActs): BootEnv 
       const { size } = await loadVariables(path);
       const subject = "boot environment";
       if (size > 0) return [{ level: "good", subject, found: `${size} variables, replaced as a whole` }];
-      const advice = "The boot loader has nothing to go by: make the board anew (switchback board create).";
+      const advice = "The boot loader has no variables to read: create the board again (switchback board create).";
       return [{ level: "bad", subject, found: `${path} holds no variables`, advice }];
     },
     expectWritable: () => expectReplaceable(path),

@@ -133,16 +133,16 @@ function copiesFinding(first: Damaged | Valid, second: Damaged | Valid): Finding
   const subject = "copies of the boot environment";
   if ("block" in first && "block" in second) {
     if (isDeepStrictEqual(variablesOf(first.block), variablesOf(second.block))) {
-      return { level: "good", subject, found: "both are valid, and the same" };
+      return { level: "good", subject, found: "both are valid and identical" };
     }
-    const advice = "The first one counts; the next update makes them the same.";
-    return { level: "note", subject, found: "both are valid, and differ", advice };
+    const advice = "The first copy applies. The next update makes both identical.";
+    return { level: "note", subject, found: "both are valid, but they differ", advice };
   }
   const found = [first, second].flatMap((copy, at) => ("block" in copy ? [] : [`copy ${at + 1}: ${copy.damage}`]));
   if (found.length === 1) {
-    const advice = "The next update restores it from the other one.";
+    const advice = "The next update restores it from the other copy.";
     return { level: "note", subject, found: found.join(), advice };
   }
-  const advice = "Put both folders back on the boot partition as the image's build made them.";
+  const advice = "Restore both folders on the boot partition as the build of the image made them.";
   return { level: "bad", subject, found: found.join("; "), advice };
 }

@@ -104,7 +104,7 @@ export function createSystemdBoot({ bootFolder, files, booted }: SystemdBootOpti
     },
     async diagnose(signal) {
       const { of } = await load(signal);
-      const found = `${of.A.file} and ${of.B.file}, and nothing but their names decides`;
+      const found = `${of.A.file} and ${of.B.file}, and only their names decide which one boots`;
       return [{ level: "good", subject: `boot entries in ${folder}`, found }];
     },
   };

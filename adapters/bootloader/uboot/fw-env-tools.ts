@@ -22,12 +22,12 @@ async function copiesFinding(file: string): Promise<Finding> {
   const subject = "copies of the boot environment";
   try {
     const { copies } = parseFwEnvConfig(readSmallFile(file), file);
-    if (copies.length === 2) return { level: "good", subject, found: `two, as ${file} says` };
-    return { level: "note", subject, found: `one, as ${file} says: ${TORN}`, advice: SECOND_COPY };
+    if (copies.length === 2) return { level: "good", subject, found: `two, according to ${file}` };
+    return { level: "note", subject, found: `one, according to ${file}: ${TORN}`, advice: SECOND_COPY };
   } catch (cause) {
     // ignored: libubootenv has a second format, which only the tool itself reads; that it reads, is known.
-    const found = `unknown: ${file} is ${cause instanceof AgentError ? "of another format" : "not readable"}`;
-    return { level: "note", subject, found, advice: `See that ${file} names two copies.` };
+    const found = `unknown: ${file} ${cause instanceof AgentError ? "has another format" : "is not readable"}`;
+    return { level: "note", subject, found, advice: `Make sure that ${file} names two copies.` };
   }
 }
 

@@ -16,7 +16,7 @@ export interface NativeEnvOptions {
 }
 
 const ANEW =
-  "Make fw_env.config name the place and size that U-Boot uses; where it does, let U-Boot write it anew (`saveenv`).";
+  "Make fw_env.config name the place and size that U-Boot uses. If it does, let U-Boot write it again (`saveenv`).";
 
 interface Loaded {
   readonly current: 0 | 1;
@@ -64,7 +64,7 @@ export function createNativeEnv({ layout, exclusive, log, openRaw }: NativeEnvOp
         warned = true;
         log(
           "warning",
-          `The boot environment has one copy, in ${copies[0].device}: a power cut while it is written can destroy it.`,
+          `The boot environment has only one copy, in ${copies[0].device}: a power cut during a write can destroy it.`,
         );
       }
       await exclusive(signal, async () => {
@@ -93,13 +93,13 @@ export function createNativeEnv({ layout, exclusive, log, openRaw }: NativeEnvOp
       const subject = "copies of the boot environment";
       if (!isRedundant) {
         if (found[0] === undefined)
-          return [{ level: "bad", subject, found: "the only one is not valid", advice: ANEW }];
+          return [{ level: "bad", subject, found: "the only copy is not valid", advice: ANEW }];
         return [{ level: "note", subject, found: `one: ${TORN}`, advice: SECOND_COPY }];
       }
       const bad = found.flatMap((record, index) => (record === undefined ? [index + 1] : []));
       if (bad.length === 0) return [{ level: "good", subject, found: "both are valid" }];
       if (bad.length === 2) return [{ level: "bad", subject, found: "not valid: 1 and 2 of 2", advice: ANEW }];
-      const advice = "A single torn copy mends itself with the next write; otherwise check fw_env.config.";
+      const advice = "The next write repairs a single torn copy. If it does not, check fw_env.config.";
       return [{ level: "note", subject, found: `not valid: ${bad[0]} of 2`, advice }];
     },
   };

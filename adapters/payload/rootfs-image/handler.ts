@@ -99,10 +99,10 @@ function createActions({ bootloader, storedValue, log }: RootfsImageParts): Acti
           await storedValue.save(OWED + origin);
           throw error;
         }
-        log("warning", `Nothing had to be undone: slot ${origin} is still the one that boots. (${error.message})`);
+        log("warning", `There is nothing to undo: slot ${origin} still boots next. (${error.message})`);
       }
       if ((await bootloader.booted(signal)) !== origin) {
-        log("warning", `Slot ${otherSlot(origin)} still runs. The next boot brings back slot ${origin}.`);
+        log("warning", `Slot ${otherSlot(origin)} is still running. The next boot returns to slot ${origin}.`);
       }
     },
     ArtifactRollbackReboot: nothing,
@@ -118,7 +118,7 @@ function createActions({ bootloader, storedValue, log }: RootfsImageParts): Acti
       // A failure keeps the stored value, and with it the debt.
       if (owesUndo(kept) && origin !== undefined) {
         await bootloader.revert(origin, signal);
-        log("warning", `The rollback that had failed is done: the next boot brings back slot ${origin}.`);
+        log("warning", `The rollback that failed before is complete: the next boot returns to slot ${origin}.`);
       }
       await storedValue.save(undefined);
     },
@@ -210,7 +210,7 @@ async function download(
   if (written === undefined) return;
   const start = clock.monotonicMs();
   await written.expectIn(slots, slot, signal);
-  log("info", `Slot ${slot} was read back in ${Math.round(clock.monotonicMs() - start)} ms and is what was sent.`);
+  log("info", `Read slot ${slot} back in ${Math.round(clock.monotonicMs() - start)} ms: it holds what was sent.`);
 }
 
 interface Destination {

@@ -61,10 +61,7 @@ async function nativeOrTools(
       return await native();
     } catch (error) {
       if (bootEnv === "native" || !mayFallBack || !(error instanceof AgentError)) throw error;
-      log(
-        "debug",
-        `the boot environment is accessed by ${tools.printArgv[0]} and ${tools.setArgv[0]}: ${error.message}`,
-      );
+      log("debug", `Using ${tools.printArgv[0]} and ${tools.setArgv[0]} for the boot environment: ${error.message}`);
     }
   }
   return createToolEnv(host.process(), tools);

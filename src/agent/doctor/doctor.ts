@@ -73,22 +73,24 @@ export async function composeDoctor(options: GlobalOptions, io: CliIo): Promise<
     { area: "user", advice: "", look: async () => (isRoot ? [] : [notRoot(user)]) },
     {
       area: "configuration",
-      advice: "Set that right in mender.conf. Until then no Artifact is installed.",
+      advice: "Correct it in mender.conf. Until then, the agent installs no Artifact.",
       look: async () => judgeConfig(config, places, remarks, keys.overridden),
     },
     {
       area: "slots",
-      advice: "Set RootfsPartA and RootfsPartB in mender.conf to the two partitions, one of which is running.",
+      advice:
+        "Set RootfsPartA and RootfsPartB in mender.conf to the two partitions. The system must run from one of them.",
       look: async (signal) => assessSlots(await board(signal).slots(await bootedSlot(boot, signal))),
     },
     {
       area: "boot",
-      advice: "Set Switchback.Bootloader and what belongs to it, and see that what it names can be read.",
+      advice:
+        "Set Switchback.Bootloader and the keys that belong to it, and make sure that the files they name are readable.",
       look: (signal) => examineBoot(boot(), signal),
     },
     {
       area: "data",
-      advice: `Look at ${paths.datastore}, which --datastore or MENDER_DATASTORE_DIR names.`,
+      advice: `Check ${paths.datastore}, which --datastore or MENDER_DATASTORE_DIR names.`,
       look: async (signal) => {
         const facts = await board(signal).datastore(paths.datastore);
         // Whether root may write there is not known to others.
@@ -97,7 +99,7 @@ export async function composeDoctor(options: GlobalOptions, io: CliIo): Promise<
     },
     {
       area: "agent",
-      advice: `Look at ${paths.datastore}; what is stored there is no agent's of this version.`,
+      advice: `Check ${paths.datastore}: this version of the agent cannot use what is stored there.`,
       look: async () => [
         await examinePending(createJournal(composeStore(paths, log, host))),
         // Taking a lock would make its file, and the datastore.
@@ -135,7 +137,7 @@ export async function composeDoctor(options: GlobalOptions, io: CliIo): Promise<
     ...composeGuarding({ config, paths, host }, user),
     {
       area: "server",
-      advice: "Look at ServerURL, ServerCertificate and HttpsClient in mender.conf.",
+      advice: "Check ServerURL, ServerCertificate and HttpsClient in mender.conf.",
       look: async (signal) => {
         if (config.server.urls.length === 0) {
           return [{ level: "good", subject: "ServerURL", found: "none: updates come from the command line" }];
@@ -159,8 +161,8 @@ export async function composeDoctor(options: GlobalOptions, io: CliIo): Promise<
 }
 
 function notRoot(user: number): Finding {
-  const found = `${user}, who is not root: what only root may see or write is left out below`;
-  return { level: "bad", subject: "user", found, advice: "Run the doctor as root, as the agent runs." };
+  const found = `${user}, who is not root: the checks below skip what only root may read or write`;
+  return { level: "bad", subject: "user", found, advice: "Run the doctor as root, like the agent." };
 }
 
 /** A program or a file that is kept from other users. */
@@ -245,7 +247,7 @@ function identity(
     },
     {
       area: "signatures",
-      advice: "Make ArtifactVerifyKeys name public keys in PEM form; without them no Artifact is installed.",
+      advice: "Set ArtifactVerifyKeys to public keys in PEM form. Until then, the agent installs no Artifact.",
       look: async (signal) => {
         const loaded = await Promise.all(config.artifactVerifyKeys.map(loadVerificationKey));
         const found = loaded.map(({ label, algorithm, key }): Finding => {
@@ -258,7 +260,7 @@ function identity(
           level: "note",
           subject: "ArtifactVerifyKeys",
           found: "none: unsigned Artifacts are installed",
-          advice: "Name the public key of your signing key in ArtifactVerifyKeys.",
+          advice: "Set ArtifactVerifyKeys to the public key of your signing key.",
         };
         if (found.length > 0) return found;
         // The file there may name one.

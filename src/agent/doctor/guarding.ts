@@ -28,7 +28,7 @@ export function composeGuarding({ config, paths, host }: GuardingParts, user: nu
   return [
     {
       area: "identity",
-      advice: `Make ${script} print lines key=value that never change, and end with 0.`,
+      advice: `Make ${script} print lines key=value that never change, and end with exit status 0.`,
       async look(signal) {
         if (!usesServer()) return [];
         const { examineIdentity } = await import("../../core/doctor/managed.ts");
@@ -38,7 +38,7 @@ export function composeGuarding({ config, paths, host }: GuardingParts, user: nu
     {
       area: "device key",
       advice:
-        "Bring the key back, or make a new one with 'switchback bootstrap --forcebootstrap': a new device to the server.",
+        "Restore the key, or create one with 'switchback bootstrap --forcebootstrap': the server sees a new device then.",
       async look() {
         const { examineDeviceKey } = await import("../../core/doctor/managed.ts");
         return await examineDeviceKey({ path: deviceKey(), isGiven: givenKey() !== undefined }, usesServer());
@@ -75,7 +75,7 @@ export function composeGuarding({ config, paths, host }: GuardingParts, user: nu
     },
     {
       area: "saving",
-      advice: "Look at the datastore.",
+      advice: "Check the datastore.",
       async look() {
         const saved = [
           join(paths.datastore, "switchback-store"),
@@ -90,7 +90,7 @@ export function composeGuarding({ config, paths, host }: GuardingParts, user: nu
 }
 
 function blocked(path: string): Finding {
-  const found = "it can be neither replaced nor removed: what the agent records cannot be saved";
+  const found = "it can be neither replaced nor removed, so the agent cannot save its records";
   const advice = `Unmount it, or remove its immutable flag (chattr -i ${path}).`;
   return { level: "bad", subject: path, found, advice };
 }

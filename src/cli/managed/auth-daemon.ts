@@ -25,7 +25,7 @@ export function register(program: Command, io: CliIo): void {
         return () => bootstrap(program, options, io);
       });
     }
-    log("info", "The update daemon authorises the device itself. This process stays and does nothing.");
+    log("info", "The update daemon authorises the device itself. This process keeps running, but does nothing.");
     await untilStopped(io);
   });
 }

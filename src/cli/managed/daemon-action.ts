@@ -45,9 +45,12 @@ export async function daemon(options: GlobalOptions, keyOptions: KeyOptions, io:
 async function stayWithoutServer({ host, paths, log }: ServerSide, io: CliIo): Promise<void> {
   // Without a handler, SIGUSR1 would open Node's debugger.
   for (const signal of ["SIGUSR1", "SIGUSR2"] as const)
-    io.onSignal?.(signal, () => log("warning", "There is no server to ask: mender.conf names none."));
+    io.onSignal?.(signal, () => log("warning", "Cannot ask a server: mender.conf names none."));
   const leaveOffice = await writeDaemonPid(paths, (line) => log("warning", line), host);
-  log("warning", "mender.conf names no server (ServerURL, Servers): the daemon stays, and asks for nothing.");
+  log(
+    "warning",
+    "mender.conf names no server (ServerURL, Servers): the daemon keeps running, but does not ask for updates.",
+  );
   try {
     await host.clock.sleep(Number.POSITIVE_INFINITY, io.signal);
   } catch (error) {

@@ -49,9 +49,9 @@ async function clearPid(paths: Paths, tell: Tell, files: FileActs = localActs): 
   try {
     if (!isNoFile(path)) return await files.remove(path);
     const { setAside } = await import("../../util/set-aside.ts");
-    tell(`${path} is no file: moved to ${await setAside(path, files)}.`);
+    tell(`${path} is not a file: moved it to ${await setAside(path, files)}.`);
   } catch (error) {
-    tell(`${path} is left as it is: ${String(error)}`);
+    tell(`Cannot remove ${path}: ${String(error)}`);
   }
 }
 
@@ -67,7 +67,7 @@ export async function writeDaemonPid(paths: Paths, tell: Tell, host: Host): Prom
   try {
     await host.files.writeSynced(pidFile(paths), `${process.pid}\n`, 0o644);
   } catch (error) {
-    tell(`${pidFile(paths)} cannot be written, so check-update does not find this daemon: ${String(error)}`);
+    tell(`Cannot write ${pidFile(paths)}, so check-update does not find this daemon: ${String(error)}`);
   }
   return async () => {
     await clearPid(paths, tell, host.files);

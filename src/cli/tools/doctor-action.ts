@@ -31,8 +31,8 @@ export async function doctor(options: GlobalOptions, { json }: DoctorOptions, io
   if (!ok) io.exitCode = 1;
 }
 
-const CAN = "an update can be installed, and rolled back.";
-const CANNOT = "no update can be installed and rolled back until that is set right.";
+const CAN = "an update can be installed and rolled back.";
+const CANNOT = "no update can be installed and rolled back until you correct this.";
 
 function lines({ level, subject, found, advice }: Examined): readonly string[] {
   const first = `${LEVELS[level].padEnd(7)}  ${subject}: ${found}`;

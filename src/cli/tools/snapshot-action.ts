@@ -27,7 +27,9 @@ export async function dumpSnapshot(
   const { device, folder, sizeBytes } = snapshot;
   log(
     "info",
-    folder === undefined ? `Copying ${device}, which nobody writes to` : `Copying ${device}, frozen at ${folder}`,
+    folder === undefined
+      ? `Copying ${device}, which no program can write to`
+      : `Copying ${device}, frozen at ${folder}`,
   );
   const progress = quiet === true ? NO_PROGRESS : createProgress(io, device, sizeBytes);
   try {

@@ -72,7 +72,7 @@ export function createManaged(parts: ManagedParts): Managed {
 
   const logStep = ({ state, outcome, errors }: Step): void => {
     for (const error of errors) log("error", describeError(error));
-    if (outcome === "abort") log("warning", `The server has called the deployment off (${state})`);
+    if (outcome === "abort") log("warning", `The server has aborted the deployment (${state})`);
   };
 
   /** A failure must not keep the device from its server: the next deployment reports why it cannot begin. */
@@ -95,7 +95,7 @@ export function createManaged(parts: ManagedParts): Managed {
     if (invalid !== undefined) return await go(resume(snapshot), "Giving up", signal, invalid);
     if (snapshot.mode === "standalone") return { kind: "standalone" };
     if (lost !== undefined) return await go(resume(snapshot), "Giving up", signal, lost);
-    return await go(resume(snapshot, maxResumes), "Going on with", signal);
+    return await go(resume(snapshot, maxResumes), "Resuming", signal);
   }
 
   return {

@@ -44,7 +44,7 @@ export function createReportStatus(server: DeploymentServer, log: Logger): Repor
       signal.throwIfAborted();
       if (!(error instanceof AgentError)) throw error;
       // ignored: the server learns how it goes on from the statuses that follow, and how it ended from the last.
-      log("warning", `Status ${status} could not be reported: ${describeError(error)}`);
+      log("warning", `Could not report the status ${status}: ${describeError(error)}`);
       return "told";
     }
   };

@@ -10,22 +10,27 @@ export async function examinePending(journal: Journal): Promise<Finding> {
   const subject = "pending update";
   const pending = await journal.load();
   if (pending === undefined) return { level: "good", subject, found: "none" };
-  const found = `${pending.artifact.name || "one of the server's"}, at ${placeOf(pending)}`;
+  const found = `${pending.artifact.name || "an Artifact of the server"}, at ${placeOf(pending)}`;
   if (pending.mode === "managed") {
     const advice = "Let 'switchback daemon' or 'switchback poll' finish it.";
     return { level: "bad", subject, found: `${found}, a deployment of the server`, advice };
   }
   if (isLeftBehind(pending)) {
-    const advice = "Clear it away with 'switchback resume'; the next install does so, too.";
-    return { level: "note", subject, found: `${found}, was cut off there`, advice };
+    const advice = "Run 'switchback resume' to finish it. The next install does so, too.";
+    return { level: "note", subject, found: `${found}, interrupted`, advice };
   }
   const [canCommit, canRollBack] = [entryState("commit", pending), entryState("rollback", pending)];
   if (canCommit !== undefined) {
-    const advice = "Keep it with 'switchback commit' or undo it with 'switchback rollback' before the next one.";
+    const advice = "Keep it with 'switchback commit' or undo it with 'switchback rollback' before the next update.";
     return { level: "bad", subject, found, advice };
   }
   const orUndo = canRollBack === undefined ? "" : ", or undo it with 'switchback rollback',";
-  return { level: "bad", subject, found, advice: `Finish it with 'switchback resume'${orUndo} before the next one.` };
+  return {
+    level: "bad",
+    subject,
+    found,
+    advice: `Finish it with 'switchback resume'${orUndo} before the next update.`,
+  };
 }
 
 /** @param lock absent where no agent has ever taken it. @throws {AgentError} LOCK_FAILED */
@@ -37,7 +42,7 @@ export async function examineLock(lock: Lock | undefined): Promise<Finding> {
     return { level: "good", subject, found: "free" };
   } catch (error) {
     if (!(error instanceof AgentError) || error.code !== "AGENT_BUSY") throw error;
-    const advice = "Until it has ended, only it can install an update.";
-    return { level: "note", subject, found: "another agent is at work on this device", advice };
+    const advice = "Wait until it ends. Until then, no other process can install an update.";
+    return { level: "note", subject, found: "another Switchback process is running on this device", advice };
   }
 }

@@ -13,7 +13,7 @@ export function assessClock(nowMs: number, programMs: number): Finding {
   const subject = "clock";
   const notBefore = Math.max(OLDEST_MS, programMs);
   if (nowMs >= notBefore) return { level: "good", subject, found: new Date(nowMs).toISOString() };
-  const found = `${new Date(nowMs).toISOString()}, before this program was made (${day(notBefore)})`;
-  const advice = "Set the clock: from a battery-backed one, by NTP, or to the time of the last shutdown.";
+  const found = `${new Date(nowMs).toISOString()}, before this program was built (${day(notBefore)})`;
+  const advice = "Set the clock from a real-time clock with a battery, by NTP, or to the time of the last shutdown.";
   return { level: "bad", subject, found, advice };
 }

@@ -26,12 +26,14 @@ export function assessDatastore(facts: FolderFacts): readonly Finding[] {
   }
   if (!exists) return [{ level: "bad", subject, found: `${folder} does not exist`, advice }];
   if (mount === undefined) {
-    const found = `not mounted: ${folder} lies on the root filesystem, which an update replaces`;
+    const found = `not mounted: ${folder} is on the root filesystem, which an update replaces`;
     return [{ level: "bad", subject, found, advice }];
   }
   const where = `${mount.source} (${mount.type}) on ${mount.folder}`;
   if (NOT_KEPT.has(mount.type)) {
-    return [{ level: "bad", subject, found: `${folder} lies on ${where}, which forgets with the power`, advice }];
+    return [
+      { level: "bad", subject, found: `${folder} is on ${where}, which loses its content without power`, advice },
+    ];
   }
   return [{ level: "good", subject, found: where }, ...assessNoexec(facts), writable(folder, isWritable), room(facts)];
 }
@@ -39,7 +41,7 @@ export function assessDatastore(facts: FolderFacts): readonly Finding[] {
 /** Programs that lie in the folder, such as an Artifact's own scripts in the datastore, cannot be started. */
 export function assessNoexec({ startsNothing }: FolderFacts): readonly Finding[] {
   if (startsNothing === undefined) return [];
-  const found = "it is mounted noexec: no state script, update module or payload that lies there can be started";
+  const found = "it is mounted noexec, so no state script, update module or payload in it can start";
   const advice = `Mount it without noexec (/etc/fstab): mount -o remount,exec ${startsNothing}`;
   return [{ level: "bad", subject: startsNothing, found, advice }];
 }
@@ -54,7 +56,7 @@ function writable(folder: string, isWritable: boolean): Finding {
 function room({ folder, freeBytes, freeFiles }: FolderFacts): Finding {
   const subject = "free space";
   const found = `${sizeText(freeBytes)} in ${folder}`;
-  const advice = "Remove what is not needed from the data partition, or enlarge it.";
+  const advice = "Remove files that are not needed from the data partition, or enlarge it.";
   if (freeFiles !== undefined && freeFiles < NEEDED_FILES) {
     return { level: "bad", subject, found: `${found}, but only for ${freeFiles} more files`, advice };
   }

@@ -16,11 +16,14 @@ export async function examineIdentity(
   const bad = (found: string, advice: string): readonly Finding[] => [{ level: "bad", subject: script, found, advice }];
   const entry = (await readScriptEntries(dirname(script), reads)).find(({ name }) => name === basename(script));
   if (entry === undefined) {
-    return bad("does not exist: no server accepts the device", `Install one; identity/${basename(script)} is shipped.`);
+    return bad(
+      "does not exist, so no server accepts the device",
+      `Install one, such as the shipped identity/${basename(script)}.`,
+    );
   }
   if (!entry.isExecutable) return bad("not executable", `chmod +x ${script}`);
   if (entry.missing !== undefined) {
-    return bad(`its interpreter ${entry.missing} is not there, or not executable`, "Correct the script's first line.");
+    return bad(`its interpreter ${entry.missing} is missing or not executable`, "Correct the script's first line.");
   }
   return [{ level: "good", subject: script, found: await readIdentity(process, script, signal) }];
 }
@@ -29,5 +32,5 @@ export async function examineIdentity(
 export async function examineDeviceKey(file: DeviceKeyFile, isNeeded: boolean): Promise<readonly Finding[]> {
   const kind = await keyKind(file);
   if (kind === undefined && !isNeeded) return [];
-  return [{ level: "good", subject: file.path, found: kind ?? "none yet: the daemon makes it at its first start" }];
+  return [{ level: "good", subject: file.path, found: kind ?? "none yet: the daemon creates it at its first start" }];
 }

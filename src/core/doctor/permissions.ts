@@ -20,11 +20,11 @@ export function assessPermissions({ trusted, secret }: Guarded, user: number): r
   ];
   if (found.length > 0) return found;
   const all = trusted.length + secret.length;
-  return [{ level: "good", subject: "permissions", found: `nobody else can change any of ${all} files and folders` }];
+  return [{ level: "good", subject: "permissions", found: `no other user can change any of ${all} files and folders` }];
 }
 
 function writable({ path, mode }: FileFacts): Finding {
-  const found = `anybody on this device can write to it (mode ${octal(mode)})`;
+  const found = `every user of this device can write to it (mode ${octal(mode)})`;
   return { level: "note", subject: path, found, advice: `chmod o-w ${path}` };
 }
 
@@ -34,8 +34,13 @@ function owned({ path, owner }: FileFacts): Finding {
 }
 
 function readable({ path, mode }: FileFacts): Finding {
-  const found = `it is a secret, and others can read it (mode ${octal(mode)})`;
-  return { level: "note", subject: path, found, advice: `chmod 600 ${path}; replace it if others may have read it.` };
+  const found = `it is secret, but other users can read it (mode ${octal(mode)})`;
+  return {
+    level: "note",
+    subject: path,
+    found,
+    advice: `chmod 600 ${path}; replace the secret if others may have read it.`,
+  };
 }
 
 const octal = (mode: number): string => mode.toString(8).padStart(4, "0");

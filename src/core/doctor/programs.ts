@@ -14,7 +14,7 @@ export async function examineScripts(
   const entries = (await readScriptEntries(folder, reads)).filter(({ name }) => name !== VERSION_FILE);
   if (entries.length === 0) return [{ level: "good", subject: folder, found: "no scripts" }];
   const { runnable, findings } = checkScriptFolder(entries, await readVersionFile(folder), origin);
-  const advice = `switchback state-scripts check ${folder} --for ${origin} tells what each script needs.`;
+  const advice = `To see what each script needs: switchback state-scripts check ${folder} --for ${origin}`;
   return [
     ...findings.map(({ level, file, message }): Finding => {
       const isBad = level === "problem";
@@ -22,7 +22,7 @@ export async function examineScripts(
     }),
     ...(runnable.length < entries.length
       ? []
-      : [{ level: "good", subject: folder, found: `all of ${entries.length} scripts run` } as const]),
+      : [{ level: "good", subject: folder, found: `all ${entries.length} scripts can run` } as const]),
   ];
 }
 
@@ -39,9 +39,9 @@ export async function examineModules(folder: string, reads: FileReads): Promise<
 function problemOf(path: string, { isExecutable, missing }: EntryWithHead): readonly Finding[] {
   if (!isExecutable) {
     const advice = `chmod +x ${path}`;
-    return [{ level: "bad", subject: path, found: "not executable: its payloads are refused", advice }];
+    return [{ level: "bad", subject: path, found: "not executable, so the agent refuses its payloads", advice }];
   }
   if (missing === undefined) return [];
-  const found = `its interpreter ${missing} is not there, or not executable: its payloads fail`;
+  const found = `its interpreter ${missing} is missing or not executable, so its payloads fail`;
   return [{ level: "bad", subject: path, found, advice: `Install ${missing}, or correct the first line of ${path}.` }];
 }

@@ -6,9 +6,9 @@ const SOON_MS = 30 * 24 * 60 * 60 * 1000;
 
 /** What to do, by what a handshake failed with. */
 const ADVICE: Readonly<Record<string, string>> = {
-  CERT_HAS_EXPIRED: "Renew the server's certificate; if it is valid, set the device's clock.",
+  CERT_HAS_EXPIRED: "Renew the server's certificate. If it is still valid, set the device's clock.",
   CERT_NOT_YET_VALID: "Set the device's clock: the certificate is not valid yet.",
-  ERR_TLS_CERT_ALTNAME_INVALID: "Use the host name that the certificate is made out to in ServerURL.",
+  ERR_TLS_CERT_ALTNAME_INVALID: "Set ServerURL to a host name that the certificate contains.",
   ENOTFOUND: "Check the host name in ServerURL, and the device's name server (/etc/resolv.conf).",
   EAI_AGAIN: "Check the device's network, and its name server (/etc/resolv.conf).",
   ECONNREFUSED: "Check the port in ServerURL, and whether the server runs.",
@@ -20,12 +20,12 @@ export function assessServer(url: string, facts: ServerFacts, nowMs: number, ski
   const subject = `certificate of ${url}`;
   if (facts.kind === "failed") {
     const advice = UNTRUSTED.test(facts.code)
-      ? "Name the server's certificate, or that of its authority, in ServerCertificate."
+      ? "Set ServerCertificate to the server's certificate, or to that of its authority."
       : (ADVICE[facts.code] ?? "Check the device's network, its proxy, and the address in ServerURL.");
     return { level: "bad", subject, found: `${facts.code}: ${facts.message}`, advice };
   }
   if (facts.kind === "plain") {
-    const found = "plain http: anybody on the way can pose as the server";
+    const found = "plain http: anyone on the network can pose as the server";
     return { level: "note", subject: url, found, advice: "Use an https address in ServerURL." };
   }
   const found = `${facts.name}, valid until ${day(facts.expiresMs)}`;

@@ -17,8 +17,8 @@ const KEYS: Readonly<Record<SlotId, string>> = { A: "RootfsPartA", B: "RootfsPar
 export function assessSlots({ slots, booted, rootBytes }: SlotsSeen): readonly Finding[] {
   const there = [...storageOf("A", slots.A), ...storageOf("B", slots.B)];
   if (slots.A.identity !== undefined && slots.A.identity === slots.B.identity) {
-    const advice = "Name two different partitions: an update must not be written over the system that runs.";
-    return [...there, { level: "bad", subject: "two slots", found: "both names lead to one storage", advice }];
+    const advice = "Name two different partitions, or an update would overwrite the running system.";
+    return [...there, { level: "bad", subject: "two slots", found: "both names refer to the same storage", advice }];
   }
   if (booted === undefined) return there;
   const [running, target] = [slots[booted], slots[otherSlot(booted)]];
@@ -41,11 +41,11 @@ function roomIn(target: SlotFacts, running: SlotFacts, rootBytes: number | undef
   const subject = "room for an update";
   const has = `${target.path} has ${sizeText(target.sizeBytes)}`;
   if (rootBytes !== undefined && target.sizeBytes < rootBytes) {
-    const advice = "Partition the disk anew, with two slots of one size: no image like the one that runs fits.";
+    const advice = "Repartition the disk with two slots of the same size: an image like the running one does not fit.";
     return [{ level: "bad", subject, found: `${has}, the running system takes ${sizeText(rootBytes)}`, advice }];
   }
   if (target.sizeBytes < running.sizeBytes) {
-    const advice = "Build images for the smaller slot, or make both slots equally large.";
+    const advice = "Build images for the smaller slot, or give both slots the same size.";
     return [{ level: "note", subject, found: `${has}, the running slot ${sizeText(running.sizeBytes)}`, advice }];
   }
   return [{ level: "good", subject, found: has }];

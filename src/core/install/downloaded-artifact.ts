@@ -55,17 +55,17 @@ async function resumeDownload(
   const { log } = parts;
   const { checkpoint } = record;
   if (checkpoint === undefined) {
-    log("warning", "The download begins anew: nothing of it is stored that could be built on.");
+    log("warning", "The download starts over: no checkpoint is stored.");
     return undefined;
   }
   const download = await openDownload({ ...record, headBytes: checkpoint.headBytes }, parts, signal);
   try {
     const opened = await openKept(record.uri, download, parts, checkpoint);
-    log("info", `The download goes on; ${checkpoint.storedBytes} of ${checkpoint.fileBytes} bytes are stored.`);
+    log("info", `Resuming the download: ${checkpoint.storedBytes} of ${checkpoint.fileBytes} bytes are stored.`);
     return opened;
   } catch (error) {
     if (!(error instanceof AgentError) || !isOfTheSource(error)) throw error;
-    log("warning", `The download begins anew: the source has changed (${error.code}).`);
+    log("warning", `The download starts over: the source has changed (${error.code}).`);
     return undefined;
   }
 }

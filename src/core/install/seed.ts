@@ -33,7 +33,7 @@ export async function seedProvides(
   if (!isSeeded(stored)) {
     // The store that knew of the trial is lost: nobody can commit it, and its name would outlive it.
     if (!stored.has("state") && (await isOnTrial())) {
-      log("warning", "What this device runs is not recorded: the running system is on trial, and no update is known.");
+      log("warning", "Not recording what this device runs: the running system is on trial, but no update is pending.");
       return;
     }
     const found = await firstProvides(files, log, reads);
@@ -62,7 +62,7 @@ async function unlessUnreadable<T>(path: string, log: Logger, look: () => Promis
     return await look();
   } catch (error) {
     if (!isSystemError(error)) throw error;
-    log("error", `What this device runs stays unknown, because ${path} cannot be read: ${error.message}`);
+    log("error", `Cannot record what this device runs, because ${path} cannot be read: ${error.message}`);
     return "unreadable";
   }
 }
@@ -83,7 +83,7 @@ async function fromBootstrap(
   } catch (error) {
     if (!(error instanceof AgentError)) throw error;
     if (isSystemError(error.cause)) throw error.cause;
-    log("error", `The bootstrap Artifact is not used: ${describeError(error)}`);
+    log("error", `Ignoring the bootstrap Artifact: ${describeError(error)}`);
     return undefined;
   }
 }

@@ -27,7 +27,7 @@ export class Tries {
     const waitMs = Math.round(longestMs * (1 + random()) * 0.5);
     this.count += 1;
     const why = trouble instanceof AgentError ? `: ${describeError(trouble)}` : "";
-    log("warning", `The download broke off at byte ${byte}; going on in ${waitMs} ms${why}`);
+    log("warning", `The download broke off at byte ${byte}; resuming in ${waitMs} ms${why}`);
     await clock.sleep(waitMs, signal);
   }
 }

@@ -116,7 +116,7 @@ export function createPoller(parts: PollerParts, start: Schedule): Poller {
       pending = await parts.pending(signal);
       if (pending === "managed") await deploy(undefined, signal);
       else if (pending === "standalone" && which === "deployments")
-        log("info", "An update of the command line waits for its end: no new one is asked for.");
+        log("info", "An update from the command line is pending, so the agent does not ask for a new one.");
       else await call(which, signal);
     } catch (error) {
       if (signal.aborted || !(error instanceof AgentError)) throw error;
@@ -141,7 +141,7 @@ export function createPoller(parts: PollerParts, start: Schedule): Poller {
       await parts.sendTrouble(describeError(trouble), signal);
     } catch (error) {
       if (signal.aborted || !(error instanceof AgentError)) throw error;
-      log("warning", `The server has not heard of that: ${describeError(error)}`);
+      log("warning", `Could not report this to the server: ${describeError(error)}`);
     }
   }
 

@@ -84,13 +84,13 @@ function problemOf(entry: EntryWithHead, folder: FolderKind): ScriptFinding | un
     return problem("run-bit", "never runs: it is not executable (chmod +x)");
   const [first = ""] = entry.head.split("\n");
   if (first.startsWith("#!") && first.endsWith("\r")) {
-    return problem("start", "cannot start: its lines end like those of DOS, so no interpreter has that name");
+    return problem("start", "cannot start: its lines end with CR LF, so no interpreter has that name");
   }
   if (!first.startsWith("#!") && !entry.head.startsWith("\u007fELF")) {
-    return problem("start", "does not start everywhere: it has no '#!' line and is no program");
+    return problem("start", "does not start everywhere: it has no '#!' line and is not a program");
   }
   if (entry.missing !== undefined) {
-    return problem("start", `cannot start: its interpreter ${entry.missing} is not there, or not executable`);
+    return problem("start", `cannot start: its interpreter ${entry.missing} is missing or not executable`);
   }
   return undefined;
 }
@@ -130,6 +130,8 @@ function sharedNumbers(names: readonly string[]): readonly ScriptFinding[] {
   return names.flatMap((file, i) => {
     const before = names[i - 1];
     if (before === undefined || slot(before) !== slot(file)) return [];
-    return [{ level: "note", file, rule: "order", message: `has the number of ${before}, and runs after it` } as const];
+    return [
+      { level: "note", file, rule: "order", message: `has the same number as ${before}, and runs after it` } as const,
+    ];
   });
 }

@@ -55,7 +55,8 @@ export function createScriptRunner(parts: ScriptRunnerParts): ScriptRunner {
       if (!isThere(folder, reads)) return;
       checkVersion(folder, await readVersionFile(folder));
       const set = scriptSet(await readScriptFolder(folder, reads), state, action);
-      for (const name of set.notExecutable) log("warning", `State script ${name} is not executable and does not run`);
+      for (const name of set.notExecutable)
+        log("warning", `State script ${name} is not executable, so it does not run`);
       let first: AgentError | undefined;
       for (const name of set.run) {
         const failure = await runScript(parts, join(folder, name), signal);
@@ -96,7 +97,7 @@ async function runScript(
     windowEndsAt ??= clock.monotonicMs() + timeouts.retryTimeoutMs;
     const pauseMs = Math.min(timeouts.retryIntervalMs, windowEndsAt - clock.monotonicMs());
     if (pauseMs > 0) {
-      log("info", `State script ${path} asks to be run again later; next try in ${Math.ceil(pauseMs / 1000)} s`);
+      log("info", `State script ${path} asks to run again later; next attempt in ${Math.ceil(pauseMs / 1000)} s`);
       await clock.sleep(pauseMs, signal);
     }
     const leftMs = windowEndsAt - clock.monotonicMs();

@@ -86,7 +86,7 @@ function isObstacle(path: string, reads: KeyFiles["reads"]): boolean {
 
 async function putAside(path: string, log: Logger, acts: FileActs): Promise<void> {
   try {
-    log("warning", `${path} is no file: moved to ${await setAside(path, acts)}.`);
+    log("warning", `${path} is not a file: moved it to ${await setAside(path, acts)}.`);
   } catch (cause) {
     throw new AgentError("DEVICE_KEY_WRITE", { path }, cause);
   }

@@ -53,7 +53,7 @@ async function scriptsIn({ folder, reads, log }: InventoryParts): Promise<readon
     const path = join(folder, name);
     const found = await reads.look(path).catch(() => undefined); // ignored: gone, or a link to nothing: no script.
     if (found?.isFile === true && found.isExecutable) scripts.push(path);
-    else log("warning", `Inventory script ${path} is not an executable file and does not run`);
+    else log("warning", `Inventory script ${path} is not an executable file, so it does not run`);
   }
   return scripts;
 }
@@ -67,16 +67,19 @@ async function runScript(
   try {
     const { exitCode, stdout } = await process.run([script], LIMITS, signal);
     if (exitCode !== 0) {
-      log("warning", `Inventory script ${script} ended with ${exitCode ?? "a signal"} and does not count`);
+      log("warning", `Inventory script ${script} ended with ${exitCode ?? "a signal"}, so its output is ignored`);
       return undefined;
     }
     const { attributes, odd } = parseAttributes(stdout);
     if (odd !== undefined)
-      log("warning", `Inventory script ${script}: not key=value in UTF-8, ends there: ${odd.line}`);
+      log(
+        "warning",
+        `Inventory script ${script}: ignoring its output from a line that is not key=value in UTF-8: ${odd.line}`,
+      );
     return attributes;
   } catch (error) {
     if (signal.aborted || !(error instanceof AgentError)) throw error;
-    log("warning", `Inventory script ${script} does not count: ${describeError(error)}`);
+    log("warning", `Inventory script ${script} failed, so its output is ignored: ${describeError(error)}`);
     return undefined;
   }
 }

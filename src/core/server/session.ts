@@ -58,7 +58,7 @@ export function createSession(parts: SessionParts): Session {
     } catch (error) {
       if (!(error instanceof AgentError)) throw error;
       // On a full data partition the device must still be able to say what is wrong.
-      log("warning", `The token is kept only until this process ends: ${describeError(error)}`);
+      log("warning", `Cannot store the token, so it is lost when this process ends: ${describeError(error)}`);
     }
   };
 

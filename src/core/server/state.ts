@@ -30,7 +30,8 @@ export async function loadServerState(storedValue: StoredValue, log: Logger): Pr
   const text = await storedValue.load();
   if (text === undefined) return {};
   const state = parse(text);
-  if (state === undefined) log("warning", "What was kept of the last poll cannot be read; it begins anew.");
+  if (state === undefined)
+    log("warning", "Cannot read the saved state of the last poll, so the agent starts without it.");
   return state ?? {};
 }
 

@@ -190,7 +190,7 @@ test("a link by label that nothing confirms is the last resort, and the log says
   const files = { ...commandLine("root=LABEL=root"), ...mounts(OVERLAY) };
   expect(await booted({ ...BY_LABEL, files, lines })).toBe("A");
   expect(lines).toEqual([
-    "warning: slot A is taken for the booted one: /dev/disk/by-label/root is the only evidence, and another device may carry the same LABEL",
+    "warning: Assuming that slot A is booted: /dev/disk/by-label/root is the only evidence, and another device may carry the same LABEL",
   ]);
 });
 

@@ -216,14 +216,14 @@ test("what a doctor is told: that it reads, and how many copies fw_env.config na
   const subject = "copies of the boot environment";
   expect(await realEnv().diagnose?.(signal)).toEqual([
     reads,
-    { level: "good", subject, found: `two, as ${real.config} says` },
+    { level: "good", subject, found: `two, according to ${real.config}` },
   ]);
   await writeFile(real.config, `uboot:\n  size : 0x4000\n  devices:\n    - path : ${real.file}\n      offset : 0\n`);
   await expect(copies(createToolEnv(createChildProcess(), await printing("a=1")))).resolves.toEqual({
     level: "note",
     subject,
-    found: `unknown: ${real.config} is of another format`,
-    advice: `See that ${real.config} names two copies.`,
+    found: `unknown: ${real.config} has another format`,
+    advice: `Make sure that ${real.config} names two copies.`,
   });
 });
 

@@ -97,7 +97,7 @@ test("the first change makes it a store of this version, and loses no key", asyn
     values: { "artifact-name": "v1", "artifact-provides": '{"a":"1"}', unheard: "of" },
   });
   await open().transact(new Map([["artifact-name", "v2"]]));
-  expect(logged).toEqual(["warning: The store of version 2 becomes one of version 1."]);
+  expect(logged).toEqual(["warning: Converting the store from version 2 to version 1."]);
 });
 
 test("a newer file of which nothing can be read is moved aside, and an empty store takes its place", async () => {

@@ -73,7 +73,7 @@ test("a server's certificate must be for the host that was asked, and of today",
       "hello",
     );
     expect(logged).toEqual([
-      "warning: TLS IS NOT VERIFIED (SkipVerify): anybody on the network can pose as the server.",
+      "warning: TLS IS NOT VERIFIED (SkipVerify): anyone on the network can pose as the server.",
     ]);
   }
 });

@@ -113,7 +113,7 @@ describe("on a board", () => {
 
   test("an update goes through the program that lies beside the configuration", async () => {
     const { exitCode, log } = await install(deviceProgram());
-    expect({ exitCode, readBack: /Slot B was read back/.test(log.join("\n")) }).toEqual({
+    expect({ exitCode, readBack: /Read slot B back/.test(log.join("\n")) }).toEqual({
       exitCode: 4,
       readBack: true,
     });

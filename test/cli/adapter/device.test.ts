@@ -126,7 +126,7 @@ describe("on a board", () => {
     const artifact = await board.release("v2");
     const { exitCode, log } = await board.agent("install", artifact, "--reboot-exit-code");
     expect(exitCode).toBe(4);
-    expect(log.join("\n")).toMatch(/Slot B was read back/);
+    expect(log.join("\n")).toMatch(/Read slot B back/);
     expect((await board.boot()).outcome).toMatchObject({ kind: "up", slot: "B" });
     expect((await board.agent("commit")).exitCode).toBe(0);
   });

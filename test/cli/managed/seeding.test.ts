@@ -75,7 +75,7 @@ for (const [what, make] of Object.entries(UNFIT)) {
     const shown = await board.agent("show-artifact");
     expect(shown).toMatchObject({ exitCode: 0, out: ["v1"], err: [] });
     const code = what === "is damaged" ? "ARTIFACT_TRUNCATED" : "BOOTSTRAP_INVALID";
-    expect(shown.log).toEqual([expect.stringContaining(`error: The bootstrap Artifact is not used: ${code}: `)]);
+    expect(shown.log).toEqual([expect.stringContaining(`error: Ignoring the bootstrap Artifact: ${code}: `)]);
     expect(await isThere(bootstrapFile())).toBe(false);
   });
 }

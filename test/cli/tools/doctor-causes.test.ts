@@ -84,8 +84,8 @@ test.each([
     "cut off in its download",
     {},
     [
-      "warning  pending update: v2, at download, was cut off there",
-      "         -> Clear it away with 'switchback resume'; the next install does so, too.",
+      "warning  pending update: v2, at download, interrupted",
+      "         -> Run 'switchback resume' to finish it. The next install does so, too.",
     ],
   ],
   [
@@ -93,13 +93,16 @@ test.each([
     { state: "rollback" },
     [
       "wrong    pending update: v2, at rollback",
-      "         -> Finish it with 'switchback resume', or undo it with 'switchback rollback', before the next one.",
+      "         -> Finish it with 'switchback resume', or undo it with 'switchback rollback', before the next update.",
     ],
   ],
   [
     "cut off in a failure",
     { state: "failure", failed: true },
-    ["wrong    pending update: v2, at failure", "         -> Finish it with 'switchback resume' before the next one."],
+    [
+      "wrong    pending update: v2, at failure",
+      "         -> Finish it with 'switchback resume' before the next update.",
+    ],
   ],
   [
     "of the server",
@@ -134,11 +137,11 @@ test("of a key in both files it is said which one holds, and of a wrong one in w
   const conf = board.path("etc/mender.conf");
   const place = /"RootfsPartA"/.test((await readFile(conf, "utf8")).split("\n")[0] ?? "") ? `${conf}, line 1` : "";
   expect(out).toContain(
-    `ok       configuration: RootfsPartA stands in both files: ${place}, holds, and not ${board.path("data/mender.conf")}, line 2`,
+    `ok       configuration: RootfsPartA is set in two files: ${place}, overrides ${board.path("data/mender.conf")}, line 2`,
   );
   expect(await complaints()).toEqual([
     expect.stringMatching(/^wrong {4}configuration: CONFIG_INVALID: .*key=RetryDownloadCount/),
-    "         -> Correct it in mender.conf, or remove it. (RetryDownloadCount stands in BOARD/data/mender.conf, line 2)",
+    "         -> Correct it in mender.conf, or remove it. (RetryDownloadCount is set in BOARD/data/mender.conf, line 2)",
   ]);
 });
 
@@ -149,8 +152,8 @@ test.each([
     "missing",
     () => rm(board.path(IDENTITY)),
     [
-      `wrong    BOARD/${IDENTITY}: does not exist: no server accepts the device`,
-      "         -> Install one; identity/mender-device-identity is shipped.",
+      `wrong    BOARD/${IDENTITY}: does not exist, so no server accepts the device`,
+      "         -> Install one, such as the shipped identity/mender-device-identity.",
     ],
   ],
   [
@@ -162,7 +165,7 @@ test.each([
     "written for a shell that is not there",
     () => script("#!/bin/nosh\n"),
     [
-      `wrong    BOARD/${IDENTITY}: its interpreter /bin/nosh is not there, or not executable`,
+      `wrong    BOARD/${IDENTITY}: its interpreter /bin/nosh is missing or not executable`,
       "         -> Correct the script's first line.",
     ],
   ],
@@ -171,7 +174,7 @@ test.each([
     () => script("#!/bin/sh\nexit 3\n"),
     [
       `wrong    identity: IDENTITY_FAILED: The identity script failed or printed no valid identity. (script=BOARD/${IDENTITY}, status=3)`,
-      `         -> Make BOARD/${IDENTITY} print lines key=value that never change, and end with 0.`,
+      `         -> Make BOARD/${IDENTITY} print lines key=value that never change, and end with exit status 0.`,
     ],
   ],
 ] as const)("an identity script that is %s is named", async (_, damage, lines) => {
@@ -197,9 +200,9 @@ test("a state script and a module whose interpreter is missing are named", async
   await writeFile(board.path("etc/scripts/Idle_Enter_00"), "#!/usr/bin/env nosh\n", { mode: 0o755 });
   await writeFile(board.path("share/modules/v3/deb"), "#!/bin/nosh -e\n", { mode: 0o755 });
   expect(await complaints()).toEqual([
-    "wrong    BOARD/etc/scripts/Idle_Enter_00: cannot start: its interpreter nosh is not there, or not executable",
-    "         -> switchback state-scripts check BOARD/etc/scripts --for rootfs tells what each script needs.",
-    "wrong    BOARD/share/modules/v3/deb: its interpreter /bin/nosh is not there, or not executable: its payloads fail",
+    "wrong    BOARD/etc/scripts/Idle_Enter_00: cannot start: its interpreter nosh is missing or not executable",
+    "         -> To see what each script needs: switchback state-scripts check BOARD/etc/scripts --for rootfs",
+    "wrong    BOARD/share/modules/v3/deb: its interpreter /bin/nosh is missing or not executable, so its payloads fail",
     "         -> Install /bin/nosh, or correct the first line of BOARD/share/modules/v3/deb.",
   ]);
 });

@@ -47,14 +47,14 @@ const TRUSTED = [
 test("where nobody else can change or read anything, the doctor says of how much", async () => {
   expect(await complaints()).toEqual([]);
   const { out } = await board.agent("doctor");
-  expect(out.find((line) => line.includes("permissions: "))).toMatch(/nobody else can change any of 1\d files/);
+  expect(out.find((line) => line.includes("permissions: "))).toMatch(/no other user can change any of 1\d files/);
 });
 
 test.each(TRUSTED)("%s that anybody can write to is a warning", async (name) => {
   const path = board.path(name);
   await chmod(path, 0o777);
   expect(await complaints()).toEqual([
-    `warning  BOARD/${name}: anybody on this device can write to it (mode 0777)`,
+    `warning  BOARD/${name}: every user of this device can write to it (mode 0777)`,
     `         -> chmod o-w BOARD/${name}`,
   ]);
 });
@@ -62,8 +62,8 @@ test.each(TRUSTED)("%s that anybody can write to is a warning", async (name) => 
 test.each(["mender-agent.pem", "switchback-server"])("%s that others can read is a warning", async (name) => {
   await chmod(board.path(`data/${name}`), 0o640);
   expect(await complaints()).toEqual([
-    `warning  BOARD/data/${name}: it is a secret, and others can read it (mode 0640)`,
-    `         -> chmod 600 BOARD/data/${name}; replace it if others may have read it.`,
+    `warning  BOARD/data/${name}: it is secret, but other users can read it (mode 0640)`,
+    `         -> chmod 600 BOARD/data/${name}; replace the secret if others may have read it.`,
   ]);
 });
 
@@ -73,7 +73,7 @@ test("a key of the device for its proxy or server is a secret like its own", asy
     HttpsClient: { Certificate: board.path("data/key.pem"), Key: board.path("etc/client.pem") },
   });
   expect((await complaints())[0]).toBe(
-    "warning  BOARD/etc/client.pem: it is a secret, and others can read it (mode 0644)",
+    "warning  BOARD/etc/client.pem: it is secret, but other users can read it (mode 0644)",
   );
 });
 
@@ -81,7 +81,7 @@ test("a damaged device key is wrong, and one with a passphrase is not looked int
   await writeFile(board.path("data/mender-agent.pem"), "-----BEGIN PRIVATE KEY-----\nAAAA\n");
   expect(await complaints()).toEqual([
     expect.stringMatching(/^wrong {4}device key: DEVICE_KEY: .*path=BOARD\/data\/mender-agent.pem/),
-    "         -> Bring the key back, or make a new one with 'switchback bootstrap --forcebootstrap': a new device to the server.",
+    "         -> Restore the key, or create one with 'switchback bootstrap --forcebootstrap': the server sees a new device then.",
   ]);
   await writeFile(board.path("data/mender-agent.pem"), LOCKED);
   const { out } = await board.agent("doctor");

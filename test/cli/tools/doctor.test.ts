@@ -64,7 +64,7 @@ const HEALTHY = [
   "ok       room for an update: BOARD/slots/rootfs3 has 256 KiB",
   "ok       slot B is free: BOARD/slots/rootfs3 is not mounted",
   "ok       boot environment: 7 variables, replaced as a whole",
-  "ok       canary: the boot loader has left its mark",
+  "ok       canary: the boot loader has set its mark",
   "ok       plan of the boot loader (fake): the next start boots slot A, which runs now",
   "ok       data partition: virtual board (folder) on BOARD/data",
   "ok       datastore: BOARD/data can be written",
@@ -77,9 +77,9 @@ const HEALTHY = [
   "ok       BOARD/etc/scripts: no scripts",
   "ok       BOARD/data/scripts: no scripts",
   "ok       BOARD/share/modules/v3: no modules",
-  "ok       permissions: nobody else can change any of 11 files and folders",
+  "ok       permissions: no other user can change any of 11 files and folders",
   "ok       ServerURL: none: updates come from the command line",
-  "22 ok, 0 warning, 0 wrong: an update can be installed, and rolled back.",
+  "22 ok, 0 warning, 0 wrong: an update can be installed and rolled back.",
 ];
 
 /** One fault each, and the lines that name it. */
@@ -89,7 +89,7 @@ const FAULTS: readonly (readonly [string, () => Promise<unknown>, readonly strin
     () => writeFile(board.path("boot/env"), ""),
     [
       "wrong    boot environment: BOARD/boot/env holds no variables",
-      "         -> The boot loader has nothing to go by: make the board anew (switchback board create).",
+      "         -> The boot loader has no variables to read: create the board again (switchback board create).",
     ],
   ],
   [
@@ -97,7 +97,7 @@ const FAULTS: readonly (readonly [string, () => Promise<unknown>, readonly strin
     () => truncate(board.path("slots/rootfs3"), 65_536),
     [
       "wrong    room for an update: BOARD/slots/rootfs3 has 64 KiB, the running system takes 128 KiB",
-      "         -> Partition the disk anew, with two slots of one size: no image like the one that runs fits.",
+      "         -> Repartition the disk with two slots of the same size: an image like the running one does not fit.",
     ],
   ],
   [
@@ -105,7 +105,7 @@ const FAULTS: readonly (readonly [string, () => Promise<unknown>, readonly strin
     () => truncate(board.path("slots/rootfs3"), 196_608),
     [
       "warning  room for an update: BOARD/slots/rootfs3 has 192 KiB, the running slot 256 KiB",
-      "         -> Build images for the smaller slot, or make both slots equally large.",
+      "         -> Build images for the smaller slot, or give both slots the same size.",
     ],
   ],
   [
@@ -113,7 +113,7 @@ const FAULTS: readonly (readonly [string, () => Promise<unknown>, readonly strin
     () => rm(board.path("slots/rootfs3")),
     [
       "wrong    slot B: BOARD/slots/rootfs3 does not exist",
-      "         -> Set RootfsPartB in mender.conf to the partition, image file or UBI volume of slot B. (RootfsPartB stands in BOARD/etc/mender.conf, line 3)",
+      "         -> Set RootfsPartB in mender.conf to the partition, image file or UBI volume of slot B. (RootfsPartB is set in BOARD/etc/mender.conf, line 3)",
     ],
   ],
   [
@@ -128,8 +128,8 @@ const FAULTS: readonly (readonly [string, () => Promise<unknown>, readonly strin
     "a clock in 1970",
     async () => vi.setSystemTime(42_000),
     [
-      expect.stringMatching(/^wrong {4}clock: 1970-01-01T00:00:42.000Z, before this program was made \(20..-..-..\)$/),
-      "         -> Set the clock: from a battery-backed one, by NTP, or to the time of the last shutdown.",
+      expect.stringMatching(/^wrong {4}clock: 1970-01-01T00:00:42.000Z, before this program was built \(20..-..-..\)$/),
+      "         -> Set the clock from a real-time clock with a battery, by NTP, or to the time of the last shutdown.",
     ],
   ],
   [
@@ -140,14 +140,14 @@ const FAULTS: readonly (readonly [string, () => Promise<unknown>, readonly strin
     },
     [
       "wrong    BOARD/etc/scripts/Download_Enter_00: never runs: it is not executable (chmod +x)",
-      "         -> switchback state-scripts check BOARD/etc/scripts --for rootfs tells what each script needs.",
+      "         -> To see what each script needs: switchback state-scripts check BOARD/etc/scripts --for rootfs",
     ],
   ],
   [
     "an update module without its run bit",
     () => writeFile(board.path("share/modules/v3/deb"), "#!/bin/sh\n"),
     [
-      "wrong    BOARD/share/modules/v3/deb: not executable: its payloads are refused",
+      "wrong    BOARD/share/modules/v3/deb: not executable, so the agent refuses its payloads",
       "         -> chmod +x BOARD/share/modules/v3/deb",
     ],
   ],
@@ -159,7 +159,7 @@ const FAULTS: readonly (readonly [string, () => Promise<unknown>, readonly strin
     },
     [
       expect.stringMatching(/^wrong {4}signatures: KEY_INVALID: .*key\.pem/),
-      "         -> Make ArtifactVerifyKeys name public keys in PEM form; without them no Artifact is installed.",
+      "         -> Set ArtifactVerifyKeys to public keys in PEM form. Until then, the agent installs no Artifact.",
     ],
   ],
   [
@@ -169,8 +169,8 @@ const FAULTS: readonly (readonly [string, () => Promise<unknown>, readonly strin
       await board.configure({ RootfsPartB: board.path("slots/link3") });
     },
     [
-      "wrong    two slots: both names lead to one storage",
-      "         -> Name two different partitions: an update must not be written over the system that runs.",
+      "wrong    two slots: both names refer to the same storage",
+      "         -> Name two different partitions, or an update would overwrite the running system.",
     ],
   ],
 ];
@@ -189,7 +189,7 @@ test("an update that waits for its commit is in the way of the next one", async 
     "warning  plan of the boot loader (fake): the next start boots slot B on trial, while slot A runs",
     "         -> Reboot if an update has been installed; then commit it, or roll it back.",
     "wrong    pending update: v2, at @commit",
-    "         -> Keep it with 'switchback commit' or undo it with 'switchback rollback' before the next one.",
+    "         -> Keep it with 'switchback commit' or undo it with 'switchback rollback' before the next update.",
   ]);
 });
 
@@ -204,7 +204,7 @@ test("--json prints one object for programs", async () => {
       area: "modules",
       level: "wrong",
       subject: path,
-      found: "not executable: its payloads are refused",
+      found: "not executable, so the agent refuses its payloads",
       advice: `chmod +x ${path}`,
     },
     { area: "modules", level: "ok", subject: "BOARD/share/modules/v3", found: "deb" },
@@ -262,12 +262,12 @@ test("a server that is not there, and one over plain http elsewhere, are wrong",
   await board.configure({ ServerURL: "https://127.0.0.1:1" });
   expect(await complaints()).toEqual([
     "wrong    certificate of https://127.0.0.1:1: ECONNREFUSED: connect ECONNREFUSED 127.0.0.1:1",
-    "         -> Check the port in ServerURL, and whether the server runs. (ServerURL stands in BOARD/etc/mender.conf, line 1)",
+    "         -> Check the port in ServerURL, and whether the server runs. (ServerURL is set in BOARD/etc/mender.conf, line 1)",
   ]);
   await board.configure({ ServerURL: "http://192.0.2.1" });
   expect(await complaints()).toEqual([
     expect.stringMatching(/^wrong {4}server: SERVER_PLAIN_HTTP: /),
-    "         -> Look at ServerURL, ServerCertificate and HttpsClient in mender.conf. (ServerURL stands in BOARD/etc/mender.conf, line 1)",
+    "         -> Check ServerURL, ServerCertificate and HttpsClient in mender.conf. (ServerURL is set in BOARD/etc/mender.conf, line 1)",
   ]);
 });
 
@@ -281,6 +281,6 @@ test("a device that takes unsigned Artifacts is warned, and so is one with a wea
   await rm(board.path("data/mender.conf"));
   expect(await complaints()).toEqual([
     "warning  ArtifactVerifyKeys: none: unsigned Artifacts are installed",
-    "         -> Name the public key of your signing key in ArtifactVerifyKeys.",
+    "         -> Set ArtifactVerifyKeys to the public key of your signing key.",
   ]);
 });

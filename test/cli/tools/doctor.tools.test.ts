@@ -73,7 +73,7 @@ test("a board of two devices with a redundant environment is all ok", () => {
       "ok       room for an update: SLOT_B has 16.0 MiB",
       "ok       slot B is free: SLOT_B is not mounted",
       "ok       copies of the boot environment: both are valid",
-      "ok       canary: the boot loader has left its mark",
+      "ok       canary: the boot loader has set its mark",
       "ok       plan of the boot loader (uboot): the next start boots slot A, which runs now",
       "ok       data partition: DATA (ext4) on /data",
       "ok       datastore: /data can be written",
@@ -86,9 +86,9 @@ test("a board of two devices with a redundant environment is all ok", () => {
       "ok       /etc/mender/scripts: no scripts",
       "ok       /data/scripts: no scripts",
       "ok       /data/modules/v3: no modules",
-      "ok       permissions: nobody else can change any of 8 files and folders",
+      "ok       permissions: no other user can change any of 8 files and folders",
       "ok       ServerURL: none: updates come from the command line",
-      "22 ok, 0 warning, 0 wrong: an update can be installed, and rolled back.",
+      "22 ok, 0 warning, 0 wrong: an update can be installed and rolled back.",
     ],
   });
 });
@@ -98,7 +98,7 @@ test("both copies of the environment bad", () => {
   expect(complaints()).toEqual([
     1,
     "wrong    copies of the boot environment: not valid: 1 and 2 of 2",
-    "         -> Make fw_env.config name the place and size that U-Boot uses; where it does, let U-Boot write it anew (`saveenv`).",
+    "         -> Make fw_env.config name the place and size that U-Boot uses. If it does, let U-Boot write it again (`saveenv`).",
   ]);
 });
 
@@ -114,7 +114,7 @@ test("a slot that is too small", () => {
   expect(complaints()).toEqual([
     1,
     expect.stringMatching(/^wrong {4}room for an update: SLOT_B has 1024 KiB, the running system takes [0-9]+ KiB$/),
-    "         -> Partition the disk anew, with two slots of one size: no image like the one that runs fits.",
+    "         -> Repartition the disk with two slots of the same size: an image like the running one does not fit.",
   ]);
 });
 
@@ -130,7 +130,7 @@ test("a slot that is mounted", () => {
 test("the data partition not mounted", () => {
   const found = [
     1,
-    "wrong    data partition: not mounted: /data lies on the root filesystem, which an update replaces",
+    "wrong    data partition: not mounted: /data is on the root filesystem, which an update replaces",
     "         -> Mount the data partition before the agent starts (/etc/fstab), and keep /data on it.",
   ];
   expect(complaints("sh", "-c", 'umount /data && exec "$@"', "sh")).toEqual(found);
@@ -142,7 +142,7 @@ test("a data partition in memory, and one that is read-only", () => {
   const inMemory = complaints("sh", "-c", 'mount -t tmpfs tmpfs /data && exec "$@"', "sh");
   expect(inMemory.slice(0, 2)).toEqual([
     1,
-    "wrong    data partition: /data lies on tmpfs (tmpfs) on /data, which forgets with the power",
+    "wrong    data partition: /data is on tmpfs (tmpfs) on /data, which loses its content without power",
   ]);
   expect(complaints("sh", "-c", 'mount -o remount,bind,ro /data && exec "$@"', "sh")).toEqual([
     1,
@@ -154,7 +154,7 @@ test("a data partition in memory, and one that is read-only", () => {
 test("a data partition that is mounted noexec, where neither modules nor an Artifact's scripts could start", () => {
   expect(complaints("sh", "-c", 'mount -o remount,bind,noexec /data && exec "$@"', "sh")).toEqual([
     1,
-    "wrong    /data: it is mounted noexec: no state script, update module or payload that lies there can be started",
+    "wrong    /data: it is mounted noexec, so no state script, update module or payload in it can start",
     "         -> Mount it without noexec (/etc/fstab): mount -o remount,exec /data",
   ]);
 });
@@ -191,8 +191,8 @@ test("whoever is not root is told that, and nothing that follows from it", () =>
   chmodSync(join(board.dir, "data"), 0o700);
   expect(complaints("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups")).toEqual([
     1,
-    "wrong    user: 65534, who is not root: what only root may see or write is left out below",
-    "         -> Run the doctor as root, as the agent runs.",
+    "wrong    user: 65534, who is not root: the checks below skip what only root may read or write",
+    "         -> Run the doctor as root, like the agent.",
   ]);
 });
 
@@ -224,7 +224,7 @@ test("on a data partition that is read-only, 'show-artifact' and 'show-provides'
 test("the clock in 1970", () => {
   const [exitCode, line] = complaints("faketime", "-f", "1970-01-01 00:00:42", "env", "FAKETIME_DONT_FAKE_MONOTONIC=1");
   expect(exitCode).toBe(1);
-  expect(line).toMatch(/^wrong {4}clock: 1970-01-01T00:00:4.*Z, before this program was made /);
+  expect(line).toMatch(/^wrong {4}clock: 1970-01-01T00:00:4.*Z, before this program was built /);
 });
 
 test("a state script without its run bit", () => {
@@ -236,7 +236,7 @@ test("a state script without its run bit", () => {
   expect(complaints()).toEqual([
     1,
     "wrong    /etc/mender/scripts/Download_Enter_00: never runs: it is not executable (chmod +x)",
-    "         -> switchback state-scripts check /etc/mender/scripts --for rootfs tells what each script needs.",
+    "         -> To see what each script needs: switchback state-scripts check /etc/mender/scripts --for rootfs",
   ]);
 });
 
@@ -247,7 +247,7 @@ test("through U-Boot's tools a single copy is a warning, and an environment that
   must("mkenvimage", ["-s", "0x4000", "-o", join(board.dir, "env1"), "-"], SINGLE(board.partition("A")));
   expect(complaints().slice(0, 2)).toEqual([
     0,
-    "warning  copies of the boot environment: one, as /etc/fw_env.config says: a power cut while it is written can destroy it",
+    "warning  copies of the boot environment: one, according to /etc/fw_env.config: a power cut during a write can destroy it",
   ]);
   writeFileSync(join(board.dir, "env1"), Buffer.alloc(16 * 1024));
   const [exitCode, line] = complaints();
@@ -262,14 +262,14 @@ test("on GRUB both copies and their locks are looked at, and no canary is missed
   const { exitCode, lines } = doctor();
   expect(exitCode).toBe(0);
   expect(lines.slice(6, 8)).toEqual([
-    "ok       copies of the boot environment: both are valid, and the same",
+    "ok       copies of the boot environment: both are valid and identical",
     "ok       plan of the boot loader (grub): the next start boots slot A, which runs now",
   ]);
   for (const copy of [1, 2] as const) writeFileSync(grub.path(copy, "lock"), "");
   expect(complaints()).toEqual([
     1,
     "wrong    copies of the boot environment: copy 1: its lock is open; copy 2: its lock is open",
-    "         -> Put both folders back on the boot partition as the image's build made them.",
+    "         -> Restore both folders on the boot partition as the build of the image made them.",
   ]);
 });
 

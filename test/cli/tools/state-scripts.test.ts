@@ -41,7 +41,7 @@ test("a script that will not run makes the command fail, and says why", async ()
     exitCode: 1,
     out: [
       "note: version is missing; clients before 4.0 then refuse the scripts",
-      "problem: Download_Enter_00 cannot start: its lines end like those of DOS, so no interpreter has that name",
+      "problem: Download_Enter_00 cannot start: its lines end with CR LF, so no interpreter has that name",
       "problem: Download_Leave_00 never runs: it is not executable (chmod +x)",
       "DIR, as scripts of the root filesystem: 0 run, 2 problems, 1 note.",
     ],
@@ -88,7 +88,7 @@ test("a script whose interpreter is missing does not run; where it is looked up 
   expect(await check(dir)).toMatchObject({
     exitCode: 1,
     out: [
-      "problem: ArtifactInstall_Enter_00 cannot start: its interpreter /opt/board/sh is not there, or not executable",
+      "problem: ArtifactInstall_Enter_00 cannot start: its interpreter /opt/board/sh is missing or not executable",
       "DIR, as scripts of an Artifact: 0 run, 1 problem, 0 notes.",
     ],
   });

@@ -52,7 +52,7 @@ async function atWork(): Promise<readonly number[]> {
 
 const alive = (pids: readonly number[]): readonly number[] => pids.filter((pid) => processFacts(pid) !== undefined);
 
-const LEFT = /^(?:warning: )?Ending what an earlier run has left running: \/bin\/sh .*\(pid \d+\)$/;
+const LEFT = /^(?:warning: )?Ending a program that an earlier run left running: \/bin\/sh .*\(pid \d+\)$/;
 
 test("'resume' ends the module of an agent that was killed before it rolls back", async () => {
   const { child, ended } = device.start("install", await artifact(AT_WORK));

@@ -59,7 +59,7 @@ test("each command for updates tries a rollback again that could not be written,
     await expectOwed(argv.join(" "));
   }
   make("rw");
-  expect((await agent("resume")).err.join("\n")).toContain("rollback that had failed is done");
+  expect((await agent("resume")).err.join("\n")).toContain("rollback that failed before is complete");
   await expectUndone();
   expect((await agent("install", release)).exitCode).toBe(0);
 });
@@ -81,7 +81,7 @@ for (const command of ["daemon", "poll"]) {
     expect((await start()).join("\n")).toContain("BOOTENV_WRITE");
     await expectOwed("after the next start");
     make("rw");
-    expect((await start()).join("\n")).toContain("rollback that had failed is done");
+    expect((await start()).join("\n")).toContain("rollback that failed before is complete");
     await expectUndone();
   });
 }

@@ -193,7 +193,9 @@ case "$1" in Download) file=$(cat stream-next); cat "$file" >/streamed; cat stre
     child.kill("SIGKILL");
     await ended;
     const resumed = await program.run(...board.options, "resume");
-    expect(resumed.err).toContainEqual(expect.stringMatching(/Ending what an earlier run has left running: unshare /));
+    expect(resumed.err).toContainEqual(
+      expect.stringMatching(/Ending a program that an earlier run left running: unshare /),
+    );
     expect(await read(onBoard("calls"))).toBe("ended\nrolled back\n");
     expect(commandsWith(board.dir)).toEqual([]);
   });

@@ -76,7 +76,7 @@ test("that a status on the way cannot be told is logged, and stops nothing", asy
   const { calls, logged, tell } = rig(unreachable);
   expect(await tell(managed(false), "rebooting", signal)).toBe("told");
   expect(calls).toEqual(["d-1 rebooting"]);
-  expect(logged).toEqual(["warning Status rebooting could not be reported: TRANSPORT_FAILED: The transfer failed."]);
+  expect(logged).toEqual(["warning Could not report the status rebooting: TRANSPORT_FAILED: The transfer failed."]);
 });
 
 test("a bug and an abort pass through", async () => {

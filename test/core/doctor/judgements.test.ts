@@ -29,11 +29,11 @@ test("the clock is not before the program's files, nor before what they run on",
   expect(assessClock(made, made)).toEqual({ level: "good", subject: "clock", found: "2026-11-22T00:00:00.000Z" });
   expect(assessClock(made - 1, made)).toMatchObject({
     level: "bad",
-    found: "2026-11-21T23:59:59.999Z, before this program was made (2026-11-22)",
+    found: "2026-11-21T23:59:59.999Z, before this program was built (2026-11-22)",
   });
   expect(assessClock(Date.UTC(1980, 0, 2), Date.UTC(1980, 0, 1))).toMatchObject({
     level: "bad",
-    found: "1980-01-02T00:00:00.000Z, before this program was made (2025-03-13)",
+    found: "1980-01-02T00:00:00.000Z, before this program was built (2025-03-13)",
   });
 });
 
@@ -52,7 +52,7 @@ test("plain http that is allowed is told of", () => {
   expect(assessServer("http://x", { kind: "plain" }, 0, false)).toEqual({
     level: "note",
     subject: "http://x",
-    found: "plain http: anybody on the way can pose as the server",
+    found: "plain http: anyone on the network can pose as the server",
     advice: "Use an https address in ServerURL.",
   });
 });

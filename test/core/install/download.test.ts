@@ -90,7 +90,7 @@ test("breaks are waited out, and nothing is fetched twice", async () => {
     ["bytes=150001-299999", '"1"', 206],
   ]);
   expect(server.servedBytes).toBe(300_000);
-  expect(logged[0]).toMatch(/^warning: The download broke off at byte 100000; going on in 1000 ms: TRANSPORT_FAILED: /);
+  expect(logged[0]).toMatch(/^warning: The download broke off at byte 100000; resuming in 1000 ms: TRANSPORT_FAILED: /);
 });
 
 test("a server without ranges begins anew, and what came before is passed over", async () => {
@@ -133,7 +133,7 @@ test("the waits double up to their limit, less up to a half by chance", async ()
     server.breaks.push(...waits.map(() => 1));
     const { result } = await passing(open(undefined, {}, { random: () => random }).then(readAll));
     expect(result.status === "fulfilled" && result.value.equals(WHOLE)).toBe(true);
-    expect(logged.map((line) => Number(/going on in (\d+) ms/.exec(line)?.[1]) / 1000)).toEqual(waits);
+    expect(logged.map((line) => Number(/resuming in (\d+) ms/.exec(line)?.[1]) / 1000)).toEqual(waits);
   }
 });
 
@@ -141,7 +141,7 @@ test("a download that gets on is not given up, however often it breaks off", asy
   server.breaks.push(...Array.from({ length: 12 }, () => 20_000));
   const { result } = await passing(open(undefined, { retryDownloadCount: 2 }).then(readAll));
   expect(result.status === "fulfilled" && result.value.equals(WHOLE)).toBe(true);
-  expect(logged.filter((line) => !line.includes("going on in 1000 ms"))).toEqual([]);
+  expect(logged.filter((line) => !line.includes("resuming in 1000 ms"))).toEqual([]);
 });
 
 test("a head that is fetched again after a restart is no progress", async () => {

@@ -65,7 +65,7 @@ test("a source with another ETag is downloaded anew, and blocks that are there a
   const ended = await device.run();
   expect(ended.outcome === "done" && ended.written).toBeLessThanOrEqual(IMAGE_BYTES - stored);
   expect(await device.slotHolds(device.image)).toBe(true);
-  expect(device.log).toContain("warning: The download begins anew: the source has changed (DOWNLOAD_CHANGED).");
+  expect(device.log).toContain("warning: The download starts over: the source has changed (DOWNLOAD_CHANGED).");
   expect(device.record).toMatchObject({ etag: '"2"', resumes: 0 });
 });
 
@@ -102,7 +102,7 @@ test("gzip that somebody else has packed begins anew, says so, and writes only w
   const ended = await device.run();
   expect(ended.outcome === "done" && ended.written).toBeLessThan(6 * MIB);
   expect(await device.slotHolds(image)).toBe(true);
-  expect(device.log).toContain("warning: The download begins anew: nothing of it is stored that could be built on.");
+  expect(device.log).toContain("warning: The download starts over: no checkpoint is stored.");
 });
 
 test("a checkpoint that lies is found out", async () => {

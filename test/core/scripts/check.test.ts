@@ -31,7 +31,7 @@ const PROBLEMS: readonly (readonly [string, EntryWithHead, string, RegExp])[] = 
   ["a folder in place of a script", script("ArtifactInstall_Enter_01", { isFile: false }), "type", /not a file/],
   ["a script of the other folder", script("Download_Enter_01"), "folder", /belong to the root filesystem$/],
   ["a script that nothing leads to", script("ArtifactFailure_Error_00"), "never", /failure in ArtifactFailure$/],
-  ["lines that end like those of DOS", script("ArtifactCommit_Enter_00", { head: "#!/bin/sh\r\n" }), "start", /DOS/],
+  ["lines that end like those of DOS", script("ArtifactCommit_Enter_00", { head: "#!/bin/sh\r\n" }), "start", /CR LF/],
   ["no interpreter line", script("ArtifactCommit_Enter_00", { head: "echo\n" }), "start", /no '#!' line/],
 ];
 for (const [what, entry, rule, message] of PROBLEMS) {
@@ -73,7 +73,7 @@ test("scripts that share a number are noted, with the one that comes first", () 
       level: "note",
       file: "ArtifactCommit_Enter_05_c",
       rule: "order",
-      message: "has the number of ArtifactCommit_Enter_05_b, and runs after it",
+      message: "has the same number as ArtifactCommit_Enter_05_b, and runs after it",
     },
   ]);
 });

@@ -124,8 +124,8 @@ test("what is not executable is skipped with a warning, folders and dead links d
   expect(await run("ArtifactCommit", "Enter")).toBe("ok");
   expect(calls).toEqual(["0 ArtifactCommit_Enter_01", "0 ArtifactCommit_Enter_04"]);
   expect(logged.filter((line) => line.startsWith("warning"))).toEqual([
-    "warning: State script ArtifactCommit_Enter_00 is not executable and does not run",
-    "warning: State script ArtifactCommit_Enter_03 is not executable and does not run",
+    "warning: State script ArtifactCommit_Enter_00 is not executable, so it does not run",
+    "warning: State script ArtifactCommit_Enter_03 is not executable, so it does not run",
   ]);
 });
 

@@ -87,11 +87,11 @@ describe("inventory scripts", () => {
     await symlink("nowhere", join(folder, "mender-inventory-link"));
     expect(await collect()).toEqual([{ name: "half", value: "1" }]);
     expect(logged.toSorted()).toEqual([
-      "warning: Inventory script mender-inventory-bad ended with 1 and does not count",
-      "warning: Inventory script mender-inventory-folder is not an executable file and does not run",
-      "warning: Inventory script mender-inventory-half: not key=value in UTF-8, ends there: nonsense",
-      "warning: Inventory script mender-inventory-link is not an executable file and does not run",
-      "warning: Inventory script mender-inventory-plain is not an executable file and does not run",
+      "warning: Inventory script mender-inventory-bad ended with 1, so its output is ignored",
+      "warning: Inventory script mender-inventory-folder is not an executable file, so it does not run",
+      "warning: Inventory script mender-inventory-half: ignoring its output from a line that is not key=value in UTF-8: nonsense",
+      "warning: Inventory script mender-inventory-link is not an executable file, so it does not run",
+      "warning: Inventory script mender-inventory-plain is not an executable file, so it does not run",
     ]);
   });
 

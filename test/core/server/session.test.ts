@@ -50,7 +50,7 @@ test("where the token cannot be kept, the device talks to its server all the sam
   server.answer("next", empty(204), refusal(401), empty(204));
   for (let time = 0; time < 3; time++) expect((await session.send(NEXT, signal)).status).toBeLessThan(300);
   expect(server.conversation).toEqual(["auth", "next", "next", "auth", "next", "next"]);
-  expect(logged).toContainEqual(expect.stringMatching(/^warning: The token is kept only until .*STORE_WRITE/));
+  expect(logged).toContainEqual(expect.stringMatching(/^warning: Cannot store the token, .*STORE_WRITE/));
 });
 
 test("a tenant token that is empty is left out", async () => {

@@ -191,7 +191,7 @@ test("a script that is not executable is left out, as by the newest client, wher
   const release = artifact([]);
   const ours = ranBy(OURS, ["A", "install", release]);
   expect(ours).toMatchObject({ exitCodes: [0], scripts: ["Download_Enter_50"] });
-  expect(said(ours)).toContain("Download_Enter_20 is not executable and does not run");
+  expect(said(ours)).toContain("Download_Enter_20 is not executable, so it does not run");
   expect(ranBy(REAL, ["A", "install", release]).exitCodes).toEqual([1]);
 });
 

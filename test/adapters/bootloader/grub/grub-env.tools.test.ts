@@ -117,7 +117,7 @@ test("with both copies damaged nothing is believed or written, and the error say
 
 test("copies that differ are a note, and the first one counts", async () => {
   editenv(path(2, "env"), "set", "mender_boot_part=3");
-  expect(await env().diagnose?.(signal)).toMatchObject([{ level: "note", found: "both are valid, and differ" }]);
+  expect(await env().diagnose?.(signal)).toMatchObject([{ level: "note", found: "both are valid, but they differ" }]);
   await env().write(pairs({ bootcount: "0" }), signal);
   expect(list(2)).toEqual(START);
 });

@@ -116,7 +116,7 @@ test("a doctor is told which entries there are, and what is wrong with them as a
     {
       level: "good",
       subject: `boot entries in ${entries}`,
-      found: "switchback-2-a.conf and switchback-1-b.conf, and nothing but their names decides",
+      found: "switchback-2-a.conf and switchback-1-b.conf, and only their names decide which one boots",
     },
   ]);
   await rm(join(entries, "switchback-1-b.conf"));

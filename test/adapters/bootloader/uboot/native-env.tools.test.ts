@@ -166,7 +166,7 @@ test("an environment with one copy is shared with libubootenv, with one warning 
   for (const bootcount of ["1", "2"]) await env.write(pairs({ bootcount }), signal);
   expect(real.print()).toEqual({ ...START, bootcount: "2" });
   expect(logged).toEqual([
-    `warning: The boot environment has one copy, in ${real.file}: a power cut while it is written can destroy it.`,
+    `warning: The boot environment has only one copy, in ${real.file}: a power cut during a write can destroy it.`,
   ]);
   expect(await env.diagnose?.(signal)).toMatchObject([{ level: "note", subject: "copies of the boot environment" }]);
 });

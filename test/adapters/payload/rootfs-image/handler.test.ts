@@ -204,7 +204,7 @@ for (const running of ["A", "B"] as const) {
     expect(Buffer.from(disks[running].content()).equals(before)).toBe(true);
     expect(log).toEqual([
       `info: Slot ${target} holds the new image: 4096 bytes written, 15904 bytes were there already.`,
-      `info: Slot ${target} was read back in 0 ms and is what was sent.`,
+      `info: Read slot ${target} back in 0 ms: it holds what was sent.`,
     ]);
     expect([now(), changes()]).toEqual([running, 0]);
   });
@@ -346,5 +346,5 @@ test("a rootfs image can be rolled back", async () => {
 test("a rollback while the new system runs says that the next boot brings back the old one", async () => {
   const { handler, log } = board(state("B* ^A"));
   await handler.act("ArtifactRollback", signal);
-  expect(log).toEqual(["warning: Slot B still runs. The next boot brings back slot A."]);
+  expect(log).toEqual(["warning: Slot B is still running. The next boot returns to slot A."]);
 });
