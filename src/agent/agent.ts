@@ -13,15 +13,15 @@ import type { GlobalOptions } from "./options.ts";
 /** The agent of one device, on real adapters, for updates from the command line. */
 export interface Agent extends Base, Pick<Device, "store" | "admission"> {
   readonly standalone: Standalone;
-  /** The same for an update whose Artifact is open: `payloads` are what it installs. */
+  /** Like `standalone`, for an update whose Artifact is open: the update installs `payloads`. */
   standaloneWith(payloads: OpenedPayloads): Standalone;
-  /** Loaded at the first use: most updates come from a file. */
+  /** Loads these parts at first use, because most updates come from a file. */
   downloadParts(): Promise<DownloadParts>;
 }
 
 /**
- * Builds the agent from the command line's options, the environment and the configuration files. Only
- * this folder knows adapters.
+ * Builds the agent from the command line's options, the environment and the configuration files. Only this folder
+ * may import adapters.
  *
  * @throws {AgentError} CONFIG_INVALID
  */

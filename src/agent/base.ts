@@ -9,7 +9,7 @@ import { createLogger } from "./logging.ts";
 import type { GlobalOptions } from "./options.ts";
 import { composePaths } from "./paths.ts";
 
-/** What every part of the agent is built on: read once, at the beginning of a command. */
+/** The base of every part of the agent. A command reads it once, when it starts. */
 export interface Base {
   readonly options: GlobalOptions;
   readonly env: CliIo["env"];

@@ -3,7 +3,7 @@ import type { Paths } from "../config/paths.ts";
 import type { Logger } from "../util/logger.ts";
 import type { GlobalOptions } from "./options.ts";
 
-/** The configuration that the command line names, or that lies at its usual places. @throws {AgentError} CONFIG_INVALID */
+/** Loads the configuration files that the command line names, or the usual ones. @throws {AgentError} CONFIG_INVALID */
 export const composeConfig = (options: GlobalOptions, paths: Paths, log: Logger): Promise<Config> =>
   loadConfig(
     {

@@ -16,28 +16,28 @@ export interface DumpRequest {
   /** A folder, a file, or a block device. */
   readonly source: string;
   readonly datastore: string;
-  /** What goes out in place of the chunks of the device. */
+  /** Replaces the chunks of the device in the output. */
   compress(chunks: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array>;
 }
 
 export interface FilesystemDump {
   readonly device: string;
-  /** Where it is frozen; `undefined` where nobody can write to it. */
+  /** Folder on which to freeze the filesystem; `undefined` if the filesystem is not mounted writable. */
   readonly folder: string | undefined;
   readonly sizeBytes: number;
-  /** @param onRead hears of each part of the device that has been read, in bytes */
+  /** @param onRead receives the size in bytes of each part of the device that was read */
   copy(onRead: (bytes: number) => void, signal: AbortSignal): Promise<void>;
 }
 
 /**
- * What `snapshot dump` copies to standard output. Everything that it needs is loaded and open before the filesystem is
- * frozen, which may be the one that this program lies on.
+ * What `snapshot dump` copies to standard output. Loads and opens everything before it freezes the filesystem, because
+ * this program may lie on that filesystem.
  *
  * @throws {AgentError} DUMP_SOURCE, DUMP_DATASTORE, DUMP_TARGET
  */
 export async function composeDump({ source, datastore, compress }: DumpRequest): Promise<FilesystemDump> {
   const { number, device, folder } = await findFilesystem(source);
-  // ignored: a datastore that is not there lies nowhere.
+  // ignored: a datastore that does not exist cannot lie on the device.
   const data = await stat(datastore).catch(() => undefined);
   if (data !== undefined && deviceNumber(data.dev) === number) throw new AgentError("DUMP_DATASTORE", { datastore });
   refuseOn(2, number);

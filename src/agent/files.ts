@@ -5,7 +5,7 @@ import type { FileActs, FileReads, WriteOutput } from "../ports/files.ts";
 export const localActs: FileActs = diskActs;
 export const localReads: FileReads = diskReads;
 
-/** An output file of this machine. @see WriteWhole */
+/** An output file on this machine. @see WriteWhole */
 export const outputTo =
   (path: string): WriteOutput =>
   async (fill) =>

@@ -11,8 +11,8 @@ import type { Lock } from "../ports/lock.ts";
 import type { GuardedProcess, Process } from "../ports/process.ts";
 
 /**
- * All that the agent does to the device it runs on. Whatever survives a power cut is left by one of these, so that
- * tests can use a host that counts the acts and loses its power between any two.
+ * Everything the agent does to the device it runs on. The agent leaves state that survives a power cut only through
+ * these functions, so that tests can use a host that counts the acts and cuts the power between any two.
  */
 export interface Host {
   readonly files: FileActs;
@@ -22,18 +22,18 @@ export interface Host {
   openRaw: OpenRawFile;
   /** Starts programs: state scripts, update modules, the boot loader's tools, `reboot`. */
   process(options?: ChildProcessOptions): Process;
-  /** Starts programs that are tried on a virtual board, and must change nothing else. */
+  /** Starts the programs of a virtual board, which must not change anything outside the board. */
   ownRootProcess(own: OwnRoot, options?: ChildProcessOptions): GuardedProcess;
-  /** @param tell hears of what stood in the place of the lock */
+  /** @param tell receives a line if something else stood in the place of the lock */
   lock(path: string, tell?: (line: string) => void): Lock;
-  /** What schedules, waits and time limits go by. */
+  /** Clock of all schedules, waits and time limits. */
   readonly clock: Clock;
 }
 
 /** The machine that this process runs on. */
 export const thisHost: Host = {
   files: diskActs,
-  // Loaded by whoever installs: a daemon that waits does without.
+  // Loaded at first use, because a waiting daemon does not need it.
   openStorage: async (...how) => (await import("../../adapters/linux/block-file.ts")).openBlockFile(...how),
   openRaw: async (...how) => (await import("../../adapters/linux/raw-file.ts")).openRawFile(...how),
   process: createChildProcess,

@@ -11,8 +11,8 @@ export interface LoggingOptions {
 }
 
 /**
- * The log on stderr, from `logLevel` upwards, and in `logFile` as well if one is named. Logging never throws: if the
- * file cannot be written later, stderr says so once and the work goes on.
+ * Logs to stderr, from `logLevel` upwards, and to `logFile` as well if one is named. Logging never throws: if the file
+ * becomes unwritable later, the logger says so once on stderr and continues.
  *
  * @throws {AgentError} LOG_FILE if the log file cannot be opened for writing now
  */
@@ -45,7 +45,7 @@ function createAppender(path: string, io: Pick<CliIo, "err">): (line: string) =>
   };
 }
 
-/** Opens the file for each line, so that a log that was rotated away starts anew. */
+/** Opens the file for each line, so that a rotated log starts a new file. */
 function appendTo(path: string, line: string): void {
   const fd = openLog(path);
   try {

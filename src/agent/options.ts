@@ -1,12 +1,12 @@
 import type { PathOptions } from "../config/paths.ts";
 import type { LogLevel } from "../util/logger.ts";
 
-/** Options that stand before or after any command, as both generations of the client have them. */
+/** Options before or after any command, as in both generations of the reference client. */
 export interface GlobalOptions extends PathOptions {
   readonly logFile?: string | undefined;
   readonly logLevel?: LogLevel | undefined;
-  /** PEM file of certificate authorities that are trusted besides the system's. */
+  /** PEM file of certificate authorities to trust in addition to the system's. */
   readonly trustedCerts?: string | undefined;
-  /** Takes any server certificate. */
+  /** Accepts any server certificate. */
   readonly skipVerify: boolean;
 }

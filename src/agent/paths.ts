@@ -4,8 +4,8 @@ import type { Config } from "../config/config.ts";
 import type { Paths } from "../config/paths.ts";
 
 /**
- * Where the agent finds state scripts, update modules and the name of the image: on a virtual board in the board's own
- * folder, whatever the machine has on which you try it.
+ * Where the agent finds state scripts, update modules and the name of the image. On a virtual board, all of them lie in
+ * the board's own folder, so that the files of the machine do not matter.
  */
 export function composePaths(paths: Paths, { virtualBoard }: Pick<Config, "virtualBoard">): Paths {
   if (virtualBoard === undefined) return paths;

@@ -12,16 +12,16 @@ import { readSmallFile } from "../util/small-file.ts";
 import type { GlobalOptions } from "./options.ts";
 
 /**
- * The command line's options go before the configuration; proxies, and another system store (`SSL_CERT_FILE`), come
- * from the environment.
+ * The command line's options override the configuration. Proxies and another system store (`SSL_CERT_FILE`) come from
+ * the environment.
  *
- * @throws {AgentError} CONFIG_INVALID when the file of trusted certificates cannot be read, or a proxy is none
+ * @throws {AgentError} CONFIG_INVALID when the file of trusted certificates cannot be read, or a proxy is invalid
  */
 export async function composeTransport(...parts: Parameters<typeof connectOptions>): Promise<Transport> {
   return createHttpTransport(await connectOptions(...parts));
 }
 
-/** What connections are made with, as above. */
+/** The options of each connection, from the same sources and with the same errors as `composeTransport`. */
 export async function connectOptions(
   { trustedCerts, skipVerify }: GlobalOptions,
   connection: ConnectionConfig,

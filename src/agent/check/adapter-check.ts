@@ -7,7 +7,7 @@ import { ranOutOfTime } from "../../contracts/contract.ts";
 import { AgentError, describeError } from "../../errors/agent-error.ts";
 import type { AdapterKind, CheckRequest, Examination, Examine } from "./examination.ts";
 
-/** A promise, and why it is broken where it is. */
+/** Whether the adapter keeps a promise, and the reason if it does not. */
 export interface Verdict {
   readonly promise: string;
   readonly kept: boolean;
@@ -21,10 +21,10 @@ const EXAMINATIONS: Readonly<Record<AdapterKind, () => Promise<Examine>>> = {
 };
 
 /**
- * Holds an adapter against every promise of its port, in a sandbox's folder. Each promise comes twice: without a
- * verdict when it is looked at, and with it.
+ * Checks an adapter against every promise of its port, in a sandbox folder. Yields each promise twice: without a
+ * verdict when the check begins, then with the verdict.
  *
- * @throws {AgentError} ADAPTER_…; ADAPTER_INVALID also names what a skeleton still lacks
+ * @throws {AgentError} ADAPTER_…; ADAPTER_INVALID also names the functions that a skeleton still lacks
  */
 export async function* checkAdapter(
   request: CheckRequest,
@@ -49,7 +49,7 @@ export async function* checkAdapter(
       } catch (error) {
         signal.throwIfAborted();
         yield { promise: title, kept: false, reason: reasonOf(error) };
-        // Every other promise would wait as long, and most of them many times.
+        // The other promises would time out too, most of them several times.
         if (ranOutOfTime(error)) return;
       }
     }
@@ -58,7 +58,7 @@ export async function* checkAdapter(
   }
 }
 
-/** @returns in turn what is looked at, and no verdict */
+/** Calls each function once. @returns the name of each call as it begins, without a verdict */
 async function* expectFilledIn(
   functions: Examination["functions"],
   reset: () => Promise<void>,
@@ -71,14 +71,14 @@ async function* expectFilledIn(
       await request();
     } catch (error) {
       if (error instanceof AgentError && (STOPS.has(error.code) || ranOutOfTime(error))) throw error;
-      // ignored: what else is wrong with it, the promises tell.
+      // ignored: the checks of the promises report every other failure.
       if (failedWith(error, UNFILLED)) missing.push(name);
     }
   }
   if (missing.length > 0) throw new AgentError("ADAPTER_INVALID", { missing: missing.join(", ") });
 }
 
-/** Failures after which no promise can be looked at. */
+/** Failures after which no promise can be checked. */
 const STOPS: ReadonlySet<string> = new Set(["ADAPTER_LOAD", "ADAPTER_INVALID", "ADAPTER_PROTOCOL", "PROCESS_MISSING"]);
 
 function reasonOf(error: unknown): string {

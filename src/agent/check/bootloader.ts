@@ -13,7 +13,7 @@ import { type Examine, promisesOf } from "./examination.ts";
 
 const { signal } = new AbortController();
 
-/** A board whose boot loader is the adapter that is checked. */
+/** A board whose boot loader is the adapter under test. */
 export const examineBootloader: Examine = async ({ source, from, options, firmware: program }, sandbox) => {
   const { root } = sandbox;
   const slots = program === undefined ? boardPaths(root).slots : sandboxSlots(root);

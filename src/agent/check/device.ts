@@ -8,7 +8,7 @@ import { DEVICE_STORAGE_CONTRACT } from "../../contracts/device-storage.ts";
 import { createAdapterDriver } from "../device/slot-driver.ts";
 import { type Examine, promisesOf } from "./examination.ts";
 
-/** Two slots behind the adapter that is checked, in files of the sandbox; the system runs from slot A. */
+/** Two slots in sandbox files, behind the adapter under test. The system runs from slot A. */
 export const examineDevice: Examine = async ({ source, from, options }, sandbox) => {
   const { root } = sandbox;
   const slots = sandboxSlots(root);

@@ -7,30 +7,30 @@ export type AdapterKind = "bootloader" | "device" | "payload";
 export interface CheckRequest extends AdapterSource {
   readonly kind: AdapterKind;
   readonly options: Readonly<Record<string, unknown>>;
-  /** Program that plays the board's boot loader; the virtual board's own rule without it. */
+  /** Program that plays the board's boot loader. Without it, the virtual board's own rule applies. */
   readonly firmware?: string;
-  /** File with what a payload of that type holds; a hundred thousand bytes of nothing in particular without it. */
+  /** File with the content of a payload of that type. Without it, the check uses about 100,000 bytes of sample data. */
   readonly payload?: string;
-  /** An update module may change this machine, where it can have no root of its own. */
+  /** Whether an update module may change this machine if it cannot run in its own root. */
   readonly onThisMachine: boolean;
-  /** For each call of the adapter. */
+  /** Time limit of each call of the adapter. */
   readonly timeoutMs: number;
-  /** Looks only at promises that contain this. */
+  /** Checks only promises whose title contains this text. */
   readonly only: string;
 }
 
 /** What the check does with an adapter of one kind. */
 export interface Examination {
-  /** Makes everything what it was at first, before each promise. */
+  /** Restores the initial state before each promise. */
   reset(): Promise<void>;
-  /** Asks for each function once; what a skeleton still lacks is told before the promises that it breaks. */
+  /** Calls each function once, so that the check reports what a skeleton lacks before the promises that this breaks. */
   readonly functions: Readonly<Record<string, () => Promise<unknown>>>;
   readonly promises: readonly ContractCheck<void>[];
 }
 
-/** Makes a sandbox's rig for the adapter. */
+/** Builds a sandbox rig for the adapter. */
 export type Examine = (request: CheckRequest, sandbox: Sandbox) => Promise<Examination>;
 
-/** A contract's promises, each to be kept by `rig`. */
+/** The promises of a contract, bound to `rig`. */
 export const promisesOf = <Rig>(checks: readonly ContractCheck<Rig>[], rig: Rig): readonly ContractCheck<void>[] =>
   checks.map(({ title, run }) => ({ title, run: () => run(rig) }));

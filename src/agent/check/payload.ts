@@ -20,7 +20,7 @@ import { type CheckRequest, type Examine, promisesOf } from "./examination.ts";
 const SAMPLE_BYTES = 100_001;
 const EARLIER_BYTES = 70_003;
 
-/** A device in the sandbox's folder, whose payloads are installed by the adapter or update module that is checked. */
+/** A device in the sandbox folder. The adapter or update module under test installs its payloads. */
 export const examinePayload: Examine = async (request, sandbox) => {
   const { source, from, options, payload } = request;
   const { root } = sandbox;
@@ -30,7 +30,7 @@ export const examinePayload: Examine = async (request, sandbox) => {
   const { calls } = sandbox;
   const parts = { root, slots, options, process: observed, acts: sandbox.acts, readFile: sandbox.readFile, calls };
   const given = payload === undefined ? undefined : await readFile(payload);
-  // A handler that takes only this payload takes no made-up one as an earlier version either.
+  // A handler that accepts only the given payload would refuse a made-up earlier version.
   const contents = { content: given ?? sampleImage(SAMPLE_BYTES), earlier: given ?? sampleImage(EARLIER_BYTES, 2) };
   const allActs = { ...diskActs, ...sandbox.acts };
   const programs =
@@ -61,7 +61,7 @@ export const examinePayload: Examine = async (request, sandbox) => {
   };
 };
 
-/** The sandbox's folder is the module's root, whichever way it names its files. */
+/** Runs the module with the sandbox folder as its root, by whichever path it names its files. */
 async function moduleProcess(
   program: string,
   { onThisMachine }: CheckRequest,
@@ -70,7 +70,7 @@ async function moduleProcess(
 ): Promise<Process> {
   const { root } = sandbox;
   const folder = dirname(program);
-  // What lies beside a module may belong to it, except in the folder of all temporary files.
+  // Files beside a module may belong to it, except in the folder of all temporary files.
   const readOnly = root.startsWith(`${folder}/`) ? program : folder;
   const own = { root, trustsHonouring: true, folders: [dirname(root)], readOnly, program };
   const guarded = createOwnRootProcess({ ...own, isMachineAllowed: () => onThisMachine }, { env });
@@ -84,7 +84,7 @@ interface ModuleParts {
   readonly timeoutMs: number;
 }
 
-/** The payload type of an update module is its name. */
+/** An update module's payload type is its file name. */
 function updateModule(program: string, root: string, parts: ModuleParts): PayloadHandler {
   return createExternalHandler({
     type: basename(program),

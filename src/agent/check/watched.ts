@@ -1,29 +1,29 @@
 import { beat, runWatched } from "../../../adapters/process/watched-child.ts";
 import { AgentError, describeError } from "../../errors/agent-error.ts";
 
-/** What makes of a check's command line that of its child. */
+/** Turns the command line of a check into that of its child process. */
 const WATCHED_FLAG = "--watched";
 
-/** For everything but the adapter's own call. */
+/** Time for everything except the adapter's own call. */
 const SPARE_MS = 5_000;
 
 /** How far a check has come. */
 interface Progress {
-  /** That is looked at now. */
+  /** The promise whose check is running. */
   readonly promise?: string;
   readonly kept: number;
   readonly broken: number;
 }
 
-/** In the child of a check: tells how far it has come. */
+/** In the child process of a check: reports its progress. */
 export const reporter = (): ((progress: Progress) => void) => beat<Progress>().tell;
 
 /**
- * Checks a module in a process of its own, which prints what it finds.
+ * Checks a module in a child process, which prints the findings.
  *
  * @param commandLine of this process
- * @returns its exit status; `stuck` where a loop of the module without end had to be ended
- * @throws {AgentError} ADAPTER_TIMEOUT when the module cannot even be loaded in time
+ * @returns the child's exit status; `stuck` if the child was killed because the module never returned from a loop
+ * @throws {AgentError} ADAPTER_TIMEOUT when the module does not even load in time
  */
 export async function checkInChild(
   commandLine: readonly string[],

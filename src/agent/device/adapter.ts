@@ -17,18 +17,18 @@ interface AdapterParts extends BootloaderParts {
 
 /** An adapter, as the configuration or the command line names it. */
 export interface AdapterSource extends Pick<AdapterChoice, "source" | "from"> {
-  /** Of a module that must not share memory with others of its kind. */
+  /** Set if the module must not share memory with other instances of itself. */
   readonly instance?: number;
 }
 
-/** The adapter that `Switchback.Bootloader` names, found to be one. @throws {AgentError} ADAPTER_… */
+/** Loads and validates the adapter that `Switchback.Bootloader` names. @throws {AgentError} ADAPTER_… */
 export async function loadBootloader({ config, host, slots }: AdapterParts): Promise<Bootloader> {
   const { adapter } = config.switchback;
   if (adapter === undefined) throw new AgentError("CONFIG_INVALID", { key: "Switchback.Bootloader" });
   return createAdapterBootloader(adapter, contextParts(adapter, config, host, slots));
 }
 
-/** What an adapter is told of this device. */
+/** What an adapter learns about this device. */
 export function contextParts(
   { options }: Pick<AdapterChoice, "options">,
   { switchback: { board } }: Config,

@@ -18,14 +18,14 @@ export type { BoardImageBoots, SlotContent } from "../../../adapters/bootloader/
 export type { BoardStart } from "../../../adapters/bootloader/fake/firmware.ts";
 export type { PowerOnOutcome } from "../../../adapters/bootloader/fake/power-on.ts";
 
-/** What the board's init does when a system has come up: starts the agent. @returns a line to tell people */
+/** Starts the agent once a system has come up, as the board's init would. @returns a line for the user */
 export type OnBoot = (dir: string) => Promise<string | undefined>;
 
 const FOR_ONE_UPDATE = "This update only.\n";
 
 /**
- * Says for an update whether its modules and scripts may change the machine, on which a virtual board is tried. A file
- * that the user has made says it for every update.
+ * Sets whether the modules and scripts of an update may change the machine on which you try a virtual board. The file
+ * applies to one update, unless the user created it: then it applies to every update.
  */
 export async function allowMachine(board: string, isAllowed: boolean, acts: FileActs): Promise<void> {
   const path = boardPaths(board).onThisMachine;
@@ -37,7 +37,7 @@ export async function allowMachine(board: string, isAllowed: boolean, acts: File
 /** Everything that `switchback board` does to a board. */
 export const virtualBoard = {
   create: createBoard,
-  /** The same with a program of the user's own that plays the boot loader. @throws {AgentError} also BOARD_FIRMWARE */
+  /** Like `create`, with the user's own program as the boot loader. @throws {AgentError} also BOARD_FIRMWARE */
   async createWithFirmware(dir: string, options: BoardOptions, program: string): Promise<void> {
     const { createWithFirmware } = await import("../../../adapters/check/board-firmware.ts");
     await createWithFirmware(dir, options, program);
@@ -46,7 +46,7 @@ export const virtualBoard = {
   writeImage: writeImageFile,
   imageBoots: BOARD_IMAGE_BOOTS,
   async boot(dir: string, onBoot?: OnBoot): Promise<BoardStart> {
-    // What a device keeps in memory goes with the power.
+    // A device loses its memory with the power.
     await forgetMemory(boardPaths(dir).root);
     const start = existsSync(boardPaths(dir).firmware)
       ? await (await import("../../../adapters/check/board-firmware.ts")).startByFirmware(dir)

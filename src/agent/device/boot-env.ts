@@ -11,17 +11,17 @@ import type { BootEnv } from "../../ports/boot-env.ts";
 import { isInPath } from "../../util/is-in-path.ts";
 import type { BootloaderParts } from "./bootloader-parts.ts";
 
-/** What U-Boot's tools lock: libubootenv and U-Boot's own the first, some distributions the second. */
+/** Lock files of U-Boot's tools. libubootenv and U-Boot's own tools use the first, some distributions the second. */
 const UBOOT_LOCKS = ["/var/lock/fw_printenv.lock", "/run/fw_printenv.lock"];
 
-/** What `grub-mender-grubenv-set` and `-print` lock. */
+/** Lock files of `grub-mender-grubenv-set` and `-print`. */
 const GRUB_LOCKS = ["/var/lock/grub-mender-grubenv-set.lock"];
 
 /**
- * In process where the environment is mounted; otherwise, or where it is told to, by the tools.
+ * Accesses the environment in process if it is mounted, and otherwise, or if so configured, through the tools.
  *
- * @param findFolder of the environment
- * @throws {AgentError} BOOTENV_CONFIG when it is not mounted, and there are no tools or they are not to be used
+ * @param findFolder finds the folder of the environment
+ * @throws {AgentError} BOOTENV_CONFIG if it is not mounted, and the tools are missing or must not be used
  */
 export async function composeGrubEnv(parts: BootloaderParts, findFolder = grubEnvFolder): Promise<BootEnv> {
   const { host } = parts;
@@ -29,15 +29,16 @@ export async function composeGrubEnv(parts: BootloaderParts, findFolder = grubEn
     const folder = findFolder();
     return createGrubEnv({ folder, exclusive: createExclusive(GRUB_LOCKS), openRaw: host.openRaw });
   };
-  // Where the environment is not found, the tools may still find it.
+  // If the agent does not find the environment, the tools may still find it.
   const storage = async (): Promise<readonly string[]> => grubEnvFiles(findFolder);
   return nativeOrTools(parts, native, { ...GRUB_ENV_TOOLS, storage }, isInPath(GRUB_ENV_TOOLS.setArgv[0]));
 }
 
 /**
- * In process where `fw_env.config` names files or block devices; otherwise, or where it is told to, by the tools.
+ * Accesses the environment in process if `fw_env.config` names files or block devices, and otherwise, or if so
+ * configured, through the tools.
  *
- * @throws {AgentError} BOOTENV_CONFIG only where it is told to work in process
+ * @throws {AgentError} BOOTENV_CONFIG only if configured to work in process
  */
 export function composeUbootEnv(parts: BootloaderParts): Promise<BootEnv> {
   const { config, host, log } = parts;

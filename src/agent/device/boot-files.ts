@@ -6,13 +6,13 @@ import type { Host } from "../host.ts";
 
 interface BootFileParts {
   readonly bootFolder: string;
-  /** Needed by `rpi-tryboot` alone. */
+  /** Only `rpi-tryboot` needs it. */
   readonly bootPartitions: Readonly<Record<SlotId, number>> | undefined;
   readonly host: Host;
   booted(signal: AbortSignal): Promise<SlotId>;
 }
 
-/** Boot loaders that are told by files on a partition of their own. */
+/** Boot loaders that read files on their own partition. */
 export function composeBootFiles(
   kind: "systemd-boot" | "rpi-tryboot",
   { bootPartitions, host, ...rest }: BootFileParts,

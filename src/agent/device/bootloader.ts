@@ -18,17 +18,17 @@ export function composeBootloader(parts: BootloaderParts): Bootloader {
   return BOOTLOADERS[parts.config.switchback.bootloader ?? unnamedBootloader(parts.config)](parts);
 }
 
-/** Whose tools a board has, GRUB's first: the order of the reference clients, and images for GRUB name no boot loader. */
+/** Prefers GRUB if its tools exist: the reference clients use this order, and images for GRUB name no boot loader. */
 function unnamedBootloader({ switchback }: Config): "grub" | "uboot" {
   return switchback.fwEnvConfig === undefined && isInPath(GRUB_ENV_TOOLS.printArgv[0]) ? "grub" : "uboot";
 }
 
-/** Of a boot loader, all that changes or reads its medium. */
+/** The methods of a boot loader that read or change its medium. */
 const METHODS = ["plan", "arm", "confirm", "revert", "rebootArgument", "expectWritable", "diagnose"] as const;
 
 /**
- * What each name in `Switchback.Bootloader` stands for. An entry checks the configuration at once; it loads the
- * mechanism, and looks at the board, when the boot loader is first asked something.
+ * What each name in `Switchback.Bootloader` stands for. An entry checks the configuration at once. It loads the
+ * mechanism and reads the board only at the first call of the boot loader.
  */
 const BOOTLOADERS: Readonly<
   Record<NonNullable<Config["switchback"]["bootloader"]>, (parts: BootloaderParts) => Bootloader>
@@ -41,7 +41,7 @@ const BOOTLOADERS: Readonly<
   adapter: composeAdapter,
 };
 
-/** A boot loader that is told by the variables of Mender's integrations, on the devices that the kernel knows. */
+/** A boot loader that reads the variables of Mender's integrations, with slots on devices that the kernel knows. */
 function menderEnv(kind: string, { config, log }: BootloaderParts, load: () => Promise<BootEnv>): Bootloader {
   const slots = composeSlots(config);
   return createMenderEnvBootloader({
@@ -53,7 +53,7 @@ function menderEnv(kind: string, { config, log }: BootloaderParts, load: () => P
   });
 }
 
-/** A boot loader that is told by files on its own partition. */
+/** A boot loader that reads files on its own partition. */
 function bootFiles(kind: "systemd-boot" | "rpi-tryboot", { config, host, log }: BootloaderParts): Bootloader {
   const { bootFolder, bootPartitions } = config.switchback;
   const booted = createBootedSlot({ slots: composeSlots(config), log });
@@ -88,7 +88,7 @@ function composeFake({ config, host }: BootloaderParts): Bootloader {
       try {
         return await boot.plan(signal);
       } catch (error) {
-        // A board that was never on has no canary, and the advice for that is of no use to it.
+        // A board that was never on has no canary either. The error of `booted` gives the useful advice.
         await booted(signal);
         throw error;
       }
@@ -96,7 +96,7 @@ function composeFake({ config, host }: BootloaderParts): Bootloader {
   };
 }
 
-/** An adapter of the board's own. Not even its code is loaded before its first call. */
+/** The board's own adapter. Even its code is loaded only at the first call. */
 function composeAdapter(parts: BootloaderParts): Bootloader {
   const slots = composeSlots(parts.config);
   const load = async (): Promise<Bootloader> => (await import("./adapter.ts")).loadBootloader({ ...parts, slots });

@@ -27,30 +27,30 @@ import { artifactScripts, composeScripts } from "./scripts.ts";
 import { composeSlotDevice } from "./slots.ts";
 
 export interface AdmissionOptions {
-  /** Refuses what the reference clients refuse, whatever the configuration says. */
+  /** Refuses what the reference clients refuse, even if the configuration does not ask for it. */
   readonly strictCompat?: boolean;
 }
 
-/** What an update does to the device, whoever asks for it. Made anew for each update. */
+/** What an update does to the device, in standalone and managed mode. Each update composes a new one. */
 export interface Device {
   readonly store: Store;
   readonly scripts: ScriptRunner;
   /** Also throws CONFIG_INVALID. */
   readonly handlerFor: HandlerFor;
-  /** How Artifacts come onto the device. @throws {AgentError} of a key that cannot be used */
+  /** How Artifacts come onto the device. @throws {AgentError} if a verification key cannot be used */
   admission(options?: AdmissionOptions): Promise<Admission>;
   /**
-   * Refuses to go on with an update on a virtual board whose modules or scripts this machine would not run, before
-   * anything is done: a refusal in the middle would fail the update.
+   * On a virtual board, refuses to continue an update whose modules or scripts this machine would not run. Must be
+   * called before the update does anything: a refusal in the middle would fail the update.
    *
    * @throws {AgentError} BOARD_UNCONFINED
    */
   expectToRun(artifact: Pick<ArtifactRecord, "payloadTypes">): Promise<void>;
   /**
-   * Tries a rollback again that could not be written when its update ended, and sweeps away scripts that were not
-   * admitted when the agent lost its power.
+   * Retries a rollback that the agent could not write when its update ended, and removes scripts that were not yet
+   * admitted when the agent lost power.
    *
-   * @throws {AgentError} as the rollback did then
+   * @throws {AgentError} the same as the failed rollback
    */
   finishUndo(signal: AbortSignal): Promise<void>;
 }
@@ -106,7 +106,7 @@ export function composeDevice(base: Base): Device {
 const runsModule = (type: string, paths: Paths, { switchback }: Config): boolean =>
   switchback.payloads?.has(type) !== true && hasModule(paths, type);
 
-/** By payload: what the configuration names, the board's own update module of that name, or what is built in. */
+/** Chooses per payload: the configured adapter, the board's update module of that name, or the built-in handler. */
 function composeHandlers(modules: ModuleParts, config: Config): HandlerFor {
   const { paths } = modules;
   const known = new Map<number, PayloadHandler>();

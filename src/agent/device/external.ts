@@ -5,7 +5,7 @@ import { readProvides } from "../../core/install/provides.ts";
 import type { PayloadHandler } from "../../ports/payload-handler.ts";
 import type { ModuleParts } from "./module-parts.ts";
 
-/** @param index of the payload in the Artifact, which numbers the file tree that its module works in */
+/** @param index of the payload in the Artifact, which numbers the file tree that the module works in */
 export function composeExternal(
   type: string,
   index: number,

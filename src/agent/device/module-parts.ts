@@ -4,7 +4,7 @@ import type { Store } from "../../ports/store.ts";
 import type { Logger } from "../../util/logger.ts";
 import type { Host } from "../host.ts";
 
-/** What handlers of payloads are made of. */
+/** What the handlers of payloads need. */
 export interface ModuleParts {
   readonly host: Host;
   /** Runs update modules. */
@@ -12,7 +12,7 @@ export interface ModuleParts {
   readonly paths: Paths;
   readonly store: Store;
   readonly log: Logger;
-  /** For each call of a module. */
+  /** Time limit of each call of a module. */
   readonly timeoutMs: number;
   readonly deviceTypeFile: string;
 }

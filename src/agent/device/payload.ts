@@ -10,7 +10,7 @@ import type { PayloadHandler } from "../../ports/payload-handler.ts";
 import { type AdapterSource, contextParts } from "./adapter.ts";
 import type { ModuleParts } from "./module-parts.ts";
 
-/** The handler that `Switchback.Payloads` names for a type. @throws {AgentError} ADAPTER_… */
+/** Loads the handler that `Switchback.Payloads` names for a type. @throws {AgentError} ADAPTER_… */
 export async function loadPayload(
   type: string,
   index: number,

@@ -5,7 +5,7 @@ import { createScriptRunner, type ScriptRunner } from "../../core/scripts/runner
 import type { Base } from "../base.ts";
 import { composePrograms } from "./programs.ts";
 
-/** Where the scripts of an Artifact lie from its installation on, also after the reboot. */
+/** Where the state scripts of an Artifact lie once it is installed. They survive the reboot. */
 export const artifactScripts = (paths: Paths): string => join(paths.datastore, "scripts");
 
 export function composeScripts(base: Pick<Base, "config" | "paths" | "log" | "host">): ScriptRunner {

@@ -5,7 +5,7 @@ import type { SlotDevice } from "../../ports/slot-device.ts";
 import { once } from "../../util/lazy.ts";
 import type { Host } from "../host.ts";
 
-/** The slots' storage: what the board brings itself, UBI volumes where both names are such, else block devices or image files. */
+/** The slots' storage: the board's own adapter, else UBI volumes if both names are such, else devices or files. */
 export function composeSlotDevice(
   config: Config,
   paths: Readonly<Record<SlotId, string>>,
@@ -24,7 +24,7 @@ export function composeSlotDevice(
   });
 }
 
-/** A device that writes images from their beginning, and is loaded at its first use. */
+/** Wraps a device that is loaded at first use and always writes images from their beginning. */
 function lazyDevice(load: () => Promise<SlotDevice>): SlotDevice {
   const device = once(load);
   return {

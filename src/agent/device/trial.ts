@@ -3,8 +3,8 @@ import { composeBootloader } from "./bootloader.ts";
 import type { BootloaderParts } from "./bootloader-parts.ts";
 
 /**
- * Whether the running system is on trial, so that the next boot may bring back another one. Devices that have no boot
- * loader for updates, or whose boot loader cannot be asked, have no trial to wait for.
+ * Whether the running system is on trial, so that the next boot may start the other slot. Resolves with false if the
+ * device has no boot loader for updates, or if the boot loader cannot be read.
  */
 export async function runsOnTrial(parts: BootloaderParts): Promise<boolean> {
   const { signal } = new AbortController();

@@ -36,17 +36,17 @@ import { composeStore } from "../store.ts";
 import { lookAtBoard } from "./facts.ts";
 import { composeGuarding } from "./guarding.ts";
 
-/** What the doctor looks at, and what it knows of causes that show in several places. */
+/** What the doctor examines, and what it knows about causes that show in several places. */
 export interface Doctor {
   readonly examinations: readonly Examination[];
-  /** Of something that is a finding of its own. */
+  /** Whether the error follows from something that another finding reports. */
   isConsequence(error: unknown): boolean;
-  /** Adds where the keys stand that a finding names. */
+  /** Adds to a finding's advice where the configuration keys that it names are set. */
   placed(finding: Finding): Finding;
 }
 
 /**
- * All that is looked at on this device, in the order of an update. Nothing of it changes the device.
+ * All examinations of this device, in the order of an update. None of them changes the device.
  *
  * @throws {AgentError} CONFIG_INVALID
  */
@@ -57,7 +57,7 @@ export async function composeDoctor(options: GlobalOptions, io: CliIo): Promise<
   const user = process.geteuid?.() ?? 0;
   const remarks: Remark[] = [];
   const config = await composeConfig(options, places, (level, message) => {
-    // A file that only root may read is none that nobody can read.
+    // EACCES for another user does not mean that the agent, as root, cannot read the file.
     const isDenial = level === "error" && user !== 0 && message.includes("EACCES");
     if ((level === "warning" || level === "error") && !isDenial) remarks.push({ level, message });
   });
@@ -93,7 +93,7 @@ export async function composeDoctor(options: GlobalOptions, io: CliIo): Promise<
       advice: `Check ${paths.datastore}, which --datastore or MENDER_DATASTORE_DIR names.`,
       look: async (signal) => {
         const facts = await board(signal).datastore(paths.datastore);
-        // Whether root may write there is not known to others.
+        // Only root can tell whether root may write there.
         return assessDatastore({ ...facts, isWritable: facts.isWritable || !isRoot });
       },
     },
@@ -102,7 +102,7 @@ export async function composeDoctor(options: GlobalOptions, io: CliIo): Promise<
       advice: `Check ${paths.datastore}: this version of the agent cannot use what is stored there.`,
       look: async () => [
         await examinePending(createJournal(composeStore(paths, log, host))),
-        // Taking a lock would make its file, and the datastore.
+        // Acquiring the lock would create its file and the datastore.
         await examineLock(
           existsSync(paths.lockFile) && !isNoFile(paths.lockFile) ? composeLock(paths, host) : undefined,
         ),
@@ -165,14 +165,14 @@ function notRoot(user: number): Finding {
   return { level: "bad", subject: "user", found, advice: "Run the doctor as root, like the agent." };
 }
 
-/** A program or a file that is kept from other users. */
+/** Whether the system denied access to a program or file. */
 function isDenied(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const code = "code" in error ? error.code : undefined;
   return code === "EACCES" || code === "EPERM" || isDenied(error.cause);
 }
 
-/** Why the boot loader cannot say is told where it is looked at. */
+/** `undefined` if the boot loader cannot tell: the area "boot" reports the reason. */
 async function bootedSlot(boot: () => Bootloader, signal: AbortSignal): Promise<SlotId | undefined> {
   try {
     return await boot().booted(signal);
@@ -188,7 +188,7 @@ interface Remark {
   readonly message: string;
 }
 
-/** What is wrong in the configuration files, also where no other area uses it. @throws {AgentError} CONFIG_INVALID */
+/** Reports errors in the configuration, even in parts that no other area uses. @throws {AgentError} CONFIG_INVALID */
 function judgeConfig(
   config: Config,
   { mainConfig, fallbackConfig }: Paths,
@@ -204,7 +204,7 @@ function judgeConfig(
       return [];
     } catch (error) {
       if (!(error instanceof AgentError)) throw error;
-      // Why a whole file is refused is said of each file.
+      // `remarks` already has the reason for each refused file.
       return error === config.refusal ? [] : [describeError(error)];
     }
   });
@@ -219,7 +219,7 @@ function judgeConfig(
   ];
 }
 
-/** What is interpreted at its first use. What the boot loader needs is judged where the doctor looks at the slots. */
+/** Parts that the agent interprets at first use. The area "slots" judges what the boot loader needs. */
 const PARTS: readonly ((config: Config) => unknown)[] = [
   (config) => config.artifactVerifyKeys,
   (config) => config.server,
@@ -228,7 +228,7 @@ const PARTS: readonly ((config: Config) => unknown)[] = [
   ({ switchback }) => switchback.payloads,
 ];
 
-/** What decides which Artifacts are for this device. */
+/** What decides which Artifacts this device accepts. */
 function identity(
   config: Config,
   paths: Paths,
@@ -263,7 +263,7 @@ function identity(
           advice: "Set ArtifactVerifyKeys to the public key of your signing key.",
         };
         if (found.length > 0) return found;
-        // The file there may name one.
+        // A configuration file on the missing data partition may name a key.
         return isOnData(paths.fallbackConfig) && (await lacksData(signal)) ? [] : [none];
       },
     },

@@ -26,7 +26,7 @@ export function lookAtBoard(config: Config, host: Host, signal: AbortSignal): Bo
     const look = async (slot: SlotId): Promise<SlotFacts> => {
       const seen = await lookAtSlot(paths[slot]);
       if (device === undefined || seen.kind !== "missing") return seen;
-      // A name that means something to the board's own adapter only.
+      // Only the board's own adapter understands such a name.
       const { composeSlotDriver } = await import("../device/slot-driver.ts");
       const driver = await composeSlotDriver(device, config, paths, host);
       return { ...seen, kind: "adapter's", identity: paths[slot], sizeBytes: await driver.size(slot, signal) };
@@ -55,7 +55,7 @@ export function lookAtBoard(config: Config, host: Host, signal: AbortSignal): Bo
   };
 }
 
-/** The data partition of a virtual board is its folder `data`, whatever that lies on. */
+/** The data partition of a virtual board is its folder `data`, on any filesystem. */
 async function boardDatastore(folder: string, partition: string): Promise<FolderFacts> {
   const { mount: _, ...facts } = await lookAtFolder(folder);
   const isThere = await stat(partition).then(

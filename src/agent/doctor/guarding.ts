@@ -18,7 +18,7 @@ interface GuardingParts {
   readonly host: Host;
 }
 
-/** Who the device is to its server, and whether others can take its place or that of the agent. */
+/** Examines how the device identifies itself to its server, and whether others could replace the device or agent. */
 export function composeGuarding({ config, paths, host }: GuardingParts, user: number): readonly Examination[] {
   const usesServer = (): boolean => usable(() => config.server.urls, []).length > 0;
   const givenKey = (): string | undefined => usable(() => config.server.authPrivateKey, undefined);
@@ -95,7 +95,7 @@ function blocked(path: string): Finding {
   return { level: "bad", subject: path, found, advice };
 }
 
-/** What is configured wrongly is told of the configuration. */
+/** Returns `otherwise` if the configuration is invalid there: the area "configuration" reports that. */
 function usable<T>(read: () => T, otherwise: T): T {
   try {
     return read();
@@ -115,7 +115,7 @@ const clientKey = ({ connection }: Config): readonly string[] =>
 const certificates = ({ connection: { serverCertificate, client } }: Config): readonly string[] =>
   [serverCertificate, client?.certificate].filter((path) => path !== undefined);
 
-/** Their files; a package that npm has installed is npm's to guard. */
+/** Files of the configured adapters. Packages are left out: guarding what npm has installed is npm's task. */
 function adapters({ switchback: { adapter, device, payloads } }: Config): readonly string[] {
   const all = [adapter, device, ...(payloads?.values() ?? [])].filter((choice) => choice !== undefined);
   return all.flatMap(({ source, from }) => {

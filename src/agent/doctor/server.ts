@@ -16,7 +16,7 @@ interface ServerParts {
   readonly log: Logger;
 }
 
-/** Each server that is configured. @throws {AgentError} SERVER_PLAIN_HTTP, TLS_NO_TRUST, CONFIG_INVALID */
+/** Examines each configured server. @throws {AgentError} SERVER_PLAIN_HTTP, TLS_NO_TRUST, CONFIG_INVALID */
 export async function lookAtServers(
   { options, config, io, log }: ServerParts,
   signal: AbortSignal,

@@ -16,7 +16,7 @@ import type { Power } from "../../ports/power.ts";
 import { composeDevice, type Device } from "../device/device.ts";
 import type { ServerSide } from "./server.ts";
 
-/** What one deployment of a server runs on. Whatever it logs stands in the deployment's log as well. */
+/** Composes one deployment of a server. Everything that it logs also goes to the deployment's log. */
 export function composeDeployment(side: ServerSide, session: Session, power: Power, limits: BackoffLimits): Managed {
   const { config, paths, host } = side;
   const { clock } = host;
@@ -47,7 +47,7 @@ export function composeDeployment(side: ServerSide, session: Session, power: Pow
   });
 }
 
-/** The Artifact of a deployment, from its beginning or from where an earlier process was cut off. */
+/** Opens the Artifact of a deployment, from its beginning or from where an earlier process was interrupted. */
 function openPayloadsOf({ config, transport, host, log }: ServerSide, device: Device): EffectPorts["openPayloads"] {
   return async ({ uri, download, artifact }, signal, keep) => {
     if (uri === undefined) throw new AgentError("SOURCE_OPEN", { reason: "the deployment names no Artifact" });
@@ -65,7 +65,7 @@ function openPayloadsOf({ config, transport, host, log }: ServerSide, device: De
         ? await openDownloaded(uri, parts, signal)
         : await reopenDownloaded(download, artifact, parts, signal);
     try {
-      // At once: what is cut off before the first checkpoint is begun anew, and not abandoned.
+      // Saved at once: a download interrupted before its first checkpoint then restarts and is not abandoned.
       if (opened.download !== undefined) await keep({ download: opened.download });
       await admission.admit(opened);
     } catch (error) {

@@ -10,9 +10,9 @@ import { composeWork } from "./work.ts";
 import { type Job, type JobResult, WORKER_FLAG, type WorkerRequest } from "./worker.ts";
 
 /**
- * Does the one piece of work that a daemon has started this process for.
+ * Does the one piece of work for which a daemon started this process.
  *
- * @throws {AgentError} CLI_USAGE when no daemon has
+ * @throws {AgentError} CLI_USAGE if no daemon started it
  */
 export async function runJob(options: GlobalOptions, keyOptions: KeyOptions, io: CliIo): Promise<void> {
   const taken = await openWorkerChannel();

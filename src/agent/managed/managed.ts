@@ -11,9 +11,10 @@ import { composeStore } from "../store.ts";
 import type { ServerSide } from "./server.ts";
 
 /**
- * What asks the server, and knows when. All of it is resident in a daemon; the `work` need not be.
+ * Composes the poller, which asks the server on schedule. A daemon keeps all of it in memory, but may do the `work` in
+ * another process.
  *
- * @param session reads anew what `work` has left
+ * @param session reloads its state after each piece of `work`
  */
 export function composePoller(
   server: ServerSide,
@@ -24,10 +25,10 @@ export function composePoller(
   const { host, config, paths, log } = server;
   const store = composeStore(paths, log, host);
   let isPrepared = false;
-  // Read once for a poll, as it begins.
+  // Read once, at the beginning of a poll.
   let stored: ReadonlyMap<string, string> = new Map();
 
-  /** Only one process at a time speaks for a device, so that nobody else changes what the session knows. */
+  /** Reloads the session afterwards. Only one process at a time speaks for a device, so no other changes its state. */
   async function working<T>(work: Promise<T>): Promise<T> {
     try {
       return await work;

@@ -9,11 +9,11 @@ import type { Host } from "../host.ts";
 
 export { bootClock, bootId };
 
-/** What the agent keeps of its standing with the servers, and of its schedule: it can do without, and then asks again. */
+/** A cache of the agent's standing with the servers, and of its schedule. If it is lost, the agent asks again. */
 export const composeServerState = (paths: Paths, log: Logger, host?: Host): StoredValue =>
   createCachedValue(serverFile(paths), log, host?.files);
 
-/** The same for those who only look, without the lock. @throws {AgentError} STORE_READ */
+/** Reads the same without the lock. @throws {AgentError} STORE_READ */
 export const peekServerState = (paths: Paths, host?: Host): StoredValue =>
   createFileValue(serverFile(paths), host?.files);
 

@@ -15,22 +15,22 @@ import { composeServerState } from "./schedule.ts";
 export interface KeyOptions {
   /** File with the passphrase of the device key; `-` for standard input. */
   readonly passphraseFile?: string;
-  /** What was in that file, where it has been read already. */
+  /** Content of that file, if it has already been read. */
   readonly passphrase?: string | undefined;
   /** Makes a new device key. */
   readonly forcebootstrap?: boolean;
 }
 
-/** What managed mode needs to talk, without anything that installs. */
+/** What managed mode needs to talk to servers, without the code that installs. */
 export interface ServerSide extends Base {
-  /** Makes the key, where it is missing or to be replaced. @throws {AgentError} DEVICE_KEY, DEVICE_KEY_WRITE */
+  /** Makes the key if it is missing or must be replaced. @throws {AgentError} DEVICE_KEY, DEVICE_KEY_WRITE */
   ensureKey(): Promise<void>;
-  /** One for all that is said to servers. @throws {AgentError} CONFIG_INVALID */
+  /** The one transport for all requests to servers. @throws {AgentError} CONFIG_INVALID */
   transport(): Promise<Transport>;
   /** Asks the servers to accept the device. @throws {AgentError} AuthorizationFailure, IDENTITY_FAILED, DEVICE_KEY */
   authorize(signal: AbortSignal): Promise<Granted>;
   /**
-   * @param authorize where another process does that
+   * @param authorize given if another process authorizes the device
    * @throws {AgentError} SERVER_NOT_CONFIGURED, SERVER_PLAIN_HTTP, CONFIG_INVALID
    */
   session(authorize?: ServerSide["authorize"]): Promise<Session>;
@@ -44,7 +44,7 @@ export async function composeServer(options: GlobalOptions, keyOptions: KeyOptio
   const log = createLogger(io, options, daemonLogLevel);
   const storedValue = composeServerState(paths, log, host);
   const servers = () => {
-    // The server may stand in the file that could not be understood.
+    // The file that could not be understood may name the server.
     if (config.refusal !== undefined && config.server.urls.length === 0) throw config.refusal;
     return serverAddresses(config.server, config.switchback.allowPlainHttp);
   };
@@ -77,7 +77,7 @@ export async function composeServer(options: GlobalOptions, keyOptions: KeyOptio
     log,
     async ensureKey() {
       await key(keyOptions.forcebootstrap);
-      // A token that was given to another key is of no use.
+      // A token that was issued for the old key is useless.
       if (keyOptions.forcebootstrap === true) await storedValue.save(undefined);
     },
     transport,

@@ -7,7 +7,7 @@ import { createLogger } from "../logging.ts";
 import type { GlobalOptions } from "../options.ts";
 import { composeTransport } from "../transport.ts";
 
-/** Asks a server that is yet to be configured. Throws what `fetchTenantToken` does, and CONFIG_INVALID. */
+/** Asks a server before it is configured. Throws the errors of `fetchTenantToken`, and CONFIG_INVALID. */
 export async function tenantTokenOf(
   global: GlobalOptions,
   server: { readonly url: string; readonly certificate: string | undefined },

@@ -15,17 +15,17 @@ import { allProvides, intervalsOf } from "./managed.ts";
 import type { ServerSide } from "./server.ts";
 
 export interface WorkOptions {
-  /** Runs what works on the device under its lock. @throws {AgentError} AGENT_BUSY */
+  /** Runs work on the device while holding its lock. @throws {AgentError} AGENT_BUSY */
   alone(work: () => Promise<void>): Promise<void>;
-  /** This process does not reboot the device itself. */
+  /** Whether another process must reboot the device. */
   readonly leavesReboot: boolean;
-  /** The device has to be rebooted by somebody else: ends what runs. */
+  /** Stops this process's work, because another process must reboot the device. */
   leave(argument: string | undefined): void;
-  /** Hears how a deployment has ended. */
+  /** Called with the result of a deployment when it ends. */
   onEnd?(answer: ManagedAnswer): void;
 }
 
-/** The work of managed mode, done by this process. What installs is loaded when there is something to install. */
+/** Does the work of managed mode in this process. Loads the installing code only when there is something to install. */
 export function composeWork(server: ServerSide, session: Session, options: WorkOptions): Work {
   const { host, config, paths, log } = server;
   const store = composeStore(paths, log, host);
@@ -37,7 +37,7 @@ export function composeWork(server: ServerSide, session: Session, options: WorkO
     builtIn: async () => ({ ...(await allProvides(await store.load(), server)), mender_client_version: VERSION }),
   };
 
-  /** At each start, and not only when the next deployment comes. A failure must not keep the device from its server. */
+  /** Runs at each start, before any new deployment. A failure must not keep the device from its server. */
   async function finishUndo(signal: AbortSignal): Promise<void> {
     const { composeDevice } = await import("../device/device.ts");
     try {
@@ -59,7 +59,7 @@ export function composeWork(server: ServerSide, session: Session, options: WorkO
   }
 
   async function power(): Promise<Power> {
-    // A virtual board is switched off and on by whoever holds it, and is not the machine that it is tried on.
+    // The user of a virtual board switches it off and on. A reboot would restart the machine that it is tried on.
     if (options.leavesReboot || config.virtualBoard !== undefined) return createDeferredReboot(options.leave);
     const { createSystemPower } = await import("../../../adapters/power/system-power.ts");
     return createSystemPower({ process: host.process(), clock: host.clock });
@@ -68,7 +68,7 @@ export function composeWork(server: ServerSide, session: Session, options: WorkO
   return {
     async pending(prepares, signal) {
       const found = await pendingIn(store);
-      // What cannot be prepared must not keep an update from its end.
+      // A failed preparation must not keep an update from finishing.
       if (prepares && found !== "managed") await prepare(signal);
       return found;
     },
@@ -88,12 +88,12 @@ export function composeWork(server: ServerSide, session: Session, options: WorkO
   };
 }
 
-/** What reads the state of an update is loaded only where there is one. */
+/** Loads the code that reads the state of an update only if there is an update. */
 async function pendingIn(store: Store): Promise<Pending> {
   if (!(await store.load()).has("state")) return "none";
   const { createJournal } = await import("../../core/deployment/journal.ts");
   const found = await createJournal(store).recover();
-  // Nobody can decide on an update that cannot be understood, so it waits for nobody.
+  // Nobody can decide about an update whose state is invalid, so the daemon must end it without waiting.
   return found?.invalid === undefined ? (found?.snapshot.mode ?? "none") : "managed";
 }
 

@@ -6,10 +6,10 @@ import { type PackedError, packError, unpackError } from "../../errors/packed-er
 import type { NextDeployment } from "../../protocol/device-api.ts";
 import type { CliIo } from "../io.ts";
 
-/** What makes of the daemon's command line that of its worker. */
+/** Turns the daemon's command line into that of its worker. */
 export const WORKER_FLAG = "--worker";
 
-/** One piece of work, for another process of this program. */
+/** One piece of work for another process of this program. */
 export type Job =
   | { readonly work: "pending"; readonly prepares: boolean }
   | { readonly work: "authorize" | "sendInventory" }
@@ -17,17 +17,17 @@ export type Job =
   | {
       readonly work: "deploy";
       readonly deployment: NextDeployment | undefined;
-      /** How the workers before have ended, twice the same way: the deployment is not tried once more. */
+      /** How the previous workers ended, at least twice in the same way. The deployment is then not retried. */
       readonly lost?: PackedError;
     };
 
 export interface WorkerRequest {
   readonly order: Job;
-  /** Of the device key. */
+  /** Passphrase of the device key. */
   readonly passphrase: string | undefined;
 }
 
-/** How it went. `reboot`: the device has to be rebooted by somebody else. */
+/** How the work ended. `reboot`: another process must reboot the device. */
 export type JobResult =
   | { readonly result: unknown }
   | { readonly failure: PackedError }
@@ -35,20 +35,20 @@ export type JobResult =
 
 export interface WorkerOptions {
   passphrase(): Promise<string | undefined>;
-  /** The device has to be rebooted by somebody else: ends what runs. */
+  /** Stops this process's work, because another process must reboot the device. */
   leave(argument: string | undefined): void;
 }
 
 /**
- * The work of managed mode, each piece done by a process of its own: what it loads, and what a download leaves in the
- * memory of a process, is gone with it.
+ * Does each piece of managed mode's work in a child process. The code that it loads, and the memory that a download
+ * needs, are gone when the child exits.
  *
  * @throws {AgentError} also WORKER_LOST
  */
 export function composeWorker({ commandLine }: CliIo, { passphrase, leave }: WorkerOptions): Work {
   const argv = [...commandLine, WORKER_FLAG];
 
-  /** @returns what the same piece of work resolves with in this process */
+  /** @returns what the same piece of work would resolve with in this process */
   async function ask(order: Job, signal: AbortSignal): Promise<unknown> {
     const given: WorkerRequest = { order, passphrase: await passphrase() };
     const answer: JobResult = JSON.parse(await runWorker(argv, JSON.stringify(given), signal));
@@ -62,7 +62,7 @@ export function composeWorker({ commandLine }: CliIo, { passphrase, leave }: Wor
   let losses = 0;
 
   async function deploy(deployment: NextDeployment | undefined, signal: AbortSignal): Promise<void> {
-    // A deployment that is begun, and not resumed, has lost nobody yet.
+    // A new deployment, unlike a resumed one, has not lost a worker yet.
     if (deployment !== undefined) losses = 0;
     const given = lost !== undefined && losses > 1 ? { lost: packError(lost) } : {};
     try {
