@@ -3,15 +3,15 @@ import { PassThrough } from "node:stream";
 import { AgentError } from "../errors/agent-error.ts";
 
 /**
- * Asks a person at the terminal; the question goes to stderr, so that stdout holds results only.
+ * Asks a person at the terminal. The question goes to stderr, so that stdout has only results.
  *
  * @throws {AgentError} CANCELLED on Ctrl-C, on Ctrl-D and when `signal` is aborted
  */
 export async function askOnTerminal(question: string, isSecret: boolean, signal: AbortSignal): Promise<string> {
   signal.throwIfAborted();
-  // A terminal that has gone away must end the question, not the process in a stack trace.
+  // If the terminal is gone, the question must end, but the process must not crash with a stack trace.
   process.stderr.on("error", ignore);
-  // The terminal itself does not echo while lines are edited here; the typed text goes nowhere.
+  // Readline switches the terminal's echo off, and its own echo goes to a stream that discards it.
   const output = isSecret ? new PassThrough().resume() : process.stderr;
   const terminal = createInterface({ input: process.stdin, output, ...(isSecret && { terminal: true }) });
   if (isSecret) process.stderr.write(question);
@@ -21,7 +21,7 @@ export async function askOnTerminal(question: string, isSecret: boolean, signal:
     terminal.once("close", () => leave(new AgentError("CANCELLED", { reason: "the question was not answered" })));
     signal.addEventListener("abort", () => leave(signal.reason), { once: true });
   });
-  // ignored: a closed terminal after the answer is no failure.
+  // ignored: a terminal that closes after the answer is no failure.
   left.catch(ignore);
   try {
     return await Promise.race([terminal.question(question), left]);

@@ -26,7 +26,7 @@ const WITH_VALUE: ReadonlySet<string> = new Set([
   "stop-before",
 ]);
 
-/** Those that take none, or `=true` and `=false`. */
+/** Options that take no value, or `=true` and `=false`. */
 const SWITCHES: ReadonlySet<string> = new Set([
   "forcebootstrap",
   "no-syslog",
@@ -43,24 +43,24 @@ const SWITCHES: ReadonlySet<string> = new Set([
 
 const SHORT_WITH_VALUE: ReadonlySet<string> = new Set(["-c", "-b", "-d", "-L", "-E", "-l", "-C"]);
 
-/** Options of the 3.x client for all commands. Ours belong to the commands that use the device key. */
+/** The 3.x client accepts these options for all commands, ours only for the commands that use the device key. */
 const KEY_OPTIONS: ReadonlySet<string> = new Set(["-F", "--forcebootstrap", "--passphrase-file"]);
 const KEY_COMMANDS: ReadonlySet<string> = new Set(["bootstrap", "daemon"]);
 
-/** Programs with a single task, whose command goes without saying. */
+/** Programs with a single command, which users may leave out. */
 const ONLY_COMMAND: Readonly<Record<string, string>> = { "mender-setup": "setup", "mender-snapshot": "snapshot" };
 
-/** Truth values as Go's flag packages read them. */
+/** Truth values of Go's flag packages. */
 const TRUE: ReadonlySet<string> = new Set(["1", "t", "T", "true", "TRUE", "True"]);
 const FALSE: ReadonlySet<string> = new Set(["0", "f", "F", "false", "FALSE", "False"]);
 
-/** @returns `undefined` for what is no truth value */
+/** @returns `undefined` if the text is not a truth value */
 export const truthOf = (value: string): boolean | undefined =>
   TRUE.has(value) ? true : FALSE.has(value) ? false : undefined;
 
 /**
- * Turns a command line of a reference client into one of ours: long options with a single dash, `--switch=false`,
- * options of a command in front of it, and the command that `mender-setup` and `mender-snapshot` leave out.
+ * Turns a command line of a reference client into one of ours. Handles long options with a single dash,
+ * `--switch=false`, options before their command, and the omitted command of `mender-setup` and `mender-snapshot`.
  */
 export function fromClient(name: string, argv: readonly string[]): readonly string[] {
   const end = argv.indexOf("--");
@@ -71,7 +71,7 @@ export function fromClient(name: string, argv: readonly string[]): readonly stri
   return [...withKeyOptionsBehind(words).flat(), ...after];
 }
 
-/** An argument, with the value that follows it where it is an option with one. */
+/** An argument, and its value if it is an option that takes one. */
 type Word = readonly string[];
 
 const isPlain = ([first = ""]: Word): boolean => !first.startsWith("-") || isOldCommand(first);

@@ -5,8 +5,8 @@ import { register as resume } from "./update/resume.ts";
 import { register as rollback } from "./update/rollback.ts";
 
 /**
- * Every command; the order is that of the help text. Those of the agent only say here what they are, and load what
- * they do when they are called; the tools are loaded as a whole.
+ * Every command, in the order of the help text. The agent's commands only register here and load their code when they
+ * are called; the tools load as a whole.
  */
 const COMMANDS: Readonly<Record<string, () => CommandModule | Promise<CommandModule>>> = {
   install: () => ({ register: install }),
@@ -33,7 +33,7 @@ const UPDATE_COMMANDS = ["install", "commit", "rollback", "resume", "show-artifa
 
 const DAEMON_COMMANDS = ["daemon", "check-update", "send-inventory"];
 
-/** Names under which the program answers as a program of the reference clients does, with what that one can do. */
+/** Names of the reference clients' programs. Called by such a name, the program has only that client's commands. */
 const CLIENTS: Readonly<Record<string, readonly string[]>> = {
   mender: [...UPDATE_COMMANDS, "bootstrap", "setup", "snapshot", ...DAEMON_COMMANDS],
   "mender-update": [...UPDATE_COMMANDS, ...DAEMON_COMMANDS],
@@ -44,7 +44,7 @@ const CLIENTS: Readonly<Record<string, readonly string[]>> = {
 
 export const isClientName = (program: string): boolean => Object.hasOwn(CLIENTS, program);
 
-/** The commands that exist under the name by which the program was called. */
+/** The commands available under the name by which the program was called. */
 export function commandsFor(program: string): typeof COMMANDS {
   const own = isClientName(program) ? CLIENTS[program] : undefined;
   if (own === undefined) return COMMANDS;

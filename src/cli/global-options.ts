@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import type { GlobalOptions } from "../agent/options.ts";
 import type { LogLevel } from "../util/logger.ts";
 
-/** Options that take a value: what follows them is not the name of a command. */
+/** Options that take a value. The argument after them is not the name of a command. */
 const WITH_VALUE = [
   ["-c, --config <file>", "configuration file (default: /etc/mender/mender.conf)"],
   ["-b, --fallback-config <file>", "fallback configuration file (default: mender.conf in the datastore)"],
@@ -17,9 +17,9 @@ const ALIASES: Readonly<Record<string, string>> = { "--data": "--datastore" };
 const LEVEL_ALIASES: Readonly<Record<string, LogLevel>> = { warn: "warning", panic: "fatal" };
 const LEVELS: readonly LogLevel[] = ["trace", "debug", "info", "warning", "error", "fatal"];
 const SKIP_VERIFY = "--skipverify";
-/** Commands with options of their own that mean something else: what follows them is left alone. */
+/** Commands whose own options give these letters other meanings: the arguments after them stay unchanged. */
 const OPAQUE: ReadonlySet<string> = new Set(["artifact", "board"]);
-/** Options of commands that have the name of a global one, and mean something else behind their command. */
+/** Options of a command that share the name of a global one but mean something else after that command. */
 const OWN_OPTIONS: Readonly<Record<string, readonly string[]>> = { setup: ["-E"] };
 /** Single-dash commands of the 2.x client. */
 const OLD_COMMANDS: ReadonlySet<string> = new Set([
@@ -34,7 +34,7 @@ const OLD_COMMANDS: ReadonlySet<string> = new Set([
   "-check-update",
   "-send-inventory",
 ]);
-/** Options of the 3.x client that nothing here depends on; taken so that existing calls keep working. */
+/** Options of the 3.x client without effect here, accepted so that existing calls keep working. */
 const IGNORED: ReadonlySet<string> = new Set(["--no-syslog"]);
 
 export const isOldCommand = (arg: string): boolean => OLD_COMMANDS.has(arg);
@@ -65,8 +65,8 @@ export interface SplitArguments {
 }
 
 /**
- * Finds the command in the arguments and moves global options that follow it to the front, where the
- * parser of options expects them. Everything behind `--` stays where it is.
+ * Finds the command in the arguments and moves global options that follow it to the front, where the parser expects
+ * them. Everything after `--` stays in place.
  */
 export function splitArguments(argv: readonly string[]): SplitArguments {
   const globals: string[] = [];

@@ -4,7 +4,7 @@ import { AgentError } from "../errors/agent-error.ts";
 import { entryOf } from "../errors/catalogue.ts";
 import type { RunOptions } from "./update/run-options.ts";
 
-/** Prints a named failure of `work` as the JSON object that was asked for, with the lines of it, and passes it on. */
+/** With --json, prints an `AgentError` of `work` as a JSON object with its lines. Rethrows every error. */
 export async function withJsonFailure(
   command: StandaloneCommand,
   options: RunOptions,

@@ -4,12 +4,12 @@ import { AgentError } from "../errors/agent-error.ts";
 import { oneLine } from "./one-line.ts";
 
 /**
- * A poll each few minutes takes longer to compile than it ever saves: with these V8 interprets, and collects from the
- * first call on what makes that quick. Processes that are started have V8's own ways again.
+ * For a poll every few minutes, compiling costs more time than it ever saves. With these flags, V8 only interprets, and
+ * collects type feedback from the first call on, which speeds that up. Child processes start with V8's defaults again.
  */
 const IDLE_FLAGS = ["--no-opt", "--no-maglev", "--no-sparkplug", "--no-lazy-feedback-allocation"] as const;
 
-/** The terminal and the signals of this very process. */
+/** The terminal and the signals of this process. */
 export function processIo(): CliIo {
   const interrupted = new AbortController();
   const interrupt = (signal: string): void => interrupted.abort(new AgentError("CANCELLED", { signal }));
@@ -56,12 +56,12 @@ export function processIo(): CliIo {
   };
 }
 
-/** `/dev/null` and its like. */
+/** Major number of `/dev/null` and similar devices. */
 const MEMORY_DEVICES = 1;
 
 /**
- * Whether a terminal can be lost. `nohup` takes it from all three, and what it says besides, that SIGHUP is to be ignored,
- * Node undoes at its start. Asked of the files: a terminal that has hung up would not say that it is one.
+ * Whether a terminal can be lost. `nohup` redirects all three descriptors; it also ignores SIGHUP, but Node resets that
+ * at its start. This checks the open files, because `isatty` is false for a terminal that has hung up.
  */
 const hasTerminal = (): boolean =>
   [0, 1, 2].some((descriptor) => {
@@ -69,22 +69,22 @@ const hasTerminal = (): boolean =>
       const found = fstatSync(descriptor);
       return found.isCharacterDevice() && found.rdev >> 8 !== MEMORY_DEVICES;
     } catch {
-      // ignored: it has been closed.
+      // ignored: the descriptor is closed.
       return false;
     }
   });
 
-/** Asked of a module that comes with all of the network, which most commands do without. */
+/** Loads `node:tty` only when called: it brings all of the network code, which most commands do not need. */
 const stdinIsTerminal = (): boolean => process.getBuiltinModule("node:tty").isatty(0);
 
 /**
- * Writes synchronously, so that nothing is lost when the process is ended, and lean: no stream is set up. Never throws:
- * what a terminal or a disk does to these lines must not change what becomes of an update.
+ * Writes synchronously, so that nothing is lost when the process ends, and without a stream to set up. Never throws:
+ * a terminal or disk that fails must not change the outcome of an update.
  *
- * @returns why the text could not be written; `undefined` also for a reader that has gone away (`| head`)
+ * @returns why the text could not be written; `undefined` also if the reader has closed its end (`| head`)
  */
 function write(fd: 1 | 2, text: string): string | undefined {
-  // As a string first: a buffer for each of a million lines stays in memory until the collector sees to it.
+  // Starts with a string: a buffer for each of a million lines would stay in memory until the next garbage collection.
   let rest: string | Buffer = text;
   while (rest.length > 0) {
     try {

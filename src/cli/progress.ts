@@ -1,15 +1,15 @@
 import type { CliIo } from "../agent/io.ts";
 import { printable } from "../errors/agent-error.ts";
 
-/** How far a long piece of work has come. */
+/** Receives the progress of a long piece of work. */
 export interface Progress {
-  /** More bytes are done. */
+  /** Adds to the number of bytes that are done. */
   advance(bytes: number): void;
-  /** The work has ended, well or not. Idempotent. */
+  /** Ends the display, after success or failure. Idempotent. */
   done(): void;
 }
 
-/** For who does not want to see any. */
+/** Shows nothing. */
 export const NO_PROGRESS: Progress = { advance: () => undefined, done: () => undefined };
 
 /** Shorter work shows no bar at all. */
@@ -23,7 +23,7 @@ const CLEAR_LINE = "\r\x1b[K";
  * Draws a bar with percent, rate and time left on stderr: only on a terminal, and only once the work has taken more
  * than a second.
  *
- * @param totalBytes undefined where nobody knows: then bytes and rate are shown, without a bar
+ * @param totalBytes undefined if unknown: then bytes and rate are shown, without a bar
  * @param monotonicMs clock, for tests
  */
 export function createProgress(
@@ -58,7 +58,7 @@ export function createProgress(
   };
 }
 
-/** A line that a terminal wraps cannot be redrawn, so a long label gives way, and then the end of the line. */
+/** A line that the terminal wraps cannot be redrawn, so a long label is cut first, and then the end of the line. */
 function lineOf(label: string, state: string, columns: number): string {
   const room = Math.max(0, columns - 1 - state.length - 1);
   const shown = label.length <= room ? label : room === 0 ? "" : `${label.slice(0, room - 1)}…`;

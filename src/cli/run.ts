@@ -7,10 +7,10 @@ import { commandsFor, isClientName } from "./commands.ts";
 import { addGlobalOptions, splitArguments } from "./global-options.ts";
 
 /**
- * Runs one command line and leaves its exit status in `io`. Only the module of the command that is
- * called is loaded; all of them for the help text.
+ * Runs one command line and leaves its exit status in `io`. Loads only the module of the called command, or all of them
+ * for the help text.
  *
- * @param name what the program was called by: `switchback`, or a name of the reference client
+ * @param name by which the program was called: `switchback`, or a name of the reference client
  */
 export async function run(name: string, argv: readonly string[], io: CliIo): Promise<void> {
   if (name === "mender-artifact") {
@@ -47,7 +47,7 @@ export async function run(name: string, argv: readonly string[], io: CliIo): Pro
   if (io.hasLostResults === true && io.exitCode === 0 && !CHANGES_DEVICE.has(command ?? "")) io.exitCode = 1;
 }
 
-/** Their exit status tells what became of the device, whether or not anybody could read about it. */
+/** Their exit status tells what happened to the device, even if their output was lost. */
 const CHANGES_DEVICE: ReadonlySet<string> = new Set([
   "install",
   "commit",
@@ -61,17 +61,17 @@ const CHANGES_DEVICE: ReadonlySet<string> = new Set([
 
 const eachLine = (text: string, write: (line: string) => void): void => text.trimEnd().split("\n").forEach(write);
 
-/** What somebody typed stays on one line; Commander puts a hint of its own below it. */
+/** Escapes the user's input to keep it on one line. Commander adds its own hint on a second line. */
 function usageError(text: string): string {
   const [, message = text, hint = ""] = /^(.*?)(\n\(Did you mean [^\n]*\?\))?\n?$/s.exec(text) ?? [];
   return `${printable(message)}${hint}`;
 }
 
-/** The reference clients take options in Go's syntax, and some of their programs do without the name of a command. */
+/** The reference clients take options in Go's syntax, and some of their programs need no command name. */
 const ourArguments = async (name: string, argv: readonly string[]): Promise<readonly string[]> =>
   isClientName(name) ? (await import("./client-arguments.ts")).fromClient(name, argv) : argv;
 
-/** Commander gives settings to sub-commands that it creates itself; ours may add ready-made ones. */
+/** Commander copies settings only to sub-commands that it creates itself, but our modules may add ready-made ones. */
 function inheritSettings(from: Command, root: Command): void {
   for (const command of from.commands) {
     command.copyInheritedSettings(root);
@@ -86,14 +86,14 @@ function failed(error: unknown, io: CliIo): number {
   return entryOf(error.code).exit ?? 1;
 }
 
-/** Only what the program can do under the name by which it was called. */
+/** Only examples of commands that exist under the name by which the program was called. */
 function examplesFor(name: string): string {
   const commands = commandsFor(name);
   const known = EXAMPLES.filter((example) => Object.hasOwn(commands, example.split(" ", 1)[0] ?? ""));
   return known.length === 0 ? "" : ["\nExamples:", ...known].join(`\n  ${name} `);
 }
 
-/** Lines that can be pasted: what is said of them is a comment of the shell. */
+/** Lines to paste into a shell. The explanations are shell comments. */
 const EXAMPLES = [
   "install release-2.mender      # into the inactive slot; reboot when it is done",
   "commit                        # after the reboot: keep the new system",

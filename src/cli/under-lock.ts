@@ -3,8 +3,8 @@ import { composeWorkLock } from "../agent/lock.ts";
 import type { Paths } from "../config/paths.ts";
 
 /**
- * Runs what `load` brings while no other agent runs on this datastore. The lock is taken by a program of the
- * system, which needs no help from this process, so the code is loaded meanwhile.
+ * Runs the function that `load` returns while no other agent runs on this datastore. A system program takes the lock
+ * without help from this process, which loads the code meanwhile.
  *
  * @throws {AgentError} AGENT_BUSY, LOCK_FAILED
  */
@@ -31,7 +31,8 @@ const lockDevice = (paths: Paths, io: CliIo): Promise<() => Promise<void>> =>
   composeWorkLock(paths, io.host, (line) => io.err(line)).acquire();
 
 /**
- * The same for what speaks to the server: nobody else does meanwhile, and no daemon is kept from the device.
+ * Like `underLock`, for commands that speak to the server: takes the server lock first, so that no other process speaks
+ * to the server, and a running daemon can still lock the device.
  *
  * @throws {AgentError} AGENT_BUSY, DAEMON_RUNNING, LOCK_FAILED
  */

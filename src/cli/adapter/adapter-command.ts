@@ -3,7 +3,7 @@ import type { CliIo } from "../../agent/io.ts";
 import { registerCheck } from "./check-command.ts";
 import { registerNew } from "./new-command.ts";
 
-/** `switchback adapter`: for those who bring a boot loader or storage of their own. */
+/** `switchback adapter`: for developers who bring their own boot loader, storage or payload type. */
 export function register(program: Command, io: CliIo): void {
   const adapter = program
     .command("adapter")

@@ -96,7 +96,7 @@ function parseSeconds(text: string): number {
   throw new AgentError("CLI_USAGE", { option: "--timeout", value: text, reason: "it must be a number of seconds" });
 }
 
-/** A module is told by its name: an executable script may be one in any language. @throws {AgentError} CLI_USAGE */
+/** The name decides what is a module: an executable script can be in any language. @throws {AgentError} CLI_USAGE */
 function sourceOf(path: string): AdapterChoice["source"] {
   const isModule = /\.[cm]?js$/.test(path);
   if (isModule || path.includes("/")) expectFile(path, "adapter");
@@ -118,12 +118,12 @@ function parseOptions(text: string): Readonly<Record<string, unknown>> {
     const value: unknown = JSON.parse(text);
     if (typeof value === "object" && value !== null && !Array.isArray(value)) return { ...value };
   } catch {
-    // ignored: the refusal below says it.
+    // ignored: the error below reports it.
   }
   throw new AgentError("CLI_USAGE", { option: "--options", value: text, reason: "it must be a JSON object" });
 }
 
-/** A failed comparison comes with a drawing of several lines; its first says what was compared. */
+/** A failed comparison prints a diagram of several lines. Only its first lines say what was compared. */
 const shorten = (reason: string): string =>
   reason
     .split("\n")

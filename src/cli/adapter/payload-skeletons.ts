@@ -1,6 +1,6 @@
 import type { Skeletons } from "./skeleton.ts";
 
-/** What `switchback adapter new payload` writes: a module, or in shell an update module, which is what a program is. */
+/** What `switchback adapter new payload` writes: a module, or in shell an update module. */
 export const PAYLOAD_SKELETONS: Skeletons = { js: jsSkeleton, sh: shSkeleton };
 
 function jsSkeleton(name: string): string {

@@ -1,4 +1,4 @@
-/** Languages that an adapter is written in. */
+/** Languages of adapters. */
 export type Language = "js" | "sh";
-/** What a new adapter of that name begins as, by language. */
+/** Content of a new adapter with the given name, by language. */
 export type Skeletons = Readonly<Record<Language, (name: string) => string>>;

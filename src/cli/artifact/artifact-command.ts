@@ -6,9 +6,9 @@ import { registerValidate } from "./validate-command.ts";
 import { registerWrite } from "./write-command.ts";
 import { COMPRESSION_OPTION } from "./write-options.ts";
 
-/** Commands and options are those of mender-artifact 3.9, so that a build system can call one for the other. */
+/** Has the commands and options of mender-artifact 3.9, so that a build system can call either of the two. */
 export function register(program: Command, io: CliIo): void {
-  // Options of the program and of `artifact` share letters (-d, -v): each belongs to the command it stands behind.
+  // The program and `artifact` share short options (-d, -v): each option belongs to the command that it follows.
   program.enablePositionalOptions();
   const artifact = program
     .command("artifact")
@@ -17,7 +17,7 @@ export function register(program: Command, io: CliIo): void {
   registerCommands(artifact, io, (line) => io.out(line));
 }
 
-/** @param say takes the lines for people about what was written */
+/** @param say takes messages for people about what was written */
 export function registerCommands(artifact: Command, io: CliIo, say: (line: string) => void): void {
   artifact.enablePositionalOptions().option(...COMPRESSION_OPTION);
   registerWrite(artifact, io, say);

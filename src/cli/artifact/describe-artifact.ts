@@ -5,10 +5,10 @@ import type { VerificationKey } from "../../artifact/signature.ts";
 import { AgentError } from "../../errors/agent-error.ts";
 import type { ByteSource } from "../../util/byte-source.ts";
 
-/** An Artifact that was read and verified to its end. */
+/** An Artifact that was read and verified completely. */
 export interface InspectedArtifact {
   readonly info: ArtifactInfo;
-  /** Sizes of each payload's files in the Artifact's order. */
+  /** The files of each payload, in the Artifact's order. */
   readonly files: readonly (readonly InspectedFile[])[];
 }
 
@@ -23,7 +23,7 @@ export interface InspectedFile {
 /**
  * Reads a whole Artifact.
  *
- * @param keys with at least one the Artifact must be signed with one of them
+ * @param keys if there is at least one, the Artifact must be signed with one of them
  * @throws {AgentError} the codes of `openArtifact` and its result; the signal's reason
  */
 export function inspectArtifact(
@@ -60,7 +60,7 @@ async function inspect(
   }
 }
 
-/** The same, for showing: a signature that is missing or that no key fits is told, not thrown. */
+/** Like `inspectArtifact`, but reports a missing or unverifiable signature in the result instead of throwing. */
 export async function inspectForShow(
   path: string,
   keys: readonly VerificationKey[],

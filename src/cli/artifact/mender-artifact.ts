@@ -5,12 +5,12 @@ import { VERSION } from "../../version.ts";
 import { truthOf } from "../client-arguments.ts";
 import { registerCommands } from "./artifact-command.ts";
 
-/** Commands of the original that ours does not have yet. */
+/** Commands of the original tool that this one does not have yet. */
 const UNSUPPORTED = ["modify", "cp", "cat", "install", "rm", "dump"];
 
 /**
- * Answers as `mender-artifact` 3.9 does: its commands, its flags in Go's syntax, and its exit statuses. The one
- * exception: a failure for which the original exits 0 exits 1 here, because a build must not go on after it.
+ * Behaves like `mender-artifact` 3.9: its commands, its flags in Go's syntax, and its exit statuses. One exception: if
+ * the original exits with 0 after a failure, this tool exits with 1, because a build must stop there.
  */
 export async function runMenderArtifact(argv: readonly string[], io: CliIo): Promise<void> {
   const tool = new Command("mender-artifact")
@@ -19,7 +19,7 @@ export async function runMenderArtifact(argv: readonly string[], io: CliIo): Pro
     .exitOverride()
     .configureOutput({ writeOut: (text) => io.out(asTool(text)), writeErr: (text) => io.err(asTool(text)) })
     .showHelpAfterError("(run with --help for the options)");
-  // The original has nothing to say on standard output about what it writes: a script may read it for what it asked.
+  // The original prints no such messages on standard output, and a script may parse that.
   registerCommands(tool, io, (line) => io.err(line));
   for (const name of UNSUPPORTED) {
     tool
@@ -43,7 +43,7 @@ const asTool = (text: string): string => text.trimEnd().replaceAll("switchback a
 
 interface GoArguments {
   readonly words: readonly string[];
-  /** There is a command, or something that asks for no command: the original prints its help otherwise. */
+  /** Whether there is a command, or an option that needs none. The original prints its help otherwise. */
   readonly isComplete: boolean;
 }
 
@@ -75,7 +75,7 @@ function goArguments(tool: Command, argv: readonly string[]): GoArguments {
   return { words, isComplete: isComplete || isAsked };
 }
 
-/** What the original exits with when the file cannot be opened, and when it is not valid. */
+/** Exit statuses of the original. */
 const NOT_OPENED = 3;
 const NOT_VALID = 4;
 const NOT_CREATED = 2;

@@ -5,14 +5,14 @@ import { layOutPieces } from "../../util/json-text.ts";
 import type { InspectedArtifact, InspectedFile } from "./describe-artifact.ts";
 import type { ArtifactDescription } from "./read-schema.ts";
 
-/** What `read --json` prints, in parts. Meta-data stands in it as it is written in the Artifact. */
+/** What `read --json` prints, in parts. The meta-data appears exactly as in the Artifact. */
 export function* jsonOf(inspected: InspectedArtifact): Generator<string> {
   const described = describeAsJson(inspected);
   const mark = randomUUID();
   const payloads = described.payloads.map((payload, index) =>
     payload.metadata === null ? payload : { ...payload, metadata: `${mark} ${index}` },
   );
-  // Every second one is the index of a payload.
+  // Every second part is the index of a payload.
   const parts = JSON.stringify({ ...described, payloads }).split(new RegExp(`"${mark} (\\d+)"`));
   for (const [at, part] of parts.entries()) {
     const metaData = at % 2 === 1 ? inspected.info.payloads[Number(part)]?.metaData : undefined;
@@ -22,8 +22,8 @@ export function* jsonOf(inspected: InspectedArtifact): Generator<string> {
 }
 
 /**
- * The object that `read --json` prints. At the top stand the whole Artifact's provides, depends and clears, as a device
- * sees them; the payloads have their own part.
+ * The object that `read --json` prints. Its top level has the provides, depends and clears of the whole Artifact, as a
+ * device sees them; each payload also lists its own.
  */
 function describeAsJson({ info, files }: InspectedArtifact): ArtifactDescription {
   const { name, group, version, signature, deviceTypes, depends, scripts, payloads } = info;
@@ -54,12 +54,12 @@ function describePayload(
     provides: { ...payload.provides },
     depends: copyLists(payload.depends),
     clears_provides: payload.clearsProvides === undefined ? null : [...payload.clearsProvides],
-    // Only for the type: it is never parsed.
+    // A placeholder for the type: the meta-data is never parsed.
     metadata: payload.metaData === undefined ? null : {},
   };
 }
 
-/** Null where no payload says what to clear. */
+/** Null if no payload says what to clear. */
 function allClears(payloads: readonly PayloadInfo[]): string[] | null {
   const said = payloads.flatMap(({ clearsProvides }) => (clearsProvides === undefined ? [] : [clearsProvides]));
   return said.length === 0 ? null : said.flat();

@@ -3,12 +3,12 @@ import * as z from "zod/mini";
 const texts = z.record(z.string(), z.string());
 const lists = z.record(z.string(), z.array(z.string()));
 
-/** What `artifact read --json` prints. docs/reference/artifact-read.schema.json is made from it. */
+/** What `artifact read --json` prints. docs/reference/artifact-read.schema.json is generated from it. */
 export const ArtifactDescription = z.strictObject({
   name: z.string(),
   group: z.nullable(z.string()),
   version: z.union([z.literal(2), z.literal(3)]),
-  /** `valid` is null where no key was given, `key` where none fitted. */
+  /** `valid` is null if no key was given, `key` is null if none fitted. */
   signature: z.strictObject({
     present: z.boolean(),
     valid: z.nullable(z.boolean()),
@@ -17,7 +17,7 @@ export const ArtifactDescription = z.strictObject({
   device_types: z.array(z.string()),
   provides: texts,
   depends: lists,
-  /** Null where the Artifact does not say: then a client clears everything. */
+  /** Null if the Artifact does not say: then a client clears everything. */
   clears_provides: z.nullable(z.array(z.string())),
   scripts: z.array(z.string()),
   payloads: z.array(

@@ -3,7 +3,7 @@ import type { Depends, MetaData, PayloadInfo, SignatureStatus } from "../../arti
 import { layOutPieces } from "../../util/json-text.ts";
 import type { InspectedArtifact, InspectedFile } from "./describe-artifact.ts";
 
-/** What `read` prints for people: the fields and words of mender-artifact. */
+/** What `read` prints for people, with the fields and words of mender-artifact. */
 export function* describeAsText({ info, files }: InspectedArtifact): Generator<string> {
   yield* [
     "Mender artifact:",
@@ -54,7 +54,7 @@ const section = (title: string, lines: readonly string[]): string[] =>
 const dependsText = (depends: Depends): string[] =>
   Object.entries(depends).map(([key, values]) => `\t${key}: ${values.length === 1 ? values[0] : listText(values)}`);
 
-/** Line by line: laid out, they may be far longer than they are. */
+/** Yields single lines, because laid out the meta-data may be far longer than in the Artifact. */
 function* metaDataText(metaData: MetaData): Generator<string> {
   let begun = "";
   for (const piece of layOutPieces(textPieces(metaData), "  ")) {
@@ -72,7 +72,7 @@ const fileText = ({ name, sizeBytes, sha256, modified }: InspectedFile): string[
   `      checksum: ${sha256}`,
 ];
 
-/** Go's spelling, in UTC whatever the time zone of the machine is. */
+/** Go's format, always in UTC. */
 const timeText = (seconds: number): string =>
   new Date(seconds * 1000)
     .toISOString()

@@ -4,19 +4,19 @@ export interface SoftwareOptions {
   readonly filesystem?: string | undefined;
   readonly name?: string | undefined;
   readonly version?: string | undefined;
-  /** Payload type for a module; undefined for a rootfs-image, whose key has no middle part of its own. */
+  /** Payload type of a module; undefined for a rootfs-image, whose key has no middle part by default. */
   readonly payloadType?: string | undefined;
   readonly defaultVersion: boolean;
   readonly defaultClears: boolean;
 }
 
 const FILESYSTEM = "rootfs-image";
-/** What a whole new root file system makes obsolete: its predecessor's group, and the checksum's old key. */
+/** What a new root file system makes obsolete: its predecessor's group, and the old key of the checksum. */
 const ROOTFS_CLEARS = ["artifact_group", "rootfs_image_checksum"];
 
 /**
  * Provides of the software version as mender-artifact 3.9 writes them: FILESYSTEM[.NAME].version.
- * Without defaults only what was given counts.
+ * Without the defaults, only the given options count.
  */
 export function softwareProvides(options: SoftwareOptions): Record<string, string> {
   const { filesystem = FILESYSTEM, defaultVersion } = options;
@@ -25,7 +25,7 @@ export function softwareProvides(options: SoftwareOptions): Record<string, strin
   return version === undefined ? {} : { [[filesystem, name, "version"].filter(Boolean).join(".")]: version };
 }
 
-/** Globs to clear, as mender-artifact 3.9 writes them: what was asked for first, then the defaults. */
+/** Globs to clear, as mender-artifact 3.9 writes them: the requested ones first, then the defaults. */
 export function softwareClears(asked: readonly string[], options: SoftwareOptions): string[] {
   if (!options.defaultVersion || !options.defaultClears) return [...asked];
   const { filesystem = FILESYSTEM } = options;

@@ -42,7 +42,7 @@ async function validated(
 ): Promise<InspectedArtifact> {
   const { inspectArtifact } = await import("./describe-artifact.ts");
   const inspected = await inspectArtifact(path, keys, onBytes, signal);
-  // "Valid" must not be said of a signature that nobody checked.
+  // The command must not report an unchecked signature as valid.
   if (inspected.info.signature.present && keys.length === 0) throw new AgentError("SIGNATURE_UNCHECKED", { path });
   return inspected;
 }

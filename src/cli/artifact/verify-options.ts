@@ -29,7 +29,7 @@ export async function loadKeys({ key = [] }: VerifyOptions): Promise<readonly Ve
 export async function readingProgress(path: string, options: VerifyOptions, io: CliIo): Promise<Progress> {
   const { createProgress, NO_PROGRESS } = await import("../progress.ts");
   if (!options.progress) return NO_PROGRESS;
-  // ignored: the size is for the progress bar only, and whoever opens the file says what is wrong with it.
+  // ignored: only the progress bar needs the size. The code that opens the file reports what is wrong with it.
   const found = await stat(path).catch(() => undefined);
   return createProgress(io, "reading", found?.size);
 }

@@ -21,10 +21,10 @@ import {
   type WriteOptions,
 } from "./write-options.ts";
 
-/** Takes a line for people about what was written. */
+/** Takes a message for people about what was written. */
 type Say = (line: string) => void;
 
-/** Every option that one of the kinds refuses by name. */
+/** Every option that one of the payload kinds refuses by name. */
 const REFUSED = [
   ...REFUSED_KEY_OPTIONS,
   ...REFUSED_SIZE_OPTIONS,
@@ -115,7 +115,7 @@ async function write3(
   }
 }
 
-/** The option may stand behind any of the words `artifact write rootfs-image`; the last place counts. */
+/** The option may follow any of the words `artifact write rootfs-image`; the last position wins. */
 function compressionGiven(command: Command): { readonly compression?: string } {
   for (let place: Command | null = command; place !== null; place = place.parent) {
     const { compression } = place.opts<{ compression?: string }>();
@@ -130,9 +130,9 @@ async function signingKey({ key }: WriteOptions, io: CliIo): Promise<SigningKey 
   return await loadSigningKey(key, (message) => io.err(`warning: ${message}`));
 }
 
-/** Each file is read twice. Undefined where a size cannot be found out; the writer says why. */
+/** The writer reads each file twice. Undefined if a size is unknown: the writer reports why. */
 async function bytesToRead(paths: readonly string[]): Promise<number | undefined> {
-  // ignored: this is for the progress bar only.
+  // ignored: only the progress bar needs the sizes.
   const sizes = await Promise.all(paths.map((path) => stat(path).then((found) => found.size))).catch(() => undefined);
   return sizes?.reduce((sum, size) => sum + 2 * size, 0);
 }

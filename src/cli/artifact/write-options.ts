@@ -1,6 +1,6 @@
 import { type Command, Option } from "commander";
 
-/** Options of `write` after parsing; absent ones have their defaults. */
+/** Options of `write` after parsing. */
 export interface WriteOptions {
   readonly artifactName?: string;
   readonly name?: string;
@@ -20,7 +20,7 @@ export interface WriteOptions {
   readonly json?: true;
 }
 
-/** What `rootfs-image` and `module-image` have on top. */
+/** Additional options of `rootfs-image` and `module-image`. */
 export interface ImageOptions extends WriteOptions {
   readonly file: readonly string[];
   readonly script: readonly string[];
@@ -43,7 +43,7 @@ export interface ModuleOptions extends ImageOptions {
 
 export const COMPRESSION_OPTION = ["--compression <id>", "none, gzip (default), lzma or zstd"] as const;
 
-/** Values of repeatable options that were not given; as defaults they would clutter the help text. */
+/** Values of repeatable options that were not given. As defaults of the parser they would clutter the help text. */
 export const NO_VALUES = {
   deviceType: [],
   compatibleTypes: [],
@@ -56,7 +56,7 @@ export const NO_VALUES = {
   script: [],
 } as const;
 
-/** Gathers the values of a repeatable option. */
+/** Collects the values of a repeatable option. */
 export const collect = (value: string, before: readonly string[] = []): readonly string[] => [...before, value];
 
 /** Options of all kinds of `write`, in the order of the help text. */
@@ -94,7 +94,7 @@ export function addFileOption(command: Command, description: string): Command {
   return command.option("-f, --file <file>", description, collect);
 }
 
-/** Options of mender-artifact that are known and refused: silence would give another Artifact than was asked for. */
+/** Known options of mender-artifact that are refused: ignoring them would write a different Artifact than requested. */
 export function addRefusedOptions(command: Command, flags: readonly string[]): Command {
   for (const flag of flags) command.addOption(new Option(flag).hideHelp());
   return command;
@@ -107,7 +107,7 @@ export const REFUSED_KEY_OPTIONS: readonly string[] = [
   "--keyfactor-signserver-worker <name>",
   "--azure-key <name>",
 ];
-/** Limits of sizes are no limits when nobody heeds them. */
+/** Refused because nothing enforces these limits. */
 export const REFUSED_SIZE_OPTIONS: readonly string[] = ["--max-artifact-size <size>", "--warn-artifact-size <size>"];
 export const REFUSED_SNAPSHOT_OPTIONS: readonly string[] = ["-S, --ssh-args <args>"];
 export const REFUSED_AUGMENT_OPTIONS: readonly string[] = [

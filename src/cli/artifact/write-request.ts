@@ -93,9 +93,9 @@ function artifactName({ artifactName: name, name: deprecated }: WriteOptions): s
   return given;
 }
 
-/** Where an Artifact is written. @throws {AgentError} OPTION_INVALID */
+/** Where to write the Artifact. @throws {AgentError} OPTION_INVALID */
 export function outputPathOf(path: string): string {
-  // The size of the payload data stands before it and is known after it: a pipe will not do.
+  // The size of the payload data precedes it but is known only afterwards, so a pipe does not work.
   if (path === "-") throw new AgentError("OPTION_INVALID", { option: "--output-path", reason: "a file is needed" });
   return path;
 }
@@ -113,7 +113,7 @@ function compressionOf(id = "gzip"): Compression {
   throw new AgentError("OPTION_INVALID", { option: "--compression", value: id, known: COMPRESSIONS.join(" ") });
 }
 
-/** KEY:VALUE pairs, split at the first colon; of the same key the last counts, as in mender-artifact. */
+/** Splits KEY:VALUE pairs at the first colon. If a key is repeated, its last value counts, as in mender-artifact. */
 function keyValues(option: string, pairs: readonly string[]): Record<string, string> {
   return Object.fromEntries(
     pairs.map((pair) => {
@@ -124,7 +124,7 @@ function keyValues(option: string, pairs: readonly string[]): Record<string, str
   );
 }
 
-/** JSON is checked as the reader checks it. @throws {AgentError} META_DATA_INVALID */
+/** Checks the JSON as the reader of Artifacts does. @throws {AgentError} META_DATA_INVALID */
 async function readMetaData(path: string, signal: AbortSignal): Promise<string> {
   try {
     const { JsonCheck } = await import("../../artifact/json-check.ts");

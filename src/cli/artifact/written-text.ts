@@ -2,7 +2,7 @@ import type { ArtifactRequest } from "../../artifact/artifact-request.ts";
 import type { WrittenArtifact } from "../../artifact/writer.ts";
 import { jsonLine } from "../one-line.ts";
 
-/** The object that `write --json` prints when it is done. */
+/** The object that `write --json` prints at the end. */
 export function writtenJson(request: ArtifactRequest, path: string, written: WrittenArtifact): string {
   const { kind, type } = request.payload;
   const summary = {

@@ -30,7 +30,7 @@ export function register(program: Command, io: CliIo): void {
   });
 }
 
-/** A service that ended would be started again and again. */
+/** The process must stay, because the service manager would restart it again and again. */
 async function untilStopped(io: CliIo): Promise<void> {
   for (const signal of ["SIGUSR1", "SIGUSR2"] as const) io.onSignal?.(signal, () => undefined);
   while (!io.signal.aborted) {

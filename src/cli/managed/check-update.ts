@@ -6,7 +6,7 @@ import { readGlobalOptions } from "../global-options.ts";
 export const register = (program: Command, io: CliIo): void =>
   registerSignal(program, io, "check-update", "make the running daemon poll the server now", "SIGUSR1");
 
-/** A command that does nothing but signal the daemon. */
+/** Registers a command that only signals the daemon. */
 export function registerSignal(
   program: Command,
   io: CliIo,

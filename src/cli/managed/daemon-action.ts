@@ -9,8 +9,8 @@ import { untilReboot } from "../update/until-reboot.ts";
 import { writeDaemonPid } from "./daemon-process.ts";
 
 /**
- * Polls until it is told to stop. Only what asks for updates stays in memory: all else is done by processes of their
- * own, which lock the device while they work on it, so that commands have their turn in between.
+ * Polls until stopped. Only the code that asks for updates stays in memory. Child processes do all other work, and hold
+ * the device's lock only while they work, so that other commands can run in between.
  */
 export async function daemon(options: GlobalOptions, keyOptions: KeyOptions, io: CliIo): Promise<void> {
   const server = await composeServer(options, keyOptions, io);
@@ -41,7 +41,7 @@ export async function daemon(options: GlobalOptions, keyOptions: KeyOptions, io:
   });
 }
 
-/** As the reference client: a service manager that started it again and again would find no server either. */
+/** Stays as the reference client does: a restart by the service manager would find no server either. */
 async function stayWithoutServer({ host, paths, log }: ServerSide, io: CliIo): Promise<void> {
   // Without a handler, SIGUSR1 would open Node's debugger.
   for (const signal of ["SIGUSR1", "SIGUSR2"] as const)

@@ -10,20 +10,21 @@ import { isNoFile } from "../../util/is-no-file.ts";
 import { readSmallFile } from "../../util/small-file.ts";
 
 /**
- * Held by whoever speaks to the server for this datastore: a daemon as long as it runs, whatever it does, and a command
- * until its end. It alone writes what is kept of servers. The pid beside it, a daemon's, is worth nothing without it.
+ * The process that speaks to the server for this datastore holds this lock: a daemon for all its life, a command until
+ * it ends. Only the holder writes what the agent stores about servers. The pid file of a daemon counts only while the
+ * daemon holds the lock.
  */
 const lockFile = ({ datastore }: Paths): string => join(datastore, "switchback-daemon.lock");
 const pidFile = ({ datastore }: Paths): string => join(datastore, "switchback-daemon.pid");
 
-/** Hears of what goes wrong with these files and stops nobody. */
+/** Receives problems with these files. They never stop the process. */
 type Tell = (line: string) => void;
 
 /**
  * Makes this process the only one that speaks to the server for the datastore.
  *
- * @returns gives that up
- * @throws {AgentError} DAEMON_RUNNING; AGENT_BUSY when a command does; LOCK_FAILED
+ * @returns a function that releases the lock
+ * @throws {AgentError} DAEMON_RUNNING; AGENT_BUSY when a command holds the lock; LOCK_FAILED
  */
 export async function acquireServerLock(
   paths: Paths,
@@ -32,18 +33,18 @@ export async function acquireServerLock(
 ): Promise<() => Promise<void>> {
   try {
     const release = await composeLock({ ...paths, lockFile: lockFile(paths) }, host, tell).acquire();
-    // Of a daemon that was killed; the pid may be that of this very process by now.
+    // The file of a killed daemon may even name this process by now.
     await clearPid(paths, tell, host?.files);
     return release;
   } catch (error) {
     if (!(error instanceof AgentError) || error.code !== "AGENT_BUSY") throw error;
-    // ignored: no daemon that could be found holds it, so a command does.
+    // ignored: no daemon with a known pid holds the lock, so a command does.
     const pid = await findDaemon(paths).catch(() => undefined);
     throw pid === undefined ? error : new AgentError("DAEMON_RUNNING", { pid });
   }
 }
 
-/** Whatever it is that cannot be removed: without the lock nobody believes it. */
+/** Never fails if the file cannot be removed: without the lock, its pid does not count. */
 async function clearPid(paths: Paths, tell: Tell, files: FileActs = localActs): Promise<void> {
   const path = pidFile(paths);
   try {
@@ -56,11 +57,11 @@ async function clearPid(paths: Paths, tell: Tell, files: FileActs = localActs): 
 }
 
 /**
- * Makes this process the daemon of the datastore. Where its pid cannot be written, such as on a full device, it is the
- * daemon all the same: other commands only do not find it.
+ * Makes this process the daemon of the datastore, even if its pid cannot be written, for example on a full device: then
+ * other commands just do not find the daemon.
  *
- * @returns gives that up
- * @throws {AgentError} DAEMON_RUNNING when there is one, and what else `becomeSpeaker` throws
+ * @returns a function that ends this role
+ * @throws {AgentError} DAEMON_RUNNING when there is one, and the other errors of `acquireServerLock`
  */
 export async function writeDaemonPid(paths: Paths, tell: Tell, host: Host): Promise<() => Promise<void>> {
   const release = await acquireServerLock(paths, tell, host);
@@ -91,7 +92,7 @@ export async function signalDaemon(paths: Paths, signal: "SIGUSR1" | "SIGUSR2"):
   throw new AgentError("DAEMON_MISSING", { datastore });
 }
 
-/** A pid may have been given to another program since; none but the daemon has the lock's file open. */
+/** The system may have reused the pid for another program, but only the daemon has the lock file open. */
 async function findDaemon(paths: Paths): Promise<number | undefined> {
   const pid = Number(readSmallFile(pidFile(paths)));
   return (await hasOpen(pid, await realpath(lockFile(paths)))) ? pid : undefined;

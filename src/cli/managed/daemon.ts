@@ -29,7 +29,7 @@ export function register(program: Command, io: CliIo): void {
   });
 }
 
-/** As in sysexits.h. A service manager must not start the daemon again: no start changes the configuration. */
+/** As in sysexits.h. A service manager must not restart the daemon: a restart does not fix the configuration. */
 const EXIT_CONFIG = 78;
 const REFUSED: ReadonlySet<string> = new Set(["CONFIG_INVALID", "SERVER_PLAIN_HTTP"]);
 

@@ -36,7 +36,7 @@ export async function poll(
     try {
       await poller.once(signal);
     } finally {
-      // Cut off, it goes on at the next run, whenever that comes.
+      // After an interruption the saved schedule stays due, so that the next run continues the work.
       if (!signal.aborted) await session.update({ due: toSaved(poller.schedule, boot) });
     }
   });

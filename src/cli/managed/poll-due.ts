@@ -7,9 +7,9 @@ import { loadServerState } from "../../core/server/state.ts";
 import { AgentError } from "../../errors/agent-error.ts";
 import type { Logger } from "../../util/logger.ts";
 
-/** Looks without a lock, and without loading what polls: most runs of a timer end here. */
+/** Looks without a lock, and without loading the code that polls: most runs of a timer end here. */
 export async function isNothingDue(paths: Paths, io: CliIo): Promise<boolean> {
-  // That a damaged store was moved aside is told once, and here first.
+  // The store reports only once that it moved a damaged file aside, and this is the first command to load it.
   const log: Logger = (level, line) => level === "error" && io.err(`error: ${line}`);
   try {
     const [{ due }, stored, boot] = await Promise.all([
@@ -20,7 +20,7 @@ export async function isNothingDue(paths: Paths, io: CliIo): Promise<boolean> {
     const nowMs = bootClock.monotonicMs();
     return !stored.has("state") && firstDue(savedSchedule(due, boot, nowMs), nowMs).atMs > nowMs;
   } catch (error) {
-    // ignored: the poll itself makes anew what it can do without, and names what it cannot.
+    // ignored: the poll recreates what the agent can do without, and reports the rest.
     if (error instanceof AgentError) return false;
     throw error;
   }

@@ -43,10 +43,10 @@ const DEMO_SERVER = {
 const DEMO_POLLS = { updatePoll: 5, inventoryPoll: 5, retryPoll: 30 };
 
 /**
- * Writes mender.conf, the fallback file where slots are named, the address of a demonstration server, and the device
- * type. Everything is checked, and the tenant token fetched, before anything is written.
+ * Writes mender.conf, the fallback file if slots are named, the address of a demonstration server, and the device type.
+ * Checks everything, and fetches the tenant token, before it writes anything.
  *
- * @throws {AgentError} CLI_USAGE, CONFIG_INVALID, SERVER_PLAIN_HTTP, SETUP_WRITE, and what a login throws
+ * @throws {AgentError} CLI_USAGE, CONFIG_INVALID, SERVER_PLAIN_HTTP, SETUP_WRITE, and the errors of a login
  */
 export async function setup(global: GlobalOptions, options: SetupOptions, io: CliIo): Promise<void> {
   const paths = resolvePaths(global, io.env);
@@ -65,7 +65,7 @@ export async function setup(global: GlobalOptions, options: SetupOptions, io: Cl
   if (!/^[\x21-\x7e]{1,4096}$/.test(type)) throw new AgentError("CLI_USAGE", { option: "--device-type", value: type });
 
   if (options.serverCert !== undefined) checkCertificate(options.serverCert);
-  // Where the address stays, a list of servers stays as well.
+  // If the address does not change, a configured list of servers stays too.
   const isKept = server.url === undefined && url === known.url;
   const settings = { ...(!isKept && addressKeys(url)), ...serverKeys(server.certificate, options) };
   check(changeSettings(main, settings));
@@ -83,8 +83,8 @@ export async function setup(global: GlobalOptions, options: SetupOptions, io: Cl
 }
 
 /**
- * What the options say of the server. A demonstration server is at its usual place, with its own certificate; an
- * address alone is that of the server that is known, or else of a demonstration server.
+ * The server that the options name. A demonstration server has its usual address and its own certificate. An IP address
+ * alone belongs to the configured server, or else to a demonstration server.
  */
 function serverOf(
   options: SetupOptions,
@@ -101,7 +101,7 @@ function serverOf(
   return { ...(address !== undefined && { url: address }), ...(certificate !== undefined && { certificate }) };
 }
 
-/** The hosts file in which the server's name has the address that was given; `undefined` when nothing is to be written. */
+/** The hosts file with the given address for the server's name; `undefined` if there is nothing to write. */
 async function hostsOf(url: string, { serverIp, hostsFile }: SetupOptions): Promise<HostsFile | undefined> {
   if (serverIp === undefined) return undefined;
   if (isIP(serverIp) === 0) throw new AgentError("CLI_USAGE", { option: "--server-ip", value: serverIp });
@@ -114,7 +114,7 @@ interface HostsFile {
   readonly text: string;
 }
 
-/** That of a person who logs in, unless one was given. */
+/** Fetches the token of the person who logs in, unless the options give a token. */
 async function tenantTokenFor(
   global: GlobalOptions,
   url: string,
@@ -151,7 +151,7 @@ function serverKeys(certificate: string | undefined, options: SetupOptions): Set
   };
 }
 
-/** @throws {AgentError} CLI_USAGE for a file without a certificate: it would be passed over with a warning later */
+/** @throws {AgentError} CLI_USAGE for a file without a certificate, which the agent would later skip with a warning */
 function checkCertificate(path: string): void {
   try {
     new X509Certificate(readSmallFile(path));
@@ -164,7 +164,7 @@ function checkCertificate(path: string): void {
   }
 }
 
-/** @returns `undefined` when there is nothing to write */
+/** @returns `undefined` if there is nothing to write */
 function slotKeys(fallback: Settings, { rootfsPartA, rootfsPartB }: SetupOptions): Settings | undefined {
   if (rootfsPartA === undefined && rootfsPartB === undefined) return undefined;
   return changeSettings(fallback, {
@@ -185,7 +185,7 @@ function check(settings: Settings): void {
   serverAddresses(server, allowed);
 }
 
-/** The device type last: it alone is of no use, and without it nothing begins. */
+/** Writes the device type last, because the agent does nothing without it. */
 async function write(
   paths: Paths,
   main: Settings,
@@ -210,7 +210,7 @@ async function write(
   await put(device.file, `device_type=${device.type}\n`, 0o444);
 }
 
-/** The first server that the settings name, in either of the two ways. */
+/** The first server of the settings, from either of the two keys. */
 function addressIn(settings: Settings): string | undefined {
   const servers = settingOf(settings, "Servers");
   const first: unknown = Array.isArray(servers) ? servers[0] : undefined;

@@ -10,11 +10,10 @@ import { DEPLOYED } from "../update/continue-action.ts";
 const WAITING = "An update waits for 'commit' or 'rollback'.";
 
 /**
- * What the init of the virtual board does when a system has come up, as the service that is shipped for
- * real boards does: the agent finishes or undoes what a power cut interrupted, and goes on waiting where a
- * person decides.
+ * Plays the board's init once a system has come up, as the service shipped for real boards does: the agent finishes or
+ * undoes what a power cut interrupted, and keeps waiting if a person must decide.
  *
- * @returns what to tell people, `undefined` when no update is in progress
+ * @returns a message for people, `undefined` when no update is in progress
  */
 export function boardInit(dir: string, io: CliIo): Promise<string | undefined> {
   const options = { config: join(dir, "etc/mender.conf"), datastore: join(dir, "data"), skipVerify: false };

@@ -3,7 +3,7 @@ import type { SlotId } from "../../ports/bootloader.ts";
 
 type Slots = Readonly<Record<SlotId, SlotContent>>;
 
-/** What the firmware did, and what came of it as the last line. */
+/** What the firmware did. The last line is the outcome. */
 export function describeStart({ log, outcome, slots }: BoardStart): readonly string[] {
   return [...log, describeOutcome(outcome, slots)];
 }

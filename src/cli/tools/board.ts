@@ -5,7 +5,7 @@ import { jsonLine } from "../one-line.ts";
 import { describeStart, describeStatus, startAsJson, statusAsJson } from "./board-text.ts";
 import { parseByteSize } from "./byte-size.ts";
 
-/** Size of the system that a new board comes with, where its slots are no smaller. */
+/** Size of the first system on a new board, unless its slots are smaller. */
 const FIRST_IMAGE_BYTES = 8 * 1024 ** 2;
 const FIRST_VERSION = "v1";
 

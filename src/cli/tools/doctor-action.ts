@@ -9,7 +9,7 @@ export interface DoctorOptions {
   readonly json?: true;
 }
 
-/** What people and programs read for what adapters say. */
+/** Levels in the output, for people and programs. */
 const LEVELS: Readonly<Record<Finding["level"], string>> = { good: "ok", note: "warning", bad: "wrong" };
 
 /** What `doctor` does. @throws {AgentError} CONFIG_INVALID */

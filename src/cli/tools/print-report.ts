@@ -5,23 +5,23 @@ import { type AgentError, describeError } from "../../errors/agent-error.ts";
 import { jsonLine } from "../one-line.ts";
 import type { RunOptions } from "../update/run-options.ts";
 
-/** What a standalone command prints with `--json`. Fields are added, never renamed. */
+/** What a standalone command prints with `--json`. New versions may add fields but must not rename any. */
 export interface RunAsJson {
   readonly command: StandaloneCommand;
   /** Exit status of the command. */
   readonly exitCode: number;
-  /** State of the update that is still pending; `null` when none is, and absent when the command did not look. */
+  /** State of the pending update; `null` if there is none, and absent if the command did not look. */
   readonly pending?: string | null;
   readonly rebootRequired?: boolean;
-  /** The device does not know for sure what it runs. */
+  /** Whether the device is unsure which software it runs. */
   readonly inconsistent?: boolean;
   /** The lines that the command prints without `--json`. */
   readonly messages: readonly string[];
-  /** The first one is the reason; the others happened on the way back. */
+  /** The first error is the reason; the others happened during the rollback. */
   readonly errors: readonly { readonly code: string; readonly message: string }[];
 }
 
-/** @param invalid what was wrong with the saved state of the update, which is a failure whatever became of it */
+/** @param invalid why the saved state of the update is invalid; always a failure, even if the update then ended well */
 export function printReport(
   command: StandaloneCommand,
   run: Run,

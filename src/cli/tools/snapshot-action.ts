@@ -15,7 +15,7 @@ export interface DumpOptions {
   readonly quiet?: true;
 }
 
-/** What `snapshot dump` does. Nothing else is written to stdout, also when it fails. */
+/** What `snapshot dump` does. Writes only the image to stdout, even if it fails. */
 export async function dumpSnapshot(
   global: GlobalOptions,
   { source, compression, quiet }: DumpOptions,
@@ -43,12 +43,12 @@ const COMPRESSIONS = {
   none: (chunks) => chunks,
   async *gzip(chunks) {
     const gzip = createGzip();
-    // A stream keeps a chunk longer than the reader does.
+    // A stream may keep a chunk after the reader has reused its buffer.
     const copies = async function* (): AsyncGenerator<Buffer> {
       for await (const chunk of chunks) yield Buffer.from(chunk);
     };
     pipeline(copies, gzip, () => {
-      // ignored: whoever reads the other end gets the failure.
+      // ignored: the reader of `gzip` receives the failure.
     });
     yield* gzip;
   },

@@ -15,7 +15,7 @@ interface CheckOptions {
   readonly json?: true;
 }
 
-/** `switchback state-scripts`: tools for those who write state scripts. */
+/** `switchback state-scripts`: tools for authors of state scripts. */
 export function register(program: Command, io: CliIo): void {
   const scripts = program
     .command("state-scripts")
@@ -44,7 +44,7 @@ export function register(program: Command, io: CliIo): void {
     });
 }
 
-/** @throws {AgentError} SCRIPT_FOLDER, also where the folder is missing: somebody asks for this one */
+/** @throws {AgentError} SCRIPT_FOLDER, even if the folder is only missing, because the user asked for this one */
 async function readEntries(dir: string, root?: string): Promise<readonly EntryWithHead[]> {
   try {
     await (await open(dir, constants.O_RDONLY | constants.O_NONBLOCK)).close();

@@ -20,7 +20,7 @@ export async function continueUpdate(
   printAnswer(command, answer, options, io);
 }
 
-/** Nothing has failed: whoever runs `resume` at each start of the system need not know of servers. */
+/** No failure: a service that runs `resume` at each boot need not know about servers. */
 export const DEPLOYED = "A deployment waits for 'daemon' or 'poll'.";
 
 function printAnswer(command: StandaloneCommand, answer: StandaloneResult, options: RunOptions, io: CliIo): void {

@@ -7,7 +7,7 @@ import { withJsonFailure } from "../json-failure.ts";
 import { underLock } from "../under-lock.ts";
 import type { RunOptions } from "./run-options.ts";
 
-/** Goes on with a pending update: commit, rollback, resume. */
+/** Continues a pending update: commit, rollback, resume. */
 export function continueUpdate(
   command: Exclude<StandaloneCommand, "install">,
   program: Command,

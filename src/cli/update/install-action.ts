@@ -17,9 +17,9 @@ export interface InstallOptions extends RunOptions {
 }
 
 /**
- * What `install` does; everything that it needs comes as one piece when it is called. The caller holds the lock.
+ * What `install` does. Its code loads as one piece when the command is called. The caller holds the lock.
  *
- * @param lines gets those that are printed of a refusal
+ * @param lines receives the lines that are printed for a refusal
  */
 export async function install(
   name: string,
@@ -44,7 +44,7 @@ export async function install(
   const agent = await composeAgent(readGlobalOptions(program), io);
   await told(() => agent.standalone.prepareInstall(io.signal), pendingLines);
   await chooseMachine(agent, options);
-  // First of all: keys that cannot be used refuse a configuration that may also be wrong about where things lie.
+  // Load the keys first: if they cannot be used, the configuration may also be wrong about where things are.
   const admission = await told(() => agent.admission({ strictCompat: options.strictCompat === true }));
   await seedProvides(agent.store, agent.paths, agent.log, () => runsOnTrial(agent), agent.host.files, localReads);
   const artifact = await told(async () => {
@@ -62,14 +62,14 @@ export async function install(
   }
 }
 
-/** For this update, until the next one begins: also for what commits it or brings it back. */
+/** Holds until the next update begins, so that it also applies to the commit or rollback of this one. */
 async function chooseMachine({ config, host }: Agent, options: InstallOptions): Promise<void> {
   if (config.virtualBoard === undefined) return;
   const { allowMachine } = await import("../../agent/device/board.ts");
   await allowMachine(config.virtualBoard, options.onThisMachine === true, host.files);
 }
 
-/** The newest client's lines where an update ends before it begins. */
+/** Lines of the newest reference client when an update ends before it begins. */
 const refusalLines = ({ code }: AgentError): readonly string[] =>
   code === "CANCELLED" ? [] : ["Streaming failed.", "System not modified."];
 

@@ -3,7 +3,7 @@ import type { OpenedPayloads } from "../../core/deployment/effects.ts";
 import type { PayloadFile, PayloadStream } from "../../ports/payload-handler.ts";
 import { createProgress } from "../progress.ts";
 
-/** The payloads, with a progress bar that follows what is read of each file. */
+/** The payloads, with a progress bar that follows the reading of each file. */
 export function withProgress({ next, finish }: OpenedPayloads, io: CliIo): OpenedPayloads {
   return {
     async next() {

@@ -21,7 +21,7 @@ export function addRunOptions(command: Command): Command {
 
 export const stopBefore = (options: RunOptions): ReadonlySet<StateName> => new Set(options.stopBefore);
 
-/** @throws {AgentError} CLI_USAGE for a state that cannot be stopped before */
+/** @throws {AgentError} CLI_USAGE if the agent cannot stop before the state */
 function stateOf(name: string): StateName {
   if (!Object.hasOwn(STOP_BEFORE, name)) {
     const known = Object.keys(STOP_BEFORE).join(",");

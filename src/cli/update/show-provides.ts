@@ -27,5 +27,5 @@ Example:
     });
 }
 
-/** The first `=` of a line ends its key. */
+/** Escapes `=`, because the first `=` of a line ends its key. */
 const shownKey = (key: string): string => key.replaceAll("=", "\\x3d");

@@ -12,8 +12,8 @@ import { AgentError } from "../../errors/agent-error.ts";
 import { readGlobalOptions } from "../global-options.ts";
 
 /**
- * What the device records of itself, seeded first on a device that has never been asked. Where nothing can be recorded,
- * what would be recorded is shown; a datastore that does not exist is not made, since its name may be mistyped.
+ * The provides that the device has stored. Seeds them first if the device has none. If they cannot be stored, returns
+ * what would be stored. Does not create a missing datastore, whose name may be mistyped.
  */
 export async function storedProvides(program: Command, io: CliIo): Promise<DeviceProvides> {
   const options = readGlobalOptions(program);
@@ -25,7 +25,7 @@ export async function storedProvides(program: Command, io: CliIo): Promise<Devic
   const stored = await store.load();
   if (isSeeded(stored)) {
     await files.remove(paths.bootstrapArtifact).catch(() => {
-      // ignored: this user may not delete it, and the next install does.
+      // ignored: this user may not delete it; the next install does.
     });
     return readProvides(stored);
   }
@@ -58,7 +58,7 @@ export async function storedProvides(program: Command, io: CliIo): Promise<Devic
       await release();
     }
   } catch (error) {
-    // ignored: another agent is at work on this device, or this process may not write; the next install seeds it.
+    // ignored: another agent works on this device, or this process may not write. The next install seeds the store.
     if (!(error instanceof AgentError) || !CANNOT_RECORD.has(error.code)) throw error;
     return await unrecorded();
   }

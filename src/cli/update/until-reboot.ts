@@ -1,6 +1,6 @@
 import type { CliIo } from "../../agent/io.ts";
 
-/** Ends `work` where the device has to be rebooted by somebody else: they are told, and the exit status is 4. */
+/** Stops `work` if another process must reboot the device. Then prints a message and sets the exit status to 4. */
 export async function untilReboot(
   io: CliIo,
   work: (signal: AbortSignal, leave: (argument: string | undefined) => void) => Promise<void>,
