@@ -1,9 +1,9 @@
 import { AgentError, type ErrorDetail } from "../../src/errors/agent-error.ts";
 
 /**
- * Refuses what would become another variable, or another line of a tool's script.
+ * Rejects pairs that would be read as another variable, or as another line of a tool's script.
  *
- * @param where stands in the error, besides the key
+ * @param where added to the error, besides the key
  * @throws {AgentError} BOOTENV_WRITE
  */
 export function checkPairs(pairs: ReadonlyMap<string, string>, where: ErrorDetail = {}): void {
@@ -14,7 +14,7 @@ export function checkPairs(pairs: ReadonlyMap<string, string>, where: ErrorDetai
   }
 }
 
-/** The first key whose stored value is not that of `pairs`; an empty value is one that is not set. */
+/** The first key whose stored value differs from the one in `pairs`; an empty value equals an unset variable. */
 export function firstDifference(
   pairs: ReadonlyMap<string, string>,
   stored: ReadonlyMap<string, string>,
@@ -23,7 +23,7 @@ export function firstDifference(
   return undefined;
 }
 
-/** Those of `keys` that are set, as the port `BootEnv` wants them. */
+/** The variables among `keys` that are set, as the port `BootEnv` requires. */
 export function setOnes(all: ReadonlyMap<string, string>, keys: readonly string[]): ReadonlyMap<string, string> {
   return new Map([...all].filter(([key, value]) => value !== "" && keys.includes(key)));
 }

@@ -15,16 +15,19 @@ export interface BootedSlotOptions {
 }
 
 /**
- * Finds out which slot holds the root file system that runs now, from the kernel and never from the boot environment.
- * What is mounted comes first: the device number of `/`; where that is anonymous (UBIFS, overlay, btrfs) what is
- * mounted there; below an overlay the mount of a lower folder, or the only slot that is in use. Only then does the
- * kernel's `root=` count: a label on the command line says what was asked for, and an update copies labels.
+ * Finds the slot that holds the running root file system. It asks the kernel, never the boot environment. It first
+ * looks at what is mounted:
+ * - the device number of `/`;
+ * - if that number is anonymous (UBIFS, overlay, btrfs), the source of the mount at `/`;
+ * - below an overlay, the mount of a lower folder, or the only slot that is in use.
  *
- * @throws {AgentError} SLOT_UNKNOWN when what runs is neither slot, SLOT_CONFIG when both are one device
+ * The kernel's `root=` counts last: a label on the command line states what was requested, and an update copies labels.
+ *
+ * @throws {AgentError} SLOT_UNKNOWN if neither slot is running, SLOT_CONFIG if both are the same device
  * @see Mender board integration, "Deciding active / inactive partition"
  */
 export function createBootedSlot({ slots, system = createRunningSystem(), log }: BootedSlotOptions) {
-  // The answer does not change while this process lives, but what it is found by does: an update claims the other slot.
+  // Cached, because the evidence changes while this process runs: an update claims the other slot.
   let known: SlotId | undefined;
   return async (signal: AbortSignal): Promise<SlotId> => {
     signal.throwIfAborted();
@@ -50,7 +53,7 @@ async function look(slots: BootedSlotOptions["slots"], system: RunningSystem, lo
     const others = mounts.filter((mount) => mount !== root);
     const below = await slotBelow(root, others, ofMount);
     if (below !== undefined) return below;
-    // A root on a third device leaves a slot in use as well, when somebody looks into it.
+    // With the root on a third device, a slot can be in use merely because a user has mounted it.
     if (!named?.isOther) {
       const used = new Set([...(await identities.claimed()), ...(await slotsOf(others, ofMount))]);
       const [only] = used;
@@ -71,7 +74,7 @@ async function look(slots: BootedSlotOptions["slots"], system: RunningSystem, lo
 
 type OfMount = (mount: Mount) => Promise<SlotId | undefined>;
 
-/** The slot that is mounted on a lower folder, whatever hides it there; none where both slots are. */
+/** The slot mounted on a lower folder, even if another mount hides it; `undefined` if both slots are mounted there. */
 async function slotBelow(root: Mount, others: readonly Mount[], ofMount: OfMount): Promise<SlotId | undefined> {
   for (const folder of lowerFolders(root)) {
     const found = await slotsOf(
@@ -95,12 +98,12 @@ async function slotsOf(mounts: readonly Mount[], ofMount: OfMount): Promise<Read
 
 interface Named {
   readonly slot: SlotId | undefined;
-  /** The name surely belongs to a device that is neither slot. */
+  /** The name certainly belongs to a device that is neither slot. */
   readonly isOther?: boolean;
   readonly doubt?: string;
 }
 
-/** Memory disks, which a command line may name while the root is elsewhere. */
+/** RAM disks: a command line may name one although the root file system is elsewhere. */
 const RAM_DISK = /^1:/;
 
 async function slotIdentities(slots: Readonly<Record<SlotId, string>>, system: RunningSystem) {
@@ -135,7 +138,7 @@ async function slotIdentities(slots: Readonly<Record<SlotId, string>>, system: R
   };
 }
 
-/** The value of the last `root=`. A value in quotes may hold blanks. */
+/** The value of the last `root=`. A quoted value may contain spaces. */
 function rootArgument(commandLine: string | undefined): string | undefined {
   const words = commandLine?.match(/(?:"[^"]*"|[^\s"])+/g) ?? [];
   const last = words.findLast((word) => word.startsWith("root="));

@@ -3,8 +3,8 @@ import { dirname } from "node:path";
 import { waitForFileLock } from "../lock/flock.ts";
 
 /**
- * Runs `work` while no other program reads or writes the boot environment. Cancelling ends the waiting, and
- * not what has begun.
+ * Runs `work` while no other program reads or writes the boot environment. The signal cancels the wait for the locks,
+ * but not work that has started.
  *
  * @throws {AgentError} LOCK_TIMEOUT, LOCK_FAILED
  */
@@ -13,7 +13,9 @@ export type Exclusive = <T>(signal: AbortSignal, work: () => Promise<T>) => Prom
 /** Long enough for a program that writes to slow flash. */
 const WAIT_MS = 60_000;
 
-/** @param files that the board's tools lock; one in a folder that is not there locks nobody out and is left out */
+/**
+ * @param files the lock files of the board's tools; a file in a missing folder is skipped, because no tool can lock it
+ */
 export function createExclusive(files: readonly string[], waitMs = WAIT_MS): Exclusive {
   return async (signal, work) => {
     signal.throwIfAborted();

@@ -15,22 +15,22 @@ export interface MenderEnvOptions {
   readonly kind: string;
   readonly env: BootEnv;
   readonly partitions: SlotPartitions;
-  /** The slot that the running kernel came from; asks the system, not `env`. */
+  /** The slot of the running kernel; asks the system, not `env`. */
   readonly booted: (signal: AbortSignal) => Promise<SlotId>;
-  /** `false` for a boot loader that has no script to leave a canary with. Default: `true`. */
+  /** `false` for a boot loader without a script that could leave a canary. Default: `true`. */
   readonly leavesCanary?: boolean;
 }
 
 /**
- * The boot variables that Mender's board integrations share, whatever stores them. Each mutation is one
- * batch, so a power cut leaves the old plan or the new one. The variables and their values are those of
- * the Go client: hexadecimal in upper case, `bootcount` reset only by `arm`, `confirm` a single write.
+ * The boot variables that Mender's board integrations share, independent of their storage. Each mutation is one batch,
+ * so a power cut leaves the old plan or the new one. The variables and values match the Go client's: upper-case
+ * hexadecimal, only `arm` resets `bootcount`, and `confirm` is a single write.
  *
  * @see Mender board integration, "Client operations on the boot environment"
  */
 export function createMenderEnvBootloader(options: MenderEnvOptions): Bootloader {
   const { kind, env, partitions, booted, leavesCanary = true } = options;
-  /** The environment has been found to be the boot loader's own. It does not move while this process lives. */
+  /** Set once `plan` has accepted the environment as the boot loader's. It does not move while this process runs. */
   let isAccepted = false;
   const plan = async (signal: AbortSignal): Promise<BootPlan> => {
     const found = await env.read([PART, TRIAL, CHECK_CANARY, CANARY], signal);
@@ -45,7 +45,7 @@ export function createMenderEnvBootloader(options: MenderEnvOptions): Bootloader
   };
 
   const write = async (pairs: Readonly<Record<string, string>>, signal: AbortSignal): Promise<void> => {
-    // An environment that `plan` refuses is not the one that the boot loader reads: writing to it decides nothing.
+    // The boot loader does not read an environment that `plan` rejects: a write to it would have no effect.
     if (!isAccepted) await plan(signal);
     await env.write(new Map(Object.entries(pairs)), signal);
   };
@@ -65,7 +65,7 @@ export function createMenderEnvBootloader(options: MenderEnvOptions): Bootloader
     expectWritable: async (signal) => await env.expectWritable?.(signal),
     async diagnose(signal) {
       const own = (await env.diagnose?.(signal)) ?? [];
-      // Nothing can be read of an environment that is not valid.
+      // An invalid environment cannot be read.
       if (own.some(({ level }) => level === "bad")) return own;
       const canary = await env.read([CHECK_CANARY, CANARY], signal);
       return leavesCanary || canary.get(CHECK_CANARY) === "1" ? [...own, canaryFinding(canary)] : own;

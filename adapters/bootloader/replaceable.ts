@@ -3,8 +3,8 @@ import { dirname } from "node:path";
 import { AgentError } from "../../src/errors/agent-error.ts";
 
 /**
- * Asks the kernel whether a file can be replaced by a new one beside it: the mount may be read-only or full, the file
- * or its folder immutable.
+ * Asks the kernel whether a new file can replace this one: the mount may be read-only or full, the file or its folder
+ * immutable.
  *
  * @throws {AgentError} BOOTENV_WRITE
  */

@@ -1,14 +1,14 @@
 import { realpathSync } from "node:fs";
 
-/** A device path or volume name as it was configured, or as a kernel or a mount table writes it. */
+/** A device path or volume name, as written in the configuration, by the kernel or in a mount table. */
 type DevicePath = string;
 
-/** Names that say nothing about the device behind them; any other path is kept as it is, even a link. */
+/** Names that say nothing about the device behind them. Any other path stays as it is, even a link. */
 const INDIRECT = /^\/dev\/(root$|disk\/by-partuuid\/|disk\/by-partlabel\/)/;
 
 /**
- * The path whose trailing digits are the partition number: links made by udev are followed, and a UBI
- * volume has its node's path. A link that leads nowhere stays as it is.
+ * The path whose trailing digits are the partition number. It follows links made by udev, and gives a UBI volume the
+ * path of its device node. A broken link stays as it is.
  *
  * @see Mender board integration, "Deciding active / inactive partition"
  */
@@ -18,7 +18,7 @@ export function normalizeSlotPath(path: DevicePath, realpath: (path: string) => 
   try {
     return realpath(path);
   } catch {
-    // ignored: without the device there is no better name; what needs the device says that it is missing.
+    // ignored: without the device there is no better name; code that opens the device reports that it is missing.
     return path;
   }
 }

@@ -7,17 +7,17 @@ import { expectToolsCanWrite } from "./tool-storage.ts";
 
 type Argv = readonly [string, ...string[]];
 
-/** A board's tools for the boot environment: U-Boot's, or those that take the same arguments. */
+/** A board's tools for the boot environment: U-Boot's, or tools that take the same arguments. */
 export interface EnvTools {
   /** Prints variables: the names are appended. */
   readonly printArgv: Argv;
   /** Sets variables from a script: `-s -` is appended. */
   readonly setArgv: Argv;
-  /** What to install where they are missing. */
+  /** The package to install if the tools are missing. */
   readonly package: string;
-  /** What can be told of the environment's copies without the tools. */
+  /** What can be learned about the copies of the environment without the tools. */
   readonly copies?: () => Promise<Finding>;
-  /** Files and devices that the tools write, as far as their configuration tells. */
+  /** Files and devices that the tools write, as far as their configuration says. */
   readonly storage?: () => Promise<readonly string[]>;
 }
 
@@ -25,8 +25,8 @@ export interface EnvTools {
 const LIMITS: ProcessLimits = { timeoutMs: 60_000, maxOutputBytes: 1024 * 1024 };
 
 /**
- * The environment through the device's tools. What they say by their exit status differs between implementations
- * and between versions, so only what can be read back counts.
+ * The boot environment, accessed through the device's tools. Their exit statuses differ between implementations and
+ * versions, so this trusts only what it can read back.
  *
  * @throws {AgentError} BOOTENV_TOOL, BOOTENV_READ, BOOTENV_DAMAGED, BOOTENV_WRITE
  */
@@ -53,7 +53,7 @@ export function createToolEnv(process: Process, tools: EnvTools): BootEnv {
     refuseDefaults(named);
     const found = parse(named.stdout);
     if (found.size > 0 || keys.length === 0) return found;
-    // Nothing at all: none of them is set, or nothing can be read. The whole environment tells which.
+    // Empty output: either none of the keys is set, or reading failed. Printing the whole environment tells which.
     const all = await run(tools.printArgv, "BOOTENV_READ", signal);
     refuseDefaults(all);
     if (parse(all.stdout).size === 0) throw new AgentError("BOOTENV_READ", toolDetail(tools.printArgv, all));
@@ -61,8 +61,8 @@ export function createToolEnv(process: Process, tools: EnvTools): BootEnv {
   };
 
   /**
-   * Both tools go on with a built-in environment when no copy is valid, and would store that somewhere. It is not the
-   * board's: U-Boot has saved a valid one before it started the kernel, so the tool looks in the wrong place.
+   * If no copy is valid, both tools fall back to a built-in environment, and a write would store it. That environment
+   * is not the board's: U-Boot saved a valid one before it started the kernel, so the tool looks in the wrong place.
    */
   const refuseDefaults = (result: ProcessResult): void => {
     if (/using default/.test(result.stderr)) {
@@ -80,10 +80,10 @@ export function createToolEnv(process: Process, tools: EnvTools): BootEnv {
       signal.throwIfAborted();
       const keys = [...pairs.keys()];
       checkPairs(pairs);
-      // A boot environment in a single copy does not survive a write that is killed: once begun it is not cancelled.
+      // A single-copy environment does not survive a write that is killed: never cancel a write that has started.
       const uncancelled = new AbortController().signal;
       let said: ProcessResult | undefined;
-      // libubootenv takes only `name=value` and ignores anything else without a word; old u-boot-tools take only blanks.
+      // libubootenv accepts only `name=value` and silently ignores other lines; old u-boot-tools accept only a space.
       for (const separator of ["=", " "]) {
         const script = [...pairs].map(([key, value]) => `${key}${separator}${value}\n`).join("");
         said = await run([...tools.setArgv, "-s", "-"], "BOOTENV_WRITE", uncancelled, script);
@@ -94,11 +94,11 @@ export function createToolEnv(process: Process, tools: EnvTools): BootEnv {
     },
     async expectWritable(signal) {
       signal.throwIfAborted();
-      // A trial write would tell more, and would wear out flash and risk an environment in a single copy.
+      // A trial write would prove more, but it wears out flash and endangers a single-copy environment.
       await expectToolsCanWrite((await tools.storage?.()) ?? []);
     },
     async diagnose(signal) {
-      // What cannot be read is a named failure, which says what to do.
+      // If reading fails, the error says what to do.
       const { size } = await print([], signal);
       const found = `${tools.printArgv[0]} prints ${size} variables`;
       const copies = tools.copies === undefined ? [] : [await tools.copies()];
@@ -107,7 +107,7 @@ export function createToolEnv(process: Process, tools: EnvTools): BootEnv {
   };
 }
 
-/** The lines `name=value`; a line without a name or an equals sign is a message. */
+/** Parses `name=value` lines; a line without a name or an equals sign is a message. */
 function parse(stdout: string): ReadonlyMap<string, string> {
   const variables = new Map<string, string>();
   for (const line of stdout.split("\n")) {

@@ -1,7 +1,7 @@
 import { setTimeout as wait } from "node:timers/promises";
 import type { Clock } from "../../src/ports/clock.ts";
 
-/** The longest time that a timer of Node can hold, about 24 days; it fires at once when asked for more. */
+/** The longest delay of a Node timer, about 24 days; Node fires a longer timer at once. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /** The system's clocks. `sleep` keeps the process alive, a deadline does not. */

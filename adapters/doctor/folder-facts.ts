@@ -3,7 +3,7 @@ import type { FolderFacts } from "../../src/ports/board-facts.ts";
 import { brokenLink } from "../../src/util/broken-link.ts";
 import { type Mount, readMounts, rootMount } from "../linux/mount-table.ts";
 
-/** What a folder lies on. Writes nothing. @throws the system's error */
+/** The facts of a folder and its file system. Writes nothing. @throws the system's error */
 export async function lookAtFolder(folder: string): Promise<FolderFacts> {
   const real = await realpath(folder).catch((error: unknown) => {
     if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
@@ -22,9 +22,9 @@ export async function lookAtFolder(folder: string): Promise<FolderFacts> {
     exists: true,
     isWritable: await isWritable(real),
     freeBytes: bavail * bsize,
-    // btrfs and FAT have no number of files that could run out, and say 0 of 0.
+    // btrfs and FAT have no limit on the number of files, and report 0 of 0.
     ...(files > 0 && { freeFiles: ffree }),
-    // The root file system may be bound to a folder again.
+    // A bind mount of the root file system is not a separate mount.
     ...(holder !== undefined && !isRoot && { mount: holder }),
     ...(holder?.flags.split(",").includes("noexec") === true && { startsNothing: holder.folder }),
   };

@@ -3,11 +3,11 @@ import { deviceNumber } from "../linux/block-file.ts";
 import { lowerFolders, readMounts, rootMount } from "../linux/mount-table.ts";
 
 /**
- * Bytes of the root file system without what it needs for itself: what an image of it holds at least. Of an overlay
- * that is the layer below, since the one above lies on the data partition or in memory.
+ * Size of the root file system in bytes, without its own metadata: an image of it is at least this large. For an
+ * overlay, the size of the layer below, because the upper layer lies on the data partition or in memory.
  *
  * @param running number of the device that the running slot is
- * @returns `undefined` where the file system of that slot is mounted nowhere that can be seen
+ * @returns `undefined` if this process sees no mount of that slot's file system
  */
 export async function rootBytes(running: string | undefined): Promise<number | undefined> {
   const mounts = readMounts(await readFile("/proc/self/mountinfo", "utf8"));
@@ -15,8 +15,8 @@ export async function rootBytes(running: string | undefined): Promise<number | u
   if (root?.type !== "overlay") return await bytesOf("/");
   const places = mounts.filter(({ number }) => number === running).map(({ folder }) => folder);
   for (const folder of [...places, ...lowerFolders(root)]) {
-    // Another mount may have hidden it since.
-    const found = await stat(folder).catch(() => undefined); // ignored: nothing is seen there.
+    // Another mount may hide the folder by now.
+    const found = await stat(folder).catch(() => undefined); // ignored: a hidden folder shows nothing.
     if (found !== undefined && deviceNumber(found.dev) === running) return await bytesOf(folder);
   }
   return undefined;

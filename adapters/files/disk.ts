@@ -7,10 +7,10 @@ import { errnoOf } from "../../src/util/errno.ts";
 const CHUNK_BYTES = 256 * 1024;
 
 /**
- * Opens a file that nobody else has open. What is at `path` already, such as a leftover with another mode or a link into
- * somebody else's file, is removed and never written through.
+ * Creates and opens a new file. Removes whatever exists at `path`, such as a leftover with another mode or a link to a
+ * foreign file, and never writes through it.
  *
- * @param mode whatever the umask; `undefined`: what the umask leaves of 0666
+ * @param mode applied regardless of the umask; `undefined`: 0666 reduced by the umask
  */
 export async function openAnew(path: string, mode?: number, owner?: Owner): Promise<FileHandle> {
   const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants;
@@ -29,12 +29,12 @@ export async function openAnew(path: string, mode?: number, owner?: Owner): Prom
     if (mode !== undefined && (isOthers || (made.mode & 0o7777) !== mode)) await file.chmod(mode);
     if (isOthers) await file.chown(owner.uid, owner.gid);
   } catch {
-    // ignored: FAT has neither modes nor owners, and only root gives files away.
+    // ignored: FAT has neither modes nor owners, and only root can change an owner.
   }
   return file;
 }
 
-/** Runs `fill`, makes its content durable, and closes the file in any case. What could not be filled is removed. */
+/** Runs `fill`, makes the content durable, and always closes the file. Removes the file if it could not be filled. */
 async function filled(path: string, file: FileHandle, fill: () => Promise<void>): Promise<void> {
   try {
     await fill();
@@ -48,7 +48,9 @@ async function filled(path: string, file: FileHandle, fill: () => Promise<void>)
   }
 }
 
-/** Not Node's recursive one, which never ends where the kernel makes no folders and says ENOENT, as below /proc. */
+/**
+ * Replaces Node's recursive mkdir, which loops forever where the kernel answers ENOENT for every folder, as in /proc.
+ */
 async function makeFolder(path: string, mode: number): Promise<string | undefined> {
   if (await isFolder(path)) return undefined;
   let first: string | undefined;
@@ -146,7 +148,7 @@ export const diskReads: FileReads = {
       await access(path, constants.X_OK);
       return true;
     } catch {
-      // ignored: that is the answer.
+      // ignored: the failure is the answer.
       return false;
     }
   },

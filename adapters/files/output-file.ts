@@ -11,7 +11,7 @@ export const writeWhole: WriteWhole = async (path, fill) => {
     throw new AgentError("OUTPUT_FAILED", { path }, cause);
   };
   const { target, found } = await findReplaceable(path).catch(failed);
-  // Without a sweep: another process may be writing the same file, and these are no files of the agent's own.
+  // No cleanup of old temporary files: another process may be writing the same file, and the files are the user's.
   const temporary = temporaryFor(target);
   const file = await openAnew(temporary, found && found.mode & 0o7777, found).catch(failed);
   try {

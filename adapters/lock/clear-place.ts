@@ -7,8 +7,8 @@ import { isNoFile } from "../../src/util/is-no-file.ts";
 import { setAside } from "../../src/util/set-aside.ts";
 
 /**
- * Sets aside what is no lock. A lock on the folder is held meanwhile: of two agents that have seen the same obstacle,
- * the second must not move away the lock that the first has made and taken.
+ * Moves aside whatever occupies the path of the lock file. It holds a lock on the folder meanwhile: if two agents see
+ * the same obstacle, the second must not move away the lock that the first has created and taken.
  *
  * @param hold takes the lock on the open folder
  */

@@ -10,20 +10,20 @@ import { isNoFile } from "../../src/util/is-no-file.ts";
 import { startAgain } from "../../src/util/start-again.ts";
 import { diskActs } from "../files/disk.ts";
 
-/** How long an agent may take to move an obstacle away; far longer than a rename. */
+/** How long another agent may take to move an obstacle away; far longer than a rename. */
 const CLEAR_MS = 10_000;
 
-/** The number under which the child sees our descriptor. */
+/** The descriptor number of the lock file in the child process. */
 const CHILD_FD = 3;
 
 /**
- * A lock on the file `path`, made when missing and never removed. Node has no flock(2), so the program
- * `flock` takes it for us on a descriptor that it inherits: such a lock belongs to the open file, of which
- * this process keeps a descriptor, so it stays after the program has ended and goes when this process does. Anything
- * but a regular file in its place is set aside.
+ * A lock on the file `path`, which is created if missing and never removed. Node has no flock(2), so the program
+ * `flock` locks a descriptor that it inherits. Such a lock belongs to the open file, and this process keeps a
+ * descriptor of it: the lock survives the program's exit and ends when this process ends. Anything but a regular file
+ * at `path` is moved aside.
  *
  * @param program flock of util-linux or of busybox
- * @param tell hears of what was set aside
+ * @param tell receives a message about what was moved aside
  * @throws {AgentError} LOCK_FAILED besides what the port says
  */
 export function createFileLock(
@@ -50,7 +50,7 @@ export function createFileLock(
 }
 
 /**
- * Waits until no other program holds the lock on the file `path`, made when missing, and takes it.
+ * Waits until no other program holds the lock on the file `path`, which is created if missing, and takes it.
  *
  * @returns a function that releases it
  * @throws {AgentError} LOCK_TIMEOUT after `timeoutMs`; LOCK_FAILED
@@ -65,7 +65,7 @@ export async function waitForFileLock(
   return waitFor(await openLockFile(path), path, timeoutMs, signal, program);
 }
 
-/** Waits for a lock on an open file. @param path of what `file` is, for people */
+/** Waits for a lock on an open file. @param path the path of `file`, for error messages */
 function waitFor(
   file: FileHandle,
   path: string,
@@ -86,9 +86,9 @@ function waitFor(
 }
 
 /**
- * Starts `flock` on the descriptor of `file`. What starts programs is loaded here: the rest of a start does without.
- * It needs no record of running programs: one that outlives a killed agent ends, and so gives up the lock, as soon as
- * it gets it.
+ * Starts `flock` on the descriptor of `file`. It loads `child_process` only here, because the rest of the agent's start
+ * does not need it. This program needs no program record: if it outlives a killed agent, it exits as soon as it gets
+ * the lock, which releases the lock.
  */
 async function start(program: string, args: readonly string[], file: FileHandle): Promise<ChildProcess> {
   const { spawn } = await import("node:child_process");
@@ -101,7 +101,7 @@ async function start(program: string, args: readonly string[], file: FileHandle)
           child.once("error", fail);
           child.once("spawn", () => resolve(child));
         } catch (cause) {
-          // Some failures of a start are thrown, and others are events.
+          // `spawn` reports some failures by throwing and others by an event.
           fail(cause);
         }
       }),
@@ -111,7 +111,7 @@ async function start(program: string, args: readonly string[], file: FileHandle)
 const failed = (path: string, program: string, status: number | null): AgentError =>
   new AgentError("LOCK_FAILED", { lock: path, program, status: String(status) });
 
-/** @returns closes `file`, and by that gives up the lock that `take` has got for it */
+/** @returns a function that closes `file` and so releases the lock that `take` acquired */
 async function holding(file: FileHandle, take: () => Promise<void>): Promise<() => Promise<void>> {
   try {
     await take();
@@ -128,7 +128,7 @@ async function holding(file: FileHandle, take: () => Promise<void>): Promise<() 
 
 async function openLockFile(path: string, acts: FileActs = diskActs, flags = 0): Promise<FileHandle> {
   try {
-    // It is the data folder, and whoever writes to it next does not ask whether it is durable.
+    // This is the data folder, and later writers rely on it being durable.
     await ensureFolder(dirname(path), 0o700, acts);
     return await open(path, constants.O_RDWR | constants.O_CREAT | constants.O_NONBLOCK | flags, 0o600);
   } catch (cause) {
@@ -141,7 +141,7 @@ async function openLockFile(path: string, acts: FileActs = diskActs, flags = 0):
 
 const ended = (child: ChildProcess): Promise<number | null> =>
   new Promise((resolve) => {
-    // It may have ended before the promise of its start has been noticed.
+    // The process can exit before its caller starts to wait.
     if (child.exitCode !== null || child.signalCode !== null) return resolve(child.exitCode);
     child.once("exit", resolve);
   });

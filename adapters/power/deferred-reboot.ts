@@ -1,9 +1,9 @@
 import type { Power } from "../../src/ports/power.ts";
 
 /**
- * Leaves the reboot to whoever started this process.
+ * Leaves the reboot to the program that started this process.
  *
- * @param leave tells them, with the reboot's argument, and aborts the signal of what runs
+ * @param leave passes on the reboot's argument, and must abort the signal of the running operation
  */
 export const createDeferredReboot = (leave: (argument: string | undefined) => void): Power => ({
   async reboot(argument, signal) {

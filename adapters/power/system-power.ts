@@ -8,7 +8,7 @@ export interface SystemPowerOptions {
   readonly clock: Clock;
   /** The program that reboots the device, and its arguments. */
   readonly argv?: readonly [string, ...string[]];
-  /** Time for the program, and then again for the device to go down. */
+  /** Time limit for the program, and again for the device to go down. */
   readonly allowedMs?: number;
 }
 
@@ -16,8 +16,8 @@ const TEN_MINUTES_MS = 10 * 60 * 1000;
 const MAX_OUTPUT_BYTES = 4 * 1024;
 
 /**
- * Reboots with the system's `reboot`. That program only asks the init system and returns, so this waits to
- * be killed; whoever is still alive after `allowedMs` has not been rebooted.
+ * Reboots with the system's `reboot`. That program only asks the init system and returns, so this waits to be killed.
+ * If this process is still alive after `allowedMs`, the reboot has failed.
  */
 export function createSystemPower(options: SystemPowerOptions): Power {
   const { process, clock, argv = ["reboot"], allowedMs = TEN_MINUTES_MS } = options;
@@ -30,7 +30,7 @@ export function createSystemPower(options: SystemPowerOptions): Power {
         signal.throwIfAborted();
         throw new AgentError("REBOOT_FAILED", { program }, cause);
       });
-      // No status: a signal ended it, as one ends everything on a device that is going down.
+      // Without a status, a signal ended the program, as happens on a device that is going down.
       if (result.exitCode !== undefined && result.exitCode !== 0) {
         throw new AgentError("REBOOT_FAILED", { program, status: result.exitCode, stderr: result.stderr.trim() });
       }

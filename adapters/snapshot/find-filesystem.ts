@@ -10,12 +10,12 @@ export interface Filesystem {
   readonly number: string;
   /** Path of the device. */
   readonly device: string;
-  /** A folder of the filesystem, where it is mounted and can be written. */
+  /** A folder of the filesystem, if it is mounted and writable. */
   readonly folder: string | undefined;
 }
 
 /**
- * The filesystem that a folder or file lies on, or that is on a block device.
+ * Finds the filesystem that contains a folder or file, or that is on a block device.
  *
  * @throws {AgentError} DUMP_SOURCE
  */
@@ -27,7 +27,7 @@ export async function findFilesystem(path: string): Promise<Filesystem> {
   const number = deviceNumber(isDevice ? stats.rdev : stats.dev);
   const device = isDevice ? path : await deviceOf(number, path);
   const mounts = readMounts(await readFile("/proc/self/mountinfo", "utf8")).filter((mount) => mount.number === number);
-  // The last options are those of the filesystem, whatever a mount of it allows.
+  // The last options are those of the filesystem, independent of the options of a mount.
   const isWritable = mounts.some(({ options }) => !options.split(",").includes("ro"));
   const folder = isDevice ? mounts[0]?.folder : stats.isDirectory() ? path : dirname(path);
   return { number, device, folder: isWritable ? folder : undefined };

@@ -8,17 +8,17 @@ import { startAgain } from "../../src/util/start-again.ts";
 
 type FreezerChild = ChildProcessWithoutNullStreams;
 
-/** How often a filesystem that stays frozen is thawed, while somebody waits for it and when nobody does any more. */
+/** How often to try to thaw a filesystem: while the agent waits for it, and after the agent is gone. */
 const TRIES = { awaited: 5, orphaned: 600 };
-/** In the shortage that keeps a program from running, and passes. */
+/** A shortage of memory or processes that keeps a program from running, and passes. */
 const SHORTAGE = /Cannot fork|Cannot allocate memory|Resource temporarily unavailable/;
 
 /**
- * Freezes, says so, and thaws when its standard input ends: when it is told to, or when whoever has started it is gone,
- * however that came. The signals that end an ordinary process do not end it, and when memory runs out, others are ended
- * first. A shell that cannot fork exits: then it becomes fsfreeze itself, which takes no new process.
+ * Freezes, prints `frozen`, and thaws when its standard input ends: on the agent's order, or when the agent is gone for
+ * any reason. It ignores the signals that end an ordinary process, and the kernel kills other processes first when
+ * memory runs out. A shell that cannot fork exits; it then replaces itself with fsfreeze, which needs no new process.
  *
- * No record of running programs is kept of it: it has to outlive an agent that is killed.
+ * The agent keeps no program record for it, because it must outlive an agent that is killed.
  */
 const GUARD = `
 trap '' HUP INT QUIT TERM PIPE
@@ -43,9 +43,9 @@ trap - EXIT
 `;
 
 /**
- * Filesystems of this machine, by `fsfreeze` in a process of its own that outlives this one.
+ * Freezes filesystems of this machine with `fsfreeze`, in a separate process that outlives this one.
  *
- * @param pauseS between two tries to thaw
+ * @param pauseS seconds between two attempts to thaw
  */
 export function createGuardedFreezer(pauseS = 1): Freezer {
   return {
@@ -59,7 +59,7 @@ async function freeze(folder: string, pauseS: number, signal: AbortSignal): Prom
   const said = textOf(guard.stderr);
   const ended = endOf(guard);
   guard.stdin.on("error", () => {
-    // ignored: a guard that is gone is noticed by its end.
+    // ignored: `ended` reports a guard that has exited.
   });
   const letGo = (): void => void guard.stdin.end("thaw\n");
   signal.addEventListener("abort", letGo, { once: true });
@@ -89,9 +89,9 @@ function frozenBy({ guard, folder, pauseS, ended, said }: Freezing): Frozen {
   async function thaw(): Promise<void> {
     guard.stdin.end("thaw\n");
     if ((await ended) === 0) return;
-    // That of a filesystem that is not frozen: somebody else has thawed it.
+    // fsfreeze reports this for a filesystem that is not frozen: another program has thawed it.
     if (said().includes("Invalid argument")) throw new AgentError("FREEZE_LOST", { folder });
-    // Somebody has killed the guard, or it has given up: nobody else is left to do it.
+    // The guard was killed or has given up, so this process must thaw.
     let reason = "";
     for (let left = TRIES.awaited; left > 0; left -= 1) {
       try {
@@ -118,7 +118,7 @@ function frozenBy({ guard, folder, pauseS, ended, said }: Freezing): Frozen {
   };
 }
 
-/** Exit status, once all that was said has been read; -1 for a process that a signal has ended. */
+/** Exit status, after all output was read; -1 if a signal ended the process. */
 const endOf = (child: ChildProcess): Promise<number> =>
   new Promise((resolve) => {
     child.once("close", (status) => resolve(status ?? -1));
@@ -141,7 +141,7 @@ function start([program, ...args]: readonly [string, ...string[]], folder: strin
       child.once("error", fail);
       child.once("spawn", () => resolve(child));
     } catch (cause) {
-      // Some failures of a start are thrown, and others are events.
+      // `spawn` reports some failures by throwing and others by an event.
       fail(cause);
     }
   });

@@ -6,15 +6,15 @@ import { deviceNumber } from "../linux/block-file.ts";
 
 /** Standard output, for bytes. */
 export interface Output {
-  /** Resolves when they have been taken. @throws {AgentError} DUMP_BROKEN */
+  /** Resolves when the bytes were written. @throws {AgentError} DUMP_BROKEN */
   write(bytes: Uint8Array): Promise<void>;
-  /** Nothing is written after that. Whoever still waits for a reader is let go. */
+  /** Ends the output: no write may follow. Releases a write that still waits for the reader. */
   close(): void;
 }
 
 /**
- * Opens a descriptor of this process to write a copy to it. A pipe is written without blocking, so that a reader who
- * has stopped reading stops nothing else.
+ * Opens a descriptor of this process to write a copy to it. Writes to a pipe do not block, so a reader that stops
+ * reading blocks nothing else.
  *
  * @param frozen number of the filesystem that will be frozen
  * @throws {AgentError} DUMP_TARGET
@@ -26,7 +26,7 @@ export function openOutput(fd: number, frozen: string): Output {
   return stats.isFIFO() || stats.isSocket() ? pipe(fd) : file(fd);
 }
 
-/** Refuses a descriptor that writes to the filesystem. @throws {AgentError} DUMP_TARGET */
+/** Rejects a descriptor that writes to the filesystem. @throws {AgentError} DUMP_TARGET */
 export function refuseOn(fd: number, frozen: string): void {
   const stats = fstatSync(fd);
   const number = stats.isBlockDevice() ? stats.rdev : stats.dev;
@@ -37,7 +37,7 @@ export function refuseOn(fd: number, frozen: string): void {
 function pipe(fd: number): Output {
   const socket = new Socket({ fd, readable: false, writable: true });
   socket.on("error", () => {
-    // ignored: the write that it happened in rejects with it.
+    // ignored: the failing write rejects with this error.
   });
   return {
     write: (bytes) => new Promise((resolve, reject) => socket.write(bytes, settle(resolve, reject))),

@@ -4,30 +4,30 @@ import { setImmediate } from "node:timers/promises";
 import { AgentError } from "../../../src/errors/agent-error.ts";
 import { boardIo } from "./board-io.ts";
 
-/** What a board image's system does when it is started. */
+/** What the system in a board image does when it starts. */
 export type BoardImageBoots = "yes" | "hangs" | "panics";
 export const BOARD_IMAGE_BOOTS: readonly BoardImageBoots[] = ["yes", "hangs", "panics"];
 
-/** What is in a slot, as the firmware finds it. */
+/** The content of a slot, as the firmware finds it. */
 export type SlotContent =
   | { readonly kind: "complete"; readonly version: string; readonly boots: BoardImageBoots; readonly sizeBytes: number }
-  /** It begins like a board image and the rest is not what its header promises. */
+  /** The slot begins like a board image, but the rest does not match the header. */
   | { readonly kind: "torn"; readonly version: string }
   | { readonly kind: "nothing" };
 
 const MAGIC = "SWITCHBACK-BOARD-IMAGE 1 ";
-/** The header line, padded with blanks, so that its length says nothing about its content. */
+/** The header is one line, padded with spaces so that its length is independent of its content. */
 const HEADER_BYTES = 512;
 const BLOCK_BYTES = 64 * 1024;
 const BLOCKS_AT_ONCE = 64;
 const READ_BYTES = 1024 * 1024;
 
 /**
- * A stand-in for a root file system: a header line, and filler that is the same for the same version and
- * size. Three blocks of four are common to all versions, as most files of a system are.
+ * A stand-in for a root file system: a header line, and filler that is the same for the same version and size. Three of
+ * four blocks are common to all versions, like most files of a system.
  *
  * @param sizeBytes of the whole image
- * @throws {AgentError} BOARD_IMAGE when the header has no room for the version, or the image for the header; the
+ * @throws {AgentError} BOARD_IMAGE if the version does not fit into the header, or the header into the image; the
  * signal's reason
  */
 export async function* boardImage(
@@ -44,7 +44,7 @@ export async function* boardImage(
   for (const block of filler(version, sizeBytes - HEADER_BYTES)) {
     hash.update(block);
     blocks += 1;
-    // Signals are heard in between.
+    // Lets Node deliver signals in between.
     if (blocks % BLOCKS_AT_ONCE === 0) await setImmediate(undefined, signal === undefined ? {} : { signal });
   }
   const facts = { version, boots, sizeBytes, sha256: hash.digest("hex") };
@@ -57,7 +57,7 @@ function* filler(version: string, sizeBytes: number): Generator<Uint8Array> {
     const owner = index % 4 === 0 ? version : "common";
     const key = createHash("sha256").update(`${owner}\0${index}`).digest().subarray(0, 16);
     const block = Buffer.alloc(BLOCK_BYTES);
-    // A quarter looks random and the rest is zero, so that it compresses about as well as programs do.
+    // A quarter looks random and the rest is zero, so it compresses about as well as programs do.
     createCipheriv("aes-128-ctr", key, Buffer.alloc(16))
       .update(block.subarray(0, BLOCK_BYTES / 4))
       .copy(block);
@@ -65,7 +65,11 @@ function* filler(version: string, sizeBytes: number): Generator<Uint8Array> {
   }
 }
 
-/** Reads a slot as the firmware does: the header, and every byte it answers for. @throws {AgentError} BOARD_IO */
+/**
+ * Reads a slot as the firmware does: the header, and every byte that its checksum covers.
+ *
+ * @throws {AgentError} BOARD_IO
+ */
 export async function inspectSlot(path: string): Promise<SlotContent> {
   return boardIo(path, async () => {
     const file = await open(path, "r");
@@ -110,7 +114,7 @@ function parseHeader(text: string): HeaderFacts | undefined {
   try {
     facts = JSON.parse(text.slice(MAGIC.length));
   } catch {
-    // ignored: a header that is not JSON is no board image, which is an ordinary answer here.
+    // ignored: without a JSON header this is not a board image, which is an ordinary result here.
     return undefined;
   }
   return isHeader(facts) ? facts : undefined;

@@ -10,21 +10,21 @@ import { boardIo } from "./board-io.ts";
 /** Partition numbers as on Mender's SD-card images: 1 is the boot partition. */
 export const BOARD_PARTITIONS: SlotPartitions = { A: 2, B: 3 };
 
-/** Where a virtual board keeps what. */
+/** The paths of a virtual board's files. */
 export interface BoardPaths {
   readonly slots: Readonly<Record<SlotId, string>>;
   readonly env: string;
-  /** The running kernel's command line, whose `root=` names the slot that it came from; empty when nothing runs. */
+  /** The running kernel's command line, whose `root=` names the running slot; empty when nothing runs. */
   readonly commandLine: string;
   readonly confDir: string;
   readonly dataDir: string;
   /** Holds `modules/v3`. */
   readonly shareDir: string;
-  /** What update modules and state scripts take for `/`. */
+  /** The folder that update modules and state scripts see as `/`. */
   readonly root: string;
-  /** Names the program that plays the board's boot loader, where the virtual board's own does not. */
+  /** Names the program that replaces the virtual board's own boot loader; the file may be missing. */
   readonly firmware: string;
-  /** A file that allows them to change the machine instead. */
+  /** If this file exists, update modules and state scripts may change the machine instead. */
   readonly onThisMachine: string;
 }
 
@@ -45,7 +45,7 @@ export function boardPaths(dir: string): BoardPaths {
   };
 }
 
-/** The slot that runs, or `undefined` while the board is off or hangs. @throws {AgentError} BOARD_MISSING */
+/** The running slot, or `undefined` while the board is off or hangs. @throws {AgentError} BOARD_MISSING */
 export async function runningSlot(dir: string): Promise<SlotId | undefined> {
   let text: string;
   try {
@@ -57,7 +57,7 @@ export async function runningSlot(dir: string): Promise<SlotId | undefined> {
   return partition === undefined ? undefined : slotOfNumber(partition, BOARD_PARTITIONS);
 }
 
-/** Durable: a power cut leaves the old answer or the new one. @throws {AgentError} BOARD_IO */
+/** Durable: a power cut leaves the old value or the new one. @throws {AgentError} BOARD_IO */
 export async function setRunningSlot(dir: string, slot: SlotId | undefined, acts: FileActs = diskActs): Promise<void> {
   const { commandLine, slots } = boardPaths(dir);
   const { replaceFile } = await import("../../../src/util/replace-file.ts");
@@ -67,7 +67,7 @@ export async function setRunningSlot(dir: string, slot: SlotId | undefined, acts
 }
 
 /**
- * What an agent on the board learns from the running kernel. Never looks at the boot environment.
+ * The slot that an agent on the board learns from the running kernel. Never reads the boot environment.
  *
  * @throws {AgentError} BOARD_OFF, BOARD_MISSING
  */

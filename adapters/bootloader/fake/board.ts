@@ -15,16 +15,15 @@ import { type PowerOnOutcome, powerOn } from "./power-on.ts";
 export interface BoardOptions {
   readonly slotBytes: number;
   readonly deviceType: string;
-  /** Version of the system in slot A; the name of the Artifact that the board reports. */
+  /** Version of the system in slot A, and name of the Artifact that the board reports. */
   readonly version: string;
   readonly imageBytes: number;
 }
 
 /**
- * Makes a board out of files, switched off, with a working system in slot A and an empty slot B.
+ * Creates a board made of files: switched off, with a working system in slot A and an empty slot B.
  *
- * @throws {AgentError} BOARD_EXISTS when `dir` holds anything, BOARD_SIZE when the image does not fit,
- * BOARD_IMAGE, BOARD_IO
+ * @throws {AgentError} BOARD_EXISTS if `dir` is not empty, BOARD_SIZE if the image does not fit, BOARD_IMAGE, BOARD_IO
  */
 export function createBoard(dir: string, options: BoardOptions): Promise<void> {
   return boardIo(dir, () => fillBoard(resolve(dir), options));
@@ -39,7 +38,7 @@ async function fillBoard(board: string, options: BoardOptions): Promise<void> {
   try {
     await makeFiles(board, options);
   } catch (error) {
-    // Half a board would be in the way of the next try.
+    // An incomplete board would block the next attempt.
     const made = firstMade === undefined ? (await readdir(board)).map((name) => join(board, name)) : [firstMade];
     // ignored: `error` says what went wrong.
     for (const path of made) await diskActs.remove(path).catch(() => undefined);
@@ -78,7 +77,11 @@ const FACTORY_ENV = {
   mender_check_saveenv_canary: "1",
 };
 
-/** Writes a board image into a slot, which stays untouched when no image can be made. @throws {AgentError} BOARD_IMAGE, BOARD_IO */
+/**
+ * Writes a board image into a slot. The slot stays untouched if the image is impossible.
+ *
+ * @throws {AgentError} BOARD_IMAGE, BOARD_IO
+ */
 export function writeBoardImage(
   path: string,
   version: string,
@@ -93,14 +96,18 @@ export function writeBoardImage(
       await writeFile(path, header.done === true ? "" : header.value);
       await writeFile(path, blocks, { flag: "a", ...(signal && { signal }) });
     } catch (error) {
-      // Node's own word for it says nothing of who has stopped it.
+      // Prefer the signal's reason: Node's own error does not say who stopped the write.
       signal?.throwIfAborted();
       throw error;
     }
   });
 }
 
-/** The same for a file of a person's: it is there whole or not at all. @throws {AgentError} BOARD_IMAGE, OUTPUT_FAILED */
+/**
+ * Like `writeBoardImage`, but for a user's file, which appears complete or not at all.
+ *
+ * @throws {AgentError} BOARD_IMAGE, OUTPUT_FAILED
+ */
 export const writeImageFile: typeof writeBoardImage = (path, version, sizeBytes, boots, signal) =>
   writeWhole(path, async (output) => {
     try {
@@ -117,13 +124,13 @@ export const writeImageFile: typeof writeBoardImage = (path, version, sizeBytes,
 export interface BoardStatus {
   readonly running: SlotId | undefined;
   readonly slots: Readonly<Record<SlotId, SlotContent>>;
-  /** An update is on trial: without a commit the boot loader goes back. Unknown of a firmware of the user's own. */
+  /** An update is on trial: without a commit the boot loader rolls back. Unknown with the user's own firmware. */
   readonly trial: boolean | undefined;
-  /** What a power-on would bring up now. Unknown of a firmware of the user's own. */
+  /** What a power-on would start now. Unknown with the user's own firmware. */
   readonly next: PowerOnOutcome | undefined;
 }
 
-/** Looks without touching anything. @throws {AgentError} BOARD_MISSING, BOOTENV_READ */
+/** Reads the state and changes nothing. @throws {AgentError} BOARD_MISSING, BOOTENV_READ */
 export async function boardStatus(dir: string): Promise<BoardStatus> {
   const running = await runningSlot(dir);
   const paths = boardPaths(dir);

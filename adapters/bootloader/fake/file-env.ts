@@ -9,8 +9,8 @@ import { expectReplaceable } from "../replaceable.ts";
 export type EnvVariables = ReadonlyMap<string, string>;
 
 /**
- * A boot environment in a text file of `name=value` lines, replaced as a whole. It is what the virtual
- * board has in place of two raw copies in flash.
+ * A boot environment in a text file of `name=value` lines. Every change replaces the whole file. The virtual board uses
+ * it in place of two raw copies in flash.
  */
 export function createFileEnv(path: string, acts: FileActs = diskActs): BootEnv {
   return {

@@ -14,15 +14,15 @@ export interface BoardStart {
 }
 
 /**
- * Takes the board's power away and gives it back: whatever ran is gone, the firmware reads the boot
- * environment and the slots, and starts one or none. Each save of the environment is a durable act, so a
- * second power cut may fall between any two.
+ * Cuts the board's power and restores it: the running system is gone, the firmware reads the boot environment and the
+ * slots, and starts one slot or none. Each save of the environment is a separate durable write, so a second power cut
+ * can fall between any two.
  *
  * @throws {AgentError} BOOTENV_READ, BOOTENV_WRITE, BOARD_MISSING
  */
 export async function startBoard(dir: string, acts: FileActs = diskActs): Promise<BoardStart> {
   const paths = boardPaths(dir);
-  // Names a folder that is no board before anything is written to it.
+  // Rejects a folder that is not a board before anything is written to it.
   await runningSlot(dir);
   const env = await loadVariables(paths.env);
   await setRunningSlot(dir, undefined, acts);
@@ -37,7 +37,7 @@ export async function startBoard(dir: string, acts: FileActs = diskActs): Promis
   return { outcome, log, slots };
 }
 
-/** What U-Boot would see of a slot. A torn image stands for a kernel that dies on a torn file system. */
+/** What U-Boot would find in a slot. A torn image stands for a kernel that fails on a torn file system. */
 export function kernelFate(content: SlotContent): KernelFate {
   if (content.kind !== "complete") return "unloadable";
   return content.boots === "yes" ? "up" : content.boots;

@@ -2,45 +2,46 @@ import { otherSlot, type SlotId } from "../../../src/ports/bootloader.ts";
 import { type SlotPartitions, slotOfNumber } from "../../linux/partition-number.ts";
 
 /**
- * What becomes of a slot's kernel when the firmware starts it: it comes up; it runs and then stands
- * still; it panics, which resets the board; it cannot be loaded at all.
+ * What a slot's kernel does when the firmware starts it: it comes up; it hangs; it panics, which resets the board; or
+ * it cannot be loaded at all.
  */
 export type KernelFate = "up" | "hangs" | "panics" | "unloadable";
 
-/** One thing that the firmware does. A `save` is durable: the power can fail before it and after it. */
+/** One action of the firmware. A `save` is durable: the power can fail before it and after it. */
 export type FirmwareStep =
   | { readonly kind: "say"; readonly text: string }
   | { readonly kind: "save"; readonly env: ReadonlyMap<string, string> };
 
 export type PowerOnOutcome =
   | { readonly kind: "up"; readonly slot: SlotId }
-  /** A kernel was started and nothing runs; only the power switch helps. */
+  /** A kernel was started but hangs; only the power switch helps. */
   | { readonly kind: "hangs"; readonly slot: SlotId }
   /** No kernel could be loaded and no trial is pending: the boot loader waits at its prompt. */
   | { readonly kind: "prompt" }
-  /** The board resets again and again. */
+  /** The board resets endlessly. */
   | { readonly kind: "resets" }
-  /** A firmware of the user's own says that nothing runs. */
+  /** The user's own firmware reports that nothing runs. */
   | { readonly kind: "none" };
 
 export interface PowerOn {
   readonly steps: readonly FirmwareStep[];
-  /** The environment as the last save left it. */
+  /** The environment after the last save. */
   readonly env: ReadonlyMap<string, string>;
   readonly outcome: PowerOnOutcome;
 }
 
-/** Mender's U-Boot carries `bootlimit=1` in its built-in environment. */
+/** Mender's U-Boot has `bootlimit=1` in its built-in environment. */
 const DEFAULT_BOOTLIMIT = 1;
 
-/** Somebody pulls the plug of a board that only resets. */
+/** After this many starts the simulation stops: the board only resets. */
 const MAX_STARTS = 100;
 
 /**
- * U-Boot as Mender's integration configures it, from power-on until a kernel runs or nothing more happens:
- * `bootcount` counts and is saved only while `upgrade_available` is not 0; past `bootlimit` it runs
- * `altbootcmd`, which switches back; `mender_setup` writes the canary; a kernel that does not load during a
- * trial resets the board (`mender_try_to_recover`).
+ * Simulates U-Boot as Mender's integration configures it, from power-on until a kernel runs or nothing more happens:
+ * - U-Boot increments and saves `bootcount` only while `upgrade_available` is not 0;
+ * - past `bootlimit` it runs `altbootcmd`, which switches back;
+ * - `mender_setup` writes the canary;
+ * - a kernel that does not load during a trial resets the board (`mender_try_to_recover`).
  *
  * @see U-Boot, drivers/bootcount; Mender board integration, "U-Boot boot flow"
  */
@@ -101,7 +102,7 @@ function pointTo(partition: number): Record<string, string> {
   return { mender_boot_part: String(partition), mender_boot_part_hex: partition.toString(16).toUpperCase() };
 }
 
-/** The slot whose kernel is loaded (by the hexadecimal number) and whose file system becomes root (by the decimal). */
+/** The slot that both numbers name: the hexadecimal one selects the kernel, the decimal one the root file system. */
 function planned(env: ReadonlyMap<string, string>, partitions: SlotPartitions): SlotId | undefined {
   const slot = slotOfNumber(env.get("mender_boot_part") ?? "", partitions);
   const hex = env.get("mender_boot_part_hex") ?? "";
@@ -110,7 +111,7 @@ function planned(env: ReadonlyMap<string, string>, partitions: SlotPartitions): 
     : undefined;
 }
 
-/** As U-Boot's `env_get_ulong`: the leading digits, or `fallback` when the variable is not set. */
+/** Like U-Boot's `env_get_ulong`: the leading digits, or `fallback` if the variable is not set. */
 function number(env: ReadonlyMap<string, string>, key: string, fallback: number): number {
   const text = env.get(key);
   return text === undefined ? fallback : Number(/^[0-9]*/.exec(text)?.[0] || "0");

@@ -4,37 +4,37 @@ const SIGNATURE = "# GRUB Environment Block\n";
 const PADDING = "#";
 
 /**
- * GRUB's environment block: the signature, comments, `name=value` lines with `\` before a backslash or a newline of
- * a value, and `#` up to its end. Its size never changes, because GRUB writes to the blocks of the file.
+ * GRUB's environment block: the signature, comments, and `name=value` lines, padded with `#`. In a value, `\` precedes
+ * a backslash or a newline. The size never changes, because GRUB writes directly to the blocks of the file.
  *
  * @see GRUB, grub-core/lib/envblk.c
  */
 export interface EnvBlock {
   readonly sizeBytes: number;
-  /** Comments and variables, without the newline at their end; byte for byte, one character a byte. */
+  /** Comments and variables without their final newline; one character for each byte. */
   readonly lines: readonly string[];
 }
 
-/** @returns `undefined` for what is no environment block */
+/** @returns `undefined` if `bytes` is not an environment block */
 export function decodeBlock(bytes: Buffer): EnvBlock | undefined {
   const text = bytes.toString("latin1");
   if (!text.startsWith(SIGNATURE)) return undefined;
   const body = text.slice(SIGNATURE.length).replace(/#*$/, "");
   if (body !== "" && !body.endsWith("\n")) return undefined;
-  // A newline behind a backslash is part of a value.
+  // An escaped newline is part of a value.
   const lines = body.match(/(?:\\[\s\S]|[^\\\n])*\n/g) ?? [];
   if (lines.join("") !== body) return undefined;
   return { sizeBytes: bytes.length, lines: lines.map((line) => line.slice(0, -1)) };
 }
 
-/** @throws {AgentError} BOOTENV_FULL; one byte of padding stays, as GRUB leaves it */
+/** Keeps at least one byte of padding, as GRUB does. @throws {AgentError} BOOTENV_FULL */
 export function encodeBlock({ sizeBytes, lines }: EnvBlock): Buffer {
   const text = SIGNATURE + lines.map((line) => `${line}\n`).join("");
   if (text.length >= sizeBytes) throw new AgentError("BOOTENV_FULL", { needsBytes: text.length + 1, sizeBytes });
   return Buffer.from(text.padEnd(sizeBytes, PADDING), "latin1");
 }
 
-/** All but the padding. */
+/** The length without the padding. */
 export const usedBytes = (bytes: Buffer): number => bytes.toString("latin1").replace(/#*$/, "").length;
 
 export function variablesOf({ lines }: EnvBlock): ReadonlyMap<string, string> {
@@ -48,7 +48,9 @@ export function variablesOf({ lines }: EnvBlock): ReadonlyMap<string, string> {
   return variables;
 }
 
-/** Each variable keeps its place, as with grub-editenv; new ones come last, and one with an empty value goes. */
+/**
+ * Each variable keeps its place, as with grub-editenv; new ones are appended, and an empty value removes its variable.
+ */
 export function withVariables({ sizeBytes, lines }: EnvBlock, pairs: ReadonlyMap<string, string>): EnvBlock {
   const left = new Map(pairs);
   const changed = lines.flatMap((line) => {

@@ -5,12 +5,14 @@ import { readSmallFile } from "../../../src/util/small-file.ts";
 
 const MARK = "mender_grubenv1/env";
 
-/** Where Mender's integration puts the environment: with GRUB on EFI and BIOS, and where older ones did. */
+/**
+ * Where Mender's integration puts the environment: current versions with GRUB on EFI and on BIOS, then older versions.
+ */
 const PLACES = ["/boot/efi/grub-mender-grubenv", "/boot/grub/grub-mender-grubenv", "/boot/efi/EFI/BOOT", "/boot/grub"];
 
 /**
- * The folder that holds `mender_grubenv1` and `mender_grubenv2`: what `ENV_DIR` in the configuration says, the last
- * one of several, or the first of the usual places that has the environment.
+ * Finds the folder that holds `mender_grubenv1` and `mender_grubenv2`: the last `ENV_DIR` in the configuration, or else
+ * the first of the usual places that has the environment.
  *
  * @param root stands for `/`
  * @throws {AgentError} BOOTENV_CONFIG
@@ -29,7 +31,11 @@ export function grubEnvFolder(config = "/etc/mender_grubenv.config", root = "/")
   });
 }
 
-/** What a change of the environment writes; nothing where there is none. @param findFolder as `grubEnvFolder` */
+/**
+ * The files that a change of the environment writes; empty if there is no environment.
+ *
+ * @param findFolder like `grubEnvFolder`
+ */
 export function grubEnvFiles(findFolder: () => string): readonly string[] {
   try {
     const folder = findFolder();

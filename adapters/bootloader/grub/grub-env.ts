@@ -9,7 +9,7 @@ import { checkPairs, firstDifference, setOnes } from "../boot-variables.ts";
 import type { Exclusive } from "../exclusive.ts";
 import { decodeBlock, type EnvBlock, encodeBlock, usedBytes, variablesOf, withVariables } from "./env-block.ts";
 
-/** What storage writes whole or not at all. */
+/** The unit that storage writes atomically. */
 const SECTOR_BYTES = 512;
 
 export interface GrubEnvOptions {
@@ -19,7 +19,7 @@ export interface GrubEnvOptions {
   readonly openRaw: OpenRawFile;
 }
 
-/** One copy of the environment, with the lock that says whether somebody was just writing to it. */
+/** One copy of the environment, with the lock that records whether a write was in progress. */
 interface Copy {
   readonly env: string;
   readonly lock: string;
@@ -38,8 +38,8 @@ interface Damaged {
 
 /**
  * The environment of Mender's GRUB integration: two copies, each with a lock that says `editing=1` while the copy is
- * written. The boot script reads the first copy, and restores one whose lock is open from the other. So a change
- * becomes valid at one instant: when the lock of the first copy is opened, and the second one is finished.
+ * written. The boot script reads the first copy, and restores a copy whose lock is open from the other one. A change
+ * therefore becomes valid at one instant: when the second copy is complete and the lock of the first copy is opened.
  * Every file is written in place, and synced before the next one.
  *
  * @throws {AgentError} BOOTENV_READ, BOOTENV_DAMAGED, BOOTENV_WRITE, BOOTENV_FULL, and what `exclusive` throws
@@ -53,7 +53,7 @@ export function createGrubEnv({ folder, exclusive, openRaw }: GrubEnvOptions): B
   const [one, two] = [copy(1), copy(2)];
   const bytesOf = (path: string): Promise<Buffer> => readWhole(openRaw, path);
 
-  /** What is wrong with a copy, or what it holds. */
+  /** Reads a copy. @returns its content, or what is wrong with it */
   const look = async ({ env, lock, sum }: Copy): Promise<Damaged | Valid> => {
     const bytes = await bytesOf(lock);
     const hash = createHash("sha256").update(bytes).digest("hex");
@@ -62,7 +62,9 @@ export function createGrubEnv({ folder, exclusive, openRaw }: GrubEnvOptions): B
     return block === undefined ? { damage: "it is no environment block" } : { lock: bytes, block };
   };
 
-  /** The copy that counts: the first one, unless it is damaged; and the other one, where that is. */
+  /**
+   * Selects the copy that counts: the first one unless it is damaged. `damaged` is the other copy if that is damaged.
+   */
   const load = async (): Promise<Valid & { readonly source: Copy; readonly damaged: Copy | undefined }> => {
     const [first, second] = [await look(one), await look(two)];
     if ("block" in first) return { ...first, source: one, damaged: "block" in second ? undefined : two };
@@ -70,7 +72,10 @@ export function createGrubEnv({ folder, exclusive, openRaw }: GrubEnvOptions): B
     throw new AgentError("BOOTENV_DAMAGED", { path: folder, copy1: first.damage, copy2: second.damage });
   };
 
-  /** GRUB writes to a block only if its last line is whole: whatever sectors a power cut leaves, that is so. */
+  /**
+   * GRUB writes to a block only if its last line is complete. This order of sectors keeps it complete, whatever sectors
+   * a power cut leaves.
+   */
   const writeSectors = async (path: string, block: Buffer): Promise<void> => {
     const before = await bytesOf(path);
     const offsets = [...new Array(Math.ceil(block.length / SECTOR_BYTES)).keys()].map(
@@ -100,7 +105,7 @@ export function createGrubEnv({ folder, exclusive, openRaw }: GrubEnvOptions): B
         const { source, damaged, lock, block } = await load();
         const sum = await bytesOf(source.sum);
         const next = encodeBlock(withVariables(block, pairs));
-        // With the old variables: GRUB cannot restore what is no block, and may read a torn one as it is.
+        // Restore the old variables first: GRUB cannot restore an invalid block, and may read a torn one as it is.
         if (damaged !== undefined) await replace(damaged, encodeBlock(block), lock, sum);
         for (const copy of [two, one]) await replace(copy, next, lock, sum);
         for (const copy of [two, one]) {

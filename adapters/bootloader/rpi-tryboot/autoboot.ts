@@ -1,15 +1,15 @@
 import type { SlotId } from "../../../src/ports/bootloader.ts";
 import type { SlotPartitions } from "../../linux/partition-number.ts";
 
-/** What autoboot.txt says of the slots. */
+/** What autoboot.txt says about the slots. */
 export interface Autoboot {
-  /** Partition that every restart boots but the one that asks for a trial. */
+  /** Partition that every restart boots, except a restart that requests a trial. */
   readonly usual: number;
-  /** Set while a trial is wanted: the boot of the kernel in which it was armed. */
+  /** Set while a trial is armed: the ID of the boot in which it was armed. */
   readonly armedIn?: string;
 }
 
-/** The firmware reads one sector of it. */
+/** The firmware reads only one sector of the file. */
 export const AUTOBOOT_BYTES = 512;
 
 const MARK = "# switchback: trial armed in boot ";
@@ -25,9 +25,9 @@ export function parseAutoboot(text: string): Partial<Autoboot> {
 }
 
 /**
- * `text` with what is ours replaced; lines of others stay in their sections.
+ * Replaces our lines in `text`; other lines stay in their sections.
  *
- * @param other what the firmware boots when it is asked for a trial; always named, so that people can ask for it too
+ * @param other the partition that the firmware boots for a trial; always written, so that users can request a trial too
  */
 export function changeAutoboot(text: string, { usual, armedIn }: Autoboot, other: number): string {
   const sections = sectionsOf(text);
@@ -44,7 +44,7 @@ export function changeAutoboot(text: string, { usual, armedIn }: Autoboot, other
 export const slotOfPartition = (number: number | undefined, { A, B }: SlotPartitions): SlotId | undefined =>
   number === A ? "A" : number === B ? "B" : undefined;
 
-/** Lines by the filter that they stand behind; those before the first one are for all boards, as is `[all]`. */
+/** Groups the lines by the filter above them; lines before the first filter apply to all boards, like `[all]`. */
 function sectionsOf(text: string): ReadonlyMap<string, readonly string[]> {
   const sections = new Map<string, string[]>();
   let name = "all";

@@ -11,15 +11,15 @@ import { AUTOBOOT_BYTES, changeAutoboot, parseAutoboot, slotOfPartition } from "
 import type { TrybootFirmware } from "./firmware.ts";
 
 export interface RpiTrybootOptions {
-  /** Where the first FAT partition is mounted, the one with autoboot.txt. */
+  /** Mount point of the first FAT partition, which holds autoboot.txt. */
   readonly bootFolder: string;
   /** The FAT partition that holds each slot's kernel. */
   readonly bootPartitions: SlotPartitions;
   readonly files: FileActs;
   readonly firmware: TrybootFirmware;
-  /** The slot that the running kernel came from; asks the system, not autoboot.txt. */
+  /** The slot of the running kernel; asks the system, not autoboot.txt. */
   readonly booted: (signal: AbortSignal) => Promise<SlotId>;
-  /** Names the boot of the running kernel, as /proc/sys/kernel/random/boot_id does. */
+  /** Identifies the current boot, like /proc/sys/kernel/random/boot_id. */
   readonly bootId?: () => Promise<string>;
 }
 
@@ -30,21 +30,21 @@ const UNKNOWN_PARTITION =
 
 interface State {
   readonly plan: BootPlan;
-  /** Something is left of a trial, under way or over. */
+  /** The file still mentions a trial, which may be over. */
   readonly marked: boolean;
 }
 
 /**
- * Raspberry Pi's `tryboot`: autoboot.txt names the partition of every start, and another one for a start that finds the
- * firmware's tryboot flag set. The firmware clears the flag at that start, and loses it with the power, so a trial gets
- * one attempt. Arming sets the flag through the firmware's mailbox, so that any restart begins the trial; the reboot
- * asks for it by its argument as well, for boards without a mailbox.
+ * Raspberry Pi's `tryboot`: autoboot.txt names the partition for every start, and another one for a start that finds
+ * the firmware's tryboot flag set. The firmware clears the flag at that start, and a power cut clears it too, so a
+ * trial gets one attempt. Arming sets the flag through the firmware's mailbox, so that any restart begins the trial.
+ * The argument of the reboot also requests the trial, for boards without a mailbox.
  *
  * The file cannot tell whether an armed trial is still to come, so it names the boot in which the trial was armed. In a
- * later boot the firmware's own word decides, or the slot that runs where the firmware does not tell.
+ * later boot the firmware's report decides, or the running slot if the firmware reports nothing.
  *
- * Each mutation replaces the file as a whole. The flag is set after the file and cleared before it: a flag that is set
- * while the file knows of no trial would boot the other slot as if it were committed.
+ * Each mutation replaces the whole file. The flag is set after the file and cleared before it: with a flag set but no
+ * trial in the file, the firmware would boot the other slot as if it were committed.
  *
  * @see Raspberry Pi documentation, "autoboot.txt" and "tryboot"
  */
@@ -52,11 +52,11 @@ export function createRpiTryboot(options: RpiTrybootOptions): Bootloader {
   const { bootFolder, bootPartitions, files, firmware, booted, bootId = currentBootId } = options;
   const file = join(bootFolder, "autoboot.txt");
 
-  /** Whether a boot after the one that armed a trial is that trial. */
+  /** Whether the current boot, which is not the one that armed the trial, is that trial. */
   const isTrial = async (usual: SlotId, signal: AbortSignal): Promise<boolean> => {
     const told = await firmware.boot();
     if (told?.tryboot === false) return false;
-    // Early firmware of the Raspberry Pi 5 calls every partition 0.
+    // Early firmware of the Raspberry Pi 5 reports every partition as 0.
     const ran = slotOfPartition(told?.partition, bootPartitions) ?? (await booted(signal));
     return ran !== usual;
   };
@@ -85,7 +85,7 @@ export function createRpiTryboot(options: RpiTrybootOptions): Bootloader {
     if ((await read(file)) !== text) throw new AgentError("BOOTENV_WRITE", { bootloader: "rpi-tryboot", file });
   };
 
-  /** The partition with the kernel names the root file system, in cmdline.txt: the two can fall apart. */
+  /** cmdline.txt on the kernel's partition names the root file system, so the two can disagree. */
   const judgeFirmware = async (signal: AbortSignal): Promise<readonly Finding[]> => {
     const told = await firmware.boot();
     if (told === undefined) return [];
@@ -106,7 +106,7 @@ export function createRpiTryboot(options: RpiTrybootOptions): Bootloader {
     async arm(slot, signal) {
       await look(signal);
       await write(otherSlot(slot), await bootId());
-      // Whatever the mailbox answers, the reboot's argument asks for the trial, too.
+      // The mailbox's answer does not matter: the argument of the reboot also requests the trial.
       await firmware.setTryboot(true);
     },
     async rebootArgument(signal) {
@@ -121,7 +121,7 @@ export function createRpiTryboot(options: RpiTrybootOptions): Bootloader {
       const { plan, marked } = await look(signal);
       if (!marked && plan.slot === slot) return;
       const answer = await firmware.setTryboot(false);
-      // A flag that may still be set must not lead to the slot that is given up.
+      // If the flag may still be set, it must not lead to the slot that was rolled back.
       await write(slot, undefined, answer === "refused" ? slot : otherSlot(slot));
     },
     expectWritable: () => expectReplaceable(file),

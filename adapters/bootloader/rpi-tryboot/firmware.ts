@@ -3,41 +3,41 @@ import { join } from "node:path";
 import { AgentError } from "../../../src/errors/agent-error.ts";
 import type { Process } from "../../../src/ports/process.ts";
 
-/** What the firmware says that it did at the start of this board. */
+/** How the firmware reports that it started this board. */
 export interface FirmwareBoot {
-  /** The FAT partition that it loaded the kernel from. */
+  /** The FAT partition from which it loaded the kernel. */
   readonly partition: number;
-  /** It found its tryboot flag set. */
+  /** Whether it found its tryboot flag set. */
   readonly tryboot: boolean;
 }
 
-/** `refused`: there is a mailbox, or at least a program for it, and the flag may still be what it was. */
+/** `refused`: a mailbox or its program exists, but the flag may be unchanged. */
 export type MailboxAnswer = "taken" | "refused" | "absent";
 
-/** The firmware of the board itself, as far as the kernel lets a program ask it. */
+/** The firmware of the board, as far as the kernel gives programs access to it. */
 export interface TrybootFirmware {
-  /** `undefined` where the firmware, or the kernel, does not say. */
+  /** `undefined` if the firmware or the kernel does not report it. */
   boot(): Promise<FirmwareBoot | undefined>;
   /**
-   * Makes the next start a trial or not, whatever causes it. The firmware clears the flag when it starts, and it is
-   * lost with the power. What has begun cannot be cancelled.
+   * Makes the next start a trial or an ordinary start, whatever causes it. The firmware clears the flag when it starts,
+   * and a power cut clears it. A call cannot be cancelled.
    */
   setTryboot(next: boolean): Promise<MailboxAnswer>;
 }
 
 const NODE = "/sys/firmware/devicetree/base/chosen/bootloader";
 const SET_REBOOT_FLAGS = "0x00038064";
-/** The second word of an answer. */
+/** The second word of a successful answer. */
 const SUCCESS = "0x80000000";
 const LIMITS = { timeoutMs: 10_000, maxOutputBytes: 4096 };
 
 /**
- * @param node folder of what the firmware passes to the kernel
+ * @param node device-tree folder with the values that the firmware passes to the kernel
  * @see Raspberry Pi documentation, "autoboot.txt" and "/proc/device-tree/chosen/bootloader"
  */
 export function createTrybootFirmware(process: Process, node = NODE): TrybootFirmware {
   const cell = async (name: string): Promise<number | undefined> => {
-    // ignored: other boards, and older firmware, have no such node.
+    // ignored: other boards and older firmware have no such node.
     const bytes = await readFile(join(node, name)).catch(() => undefined);
     return bytes?.length === 4 ? bytes.readUInt32BE() : undefined;
   };

@@ -16,27 +16,27 @@ import {
 } from "./entries.ts";
 
 export interface SystemdBootOptions {
-  /** Where the ESP or XBOOTLDR is mounted: the folder that holds `loader`. */
+  /** Mount point of the ESP or XBOOTLDR: the folder that holds `loader`. */
   readonly bootFolder: string;
   readonly files: FileActs;
-  /** The slot that the running kernel came from; asks the system, not the entries. */
+  /** The slot of the running kernel; asks the system, not the entries. */
   readonly booted: (signal: AbortSignal) => Promise<SlotId>;
 }
 
-/** The entry with the highest generation, and that of each slot. */
+/** The entry with the highest generation, and the entry of each slot. */
 interface Entries {
   readonly top: SlotEntry;
   readonly of: Readonly<Record<SlotId, SlotEntry>>;
 }
 
 /**
- * systemd-boot's boot counting, by nothing but the names of one entry for each slot. The entry with the highest
- * generation boots, unless its tries are used up, as the boot loader itself notes in the name: then the other one does.
- * So each change is one rename: `arm` gives the slot's entry the highest generation and one try, `confirm` takes the
- * counter away, `revert` gives the other entry the highest generation and no counter. No file's content is changed.
+ * systemd-boot's boot counting, which uses only the file names of one entry for each slot. The entry with the highest
+ * generation boots. When its tries are used up, which the boot loader records in the name, the other entry boots. Each
+ * change is therefore one rename: `arm` gives the slot's entry the highest generation and one try, `confirm` removes
+ * the counter, `revert` gives the other entry the highest generation and no counter. The content of the files never
+ * changes.
  *
- * A try that is used up says as much of a trial that runs as of one that has failed; which of them it is, the running
- * system tells.
+ * A used-up try means either a running trial or a failed one; the running system tells which.
  *
  * @see Boot Loader Specification, "Boot counting" and "Sorting"; systemd's "Automatic Boot Assessment"
  */
@@ -56,7 +56,7 @@ export function createSystemdBoot({ bootFolder, files, booted }: SystemdBootOpti
     return { top, of: { A, B } };
   };
 
-  /** Whether the trial of the highest entry is at hand or under way. */
+  /** Whether the trial of the highest entry is armed or running. */
   const isOnTrial = async ({ slot, tries }: SlotEntry, signal: AbortSignal): Promise<boolean> =>
     tries !== undefined && (tries.left > 0 || (await booted(signal)) === slot);
 
@@ -118,7 +118,7 @@ async function list(folder: string): Promise<readonly string[]> {
   }
 }
 
-/** @throws {AgentError} BOOT_ENTRIES where something other than the names decides which entry boots */
+/** @throws {AgentError} BOOT_ENTRIES if anything but the names decides which entry boots */
 async function checkOrder(bootFolder: string, folder: string, a: SlotEntry, b: SlotEntry): Promise<void> {
   const key = differingKey(await read(join(folder, a.file)), await read(join(folder, b.file)));
   if (key !== undefined) throw new AgentError("BOOT_ENTRIES", { folder, reason: `the entries differ in ${key}` });

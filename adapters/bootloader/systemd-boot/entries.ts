@@ -1,18 +1,20 @@
 import type { SlotId } from "../../../src/ports/bootloader.ts";
 
-/** A boot entry of ours: `switchback-GENERATION-SLOT.conf`, with `+LEFT` or `+LEFT-DONE` while its boots are counted. */
+/**
+ * A boot entry of ours: `switchback-GENERATION-SLOT.conf`, with `+LEFT` or `+LEFT-DONE` while its boots are counted.
+ */
 export interface SlotEntry {
   readonly slot: SlotId;
   readonly generation: number;
-  /** Boots that it may still try and those that it has tried; absent: it is good. */
+  /** Number of remaining and of failed boot attempts; absent: the entry is good. */
   readonly tries?: { readonly left: number; readonly done: number };
   readonly file: string;
 }
 
-/** What `default` in loader.conf must say, so that no other entry comes before ours. */
+/** Required value of `default` in loader.conf, so that no other entry precedes ours. */
 export const DEFAULT_PATTERN = "switchback-*";
 
-/** `undefined` for the file of another entry. */
+/** @returns `undefined` for any other entry's file */
 export function parseEntry(file: string): SlotEntry | undefined {
   const match = /^switchback-([0-9]{1,9})-([ab])(?:\+([0-9]{1,9})(?:-([0-9]{1,9}))?)?\.conf$/.exec(file);
   const [, generation, slot, left, done] = match ?? [];
@@ -25,23 +27,23 @@ export function parseEntry(file: string): SlotEntry | undefined {
   };
 }
 
-/** @param tries of a new trial, which has tried nothing yet; absent: good */
+/** @param tries for a new trial, without any attempt so far; absent: good */
 export function entryFile(slot: SlotId, generation: number, tries?: number): string {
   return `switchback-${generation}-${slot.toLowerCase()}${tries === undefined ? "" : `+${tries}`}.conf`;
 }
 
 /**
- * The higher generation first: systemd-boot's order of entries that differ in nothing but their names. Of one
- * generation, which a file system without a journal leaves when the power fails in a rename, the good one.
+ * Sorts the higher generation first: systemd-boot's order for entries that differ only in their names. A power cut
+ * during a rename can leave two entries of one generation on a file system without a journal; the good one comes first.
  */
 export function byGeneration(a: SlotEntry, b: SlotEntry): number {
   return b.generation - a.generation || Number(a.tries !== undefined) - Number(b.tries !== undefined);
 }
 
-/** What the Boot Loader Specification sorts by before it looks at names; entries of ours must agree on each. */
+/** The keys by which the Boot Loader Specification sorts before names; our entries must agree on each. */
 const BEFORE_NAMES = ["sort-key", "machine-id", "version"];
 
-/** The first key by which the boot loader would tell the two apart before it comes to their names. */
+/** The first key by which the boot loader would order the two entries before it compares names. */
 export function differingKey(a: string, b: string): string | undefined {
   return BEFORE_NAMES.find((key) => valueIn(a, key) !== valueIn(b, key));
 }

@@ -5,9 +5,9 @@ import { readSmallFile } from "../../../src/util/small-file.ts";
 import { type EnvLayout, parseFwEnvConfig } from "./fw-env-config.ts";
 
 /**
- * The environment that `file` describes, for access in process.
+ * Reads the layout that `file` describes, for access from this process.
  *
- * @throws {AgentError} BOOTENV_CONFIG when the file is missing or wrong, or names what needs an ioctl: MTD, UBI
+ * @throws {AgentError} BOOTENV_CONFIG if the file is missing or wrong, or names storage that needs an ioctl: MTD, UBI
  */
 export async function nativeLayout(file: string, follow = (path: string) => realpath(path)): Promise<EnvLayout> {
   let text: string;
@@ -26,14 +26,14 @@ export async function nativeLayout(file: string, follow = (path: string) => real
   return layout;
 }
 
-/** As libubootenv tells flash from files: by the name. `/dev/mtdblock0` is a block device, and still flash. */
+/** Recognizes flash by its name, as libubootenv does. `/dev/mtdblock0` is a block device, but still flash. */
 const isFlashName = (device: string): boolean => /^\/dev\/(?:mtd|ubi)/.test(device) || !device.startsWith("/");
 
 async function find(device: string): Promise<Stats | undefined> {
   try {
     return await stat(device);
   } catch {
-    // ignored: whoever reads the environment says that its device is missing.
+    // ignored: reading the environment later reports a missing device.
     return undefined;
   }
 }

@@ -2,24 +2,24 @@ import { crc32 } from "node:zlib";
 import { AgentError } from "../../../src/errors/agent-error.ts";
 
 /**
- * One copy of U-Boot's environment: CRC-32 (little endian), in a redundant environment a flags byte, then
- * `name=value` strings that end with a NUL each, and one NUL more. The checksum covers all that follows the flags.
+ * One copy of U-Boot's environment: a CRC-32 (little endian), a flags byte if the environment is redundant,
+ * `name=value` strings that each end with a NUL, and a final NUL. The checksum covers everything after the flags.
  *
  * @see U-Boot, include/env_internal.h
  */
 export interface EnvRecord {
-  /** Counts up with every save, and starts again at 0 after 255; absent in an environment with one copy. */
+  /** Increases with every save and wraps to 0 after 255; absent in a single-copy environment. */
   readonly flags?: number;
-  /** Byte for byte as stored, one character a byte, in their order. */
+  /** The strings in their stored order; one character for each byte. */
   readonly entries: readonly string[];
 }
 
 const CRC_BYTES = 4;
-/** What erased flash holds, and what mkenvimage fills up with. */
+/** The content of erased flash, and the filler of mkenvimage. */
 const PADDING = 0xff;
 const NUL = Buffer.alloc(1);
 
-/** @returns `undefined` when the checksum is wrong: torn, never written, or no environment at all */
+/** @returns `undefined` if the checksum is wrong: torn, never written, or not an environment */
 export function decodeRecord(bytes: Buffer, isRedundant: boolean): EnvRecord | undefined {
   const data = bytes.subarray(isRedundant ? CRC_BYTES + 1 : CRC_BYTES);
   if (crc32(data) !== bytes.readUInt32LE(0)) return undefined;
@@ -43,7 +43,7 @@ export function encodeRecord({ flags, entries }: EnvRecord, sizeBytes: number): 
   const record = Buffer.alloc(sizeBytes, PADDING);
   const start = flags === undefined ? CRC_BYTES : CRC_BYTES + 1;
   const text = Buffer.from(entries.map((entry) => `${entry}\0`).join(""), "latin1");
-  // Without any entry U-Boot wants two NULs all the same.
+  // U-Boot expects two NULs even without any entry.
   const strings = text.length === 0 ? Buffer.concat([NUL, NUL]) : Buffer.concat([text, NUL]);
   if (start + strings.length > sizeBytes) {
     throw new AgentError("BOOTENV_FULL", { needsBytes: start + strings.length, sizeBytes });
@@ -55,7 +55,7 @@ export function encodeRecord({ flags, entries }: EnvRecord, sizeBytes: number): 
 }
 
 /**
- * Which of two copies U-Boot takes: the valid one; of two valid ones the one saved later; the first of equals.
+ * Chooses the copy that U-Boot uses: the valid one; of two valid copies, the one saved later; of equal ones, the first.
  *
  * @see U-Boot, env_check_redund
  */
@@ -78,7 +78,7 @@ export function variablesOf({ entries }: EnvRecord): ReadonlyMap<string, string>
   return variables;
 }
 
-/** Each variable keeps its place, new ones come last, one with an empty value goes; the rest stays as it is. */
+/** Each variable keeps its place, new ones are appended, an empty value removes its variable; other entries stay. */
 export function withPairs(entries: readonly string[], pairs: ReadonlyMap<string, string>): readonly string[] {
   const left = new Map(pairs);
   const changed = entries.flatMap((entry) => {

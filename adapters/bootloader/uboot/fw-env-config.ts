@@ -1,21 +1,22 @@
 import { AgentError } from "../../../src/errors/agent-error.ts";
 
 export interface EnvCopy {
-  /** A file, a block device, or what only the tools know: an MTD or UBI character device, `ubi0:name`. */
+  /** A file, a block device, or a name that only the tools can open: an MTD or UBI character device, `ubi0:name`. */
   readonly device: string;
-  /** In bytes; a negative one counts from the end of the device. */
+  /** In bytes; a negative offset counts from the end of the device. */
   readonly offset: number;
 }
 
-/** Where U-Boot's environment lies: in one copy, or redundantly in two of the same size. */
+/** The location of U-Boot's environment: one copy, or two redundant copies of the same size. */
 export interface EnvLayout {
   readonly copies: readonly [EnvCopy] | readonly [EnvCopy, EnvCopy];
   readonly sizeBytes: number;
 }
 
 /**
- * Reads `fw_env.config` as U-Boot's tools do: `device offset size`, and more that matters to flash only. The offset
- * is decimal, octal or hexadecimal by its prefix; the size is always hexadecimal. Lines after the second are ignored.
+ * Reads `fw_env.config` as U-Boot's tools do: `device offset size`, and further fields that matter only for flash. The
+ * prefix makes the offset decimal, octal or hexadecimal; the size is always hexadecimal. Lines after the second are
+ * ignored.
  *
  * @throws {AgentError} BOOTENV_CONFIG
  * @see U-Boot, tools/env/README; libubootenv, docs/fw_env_config.md
@@ -29,7 +30,7 @@ export function parseFwEnvConfig(text: string, file: string): EnvLayout {
     const offset = parseOffset(offsetText);
     if (offset === undefined) throw wrong("the offset is no number");
     const sizeBytes = /^(?:0x)?[0-9a-f]{1,8}$/i.test(sizeText) ? Number.parseInt(sizeText, 16) : 0;
-    // A checksum, a flags byte and two NULs.
+    // At least a checksum, a flags byte and two NULs.
     if (sizeBytes < 7) throw wrong("the size is no hexadecimal number of bytes");
     found.push({ device, offset, sizeBytes });
     if (found.length === 2) break;
@@ -47,7 +48,7 @@ export function parseFwEnvConfig(text: string, file: string): EnvLayout {
   return { copies: [first, second], sizeBytes };
 }
 
-/** As strtoll(3) with base 0. */
+/** Like strtoll(3) with base 0. */
 function parseOffset(text: string): number | undefined {
   const [, sign, hex, octal, decimal] =
     /^([-+]?)(?:0x([0-9a-f]{1,13})|0([0-7]{0,15})|([1-9][0-9]{0,14}))$/i.exec(text) ?? [];

@@ -5,7 +5,7 @@ import type { EnvTools } from "../tool-env.ts";
 import { parseFwEnvConfig } from "./fw-env-config.ts";
 import { SECOND_COPY, TORN } from "./single-copy.ts";
 
-/** U-Boot's tools as they lie in PATH. @param config file in place of /etc/fw_env.config */
+/** U-Boot's tools, found through PATH. @param config file in place of /etc/fw_env.config */
 export function fwEnvTools(config?: string): EnvTools {
   const options = config === undefined ? [] : ["-c", config];
   const file = config ?? "/etc/fw_env.config";
@@ -25,7 +25,7 @@ async function copiesFinding(file: string): Promise<Finding> {
     if (copies.length === 2) return { level: "good", subject, found: `two, according to ${file}` };
     return { level: "note", subject, found: `one, according to ${file}: ${TORN}`, advice: SECOND_COPY };
   } catch (cause) {
-    // ignored: libubootenv has a second format, which only the tool itself reads; that it reads, is known.
+    // ignored: libubootenv has a second format, which only the tool itself reads; the caller has checked that it can.
     const found = `unknown: ${file} ${cause instanceof AgentError ? "has another format" : "is not readable"}`;
     return { level: "note", subject, found, advice: `Make sure that ${file} names two copies.` };
   }
@@ -34,13 +34,13 @@ async function copiesFinding(file: string): Promise<Finding> {
 async function storageIn(file: string): Promise<readonly string[]> {
   try {
     const text = readSmallFile(file);
-    // libubootenv's second format may describe several environments, of which the tool chooses one.
+    // libubootenv's second format may describe several environments, from which the tool chooses one.
     if (text.match(/^\s*devices\s*:/gm)?.length === 1) {
       return [...text.matchAll(/^[\s-]*path\s*:\s*["']?([^\s"'#]+)/gm)].map(([, path = ""]) => path);
     }
     return parseFwEnvConfig(text, file).copies.map(({ device }) => device);
   } catch {
-    // ignored: what only the tool can read, only the tool can tell.
+    // ignored: only the tool can read this format.
     return [];
   }
 }

@@ -24,10 +24,10 @@ interface Loaded {
 }
 
 /**
- * U-Boot's environment in a file or on a block device, read and written in process, as libubootenv does it: a
- * write touches only the copy that is not in use, and what makes it the newer one is the flags byte beside its
- * checksum. So a power cut at any byte of it leaves the old variables or the new ones. An environment with one
- * copy has no such protection, and is warned of.
+ * U-Boot's environment in a file or on a block device, read and written in this process, like libubootenv. A write
+ * touches only the copy that is not in use, and the flags byte beside the checksum makes it the newer one. A power cut
+ * at any byte therefore leaves the old variables or the new ones. An environment with a single copy has no such
+ * protection, and a write logs a warning.
  *
  * @throws {AgentError} BOOTENV_READ, BOOTENV_DAMAGED, BOOTENV_WRITE, BOOTENV_FULL, and what `exclusive` throws
  */

@@ -1,6 +1,6 @@
-/** What is wrong with an environment in one copy, however it is accessed. */
+/** The weakness of a single-copy environment, whichever code accesses it. */
 export const TORN = "a power cut during a write can destroy it";
 
-/** What to do about it. */
+/** The remedy for a single-copy environment. */
 export const SECOND_COPY =
   "Configure a redundant environment in U-Boot, and write a line for each copy into fw_env.config.";
