@@ -8,48 +8,51 @@ import { differingRuns } from "./differing-runs.ts";
 export interface CompareWriterOptions extends SlotImage {
   readonly signal: AbortSignal;
   /**
-   * An even number, all of one size, a multiple of 4 KiB: two make a frame. They are the bound of memory
-   * and of what is in flight. For direct storage they must be aligned.
+   * An even number of buffers of one size, a multiple of 4 KiB; two make a frame. They limit the memory and the writes
+   * in flight. For direct storage they must be aligned.
    */
   readonly buffers: readonly Buffer[];
-  /** Storage behind the page cache is synced each time that this much was written. */
+  /** Storage behind the page cache is synced after this many written bytes. */
   readonly unsyncedBytes?: number;
 }
 
 const MIB = 1024 * 1024;
-/** After so many frames in a row without an equal block only each eighth is read, until one has some again. */
+/**
+ * After this many consecutive frames without an equal block, only one frame in eight is read, until one has equal
+ * blocks.
+ */
 const UNLIKE_FRAMES = 4;
 const LOOK_EVERY = 8;
-/** As many bytes as are known of an old content that nobody has looked at. */
+/** The known length of old content that was not read. */
 const UNREAD = 0;
 
-/** A piece of the image: the new bytes, and what the slot held in their place. */
+/** A piece of the image: the new bytes, and the slot's old bytes at the same place. */
 interface Frame {
   readonly fresh: Buffer;
   readonly old: Buffer;
   offset: number;
   length: number;
   filled: number;
-  /** Bytes of `old` that could be read; fetched ahead, while frames before it are filled. */
+  /** Number of bytes of `old` that could be read; they are read ahead while earlier frames are filled. */
   oldLength: Promise<number>;
 }
 
 /**
- * Writes an image over what a slot holds, block by block only where the two differ: flash lasts longer, and
- * an update that changes little is quick. A frame's old content is read while the frames before it are
- * filled, and it is written while the next ones are filled, so the reader waits only for the slower side.
- * What is nowhere like the new image is soon read in samples only: reading takes storage as long as writing.
+ * Writes an image over the content of a slot, but only the blocks that differ: flash lasts longer, and an update that
+ * changes little is quick. The writer reads a frame's old content while earlier frames are filled, and writes the frame
+ * while later ones are filled, so the source waits only for the slower side. If the old content is nowhere like the new
+ * image, the writer soon reads only samples, because storage reads as slowly as it writes.
  *
  * Bytes of the slot after the image's end stay as they are. Owns `storage` and closes it.
  *
- * @throws {AgentError} SLOT_IO, from the call after the access that failed; SLOT_TOO_SMALL when more than
- * `imageBytes` are advanced
+ * @throws {AgentError} SLOT_IO, from the call after the failed access; SLOT_TOO_SMALL if more than `imageBytes` are
+ * advanced
  */
 export function createCompareWriter(storage: BlockFile, options: CompareWriterOptions): SlotWriter {
   const { imageBytes, fromBytes = 0, signal, buffers, unsyncedBytes = 16 * MIB } = options;
   const ready: Frame[] = [];
   const atWork = new Set<Promise<void>>();
-  /** Room behind the image's end, in which a reader can tell that there is no more. */
+  /** Room after the image's end, into which a reader can read to find that the source has ended. */
   const overflow = new Uint8Array(1);
   const written = { total: 0, unsynced: 0 };
   const looked = { frames: 0, unlike: 0 };
@@ -66,7 +69,7 @@ export function createCompareWriter(storage: BlockFile, options: CompareWriterOp
       prepare({ fresh, old, offset: 0, length: 0, filled: 0, oldLength: Promise.resolve(0) });
   }
 
-  /** Gives a free frame the next place in the image and begins to read what the slot holds there. */
+  /** Assigns a free frame the next place in the image and starts to read the slot's content there. */
   function prepare(frame: Frame): void {
     if (nextOffset >= imageBytes) return;
     frame.offset = nextOffset;
@@ -110,9 +113,9 @@ export function createCompareWriter(storage: BlockFile, options: CompareWriterOp
     }
   }
 
-  /** Makes the frames that were started before this call safe. */
+  /** Makes the frames that were started before this call durable. */
   async function arrive(): Promise<void> {
-    // Only those: while the source is faster than the storage, there is no moment without a frame at work.
+    // Wait for these only: while the source is faster than the storage, there is always a frame at work.
     await Promise.all([...atWork]);
     check();
     await syncStorage();

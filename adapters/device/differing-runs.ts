@@ -1,10 +1,10 @@
-/** What is compared and written as a whole; the block size of file systems and the page size of most flash. */
+/** The unit of comparing and writing: the block size of file systems and the page size of most flash. */
 export const BLOCK_BYTES = 4096;
 
 /**
- * More runs than this in one frame cost more in calls than they save in bytes (2.5 times the wall time of
- * writing it whole, with every other block different), so near ones are joined. A gap of this size is
- * within what flash programs at once anyway.
+ * More runs than this in one frame cost more in calls than they save in bytes: with every other block different, 2.5
+ * times the time of writing the whole frame. Near runs are therefore joined. Flash programs a gap of `NEAR_BYTES` at
+ * once anyway.
  */
 const SCATTERED_RUNS = 16;
 const NEAR_BYTES = 16 * 1024;
@@ -16,11 +16,11 @@ export interface Run {
 }
 
 /**
- * The parts of `fresh` that the storage must get: blocks that differ from `old`, neighbours joined. Where
- * they lie thick and scattered, equal blocks between them count as differing.
+ * The parts of `fresh` that must be written: blocks that differ from `old`, with neighbours joined. If there are many
+ * scattered parts, equal blocks between them count as differing.
  *
- * @param length bytes of `fresh` that count
- * @param oldLength bytes of `old` that are known; what lies behind them differs
+ * @param length number of bytes of `fresh` to compare
+ * @param oldLength number of known bytes of `old`; all bytes after them count as differing
  */
 export function differingRuns(fresh: Buffer, old: Buffer, length: number, oldLength: number): readonly Run[] {
   const known = Math.min(length, oldLength);
@@ -42,8 +42,9 @@ export function differingRuns(fresh: Buffer, old: Buffer, length: number, oldLen
 }
 
 /**
- * Tells of most blocks that differ that they do by four of their words, without a call out of JavaScript for each.
- * What it does not tell has to be compared.
+ * Recognizes most differing blocks by four of their words, without a native call for each block.
+ *
+ * @returns `false` if the block must be compared in full
  */
 function quickCheck(fresh: Buffer, old: Buffer): (start: number, end: number) => boolean {
   const a = wordsOf(fresh);

@@ -9,9 +9,9 @@ import { createStreamWriter } from "./stream-writer.ts";
 
 export interface DriverDeviceOptions {
   readonly driver: SlotDriver;
-  /** Of the slots, as configured: need not be names of files. */
+  /** The configured paths of the slots; they need not be file names. */
   readonly paths: Readonly<Record<SlotId, string>>;
-  /** Slot that the running system came from. */
+  /** Slot of the running system. */
   booted(signal: AbortSignal): Promise<SlotId>;
 }
 
@@ -19,9 +19,9 @@ const PIECE_BYTES = 256 * 1024;
 const PIECES = 3;
 
 /**
- * The slots behind a driver of the board's own. What would brick a board is not left to it: the booted slot, one that
- * is mounted, and an image that does not fit are refused before it is asked to write. Nothing is compared, and no image
- * can be continued.
+ * The slots behind the board's own driver. The agent itself prevents what would brick a board: before it asks the
+ * driver to write, it rejects the booted slot, a mounted slot, and an image that does not fit. It compares nothing and
+ * cannot resume an image.
  *
  * @throws {AgentError} also what the driver reports
  */

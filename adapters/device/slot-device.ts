@@ -10,20 +10,20 @@ import { createCompareWriter } from "./compare-writer.ts";
 export interface SlotDeviceOptions {
   /** Block device or image file of each slot. */
   readonly paths: Readonly<Record<SlotId, string>>;
-  /** Slot that the running system came from. */
+  /** Slot of the running system. */
   booted(signal: AbortSignal): Promise<SlotId>;
-  /** Opens the storage of a slot; tests bring storage that fails. */
+  /** Opens the storage of a slot; tests supply storage that fails. */
   readonly openStorage?: (path: string, direct: boolean, access: BlockAccess) => Promise<BlockFile>;
 }
 
-/** 1 MiB keeps calls rare; with 4 frames (8 MiB) neither side waits for the other on two cores. */
+/** 2 MiB keeps calls rare. Each of the 3 frames has two buffers, so they take 12 MiB. */
 const FRAME_BYTES = 2 * 1024 * 1024;
 const FRAMES = 3;
 const READ_AHEAD = 3;
 
 /**
- * The slots as block devices (SD card, eMMC, disk, loop) or image files, written with the page cache
- * bypassed where the storage allows that.
+ * The slots as block devices (SD card, eMMC, disk, loop) or image files. Writes bypass the page cache if the storage
+ * supports that.
  */
 export function createSlotDevice({ paths, booted, openStorage = openBlockFile }: SlotDeviceOptions): SlotDevice {
   return {
@@ -52,7 +52,7 @@ export function createSlotDevice({ paths, booted, openStorage = openBlockFile }:
   };
 }
 
-/** No more memory than `bytes` of content need. */
+/** Limits the memory to what `bytes` of content need. */
 const frameBytes = (bytes: number): number =>
   Math.min(FRAME_BYTES, Math.max(1, Math.ceil(bytes / ALIGNMENT)) * ALIGNMENT);
 
@@ -62,7 +62,7 @@ async function named(slot: SlotId, path: string, open: () => Promise<BlockFile>)
   } catch (cause) {
     if (cause instanceof AgentError) throw cause;
     const errno = cause instanceof Error && "code" in cause ? String(cause.code) : "unknown";
-    // The kernel's own answer for a device that something has claimed, in this mount namespace or another.
+    // The kernel answers EBUSY for a device that is claimed, in this mount namespace or another.
     if (errno === "EBUSY") throw new AgentError("SLOT_BUSY", { slot, path, reason: "in use" }, cause);
     throw new AgentError("SLOT_IO", { slot, path, operation: "open", errno }, cause);
   }

@@ -4,17 +4,17 @@ import type { MaybePromise } from "../../src/util/byte-source.ts";
 
 export interface StreamWriterOptions extends Pick<SlotImage, "imageBytes"> {
   readonly signal: AbortSignal;
-  /** Two or more, all of one size: the bound of memory. */
+  /** Two or more buffers of one size; they limit the memory. */
   readonly buffers: readonly Buffer[];
 }
 
 /**
- * Hands an image as a stream of chunks to something that takes them in order, and resolves when it has stored them.
- * Nothing is compared, and nothing is safe before the end. Closing it before `sync` aborts what takes the chunks.
+ * Passes an image as a stream of chunks to `store`, which takes them in order and resolves when it has stored them. It
+ * compares nothing, and nothing is durable before the end. Closing it before `sync` aborts `store`.
  *
- * @param store each chunk is valid until the next one is asked for
- * @throws {AgentError} SLOT_TOO_SMALL when more than `imageBytes` are advanced; what `store` throws; SLOT_IO when it ends
- * before the image does
+ * @param store receives chunks that are valid until it requests the next one
+ * @throws {AgentError} SLOT_TOO_SMALL if more than `imageBytes` are advanced; the error of `store`; SLOT_IO if `store`
+ * ends before the image does
  */
 export function createStreamWriter(
   store: (chunks: AsyncIterable<Uint8Array>, signal: AbortSignal) => Promise<void>,
@@ -22,7 +22,7 @@ export function createStreamWriter(
 ): SlotWriter {
   const free = [...buffers];
   const full: { readonly buffer: Buffer; readonly filled: number }[] = [];
-  /** Room behind the image's end, in which a reader can tell that there is no more. */
+  /** Room after the image's end, into which a reader can read to find that the source has ended. */
   const overflow = new Uint8Array(1);
   const abort = new AbortController();
   let current: { readonly buffer: Buffer; readonly length: number; filled: number } | undefined;
@@ -32,7 +32,7 @@ export function createStreamWriter(
   let outcome: { readonly failure?: unknown } | undefined;
   let wake: (() => void) | undefined;
 
-  /** Resolves when a buffer, a chunk or the outcome is there; either side waits only while the other one is at work. */
+  /** Resolves when a buffer, a chunk or the outcome is available; each side waits only while the other one works. */
   const change = (): Promise<void> =>
     new Promise((resolve) => {
       const before = wake;

@@ -16,25 +16,25 @@ import { createStreamWriter } from "./stream-writer.ts";
 export interface UbiSlotOptions {
   /** `ubi0_1` or `/dev/ubi0_1` for each slot. */
   readonly paths: Readonly<Record<SlotId, string>>;
-  /** Slot that the running system came from. */
+  /** Slot of the running system. */
   booted(signal: AbortSignal): Promise<SlotId>;
   readonly process: Process;
   readonly system?: RunningSystem;
-  /** Folder of the volumes' nodes. */
+  /** Folder with the volumes' device nodes. */
   readonly nodes?: string;
 }
 
 const PIECE_BYTES = 256 * 1024;
 const PIECES = 3;
 const MAX_OUTPUT_BYTES = 4 * 1024;
-/** The tool runs as long as the image comes in, and a thin line takes hours. */
+/** The tool runs as long as the download of the image, which takes hours on a slow link. */
 const ONE_DAY_MS = 24 * 60 * 60 * 1000;
 
 /**
- * The slots as UBI volumes on raw flash, written through `ubiupdatevol`: Node has no ioctl, and only that call makes a
- * volume take a new image. It erases what the volume held, so nothing is compared and no image can be continued; a
- * volume whose update was cut off reads as an error until the next one. UBI goes past the page cache by itself, and
- * has written a piece when it has taken it.
+ * The slots as UBI volumes on raw flash, written through `ubiupdatevol`: only an ioctl makes a volume accept a new
+ * image, and Node has no ioctl. The update erases the volume's content, so this compares nothing and cannot resume an
+ * image. A volume whose update was interrupted returns read errors until the next update. UBI bypasses the page cache,
+ * and a completed write is on the flash.
  *
  * @throws {AgentError} also UBI_UPDATE, PROCESS_MISSING
  * @see ubiupdatevol(8) of mtd-utils

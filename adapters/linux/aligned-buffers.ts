@@ -1,9 +1,9 @@
-/** What O_DIRECT asks of addresses, offsets and lengths; no Linux device asks for more than 4 KiB. */
+/** The alignment that O_DIRECT requires of addresses, offsets and lengths; no Linux device requires more than 4 KiB. */
 export const ALIGNMENT = 4096;
 
 const WASM_PAGE_BYTES = 64 * 1024;
 
-/** The part of WebAssembly that this needs; absent under `--jitless`. */
+/** The part of WebAssembly that this module needs; absent under `--jitless`. */
 interface WasmHost {
   readonly WebAssembly?: {
     readonly Memory: new (size: { initial: number; maximum: number }) => { readonly buffer: ArrayBuffer };
@@ -12,14 +12,14 @@ interface WasmHost {
 
 export interface AlignedBuffers {
   readonly buffers: readonly Buffer[];
-  /** Whether they begin at a multiple of `ALIGNMENT`, as O_DIRECT needs it. */
+  /** Whether the buffers begin at a multiple of `ALIGNMENT`, as O_DIRECT requires. */
   readonly aligned: boolean;
 }
 
 /**
- * `count` buffers of `sizeBytes` each. Node cannot ask for aligned memory, but the memory of WebAssembly
- * begins at a page: without native code this is the way to O_DIRECT. Ordinary memory where it cannot be
- * had (`--jitless`, or a limit on address space).
+ * Allocates `count` buffers of `sizeBytes` each. Node cannot allocate aligned memory, but WebAssembly memory begins at
+ * a page: it makes O_DIRECT possible without native code. Falls back to ordinary memory if there is no WebAssembly
+ * memory (`--jitless`, or a limit on address space).
  *
  * @param sizeBytes a multiple of `ALIGNMENT`
  */
@@ -37,7 +37,7 @@ function pageAlignedMemory(bytes: number): ArrayBuffer | undefined {
   try {
     return new wasm.Memory({ initial: pages, maximum: pages }).buffer;
   } catch {
-    // ignored: no address space for it. Ordinary memory does the same work, a little slower.
+    // ignored: the address space is too small for it. Ordinary memory does the same work a little slower.
     return undefined;
   }
 }

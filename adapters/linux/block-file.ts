@@ -4,38 +4,39 @@ import { AgentError } from "../../src/errors/agent-error.ts";
 import { ALIGNMENT, allocateBuffers } from "./aligned-buffers.ts";
 
 /**
- * A slot's storage as bytes at offsets. Every durable act on a slot goes through here, so that a test can
- * count the acts, tear them and cut the power between any two.
+ * A slot's storage as bytes at offsets. Every durable operation on a slot goes through this interface, so that a test
+ * can count the operations, tear them and cut the power between any two.
  */
 export interface BlockFile {
   readonly sizeBytes: number;
   /**
-   * Whether offsets, lengths and memory must be multiples of `ALIGNMENT`. Then what is written bypasses
-   * the page cache and needs no write-back. The unaligned end of an image is exempt (see `openBlockFile`).
+   * Whether offsets, lengths and memory must be multiples of `ALIGNMENT`. Writes then bypass the page cache and need no
+   * write-back. The unaligned end of an image is exempt (see `openBlockFile`).
    */
   readonly direct: boolean;
-  /** Like pread(2): may give fewer bytes than asked for; 0 only at the end. */
+  /** Like pread(2): may read fewer bytes than requested; 0 only at the end. */
   read(into: Uint8Array, offset: number): Promise<number>;
-  /** Like pwrite(2): may take fewer bytes than given. */
+  /** Like pwrite(2): may write fewer bytes than given. */
   write(from: Uint8Array, offset: number): Promise<number>;
-  /** Resolves when all that was written before is safe against power loss. */
+  /** Resolves when everything written before is safe against power loss. */
   sync(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** What reading back needs of a storage. */
+/** The part of a storage that reading back needs. */
 export type ReadableStorage = Pick<BlockFile, "sizeBytes" | "direct" | "read" | "close">;
 
-/** `read` disturbs nobody and is refused by nobody; `write` wants the storage for itself. */
+/** `read` coexists with every other user of the storage; `write` demands exclusive access. */
 export type BlockAccess = "read" | "write";
 
 /**
- * Opens a block device or an image file; a file's size is its size, and it is never grown. To be written, a block
- * device is opened exclusively: the kernel refuses that while it is mounted, in whatever mount namespace.
+ * Opens a block device or an image file. An image file has a fixed size and never grows. For writing, this opens a
+ * block device exclusively: the kernel refuses that while the device is mounted in any mount namespace.
  *
- * @param direct tries O_DIRECT; storage that does not know it is opened without. An access whose offset or
- * length is not aligned goes through a second, buffered descriptor.
- * @throws {AgentError} SLOT_IO when it is neither kind; otherwise the error of open(2), EBUSY when it is mounted
+ * @param direct tries O_DIRECT, and opens storage without it if that is not supported. An access whose offset or length
+ * is not aligned goes through a second, buffered descriptor.
+ * @throws {AgentError} SLOT_IO if `path` is neither kind; otherwise the error of open(2), EBUSY if the device is
+ * mounted
  */
 export async function openBlockFile(path: string, direct: boolean, access: BlockAccess): Promise<BlockFile> {
   const mode = access === "read" ? constants.O_RDONLY : constants.O_RDWR;
@@ -69,7 +70,7 @@ function overHandles(sizeBytes: number, direct: boolean, main: FileHandle, buffe
     async write(from, offset) {
       return (await handleFor(from, offset).write(from, 0, from.length, offset)).bytesWritten;
     },
-    // Both descriptors are of one inode: this reaches the bytes of either.
+    // Both descriptors belong to one inode, so this also syncs the bytes of the other one.
     sync: () => main.datasync(),
     close() {
       closed ??= Promise.all([main.close(), buffered.close()]).then(() => undefined);
@@ -78,7 +79,9 @@ function overHandles(sizeBytes: number, direct: boolean, main: FileHandle, buffe
   };
 }
 
-/** @returns `undefined` where the storage does not do O_DIRECT: some refuse the open, some the first access. */
+/**
+ * @returns `undefined` if the storage does not support O_DIRECT: some storage rejects the open, some the first access
+ */
 async function openDirect(path: string, flags: number): Promise<FileHandle | undefined> {
   const { buffers, aligned } = allocateBuffers(1, ALIGNMENT);
   const probe = buffers[0];
@@ -96,10 +99,10 @@ async function openDirect(path: string, flags: number): Promise<FileHandle | und
 }
 
 /**
- * Bytes behind an open file or block device. stat(2) says 0 for the latter, and Node has no ioctl and no lseek: the
- * kernel also tells it in sysfs.
+ * The size of an open file or block device. stat(2) reports 0 for a block device, and Node has neither ioctl nor lseek,
+ * so this reads the size from sysfs.
  *
- * @throws {AgentError} SLOT_IO when it is neither kind
+ * @throws {AgentError} SLOT_IO if `path` is neither kind
  */
 export async function sizeOf(path: string, stats: Stats): Promise<number> {
   if (stats.isFile()) return stats.size;
@@ -108,7 +111,7 @@ export async function sizeOf(path: string, stats: Stats): Promise<number> {
   return Number(sectors) * 512;
 }
 
-/** `major:minor` as the kernel writes them in /proc and /sys. */
+/** `major:minor`, as the kernel writes it in /proc and /sys. */
 export function deviceNumber(rdev: number): string {
   const bits = BigInt(rdev);
   const major = ((bits >> 8n) & 0xfffn) | ((bits >> 32n) & 0xfffff000n);

@@ -3,10 +3,10 @@ import { ALIGNMENT } from "./aligned-buffers.ts";
 import type { BlockFile, ReadableStorage } from "./block-file.ts";
 
 /**
- * Fills `into` as far as the storage reaches. The last bytes that are not a multiple of `ALIGNMENT` are an
- * access of their own, so that direct storage takes all the rest directly.
+ * Fills `into` as far as the storage reaches. A separate access covers the last bytes that are not a multiple of
+ * `ALIGNMENT`, so that direct storage handles the rest directly.
  *
- * @returns bytes read, fewer only at the storage's end
+ * @returns bytes read, fewer than requested only at the storage's end
  * @throws {AgentError} SLOT_IO
  */
 export async function readAt(storage: ReadableStorage, into: Uint8Array, offset: number): Promise<number> {
@@ -36,7 +36,7 @@ function pieceEnd(start: number, end: number): number {
   return start < aligned ? aligned : end;
 }
 
-/** Bytes to go on from: after a short access direct storage must continue at an aligned place. */
+/** Number of bytes that count as done: after a short access, direct storage must continue at an aligned offset. */
 function progress(
   storage: Pick<BlockFile, "direct">,
   piece: Uint8Array,

@@ -1,29 +1,29 @@
 import type { RunningSystem } from "./running-system.ts";
 
-/** Tags of `root=` and of mount sources, and where udev keeps links by them. */
+/** Tags of `root=` and of mount sources, and the folder of udev's links for each. */
 const TAGS: Readonly<Record<string, string>> = {
   PARTUUID: "by-partuuid",
   PARTLABEL: "by-partlabel",
   UUID: "by-uuid",
   LABEL: "by-label",
 };
-/** The kernel's own word for the same, in `uevent` of a partition; works without udev. */
+/** The kernel's key for the same tag in the `uevent` file of a partition; works without udev. */
 const UEVENT: Readonly<Record<string, string>> = { PARTUUID: "PARTUUID", PARTLABEL: "PARTNAME" };
-/** udev's word for what it has read from a device. */
+/** udev's key for what it has read from a device. */
 const UDEV: Readonly<Record<string, string>> = { UUID: "ID_FS_UUID_ENC", LABEL: "ID_FS_LABEL_ENC" };
 
 export interface FoundDevice {
   /** `major:minor` */
   readonly number: string;
-  /** Why another device may have been meant; absent when the name belongs to one device only. */
+  /** Why the name may mean another device; absent if only one device has the name. */
   readonly doubt?: string;
 }
 
 /**
- * The device that a mount source or a `root=` argument names: a path, `PARTUUID=`, `PARTLABEL=`, `UUID=`, `LABEL=`,
- * `179:2`, or the old hexadecimal `b302`.
+ * Finds the device that a mount source or a `root=` argument names: a path, `PARTUUID=`, `PARTLABEL=`, `UUID=`,
+ * `LABEL=`, `179:2`, or the old hexadecimal `b302`.
  *
- * @returns `undefined` also for a tag that several devices carry
+ * @returns `undefined` if no device, or more than one, has the tag
  */
 export async function findBlockDevice(name: string, system: RunningSystem): Promise<FoundDevice | undefined> {
   const [, tag, value] = /^([A-Z]+)=(.+)$/.exec(name) ?? [];
@@ -32,7 +32,7 @@ export async function findBlockDevice(name: string, system: RunningSystem): Prom
   const linkTag = Object.keys(TAGS).find((key) => TAGS[key] === folder);
   if (linkTag !== undefined && link !== undefined) return findByTag(linkTag, decodeLink(link), link, system);
   if (/^[0-9]+:[0-9]+$/.test(name)) return { number: name };
-  // `/dev/root` of a mount table is no device; where udev makes a link of it, the link tells.
+  // `/dev/root` in a mount table is not a device, unless udev has made it a link.
   if (name.startsWith("/")) return found(await system.blockNumber(name));
   if (/^[0-9a-f]{3,4}$/i.test(name)) {
     const old = Number.parseInt(name, 16);
@@ -44,7 +44,10 @@ export async function findBlockDevice(name: string, system: RunningSystem): Prom
 const found = (number: string | undefined, doubt?: string): FoundDevice | undefined =>
   number === undefined ? undefined : { number, ...(doubt !== undefined && { doubt }) };
 
-/** The kernel's and udev's records come first: of several devices that carry one tag, a link names only the last. */
+/**
+ * Looks at the records of the kernel and udev first: if several devices have one tag, a link names only the last of
+ * them.
+ */
 async function findByTag(
   tag: string,
   value: string,
@@ -60,7 +63,7 @@ async function findByTag(
   return found(await system.blockNumber(path), tag === "PARTUUID" ? undefined : doubt);
 }
 
-/** Numbers of all devices that carry the tag. */
+/** The numbers of all devices with the tag. */
 async function recorded(tag: string, value: string, link: string, system: RunningSystem): Promise<readonly string[]> {
   const numbers: string[] = [];
   const udevKey = UDEV[tag];
@@ -83,7 +86,7 @@ async function recorded(tag: string, value: string, link: string, system: Runnin
   return numbers;
 }
 
-/** As udev names its links: whatever is not plain becomes `\x20`. */
+/** Encodes like udev's link names: every special character becomes `\x20` or the like. */
 const encodeLink = (value: string): string =>
   value.replace(/[\0-\x7f]/g, (char) =>
     /[0-9A-Za-z#+\-.:=@_]/.test(char) ? char : `\\x${char.charCodeAt(0).toString(16).padStart(2, "0")}`,

@@ -1,14 +1,14 @@
 /** One line of /proc/self/mountinfo. */
 export interface Mount {
-  /** `major:minor` of the file system, the same as `st_dev` of its files; major 0 has no device. */
+  /** `major:minor` of the file system, equal to `st_dev` of its files; major 0 means that it has no device. */
   readonly number: string;
   readonly folder: string;
   readonly type: string;
-  /** Device, volume, or whatever word the one who mounted it gave. */
+  /** Device, volume, or any other word that was given at the mount. */
   readonly source: string;
-  /** Options of this mount alone, such as `noexec`. */
+  /** Options of this mount only, such as `noexec`. */
   readonly flags: string;
-  /** Those of the file system, as the kernel writes them: escapes stay, because an escaped comma separates nothing. */
+  /** Options of the file system, with the kernel's escapes: an escaped comma must not separate options. */
   readonly options: string;
 }
 
@@ -34,17 +34,17 @@ export function readMounts(text: string | undefined): readonly Mount[] {
   return mounts;
 }
 
-/** What is mounted on `/` and not hidden below a later mount: early user space leaves its own there. */
+/** The visible mount on `/`. Later mounts hide earlier ones, such as the one from early user space. */
 export function rootMount(mounts: readonly Mount[]): Mount | undefined {
   return mounts.findLast((mount) => mount.folder === "/");
 }
 
-/** Folders below an overlay, the topmost first; none for another type. They are named as they were when it was mounted. */
+/** Folders below an overlay, the topmost first, with their names at mount time; empty for other file systems. */
 export function lowerFolders({ type, options }: Mount): readonly string[] {
   if (type !== "overlay") return [];
   return options.split(",").flatMap((option) => {
     const [, list] = /^lowerdir\+?=(.*)$/.exec(option) ?? [];
-    // A colon in a folder's name has a backslash before it.
+    // A backslash precedes a colon in a folder's name.
     return list === undefined
       ? []
       : withoutEscapes(list)
@@ -53,7 +53,7 @@ export function lowerFolders({ type, options }: Mount): readonly string[] {
   });
 }
 
-/** The kernel writes blanks in names as `\040`. */
+/** The kernel writes a space in a name as `\040`. */
 function withoutEscapes(text: string): string {
   return text.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
 }

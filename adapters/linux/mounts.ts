@@ -2,10 +2,10 @@ import { readdir, readFile, realpath, stat } from "node:fs/promises";
 import { deviceNumber } from "./block-file.ts";
 
 /**
- * Whether the block device at `path`, under this name or another, is mounted in this mount namespace; for
- * an image file, whether a loop device over it is.
+ * Whether the block device at `path`, under this name or another, is mounted in this mount namespace. For an image
+ * file, whether a loop device over it is mounted.
  *
- * @throws the error of stat(2) when there is nothing at `path`
+ * @throws the error of stat(2) if nothing exists at `path`
  */
 export async function isMounted(path: string): Promise<boolean> {
   const stats = await stat(path);
@@ -15,14 +15,14 @@ export async function isMounted(path: string): Promise<boolean> {
   return numbers.some((number) => mounted.has(number));
 }
 
-/** `major:minor` of all that is mounted: the file system's own number, and the device named as its source. */
+/** `major:minor` of everything mounted: the number of each file system, and of the device named as its source. */
 async function mountedNumbers(): Promise<ReadonlySet<string>> {
   const lines = (await readFile("/proc/self/mountinfo", "utf8")).split("\n");
   const numbers = new Set<string>();
   for (const line of lines) {
     const number = line.split(" ", 3)[2];
     if (number !== undefined) numbers.add(number);
-    // btrfs and others have a number of their own, which is not that of the device below.
+    // btrfs and others report a different number from that of the device below.
     const source = line.split(" - ")[1]?.split(" ")[1];
     if (source?.startsWith("/") === true) {
       const device = await blockDeviceNumber(unescapeOctal(source));
@@ -37,7 +37,7 @@ async function blockDeviceNumber(path: string): Promise<string | undefined> {
     const stats = await stat(path);
     return stats.isBlockDevice() ? deviceNumber(stats.rdev) : undefined;
   } catch {
-    // ignored: the node of a mounted device may be gone; its number stands in the same line.
+    // ignored: the node of a mounted device may be gone; the same line contains its number.
     return undefined;
   }
 }
@@ -71,7 +71,7 @@ async function readText(path: string): Promise<string | undefined> {
   }
 }
 
-/** The kernel writes blanks in names as `\040`. */
+/** The kernel writes a space in a name as `\040`. */
 function unescapeOctal(text: string): string {
   return text.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
 }

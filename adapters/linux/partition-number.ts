@@ -1,19 +1,19 @@
 import { AgentError } from "../../src/errors/agent-error.ts";
 import type { SlotId } from "../../src/ports/bootloader.ts";
 
-/** Number of the partition or UBI volume behind each slot. 0 is legal: UBI counts from there. */
+/** Number of the partition or UBI volume of each slot. 0 is valid: UBI counts from 0. */
 export type SlotPartitions = Readonly<Record<SlotId, number>>;
 
-/** The digits that a device's name ends in: `/dev/mmcblk0p10` is 10, `ubi0_0` is 0. */
+/** The digits at the end of a device's name: 10 for `/dev/mmcblk0p10`, 0 for `ubi0_0`. */
 export function partitionNumber(devicePath: string): number | undefined {
   const digits = /[0-9]+$/.exec(devicePath)?.[0];
   return digits === undefined ? undefined : Number(digits);
 }
 
 /**
- * Partition numbers of both slots, from their paths as `normalizeSlotPath` gives them.
+ * Partition numbers of both slots, from the paths that `normalizeSlotPath` returns.
  *
- * @throws {AgentError} SLOT_CONFIG when one has no number, or both have the same
+ * @throws {AgentError} SLOT_CONFIG if one has no number, or both have the same
  */
 export function slotPartitions(pathA: string, pathB: string): SlotPartitions {
   const A = partitionNumber(pathA);
@@ -24,7 +24,7 @@ export function slotPartitions(pathA: string, pathB: string): SlotPartitions {
   return { A, B };
 }
 
-/** The slot whose number `text` is, compared as a whole number: 1 is not 11. */
+/** The slot with the number `text`, compared as a whole number: 1 does not match 11. */
 export function slotOfNumber(text: string, partitions: SlotPartitions): SlotId | undefined {
   if (!/^[0-9]+$/.test(text)) return undefined;
   const number = Number(text);

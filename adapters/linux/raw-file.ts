@@ -6,23 +6,23 @@ import { type BlockFile, sizeOf } from "./block-file.ts";
 import { readAt, writeAt } from "./exact-io.ts";
 
 /**
- * A file or block device that a boot loader keeps its variables in, as bytes at offsets; written in place, because
- * a boot loader knows the blocks. Every durable act on a boot environment goes through `write` and `sync`, so that
- * a test can count the acts, tear them and cut the power between any two.
+ * A file or block device in which a boot loader keeps its variables, as bytes at offsets. It is written in place,
+ * because a boot loader knows the blocks. Every durable operation on a boot environment goes through `write` and
+ * `sync`, so that a test can count the operations, tear them and cut the power between any two.
  */
 export type RawFile = Pick<BlockFile, "sizeBytes" | "read" | "write" | "sync" | "close">;
 
-/** Without waiting for whoever is at the other end of a FIFO. */
+/** Never blocks on the other end of a FIFO. */
 const NO_WAIT = constants.O_NOCTTY | constants.O_NONBLOCK;
 const FLAGS = { read: constants.O_RDONLY | NO_WAIT, write: constants.O_RDWR | NO_WAIT } as const;
 
 export type OpenRawFile = (path: string, access: "read" | "write") => Promise<RawFile>;
 
 /**
- * Opens without a claim on the device: partitions of the disk that holds the environment are mounted. A boot
- * partition of an eMMC, which the kernel write-protects, can be written until it is closed.
+ * Opens without exclusive access, because other partitions of the disk with the environment are mounted. The kernel
+ * write-protects a boot partition of an eMMC; this lifts the protection until the file is closed.
  *
- * @throws the error of open(2); {AgentError} SLOT_IO when it is neither a file nor a block device
+ * @throws the error of open(2); {AgentError} SLOT_IO if `path` is neither a file nor a block device
  */
 export const openRawFile: OpenRawFile = async (path, access) => {
   const protect = access === "write" ? await liftWriteProtection(path) : undefined;
@@ -51,16 +51,17 @@ function overHandle(handle: FileHandle, sizeBytes: number, protect: (() => Promi
 }
 
 /**
- * `mmcblk0boot1` is read-only until `force_ro` is 0. Boards have links to it, such as `/dev/emmc-boot1`.
+ * Lifts the write protection of a boot partition such as `mmcblk0boot1`, which is read-only until `force_ro` is 0.
+ * Boards have links to it, such as `/dev/emmc-boot1`.
  *
- * @param sysfs where the kernel shows its block devices
- * @returns puts the protection back; `undefined` where there is none
+ * @param sysfs the folder in which the kernel shows its block devices
+ * @returns a function that restores the protection; `undefined` if there was none
  */
 export async function liftWriteProtection(
   path: string,
   sysfs = "/sys/class/block",
 ): Promise<(() => Promise<void>) | undefined> {
-  // What is not there has no protection to lift; opening it says that it is missing.
+  // A missing file has no protection to lift; opening it later reports that it is missing.
   const name = basename(await realpath(path).catch(() => path));
   if (!/^mmcblk[0-9]+boot[0-9]+$/.test(name)) return undefined;
   const file = `${sysfs}/${name}/force_ro`;
@@ -69,7 +70,7 @@ export async function liftWriteProtection(
   return () => writeFile(file, "1");
 }
 
-/** Exactly `length` bytes. @throws {AgentError} BOOTENV_READ, also when the storage ends before them */
+/** Reads exactly `length` bytes. @throws {AgentError} BOOTENV_READ, including for storage that is too short */
 export async function readRaw(openRaw: OpenRawFile, path: string, offset: number, length: number): Promise<Buffer> {
   return named("BOOTENV_READ", path, async () => {
     const file = await openRaw(path, "read");
@@ -87,10 +88,10 @@ export async function readRaw(openRaw: OpenRawFile, path: string, offset: number
   });
 }
 
-/** Far more than any environment has. */
+/** Far larger than any environment. */
 const MAX_WHOLE_BYTES = 16 * 1024 * 1024;
 
-/** All of a small file. @throws {AgentError} BOOTENV_READ */
+/** Reads all of a small file. @throws {AgentError} BOOTENV_READ */
 export async function readWhole(openRaw: OpenRawFile, path: string): Promise<Buffer> {
   return named("BOOTENV_READ", path, async () => {
     const file = await openRaw(path, "read");
@@ -106,7 +107,7 @@ export async function readWhole(openRaw: OpenRawFile, path: string): Promise<Buf
   });
 }
 
-/** Writes in place and resolves when it is durable. @throws {AgentError} BOOTENV_WRITE */
+/** Writes in place and resolves when the bytes are durable. @throws {AgentError} BOOTENV_WRITE */
 export async function writeRaw(openRaw: OpenRawFile, path: string, offset: number, bytes: Uint8Array): Promise<void> {
   await named("BOOTENV_WRITE", path, async () => {
     const file = await openRaw(path, "write");

@@ -6,17 +6,17 @@ import { readAt } from "./exact-io.ts";
 export interface ReadStorageOptions {
   /** How much of the storage to read, from its beginning. */
   readonly bytes: number;
-  /** All of one size, a multiple of `ALIGNMENT`; aligned for direct storage. All but one of them are read ahead. */
+  /** All of one size, a multiple of `ALIGNMENT`; aligned for direct storage. All but one serve for reading ahead. */
   readonly buffers: readonly Buffer[];
   readonly signal: AbortSignal;
 }
 
 /**
- * The first bytes of `storage`, in chunks that are valid until the next one is asked for. Direct storage is read in
- * whole blocks to the end, so the page cache answers for none of them, unless the storage itself ends within a block.
- * Owns `storage` and closes it.
+ * Yields the first bytes of `storage`, in chunks that are valid until the next one is requested. Reads direct storage
+ * in whole blocks to the end, so no byte comes from the page cache, unless the storage itself ends within a block. Owns
+ * `storage` and closes it.
  *
- * @throws {AgentError} SLOT_IO, also where the storage ends too early
+ * @throws {AgentError} SLOT_IO, including for storage that is too short
  */
 export async function* readStorage(
   storage: ReadableStorage,

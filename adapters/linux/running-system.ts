@@ -2,23 +2,26 @@ import { constants, realpathSync } from "node:fs";
 import { open, readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 
-/** What the running kernel and udev say about devices. Paths are those of the device itself. */
+/** What the running kernel and udev say about devices. Paths are the paths on the device. */
 export interface RunningSystem {
-  /** `undefined` when there is no such file. */
+  /** `undefined` if the file does not exist. */
   readText(path: string): Promise<string | undefined>;
   list(folder: string): Promise<readonly string[]>;
   /** Follows links. @throws the system's error */
   realpath(path: string): string;
-  /** `major:minor` of the block device at `path`, or `undefined` when there is none. */
+  /** `major:minor` of the block device at `path`, or `undefined` if there is none. */
   blockNumber(path: string): Promise<string | undefined>;
-  /** `major:minor` of the file system that `path` lies on; of no device where the file system has none or several. */
+  /**
+   * `major:minor` of the file system that contains `path`; an anonymous number if the file system has no device or
+   * several.
+   */
   fileSystemNumber(path: string): Promise<string>;
-  /** Whether the kernel has given the block device to a mount, wherever it is, or to somebody else who claims it. */
+  /** Whether the block device is claimed, by a mount in any namespace or by another exclusive user. */
   isClaimed(path: string): Promise<boolean>;
 }
 
 export interface RunningSystemOptions {
-  /** Folder that stands for `/`; a test's tree of /proc, /sys and /dev. */
+  /** Folder that stands for `/`; a test supplies its own /proc, /sys and /dev. */
   readonly root?: string;
   readonly stat?: (path: string) => Promise<{ readonly dev: number; readonly rdev: number; isBlockDevice(): boolean }>;
   readonly isClaimed?: (path: string) => Promise<boolean>;
@@ -32,7 +35,7 @@ export function createRunningSystem(options: RunningSystemOptions = {}): Running
       try {
         return await readFile(inside(path), "utf8");
       } catch {
-        // ignored: what a kernel does not tell is looked for elsewhere.
+        // ignored: callers look elsewhere for what this kernel does not report.
         return undefined;
       }
     },
@@ -53,7 +56,7 @@ export function createRunningSystem(options: RunningSystemOptions = {}): Running
         const stats = await statOf(inside(path));
         return stats.isBlockDevice() ? formatNumber(stats.rdev) : undefined;
       } catch {
-        // ignored: no node, no number; the caller says which device it could not find.
+        // ignored: without a node there is no number; the caller reports which device is missing.
         return undefined;
       }
     },
@@ -64,7 +67,7 @@ export function createRunningSystem(options: RunningSystemOptions = {}): Running
   };
 }
 
-/** O_EXCL on a block device claims it, which fails while a mount holds it, in any namespace and behind any overlay. */
+/** O_EXCL claims a block device, which fails while a mount holds it, in any namespace and behind any overlay. */
 async function isDeviceClaimed(path: string): Promise<boolean> {
   try {
     await (await open(path, constants.O_RDONLY | constants.O_EXCL | constants.O_NONBLOCK)).close();
@@ -74,7 +77,7 @@ async function isDeviceClaimed(path: string): Promise<boolean> {
   }
 }
 
-/** Linux's encoding of `st_dev` and `st_rdev`: 12 bits of major number, 20 of minor, in an order of its own. */
+/** Decodes `st_dev` and `st_rdev` of Linux: 12 bits of major number and 20 bits of minor number, interleaved. */
 function formatNumber(device: number): string {
   const low = device >>> 0;
   return `${(low >>> 8) & 0xfff}:${(low & 0xff) | ((low >>> 12) & 0xfff00)}`;

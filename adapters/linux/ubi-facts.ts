@@ -2,7 +2,7 @@ import { readMounts } from "./mount-table.ts";
 import type { RunningSystem } from "./running-system.ts";
 import { ubiVolume } from "./ubi-volume.ts";
 
-/** A volume is mounted as UBIFS under any of its names, or as the read-only block device over it. */
+/** Whether the volume is mounted as UBIFS under any of its names, or as the read-only block device over it. */
 export async function isVolumeMounted(volume: string, system: RunningSystem): Promise<boolean> {
   const block = volume.replace("ubi", "/dev/ubiblock");
   for (const { source } of readMounts(await system.readText("/proc/self/mountinfo"))) {
@@ -12,8 +12,8 @@ export async function isVolumeMounted(volume: string, system: RunningSystem): Pr
 }
 
 /**
- * What the volume can hold; `undefined` when there is no such volume. `data_bytes` is that for a dynamic volume, but
- * for a static one what it holds now.
+ * The capacity of the volume; `undefined` if it does not exist. `data_bytes` is the capacity of a dynamic volume, but
+ * the current content of a static one.
  */
 export async function volumeBytes(volume: string, system: RunningSystem): Promise<number | undefined> {
   const number = async (name: string): Promise<number> =>

@@ -1,10 +1,10 @@
 import type { RunningSystem } from "./running-system.ts";
 
 /**
- * Name of a UBI volume's node, `ubi0_1`, for each way to write it: `ubi0_1`, `/dev/ubi0_1`, `ubi0:rootfsb`,
+ * Name of a UBI volume's node, `ubi0_1`, for each way to write the volume: `ubi0_1`, `/dev/ubi0_1`, `ubi0:rootfsb`,
  * `ubi:rootfsb`, `ubi0!rootfsb`.
  *
- * @returns `undefined` for what names no UBI volume, or one by a name that is not there
+ * @returns `undefined` if `text` does not name a UBI volume, or its name does not exist
  */
 export async function ubiVolume(text: string, system: RunningSystem): Promise<string | undefined> {
   const numbered = /^(?:\/dev\/)?(ubi[0-9]+_[0-9]+)$/.exec(text)?.[1];

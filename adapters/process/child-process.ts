@@ -7,22 +7,23 @@ import { createLineSplitter } from "./line-splitter.ts";
 import { recordProgram } from "./program-record.ts";
 
 export interface ChildProcessOptions {
-  /** Environment of the programs; the agent's own when absent. */
+  /** Environment of the programs; default: the agent's own. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** Time between SIGTERM and SIGKILL. */
   readonly graceMs?: number;
 }
 
 const GRACE_MS = 2_000;
-/** How long output is awaited from a grandchild that keeps the pipes after the program has ended. */
+/** How long to wait for more output after the program has ended, if a grandchild keeps the pipes open. */
 const DRAIN_MS = 100;
 
 /**
- * Programs as child processes, each in a process group of its own. Whatever is left of the group is killed when the
- * program is stopped by its time limit or the signal, and when it ends, unless `leavesOthers` is set. When the agent is
- * killed meanwhile, its successor finds the program by the record that is kept of it.
+ * Runs programs as child processes, each in its own process group. Kills the rest of the group when the time limit or
+ * the signal stops the program, and when the program ends, unless `leavesOthers` is set. If the agent is killed
+ * meanwhile, its successor finds the program through its record.
  *
- * @throws {AgentError} PROCESS_MISSING, PROCESS_START, PROCESS_TIMEOUT, PROCESS_OUTPUT; the signal's reason when it aborts
+ * @throws {AgentError} PROCESS_MISSING, PROCESS_START, PROCESS_TIMEOUT, PROCESS_OUTPUT; the signal's reason when it
+ * aborts
  */
 export function createChildProcess({ env, graceMs = GRACE_MS }: ChildProcessOptions = {}): Process {
   return {
@@ -64,7 +65,7 @@ function supervise(start: () => ChildProcess, to: Supervision): Promise<ProcessR
     try {
       child = start();
     } catch (cause) {
-      // Some failures of a start are thrown, and others are events.
+      // `spawn` reports some failures by throwing and others by an event.
       return reject(startError(to.program, cause));
     }
     const stdout = collect(child.stdout, "stdout", to.limits, () => {
@@ -108,7 +109,7 @@ function supervise(start: () => ChildProcess, to: Supervision): Promise<ProcessR
       release();
       const stopped = timedOut || floods || to.signal.aborted || broken !== undefined;
       if (stopped || to.limits.leavesOthers !== true) signalGroup(child.pid, "SIGKILL");
-      // A grandchild that left the group may hold the pipes open for ever: what has been said by now counts.
+      // A grandchild that left the group may hold the pipes open forever: use the output received so far.
       const drain = setInterval(() => {
         if (stdout.isAtWork()) return;
         child.stdout?.destroy();
@@ -120,9 +121,9 @@ function supervise(start: () => ChildProcess, to: Supervision): Promise<ProcessR
       });
     });
     child.stdin?.on("error", () => {
-      // ignored: a program that does not read all of its input is not at fault; its exit status says how it went.
+      // ignored: a program may leave input unread; its exit status decides.
     });
-    // Not before: a start that is tried again needs the input from its first byte on.
+    // Start feeding only now: a repeated start needs the input from its first byte.
     child.once("spawn", () => {
       feed(child.stdin, to.stdin).catch((cause: unknown) => {
         broken = { cause };
@@ -132,7 +133,7 @@ function supervise(start: () => ChildProcess, to: Supervision): Promise<ProcessR
   });
 }
 
-/** Resolves at the stream's end, or when nobody reads any more. @throws what `chunks` throws */
+/** Resolves at the end of the input, or when the program stops reading it. @throws the error of `chunks` */
 async function feed(stdin: Writable | null, chunks: string | AsyncIterable<Uint8Array>): Promise<void> {
   if (typeof chunks === "string") {
     stdin?.end(chunks);
@@ -155,7 +156,7 @@ async function feed(stdin: Writable | null, chunks: string | AsyncIterable<Uint8
 
 interface Collected {
   text(): string;
-  /** Whether somebody is busy with what was said, or was until a moment ago. */
+  /** Whether the receiver is busy with output, or was until a moment ago. */
   isAtWork(): boolean;
 }
 
@@ -173,7 +174,7 @@ function collect(
   stream?.on("close", () => lines?.end());
   stream?.on("data", (chunk: Buffer) => {
     lines?.push(chunk);
-    // A copy: keeping a slice would keep the whole chunk that it was cut from.
+    // Copy the bytes: a slice would keep the whole chunk in memory.
     if (room > 0) kept.push(Buffer.from(chunk.subarray(0, room)));
     if (chunk.length > room) onExcess();
     room -= Math.min(room, chunk.length);
@@ -181,7 +182,7 @@ function collect(
   return { text: () => Buffer.concat(kept).toString("utf8"), isAtWork: () => false };
 }
 
-/** Hands output on chunk by chunk: the pipe fills up while nobody takes more. */
+/** Passes output on chunk by chunk; the pipe fills up while the receiver is busy. */
 function hand(stream: Readable | null, take: (chunk: Buffer) => Promise<void> | undefined): Collected {
   let waiting = 0;
   let takenMs = 0;
@@ -196,13 +197,13 @@ function hand(stream: Readable | null, take: (chunk: Buffer) => Promise<void> | 
   return { text: () => "", isAtWork: () => waiting > 0 || performance.now() - takenMs < DRAIN_MS };
 }
 
-/** Signals the group that `pid` leads; a group that is gone is what was wanted. */
+/** Signals the process group of `pid`; a group that is gone needs no signal. */
 function signalGroup(pid: number | undefined, name: NodeJS.Signals): void {
   if (pid === undefined) return;
   try {
     process.kill(-pid, name);
   } catch {
-    // ignored: ESRCH, nobody of the group is left.
+    // ignored: ESRCH, the group has no process left.
   }
 }
 

@@ -4,18 +4,18 @@ import { AgentError, printable } from "../../src/errors/agent-error.ts";
 import { type LeftFile, type ProcessFacts, processFacts, readText } from "./program-record.ts";
 
 export interface EndingLimits {
-  /** For a program to end by itself: a boot loader's tool may be in the middle of its write. */
+  /** Time for a program to end without a signal: a boot loader's tool may be in the middle of its write. */
   readonly patienceMs: number;
   /** From SIGTERM to SIGKILL. */
   readonly graceMs: number;
-  /** For the kernel to end what has got SIGKILL. */
+  /** Time for the kernel to end processes after SIGKILL. */
   readonly killMs: number;
 }
 
 interface LeftRecord {
   /**
-   * What is left of the program: the live processes of its session, and of the sessions that its children have made.
-   * Only a child that has left the session and lost the mark from its environment is not found.
+   * The remaining processes of the program: the live processes of its session, and of the sessions that its children
+   * created. The only ones missing are children that left the session and also dropped the mark from their environment.
    */
   remaining(): readonly ProcessFacts[];
   remove(): void;
@@ -25,11 +25,11 @@ const LIMITS: EndingLimits = { patienceMs: 1_000, graceMs: 10_000, killMs: 10_00
 const PAUSE_MS = 20;
 
 /**
- * Ends the programs that an agent had started and could not end, because it was killed. Only an agent that holds the
- * lock may call this: what is ended here would otherwise work on the device beside it.
+ * Ends the programs of an earlier agent, which was killed before it could end them. The caller must hold the lock:
+ * without this, those programs would work on the device beside the caller.
  *
- * @param tell gets a line for each program that did not end by itself
- * @throws {AgentError} AGENT_BUSY when one of them cannot be ended
+ * @param tell receives a line for each program that did not end without a signal
+ * @throws {AgentError} AGENT_BUSY if one of them cannot be ended
  */
 export async function endLeftPrograms(
   records: readonly LeftFile[],
@@ -69,7 +69,7 @@ function signalAll(processes: readonly ProcessFacts[], name: NodeJS.Signals): vo
     try {
       process.kill(-group, name);
     } catch {
-      // ignored: it has ended meanwhile; what cannot be ended is noticed by the wait.
+      // ignored: the process has ended meanwhile; the wait detects a process that cannot be ended.
     }
   }
 }
@@ -79,7 +79,7 @@ function nameOf({ pid }: ProcessFacts): string {
     const line = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0").join(" ").trim();
     return `${printable(line.slice(0, 200))} (pid ${pid})`;
   } catch {
-    // ignored: it has ended meanwhile.
+    // ignored: the process has ended meanwhile.
     return `pid ${pid}`;
   }
 }
@@ -92,12 +92,12 @@ function leftRecord({ path, mark }: LeftFile): LeftRecord {
   return {
     remaining() {
       const all = allProcesses();
-      // A session's number may belong to somebody else by now, so one of its processes has to be recognized. A child
-      // that has called setsid has a session of its own, and the mark.
+      // Another program may use the session's number by now, so one process of the session must be recognized. A child
+      // that has called setsid has a new session, but carries the mark.
       const ours = all.filter((each) => known.has(idOf(each)) || hasMark(each.pid, mark));
       const sessions = new Set(ours.map(({ session }) => session));
       const members = all.filter(({ session }) => sessions.has(session));
-      // This process may have been started by the program itself, which then goes on.
+      // That program may have started this process, and then it must continue.
       if (members.some(({ pid }) => pid === process.pid)) return [];
       for (const each of members) known.add(idOf(each));
       return members;

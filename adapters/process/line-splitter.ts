@@ -1,14 +1,14 @@
 export interface LineSplitter {
   push(chunk: Uint8Array): void;
-  /** Gives out a last line without an end. */
+  /** Passes on a last line that has no newline. */
   end(): void;
 }
 
 const LF = 0x0a;
 
 /**
- * Cuts bytes into lines, each given to `onLine` without its LF or CR LF; an empty one as well. A line of more than
- * `maxBytes` comes in pieces, so that a program that never ends its line costs no memory.
+ * Cuts bytes into lines, and passes each one to `onLine` without its LF or CR LF, including empty lines. It passes on a
+ * line of more than `maxBytes` in pieces, so a program that never ends its line uses no extra memory.
  */
 export function createLineSplitter(maxBytes: number, onLine: (line: string) => void): LineSplitter {
   let kept: Buffer[] = [];

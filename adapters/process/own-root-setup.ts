@@ -1,19 +1,19 @@
-/** Variable that carries the script below, so that a list of processes shows the program and not the script. */
+/** Variable that carries the script below, so that process lists show the program instead of the script. */
 export const SETUP_VARIABLE = "SWITCHBACK_SETUP";
 
-/** Exit status of a set-up that failed; the program has not been started then. */
+/** Exit status of a failed set-up; the program was not started. */
 const SETUP_FAILED = 125;
 
-/** Folders of programs, which the board shares with the machine: they are read-only there. */
+/** Folders with programs that the board shares with the machine, read-only. */
 export const PROGRAM_FOLDERS: readonly string[] = ["usr", "bin", "sbin", "lib", "lib32", "lib64", "libx32"];
 
-/** Devices of the machine that are harmless to share. */
+/** Devices of the machine that are safe to share. */
 export const DEVICES: readonly string[] = ["full", "null", "random", "urandom", "zero"];
 
-/** Folder in `run` at which the machine is seen while its folders are moved into the new root. */
+/** Folder in `run` that shows the machine's root while the set-up moves folders into the new root. */
 export const MACHINE = ".machine";
 
-/** What containers leave to root, without the right to make device nodes. */
+/** The capabilities that containers leave to root, except the right to create device nodes. */
 const CAPABILITIES = [
   ...["chown", "dac_override", "dac_read_search", "fowner", "fsetid", "kill", "setgid", "setuid", "setpcap"],
   ...["net_bind_service", "net_raw", "sys_chroot", "audit_write", "setfcap"],

@@ -7,25 +7,25 @@ import { readSmallBytes } from "../../src/util/small-file.ts";
 import { type ChildProcessOptions, createChildProcess } from "./child-process.ts";
 import { DEVICES, MACHINE, PROGRAM_FOLDERS, SETUP, SETUP_VARIABLE } from "./own-root-setup.ts";
 
-/** What stands for a device while programs are tried that would change it. */
+/** Stands in for a device when programs run that would change it. */
 export interface OwnRoot {
-  /** Folder that stands for `/`. */
+  /** Folder that becomes `/`. */
   readonly root: string;
   /** Folders of the machine that programs reach at the same path and may change. */
   readonly folders: readonly string[];
-  /** Paths in the root, and what they lead to in `folders`. */
+  /** Links to create in the root: each path, and its target in `folders`. */
   readonly links?: Readonly<Record<string, string>>;
-  /** A file or folder that programs reach and may not change. */
+  /** A file or folder that programs may read but not change. */
   readonly readOnly?: string;
-  /** Names the program where it is not the first word of what is run. */
+  /** Path of the program, if it is not the first word of the command. */
   readonly program?: string;
-  /** A program that honours `SWITCHBACK_ROOT` is trusted with that: a root of its own makes each start slower. */
+  /** Runs a program that honours `SWITCHBACK_ROOT` without namespaces, which would make each start slower. */
   readonly trustsHonouring?: boolean;
   /** Whether the user has allowed the programs to change the machine. */
   isMachineAllowed(): boolean;
 }
 
-/** What a program that honours it puts before absolute paths. */
+/** Programs that honour this variable put its value before absolute paths. */
 const ROOT_VARIABLE = "SWITCHBACK_ROOT";
 
 const FOLDERS = [
@@ -35,19 +35,19 @@ const FOLDERS = [
 
 const STREAMS = { "dev/fd": "/proc/self/fd", "dev/stdin": "fd/0", "dev/stdout": "fd/1", "dev/stderr": "fd/2" };
 
-/** What a device keeps in memory, and has lost when it is switched on again. */
+/** Folders that a device keeps in memory, and so loses in a power cut. */
 const MEMORY = ["run", "tmp", "dev/shm"];
 
-/** What programs need of the machine's /etc: no secrets, and nothing that is large. */
+/** What programs need from the machine's /etc: no secrets, and nothing large. */
 const SETTINGS = [
   ...["alternatives", "ca-certificates.conf", "group", "hosts", "ld.so.cache", "ld.so.conf", "ld.so.conf.d"],
   ...["localtime", "nsswitch.conf", "pki/tls/certs", "profile", "protocols", "resolv.conf", "services"],
   ...["ssl/certs", "ssl/openssl.cnf"],
-  // The last one: with it, all are there.
+  // Must be the last one: it marks a complete copy.
   "passwd",
 ];
 
-/** Would lead programs to the machine's services, or to folders that the device does not have. */
+/** Variables that would lead programs to the machine's services, or to folders that the device does not have. */
 const MACHINE_ONLY = [
   ...["CONTAINER_HOST", "DBUS_SESSION_BUS_ADDRESS", "DOCKER_HOST", "SSH_AUTH_SOCK", "TMPDIR", "XDG_RUNTIME_DIR"],
 ];
@@ -56,9 +56,9 @@ const PROBE: ProcessLimits = { timeoutMs: 20_000, maxOutputBytes: 4096 };
 const SIGNALLED = 128;
 
 /**
- * Programs that can change nothing of the machine but the folders of `own`: they run as root of their own mount and
- * process namespaces, in which `own.root` is the root. All of a program's processes end with it. Where the machine
- * makes no namespaces, only a program that honours `SWITCHBACK_ROOT` runs, unless the user has allowed the machine.
+ * Runs programs that can change only the folders of `own` on this machine. They run as root of new mount and process
+ * namespaces in which `own.root` is the root, and all processes of a program end with it. If the machine cannot create
+ * namespaces, only programs that honour `SWITCHBACK_ROOT` run, unless the user has allowed changes to the machine.
  *
  * @throws {AgentError} BOARD_UNCONFINED, and the codes of a child process
  */
@@ -69,7 +69,7 @@ export function createOwnRootProcess(own: OwnRoot, options: ChildProcessOptions 
   const confined = createChildProcess({ ...options, env: confinedEnvironment(env) });
   let looking: Promise<Namespaces> | undefined;
 
-  /** How a program may run. @throws {AgentError} BOARD_UNCONFINED */
+  /** Chooses how to run a program. @throws {AgentError} BOARD_UNCONFINED */
   async function wayFor(program: string): Promise<"host" | "honouring" | readonly [string, ...string[]]> {
     if (own.isMachineAllowed()) return "host";
     if (own.trustsHonouring === true && (await honoursRoot(program))) return "honouring";
@@ -91,19 +91,19 @@ export function createOwnRootProcess(own: OwnRoot, options: ChildProcessOptions 
       if (way === "honouring") return honouring.run([program, ...rest], limits, signal, stdin);
       const argv = [...way, ...setupArguments(own, limits.cwd), program, ...rest] as const;
       const result = await confined.run(argv, limits, signal, stdin);
-      // A shell waits for the program, and tells of a signal like this.
+      // The shell that waits for the program reports a signal as 128 plus its number.
       return (result.exitCode ?? 0) > SIGNALLED ? { ...result, exitCode: undefined } : result;
     },
   };
 }
 
 interface Namespaces {
-  /** What makes them; the arguments of the set-up follow. */
+  /** The command that creates the namespaces; the arguments of the set-up follow it. */
   readonly argv?: readonly [string, ...string[]];
   readonly reason: string;
 }
 
-/** The best that this machine allows, tried out. */
+/** Tries out the strongest namespaces that this machine allows. */
 async function findNamespaces(own: OwnRoot, confined: Process): Promise<Namespaces> {
   let reason = "";
   for (const asUser of process.geteuid?.() === 0 ? [false, true] : [true]) {
@@ -134,27 +134,27 @@ const setupArguments = (own: OwnRoot, cwd = "/"): readonly string[] => [
 
 function confinedEnvironment(env: NonNullable<ChildProcessOptions["env"]>): typeof env {
   const without = Object.fromEntries(MACHINE_ONLY.map((name) => [name, undefined]));
-  // A user's PATH lacks the folders in which mount, pivot_root and what a device's root needs are found.
+  // A user's PATH lacks the folders of mount, pivot_root and other programs for root.
   const path = `${env["PATH"] ?? "/usr/bin:/bin"}:/usr/sbin:/sbin`;
   return { ...env, ...without, PATH: path, HOME: "/root", [ROOT_VARIABLE]: "", [SETUP_VARIABLE]: SETUP };
 }
 
-/** A program that puts `SWITCHBACK_ROOT` before its paths names it. */
+/** A script that honours `SWITCHBACK_ROOT` contains the name. */
 async function honoursRoot(program: string): Promise<boolean> {
   try {
     return readSmallBytes(program).includes(ROOT_VARIABLE);
   } catch {
-    // ignored: what cannot be read cannot be run either, and what is that large is no script.
+    // ignored: an unreadable program cannot run, and a file above the size limit is not a script.
     return false;
   }
 }
 
-/** What a power cut does to a root. */
+/** Removes what a device loses in a power cut. */
 export async function forgetMemory(root: string): Promise<void> {
   for (const name of MEMORY) await rm(join(root, name), { recursive: true, force: true });
 }
 
-/** Makes what a root must hold before it can be one; what is there stays. */
+/** Creates the contents that a root needs; existing contents stay. */
 async function makeRoot(own: OwnRoot): Promise<void> {
   try {
     await fillRoot(own);
@@ -174,14 +174,14 @@ async function fillRoot({ root, links = {} }: OwnRoot): Promise<void> {
   for (const name of SETTINGS) await copySettings(join("/etc", name), join(root, "etc", name));
 }
 
-/** Never through a link, which would lead to the machine as long as the root is none. */
+/** Never follows a link: before the root is active, the link would lead to the machine. */
 async function makeFolder(root: string, name: string): Promise<void> {
   let path = root;
   for (const part of name.split("/")) {
     path = join(path, part);
     await mkdir(path).catch((error: unknown) => {
       if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
-      // ignored: whether it is a folder is looked at below.
+      // ignored: the check below tells whether it is a folder.
     });
     if (!(await lstat(path)).isDirectory()) throw new Error(`${path} must be a folder`);
   }
@@ -198,21 +198,21 @@ async function shareFolder(root: string, name: string): Promise<void> {
 
 async function link(to: string, path: string): Promise<void> {
   await symlink(to, path).catch(() => {
-    // ignored: an earlier run has made it, or the device has something else there.
+    // ignored: the link exists from an earlier run, or the device has something else there.
   });
 }
 
 async function copySettings(from: string, to: string): Promise<void> {
-  // A link that leads out of /etc, as of resolv.conf into /run, leads nowhere on the board.
+  // A link that leads out of /etc, such as resolv.conf to /run, would be broken on the board: copy its target.
   const isLink = (await look(from))?.isSymbolicLink() === true;
   await cp(from, to, { recursive: true, dereference: isLink, verbatimSymlinks: !isLink }).catch(() => {
-    // ignored: the machine does not have it, or not for this user.
+    // ignored: the machine does not have it, or this user may not read it.
   });
 }
 
 function look(path: string): Promise<Stats | undefined> {
   return lstat(path).catch(() => {
-    // ignored: there is none, or not for this user.
+    // ignored: it does not exist, or this user may not read it.
     return undefined;
   });
 }

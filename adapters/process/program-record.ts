@@ -13,21 +13,24 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 
-/** Variable in the environment of every program that an agent starts: the name of its record. */
+/** Variable in the environment of every program that an agent starts; its value is the name of the program's record. */
 const MARK = "SWITCHBACK_PROGRAM";
 
-/** Memory filesystems, because no program outlives a boot: a record costs no write to flash and no space. */
+/** Memory filesystems suffice, because no program survives a reboot: a record costs no flash write and no storage. */
 const PLACES: readonly string[] = ["/run", "/dev/shm"];
 
-/** A program that is running: while its record exists, a later agent may end what is left of it. */
+/** The record of a running program. While it exists, a later agent may end the program's remaining processes. */
 export interface ProgramRecord {
-  /** Addition to the program's environment. It tells the program, and all that it starts, from strangers. */
+  /** Addition to the program's environment. It identifies the program and all its descendants. */
   readonly mark: Readonly<Record<string, string>>;
   started(pid: number): void;
   ended(): void;
 }
 
-/** What the kernel says of a process. Ticks since boot at its start tell it from a later one with the same pid. */
+/**
+ * Facts from the kernel about a process. `startTicks`, the start time in ticks since boot, distinguishes it from a
+ * later process with the same pid.
+ */
 export interface ProcessFacts {
   readonly pid: number;
   readonly group: number;
@@ -36,12 +39,12 @@ export interface ProcessFacts {
 }
 
 let count = 0;
-/** The device whose lock this process has held last; `undefined` before that. */
+/** The device whose lock this process took last; `undefined` before that. */
 let ownDevice: string | undefined;
 
 /**
- * Says on which device this process works from now on: several may share a machine, such as a real one and virtual
- * boards, and an agent must end programs of its own device only.
+ * Sets the device of this process. Several devices can share a machine, such as a real one and virtual boards, and an
+ * agent must only end programs of its own device.
  *
  * @param lockFile the device's lock, which this process holds
  * @returns the device's name in records
@@ -55,16 +58,16 @@ function realPath(path: string): string {
   try {
     return realpathSync(path);
   } catch {
-    // ignored: a lock that is no file has no other name either.
+    // ignored: a lock that is not a file has only this name.
     return path;
   }
 }
 
 /**
- * Records that a program is about to be started. The record comes first: no moment is left in which the agent can be
- * killed and the program stays unknown.
+ * Creates the record of a program before the program starts: if the agent is killed at any moment, its successor still
+ * knows about the program.
  *
- * @returns `undefined` where nothing can be recorded, or before `workOnDevice`; the program then runs without
+ * @returns `undefined` if no record can be created, or before `workOnDevice`; the program then runs without a record
  */
 export function recordProgram(places = PLACES, device = ownDevice): ProgramRecord | undefined {
   if (device === undefined) return undefined;
@@ -78,7 +81,7 @@ export function recordProgram(places = PLACES, device = ownDevice): ProgramRecor
   try {
     fd = openSync(path, "w", 0o600);
   } catch {
-    // ignored: a full or read-only filesystem does not keep an update from running.
+    // ignored: a full or read-only filesystem must not prevent an update.
     return undefined;
   }
   return {
@@ -87,7 +90,7 @@ export function recordProgram(places = PLACES, device = ownDevice): ProgramRecor
       try {
         writeSync(fd, `${pid} ${processFacts(pid)?.startTicks ?? ""}\n`);
       } catch {
-        // ignored: the program is found by its mark as well.
+        // ignored: the mark alone identifies the program.
       }
     },
     ended() {
@@ -97,13 +100,13 @@ export function recordProgram(places = PLACES, device = ownDevice): ProgramRecor
   };
 }
 
-/** The record of a program whose agent is gone: a file, and the mark in the environment of the program. */
+/** The record of a program whose agent is gone: its file, and the mark in the program's environment. */
 export interface LeftFile {
   readonly path: string;
   readonly mark: string;
 }
 
-/** Records of agents that worked on `device` and have ended without an end of their programs. */
+/** The records that agents of `device` left behind because they ended before their programs. */
 export function leftRecords(device: string, places = PLACES): readonly LeftFile[] {
   const folder = recordsFolder(places);
   if (folder === undefined) return [];
@@ -114,14 +117,14 @@ export function leftRecords(device: string, places = PLACES): readonly LeftFile[
 
 function isOfTheDead(name: string): boolean {
   const [, namespace, pid, startTicks] = /^\w+\.(\d+)\.(\d+)\.(\d+)\.\d+$/.exec(name) ?? [];
-  // A container with a view of this folder has pids that mean nothing here.
+  // A container that shares this folder has different pids.
   return namespace === pidNamespace() && processFacts(Number(pid))?.startTicks !== startTicks;
 }
 
-/** @returns `undefined` when there is no such process, or only what its parent has not yet taken notice of */
+/** @returns `undefined` if there is no such process, or only a zombie */
 export function processFacts(pid: number): ProcessFacts | undefined {
   const stat = readText(`/proc/${pid}/stat`);
-  // The name before it may hold blanks and parentheses.
+  // The process name before it may contain spaces and parentheses.
   const [state = "", , group, session, ...more] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   const startTicks = more[15];
   if (startTicks === undefined || state === "Z" || state === "X") return undefined;
@@ -135,7 +138,7 @@ function pidNamespace(): string {
     namespace ??= /\d+/.exec(readlinkSync("/proc/self/ns/pid"))?.[0] ?? "0";
     return namespace;
   } catch {
-    // ignored: a kernel without namespaces has one for all.
+    // ignored: a kernel without namespaces has a single pid space.
     return "0";
   }
 }
@@ -144,12 +147,15 @@ export function readText(path: string): string {
   try {
     return readFileSync(path, "utf8");
   } catch {
-    // ignored: the process has ended, or belongs to somebody else.
+    // ignored: the process has ended, or belongs to another user.
     return "";
   }
 }
 
-/** A folder that nobody else can write to: whoever writes a record can have a program ended. */
+/**
+ * The folder for records. Other users must not be able to write to it, because a record can cause a program to be
+ * killed.
+ */
 function recordsFolder(places: readonly string[]): string | undefined {
   const user = process.geteuid?.() ?? 0;
   return places.map((place) => join(place, `switchback-programs-${user}`)).find((path) => isOwnFolder(path, user));
@@ -159,13 +165,13 @@ function isOwnFolder(path: string, user: number): boolean {
   try {
     mkdirSync(path, { mode: 0o700 });
   } catch {
-    // ignored: it exists, or the look below says that it does not.
+    // ignored: the folder exists, or the check below finds that it does not.
   }
   try {
     const found = lstatSync(path);
     return found.isDirectory() && found.uid === user && (found.mode & 0o077) === 0;
   } catch {
-    // ignored: there is no such place, or it cannot be written to.
+    // ignored: the place does not exist or is not writable.
     return false;
   }
 }

@@ -4,25 +4,25 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { AgentError } from "../../src/errors/agent-error.ts";
 
-/** How often a child says that it is not stuck. */
+/** How often a child reports that it is alive. */
 const BEAT_MS = 500;
-/** For a child to end by itself when it is stopped. */
+/** Time for a stopped child to end cleanly. */
 const GRACE_MS = 5_000;
 
-/** How a child has ended. `isStuck`: it was killed, because it had said nothing for too long. */
+/** How a child ended. `isStuck`: it was killed because it was silent for too long. */
 interface WatchedEnd<Message> {
   readonly exitCode: number;
   readonly isStuck: boolean;
-  /** What it said last, besides that it is not stuck. */
+  /** Its last message other than a sign of life. */
   readonly last: Message | undefined;
 }
 
 /**
- * Runs a program of Node's that `beat`s, with this process's standard streams, and kills it when it is stuck in a loop: no
- * signal and no time limit reaches JavaScript that never waits. Its temporary files are removed in any case.
+ * Runs a Node program that calls `beat`, with this process's standard streams, and kills it when it is stuck in a loop:
+ * signals and time limits cannot interrupt JavaScript that never yields. Always removes its temporary files.
  *
- * @param signal stops it as SIGTERM does, or SIGINT where that was the reason
- * @throws {AgentError} WORKER_LOST when it cannot be started; the signal's reason when it had to be killed after that
+ * @param signal stops it like SIGTERM, or like SIGINT if that was the reason
+ * @throws {AgentError} WORKER_LOST if it cannot be started; the signal's reason if it had to be killed after that
  */
 export async function runWatched<Message>(
   argv: readonly string[],
@@ -55,7 +55,7 @@ function watch<Message>(
     };
     let silence = setTimeout(kill, silentMs);
     const stop = (): void => {
-      // The same one, which the child names.
+      // Forward the same signal, because the child reports its name.
       const { reason } = signal;
       child.kill(reason instanceof AgentError && reason.detail["signal"] === "SIGINT" ? "SIGINT" : "SIGTERM");
       clearTimeout(silence);
@@ -76,7 +76,7 @@ function watch<Message>(
     });
     child.once("close", (exitCode) => {
       leave();
-      // Killed, or ended by the signal before it could handle one: it has said nothing of that itself.
+      // It was killed, or the signal ended it before it installed a handler, so it has not reported the signal.
       if (signal.aborted && exitCode === null) reject(signal.reason);
       else resolve({ exitCode: exitCode ?? 1, isStuck, last });
     });
@@ -85,7 +85,7 @@ function watch<Message>(
 
 const ALIVE = "alive";
 
-/** In the child: tells that this process is not stuck, from now on, and what `tell` is given. */
+/** In the child: sends regular signs of life from now on. @returns a function that sends messages to the parent */
 export function beat<Message>(): { readonly tell: (message: Message) => void } {
   const timer = setInterval(() => process.send?.(ALIVE), BEAT_MS);
   timer.unref();

@@ -3,18 +3,18 @@ import { CHANNEL_FD } from "./worker.ts";
 
 const NEWLINE = 0x0a;
 
-/** What a worker has been given. */
+/** The worker's side of the channel. */
 export interface WorkerChannel {
   readonly order: string;
-  /** Ends the channel with an answer, which the process that waits for it takes at the end of this one. */
+  /** Sends the answer and closes the channel; the waiting process reads the answer when this process ends. */
   answer(text: string): void;
 }
 
 /**
- * Takes the order that this process was started for. From then on it lives no longer than the process that waits for
- * it: when that is killed, this one is as well, in the middle of whatever it does, as if they were one.
+ * Receives the order for which this process was started. From then on this process dies with the process that waits for
+ * it: if that one is killed, this one is killed too, whatever it is doing.
  *
- * @returns `undefined` when nobody has started it as a worker
+ * @returns `undefined` if this process was not started as a worker
  */
 export function openWorkerChannel(): Promise<WorkerChannel | undefined> {
   return new Promise((resolve) => {
@@ -23,7 +23,7 @@ export function openWorkerChannel(): Promise<WorkerChannel | undefined> {
     const said: Buffer[] = [];
     let isAtWork = false;
     channel.on("error", () => {
-      // ignored: it is closed now, which says the same.
+      // ignored: the channel closes, which is handled below.
     });
     channel.on("data", (chunk) => {
       said.push(chunk);
@@ -48,7 +48,7 @@ function openSocket(): Socket | undefined {
   try {
     return new Socket({ fd: CHANNEL_FD, readable: true, writable: true });
   } catch {
-    // ignored: there is no such descriptor, or it is no channel.
+    // ignored: the descriptor does not exist or is not a channel.
     return undefined;
   }
 }

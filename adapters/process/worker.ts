@@ -2,17 +2,17 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { Socket } from "node:net";
 import { AgentError } from "../../src/errors/agent-error.ts";
 
-/** The descriptor of the channel, in the worker. */
+/** The descriptor of the channel in the worker. */
 export const CHANNEL_FD = 3;
 
 /**
- * Hands one order to a new process, and waits for its end. What it prints appears as if this process did.
+ * Passes one order to a new process and waits for its end. The process prints to this process's standard streams.
  *
  * @param argv program and its arguments
- * @param order one line, for nobody else to see
- * @param signal stops it as SIGTERM does; it is given the time that it takes
- * @returns what it has answered
- * @throws {AgentError} WORKER_LOST when it has ended without an answer; the signal's reason when that has aborted
+ * @param order one line, which other processes cannot see
+ * @param signal stops the worker with SIGTERM and waits as long as the worker needs
+ * @returns the worker's answer
+ * @throws {AgentError} WORKER_LOST if the worker ended without an answer; the signal's reason if the signal aborted
  */
 export function runWorker(argv: readonly string[], order: string, signal: AbortSignal): Promise<string> {
   const [program = "", ...args] = argv;
@@ -22,7 +22,7 @@ export function runWorker(argv: readonly string[], order: string, signal: AbortS
     try {
       child = spawn(program, args, { stdio: ["ignore", "inherit", "inherit", "pipe"] });
     } catch (cause) {
-      // Some failures of a start are thrown, and others are events.
+      // `spawn` reports some failures by throwing and others by an event.
       return reject(new AgentError("WORKER_LOST", { program }, cause));
     }
     const channel = child.stdio[CHANNEL_FD];
@@ -31,7 +31,7 @@ export function runWorker(argv: readonly string[], order: string, signal: AbortS
     signal.addEventListener("abort", stop);
     if (channel instanceof Socket) {
       channel.on("error", () => {
-        // ignored: it has ended, and how is known soon.
+        // ignored: the worker has ended, and the `close` event reports how.
       });
       channel.on("data", (chunk) => answer.push(chunk));
       channel.write(`${order}\n`);

@@ -10,13 +10,13 @@ export interface DownloadParts {
   readonly module: UpdateModule;
   readonly tree: FileTree;
   readonly process: Process;
-  /** How long a module may take to end when the download has failed, before it is ended. */
+  /** Time for a module to end after a failed download, before the agent stops it. */
   readonly graceMs: number;
 }
 
 /**
- * Calls Download, or DownloadWithFileSizes where the module wants it, and stores the payload in the tree when the
- * module does not read it. However it ends, no FIFO is left and nobody waits for one.
+ * Calls Download, or DownloadWithFileSizes if the module asks for it, and stores the payload in the tree if the module
+ * does not read it. Whatever the outcome, no FIFO remains and no process waits for one.
  *
  * @throws {AgentError} MODULE_FAILED, MODULE_ANSWER, MODULE_STREAM, MODULE_TREE_IO, and the codes of the payload
  */
@@ -73,7 +73,7 @@ async function stream(
 
 const STOPPED = new Error("the download has failed");
 
-/** The outcome as a value, so that a module that fails early is no unhandled rejection meanwhile. */
+/** Returns the outcome as a value, because an early failure of the module would be an unhandled rejection. */
 async function settled(running: Promise<void>, onEnd: () => void): Promise<{ readonly error?: unknown }> {
   try {
     await running;
@@ -87,7 +87,7 @@ async function settled(running: Promise<void>, onEnd: () => void): Promise<{ rea
 
 const PAUSE_MS = 10;
 
-/** A module whose download has failed finds the end of all that it reads, and is ended when that does not end it. */
+/** Ends every FIFO that a module reads after its download failed, and stops the module if it does not end. */
 async function letEnd(fifos: readonly string[], ended: AbortSignal, graceMs: number, stop: () => void): Promise<void> {
   const lastMs = performance.now() + graceMs;
   while (!ended.aborted) {

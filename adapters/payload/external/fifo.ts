@@ -7,12 +7,12 @@ const FIRST_PAUSE_MS = 1;
 const LONGEST_PAUSE_MS = 50;
 
 /**
- * Opens a FIFO for writing as soon as a program reads it. A plain `open` would wait in a thread that nothing can
- * call back; this one asks without waiting, again and again.
+ * Opens a FIFO for writing as soon as a program reads it. A plain `open` would block a thread that cannot be
+ * interrupted, so this polls without blocking.
  *
- * @param ended aborts when no reader will come any more
+ * @param ended aborts when no reader can come any more
  * @returns `undefined` once `ended` has aborted
- * @throws {AgentError} MODULE_STREAM when something else lies at `path`
+ * @throws {AgentError} MODULE_STREAM if something other than a FIFO is at `path`
  */
 export async function openFifo(path: string, ended: AbortSignal): Promise<FifoWriter | undefined> {
   for (let pauseMs = FIRST_PAUSE_MS; !ended.aborted; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
@@ -26,20 +26,20 @@ export async function openFifo(path: string, ended: AbortSignal): Promise<FifoWr
 /** Waits for `ms`, or until `ended` aborts. */
 export async function pause(ms: number, ended: AbortSignal): Promise<void> {
   await setTimeout(ms, undefined, { signal: ended }).catch(() => {
-    // ignored: the end of the wait is all that was asked for.
+    // ignored: an early end of the wait is what the caller wants.
   });
 }
 
 /**
- * Lets a program that reads the FIFO, or waits for it to be opened, find its end. Does nothing where nobody does, and
- * to what is no FIFO.
+ * Gives end-of-file to a program that reads the FIFO or waits to open it. Does nothing if there is no such program, or
+ * if `path` is not a FIFO.
  */
 export function endFifo(path: string): void {
   try {
     const fd = tryOpen(path);
     if (fd !== undefined) closeSync(fd);
   } catch (error) {
-    // ignored: what is no FIFO keeps nobody waiting.
+    // ignored: no program waits on anything but a FIFO.
     if (!(error instanceof AgentError)) throw error;
   }
 }
@@ -49,7 +49,7 @@ function tryOpen(path: string): number | undefined {
   try {
     fd = openSync(path, constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW);
   } catch (cause) {
-    // ENXIO: nobody reads yet. ENOENT: the module has removed it, and nobody can.
+    // ENXIO: the FIFO has no reader yet. ENOENT: the module has removed it, so no reader can come.
     const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
     if (code === "ENXIO" || code === "ENOENT") return undefined;
     throw new AgentError("MODULE_STREAM", { path }, cause);
@@ -59,7 +59,7 @@ function tryOpen(path: string): number | undefined {
   throw new AgentError("MODULE_STREAM", { path, reason: "the module has put something else in the FIFO's place" });
 }
 
-/** The writing end of a FIFO. It is waited for in the event loop and never in a thread. */
+/** The writing end of a FIFO. Writes wait in the event loop, never in a thread. */
 export class FifoWriter {
   readonly #socket: Socket;
   readonly #ended: AbortSignal;
@@ -71,20 +71,20 @@ export class FifoWriter {
     this.#socket = new Socket({ fd, readable: false, writable: true });
     this.#ended = ended;
     this.#socket.on("error", () => {
-      // ignored: the write that failed rejects.
+      // ignored: the failing write rejects.
     });
     ended.addEventListener("abort", this.#stop);
     if (ended.aborted) this.#stop();
   }
 
-  /** Resolves when the kernel has taken all of `bytes`. Rejects when the reader has gone or `ended` has aborted. */
+  /** Resolves when the kernel has accepted all of `bytes`. Rejects if the reader has gone or `ended` has aborted. */
   write(bytes: Uint8Array): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#socket.write(bytes, (error) => (error ? reject(error) : resolve()));
     });
   }
 
-  /** The reader finds the end. Idempotent. */
+  /** Gives the reader end-of-file. Idempotent. */
   async close(): Promise<void> {
     this.#ended.removeEventListener("abort", this.#stop);
     if (this.#socket.closed) return;

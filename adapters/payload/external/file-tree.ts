@@ -12,7 +12,7 @@ const PRIVATE_FOLDER = 0o700;
 const PRIVATE_FILE = 0o600;
 const LAID_OUT_BYTES = 64 * 1024;
 
-/** What a file tree tells a module of the device. */
+/** The facts about the device that a file tree gives to a module. */
 export interface DeviceFacts {
   readonly artifactName: string;
   readonly artifactGroup?: string;
@@ -20,8 +20,8 @@ export interface DeviceFacts {
 }
 
 /**
- * The folder in which an update module works, from before Download until after Cleanup: files 0600, folders 0700.
- * It is there as a whole, durably, or not at all.
+ * The working folder of an update module, from before Download until after Cleanup: files 0600, folders 0700. After a
+ * power cut it is either complete or absent.
  *
  * @throws {AgentError} MODULE_TREE_IO from every method
  * @see Update module protocol v3, section 5
@@ -47,13 +47,13 @@ export class FileTree {
     );
   }
 
-  /** Makes it anew. Without `context` it lacks the Artifact's header, as for a module that takes over an update. */
+  /** Creates the tree anew. Without `context` it has no Artifact header, as for a module that takes over an update. */
   async build(device: DeviceFacts, context?: PayloadContext): Promise<void> {
     await this.#io(async () => {
       await this.#letReadersGo();
       await this.#acts.remove(this.path);
       await this.#acts.remove(this.#doomed);
-      // Built beside its place and moved there: a power cut leaves no half of it.
+      // Build it beside its final path and rename it: a power cut must not leave half of it.
       const building = this.#building;
       await this.#acts.remove(building);
       const parent = dirname(this.path);
@@ -67,7 +67,7 @@ export class FileTree {
     });
   }
 
-  /** Removes it: in one step for whoever looks for it, also when the power fails on the way. */
+  /** Removes the tree in one step: a power cut never leaves half of it at `path`. */
   async remove(): Promise<void> {
     await this.#io(async () => {
       if (await this.exists()) {
@@ -77,12 +77,12 @@ export class FileTree {
         await this.#acts.syncFolder(dirname(this.path));
       }
       await this.#acts.remove(this.#doomed);
-      // One that could not be finished, on a full disk for one.
+      // Also remove a build that could not finish, for example on a full disk.
       await this.#acts.remove(this.#building);
     });
   }
 
-  /** Makes room for streams; the FIFOs in it are the caller's. */
+  /** Creates the folder for streams; the caller creates the FIFOs in it. */
   async openStreams(): Promise<void> {
     await this.closeStreams();
     await this.#io(() => this.#acts.makeFolder(this.inside("streams"), PRIVATE_FOLDER));
@@ -95,7 +95,7 @@ export class FileTree {
     });
   }
 
-  /** Stores the whole payload below `files/`. @throws {AgentError} the codes of the stream, too */
+  /** Stores the whole payload below `files/`. @throws {AgentError} also the codes of the stream */
   async storeFiles(payload: PayloadStream, signal: AbortSignal): Promise<void> {
     const files = this.inside("files");
     await this.#io(() => this.#acts.makeFolder(files, PRIVATE_FOLDER));
@@ -116,11 +116,11 @@ export class FileTree {
     return `${this.path}.old`;
   }
 
-  /** A module may have outlived the agent that fed it: nobody could ever wake it once its FIFO is gone. */
+  /** A module may have outlived the agent that fed it. Without its FIFO nothing could wake it any more. */
   async #letReadersGo(): Promise<void> {
     endFifo(this.inside("stream-next"));
     const streams = await readdir(this.inside("streams")).catch(() => {
-      // ignored: outside of a download there are none.
+      // ignored: the folder exists only during a download.
       return [];
     });
     for (const name of streams) endFifo(this.inside("streams", name));
@@ -171,7 +171,7 @@ export class FileTree {
   }
 }
 
-/** A module reads these with `$(cat FILE)`; the newest client ends those that are not empty with a newline. */
+/** Modules read these with `$(cat FILE)`; like the newest client, non-empty files end with a newline. */
 function deviceFiles({ artifactName, artifactGroup = "", deviceType }: DeviceFacts): Record<string, string> {
   const line = (text: string): string => (text === "" ? "" : `${text}\n`);
   return {
@@ -193,5 +193,8 @@ function headerFiles(context: PayloadContext): Record<string, string> {
   };
 }
 
-/** Laid out, a document with deep nesting takes a hundred times its size. A large one stays as it is written. */
+/**
+ * Formats a document for readers. Indentation can make a deeply nested one a hundred times larger, so a large one stays
+ * as it is.
+ */
 const laidOut = (text: string): string => (Buffer.byteLength(text) > LAID_OUT_BYTES ? text : layOutJson(text, "  "));

@@ -13,26 +13,26 @@ export interface ExternalParts {
   readonly type: string;
   /** Usually `/usr/share/mender/modules/v3`. */
   readonly modulesFolder: string;
-  /** File tree of this payload, absolute: `DATASTORE/modules/v3/payloads/0000/tree`. */
+  /** Absolute path of this payload's file tree: `DATASTORE/modules/v3/payloads/0000/tree`. */
   readonly tree: string;
   /** Runs the agent's own tools. */
   readonly process: Process;
-  /** Runs the module; `process` when absent. */
+  /** Runs the module; default: `process`. */
   readonly programs?: Process;
   readonly log: Logger;
-  /** For each call. */
+  /** Limit for each call. */
   readonly timeoutMs: number;
   device(): Promise<DeviceFacts>;
   readonly acts?: FileActs;
-  /** From SIGTERM to SIGKILL, and what a module gets to end by itself after a failed download. */
+  /** From SIGTERM to SIGKILL, and the time for a module to end after a failed download. */
   readonly graceMs?: number;
 }
 
 const GRACE_MS = 10_000;
 
 /**
- * Calls before which a missing tree is made for a `rootfs-image`: an agent without trees has installed it, and the
- * agent of the new image takes over.
+ * Calls before which this creates a missing tree for a `rootfs-image`: an agent without trees installed the image, and
+ * the agent in the new image takes over.
  */
 const TAKEOVER: ReadonlySet<string> = new Set<ModuleAction | ModuleQuery>([
   "ArtifactVerifyReboot",
@@ -43,7 +43,7 @@ const TAKEOVER: ReadonlySet<string> = new Set<ModuleAction | ModuleQuery>([
 
 /**
  * Installs payloads of one type through an update module of the board, which is any program that speaks the update
- * module protocol v3. Each call is durable as far as the module makes it so; the file tree is.
+ * module protocol v3. The file tree is durable; the effects of a call are as durable as the module makes them.
  *
  * @throws {AgentError} MODULE_MISSING, MODULE_FAILED, MODULE_ANSWER, MODULE_UNFINISHED, MODULE_STREAM,
  * MODULE_TREE_MISSING, MODULE_TREE_IO, and the codes of the payload
@@ -84,12 +84,12 @@ export function createExternalHandler(parts: ExternalParts): PayloadHandler {
   };
 }
 
-/** The tree goes even when the module fails; without a tree no module has been at work. */
+/** Removes the tree even if the module fails. Without a tree no module has run, so none needs Cleanup. */
 async function cleanUp(module: UpdateModule, tree: FileTree, signal: AbortSignal): Promise<void> {
   try {
     if (await tree.exists()) await module.act("Cleanup", tree.path, signal);
   } finally {
-    // A cut-off Cleanup is called again, and needs it.
+    // The agent repeats an interrupted Cleanup, which needs the tree.
     if (!signal.aborted) await tree.remove();
   }
 }

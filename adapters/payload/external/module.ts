@@ -14,18 +14,18 @@ export interface ModuleParts {
   readonly modulesFolder: string;
   readonly process: Process;
   readonly log: Logger;
-  /** For each call. */
+  /** Limit for each call. */
   readonly timeoutMs: number;
-  /** From SIGTERM to SIGKILL, for a call that has run out of time. */
+  /** From SIGTERM to SIGKILL, after a call exceeds its limit. */
   readonly graceMs: number;
 }
 
-/** Kept of a query's answer; a line of the log is no longer than this either. */
+/** Limit for the answer to a query, and for one line of the log. */
 const MAX_OUTPUT_BYTES = 10 * 1024;
 
 /**
- * An update module: a program that is called by the name of a state, with the file tree as its folder. It is looked
- * for at each call, because an update may replace it.
+ * An update module: a program that the agent calls with the name of a state and the path of the file tree. The agent
+ * looks the program up at each call, because an update may replace it.
  *
  * @see Update module protocol v3, sections 1, 2 and 6
  */
@@ -42,7 +42,7 @@ export class UpdateModule {
   }
 
   /**
-   * Asks a question. Nothing at all counts as a `No`, because modules keep silent on what they do not know.
+   * Asks a question. An empty answer means `No`, because modules print nothing for a call that they do not know.
    *
    * @throws {AgentError} MODULE_ANSWER, and the codes of `act`
    */
@@ -111,7 +111,7 @@ async function isProgram(path: string): Promise<boolean> {
     const found = await stat(path);
     return found.isFile() && (found.mode & 0o111) !== 0;
   } catch {
-    // ignored: what cannot be looked at cannot be run either.
+    // ignored: a file that cannot be examined cannot be run either.
     return false;
   }
 }

@@ -2,7 +2,7 @@ import type { PayloadFile, PayloadStream } from "../../../src/ports/payload-hand
 import { type FifoWriter, openFifo } from "./fifo.ts";
 import type { FileTree } from "./file-tree.ts";
 
-/** `declined`: the module never opened `stream-next`. `unfinished`: it ended, or stopped reading, before the end. */
+/** `declined`: the module never opened `stream-next`. `unfinished`: it ended or stopped reading before the end. */
 export type Streamed = "declined" | "unfinished" | "complete";
 
 export interface StreamOptions {
@@ -14,8 +14,8 @@ export interface StreamOptions {
 }
 
 /**
- * Serves the files of a payload to a running module: the name of each through `stream-next`, then its content
- * through a FIFO of its own. `stream-next` is there before the module starts.
+ * Serves the files of a payload to a running module: the name of each through `stream-next`, then its content through a
+ * separate FIFO. The caller must create `stream-next` before the module starts.
  *
  * @throws {AgentError} the codes of the payload, MODULE_STREAM, MODULE_TREE_IO; the module then still runs
  * @see Update module protocol v3, section 4
@@ -26,7 +26,7 @@ export async function streamFiles(payload: PayloadStream, tree: FileTree, option
     if (names === undefined) return isFirst ? "declined" : "unfinished";
     let file: PayloadFile | undefined;
     try {
-      // The module waits for a name meanwhile: it sees the end of the list only when all checksums are right.
+      // The module waits for a name meanwhile: it sees the end of the list only after all checksums are verified.
       file = await payload.next();
       if (options.ended.aborted) return "unfinished";
       if (file === undefined) return "complete";
@@ -50,7 +50,7 @@ const lineFor = ({ name, sizeBytes }: PayloadFile, withSize: boolean): Buffer =>
 
 const CHUNK_BYTES = 256 * 1024;
 
-/** While the module takes one chunk in, the next one is read. @returns whether the module has read to the end */
+/** Reads the next chunk while the module takes the previous one. @returns whether the module has read to the end */
 async function copy(file: PayloadFile, to: FifoWriter): Promise<boolean> {
   const chunks = [Buffer.allocUnsafe(CHUNK_BYTES), Buffer.allocUnsafe(CHUNK_BYTES)] as const;
   let taken = Promise.resolve(true);
@@ -67,7 +67,7 @@ async function copy(file: PayloadFile, to: FifoWriter): Promise<boolean> {
   }
 }
 
-/** A module that has gone, or does not want the rest, is no accident of ours: it is judged by how it ends. */
+/** A module that has ended, or stops reading, is not an error here: its exit status decides. */
 function isTaken(written: Promise<void>): Promise<boolean> {
   return written.then(
     () => true,

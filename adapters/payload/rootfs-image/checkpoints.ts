@@ -2,22 +2,27 @@ import type { Clock } from "../../../src/ports/clock.ts";
 import type { PayloadFile } from "../../../src/ports/payload-handler.ts";
 import type { SlotWriter } from "../../../src/ports/slot-device.ts";
 
-/** So much is fetched again after a power cut, and what was on its way. As large as what the writer writes at once. */
+/**
+ * After a power cut, the agent downloads at most this much again, plus what was in flight. Equals the size of one
+ * write.
+ */
 const DISTANCE_BYTES = 2 * 1024 * 1024;
-/** A checkpoint may take that part of the time: storage that syncs slowly, or a fast line, gets fewer of them. */
+/** Checkpoints take at most 1/SHARE of the time: slow storage or a fast link gets fewer of them. */
 const SHARE = 4;
-/** Bounds what that share may cost: after so many bytes the next checkpoint is due, however long the last one took. */
+/**
+ * Limits the distance between checkpoints: after this many bytes the next one is due, however long the last one took.
+ */
 const FARTHEST_BYTES = 16 * 1024 * 1024;
 
-/** Makes checkpoints of an image while it is written, beside the writing. */
+/** Makes checkpoints of an image, in parallel with the writing. */
 export interface Checkpoints {
-  /** So many bytes went to the writer. @throws whatever the checkpoint before this one failed with */
+  /** Reports bytes passed to the writer. @throws the error of the previous checkpoint */
   advanced(count: number): void;
-  /** Resolves when none is on its way any more. */
+  /** Resolves when no checkpoint is running. */
   settled(): Promise<void>;
 }
 
-/** `undefined` where nobody wants to know how far the image is stored. */
+/** @returns `undefined` if the source does not need to know how far the image is stored */
 export function createCheckpoints(image: PayloadFile, writer: SlotWriter, clock: Clock): Checkpoints | undefined {
   if (image.keep === undefined) return undefined;
   let pendingBytes = 0;

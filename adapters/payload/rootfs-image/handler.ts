@@ -12,20 +12,20 @@ import { WrittenImage } from "./read-back.ts";
 export interface RootfsImageParts {
   readonly bootloader: Bootloader;
   readonly slots: SlotDevice;
-  /** Holds the slot that was running when ArtifactInstall began: the way back once the trial is over. */
+  /** Holds the slot that was running when ArtifactInstall began: the target of a rollback after the trial is over. */
   readonly storedValue: StoredValue;
   readonly log: Logger;
   readonly clock: Clock;
-  /** Reads the slot back at the end of the download. */
+  /** Whether to read the slot back at the end of the download. */
   readonly verifyReadback: boolean;
 }
 
 /**
- * Installs a payload of type `rootfs-image`: its one file goes straight into the slot that is not running,
- * which ArtifactInstall then boots on trial.
+ * Installs a payload of type `rootfs-image`. The download writes its single file directly into the inactive slot, and
+ * ArtifactInstall arms a trial boot of that slot.
  *
- * Every action looks at the boot loader first and so may be repeated after a power cut. None repairs what
- * it finds: `upgrade_available` turned off by the boot loader is the only sign that it has reverted.
+ * Every action looks at the boot loader first and so may be repeated after a power cut. No action repairs what it
+ * finds: the boot loader signals its own rollback only by turning `upgrade_available` off.
  *
  * @throws {AgentError} PAYLOAD_FILES, IMAGE_TOO_SMALL, BOOT_TRIAL_PENDING, BOOT_REVERTED, BOOT_MISMATCH, SLOT_READBACK,
  * and the codes of the parts
@@ -42,7 +42,7 @@ export function createRootfsImageHandler(parts: RootfsImageParts): PayloadHandle
       last = action;
     },
     async needsReboot(signal) {
-      // Armed by this very process and read back: the boot loader's tools need not be started again.
+      // This process has armed the trial and read it back, so it need not start the boot loader's tools again.
       if (last === "ArtifactInstall") return "Automatic";
       const { plan, booted } = await bootState(parts.bootloader, signal);
       return booted === plan.slot ? "No" : "Automatic";
@@ -66,10 +66,10 @@ function createActions({ bootloader, storedValue, log }: RootfsImageParts): Acti
     async ArtifactInstall(signal) {
       const { plan, booted } = await bootState(bootloader, signal);
       const origin = otherSlot(plan.slot);
-      // Our own arming, seen again after a power cut: the trial is pending and nothing has been rebooted yet.
+      // A repeat after a power cut: the trial is armed, and the device has not rebooted yet.
       if (plan.trial && booted === origin && (await storedValue.load()) === origin) return;
       const running = settledSlot({ plan, booted });
-      // First, or a power cut just after arming would leave no way back.
+      // Save first: a power cut just after arming must not lose the way back.
       await storedValue.save(running);
       await bootloader.arm(otherSlot(running), signal);
       const argument = await bootloader.rebootArgument?.(signal);
@@ -115,7 +115,7 @@ function createActions({ bootloader, storedValue, log }: RootfsImageParts): Acti
     async Cleanup(signal) {
       const kept = await storedValue.load();
       const origin = originIn(kept);
-      // A failure keeps the stored value, and with it the debt.
+      // If the revert fails, the stored value remains, so a later Cleanup tries again.
       if (owesUndo(kept) && origin !== undefined) {
         await bootloader.revert(origin, signal);
         log("warning", `The rollback that failed before is complete: the next boot returns to slot ${origin}.`);
@@ -125,16 +125,16 @@ function createActions({ bootloader, storedValue, log }: RootfsImageParts): Acti
   };
 }
 
-/** Stands before the slot in the stored value when a rollback could not be written. */
+/** Precedes the slot in the stored value after a failed rollback. */
 const OWED = "revert:";
 
-/** Whether a rollback has failed and must be tried again, by Cleanup, as long as it takes. */
+/** Whether a rollback has failed, so that Cleanup must retry it until it succeeds. */
 export const owesUndo = (storedValue: string | undefined): boolean => storedValue?.startsWith(OWED) === true;
 
 const originIn = (storedValue: string | undefined): SlotId | undefined =>
   asSlot(owesUndo(storedValue) ? storedValue?.slice(OWED.length) : storedValue);
 
-/** Whether a revert that failed had nothing to change. */
+/** Whether a failed revert had nothing to change. */
 async function isSettledOn(origin: SlotId, bootloader: Bootloader, signal: AbortSignal): Promise<boolean> {
   try {
     const { slot, trial } = await bootloader.plan(signal);
@@ -154,7 +154,7 @@ async function bootState(bootloader: Bootloader, signal: AbortSignal): Promise<B
   return { plan: await bootloader.plan(signal), booted: await bootloader.booted(signal) };
 }
 
-/** The running slot of a board that is at rest: no trial, and running what the environment names. */
+/** The running slot of a board without a pending trial, which must be the slot that the environment names. */
 function settledSlot({ plan, booted }: BootState): SlotId {
   if (plan.trial) throw new AgentError("BOOT_TRIAL_PENDING", { slot: plan.slot });
   expectBooted(booted, plan.slot);
@@ -170,8 +170,9 @@ function asSlot(text: string | undefined): SlotId | undefined {
 }
 
 /**
- * The reading back belongs here and not to ArtifactInstall: only here it is known what was hashed, and a power cut
- * between the two leads to a rollback, so whatever is armed has been read back.
+ * Downloads the image into the inactive slot and reads it back. Reading back belongs here rather than in
+ * ArtifactInstall: only the download knows what was hashed. A power cut before ArtifactInstall leads to a rollback, so
+ * every slot that is armed was read back.
  */
 async function download(
   { bootloader, slots, storedValue, log, clock, verifyReadback }: RootfsImageParts,
@@ -179,9 +180,9 @@ async function download(
   signal: AbortSignal,
 ): Promise<void> {
   const slot = otherSlot(settledSlot(await bootState(bootloader, signal)));
-  // Before the first byte: an update that cannot be armed could not be undone either.
+  // Check before the first byte: an update that cannot be armed could not be rolled back either.
   await bootloader.expectWritable?.(signal);
-  // What an update whose Cleanup failed left behind is the way into the slot that is written now.
+  // An update whose Cleanup failed can leave a value that points to the slot that is about to be overwritten.
   if ((await storedValue.load()) !== undefined) await storedValue.save(undefined);
   const image = await payload.next();
   if (image === undefined) throw new AgentError("PAYLOAD_FILES", { files: 0 });
@@ -199,7 +200,8 @@ async function download(
   try {
     await copy(image, { writer, written, checkpoints, signal });
     const statistics = await writer.sync();
-    // Asked before anything is reported as done; the files of the manifest are all known to be there by then.
+    // Checks for an extra file before reporting success; at this point all files of the manifest are known to be
+    // present.
     const extra = await payload.next();
     if (extra !== undefined) throw new AgentError("PAYLOAD_FILES", { unexpected: extra.name });
     log("info", summary(slot, statistics));
@@ -220,7 +222,7 @@ interface Destination {
   readonly signal: AbortSignal;
 }
 
-/** The loop that every byte of an image goes through: it awaits only where there is something to wait for. */
+/** Every byte of an image passes through this loop, so it awaits only what is a promise. */
 async function copy(image: PayloadFile, { writer, written, checkpoints, signal }: Destination): Promise<void> {
   for (;;) {
     signal.throwIfAborted();

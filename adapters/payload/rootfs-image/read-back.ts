@@ -4,14 +4,16 @@ import type { SlotId } from "../../../src/ports/bootloader.ts";
 import type { SlotDevice } from "../../../src/ports/slot-device.ts";
 
 const MIB = 1024 * 1024;
-/** How closely a difference is located. */
+/** The precision with which a difference is located. */
 const PART_BYTES = 4 * MIB;
 const KEY_BYTES = 32;
 const TAG_BYTES = 16;
-/** The same for every part: tags are compared with each other alone and leave this process never. */
+/** A constant suffices: tags are compared only with each other and never leave this process. */
 const NONCE = new Uint8Array(12);
 
-/** What makes a tag. Nothing is enciphered: the bytes go in as what comes along with a message, authenticated with it. */
+/**
+ * Ciphers for the tags. They encrypt nothing: the bytes are only authenticated, as additional data of an empty message.
+ */
 const CIPHERS = {
   "chacha20-poly1305": (key: Uint8Array): CipherGCM =>
     createCipheriv("chacha20-poly1305", key, NONCE, { authTagLength: TAG_BYTES }),
@@ -19,14 +21,14 @@ const CIPHERS = {
 } as const;
 export type TagCipher = keyof typeof CIPHERS;
 
-/** The quickest. A Node in FIPS mode has none but the other, which is slow without instructions of its own. */
+/** The fastest cipher. Node in FIPS mode only has AES-GCM, which is slow on CPUs without AES instructions. */
 const bestCipher = (): TagCipher => (getFips() === 1 ? "aes-256-gcm" : "chacha20-poly1305");
 
 /**
- * What has been hashed on its way into a slot, to be told from what the slot holds afterwards. The manifest's SHA-256
- * says that the former is what was sent; of the latter it would cost as much again, and most of the time of reading
- * back. So each part of the image gets a tag of 128 bits under a key that is drawn for this one image (Poly1305): no
- * storage, broken or malicious, gives back something else with the same tag but by a chance of 1 in 2^84.
+ * Remembers the image on its way into a slot, to compare it with the slot's content afterwards. The manifest's SHA-256
+ * proves that the written bytes are the sent ones, but a second SHA-256 would take most of the time of reading back.
+ * Instead, each part of the image gets a 128-bit tag under a random key for this image (Poly1305). The chance that
+ * other content from storage, broken or malicious, has the same tag is 1 in 2^84.
  */
 export class WrittenImage {
   readonly #cipher: TagCipher;
@@ -39,15 +41,15 @@ export class WrittenImage {
     this.#tags = new Tags(cipher, this.#key);
   }
 
-  /** The next bytes of the image. */
+  /** Adds the next bytes of the image. */
   add(bytes: Uint8Array): void {
     this.#bytes += bytes.length;
     this.#tags.add(bytes);
   }
 
   /**
-   * Reads the image back out of `slot`. Storage is asked and not believed: a write that was acknowledged may have
-   * gone nowhere, or over what was written before, and the boot loader must not be told of such a slot.
+   * Reads the image back from `slot`. An acknowledged write may have been lost or misplaced, and such a slot must never
+   * be armed.
    *
    * @throws {AgentError} SLOT_READBACK with the place of the first part that differs, SLOT_IO
    */
@@ -63,7 +65,7 @@ export class WrittenImage {
   }
 }
 
-/** A tag for each part of a stream of bytes, however that is cut into chunks. */
+/** A tag for each part of a stream of bytes, independent of its chunks. */
 class Tags {
   readonly #cipher: TagCipher;
   readonly #key: Uint8Array;
