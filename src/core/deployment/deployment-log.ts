@@ -5,9 +5,9 @@ import type { LogMessage } from "../../ports/deployment-server.ts";
 import type { Logger, LogLevel } from "../../util/logger.ts";
 import { LOG_TAIL_BYTES, logLine, readLog } from "./log-text.ts";
 
-/** Keeps what is logged while a deployment runs, for its server. That it cannot be kept stops no deployment. */
+/** Keeps the log of a running deployment for the server. A failure to keep it does not stop the deployment. */
 export interface DeploymentLog {
-  /** Logs as the agent does, and into the open log. */
+  /** Logs to the agent's log and to the open deployment log. */
   readonly log: Logger;
   open(deploymentId: string): Promise<void>;
   /** @throws {AgentError} DEPLOYMENT_LOG */

@@ -10,19 +10,19 @@ export interface EffectResult {
   readonly outcome: Outcome;
   /** Saved in one transaction with the next snapshot. */
   readonly changes?: StoreChanges;
-  /** The device has to be rebooted, by whoever runs the update, for what has been done to take effect. */
+  /** The user must reboot the device for the work of this effect to take effect. */
   readonly rebootRequired?: boolean;
-  /** Somebody decides on the update, but can only keep it: not every payload can be rolled back. */
+  /** The user decides on the update but can only commit it: not every payload supports rollback. */
   readonly noWayBack?: true;
 }
 
 /**
- * Keeps what an effect has found out, or how far it has come, for its own repetition after a power cut and for the
- * states to come. Resolves when durable. No transition: an effect may keep as often as it likes.
+ * Saves what an effect has found, or how far it has come, for its repetition after a power cut and for later states.
+ * Resolves when durable. It does not count as a transition: an effect may call it as often as it likes.
  */
 export type Keep = (found: Partial<Pick<Snapshot, "artifact" | "download">>) => Promise<void>;
 
-/** Does the work of one state through the ports and takes no decision. Idempotent or reversible. */
+/** Does the work of one state through the ports and makes no decisions. Idempotent or reversible. */
 export type Effect = (snapshot: Snapshot, signal: AbortSignal, keep: Keep) => Promise<EffectResult>;
 export type Effects = Readonly<Record<EffectName, Effect>>;
 
@@ -32,28 +32,28 @@ export interface Step {
   readonly outcome: Outcome;
   readonly rebootRequired: boolean;
   readonly noWayBack?: true;
-  /** What went wrong: why the outcome is `fail`, and failing scripts. */
+  /** The failures: the reason for the outcome `fail`, and failing scripts. */
   readonly errors: readonly AgentError[];
 }
 
 /** Runs the state scripts around an effect. */
 export type Scripts = Pick<ScriptRunner, "run">;
 
-/** Tells the server of a managed update its status, once; that it cannot be told is not worth more than a warning. */
+/** Reports a status of a managed update to the server, once. A failed report causes only a warning. */
 export type ReportStatus = (s: Snapshot, status: DeploymentStatus, signal: AbortSignal) => Promise<"told" | "aborted">;
 
 export interface DriverParts {
   readonly journal: Journal;
   readonly effects: Effects;
   readonly scripts: Scripts;
-  /** Absent: only standalone updates are run. */
+  /** Absent: the agent runs only standalone updates. */
   readonly reportStatus?: ReportStatus;
   /**
-   * Tries again what an update that is over could not undo. Runs at each start that finds no update.
+   * Retries what a finished update could not undo. Runs at each start that finds no update.
    *
-   * @throws {AgentError} when it fails once more
+   * @throws {AgentError} when it fails again
    */
   finishUndo?(signal: AbortSignal): Promise<void>;
-  /** Hears of each step when it has ended. */
+  /** Called after each step. */
   onStep?(step: Step): void;
 }

@@ -5,19 +5,19 @@ import { runRow } from "./run-row.ts";
 import type { Snapshot } from "./snapshot.ts";
 import type { StateName } from "./table.ts";
 
-/** What one run did: the steps in order, and where it came to rest. */
+/** The steps of one run, in order, and the snapshot at which it stopped. */
 export interface Run {
   readonly steps: readonly Step[];
   readonly snapshot: Snapshot;
 }
 
 /**
- * Runs one update from `start` until it rests. Saves each snapshot before it runs the state's scripts and
- * effect: that order is what makes every `crash` column true. A named failure of the effect, or of a set of
- * scripts in a row that is not lenient, becomes the outcome `fail`; an aborted signal, a bug, a store that cannot be
- * used and a failure in a state without a `fail` column leave the snapshot on disk for the `crash` column.
+ * Runs one update from `start` until it comes to rest. Saves each snapshot before it runs the state's scripts and
+ * effect: the `crash` column of the table depends on this order. A named failure of the effect, or of the scripts of a
+ * row that is not lenient, becomes the outcome `fail`. An aborted signal, a bug, an unusable store and a failure in a
+ * state without a `fail` column leave the snapshot on disk for the `crash` column.
  *
- * @param stopBefore states to come to rest before, also when the run would start in one of them
+ * @param stopBefore states to stop before, including the one that the run would start in
  */
 export async function drive(
   parts: DriverParts,

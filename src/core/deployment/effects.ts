@@ -15,12 +15,12 @@ export interface EffectPorts {
   readonly handlerFor: HandlerFor;
   readonly scripts: Pick<ScriptRunner, "checkRootfsVersion">;
   /**
-   * The payloads of the update's Artifact, whose header has been verified. Its scripts are in their place.
+   * Opens the payloads of the update's Artifact. The header is verified and the state scripts are in place.
    *
-   * @throws {AgentError} also when the Artifact is not for this device
+   * @throws {AgentError} the codes of a damaged Artifact, or of one that is not for this device
    */
   openPayloads(s: Snapshot, signal: AbortSignal, keep: Keep): Promise<OpenedPayloads>;
-  /** Absent: only standalone updates are run. */
+  /** Absent: the agent runs only standalone updates. */
   readonly server?: ServerEffects;
 }
 
@@ -29,15 +29,17 @@ export interface OpenedPayload {
   readonly context: PayloadContext;
 }
 
-/** The payloads of an opened Artifact; checked to the very end by `finish`. */
+/** The payloads of an opened Artifact. `finish` verifies the rest of it. */
 export interface OpenedPayloads {
-  /** What the header says, where it is not in the snapshot yet. */
+  /** The header's content, unless the snapshot already has it. */
   readonly artifact?: ArtifactRecord;
-  /** The next one, after the one before has been read. @throws {AgentError} of a damaged Artifact */
+  /**
+   * The next payload; the caller must first read the previous one. @throws {AgentError} the codes of a damaged Artifact
+   */
   next(): Promise<OpenedPayload | undefined>;
-  /** Reads what follows the payloads. @throws {AgentError} when anything does that must not */
+  /** Reads what follows the payloads. @throws {AgentError} if the Artifact holds more than it may */
   finish(): Promise<void>;
-  /** Comes last, whatever has happened. Absent where whoever opened the Artifact closes it. */
+  /** The caller must call it last, even after a failure. Absent if the code that opened the Artifact closes it. */
   close?(): Promise<void>;
 }
 
@@ -45,11 +47,11 @@ const OK: EffectResult = { outcome: "ok" };
 const NO: EffectResult = { outcome: "no" };
 
 /**
- * The effects of the table on real ports. Each one names its port and passes on what it answers; where a
- * standalone update differs from a managed one (the user reboots, and decides), the question's answer does.
+ * The effects of the table on real ports. Each one calls its port and returns the answer. Where a standalone update
+ * differs from a managed one (the user reboots and decides), the effect of a question returns another answer.
  *
- * Several payloads act one after the other in the Artifact's order, and are rolled back in the reverse one. What is
- * on its way back, or out, goes on with the others when one fails.
+ * Several payloads act one after the other in the Artifact's order, and roll back in reverse order. During a rollback
+ * or cleanup, a failure of one payload does not stop the others.
  */
 export function createEffects(ports: EffectPorts): Effects {
   const handlers = (s: Snapshot): readonly PayloadHandler[] => handlersOf(s, ports.handlerFor);
@@ -75,8 +77,8 @@ export function createEffects(ports: EffectPorts): Effects {
         if (need === "Yes") await handler.act(action, signal);
         isAutomatic ||= need === "Automatic";
       }
-      // A module that answers Yes reboots what has to be rebooted: the device, and then it does not come back here, or
-      // something that hangs on it.
+      // A module that answers Yes reboots by itself: the device, and then this call does not return, or an attached
+      // unit.
       return isAutomatic ? await ports.power.reboot(await rebootArgument(handlers(s), signal), signal) : OK;
     };
 
@@ -86,9 +88,9 @@ export function createEffects(ports: EffectPorts): Effects {
       const payloads = await ports.openPayloads(s, signal, keep);
       try {
         const { artifact = s.artifact } = payloads;
-        // Kept before a handler prepares: from there on its Cleanup has to run.
+        // Save the record before a handler prepares: from then on, its Cleanup must run.
         if (payloads.artifact !== undefined) await keep({ artifact });
-        // Once more, because the Artifact's record may be larger than all that the store has held so far.
+        // Reserve again: the Artifact's record may be larger than everything that the store has held so far.
         await ports.store.reserve();
         for (const [index, type] of artifact.payloadTypes.entries()) {
           const payload = await payloads.next();
@@ -110,7 +112,7 @@ export function createEffects(ports: EffectPorts): Effects {
       if (s.mode === "managed") return rebootRequired ? OK : NO;
       const undoable = await countUndoable(all, signal);
       if (undoable === 0) return { outcome: "no", rebootRequired };
-      // An image beside a module that cannot go back is not committed before the reboot into it, either.
+      // If one module cannot roll back, an image beside it still must not be committed before the reboot into it.
       return { outcome: "hold", rebootRequired, ...(undoable < all.length && { noWayBack: true }) };
     },
     reboot: reboot("ArtifactReboot", FORWARD),
@@ -119,7 +121,7 @@ export function createEffects(ports: EffectPorts): Effects {
       await ports.scripts.checkRootfsVersion();
       return await commit(s, signal, keep);
     },
-    // What is left of the state are its scripts.
+    // Only the state's scripts remain.
     commitLeave: async () => OK,
     async askRollback(s, signal) {
       return (await supportRollback(required(handlers(s)), signal)) ? OK : NO;
@@ -141,7 +143,7 @@ export function createEffects(ports: EffectPorts): Effects {
   };
 }
 
-/** There is one boot loader: whoever knows of an argument knows the right one. */
+/** There is only one boot loader, so the first argument found is the right one. */
 async function rebootArgument(handlers: readonly PayloadHandler[], signal: AbortSignal): Promise<string | undefined> {
   for (const handler of handlers) {
     const argument = await handler.rebootArgument?.(signal);
@@ -153,14 +155,14 @@ async function rebootArgument(handlers: readonly PayloadHandler[], signal: Abort
 const unmanaged: Effect = async () => {
   throw new TypeError("this agent was built without a server");
 };
-/** The reducer leads no standalone update to them. */
+/** The reducer never leads a standalone update to these effects. */
 const NO_SERVER: ServerEffects = { reachServer: unmanaged, reportResult: unmanaged, sendLog: unmanaged };
 
 type Ordering = (handlers: readonly PayloadHandler[]) => readonly PayloadHandler[];
 const FORWARD: Ordering = (handlers) => handlers;
 const BACKWARD: Ordering = (handlers) => handlers.toReversed();
 
-/** @throws {AgentError} the first failure, after all have been tried */
+/** @throws {AgentError} the first failure, after every handler has been called */
 async function eachOfAll(
   handlers: readonly PayloadHandler[],
   work: (handler: PayloadHandler) => Promise<void>,
@@ -178,7 +180,7 @@ async function eachOfAll(
   if (failures[0] !== undefined) throw failures[0];
 }
 
-/** Every one is asked: an answer that cannot be had is a failure, whatever the others say. */
+/** Asks every handler, so that a failure to answer always counts. */
 async function needReboot(handlers: readonly PayloadHandler[], signal: AbortSignal): Promise<boolean> {
   let isNeeded = false;
   for (const handler of handlers) isNeeded = (await handler.needsReboot(signal)) !== "No" || isNeeded;
@@ -191,7 +193,7 @@ async function countUndoable(handlers: readonly PayloadHandler[], signal: AbortS
   return count;
 }
 
-/** For a user, who reboots: a handler that cannot say counts as a yes, and stops no rollback. */
+/** For the user, who reboots: a handler that fails to answer counts as yes and does not stop the rollback. */
 async function mayNeedReboot(handlers: readonly PayloadHandler[], signal: AbortSignal): Promise<boolean> {
   try {
     return await needReboot(handlers, signal);

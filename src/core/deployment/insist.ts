@@ -8,24 +8,24 @@ export interface InsistParts {
   readonly clock: Clock;
   readonly log: Logger;
   readonly limits: BackoffLimits;
-  /** From 0 up to, not including, 1. */
+  /** At least 0 and less than 1. */
   random(): number;
 }
 
-/** Repeats one delivery to the server until it is made, or the attempts are used up. */
+/** Repeats one delivery to the server until it succeeds or the attempts are used up. */
 export type Insist = <T>(what: string, deliver: () => Promise<T>, signal: AbortSignal) => Promise<T>;
 
 /**
- * How long, and how often, a server may put one delivery off. A device that waits to commit runs a system that the next
- * power cut takes from it, and nobody can give it another one.
+ * How long, and how often, a server may postpone one delivery. A device that waits to commit runs a system on trial: it
+ * loses that system at the next power cut, and cannot start another update.
  */
 const MAX_POSTPONED_MS = 4 * 3600 * 1000;
 const MAX_POSTPONED = 100;
 
 /**
- * Waits between attempts as the back-off says. Where the server has named a time (`retryAfterMs`) that decides, and the
- * attempt does not count, as long as it has not put off more than it may: from then on it is a failure like any other.
- * A failure whose code says that trying again is of no use is the last.
+ * Waits between attempts according to the back-off. If the server names a delay (`retryAfterMs`), that delay applies
+ * and the attempt does not count, until the server has used up its limit; after that, it is a failure like any other. A
+ * failure whose code excludes a retry ends the attempts.
  *
  * @throws {AgentError} the last failure
  * @see spec "agent-states", section 6
@@ -52,7 +52,7 @@ export function createInsist({ clock, log, limits, random }: InsistParts): Insis
       const { retryAfterMs } = detail;
       const leftMs = MAX_POSTPONED_MS - postponedMs;
       if (typeof retryAfterMs === "number" && postponed < MAX_POSTPONED && leftMs > 0) {
-        // A tenth more at most: the whole fleet was told the same number.
+        // Add at most a tenth: the server gave the whole fleet the same delay.
         const waitMs = Math.min(withJitter(retryAfterMs, random() / 10), leftMs);
         postponed += 1;
         postponedMs += waitMs;

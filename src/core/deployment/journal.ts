@@ -2,20 +2,20 @@ import { AgentError } from "../../errors/agent-error.ts";
 import type { Store, StoreChanges } from "../../ports/store.ts";
 import { formatSnapshot, parseSnapshot, type Snapshot, salvageSnapshot } from "./snapshot.ts";
 
-/** Key of the store under which the snapshot of the running update lives. */
+/** Store key of the running update's snapshot. */
 const STATE_KEY = "state";
 
-/** Where the driver keeps the snapshot, together with what the device records of itself. */
+/** Stores the driver's snapshot, together with what the device records about itself. */
 export interface Journal {
   /** @throws {AgentError} SNAPSHOT_INVALID */
   load(): Promise<Snapshot | undefined>;
-  /** For whoever brings an update to its end: one whose snapshot cannot be understood, too. */
+  /** As `load`, for resuming an update. Also returns an update whose snapshot is invalid. */
   recover(): Promise<Recovered | undefined>;
-  /** Saves both in one transaction; resolves when durable. An idle snapshot is removed. */
+  /** Saves both in one transaction; resolves when durable. Removes an idle snapshot. */
   save(snapshot: Snapshot, changes: StoreChanges): Promise<void>;
 }
 
-/** `invalid`: why the snapshot holds only what is needed to give the update up. */
+/** `invalid`: the reason why the snapshot holds only what is needed to give up the update. */
 export interface Recovered {
   readonly snapshot: Snapshot;
   readonly invalid?: AgentError;

@@ -3,7 +3,7 @@ import { printable } from "../../errors/agent-error.ts";
 import type { LogMessage } from "../../ports/deployment-server.ts";
 import type { LogLevel } from "../../util/logger.ts";
 
-/** Servers take a million bytes; the rest is for what stands around the messages. */
+/** Servers accept a million bytes; the rest is for the JSON around the messages. */
 const MAX_BYTES = 1_000_000 - 256;
 
 const Entry = z.object({ level: z.string(), message: z.string(), timestamp: z.iso.datetime({ offset: true }) });
@@ -12,19 +12,19 @@ const Entry = z.object({ level: z.string(), message: z.string(), timestamp: z.is
 export const logLine = (level: LogLevel, message: string, nowMs: number): string =>
   `${JSON.stringify({ level, message: printable(message), timestamp: new Date(nowMs).toISOString() })}\n`;
 
-/** The end of a log as it stands on disk. */
+/** The end of a log on disk. */
 export interface LogTail {
   readonly text: string;
-  /** More stands before it, so that its first line may be torn. */
+  /** The log has earlier text, so the first line may be torn. */
   readonly isCut: boolean;
 }
 
-/** How much of the end of a log is enough for `readLog`. */
+/** Bytes at the end of a log that `readLog` needs. */
 export const LOG_TAIL_BYTES = MAX_BYTES;
 
 /**
- * The messages of a log, as many of the newest as a server takes. A line that a power cut has torn, or anything else
- * that is no entry, leaves an entry that says so at its place.
+ * Returns the messages of a log: as many of the newest as a server accepts. A line torn by a power cut, or any other
+ * invalid line, becomes an entry that says so.
  *
  * @see spec "device-api", section 5
  */
@@ -57,18 +57,18 @@ export function readLog({ text, isCut }: LogTail): readonly LogMessage[] {
   ];
 }
 
-/** A time for what has none. */
+/** Timestamp of an entry that has none. */
 const NEVER = new Date(0).toISOString();
 const corrupted = (timestamp: string): LogMessage => ({ level: "error", message: "(CORRUPTED LOG DATA)", timestamp });
 
-/** For what stands around the messages, and the two notes, with the longest time that an entry may have. */
+/** Room for the JSON around the messages, and for the two notes with the longest timestamp that an entry may have. */
 const RESERVED_BYTES = 512;
 
 function parse(line: string): LogMessage | undefined {
   try {
     return Entry.safeParse(JSON.parse(line)).data;
   } catch {
-    // ignored: what is no JSON is no entry, and is said to be none.
+    // ignored: a line that is not JSON is reported as a corrupted entry.
     return undefined;
   }
 }

@@ -5,19 +5,19 @@ import type { DriverParts, Step } from "./driver-parts.ts";
 import { resume } from "./reducer.ts";
 import { begin, type Snapshot } from "./snapshot.ts";
 
-/** A deployment as a server offers it. */
+/** A deployment offered by a server. */
 export interface Deployment {
   readonly id: string;
-  /** Where the Artifact is. */
+  /** URL of the Artifact. */
   readonly uri: string;
-  /** Absent where the server does not say; the Artifact's header does. */
+  /** Absent if the server does not name it; the Artifact's header does. */
   readonly artifactName?: string;
 }
 
 /**
- * `none`: there is nothing to go on with. `standalone`: an update from the command line is pending, and nothing has
- * been done. `ended`: the deployment is over. Of its status the server knows (`accepted`), has called the deployment
- * off (`aborted`), or could not be reached for as long as the back-off says (`unreached`).
+ * `none`: there is no update to resume. `standalone`: an update from the command line is pending, and nothing was done.
+ * `ended`: the deployment is over, and the server has accepted its status (`accepted`), has cancelled the deployment
+ * (`aborted`), or could not be reached within the back-off (`unreached`).
  */
 export type ManagedAnswer =
   | { readonly kind: "none" }
@@ -29,29 +29,29 @@ export type ManagedAnswer =
       readonly told: "accepted" | "aborted" | "unreached";
     };
 
-/** Updates that a server has deployed: the same table as standalone ones. The caller holds the lock. */
+/** Updates deployed by a server. They use the same table as standalone updates. The caller must hold the lock. */
 export interface Managed {
   /**
-   * Goes on with the deployment that was cut off. Nothing else may be asked of the server before: what the device
-   * tells of itself must not change while a deployment runs. An update whose snapshot cannot be understood, whoever
-   * has begun it, is given up: undone as far as can be, and reported.
+   * Resumes the interrupted deployment. The caller must do this before it asks the server anything else: what the
+   * device reports about itself must not change while a deployment runs. If the snapshot of an update, managed or
+   * standalone, is invalid, the agent gives up the update, undoes as much as possible, and reports it.
    *
-   * @param lost why a download does not go on but is given up
+   * @param lost the reason to give up a download instead of resuming it
    */
   resume(signal: AbortSignal, lost?: Error): Promise<ManagedAnswer>;
-  /** Runs a deployment to its end. One that a power cut has left behind goes on instead. */
+  /** Runs a deployment to its end. If an interrupted one exists, resumes that one instead. */
   run(deployment: Deployment, signal: AbortSignal): Promise<ManagedAnswer>;
 }
 
 export interface ManagedParts extends DriverParts {
   readonly deploymentLog: DeploymentLog;
-  /** What whoever reads the log of a deployment has to know of the device. */
+  /** Warnings about the device that the reader of a deployment log must see. */
   readonly warnings?: () => readonly string[];
-  /** Times that a download goes on after the agent was cut off: `RetryDownloadCount`. */
+  /** How often an interrupted download resumes: `RetryDownloadCount`. */
   readonly maxResumes: number;
 }
 
-/** Until the header has been read, where the server does not say either. */
+/** Used until the header has been read, if the server does not name the Artifact. */
 const UNKNOWN_NAME = "unknown";
 
 export function createManaged(parts: ManagedParts): Managed {
@@ -75,7 +75,7 @@ export function createManaged(parts: ManagedParts): Managed {
     if (outcome === "abort") log("warning", `The server has aborted the deployment (${state})`);
   };
 
-  /** A failure must not keep the device from its server: the next deployment reports why it cannot begin. */
+  /** A failure must not stop the device from contacting its server: the next deployment reports why it cannot begin. */
   async function finishUndo(signal: AbortSignal): Promise<void> {
     try {
       await parts.finishUndo?.(signal);

@@ -5,9 +5,9 @@ import type { Snapshot } from "./snapshot.ts";
 const BROKEN_SUFFIX = "_INCONSISTENT";
 
 /**
- * What the device records of itself when the update `s` ends: nothing new when the old software runs
- * unharmed, the Artifact's provides after a commit, and the Artifact's name marked as inconsistent when
- * nobody can say what runs. A managed update then keeps the old provides, a standalone one takes the new.
+ * What the device records about itself when the update `s` ends. Nothing new if the old software runs undamaged. The
+ * Artifact's provides after a commit. The Artifact's name, marked as inconsistent, if it is unknown what runs; a
+ * managed update then keeps the old provides, and a standalone one takes the new ones.
  *
  * @see spec "agent-states", section 4; "config-and-cli", section 7
  */

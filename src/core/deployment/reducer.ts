@@ -16,29 +16,29 @@ export function next(s: Snapshot, outcome: Outcome, table: Table = TABLE): Snaps
   return enter({ ...left, failed, inconsistent, rolledBack }, target, table);
 }
 
-/** The same place, after a set of scripts has failed that does not stop the row. */
+/** The same state, after failing scripts that do not stop the row. */
 export const damaged = (s: Snapshot): Snapshot => ({ ...s, failed: true, inconsistent: true });
 
 /**
- * Where an update goes on after the agent was cut off, or was at rest and is asked to go on.
+ * Where an update continues after an interruption, or on request after it came to rest.
  *
- * @param maxResumes times that a download goes on after a cut (`RetryDownloadCount`)
+ * @param maxResumes how often a download resumes after a power cut (`RetryDownloadCount`)
  */
 export function resume(s: Snapshot, maxResumes = 0, table: Table = TABLE): Snapshot {
   if (s.phase === "before") return enter(s, s.state as StateName, table);
   const row = rowOf(s.state, table);
   const { download } = s;
   if (row.resumes !== undefined && download !== undefined && download.resumes < maxResumes) {
-    // No transition: a long download over a bad line is no loop, and has this limit of its own.
+    // Not a transition: a long download over a bad connection is not a loop, and has its own limit.
     return { ...s, state: row.resumes, download: { ...download, resumes: download.resumes + 1 } };
   }
   return enter({ ...s, failed: s.failed || row.crashFails === true, transitions: s.transitions + 1 }, row.crash, table);
 }
 
-/** Enters `target` on somebody's request. */
+/** Enters `target` on request. */
 export const redirect = (s: Snapshot, target: StateName): Snapshot => enter(s, target, TABLE);
 
-/** The same place, but at rest before it, so that a later command goes on from here. */
+/** The same state, at rest before it, so that a later command continues from there. */
 export const holdAt = (s: Snapshot): Snapshot => ({ ...s, phase: "before", transitions: 0, failed: false });
 
 function enter(s: Snapshot, target: Target, table: Table): Snapshot {
@@ -46,15 +46,14 @@ function enter(s: Snapshot, target: Target, table: Table): Snapshot {
   if (target.startsWith("@")) return holdAt({ ...entered, state: target.slice(1) as StateName });
   const state = reached(target as StateName, s.mode, table);
   if (entered.transitions <= MAX_TRANSITIONS || FINAL.has(state)) return { ...entered, state };
-  // It has not come to an end and never will: recorded as damaged and dropped, the device can be reached and
-  // updated again.
+  // The update does not end by itself. Record it as damaged and drop it, so that the device can be updated again.
   return damaged({ ...entered, state: "saveProvides" });
 }
 
-/** States that every update passes on its way out, however long it has taken. */
+/** Final states of every update, reached even after too many transitions. */
 const FINAL: ReadonlySet<StateName> = new Set(["saveProvides", "cleanup", "reportResult", "sendLog", "idle"]);
 
-/** The first state from `target` on that an update of this mode has. */
+/** The first state from `target` on that updates of this mode use. */
 function reached(target: StateName, mode: Snapshot["mode"], table: Table): StateName {
   if (mode === "managed" || target === "idle") return target;
   const { managed, ok } = table[target];

@@ -4,11 +4,11 @@ import type { Outcome, StateName } from "./table.ts";
 
 export type StandaloneCommand = "install" | "commit" | "rollback" | "resume";
 
-/** What a standalone command tells: lines for stdout (scripts look for them), and the exit status. */
+/** The result of a standalone command: lines for stdout (scripts parse them), and the exit status. */
 export interface Report {
   readonly lines: readonly string[];
   readonly exitCode: 0 | 1 | 4;
-  /** In the order in which it went wrong: the first one is why, the others happened on the way back. */
+  /** In order of occurrence: the first is the cause, the others happened during the rollback. */
   readonly errors: readonly AgentError[];
 }
 
@@ -23,8 +23,8 @@ const POST_COMMIT_FAILED = "One or more post-commit steps failed.";
 const REBOOT = "At least one payload requested a reboot of the device it updated.";
 
 /**
- * Puts a run into the newest client's words. Exit status 4 needs `rebootExitCode`; a `commit` that ends
- * in anything but a commit is a failure.
+ * Describes a run in the words of the newest Mender client. Exit status 4 needs `rebootExitCode`. A `commit` that does
+ * not end in a commit is a failure.
  *
  * @see spec "config-and-cli", section 6
  */
@@ -41,7 +41,7 @@ export function reportRun(command: StandaloneCommand, run: Run, rebootExitCode: 
   const isHeld = run.snapshot.phase === "before";
   const autoCommit = had("askReboot", "no") && run.snapshot.mode === "standalone";
 
-  // On the way back the newest client asks for no reboot: ours does, on a line of its own.
+  // After a rollback, the newest client requests no reboot. Switchback does, on a separate line.
   const undone = run.snapshot.rolledBack || run.steps.some(({ state }) => state === "rollback");
   const after = [
     ...aftermath(run, had),
@@ -55,7 +55,7 @@ export function reportRun(command: StandaloneCommand, run: Run, rebootExitCode: 
     ...(failed && !cleanupFailed && !postCommitFailed
       ? attempted(had)
       : done(run, had, noWayBack ? ONLY_COMMIT : INSTALLED)),
-    // The newest client says on one line all that it has to add.
+    // The newest client prints all its remarks on one line.
     ...(after.length > 0 ? [after.join(" ")] : []),
     ...(rebootRequired && undone ? [REBOOT] : []),
   ];
@@ -73,7 +73,7 @@ function attempted(had: Had): string[] {
   return [];
 }
 
-/** In this run, or in one before it that came to rest on its way back. */
+/** In this run, or in an earlier run that stopped during the rollback. */
 const wasRolledBack = ({ snapshot }: Run, had: Had): boolean =>
   !snapshot.inconsistent && (had("rollback", "ok") || snapshot.rolledBack);
 

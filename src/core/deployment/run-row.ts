@@ -7,16 +7,16 @@ import { type Row, type StateName, TABLE } from "./table.ts";
 
 export interface RowResult {
   readonly result: EffectResult;
-  /** What went wrong, in that order. */
+  /** The failures, in order of occurrence. */
   readonly errors: readonly AgentError[];
-  /** The snapshot, with the damage that failing scripts have left. */
+  /** The snapshot, marked as damaged if scripts failed. */
   readonly after: Snapshot;
 }
 
 const FAILED: EffectResult = { outcome: "fail" };
 const NOTHING = new Map();
 
-/** What the server is told, the scripts and the effect of the state that `now` is in and that has been saved. */
+/** Runs the saved state of `now`: the report to the server, the scripts and the effect. */
 export async function runRow(parts: DriverParts, now: Snapshot, signal: AbortSignal): Promise<RowResult> {
   const row = rowOf(now.state);
   if (now.mode === "managed" && row.report !== undefined) {
@@ -52,7 +52,7 @@ export async function runRow(parts: DriverParts, now: Snapshot, signal: AbortSig
       };
       return (await attempt(run, true)).outcome === "ok";
     },
-    // Saved at once: the crash column may lead past these scripts, and the damage would be forgotten.
+    // Save at once: the crash column may skip these scripts, which would lose the damage.
     saveDamage: (s) => parts.journal.save(s, NOTHING),
   };
   const ended = await (row.lenient === true ? runLenient : runStrict)(row, now, steps);
@@ -61,7 +61,7 @@ export async function runRow(parts: DriverParts, now: Snapshot, signal: AbortSig
 
 interface Steps {
   act(s: Snapshot): Promise<EffectResult>;
-  /** Whether the set went well. */
+  /** @returns whether all scripts of the set succeeded */
   scripts(state: ScriptState | undefined, action: ScriptAction): Promise<boolean>;
   saveDamage(s: Snapshot): Promise<void>;
 }
@@ -69,7 +69,7 @@ interface Steps {
 type Ended = Pick<RowResult, "result" | "after">;
 
 async function runStrict(row: Row, now: Snapshot, steps: Steps): Promise<Ended> {
-  // A download that goes on where it was cut off has been entered.
+  // A resumed download has already run its Enter scripts.
   const enter = now.download === undefined ? row.enter : undefined;
   const result = (await steps.scripts(enter, "Enter")) ? await steps.act(now) : FAILED;
   if (result.outcome !== "fail" && (await steps.scripts(row.leave, "Leave"))) return { result, after: now };
@@ -82,7 +82,7 @@ async function runLenient(row: Row, now: Snapshot, steps: Steps): Promise<Ended>
   const entered = isEntered ? now : damaged(now);
   if (!isEntered) await steps.saveDamage(entered);
   const result = await steps.act(entered);
-  // Where a state has no Error scripts, both reference clients run its Leave scripts after a failure, too.
+  // If a state has no Error scripts, both reference clients run its Leave scripts even after a failure.
   const skipsLeave = result.outcome === "fail" && row.error !== undefined;
   const isLeft = skipsLeave || (await steps.scripts(row.leave, "Leave"));
   if (!isEntered || !isLeft) await steps.scripts(row.error, "Error");

@@ -7,13 +7,13 @@ import type { Insist } from "./insist.ts";
 export interface ServerParts {
   readonly server: DeploymentServer;
   readonly insist: Insist;
-  /** What has been logged of the deployment so far. */
+  /** The log of the deployment so far. */
   readLog(): Promise<readonly LogMessage[]>;
 }
 
 export type ServerEffects = Pick<Effects, "reachServer" | "reportResult" | "sendLog">;
 
-/** The effects that only managed updates have. Each repeats its delivery until it is made, or given up. */
+/** The effects that only managed updates have. Each repeats its delivery until it succeeds or gives up. */
 export function createServerEffects({ server, insist, readLog }: ServerParts): ServerEffects {
   return {
     async reachServer({ id }, signal) {
@@ -21,7 +21,7 @@ export function createServerEffects({ server, insist, readLog }: ServerParts): S
       const answer = await insist("Status installing", () => server.report(id, "installing", signal), signal);
       return { outcome: answer === "aborted" ? "abort" : "ok" };
     },
-    // ok: the server has heard of a failure, and wants to know more.
+    // `ok` means that the server knows of a failure and expects the log.
     async reportResult({ id, failed }, signal) {
       const status = failed ? "failure" : "success";
       const answer = await insist(`Status ${status}`, () => server.report(id, status, signal), signal);
@@ -43,7 +43,7 @@ export function createReportStatus(server: DeploymentServer, log: Logger): Repor
     } catch (error) {
       signal.throwIfAborted();
       if (!(error instanceof AgentError)) throw error;
-      // ignored: the server learns how it goes on from the statuses that follow, and how it ended from the last.
+      // ignored: later reports tell the server the progress, and the last one tells it the result.
       log("warning", `Could not report the status ${status}: ${describeError(error)}`);
       return "told";
     }

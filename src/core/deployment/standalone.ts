@@ -9,13 +9,13 @@ import type { StateName } from "./table.ts";
 
 export interface StandaloneParts extends DriverParts {
   readonly handlerFor: HandlerFor;
-  /** Refuses an update whose programs would not run here, before anything is done. @throws {AgentError} BOARD_UNCONFINED */
+  /** Refuses, before any change, an update whose programs must not run here. @throws {AgentError} BOARD_UNCONFINED */
   expectToRun?(artifact: ArtifactRecord): Promise<void>;
 }
 
 /**
- * `refused`: the payload cannot be rolled back, and the update stays pending. `managed`: a deployment of the server is
- * pending, which is not for the command line to go on with.
+ * `refused`: the payload does not support rollback, and the update stays pending. `managed`: a deployment from the
+ * server is pending, which the command line must not resume.
  */
 export type StandaloneResult =
   | { readonly kind: "none" }
@@ -23,12 +23,12 @@ export type StandaloneResult =
   | { readonly kind: "refused" }
   | { readonly kind: "ran"; readonly run: Run; readonly invalid?: AgentError };
 
-/** Updates from the command line: the entry points into the table. The caller holds the lock. */
+/** Updates from the command line: the entry points into the table. The caller must hold the lock. */
 export interface Standalone {
   /**
-   * Clears the way for a new update: brings one that was cut off where nothing is left to decide to its end.
+   * Makes way for a new update: finishes an interrupted update that needs no more decisions.
    *
-   * @throws {AgentError} UPDATE_IN_PROGRESS when one is pending
+   * @throws {AgentError} UPDATE_IN_PROGRESS when an update is pending
    */
   prepareInstall(signal: AbortSignal): Promise<void>;
   install(artifact: ArtifactRecord, stopBefore: ReadonlySet<StateName>, signal: AbortSignal): Promise<Run>;
@@ -37,15 +37,15 @@ export interface Standalone {
   /** @throws {AgentError} WRONG_OPERATION */
   rollback(stopBefore: ReadonlySet<StateName>, signal: AbortSignal): Promise<StandaloneResult>;
   /**
-   * Goes on with an update that was cut off or came to rest; what it was doing is finished or undone. One whose
-   * snapshot cannot be understood (`invalid`) is undone as far as can be.
+   * Resumes an update that was interrupted or came to rest: finishes or undoes its current work. If the snapshot is
+   * invalid (`invalid`), undoes as much as possible.
    */
   resume(stopBefore: ReadonlySet<StateName>, signal: AbortSignal): Promise<StandaloneResult>;
 }
 
-/** States after which nothing is left to decide. */
+/** States after which no decision is left. */
 const FINISHING: ReadonlySet<StateName> = new Set(["download", "commitLeave", "saveProvides", "cleanup"]);
-/** Was cut off where nothing is left to decide: the next install clears it away. */
+/** Whether the update was interrupted when no decision was left: the next install finishes it first. */
 export const isLeftBehind = ({ phase, state }: Snapshot): boolean => phase === "main" && FINISHING.has(state);
 
 const NOWHERE: ReadonlySet<StateName> = new Set();
@@ -72,7 +72,7 @@ export function createStandalone(parts: StandaloneParts): Standalone {
     await parts.expectToRun?.(found.artifact);
     if (target === "askRollback" && !(await canRollBack(found, handlerFor, signal))) return { kind: "refused" };
     refuseMisconfigured(found, handlerFor);
-    // The question has been answered, and a module need not answer it twice.
+    // `canRollBack` has answered the question, and a module need not answer it twice.
     const start = target === "resume" ? resume(found) : redirect(found, target === "askRollback" ? "rollback" : target);
     return { kind: "ran", run: await run(start, stopBefore, signal) };
   }
@@ -102,7 +102,7 @@ export function createStandalone(parts: StandaloneParts): Standalone {
   };
 }
 
-/** A managed deployment belongs to the daemon: the command line neither decides on it nor replaces it. */
+/** A managed deployment belongs to the daemon: the command line must neither decide on it nor replace it. */
 async function load(journal: Journal): Promise<Snapshot | undefined> {
   const found = await journal.load();
   if (found?.mode === "managed") throw new AgentError("UPDATE_IN_PROGRESS", { mode: "managed", state: found.state });
@@ -110,8 +110,8 @@ async function load(journal: Journal): Promise<Snapshot | undefined> {
 }
 
 /**
- * A payload whose handler is configured wrongly can be neither kept nor undone. The update stays pending until that is
- * set right: to run it now would end it as inconsistent.
+ * Refuses to run an update if a handler's configuration is invalid, because it can neither commit nor roll back its
+ * payload. The update stays pending until the configuration is corrected; running it now would end it as inconsistent.
  *
  * @throws {AgentError} CONFIG_INVALID
  */
@@ -120,7 +120,7 @@ function refuseMisconfigured(s: Snapshot, handlerFor: HandlerFor): void {
   try {
     handlersOf(s, handlerFor);
   } catch (error) {
-    // Anything else, such as a module that has gone, is the update's own failure.
+    // Any other error, such as a missing module, is a failure of the update.
     if (error instanceof AgentError && error.code === "CONFIG_INVALID") throw error;
   }
 }

@@ -2,9 +2,9 @@ import type { DeploymentStatus } from "../../ports/deployment-server.ts";
 import type { ScriptState } from "../scripts/names.ts";
 
 /**
- * The update as data: one row per state, one column per outcome. Standalone and managed updates are the
- * same rows with other entry points. The model in test/model explores it exhaustively and its mutants
- * prove that the exploration notices a wrong cell; docs/reference/states.md is generated from it.
+ * The update as data: one row per state, one column per outcome. Standalone and managed updates use the same rows with
+ * different entry points. The model in test/model explores the table exhaustively, and its mutants prove that the
+ * exploration detects a wrong cell. docs/reference/states.md is generated from it.
  *
  * @see spec "agent-states", sections 3 to 5, and "update-modules", section 7
  */
@@ -32,13 +32,13 @@ export const STATES = [
 export type StateName = (typeof STATES)[number];
 
 /**
- * How an effect ends. `ok`: done, or yes. `no`: a question's other answer. `hold`: somebody else goes on
- * from here (in a standalone update the user reboots and decides). `fail`: a named failure. `abort`: the server has
- * called the deployment off.
+ * How an effect ends. `ok`: done, or the answer yes. `no`: the answer no. `hold`: the update waits for a command (in a
+ * standalone update the user reboots and decides). `fail`: a named failure. `abort`: the server has cancelled the
+ * deployment.
  */
 export type Outcome = "ok" | "no" | "hold" | "fail" | "abort";
 
-/** A state, or `@state`: come to rest before it; a later command goes on from there. */
+/** A state, or `@state`: come to rest before it; a later command continues from there. */
 export type Target = StateName | `@${StateName}`;
 
 /** Where an update goes from a state. */
@@ -48,42 +48,43 @@ export interface Transitions {
   readonly hold?: Target;
   readonly fail?: Target;
   readonly abort?: StateName;
-  /** Where to go on when the agent starts and finds this state on disk: the power failed, or it was killed. */
+  /** The next state if the agent starts and finds this state on disk, after a power cut or a crash. */
   readonly crash: StateName;
-  /** Where to go on instead, the update unharmed, while a download can be resumed (`DownloadRecord`). */
+  /** The next state instead of `crash` while the download can resume (`DownloadRecord`); the update is unharmed. */
   readonly resumes?: StateName;
 }
 
-/** What else is special about a state. */
+/** Other properties of a state. */
 export interface Traits {
-  /** Only a managed update comes here; a standalone one goes on at `ok` at once. */
+  /** Only managed updates use this state; a standalone update continues at its `ok` column. */
   readonly managed?: true;
   /**
-   * What the server of a managed update is told before anything of this row runs. That it cannot be told is ignored;
-   * when it answers that the deployment has been called off, nothing runs and `abort` says where to go.
+   * The status that a managed update reports to the server before anything in this row runs. A failed report is
+   * ignored. If the server answers that it has cancelled the deployment, nothing runs and the update continues at
+   * `abort`.
    */
   readonly report?: DeploymentStatus;
   /** State whose Enter scripts run before the effect. */
   readonly enter?: ScriptState;
   /**
-   * State whose Leave scripts run after the effect has ended in anything but `fail`; after that, too, in a lenient row
-   * without Error scripts.
+   * State whose Leave scripts run after an effect that does not `fail`; in a lenient row without Error scripts, also
+   * after one that does.
    */
   readonly leave?: ScriptState;
-  /** State whose Error scripts run when the effect, or a set around it, has failed. Their own failure changes nothing. */
+  /** State whose Error scripts run when the effect, or a set around it, has failed. Their own failure has no effect. */
   readonly error?: ScriptState;
   /**
-   * A failing set of Enter or Leave scripts does not fail the row: it leaves damage (`NAME_INCONSISTENT`), and
-   * the way goes on. The Error scripts then follow a failing set only, and no failing effect.
+   * Failing Enter or Leave scripts do not fail the row: they leave damage (`NAME_INCONSISTENT`), and the update
+   * continues. The Error scripts then run only after failing scripts, and not after a failing effect.
    */
   readonly lenient?: true;
-  /** The update has failed when it is cut off here. (It has failed after every `fail` and `abort`.) */
+  /** An interruption here makes the update fail. (Every `fail` and `abort` does.) */
   readonly crashFails?: true;
-  /** `ok` means that the old software is back: nothing new is to be recorded. */
+  /** `ok` means that the old software is restored: the device must record nothing new. */
   readonly restores?: true;
-  /** `fail`, and `no` where the row has one, leave the device damaged: `NAME_INCONSISTENT` is recorded. */
+  /** `fail`, and `no` if the row has it, leave the device damaged: the agent records `NAME_INCONSISTENT`. */
   readonly breaks?: true;
-  /** How the update has ended is settled before this state: what goes wrong in it changes nothing of that. */
+  /** The result of the update is final before this state: a failure here does not change it. */
   readonly settled?: true;
 }
 
@@ -91,11 +92,11 @@ export interface Traits {
 export type EffectName = Exclude<StateName, "idle">;
 
 export interface Row extends Transitions, Traits {
-  /** The effect that runs: in the table, the state's own. */
+  /** The effect to run: in the table, the state's own. */
   readonly run: EffectName;
 }
 
-/** Rows of the states that do something; `idle` does nothing and has none. */
+/** One row for each state except `idle`, which does nothing. */
 export type Table = Readonly<Record<EffectName, Row>>;
 
 // biome-ignore format: one row per state and one column per outcome; the alignment is the point.
@@ -145,17 +146,17 @@ const TRAITS = {
 /** The update: the transitions and the traits of each state, and its effect. */
 export const TABLE: Table = rowsOf(TRANSITIONS, TRAITS);
 
-/** Persisted transitions after which an update that does not come to an end is given up. */
+/** Limit of persisted transitions. An update that has not ended by then is given up. */
 export const MAX_TRANSITIONS = 28;
 
-/** What a person or a server may ask for, and from which state on disk (`@`: at rest before it). */
+/** What a user may request, and from which state on disk (`@`: at rest before it). */
 export type EntryName = "commit" | "rollback";
 
-/** `resume`: where the `crash` column says. */
+/** `resume`: continue at the `crash` column. */
 export type Entered = StateName | "resume";
 export type Entries = Readonly<Record<EntryName, Readonly<Partial<Record<Target, Entered>>>>>;
 
-/** Where a command enters, by the state on disk. */
+/** The state that a command enters, by the state on disk. */
 // biome-ignore format: a table.
 export const ENTRIES = {
   commit:   { "@commit": "commit", commit: "resume" },

@@ -33,7 +33,7 @@ export async function examinePending(journal: Journal): Promise<Finding> {
   };
 }
 
-/** @param lock absent where no agent has ever taken it. @throws {AgentError} LOCK_FAILED */
+/** @param lock absent if no agent has ever taken it. @throws {AgentError} LOCK_FAILED */
 export async function examineLock(lock: Lock | undefined): Promise<Finding> {
   const subject = "lock";
   try {

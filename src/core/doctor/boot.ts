@@ -2,15 +2,15 @@ import { AgentError, describeError } from "../../errors/agent-error.ts";
 import type { Bootloader } from "../../ports/bootloader.ts";
 import type { Finding } from "../../ports/finding.ts";
 
-/** What the boot loader's adapter says of its medium, and whether what it plans goes with what runs. */
+/** The adapter's findings on its medium, and whether the boot loader's plan matches the running system. */
 export async function examineBoot(boot: Bootloader, signal: AbortSignal): Promise<readonly Finding[]> {
   const own = (await boot.diagnose?.(signal)) ?? [];
-  // The adapter has named what is wrong with its medium; a plan out of that tells nothing more.
+  // The adapter has already reported a bad medium; a plan read from it adds no information.
   if (own.some(({ level }) => level === "bad")) return own;
   return [...own, ...(await readOnly(boot, signal)), await planOf(boot, signal)];
 }
 
-/** An update refuses to begin there: it could neither be armed nor undone. */
+/** On a read-only medium every update is refused: the agent could neither arm nor undo it. */
 async function readOnly(boot: Bootloader, signal: AbortSignal): Promise<readonly Finding[]> {
   try {
     await boot.expectWritable?.(signal);
@@ -26,7 +26,7 @@ async function readOnly(boot: Bootloader, signal: AbortSignal): Promise<readonly
 async function planOf(boot: Bootloader, signal: AbortSignal): Promise<Finding> {
   const { slot, trial } = await boot.plan(signal);
   const running = await boot.booted(signal);
-  // The name tells boards apart whose configuration names no boot loader.
+  // The name identifies the board if the configuration names no boot loader.
   const subject = `plan of the boot loader (${boot.kind})`;
   if (!trial && slot === running) {
     return { level: "good", subject, found: `the next start boots slot ${slot}, which runs now` };

@@ -1,13 +1,13 @@
 import type { Finding } from "../../ports/finding.ts";
 import { day } from "./words.ts";
 
-/** The oldest Node that this runs on (20.19) came out then. Image builders may set the times of all files to 1970. */
+/** Release date of the oldest supported Node (20.19). Image builders may set all file times to 1970. */
 const OLDEST_MS = Date.UTC(2025, 2, 13);
 
 /**
- * A clock that was never set makes every certificate one that is not valid yet.
+ * Checks that the clock is set: with an unset clock, no certificate is valid yet.
  *
- * @param programMs when the files of this program were made
+ * @param programMs modification time of this program's files
  */
 export function assessClock(nowMs: number, programMs: number): Finding {
   const subject = "clock";

@@ -3,9 +3,9 @@ import type { Finding } from "../../ports/finding.ts";
 import { sizeText } from "./words.ts";
 
 const MIB = 1024 ** 2;
-/** The store and the log of a deployment, each written anew beside the old one. */
+/** Room for new versions of the store and a deployment log, beside the old ones. */
 const NEEDED_BYTES = MIB;
-/** Payloads of update modules are kept there, too. */
+/** Update modules keep payloads there as well. */
 const USUAL_BYTES = 16 * MIB;
 const NEEDED_FILES = 16;
 
@@ -14,7 +14,7 @@ const NOT_KEPT: ReadonlySet<string> = new Set(["tmpfs", "ramfs", "devtmpfs"]);
 
 export const DATA_PARTITION = "data partition";
 
-/** Whether what the agent stores survives a power cut, and an update of the root file system. */
+/** Whether the agent's data survives a power cut and an update of the root file system. */
 export function assessDatastore(facts: FolderFacts): readonly Finding[] {
   const { folder, exists, leadsTo, isWritable, mount } = facts;
   const subject = DATA_PARTITION;
@@ -38,7 +38,7 @@ export function assessDatastore(facts: FolderFacts): readonly Finding[] {
   return [{ level: "good", subject, found: where }, ...assessNoexec(facts), writable(folder, isWritable), room(facts)];
 }
 
-/** Programs that lie in the folder, such as an Artifact's own scripts in the datastore, cannot be started. */
+/** The agent cannot start programs in a noexec folder, such as an Artifact's scripts in the datastore. */
 export function assessNoexec({ startsNothing }: FolderFacts): readonly Finding[] {
   if (startsNothing === undefined) return [];
   const found = "it is mounted noexec, so no state script, update module or payload in it can start";

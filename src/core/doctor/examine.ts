@@ -2,12 +2,12 @@ import { AgentError, describeError, type ErrorDetail } from "../../errors/agent-
 import type { ErrorCode } from "../../errors/catalogue.ts";
 import type { Finding } from "../../ports/finding.ts";
 
-/** One part of the board, and how it is looked at. */
+/** One part of the board and how to examine it. */
 export interface Examination {
   readonly area: string;
-  /** What to do where it cannot be looked at. */
+  /** What to do if the examination fails. */
   readonly advice: string;
-  /** May reject with a named failure, which then is the finding. */
+  /** May reject with a named failure, which becomes the finding. */
   look(signal: AbortSignal): Promise<readonly Finding[]>;
 }
 
@@ -15,16 +15,16 @@ export interface Examined extends Finding {
   readonly area: string;
 }
 
-/** Where what to do depends on the failure and not on what was looked at. */
+/** Failures whose advice depends on the failure, not on the examined part. */
 const ADVICE: Partial<Readonly<Record<ErrorCode, (detail: ErrorDetail) => string>>> = {
   BOARD_OFF: ({ board }) => `switchback board boot ${board}`,
 };
 
 /**
- * Looks at each part in turn: what is wrong with one keeps no other from being looked at. A cause that shows in several
- * parts is told once.
+ * Examines each part in turn: a failure in one part does not stop the others. Reports a cause that shows in several
+ * parts only once.
  *
- * @param isConsequence of something that is a finding already
+ * @param isConsequence whether an error follows from something that is already a finding
  */
 export async function* examine(
   all: readonly Examination[],
@@ -43,7 +43,7 @@ export async function* examine(
     }
     for (const finding of findings) {
       const { level, subject, found } = finding;
-      // Of what failed as a whole the subject is only where it was noticed.
+      // If the whole area failed, the subject only says where the cause was noticed.
       const cause = subject === area ? found : `${subject}: ${found}`;
       if (level !== "good" && told.has(cause)) continue;
       told.add(cause);
@@ -52,7 +52,7 @@ export async function* examine(
   }
 }
 
-/** What only the system's own word is known of (EACCES, EIO) is a finding of a board, too. */
+/** An error from the system (EACCES, EIO) is also a finding. */
 function failed(area: string, advice: string, error: unknown): Finding {
   if (error instanceof AgentError) {
     return {

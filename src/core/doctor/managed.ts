@@ -6,7 +6,9 @@ import { readScriptEntries } from "../scripts/folder.ts";
 import { type DeviceKeyFile, keyKind } from "../server/device-key.ts";
 import { readIdentity } from "../server/identity.ts";
 
-/** Whether the identity script says who the device is: it is run, as it would be for the server. @throws {AgentError} IDENTITY_FAILED */
+/**
+ * Whether the identity script identifies the device. Runs it as for the server. @throws {AgentError} IDENTITY_FAILED
+ */
 export async function examineIdentity(
   script: string,
   process: Process,
@@ -28,7 +30,7 @@ export async function examineIdentity(
   return [{ level: "good", subject: script, found: await readIdentity(process, script, signal) }];
 }
 
-/** @param isNeeded the device speaks to a server. @throws {AgentError} DEVICE_KEY */
+/** @param isNeeded whether the device uses a server. @throws {AgentError} DEVICE_KEY */
 export async function examineDeviceKey(file: DeviceKeyFile, isNeeded: boolean): Promise<readonly Finding[]> {
   const kind = await keyKind(file);
   if (kind === undefined && !isNeeded) return [];

@@ -5,13 +5,13 @@ const OTHERS_WRITE = 0o002;
 const OTHERS_USE = 0o077;
 
 export interface Guarded {
-  /** What decides over the device: configuration, keys that are trusted, and all that runs as this user. */
+  /** Files that control the device: configuration, trusted keys, and all programs that run as this user. */
   readonly trusted: readonly FileFacts[];
   /** Keys and tokens. */
   readonly secret: readonly FileFacts[];
 }
 
-/** Whether others than root and this user can take over the device, or pose as it. @param user who runs this */
+/** Whether users other than root and `user`, who runs this, can take over the device or impersonate it. */
 export function assessPermissions({ trusted, secret }: Guarded, user: number): readonly Finding[] {
   const found = [
     ...trusted.filter(({ mode }) => (mode & OTHERS_WRITE) !== 0).map(writable),

@@ -5,7 +5,7 @@ import { readScriptEntries, readVersionFile } from "../scripts/folder.ts";
 import type { ScriptOrigin } from "../scripts/names.ts";
 import { VERSION_FILE } from "../scripts/order.ts";
 
-/** State scripts that would not run. @throws {AgentError} SCRIPT_FOLDER, SCRIPT_UNREADABLE */
+/** Finds state scripts that would not run. @throws {AgentError} SCRIPT_FOLDER, SCRIPT_UNREADABLE */
 export async function examineScripts(
   folder: string,
   origin: ScriptOrigin,
@@ -26,7 +26,7 @@ export async function examineScripts(
   ];
 }
 
-/** Update modules that would not be taken for one, or could not be started. @throws {AgentError} SCRIPT_FOLDER */
+/** Finds update modules that the agent would ignore or could not start. @throws {AgentError} SCRIPT_FOLDER */
 export async function examineModules(folder: string, reads: FileReads): Promise<readonly Finding[]> {
   const files = (await readScriptEntries(folder, reads)).filter(({ isFile }) => isFile);
   const names = files.map(({ name }) => name).sort();

@@ -4,7 +4,7 @@ import { day } from "./words.ts";
 
 const SOON_MS = 30 * 24 * 60 * 60 * 1000;
 
-/** What to do, by what a handshake failed with. */
+/** What to do, by the error code of the TLS handshake. */
 const ADVICE: Readonly<Record<string, string>> = {
   CERT_HAS_EXPIRED: "Renew the server's certificate. If it is still valid, set the device's clock.",
   CERT_NOT_YET_VALID: "Set the device's clock: the certificate is not valid yet.",
@@ -15,7 +15,7 @@ const ADVICE: Readonly<Record<string, string>> = {
 };
 const UNTRUSTED = /^(?:DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_)/;
 
-/** @param skipsVerification whoever answers is taken for the server */
+/** @param skipsVerification whether the agent accepts any certificate */
 export function assessServer(url: string, facts: ServerFacts, nowMs: number, skipsVerification: boolean): Finding {
   const subject = `certificate of ${url}`;
   if (facts.kind === "failed") {

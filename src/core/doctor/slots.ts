@@ -5,15 +5,15 @@ import { sizeText } from "./words.ts";
 
 export interface SlotsSeen {
   readonly slots: Readonly<Record<SlotId, SlotFacts>>;
-  /** Absent where the boot loader cannot say; why not is a finding of its own. */
+  /** Absent if the boot loader cannot tell; a separate finding says why. */
   readonly booted?: SlotId | undefined;
-  /** Bytes of the root file system that runs: what an image of it needs at least. Absent where nobody can see it. */
+  /** Size of the running root file system, the minimum for an image of it. Absent if unknown. */
   readonly rootBytes?: number | undefined;
 }
 
 const KEYS: Readonly<Record<SlotId, string>> = { A: "RootfsPartA", B: "RootfsPartB" };
 
-/** Whether the slot that does not run could take an image like the one that runs. */
+/** Whether the inactive slot can hold an image like the running one. */
 export function assessSlots({ slots, booted, rootBytes }: SlotsSeen): readonly Finding[] {
   const there = [...storageOf("A", slots.A), ...storageOf("B", slots.B)];
   if (slots.A.identity !== undefined && slots.A.identity === slots.B.identity) {

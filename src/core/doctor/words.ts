@@ -1,6 +1,6 @@
 const KIB = 1024;
 
-/** Small ones in KiB, so that two sizes that differ do not read alike. */
+/** Shows small sizes in KiB, so that two different sizes look different. */
 export const sizeText = (bytes: number): string =>
   bytes < 10 * KIB ** 2 ? `${Math.floor(bytes / KIB)} KiB` : `${(bytes / KIB ** 2).toFixed(1)} MiB`;
 

@@ -3,22 +3,22 @@ import type { Clock } from "../../ports/clock.ts";
 import type { Freezer } from "../../ports/freezer.ts";
 
 export interface DumpParts {
-  /** Any folder of the filesystem; `undefined` where nobody can write to it: it is not mounted, or read-only. */
+  /** Any folder of the file system; `undefined` if it needs no freeze because it is not mounted or is read-only. */
   readonly folder: string | undefined;
   readonly freezer: Freezer;
   readonly clock: Pick<Clock, "sleep">;
-  /** The block device from its first byte to its last, as it goes out. A chunk is valid until the next. */
+  /** The whole block device, in order. A chunk is valid until the next. */
   chunks(signal: AbortSignal): AsyncIterable<Uint8Array>;
-  /** Resolves when somebody has taken the chunk. @throws {AgentError} DUMP_BROKEN */
+  /** Resolves when the reader has taken the chunk. @throws {AgentError} DUMP_BROKEN */
   write(chunk: Uint8Array): Promise<void>;
 }
 
-/** As long as a person may need to type the password of whatever takes the copy. */
+/** Long enough to type a password for the program that receives the copy. */
 export const STALL_MS = 60_000;
 
 /**
- * Copies a filesystem that is in use, frozen as long as that takes. It does not stay frozen when the copy ends in any
- * other way, nor when nobody takes it: whoever does may be waiting for the frozen filesystem itself.
+ * Copies a file system that is in use, and keeps it frozen during the copy. Thaws it when the copy ends in any way, and
+ * when the reader stalls: the reader may be waiting for the frozen file system itself.
  *
  * @throws {AgentError} DUMP_STALLED, FREEZE_LOST, and what the parts throw
  */

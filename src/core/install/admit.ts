@@ -8,33 +8,33 @@ import { flatProvides, readProvides } from "./provides.ts";
 
 export interface AdmissionParts {
   readonly store: Pick<Store, "load">;
-  /** One of them must have signed each Artifact. None: the agent does not look at signatures. */
+  /** Each Artifact must be signed by one of these keys. Empty: the agent does not check signatures. */
   readonly verifyKeys: readonly VerificationKey[];
-  /** Refuses what the reference clients refuse. */
+  /** Refuses everything that the reference clients refuse. */
   readonly strictCompat: boolean;
   readonly scriptStage: ScriptStage;
   /** @throws {AgentError} DEVICE_TYPE_FILE */
   deviceType(): Promise<string>;
   /**
-   * Fails where this device has nothing that installs such a payload, or must not run what does.
+   * Fails if this device has no handler for such a payload, or must not run it.
    *
    * @throws {AgentError} PAYLOAD_UNSUPPORTED, BOARD_UNCONFINED
    */
   expectHandler(type: string, index: number): Promise<void>;
-  /** Fails where this device must not run a script of the Artifact. @throws {AgentError} BOARD_UNCONFINED */
+  /** Fails if this device must not run a script of the Artifact. @throws {AgentError} BOARD_UNCONFINED */
   expectScript(name: string): Promise<void>;
 }
 
-/** The one way by which an Artifact comes onto the device, from the command line and from a server alike. */
+/** The only way for an Artifact onto the device, for the command line and the server alike. */
 export interface Admission {
   /**
-   * Reads and verifies everything before the payload. Changes nothing: state scripts wait where nothing runs them.
+   * Reads and verifies everything before the payload. Changes nothing: it stores state scripts where they cannot run.
    *
    * @throws {AgentError} PAYLOAD_COUNT, and the codes of a damaged or unsigned Artifact
    */
   open(source: ByteSource, options?: Pick<KeepOptions, "keep" | "resume">): Promise<OpenedArtifact>;
   /**
-   * Refuses an Artifact that is not for this device before anything changes, and puts its scripts in their place.
+   * Refuses an Artifact that is not for this device, before any change, and puts its scripts in place.
    *
    * @throws {AgentError} DEVICE_TYPE_FILE, DEVICE_TYPE_MISMATCH, DEPENDS_MISMATCH, PROVIDES_LIMIT, PAYLOAD_UNSUPPORTED,
    * SCRIPT_FOLDER, BOARD_UNCONFINED

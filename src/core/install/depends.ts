@@ -2,13 +2,13 @@ import type { ArtifactInfo, Provides } from "../../artifact/model.ts";
 import { AgentError } from "../../errors/agent-error.ts";
 import { committedProvides, type DeviceProvides, type NewProvides } from "./provides.ts";
 
-/** What a device may record of itself: each command reads it, and each poll sends it. */
+/** Limits for what a device records about itself: each command reads it, and each poll sends it. */
 const MAX_KEYS = 10_000;
 const MAX_BYTES = 1024 * 1024;
 
 /**
- * Holds what an Artifact asks for against what the device is. Every key that the Artifact depends on
- * must be there, with one of the values it accepts.
+ * Checks an Artifact's dependencies against the device. The device must have every key that the Artifact depends on,
+ * with one of the accepted values.
  *
  * @throws {AgentError} DEVICE_TYPE_MISMATCH, DEPENDS_MISMATCH
  * @see spec "artifact-format", section 10
@@ -28,8 +28,8 @@ export function checkDepends(info: ArtifactInfo, deviceType: string, provides: P
 }
 
 /**
- * Keys that no Artifact clears add up over the years. They are bounded before an update begins: at its commit it would
- * be too late.
+ * Checks the size of the provides after the update. Keys that no Artifact clears accumulate over the years. The check
+ * runs before the update begins, because a failure at commit would come too late.
  *
  * @throws {AgentError} PROVIDES_LIMIT
  */

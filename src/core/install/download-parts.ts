@@ -4,12 +4,12 @@ import type { Logger } from "../../util/logger.ts";
 import type { MinimumRate } from "./rate.ts";
 
 export interface DownloadLimits {
-  /** Times in a row that a download may be tried again without getting on. */
+  /** How often in a row a download may retry without progress. */
   readonly retryDownloadCount: number;
-  /** Longest wait before that. */
+  /** Longest wait before a retry. */
   readonly retryDownloadWaitMs: number;
   readonly bytesPerSecond?: number;
-  /** A download that is slower breaks off. */
+  /** A slower download is interrupted. */
   readonly slowest: MinimumRate;
 }
 
@@ -18,6 +18,6 @@ export interface DownloadParts {
   readonly clock: Clock;
   readonly log: Logger;
   readonly limits: DownloadLimits;
-  /** From 0 up to, not including, 1; absent: by chance. */
+  /** Returns at least 0 and less than 1; absent: `Math.random`. */
   readonly random?: () => number;
 }

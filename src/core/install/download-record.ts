@@ -2,7 +2,7 @@ import * as z from "zod/mini";
 
 const bytes = z.int().check(z.nonnegative());
 
-/** Where reading goes on. @see PayloadPosition */
+/** Where reading resumes. @see PayloadPosition */
 const Checkpoint = z.object({
   headBytes: bytes,
   artifactByte: bytes,
@@ -14,17 +14,17 @@ const Checkpoint = z.object({
 });
 
 /**
- * A download as it stands in the snapshot of an update: what a restarted agent needs to take it up again. Saved with
- * each checkpoint, after what it speaks of has been made safe against power loss.
+ * A download in the snapshot of an update: what a restarted agent needs to resume it. Saved with each checkpoint, after
+ * the payload up to it is safe against power loss.
  */
 export const DownloadRecord = z.object({
   uri: z.string(),
   lengthBytes: bytes,
   etag: z.optional(z.string()),
   lastModified: z.optional(z.string()),
-  /** Times that the download was taken up again, in this process and in those before it. */
+  /** Times that the download was resumed, in this process and in earlier ones. */
   resumes: bytes,
-  /** Absent: nothing is stored that could be built on, and the download begins anew. */
+  /** Absent: nothing useful is stored, and the download starts over. */
   checkpoint: z.optional(Checkpoint),
 });
 export type DownloadRecord = Readonly<z.infer<typeof DownloadRecord>>;

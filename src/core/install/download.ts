@@ -9,12 +9,12 @@ import { RateLimiter } from "./rate.ts";
 import { sendWithDeadlines } from "./send-with-deadlines.ts";
 import { Tries } from "./tries.ts";
 
-/** Where a download was when it was cut off together with the agent. */
+/** The position of a download that was interrupted together with the agent. */
 export interface DownloadStart {
   readonly uri: string;
-  /** Times that it was taken up again since it last got on, this one included. */
+  /** Resumes since the last progress, including this one. */
   readonly resumes: number;
-  /** The first request asks for that many bytes only; then `jump` says where to go on. */
+  /** The first request covers only this many bytes; `jump` then sets where to continue. */
   readonly headBytes: number;
   readonly lengthBytes: number;
   readonly etag?: string | undefined;
@@ -22,23 +22,23 @@ export interface DownloadStart {
 }
 
 /**
- * The bytes of an http(s) source. A break is waited out, and the source is taken up again where it broke off, as long
- * as its first answer told a length and nothing says that it has changed.
+ * The bytes of an http(s) source. After a broken connection, it waits and resumes where it stopped, if the first
+ * response had a length and nothing indicates that the source has changed.
  *
  * @see spec "device-api", section 7
  */
 export interface Download extends ByteSource {
-  /** `undefined` for a source that did not tell its length. */
+  /** `undefined` if the source did not send its length. */
   readonly facts: SourceFacts | undefined;
   readonly resumes: number;
-  /** Goes on at that byte of the source, which must not lie before what has been read. */
+  /** Continues at this byte of the source, which must not lie before the bytes already read. */
   jump(toByte: number): void;
 }
 
-/** So many bytes are progress: less could be had for ever from a source that breaks off each time. */
+/** Fewer bytes do not count as progress: a source that always breaks off early would otherwise retry for ever. */
 const PROGRESS_BYTES = 16 * 1024;
 
-/** @throws `error` when the same request would not succeed later either */
+/** @throws `error` if a retry of the request cannot succeed */
 function passingTrouble(error: unknown, signal: AbortSignal): AgentError {
   signal.throwIfAborted();
   if (!(error instanceof AgentError) || entryOf(error.code).retry !== true) throw error;
@@ -48,12 +48,12 @@ function passingTrouble(error: unknown, signal: AbortSignal): AgentError {
 export interface FirstRequest {
   readonly uri: string;
   readonly resumes?: number;
-  /** Times that the first request is tried again; absent: as often as any other. */
+  /** How often the first request is retried; absent: as often as any other. */
   readonly retries?: number;
 }
 
 /**
- * Asks for the whole of `uri`, or takes up `start`.
+ * Requests all of `uri`, or resumes `start`.
  *
  * @throws {AgentError} SOURCE_STATUS, what the transport throws, and from reading also DOWNLOAD_CHANGED,
  * DOWNLOAD_RANGE, DOWNLOAD_BROKEN
@@ -78,7 +78,7 @@ export async function openDownload(
   }
 }
 
-/** The answer, or a trouble that may pass. */
+/** The response, or a failure worth a retry. */
 async function firstAnswer(
   uri: string,
   parts: DownloadParts,
@@ -119,13 +119,13 @@ class ResumingDownload implements Download {
   readonly #signal: AbortSignal;
   readonly #limiter: RateLimiter;
   #body: Body | undefined;
-  /** Of the chunk that came last, what has not been given out. */
+  /** The unread rest of the last chunk. */
   #rest: Uint8Array = new Uint8Array(0);
-  /** Place of `#rest`, and of what the body gives next behind it, in the source. */
+  /** Position of `#rest`, and of the body's next bytes after it, in the source. */
   #restByte = 0;
   #nextByte = 0;
   #toByte: number;
-  /** Tries are counted from here. */
+  /** Position from which progress is counted. */
   #countedFrom: number;
 
   constructor(
@@ -143,7 +143,7 @@ class ResumingDownload implements Download {
     this.facts = facts;
     this.#tries = tries;
     this.#toByte = Math.min(headBytes ?? Number.POSITIVE_INFINITY, facts?.lengthBytes ?? Number.POSITIVE_INFINITY);
-    // The head is fetched again, and getting that far once more is no progress.
+    // The head is fetched again: reaching the old position is not progress.
     this.#countedFrom = headBytes === undefined ? 0 : Number.POSITIVE_INFINITY;
   }
 
@@ -151,7 +151,7 @@ class ResumingDownload implements Download {
     return this.#tries.count;
   }
 
-  /** The whole source is on its way. */
+  /** Takes the body of the first response, which holds the whole source. */
   begin({ body }: TransportResponse): void {
     this.#body = { chunks: body[Symbol.asyncIterator](), toByte: this.#toByte };
   }
@@ -194,9 +194,9 @@ class ResumingDownload implements Download {
     return count;
   }
 
-  /** Gets the next chunk, or waits out a break. @returns false at the end of a source of unknown length */
+  /** Gets the next chunk, or waits after a failure. @returns false at the end of a source of unknown length */
   async #fetch(): Promise<boolean> {
-    // The head alone was asked for, and something behind it is wanted now.
+    // The request covered only the head, and the caller now needs bytes after it.
     if (this.#body !== undefined && this.#body.toByte <= this.#nextByte) await this.#leaveBody();
     const body = this.#body ?? (await this.#ask());
     let trouble: AgentError | undefined;
@@ -220,7 +220,7 @@ class ResumingDownload implements Download {
     return true;
   }
 
-  /** The body, or a trouble that may pass. @throws {AgentError} what the answer means for good */
+  /** The body, or a failure worth a retry. @throws {AgentError} if the response excludes a retry */
   async #ask(): Promise<Body | AgentError> {
     const { facts } = this;
     if (facts === undefined) throw new Error("nothing can be asked for twice without its length");

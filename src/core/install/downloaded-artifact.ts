@@ -10,13 +10,13 @@ import type { OpenedArtifact } from "./open-artifact.ts";
 
 export interface DownloadedParts extends DownloadParts {
   readonly open: Admission["open"];
-  /** Remembers how far the payloads are stored, in order. Resolves when durable. */
+  /** Records how far the payloads are stored, in order. Resolves when durable. */
   keep(download: DownloadRecord): Promise<void>;
 }
 
-/** An Artifact that is being downloaded, so that a restarted agent can go on with it. */
+/** An Artifact in download, with what a restarted agent needs to resume it. */
 export interface DownloadedArtifact extends OpenedArtifact {
-  /** For the snapshot, from the beginning on; `undefined` for a source that does not tell its length. */
+  /** For the snapshot, available from the start; `undefined` if the source did not send its length. */
   readonly download: DownloadRecord | undefined;
 }
 
@@ -26,14 +26,13 @@ export function openDownloaded(uri: string, parts: DownloadedParts, signal: Abor
 }
 
 /**
- * Opens the Artifact whose download was cut off together with the agent, at the checkpoint of `record`. Its head is
- * fetched and verified again, and so is the whole by its checksums. Begins anew where there is no checkpoint, or the
- * source is not the same any more; blocks that the slot holds already are then not written again.
+ * Resumes the download of an Artifact at the checkpoint of `record`, after an interruption of the agent. Fetches and
+ * verifies the head again; the checksums still cover the whole Artifact. Starts over if there is no checkpoint or the
+ * source has changed; blocks that the slot already holds are then not written again.
  *
- * @param record counts this time among its `resumes`
- * @param artifact as it was recorded when its header had been read; without payload types when it had not
- * @throws {AgentError} DOWNLOAD_CHANGED when it is another Artifact now, and the codes of
- * `openDownloaded`
+ * @param record its `resumes` includes this one
+ * @param artifact as recorded after its header was read; without payload types if the header was not read
+ * @throws {AgentError} DOWNLOAD_CHANGED if the source now holds another Artifact, and the codes of `openDownloaded`
  */
 export async function reopenDownloaded(
   record: DownloadRecord,
@@ -70,7 +69,7 @@ async function resumeDownload(
   }
 }
 
-/** What a head that is not the same any more leads to. */
+/** Errors that a changed head causes. */
 const isOfTheSource = ({ code }: AgentError): boolean => code === "DOWNLOAD_CHANGED" || code.startsWith("ARTIFACT_");
 
 async function openAnew(
@@ -82,7 +81,7 @@ async function openAnew(
   return await openKept(uri, await openDownload({ uri, resumes }, parts, signal), parts);
 }
 
-/** Opens what comes in, and keeps account of it. The result owns `download`. */
+/** Opens the downloaded Artifact and records its progress. The result owns `download`. */
 async function openKept(
   uri: string,
   download: Download,

@@ -1,17 +1,23 @@
 import type { AgentError } from "../../errors/agent-error.ts";
 import type { Clock } from "../../ports/clock.ts";
 
-/** Ends what takes too long: a request as a whole, or one part of it after the other. */
+/** A time limit, either for a whole request or for its parts in turn. */
 export interface Limit {
-  /** Aborts with the outer signal, and with what is said to be late. */
+  /** Aborts with the outer signal, or with the failure from `late`. */
   readonly signal: AbortSignal;
-  /** From now on `late` is asked after each `ms`; the first failure that it gives is the end. Nothing else is asked. */
+  /**
+   * Calls `late` every `ms` from now on, in place of any earlier callback. The first failure that it returns aborts the
+   * signal.
+   */
   begin(ms: number, late: () => AgentError | undefined): void;
-  /** Lets go of clock and outer signal. */
+  /** Releases the clock and the outer signal. */
   end(): void;
 }
 
-/** A limit that has not begun. By hand, since a signal of `AbortSignal.any` is kept by the outer one for good. */
+/**
+ * Creates a limit that has not begun. It does not use `AbortSignal.any`, because the outer signal would keep the
+ * combined one for ever.
+ */
 export function createLimit(clock: Clock, outer: AbortSignal): Limit {
   outer.throwIfAborted();
   const limited = new AbortController();
@@ -33,7 +39,7 @@ export function createLimit(clock: Clock, outer: AbortSignal): Limit {
       running.abort();
       running = new AbortController();
       watch(ms, late, running).catch(() => {
-        // ignored: it came to its end in time.
+        // ignored: the watch ended in time.
       });
     },
     end() {

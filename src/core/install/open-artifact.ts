@@ -10,35 +10,35 @@ import type { OpenedPayloads } from "../deployment/effects.ts";
 import type { ArtifactRecord } from "../deployment/snapshot.ts";
 import type { ScriptStage } from "../scripts/extract.ts";
 
-/** An Artifact whose header is known to be right, before a byte of its payload. */
+/** An Artifact with a verified header, before the first byte of its payload. */
 export interface OpenedArtifact {
   readonly info: ArtifactInfo;
   readonly record: ArtifactRecord;
   readonly payloads: OpenedPayloads;
-  /** Also discards the scripts, unless they have been admitted. */
+  /** Also discards the scripts, unless they were admitted. */
   close(): Promise<void>;
 }
 
 export interface OpenOptions {
-  /** One of them must have signed the Artifact; none: signatures are not looked at. */
+  /** The Artifact must be signed by one of these keys; empty: signatures are not checked. */
   readonly verifyKeys: readonly VerificationKey[];
   /** Refuses what the reference clients refuse: more than one payload. */
   readonly strictCompat?: boolean;
-  /** Where the state scripts wait until the Artifact is admitted, and large meta-data. Absent: scripts are passed over. */
+  /** Stores state scripts until the Artifact is admitted, and large meta-data. Absent: scripts are skipped. */
   readonly scriptStage?: Pick<ScriptStage, "store" | "storeMetaData" | "discard">;
 }
 
-/** For an Artifact whose download may be cut off together with the agent. */
+/** Options for an Artifact whose download may be interrupted together with the agent. */
 export interface KeepOptions extends OpenOptions {
-  /** Remembers how far the payload is stored. */
+  /** Records how far the payload is stored. */
   keep?(position: PayloadPosition): Promise<void>;
-  /** Where an earlier run was. @see ArtifactReader.resumePayload */
+  /** The position of an earlier run. @see ArtifactReader.resumePayload */
   readonly resume?: PayloadResume;
 }
 
 /**
- * Reads and verifies everything before the payload, and refuses by name what this agent cannot install.
- * Changes nothing on the device: state scripts are stored where nothing runs them, until they are admitted.
+ * Reads and verifies everything before the payload, and refuses by name what this agent cannot install. Changes nothing
+ * on the device: it stores state scripts where they cannot run until they are admitted.
  *
  * @throws {AgentError} PAYLOAD_COUNT, and the codes of a damaged Artifact
  */
@@ -66,7 +66,7 @@ export async function openForInstall(source: ByteSource, options: KeepOptions): 
   }
 }
 
-/** There is one inactive slot, and a second image would overwrite the first. */
+/** There is only one inactive slot: a second image would overwrite the first. */
 const ONCE = "rootfs-image";
 
 function checkCount(payloads: readonly PayloadInfo[], strictCompat: boolean): void {
@@ -78,12 +78,12 @@ function checkCount(payloads: readonly PayloadInfo[], strictCompat: boolean): vo
 
 function recordArtifact({ name, group, payloads }: ArtifactInfo): ArtifactRecord {
   const clears = payloads.map(({ clearsProvides }) => clearsProvides);
-  // A payload that says nothing of it clears all that the device had, whatever the others say.
+  // A payload without this field clears everything that the device provided, regardless of the other payloads.
   const clearsProvides = clears.every((globs) => globs !== undefined) ? clears.flat() : undefined;
   return {
     name,
     ...(group !== undefined && { group }),
-    // Not assigned one after the other: a key `__proto__` would be lost.
+    // Assigning each property would lose a key `__proto__`.
     provides: Object.fromEntries(payloads.flatMap(({ provides }) => Object.entries(provides))),
     ...(clearsProvides !== undefined && { clearsProvides }),
     payloadTypes: payloads.map(({ type }) => type),
@@ -125,7 +125,7 @@ function contextOf(info: ArtifactInfo, index: number): PayloadContext {
   );
 }
 
-/** Adds a property that is made when it is asked for, and once: what is parsed takes many times what is written. */
+/** Adds a property that is computed once, on first access: the parsed form takes many times the memory of the text. */
 function lazily<Of extends object, Key extends string, Value>(
   of: Of,
   key: Key,

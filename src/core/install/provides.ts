@@ -2,27 +2,27 @@ import type { Provides } from "../../artifact/model.ts";
 import type { StoreChanges } from "../../ports/store.ts";
 import { isPrefixGlob } from "../../util/prefix-glob.ts";
 
-/** Keys of the store, as the other clients name them. */
+/** Store keys, named as in the other clients. */
 const NAME = "artifact-name";
 const GROUP = "artifact-group";
 const PROVIDES = "artifact-provides";
 
-/** What the device records of the software it runs. */
+/** What the device records about its software. */
 export interface DeviceProvides {
-  /** Absent on a device that has never been told. */
+  /** Absent on a device that has no recorded name. */
   readonly name?: string;
   readonly group?: string;
   /** Everything except the name and the group. */
   readonly provides: Provides;
 }
 
-/** Whether the device has ever been told what it runs: `unknown` with nothing beside it says that it has not. */
+/** Whether the device has recorded its software. The name `unknown` with no other key means that it has not. */
 export const isSeeded = (stored: ReadonlyMap<string, string>): boolean =>
   stored.has(NAME) && (stored.get(NAME) !== "unknown" || stored.has(PROVIDES) || stored.has(GROUP));
 
 /**
- * What cannot be read of it does not count: a device that does not know what it provides can still be updated, and one
- * that stops there cannot.
+ * Reads the device's provides and ignores invalid parts: a device with unknown provides can still be updated, but not
+ * if the agent stops here.
  */
 export function readProvides(stored: ReadonlyMap<string, string>): DeviceProvides {
   const name = textOf(stored.get(NAME));
@@ -32,7 +32,7 @@ export function readProvides(stored: ReadonlyMap<string, string>): DeviceProvide
   return { ...(name !== undefined && { name }), ...(group !== undefined && { group }), provides };
 }
 
-/** What `show-provides` prints and what an Artifact's depends are held against: one flat map. */
+/** One flat map for `show-provides` and for the check of an Artifact's depends. */
 export function flatProvides(device: DeviceProvides): Provides {
   return {
     ...device.provides,
@@ -41,7 +41,7 @@ export function flatProvides(device: DeviceProvides): Provides {
   };
 }
 
-/** The changes that make the store hold `device`. */
+/** The changes that store `device`. */
 export function writeProvides(device: DeviceProvides): StoreChanges {
   return new Map([
     [NAME, device.name],
@@ -50,7 +50,7 @@ export function writeProvides(device: DeviceProvides): StoreChanges {
   ]);
 }
 
-/** What an Artifact leaves behind when it is committed. */
+/** What a committed Artifact provides and clears. */
 export interface NewProvides {
   readonly name: string;
   readonly group?: string | undefined;
@@ -59,8 +59,8 @@ export interface NewProvides {
 }
 
 /**
- * The device's provides after a commit: what no glob clears, overlaid with what is new. Without
- * `clearsProvides` everything but the group is cleared. The group stays unless a new one comes or a glob
+ * The device's provides after a commit: the old ones that no glob clears, overlaid with the new ones. Without
+ * `clearsProvides` everything except the group is cleared. The group stays unless the Artifact sets a new one or a glob
  * matches `artifact_group`.
  *
  * @see spec "artifact-format", section 10
@@ -76,9 +76,9 @@ export function committedProvides(old: DeviceProvides, fresh: NewProvides): Devi
 }
 
 /**
- * `*` stands for any run of characters, all else for itself, anchored at both ends. A glob without a star, or with one at
- * its end, is looked up and not tried: the work must not grow with the product of globs and keys. The reader limits how
- * many globs of another form an Artifact may have.
+ * Matches a whole key; `*` stands for any run of characters. Globs without a star, or with one star at the end, use a
+ * lookup: the work must not grow with the product of globs and keys. The reader limits the number of other globs in an
+ * Artifact.
  */
 function globMatcher(globs: readonly string[]): (key: string) => boolean {
   const exact = new Set<string>();
@@ -96,7 +96,7 @@ function globMatcher(globs: readonly string[]): (key: string) => boolean {
     others.some((pieces) => matchesPieces(key, pieces));
 }
 
-/** Greedy and linear, because a hostile glob must not be able to make a regular expression backtrack. */
+/** Greedy and linear: a hostile glob must not make a regular expression backtrack. */
 function matchesPieces(key: string, pieces: readonly string[]): boolean {
   const [first = "", ...rest] = pieces;
   const last = rest.pop();
@@ -108,17 +108,17 @@ function matchesPieces(key: string, pieces: readonly string[]): boolean {
     if (at < 0) return false;
     from = at + piece.length;
   }
-  // The same characters do not count for a piece and for the end.
+  // A piece and the suffix must not share characters.
   return from <= key.length - last.length;
 }
 
-/** A newer agent may have left values that are no text: their JSON text is equal to nothing that is depended on. */
+/** A newer agent may have stored values that are not text: their JSON text matches no dependency. */
 function parseProvides(text: string): Provides {
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch {
-    // ignored: as `readProvides` says.
+    // ignored: `readProvides` ignores what it cannot read.
   }
   if (typeof value !== "object" || value === null || Array.isArray(value)) return {};
   return Object.fromEntries(
@@ -129,7 +129,7 @@ function parseProvides(text: string): Provides {
   );
 }
 
-/** Half a surrogate pair, which an agent that did not look has stored, can be sent to no server. */
+/** Replaces lone surrogates, which a careless agent may have stored: no server accepts them. */
 const textOf = <T extends string | undefined>(text: T): T => text?.replace(/\p{Cs}/gu, "\ufffd") as T;
 
 const sorted = (provides: Provides): Provides =>

@@ -1,25 +1,28 @@
-/** What tells one content of an address from another. */
+/** Facts that tell whether the content of a URL has changed. */
 export interface SourceFacts {
   readonly lengthBytes: number;
   readonly etag?: string;
   readonly lastModified?: string;
 }
 
-/** A stretch of the source. */
+/** A range of bytes in the source. */
 export interface ByteRange {
   readonly fromByte: number;
   /** Exclusive. */
   readonly toByte: number;
 }
 
-/** `again`: a trouble that passes. `changed`: not what was begun to be downloaded. `refused`: for good. */
+/**
+ * `again`: a temporary failure. `changed`: the source is no longer the one first requested. `refused`: a permanent
+ * failure.
+ */
 export type RangeAnswer =
   | { readonly kind: "bytes"; readonly range: ByteRange }
   | { readonly kind: "again" | "changed" | "refused"; readonly reason: string };
 
 type Headers = Readonly<Record<string, string>>;
 
-/** The facts of a first answer (200); `undefined` without a length, where nothing could be taken up again. */
+/** The facts of a first response (200); `undefined` without a length, which a resume needs. */
 export function factsOf(headers: Headers): SourceFacts | undefined {
   const text = headers["content-length"];
   const lengthBytes = text !== undefined && /^\d+$/.test(text) ? Number(text) : 0;
@@ -27,7 +30,7 @@ export function factsOf(headers: Headers): SourceFacts | undefined {
   return { lengthBytes, ...validators(headers) };
 }
 
-/** Headers of a request for `range`. `If-Range` wants a strong ETag. @see RFC 9110, section 13.1.5 */
+/** Headers of a request for `range`. `If-Range` needs a strong ETag. @see RFC 9110, section 13.1.5 */
 export function rangeHeaders({ fromByte, toByte }: ByteRange, { etag }: SourceFacts): Record<string, string> {
   return {
     Range: `bytes=${fromByte}-${toByte - 1}`,
@@ -36,8 +39,8 @@ export function rangeHeaders({ fromByte, toByte }: ByteRange, { etag }: SourceFa
 }
 
 /**
- * What the answer to a request for `wanted` gives. The bytes may begin before `wanted` and end before it does, and
- * without Range they are the whole source: whoever reads passes over what comes before, and asks again.
+ * Checks the response to a request for `wanted`. The bytes may begin before `wanted` and end before its end, and
+ * without Range they are the whole source: the reader must skip what comes before, and ask again for the rest.
  *
  * @see spec "device-api", section 7
  */
@@ -57,7 +60,7 @@ export function checkRangeResponse(
   return { kind: passes(status) ? "again" : "refused", reason: `status ${status}` };
 }
 
-/** Whether a status may be another one for the same request later. */
+/** Whether a retry of the same request may get another status. */
 export const passes = (status: number): boolean => status === 408 || status === 425 || status === 429 || status >= 500;
 
 const CONTENT_RANGE = /^bytes (\d+)-(\d+)\/(\d+|\*)$/;
@@ -79,10 +82,10 @@ const validators = ({ etag, "last-modified": lastModified }: Headers): Partial<S
   ...(lastModified !== undefined && { lastModified }),
 });
 
-/** The first fact that both know and that differs. */
+/** The first fact that both have and that differs. */
 function difference(now: SourceFacts | undefined, then: SourceFacts): string | undefined {
   if (now === undefined || now.lengthBytes !== then.lengthBytes) return "another length";
-  // By the weak comparison: a server that packs its answers says W/"abc" of what it called "abc" before.
+  // Weak comparison: a server that compresses its responses may send W/"abc" for what it called "abc" before.
   if (now.etag !== undefined && then.etag !== undefined)
     return opaque(now.etag) === opaque(then.etag) ? undefined : "another ETag";
   const dated = now.lastModified !== undefined && then.lastModified !== undefined;

@@ -1,13 +1,13 @@
 import type { Clock } from "../../ports/clock.ts";
 
-/** The slowest that a download may be, on the average of `overMs` in which it is waited for. */
+/** The slowest acceptable download rate, averaged over `overMs` of waiting time. */
 export interface MinimumRate {
-  /** 0: as slow as it likes. */
+  /** 0: no limit. */
   readonly bytesPerSecond: number;
   readonly overMs: number;
 }
 
-/** Measures how fast chunks come, by the time that is spent waiting for them: a reader who is slow is not their fault. */
+/** Measures the rate of incoming chunks. Counts only the time spent waiting for them, not the time of a slow reader. */
 export class ThroughputMonitor {
   readonly #clock: Clock;
   readonly #slowest: MinimumRate;
@@ -29,10 +29,10 @@ export class ThroughputMonitor {
     return result;
   }
 
-  /** To be asked each `overMs`. @returns the bytes a second of that time, where they are too few */
+  /** Must be called every `overMs`. @returns the bytes per second in that time, if they are too few */
   tooSlow(): number | undefined {
     const waitedMs = this.#waited();
-    // Nothing can be said yet of what was hardly waited for.
+    // Too little waiting time for a judgement.
     if (waitedMs < this.#slowest.overMs / 2) return undefined;
     const bytesPerSecond = Math.round((this.#bytes * 1000) / waitedMs);
     this.#bytes = 0;
@@ -47,7 +47,7 @@ export class ThroughputMonitor {
   }
 }
 
-/** Holds a reader back to so many bytes a second, on the average of the whole. */
+/** Limits a reader to a number of bytes per second, averaged over the whole transfer. */
 export class RateLimiter {
   readonly #clock: Clock;
   readonly #bytesPerSecond: number;

@@ -13,12 +13,12 @@ export interface SeedFiles {
 }
 
 /**
- * Gives a device that has never recorded what it runs its first provides: from the bootstrap Artifact
- * that the image's builder left in the datastore (its signature is not checked: whoever can write there
- * owns the device), else from `artifact_info`, else the name `unknown`. A later call replaces `unknown` when a name
- * has appeared. The bootstrap Artifact is deleted in any case. The caller holds the lock.
+ * Sets the first provides of a device that has never recorded its software. Sources, in order: the bootstrap Artifact
+ * that the image builder left in the datastore, then `artifact_info`, then the name `unknown`. The bootstrap Artifact's
+ * signature is not checked: a program that can write there already controls the device. A later call replaces `unknown`
+ * when a name is available. Deletes the bootstrap Artifact in any case. The caller must hold the lock.
  *
- * @param isOnTrial whether the next boot may bring back another system than the one that is looked at
+ * @param isOnTrial whether the next boot may start another system than the running one
  * @see spec "config-and-cli", section 4
  */
 export async function seedProvides(
@@ -31,13 +31,14 @@ export async function seedProvides(
 ): Promise<void> {
   const stored = await store.load();
   if (!isSeeded(stored)) {
-    // The store that knew of the trial is lost: nobody can commit it, and its name would outlive it.
+    // The store that recorded the trial is lost: the agent cannot commit the trial, and the name of its system would
+    // outlive it.
     if (!stored.has("state") && (await isOnTrial())) {
       log("warning", "Not recording what this device runs: the running system is on trial, but no update is pending.");
       return;
     }
     const found = await firstProvides(files, log, reads);
-    // A failed look must not become a permanent record.
+    // A failed read must not become a permanent record.
     if (found === "unreadable") return;
     const first = found ?? UNKNOWN;
     if (found !== undefined || readProvides(stored).name === undefined) await store.transact(writeProvides(first));
@@ -47,7 +48,7 @@ export async function seedProvides(
 
 const UNKNOWN: DeviceProvides = { name: "unknown", provides: {} };
 
-/** What the image's builder left. Changes nothing. */
+/** The provides that the image builder left. Changes nothing. */
 export async function firstProvides(
   files: SeedFiles,
   log: Logger,
@@ -76,7 +77,7 @@ async function fromBootstrap(
 ): Promise<DeviceProvides | undefined> {
   const found = await reads.look(path);
   if (found === undefined) return undefined;
-  // Opening a FIFO would wait for its writer.
+  // Opening a FIFO would block until a writer appears.
   if (!found.isFile) throw Object.assign(new Error(`${path} is not a file`), { syscall: "open" });
   try {
     return await readBootstrap(path);
@@ -98,7 +99,7 @@ async function orMissing<T>(look: () => Promise<T>): Promise<T | undefined> {
   }
 }
 
-/** A pipe was refused before. */
+/** The path is a regular file, so opening it does not block. */
 const NEVER = new AbortController().signal;
 
 /** @throws {AgentError} BOOTSTRAP_INVALID, and the codes of a damaged Artifact */

@@ -10,13 +10,16 @@ export interface HoldParts {
   readonly slowest: MinimumRate;
 }
 
-/** From the connection to the head of an answer, redirects among it: one that drips must not hold the agent up. */
+/**
+ * Limit from the connection to the end of the response head, redirects included: a slow server must not block the
+ * agent.
+ */
 const HEAD_TIMEOUT_MS = 300_000;
 
 /**
- * Sends a request whose answer has to come in time, and its body at a pace.
+ * Sends a request with a deadline for the response and a minimum rate for its body.
  *
- * @param url for failures, without what is not for a log
+ * @param url the URL for error messages, without secrets
  * @throws {AgentError} TRANSPORT_FAILED, also from reading the body
  */
 export async function sendWithDeadlines(

@@ -5,12 +5,12 @@ import { type Endable, endWith } from "../../util/pipe.ts";
 import { shownUrl } from "../../util/shown-url.ts";
 import type { DownloadParts } from "./download-parts.ts";
 
-/** Whoever waits at a terminal is to learn of a mistyped address soon. */
+/** Few retries, so that a user at a terminal soon learns of a mistyped address. */
 const FIRST_RETRIES = 3;
 
 /**
- * Opens what the command line names: a path (also of a named pipe), `-` for standard input, or an http(s) address. A plain
- * `http:` address is allowed, because the Artifact's own signature protects it.
+ * Opens the source named on the command line: a path (including a named pipe), `-` for standard input, or an http(s)
+ * URL. A plain `http:` URL is allowed, because the Artifact's signature protects it.
  *
  * @throws {AgentError} SOURCE_OPEN, and the codes of `openDownload`
  */
@@ -30,7 +30,7 @@ export async function openSource(
   try {
     return await openFileSource(name, signal);
   } catch (cause) {
-    // The cause repeats the name, and an address may hold a password.
+    // The cause would repeat the name, and a URL may contain a password.
     if (/^[a-z][a-z0-9+.-]*:\/\//i.test(name))
       throw new AgentError("SOURCE_OPEN", { url: shownUrl(name), reason: "neither http nor https" });
     throw new AgentError("SOURCE_OPEN", { file: name }, cause);

@@ -4,7 +4,7 @@ import type { DownloadParts } from "./download-parts.ts";
 
 const FIRST_WAIT_MS = 1000;
 
-/** Counts the tries in a row that did not get on, and waits between them. */
+/** Counts the attempts in a row without progress, and waits between them. */
 export class Tries {
   count: number;
   readonly #uri: string;
@@ -16,7 +16,7 @@ export class Tries {
     this.count = count;
   }
 
-  /** @throws {AgentError} DOWNLOAD_BROKEN when there were too many, and before the first byte the trouble itself */
+  /** @throws {AgentError} DOWNLOAD_BROKEN after too many attempts; before the first byte, `trouble` itself */
   async waitAfter(trouble: unknown, byte: number, limit: number, signal: AbortSignal): Promise<void> {
     const { clock, log, limits, random = Math.random } = this.#parts;
     if (this.count >= limit) {

@@ -1,7 +1,7 @@
 export interface BackoffLimits {
   /** Longest interval: `RetryPollIntervalSeconds`. */
   readonly maxIntervalMs: number;
-  /** `RetryPollCount`: attempts in all; 0 derives them from the longest interval. */
+  /** `RetryPollCount`: total attempts; 0 derives the number from the longest interval. */
   readonly count: number;
 }
 
@@ -9,8 +9,8 @@ const FIRST_INTERVAL_MS = 60_000;
 const USES_PER_INTERVAL = 3;
 
 /**
- * Time to wait after the `failures`-th failure in a row (1 is the first): a minute three times, then two, four, … up
- * to the longest interval. An interval below a minute is used as it is.
+ * Time to wait after the `failures`-th failure in a row (1 is the first): one minute three times, then two, four, … up
+ * to the longest interval. If the longest interval is below a minute, it applies from the start.
  *
  * @returns `undefined` when the attempts are used up
  * @see spec "agent-states", section 6
@@ -26,9 +26,9 @@ export function backoffMs(failures: number, { maxIntervalMs, count }: BackoffLim
 }
 
 /**
- * Full jitter on top of `intervalMs`: between one and two of it, so that a fleet that lost its server at one moment
- * does not come back at one moment, and no device comes earlier than the interval says.
+ * Adds jitter: returns between one and two times `intervalMs`. A fleet that lost its server at the same moment then
+ * does not return at the same moment, and no device returns before the interval has passed.
  *
- * @param random from 0 up to, not including, 1
+ * @param random at least 0 and less than 1
  */
 export const withJitter = (intervalMs: number, random: number): number => Math.round(intervalMs * (1 + random));

@@ -25,7 +25,7 @@ export interface PollerParts extends Pick<Work, "sendInventory" | "sendTrouble" 
   readonly scripts: Pick<ScriptRunner, "run">;
   readonly log: Logger;
   readonly intervals: Intervals;
-  /** From 0 up to, not including, 1. */
+  /** At least 0 and less than 1. */
   random(): number;
   pending(signal: AbortSignal): Promise<Pending>;
   isInventorySent(): Promise<boolean>;
@@ -33,20 +33,20 @@ export interface PollerParts extends Pick<Work, "sendInventory" | "sendTrouble" 
 }
 
 export interface Poller {
-  /** Polls until it is stopped, and then throws the signal's reason. */
+  /** Polls until the signal aborts, then throws its reason. */
   run(signal: AbortSignal): Promise<never>;
   /**
-   * Does what is due, each call once, and an update to its end.
+   * Makes each due call once, and runs an update to its end.
    *
-   * @throws {AgentError} the first failure, after all has been tried
+   * @throws {AgentError} the first failure, after all calls have been tried
    */
   once(signal: AbortSignal): Promise<void>;
-  /** Makes a call due now; one that is made during an update waits for its end. */
+  /** Makes a call due now. During an update, the call waits for the update to end. */
   request(call: Call): void;
   readonly schedule: Schedule;
 }
 
-/** Failures that have nothing to do with the server, and last until somebody mends the device. */
+/** Failures of the device itself, which last until a person repairs it. */
 const OF_DEVICE: ReadonlySet<string> = new Set([
   ...[
     "STORE_READ",
@@ -66,7 +66,7 @@ export function createPoller(parts: PollerParts, start: Schedule): Poller {
   let schedule = start;
   let wake: () => void = () => undefined;
 
-  /** Failing scripts of these sets change nothing. */
+  /** Runs scripts whose failure has no effect. */
   async function leniently(state: ScriptState, action: ScriptAction, signal: AbortSignal): Promise<void> {
     try {
       await scripts.run(state, action, signal);
@@ -93,7 +93,7 @@ export function createPoller(parts: PollerParts, start: Schedule): Poller {
     const found = await visit(which, signal);
     schedule = afterSuccess(schedule, which);
     if (found !== undefined) await deploy(found, signal);
-    // Its first inventory comes late on a device that was accepted only now.
+    // A device that the server has just accepted has not sent its first inventory yet.
     else if (which === "deployments" && !(await parts.isInventorySent())) want("inventory");
   }
 
@@ -106,7 +106,7 @@ export function createPoller(parts: PollerParts, start: Schedule): Poller {
     schedule = wanted(schedule, which, clock.monotonicMs());
   };
 
-  /** @returns why it has failed */
+  /** @returns the failure, if any */
   async function round(which: Call, signal: AbortSignal): Promise<AgentError | undefined> {
     schedule = afterStart(schedule, which, clock.monotonicMs(), intervals);
     await leniently("Idle", "Leave", signal);
@@ -123,8 +123,8 @@ export function createPoller(parts: PollerParts, start: Schedule): Poller {
       failure = error;
       log("error", describeError(error));
       if (OF_DEVICE.has(error.code)) await tellServer(error, signal);
-      // Who is not accepted for one call is not accepted for the other, either, and nothing goes on without what is
-      // pending, or what is broken: the same work is not tried twice.
+      // A general failure delays both calls, so that the same work is not retried twice. If the server rejects the
+      // device for one call, it also rejects the other. A pending deployment or a broken device blocks both calls.
       const isGeneral = isAuthorizationFailure(error.code) || pending === "managed" || OF_DEVICE.has(error.code);
       delay(isGeneral ? CALLS : [which], error);
     }
@@ -133,8 +133,8 @@ export function createPoller(parts: PollerParts, start: Schedule): Poller {
   }
 
   /**
-   * Of a device that cannot go on by itself. It says nothing of a deployment: as long as its store cannot be read, an
-   * update may be on trial that it will commit.
+   * Tells the server that the device cannot continue by itself. Does not fail the deployment: while the store is
+   * unreadable, an update on trial may exist that the agent will commit later.
    */
   async function tellServer(trouble: AgentError, signal: AbortSignal): Promise<void> {
     try {
@@ -163,7 +163,7 @@ export function createPoller(parts: PollerParts, start: Schedule): Poller {
     }
   }
 
-  /** Until then, or until somebody does not want to wait: the schedule says who. */
+  /** Waits for `ms`, or until `wake` is called because a call has become due. */
   const rest = (ms: number): Promise<void> =>
     new Promise((resolve) => {
       const stop = clock.startTimer(ms, resolve);

@@ -1,16 +1,16 @@
 import type { SavedDue } from "../server/state.ts";
 import { type BackoffLimits, backoffMs, withJitter } from "./backoff.ts";
 
-/** What a poller asks the server for, in the order in which it does when both are due. */
+/** The poller's calls to the server, in their order when both are due. */
 export const CALLS = ["inventory", "deployments"] as const;
 export type Call = (typeof CALLS)[number];
 
 export interface Planned {
-  /** On a clock that nobody sets. */
+  /** On the monotonic clock. */
   readonly atMs: number;
   /** Failures since the last success. */
   readonly failures: number;
-  /** Until when the server has asked to be left alone. */
+  /** The server has asked for no requests before this time. */
   readonly pausedUntilMs?: number;
 }
 
@@ -29,9 +29,9 @@ export const startSchedule = (nowMs: number): Schedule => ({
 });
 
 /**
- * What an agent that does not stay goes on with. After a start of the system everything is due.
+ * The schedule of an agent that exits between polls. After a restart of the system everything is due.
  *
- * @param boot which start of the system this one is
+ * @param boot identifies the current start of the system
  */
 export function savedSchedule(due: SavedDue | undefined, boot: string, nowMs: number): Schedule {
   if (due?.boot !== boot) return startSchedule(nowMs);
@@ -49,7 +49,7 @@ export const toSaved = ({ inventory, deployments }: Schedule, boot: string): Sav
   inventoryFailures: inventory.failures,
 });
 
-/** The call that comes first, and when. Of two that are due the inventory, however long the other has waited. */
+/** The next call, and its time. If both are due, the inventory comes first, however long the other has waited. */
 export function firstDue(
   { inventory, deployments }: Schedule,
   nowMs: number,
@@ -59,7 +59,7 @@ export function firstDue(
     : { call: "deployments", atMs: deployments.atMs };
 }
 
-/** Before a call: its interval counts from its beginning, also when the process ends in it. */
+/** Before a call: the interval counts from the start of the call, even if the process dies during it. */
 export const afterStart = (schedule: Schedule, call: Call, nowMs: number, { intervalMs }: Intervals): Schedule => ({
   ...schedule,
   [call]: { ...schedule[call], atMs: nowMs + intervalMs[call] },
@@ -71,10 +71,10 @@ export const afterSuccess = (schedule: Schedule, call: Call): Schedule => ({
 });
 
 /**
- * After a call that failed: backs off, and when the attempts are used up waits for the regular time. A server that
- * asks for a pause gets it, and it counts as no attempt.
+ * After a failed call: backs off, or waits for the regular time when the attempts are used up. A pause that the server
+ * asks for does not count as an attempt.
  *
- * @param random from 0 up to, not including, 1
+ * @param random at least 0 and less than 1
  */
 export function afterFailure(
   schedule: Schedule,
@@ -86,7 +86,7 @@ export function afterFailure(
 ): Schedule {
   const { atMs, failures: before } = schedule[call];
   if (askedPauseMs !== undefined) {
-    // A tenth more at most: the whole fleet was told the same number.
+    // Add at most a tenth: the server gave the whole fleet the same delay.
     const pausedUntilMs = nowMs + withJitter(askedPauseMs, random / 10);
     return { ...schedule, [call]: { atMs: pausedUntilMs, failures: before, pausedUntilMs } };
   }
@@ -95,13 +95,13 @@ export function afterFailure(
   return { ...schedule, [call]: { atMs: waitMs === undefined ? atMs : nowMs + withJitter(waitMs, random), failures } };
 }
 
-/** As soon as the server lets us. */
+/** Makes a call due as soon as the server allows it. */
 export function wanted(schedule: Schedule, call: Call, nowMs: number): Schedule {
   const { atMs, pausedUntilMs = nowMs } = schedule[call];
   return { ...schedule, [call]: { ...schedule[call], atMs: Math.min(atMs, Math.max(nowMs, pausedUntilMs)) } };
 }
 
-/** Somebody at the device wants it now, whatever the server says. */
+/** Makes a call due now on a user's request, even during a pause that the server asked for. */
 export const requested = (schedule: Schedule, call: Call, nowMs: number): Schedule => ({
   ...schedule,
   [call]: { ...schedule[call], atMs: Math.min(schedule[call].atMs, nowMs) },

@@ -1,7 +1,10 @@
 import { originOf, parseScriptName, type ScriptAction, type ScriptOrigin, type ScriptState } from "./names.ts";
 import { checkVersion, compareBytes, type FolderEntry, VERSION_FILE } from "./order.ts";
 
-/** `problem`: a script will not run, or not everywhere. `note`: works, but look whether it is meant. */
+/**
+ * `problem`: a script does not run, or not on every device. `note`: the script works, but may not do what its author
+ * meant.
+ */
 export interface ScriptFinding {
   readonly level: "problem" | "note";
   readonly file: string;
@@ -11,31 +14,31 @@ export interface ScriptFinding {
 
 export type ScriptRule = "name" | "type" | "run-bit" | "start" | "folder" | "never" | "order" | "version";
 
-/** A folder entry and the beginning of what it holds. */
+/** A folder entry and the beginning of its content. */
 export interface EntryWithHead extends FolderEntry {
   readonly head: string;
-  /** The interpreter that it names and that cannot be started. */
+  /** The script's interpreter, if it cannot be started. */
   readonly missing?: string;
 }
 
-/** `mixed`: where images are built, scripts of both kinds may lie together; each goes to where it belongs. */
+/** `mixed`: a build folder may hold scripts of both kinds, to be sorted later. */
 export type FolderKind = ScriptOrigin | "mixed";
 
 export interface FolderCheck {
-  /** For which kind of folder the scripts were checked: the one asked for, or the kind of all its scripts. */
+  /** The kind of folder that the check assumed: the requested kind, or the kind of all its scripts. */
   readonly origin: FolderKind;
-  /** Those that run, in the order in which those of one state and action do. */
+  /** Scripts that run, in the order in which scripts of the same state and action run. */
   readonly runnable: readonly string[];
   readonly findings: readonly ScriptFinding[];
 }
 
-/** Failures of these states are not followed by scripts of the action `Error`. */
+/** No `Error` scripts run after a failure in these states. */
 const WITHOUT_ERROR: ReadonlySet<ScriptState> = new Set(["Idle", "ArtifactRollback", "ArtifactFailure"]);
 
 /**
- * Looks for what keeps scripts from running as their author thinks.
+ * Finds scripts that do not run as their author expects.
  *
- * @param version content of the file `version`; `undefined` where there is none
+ * @param version content of the file `version`; `undefined` if it does not exist
  */
 export function checkScriptFolder(
   entries: readonly EntryWithHead[],
@@ -47,7 +50,7 @@ export function checkScriptFolder(
   const able = perEntry.filter(({ finding }) => finding === undefined).map(({ name }) => name);
   const problems = perEntry.flatMap(({ finding }) => (finding === undefined ? [] : [finding]));
   const versions = origin === "artifact" ? [] : checkVersionFile(version);
-  // The agent refuses the whole folder, but not an Artifact's scripts, which do not go by that file.
+  // The agent refuses the whole folder, except an Artifact's scripts, to which the file does not apply.
   const isRefused = versions.some(({ level }) => level === "problem");
   const runnable = isRefused ? able.filter((name) => kindOf([{ name }]) === "artifact") : able;
   return { origin, runnable, findings: [...versions, ...problems, ...sharedNumbers(able)] };
@@ -79,7 +82,7 @@ function problemOf(entry: EntryWithHead, folder: FolderKind): ScriptFinding | un
   if (folder !== "mixed" && origin !== folder) return problem("folder", `never runs here: ${WHERE[origin]}`);
   if (isNeverRun(state, action)) return problem("never", `never runs: nothing follows a failure in ${state}`);
   if (!entry.isFile) return problem("type", "never runs: it is not a file");
-  // The agent makes the scripts of an Artifact executable when it unpacks them.
+  // The agent makes an Artifact's scripts executable when it unpacks them.
   if (origin === "rootfs" && !entry.isExecutable)
     return problem("run-bit", "never runs: it is not executable (chmod +x)");
   const [first = ""] = entry.head.split("\n");
@@ -114,14 +117,14 @@ function checkVersionFile(version: string | undefined): readonly ScriptFinding[]
     checkVersion(".", version);
     return [];
   } catch {
-    // ignored: the finding says the same, beside the others.
+    // ignored: the finding reports the same, together with the others.
     return [
       { level: "problem", file, rule: "version", message: "must hold 2 or 3: no script of the root filesystem runs" },
     ];
   }
 }
 
-/** Two scripts with one number are no mistake; but then the text after it decides. */
+/** Two scripts may share a number; the text after it then decides the order. */
 function sharedNumbers(names: readonly string[]): readonly ScriptFinding[] {
   const slot = (name: string): string => {
     const parsed = parseScriptName(name);

@@ -10,44 +10,43 @@ import { VERSION_FILE } from "./order.ts";
 
 const SCRIPT_MODE = 0o700;
 const VERSION = "3";
-/** Within the folder of the scripts, which may be a mount: a rename does not lead out of one. No script has this name. */
+/** Inside the script folder, which may be a mount: a rename cannot cross file systems. No script can have this name. */
 const STAGE = ".staged";
-/** Meta-data up to this much, all payloads together, stays in memory: that of nearly all Artifacts. */
+/** Limit for meta-data in memory, all payloads together. The meta-data of nearly all Artifacts fits. */
 const HELD_BYTES = 128 * 1024;
 const PIECE_BYTES = 64 * 1024;
 
 /**
- * The way of an Artifact's state scripts to their folder. They go to disk while the header is read, since memory must
- * not grow with them; but they become scripts that can run only when `admit` is called, after the header and whatever
- * else decides over the Artifact have been found right. Large meta-data waits in the same place for the module that it
- * is for.
+ * Stages an Artifact's state scripts on their way to the script folder. They go to disk while the header is read, so
+ * that memory use stays constant. They can run only after `admit`, which the caller must call after it has verified the
+ * header and accepted the Artifact. Large meta-data waits in the same place for its module.
  *
  * @see spec "state-scripts", sections 1 and 11
  */
 export interface ScriptStage {
   /**
-   * Writes a script to where nothing runs it. Its content is durable when this resolves.
+   * Writes a script to a place where it cannot run. Its content is durable when this resolves.
    *
-   * @throws {AgentError} SCRIPT_NAME, SCRIPT_FOLDER; whatever reading it throws
+   * @throws {AgentError} SCRIPT_NAME, SCRIPT_FOLDER; the error of `read`
    */
   readonly store: StoreScript;
   /**
-   * Keeps meta-data, on disk where it is large. The file has no name any more when this resolves, so that nothing is left
-   * of it after a power cut. Its content can be read until `discard`.
+   * Keeps meta-data, on disk if it is large. The file has lost its name when this resolves, so that a power cut leaves
+   * nothing behind. Its content is readable until `discard`.
    *
-   * @throws {AgentError} SCRIPT_FOLDER; whatever reading it throws
+   * @throws {AgentError} SCRIPT_FOLDER; the error of `read`
    */
   readonly storeMetaData: StoreMetaData;
   /**
-   * Replaces what is in the folder by what was stored. The result is durable: the scripts have to be there after the
-   * reboot into the new system, and those of an earlier update must not come back. A power cut in between leaves some
-   * of either; the next call starts over.
+   * Replaces the folder's content by the stored scripts. The result is durable: the scripts must survive the reboot
+   * into the new system, and those of an earlier update must not return. A power cut may leave some of each; the next
+   * call starts over.
    *
    * @param names all scripts of the Artifact
    * @throws {AgentError} SCRIPT_FOLDER
    */
   admit(names: readonly string[]): Promise<void>;
-  /** Removes what was stored and not admitted, also by an agent that lost its power, and lets go of meta-data. */
+  /** Removes scripts that were stored and not admitted, even before a power cut, and releases meta-data. */
   discard(): Promise<void>;
 }
 
@@ -56,10 +55,10 @@ type StageReads = Pick<FileReads, "lookNow" | "list" | "open">;
 export function createScriptStage(folder: string, acts: FileActs, reads: StageReads): ScriptStage {
   const stage = join(folder, STAGE);
   let stored: string[] = [];
-  /** What `discard` has to remove: the folder, too, where there was none. */
+  /** The path that `discard` must remove: the whole folder if it did not exist before. */
   let made: string | undefined;
   let heldBytes = 0;
-  /** Of meta-data; they have no names. */
+  /** Open files of meta-data, which have no names. */
   const files: OpenFile[] = [];
 
   async function begin(): Promise<void> {
@@ -114,13 +113,13 @@ export function createScriptStage(folder: string, acts: FileActs, reads: StageRe
       const left = made ?? (isThere(stage, reads) ? stage : undefined);
       stored = [];
       made = undefined;
-      // ignored: nothing runs what is left, and the next start tries again.
+      // ignored: nothing runs these scripts, and the next start retries.
       if (left !== undefined) await acts.remove(left).catch(() => undefined);
     },
   };
 }
 
-/** @param file undefined is a bug, like a file that has been closed */
+/** @param file undefined only by a bug, like a closed file */
 function inFile(file: OpenFile | undefined, sizeBytes: number): MetaData {
   return {
     sizeBytes,
@@ -136,7 +135,7 @@ function inFile(file: OpenFile | undefined, sizeBytes: number): MetaData {
   };
 }
 
-/** The reader has looked at the names already; but what is written here is executed by root. */
+/** Checks again what the reader has checked: root executes the files written here. */
 function checkName(name: string): void {
   const parsed = parseScriptName(name);
   if (parsed === undefined || originOf(parsed.state) !== "artifact" || name.includes("/")) {
@@ -144,17 +143,17 @@ function checkName(name: string): void {
   }
 }
 
-/** Asked on the spot, and of most devices at each start of the agent. */
+/** Synchronous: the agent checks at each start, and on most devices the path does not exist. */
 function isThere(path: string, reads: StageReads): boolean {
   try {
     return reads.lookNow(path) !== undefined;
   } catch {
-    // ignored: what cannot be looked at cannot be removed, either.
+    // ignored: if the agent cannot look at the path, it cannot remove it.
     return false;
   }
 }
 
-/** The folder itself stays when it is emptied: it may be a link, or a mount. */
+/** Lists the content, because the folder itself stays: it may be a link or a mount. */
 async function namesIn(folder: string, reads: StageReads): Promise<readonly string[]> {
   try {
     return await reads.list(folder);
@@ -164,7 +163,7 @@ async function namesIn(folder: string, reads: StageReads): Promise<readonly stri
   }
 }
 
-/** @throws {AgentError} SCRIPT_FOLDER for what the system refuses; what the source of a script throws is its own */
+/** @throws {AgentError} SCRIPT_FOLDER for a system error; an error from the source of a script passes unchanged */
 async function naming(folder: string, work: () => Promise<void>): Promise<void> {
   try {
     await work();

@@ -7,7 +7,7 @@ import { type FolderEntry, VERSION_FILE } from "./order.ts";
 
 const HEAD_BYTES = 256;
 
-/** Asked on the spot: most devices have none, and a thread that finds that out costs a daemon more than the look. */
+/** Synchronous: most devices have no such folder, and a thread would cost a daemon more than the check. */
 export function isThere(folder: string, reads: FileReads): boolean {
   try {
     return reads.lookNow(folder) !== undefined;
@@ -17,7 +17,7 @@ export function isThere(folder: string, reads: FileReads): boolean {
 }
 
 /**
- * What a folder of state scripts holds; one that is not there holds nothing.
+ * The content of a folder of state scripts; empty if the folder does not exist.
  *
  * @throws {AgentError} SCRIPT_FOLDER
  */
@@ -27,7 +27,7 @@ export async function readScriptFolder(folder: string, reads: FileReads): Promis
 }
 
 /**
- * The same, with what can be told from the beginning of each script.
+ * As `readScriptFolder`, with what the beginning of each script reveals.
  *
  * @param root folder that is `/` on the device
  * @throws {AgentError} SCRIPT_FOLDER, SCRIPT_UNREADABLE
@@ -65,7 +65,7 @@ export async function readVersionFile(folder: string): Promise<string | undefine
 }
 
 async function describeEntry(folder: string, name: string, reads: FileReads): Promise<FolderEntry> {
-  // A link that leads nowhere is there by its name, and nothing that could run.
+  // A dangling link counts as a file that is not executable.
   const found = await reading(folder, () => reads.look(join(folder, name)), undefined);
   return { name, isFile: found?.isFile ?? true, isExecutable: found?.isExecutable === true };
 }

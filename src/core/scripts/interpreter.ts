@@ -1,16 +1,16 @@
 import { basename, dirname, join } from "node:path";
 import type { FileReads } from "../../ports/files.ts";
 
-/** Where the shell of an init system looks, for a root file system whose own setting cannot be asked. */
+/** The usual PATH of an init system, for a root file system whose own setting is unknown. */
 const USUAL_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 const MAX_LINKS = 40;
 
 /**
- * The interpreter that a script names and that cannot be started, so that the script cannot be either.
+ * The interpreter that a script names, if it cannot be started, so that the script cannot start either.
  *
  * @param head beginning of the script
  * @param root folder that is `/` on the device
- * @returns `undefined` where nothing is wrong with it, or no interpreter is named
+ * @returns `undefined` if the interpreter can start or the script names none
  */
 export async function missingInterpreter(head: string, reads: FileReads, root = "/"): Promise<string | undefined> {
   const [, program, rest = ""] = /^#![ \t]*([^ \t\r\n]+)[ \t]*([^\r\n]*)/.exec(head) ?? [];
@@ -19,7 +19,7 @@ export async function missingInterpreter(head: string, reads: FileReads, root = 
   return basename(program) === "env" ? await missingForEnv(rest.trimEnd(), root, reads) : undefined;
 }
 
-/** The kernel gives `env` all of the rest as one word, and `env -S` takes it apart. */
+/** The kernel passes the rest of the line to `env` as one argument, and `env -S` splits it. */
 async function missingForEnv(rest: string, root: string, reads: FileReads): Promise<string | undefined> {
   const words = /^-[A-Za-z]*S/.test(rest) ? rest.replace(/^-[A-Za-z]*S/, "").split(/[ \t]+/) : [rest];
   const name = words.find((word) => word !== "" && !/^(?:-|[A-Za-z_]\w*=)/.test(word));
@@ -33,11 +33,11 @@ async function missingForEnv(rest: string, root: string, reads: FileReads): Prom
 async function isProgram(root: string, path: string, reads: FileReads): Promise<boolean> {
   const found = path.startsWith("/") ? await inRoot(root, path, reads) : undefined;
   if (found === undefined || !(await reads.mayExecute(found))) return false;
-  // ignored: gone since, and so not there.
+  // ignored: the file has disappeared since.
   return (await reads.look(found).catch(() => undefined))?.isFile === true;
 }
 
-/** The file that `path` leads to where `root` is `/`, as links within it say; none where they lead in a circle. */
+/** Resolves `path` with `root` as `/`, following links within it; `undefined` for a circle of links. */
 async function inRoot(root: string, path: string, reads: FileReads): Promise<string | undefined> {
   let real = "/";
   let rest = path.split("/");

@@ -1,4 +1,4 @@
-/** Who brings the scripts of a state: the device's root filesystem, or the Artifact that is being installed. */
+/** The source of a state's scripts: the device's root file system, or the Artifact being installed. */
 export type ScriptOrigin = "rootfs" | "artifact";
 
 const ORIGINS = {
@@ -24,13 +24,13 @@ export interface ScriptName {
 }
 
 /**
- * The folder follows from the state alone: a script that lies in the other one never runs.
+ * The folder depends only on the state: a script in the other folder never runs.
  *
  * @see spec "state-scripts", section 1
  */
 export const originOf = (state: ScriptState): ScriptOrigin => ORIGINS[state];
 
-/** The whole name has to match, so that `ArtifactRollback` never picks up what is `ArtifactRollbackReboot`'s. */
+/** Matches the whole name, so that `ArtifactRollback` never matches a script of `ArtifactRollbackReboot`. */
 const NAME = new RegExp(`^(${Object.keys(ORIGINS).join("|")})_(Enter|Leave|Error)_([0-9]{2})(?:_\\S+)?$`);
 
 /**

@@ -4,7 +4,7 @@ import { parseScriptName, type ScriptAction, type ScriptState } from "./names.ts
 export const VERSION_FILE = "version";
 const VERSIONS: ReadonlySet<string> = new Set(["2", "3"]);
 
-/** What lies in a folder of state scripts; links are followed. */
+/** An entry of a folder of state scripts, after following links. */
 export interface FolderEntry {
   readonly name: string;
   readonly isFile: boolean;
@@ -12,15 +12,15 @@ export interface FolderEntry {
 }
 
 export interface ScriptSet {
-  /** Names, in the order in which they run. */
+  /** Names, in the order of execution. */
   readonly run: readonly string[];
-  /** Scripts of this set that cannot run, because nobody may execute them. */
+  /** Scripts of this set that cannot run, because they have no execute bit. */
   readonly notExecutable: readonly string[];
 }
 
 /**
- * The scripts of a folder that belong to a state and action, sorted by the bytes of their names: neither a locale nor
- * the length of a number has a say.
+ * The scripts of a folder that belong to a state and action, sorted by the bytes of their names, independent of locale
+ * and of the length of a number.
  *
  * @see spec "state-scripts", section 2
  */
@@ -39,7 +39,7 @@ export function scriptSet(entries: readonly FolderEntry[], state: ScriptState, a
 export const compareBytes = (a: string, b: string): number => Buffer.compare(Buffer.from(a), Buffer.from(b));
 
 /**
- * Checks the content of a folder's file `version`. A folder without one is taken, as by the newest client.
+ * Checks the content of a folder's file `version`. A folder without the file is valid, as for the newest client.
  *
  * @throws {AgentError} SCRIPT_VERSION
  * @see spec "state-scripts", section 3

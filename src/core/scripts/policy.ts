@@ -1,11 +1,11 @@
 import type { ScriptAction, ScriptState } from "./names.ts";
 
-/** `stop`: nothing after the first script that fails. `all`: every script runs, and then the set fails. */
+/** `stop`: stop at the first script that fails. `all`: run every script, and then fail the set. */
 export type SetPolicy = "stop" | "all";
 
 /**
- * What a failing script means for the rest of its set. Sets that only tell of a failure, or that belong to a state
- * which is gone through whatever happens, run whole: a device on its way back needs each of its scripts.
+ * What a failing script means for the rest of its set. A set runs completely if it only reports a failure, or if its
+ * state continues in any case: a device that rolls back needs each of its scripts.
  *
  * @see spec "state-scripts", section 6
  */

@@ -10,11 +10,11 @@ import { checkVersion, scriptSet } from "./order.ts";
 import { SET_POLICY } from "./policy.ts";
 
 export interface ScriptTimeouts {
-  /** For one run of one script. */
+  /** Limit for one run of one script. */
   readonly timeoutMs: number;
-  /** Pause after a script that asked to be tried again later. */
+  /** Pause after a script asks for a later retry. */
   readonly retryIntervalMs: number;
-  /** How long one script may go on asking, from the first time that it asks. */
+  /** How long one script may keep asking for a retry, from its first request. */
   readonly retryTimeoutMs: number;
 }
 
@@ -27,13 +27,14 @@ export interface ScriptRunnerParts {
   readonly timeouts: ScriptTimeouts;
 }
 
-/** Runs state scripts, one after the other, each with its path as its only argument and never through a shell. */
+/** Runs state scripts one after the other, without a shell. The only argument of each script is its path. */
 export interface ScriptRunner {
   /**
-   * Runs the scripts of a state and action. After a power cut the caller runs the whole set again.
+   * Runs the scripts of a state and action. After a power cut, the caller runs the whole set again.
    *
    * @throws {AgentError} SCRIPT_FAILED, SCRIPT_START, SCRIPT_TIMEOUT, SCRIPT_RETRY_TIMEOUT of the first script that
-   * failed, after the rest of the set where `SET_POLICY` says so; SCRIPT_VERSION, SCRIPT_FOLDER before any has run
+   * failed, after the rest of the set if `SET_POLICY` requires it; SCRIPT_VERSION, SCRIPT_FOLDER before any script has
+   * run
    */
   run(state: ScriptState, action: ScriptAction, signal: AbortSignal): Promise<void>;
   /** @throws {AgentError} SCRIPT_VERSION, SCRIPT_FOLDER */
@@ -41,7 +42,7 @@ export interface ScriptRunner {
 }
 
 const RETRY_LATER = 21;
-/** Kept of stdout and of stderr, each; a script that says more is not stopped. */
+/** Bytes kept of stdout and of stderr, each; a script that writes more is not stopped. */
 const MAX_OUTPUT_BYTES = 10 * 1024;
 
 /** @see spec "state-scripts", sections 4 to 6 */
@@ -51,7 +52,7 @@ export function createScriptRunner(parts: ScriptRunnerParts): ScriptRunner {
   return {
     async run(state, action, signal) {
       const folder = folders[originOf(state)];
-      // Most devices have none, and a daemon asks four times for each poll.
+      // Most devices have no such folder, and a daemon asks four times for each poll.
       if (!isThere(folder, reads)) return;
       checkVersion(folder, await readVersionFile(folder));
       const set = scriptSet(await readScriptFolder(folder, reads), state, action);
@@ -73,7 +74,7 @@ export function createScriptRunner(parts: ScriptRunnerParts): ScriptRunner {
   };
 }
 
-/** Runs one script until it no longer asks for a later try; an answer is its failure. */
+/** Runs one script until it no longer asks for a retry. @returns its failure, if any */
 async function runScript(
   { process, clock, log, timeouts }: ScriptRunnerParts,
   path: string,
@@ -102,12 +103,12 @@ async function runScript(
     }
     const leftMs = windowEndsAt - clock.monotonicMs();
     if (leftMs <= 0) return retriedTooLong(path, timeouts);
-    // The window also ends a try that is running when it closes, as in the newest client.
+    // The retry window also ends a run in progress when it closes, as in the newest client.
     timeoutMs = Math.min(timeouts.timeoutMs, leftMs);
   }
 }
 
-/** Logs lines as they come, so that also a script that has to be ended has told what it waits for. */
+/** Logs lines as they arrive, so that a script that must be stopped has already logged what it waits for. */
 function outputLog(log: Logger): (stream: "stdout" | "stderr", line: string) => void {
   const left = { stdout: MAX_OUTPUT_BYTES, stderr: MAX_OUTPUT_BYTES };
   return (stream, line) => {
@@ -132,7 +133,7 @@ function retriedTooLong(script: string, { retryTimeoutMs }: ScriptTimeouts): Age
   return new AgentError("SCRIPT_RETRY_TIMEOUT", { script, seconds: retryTimeoutMs / 1000 });
 }
 
-/** @throws what is no failure of the script: the signal's reason, or a bug */
+/** @throws an error that is not the script's failure: the signal's reason, or a bug */
 function asFailure(error: unknown, script: string, endedByWindow: boolean, timeouts: ScriptTimeouts): AgentError {
   if (!(error instanceof AgentError)) throw error;
   switch (error.code) {

@@ -1,8 +1,8 @@
 import type { ErrorCode } from "../../errors/catalogue.ts";
 
 /**
- * Why no server has accepted the device, the one that says most first: one refuses it; one is in trouble; none can be
- * reached. What fails with one of these for one call does so for every other.
+ * Why no server has accepted the device, most informative first: a server refuses it, a server has an internal problem,
+ * or no server can be reached. If one call fails with one of these, every other call does too.
  */
 export const AUTHORIZATION_FAILURES = ["NOT_AUTHORIZED", "AUTHORIZATION_FAILED", "SERVER_UNREACHABLE"] as const;
 export type AuthorizationFailure = (typeof AUTHORIZATION_FAILURES)[number];

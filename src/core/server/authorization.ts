@@ -13,7 +13,7 @@ import {
 } from "./exchange.ts";
 
 export interface Credentials {
-  /** Who the device is, as compact JSON with sorted keys. */
+  /** The device's identity, as compact JSON with sorted keys. */
   identity(signal: AbortSignal): Promise<string>;
   key(): Promise<KeyObject>;
   readonly tenantToken?: string | undefined;
@@ -26,7 +26,7 @@ export interface Granted {
 
 const PATH = "/api/devices/v1/authentication/auth_requests";
 
-/** The request, whose signature covers its very bytes. @see spec "device-api", section 1 */
+/** Builds the request; its signature covers the exact bytes of the body. @see spec "device-api", section 1 */
 export function authRequest(identity: string, key: KeyObject, tenantToken: string | undefined): ServerRequest {
   const pubkey = createPublicKey(key).export({ type: "spki", format: "pem" }).toString();
   const body = Buffer.from(
@@ -40,7 +40,7 @@ export function authRequest(identity: string, key: KeyObject, tenantToken: strin
 }
 
 /**
- * Asks the servers in their order; the first that accepts the device is the one to talk to.
+ * Asks the servers in their order and chooses the first that accepts the device.
  *
  * @throws {AgentError} one of `AuthorizationFailure`, with a server's reason; IDENTITY_FAILED, DEVICE_KEY
  */
@@ -82,7 +82,7 @@ function failureOf(failures: readonly Failure[]): AgentError {
   return new AgentError("SERVER_NOT_CONFIGURED");
 }
 
-/** The token, or why there is none. */
+/** The token, or the reason why there is none. */
 async function ask(
   parts: ServerConnection,
   server: string,
@@ -102,7 +102,7 @@ async function ask(
     const reason = unexpected(answer, "POST auth_requests");
     return { code: isRefused ? "NOT_AUTHORIZED" : "AUTHORIZATION_FAILED", reason };
   }
-  // Anything else could not stand in a header line.
+  // A token with other characters is not valid in a header line.
   if (/^[\x21-\x7e]+$/.test(token)) return token;
   return { code: "AUTHORIZATION_FAILED", reason: new AgentError("SERVER_ANSWER", { server, reason: "no token" }) };
 }

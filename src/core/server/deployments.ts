@@ -8,14 +8,14 @@ import type { Session } from "./session.ts";
 const NEXT_V2 = "/api/devices/v2/deployments/device/deployments/next";
 const V1 = "/api/devices/v1/deployments/device/deployments";
 
-/** What the server is told of the device: `artifact_name`, `device_type`, and whatever else it provides. */
+/** What the device reports to the server: `artifact_name`, `device_type`, and everything else that it provides. */
 export type DeviceProvidesAll = Provides & Readonly<Record<"artifact_name" | "device_type", string>>;
 
 /**
- * Asks for a deployment, in the newest form that the server knows.
+ * Asks for a deployment, with the newest API version that the server supports.
  *
- * @throws {AgentError} SERVER_STATUS (also 409: the device says something else than when this deployment began),
- * SERVER_ANSWER, and what `Session.send` throws
+ * @throws {AgentError} SERVER_STATUS (including 409: the device reports other provides than when this deployment
+ * began), SERVER_ANSWER, and what `Session.send` throws
  * @see spec "device-api", section 3
  */
 export async function nextDeployment(
@@ -44,12 +44,12 @@ function jsonOf(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    // ignored: refused like anything else that is no deployment.
+    // ignored: `readNextDeployment` refuses it like any other invalid reply.
     return undefined;
   }
 }
 
-/** The server's side of a deployment. @see spec "device-api", sections 4 and 5 */
+/** The server's side of a deployment, over the device API. @see spec "device-api", sections 4 and 5 */
 export const createDeploymentServer = (session: Session): DeploymentServer => ({
   async report(id, status, signal) {
     const request = { method: "PUT", path: `${pathOf(id)}/status`, body: JSON.stringify({ status }) } as const;

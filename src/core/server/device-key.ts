@@ -10,23 +10,24 @@ import { readSmallFile } from "../../util/small-file.ts";
 
 export interface DeviceKeyFile {
   readonly path: string;
-  /** The file is somebody else's (`Security.AuthPrivateKey`): it is never made and never replaced. */
+  /** The user provides the file (`Security.AuthPrivateKey`): the agent never creates or replaces it. */
   readonly isGiven: boolean;
   readonly passphrase?: string | undefined;
 }
 
-/** How the key reaches the disk. */
+/** The file access that the key needs. */
 export interface KeyFiles {
   readonly acts: FileActs;
   readonly reads: Pick<FileReads, "lookNow">;
 }
 
 /**
- * The key that tells this device from others. One that is missing or empty is made (Ed25519) and kept with mode
- * 0600, durably before it is used; one that cannot be read is an error, since replacing it would make this a device
- * that nobody knows.
+ * Loads the key that identifies this device. If the file is missing or empty, the agent creates an Ed25519 key with
+ * mode 0600, durable before it is used. An unreadable key is an error: a replacement would make this device unknown to
+ * the server.
  *
- * @param replace makes a new one in any case (`--forcebootstrap`); a folder, say, in its place is moved to `<path>.damaged`
+ * @param replace always creates a new key (`--forcebootstrap`); anything but a file in its place, such as a folder,
+ * moves to `<path>.damaged`
  * @throws {AgentError} DEVICE_KEY, DEVICE_KEY_WRITE
  */
 export async function loadDeviceKey(
@@ -44,7 +45,7 @@ export async function loadDeviceKey(
 }
 
 /**
- * The type of the key that is there, without its passphrase; `undefined` where none is yet.
+ * The type of the existing key, read without its passphrase; `undefined` if there is no key yet.
  *
  * @throws {AgentError} DEVICE_KEY
  */
@@ -104,13 +105,13 @@ async function makeKey(path: string, log: Logger, acts: FileActs): Promise<KeyOb
   return privateKey;
 }
 
-/** By type of key; `null` where the bytes themselves are signed. */
+/** By key type; `null` if the key signs the bytes without a digest. */
 const DIGESTS: Readonly<Record<string, string | null>> = { rsa: "sha256", ec: "sha256", ed25519: null };
 
 const digestFor = ({ asymmetricKeyType }: KeyObject): string | null | undefined => DIGESTS[asymmetricKeyType ?? ""];
 
 /**
- * Signature of exactly these bytes in base64: RSASSA-PKCS1-v1_5 or ECDSA (in DER form) with SHA-256, or Ed25519.
+ * Base64 signature of exactly these bytes: RSASSA-PKCS1-v1_5 or ECDSA (in DER form) with SHA-256, or Ed25519.
  *
  * @see spec "device-api", section 1
  */

@@ -7,7 +7,7 @@ import { retryAfterMs } from "./retry-after.ts";
 /** One request of the device API. */
 export interface ServerRequest {
   readonly method: "GET" | "POST" | "PUT" | "PATCH";
-  /** Below the server's address, with its query. */
+  /** Relative to the server's URL, including the query. */
   readonly path: string;
   /** JSON text. */
   readonly body?: string | Uint8Array;
@@ -17,14 +17,14 @@ export interface ServerRequest {
 export interface ServerAnswer {
   readonly status: number;
   readonly text: string;
-  /** What `Retry-After` asks for. */
+  /** The delay from `Retry-After`. */
   readonly retryAfterMs?: number;
 }
 
 export interface ServerConnection {
   readonly transport: Transport;
   readonly clock: Clock;
-  /** Of this program, for `User-Agent`. */
+  /** Version of this program, for `User-Agent`. */
   readonly version: string;
 }
 
@@ -32,7 +32,7 @@ const TIMEOUT_MS = 60_000;
 const MAX_ANSWER_BYTES = 1024 * 1024;
 
 /**
- * Sends one request to one server. Any status is an answer.
+ * Sends one request to one server. Returns the response whatever its status.
  *
  * @throws {AgentError} TRANSPORT_FAILED, SERVER_TIMEOUT
  */
@@ -60,7 +60,7 @@ export async function sendToServer(
   return { status: response.status, text, ...(pause !== undefined && { retryAfterMs: pause }) };
 }
 
-/** Refuses every status but `expected`. @throws {AgentError} SERVER_STATUS, with what the server says of it */
+/** Refuses every status except `expected`. @throws {AgentError} SERVER_STATUS, with the server's reason */
 export function expectStatus(answer: ServerAnswer, expected: number, { method, path }: ServerRequest): void {
   if (answer.status !== expected) throw unexpected(answer, `${method} ${path.replace(/\?.*/, "")}`);
 }
@@ -76,19 +76,19 @@ export function unexpected(answer: ServerAnswer, request: string): AgentError {
   });
 }
 
-/** The member `error` of an error body, where there is one. */
+/** The member `error` of an error body, if present. */
 function reasonIn(text: string): { reason?: string } {
   try {
     const body: unknown = JSON.parse(text);
     const reason = typeof body === "object" && body !== null && "error" in body ? body.error : undefined;
     return typeof reason === "string" ? { reason: reason.slice(0, LONGEST_REASON) } : {};
   } catch {
-    // ignored: the status says enough; proxies answer with pages of HTML.
+    // ignored: the status suffices; proxies reply with HTML pages.
     return {};
   }
 }
 
-/** How long the server that failed has asked to be left alone. */
+/** The pause that the failing server asked for. */
 export function askedPauseMs(error: unknown): number | undefined {
   const pauseMs = error instanceof AgentError ? error.detail["retryAfterMs"] : undefined;
   return typeof pauseMs === "number" ? pauseMs : undefined;

@@ -5,10 +5,10 @@ import { parseAttributes, sortedAttributes } from "./script-output.ts";
 const LIMITS = { timeoutMs: 60_000, maxOutputBytes: 64 * 1024, endsWithOutput: true };
 
 /**
- * Who the device is, as its identity script says: compact JSON with sorted keys. A device that says something else
- * is another device to the server.
+ * The device's identity from its identity script: compact JSON with sorted keys. To the server, a device with another
+ * identity is another device.
  *
- * @throws {AgentError} IDENTITY_FAILED when the script is missing, fails, or says nothing, or nothing that counts
+ * @throws {AgentError} IDENTITY_FAILED when the script is missing, fails, or prints no valid attributes
  * @see spec "config-and-cli", section 8
  */
 export async function readIdentity(process: Process, script: string, signal: AbortSignal): Promise<string> {

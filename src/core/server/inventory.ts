@@ -14,7 +14,7 @@ export interface InventoryParts {
   readonly log: Logger;
   /** Folder of the scripts `mender-inventory-*`. */
   readonly folder: string;
-  /** What the agent itself knows; it overrides what scripts say. */
+  /** The agent's own attributes; they override those of scripts. */
   builtIn(): Promise<Readonly<Record<string, string>>>;
 }
 
@@ -22,10 +22,11 @@ const LIMITS = { timeoutMs: 60_000, maxOutputBytes: 256 * 1024, endsWithOutput: 
 const PATH = "/api/devices/v1/inventory/device/attributes";
 
 /**
- * What the device says of itself: its scripts', side by side and each within a minute, and the agent's own, as the
- * JSON that servers take. It is the same text as long as nothing has changed.
+ * Collects the device's inventory as JSON for the server. It consists of the output of the scripts, which run in
+ * parallel for at most a minute each, and the agent's own attributes. The text stays the same as long as the attributes
+ * do.
  *
- * @throws {AgentError} INVENTORY_FAILED when there are scripts and every one has failed
+ * @throws {AgentError} INVENTORY_FAILED if there are scripts and all of them fail
  * @see spec "config-and-cli", section 9
  */
 export async function collectInventory(parts: InventoryParts, signal: AbortSignal): Promise<string> {
@@ -39,7 +40,7 @@ export async function collectInventory(parts: InventoryParts, signal: AbortSigna
   return JSON.stringify(sortedAttributes(all).map(([name, value]) => ({ name, value })));
 }
 
-/** Sorted, because attributes that several scripts say keep their order. */
+/** Sorted, because an attribute from several scripts keeps its values in this order. */
 async function scriptsIn({ folder, reads, log }: InventoryParts): Promise<readonly string[]> {
   let names: readonly string[];
   try {
@@ -51,14 +52,14 @@ async function scriptsIn({ folder, reads, log }: InventoryParts): Promise<readon
   const scripts: string[] = [];
   for (const name of names.filter((each) => each.startsWith("mender-inventory-")).sort()) {
     const path = join(folder, name);
-    const found = await reads.look(path).catch(() => undefined); // ignored: gone, or a link to nothing: no script.
+    const found = await reads.look(path).catch(() => undefined); // ignored: gone, or a dangling link: no script.
     if (found?.isFile === true && found.isExecutable) scripts.push(path);
     else log("warning", `Inventory script ${path} is not an executable file, so it does not run`);
   }
   return scripts;
 }
 
-/** @returns `undefined` for a script that has failed: what it said does not count. */
+/** @returns `undefined` if the script fails: its output then does not count */
 async function runScript(
   { process, log }: InventoryParts,
   script: string,
@@ -85,7 +86,7 @@ async function runScript(
 }
 
 /**
- * Sends the inventory, unless the server has this very one.
+ * Sends the inventory, unless the server already has the same one.
  *
  * @throws {AgentError} SERVER_STATUS, INVENTORY_FAILED, and what `Session.send` throws
  */
@@ -95,12 +96,15 @@ export async function sendInventory(parts: InventoryParts, session: Session, sig
   else parts.log("debug", "The inventory has not changed");
 }
 
-/** Names the trouble of a device that can neither be updated nor say what it runs. The next inventory removes it. */
+/**
+ * Attribute that describes a problem of a device that can neither be updated nor report its software. The next
+ * inventory removes it.
+ */
 const TROUBLE = "switchback_trouble";
 
 /**
- * Adds to the server's inventory of this device what keeps it from asking for updates. The other attributes stay as they
- * are: what the device runs is not known now, and decides which deployments it gets.
+ * Adds to the server's inventory the problem that stops this device from asking for updates. Other attributes stay
+ * unchanged: the device cannot read its provides now, and they decide which deployments it gets.
  *
  * @throws {AgentError} SERVER_STATUS, and what `Session.send` throws
  */
@@ -108,7 +112,7 @@ export async function sendTrouble(trouble: string, session: Session, signal: Abo
   await sendOnce("PATCH", JSON.stringify([{ name: TROUBLE, value: trouble }]), session, signal);
 }
 
-/** @returns whether it was sent: not when the server has had this very body last */
+/** @returns whether the body was sent; false if it is the last one that the server got */
 async function sendOnce(
   method: "PUT" | "PATCH",
   body: string,

@@ -2,9 +2,9 @@ import { AgentError } from "../../errors/agent-error.ts";
 import { endWith, readSmallOrPipe, readSmallStream } from "../../util/pipe.ts";
 
 /**
- * The passphrase in a small file or a named pipe; `-` is standard input, which says it only once.
+ * Reads the passphrase from a small file or a named pipe, or from standard input for `-`, which can be read only once.
  *
- * @param signal ends the wait for whoever writes it
+ * @param signal ends the wait for the writer of the pipe
  * @throws {AgentError} DEVICE_KEY when it cannot be read; the signal's reason
  */
 export async function readPassphrase(passphraseFile: string, signal: AbortSignal): Promise<string> {

@@ -1,16 +1,15 @@
-/** A server that asks for more is not heeded further: a slip there must not lose a fleet for good. */
+/** Longer delays are cut to this limit: a mistake on the server must not lose a fleet for ever. */
 const LONGEST_MS = 24 * 3600 * 1000;
 
 const FIXDATE = /^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/;
 
 /**
- * How long a server asks to be left alone: `Retry-After` in seconds, or as a date. A date counts from the moment that
- * the server itself names in `Date`, because a device may not know yet what day it is.
+ * The delay that a server asks for with `Retry-After`, in seconds or as a date. A date counts from the time in the
+ * server's `Date` header, because the device may not know the date yet.
  *
- * @param headers of the answer, by lower-case name
- * @param nowMs wall time, for a server that names no moment
- * @returns 0 for a date that has passed, a day at most; `undefined` when the server does not ask, or not in any form
- * that there is
+ * @param headers of the response, by lower-case name
+ * @param nowMs wall time, for a server without a `Date` header
+ * @returns 0 for a past date, at most a day; `undefined` without a valid `Retry-After`
  * @see spec "device-api", section 8
  */
 export function retryAfterMs(headers: Readonly<Record<string, string>>, nowMs: number): number | undefined {

@@ -1,15 +1,15 @@
 import { isSoundText } from "../../util/sound-text.ts";
 
-/** What a script says of the device: a value, or several where it says one key several times. */
+/** Attributes that a script prints: each key with its value, or with several if the script repeats the key. */
 export type Attributes = ReadonlyMap<string, readonly string[]>;
 
-/** One line that is no `key=value` in UTF-8. */
+/** A line that is not `key=value` in UTF-8. */
 export interface OddLine {
   readonly line: string;
 }
 
 /**
- * Lines `key=value`, split at the first `=`, up to the first that is none, or no UTF-8.
+ * Parses lines `key=value`, split at the first `=`, up to the first line that is invalid or not UTF-8.
  *
  * @see spec "config-and-cli", section 8
  */
@@ -24,7 +24,7 @@ export function parseAttributes(output: string): { readonly attributes: Attribut
   return { attributes };
 }
 
-/** All of it, as if one script had said it. */
+/** Merges attributes as if one script had printed them all. */
 export function mergeAttributes(all: readonly Attributes[]): Attributes {
   const merged = new Map<string, string[]>();
   for (const attributes of all) for (const [key, values] of attributes) add(merged, key, values);
@@ -37,7 +37,7 @@ function add(to: Map<string, string[]>, key: string, values: readonly string[]):
   else known.push(...values);
 }
 
-/** Sorted by the bytes of the key, so that the same device always says the same. */
+/** Sorted by the bytes of the key, so that the same attributes always give the same text. */
 export const sortedAttributes = (attributes: Attributes): readonly (readonly [string, string | readonly string[]])[] =>
   [...attributes]
     .map(([key, values]) => [key, values.length === 1 ? (values[0] ?? "") : values] as const)

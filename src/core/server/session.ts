@@ -7,7 +7,7 @@ import { type ServerAnswer, type ServerConnection, type ServerRequest, sendToSer
 import { formatServerState, loadServerState, type ServerState } from "./state.ts";
 
 export interface SessionParts extends ServerConnection {
-  /** Addresses without a slash at their end, in the order in which they are tried. */
+  /** URLs without a trailing slash, in the order in which they are tried. */
   readonly servers: readonly string[];
   /** Asks the servers to accept the device. @throws {AgentError} AuthorizationFailure */
   authorize(signal: AbortSignal): Promise<Granted>;
@@ -15,23 +15,25 @@ export interface SessionParts extends ServerConnection {
   readonly log: Logger;
 }
 
-/** The device's standing with its servers. */
+/** The device's authorisation with its servers. */
 export interface Session {
   /**
-   * Sends a request with the token, after authorising where there is none. A token that is refused is replaced once;
-   * where several servers are configured, so is a server that cannot be reached.
+   * Sends a request with the token, and authorises first if there is no token. Replaces a refused token once. With
+   * several servers, also replaces a server that cannot be reached.
    *
    * @throws {AgentError} AuthorizationFailure, SERVER_STATUS (401 twice), TRANSPORT_FAILED, SERVER_TIMEOUT
    */
   send(request: ServerRequest, signal: AbortSignal): Promise<ServerAnswer>;
   /** Gets a new token. @throws {AgentError} AuthorizationFailure */
   authorize(signal: AbortSignal): Promise<void>;
-  /** The next request authorises anew, and the inventory counts as not sent. Durable where the state can be written. */
+  /**
+   * Makes the next request authorise again, and the inventory count as not sent. Durable if the state can be written.
+   */
   forgetToken(): Promise<void>;
   state(): Promise<ServerState>;
-  /** Durable where the state can be written. Where it cannot, this process still knows. */
+  /** Durable if the state can be written; otherwise it lasts until this process ends. */
   update(change: Partial<ServerState>): Promise<void>;
-  /** Takes over what another process has left. */
+  /** Drops the cached state, so that the next call reads what another process has stored. */
   reload(): void;
 }
 
@@ -57,7 +59,7 @@ export function createSession(parts: SessionParts): Session {
       await storedValue.save(formatServerState(next));
     } catch (error) {
       if (!(error instanceof AgentError)) throw error;
-      // On a full data partition the device must still be able to say what is wrong.
+      // On a full data partition the device must still be able to report what is wrong.
       log("warning", `Cannot store the token, so it is lost when this process ends: ${describeError(error)}`);
     }
   };
@@ -66,7 +68,7 @@ export function createSession(parts: SessionParts): Session {
     const { due } = await state();
     const granted = await parts.authorize(signal);
     log("info", `Authorised by ${granted.server}`);
-    // Without the hash of the inventory: another server, or a device that was just accepted, may not have it.
+    // Drop the inventory's hash: another server, or one that has just accepted the device, may not have the inventory.
     const next = { ...granted, ...(due !== undefined && { due }) };
     await save(next);
     return next;
@@ -120,12 +122,14 @@ export function createSession(parts: SessionParts): Session {
   };
 }
 
-/** A token counts only with a server that is still configured. */
+/** Keeps the token only if its server is still configured. */
 function ofServers(state: ServerState, servers: readonly string[]): ServerState {
   const { token, server, inventoryHash, ...rest } = state;
   return server !== undefined && servers.includes(server) ? state : rest;
 }
 
-/** Whatever may be another time for this server may be now for another one: a proxy that refuses, too. */
+/**
+ * A failure that may be temporary for this server, so that another server is worth a try. A refusing proxy counts too.
+ */
 const isUnreachable = (error: unknown): error is AgentError =>
   error instanceof AgentError && entryOf(error.code).retry === true;

@@ -1,21 +1,21 @@
 import type { StoredValue } from "../../ports/stored-value.ts";
 import type { Logger } from "../../util/logger.ts";
 
-/** What the agent keeps between two polls, also across processes. Losing it costs one more authorisation. */
+/** What the agent keeps between two polls, across processes. Its loss costs one more authorisation. */
 export interface ServerState {
-  /** The server's word that the device is accepted; opaque, and a secret. */
+  /** The server's proof that the device is accepted; opaque, and a secret. */
   readonly token?: string;
-  /** Address of the server that gave it. */
+  /** URL of the server that issued the token. */
   readonly server?: string;
-  /** Hash of the inventory that this server has. */
+  /** Hash of the inventory that this server has received. */
   readonly inventoryHash?: string;
-  /** When which poll is due, for agents that do not stay. */
+  /** When each call is due, for agents that exit between polls. */
   readonly due?: SavedDue;
 }
 
-/** Times since the start of this system, which no change of the date disturbs. */
+/** Times since the start of the system, so that a change of the date does not affect them. */
 export interface SavedDue {
-  /** Which start of the system it was. */
+  /** Identifies that start of the system. */
   readonly boot: string;
   readonly deploymentsAtMs: number;
   readonly inventoryAtMs: number;
@@ -25,7 +25,7 @@ export interface SavedDue {
 
 const VERSION = 1;
 
-/** The state in `storedValue`; an empty one when there is none, or none that can be read. */
+/** The state in `storedValue`; empty if it is missing or unreadable. */
 export async function loadServerState(storedValue: StoredValue, log: Logger): Promise<ServerState> {
   const text = await storedValue.load();
   if (text === undefined) return {};
@@ -40,7 +40,7 @@ export const formatServerState = (state: ServerState): string => JSON.stringify(
 const TEXTS = ["token", "server", "inventoryHash"] as const;
 const DUE_NUMBERS = ["deploymentsAtMs", "inventoryAtMs", "deploymentFailures", "inventoryFailures"] as const;
 
-/** By hand: a daemon that waits does without a library of schemas. */
+/** Validates by hand: a waiting daemon must not load a schema library. */
 function parse(text: string): ServerState | undefined {
   let value: unknown;
   try {

@@ -2,7 +2,7 @@ import * as z from "zod/mini";
 import { AgentError } from "../../errors/agent-error.ts";
 import { expectStatus, type ServerConnection, sendToServer } from "./exchange.ts";
 
-/** A person with an account at a server. */
+/** A user's account on a server. */
 export interface Account {
   readonly username: string;
   readonly password: string;
@@ -11,8 +11,7 @@ export interface Account {
 const Tenant = z.object({ tenant_token: z.string() });
 
 /**
- * Logs in at a server for once, to learn by which token devices of this person's tenant name it. Nothing of the login
- * is kept.
+ * Logs in to a server once to get the tenant token that the user's devices must send. Keeps nothing of the login.
  *
  * @returns `undefined` for a server without tenants
  * @throws {AgentError} SETUP_LOGIN, SERVER_STATUS, SERVER_ANSWER, TRANSPORT_FAILED, SERVER_TIMEOUT
