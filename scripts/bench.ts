@@ -1,6 +1,6 @@
 /**
  * Measures the product against its peers in the same run, alternating, and prints medians and ratios.
- * These are figures for people; no test depends on them.
+ * The figures are for people; no test depends on them.
  *
  *   npm run bench                      everything
  *   npm run bench -- install startup   some sections

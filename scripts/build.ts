@@ -4,7 +4,7 @@ import { emitTypes } from "./lib/emit-types.ts";
 import { say } from "./lib/run.ts";
 import { shipScripts } from "./lib/ship-scripts.ts";
 
-/** `npm run build`: what a device gets, in `dist/`. `--quiet` leaves the list out. */
+/** `npm run build`: writes what a device gets into `dist/`. `--quiet` prints no list of packages. */
 const quiet = process.argv.includes("--quiet");
 const { byPackage, totalBytes, startBytes, residentBytes, problems } = weigh(await bundle("dist"), BUDGET);
 

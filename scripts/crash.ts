@@ -7,7 +7,7 @@ import { say } from "./lib/run.ts";
 import { countsLine, runVitest } from "./lib/vitest.ts";
 
 /**
- * `npm run test:crash [-- --cuts 500 --seed N --only deployments]`: the built program killed at random, with many more
+ * `npm run test:crash [-- --cuts 500 --seed N --only deployments]`: kills the built program at random, with many more
  * cuts than `npm test` makes, and a fifth as many in deployments. The results become sections of docs/reliability.md,
  * unless a test fails.
  */

@@ -1,6 +1,6 @@
 /**
- * The main job, shown on a virtual board in under half a minute: an update that is kept, and one whose
- * system never comes up. Everything below runs the built program, as a person would.
+ * Shows the product's main job on a virtual board in under half a minute: an update that is kept, and one whose system
+ * never comes up. Runs the built program, as a user would.
  */
 import { spawn, spawnSync } from "node:child_process";
 import { generateKeyPairSync } from "node:crypto";
@@ -68,7 +68,7 @@ function say(text: string): void {
   process.stdout.write(`\n${text}\n\n`);
 }
 
-/** Runs the program in front of everybody. */
+/** Prints the command and runs it. */
 async function show(args: readonly string[], expected = 0): Promise<void> {
   const shown = args
     .map((arg) => arg.replaceAll(dir, "DEMO"))
@@ -96,7 +96,7 @@ async function release(version: string, boots: string): Promise<void> {
   ]);
 }
 
-/** From now on the board takes only what this key has signed. */
+/** Makes the board accept only what this key has signed. */
 function trust(key: string): void {
   const path = join(board, "etc/mender.conf");
   const configuration: object = JSON.parse(readFileSync(path, "utf8"));

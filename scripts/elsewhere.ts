@@ -6,14 +6,14 @@ import { passThrough, say } from "./lib/run.ts";
 import { tierOf } from "./lib/tiers.ts";
 
 /**
- * `npm run test:elsewhere [-- ARGUMENTS OF npm test]`: tests as machines run them that allow less than yours: as root
- * with the capabilities of a usual container, and as an ordinary user. Needs root. Without arguments those files run
- * that declare what they need of a machine, except for the update modules, which take minutes.
+ * `npm run test:elsewhere [-- ARGUMENTS OF npm test]`: runs tests with fewer rights than yours: as root with the
+ * capabilities of a usual container, and as an ordinary user. Needs root. Without arguments it runs the files that
+ * declare what they need of a machine, except for the update modules, which take minutes.
  */
-/** Left out without arguments. */
+/** Not run without arguments. */
 const MODULES = "test/update-modules/";
 
-/** What Docker and Podman leave to root. */
+/** The capabilities that Docker and Podman leave to root. */
 const CONTAINER_CAPABILITIES = [
   ...["chown", "dac_override", "fowner", "fsetid", "kill", "net_bind_service"],
   ...["setfcap", "setgid", "setpcap", "setuid", "sys_chroot"],
@@ -24,7 +24,7 @@ const IN_CONTAINER = [
   `--bounding-set=-all,${CONTAINER_CAPABILITIES.map((one) => `+${one}`).join()}`,
 ];
 
-/** The repository may lie where nobody else may look, and the user must be able to build: both on a layer above it. */
+/** Other users may not be able to read the repository, and the build must write: an overlay above it allows both. */
 const AS_USER = `set -e
 place="$1"; node="$2"; shift 2
 mount -t tmpfs -o mode=755 switchback "$place"

@@ -3,7 +3,7 @@ import { installNode24 } from "./lib/node24.ts";
 import { say } from "./lib/run.ts";
 import { countsLine, runVitest } from "./lib/vitest.ts";
 
-/** `npm run test:node24`: the unit tier, with the test of the bundle in it, under Node 24. */
+/** `npm run test:node24`: runs the unit tier, which includes the test of the bundle, under Node 24. */
 const node = await installNode24();
 await bundle("dist");
 const counts = await runVitest(["unit"], process.argv.slice(2), node);

@@ -7,8 +7,8 @@ import { say } from "./lib/run.ts";
 import { countsLine, runVitest } from "./lib/vitest.ts";
 
 /**
- * `npm run test:qemu:power [-- --cuts 40 --seed N]`: power cuts in updates of vexpress-a9 under QEMU, many more than
- * `npm test` makes. The result becomes a section of docs/reliability.md, unless a board breaks.
+ * `npm run test:qemu:power [-- --cuts 40 --seed N]`: cuts the power in updates of vexpress-a9 under QEMU, many more
+ * times than `npm test` does. The result becomes a section of docs/reliability.md, unless a board breaks.
  */
 const { values } = parseArgs({
   options: { cuts: { type: "string", default: "40" }, seed: { type: "string", default: "40" } },

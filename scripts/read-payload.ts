@@ -1,6 +1,6 @@
 /**
- * Reads the payload of an Artifact and hashes it, with our own scanner or with tar-stream: one process a
- * measurement, so that peak memory is its own. Called by `npm run bench`.
+ * Reads the payload of an Artifact and hashes it, with our own scanner or with tar-stream. `npm run bench` starts one
+ * process per measurement, so that each has its own peak memory.
  *
  *   node scripts/run.mjs read-payload own|tar-stream FILE none|gzip
  */

@@ -1,5 +1,5 @@
-// Runs scripts/NAME.ts. Node 20 does not strip types, so esbuild bundles the script first; this file is
-// the only one that has to be plain JavaScript.
+// Runs scripts/NAME.ts. Node 20 cannot strip types, so esbuild bundles the script first. Only this file must be plain
+// JavaScript.
 import { mkdir, readFile, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -35,7 +35,7 @@ process.argv.splice(1, 2, outfile);
 try {
   await import(pathToFileURL(outfile).href);
 } catch (error) {
-  // What esbuild reports about our sources, and Node about the arguments, is the message; the stack is their own.
+  // For errors of esbuild in our sources, and of Node in the arguments, the message is enough: the stack is their code.
   const isOurs = error?.errors === undefined && !String(error?.code).startsWith("ERR_PARSE_ARGS");
   process.stderr.write(`${isOurs ? (error?.stack ?? error) : `${error.message} (--help lists the options)`}\n`);
   process.exitCode = 1;

@@ -8,8 +8,8 @@ import { isTierName, TIER_NAMES, type TierName, tierOf, WHERE_INSTALLED } from "
 import { add, type Counts, countsLine, runVitest } from "./lib/vitest.ts";
 
 /**
- * `npm test [-- --tier NAME] [--without NAME] [--ci] [FILTER…]`: all tiers, or those named, or all but those named.
- * With `--ci` the unit tier runs a second time under Node 24 and a test that is skipped is a failure.
+ * `npm test [-- --tier NAME] [--without NAME] [--ci] [FILTER…]`: runs all tiers, or those named, or all except those
+ * named. With `--ci`, the unit tier runs a second time under Node 24, and a skipped test is a failure.
  */
 const { values, positionals } = parseArgs({
   options: {
@@ -43,13 +43,13 @@ function tierNamed(name: string): TierName {
   return name;
 }
 
-/** Tiers that have a test: vitest does not mind a project without files as long as another has some. */
+/** Tiers that have a test. Vitest does not report a project without files as long as another project has some. */
 async function existingTiers(): Promise<readonly TierName[]> {
   const found = new Set((await filesBelow("test", ".test.ts")).map(tierOf));
   return TIER_NAMES.filter((tier) => found.has(tier));
 }
 
-/** How many tests the tiers hold that do not run. */
+/** The number of tests in tiers that do not run. */
 async function countTests(skipped: readonly TierName[]): Promise<number> {
   if (skipped.length === 0) return 0;
   const projects = skipped.flatMap((tier) => ["--project", tier]);

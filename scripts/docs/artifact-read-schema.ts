@@ -15,7 +15,7 @@ export function artifactReadSchema(): Page {
   };
 }
 
-/** Lists of texts on one line where they fit, as the formatter of the project has it. */
+/** Puts a list of texts on one line if it fits, as the project's formatter does. */
 function joinShortLists(json: string): string {
   return json.replace(
     /^( *"\w+": )\[\n\s+("[^\]]*")\n\s+\](,?)$/gm,

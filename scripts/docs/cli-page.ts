@@ -8,14 +8,14 @@ import type { Page } from "./page.ts";
 
 const NAME = "switchback";
 
-/** What `--help` says below the options, in its parts. */
+/** The parts of what `--help` prints after the options. */
 interface After {
   readonly notes: readonly string[];
   readonly exits: readonly (readonly [status: string, meaning: string])[];
   readonly examples: readonly string[];
 }
 
-/** `docs/reference/cli.md`: every command, as its `--help` has it. */
+/** `docs/reference/cli.md`: every command, from its `--help`. */
 export async function cliPage(): Promise<Page> {
   const program = new Command(NAME);
   addGlobalOptions(program);
@@ -55,7 +55,7 @@ const COMMON_EXITS = [
   ["78", "The daemon refuses the configuration."],
 ] as const;
 
-/** Commands are only described here, and none runs. */
+/** The commands are only described; none runs. */
 const NO_IO: CliIo = {
   out: () => undefined,
   outPart: () => undefined,
@@ -68,7 +68,7 @@ const NO_IO: CliIo = {
   exitCode: 0,
 };
 
-/** The commands that do something: not those that only have others below them. */
+/** The commands that do something, without those that only group others. */
 const leavesOf = (command: Command): readonly Command[] =>
   command.commands.length === 0 ? [command] : command.commands.flatMap(leavesOf);
 
@@ -119,7 +119,7 @@ const optionRows = ({ options }: Command): readonly (readonly string[])[] =>
 const choices = (all: readonly string[] | undefined): readonly string[] =>
   all === undefined ? [] : [`one of ${all.map((each) => `\`${each}\``).join(", ")}`];
 
-/** `--no-…` is on by default, which says nothing. */
+/** Says nothing for `--no-…`, which is on by default. */
 const standard = ({ defaultValue, negate }: Option): readonly string[] =>
   negate || defaultValue === undefined || Array.isArray(defaultValue) ? [] : [`default: \`${String(defaultValue)}\``];
 
@@ -137,7 +137,7 @@ function afterOf(command: Command): After {
   };
 }
 
-/** Text for a terminal has no markup, and quotes what a page sets as code. */
+/** Help texts have no markup. Escapes them for a page, and turns what they quote into code. */
 const marked = (text: string): string =>
   text.replace(/[\\<*]/g, "\\$&").replace(/(?<=^|[\s(])'([^'\n]+)'(?=[\s,.;)]|$)/gm, "`$1`");
 

@@ -4,7 +4,7 @@ import { errorsPage } from "./errors-page.ts";
 import type { Page } from "./page.ts";
 import { statesPage } from "./states-page.ts";
 
-/** Every generated page. `npm run docs` writes them, `npm run check` compares. */
+/** Every generated page. `npm run docs` writes them, and `npm run check` compares them. */
 export const generatedPages = async (): Promise<readonly Page[]> => [
   errorsPage(),
   statesPage(),

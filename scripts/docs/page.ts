@@ -1,4 +1,4 @@
-/** A page that is written from the code, and how many rows of it the code gave. */
+/** A page generated from the code, and how many of its rows come from the code. */
 export interface Page {
   readonly path: string;
   readonly rows: number;

@@ -5,7 +5,7 @@ import type { Page } from "./page.ts";
 const OUTCOMES = ["ok", "no", "hold", "fail", "abort", "crash"] as const;
 const STATES: readonly (readonly [string, Row])[] = Object.entries(TABLE);
 
-/** `docs/reference/states.md`: the update as a diagram and as the table it is. */
+/** `docs/reference/states.md`: the update as a diagram and as a table. */
 export function statesPage(): Page {
   const text = [
     "# States of an update",
@@ -80,7 +80,7 @@ function scriptRow([state, { enter, leave, error, lenient }]: readonly [string, 
   return [code(state), ...names.map(code), lenient === true ? "leaves damage" : "fails the state"];
 }
 
-/** One arrow per pair of states, labelled with every outcome that takes it. */
+/** One arrow per pair of states, labelled with all outcomes that take it. */
 function diagram(): string {
   const arrows = STATES.flatMap(([state, cells]) => {
     const targets = new Map<string, string[]>();

@@ -1,7 +1,7 @@
 import type { Gate } from "../lib/gate.ts";
 import { capture, tool } from "../lib/run.ts";
 
-/** Format and lint. Biome counts the files itself; JSON files come on top of the TypeScript ones. */
+/** Format and lint. Biome also checks JSON files, so it counts more files than those of TypeScript. */
 export const BIOME: Gate = {
   name: "biome",
   async check(files) {

@@ -2,8 +2,8 @@ import { readFile } from "node:fs/promises";
 import type { Gate } from "../lib/gate.ts";
 
 /**
- * The modules that may read a whole file without a limit, each with what keeps that file small. All else goes through
- * `src/util/small-file.ts`: a file of gigabytes must not fill the memory, and a named pipe must not keep the agent waiting.
+ * The modules that may read a whole file without a limit, and what keeps each file small. All other modules must use
+ * `src/util/small-file.ts`: a file of gigabytes must not fill the memory, and a named pipe must not block the agent.
  */
 const MAY_READ: Readonly<Record<string, string>> = {
   "adapters/linux/raw-file.ts": "a flag in /sys",
@@ -28,7 +28,7 @@ const MAY_READ: Readonly<Record<string, string>> = {
 
 const WHOLE = /import\s+(?!type\b)\{[^}]*\breadFile(?:Sync)?\b[^}]*\}\s+from\s+"(?:node:)?fs(?:\/promises)?";/;
 
-/** Every read of a whole file has a limit. */
+/** Every read of a whole file must have a limit. */
 export const BOUNDED: Gate = {
   name: "bounded",
   async check(files) {
@@ -48,5 +48,5 @@ export const BOUNDED: Gate = {
   },
 };
 
-/** Whether a module takes Node's functions that read a whole file, whatever its size. */
+/** Whether a module imports the functions of Node that read a whole file without a limit. */
 export const readsWhole = (text: string): boolean => WHOLE.test(text);

@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { generatedPages } from "../docs/generated.ts";
 import type { Gate } from "../lib/gate.ts";
 
-/** Generated pages say what the code says. */
+/** Generated pages must match the code. */
 export const DOCS: Gate = {
   name: "docs",
   async check() {

@@ -2,8 +2,8 @@ import { readFile } from "node:fs/promises";
 import type { Gate } from "../lib/gate.ts";
 
 /**
- * The modules that may change files themselves, each with what keeps it from going through the agent's `Machine`. All
- * else goes through `FileActs`, `openStorage` or `openRaw`, where tests count the acts and cut the power.
+ * The modules that may change files themselves, and why none of them uses the agent's `Host`. All other modules must
+ * use `FileActs`, `openStorage` or `openRaw`, where tests count the acts and cut the power.
  */
 const MAY_CHANGE: Readonly<Record<string, string>> = {
   "adapters/files/disk.ts": "the acts themselves",
@@ -31,7 +31,7 @@ const MAY_CHANGE: Readonly<Record<string, string>> = {
   "src/agent/check/adapter-check.ts": "the folder of the check of adapters",
 };
 
-/** By the name without `Sync`. What only reads is not here, nor is `open`, whose flags decide. */
+/** Names without `Sync`. Functions that only read are left out, and so is `open`, whose flags decide. */
 const CHANGES = new Set([
   ...["appendFile", "chmod", "chown", "copyFile", "cp", "createWriteStream", "fchmod", "fchown", "fdatasync", "fsync"],
   ...["ftruncate", "futimes", "lchmod", "lchown", "link", "lutimes", "mkdir", "mkdtemp", "mkdtempDisposable", "rename"],
@@ -40,10 +40,10 @@ const CHANGES = new Set([
 
 const IMPORT = /import\s+(type\s+)?([^;]*?)\s+from\s+"(?:node:)?fs(?:\/promises)?";/g;
 const BY_THE_WAY = /(?:getBuiltinModule|require|import)\(\s*"(?:node:)?fs(?:\/promises)?"/;
-/** A call with no flags, or with flags that only read, up to its end. */
+/** The arguments of a call without flags, or with flags that only read. */
 const READS = /^\((?:[^(),]|\([^()]*\))*(?:,\s*(?:"r"|[^,()]*\bO_RDONLY\b[^,()]*))?\)/;
 
-/** Every durable act goes through a port. */
+/** Every durable act must go through a port. */
 export const DURABLE: Gate = {
   name: "durable",
   async check(files) {
@@ -67,7 +67,7 @@ export const DURABLE: Gate = {
   },
 };
 
-/** What of node:fs a module uses to change files. */
+/** The functions of node:fs with which a module changes files. */
 export function changesIn(text: string): readonly string[] {
   const imports = [...text.matchAll(IMPORT)].filter(([, isType]) => isType === undefined);
   const names = imports.flatMap(([, , clause = ""]) => namesIn(clause));
@@ -79,7 +79,7 @@ export function changesIn(text: string): readonly string[] {
   return [...changes, ...opens, ...whole, ...(BY_THE_WAY.test(text) ? ["node:fs by the way"] : [])];
 }
 
-/** The names in the module itself: one that is imported under another name counts as what it is. */
+/** Exported names: a function that is imported under an alias counts by its own name. */
 const namesIn = (clause: string): readonly string[] =>
   (/\{([^}]*)\}/.exec(clause)?.[1] ?? "")
     .split(",")
@@ -87,6 +87,6 @@ const namesIn = (clause: string): readonly string[] =>
     .filter((part) => part !== "" && !part.startsWith("type "))
     .map((part) => part.split(/\s+as\s+/)[0] ?? part);
 
-/** From the opening parenthesis of each call on. */
+/** The text after the name of each call, from the opening parenthesis. */
 const callsOf = (name: string, text: string): readonly string[] =>
   [...text.matchAll(new RegExp(`(?<![.\\w])${name}(?=\\()`, "g"))].map(({ index }) => text.slice(index + name.length));

@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import { filesBelow } from "../lib/files.ts";
 import type { Gate } from "../lib/gate.ts";
 
-/** Patterns that no linter rule of ours covers. A failure that is ignored says why. */
+/** Patterns that no rule of our linter covers. */
 const FORBIDDEN: readonly { readonly pattern: RegExp; readonly why: string }[] = [
   { pattern: /\bas unknown as\b/, why: "a double cast hides a mistake from the compiler" },
   { pattern: /@ts-(?:ignore|expect-error|nocheck)/, why: "the compiler is not to be silenced" },
@@ -14,20 +14,20 @@ const FORBIDDEN: readonly { readonly pattern: RegExp; readonly why: string }[] =
   },
 ];
 
-/** Tests that do not run prove nothing, and one that fails where the machine allows less says nothing of the code. */
+/** A test that does not run proves nothing. One that fails for lack of rights says nothing about the code. */
 const NEEDS = "test/support/needs.ts";
 const UNRUN = /\.(?:(?:skip|todo|only|fails)(?:If)?|runIf)\(|\bskip: (?:true|!)/;
 const PRIVILEGED = /\(\[?"(?:mount|losetup|mknod|unshare|chroot|setpriv|chattr|mkfs\.ext4)"/;
-/** What reaches a terminal goes through the one function that escapes foreign text. */
+/** Terminal output must go through the one function that escapes foreign text. */
 const WRITES =
   /\bconsole\.|process\.std(?:out|err)\.write|writeSync\([12]\b|(?:\bio\.(?:out|err)|\bout|\berr)\(JSON\.stringify/;
-/** `ask.ts` writes what has gone through it. */
+/** `ask.ts` writes only text that this function has escaped. */
 const WRITERS: ReadonlySet<string> = new Set(["src/cli/ask.ts"]);
 const SWALLOWED = /catch(?:\s*\([^)]*\))?\s*\{\s*\}|\.catch\(\(\)\s*=>\s*(?:\{\s*\}|undefined|null|false|"")\)/;
 
 const ADR_PARTS = ["## Context", "## Decision", "## Consequences", "## How we would know that it was wrong"];
 
-/** Rules of the house that are about text: code, decision records and links between documents. */
+/** Rules of this project about text: code, decision records and links between documents. */
 export const HOUSE: Gate = {
   name: "house",
   async check(files) {

@@ -14,7 +14,7 @@ interface Cruise {
   };
 }
 
-/** Who may import whom: the rules of `.dependency-cruiser.mjs`. */
+/** Which folder may import which: the rules of `.dependency-cruiser.mjs`. */
 export const IMPORTS: Gate = {
   name: "imports",
   async check(files) {

@@ -7,7 +7,7 @@ interface KnipReport {
   readonly hints: readonly { readonly type: string; readonly identifier: unknown }[];
 }
 
-/** Nothing that nobody uses: files, exports, dependencies. */
+/** Finds unused files, exports and dependencies. */
 export const KNIP: Gate = {
   name: "knip",
   async check(files) {

@@ -2,10 +2,10 @@ import { relative } from "node:path";
 import { type Gate, unseen } from "../lib/gate.ts";
 import { capture, tool } from "../lib/run.ts";
 
-/** What was right before and has not changed since is not checked again. */
+/** Does not check files again that passed before and have not changed since. */
 const INCREMENTAL = ["--incremental", "--tsBuildInfoFile", "node_modules/.cache/switchback/types.tsbuildinfo"];
 
-/** The compiler, asked to list what it read. */
+/** Runs the compiler, and makes it list the files that it read. */
 export const TYPES: Gate = {
   name: "types",
   async check(files) {

@@ -10,7 +10,7 @@ import { DeviceServer } from "./device-server.ts";
 import { median, spread, table } from "./statistics.ts";
 
 const POLL_SECONDS = 5;
-/** Until keys are made, code is compiled and the inventory is sent. */
+/** Time until keys exist, code is compiled and the inventory is sent. */
 const SETTLE_MS = 20_000;
 const WATCH_MS = 60_000;
 const IMAGE_MIB = 64;
@@ -36,8 +36,8 @@ interface Watched {
 }
 
 /**
- * Both daemons, each `rounds` times, on boards and beside servers of their own, all at the same time: they do next to
- * nothing, and the real one takes more or less memory from one run to the next. Then `poll`, with nothing to do.
+ * Runs both daemons `rounds` times, each on its own board with its own server, all at the same time: they are nearly
+ * idle, and the memory of the real client varies between runs. Then measures `poll` with nothing to do.
  */
 export async function benchDaemon(rounds: number): Promise<string> {
   const artifact = benchImage(IMAGE_MIB).artifact("none");
@@ -106,14 +106,14 @@ async function watchAll(devices: readonly Device[]): Promise<readonly Watched[]>
 const mibOf = (status: string, key: string): number =>
   Number(new RegExp(`^${key}:\\s+(\\d+) kB$`, "m").exec(status)?.[1]) / 1024;
 
-/** Of all threads that there are, as the scheduler has counted it, in nanoseconds. */
+/** CPU time of all current threads, which the scheduler counts in nanoseconds. */
 function cpuMsOf(pid: number): number {
   const threads = readdirSync(`/proc/${pid}/task`);
   const ns = threads.map((tid) => Number(readFileSync(`/proc/${pid}/task/${tid}/schedstat`, "utf8").split(" ")[0]));
   return ns.reduce((sum, each) => sum + each, 0) / 1e6;
 }
 
-/** Medians, with the lowest and the highest; ratios are those of the devices of one round. */
+/** Medians, with the lowest and the highest value. A ratio compares two devices of the same round. */
 function rowsOf(when: string, watched: readonly Watched[]): string[][] {
   const [peer = ""] = Object.keys(DAEMONS);
   const of = (name: string, key: Figure): number[] => watched.filter((one) => one.name === name).map((one) => one[key]);
@@ -128,7 +128,7 @@ function rowsOf(when: string, watched: readonly Watched[]): string[][] {
   ]);
 }
 
-/** `poll` where nothing is due yet, against a Node that does nothing. */
+/** Compares `poll` when nothing is due with a Node that does nothing. */
 function benchPoll(rounds: number): string {
   const datastore = mkdtempSync(join(tmpdir(), "switchback-bench-"));
   try {

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { BENCH_DEVICE_TYPE, makeImage } from "./client-board.ts";
 
 const MIB = 1024 * 1024;
-/** An ext4 of real files is never quite full. */
+/** An ext4 filesystem of real files is never quite full. */
 const FILL = 0.8;
 
 export interface BenchImage {
@@ -14,10 +14,10 @@ export interface BenchImage {
 }
 
 /**
- * A root filesystem image of this machine's own files, and Artifacts of it made by the real tool; kept
- * between runs, because the making takes longer than the measuring.
+ * A root filesystem image of this machine's own files, and Artifacts of it from the real tool. Both are kept between
+ * runs, because making them takes longer than measuring.
  *
- * @param skipMib where in the list of files to begin, so that two images differ
+ * @param skipMib how much of the list of files to skip, so that two images differ
  */
 export function benchImage(sizeMib: number, skipMib = 0): BenchImage {
   const cache = join(process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "switchback/bench");

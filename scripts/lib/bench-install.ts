@@ -4,12 +4,12 @@ import { type BenchImage, benchImage } from "./bench-images.ts";
 import { type BoardRun, ClientBoard } from "./client-board.ts";
 import { median, spread, table } from "./statistics.ts";
 
-/** From this size on one round says enough. */
+/** From this size on, one round is enough. */
 const LARGE_MIB = 1024;
 
 const OURS = ["node", "/project/dist/switchback.mjs", "-d", "/data", "install"];
 
-/** How a slot gets its new image; the first is what the others are held against. */
+/** How a slot gets its new image. The others are compared with the first one. */
 const WAYS = {
   "mender 3.4": { program: ["mender", "-c", "/etc/mender/mender.conf", "-d", "/data", "install"] },
   "switchback, no read-back": { program: OURS, verifyReadback: false },
@@ -19,23 +19,23 @@ const WAYS = {
 } as const satisfies Record<string, Way>;
 
 interface Way {
-  /** Without one the bare image is copied. */
+  /** Without a program, `dd` copies the bare image. */
   readonly program: readonly string[] | undefined;
   readonly verifyReadback?: boolean;
-  /** The slot holds what the run before left, and not another image. */
+  /** Leaves in the slot what the previous run wrote, instead of another image. */
   readonly again?: boolean;
 }
 
 interface Subject {
   readonly artifact: string;
   readonly image: string;
-  /** What a slot holds before. */
+  /** Content of the slot before the update. */
   readonly before: BenchImage;
 }
 
 /**
- * A rootfs-image from a file into a loop device on tmpfs that holds another image: the real client and
- * ours in turn, with comparing, syncing, store and boot environment as in every update; and the floor, a bare copy.
+ * Installs a rootfs-image from a file into a loop device on tmpfs that holds another image. The real client and ours
+ * take turns, with comparing, syncing, store and boot environment as in every update. A bare copy is the lower bound.
  */
 export async function benchInstall(rounds: number, sizesMib: readonly number[]): Promise<string> {
   const rows: string[][] = [];
@@ -59,7 +59,7 @@ function compare(sizeMib: number, compression: "none" | "gzip", rounds: number):
   try {
     copyFileSync(image.artifact(compression), subject.artifact);
     copyFileSync(image.image, subject.image);
-    // One round more than is counted: the first one warms the caches.
+    // The first round is not counted, because it warms the caches.
     for (let round = 0; round <= rounds; round++) {
       for (const [name, way] of Object.entries(WAYS)) {
         const run = installOnce(board, way, subject);
@@ -104,7 +104,7 @@ function row(name: string, runs: readonly BoardRun[], peer: readonly BoardRun[])
   ];
 }
 
-/** Share of the image that the slot held already, as ours logs it. */
+/** Share of the image that the slot already held, from our client's log. */
 function unchangedShare(runs: readonly BoardRun[]): string {
   const said = runs[0]?.stderr.match(/([0-9]+) bytes written, ([0-9]+) bytes were there already/);
   if (said === null || said === undefined) return "";

@@ -12,7 +12,7 @@ interface Reading {
   readonly peakMib: number;
 }
 
-/** The payload's way through two tars and a hash, in turn with our own scanner and with tar-stream. */
+/** Reads the payload through two tars and a hash, in turn with our own scanner and with tar-stream. */
 export async function benchPayload(rounds: number): Promise<string> {
   const rows: string[][] = [];
   for (const compression of ["none", "gzip"] as const) {

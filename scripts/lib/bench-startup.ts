@@ -6,7 +6,7 @@ import { median, spread, table } from "./statistics.ts";
 
 const RUNS_PER_ROUND = 5;
 
-/** Start-up of the command that a script calls most, against a Node that does nothing. */
+/** Start-up of the commands that scripts call most, compared with a Node that does nothing. */
 export async function benchStartup(rounds: number): Promise<string> {
   const datastore = mkdtempSync(join(tmpdir(), "switchback-bench-"));
   const cases: Readonly<Record<string, readonly string[]>> = {
@@ -36,7 +36,7 @@ export async function benchStartup(rounds: number): Promise<string> {
 /** Wall time of one run of Node, in milliseconds. */
 export function timeOf(args: readonly string[]): number {
   const start = process.hrtime.bigint();
-  // As from an init system: NODE_EXTRA_CA_CERTS alone would make a Node that does nothing take twice as long.
+  // As from an init system: NODE_EXTRA_CA_CERTS alone would double the time of a Node that does nothing.
   const env = { PATH: process.env["PATH"], HOME: "/root", LANG: "C.UTF-8" };
   const done = spawnSync(process.execPath, args, { stdio: "ignore", env });
   if (done.status !== 0) throw new Error(`node ${args.join(" ")} exited with ${done.status}`);

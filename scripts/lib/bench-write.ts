@@ -6,14 +6,14 @@ import { benchImage } from "./bench-images.ts";
 import { BENCH_DEVICE_TYPE } from "./client-board.ts";
 import { spread, table } from "./statistics.ts";
 
-/** From this size on one round says enough. */
+/** From this size on, one round is enough. */
 const LARGE_MIB = 1024;
 const WRITERS: Readonly<Record<string, readonly string[]>> = {
   "mender-artifact": ["mender-artifact"],
   switchback: ["node", "dist/switchback.mjs", "artifact"],
 };
 
-/** Writing an Artifact of a large image: time and peak memory of the whole process. */
+/** Writes an Artifact of a large image: time and peak memory of the whole process. */
 export async function benchWrite(rounds: number, sizesMib: readonly number[]): Promise<string> {
   const dir = mkdtempSync(join(tmpdir(), "switchback-bench-"));
   const rows: string[][] = [];

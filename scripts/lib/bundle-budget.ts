@@ -1,27 +1,27 @@
 import type { Metafile } from "esbuild";
 
 export interface Budget {
-  /** Packages that may be inside. */
+  /** Packages that the bundle may contain. */
   readonly packages: ReadonlySet<string>;
-  /** Packages that may be loaded at start-up, with every command. */
+  /** Packages that may load at start-up, with every command. */
   readonly eagerPackages: ReadonlySet<string>;
   readonly totalBytes: number;
-  /** The entry and what it imports statically: what every command pays for. */
+  /** The entry and its static imports, which every command loads. */
   readonly startBytes: number;
-  /** What the daemon keeps in memory for months, with packages as at start-up. */
+  /** What the daemon keeps in memory for months. Its packages must be those of start-up. */
   readonly residentBytes: number;
 }
 
-/** What the daemon loads besides the entry. */
+/** What the daemon loads in addition to the entry. */
 const RESIDENT = ["src/cli/managed/daemon.ts", "src/cli/managed/daemon-action.ts"];
 
-/** What a device gets. A new name or a larger number here is a decision: say in the commit what it is for. */
+/** What a device gets. A new name or a larger number is a decision: the commit must say what it is for. */
 export const BUDGET: Budget = {
   packages: new Set([
     "commander",
     "zod",
     "tar-stream",
-    // what tar-stream brings
+    // Dependencies of tar-stream:
     "b4a",
     "events-universal",
     "fast-fifo",
@@ -35,7 +35,7 @@ export const BUDGET: Budget = {
 };
 
 export interface Weighed {
-  /** Minified bytes by package, largest first; our own code by its top folder (`src/core`). */
+  /** Minified bytes by package, largest first; our own code by its top folders (`src/core`). */
   readonly byPackage: readonly (readonly [name: string, bytes: number])[];
   readonly totalBytes: number;
   readonly startBytes: number;
@@ -44,7 +44,7 @@ export interface Weighed {
   readonly problems: readonly string[];
 }
 
-/** Weighs a bundle against its budget. An empty bundle is a problem, too. */
+/** Weighs a bundle against its budget. An empty bundle is a problem too. */
 export function weigh({ outputs }: Metafile, budget: Budget): Weighed {
   const all = Object.keys(outputs);
   const entry = all.filter((path) => outputs[path]?.entryPoint !== undefined && path.endsWith("/switchback.mjs"));
@@ -83,7 +83,7 @@ const over = (what: string, bytes: number, limit: number): string[] =>
 const sum = (outputs: Outputs, paths: readonly string[]): number =>
   paths.reduce((total, path) => total + (outputs[path]?.bytes ?? 0), 0);
 
-/** Outputs that are loaded with `entry`, itself among them. */
+/** The outputs that load with `entry`, including `entry`. */
 export function reachedStatically(outputs: Outputs, entry: readonly string[]): string[] {
   const reached = new Set(entry);
   for (const path of reached)
@@ -100,7 +100,7 @@ function weights(outputs: Outputs, paths: readonly string[]): Map<string, number
   return found;
 }
 
-/** `zod` of `node_modules/zod/…`, `src/core` of `src/core/…`. */
+/** `zod` for `node_modules/zod/…`, `src/core` for `src/core/…`. */
 function owner(input: string): string {
   const inPackage = /.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(input)?.[1];
   return inPackage ?? input.split("/").slice(0, 2).join("/");

@@ -6,19 +6,18 @@ import { reachedStatically } from "./bundle-budget.ts";
 import { errorSentences, SENTENCES_FILE, sentencesText } from "./error-sentences.ts";
 import { mergeChunks, type Texts } from "./merge-chunks.ts";
 
-/** Name of the executable in the output folder; the chunks it loads when it needs them lie in `chunks/`. */
+/** Name of the executable in the output folder. The chunks that it loads on demand are in `chunks/`. */
 const ENTRY = "switchback.mjs";
 
 /**
- * CommonJS packages call `require` for Node's own modules, which an ES module does not have: without this
- * they die at run time with "Dynamic require". Only chunks that hold such a call get it, so that the entry
- * does not pay for it.
+ * CommonJS packages call `require` for Node's own modules. An ES module has no `require`: without this line, such calls
+ * fail at run time with "Dynamic require". Only chunks with such a call get it, so that the entry stays small.
  */
 const REQUIRE = "const require=process.getBuiltinModule;";
 const SHEBANG = "#!/usr/bin/env node\n";
 const CALLS_REQUIRE = 'typeof require<"u"';
 
-/** Commander loads what starts programs, and with that the network, for commands that are programs; here none is. */
+/** Commander loads child_process, and with it the network code, for commands that are programs. We have none. */
 const leanCommander: Plugin = {
   name: "lean-commander",
   setup({ onResolve, onLoad }) {
@@ -30,8 +29,8 @@ const leanCommander: Plugin = {
 };
 
 /**
- * Bundles `src/main.ts` and everything below it into `outdir`. Each file is moved into its place whole, so
- * that a program started meanwhile finds either the old bundle or the new one.
+ * Bundles `src/main.ts` and everything below it into `outdir`. Each complete file is renamed into place, so that a
+ * program that starts meanwhile finds either the old bundle or the new one.
  */
 export async function bundle(outdir: string, entry = "src/main.ts"): Promise<Metafile> {
   const { outputFiles, metafile } = await build({
@@ -77,8 +76,9 @@ export async function bundle(outdir: string, entry = "src/main.ts"): Promise<Met
 }
 
 /**
- * What commands need together, most of them first. A chunk belongs to the first that needs it; one of several lists is
- * of what each list needs. The daemon has one of its own, because what it has loaded it keeps for months.
+ * What commands need together, the most common first. A chunk belongs to the first group that needs it. A group with
+ * several lists takes the chunks that every list needs. The daemon has its own group, because it keeps what it loads
+ * for months.
  */
 const TOGETHER: Readonly<Record<string, readonly (readonly string[])[]>> = {
   start: [["src/main.ts"]],
@@ -91,7 +91,7 @@ const TOGETHER: Readonly<Record<string, readonly (readonly string[])[]>> = {
   update: [["src/cli/update/install-action.ts", "src/cli/update/continue-action.ts"]],
 };
 
-/** Chunks to be made one, by the name of what they become; files that are asked for by name stay as they are. */
+/** The chunks to merge, by the name of the merged chunk. Entry points stay separate, because imports name them. */
 function commonChunks({ outputs }: Metafile): ReadonlyMap<string, readonly string[]> {
   const taken = new Set<string>();
   const reachedFrom = (entries: readonly string[]): readonly string[] =>

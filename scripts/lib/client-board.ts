@@ -18,7 +18,7 @@ const MIB = 1024 * 1024;
 const ENV_BYTES = 16 * 1024;
 const DEVICE_TYPE = "bench-board";
 
-/** How one command on the board ended, and what it took; times in seconds. */
+/** How one command on the board ended, and what it cost; times in seconds. */
 export interface BoardRun {
   readonly exitCode: number;
   readonly stdout: string;
@@ -30,9 +30,9 @@ export interface BoardRun {
 }
 
 /**
- * A board out of two loop devices on tmpfs, with a real redundant U-Boot environment, in which the real
- * client and ours run alike: a command runs in a mount namespace of its own, with slot A as its root
- * filesystem, so that either finds the slot it was booted from by asking the kernel. Needs root.
+ * A board of two loop devices on tmpfs, with a real redundant U-Boot environment, on which the real client and ours run
+ * alike. Each command runs in its own mount namespace with a slot as its root filesystem, so that either client can ask
+ * the kernel for the slot it was booted from. Needs root.
  */
 export class ClientBoard {
   readonly dir: string;
@@ -57,7 +57,7 @@ export class ClientBoard {
     }
   }
 
-  /** The environment and the datastore as on a device that runs from slot A and has no update pending. */
+  /** Sets environment and datastore to those of a device that runs from slot A without a pending update. */
   resetEnvironment(): void {
     for (const copy of ["env1", "env2"]) writeFileSync(join(this.dir, copy), Buffer.alloc(ENV_BYTES));
     const variables = {
@@ -80,24 +80,24 @@ export class ClientBoard {
     writeFileSync(join(this.dir, "data/device_type"), `device_type=${DEVICE_TYPE}\n`);
   }
 
-  /** Writes mender.conf: both slots, and `keys`. */
+  /** Writes mender.conf with both slots and `keys`. */
   configure(keys: Readonly<Record<string, string | number | object>>): void {
     const slots = { RootfsPartA: this.slots.A, RootfsPartB: this.slots.B };
     const configuration = { ...slots, DBus: { Enabled: false }, ...keys };
     writeFileSync(join(this.dir, "etc/mender/mender.conf"), JSON.stringify(configuration));
   }
 
-  /** Fills slot B with `image`, through the device, so that no cache of it is stale. */
+  /** Fills slot B with `image`, through the device, so that its cache is not stale. */
   fillSlotB(image: string): void {
     must("dd", [`if=${image}`, `of=${this.slots.B}`, "bs=1M", "conv=fsync", "status=none"]);
   }
 
-  /** The device that a system booted from `slot` runs on; the other one is the target of an update. */
+  /** Runs a command in a system booted from `slot`; the other slot is the target of an update. */
   run(slot: "A" | "B", argv: readonly string[], env: Readonly<Record<string, string>> = {}): BoardRun {
     const out = (name: string): string => join(this.dir, "out", name);
     for (const name of ["stdout", "stderr", "time", "memory"]) rmSync(out(name), { force: true });
     const shell = spawnSync("unshare", ["-m", "bash", "-c", IN_SLOT, "bash", this.dir, this.slots[slot], ...argv], {
-      // As from an init system: variables of this machine, such as more certificates to load, would slow down one client.
+      // As from an init system: variables of this machine, such as more certificates, would slow down one client.
       env: { PATH: process.env["PATH"], HOME: "/root", LANG: "C.UTF-8", ...env },
       stdio: ["ignore", "inherit", "inherit"],
     });
@@ -113,7 +113,7 @@ export class ClientBoard {
     };
   }
 
-  /** Starts a program that stays, as the init system of a system booted from `slot` does. The result is its process. */
+  /** Starts a daemon, as the init system of a system booted from `slot` does. @returns its process */
   start(slot: "A" | "B", argv: readonly string[]): ChildProcess {
     const identity = 'mount --bind "$dir/identity" "$root/usr/share/mender/identity"';
     const script = [ENTER_SLOT, identity, 'exec chroot "$root" "$@" >"$dir/out/daemon" 2>&1'].join("\n");
@@ -129,7 +129,7 @@ export class ClientBoard {
     return printed.trim().split("\n").sort();
   }
 
-  /** SHA-256 of the first `bytes` of slot B, read past the page cache of the other side. */
+  /** SHA-256 of the first `bytes` of slot B, read past the page cache of the other client. */
   slotDigest(bytes: number): string {
     must("blockdev", ["--flushbufs", this.slots.B]);
     const pipe = spawnSync("head", ["-c", String(bytes), this.slots.B], { maxBuffer: bytes + MIB });
@@ -193,7 +193,7 @@ mount --bind "$PWD" "$root/project"
 mount --bind "$dir/data" "$root/data"
 `;
 
-/** Times only the command itself. */
+/** Measures only the command itself. */
 const IN_SLOT = `${ENTER_SLOT}
 set +e
 TIMEFORMAT='%3R %3U %3S'
@@ -201,9 +201,9 @@ TIMEFORMAT='%3R %3U %3S'
 `;
 
 /**
- * An ext4 image in which `ClientBoard.run` can run commands.
+ * Makes an ext4 image in which `ClientBoard.run` can run commands.
  *
- * @param stage folder that becomes its content; it gets the mount points besides what it holds
+ * @param stage folder with the image's content; this function adds the mount points
  */
 export function makeImage(file: string, sizeMib: number, stage: string): void {
   for (const folder of ["usr", "etc", "dev", "proc", "sys", "tmp", "project", "data"]) {

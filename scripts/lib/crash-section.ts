@@ -1,6 +1,6 @@
-/** What a crash test has counted. */
+/** The counts of a crash test. */
 export interface CrashResult {
-  /** What was cut, and how it was chosen. */
+  /** What was cut, and how the cuts were chosen. */
   readonly what: string;
   readonly cuts: number;
   readonly resumed: number;
@@ -10,16 +10,16 @@ export interface CrashResult {
   readonly blocksLost: number;
   readonly renamesUndone: number;
   readonly filesTorn: number;
-  /** By the update's state on disk. */
+  /** Cuts by the update's state on disk. */
   readonly states: Readonly<Record<string, number>>;
-  /** Of deployments: final statuses that their server heard, and how many requests it answered badly. */
+  /** Only for deployments: final statuses that the server received, and how many requests it answered badly. */
   readonly told?: Readonly<Record<"deployments" | "finals" | "requests" | "troubles", number>>;
 }
 
-/** Where the page tells of updates from the command line, and of those from a server. */
+/** Section of the page for updates from the command line, and for those from a server. */
 export type CrashPlace = "killed-at-random" | "killed-in-deployments";
 
-/** The page's section of what was counted. @throws when there is nothing to tell, or something was broken */
+/** Formats the section of the page. @throws if there are no results, or if something broke */
 export function crashSection(
   results: readonly CrashResult[],
   where: string,
@@ -57,9 +57,9 @@ const toldLine = ({ deployments, finals, requests, troubles }: NonNullable<Crash
   `${deployments} deployments on a server that answered ${troubles} of ${requests} requests badly: ${finals} final statuses, each true, ${finals - deployments} of them told again because the answer was lost.`;
 
 /**
- * The page with a new section in the place of the old one: what lies between the section's first and last line.
+ * Replaces the section of `page` that has the same first and last line as `section`.
  *
- * @throws when the page has no place for it
+ * @throws if the page has no such section
  */
 export function replaceSection(page: string, section: string): string {
   const lines = section.split("\n");

@@ -19,7 +19,7 @@ export function parsePackages(text: string): ReadonlyMap<string, readonly TierNa
   );
 }
 
-/** Names of the packages that the tiers need, and of those that are installed for them. */
+/** Names of the packages that the tiers need, and of those that may be installed for them. */
 export function packagesFor(
   packages: ReadonlyMap<string, readonly TierName[]>,
   tiers: readonly TierName[],
@@ -31,9 +31,9 @@ export function packagesFor(
 }
 
 /**
- * Makes sure of what the tiers need: installs it as root, otherwise says how.
+ * Makes sure that the packages of the tiers are there: installs them as root, otherwise prints how to install them.
  *
- * @param whereInstalled tiers for which nothing is installed
+ * @param whereInstalled tiers whose packages are never installed
  * @returns the tiers that can run
  */
 export async function prepareTiers(

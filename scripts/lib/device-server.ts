@@ -2,7 +2,7 @@ import { createReadStream, statSync } from "node:fs";
 import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 
-/** The server of one device. It accepts the device, and has an update for it when it is told to. */
+/** The server of one device. It accepts the device, and has an update only after `offer`. */
 export class DeviceServer {
   /** How often the device has asked for an update. */
   polls = 0;
@@ -29,7 +29,7 @@ export class DeviceServer {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
-  /** Offers the Artifact, and calls the deployment off when all of it has arrived. Resolves when it is over. */
+  /** Offers the Artifact, and aborts the deployment once the device has downloaded it. Resolves at its end. */
   async offer(): Promise<void> {
     const ended = new Promise<void>((resolve) => {
       this.#ended = resolve;

@@ -1,10 +1,10 @@
 import { join } from "node:path";
 import ts from "typescript";
 
-/** What an adapter's author imports as `switchback/ports`. */
+/** What the author of an adapter imports as `switchback/ports`. */
 const ENTRY = "src/ports/adapter.ts";
 
-/** Writes the declarations of the ports into `outdir`/types. @returns the files. @throws when there are none */
+/** Writes the declarations of the ports into `outdir`/types. @returns the files. @throws if there are none */
 export function emitTypes(outdir: string): readonly string[] {
   const written: string[] = [];
   const program = ts.createProgram([ENTRY], {

@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import type { Plugin } from "esbuild";
 import { ERRORS } from "../../src/errors/catalogue.ts";
 
-/** Name of the file with the sentences of all error codes, beside the chunks. */
+/** Name of the file with the sentences of all error codes, next to the chunks. */
 export const SENTENCES_FILE = "errors.json";
 
 export const sentencesText = (): string =>
@@ -10,7 +10,7 @@ export const sentencesText = (): string =>
 
 const SENTENCE = /doc:\s*"(?:[^"\\]|\\.)*",?/g;
 
-/** Reads on the spot, because an error is made on the spot. Without the file the code has to say it all. */
+/** Reads the file synchronously, because errors are created synchronously. Without the file, the code must suffice. */
 const READER = `
 import { readFileSync } from "node:fs";
 const folder = import.meta.url.includes("/chunks/") ? "./" : "./chunks/";
@@ -24,7 +24,7 @@ export function sentenceOf(code) {
   return sentences[code] ?? code;
 }`;
 
-/** Keeps the sentences of the error catalogue out of what every command loads and the daemon keeps. */
+/** Keeps the sentences of the error catalogue out of what every command loads and the daemon keeps in memory. */
 export const errorSentences: Plugin = {
   name: "error-sentences",
   setup({ onLoad }) {

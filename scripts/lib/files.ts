@@ -1,10 +1,10 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 
-/** Folders that hold our code; each gate has to look at every TypeScript file in them. */
+/** Folders with our code. Each gate must check every TypeScript file in them. */
 export const CODE_FOLDERS = ["src", "adapters", "image", "qemu", "scripts", "test"] as const;
 
-/** Paths below `folder`, sorted, of files whose name ends with `suffix`; none when there is no such folder. */
+/** Sorted paths of the files below `folder` whose names end with `suffix`; empty if the folder does not exist. */
 export async function filesBelow(folder: string, suffix: string): Promise<string[]> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch((error: unknown) => {
     if (error instanceof Error && "code" in error && error.code === "ENOENT") return [];

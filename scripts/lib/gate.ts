@@ -1,7 +1,7 @@
-/** What a gate found. A gate that looked at nothing has failed, whatever it says. */
+/** What a gate found. A gate that looked at nothing has failed. */
 export interface Verdict {
   readonly problems: readonly string[];
-  /** How much it looked at, for people. */
+  /** How much the gate looked at, for people. */
   readonly looked: string;
 }
 
@@ -11,7 +11,7 @@ export interface Gate {
   check(files: readonly string[]): Promise<Verdict>;
 }
 
-/** Names the files that a tool should have seen and has not. */
+/** Names the files that a tool should have read but did not. */
 export function unseen(files: readonly string[], seen: ReadonlySet<string>): string[] {
   const missing = files.filter((file) => !seen.has(file));
   return missing.length === 0 ? [] : [`did not look at ${missing.length} files: ${missing.slice(0, 5).join(", ")}`];

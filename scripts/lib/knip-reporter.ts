@@ -1,7 +1,7 @@
 import { relative } from "node:path";
 import type { Reporter } from "knip";
 
-/** Prints one JSON object for `scripts/gates/knip.ts`: knip's own reporters leave out how many files it read. */
+/** Prints one JSON object for `scripts/gates/knip.ts`. Knip's own reporters do not say how many files it read. */
 const reporter: Reporter = ({ issues, counters, configurationHints, cwd }) => {
   const found = Object.entries(issues).flatMap(([kind, byFile]) =>
     Object.values(byFile).flatMap((bySymbol) =>

@@ -1,13 +1,13 @@
 import { build, type Plugin } from "esbuild";
 
-/** Texts of a bundle's chunks by file name, and what imports them. All of them lie in one folder, or say which. */
+/** Texts of a bundle's chunks, and of the files that import them, by file name. */
 export type Texts = Map<string, string>;
 
 /**
- * Makes one chunk of each group: Node takes about a millisecond for each file that it loads, and the bundler makes a
- * chunk of every handful of modules that some commands share. Whoever imports a member imports the whole from then on.
+ * Merges each group of chunks into one: Node takes about a millisecond to load a file, and the bundler makes a chunk of
+ * every few modules that some commands share. Imports of a member then import the merged chunk.
  *
- * @param groups names of files, each group closed under what its members import, apart from the groups before it
+ * @param groups names of files; a member may import only members of its own group and of the groups before it
  */
 export async function mergeChunks(texts: Texts, groups: ReadonlyMap<string, readonly string[]>): Promise<void> {
   for (const [name, members] of groups) {
@@ -18,7 +18,7 @@ export async function mergeChunks(texts: Texts, groups: ReadonlyMap<string, read
   }
 }
 
-/** Members give out what they did, each under a name that has its place in the group before it. */
+/** Exports everything that the members exported, under names that start with the member's place in the group. */
 async function mergedText(texts: Texts, members: readonly string[]): Promise<string> {
   const contents = members.map((member, at) => {
     const names = exportedNames(texts.get(member) ?? "");
@@ -55,7 +55,7 @@ const fromTexts = (texts: Texts, members: ReadonlySet<string>): Plugin => ({
 
 const renamed = (at: number, name: string): string => `m${at}_${name}`;
 
-/** The bundler ends a chunk with its exports. */
+/** The bundler puts the exports at the end of a chunk. */
 function exportedNames(text: string): readonly string[] {
   const list = /export\{([^}]*)\};?\s*$/.exec(text)?.[1] ?? "";
   return list

@@ -5,8 +5,8 @@ import { capture } from "./run.ts";
 const VERSION = "24.21.0";
 
 /**
- * Path of a Node 24. It comes as an npm package and gets a prefix of its own: as a dependency it would put
- * itself in front of the Node that runs the npm scripts.
+ * Path of a Node 24. It comes as an npm package in its own prefix: as a dependency, it would replace the Node that runs
+ * the npm scripts.
  */
 export async function installNode24(): Promise<string> {
   const cache = process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache");

@@ -2,12 +2,12 @@ import { spawn } from "node:child_process";
 
 export interface Finished {
   readonly code: number;
-  /** stdout and stderr as they came, interleaved. */
+  /** stdout and stderr, interleaved as they arrived. */
   readonly output: string;
   readonly stdout: string;
 }
 
-/** Runs a program to its end and keeps what it printed. Never reads the terminal. */
+/** Runs a program to its end and keeps its output. The program cannot read the terminal. */
 export function capture(
   command: string,
   args: readonly string[],
@@ -30,7 +30,7 @@ export function capture(
   });
 }
 
-/** Runs a program with its output going where ours goes. @returns its exit status */
+/** Runs a program whose output goes where ours goes. @returns its exit status */
 export function passThrough(command: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<number> {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { stdio: ["ignore", "inherit", "inherit"], env: { ...process.env, ...env } });
@@ -39,7 +39,7 @@ export function passThrough(command: string, args: readonly string[], env: NodeJ
   });
 }
 
-/** Path of a program that a development dependency brings. */
+/** Path of a program from a development dependency. */
 export const tool = (name: string): string => `node_modules/.bin/${name}`;
 
 export function say(line: string): void {

@@ -1,11 +1,11 @@
 import { cp, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 
-/** What a device may get besides the program, each in a folder of its own with its README. */
+/** What a device may get in addition to the program, each in its own folder with a README. */
 const SHIPPED = ["update-modules", "state-scripts", "identity"] as const;
 
 /**
- * Copies the update modules, the state scripts and the identity script beside the bundle, as they are, run bits included.
+ * Copies the update modules, the state scripts and the identity script next to the bundle, unchanged, with their modes.
  *
  * @returns paths of the programs among them, relative to `outdir`
  */
@@ -13,7 +13,7 @@ export async function shipScripts(outdir: string): Promise<readonly string[]> {
   const programs: string[] = [];
   for (const folder of SHIPPED) {
     await rm(join(outdir, folder), { recursive: true, force: true });
-    // Links stay links to their neighbours; otherwise they would lead into the folder of the sources.
+    // Without this option, links between neighbours would lead into the folder of the sources.
     await cp(folder, join(outdir, folder), { recursive: true, verbatimSymlinks: true });
     for (const entry of await readdir(join(outdir, folder), { recursive: true, withFileTypes: true })) {
       const path = join(entry.parentPath, entry.name);

@@ -1,15 +1,15 @@
 /**
- * Tiers of tests. `NAME.crash.test.ts` and everything in `test/system/crash/` belong to the tier `crash`, and so on;
- * all other tests are `unit`. What a tier needs from Debian stands in `test/debian-packages.txt`: `unit` needs
- * nothing beyond Debian's essential packages, so that it runs anywhere, also on another Node.
+ * Tiers of tests. `NAME.crash.test.ts` and everything in `test/system/crash/` belong to the tier `crash`, and so on.
+ * All other tests are `unit`. `test/debian-packages.txt` lists what a tier needs from Debian. `unit` needs only
+ * Debian's essential packages, so that it runs on any machine and on another Node.
  */
 export const TIER_NAMES = ["unit", "tools", "crash", "interop", "fuzz", "qemu"] as const;
 
 export type TierName = (typeof TIER_NAMES)[number];
 
 /**
- * Whole emulated boards need 300 MB of packages, which nobody gets without asking for them: such a tier runs with the
- * others where its packages are installed, and brings them along when it is asked for by name.
+ * Whole emulated boards need 300 MB of packages, which are installed only on request. By default, such a tier runs only
+ * if its packages are installed. Naming the tier installs them.
  */
 export const WHERE_INSTALLED: ReadonlySet<TierName> = new Set(["qemu"]);
 
@@ -17,13 +17,13 @@ export const isTierName = (name: string): name is TierName => TIER_NAMES.some((t
 
 const ownGlobs = (tier: TierName): string[] => [`test/system/${tier}/**/*.test.ts`, `test/**/*.${tier}.test.ts`];
 
-/** Globs of a tier's files, as vitest takes them. */
+/** Globs of a tier's files, for vitest. */
 export function filesOf(tier: TierName): { include: string[]; exclude: string[] } {
   if (tier !== "unit") return { include: ownGlobs(tier), exclude: [] };
   return { include: ["test/**/*.test.ts"], exclude: TIER_NAMES.filter((name) => name !== "unit").flatMap(ownGlobs) };
 }
 
-/** The tier that a test file belongs to. */
+/** The tier of a test file. */
 export function tierOf(path: string): TierName {
   const folder = /^test\/system\/([a-z]+)\//.exec(path)?.[1] ?? "";
   const suffix = /\.([a-z]+)\.test\.ts$/.exec(path)?.[1] ?? "";

@@ -9,7 +9,7 @@ export interface Counts {
   readonly skipped: number;
 }
 
-/** The part that is used here of what vitest's JSON reporter writes. */
+/** The part of the output of vitest's JSON reporter that we use. */
 export interface Report {
   readonly numPassedTests: number;
   readonly numFailedTests: number;
@@ -29,8 +29,8 @@ interface TestResult {
 }
 
 /**
- * Counts of a report. A file that fails outside of its tests, in loading or in a hook, and a run that fails without a
- * failing test (an error nobody caught), each count as one failure, so that no line says "0 failed" of a failed run.
+ * Counts of a report. A file that fails outside of its tests (while loading, or in a hook) counts as one failure. So
+ * does a run that fails without a failing test (an uncaught error), so that no failed run prints "0 failed".
  */
 export function countsOf(report: Report, exitCode: number): Counts {
   const broken = report.testResults.filter(
@@ -56,9 +56,9 @@ export function countsLine({ passed, failed, skipped }: Counts): string {
 }
 
 /**
- * The tests that were skipped, by what the machine lacks for them: a line of reason, then a line for each test.
+ * The skipped tests, grouped by what the machine lacks: a line with the reason, then a line for each test.
  *
- * @param folder that the files' names begin with
+ * @param folder prefix to remove from the file names
  */
 export function skippedLines({ testResults }: Report, folder: string): string[] {
   const byReason = new Map<string, string[]>();
@@ -73,7 +73,7 @@ export function skippedLines({ testResults }: Report, folder: string): string[] 
   return [...byReason].flatMap(([reason, lines]) => [`Skipped, because this machine lacks ${reason}:`, ...lines]);
 }
 
-/** Runs tiers under a Node of our choice. @param node its executable; PATH gets its folder first */
+/** Runs tiers under the given Node. @param node its executable, whose folder becomes the first in PATH */
 export async function runVitest(
   tiers: readonly TierName[],
   filters: readonly string[],
