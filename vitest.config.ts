@@ -4,17 +4,17 @@ import { defineConfig } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 import { filesOf, TIER_NAMES } from "./scripts/lib/tiers.ts";
 
-/** Makes the folder for what the files of a run share. */
+/** Makes the folder that the files of a run share. */
 const SHARED = "test/support/shared-folder.ts";
 
-/** Boards have the machine for themselves, after all else, and each board has a processor for itself. */
+/** Boards run after all other tests, with the machine to themselves, and with one processor for each board. */
 const QEMU = {
   globalSetup: [SHARED, "test/system/qemu/build-boards.ts"],
   maxWorkers: availableParallelism(),
   sequence: { groupOrder: 1 },
 };
 
-/** Files that take long, the longest first: none of them is begun when the others are about to end. */
+/** Slow files, slowest first, so that none of them starts when the others are about to end. */
 const LONG = [
   ...["vexpress-a9-power-cuts", "vexpress-a9", "x86-64-grub", "vexpress-a9-managed", "x86-64-grub-managed"],
   ...["persisted-steps", "sigkill", "full-datastore.tools", "adapter-update-module.tools", "managed-steps"],
@@ -44,8 +44,8 @@ class LongFirst extends BaseSequencer {
 }
 
 /**
- * One more than there are processors: many tests wait for programs, timers and the disk. With two more, tests that count
- * what is on its way when a process is killed see more of it than on any device.
+ * One more than there are processors, because many tests wait for programs, timers and the disk. With two more, tests
+ * that count what is in flight when a process is killed would count more than on any device.
  */
 const WORKERS = availableParallelism() + 1;
 
@@ -62,7 +62,7 @@ export default defineConfig({
         ...filesOf(name),
         pool: "forks",
         globalSetup: [SHARED],
-        // These limits end what hangs. They do not measure: a slow or busy machine must not fail a test.
+        // These limits end tests that hang. They do not measure: a slow or busy machine must not fail a test.
         testTimeout: 300_000,
         hookTimeout: 300_000,
         expect: { poll: { timeout: 20_000 } },

@@ -14,14 +14,14 @@ export const json =
     response.writeHead(status, { "content-type": "application/json", ...headers }).end(JSON.stringify(value));
   };
 
-/** The device is accepted. */
+/** Accepts the device. */
 export const token =
   (jwt: string): Answer =>
   ({ response }) => {
     response.writeHead(200, { "content-type": "application/jwt" }).end(jwt);
   };
 
-/** An error in the form that servers have. */
+/** An error in the format of real servers. */
 export const refusal = (status: number, error = "refused by the script", headers: Headers = {}): Answer =>
   json(status, { error, request_id: "test" }, headers);
 
@@ -31,7 +31,7 @@ export const slowDown = (retryAfter: number | Date): Answer =>
     "retry-after": typeof retryAfter === "number" ? retryAfter : retryAfter.toUTCString(),
   });
 
-/** There is a deployment: of the Artifact at `uri`. */
+/** Offers a deployment of the Artifact at `uri`. */
 export const deployment = (id: string, artifactName: string, uri: string, deviceTypes = ["board-a"]): Answer =>
   json(200, {
     id,
@@ -48,11 +48,11 @@ export const redirect = (to: string, status = 302): Answer => empty(status, { lo
 export interface FileOptions {
   readonly etag?: string;
   readonly lastModified?: string;
-  /** Answers a request for a range with the whole file. */
+  /** Answers a range request with the whole file. */
   readonly ignoresRanges?: boolean;
 }
 
-/** A file, whole or the range that is asked for. */
+/** A file, or the requested range of it. */
 export const file =
   (content: Uint8Array, { etag, lastModified, ignoresRanges = false }: FileOptions = {}): Answer =>
   ({ response, headers }) => {

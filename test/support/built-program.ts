@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { inject } from "vitest";
 import { bundle } from "../../scripts/lib/bundle.ts";
 
-/** What a process said, and how it ended. */
+/** What a process printed, and how it ended. */
 export interface Ended {
   readonly exitCode: number | null;
   readonly signal: NodeJS.Signals | null;
@@ -18,11 +18,11 @@ export interface Started {
   readonly ended: Promise<Ended>;
 }
 
-/** The program as it is shipped, built from the sources as they are now. */
+/** The program as shipped, built from the current sources. */
 export class BuiltProgram {
   readonly folder: string;
 
-  /** Builds it, unless another file of this run of the tests has: all share it, so no test may change it. */
+  /** Builds the program once for all files of a test run. They share it, so no test may change it. */
   static async build(): Promise<BuiltProgram> {
     const shared = inject("shared");
     const folder = join(shared, "program");
@@ -31,7 +31,7 @@ export class BuiltProgram {
       const made = await mkdtemp(join(shared, "building-"));
       await bundle(made);
       await chmod(made, 0o755);
-      // One that was built at the same time is the same, and has come first.
+      // If another file built it at the same time and came first, that build is the same.
       await rename(made, folder).catch((error: NodeJS.ErrnoException) => {
         if (error.code !== "ENOTEMPTY" && error.code !== "EEXIST") throw error;
       });
@@ -47,12 +47,12 @@ export class BuiltProgram {
     return join(this.folder, "switchback.mjs");
   }
 
-  /** Starts it in a process group of its own, with a pipe as its standard input. */
+  /** Starts it in its own process group, with a pipe as its standard input. */
   start(...argv: readonly string[]): Started {
     return this.startWith([], ...argv);
   }
 
-  /** The same with options for Node. */
+  /** Like `start`, with options for Node. */
   startWith(nodeOptions: readonly string[], ...argv: readonly string[]): Started {
     return startProgram(process.execPath, [...nodeOptions, this.path, ...argv]);
   }
@@ -73,7 +73,7 @@ export function startProgram(
   const child = spawn(program, argv, { ...options, stdio: ["pipe", "pipe", "pipe"] });
   const out = textOf(child.stdout);
   const err = textOf(child.stderr);
-  // A program that ends before it has read everything is no failure of the test.
+  // A program that ends before it has read all of its input must not fail the test.
   child.stdin.on("error", () => undefined);
   const ended = new Promise<Ended>((resolve, reject) => {
     child.once("error", reject);

@@ -5,17 +5,17 @@ import { type AddressInfo, connect, type Socket } from "node:net";
 /** A forwarding proxy on the loopback, for http (absolute form) and https (CONNECT). */
 export interface ConnectProxy {
   readonly port: number;
-  /** Request lines that it let through. */
+  /** Request lines that the proxy forwarded. */
   readonly passed: readonly string[];
   close(): Promise<void>;
 }
 
 export interface ConnectProxyOptions {
-  /** `name:password`; whoever does not send it gets 407. */
+  /** `name:password`. Requests without it get 407. */
   readonly credentials?: string;
-  /** Where a CONNECT to a host leads instead of there. */
+  /** Redirects a CONNECT to another host. */
   route?(host: string): { readonly hostname: string; readonly port: string } | undefined;
-  /** The proxy itself is reached over TLS. */
+  /** Makes clients reach the proxy itself over TLS. */
   readonly tls?: { readonly key: string; readonly cert: string };
 }
 
@@ -37,7 +37,7 @@ export async function startProxy({ credentials, tls, route }: ConnectProxyOption
       const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
       upstream.write(`${request.method} ${url.pathname}${url.search} HTTP/1.1\r\n${lines.join("")}\r\n`);
       request.pipe(upstream, { end: false });
-      // What the server says goes back as it is.
+      // The server's response goes back unchanged.
       upstream.pipe(request.socket);
     });
     sockets.add(upstream);

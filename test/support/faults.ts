@@ -2,30 +2,30 @@ import type { Socket } from "node:net";
 import { TLSSocket } from "node:tls";
 import type { Answer } from "./scripted-server.ts";
 
-/** The connection ends with a reset before anything is answered. */
+/** Resets the connection before any response. */
 export const reset: Answer = ({ socket }) => cut(socket);
 
-/** The connection ends with a reset in the middle of a header line. */
+/** Resets the connection in the middle of a header line. */
 export const resetInHeader: Answer = async ({ socket }) => {
   await send(socket, "HTTP/1.1 200 OK\r\nContent-Le");
   cut(socket);
 };
 
-/** A right header, the first `afterBytes` of the body, and then a reset. */
+/** Sends a valid header and the first `afterBytes` of the body, then resets the connection. */
 export const resetInBody =
   (content: Uint8Array, afterBytes: number): Answer =>
   async ({ socket }) => {
     await send(socket, head(content.length));
     await send(socket, content.subarray(0, afterBytes));
-    // What was sent has to arrive before the reset overtakes it.
+    // The bytes must arrive before the reset overtakes them.
     await new Promise((resolve) => setTimeout(resolve, 20));
     cut(socket);
   };
 
-/** The connection stays open and nothing ever comes. */
+/** Keeps the connection open and never sends anything. */
 export const stall: Answer = () => undefined;
 
-/** A right header, the first `afterBytes` of the body, and then nothing more. */
+/** Sends a valid header and the first `afterBytes` of the body, then nothing more. */
 export const stallInBody =
   (content: Uint8Array, afterBytes: number): Answer =>
   async ({ socket }) => {
@@ -33,7 +33,7 @@ export const stallInBody =
     await send(socket, content.subarray(0, afterBytes));
   };
 
-/** A header that comes a byte at a time and never ends. */
+/** Sends a header one byte at a time, without end. */
 export const slowHeader =
   (everyMs = 10): Answer =>
   ({ socket }) => {
@@ -42,7 +42,7 @@ export const slowHeader =
     socket.once("close", () => clearInterval(drip));
   };
 
-/** A body that comes in pieces of `pieceBytes`, one in `everyMs`. */
+/** Sends a body in pieces of `pieceBytes`, one every `everyMs`. */
 export const slowBody =
   (content: Uint8Array, pieceBytes: number, everyMs = 10): Answer =>
   ({ socket }) => {
@@ -56,13 +56,13 @@ export const slowBody =
     socket.once("close", () => clearInterval(drip));
   };
 
-/** Bytes that are no HTTP. */
+/** Sends bytes that are not HTTP. */
 export const garbage: Answer = async ({ socket }) => {
   await send(socket, Buffer.from([0x16, 0x03, 0x01, 0x00, 0xff, 0x0a, 0x00, 0x0a]));
   socket.end();
 };
 
-/** Fewer or more bytes than the header says, and then an orderly end. */
+/** Sends fewer or more bytes than the header says, then ends the connection normally. */
 export const wrongLength =
   (content: Uint8Array, saidBytes: number): Answer =>
   async ({ socket }) => {
@@ -71,7 +71,7 @@ export const wrongLength =
     socket.end();
   };
 
-/** A body without a length, which ends where the connection ends. */
+/** Sends a body without a length, which ends with the connection. */
 export const withoutLength =
   (content: Uint8Array): Answer =>
   async ({ socket }) => {
@@ -83,7 +83,7 @@ export const withoutLength =
 const head = (lengthBytes: number): string =>
   `HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nContent-Length: ${lengthBytes}\r\n\r\n`;
 
-/** With a reset where the platform has one: not below TLS. */
+/** Resets the connection where Node can: not with TLS. */
 function cut(socket: Socket): void {
   if (socket instanceof TLSSocket) socket.destroy();
   else socket.resetAndDestroy();

@@ -1,24 +1,24 @@
 import { setTimeout as wait } from "node:timers/promises";
 import type { BlockFile } from "../../adapters/linux/block-file.ts";
 
-/** What a power cut does to a write that was not yet synced. `torn`: a prefix of whole sectors arrived. */
+/** What a power cut does to a write before its sync. `torn`: a prefix of whole sectors arrived. */
 export type WriteOutcome = "lost" | "kept" | "torn";
 
-/** `dropped`: the sector keeps what it held. `corrupted`: one bit of it is wrong. */
+/** `dropped`: the sector keeps its old content. `corrupted`: one bit of it is wrong. */
 export type DiskFault = "dropped" | "corrupted";
 
 export interface FaultyDiskOptions {
-  /** What the disk holds at first; also its size. */
+  /** Initial content of the disk, which also sets its size. */
   readonly content: Uint8Array;
-  /** Accesses of these sectors fail with EIO. */
+  /** Accesses to these sectors fail with EIO. */
   readonly badSectors?: readonly number[];
-  /** What becomes of acknowledged writes to these sectors; a sync tells nothing of it. */
+  /** What happens to acknowledged writes to these sectors. A sync does not report it. */
   readonly lies?: ReadonlyMap<number, DiskFault>;
-  /** How long each read, write and sync takes. */
+  /** Duration of each read, write and sync. */
   readonly accessMs?: number;
-  /** Longest access that is done at once; longer ones are cut short. */
+  /** Longest single access; longer ones are short reads or writes. */
   readonly longestAccessBytes?: number;
-  /** Behaves as storage opened with O_DIRECT. */
+  /** Behaves like storage opened with O_DIRECT. */
   readonly direct?: boolean;
   /** Called before each act with its number, counted from 1 over the disk's life. May throw to cut the power there. */
   readonly beforeAct?: (act: "write" | "sync", number: number) => void;
@@ -30,13 +30,13 @@ interface PendingWrite {
 }
 
 export interface FaultyDisk {
-  /** Opens it as the storage of a slot. What an earlier opening wrote is there. */
+  /** Opens the disk as the storage of a slot, with everything that was written through earlier openings. */
   open(): BlockFile;
-  /** Decides what becomes of each unsynced write, oldest first. */
+  /** Decides what happens to each unsynced write, oldest first. */
   powerCut(fateOf: (write: number) => WriteOutcome): void;
-  /** What is on the medium after all that was written has arrived. */
+  /** Content of the medium as if all writes had arrived. */
   content(): Uint8Array;
-  /** Acts so far. */
+  /** Number of acts so far. */
   readonly acts: number;
   readonly readBytes: number;
   readonly writtenBytes: number;
@@ -45,9 +45,9 @@ export interface FaultyDisk {
 const SECTOR_BYTES = 512;
 
 /**
- * A disk in memory that behaves as badly as disks do: until a sync, a power cut may keep, lose or tear any
- * write, whatever the order; sectors go bad, accesses are slow or short, and a cache answers rightly for what never
- * reaches the medium. It outlives the writers and the power cuts of a test.
+ * A disk in memory that behaves as badly as real disks do. Until a sync, a power cut may keep, lose or tear any write,
+ * in any order. Sectors go bad, accesses are slow or short, and a cache returns data that never reaches the medium.
+ * The disk outlives the writers and the power cuts of a test.
  */
 export function createFaultyDisk(options: FaultyDiskOptions): FaultyDisk {
   const { badSectors = [], longestAccessBytes = Number.POSITIVE_INFINITY, direct = false, beforeAct } = options;
@@ -73,7 +73,7 @@ export function createFaultyDisk(options: FaultyDiskOptions): FaultyDisk {
     return content;
   };
 
-  /** What was written reaches the medium, or the disk only said so. */
+  /** Moves a write to the medium, except where the disk lies. */
   const land = ({ offset, bytes }: PendingWrite): void => {
     const touched = [...lies].filter(([sector]) => overlaps(sector, offset, bytes.length));
     const before = touched.map(([sector]) => medium.slice(sector * SECTOR_BYTES, (sector + 1) * SECTOR_BYTES));
@@ -143,7 +143,7 @@ export function createFaultyDisk(options: FaultyDiskOptions): FaultyDisk {
 const overlaps = (sector: number, offset: number, length: number): boolean =>
   sector * SECTOR_BYTES < offset + length && offset < (sector + 1) * SECTOR_BYTES;
 
-/** Half of the sectors, and at least none: a disk writes sectors whole. */
+/** Half of the sectors, rounded down: a disk writes only whole sectors. */
 function tornLength(length: number): number {
   return Math.floor(length / SECTOR_BYTES / 2) * SECTOR_BYTES;
 }

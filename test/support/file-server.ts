@@ -3,11 +3,11 @@ import type { AddressInfo, Socket } from "node:net";
 import { setTimeout } from "node:timers/promises";
 
 export interface FileServerOptions {
-  /** Bytes that go out in a second; default: as many as are taken. */
+  /** Bytes sent per second; default: unlimited. */
   readonly bytesPerSecond?: number;
 }
 
-/** What a request asked for, and how many bytes of a body were sent to it. */
+/** What a request asked for, and how many bytes of a body the server sent. */
 export interface Served {
   readonly range: string | undefined;
   readonly ifRange: string | undefined;
@@ -17,16 +17,16 @@ export interface Served {
 
 const SLICE_BYTES = 64 * 1024;
 
-/** Serves one file on the loopback, with ranges and ETags, breaks off where it is told to, and counts its bytes. */
+/** Serves one file on the loopback, with ranges and ETags. Breaks off on request, and counts its bytes. */
 export class FileServer {
   readonly served: Served[] = [];
   content: Buffer;
   etag: string | undefined = '"1"';
-  /** Whether it knows ranges. */
+  /** Whether the server supports ranges. */
   ranges = true;
-  /** Status of the next answers, in order; -1: a reset. After the last one they are right again. */
+  /** Status of the next responses, in order; -1: a reset. After the last one, responses are normal again. */
   readonly statuses: number[] = [];
-  /** How many bytes of a body the next answers get out before the connection breaks, in order. */
+  /** How many bytes of a body the next responses send before the connection breaks, in order. */
   readonly breaks: number[] = [];
   readonly #bytesPerSecond: number;
   readonly #sockets = new Set<Socket>();
@@ -86,7 +86,7 @@ export class FileServer {
     for (let at = 0; at < body.length && !response.destroyed; ) {
       const piece = body.subarray(at, Math.min(at + SLICE_BYTES, breakAt));
       if (piece.length === 0) return void response.destroy();
-      // Waiting for each piece to leave keeps what a killed client never saw out of the count.
+      // Wait until each piece has left, so that the count excludes what a killed client never received.
       await new Promise<void>((resolve) => {
         const done = (): void => {
           response.off("close", done);

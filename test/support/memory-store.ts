@@ -2,15 +2,15 @@ import type { Store } from "../../src/ports/store.ts";
 
 /** Throws where the power fails, as a device would stop there. */
 export interface MemoryStorePower {
-  /** Called before a change is durable (`before`) and just after (`after`). */
+  /** Called just before a change is durable (`before`) and just after (`after`). */
   at(moment: "before" | "after"): void;
 }
 
 const ALWAYS_ON: MemoryStorePower = { at: () => undefined };
 
 /**
- * A store whose content is the map that the caller keeps: it survives the store as a disk survives the
- * process. `power` may throw to cut the power around a change.
+ * A store whose content is the caller's map, which survives the store as a disk survives the process. `power` may throw
+ * to cut the power around a change.
  */
 export function createMemoryStore(disk: Map<string, string> = new Map(), power: MemoryStorePower = ALWAYS_ON): Store {
   return {

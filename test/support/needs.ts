@@ -7,7 +7,7 @@ import { ContainerEngine } from "../update-modules/container-engine.ts";
 
 declare module "vitest" {
   interface TaskMeta {
-    /** What this machine does not let the test do, in a line: the reason why it is skipped. */
+    /** What this machine does not allow the test to do, in one line: the reason why it is skipped. */
     lacks?: string;
   }
 }
@@ -19,7 +19,7 @@ function run(program: string, ...args: readonly string[]): { readonly output: st
   const { error, status, stdout, stderr } = spawnSync(program, args, { encoding: "utf8" });
   if (status === 0) return { output: stdout.trim() };
   const [line = ""] = (error?.message ?? stderr).trim().split("\n");
-  // What the program says of the file that the probe has just made is not worth a reader's time.
+  // Remove the names of the program and of the probe's file: they do not help a reader.
   const reason = line.replace(new RegExp(`^${program}: |\\S*/${PROBE}\\S*:? `, "g"), "");
   return { output: "", why: `${program}: ${reason || `status ${status}`}` };
 }
@@ -44,7 +44,7 @@ function fileIn(folder: string): string {
 
 const rootRefused = (): string | undefined => (process.getuid?.() === 0 ? undefined : "you are not root");
 
-/** A file that several programs lock: where root has left one behind, others may not be able to open it. */
+/** A file that several programs lock. If root created it, other users may not be able to open it. */
 function lockable(file: string): string | undefined {
   try {
     closeSync(openSync(file, "a+"));
@@ -55,8 +55,8 @@ function lockable(file: string): string | undefined {
 }
 
 /**
- * What a test may need beyond what any user of any machine may do. A probe does it, and answers why it did not work:
- * a container refuses to root what a desktop allows to everybody, so user ids and capabilities prove nothing.
+ * What a test may need beyond the rights of an ordinary user. Each probe tries it and returns why it failed. User ids
+ * and capabilities prove nothing: a container refuses to root what a desktop allows to every user.
  */
 const PROBES = {
   root: rootRefused,
@@ -68,13 +68,13 @@ const PROBES = {
     }),
   mknod: () => inFolder((folder) => tried("mknod", join(folder, "null"), "c", "1", "3")),
   ext4: () => inFolder((folder) => tried("mkfs.ext4", "-q", fileIn(folder))),
-  /** As root, or as a user who is root in a namespace of users. */
+  /** As root, or as a user who is root in a user namespace. */
   ownRoot: () => {
     const mounts = ["--mount", "--pid", "--fork", "mount", "-t", "proc", "proc", "/proc"];
     const asRoot = tried("unshare", ...mounts);
     return asRoot && tried("unshare", "--user", "--map-root-user", ...mounts);
   },
-  /** Also fails where `/` is not a mount point, as in a chroot: unshare makes its mounts private there. */
+  /** Also fails if `/` is not a mount point, as in a chroot: unshare makes its mounts private there. */
   namespaces: () => tried("unshare", "--mount", "--pid", "--fork", "true"),
   network: () => tried("unshare", "--net", "true"),
   immutable: () =>
@@ -103,7 +103,7 @@ type Need = keyof typeof PROBES;
 
 const answers = new Map<Need, string | undefined>();
 
-/** Why this machine does not allow it, or `undefined`. Asked once in a process. */
+/** Why this machine does not allow it, or `undefined`. Probes once per process. */
 function refusal(need: Need): string | undefined {
   if (!answers.has(need)) answers.set(need, PROBES[need]());
   return answers.get(need);
@@ -111,7 +111,7 @@ function refusal(need: Need): string | undefined {
 
 type Declare = (title: unknown, options: unknown, run: unknown) => void;
 
-/** `api`, whose tests are skipped for the reason `lacks`. */
+/** `api` with all tests skipped for the reason `lacks`. */
 function skipping<Api extends TestAPI | SuiteAPI>(api: Api, lacks: string): Api {
   const options = { skip: true, meta: { lacks } };
   const skipped =
@@ -133,9 +133,9 @@ function skipping<Api extends TestAPI | SuiteAPI>(api: Api, lacks: string): Api 
 }
 
 /**
- * `test` and `describe` for what needs more of the machine than any user may: `const { test } = needs("loop", "mount")`
- * for a file, `needs("mount").test("…", …)` for one test. Where the machine refuses it, the test is skipped, and
- * `npm test` says which and why. Hooks of a file or group do not run when all of its tests are skipped.
+ * `test` and `describe` for tests that need more rights than an ordinary user has: `const { test } = needs("loop",
+ * "mount")` for a file, `needs("mount").test("…", …)` for one test. If the machine refuses, the test is skipped, and
+ * `npm test` lists it with the reason. Hooks of a file or group do not run if all of its tests are skipped.
  */
 export function needs(...needed: readonly [Need, ...Need[]]): { readonly test: TestAPI; readonly describe: SuiteAPI } {
   const refused = needed.flatMap((need) => {

@@ -8,7 +8,7 @@ const ARTIFACT_STATES = ["Install", "Reboot", "Commit", "Rollback", "RollbackReb
 const scriptsOf = (states: readonly string[]): readonly string[] =>
   states.flatMap((state) => ["Enter", "Leave", "Error"].map((action) => `${state}_${action}`));
 
-/** State scripts of every state, and update modules, that write down that they have been called. */
+/** Update modules, and state scripts for every state, that record each call. */
 export class Recorder {
   readonly #board: TestBoard;
 
@@ -16,7 +16,7 @@ export class Recorder {
     this.#board = board;
   }
 
-  /** Scripts of the root filesystem onto the board. @returns those of an Artifact, as files */
+  /** Writes the scripts of the root filesystem to the board. @returns the files of an Artifact's scripts */
   async scripts(): Promise<readonly string[]> {
     const rootfs = this.#board.path("etc/scripts");
     await mkdir(rootfs, { recursive: true });
@@ -26,7 +26,7 @@ export class Recorder {
     return files;
   }
 
-  /** An update module that copies its payload's files into the board's folder `TYPE`. */
+  /** Adds an update module that copies its payload's files into the board's folder `TYPE`. */
   async module(type: string, answers: Readonly<Record<string, string>> = {}): Promise<string> {
     const folder = this.#board.path("share/modules/v3");
     const target = this.#board.path(type);
@@ -47,12 +47,12 @@ export class Recorder {
     return target;
   }
 
-  /** From now on the scripts and calls of these names fail. */
+  /** Makes the scripts and calls of these names fail from now on. */
   async fail(...names: readonly string[]): Promise<void> {
     await writeFile(this.#board.path("failing"), names.map((name) => `${name}\n`).join(""));
   }
 
-  /** What has been called since the last time that somebody asked. */
+  /** The calls since the last `take`. */
   async take(): Promise<string> {
     const log = this.#board.path("calls");
     const text = await readFile(log, "utf8").catch(() => {

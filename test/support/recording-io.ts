@@ -10,7 +10,7 @@ export class RecordingIo implements CliIo {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly interrupt = new AbortController();
   readonly signal: AbortSignal = this.interrupt.signal;
-  /** What a person will say, one line after the other; without it nobody is there. */
+  /** A person's answers, one line after the other. Without it, there is no terminal. */
   answers: string[] | undefined;
   readonly asked: string[] = [];
   readonly commandLine: readonly string[] = [];

@@ -30,11 +30,11 @@ interface Seen {
   readonly status?: number;
   readonly headers?: Readonly<Record<string, string | readonly string[] | undefined>>;
   readonly body: string;
-  /** Code of the failure that ended it, or `idle` where nothing came for a while. */
+  /** Code of the failure that ended the request, or `idle` if nothing arrived for a while. */
   readonly failed?: string;
 }
 
-/** What a plain client sees. */
+/** What an ordinary client sees. */
 function ask(path: string, { method = "GET", headers = {}, body = "", tls = {} } = {}): Promise<Seen> {
   return new Promise((resolve) => {
     const seen: { -readonly [K in keyof Seen]: Seen[K] } = { body: "" };

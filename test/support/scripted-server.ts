@@ -2,7 +2,7 @@ import { createServer as createHttpServer, type IncomingMessage, type Server, ty
 import { createServer as createHttpsServer, type ServerOptions } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 
-/** One request, as it came in. */
+/** One request, as it arrived. */
 export interface Recorded {
   readonly method: string;
   /** Path with the query. */
@@ -11,16 +11,16 @@ export interface Recorded {
   readonly body: Buffer;
 }
 
-/** What an answer works with. */
+/** What an answer can use. */
 export interface Exchange extends Recorded {
   readonly response: ServerResponse;
   readonly socket: Socket;
 }
 
-/** Answers one request, or spoils the connection. @see answers.ts, faults.ts */
+/** Answers one request, or breaks the connection. @see answers.ts, faults.ts */
 export type Answer = (exchange: Exchange) => void | Promise<void>;
 
-/** Calls of the device API by a short name. @see spec "server-device-api", section 1 */
+/** Short names for the calls of the device API. @see spec "server-device-api", section 1 */
 const CALLS = {
   auth: /^POST \/api\/devices\/v1\/authentication\/auth_requests$/,
   inventory: /^PUT \/api\/devices\/v1\/inventory\/device\/attributes$/,
@@ -35,8 +35,8 @@ const CALLS = {
 export type Route = keyof typeof CALLS | `/${string}`;
 
 /**
- * A server on the loopback that answers as the test's script says and remembers what it was asked. A route that has
- * no answers is answered with 404.
+ * A server on the loopback that answers as the test's script says, and records the requests. A route without answers
+ * gets 404.
  */
 export class ScriptedServer {
   readonly requests: Recorded[] = [];
@@ -64,7 +64,7 @@ export class ScriptedServer {
       socket.on("error", () => undefined);
       socket.once("close", () => this.#sockets.delete(socket));
     });
-    // A client that gives up, or one that distrusts the certificate, is part of many a script.
+    // In many scripts, a client gives up or distrusts the certificate.
     this.#server.on("clientError", (_error, socket) => socket.destroy());
   }
 
@@ -72,28 +72,28 @@ export class ScriptedServer {
     return `${this.#scheme}://127.0.0.1:${this.#port}`;
   }
 
-  /** Connections that were ever made. */
+  /** Number of connections so far. */
   get connections(): number {
     return this.#connections;
   }
 
-  /** Answers the next requests of `route` in this order; the last answer stays. */
+  /** Answers the next requests of `route` in this order. The last answer repeats. */
   answer(route: Route, ...answers: readonly Answer[]): this {
     this.#scripts.set(route, [...answers]);
     return this;
   }
 
-  /** Requests of one route. */
+  /** The requests of one route. */
   of(route: Route): readonly Recorded[] {
     return this.requests.filter((request) => routeOf(request) === route);
   }
 
-  /** Waits until a route has been asked that many times. */
+  /** Waits until a route has had that many requests. */
   async asked(route: Route, times = 1): Promise<void> {
     while (this.of(route).length < times) await new Promise((resolve) => setTimeout(resolve, 5));
   }
 
-  /** Everything that was asked, in order and in short: `auth`, `status downloading`, `/release.mender`. */
+  /** Short names of all requests in order: `auth`, `status downloading`, `/release.mender`. */
   get conversation(): readonly string[] {
     return this.requests.map((request) => {
       const route = routeOf(request);
@@ -102,14 +102,14 @@ export class ScriptedServer {
     });
   }
 
-  /** From now on connections are refused, and those that exist are reset. */
+  /** Refuses connections from now on, and resets the existing ones. */
   async down(): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     for (const socket of this.#sockets) socket.destroy();
     await closed;
   }
 
-  /** Listens, again at the address that it had. */
+  /** Listens, at the same address as before. */
   async up(): Promise<void> {
     await new Promise<void>((resolve) => this.#server.listen(this.#port, "127.0.0.1", resolve));
     this.#port = (this.#server.address() as AddressInfo).port;
@@ -124,7 +124,7 @@ export class ScriptedServer {
     try {
       for await (const chunk of request) chunks.push(chunk);
     } catch {
-      // ignored: a device that goes away in the middle of its request gets no answer.
+      // ignored: a device that disconnects in the middle of its request gets no response.
       return;
     }
     const recorded = {
@@ -143,7 +143,7 @@ export class ScriptedServer {
 
 const JSON_TYPE = { "content-type": "application/json" };
 
-/** A path prefix of the server's address, as some installations have, counts for nothing. */
+/** Ignores a path prefix of the server's address, which some installations have. */
 function routeOf({ method, path }: Recorded): Route | undefined {
   const at = path.indexOf("/api/devices/");
   if (at < 0) return path.replace(/\?.*/, "") as Route;

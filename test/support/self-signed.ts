@@ -2,7 +2,7 @@ import { generateKeyPairSync, sign } from "node:crypto";
 import { isIPv4 } from "node:net";
 
 /**
- * A private key and a certificate that nobody but itself vouches for, both in PEM form.
+ * A private key and a self-signed certificate for it, both in PEM form.
  *
  * @param address of the host, or its name
  */

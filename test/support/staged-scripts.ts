@@ -8,7 +8,7 @@ export interface TestScript {
   readonly content: Uint8Array;
 }
 
-/** Puts the scripts of an Artifact in their place, by the way that the agent's have. */
+/** Puts the scripts of an Artifact into their folder in the same way as the agent. */
 export async function admitScripts(
   folder: string,
   scripts: readonly TestScript[],

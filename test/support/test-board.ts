@@ -13,14 +13,14 @@ import { writeArtifact } from "./write-artifact.ts";
 export const BOARD_TYPE = "board-a";
 const FIRST_VERSION = "v1";
 const KIB = 1024;
-/** For tests that save durably thousands of times, and are about something else than the disk. */
+/** For tests that save thousands of times and do not test the disk. */
 export const MEMORY_FOLDER = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
 
-/** What a command left behind. */
+/** The result of a command. */
 export interface CliResult {
   readonly exitCode: number;
   readonly out: readonly string[];
-  /** Lines on stderr without those of the log. */
+  /** Lines on stderr, without those of the log. */
   readonly err: readonly string[];
   readonly log: readonly string[];
 }
@@ -29,7 +29,7 @@ const LOG_LINE = /^(?:trace|debug|info|warning|error|fatal): /;
 
 const made = new Map<string, Buffer>();
 
-/** Makes the file `path`, or copies what was made before in this process: hundreds of boards get the same images. */
+/** Makes the file `path`, or copies it if this process made it before: hundreds of boards get the same images. */
 async function onceMade(what: string, path: string, make: () => Promise<unknown>): Promise<void> {
   const bytes = made.get(what);
   if (bytes !== undefined) return writeFile(path, bytes);
@@ -37,13 +37,13 @@ async function onceMade(what: string, path: string, make: () => Promise<unknown>
   made.set(what, await readFile(path));
 }
 
-/** A small virtual board in a folder of its own, switched on, and the command line on it. */
+/** A small virtual board in its own folder, switched on, with a command line. */
 export class TestBoard {
   /** For the files of a test. */
   readonly folder: string;
   readonly dir: string;
 
-  /** @param onThisMachine its modules and scripts run as they are, which is quicker and needs no namespaces */
+  /** @param onThisMachine runs modules and scripts outside of a namespace, which is faster and needs fewer rights */
   static async make({ slotKib = 256, imageKib = 128, parent = tmpdir(), onThisMachine = true } = {}) {
     const made = new TestBoard(await mkdtemp(join(parent, "switchback-test-board-")));
     await virtualBoard.create(made.dir, {
@@ -70,7 +70,7 @@ export class TestBoard {
     return join(this.folder, name);
   }
 
-  /** A file of the board. */
+  /** Path of a file on the board. */
   path(name: string): string {
     return join(this.dir, name);
   }
@@ -80,12 +80,12 @@ export class TestBoard {
     return ["-c", this.path("etc/mender.conf"), "-d", this.path("data")];
   }
 
-  /** The agent's command line on this board. */
+  /** Runs the agent's command line on this board. */
   agent(...argv: readonly string[]): Promise<CliResult> {
     return cli("switchback", [...this.options, ...argv], new RecordingIo());
   }
 
-  /** Takes the power away and gives it back, without anybody's agent being started. */
+  /** Cuts the power and restores it. Starts no agent. */
   boot(): Promise<BoardStart> {
     return virtualBoard.boot(this.dir);
   }
@@ -113,13 +113,13 @@ export class TestBoard {
     return readFile(this.path(slot === "A" ? "slots/rootfs2" : "slots/rootfs3"));
   }
 
-  /** Everything in the agent's store; empty when there is none yet. */
+  /** Everything in the agent's store; empty if there is none yet. */
   async stored(): Promise<Readonly<Record<string, string>>> {
     const text = await readFile(this.path("data/switchback-store"), "utf8").catch(() => '{"values":{}}');
     return JSON.parse(text).values;
   }
 
-  /** State of the pending update, as `state` when it was cut off and `@state` when it rests before it. */
+  /** State of the pending update: `state` if the update was interrupted in it, `@state` if it rests before it. */
   async pending(): Promise<string | undefined> {
     const { state } = await this.stored();
     if (state === undefined) return undefined;
@@ -160,7 +160,7 @@ export class TestBoard {
   }
 }
 
-/** One command line in this process. */
+/** Runs one command line in this process. */
 export async function cli(name: string, argv: readonly string[], io = new RecordingIo()): Promise<CliResult> {
   await run(name, argv, io);
   const log = io.errLines.filter((line) => LOG_LINE.test(line));
@@ -169,7 +169,7 @@ export async function cli(name: string, argv: readonly string[], io = new Record
 
 const REFUSAL = /^(?:Could not fulfill request|Failed after that): ([A-Z_]+): /;
 
-/** Codes of the failures that were told, one for each line of stderr that is no log. */
+/** Codes of the reported failures, one for each line of stderr that is not a log line. */
 export function codesOf({ err }: CliResult): readonly string[] {
   return err.map((line) => REFUSAL.exec(line)?.[1] ?? `not a refusal: ${line}`);
 }
@@ -177,7 +177,7 @@ export function codesOf({ err }: CliResult): readonly string[] {
 /** The line that asks for a reboot. */
 export const REBOOT = "At least one payload requested a reboot of the device it updated.";
 
-/** Lines of a result in the words of the newest client. */
+/** Lines of a result, in the words of the newest reference client. */
 export const INSTALLED = [
   "Installing artifact...",
   "Installed, but not committed.",

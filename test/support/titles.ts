@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 
-/** Titles of a file as they stand in its source; what a template fills in reads as `…`. */
+/** Titles of the tests of a file, from its source. Template placeholders appear as `…`. */
 export async function titlesIn(file: string): Promise<string[]> {
   const source = await readFile(file, "utf8");
   const calls = source.matchAll(

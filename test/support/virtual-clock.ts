@@ -2,13 +2,13 @@ import { createClock } from "@sinonjs/fake-timers";
 import type { Clock } from "../../src/ports/clock.ts";
 
 export interface VirtualClock extends Clock {
-  /** Lets `ms` pass, and everything that is due in it happen, in order. */
+  /** Lets `ms` pass, and fires everything that is due meanwhile, in order. */
   pass(ms: number): Promise<void>;
-  /** Lets time pass until the next thing is due, and that happen. */
+  /** Lets time pass until the next timer is due, and fires it. */
   passToNext(): Promise<void>;
-  /** How many things wait for their time. */
+  /** Number of pending timers. */
   readonly waiting: number;
-  /** Is called when one more does. */
+  /** Called when a timer is added. */
   onWait: () => void;
 }
 

@@ -3,7 +3,7 @@ import type { ArtifactRequest } from "../../src/artifact/artifact-request.ts";
 import type { OnBytes } from "../../src/artifact/payload-file.ts";
 import { type WrittenArtifact, writeArtifact as writeTo } from "../../src/artifact/writer.ts";
 
-/** Writes an Artifact to a file of this machine. */
+/** Writes an Artifact to a file on this machine. */
 export const writeArtifact = (
   request: ArtifactRequest,
   path: string,
