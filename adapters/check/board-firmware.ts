@@ -77,7 +77,7 @@ function named(program: string, answer: string, fates: Readonly<Record<SlotId, s
   if (answer !== "A" && answer !== "B")
     throw new AgentError("BOARD_FIRMWARE", { program, slot: answer, reason: "there is no such slot" });
   if (fates[answer] !== "up")
-    throw new AgentError("BOARD_FIRMWARE", { program, slot: answer, reason: "its system does not come up" });
+    throw new AgentError("BOARD_FIRMWARE", { program, slot: answer, reason: "its system does not start" });
   return answer;
 }
 
@@ -99,7 +99,8 @@ async function ask(dir: string, program: string, request: Request, timeoutMs: nu
 /** @throws {AgentError} BOARD_FIRMWARE */
 async function expectProgram(program: string): Promise<void> {
   try {
-    if (!(await stat(program)).isFile()) throw new AgentError("BOARD_FIRMWARE", { program, reason: "it is no file" });
+    if (!(await stat(program)).isFile())
+      throw new AgentError("BOARD_FIRMWARE", { program, reason: "it is not a file" });
     await access(program, constants.X_OK);
   } catch (cause) {
     if (cause instanceof AgentError) throw cause;

@@ -116,7 +116,10 @@ export class Sandbox {
     for (const act of acts) await this.#replay(act);
     const unexplained = this.#fails ? undefined : differingFile(this.#medium.seen, await readFiles(this.root));
     if (unexplained !== undefined) {
-      throw new AgentError("ADAPTER_SANDBOX", { file: unexplained, reason: "it was changed past what can be seen" });
+      throw new AgentError("ADAPTER_SANDBOX", {
+        file: unexplained,
+        reason: "the check did not see how it was changed",
+      });
     }
     if (failure !== undefined) throw failure.error;
   }

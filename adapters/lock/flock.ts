@@ -134,7 +134,7 @@ async function openLockFile(path: string, acts: FileActs = diskActs, flags = 0):
   } catch (cause) {
     const { brokenLink } = await import("../../src/util/broken-link.ts");
     const leadsTo = await brokenLink(dirname(path));
-    const reason = `a link leads to ${leadsTo}, which is not there; is the data partition mounted?`;
+    const reason = `a link leads to ${leadsTo}, which does not exist; is the data partition mounted?`;
     throw new AgentError("LOCK_FAILED", { lock: path, ...(leadsTo !== undefined && { reason }) }, cause);
   }
 }

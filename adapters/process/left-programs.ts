@@ -48,7 +48,10 @@ async function end(record: LeftRecord, tell: (line: string) => void, limits: End
       signalAll(record.remaining(), "SIGKILL");
       if (!(await isGone(record, limits.killMs))) {
         const [left] = record.remaining();
-        throw new AgentError("AGENT_BUSY", { reason: "a program of an earlier run does not end", pid: left?.pid ?? 0 });
+        throw new AgentError("AGENT_BUSY", {
+          reason: "a program of an earlier run cannot be killed",
+          pid: left?.pid ?? 0,
+        });
       }
     }
   }

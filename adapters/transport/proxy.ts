@@ -52,7 +52,7 @@ function eitherCase(name: string, env: Environment): string | undefined {
   const lower = env[name];
   const upper = env[name.toUpperCase()];
   if (isSet(lower) && isSet(upper) && lower !== upper) {
-    throw new AgentError("CONFIG_INVALID", { variable: name, reason: "differs from the same in upper case" });
+    throw new AgentError("CONFIG_INVALID", { variable: name, reason: "differs from the same variable in upper case" });
   }
   return isSet(lower) ? lower : upper;
 }

@@ -78,7 +78,7 @@ export class JsonCheck {
   end(): boolean {
     this.#take(new Uint8Array(0), false);
     if (this.#expected === "number") this.#step(" ");
-    if (this.#expected !== "next" || this.#open.length > 0) this.#fail("no JSON");
+    if (this.#expected !== "next" || this.#open.length > 0) this.#fail("not JSON");
     return this.#first === "{";
   }
 
@@ -87,7 +87,7 @@ export class JsonCheck {
     try {
       text = this.#decoder.decode(bytes, { stream });
     } catch (cause) {
-      throw new AgentError("ARTIFACT_HEADER", { member: this.#member, reason: "no JSON" }, cause);
+      throw new AgentError("ARTIFACT_HEADER", { member: this.#member, reason: "not JSON" }, cause);
     }
     for (let at = 0; at < text.length; at += 1) {
       if (this.#expected === "text" && !this.#isHalf) {
@@ -113,7 +113,7 @@ export class JsonCheck {
     const inside = this.#open.at(-1);
     switch (this.#expected) {
       case "colon":
-        if (char !== ":") this.#fail("no JSON");
+        if (char !== ":") this.#fail("not JSON");
         this.#expected = "value";
         return;
       case "next":
@@ -124,7 +124,7 @@ export class JsonCheck {
       case "key":
         if (char === '"') this.#begin("text", true);
         else if (this.#expected === "firstKey") this.#close(char);
-        else this.#fail("no JSON");
+        else this.#fail("not JSON");
         return;
       default:
         if (char === "]" && this.#expected === "item") this.#close(char);
@@ -143,7 +143,7 @@ export class JsonCheck {
       this.#expected = char === "{" ? "firstKey" : "item";
     } else if (word !== undefined) this.#begin("word", false, word);
     else if (number === "-" || number === "0" || number === "whole") this.#begin("number", false, number);
-    else this.#fail("no JSON");
+    else this.#fail("not JSON");
   }
 
   #begin(expected: "text" | "word" | "number", isKey: boolean, scalar = ""): void {
@@ -154,7 +154,7 @@ export class JsonCheck {
 
   #close(char: string): void {
     const opened = this.#open.pop();
-    if (opened === undefined || char !== (opened === "{" ? "}" : "]")) this.#fail("no JSON");
+    if (opened === undefined || char !== (opened === "{" ? "}" : "]")) this.#fail("not JSON");
     this.#expected = "next";
   }
 
@@ -162,18 +162,18 @@ export class JsonCheck {
     if (char === "\\") this.#expected = "escape";
     else if (this.#isHalf) this.#fail("text is not well-formed");
     else if (char === '"') this.#expected = this.#isKey ? "colon" : "next";
-    else this.#fail("no JSON");
+    else this.#fail("not JSON");
   }
 
   #escape(char: string): void {
-    if (char !== "u" && !ESCAPED.includes(char)) this.#fail("no JSON");
+    if (char !== "u" && !ESCAPED.includes(char)) this.#fail("not JSON");
     if (char !== "u" && this.#isHalf) this.#fail("text is not well-formed");
     this.#expected = char === "u" ? "hex" : "text";
     this.#hex = "";
   }
 
   #inHex(char: string): void {
-    if (!/[0-9a-fA-F]/.test(char)) this.#fail("no JSON");
+    if (!/[0-9a-fA-F]/.test(char)) this.#fail("not JSON");
     this.#hex += char;
     if (this.#hex.length < 4) return;
     const half = Number.parseInt(this.#hex, 16) & 0xfc00;
@@ -183,7 +183,7 @@ export class JsonCheck {
   }
 
   #inWord(char: string): void {
-    if (!this.#scalar.startsWith(char)) this.#fail("no JSON");
+    if (!this.#scalar.startsWith(char)) this.#fail("not JSON");
     this.#scalar = this.#scalar.slice(1);
     if (this.#scalar === "") this.#expected = "next";
   }
@@ -194,7 +194,7 @@ export class JsonCheck {
       this.#scalar = part;
       return;
     }
-    if (!NUMBER_ENDS.has(this.#scalar)) this.#fail("no JSON");
+    if (!NUMBER_ENDS.has(this.#scalar)) this.#fail("not JSON");
     this.#expected = "next";
     this.#step(char);
   }

@@ -82,7 +82,7 @@ function clientOf(raw: Raw): ConnectionConfig["client"] {
   }
   if (certificate === undefined && key === undefined) return undefined;
   if (certificate !== undefined && key !== undefined) return { certificate, key };
-  throw new AgentError("CONFIG_INVALID", { key: "HttpsClient", reason: "Certificate and Key go together" });
+  throw new AgentError("CONFIG_INVALID", { key: "HttpsClient", reason: "Certificate and Key must both be set" });
 }
 
 /** An empty value stands for none. */

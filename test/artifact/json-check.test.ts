@@ -21,7 +21,7 @@ function parsed(text: string): string {
     const value: unknown = JSON.parse(text);
     return typeof value === "object" && value !== null && !Array.isArray(value) ? "object" : "other";
   } catch {
-    return "no JSON";
+    return "not JSON";
   }
 }
 
@@ -74,7 +74,7 @@ for (const [what, text, expected] of [
   ["many lists side by side", `[${Array.from({ length: 500 }, () => "[]").join()}]`, "other"],
   ["the same key twice, and __proto__", '{"a":1,"a":2,"__proto__":3}', "object"],
   ["a byte order mark", "\ufeff{}", "object"],
-  ["nothing", "", "no JSON"],
+  ["nothing", "", "not JSON"],
 ] as const) {
   test(`${what}: ${expected}`, () => {
     for (const pieceBytes of [1, 2, 3, 1000]) expect(verdictOf(text, pieceBytes)).toBe(expected);
@@ -84,9 +84,9 @@ for (const [what, text, expected] of [
 test("refuses bytes that are no UTF-8, wherever they stand", () => {
   for (const bad of [[0xff], [0xc3, 0x28], [0xed, 0xa0, 0x80], [0xf0, 0x9f, 0x98]]) {
     const bytes = Buffer.concat([Buffer.from('["'), Buffer.from(bad), Buffer.from('"]')]);
-    expect(verdict(bytes, 1)).toBe("no JSON");
+    expect(verdict(bytes, 1)).toBe("not JSON");
   }
-  expect(verdict(Buffer.from([0x7b, 0x7d, 0xc3]))).toBe("no JSON");
+  expect(verdict(Buffer.from([0x7b, 0x7d, 0xc3]))).toBe("not JSON");
 });
 
 test("counts values, and no keys", () => {

@@ -59,7 +59,7 @@ export function createGrubEnv({ folder, exclusive, openRaw }: GrubEnvOptions): B
     const hash = createHash("sha256").update(bytes).digest("hex");
     if (!(await bytesOf(sum)).toString("latin1").startsWith(`${hash} `)) return { damage: "its lock is open" };
     const block = decodeBlock(await bytesOf(env));
-    return block === undefined ? { damage: "it is no environment block" } : { lock: bytes, block };
+    return block === undefined ? { damage: "it is not an environment block" } : { lock: bytes, block };
   };
 
   /**
@@ -130,7 +130,7 @@ export function createGrubEnv({ folder, exclusive, openRaw }: GrubEnvOptions): B
 
 function openedLock(clean: Buffer): Buffer {
   const block = decodeBlock(clean);
-  if (block === undefined) throw new AgentError("BOOTENV_DAMAGED", { reason: "a lock is no environment block" });
+  if (block === undefined) throw new AgentError("BOOTENV_DAMAGED", { reason: "a lock is not an environment block" });
   return encodeBlock(withVariables(block, new Map([["editing", "1"]])));
 }
 

@@ -20,7 +20,7 @@ export async function nativeLayout(file: string, follow = (path: string) => real
   for (const { device } of layout.copies) {
     const target = await follow(device).catch(() => device);
     if (isFlashName(device) || isFlashName(target) || (await find(device))?.isCharacterDevice() === true) {
-      throw new AgentError("BOOTENV_CONFIG", { file, device, reason: "MTD and UBI are written by the tools only" });
+      throw new AgentError("BOOTENV_CONFIG", { file, device, reason: "only the tools can write to MTD and UBI" });
     }
   }
   return layout;

@@ -56,7 +56,7 @@ function tryOpen(path: string): number | undefined {
   }
   if (fstatSync(fd).isFIFO()) return fd;
   closeSync(fd);
-  throw new AgentError("MODULE_STREAM", { path, reason: "the module has put something else in the FIFO's place" });
+  throw new AgentError("MODULE_STREAM", { path, reason: "the module has replaced the FIFO" });
 }
 
 /** The writing end of a FIFO. Writes wait in the event loop, never in a thread. */

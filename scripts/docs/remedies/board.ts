@@ -118,7 +118,8 @@ export const ADAPTERS = {
   ADAPTER_ANSWER:
     "`request` names the request. Compare the reply with the [adapter protocol](adapter-protocol.md), and run " +
     "`switchback adapter check`.",
-  ADAPTER_FAILED: "`said`, `error` or the cause shows what the adapter reported. Run it by hand with that `request`.",
+  ADAPTER_FAILED:
+    "`said`, `error` or the cause shows what the adapter reported. Run the adapter by hand with the `request` that the message shows.",
   ADAPTER_TIMEOUT:
     "Find out what the adapter waits for. It may have a loop that never returns. `switchback adapter check --timeout` " +
     "changes the limit of a check.",

@@ -27,7 +27,8 @@ export const SERVER = {
   SERVER_STATUS:
     "`request`, `status` and `reason` show what the server answered. The daemon tries again. If the error stays, look " +
     "into the log of the server.",
-  SERVER_ANSWER: "Check that `ServerURL` names a Mender server, and that no proxy or login page answers instead.",
+  SERVER_ANSWER:
+    "Check that `ServerURL` names a server with Mender's device API, and that no proxy or login page answers instead.",
   SERVER_TIMEOUT: "The daemon tries again. Check the network and the load of the server.",
   SERVER_LOG_TOO_LARGE:
     "`bytes` is the size of the log. Increase the limit for requests at the server or at its reverse proxy. The log " +
@@ -40,7 +41,7 @@ export const SERVER = {
     "Run `switchback doctor`: it checks the address, the certificate and the clock. Set `ServerCertificate` if the " +
     "server has a certificate of your own authority.",
   DEVICE_KEY:
-    "Restore the key from a backup, or pass its passphrase. To create a new one, run " +
+    "Restore the key from a backup, or pass its passphrase with `--passphrase-file`. To create a new one, run " +
     "`switchback bootstrap --forcebootstrap` and accept the device again on the server. The agent never replaces a key " +
     "that `Security.AuthPrivateKey` names.",
   DEVICE_KEY_WRITE: "Check that the datastore is writable and has free space.",

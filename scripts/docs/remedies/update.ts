@@ -41,7 +41,7 @@ export const UPDATE = {
 } satisfies Remedies;
 
 export const SCRIPTS = {
-  SCRIPT_FOLDER: "Check that the folder is a folder, and that root may read it (and write it, in the datastore).",
+  SCRIPT_FOLDER: "Check that the path is a folder, and that root may read it (and write it, in the datastore).",
   SCRIPT_VERSION: "Write `2` or `3` into the file `version` of the folder.",
   SCRIPT_START:
     "Check the first line of the script and that its interpreter is installed. Mount the folder without `noexec`. " +

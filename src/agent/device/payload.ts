@@ -35,7 +35,7 @@ export async function createAdapterPayload(
   if ("program" in source) {
     throw new AgentError("ADAPTER_INVALID", {
       program: source.program,
-      reason: "a program that installs payloads is an update module",
+      reason: "use an update module for a program that installs payloads",
     });
   }
   const adapter = await loadAdapterModule("payload", { ...source, from, ...rest });

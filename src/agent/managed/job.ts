@@ -16,7 +16,8 @@ import { type Job, type JobResult, WORKER_FLAG, type WorkerRequest } from "./wor
  */
 export async function runJob(options: GlobalOptions, keyOptions: KeyOptions, io: CliIo): Promise<void> {
   const taken = await openWorkerChannel();
-  if (taken === undefined) throw new AgentError("CLI_USAGE", { option: WORKER_FLAG, reason: "for the daemon itself" });
+  if (taken === undefined)
+    throw new AgentError("CLI_USAGE", { option: WORKER_FLAG, reason: "only the daemon uses it" });
   const { order, passphrase }: WorkerRequest = JSON.parse(taken.order);
   taken.answer(JSON.stringify(await resultOf(order, options, { ...keyOptions, passphrase }, io)));
 }

@@ -24,7 +24,7 @@ export async function decompress(source: ByteSource, format: CompressionFormat):
   if (!start.equals(Buffer.from(format.magic)) && !isSkippableFrame(start, format)) {
     throw new AgentError("ARTIFACT_COMPRESSED_DATA", {
       format: format.compression,
-      reason: "other format than its name says",
+      reason: "its format is not the one that its name says",
     });
   }
   return OPENERS[format.compression](withStart(start, source));

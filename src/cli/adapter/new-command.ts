@@ -19,7 +19,10 @@ export function registerNew(adapter: Command, io: CliIo): void {
     .addHelpText("after", EXAMPLE)
     .action(async (kind: SkeletonKind, name: string, { language }: { readonly language: Language }) => {
       if (!/^[a-z0-9][a-z0-9-]*$/.test(name)) {
-        throw new AgentError("CLI_USAGE", { name, reason: "a name has small letters, digits and hyphens" });
+        throw new AgentError("CLI_USAGE", {
+          name,
+          reason: "a name must consist of lower-case letters, digits and hyphens",
+        });
       }
       const path = `${name}.${EXTENSIONS[language]}`;
       await writeNew(path, SKELETONS[kind][language](name));

@@ -53,7 +53,7 @@ export function requestOf(
   checkVersion(options.version);
   const deviceTypes = options.deviceType.length === 0 ? options.compatibleTypes : options.deviceType;
   if (options.deviceType.length > 0 && options.compatibleTypes.length > 0) {
-    throw new AgentError("OPTION_INVALID", { option: "--compatible-types", reason: "--device-type is given, too" });
+    throw new AgentError("OPTION_INVALID", { option: "--compatible-types", reason: "--device-type is given as well" });
   }
   if (deviceTypes.length === 0) throw new AgentError("OPTION_MISSING", { option: "--device-type" });
   return {

@@ -73,7 +73,7 @@ function judgePartial(headers: Headers, wanted: ByteRange, facts: SourceFacts): 
   if (changed !== undefined) return { kind: "changed", reason: changed };
   const range = { fromByte: Number(first), toByte: Number(last) + 1 };
   const fits = range.fromByte <= wanted.fromByte && range.toByte > wanted.fromByte && range.toByte <= facts.lengthBytes;
-  if (!fits) return { kind: "refused", reason: `another range than ${wanted.fromByte}-${wanted.toByte - 1}` };
+  if (!fits) return { kind: "refused", reason: `the range is not ${wanted.fromByte}-${wanted.toByte - 1}` };
   return { kind: "bytes", range };
 }
 

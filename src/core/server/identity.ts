@@ -25,6 +25,6 @@ export async function readIdentity(process: Process, script: string, signal: Abo
   }
   const { attributes, odd } = parseAttributes(result.stdout);
   if (odd !== undefined) throw new AgentError("IDENTITY_FAILED", { script, line: odd.line });
-  if (attributes.size === 0) throw new AgentError("IDENTITY_FAILED", { script, reason: "it says nothing" });
+  if (attributes.size === 0) throw new AgentError("IDENTITY_FAILED", { script, reason: "it printed no attribute" });
   return JSON.stringify(Object.fromEntries(sortedAttributes(attributes)));
 }

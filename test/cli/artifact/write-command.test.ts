@@ -126,7 +126,7 @@ for (const [what, args, line] of [
   [
     "with both spellings of the device type",
     [...ROOTFS, "-c", "b"],
-    "OPTION_INVALID: .*option=--compatible-types, reason=--device-type is given, too",
+    "OPTION_INVALID: .*option=--compatible-types, reason=--device-type is given as well",
   ],
   ["with a key in a vault", [...MODULE, "--vault-transit-key", "x"], "OPTION_UNSUPPORTED: .*option=--vault-transit"],
   ["with a limit", [...ROOTFS, "--max-artifact-size", "5MB"], "OPTION_UNSUPPORTED: .*option=--max-artifact-size"],

@@ -69,7 +69,7 @@ test("a datastore that is a link into a partition that is not mounted says so, i
   const refused = await board.agent("install", await board.release("v2"));
   expect(codesOf(refused)).toEqual(["LOCK_FAILED"]);
   expect(refused.err[0]).toContain(
-    `reason=a link leads to ${board.file("partition/mender")}, which is not there; is the data partition mounted?`,
+    `reason=a link leads to ${board.file("partition/mender")}, which does not exist; is the data partition mounted?`,
   );
 });
 

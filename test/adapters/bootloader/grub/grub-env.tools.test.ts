@@ -94,7 +94,7 @@ test("a first copy that is no environment is restored from the second one", asyn
   writeFileSync(path(1, "env"), "x".repeat(1024));
   expect((await env().read(["bootcount"], signal)).get("bootcount")).toBe("0");
   expect(await env().diagnose?.(signal)).toMatchObject([
-    { level: "note", found: "copy 1: it is no environment block" },
+    { level: "note", found: "copy 1: it is not an environment block" },
   ]);
   await env().write(pairs({ bootcount: "1" }), signal);
   expect(list(1)).toEqual(["bootcount=1", ...START.slice(1)]);
@@ -105,13 +105,13 @@ test("with both copies damaged nothing is believed or written, and the error say
   editenv(path(2, "lock"), "set", "editing=1");
   const error = {
     code: "BOOTENV_DAMAGED",
-    detail: { path: folder, copy1: "it is no environment block", copy2: "its lock is open" },
+    detail: { path: folder, copy1: "it is not an environment block", copy2: "its lock is open" },
   };
   await expect(env().read(["bootcount"], signal)).rejects.toMatchObject(error);
   await expect(env().write(pairs({ bootcount: "1" }), signal)).rejects.toMatchObject(error);
   expect(list(2)).toEqual(START);
   expect(await env().diagnose?.(signal)).toMatchObject([
-    { level: "bad", found: "copy 1: it is no environment block; copy 2: its lock is open" },
+    { level: "bad", found: "copy 1: it is not an environment block; copy 2: its lock is open" },
   ]);
 });
 

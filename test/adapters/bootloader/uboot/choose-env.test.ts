@@ -29,7 +29,7 @@ for (const device of ["/dev/null", "/dev/mtd1", "/dev/ubi0_3", "/dev/ubi0:env", 
     await writeFile(config, `${folder}/fw_env.config 0x0 0x4000\n${device} 0x0 0x4000\n`);
     await expect(nativeLayout(config)).rejects.toMatchObject({
       code: "BOOTENV_CONFIG",
-      detail: { file: config, device, reason: "MTD and UBI are written by the tools only" },
+      detail: { file: config, device, reason: "only the tools can write to MTD and UBI" },
     });
   });
 }
@@ -41,7 +41,7 @@ test("a link to flash needs the tools, whatever its own name is", async () => {
   await writeFile(config, `${device} 0x0 0x4000\n`);
   await expect(nativeLayout(config, async () => "/dev/mtdblock7")).rejects.toMatchObject({
     code: "BOOTENV_CONFIG",
-    detail: { device, reason: "MTD and UBI are written by the tools only" },
+    detail: { device, reason: "only the tools can write to MTD and UBI" },
   });
 });
 
