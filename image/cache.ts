@@ -3,22 +3,22 @@ import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, utimes } from "nod
 import { homedir } from "node:os";
 import { join } from "node:path";
 
-/** Outside the checkout, so that a fresh clone on the same machine finds what was downloaded and built before. */
+/** Outside the checkout, so that a fresh clone on the same machine reuses earlier downloads and builds. */
 export const CACHE_FOLDER: string = join(process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "switchback-qemu");
 
-/** Each change to the agent makes systems and disks of its own, and they are never asked for again. */
+/** Each change to the agent creates new systems and disks, and nothing uses the old ones again. */
 const KEPT_MS = 7 * 24 * 60 * 60 * 1000;
-/** What is made here, whole or half; other folders have owners of their own. */
+/** Names of the complete and incomplete entries of this cache; other folders belong to other code. */
 const ENTRY = /-[0-9a-f]{20}$|^\./;
 
 const hashes = new Map<string, Promise<string>>();
 
 /**
- * The folder that `make` fills, made once for the same `inputs` and the same builder: what is in the cache never
- * changes what comes out. A build that is cut off leaves nothing under the final name. What nobody has asked for in a
- * week is removed when something new is built.
+ * Returns the folder that `make` fills. It runs `make` once for the same `inputs` and the same builder, so the cache
+ * never changes the result. An interrupted build leaves nothing under the final name. A new build removes entries that
+ * were unused for a week.
  *
- * @param inputs texts and hashes of all that does not lie in this folder; the order counts
+ * @param inputs texts and hashes of all inputs outside `builders`; the order counts
  * @param builders files and folders whose content counts, too
  */
 export async function cached(
@@ -37,7 +37,7 @@ export async function cached(
   try {
     await make(temporary);
     await rename(temporary, path).catch(async (error: unknown) => {
-      // Somebody else has made the same meanwhile.
+      // Another process has built the same entry meanwhile.
       if (!(await exists(path))) throw error;
     });
   } finally {
@@ -47,23 +47,23 @@ export async function cached(
   return path;
 }
 
-/** Marks it as used now. @returns whether it is there */
+/** Marks an entry as used now. @returns whether it exists */
 async function isUsed(path: string): Promise<boolean> {
   const now = new Date();
   return await utimes(path, now, now).then(
     () => true,
-    () => false, // ignored: it is not there, and whatever else is wrong the build meets as well.
+    () => false, // ignored: the entry does not exist; the build reports any other problem.
   );
 }
 
 async function removeUnused(before: number): Promise<void> {
   for (const name of (await readdir(CACHE_FOLDER)).filter((name) => ENTRY.test(name))) {
     const path = join(CACHE_FOLDER, name);
-    const found = await stat(path).catch(() => undefined); // ignored: somebody else has removed it.
+    const found = await stat(path).catch(() => undefined); // ignored: another process has removed it.
     if (found === undefined || found.mtimeMs > before) continue;
-    // What is removed is not there any more from its first file on.
+    // Rename first: a partly removed entry must not appear under its final name.
     const removed = join(CACHE_FOLDER, `.removed-${name}`);
-    await rename(path, removed).catch(() => undefined); // ignored: somebody else has removed it.
+    await rename(path, removed).catch(() => undefined); // ignored: another process has removed it.
     await rm(removed, { recursive: true, force: true });
   }
 }
@@ -92,6 +92,6 @@ export async function hashOfFile(path: string): Promise<string> {
 export async function exists(path: string): Promise<boolean> {
   return await stat(path).then(
     () => true,
-    () => false, // ignored: what cannot be looked at is made anew, and that says why it cannot be.
+    () => false, // ignored: an unreadable file is built again, and the build reports the problem.
   );
 }

@@ -11,7 +11,7 @@ const GUID = "5B5B5B5B-0000-4000-8000-00000000000";
 const LINUX_GUID = "0FC63DAF-8483-4772-8E79-3D69D8477DE4";
 const ESP_GUID = "C12A7328-F81F-11D2-BA4B-00A0C93EC93B";
 
-/** What a disk holds. */
+/** The content of a disk. */
 export interface DiskContent {
   /** Fills a folder with the files of the boot partition. */
   fillBoot(tree: string): Promise<void>;
@@ -24,8 +24,8 @@ export interface DiskContent {
 }
 
 /**
- * Writes a whole disk to `path`: boot loader, its environment, the system in slot A, an empty slot B and a fresh
- * data partition. Needs neither root nor loop devices. The same inputs give the same bytes.
+ * Writes a whole disk to `path`: boot loader, its environment, the system in slot A, an empty slot B and a fresh data
+ * partition. Needs neither root nor loop devices. The same inputs give the same bytes.
  */
 export async function makeDisk(layout: DiskLayout, content: DiskContent, path: string): Promise<void> {
   const work = `${path}.parts`;
@@ -49,7 +49,7 @@ export async function makeDisk(layout: DiskLayout, content: DiskContent, path: s
   }
 }
 
-/** What sfdisk reads. Types as Mender's images have them. */
+/** The input of sfdisk, with the partition types of Mender's images. */
 function partitionTable(layout: DiskLayout): string {
   const lines = partitionsOf(layout).map(({ name, startMiB, sizeMiB }, index) => {
     const place = `start=${startMiB * SECTORS_PER_MIB}, size=${sizeMiB * SECTORS_PER_MIB}`;
@@ -67,7 +67,7 @@ async function folder(work: string, name: string, fill: (tree: string) => Promis
   return tree;
 }
 
-/** Copies `from` into `disk`, leaving holes where there are only zeros. */
+/** Copies `from` into `disk`, and leaves holes instead of zeros. */
 async function put(from: string, disk: string, offset: number): Promise<void> {
   await run([
     "dd",

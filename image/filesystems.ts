@@ -5,16 +5,16 @@ const MIB = 1024 * 1024;
 const UUID = "00000000-0000-4000-8000-000000000001";
 const HASH_SEED = "00000000-0000-4000-8000-000000000002";
 const VOLUME_ID = "5b5b5b5b";
-/** What U-Boot and GRUB of these releases do not read. */
+/** Features that these releases of U-Boot and GRUB cannot read. */
 const WITHOUT = "^metadata_csum,^64bit,^metadata_csum_seed,^orphan_file";
-/** The first inodes are the file system's own; the root folder is number 2. */
+/** The first inodes are reserved; the root folder is number 2. */
 const ROOT_INODE = 2;
 const FIRST_INODE = 11;
 
-/** Compressed by themselves: a boot loader would unpack them twice, and GRUB takes two seconds for that. */
+/** Already compressed: a boot loader would unpack them twice, which takes GRUB two seconds. */
 const AS_IT_IS = "uncompressed@name(zImage)||name(initrd.img)";
 
-/** A compressed read-only file system of `tree`, all of it owned by root. The same tree gives the same bytes. */
+/** Creates a compressed read-only file system from `tree`, owned by root. The same tree gives the same bytes. */
 export async function makeSquashfs(tree: string, path: string, compression: "gzip" | "zstd"): Promise<void> {
   await run([
     "mksquashfs",
@@ -37,8 +37,8 @@ export async function makeSquashfs(tree: string, path: string, compression: "gzi
 }
 
 /**
- * An ext4 file system of `tree`, all of it owned by root, made without being root. The same tree gives the same
- * bytes: mke2fs takes over the times and owners of what it copies, so they are set in the image afterwards.
+ * Creates an ext4 file system from `tree`, owned by root, without root privileges. The same tree gives the same bytes:
+ * mke2fs copies the times and owners of the files, so they are set in the image afterwards.
  */
 export async function makeExt4(tree: string, path: string, sizeMiB: number, label: string): Promise<void> {
   await writeFile(path, "");
@@ -55,7 +55,7 @@ export async function makeExt4(tree: string, path: string, sizeMiB: number, labe
   await run(["debugfs", "-w", "-f", "-", path], { env, stdin: script });
 }
 
-/** A FAT file system with the files and folders within `tree`. */
+/** Creates a FAT file system with the files and folders in `tree`. */
 export async function makeVfat(tree: string, path: string, sizeMiB: number, label: string): Promise<void> {
   await writeFile(path, "");
   await truncate(path, sizeMiB * MIB);

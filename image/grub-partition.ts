@@ -2,7 +2,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { run } from "./run.ts";
 
-/** Modules of GRUB that its image holds: what finds the disk, reads the environment and loads a kernel from a squashfs. */
+/** Modules in GRUB's image: they find the disk, read the environment and load a kernel from a squashfs. */
 const GRUB_MODULES = [
   "part_gpt",
   "fat",
@@ -25,9 +25,9 @@ const GRUB_START =
   "serial --unit=0 --speed=115200\nterminal_output serial\nterminal_input serial\nset prefix=($root)/EFI/BOOT\nconfigfile ($root)/EFI/BOOT/grub.cfg\n";
 const SLOT_A = "2";
 
-/** What differs between the boards that one script of GRUB serves. */
+/** The values that differ between the boards that share one GRUB script. */
 export interface GrubValues {
-  /** What stands before a partition's number, such as `/dev/vda`. */
+  /** The text before a partition's number, such as `/dev/vda`. */
   readonly DISK: string;
   /** The kernel's argument `console=`. */
   readonly CONSOLE: string;
@@ -36,7 +36,7 @@ export interface GrubValues {
 /**
  * Fills `tree` with GRUB for UEFI, its script and both copies of a new board's environment.
  *
- * @param script text in which `@DISK@` and `@CONSOLE@` stand for the values
+ * @param script text with the placeholders `@DISK@` and `@CONSOLE@`
  */
 export async function fillGrubPartition(tree: string, script: string, values: GrubValues): Promise<void> {
   const boot = join(tree, "EFI/BOOT");

@@ -1,4 +1,4 @@
-/** The sizes that a disk of two slots is laid out from. */
+/** The layout of a disk with two slots. */
 export interface DiskLayout {
   readonly label: "dos" | "gpt";
   readonly sizeMiB: number;
@@ -26,7 +26,9 @@ export const sizesMiB = (disk: Sizes): readonly number[] => [
   disk.dataMiB,
 ];
 
-/** GPT keeps its second table at the end of the disk. The other label gets the same aligned MiB, which does no harm. */
+/**
+ * The end of the last partition. A GPT disk must be larger, because GPT keeps its second table at the end of the disk.
+ */
 export const lastByteMiB = (disk: Sizes): number =>
   disk.firstPartitionMiB + sizesMiB(disk).reduce((sum, size) => sum + size, 0);
 

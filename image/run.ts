@@ -6,10 +6,15 @@ export interface RunOptions {
   readonly stdin?: string | Uint8Array;
 }
 
-/** Moment that everything in an image bears, so that two builds are the same. */
+/** Timestamp of everything in an image, so that two builds are identical. */
 export const IMAGE_TIME = 1_700_000_000;
 
-/** Runs a program of the image builder to its end. @returns its stdout @throws {Error} with the end of its stderr */
+/**
+ * Runs a program of the image builder to its end.
+ *
+ * @returns its stdout
+ * @throws {Error} with the end of its stderr
+ */
 export function run(argv: readonly [string, ...string[]], options: RunOptions = {}): Promise<Buffer> {
   const [program, ...args] = argv;
   return new Promise((resolve, reject) => {
@@ -22,7 +27,7 @@ export function run(argv: readonly [string, ...string[]], options: RunOptions = 
       said = `${said}${text}`.slice(-4000);
     });
     child.on("error", reject);
-    child.stdin.on("error", () => undefined); // ignored: a program that does not read to the end says why by its status.
+    child.stdin.on("error", () => undefined); // ignored: a program that stops reading reports why by its status.
     child.stdin.end(options.stdin ?? "");
     child.on("close", (code, signal) => {
       if (code === 0) resolve(Buffer.concat(out));

@@ -15,15 +15,15 @@ import { adapterEnvironment } from "../foreign/context.ts";
 import { answerOf, createAsk } from "../foreign/program-answers.ts";
 import { createChildProcess } from "../process/child-process.ts";
 
-/** A boot loader decides in much less; a program that hangs must not hang the board. */
+/** A boot loader decides much faster; a program that hangs must not hang the board. */
 const LIMIT_MS = 30_000;
 
 type Request = readonly ["factory"] | readonly ["power-on", string, string];
 
 /**
- * Makes a board whose boot loader is played by `program`, which makes its own files below the board.
+ * Creates a board whose boot loader is `program`, which creates its own files below the board.
  *
- * @throws {AgentError} BOARD_FIRMWARE, after which the board is not there, and those of `createBoard`
+ * @throws {AgentError} BOARD_FIRMWARE, which leaves no board behind, and those of `createBoard`
  */
 export async function createWithFirmware(dir: string, options: BoardOptions, program: string): Promise<void> {
   const path = resolve(program);
@@ -34,7 +34,7 @@ export async function createWithFirmware(dir: string, options: BoardOptions, pro
     await boardIo(dir, () => diskActs.writeSynced(boardPaths(dir).firmware, `${path}\n`, 0o644));
     await ask(dir, path, ["factory"], LIMIT_MS);
   } catch (error) {
-    // Half a board would be in the way of the next try.
+    // An incomplete board would block the next attempt.
     for (const made of wasThere ? (await readdir(dir)).map((name) => join(dir, name)) : [dir])
       await diskActs.remove(made).catch(() => {
         // ignored: `error` says what went wrong.
@@ -44,7 +44,7 @@ export async function createWithFirmware(dir: string, options: BoardOptions, pro
 }
 
 /**
- * Takes the board's power away and gives it back, and lets the board's firmware choose what runs.
+ * Cuts the board's power and restores it, and lets the board's firmware choose what runs.
  *
  * @throws {AgentError} BOARD_FIRMWARE, after which the board runs what it ran before; BOARD_MISSING, BOARD_IO
  */
@@ -59,7 +59,7 @@ export async function startByFirmware(dir: string, limitMs: number = LIMIT_MS): 
     await expectProgram(program);
     const answer = await ask(dir, program, ["power-on", fates.A, fates.B], limitMs);
     const slot = named(program, answer, fates);
-    // The firmware has written the command line of the kernel that it has started; of one that hangs, too.
+    // The firmware has written the command line of the kernel that it started, even for one that hangs.
     if (slot === undefined) await setRunningSlot(dir, undefined);
     else if ((await runningSlot(dir)) !== slot)
       throw new AgentError("BOARD_FIRMWARE", { program, slot, reason: "/proc/cmdline has another root=" });
@@ -71,7 +71,7 @@ export async function startByFirmware(dir: string, limitMs: number = LIMIT_MS): 
   }
 }
 
-/** The slot that the program says is up; `undefined` for none. @throws {AgentError} BOARD_FIRMWARE */
+/** The slot that is up according to the program; `undefined` for none. @throws {AgentError} BOARD_FIRMWARE */
 function named(program: string, answer: string, fates: Readonly<Record<SlotId, string>>): SlotId | undefined {
   if (answer === "none") return undefined;
   if (answer !== "A" && answer !== "B")
@@ -81,7 +81,7 @@ function named(program: string, answer: string, fates: Readonly<Record<SlotId, s
   return answer;
 }
 
-/** @returns what follows `slot` in the answer to a power-on */
+/** @returns the value of `slot` in the answer to a power-on */
 async function ask(dir: string, program: string, request: Request, timeoutMs: number): Promise<string> {
   const root = resolve(dir);
   const env = adapterEnvironment({ root, slots: boardPaths(root).slots, options: {} }, process.env);

@@ -6,11 +6,11 @@ import { readFiles, writeFiles } from "./sandbox-files.ts";
 export interface SandboxRigOptions {
   readonly sandbox: Sandbox;
   readonly firmware: Firmware;
-  /** Makes the adapter anew, as a fresh process would: nothing that it kept in memory survives a power-on. */
+  /** Creates a fresh adapter, as a new process would: its memory must not survive a power-on. */
   readonly create: () => Promise<Bootloader>;
 }
 
-/** A board in a sandbox's folder, whose boot loader is an adapter of somebody else's. */
+/** A board in a sandbox's folder, with the adapter under test as its boot loader. */
 export async function createSandboxRig({ sandbox, firmware, create }: SandboxRigOptions) {
   const up: Readonly<Record<SlotId, SystemFate>> = { A: "up", B: "up" };
   let fates = up;

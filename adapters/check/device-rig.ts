@@ -5,7 +5,7 @@ import type { SlotDevice } from "../../src/ports/slot-device.ts";
 import type { Sandbox } from "./sandbox.ts";
 import { readFiles, writeFiles } from "./sandbox-files.ts";
 
-/** No multiple of what programs and pages are made of. */
+/** Deliberately no multiple of common buffer and page sizes. */
 const SLOT_BYTES = 200 * 1024 + 512;
 
 /** Storage of the slots in the sandbox's folder. */
@@ -14,7 +14,7 @@ export const sandboxSlots = (root: string): Readonly<Record<SlotId, string>> => 
   B: join(root, "slots/b"),
 });
 
-/** @param create makes the device anew, as a fresh process would: what it kept in memory survives no loss of power */
+/** @param create creates a fresh device, as a new process would: its memory must not survive a power loss */
 export async function createDeviceRig(sandbox: Sandbox, create: () => Promise<SlotDevice>) {
   const paths = sandboxSlots(sandbox.root);
   for (const [slot, path] of Object.entries(paths)) {

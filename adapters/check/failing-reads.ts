@@ -6,27 +6,27 @@ import { repeatable, type Stdin } from "./repeatable-stdin.ts";
 import { readFiles, writeFiles } from "./sandbox-files.ts";
 import { brokenReadsArgv, readingTraceArgv, readsIn } from "./trace.ts";
 
-/** No storage, and read all the same. */
+/** A file that is not storage, but that adapters read. */
 const KERNEL_SAYS = "proc/cmdline";
 
 type Argv = readonly [string, ...string[]];
 
-/** One way in which a program's reading fails, in words, and how to start the program so that it does. */
+/** One read failure of a program: a description, and how to start the program so that the read fails. */
 interface Fault {
   readonly words: string;
   arrange(argv: Argv): Promise<Argv>;
 }
 
 /**
- * Lets one read of an adapter fail, and no other: the `number`-th that is tried. A module's read is one call of its
- * context. What a program reads is found out by a first run, which is undone; there may fail all reads of one file, or
- * all reads of one of the programs that it starts, as inside of $(...).
+ * Makes one read of an adapter fail: the `number`-th attempt, and only that one. A read of a module is one call of its
+ * context. For a program, a first run records what it reads, and is then undone. Each failure of a program makes all
+ * reads of one file fail, or all reads by one of the programs that it starts, as inside of $(...).
  */
 export class FailingRead {
   readonly #root: string;
   readonly #log: string;
   #left: number;
-  /** What could not be read, once that has happened. */
+  /** Describes the read that failed; `undefined` until then. */
   failed: string | undefined;
 
   /** @param log file for traces, outside of `root` */
@@ -70,7 +70,7 @@ export class FailingRead {
     return inner.run(await fault.arrange(argv), limits, signal, input());
   }
 
-  /** @param roots names of the sandbox's folder, for the program */
+  /** @param roots paths under which the program may know the sandbox's folder */
   async #faults(roots: readonly string[], before: Files): Promise<readonly Fault[]> {
     const known = new Set([...before.keys(), ...(await readFiles(this.#root)).keys(), KERNEL_SAYS]);
     const { files, programs } = readsIn(await readFile(this.#log, "latin1"), roots, known);
@@ -90,7 +90,10 @@ export class FailingRead {
     ];
   }
 
-  /** Puts a program before each of those in PATH, that starts it; the `chosen`-th of all that are started cannot read. */
+  /**
+   * Puts a wrapper for each of these programs first in PATH. The wrapper starts the program; in the `chosen`-th program
+   * started, every read fails.
+   */
   async #shims(programs: readonly string[], chosen: number, paths: readonly string[]): Promise<string> {
     const folder = `${this.#log}.shims`;
     const count = `${this.#log}.count`;
@@ -102,7 +105,7 @@ export class FailingRead {
       const real = await inPath(name, search);
       if (real === undefined) continue;
       const failing = brokenReadsArgv(paths).map(quoted).join(" ");
-      // Without any other program, which might be one of these.
+      // The wrapper runs no other program, because that could be one of these.
       const shim = `#!/bin/sh
 count=0
 while read -r _; do count=$((count + 1)); done <${quoted(count)}

@@ -12,15 +12,18 @@ import { answerOf, createAsk } from "../foreign/program-answers.ts";
 
 export type SystemFate = "up" | "hangs" | "panics" | "unloadable";
 
-/** The side of a boot loader that runs at power-on, over the files of a sandbox. */
+/** The part of a boot loader that runs at power-on, working on the files of a sandbox. */
 export interface Firmware {
-  /** Makes the files of a new board in an empty folder. */
+  /** Creates the files of a new board in an empty folder. */
   factory(): Promise<void>;
-  /** @param argument that the running system rebooted with. @returns what comes up; `undefined` when nothing does */
+  /**
+   * @param argument the argument of the reboot
+   * @returns the slot that comes up; `undefined` for none
+   */
   powerOn(fates: Readonly<Record<SlotId, SystemFate>>, argument?: string): Promise<SlotId | undefined>;
 }
 
-/** The check's power cuts are made of files afterwards, so nothing has to reach a disk. */
+/** Skips syncs: the check simulates power cuts on copies of the files, so nothing must reach a disk. */
 const quickActs: FileActs = {
   ...diskActs,
   writeSynced: (path, text, mode) => writeFile(path, text, { mode }),
@@ -29,7 +32,7 @@ const quickActs: FileActs = {
 };
 const IMAGE_BYTES = 512;
 
-/** The virtual board's: U-Boot's rule over Mender's variables, in lines of `boot/env`. */
+/** The virtual board's firmware: U-Boot's rules for Mender's variables, stored as lines in `boot/env`. */
 export function virtualFirmware(root: string): Firmware {
   const { slots } = boardPaths(root);
   let written: Readonly<Record<SlotId, SystemFate>> | undefined;
@@ -49,7 +52,11 @@ export function virtualFirmware(root: string): Firmware {
   };
 }
 
-/** A program that does what the board's own boot loader does. @see docs/reference/adapter-protocol.md, "Firmware" */
+/**
+ * Firmware that is a program with the behaviour of the board's own boot loader.
+ *
+ * @see docs/reference/adapter-protocol.md, "Firmware"
+ */
 export function programFirmware(slots: Readonly<Record<SlotId, string>>, program: string, process: Process): Firmware {
   const askProgram = createAsk(program, process);
   const ask: typeof askProgram = async (request, ...rest) => {

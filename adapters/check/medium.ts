@@ -1,7 +1,7 @@
 /** Files by path relative to the medium's root. */
 export type Files = ReadonlyMap<string, Uint8Array>;
 
-/** One thing that a program does to files. Paths are relative to the root. */
+/** One operation of a program on files. Paths are relative to the root. */
 export type MediumAct =
   | { readonly kind: "create"; readonly path: string }
   | { readonly kind: "truncate"; readonly path: string; readonly sizeBytes: number }
@@ -13,7 +13,7 @@ export type MediumAct =
   | { readonly kind: "syncFolder"; readonly path: string }
   | { readonly kind: "syncAll" };
 
-/** What is done, for a sentence. */
+/** Describes an operation in words, as part of a sentence. */
 export function inWords(act: MediumAct): string {
   switch (act.kind) {
     case "create":
@@ -39,15 +39,15 @@ export function inWords(act: MediumAct): string {
 
 export type CutMoment = "before" | "during" | "after";
 
-/** What a file holds: on the medium, and as programs see it. */
+/** The content of a file: on the medium, and as programs see it. */
 interface Inode {
   durable: Uint8Array;
   now: Uint8Array;
 }
 
 /**
- * A file system as careless as POSIX allows: content is on the medium after fsync of its file, a name after fsync
- * of its folder, and either may get there before. A folder is on the medium when it is made.
+ * A file system that guarantees as little as POSIX allows: content is durable after fsync of its file, and a name after
+ * fsync of its folder, but either may become durable earlier. A new folder is durable at once.
  */
 export class Medium {
   #names: Map<string, Inode>;
@@ -58,7 +58,7 @@ export class Medium {
     this.#durableNames = new Map(this.#names);
   }
 
-  /** Another medium that holds the same. */
+  /** @returns another medium with the same state */
   copy(): Medium {
     const copy = new Medium(new Map());
     const inodes = new Map<Inode, Inode>();
@@ -75,19 +75,19 @@ export class Medium {
     return copy;
   }
 
-  /** As programs see it, which is what a power cut finds when luck has it that all has arrived. */
+  /** The files as programs see them. A power cut leaves this state if by chance everything was written. */
   get seen(): Files {
     return contents(this.#names, ({ now }) => now);
   }
 
-  /** What nothing can take away any more. */
+  /** The files that are durable. */
   get safe(): Files {
     return contents(this.#durableNames, ({ durable }) => durable);
   }
 
   /**
-   * What the power leaves when it fails at `act`: `before` it, all that was not synced being lost; `during` it, when
-   * names have arrived before contents and half of a write is there; `after` it, when everything has arrived.
+   * The files after a power cut at `act`: `before` it, with everything lost that was not synced; `during` it, with
+   * names that reached the medium before contents, and half of a write; `after` it, with everything written.
    */
   cut(act: MediumAct, moment: CutMoment): Files {
     if (moment === "before") return this.safe;
@@ -155,7 +155,7 @@ export class Medium {
   }
 }
 
-/** `""` for a file that lies in the root itself. */
+/** `""` for a file in the root. */
 const folderOf = (path: string): string => path.slice(0, Math.max(path.lastIndexOf("/"), 0));
 
 const half = (bytes: Uint8Array): Uint8Array => bytes.subarray(0, bytes.length / 2);

@@ -6,16 +6,16 @@ import type { Files } from "./medium.ts";
 import type { Sandbox } from "./sandbox.ts";
 import { readFiles, writeFiles } from "./sandbox-files.ts";
 
-/** Folder that a handler may use for itself; not among what it installs. */
+/** The handler's private folder, which does not count as installed content. */
 export const payloadFolder = (root: string): string => join(root, "data/adapters/payloads/0000");
 
-/** What the two versions of a payload hold. */
+/** The content of the two versions of a payload. */
 interface Contents {
   readonly content: Uint8Array;
   readonly earlier: Uint8Array;
 }
 
-/** @param create makes the handler anew, as a fresh process would: what it kept in memory survives no restart */
+/** @param create creates a fresh handler, as a new process would: its memory must not survive a restart */
 export async function createPayloadRig(sandbox: Sandbox, contents: Contents, create: () => Promise<PayloadHandler>) {
   const own = `${relative(sandbox.root, payloadFolder(sandbox.root))}/`;
   await mkdir(sandbox.root, { recursive: true });
@@ -52,7 +52,7 @@ export async function createPayloadRig(sandbox: Sandbox, contents: Contents, cre
       await writeFiles(sandbox.root, start);
       await reboot();
     },
-    /** As `reset`, to what was there before any `keep`. */
+    /** Like `reset`, but restores the state before any `keep`. */
     async resetToFactory() {
       start = factory;
       await writeFiles(sandbox.root, start);
@@ -62,7 +62,7 @@ export async function createPayloadRig(sandbox: Sandbox, contents: Contents, cre
       await reboot();
       start = await readFiles(sandbox.root);
     },
-    /** Cuts every file short that is not as the factory made it. */
+    /** Truncates every file that differs from the factory state. */
     async tear() {
       const torn = [...(await readFiles(sandbox.root))].map(([name, bytes]): [string, Uint8Array] => {
         const made = factory.get(name);
@@ -74,7 +74,7 @@ export async function createPayloadRig(sandbox: Sandbox, contents: Contents, cre
   };
 }
 
-/** Names and checksums, to compare and to read. */
+/** Names and checksums, for comparisons and error messages. */
 const shown = (files: Iterable<readonly [string, Uint8Array]>): string => {
   const named: Files = new Map([...files].sort(([a], [b]) => (a < b ? -1 : 1)));
   return [...named].map(([name, bytes]) => `${name} ${createHash("sha256").update(bytes).digest("hex")}`).join("\n");

@@ -1,6 +1,6 @@
 export type Stdin = string | AsyncIterable<Uint8Array> | undefined;
 
-/** What a program is given on its standard input, for more than one run of it. */
+/** Buffers a program's standard input, so that several runs can read it. */
 export async function repeatable(stdin: Stdin): Promise<() => Stdin> {
   if (stdin === undefined || typeof stdin === "string") return () => stdin;
   const chunks: Uint8Array[] = [];

@@ -2,7 +2,7 @@ import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import type { Files } from "./medium.ts";
 
-/** What the running kernel says, and what is kept in memory, is no storage: only the next start changes it. */
+/** Folders that are not storage, but state of the running kernel: only the next start changes it. */
 const MEMORY = ["proc", "run", "tmp", "dev/shm"];
 
 /** @param name path below the root */
@@ -19,7 +19,7 @@ export async function readFiles(root: string): Promise<Files> {
   return files;
 }
 
-/** Makes the files below `root` be `files`. */
+/** Makes the files below `root` equal to `files`. */
 export async function writeFiles(root: string, files: Files): Promise<void> {
   const found = await readFiles(root);
   for (const name of found.keys()) if (!files.has(name)) await rm(join(root, name));
@@ -31,7 +31,7 @@ export async function writeFiles(root: string, files: Files): Promise<void> {
   }
 }
 
-/** The first file in which two states differ, or `undefined`. */
+/** The first file that differs between two states, or `undefined`. */
 export function differingFile(a: Files, b: Files): string | undefined {
   return [...new Set([...a.keys(), ...b.keys()])].find(
     (name) => Buffer.compare(a.get(name) ?? ABSENT, b.get(name) ?? ABSENT) !== 0 || a.has(name) !== b.has(name),

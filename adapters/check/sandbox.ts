@@ -11,14 +11,14 @@ import { repeatable } from "./repeatable-stdin.ts";
 import { differingFile, readFiles, writeFiles } from "./sandbox-files.ts";
 import { brokenStorageArgv, readTrace, touchedBy, traceArgv } from "./trace.ts";
 
-/** The most that storage takes at once: whoever does not look at how much that was, fails the check. */
+/** The storage accepts at most this much in one write: an adapter that ignores the returned count fails the check. */
 const LONGEST_WRITE_BYTES = 48 * 1024;
 
-/** A place at which the power may fail. */
+/** A point at which the power may fail. */
 interface Cut {
-  /** Where, in words: "before syncing x". */
+  /** The point in words, such as "before syncing x". */
   readonly words: string;
-  /** Makes the folder what the power would have left. */
+  /** Puts the folder into the state that the power cut would leave. */
   leave(): Promise<void>;
 }
 
@@ -28,19 +28,19 @@ const MOMENTS = [
   { moment: "after", word: "after" },
 ] as const;
 
-/** What came of work in which a read failed; `undefined` where there was none to fail. */
+/** The outcome of work with a failed read; `undefined` if the work had no such read. */
 type FailedRead<T> =
   | { readonly unread: string; readonly answer: T }
   | { readonly unread: string; readonly refusal: unknown }
   | undefined;
 
 /**
- * Storage below a folder, of which every change is recorded, so that the power can be cut at any of them after the
- * fact: an adapter's own code runs to its end, and then the folder is made what a cut would have left.
+ * Storage below a folder that records every change, so that the power can be cut at any of them afterwards: an
+ * adapter's code runs to its end, and then the folder is put into the state that the cut would have left.
  */
 export class Sandbox {
   readonly root: string;
-  /** For everything that runs of the adapter. */
+  /** Limits for every call of the adapter. */
   readonly calls: Required<CallLimits>;
   readonly #log: string;
   #medium = new Medium(new Map());
@@ -48,7 +48,7 @@ export class Sandbox {
   #onAct: ((act: MediumAct) => void) | undefined;
   #fails = false;
   #reads: FailingRead | undefined;
-  /** What the power was cut at last, in words. */
+  /** Describes the operation at which the power was last cut. */
   cutAct: string | undefined;
   #cut: { left: number; readonly moment: CutMoment } | undefined;
 
@@ -59,14 +59,14 @@ export class Sandbox {
     this.#log = log;
   }
 
-  /** Takes what is there as durable, ends what `cutPowerAt` and `failStorage` have begun. */
+  /** Declares the current files durable, and ends the effect of `cutPowerAt` and `failStorage`. */
   async settle(): Promise<void> {
     this.#medium = new Medium(await readFiles(this.root));
     this.#cut = undefined;
     this.#fails = false;
   }
 
-  /** Loses what is not durable. */
+  /** Loses everything that is not durable. */
   async losePower(): Promise<void> {
     await writeFiles(this.root, this.#medium.safe);
   }
@@ -75,15 +75,15 @@ export class Sandbox {
     this.#cut = { left: act, moment };
   }
 
-  /** Every change of a file fails from now on. */
+  /** From now on, every change of a file fails. */
   failStorage(): void {
     this.#fails = true;
   }
 
   /**
-   * Runs `work`, in which the `number`-th read fails, counted from 1; then all is as durable as it is.
+   * Runs `work` and makes its `number`-th read fail, counted from 1. Afterwards all files are durable.
    *
-   * @throws whatever `work` throws when no read has failed
+   * @throws the error of `work` if no read has failed
    */
   async failRead<T>(number: number, work: () => Promise<T>): Promise<FailedRead<T>> {
     const reads = new FailingRead(this.root, this.#log, number);
@@ -100,9 +100,9 @@ export class Sandbox {
     }
   }
 
-  /** Runs a change, and cuts the power in it where that was asked for. @throws {AgentError} ADAPTER_SANDBOX */
+  /** Runs a change, and cuts the power in it if requested. @throws {AgentError} ADAPTER_SANDBOX */
   async change(work: () => Promise<void>): Promise<void> {
-    // Of a run with a read that fails there is no record.
+    // A run with a failing read is not recorded.
     if (this.#reads !== undefined) return work();
     this.#acts = [];
     let failure: { readonly error: unknown } | undefined;
@@ -124,7 +124,12 @@ export class Sandbox {
     if (failure !== undefined) throw failure.error;
   }
 
-  /** Runs `work` once, and tells what each loss of power in it leaves. @throws whatever `work` throws */
+  /**
+   * Runs `work` once.
+   *
+   * @returns what each possible power cut in it leaves
+   * @throws the error of `work`
+   */
   async cuts(work: () => Promise<void>): Promise<readonly Cut[]> {
     const medium = this.#medium.copy();
     const acts: MediumAct[] = [];
@@ -157,13 +162,13 @@ export class Sandbox {
     throw new Error("power cut");
   }
 
-  /** Reads a file of a module's context. */
+  /** The `readFile` of a module's context. */
   readonly readFile = async (path: string): Promise<Uint8Array> => {
     if (existsSync(path)) this.#reads?.expectReadable(path);
     return readFile(path);
   };
 
-  /** The files of a module's context, recorded. */
+  /** The file operations of a module's context, which this records. */
   readonly acts: FileActsOfAdapters = {
     writeSynced: async (path, content, mode) => {
       this.#expectStorage();
@@ -209,7 +214,7 @@ export class Sandbox {
     },
   };
 
-  /** The storage of slots, recorded; it ends where it ends, takes little at once, and is no larger than its file. */
+  /** The storage of slots, which this records. It has a fixed size and accepts only small writes. */
   readonly openStorage: OpenStorage = async (path, access) => {
     const file = await open(path, access === "read" ? "r" : "r+");
     const { size } = await file.stat();
@@ -237,7 +242,7 @@ export class Sandbox {
     };
   };
 
-  /** A medium knows no folders: one that is moved takes its files along, which are as durable there as they were. */
+  /** A medium has no folders. Moving one moves its files, which keep their durability. */
   async #renamed(from: string, to: string): Promise<readonly MediumAct[]> {
     const moved = [...(await readFiles(this.root)).keys()].filter((name) => name.startsWith(`${to}/`));
     if (moved.length === 0) return [{ kind: "rename", from, to }];
@@ -254,9 +259,9 @@ export class Sandbox {
   }
 
   /**
-   * Programs, recorded while a change runs.
+   * Records programs while a change runs.
    *
-   * @param isRoot the sandbox's folder is their root: they name files in it by `/…` as well
+   * @param isRoot whether the sandbox's folder is the programs' root, so that they also use paths such as `/…`
    */
   observe(inner: Process, isRoot = false): Process {
     return {
@@ -273,7 +278,8 @@ export class Sandbox {
           this.#acts.push(...acts);
           return result;
         }
-        // Only what it touches may fail, and not its output: so it runs twice, and the first run never was.
+        // The storage must fail only for the files that the program touches, and not for its output. The first run
+        // finds these files and is undone.
         await writeFiles(this.root, before);
         const names = touchedBy(acts);
         const touched = [this.root, ...(isRoot ? ["/"] : [])].flatMap((root) => names.map((name) => join(root, name)));

@@ -2,24 +2,27 @@ import { basename, join, relative } from "node:path";
 import type { Files, MediumAct } from "./medium.ts";
 import { isStorage } from "./sandbox-files.ts";
 
-/** System calls that change files or make changes durable, and those that tell where the next write goes. */
+/** System calls that change files or make changes durable, and those that determine the offset of the next write. */
 const CHANGES = [
   ...["write", "pwrite64", "ftruncate", "truncate", "rename", "renameat", "renameat2", "link", "linkat"],
   ...["unlink", "unlinkat", "fsync", "fdatasync", "syncfs"],
 ];
 const CALLS = ["open", "openat", "creat", "lseek", "sync", ...CHANGES].join(",");
 
-/** Ways to write whose bytes no trace tells; a program told that the kernel has none of them uses write(2). */
+/**
+ * Calls whose written bytes strace does not show. For the first four the kernel answers ENOSYS, so programs use
+ * write(2).
+ */
 const WITHOUT_BYTES = ["copy_file_range", "sendfile", "splice", "io_uring_setup", "writev", "pwritev", "pwritev2"];
 
-/** Longest write that is recorded whole. */
+/** The longest write that is recorded in full. */
 const MAX_WRITE_BYTES = 4 * 1024 * 1024;
 
 type Argv = readonly [string, ...string[]];
 
 const STRACE: Argv = ["strace", "-f", "-qqq", "-e", "signal=none"];
 
-/** strace, so that `log` tells what a program and its children do to files. The program's own argv follows. */
+/** An strace command that logs to `log` how a program and its children change files. Append the program's argv. */
 export function traceArgv(log: string): Argv {
   const refused = `inject=${WITHOUT_BYTES.slice(0, 4).join(",")}:error=ENOSYS`;
   const calls = `trace=${CALLS},${WITHOUT_BYTES.join(",")}`;
@@ -27,7 +30,7 @@ export function traceArgv(log: string): Argv {
   return [...STRACE, "--seccomp-bpf", "-y", ...strings, "-e", calls, "-e", refused, "-o", log, "--"];
 }
 
-/** strace, so that every change of `paths`, and making one durable, fails. The program's own argv follows. */
+/** An strace command that makes every change and sync of `paths` fail. Append the program's argv. */
 export function brokenStorageArgv(log: string, paths: readonly string[]): Argv {
   const failing = CHANGES.join(",");
   const only = paths.flatMap((path) => ["-P", path]);
@@ -35,10 +38,10 @@ export function brokenStorageArgv(log: string, paths: readonly string[]): Argv {
 }
 
 const READS = ["read", "pread64", "readv", "preadv", "preadv2"];
-/** Copying within the kernel; what is told that there is none of it reads and writes. */
+/** Copies within the kernel; after ENOSYS, programs read and write instead. */
 const COPIES = WITHOUT_BYTES.slice(0, 4);
 
-/** strace, so that `log` tells which files a program and its children read. The program's own argv follows. */
+/** An strace command that logs to `log` which files a program and its children read. Append the program's argv. */
 export function readingTraceArgv(log: string): Argv {
   const calls = `trace=execve,${[...READS, ...COPIES].join(",")}`;
   const refused = `inject=${COPIES.join(",")}:error=ENOSYS`;
@@ -46,7 +49,7 @@ export function readingTraceArgv(log: string): Argv {
   return [...STRACE, "--seccomp-bpf", "-y", ...strings, "-e", calls, "-e", refused, "-o", log, "--"];
 }
 
-/** strace, so that no read of `paths` succeeds. The program's own argv follows. */
+/** An strace command that makes every read of `paths` fail. Append the program's argv. */
 export function brokenReadsArgv(paths: readonly string[]): Argv {
   const only = paths.flatMap((path) => ["-P", path]);
   const faults = ["-e", `inject=${READS.join(",")}:error=EIO`, "-e", `inject=${COPIES.join(",")}:error=ENOSYS`];
@@ -54,12 +57,12 @@ export function brokenReadsArgv(paths: readonly string[]): Argv {
 }
 
 /**
- * What a program has read, out of strace's output.
+ * Extracts from strace's output what a program has read.
  *
- * @param roots what the sandbox's folder is called
+ * @param roots paths under which the program may know the sandbox's folder
  * @param known files in it
- * @returns those that were read, and the name of each program that it started, in order, where programs of
- * that name have read one
+ * @returns the files that were read, and the names of the started programs in order, limited to names under which a
+ * program read such a file
  */
 export function readsIn(
   text: string,
@@ -82,12 +85,12 @@ export function readsIn(
     files.add(file);
     reading.add(started.findLast((program) => program.pid === pid)?.name ?? "");
   }
-  // The first is the program itself: what it reads without another is told by the files.
+  // The first one is the program itself; the list of files covers its own reads.
   const programs = started.slice(1).map(({ name }) => name);
   return { files: [...files].sort(), programs: programs.filter((name) => reading.has(name)) };
 }
 
-/** Every file and folder that an act touches. */
+/** Every file and folder that the operations touch. */
 export function touchedBy(acts: readonly MediumAct[]): readonly string[] {
   const paths = acts.flatMap((act) => ("path" in act ? [act.path] : "from" in act ? [act.from, act.to] : []));
   return [...new Set(paths)];
@@ -97,17 +100,17 @@ export function touchedBy(acts: readonly MediumAct[]): readonly string[] {
 interface Call {
   readonly args: string;
   readonly strings: readonly Buffer[];
-  /** What its file descriptors stand for, in order. */
+  /** The paths behind its file descriptors, in order. */
   readonly places: readonly string[];
   readonly result: string;
 }
 
 /**
- * What the calls in strace's output did to files below a root.
+ * Extracts from strace's output what the calls did to files below a root.
  *
- * @param roots paths by which the same root may be named; the first that fits holds, and "" is `/`
+ * @param roots paths that name the same root; the first match counts, and "" is `/`
  * @param files below the root before the program ran
- * @throws {Error} about a call that changes files in a way that cannot be followed
+ * @throws {Error} for a call that changes files in a way that cannot be followed
  */
 export function readTrace(text: string, roots: readonly string[], files: Files): readonly MediumAct[] {
   const acts: MediumAct[] = [];
@@ -125,7 +128,7 @@ export function readTrace(text: string, roots: readonly string[], files: Files):
 
 type Handlers = Readonly<Record<string, (call: Call) => void>>;
 
-/** Calls that failed changed nothing. */
+/** A failed call changed nothing. */
 function handle(handlers: Handlers, line: string): void {
   const [, name = "", args = "", result = ""] = /^(\w+)\((.*)\) += (-?[0-9]+(?:<[^>]*>)?)/.exec(line) ?? [];
   if (result.startsWith("-")) return;
@@ -135,10 +138,13 @@ function handle(handlers: Handlers, line: string): void {
 
 function createHandlers(roots: readonly string[], files: Files, act: (act: MediumAct) => void): Handlers {
   const sizes = new Map([...files].map(([path, { length }]) => [path, length]));
-  /** Where the next write to a file goes; a file is open for writing once at a time, or the end does not fit. */
+  /**
+   * Offset of the next write to each file. A file must be open for writing only once at a time; otherwise the result
+   * differs from the real files, which the caller detects.
+   */
   const positions = new Map<string, number>();
   const flagsOf = new Map<string, string>();
-  /** `undefined` for what lies elsewhere. */
+  /** @returns `undefined` for a path elsewhere */
   const inside = (path: string | undefined): string | undefined => {
     const root = roots.find((each) => path === each || path?.startsWith(`${each}/`));
     if (path === undefined || root === undefined) return undefined;

@@ -6,7 +6,7 @@ import { lowerFolders, readMounts, rootMount } from "../linux/mount-table.ts";
  * Size of the root file system in bytes, without its own metadata: an image of it is at least this large. For an
  * overlay, the size of the layer below, because the upper layer lies on the data partition or in memory.
  *
- * @param running number of the device that the running slot is
+ * @param running device number of the running slot
  * @returns `undefined` if this process sees no mount of that slot's file system
  */
 export async function rootBytes(running: string | undefined): Promise<number | undefined> {

@@ -21,8 +21,9 @@ const CAPABILITIES = [
 
 /**
  * Runs as the first process of new namespaces: makes the folder `$1` the root, then starts the program. `$2` is the
- * program's working directory, and `$3` a file or folder that stays read-only. Folders follow that lie at the same path in the
- * new root, then `--` and the program's argv. Each command costs a start, and an update starts many programs.
+ * program's working directory, and `$3` a file or folder that stays read-only. The next arguments are folders that
+ * appear at the same path in the new root, then `--` and the program's argv. Every command costs a process start, and
+ * an update starts many programs.
  *
  * The first process ignores signals that it does not handle. It therefore stays, and the program is its child.
  */

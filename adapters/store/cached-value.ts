@@ -8,8 +8,7 @@ import { createFileValue } from "./file-value.ts";
 
 /**
  * A value in a file, like `createFileValue`, whose loss only costs time. It never fails. It moves an unreadable file
- * aside and then counts as empty. When a write fails, it logs one warning, and the value lasts only as long as this
- * process.
+ * aside and then counts as empty. A failed write loses the value, and the first one in a row logs a warning.
  */
 export function createCachedValue(path: string, log: Logger, acts: FileActs = diskActs): StoredValue {
   const storedValue = createFileValue(path, acts);

@@ -5,7 +5,7 @@ import { fillGrubPartition } from "../../image/grub-partition.ts";
 import { BOARDS, type Board } from "./board.ts";
 import { buildUBoot, uBootEnvironment } from "./u-boot.ts";
 
-/** Writes the disk of a board to `path`, with `system`, the image of a filesystem, in slot A. */
+/** Writes the disk of a board to `path`, with the filesystem image `system` in slot A. */
 export async function makeBoardDisk(board: Board, system: string, path: string): Promise<void> {
   const { bootloader, deviceType } = board;
   const raw = async () => {

@@ -4,7 +4,7 @@ import { load } from "js-yaml";
 import * as z from "zod/mini";
 import { lastByteMiB, sizesMiB } from "../../image/partitions.ts";
 
-/** Folder of the board files and of what they name. */
+/** Folder with the board files and the files that they name. */
 export const BOARDS = "qemu/boards";
 export const BOARD_NAMES = ["vexpress-a9", "x86-64-grub"] as const;
 export type BoardName = (typeof BOARD_NAMES)[number];
@@ -15,14 +15,14 @@ const suite = z.enum(["bookworm", "trixie"]);
 
 const UBoot = z.strictObject({
   kind: z.literal("u-boot"),
-  /** Debian's source package, and the release it is taken from. */
+  /** Debian's source package, and its release. */
   source: z.string(),
   suite,
   defconfig: z.string(),
   crossCompile: z.string(),
-  /** Fragment that is merged over the default configuration. */
+  /** Fragment to merge over the default configuration. */
   config: z.string(),
-  /** Variables of a new board, which U-Boot also falls back to. */
+  /** Variables of a new board, and U-Boot's defaults. */
   environment: z.string(),
   environmentBytes: count,
   environmentOffsets: z.array(count).check(z.length(2)),
@@ -30,21 +30,23 @@ const UBoot = z.strictObject({
 
 const Grub = z.strictObject({ kind: z.literal("grub"), script: z.string() });
 
-/** One of Debian's, and the modules that the initramfs loads, in this order, with what they need. */
+/**
+ * One of Debian's kernels, and the modules that the initramfs loads in this order, together with their dependencies.
+ */
 const PackagedKernel = z.strictObject({ kind: z.literal("packaged"), suite, package: z.string(), modules: names });
 
-/** One without modules, compiled out of the sources in a package of Debian's. */
+/** A kernel without modules, compiled from Debian's source package. */
 const CompiledKernel = z.strictObject({
   kind: z.literal("compiled"),
   suite,
   package: z.string(),
-  /** All that is not off. */
+  /** The options that are not off. */
   config: z.string(),
   crossCompile: z.string(),
 });
 
 const DeviceTree = z.strictObject({
-  /** As the kernel's sources name it. */
+  /** As named in the kernel's sources. */
   file: z.string(),
   virtioSlots: z.strictObject({ base: count, step: count, interrupt: count, count }),
 });
@@ -52,7 +54,7 @@ const DeviceTree = z.strictObject({
 const BoardSchema = z.strictObject({
   name: z.enum(BOARD_NAMES),
   deviceType: z.string(),
-  /** As Debian names it. */
+  /** Debian's name for it. */
   architecture: z.enum(["armhf", "amd64"]),
   /** The kernel's argument `console=`. */
   console: z.string(),
@@ -64,7 +66,7 @@ const BoardSchema = z.strictObject({
     disk: names,
     diskDevice: z.optional(z.string()),
     network: z.string(),
-    /** Options of QEMU's translator, where the host's processor does not run the guest. */
+    /** Options of QEMU's translator, used when the host's processor does not run the guest. */
     translator: z.optional(z.string()),
     firmware: z.optional(z.strictObject({ code: z.string(), variables: z.string() })),
   }),
@@ -74,7 +76,7 @@ const BoardSchema = z.strictObject({
       sizeMiB: count,
       alignmentMiB: count,
       firstPartitionMiB: count,
-      /** The disk in the running system, and what stands before a partition's number. */
+      /** The disk in the running system, and the text before a partition's number. */
       device: z.string(),
       partitionPrefix: z.string(),
       bootMiB: count,
@@ -91,15 +93,15 @@ const BoardSchema = z.strictObject({
     ),
   bootloader: z.discriminatedUnion("kind", [UBoot, Grub]),
   deviceTree: z.optional(DeviceTree),
-  /** By name; the first one is taken where none is asked for. */
+  /** By name; the first one is the default. */
   kernels: z.record(z.string(), z.discriminatedUnion("kind", [PackagedKernel, CompiledKernel])),
   rootfs: z.strictObject({
     suite,
-    /** Of the squashfs; one that the boot loader reads, as the kernel lies in it. */
+    /** Compression of the squashfs; the boot loader must support it, because the squashfs contains the kernel. */
     compression: z.enum(["gzip", "zstd"]),
     packages: names,
     leaveOut: names,
-    /** Packages of which no more is unpacked than these paths. */
+    /** Packages from which only these paths are unpacked. */
     only: z.optional(z.record(z.string(), names)),
   }),
 });
@@ -115,7 +117,7 @@ export const isBoardName = (name: string): name is BoardName => BOARD_NAMES.some
  * Reads a board file.
  *
  * @param kernel name of one of its kernels
- * @throws {Error} that names the file, the place in it and what is wrong there
+ * @throws {Error} that names the file, the place in it and the problem
  */
 export async function loadBoard(name: BoardName, kernel?: string, folder = BOARDS): Promise<Board> {
   const path = join(folder, `${name}.yaml`);

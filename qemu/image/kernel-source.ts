@@ -6,10 +6,14 @@ import { IMAGE_TIME, run } from "../../image/run.ts";
 import { BOARDS, type CompiledKernelBoard } from "./board.ts";
 import { Packages } from "./packages.ts";
 
-/** What decides what comes out here; minutes are too long to compile again for a change elsewhere. */
+/** The sources that determine the result. Changes elsewhere must not cause another compilation, which takes minutes. */
 const BUILDERS = ["qemu/image/kernel-source.ts", "image/run.ts"];
 
-/** The folder with `zImage` and `deviceTree` of a kernel without modules, out of Debian's package of its sources. */
+/**
+ * Compiles a kernel without modules from Debian's source package.
+ *
+ * @returns the folder with `zImage` and `deviceTree`
+ */
 export async function compileKernel(kernel: CompiledKernelBoard, deviceTree: string): Promise<string> {
   const { suite, package: name, crossCompile } = kernel;
   const [source] = await new Packages(suite, "armhf").withDependencies([name], (found) => found === name);
@@ -48,7 +52,7 @@ export async function compileKernel(kernel: CompiledKernelBoard, deviceTree: str
   return await cached("linux", inputs, BUILDERS, build);
 }
 
-/** @throws {Error} when something was asked for that the kernel does not know or that needs what is off */
+/** @throws {Error} if the kernel does not know a requested option, or the option depends on a disabled one */
 async function checkTaken(asked: string, taken: string): Promise<void> {
   const is = new Set((await readFile(taken, "utf8")).split("\n"));
   const missing = (await readFile(asked, "utf8")).split("\n").filter((line) => /^CONFIG_/.test(line) && !is.has(line));

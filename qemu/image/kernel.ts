@@ -9,22 +9,25 @@ import { Packages } from "./packages.ts";
 
 const INIT = "qemu/guest/initramfs-init";
 
-/** What a kernel of either kind comes down to. */
+/** The parts that a kernel of either kind provides. */
 interface Kernel {
   readonly image: string;
   /** Folder of the device trees. */
   readonly deviceTrees: string;
-  /** Files, in the order in which they are loaded. */
+  /** Files in the order of loading. */
   readonly modules: readonly string[];
 }
 
-/** A kernel that lies ready, and how it is laid out in `work`. */
+/** A ready kernel, and how to lay it out in `work`. */
 interface KernelSource {
   readonly inputs: readonly string[];
   prepare(work: string): Promise<Kernel>;
 }
 
-/** The folder with `zImage`; `initrd.img` where there are modules to load; `board.dtb` where there is a device tree. */
+/**
+ * The folder with `zImage`, with `initrd.img` if there are modules to load, and with `board.dtb` if there is a device
+ * tree.
+ */
 export async function buildKernel(board: Board): Promise<string> {
   const { kernel, architecture, deviceTree } = board;
   const source = kernel.kind === "compiled" ? await compiled(board, kernel) : await packaged(board, kernel);
@@ -61,7 +64,7 @@ async function compiled({ deviceTree }: Board, kernel: KernelOf<"compiled">): Pr
   return { inputs: [folder], prepare };
 }
 
-/** Debian's, unpacked into `work`. */
+/** Debian's kernel, unpacked into `work`. */
 async function packaged({ architecture }: Board, kernel: KernelOf<"packaged">): Promise<KernelSource> {
   const packages = await new Packages(kernel.suite, architecture).withDependencies([kernel.package], (name) =>
     name.startsWith("linux-image-"),
@@ -95,7 +98,7 @@ async function withVirtioSlots(path: string, slots: VirtioSlots): Promise<Buffer
   return await run(["dtc", "-q", "-I", "dts", "-O", "dtb", "-"], { stdin });
 }
 
-/** A cpio archive with busybox, the modules in the order in which they are loaded, and the program that loads them. */
+/** A cpio archive with busybox, the modules in the order of loading, and the program that loads them. */
 async function initramfs(work: string, modules: readonly string[], busybox: string, init: string): Promise<Buffer> {
   const root = join(work, "initramfs");
   for (const name of ["bin", "dev", "proc", "sys", "newroot", "modules"]) {

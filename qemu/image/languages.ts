@@ -1,15 +1,18 @@
 import { readFile, writeFile } from "node:fs/promises";
 
-/** Of the head of ICU's data: where its format's name stands, and that name. */
+/** The header of ICU's data has the name of its format at this offset. */
 const FORMAT_AT = 12;
 const FORMAT = "CmnD";
-/** Texts of a language (`coll/de_AT.res`), character sets of old, and words of scripts that put no space between them. */
+/**
+ * Texts of a language (`coll/de_AT.res`), old character sets, and dictionaries for scripts without spaces between
+ * words.
+ */
 const ANY_LANGUAGE = /\/[a-z]{2,3}(?:_\w+)?\.res$|\.cnv$|\.dict$/;
 const KEPT = /\/en(?:_\w+)?\.res$/;
 
 /**
- * Fills what ICU knows of languages other than English with zeros, which a compressed file system keeps in next to
- * nothing: a quarter of an image otherwise, and nothing that an agent says.
+ * Replaces ICU's data for languages other than English with zeros, which a compressed file system stores in almost no
+ * space. The agent uses none of this data, which takes a quarter of an image.
  */
 export async function keepEnglishOnly(library: string): Promise<void> {
   const bytes = await readFile(library);
@@ -25,7 +28,7 @@ export async function keepEnglishOnly(library: string): Promise<void> {
       start: contents + bytes.readUInt32LE(entry + 4),
     };
   });
-  // Where the last item ends is not said: it stays.
+  // The data does not contain the end of the last item, so that item stays.
   for (const [index, { name, start: from }] of items.slice(0, -1).entries()) {
     if (ANY_LANGUAGE.test(name) && !KEPT.test(name)) bytes.fill(0, from, items[index + 1]?.start);
   }

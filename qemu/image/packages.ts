@@ -11,14 +11,14 @@ export interface Download {
   readonly sha256: string;
 }
 
-/** Indexes older than this are fetched again. */
+/** Older indexes are fetched again. */
 const INDEX_AGE_MS = 24 * 60 * 60 * 1000;
 const answers = new Map<string, Promise<readonly string[]>>();
 const KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
 /**
- * Debian packages of any release and architecture, through an apt with a configuration and a state of its own: it
- * neither reads nor changes what is installed on this machine, and needs no root. The mirror is the machine's own.
+ * Debian packages of any release and architecture, through an apt with a separate configuration and state: it neither
+ * reads nor changes the packages installed on this machine, and does not need root. It uses this machine's mirror.
  */
 export class Packages {
   readonly #folder: string;
@@ -34,7 +34,7 @@ export class Packages {
     this.#config = join(this.#folder, "apt.conf");
   }
 
-  /** Those that `isWanted` of the packages and of all that they depend on; nothing is installed. */
+  /** Downloads the packages and their dependencies for which `isWanted` returns true; installs nothing. */
   async withDependencies(names: readonly string[], isWanted: (name: string) => boolean): Promise<readonly Download[]> {
     const files = await this.#filesOf(["install", "-y", "--print-uris", "--no-install-recommends", ...names]);
     const wanted = files.filter((file) => isWanted(file.split("_")[0] ?? ""));
@@ -46,7 +46,7 @@ export class Packages {
     );
   }
 
-  /** The files of a source package: one of them ends in `.dsc`. */
+  /** The files of a source package; one of them ends in `.dsc`. */
   async source(name: string): Promise<readonly Download[]> {
     const files = await this.#filesOf(["source", "--print-uris", "--download-only", name]);
     const folder = join(this.#folder, "source");
@@ -57,7 +57,7 @@ export class Packages {
     return await Promise.all(files.map((file) => downloaded(join(folder, file))));
   }
 
-  /** apt takes seconds to answer, and answers the same while we live. */
+  /** Cached, because apt takes seconds to answer, and its answer does not change while this process runs. */
   #filesOf(args: readonly string[]): Promise<readonly string[]> {
     const key = `${this.#folder} ${args.join(" ")}`;
     const known = answers.get(key) ?? this.#apt(args).then(printedFiles);
@@ -107,7 +107,7 @@ export class Packages {
     await writeFile(below("sources.list"), sources);
     await writeFile(this.#config, `${config}\n`);
     const stamp = below(`updated-${hashOf([sources]).slice(0, 12)}`);
-    const updated = await stat(stamp).catch(() => undefined); // ignored: never updated.
+    const updated = await stat(stamp).catch(() => undefined); // ignored: the indexes were never fetched.
     if (updated !== undefined && Date.now() - updated.mtimeMs < INDEX_AGE_MS) return;
     await run(["apt-get", "-qq", "update"], { env: { APT_CONFIG: this.#config } });
     await writeFile(stamp, "");
@@ -123,9 +123,9 @@ function printedFiles(output: string): readonly string[] {
 
 const downloaded = async (path: string): Promise<Download> => ({ path, sha256: await hashOfFile(path) });
 
-/** The archive that this machine itself is updated from. */
+/** The archive from which this machine gets its updates. */
 async function ownMirror(folder = "/etc/apt"): Promise<string> {
-  const parts = (await readdir(join(folder, "sources.list.d")).catch(() => [])).toSorted(); // ignored: then there are none.
+  const parts = (await readdir(join(folder, "sources.list.d")).catch(() => [])).toSorted(); // ignored: none exist.
   for (const path of ["sources.list", ...parts.map((name) => join("sources.list.d", name))]) {
     const text = await readFile(join(folder, path), "utf8").catch(() => ""); // ignored: the next file may name one.
     const found = text

@@ -23,7 +23,7 @@ const EMPTY = [
   "var/log",
   "var/tmp",
 ];
-/** Of the packages, what nothing on the board reads. */
+/** Parts of the packages that nothing on the board reads. */
 const DROPPED = [
   "usr/share/doc",
   "usr/share/man",
@@ -49,8 +49,8 @@ const DROPPED = [
 ];
 
 /**
- * The root filesystem of a board without what changes from release to release: unpacked Debian packages and links to
- * busybox's applets. Nothing of the foreign architecture is run.
+ * Builds the part of a board's root filesystem that is the same in every release: unpacked Debian packages and links to
+ * busybox's applets. It runs no program of the foreign architecture.
  */
 export async function buildRootTree(board: Board): Promise<string> {
   const { suite, packages, leaveOut, only = {} } = board.rootfs;
@@ -87,7 +87,7 @@ async function unpack(
   for (const name of MERGED) await symlink(`usr/${name}`, join(tree, name));
   for (const file of files) {
     const archive = await run(["dpkg-deb", "--fsys-tarfile", file.path]);
-    // tar fails on a path that is not there.
+    // tar fails on a missing path.
     const paths = (only[packageOf(file)] ?? []).map((wanted) => `./${wanted}`);
     await run(["tar", "-x", "--no-same-owner", "--keep-directory-symlink", "-C", tree, ...paths], { stdin: archive });
   }
@@ -100,7 +100,7 @@ async function unpack(
   for (const applet of applets) {
     const path = join(tree, applet.startsWith("usr/") ? applet : `usr/${applet}`);
     if (!(await exists(path))) {
-      // A link to a program that was dropped gives way.
+      // Replaces a link to a program that was dropped.
       await rm(path, { force: true });
       await symlink("/usr/bin/busybox", path);
     }
@@ -121,7 +121,7 @@ async function unpack(
   await checkLibraries(tree);
 }
 
-/** Paths such as `bin/ls`, from the same release's busybox of this machine's own architecture. */
+/** Paths such as `bin/ls`, listed by the same release's busybox for this machine's architecture. */
 async function busyboxApplets(suite: Board["rootfs"]["suite"]): Promise<readonly string[]> {
   const own = (await run(["dpkg", "--print-architecture"])).toString().trim();
   const [busybox] = await new Packages(suite, own).withDependencies(
@@ -141,14 +141,14 @@ async function busyboxApplets(suite: Board["rootfs"]["suite"]): Promise<readonly
     .toSorted();
 }
 
-/** @throws {Error} when a program needs a library that is not there: better now than when the board starts */
+/** @throws {Error} if a program needs a missing library: better now than when the board starts */
 async function checkLibraries(tree: string): Promise<void> {
   const programs = (
     await run(["find", "usr/bin", "usr/sbin", "usr/lib", "-type", "f", "-print0"], { cwd: tree })
   ).toString();
   const needed = new Map<string, string>();
   for (const path of programs.split("\0").filter(Boolean)) {
-    // A file that is no program has no such section, and readelf says so by its status.
+    // A file that is not a program has no such section, and readelf fails for it.
     const said = await run(["readelf", "-d", path], { cwd: tree }).catch(() => Buffer.alloc(0)); // ignored: no program
     for (const [, name = ""] of said.toString().matchAll(/\(NEEDED\).*\[(.+)\]/g)) needed.set(name, path);
   }

@@ -19,11 +19,11 @@ export interface SystemFile {
 export type SystemFiles = Readonly<Record<string, SystemFile>>;
 
 export interface SystemOptions {
-  /** What `/etc/version` says. */
+  /** The content of `/etc/version`. */
   readonly version: string;
   /** Folder of the built program, as `npm run build` leaves it. */
   readonly agent: string;
-  /** Put over everything else. */
+  /** Files that are added last and replace any others. */
   readonly files?: SystemFiles;
 }
 
@@ -37,17 +37,17 @@ export async function buildSystem(board: Board, options: SystemOptions): Promise
     ...(await boardFiles(board)),
     ...(await agentFiles(options.agent)),
     "etc/version": text(`${options.version}\n`),
-    // What a board without an update yet answers when it is asked what it runs.
+    // The release that a board reports before its first update.
     "etc/mender/artifact_info": text(`artifact_name=${options.version}\n`),
     ...options.files,
   };
   return await systemImage(board, tree, files);
 }
 
-/** How a system is broken that comes no further than its kernel. */
+/** The ways to break a system so that it never gets further than its kernel. */
 export type BrokenBy = "a kernel panic" | "a garbage kernel" | "no init" | "a hang";
 
-/** The path of a small image that never gets as far as an agent. */
+/** The path of a small image that never starts an agent. */
 export async function buildBrokenSystem(board: Board, brokenBy: BrokenBy): Promise<string> {
   const busybox = await readFile(join(await buildRootTree(board), "usr/bin/busybox"));
   const folders = { "dev/.keep": text(""), "proc/.keep": text(""), "sys/.keep": text("") };
@@ -76,7 +76,7 @@ async function systemImage(board: Board, base: string | undefined, files: System
   const folder = await cached(`system-${board.name}`, inputs, BOARD_BUILDERS, async (folder) => {
     const tree = join(folder, "tree");
     if (base === undefined) await mkdir(tree);
-    // Hard links: what is replaced below is removed first, so that the original stays as it is.
+    // Hard links: every replaced file is removed first, so that the original stays unchanged.
     else await run(["cp", "-al", base, tree]);
     const boot = join(tree, "boot");
     await mkdir(boot, { recursive: true });
@@ -134,7 +134,7 @@ async function boardFiles(board: Board): Promise<SystemFiles> {
     "etc/shells": text("/bin/sh\n"),
     "etc/hosts": text(`127.0.0.1 localhost ${board.name}\n10.0.2.2 server\n`),
     "etc/resolv.conf": text("nameserver 10.0.2.3\n"),
-    // The keys of this board, not of this release.
+    // The keys belong to the board rather than to the release.
     "etc/dropbear/.keep": text(""),
     [`${disk.bootMount.slice(1)}/.keep`]: text(""),
     ...(bootloader.kind === "u-boot" && {
@@ -147,7 +147,7 @@ async function boardFiles(board: Board): Promise<SystemFiles> {
   };
 }
 
-/** The built program below `/usr/lib/switchback`, with its name in the path. */
+/** The built program below `/usr/lib/switchback`, and its command in the path. */
 async function agentFiles(folder: string): Promise<SystemFiles> {
   const entry = "switchback.mjs";
   if (!(await exists(join(folder, entry)))) throw new Error(`${folder}/${entry} is missing: npm run build`);

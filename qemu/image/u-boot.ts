@@ -6,10 +6,14 @@ import { run } from "../../image/run.ts";
 import { BOARDS, type UBootBoard } from "./board.ts";
 import { Packages } from "./packages.ts";
 
-/** What decides what comes out here. */
+/** The sources that determine the result. */
 const BUILDERS = ["qemu/image/u-boot.ts", "image/run.ts"];
 
-/** The folder with `u-boot`, the ELF that QEMU loads at each reset, built from Debian's source package. */
+/**
+ * Builds U-Boot from Debian's source package.
+ *
+ * @returns the folder with `u-boot`, the ELF file that QEMU loads at each reset
+ */
 export async function buildUBoot(board: UBootBoard): Promise<string> {
   const source = await new Packages(board.suite, "armhf").source(board.source);
   const fragment = await readFile(join(BOARDS, board.config), "utf8");
@@ -46,7 +50,7 @@ export async function buildUBoot(board: UBootBoard): Promise<string> {
   return await cached("u-boot", inputs, BUILDERS, build);
 }
 
-/** One copy of the redundant environment, as a new board has it in both places. */
+/** One copy of the redundant environment; a new board has the same bytes in both places. */
 export async function uBootEnvironment(board: UBootBoard): Promise<Buffer> {
   return await run([
     "mkenvimage",

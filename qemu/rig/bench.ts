@@ -10,29 +10,29 @@ import { buildUBoot } from "../image/u-boot.ts";
 import { Machine, type MachineOptions } from "./machine.ts";
 
 export interface BenchOptions {
-  /** Name of one of the board's kernels; by default its first. */
+  /** Name of one of the board's kernels; default: the first. */
   readonly kernel?: string | undefined;
-  /** Put over the system's own. */
+  /** Files that are added to the system or replace its own. */
   readonly files?: SystemFiles;
   /** See `MachineOptions`. */
   readonly processor?: number;
 }
 
-/** Of the kernels of a board, the one that takes the least processor time under emulation. */
+/** The kernel of each board that takes the least processor time under emulation. */
 export const FASTEST_KERNEL: Readonly<Record<BoardName, string>> = {
   "vexpress-a9": "small",
   "x86-64-grub": "packaged",
 };
 
-/** What a board is made of, in the cache. */
+/** The parts of a board, in the cache. */
 interface BoardParts {
   readonly board: Board;
-  /** The whole disk of a new one. */
+  /** The whole disk of a new board. */
   readonly disk: string;
   readonly kernel: string | undefined;
 }
 
-/** Downloads and builds what is not in the cache: minutes the first time. */
+/** Downloads and builds what is missing in the cache, which takes minutes the first time. */
 export async function buildBoard(name: BoardName, options: BenchOptions = {}): Promise<BoardParts> {
   const board = await loadBoard(name, options.kernel);
   const system = await buildSystem(board, { version: "v1", agent: "dist", files: options.files ?? {} });
@@ -43,7 +43,7 @@ export async function buildBoard(name: BoardName, options: BenchOptions = {}): P
   return { board, disk: join(image, "disk.img"), kernel };
 }
 
-/** A board on the bench: its disk, and the machine that runs while the power is on. */
+/** A board on the bench: its disk, and the machine while the power is on. */
 export class Bench {
   readonly board: Board;
   readonly disk: string;
@@ -60,7 +60,7 @@ export class Bench {
     this.#processor = processor;
   }
 
-  /** The board in `folder`; where there is none yet, a new one with version `v1` in slot A. Power is off. */
+  /** Opens the board in `folder`, or creates a new one with version `v1` in slot A. The power is off. */
   static async set(name: BoardName, folder: string, options: BenchOptions = {}): Promise<Bench> {
     const { board, disk, kernel } = await buildBoard(name, options);
     await mkdir(folder, { recursive: true });

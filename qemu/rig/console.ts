@@ -4,12 +4,12 @@ import type { Writable } from "node:stream";
 const KEPT = 200_000;
 const SHOWN_LINES = 15;
 
-/** What a machine has printed: written to a log file, and searched for what is waited for. */
+/** The output of a machine: it goes to a log file, and can be searched and awaited. */
 export class Console {
   readonly #log: WriteStream;
   #echo: Writable | undefined;
   #text = "";
-  /** Characters that are no longer in `#text`. */
+  /** Number of characters already dropped from `#text`. */
   #dropped = 0;
   #wake: (() => void)[] = [];
 
@@ -17,7 +17,7 @@ export class Console {
     this.#log = createWriteStream(logPath, { flags: "a" });
   }
 
-  /** From now on shows everything there as well. */
+  /** From now on, also copies all output to `out`. */
   echo(out: Writable): void {
     this.#echo = out;
   }
@@ -31,17 +31,17 @@ export class Console {
     for (const wake of this.#wake.splice(0)) wake();
   }
 
-  /** A place to wait from: only what is printed after it counts. */
+  /** The current position; `find` ignores output before a mark. */
   mark(): number {
     return this.#dropped + this.#text.length;
   }
 
-  /** The first match after `mark`, if it has been printed. */
+  /** The first match after `mark` in the output so far. */
   find(pattern: RegExp, mark: number): RegExpExecArray | undefined {
     return pattern.exec(this.#text.slice(Math.max(0, mark - this.#dropped))) ?? undefined;
   }
 
-  /** Resolves when something more is printed, or after `ms`. */
+  /** Resolves at the next output, or after `ms`. */
   more(ms: number): Promise<void> {
     return new Promise((resolve) => {
       const timer = setTimeout(resolve, ms);

@@ -14,7 +14,7 @@ export class Guest {
     this.#client = client;
   }
 
-  /** @throws when nothing answers within `ms` */
+  /** @throws if the guest does not answer within `ms` */
   static connect(port: number, ms: number): Promise<Guest> {
     return new Promise((resolve, reject) => {
       const client = new ssh2.Client();
@@ -41,7 +41,7 @@ export class Guest {
     });
   }
 
-  /** Runs a line of shell. A connection that ends first is a failure. */
+  /** Runs a line of shell. Rejects if the connection ends first. */
   run(command: string, stdin?: string | Uint8Array): Promise<CommandResult> {
     return new Promise((resolve, reject) => {
       const lost = (): void => reject(new Error(`the connection ended in: ${command}`));
@@ -74,7 +74,7 @@ export class Guest {
     });
   }
 
-  /** @throws {Error} with what it said when the command does not end with 0 */
+  /** @throws {Error} with the output if the command does not exit with 0 */
   async must(command: string, stdin?: string | Uint8Array): Promise<string> {
     const { code, stdout, stderr } = await this.run(command, stdin);
     if (code === 0) return stdout;

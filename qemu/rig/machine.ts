@@ -11,26 +11,29 @@ import { Qmp } from "./qmp.ts";
 
 export interface MachineOptions {
   readonly board: Board;
-  /** Whole disk, changed in place. */
+  /** The whole disk, which the machine changes in place. */
   readonly disk: string;
   /** Folder for the console's log, the firmware's variables and QEMU's socket. */
   readonly folder: string;
-  /** ELF that QEMU itself loads: U-Boot. */
+  /** ELF file that QEMU itself loads: U-Boot. */
   readonly kernel?: string;
-  /** Lets the host's processor run the guest, where it can. */
+  /** Lets the host's processor run the guest if it can. */
   readonly kvm?: boolean;
-  /** What the board's clock says at power-on, as QEMU's `-rtc base=` takes it. */
+  /** The board's clock at power-on, in the format of QEMU's `-rtc base=`. */
   readonly clock?: string;
-  /** Which of the host's processors runs it, counted from 0 and around: boards that run at once take one each. */
+  /**
+   * Number of the host's processor to use, from 0, modulo the number of processors. Boards that run at the same time
+   * need different ones.
+   */
   readonly processor?: number;
 }
 
-/** After `board: up …` on the console ssh answers. */
+/** After the console shows `board: up …`, ssh answers. */
 const UP = /board: up, version (\S+), after ([\d.]+) s/;
 const POLL_MS = 200;
 const SSH_MS = 20_000;
 
-/** One board under QEMU. It is stopped and killed by its process, never by a name. */
+/** One board under QEMU. It is stopped and killed through its process, never by name. */
 export class Machine {
   readonly console: Console;
   readonly port: number;
@@ -57,7 +60,7 @@ export class Machine {
     await rm(socket, { force: true });
     const args = await machineArguments(options, port, socket);
     const env = { ...process.env, QEMU_AUDIO_DRV: "none" };
-    // A rig that ends for whatever reason, also by SIGKILL, takes its machine with it.
+    // If the rig ends for any reason, including SIGKILL, the machine ends with it.
     const tied = ["--pdeathsig", "KILL", ...(await boundTo(options)), options.board.machine.program, ...args];
     const child = spawn("setpriv", tied, { stdio: ["ignore", "pipe", "pipe"], env });
     const console = new Console(join(options.folder, "console.log"));
@@ -91,7 +94,7 @@ export class Machine {
     }
   }
 
-  /** Waits for a system to be up, connects to it, and says which version it is. */
+  /** Waits for a system to come up and connects to it. @returns its version */
   async waitUp(ms: number, mark = 0): Promise<string> {
     const version = await this.waitVersion(ms, mark);
     this.#guest?.close();
@@ -100,7 +103,7 @@ export class Machine {
     return version;
   }
 
-  /** Waits for a system to say on the console that it is up. @returns its version */
+  /** Waits until a system reports on the console that it is up. @returns its version */
   async waitVersion(ms: number, mark = 0): Promise<string> {
     return (await this.waitFor(UP, ms, mark))[1] ?? "";
   }
@@ -115,32 +118,35 @@ export class Machine {
     return await this.waitUp(ms, await this.startReboot());
   }
 
-  /** Tells the running system to reboot. @returns the place on the console from which on the next one speaks */
+  /** Tells the running system to reboot. @returns the mark after which the console shows the next system */
   async startReboot(): Promise<number> {
     const mark = this.console.mark();
     const guest = await this.guest();
-    // ignored: the connection goes down with the system.
+    // ignored: the connection ends with the system.
     await guest.run("reboot").catch(() => undefined);
     return mark;
   }
 
-  /** Pulls the network cable out, or puts it back. */
+  /** Disconnects or reconnects the network cable. */
   async setNetwork(isUp: boolean): Promise<void> {
     await this.#qmp.execute("set_link", { name: "n0", up: isUp });
   }
 
-  /** From now on packets of both directions are handed on only each `ms`: a connection carries one window in that time. */
+  /**
+   * From now on, the network delivers packets in both directions only every `ms`, so a connection transfers one window
+   * in that time.
+   */
   async slowNetwork(ms: number): Promise<void> {
     const filter = { "qom-type": "filter-buffer", id: "slow", netdev: "n0", interval: ms * 1000 };
     await this.#qmp.execute("object-add", filter);
   }
 
-  /** The end of `slowNetwork`. */
+  /** Ends `slowNetwork`. */
   async hastenNetwork(): Promise<void> {
     await this.#qmp.execute("object-del", { id: "slow" });
   }
 
-  /** The power fails: what the board has not written is lost. */
+  /** Cuts the power: the board loses everything that it has not written. */
   async cutPower(): Promise<void> {
     this.#guest?.close();
     this.#guest = undefined;
@@ -152,9 +158,9 @@ export class Machine {
 }
 
 /**
- * One processor, of those that this process may use, for all threads of a machine that is translated. On several they
- * wake each other at every sector of an emulated SD card and then wait for the same lock, which takes twice the time and
- * a third more of the processors.
+ * Binds all threads of a translated machine to one of the processors that this process may use. On several processors
+ * the threads wake each other at every sector of an emulated SD card and then wait for the same lock, which takes twice
+ * the time and a third more processor time.
  */
 async function boundTo({ kvm = false, processor = 0 }: MachineOptions): Promise<readonly string[]> {
   if (kvm) return [];
@@ -186,7 +192,7 @@ async function machineArguments(options: MachineOptions, port: number, socket: s
   ];
 }
 
-/** The firmware's variables belong to the board and outlive a power cut. */
+/** The firmware's variables belong to the board and survive a power cut. */
 async function firmwareArguments({ machine }: Board, folder: string): Promise<readonly string[]> {
   if (machine.firmware === undefined) return [];
   const variables = join(folder, "firmware-variables.fd");

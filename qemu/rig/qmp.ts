@@ -10,11 +10,11 @@ export class Qmp {
   private constructor(socket: Socket) {
     this.#socket = socket;
     socket.setEncoding("utf8").on("data", (text: string) => this.#take(text));
-    // ignored: the machine has ended, which whoever uses it sees by its process.
+    // ignored: the machine has ended, and its users see the end of its process.
     socket.on("error", () => undefined);
   }
 
-  /** Waits until QEMU has made its socket. */
+  /** Waits until QEMU has created its socket. */
   static async connect(path: string, deadline: number): Promise<Qmp> {
     for (;;) {
       try {
