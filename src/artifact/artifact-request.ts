@@ -2,7 +2,7 @@ import { AgentError } from "../errors/agent-error.ts";
 import type { Compression } from "./model.ts";
 import type { SigningKey } from "./signing.ts";
 
-/** What an Artifact to be written consists of. */
+/** The contents of an Artifact to write. */
 export interface ArtifactRequest {
   readonly name: string;
   readonly group?: string;
@@ -10,7 +10,7 @@ export interface ArtifactRequest {
   /** Accepted names of the Artifact that the device runs; empty: any. */
   readonly dependsNames: readonly string[];
   readonly dependsGroups: readonly string[];
-  /** Files, or folders of files, whose names are those of state scripts. */
+  /** Files, or folders of files, whose names are valid state script names. */
   readonly scripts: readonly string[];
   readonly payload: PayloadRequest;
   readonly compression: Compression;
@@ -18,29 +18,29 @@ export interface ArtifactRequest {
 }
 
 export interface PayloadRequest {
-  /** `rootfs-image` is the payload that every client installs itself; `empty` has nothing to install. */
+  /** `rootfs-image` is the payload that every client installs without a module; `empty` has nothing to install. */
   readonly kind: "rootfs-image" | "module" | "empty";
-  /** Name of the update module; of no meaning to the other kinds. */
+  /** Name of the update module; ignored for the other kinds. */
   readonly type: string;
-  /** In the order in which the module gets them. */
+  /** In the order in which the module receives them. */
   readonly files: readonly string[];
-  /** A JSON object, written as it is but for its blanks. */
+  /** A JSON object, written unchanged except for its whitespace. */
   readonly metaData?: string;
   readonly provides: Readonly<Record<string, string>>;
-  /** Provides key for the SHA-256 of the first file; it wins over the same key in `provides`. */
+  /** Provides key for the SHA-256 of the first file; it overrides the same key in `provides`. */
   readonly checksumKey?: string;
   readonly depends: Readonly<Record<string, string>>;
-  /** Empty: the member is left out, which means "clear all". */
+  /** Empty: the field is omitted, which means "clear all". */
   readonly clearsProvides: readonly string[];
 }
 
 const MAX_TEXT_BYTES = 256;
 /** Control, format and unassigned characters, and line and paragraph separators. */
 const NOT_PRINTABLE = /[\p{C}\p{Zl}\p{Zp}]/u;
-/** The header-info has these; the Go client refuses a type-info that repeats them. */
+/** The header-info has these keys; the Go client refuses a type-info that repeats them. */
 const RESERVED_PROVIDES = ["artifact_name", "artifact_group"];
 
-/** Refuses what some client would not install. @throws {AgentError} ARTIFACT_FIELD */
+/** Refuses a request whose Artifact some client would not install. @throws {AgentError} ARTIFACT_FIELD */
 export function checkRequest(request: ArtifactRequest): void {
   checkText("artifact name", request.name);
   if (request.deviceTypes.length === 0) throw refused("device type", "", "at least one is needed");

@@ -1,15 +1,15 @@
 import type { ByteSource, MaybePromise } from "../util/byte-source.ts";
 
-/** A source that knows how far it has been read. Closing it closes nothing else. */
+/** A source that counts how far it has been read. Closing it does not close the inner source. */
 export class CountedSource implements ByteSource {
   readonly #source: ByteSource;
   readonly #passed: ((bytes: Uint8Array) => void) | undefined;
-  /** Place of the next byte. */
+  /** Position of the next byte. */
   offset: number;
 
   /**
-   * @param passed is shown everything that is read
-   * @param offset place of the first byte
+   * @param passed called with all bytes that are read
+   * @param offset position of the first byte
    */
   constructor(source: ByteSource, passed?: (bytes: Uint8Array) => void, offset = 0) {
     this.#source = source;

@@ -1,25 +1,25 @@
 import { createHash } from "node:crypto";
 
 /**
- * A SHA-256 that takes in a chunk while the next one is on its way: waiting for storage and hashing overlap
- * without a copy. A chunk must stay as it is until it has been taken in.
+ * A SHA-256 that hashes a chunk while the next one is being read: waiting for storage and hashing overlap without a
+ * copy. A chunk must stay unchanged until it is hashed.
  */
 export class DeferredHash {
   readonly #hash = createHash("sha256");
   #waiting: Uint8Array | undefined;
 
-  /** Remembers `chunk`, to be taken in later. */
+  /** Keeps `chunk`, to be hashed later. */
   add(chunk: Uint8Array): void {
     this.takeIn();
     this.#waiting = chunk;
   }
 
-  /** Call before `memory` is written to: what of it waits is taken in now. */
+  /** Must be called before `memory` is overwritten: hashes the pending chunk if it lies in `memory`. */
   release(memory: Uint8Array): void {
     if (this.#waiting !== undefined && overlap(this.#waiting, memory)) this.takeIn();
   }
 
-  /** Takes in what waits. */
+  /** Hashes the pending chunk. */
   takeIn(): void {
     if (this.#waiting !== undefined) this.#hash.update(this.#waiting);
     this.#waiting = undefined;

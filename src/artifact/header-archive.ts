@@ -8,22 +8,23 @@ import { isArtifactScriptName } from "./script-name.ts";
 import { type TarMember, TarScanner } from "./tar/scanner.ts";
 
 /**
- * Takes in a state script, to the end that `read` gives. The header is not known to be right before all of it has been
- * read: what is stored must not be used until then.
+ * Stores a state script; must call `read` until it returns 0. The header is verified only after all of it has been
+ * read: the stored script must not be used before.
  */
 export type StoreScript = (name: string, read: (into: Uint8Array) => MaybePromise<number>) => Promise<void>;
 
-/** Who takes in what does not come into memory. Absent: scripts are passed over, meta-data is held as it is written. */
+/**
+ * Store the parts of a header that do not stay in memory. If absent, scripts are skipped and meta-data stays in memory.
+ */
 export interface HeaderTakers {
   readonly storeScript?: StoreScript | undefined;
   readonly storeMetaData?: StoreMetaData | undefined;
 }
 
 /**
- * Regular files of an unpacked header.tar, one after the other; directories are passed over. The scanner is that of the
- * payloads: a header that only a lenient reader understands must not mean one thing here and another elsewhere.
- * Documents come into memory, and no more of them than `limits.documentsBytes`; scripts do not, and where meta-data goes
- * is up to who takes it in.
+ * The regular files of an unpacked header.tar, in order; directories are skipped. Uses the same scanner as payloads:
+ * the header must not mean one thing here and another to a more lenient reader. Documents are read into memory, up to
+ * `limits.documentsBytes` together; scripts are not, and `takers` decide about meta-data.
  *
  * Each method throws ARTIFACT_TAR_HEADER, ARTIFACT_TRUNCATED, ARTIFACT_TRAILING_DATA, ARTIFACT_MEMBER_NAME,
  * ARTIFACT_MEMBER_TYPE, ARTIFACT_MEMBER_DUPLICATE, ARTIFACT_LIMIT.
@@ -43,7 +44,7 @@ export class HeaderMembers {
     this.#takers = takers;
   }
 
-  /** The document `name`; `undefined` where another member stands in its place. */
+  /** The document `name`; `undefined` if the next member is another one. */
   async take(name: string): Promise<Uint8Array | undefined> {
     const sizeBytes = await this.#begin(name);
     if (sizeBytes === undefined) return undefined;
@@ -52,7 +53,7 @@ export class HeaderMembers {
     return content;
   }
 
-  /** Has the meta-data `name` stored and checks it; `undefined` where it is empty or not there. @throws ARTIFACT_HEADER */
+  /** Stores and checks the meta-data `name`; `undefined` if it is empty or missing. @throws ARTIFACT_HEADER */
   async takeMetaData(name: string): Promise<MetaData | undefined> {
     const sizeBytes = (await this.#begin(name)) ?? 0;
     if (sizeBytes === 0) return undefined;
@@ -91,7 +92,10 @@ export class HeaderMembers {
     throw new AgentError("ARTIFACT_MEMBER_UNEXPECTED", { in: "header", name: found.name, expected: name });
   }
 
-  /** Hands a state script on; `undefined` where none stands here. @throws {AgentError} ARTIFACT_MEMBER_UNEXPECTED */
+  /**
+   * Stores the next state script; `undefined` if the next member is none. @throws {AgentError}
+   * ARTIFACT_MEMBER_UNEXPECTED
+   */
   async takeScript(): Promise<string | undefined> {
     const member = await this.#peek();
     if (member === undefined || !member.name.startsWith("scripts/")) return undefined;

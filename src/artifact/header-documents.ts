@@ -3,9 +3,9 @@ import { AgentError } from "../errors/agent-error.ts";
 import { isJsonObject, isTextRecord } from "../util/text-record.ts";
 import { JsonCheck } from "./json-check.ts";
 
-/** In a document that is parsed: what a value takes in memory is many times what it takes in the header. */
+/** Limit for one parsed document: a value takes many times more memory than its text in the header. */
 const MAX_VALUES = 100_000;
-/** What mender-artifact allows for names, groups and device types. */
+/** The limit of mender-artifact for names, groups and device types. */
 const MAX_LABEL_BYTES = 256;
 
 const label = z.string().check(
@@ -14,7 +14,7 @@ const label = z.string().check(
   z.refine((text) => !/[\u0000-\u001f\u007f-\u009f]/.test(text), "must be printable"),
 );
 
-/** One accepted value or several; always several to whoever reads it. */
+/** One accepted value or several, always returned as a list. */
 const accepted = z.pipe(
   z.union([z.string(), z.array(z.string())]),
   z.transform((value) => (typeof value === "string" ? [value] : value)),
@@ -23,7 +23,7 @@ const accepted = z.pipe(
 const payloadType = z.nullable(z.string().check(z.minLength(1)));
 const deviceTypes = z.array(label).check(z.minLength(1));
 
-/** Not `z.record`, which leaves out a key `__proto__`. */
+/** Not `z.record`, which drops a key `__proto__`. */
 const texts = z.custom<Record<string, string>>(isTextRecord, "must be an object of texts");
 const lists = z.pipe(
   z.custom<Record<string, string | string[]>>(
@@ -37,7 +37,7 @@ const lists = z.pipe(
   ),
 );
 
-/** Version 3. Unknown keys pass. Spec: Artifact format v3, section 7.1. */
+/** Version 3. Ignores unknown keys. Spec: Artifact format v3, section 7.1. */
 export const HEADER_INFO_V3 = z.object({
   payloads: z.array(z.object({ type: payloadType })).check(z.minLength(1), z.maxLength(10_000)),
   artifact_provides: z.object({ artifact_name: label, artifact_group: z.optional(z.string()) }),
@@ -55,7 +55,7 @@ export const HEADER_INFO_V2 = z.object({
   device_types_compatible: deviceTypes,
 });
 
-/** Both versions; version 2 has the type only. Spec: section 7.2. */
+/** Both versions; version 2 has only the type. Spec: section 7.2. */
 export const TYPE_INFO = z.object({
   type: z.nullable(z.string()),
   artifact_provides: z.optional(texts),
@@ -79,7 +79,7 @@ export function parseDocument<Schema extends z.ZodMiniType>(
   return checkDocument(schema, readJson(bytes, member).value, member);
 }
 
-/** The same, of a document whose JSON has been read: for whoever also needs what the schema leaves out. */
+/** As `parseDocument`, for JSON that is already parsed: the caller also needs keys that the schema drops. */
 export function checkDocument<Schema extends z.ZodMiniType>(
   schema: Schema,
   value: unknown,
@@ -92,7 +92,7 @@ export function checkDocument<Schema extends z.ZodMiniType>(
   throw new AgentError("ARTIFACT_HEADER", { member, reason: `${where}: ${issue?.message ?? "not valid"}` });
 }
 
-/** A JSON document as it is written, and what it says. */
+/** A JSON document as text and as a parsed value. */
 export interface JsonDocument {
   readonly text: string;
   readonly value: unknown;

@@ -20,11 +20,11 @@ export interface HeaderOptions {
 }
 
 /**
- * Unpacks and reads the header while it streams by, with memory that does not grow with it. The checksum in the
- * manifest is of the whole member: what `takers` were given is right when this resolves, and not before.
+ * Decompresses and reads the header as a stream, with constant memory. The manifest's checksum covers the whole member:
+ * what `takers` received is verified only when this resolves.
  *
  * @throws {AgentError} the codes of `readHeader` and `HeaderMembers`, ARTIFACT_COMPRESSED_DATA, DECOMPRESSOR_MISSING;
- * ARTIFACT_CHECKSUM in their place where the bytes are not those of the manifest; what `takers` throw
+ * instead of these, ARTIFACT_CHECKSUM if the bytes do not match the manifest; the errors of `takers`
  */
 export async function readHeaderMember(
   members: OuterMembers,
@@ -52,7 +52,7 @@ export async function readHeaderMember(
     fault = error;
   }
   const actual = await packed.digest();
-  // Bytes that were damaged on their way are no fault of whoever has made the Artifact.
+  // If the bytes were damaged in transit, report that instead of a fault of the Artifact.
   if (actual !== expected) throw new AgentError("ARTIFACT_CHECKSUM", { file: name, expected, actual });
   if (content === undefined) throw fault;
   return content;
@@ -62,7 +62,7 @@ export async function readHeaderMember(
 class HashedMember implements ByteSource {
   readonly #members: OuterMembers;
   readonly #hash = createHash("sha256");
-  /** A decompressor that has been ended may still be waiting for what it asked for. */
+  /** A stopped decompressor may still be waiting for this read. */
   #reading: MaybePromise<number> = 0;
 
   constructor(members: OuterMembers) {
@@ -81,7 +81,7 @@ class HashedMember implements ByteSource {
 
   async close(): Promise<void> {}
 
-  /** Lower-case hex, of the whole member: what nobody has asked for is read now. */
+  /** Lower-case hex digest of the whole member. Reads the rest of it first. */
   async digest(): Promise<string> {
     await this.#reading;
     const scratch = Buffer.allocUnsafe(SCRATCH_BYTES);

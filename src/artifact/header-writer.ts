@@ -8,8 +8,8 @@ const DOCUMENT_MODE = 0o600;
 const SCRIPT_MODE = 0o755;
 
 /**
- * Entries of header.tar, in the order that readers insist on. Keys are in the real tool's order where it has one of its
- * own, and sorted where it sorts.
+ * Entries of header.tar, in the order that readers require. Keys have the same order as in the output of
+ * mender-artifact.
  *
  * @see Artifact format v3, section 7
  */
@@ -56,7 +56,7 @@ function typeInfo(payload: PayloadRequest, files: readonly SourceFile[]): object
   const sha256 = files[0]?.sha256;
   if (payload.checksumKey !== undefined && sha256 !== undefined) provides[payload.checksumKey] = sha256;
   return {
-    // The real tool leaves the type of a rootfs-image empty here, and every client is used to that.
+    // mender-artifact leaves the type of a rootfs-image empty here, and every client expects that.
     type: payload.kind === "rootfs-image" ? "" : headerType(payload),
     ...(Object.keys(payload.depends).length === 0 ? {} : { artifact_depends: sorted(payload.depends) }),
     ...(Object.keys(provides).length === 0 ? {} : { artifact_provides: sorted(provides) }),
@@ -70,7 +70,9 @@ function metaData({ kind, metaData: content }: PayloadRequest): TarEntry[] {
   return kind === "rootfs-image" ? [document(name, "")] : [];
 }
 
-/** Laid out twice, for its size and for its bytes: all of it at once would take many times its size. */
+/**
+ * Formats the text twice, for its size and for its bytes: the complete result would take many times its size in memory.
+ */
 function laidOut(name: string, text: string): TarEntry {
   let sizeBytes = 0;
   for (const piece of layOutPieces([text], "")) sizeBytes += Buffer.byteLength(piece);
@@ -84,7 +86,7 @@ function* bytesOf(pieces: Iterable<string>): Generator<Uint8Array> {
 const document = (name: string, text: string): TarEntry => entryOf(name, DOCUMENT_MODE, Buffer.from(text));
 const toJson = (value: unknown): string => JSON.stringify(value);
 
-/** The same value with the keys of every object in order. */
+/** The same value with sorted keys in every object. */
 function sorted(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(sorted);
   if (typeof value !== "object" || value === null) return value;

@@ -5,7 +5,7 @@ import type { Manifest } from "./manifest.ts";
 import type { ArtifactInfo, Depends, PayloadInfo } from "./model.ts";
 import { checkProvidesLimits } from "./provides-limits.ts";
 
-/** What the header says; the rest of `ArtifactInfo` is known from the members before it. */
+/** The header's content; the rest of `ArtifactInfo` comes from the members before it. */
 export type HeaderContent = Pick<
   ArtifactInfo,
   "name" | "group" | "deviceTypes" | "depends" | "scripts" | "payloads" | "headerInfo"
@@ -16,8 +16,8 @@ type HeaderInfo = Omit<HeaderContent, "scripts" | "payloads" | "headerInfo"> & {
 };
 
 /**
- * Reads the members of a header in the one order that is allowed: header-info, scripts, and for each
- * payload type-info and meta-data.
+ * Reads the members of a header in the only valid order: header-info, scripts, then type-info and meta-data for each
+ * payload.
  *
  * @throws {AgentError} ARTIFACT_HEADER, ARTIFACT_LIMIT, ARTIFACT_MEMBER_MISSING, ARTIFACT_MEMBER_UNEXPECTED
  * @see Artifact format v3, section 7
@@ -46,7 +46,7 @@ function readInfoV3(document: unknown): HeaderInfo {
     ...(artifact_name === undefined ? {} : { artifact_name }),
     ...(artifact_group === undefined ? {} : { artifact_group }),
   };
-  // mender-artifact leaves an empty group out; whoever writes one means none.
+  // mender-artifact omits an empty group, so an empty group from another writer means none.
   const group = artifact_provides.artifact_group;
   return {
     name: artifact_provides.artifact_name,
@@ -75,11 +75,11 @@ async function readPayload(
   manifest: Manifest,
 ): Promise<PayloadInfo> {
   const folder = `headers/${String(index).padStart(4, "0")}`;
-  // Version 2 repeats the names of the payload's files here; the manifest has them all the same.
+  // Version 2 repeats the names of the payload's files here; they are also in the manifest.
   if (version === 2) await members.take(`${folder}/files`);
   const { text: typeInfo, value } = readJson(await members.expect(`${folder}/type-info`), `${folder}/type-info`);
   const info = checkDocument(TYPE_INFO, value, `${folder}/type-info`);
-  // mender-artifact writes an empty type for rootfs-image; the header-info decides there.
+  // mender-artifact writes an empty type for rootfs-image; for that type, header-info decides.
   if (info.type !== type && type !== "rootfs-image") {
     throw new AgentError("ARTIFACT_HEADER", { member: `${folder}/type-info`, reason: "type differs from header-info" });
   }

@@ -1,17 +1,17 @@
 import { AgentError } from "../errors/agent-error.ts";
 
-/** Deepest nesting of JSON: whoever walks or prints a document recursively must not run out of stack. */
+/** Deepest nesting of JSON: code that walks or prints a document recursively must not overflow the stack. */
 const MAX_DEPTH = 100;
 const DECODED_BYTES = 16 * 1024;
 
 const BLANKS = " \t\n\r";
 const WORDS: Readonly<Record<string, string>> = { t: "rue", f: "alse", n: "ull" };
 const ESCAPED = '"\\/bfnrt';
-/** What needs no closer look within a text. */
+/** Characters in a string that need no further check. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: JSON must escape them.
 const PLAIN = /[^"\\\u0000-\u001f]*/y;
 
-/** By part of a number: which part a character leads to. `d` is a digit from 1 to 9. */
+/** The next part of a number, by current part and character. `d` is a digit from 1 to 9. */
 const NUMBER: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   "-": { 0: "0", d: "whole" },
   0: { ".": ".", e: "e" },
@@ -29,7 +29,9 @@ const kindOf = (char: string): string => {
   return char === "E" ? "e" : char;
 };
 
-/** What may come next: `item` is a value or the end of a list, `next` a comma or the end of whatever is open. */
+/**
+ * What may come next. `item` is a value or the end of a list; `next` is a comma or the end of the open object or list.
+ */
 type Expected =
   | "value"
   | "item"
@@ -44,9 +46,9 @@ type Expected =
   | "number";
 
 /**
- * Checks a JSON document while it streams by, and keeps only the brackets that are open: a parsed document takes up to
- * a hundred times its size. It accepts what `JSON.parse` accepts, unless it is nested deeper than 100, or a text in it
- * is not well-formed: an escape can say what UTF-8 cannot. Every method throws ARTIFACT_HEADER.
+ * Checks a JSON document as a stream and keeps only the open brackets: a parsed document takes up to a hundred times
+ * its size. Accepts what `JSON.parse` accepts, except nesting deeper than 100 and strings that are not well-formed: an
+ * escape can express what UTF-8 cannot. Every method throws ARTIFACT_HEADER.
  */
 export class JsonCheck {
   readonly #member: string;
@@ -54,13 +56,13 @@ export class JsonCheck {
   readonly #open: string[] = [];
   #expected: Expected = "value";
   #isKey = false;
-  /** Of a word: the rest of it. Of a number: the part. */
+  /** For a word, the rest of it; for a number, the current part. */
   #scalar = "";
   #hex = "";
-  /** The first half of a surrogate pair has been escaped: the second must follow. */
+  /** The first half of a surrogate pair was escaped: the second half must follow. */
   #isHalf = false;
   #first = "";
-  /** Texts, numbers, words, objects and lists so far; keys are not counted. */
+  /** Strings, numbers, words, objects and lists so far; keys are not counted. */
   values = 0;
 
   /** @param member name of the document, for the error */
@@ -68,13 +70,13 @@ export class JsonCheck {
     this.#member = member;
   }
 
-  /** Takes in the next bytes. */
+  /** Checks the next bytes. */
   push(bytes: Uint8Array): void {
-    // In small pieces: the text of a large one would be as large, or twice.
+    // Decode in small pieces: the text of a large piece would be as large, or twice as large.
     for (let at = 0; at < bytes.length; at += DECODED_BYTES) this.#take(bytes.subarray(at, at + DECODED_BYTES), true);
   }
 
-  /** No more will come. @returns whether the document is an object */
+  /** Must be called at the end of the document. @returns whether the document is an object */
   end(): boolean {
     this.#take(new Uint8Array(0), false);
     if (this.#expected === "number") this.#step(" ");

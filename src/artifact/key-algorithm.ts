@@ -1,17 +1,17 @@
 import type { KeyObject } from "node:crypto";
 import { AgentError } from "../errors/agent-error.ts";
 
-/** Kinds of keys that sign Artifacts. Other clients know the first two. */
+/** Types of keys that sign Artifacts. Other clients support the first two. */
 export type KeyAlgorithm = "rsa" | "ecdsa-p256" | "ed25519";
 
 /** Shorter moduli have been factored. */
 const MIN_RSA_BITS = 1024;
-/** What every guideline asks for today; shorter keys are in the field. */
+/** The minimum in all current guidelines; shorter keys are in use in the field. */
 const GOOD_RSA_BITS = 2048;
 
 /**
- * @throws {AgentError} KEY_UNSUPPORTED with the type, or the curve, that was found; KEY_WEAK when anybody can forge
- * signatures that this key accepts
+ * @throws {AgentError} KEY_UNSUPPORTED with the type or curve of the key; KEY_WEAK if an attacker can forge signatures
+ * for this key
  */
 export function keyAlgorithm(key: KeyObject, path: string): KeyAlgorithm {
   const type = key.asymmetricKeyType ?? "unknown";
@@ -31,7 +31,7 @@ export function keyAlgorithm(key: KeyObject, path: string): KeyAlgorithm {
   throw new AgentError("KEY_UNSUPPORTED", { path, type, ...(curve === undefined ? {} : { curve }) });
 }
 
-/** Why a key that is taken should be replaced; `undefined` for a good one. */
+/** Why an accepted key should be replaced; `undefined` for a good key. */
 export function keyWeakness(key: KeyObject): string | undefined {
   const bits = key.asymmetricKeyType === "rsa" ? key.asymmetricKeyDetails?.modulusLength : undefined;
   return bits !== undefined && bits < GOOD_RSA_BITS
@@ -39,7 +39,7 @@ export function keyWeakness(key: KeyObject): string | undefined {
     : undefined;
 }
 
-/** y of the points whose order divides 8, also as numbers that are not reduced modulo 2^255 - 19; little-endian. */
+/** The y coordinates of points whose order divides 8, including values not reduced modulo 2^255 - 19; little-endian. */
 const LOW_ORDER_Y: ReadonlySet<string> = new Set([
   "0".repeat(64),
   `01${"0".repeat(62)}`,

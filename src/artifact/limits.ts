@@ -1,14 +1,14 @@
-/** Upper bounds of what an Artifact may ask of memory, disk and time, whatever it claims. Spec: Artifact format v3, section 12. */
+/** Upper bounds for the memory, disk space and time that an Artifact may use. Spec: Artifact format v3, section 12. */
 export interface ArtifactLimits {
   /** Each of version, manifest, manifest.sig, header-info, type-info and meta-data. */
   readonly documentBytes: number;
-  /** All of those within a header together: each payload has two. */
+  /** All these documents of one header together: each payload has two. */
   readonly documentsBytes: number;
-  /** The header, as stored and (separately) as unpacked. */
+  /** The header, as stored and (separately) as decompressed. */
   readonly headerBytes: number;
   /** Zeros after the end of any tar: they cost an attacker nothing if they are compressed or never end. */
   readonly paddingBytes: number;
-  /** Members of one tar, with directories and extension headers. */
+  /** Members of one tar, including directories and extension headers. */
   readonly members: number;
 }
 

@@ -2,7 +2,7 @@ import { AgentError } from "../errors/agent-error.ts";
 import type { ManifestFile } from "./model.ts";
 import { checkDataFileName } from "./tar/member-name.ts";
 
-/** The checksums that cover an Artifact, by what they cover. */
+/** The checksums of an Artifact, by the part that they cover. */
 export interface Manifest {
   readonly version: string;
   /** Name of the header member with its suffix, and the checksum of its bytes as stored. */

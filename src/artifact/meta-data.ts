@@ -2,12 +2,12 @@ import type { MaybePromise } from "../util/byte-source.ts";
 import type { MetaData } from "./model.ts";
 
 /**
- * Takes in a payload's meta-data of this size, to the end that `read` gives. What it resolves to is not known to be
- * right before all of the header has been read.
+ * Stores a payload's meta-data of this size; must call `read` until it returns 0. The result is verified only after the
+ * whole header has been read.
  */
 export type StoreMetaData = (sizeBytes: number, read: (into: Uint8Array) => MaybePromise<number>) => Promise<MetaData>;
 
-/** Keeps them in memory, as they are written. */
+/** Keeps meta-data in memory, as stored in the Artifact. */
 export const holdMetaData: StoreMetaData = async (sizeBytes, read) => {
   const bytes = new Uint8Array(sizeBytes);
   for (let at = 0; at < sizeBytes; ) {
@@ -20,7 +20,7 @@ export const holdMetaData: StoreMetaData = async (sizeBytes, read) => {
 
 const DECODED_BYTES = 64 * 1024;
 
-/** The text of meta-data, piece by piece. */
+/** The text of meta-data, in pieces. */
 export function* textPieces(metaData: MetaData): Generator<string> {
   const decoder = new TextDecoder();
   for (const bytes of metaData.pieces()) {
@@ -29,5 +29,5 @@ export function* textPieces(metaData: MetaData): Generator<string> {
   }
 }
 
-/** All of it. */
+/** The whole text of meta-data. */
 export const textOf = (metaData: MetaData): string => [...textPieces(metaData)].join("");

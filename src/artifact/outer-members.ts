@@ -1,7 +1,7 @@
 import { AgentError } from "../errors/agent-error.ts";
 import type { TarScanner } from "./tar/scanner.ts";
 
-/** Members of the outer tar, with the next one's name known before anybody reads it. */
+/** The members of the outer tar. The next member's name can be peeked before its content is read. */
 export class OuterMembers {
   readonly scanner: TarScanner;
   readonly #seen = new Set<string>();
@@ -21,7 +21,7 @@ export class OuterMembers {
     return this.#next?.name;
   }
 
-  /** The peeked member becomes the one that `scanner.read` reads. */
+  /** Makes the peeked member the one that `scanner.read` reads. */
   take(): void {
     this.#peeked = false;
   }
@@ -36,7 +36,7 @@ export class OuterMembers {
     return new AgentError("ARTIFACT_MEMBER_UNEXPECTED", { in: "artifact", name, expected });
   }
 
-  /** The member `name`, which has to be the next, becomes the one that `scanner.read` reads. @returns its size */
+  /** Makes the member `name` the one that `scanner.read` reads; it must be the next one. @returns its size */
   async begin(name: string, maxBytes: number): Promise<number> {
     if ((await this.peek()) !== name) throw await this.unexpected(name);
     const sizeBytes = this.#next?.sizeBytes ?? 0;

@@ -6,7 +6,7 @@ import { AgentError } from "../errors/agent-error.ts";
 import { checkDataFileName } from "./tar/member-name.ts";
 import type { TarEntry } from "./tar-writer.ts";
 
-/** A file to go into an Artifact, hashed. */
+/** A hashed file for an Artifact. */
 export interface SourceFile {
   readonly path: string;
   readonly name: string;
@@ -15,12 +15,12 @@ export interface SourceFile {
   readonly sha256: string;
 }
 
-/** Told how many bytes were read. */
+/** Called with the number of bytes read. */
 export type OnBytes = (count: number) => void;
 
 const READ_BYTES = 1024 * 1024;
 const FILE_MODE = 0o644;
-/** What clients of 4 and later take as a name in the manifest, less `data/0000/`. */
+/** The limit of clients from version 4 on for a name in the manifest, without `data/0000/`. */
 const MAX_NAME_CHARACTERS = 90;
 
 /**
@@ -41,7 +41,7 @@ export async function hashSourceFile(path: string, onBytes: OnBytes, signal: Abo
   return { path, name, sizeBytes, sha256: hash.digest("hex") };
 }
 
-/** Second pass: the file as an entry of a tar; its content throws PAYLOAD_CHANGED if it is not what was hashed. */
+/** Second pass: the file as a tar entry. Its content throws PAYLOAD_CHANGED if it differs from what was hashed. */
 export function payloadEntry(file: SourceFile, onBytes: OnBytes, signal: AbortSignal): TarEntry {
   return { name: file.name, mode: FILE_MODE, sizeBytes: file.sizeBytes, content: readUnchanged(file, onBytes, signal) };
 }
@@ -58,7 +58,7 @@ async function* readUnchanged(file: SourceFile, onBytes: OnBytes, signal: AbortS
   if (hash.digest("hex") !== file.sha256) throw new AgentError("PAYLOAD_CHANGED", { path: file.path });
 }
 
-/** Each chunk is valid until the next one is asked for: one buffer serves them all. */
+/** Each chunk is valid until the next one is requested: all share one buffer. */
 async function* readChunks(path: string, onBytes: OnBytes, signal: AbortSignal): AsyncGenerator<Uint8Array> {
   const file = await openPayload(path);
   try {
@@ -78,9 +78,9 @@ async function* readChunks(path: string, onBytes: OnBytes, signal: AbortSignal):
 async function openPayload(path: string): Promise<FileHandle> {
   let file: FileHandle | undefined;
   try {
-    // Without waiting for the writer of a pipe.
+    // O_NONBLOCK: opening a pipe must not wait for its writer.
     file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
-    // A pipe cannot be read twice, and a folder not at all.
+    // A pipe cannot be read twice, and a folder cannot be read at all.
     if ((await file.stat()).isFile()) return file;
   } catch (cause) {
     await file?.close();

@@ -1,18 +1,18 @@
 /**
- * Where reading a payload can go on after a restart. Everything is derived from the Artifact itself: what a wrong one
- * leads to is found by the checksums.
+ * Where reading a payload can resume after a restart. All values derive from the Artifact itself, so the checksums
+ * detect the effects of a wrong position.
  */
 export interface PayloadPosition {
   /** Bytes of the Artifact before the data of its first payload: version, manifest, signature and header. */
   readonly headBytes: number;
-  /** Byte of the Artifact at which decompression starts afresh. */
+  /** Offset in the Artifact at which decompression restarts. */
   readonly artifactByte: number;
-  /** Place of that byte in the unpacked data tar. */
+  /** Offset of that byte in the unpacked data tar. */
   readonly plainByte: number;
-  /** Place of the file's first byte in it. */
+  /** Offset of the file's first byte in the unpacked data tar. */
   readonly fileByte: number;
   readonly fileName: string;
   readonly fileBytes: number;
-  /** Bytes of the file that are stored: what is wanted follows them. */
+  /** Bytes of the file that are stored; reading resumes after them. */
   readonly storedBytes: number;
 }

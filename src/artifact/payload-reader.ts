@@ -12,21 +12,21 @@ import { type TarMember, TarScanner } from "./tar/scanner.ts";
 
 const SCRATCH_BYTES = 64 * 1024;
 
-/** Lets a later run go on in the middle of a file. */
+/** Lets a later run resume in the middle of a file. */
 export interface Checkpointing {
-  /** Of the data of the payload, which begin at `headBytes` of the Artifact. */
+  /** Restart points of the payload's data, which begin at `headBytes` of the Artifact. */
   readonly starts: RestartPoints;
   readonly headBytes: number;
   keep(position: PayloadPosition): Promise<void>;
 }
 
 export interface PayloadReaderOptions {
-  /** Where an earlier run was: `tar` stands behind what it has stored. */
+  /** Position of an earlier run: `tar` must stand after the bytes that it has stored. */
   readonly resumed?: PayloadPosition | undefined;
   readonly checkpointing?: Checkpointing | undefined;
 }
 
-/** The files of one data tar, each verified against the manifest while it streams by. */
+/** The files of one data tar, each verified against the manifest as it is read. */
 export class PayloadReader implements PayloadStream {
   /** Index of the payload in the Artifact. */
   readonly index: number;
@@ -42,7 +42,7 @@ export class PayloadReader implements PayloadStream {
   #ended = false;
 
   /**
-   * @param tar unpacked
+   * @param tar the decompressed data tar
    * @param label name of the data member, for errors
    */
   constructor(
@@ -98,7 +98,7 @@ export class PayloadReader implements PayloadStream {
     return { name, sizeBytes };
   }
 
-  /** The first file only: what was stored of one before could not be told from the position. */
+  /** Only for the first file: a position cannot express what was stored of earlier files. */
   #keeperOf({ name, sizeBytes }: TarMember, fileByte: number): ((storedBytes: number) => Promise<void>) | undefined {
     const checkpointing = this.#checkpointing;
     if (checkpointing === undefined || this.#seen.size > 1) return undefined;
@@ -112,7 +112,7 @@ export class PayloadReader implements PayloadStream {
     };
   }
 
-  /** Reads and verifies what is left. */
+  /** Reads and verifies the rest. */
   async finish(): Promise<void> {
     while ((await this.next()) !== undefined);
   }
@@ -178,7 +178,7 @@ class VerifiedFile implements PayloadFile {
     while ((await this.read(scratch)) > 0);
   }
 
-  /** The last bytes come out only when the checksum fits: whoever counts bytes need not ask for the end. */
+  /** Returns the last bytes only if the checksum matches, so that a caller that counts bytes need not read the end. */
   #took(into: Uint8Array, count: number): number {
     this.#hash.add(count === into.length ? into : into.subarray(0, count));
     this.#left -= count;

@@ -2,15 +2,15 @@ import { AgentError } from "../errors/agent-error.ts";
 import { isPrefixGlob } from "../util/prefix-glob.ts";
 import type { PayloadInfo } from "./model.ts";
 
-/** Of all payloads of an Artifact together. Artifacts of the field have about ten of each. */
+/** Limit for all payloads of an Artifact together. Real Artifacts have about ten entries of each. */
 const MAX_ENTRIES = 10_000;
-/** Of what the store has to hold of them while the update runs: every command reads it. */
+/** Limit for the text that the store holds during the update: every command reads it. */
 const MAX_TEXT_BYTES = 1024 * 1024;
-/** Globs with a star before their end, each of which is tried with each key that the device provides. */
+/** Limit for globs with a star before their end, each of which is tried with each key of the device. */
 const MAX_FREE_GLOBS = 100;
 
 /**
- * Bounds what a commit has to do, however large the signed header is.
+ * Bounds the work of a commit, even for a large signed header.
  *
  * @throws {AgentError} ARTIFACT_LIMIT
  */

@@ -1,12 +1,12 @@
 import { AgentError } from "../errors/agent-error.ts";
 import type { ByteSource, MaybePromise } from "../util/byte-source.ts";
 
-/** Takes a dozen small members in one read, and costs a payload no more than one copy of this size. */
+/** Reads a dozen small members at once, and costs a payload no more than one copy of this size. */
 const READ_AHEAD_BYTES = 16 * 1024;
 
 /**
- * Serves small reads from memory and passes large ones through, straight into the caller's buffer. Names
- * the failures of the operating system below it.
+ * Serves small reads from memory and passes large ones straight into the caller's buffer. Turns system errors into
+ * named ones.
  *
  * The source throws ARTIFACT_READ.
  */
@@ -45,7 +45,7 @@ function readNamed(source: ByteSource, into: Uint8Array): MaybePromise<number> {
   }
 }
 
-/** An error of a system call gets a code of ours; a cancellation and a bug stay what they are. */
+/** A system error gets one of the agent's codes; a cancellation and a bug stay unchanged. */
 function named(error: unknown): never {
   const isSystemError = error instanceof Error && "syscall" in error;
   throw isSystemError ? new AgentError("ARTIFACT_READ", {}, error) : error;

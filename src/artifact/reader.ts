@@ -21,37 +21,37 @@ import { TarScanner } from "./tar/scanner.ts";
 
 export interface ReaderOptions extends HeaderTakers {
   /**
-   * With at least one key the Artifact must carry a signature that one of them fits. Without, a signature
-   * is reported and otherwise ignored (also the way to read a bootstrap Artifact).
+   * With at least one key, the Artifact must carry a signature that one of them verifies. Without keys, a signature is
+   * reported and otherwise ignored (this is also the way to read a bootstrap Artifact).
    */
   readonly verifyKeys?: readonly VerificationKey[];
-  /** Version 2 is for showing and validating; a device installs version 3 only, the default. */
+  /** Version 2 is only for display and validation; a device installs only version 3, the default. */
   readonly allowVersion2?: boolean;
   readonly limits?: Partial<ArtifactLimits>;
-  /** Remembers how far the first payload's file is stored. Asked for what is stored of an Artifact with one payload. */
+  /** Records how far the first file of the first payload is stored. */
   keep?(position: PayloadPosition): Promise<void>;
 }
 
-/** Where an earlier run was cut off, and how to get there. */
+/** The position of an interrupted run, and the way to get there. */
 export interface PayloadResume {
   readonly position: PayloadPosition;
-  /** Makes the source go on at that byte. It must not have given any behind `position.headBytes`. */
+  /** Makes the source continue at that byte. It must not have delivered bytes after `position.headBytes` yet. */
   jump(artifactByte: number): void;
 }
 
 export interface ArtifactReader {
-  /** All that comes before the first payload: verified against the manifest, and the manifest against the keys. */
+  /** Everything before the first payload: verified against the manifest, and the manifest against the keys. */
   readonly info: ArtifactInfo;
   /**
-   * The next payload, after the one before has been read and verified to its end; `undefined` after the last.
+   * The next payload; `undefined` after the last. First reads and verifies the rest of the previous one.
    *
-   * @param resume the first payload begins in the middle of its file
-   * @throws {AgentError} ARTIFACT_TRUNCATED where the position is not one of this Artifact
+   * @param resume starts the first payload in the middle of its file
+   * @throws {AgentError} ARTIFACT_TRUNCATED if the position does not belong to this Artifact
    */
   nextPayload(resume?: PayloadResume): Promise<(PayloadStream & { readonly index: number }) | undefined>;
   /**
-   * Reads and verifies whatever is left. Once it resolves, every checksum of the manifest has been found
-   * right, every entry has been there, and nothing follows the last member but zeros.
+   * Reads and verifies the rest. When it resolves, every checksum of the manifest matches, every entry exists, and only
+   * zeros follow the last member.
    */
   finish(): Promise<void>;
   /** Releases the source and any child process. Idempotent. */
@@ -59,15 +59,14 @@ export interface ArtifactReader {
 }
 
 /**
- * Reads an Artifact up to its first payload, in one pass and with bounded memory. Whatever is wrong with
- * the input ends in an AgentError; nothing is written anywhere but by `storeScript` and `storeMetaData`.
+ * Reads an Artifact up to its first payload, in one pass and with bounded memory. Any invalid input ends in an
+ * AgentError; only `storeScript` and `storeMetaData` write anything.
  *
  * @param source closed by `close` of the result, and when this rejects
- * @throws {AgentError} ARTIFACT_READ, ARTIFACT_TRUNCATED, ARTIFACT_CHECKSUM, ARTIFACT_TAR_HEADER,
- * ARTIFACT_MEMBER_NAME, ARTIFACT_MEMBER_TYPE, ARTIFACT_MEMBER_DUPLICATE, ARTIFACT_MEMBER_MISSING,
- * ARTIFACT_MEMBER_UNEXPECTED, ARTIFACT_TRAILING_DATA, ARTIFACT_LIMIT, ARTIFACT_VERSION, ARTIFACT_AUGMENTED,
- * ARTIFACT_MANIFEST, ARTIFACT_HEADER, ARTIFACT_COMPRESSED_DATA, ARTIFACT_NOT_SIGNED, ARTIFACT_SIGNATURE,
- * DECOMPRESSOR_MISSING
+ * @throws {AgentError} ARTIFACT_READ, ARTIFACT_TRUNCATED, ARTIFACT_CHECKSUM, ARTIFACT_TAR_HEADER, ARTIFACT_MEMBER_NAME,
+ * ARTIFACT_MEMBER_TYPE, ARTIFACT_MEMBER_DUPLICATE, ARTIFACT_MEMBER_MISSING, ARTIFACT_MEMBER_UNEXPECTED,
+ * ARTIFACT_TRAILING_DATA, ARTIFACT_LIMIT, ARTIFACT_VERSION, ARTIFACT_AUGMENTED, ARTIFACT_MANIFEST, ARTIFACT_HEADER,
+ * ARTIFACT_COMPRESSED_DATA, ARTIFACT_NOT_SIGNED, ARTIFACT_SIGNATURE, DECOMPRESSOR_MISSING
  * @see Artifact format v3
  */
 export async function openArtifact(source: ByteSource, options: ReaderOptions = {}): Promise<ArtifactReader> {
@@ -167,7 +166,7 @@ class OpenArtifact implements ArtifactReader {
     const base = `data/${String(index).padStart(4, "0")}`;
     const name = await this.#members.peek();
     const format = name === undefined ? undefined : formatOf(name, base);
-    // A payload with nothing to install may leave its data member out.
+    // A payload with nothing to install may omit its data member.
     if (format === undefined && payload.type !== null) throw await this.#members.unexpected(`${base}.tar`);
     if (format !== undefined) this.#members.take();
     this.#index += 1;
@@ -177,7 +176,7 @@ class OpenArtifact implements ArtifactReader {
     return this.#payload;
   }
 
-  /** The current member, unpacked; from where an earlier run was cut off. */
+  /** Decompresses the current member, from the position of an interrupted run if there is one. */
   async #unpack(format: CompressionFormat, resume: PayloadResume | undefined): Promise<Unpacked> {
     const headBytes = this.#counted.offset;
     if (resume !== undefined) this.#jump(resume, headBytes);
@@ -202,7 +201,7 @@ class OpenArtifact implements ArtifactReader {
   async finish(): Promise<void> {
     while ((await this.nextPayload()) !== undefined);
     if ((await this.#members.peek()) !== undefined) throw await this.#members.unexpected("the end");
-    // A source without a known length may send zeros forever.
+    // A source without a known length may send zeros for ever.
     await this.#members.scanner.expectZeros(this.#limits.paddingBytes);
   }
 
@@ -232,7 +231,7 @@ function memberSource(scanner: TarScanner): ByteSource {
   return { read: (into) => scanner.read(into), async close() {} };
 }
 
-/** Reads on to `toByte`. @throws {AgentError} ARTIFACT_TRUNCATED */
+/** Reads and drops bytes up to `toByte`. @throws {AgentError} ARTIFACT_TRUNCATED */
 async function passOver(source: CountedSource, toByte: number): Promise<void> {
   const scratch = Buffer.allocUnsafe(SCRATCH_BYTES);
   while (source.offset < toByte) {

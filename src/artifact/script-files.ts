@@ -3,7 +3,7 @@ import { basename, join } from "node:path";
 import { AgentError } from "../errors/agent-error.ts";
 import { isArtifactScriptName } from "./script-name.ts";
 
-/** A state script to go into an Artifact. */
+/** A state script for an Artifact. */
 export interface ScriptFile {
   readonly path: string;
   readonly name: string;
@@ -13,7 +13,7 @@ export interface ScriptFile {
 const READ_BYTES = 256 * 1024;
 
 /**
- * Finds state scripts, among files and in folders of them, sorted by name.
+ * Finds state scripts among files and in folders, sorted by name.
  *
  * @throws {AgentError} SCRIPT_UNREADABLE, SCRIPT_NAME, SCRIPT_DUPLICATE
  */
@@ -31,14 +31,14 @@ export async function findScripts(paths: readonly string[]): Promise<ScriptFile[
 }
 
 /**
- * The script's bytes, as many as were found. Each chunk is valid until the next one is asked for.
+ * The script's bytes; throws if its size has changed. Each chunk is valid until the next one is requested.
  *
  * @throws {AgentError} SCRIPT_UNREADABLE; the signal's reason
  */
 export async function* readScript({ path, sizeBytes }: ScriptFile, signal: AbortSignal): AsyncGenerator<Uint8Array> {
   const file: FileHandle = await reading(path, open(path, "r"));
   try {
-    // One byte more, for the end to be seen.
+    // One extra byte, to detect the end.
     const buffer = Buffer.allocUnsafeSlow(Math.min(READ_BYTES, sizeBytes + 1));
     let left = sizeBytes;
     for (;;) {

@@ -1,4 +1,4 @@
-/** State scripts that an Artifact may carry. Idle, Sync and Download scripts belong to the device's own image. */
+/** State scripts that an Artifact may contain. Idle, Sync and Download scripts belong to the device's own image. */
 const NAME =
   /^Artifact(?:Install|Reboot|Rollback|RollbackReboot|Commit|Failure)_(?:Enter|Leave|Error)_[0-9]{2}(?:_\S+)?$/;
 

@@ -14,20 +14,20 @@ const BLOCK_BYTES = 512;
 const COPY_BYTES = 1024 * 1024;
 const SIGNATURE_MODE = 0o600;
 
-/** Where a new signature goes. */
+/** The position of a new signature. */
 interface SignaturePlace {
   readonly manifest: Uint8Array;
-  /** End of the manifest, with its padding. */
+  /** End of the manifest, including its padding. */
   readonly insertAt: number;
-  /** Where copying goes on: behind the old signature where there is one. */
+  /** Where copying continues: after the old signature, if there is one. */
   readonly continueAt: number;
 }
 
 /**
- * Writes the Artifact at `path` with a signature to the output file, which may be the same; all other members stay as
- * they are, byte for byte. Nothing is written unless the Artifact is whole and right.
+ * Writes the Artifact at `path` with a signature to the output file, which may be the same file. Copies all other
+ * members byte for byte. Writes nothing unless the whole Artifact is valid.
  *
- * @param force replaces a signature that is already there
+ * @param force replaces an existing signature
  * @throws {AgentError} ARTIFACT_ALREADY_SIGNED, OUTPUT_FAILED, and the codes of `openArtifact`; the signal's reason
  */
 export async function signArtifact(
@@ -37,7 +37,7 @@ export async function signArtifact(
   force: boolean,
   signal: AbortSignal,
 ): Promise<void> {
-  // It is read three times.
+  // The Artifact is read three times.
   if (isPipe(path)) throw new AgentError("ARTIFACT_READ", { path, reason: "a named pipe can be read only once" });
   await namingFile(path, signal, () => validate(path, force, signal));
   const place = await findPlace(path, signal);
@@ -64,7 +64,9 @@ async function validate(path: string, force: boolean, signal: AbortSignal): Prom
   }
 }
 
-/** Names the file in every failure to read it as an Artifact, which knows only where in the Artifact it happened. */
+/**
+ * Adds the file's path to every failure to read it as an Artifact, which only says where in the Artifact it happened.
+ */
 export async function namingFile<T>(path: string, signal: AbortSignal, read: () => Promise<T>): Promise<T> {
   try {
     return await read();
@@ -74,7 +76,7 @@ export async function namingFile<T>(path: string, signal: AbortSignal, read: () 
   }
 }
 
-/** A file that is to be read as an Artifact. @throws {AgentError} ARTIFACT_READ */
+/** Opens a file to be read as an Artifact. @throws {AgentError} ARTIFACT_READ */
 export async function openArtifactFile(path: string, signal: AbortSignal): Promise<ByteSource> {
   const source = await openFileSource(path, signal).catch((cause: unknown) => {
     throw new AgentError("ARTIFACT_READ", { path }, cause);

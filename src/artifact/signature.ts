@@ -5,15 +5,15 @@ import { readSmallFile } from "../util/small-file.ts";
 import { type KeyAlgorithm, keyAlgorithm, keyWeakness } from "./key-algorithm.ts";
 import type { SignatureStatus } from "./model.ts";
 
-/** A public key that a manifest's signature is checked with. */
+/** A public key that verifies a manifest's signature. */
 export interface VerificationKey {
-  /** What people call it: the path that it was read from. */
+  /** Name for the user: the path of the key file. */
   readonly label: string;
   readonly algorithm: KeyAlgorithm;
   readonly key: KeyObject;
 }
 
-/** Bytes of r‖s for P-256; no DER form of such a signature is exactly as long. */
+/** Bytes of r‖s for P-256; the DER form of such a signature never has this length. */
 const RAW_ECDSA_BYTES = 64;
 
 /**
@@ -30,9 +30,9 @@ export async function loadVerificationKey(path: string): Promise<VerificationKey
 }
 
 /**
- * The keys that a device takes Artifacts for. Weak ones are logged.
+ * Loads the keys that a device accepts Artifacts from. Logs a warning for weak keys.
  *
- * @throws {AgentError} as above
+ * @throws {AgentError} as `loadVerificationKey`
  */
 export async function loadVerificationKeys(paths: readonly string[], log: Logger): Promise<readonly VerificationKey[]> {
   const keys = await Promise.all(paths.map(loadVerificationKey));
@@ -61,11 +61,11 @@ function parsePublicKey(pem: string, path: string): KeyObject {
 }
 
 /**
- * Checks a manifest's signature with each key in turn. Never throws: what cannot be a signature is not valid.
+ * Checks a manifest's signature with each key in turn. Never throws: a malformed signature is not valid.
  *
  * @param manifest the exact bytes of the member `manifest`
  * @param signatureBase64 the exact bytes of the member `manifest.sig`
- * @returns `valid` stays undefined without keys; `key` is the label of the first key that fits
+ * @returns `valid` is undefined without keys; `key` is the label of the first key that verifies the signature
  * @see Artifact format v3, section 5
  */
 export function verifySignature(
@@ -80,8 +80,8 @@ export function verifySignature(
 }
 
 /**
- * Standard alphabet with padding, no bit set that belongs to nothing; line ends are ignored, as Go's decoder does.
- * Anything else is no base64.
+ * Decodes base64 as Go's decoder does: standard alphabet with padding and no stray bits; line ends are ignored. Returns
+ * `undefined` for anything else.
  */
 function decodeBase64(bytes: Uint8Array): Buffer | undefined {
   const text = Buffer.from(bytes)
@@ -97,7 +97,7 @@ function verifies(manifest: Uint8Array, signature: Buffer, { algorithm, key }: V
       case "rsa":
         return verify("sha256", manifest, key, signature);
       case "ecdsa-p256": {
-        // The real tool's key files make raw r‖s; PKCS#11 and cloud signers make DER.
+        // mender-artifact with key files writes raw r‖s; PKCS#11 and cloud signers write DER.
         const dsaEncoding = signature.length === RAW_ECDSA_BYTES ? "ieee-p1363" : "der";
         return verify("sha256", manifest, { key, dsaEncoding }, signature);
       }
@@ -105,7 +105,7 @@ function verifies(manifest: Uint8Array, signature: Buffer, { algorithm, key }: V
         return verify(null, manifest, key, signature);
     }
   } catch {
-    // ignored: OpenSSL throws on some malformed signatures where it answers "no" to others; both mean "no".
+    // ignored: OpenSSL throws for some malformed signatures and returns false for others; both mean "not valid".
     return false;
   }
 }

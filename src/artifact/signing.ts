@@ -12,7 +12,7 @@ export interface SigningKey {
 /**
  * Reads a private key in PEM form: PKCS#1, SEC1 or PKCS#8, without a passphrase.
  *
- * @param warn told where the key makes signatures that other clients cannot check
+ * @param warn called for a weak key, and for one whose signatures other clients cannot verify
  * @throws {AgentError} KEY_UNREADABLE, KEY_NOT_PRIVATE, KEY_ENCRYPTED, KEY_INVALID, KEY_UNSUPPORTED, KEY_WEAK
  */
 export async function loadSigningKey(path: string, warn: (message: string) => void): Promise<SigningKey> {
@@ -45,8 +45,8 @@ function parsePrivateKey(pem: string, path: string): KeyObject {
 }
 
 /**
- * Signs a manifest: RSASSA-PKCS1-v1_5 and ECDSA P-256 with SHA-256, or Ed25519. RSA and Ed25519 give the same
- * bytes each time; ECDSA does not.
+ * Signs a manifest: RSASSA-PKCS1-v1_5 and ECDSA P-256 with SHA-256, or Ed25519. RSA and Ed25519 produce the same bytes
+ * each time; ECDSA does not.
  *
  * @returns content of the member `manifest.sig`: base64 on one line without a line end
  * @see Artifact format v3, section 5

@@ -1,9 +1,9 @@
 import { pack } from "tar-stream";
 
 const BLOCK = 512;
-/** Two zero blocks: the end of every tar of an Artifact, without padding to a record as in the real tool's output. */
+/** Two zero blocks: the end of every tar in an Artifact. As with mender-artifact, no padding to a record follows. */
 export const TAR_END: Uint8Array = new Uint8Array(2 * BLOCK);
-/** The same for each member, so that nothing of the build machine gets into an Artifact. */
+/** The same for each member, so that no data of the build machine enters an Artifact. */
 const FIXED = { uid: 0, gid: 0, uname: "", gname: "", mtime: new Date(0) } as const;
 
 export interface TarEntry {
@@ -31,10 +31,12 @@ export function entryOf(name: string, mode: number, content: Uint8Array): TarEnt
   return { name, mode, sizeBytes: content.length, content: [content] };
 }
 
-/** The block before a plain file. Always one block: no name here is long, and a size over 8 GiB is stored base-256. */
+/**
+ * The header block of a plain file. One block suffices: all names are short, and a size over 8 GiB is stored base-256.
+ */
 export async function tarHeader(entry: Pick<TarEntry, "name" | "mode" | "sizeBytes">): Promise<Uint8Array> {
   const packer = pack();
-  // Without content the entry never ends; destroying the packer ends it, and that is no error to anybody.
+  // Without content the entry never ends. Destroying the packer ends it with an error that has no meaning here.
   packer.entry({ ...FIXED, name: entry.name, mode: entry.mode, size: entry.sizeBytes }).on("error", () => undefined);
   for await (const block of packer) if (block instanceof Uint8Array) return block;
   throw new TypeError(`tar-stream made no header for ${entry.name}`);

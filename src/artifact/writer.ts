@@ -15,7 +15,7 @@ const VERSION = Buffer.from('{"format":"mender","version":3}');
 const MEMBER_MODE = 0o600;
 const HEADER_BLOCK_BYTES = 512;
 
-/** What was written, for a summary. */
+/** Summary of the written Artifact. */
 export interface WrittenArtifact {
   readonly sizeBytes: number;
   readonly files: readonly SourceFile[];
@@ -23,15 +23,14 @@ export interface WrittenArtifact {
 }
 
 /**
- * Writes an Artifact of version 3. The same request gives the same bytes on the same runtime (but for an ECDSA
- * signature). Payload files are read twice, hashed first and streamed then; memory grows neither with them nor with
- * state scripts.
- * The output file gets the whole Artifact or stays as it was.
+ * Writes an Artifact of version 3. The same request gives the same bytes on the same runtime (except for an ECDSA
+ * signature). Reads payload files twice, first to hash and then to stream them; memory use does not grow with them or
+ * with state scripts. The output file gets the whole Artifact or stays unchanged.
  *
- * @param onBytes told of each payload byte twice
- * @throws {AgentError} ARTIFACT_FIELD, ARTIFACT_MEMBER_NAME, IMAGE_TOO_SMALL, PAYLOAD_UNREADABLE, PAYLOAD_DUPLICATE, PAYLOAD_CHANGED,
- * SCRIPT_UNREADABLE, SCRIPT_NAME, SCRIPT_DUPLICATE, COMPRESSOR_MISSING, COMPRESSOR_FAILED, OUTPUT_FAILED;
- * the signal's reason
+ * @param onBytes called twice for each payload byte
+ * @throws {AgentError} ARTIFACT_FIELD, ARTIFACT_MEMBER_NAME, IMAGE_TOO_SMALL, PAYLOAD_UNREADABLE, PAYLOAD_DUPLICATE,
+ * PAYLOAD_CHANGED, SCRIPT_UNREADABLE, SCRIPT_NAME, SCRIPT_DUPLICATE, COMPRESSOR_MISSING, COMPRESSOR_FAILED,
+ * OUTPUT_FAILED; the signal's reason
  * @see Artifact format v3
  */
 export async function writeArtifact(
@@ -47,7 +46,8 @@ export async function writeArtifact(
   const headerName = memberName("header", request.compression);
   let sizeBytes = 0;
   await write(async (output) => {
-    // The manifest stands before the header and has its checksum: room for it now, the right one at the end.
+    // The manifest precedes the header and holds its checksum: reserve its place now, and patch the checksum at the
+    // end.
     await output.write(await membersBeforeHeader(files, headerName, "0".repeat(64), request.key));
     const hash = createHash("sha256");
     const header = compress(request.compression, tarOf(headerEntries(request, scripts, files, signal)), signal);
@@ -73,7 +73,7 @@ async function hashFiles(paths: readonly string[], onBytes: OnBytes, signal: Abo
   return [...files.values()];
 }
 
-/** Always of the same length, whatever the checksum: a key's signatures all have one length. */
+/** The length does not depend on the checksum: all signatures of a key have the same length. */
 async function membersBeforeHeader(
   files: readonly SourceFile[],
   headerName: string,
@@ -89,7 +89,7 @@ async function membersBeforeHeader(
   return Buffer.concat(await Promise.all(members.map((member) => collect(tarEntry(member)))));
 }
 
-/** Sorted by name, which is also the real tool's order. */
+/** Sorted by name, which is also mender-artifact's order. */
 function manifestOf(files: readonly SourceFile[], headerName: string, headerSha256: string): Buffer {
   const lines = [
     ...files.map(({ name, sha256 }) => [`data/0000/${name}`, sha256] as const),
@@ -99,7 +99,7 @@ function manifestOf(files: readonly SourceFile[], headerName: string, headerSha2
   return Buffer.from(lines.map(([name, sha256]) => `${sha256}  ${name}\n`).join(""));
 }
 
-/** The size stands before the content and is known after it: the header block is put in place at the end. */
+/** The size precedes the content but is known only after it: the header block is patched at the end. */
 async function appendMember(
   output: OutputFile,
   name: string,

@@ -1,10 +1,13 @@
 import { AgentError } from "../errors/agent-error.ts";
 
-/** An adapter of the board's own, as the configuration names it. */
+/** The board's adapter, as configured. */
 export interface AdapterChoice {
-  /** Path of a JavaScript file or name of a package, or path of a program that speaks the adapter protocol. */
+  /**
+   * Either the path of a JavaScript file or the name of a package, or the path of a program that implements the adapter
+   * protocol.
+   */
   readonly source: { readonly module: string } | { readonly program: string };
-  /** Folder that relative paths begin at, and that packages are looked up from: that of the configuration file. */
+  /** Base folder of relative paths and of the package lookup: the folder of the configuration file. */
   readonly from: string;
   readonly options: Readonly<Record<string, unknown>>;
 }
@@ -29,7 +32,7 @@ export function readAdapterChoice(key: string, raw: object, from: string): Adapt
   };
 }
 
-/** By type of payload. @throws {AgentError} CONFIG_INVALID */
+/** Adapter choices by payload type. @throws {AgentError} CONFIG_INVALID */
 export function readPayloadChoices(
   key: string,
   raw: Readonly<Record<string, unknown>>,

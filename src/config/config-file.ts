@@ -21,19 +21,17 @@ const TYPE_NAMES: Readonly<Record<KeyType, string>> = {
 };
 
 export interface ConfigFile {
-  /** The known keys under their usual spelling. */
+  /** The values of known keys, under their standard spelling. */
   readonly values: Readonly<Record<string, unknown>>;
-  /**
-   * Why nobody can know what the file asks for: it exists and cannot be read, or a key of `decisive` has another type.
-   */
+  /** Why the file's meaning is unknown: it exists but cannot be read, or a key in `decisive` has the wrong type. */
   readonly refusal?: AgentError;
 }
 
 /**
- * Reads one file. A file that does not exist sets nothing.
+ * Reads one file. A missing file sets nothing.
  *
- * @param decisive keys that must not be ignored, because they say what the device trusts
- * @throws {AgentError} CONFIG_INVALID when the file must exist and does not
+ * @param decisive keys that must not be ignored, because they define what the device trusts
+ * @throws {AgentError} CONFIG_INVALID when a required file does not exist
  */
 export async function readConfigFile(
   path: string,
@@ -71,7 +69,7 @@ export async function readConfigFile(
   return refused(new AgentError("CONFIG_INVALID", { file: path, line, column, key: wrong, reason }), values, log);
 }
 
-/** Loaded for a file that is wrong: the daemon keeps nothing of it otherwise. */
+/** Loaded only for an invalid file, so that the daemon does not keep the module in memory. */
 const placesIn = async (text: string): Promise<JsonPlaces> => (await import("./json-place.ts")).findPlaces(text);
 
 function refused(refusal: AgentError, values: ConfigFile["values"], log: Logger): ConfigFile {
@@ -79,7 +77,7 @@ function refused(refusal: AgentError, values: ConfigFile["values"], log: Logger)
   return { values, refusal };
 }
 
-/** A link that leads nowhere is there: what it leads to may lie on a partition that is not mounted. */
+/** A dangling link counts as an existing file: its target may be on a partition that is not mounted. */
 function isMissing(path: string, cause: unknown): boolean {
   if (!(cause instanceof Error && "code" in cause && cause.code === "ENOENT")) return false;
   return lstatSync(path, { throwIfNoEntry: false }) === undefined;
@@ -90,7 +88,7 @@ function parse(text: string): Raw | undefined {
     const value: unknown = JSON.parse(text);
     return isObject(value) ? (value as Raw) : undefined;
   } catch {
-    // ignored: the caller finds the place.
+    // ignored: the caller finds the position of the error.
     return undefined;
   }
 }
@@ -98,7 +96,7 @@ function parse(text: string): Raw | undefined {
 const knownKey = (key: string, known: readonly string[]): string | undefined =>
   known.find((name) => name.toLowerCase() === key.toLowerCase());
 
-/** The known keys of `raw` under their usual spelling. A key of another type is ignored, as the newest client does. */
+/** The known keys of `raw`, under their standard spelling. Like the newest client, ignores a key of the wrong type. */
 export function pickKeys(raw: Raw, keys: Keys, where: string, log: Logger): Record<string, unknown> {
   const picked: Record<string, unknown> = {};
   const spellings = new Map<string, string>();

@@ -16,33 +16,34 @@ const BOOTLOADERS = ["uboot", "grub", "systemd-boot", "rpi-tryboot", "fake"] as 
 const BOOT_ENVS = ["auto", "native", "tools"] as const;
 
 /**
- * What the agent takes from mender.conf. Other programs share that file; what is ours lives in `Switchback`.
+ * The settings that the agent reads from mender.conf. Other programs share that file; the agent's own settings are in
+ * `Switchback`.
  *
- * A part is interpreted when it is first read, and throws CONFIG_INVALID or KEY_ENGINE_UNSUPPORTED then: what a command
- * does not need must not stop it. The server's address must not keep an update from being rolled back.
+ * Each part is interpreted on first access and then throws CONFIG_INVALID or KEY_ENGINE_UNSUPPORTED, because a command
+ * must not fail on settings that it does not need. For example, a wrong server URL must not prevent a rollback.
  */
 export interface Config {
   readonly rootfsPartA?: string;
   readonly rootfsPartB?: string;
   readonly deviceTypeFile?: string;
   /**
-   * Whoever installs an Artifact reads these first. They throw when a configuration file exists and cannot be understood:
-   * then nobody knows whether the device asks for signatures.
+   * Every installation must read these first. They throw if a configuration file exists and is invalid: it is then
+   * unknown whether the device requires signatures.
    */
   readonly artifactVerifyKeys: readonly string[];
-  /** Why a configuration file could not be understood, where one could not. */
+  /** Why a configuration file is invalid; absent if all are valid. */
   readonly refusal?: AgentError;
-  /** Folder of the virtual board that is configured; never throws. */
+  /** Folder of the configured virtual board; never throws. */
   readonly virtualBoard?: string;
   readonly stateScripts: StateScriptConfig;
-  /** For one call of an update module; 0 in the file stands for the default. */
+  /** Limit for one call of an update module; 0 in the file means the default. */
   readonly moduleTimeoutSeconds: number;
   readonly connection: ConnectionConfig;
   readonly server: ServerConfig;
   readonly switchback: SwitchbackConfig;
 }
 
-/** Limits of state scripts; 0 in the file stands for the default, as in the reference clients. */
+/** Limits of state scripts; 0 in the file means the default, as in the reference clients. */
 export interface StateScriptConfig {
   readonly timeoutSeconds: number;
   readonly retryTimeoutSeconds: number;
@@ -50,33 +51,36 @@ export interface StateScriptConfig {
 }
 
 export interface SwitchbackConfig {
-  /** Absent: GRUB where the board has the tools of Mender's integration for it, otherwise U-Boot. */
+  /** Absent: GRUB if the board has the tools of Mender's GRUB integration, otherwise U-Boot. */
   readonly bootloader: (typeof BOOTLOADERS)[number] | "adapter" | undefined;
-  /** There with the boot loader `adapter`. */
+  /** Present with the boot loader `adapter`. */
   readonly adapter?: AdapterChoice | undefined;
-  /** In place of the block devices, image files or UBI volumes that the agent writes itself. */
+  /** Replaces the agent's own access to block devices, image files and UBI volumes. */
   readonly device?: AdapterChoice | undefined;
-  /** Handlers of the board's own, by type of payload; they come before update modules and what is built in. */
+  /** The board's own handlers, by payload type; they take precedence over update modules and built-in handlers. */
   readonly payloads?: ReadonlyMap<string, AdapterChoice> | undefined;
   /** Folder of the virtual board, for the boot loader `fake`. */
   readonly board?: string;
-  /** Mounted partition with the boot loader's own files, for `systemd-boot` and `rpi-tryboot`. */
+  /** Mounted partition with the boot loader's files, for `systemd-boot` and `rpi-tryboot`. */
   readonly bootFolder?: string;
-  /** Numbers of the partitions that hold each slot's kernel, for `rpi-tryboot`. */
+  /** Partition numbers of each slot's kernel, for `rpi-tryboot`. */
   readonly bootPartitions?: Readonly<Record<"A" | "B", number>>;
-  /** How variables of a boot loader are accessed: in process, by the board's tools, or (default) in process where that can be. */
+  /**
+   * How the agent accesses boot loader variables: in process, with the board's tools, or (default) in process if
+   * possible.
+   */
   readonly bootEnv: (typeof BOOT_ENVS)[number];
-  /** In place of /etc/fw_env.config, also for `fw_printenv` and `fw_setenv`. */
+  /** Replaces /etc/fw_env.config, also for `fw_printenv` and `fw_setenv`. */
   readonly fwEnvConfig?: string;
   /** Refuses what the reference clients refuse: an Artifact with more than one payload. */
   readonly strictCompat: boolean;
-  /** Reads a slot back before it is armed, and compares it with the manifest. Default: true. */
+  /** Reads a slot back before arming it, and compares it with the manifest. Default: true. */
   readonly verifyReadback: boolean;
-  /** Talks to servers over plain http: also where they are not on this machine. */
+  /** Allows plain http to servers on other machines. */
   readonly allowPlainHttp: boolean;
 }
 
-/** Types of the keys that this agent reads. A key of another type is ignored, as the newest client does. */
+/** Types of the keys that this agent reads. Like the newest client, ignores a key of another type. */
 export const MAIN_KEYS = {
   RootfsPartA: "string",
   RootfsPartB: "string",
@@ -94,13 +98,13 @@ export const MAIN_KEYS = {
   ...SERVER_KEYS,
 } as const;
 
-/** Nothing is installed while one of these has another type. */
+/** The agent installs nothing if one of these has the wrong type. */
 const DECISIVE_KEYS = ["ArtifactVerifyKey", "ArtifactVerifyKeys"] as const;
 
-/** Of the reference client: programs in place of fw_setenv and fw_printenv. */
+/** Keys of the reference client: programs that replace fw_setenv and fw_printenv. */
 const BOOT_UTILITIES = ["BootUtilitiesSetActivePart", "BootUtilitiesGetNextActivePart"] as const;
 
-/** Objects whose members the main file overrides one by one. */
+/** Objects whose members the main file overrides individually. */
 const MERGED_KEYS = ["Switchback", "HttpsClient", "Security"] as const;
 
 /** Members of `Switchback`. */
@@ -120,21 +124,21 @@ export const OWN_KEYS = {
   AllowPlainHttp: "boolean",
 } as const;
 
-/** No timer of Node's reaches further; 24 days are more than any update takes. */
+/** The longest timer of Node; no update takes 24 days. */
 const MAX_SECONDS = Math.floor((2 ** 31 - 1) / 1000);
 
 export interface ConfigFiles {
   readonly main: string;
   readonly fallback: string;
-  /** A file that was named on the command line must exist. */
+  /** A file named on the command line must exist. */
   readonly mainRequired: boolean;
   readonly fallbackRequired: boolean;
 }
 
 /**
- * Reads the fallback file, then the main file over it, key by key and without regard to case.
+ * Reads the fallback file, then overrides it with the main file, key by key and ignoring case.
  *
- * @throws {AgentError} CONFIG_INVALID when a file that must exist does not
+ * @throws {AgentError} CONFIG_INVALID when a required file does not exist
  * @see spec "config-and-cli", section 2
  */
 export async function loadConfig(files: ConfigFiles, log: Logger): Promise<Config> {
@@ -159,7 +163,7 @@ function interpret(raw: Raw, folder: string, refusal: AgentError | undefined, lo
   const httpsClient = pickKeys(asRaw(raw["HttpsClient"]), HTTPS_CLIENT_KEYS, "HttpsClient", log);
   const connection = once(() => interpretConnection(raw, httpsClient, own));
   const server = once(() => interpretServer(raw, seconds, log));
-  // With an adapter a board is as virtual: its modules and reboots are not those of the machine.
+  // A board with an adapter is also virtual if it has a folder: its modules and reboots are not those of the machine.
   const isVirtual = own["Bootloader"] === "fake" || typeof own["Bootloader"] === "object";
   const virtualBoard = isVirtual ? (own["Board"] as string | undefined) : undefined;
   const utility = BOOT_UTILITIES.find((key) => text(key) !== undefined);

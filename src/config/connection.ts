@@ -2,7 +2,7 @@ import { AgentError } from "../errors/agent-error.ts";
 
 type Raw = Readonly<Record<string, unknown>>;
 
-/** Keys of mender.conf that say how a server is reached, with their types. */
+/** Keys of mender.conf for the connection to a server, with their types. */
 export const CONNECTION_KEYS = {
   ServerCertificate: "string",
   SkipVerify: "boolean",
@@ -13,7 +13,7 @@ export const CONNECTION_KEYS = {
 /** Members of `HttpsClient`. */
 export const HTTPS_CLIENT_KEYS = { Certificate: "string", Key: "string", SSLEngine: "string" } as const;
 
-/** Those of `Switchback`. */
+/** Members of `Switchback` for the connection. */
 export const OWN_CONNECTION_KEYS = {
   IdleTimeoutSeconds: "count",
   DownloadRetryWaitSeconds: "count",
@@ -21,31 +21,31 @@ export const OWN_CONNECTION_KEYS = {
   MinBytesPerSecond: "count",
 } as const;
 
-/** How a server is reached, and how a download goes on after a break. */
+/** How the agent reaches a server, and how a download resumes after an interruption. */
 export interface ConnectionConfig {
-  /** PEM file of certificates that are trusted besides the system's. */
+  /** PEM file of certificates that are trusted in addition to the system's. */
   readonly serverCertificate?: string;
   readonly skipVerify: boolean;
-  /** PEM files of what the device shows of itself. */
+  /** PEM files of the device's client certificate and its key. */
   readonly client?: { readonly certificate: string; readonly key: string };
-  /** Time without a byte until a connection counts as dead. */
+  /** Time without a byte after which a connection counts as dead. */
   readonly idleMs: number;
-  /** Times that one download may be taken up again. */
+  /** How often one download may resume. */
   readonly retryDownloadCount: number;
-  /** Wait before a download is taken up again. */
+  /** Wait before a download resumes. */
   readonly retryDownloadWaitMs: number;
-  /** Of a download; absent: none. */
+  /** Rate limit of a download; absent: no limit. */
   readonly bytesPerSecond?: number;
-  /** The slowest that a download may be, on the average of `overMs` in which it is waited for; 0: as it likes. */
+  /** The slowest acceptable download rate, averaged over `overMs` of waiting time; 0: no minimum. */
   readonly slowest: { readonly bytesPerSecond: number; readonly overMs: number };
 }
 
-/** A tenth of what the slowest form of GPRS carries. */
+/** A tenth of the data rate of the slowest GPRS mode. */
 const SLOWEST_BYTES_PER_SECOND = 100;
 const MAX_DOWNLOAD_RETRIES = 10_000;
 
 /**
- * @param raw of the types above
+ * @param raw values of the types above
  * @throws {AgentError} CONFIG_INVALID, KEY_ENGINE_UNSUPPORTED
  * @see spec "config-and-cli", section 2
  */
@@ -68,7 +68,7 @@ export function interpretConnection(raw: Raw, httpsClient: Raw, own: Raw): Conne
     ...(bytesPerSecond !== undefined && bytesPerSecond > 0 && { bytesPerSecond }),
     slowest: {
       bytesPerSecond: (own["MinBytesPerSecond"] as number | undefined) ?? SLOWEST_BYTES_PER_SECOND,
-      // Longer than any one silence that is borne.
+      // Longer than any tolerated silence.
       overMs: 2 * idleMs,
     },
   };
@@ -85,5 +85,5 @@ function clientOf(raw: Raw): ConnectionConfig["client"] {
   throw new AgentError("CONFIG_INVALID", { key: "HttpsClient", reason: "Certificate and Key must both be set" });
 }
 
-/** An empty value stands for none. */
+/** An empty value counts as not set. */
 const text = (value: unknown): string | undefined => (value === "" ? undefined : (value as string | undefined));

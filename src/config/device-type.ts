@@ -3,7 +3,7 @@ import { manifestValue } from "../util/manifest-value.ts";
 import { readSmallFile } from "../util/small-file.ts";
 
 /**
- * The device's type from its file: one line `device_type=<value>`.
+ * Reads the device type from its file: one line `device_type=<value>`.
  *
  * @throws {AgentError} DEVICE_TYPE_FILE
  * @see spec "config-and-cli", section 3

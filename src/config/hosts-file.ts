@@ -2,11 +2,11 @@ import { AgentError } from "../errors/agent-error.ts";
 import { readSmallFile } from "../util/small-file.ts";
 
 /**
- * The text of a hosts file in which `name` has `address`, and `s3.NAME` as well, from which demonstration servers
- * deliver.
+ * Adds `name` with `address` to the text of a hosts file, and also `s3.NAME`, the download host of demonstration
+ * servers.
  *
- * @returns `undefined` when it has it already
- * @throws {AgentError} CONFIG_INVALID when it has another, or the file cannot be read
+ * @returns `undefined` if the entry already exists
+ * @throws {AgentError} CONFIG_INVALID if `name` has another address, or the file cannot be read
  */
 export async function hostsWith(file: string, address: string, name: string): Promise<string | undefined> {
   const text = await read(file);

@@ -1,11 +1,11 @@
-/** A place in a text as editors count: both begin at 1. */
+/** A position in a text, counted as in editors: both numbers begin at 1. */
 export interface Place {
   readonly line: number;
   readonly column: number;
 }
 
 export interface JsonPlaces {
-  /** The first thing that makes the text no JSON. Never quotes the text, which may hold secrets. */
+  /** The first JSON syntax error. Never quotes the text, which may contain secrets. */
   readonly fault?: Place & { readonly reason: string };
   /** The keys of the outermost object. */
   readonly keys: ReadonlyMap<string, Place>;
@@ -31,8 +31,8 @@ const WANTED: Readonly<Record<Expected, string>> = {
 };
 
 /**
- * Where things stand in a JSON text. Node does not always say where a text is wrong, and never where a key stands.
- * Nesting costs no stack.
+ * Finds the keys and the first error of a JSON text. Node does not always report the position of an error, and never
+ * that of a key. Nesting does not use the stack.
  */
 export function findPlaces(text: string): JsonPlaces {
   const keys = new Map<string, Place>();
@@ -48,7 +48,7 @@ export function findPlaces(text: string): JsonPlaces {
   };
   const afterValue = (): Expected => (open.length === 0 ? "end" : "next");
 
-  /** Takes one token. @returns what may follow, `undefined` when the token is not allowed here */
+  /** Takes one token. @returns what may follow it, `undefined` if the token is not allowed here */
   function step(): Expected | undefined {
     const from = at;
     if (expected === "colon") return take(/:/y) === undefined ? undefined : "value";

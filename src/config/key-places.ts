@@ -3,7 +3,7 @@ import { readSmallFile } from "../util/small-file.ts";
 import { asRaw } from "./config-file.ts";
 import { findPlaces } from "./json-place.ts";
 
-/** Where a key stands: `FILE, line N`. */
+/** The position of a key: `FILE, line N`. */
 interface KeyPlace {
   readonly key: string;
   readonly place: string;
@@ -11,13 +11,13 @@ interface KeyPlace {
 }
 
 export interface KeyPlaces {
-  /** Where each of the keys stands that `text` names. */
+  /** The position of each key that `text` names. */
   named(text: string): readonly string[];
-  /** Of keys that stand in both files with different values: which one holds. */
+  /** Keys with different values in the two files, and which value applies. */
   readonly overridden: readonly string[];
 }
 
-/** In which of the two configuration files keys stand. A file that cannot be read has none. */
+/** Finds the keys of the two configuration files. A file that cannot be read has no keys. */
 export function findKeys(fallback: string, main: string): KeyPlaces {
   const [below, above] = [keysIn(fallback), keysIn(main)];
   const holding = new Map([...below, ...above]);
@@ -46,12 +46,12 @@ function keysIn(file: string): ReadonlyMap<string, KeyPlace> {
         const value = values[key];
         const place = `${file}, line ${line}`;
         if (typeof value !== "object" || Array.isArray(value)) return [entry(key, place, value)];
-        // The members of an object override one by one.
+        // The members of an object override individually.
         return Object.entries(asRaw(value)).map(([member, each]) => entry(`${key}.${member}`, place, each));
       }),
     );
   } catch {
-    // ignored: why it cannot be read is told by whoever reads the configuration.
+    // ignored: the code that reads the configuration reports why it fails.
     return new Map();
   }
 }

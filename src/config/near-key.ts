@@ -1,4 +1,4 @@
-/** Keys of the file that other clients and programs read, and this agent does not. */
+/** Keys of the file that other clients and programs read, but this agent does not. */
 const FOREIGN = [
   "Connectivity",
   "DBus",
@@ -8,7 +8,7 @@ const FOREIGN = [
   "UpdateControlMapBootExpirationTimeSeconds",
 ];
 
-/** The known key that an unknown one may have been meant for. */
+/** The known key that an unknown key is probably a misspelling of. */
 export function nearestKey(unknown: string, known: readonly string[]): string | undefined {
   const key = unknown.toLowerCase();
   if (FOREIGN.some((name) => name.toLowerCase() === key)) return undefined;
@@ -19,9 +19,9 @@ export function nearestKey(unknown: string, known: readonly string[]): string | 
   return near[0]?.name;
 }
 
-/** Letters to insert, remove or replace. */
+/** Edit distance: letters to insert, remove or replace. */
 function distance(a: string, b: string): number {
-  // A text of another program may be long, and nothing so long is a slip.
+  // The key of another program may be long, and a key that long is not a misspelling.
   if (Math.abs(a.length - b.length) > b.length) return Number.POSITIVE_INFINITY;
   let row = Array.from({ length: b.length + 1 }, (_, index) => index);
   for (const [i, letter] of [...a].entries()) {

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 
-/** Where things lie on a device. @see spec "config-and-cli", section 1 */
+/** Locations of files on a device. @see spec "config-and-cli", section 1 */
 export interface Paths {
   readonly confDir: string;
   readonly dataDir: string;
@@ -8,7 +8,7 @@ export interface Paths {
   readonly mainConfig: string;
   readonly fallbackConfig: string;
   readonly bootstrapArtifact: string;
-  /** Written by old clients' image builders; seeds the artifact name on a device that has none recorded. */
+  /** Written by image builders for old clients; the agent takes the first artifact name from it. */
   readonly artifactInfo: string;
   readonly lockFile: string;
 }

@@ -2,21 +2,21 @@ import { AgentError } from "../errors/agent-error.ts";
 import type { Logger, LogLevel } from "../util/logger.ts";
 import { asRaw, pickKeys, type Raw } from "./config-file.ts";
 
-/** What managed mode takes from mender.conf. */
+/** The settings of mender.conf for managed mode. */
 export interface ServerConfig {
-  /** Without a slash at the end, each once, in the order in which they are tried. */
+  /** Without a trailing slash and without duplicates, in the order in which they are tried. */
   readonly urls: readonly string[];
   readonly tenantToken?: string;
-  /** Private key that the device authorises with, in place of the datastore's own. */
+  /** Private key for the device's authorisation, in place of the one in the datastore. */
   readonly authPrivateKey?: string;
   readonly updatePollSeconds: number;
   readonly inventoryPollSeconds: number;
   /** Longest interval of the back-off. */
   readonly retryPollSeconds: number;
-  /** Attempts of the back-off; 0: as many as its intervals give. */
+  /** Attempts of the back-off; 0: derived from its intervals. */
   readonly retryPollCount: number;
   readonly daemonLogLevel?: LogLevel;
-  /** Folder of the deployments' logs; absent: the datastore. */
+  /** Folder of the deployment logs; absent: the datastore. */
   readonly updateLogPath?: string;
 }
 
@@ -47,7 +47,10 @@ const LEVELS: Readonly<Record<string, LogLevel>> = {
   panic: "fatal",
 };
 
-/** @throws {AgentError} KEY_ENGINE_UNSUPPORTED; CONFIG_INVALID when both ServerURL and Servers are set, or an address is none */
+/**
+ * @throws {AgentError} KEY_ENGINE_UNSUPPORTED; CONFIG_INVALID if both ServerURL and Servers are set, or a URL is
+ * invalid
+ */
 export function interpretServer(
   raw: Raw,
   seconds: (key: string, standard: number) => number,
@@ -89,8 +92,8 @@ function address(text: string): string {
 }
 
 /**
- * The servers to talk to. What a device says to one includes its token, so plain http: is for this machine only,
- * unless somebody has said otherwise.
+ * The servers to contact. Requests contain the device's token, so plain http: is allowed only to this machine, unless
+ * the configuration permits it.
  *
  * @throws {AgentError} SERVER_NOT_CONFIGURED, SERVER_PLAIN_HTTP
  */

@@ -4,10 +4,10 @@ import { readSmallFile } from "../util/small-file.ts";
 export type Settings = Readonly<Record<string, unknown>>;
 
 /**
- * The content of a configuration file, other programs' keys included, to be changed and written again.
+ * Reads a configuration file, including the keys of other programs, so that it can be changed and written back.
  *
- * @returns an empty object when there is no such file
- * @throws {AgentError} CONFIG_INVALID when it cannot be read: what stands in it is not to be lost
+ * @returns an empty object if the file does not exist
+ * @throws {AgentError} CONFIG_INVALID if it cannot be read, so that its content is not lost
  */
 export async function readSettings(path: string): Promise<Settings> {
   let text: string;
@@ -26,7 +26,7 @@ export async function readSettings(path: string): Promise<Settings> {
   }
 }
 
-/** `settings` with `changes`, whatever the case in which a key was written; `undefined` takes a key out. */
+/** Applies `changes` to `settings`, ignoring the case of keys; `undefined` removes a key. */
 export function changeSettings(settings: Settings, changes: Settings): Settings {
   const changed = new Set(Object.keys(changes).map((key) => key.toLowerCase()));
   const kept = Object.entries(settings).filter(([key]) => !changed.has(key.toLowerCase()));

@@ -1,18 +1,18 @@
-/** `GET` and `POST …/deployments/device/deployments/next`, status 200: what of it counts here. */
+/** `GET` and `POST …/deployments/device/deployments/next`, status 200: the members that the agent uses. */
 export interface NextDeployment {
   readonly id: string;
   readonly artifact: {
-    /** What the server calls it; the Artifact's own header is what counts. */
+    /** The server's name for it; the name in the Artifact's header is authoritative. */
     readonly artifact_name?: string;
     readonly source: { readonly uri: string };
   };
 }
 
 /**
- * Takes a deployment out of the JSON that a server has sent; members that do not count are ignored. By hand: a daemon
- * that waits does without a library of schemas.
+ * Extracts a deployment from the server's JSON and ignores unused members. Validates by hand: a waiting daemon must not
+ * load a schema library.
  *
- * @returns the name of the first member that is not right, where there is no deployment in it
+ * @returns the deployment, or the name of the first invalid member
  */
 export function readNextDeployment(value: unknown): NextDeployment | string {
   if (!isRecord(value)) return "the whole of it";
@@ -29,7 +29,7 @@ export function readNextDeployment(value: unknown): NextDeployment | string {
 
 const isText = (value: unknown): value is string => typeof value === "string" && value !== "" && isWellFormed(value);
 
-/** Half a surrogate pair, which JSON can escape, fits into no URL, log or file name. */
+/** A lone surrogate, which JSON can escape, is not valid in a URL, log or file name. */
 const isWellFormed = (text: string): boolean => !/\p{Cs}/u.test(text);
 
 const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>

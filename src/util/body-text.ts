@@ -1,5 +1,5 @@
 /**
- * The beginning of a body as UTF-8 text. What follows `maxBytes` is not fetched, and the connection is closed.
+ * The beginning of a body as UTF-8 text. Fetches at most `maxBytes`, and then closes the connection.
  *
  * @param body of a response; its chunks are copied
  */

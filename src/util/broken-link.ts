@@ -2,14 +2,14 @@ import { readlink, realpath } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 
 /**
- * Where the symbolic link leads that keeps `path` from existing: itself, or a folder above it. On a device such a link
- * leads to a partition that is not mounted.
+ * Target of the dangling symbolic link that keeps `path` from existing: `path` itself, or a folder above it. On a
+ * device, such a link usually leads to a partition that is not mounted.
  *
- * @returns `undefined` where no link is to blame
+ * @returns `undefined` if no dangling link is the cause
  */
 export async function brokenLink(path: string): Promise<string | undefined> {
   for (let at = resolve(path); ; at = dirname(at)) {
-    const leadsTo = await readlink(at).catch(() => undefined); // ignored: not a link, or nothing is there.
+    const leadsTo = await readlink(at).catch(() => undefined); // ignored: not a link, or it does not exist.
     const isThere = await realpath(at).then(
       () => true,
       () => false,

@@ -1,9 +1,9 @@
-/** A value now, or a promise of it: hot paths stay synchronous where the data is already there. */
+/** A value, or a promise of it: hot paths stay synchronous when the data is already available. */
 export type MaybePromise<T> = T | Promise<T>;
 
 /**
- * Bytes that are pulled. The reader owns the buffer, so memory is bounded by construction, nothing is
- * copied twice and back-pressure needs no protocol: what nobody reads is not fetched.
+ * A stream of bytes that the reader pulls. The reader owns the buffer. Memory is therefore bounded, no byte is copied
+ * twice, and back-pressure needs no protocol: bytes that are not read are not fetched.
  */
 export interface ByteSource {
   /**
@@ -13,11 +13,11 @@ export interface ByteSource {
    * @returns the number of bytes, or 0 at the end and ever after
    */
   read(into: Uint8Array): MaybePromise<number>;
-  /** Releases what the source holds (descriptor, child process, connection). Idempotent. */
+  /** Releases the source's resources (descriptor, child process, connection). Idempotent. */
   close(): Promise<void>;
 }
 
-/** Fills `into` as far as the source reaches. @returns bytes read, less than `into.length` only at the end. */
+/** Fills `into`, or as much of it as the source holds. @returns bytes read, less than `into.length` only at the end. */
 export async function readFully(source: ByteSource, into: Uint8Array): Promise<number> {
   let filled = 0;
   while (filled < into.length) {
@@ -28,7 +28,9 @@ export async function readFully(source: ByteSource, into: Uint8Array): Promise<n
   return filled;
 }
 
-/** `read` over chunks of any size, empty ones too. @param next the next chunk, `undefined` at the end and ever after */
+/**
+ * `read` over chunks of any size, even empty ones. @param next the next chunk, `undefined` at the end and ever after
+ */
 export function readerOfChunks(next: () => Promise<Uint8Array | undefined>): (into: Uint8Array) => Promise<number> {
   let rest: Uint8Array = new Uint8Array(0);
   return async (into) => {
@@ -44,7 +46,7 @@ export function readerOfChunks(next: () => Promise<Uint8Array | undefined>): (in
   };
 }
 
-/** Bytes of any async (or plain) iterable of chunks, whatever their sizes. */
+/** Bytes of any async (or plain) iterable of chunks of any size. */
 export function fromIterable(chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): ByteSource {
   const iterator = Symbol.asyncIterator in chunks ? chunks[Symbol.asyncIterator]() : chunks[Symbol.iterator]();
   return {
@@ -58,9 +60,9 @@ export function fromIterable(chunks: AsyncIterable<Uint8Array> | Iterable<Uint8A
   };
 }
 
-/** The bytes of `content`, which can also be had without a copy. */
+/** The bytes of `content`; `view` gives access without a copy. */
 export interface BufferSource extends ByteSource {
-  /** The next `bytes` bytes, or as many as there are left. */
+  /** The next `bytes` bytes, or all that are left. */
   view(bytes: number): Uint8Array;
 }
 

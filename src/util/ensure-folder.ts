@@ -1,7 +1,7 @@
 import { dirname } from "node:path";
 import type { FileActs } from "../ports/files.ts";
 
-/** Makes a folder and those above it where they are missing. Resolves when each of them is durable in its own. */
+/** Creates a folder and its missing parents. Resolves when each new folder is durable in its parent. */
 export async function ensureFolder(
   path: string,
   mode: number,

@@ -1,3 +1,3 @@
-/** The code of an error of the system, such as `ENOENT`. */
+/** The code of a system error, such as `ENOENT`. */
 export const errnoOf = (error: unknown): unknown =>
   error instanceof Error && "code" in error ? error.code : undefined;

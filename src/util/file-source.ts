@@ -3,7 +3,8 @@ import { type ByteSource, fromIterable } from "./byte-source.ts";
 import { isPipe, openPipe } from "./pipe.ts";
 
 /**
- * Bytes of a file from its beginning, read straight into the caller's buffer; of a named pipe until its writer closes it.
+ * Bytes of a file from its beginning, read straight into the caller's buffer. Reads a named pipe until its writer
+ * closes it.
  *
  * @param signal ends the wait for a pipe's writer
  * @throws the error of open(2)

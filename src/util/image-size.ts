@@ -1,11 +1,11 @@
 import { AgentError } from "../errors/agent-error.ts";
 
-/** One sector, the smallest image of a virtual board. A build that failed leaves less, most often nothing. */
+/** One sector, the smallest image of a virtual board. A failed build leaves less, usually an empty file. */
 const MIN_IMAGE_BYTES = 512;
 
 /**
- * Refuses a root filesystem image that cannot hold a root filesystem. A slot keeps its old content behind the end of a
- * short image, so a board would run that under the name of the new Artifact.
+ * Refuses an image that is too small for a root file system. A slot keeps its old content after the end of a short
+ * image, so a board would run the old system under the name of the new Artifact.
  *
  * @throws {AgentError} IMAGE_TOO_SMALL
  */

@@ -1,18 +1,21 @@
 /**
- * The same JSON, laid out as `JSON.stringify` would. Numbers stay as they were written: 1E400 and integers above 2^53
- * are none that a program in JavaScript could read and write again. Keys keep their order.
+ * Formats JSON like `JSON.stringify`, but without parsing numbers: JavaScript cannot read and write 1E400 or integers
+ * above 2^53 unchanged. Keys keep their order.
  *
  * @param text valid JSON
- * @param indent of a level; empty: all on one line, without blanks
+ * @param indent indentation of one level; empty: everything on one line, without whitespace
  */
 export function layOutJson(text: string, indent: string): string {
   return [...layOutPieces([text], indent)].join("");
 }
 
-/** So many tokens make a piece: one by one they would take most of the time. */
+/** Tokens per piece: yielding single tokens would take most of the time. */
 const PIECE_TOKENS = 1024;
 
-/** The same piece by piece, from pieces of any size. A piece ends between two tokens. */
+/**
+ * As `layOutJson`, with input and output in pieces. Input pieces may have any size; an output piece ends between two
+ * tokens.
+ */
 export function* layOutPieces(pieces: Iterable<string>, indent: string): Generator<string> {
   let parts: string[] = [];
   let depth = 0;
@@ -40,7 +43,7 @@ function* tokensOf(pieces: Iterable<string>): Generator<string> {
   for (const piece of pieces) {
     text += piece;
     let start = 0;
-    // A token that reaches the end of what is there may go on in the next piece.
+    // A token that reaches the end of the text may continue in the next piece.
     for (let end = tokenEnd(text, 0); end < text.length; end = tokenEnd(text, start)) {
       yield text.slice(start, end);
       start = end;
@@ -54,7 +57,7 @@ function* tokensOf(pieces: Iterable<string>): Generator<string> {
   }
 }
 
-/** Of a string, a sign, a run of blanks, or a number or word. */
+/** End of a string, a sign, a run of whitespace, or a number or word. */
 function tokenEnd(text: string, start: number): number {
   const first = text[start] ?? "";
   let end = start + 1;

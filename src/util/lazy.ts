@@ -1,7 +1,7 @@
 type Method = (...args: never[]) => Promise<unknown>;
 type MethodName<T> = { [Name in keyof T]-?: NonNullable<T[Name]> extends Method ? Name : never }[keyof T];
 
-/** Calls `make` at the first call only. */
+/** Calls `make` only once, at the first call. */
 export function once<T>(make: () => Promise<T>): () => Promise<T> {
   let made: Promise<T> | undefined;
   return () => {
@@ -11,8 +11,8 @@ export function once<T>(make: () => Promise<T>): () => Promise<T> {
 }
 
 /**
- * Stands in for an object that is made when one of the named methods is first called, so that its code is loaded only
- * where it is used. A method that the object lacks resolves with `undefined`, as a caller's `?.()` does.
+ * A proxy for an object that is created when one of the named methods is first called, so that its code is loaded only
+ * if needed. A method that the object lacks resolves to `undefined`, like `?.()`.
  */
 export function lazy<T extends object, Name extends MethodName<T>>(
   make: () => Promise<T>,

@@ -1,8 +1,8 @@
 /**
- * The value of a key in a file of `key=value` lines, as mender 3.4 reads it: blanks around a line do not count, nor do
+ * The value of a key in a file of `key=value` lines, as mender 3.4 reads it: it ignores whitespace around a line, and
  * lines that begin with `#`.
  *
- * @returns `undefined` when the key is missing, stands there twice, or another line is no `key=value`
+ * @returns `undefined` if the key is missing or occurs twice, or if another line is not `key=value`
  */
 export function manifestValue(text: string, key: string): string | undefined {
   const lines = text

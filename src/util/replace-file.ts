@@ -7,14 +7,13 @@ import { errnoOf } from "./errno.ts";
 export type ReplacingActs = Pick<FileActs, "writeSynced" | "rename" | "remove" | "syncFolder" | "unique">;
 
 /**
- * Replaces a file: after a power cut it is the old one or the new one, never torn. Resolves when the new one
- * is durable. The owner stays, and so does the mode unless `mode` is given. A link stays, too: what it leads to is
- * replaced.
+ * Replaces a file: after a power cut it is the old file or the new one, never torn. Resolves when the new file is
+ * durable. Keeps the owner, and the mode unless `mode` is given. Keeps a link and replaces its target.
  *
- * The temporary file has a random name, so that nothing can lie in its way. Those that former lives have left are
- * removed first, because their space may be needed.
+ * The temporary file has a random name, so that nothing can be in its way. First removes temporary files of interrupted
+ * calls, because their space may be needed.
  *
- * @throws what the system says, and an error when anything but a regular file is in the place of the file
+ * @throws the system's error, and an error if something other than a regular file is in place of the file
  */
 export async function replaceFile(
   path: string,
@@ -29,7 +28,7 @@ export async function replaceFile(
     await acts.writeSynced(temporary, content, mode ?? (found === undefined ? 0o644 : found.mode & 0o7777), found);
     await acts.rename(temporary, target);
   } catch (error) {
-    // ignored: `error` says what went wrong, and the next life removes what this one cannot.
+    // ignored: `error` says what went wrong, and a later call removes the leftover.
     await acts.remove(temporary).catch(() => undefined);
     throw error;
   }
@@ -37,32 +36,32 @@ export async function replaceFile(
 }
 
 /**
- * Removes a file, or a folder with all that is in it, as `acts.remove` does, and first the temporary files that an
- * interrupted `replaceFile` has left of it: a caller that undoes its first replacement does not know their names.
+ * Removes a file or folder like `acts.remove`, and before it the temporary files of an interrupted `replaceFile`: a
+ * caller that undoes its first replacement does not know their names.
  */
 export async function removeReplaced(path: string, acts: ReplacingActs): Promise<void> {
   try {
     const { target } = await findReplaceable(path);
     await removeLeftovers(target, acts, RANDOM_LEFTOVER);
   } catch {
-    // ignored: where nothing can be replaced, or there is no folder, no replacement was interrupted.
+    // ignored: if the path cannot be replaced or its folder is missing, no replacement was interrupted.
   }
   await acts.remove(path);
 }
 
 export interface Replaceable {
-  /** What a chain of links leads to, there or not. */
+  /** The end of a chain of links, whether it exists or not. */
   readonly target: string;
-  /** `undefined` where nothing is to be replaced. */
+  /** `undefined` if there is nothing to replace. */
   readonly found?: Stats | undefined;
 }
 
-/** @throws what the system says, such as ELOOP, and an error for anything but a regular file or a link to one */
+/** @throws the system's error, such as ELOOP, and an error if `path` is not a regular file or a link to one */
 export async function findReplaceable(path: string): Promise<Replaceable> {
   const found = await orMissing(lstat(path));
   if (found?.isSymbolicLink() === true) {
     const target = await orMissing(realpath(path));
-    // A link may lead to what is yet to be made, such as a file on the data partition of a new device.
+    // A link's target may not exist yet, such as a file on the data partition of a new device.
     return await findReplaceable(target ?? resolve(await realpath(dirname(path)), await readlink(path)));
   }
   if (found?.isFile() === false) throw new Error(`${path} is not a regular file`);
@@ -95,7 +94,7 @@ async function removeLeftovers(target: string, acts: ReplacingActs, pattern = LE
   for (const entry of beside) {
     if (!entry.name.startsWith(name) || entry.isDirectory() || !pattern.test(entry.name.slice(name.length))) continue;
     await acts.remove(join(dirname(target), entry.name)).catch(() => {
-      // ignored: it takes space, and is in nobody's way.
+      // ignored: a leftover takes space, but does no other harm.
     });
   }
 }

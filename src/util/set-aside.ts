@@ -4,11 +4,11 @@ import type { FileActs } from "../ports/files.ts";
 export type AsideActs = Pick<FileActs, "rename" | "remove" | "syncFolder">;
 
 /**
- * Moves what is at `path` out of the way, to `<path>.damaged` in place of an earlier one: only for what can be made
- * anew. Nothing is deleted the first time, because nobody knows whose it is.
+ * Moves the file or folder at `path` to `<path>.damaged`, replacing an earlier one there. Only for content that the
+ * agent can recreate. The first move deletes nothing, because the owner of the content is unknown.
  *
- * @returns where it is now
- * @throws what the system says, such as EBUSY for a mount point
+ * @returns the new path
+ * @throws the system's error, such as EBUSY for a mount point
  */
 export async function setAside(path: string, acts: AsideActs): Promise<string> {
   const aside = `${path}.damaged`;

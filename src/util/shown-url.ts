@@ -1,6 +1,6 @@
 /**
- * An address as a log may show it: query strings of download links hold signatures, and passwords stand before the host.
- * Of what cannot be taken apart only the scheme is shown, for anything behind it may be the secret.
+ * A URL as a log may show it: query strings of download links contain signatures, and passwords precede the host. For a
+ * URL that cannot be parsed, shows only the scheme, because the rest may be secret.
  */
 export function shownUrl(address: string | URL): string {
   const text = String(address);

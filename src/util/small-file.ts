@@ -1,18 +1,18 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 
-/** Far more than any of these files needs, and little enough for a small device's memory. */
+/** Far more than these files need, and small enough for a small device's memory. */
 export const MAX_BYTES = 16 * 1024 * 1024;
 const CHUNK_BYTES = 16 * 1024;
 
 /**
- * The text of a small file, read on the spot. Asynchronously it would go through a thread four times, which costs a
- * daemon that does it at each poll ten times as much as the reading. Does not wait for the writer of a FIFO.
+ * The text of a small file, read synchronously. An asynchronous read would use a thread four times, which costs a
+ * daemon that reads at each poll ten times as much as the read itself. Does not wait for the writer of a FIFO.
  *
- * @throws what the system says, and an error when the path leads to something other than a file, or to a huge one
+ * @throws the system's error, and an error if the path is not a regular file or is too large
  */
 export const readSmallFile = (path: string): string => readSmallBytes(path).toString("utf8");
 
-/** The same, for what is no text. */
+/** As `readSmallFile`, for binary content. */
 export function readSmallBytes(path: string): Buffer {
   const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
   try {
@@ -24,7 +24,7 @@ export function readSmallBytes(path: string): Buffer {
   }
 }
 
-/** Reads to the end, whatever the size is said to be: files of the kernel say that it is 0. */
+/** Reads to the end, whatever the reported size: kernel files report a size of 0. */
 function readBounded(fd: number, path: string, sizeBytes: number): Buffer {
   let into = Buffer.allocUnsafe(Math.min(sizeBytes, MAX_BYTES) + CHUNK_BYTES);
   for (let at = 0; ; ) {
@@ -36,7 +36,7 @@ function readBounded(fd: number, path: string, sizeBytes: number): Buffer {
   }
 }
 
-/** An error like those of the system: what cannot be read is treated alike, whoever refuses it. */
+/** An error like those of the system, so that callers treat both alike. */
 const refusal = (message: string, code: string): Error => Object.assign(new Error(message), { code, syscall: "read" });
 
 export const tooLarge = (path: string): Error => refusal(`${path} is larger than ${MAX_BYTES} bytes`, "EFBIG");

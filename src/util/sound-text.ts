@@ -1,5 +1,5 @@
 /**
- * Neither half a surrogate pair, which no encoding can write, nor what decoding puts in the place of bytes that are no
- * UTF-8: two texts that differ there would be the same one here.
+ * Whether the text has no lone surrogates, which no encoding can write, and no U+FFFD, which replaces invalid UTF-8:
+ * two different texts would become equal.
  */
 export const isSoundText = (text: string): boolean => !/\p{Cs}|\ufffd/u.test(text);

@@ -1,16 +1,16 @@
 import { setTimeout } from "node:timers/promises";
 
-/** What a start fails with when memory, processes or files are short, or somebody still writes to the program. */
+/** Errors of a start when memory, processes or files are short, or another process still writes to the program. */
 const PASSING: ReadonlySet<unknown> = new Set(["ENOMEM", "EAGAIN", "ENFILE", "EMFILE", "ETXTBSY"]);
 
-/** Five seconds in all: a shortage that lasts longer is no hiccup. */
+/** Five seconds in total: a longer shortage is not temporary. */
 const PAUSES_MS: readonly number[] = [50, 100, 200, 400, 800, 1600, 1850];
 
 /**
- * Tries to start a program again when the failure may pass, so that a moment's shortage decides over no update.
+ * Retries the start of a program after a temporary failure, so that a brief shortage does not fail an update.
  *
- * @param start rejects with a failure whose `cause` is the system's own
- * @throws what `start` throws at last; the signal's reason
+ * @param start rejects with an error whose `cause` is the system's error
+ * @throws the last error of `start`; the signal's reason
  */
 export async function startAgain<T>(start: () => Promise<T>, signal?: AbortSignal): Promise<T> {
   for (const pauseMs of PAUSES_MS) {
@@ -20,7 +20,7 @@ export async function startAgain<T>(start: () => Promise<T>, signal?: AbortSigna
       if (!isPassing(error)) throw error;
     }
     await setTimeout(pauseMs, undefined, signal === undefined ? {} : { signal }).catch(() => {
-      // ignored: the signal's own reason is thrown below.
+      // ignored: the signal's reason is thrown below.
     });
     signal?.throwIfAborted();
   }

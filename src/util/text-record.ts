@@ -1,4 +1,4 @@
-/** Whether a JSON value is an object whose values are all text. Its keys may be any: `__proto__` is one like the others. */
+/** Whether a JSON value is an object with only string values. Any key is valid, even `__proto__`. */
 export const isTextRecord = (value: unknown): value is Record<string, string> =>
   isJsonObject(value) && Object.values(value).every((item) => typeof item === "string");
 

@@ -3,11 +3,11 @@ import { AgentError } from "../../errors/agent-error.ts";
 import { type ByteSource, readerOfChunks } from "../../util/byte-source.ts";
 import { startAgain } from "../../util/start-again.ts";
 
-/** Programs that unpack stdin to stdout, and the Debian packages that bring them. */
+/** Programs that decompress stdin to stdout, and their Debian packages. */
 const PROGRAMS = {
-  // A file can ask for gigabytes of dictionary; what `xz -9` writes needs 65 MiB to unpack.
+  // A file can require a dictionary of gigabytes; the output of `xz -9` needs 65 MiB.
   lzma: { argv: ["xz", "-dcq", "-T1", "--memlimit-decompress=128MiB"], package: "xz-utils" },
-  // zstd has the same limit of itself.
+  // zstd has the same limit by default.
   zstd: { argv: ["zstd", "-dcq"], package: "zstd" },
 } as const;
 
@@ -17,15 +17,15 @@ const CHUNK_BYTES = 128 * 1024;
 const MAX_STDERR_CHARACTERS = 400;
 
 /**
- * Bytes of `source` behind a decompressing child process. Nothing piles up: the child is fed one chunk at a
- * time, and reads on only as fast as its output is read. The child ends with `close` at the latest.
+ * Decompresses `source` with a child process. Nothing accumulates: the child gets one chunk at a time, and reads only
+ * as fast as its output is read. The child ends with `close` at the latest.
  *
  * The source throws DECOMPRESSOR_MISSING, PROCESS_START, ARTIFACT_COMPRESSED_DATA, and the errors of `source`.
  */
 export function childSource(source: ByteSource, format: Format): ByteSource {
   const abandoned = new AbortController();
   const started = startAgain(() => start(format), abandoned.signal).then((child) => outputOf(child, source, format));
-  // ignored: whoever reads is told.
+  // ignored: `read` reports it.
   const unpacked = started.catch(() => undefined);
   return {
     read: async (into) => (await started).read(into),
@@ -36,7 +36,10 @@ export function childSource(source: ByteSource, format: Format): ByteSource {
   };
 }
 
-/** It needs no record of running programs: when this process is killed, its input ends, and with it the child. */
+/**
+ * The child needs no record of running programs: if this process is killed, the child's input ends, and the child
+ * exits.
+ */
 function start(format: Format): Promise<ChildProcessWithoutNullStreams> {
   const { argv, package: debianPackage } = PROGRAMS[format];
   const [program, ...args] = argv;
@@ -51,13 +54,13 @@ function start(format: Format): Promise<ChildProcessWithoutNullStreams> {
       child.once("error", fail);
       child.once("spawn", () => resolve(child));
     } catch (cause) {
-      // Some failures of a start are thrown, and others are events.
+      // Some start failures are thrown, and others arrive as events.
       fail(cause);
     }
   });
 }
 
-/** What `child` makes of `source`. */
+/** The output of `child` for the input `source`. */
 function outputOf(child: ChildProcessWithoutNullStreams, source: ByteSource, format: Format): ByteSource {
   let failure: unknown;
   let stderr = "";
@@ -65,7 +68,7 @@ function outputOf(child: ChildProcessWithoutNullStreams, source: ByteSource, for
   child.stderr.setEncoding("utf8").on("data", (text: string) => {
     stderr = (stderr + text).slice(0, MAX_STDERR_CHARACTERS);
   });
-  // ignored: a child that has ended tells why with its exit status.
+  // ignored: the exit status of a finished child says why.
   child.stdin.on("error", () => {});
   const ended = new Promise<void>((resolve) => {
     child.once("close", (code, signal) => {
@@ -124,7 +127,7 @@ function outputOf(child: ChildProcessWithoutNullStreams, source: ByteSource, for
   }
 }
 
-/** XZ_OPT, ZSTD_CLEVEL and the like must not change what is unpacked or how much memory it may take. */
+/** XZ_OPT, ZSTD_CLEVEL and similar variables must not change the output or the memory limit. */
 function plainEnvironment(): NodeJS.ProcessEnv {
   return { PATH: process.env["PATH"], LC_ALL: "C" };
 }

@@ -13,10 +13,10 @@ const OPENERS: Readonly<Record<Compression, (source: ByteSource) => ByteSource>>
 };
 
 /**
- * The unpacked bytes of a member. Closing the result ends whatever unpacks them.
+ * The decompressed bytes of a member. Closing the result also stops the decompressor.
  *
- * @throws {AgentError} ARTIFACT_COMPRESSED_DATA when the data is not of the format that its name promises;
- * the source throws it for damaged data, and DECOMPRESSOR_MISSING
+ * @throws {AgentError} ARTIFACT_COMPRESSED_DATA if the data does not have the format in its name; the source throws it
+ * for damaged data, and DECOMPRESSOR_MISSING
  */
 export async function decompress(source: ByteSource, format: CompressionFormat): Promise<ByteSource> {
   const start = Buffer.alloc(format.magic.length);
@@ -30,7 +30,7 @@ export async function decompress(source: ByteSource, format: CompressionFormat):
   return OPENERS[format.compression](withStart(start, source));
 }
 
-/** pzstd begins each frame with one that holds its length, which every decompressor passes over. */
+/** pzstd puts a frame with the length before each frame; every decompressor skips it. */
 function isSkippableFrame(start: Buffer, { compression }: CompressionFormat): boolean {
   return compression === "zstd" && start.readUInt32LE() >>> 4 === 0x184d2a5;
 }

@@ -7,7 +7,7 @@ import { startAgain } from "../../util/start-again.ts";
 
 export interface FilterProgram {
   readonly argv: readonly [string, ...string[]];
-  /** Name of the Debian package that has it, for the error message. */
+  /** The program's Debian package, for the error message. */
   readonly package: string;
 }
 
@@ -15,10 +15,10 @@ type FilterChild = ChildProcessByStdio<Writable, Readable, Readable>;
 const MAX_STDERR_CHARS = 1000;
 
 /**
- * Sends bytes through a program, with back-pressure both ways. The program is gone when the iteration ends, however
- * it ends.
+ * Sends bytes through a program, with back-pressure in both directions. The program has exited when the iteration ends,
+ * in any way.
  *
- * @throws {AgentError} COMPRESSOR_MISSING, COMPRESSOR_FAILED, PROCESS_START; whatever `input` throws; the signal's reason
+ * @throws {AgentError} COMPRESSOR_MISSING, COMPRESSOR_FAILED, PROCESS_START; the errors of `input`; the signal's reason
  */
 export async function* throughProgram(
   program: FilterProgram,
@@ -29,7 +29,7 @@ export async function* throughProgram(
   const child = await startAgain(() => start(program), signal);
   const ended = endOf(child, program);
   const fed = feed(child, input, signal);
-  // ignored: both are awaited below, where nothing that went wrong before is in the way.
+  // ignored: both are awaited below, unless an earlier error is thrown first.
   for (const outcome of [ended, fed]) outcome.catch(() => undefined);
   try {
     yield* outputOf(child);
@@ -37,12 +37,14 @@ export async function* throughProgram(
     await ended;
   } finally {
     child.kill("SIGKILL");
-    // ignored: the program was asked to go; how it went was judged above.
+    // ignored: this program was killed on purpose; its result was checked above.
     await ended.catch(() => undefined);
   }
 }
 
-/** It needs no record of running programs: when this process is killed, its input ends, and with it the program. */
+/**
+ * The program needs no record of running programs: if this process is killed, the program's input ends, and it exits.
+ */
 function start(program: FilterProgram): Promise<FilterChild> {
   const [command, ...args] = program.argv;
   return new Promise((resolve, reject) => {
@@ -52,7 +54,7 @@ function start(program: FilterProgram): Promise<FilterChild> {
       child.once("error", fail);
       child.once("spawn", () => resolve(child));
     } catch (cause) {
-      // Some failures of a start are thrown, and others are events.
+      // Some start failures are thrown, and others arrive as events.
       fail(cause);
     }
   });
@@ -77,14 +79,14 @@ async function feed(child: FilterChild, input: Iterable<Uint8Array> | AsyncItera
   }
 }
 
-/** The program went away, or never came: its end says more than the broken pipe does. */
+/** The program has exited or did not start: its exit status says more than the broken pipe. */
 function isBrokenPipe(error: unknown): boolean {
   return (
     error instanceof Error && "code" in error && ["EPIPE", "ERR_STREAM_PREMATURE_CLOSE"].includes(String(error.code))
   );
 }
 
-/** Resolves when the program has ended well. */
+/** Resolves when the program has exited successfully. */
 async function endOf(child: FilterChild, program: FilterProgram): Promise<void> {
   let said = "";
   child.stderr.setEncoding("utf8").on("data", (text: string) => {

@@ -2,9 +2,9 @@ import type { Compression } from "../model.ts";
 
 export interface CompressionFormat {
   readonly compression: Compression;
-  /** What follows `.tar` in a member's name. */
+  /** Suffix after `.tar` in a member's name. */
   readonly suffix: string;
-  /** First bytes of a file of this format; empty where there is nothing to check. */
+  /** First bytes of a file of this format; empty if there is nothing to check. */
   readonly magic: readonly number[];
 }
 
@@ -17,11 +17,11 @@ const FORMATS: Readonly<Record<Compression, Omit<CompressionFormat, "compression
 };
 const COMPRESSIONS = Object.keys(FORMATS) as readonly Compression[];
 
-/** Name of the member that holds the tar `base` in this compression. */
+/** Name of the member that holds the tar `base` with this compression. */
 export const memberName = (base: string, compression: Compression): string =>
   `${base}.tar${FORMATS[compression].suffix}`;
 
-/** The format of the member `BASE.tar` plus suffix; `undefined` where `name` is no such member. */
+/** The format of the member `BASE.tar` plus suffix; `undefined` if `name` is not such a member. */
 export function formatOf(name: string, base: string): CompressionFormat | undefined {
   const compression = COMPRESSIONS.find((known) => name === memberName(base, known));
   return compression === undefined ? undefined : { compression, ...FORMATS[compression] };

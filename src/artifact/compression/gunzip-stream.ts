@@ -4,9 +4,8 @@ import { AgentError } from "../../errors/agent-error.ts";
 import { type ByteSource, readerOfChunks } from "../../util/byte-source.ts";
 
 /**
- * Unpacks gzip with the public stream of node:zlib, for a runtime whose internals are not as
- * `openRawInflater` expects. Throws ARTIFACT_COMPRESSED_DATA for whatever the stream finds wrong, and for
- * data after its end; errors of `source` come through.
+ * Decompresses gzip with the public stream of node:zlib, for a runtime whose internals `openRawInflater` cannot use.
+ * Throws ARTIFACT_COMPRESSED_DATA for errors of the stream and for data after its end; passes on errors of `source`.
  */
 export function gunzipStreamSource(source: ByteSource, chunkBytes: number): ByteSource {
   const format = "gzip";
@@ -47,7 +46,7 @@ export function gunzipStreamSource(source: ByteSource, chunkBytes: number): Byte
       if (sourceError !== undefined) throw sourceError;
       throw new AgentError("ARTIFACT_COMPRESSED_DATA", { format }, cause);
     }
-    // zlib stops at data that cannot begin another member and does not say so.
+    // zlib stops silently at data that cannot begin another member.
     if (transform.bytesWritten < fed || (await source.read(Buffer.alloc(1))) > 0) {
       throw new AgentError("ARTIFACT_COMPRESSED_DATA", { format, reason: "trailing data" });
     }

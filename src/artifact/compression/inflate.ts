@@ -4,20 +4,20 @@ import { childSource } from "./child-source.ts";
 import { gunzipStreamSource } from "./gunzip-stream.ts";
 import { openRawInflater, type RawFormat, type RawInflater } from "./raw-inflater.ts";
 
-/** On the plateau of what the size of chunks does to speed, which begins at 256 KiB. */
+/** Larger chunks bring no more speed: the plateau begins at 256 KiB. */
 const CHUNK_BYTES = 256 * 1024;
 
 /**
- * Unpacks gzip, of one member or of several, straight into the caller's buffer. Memory: one fixed chunk of
- * input and zlib's own window, whatever the data.
+ * Decompresses gzip, with one member or several, straight into the caller's buffer. Memory: one fixed chunk of input
+ * and zlib's own window, for any data.
  *
- * The source throws ARTIFACT_COMPRESSED_DATA for damaged, cut-off and trailing data.
+ * The source throws ARTIFACT_COMPRESSED_DATA for damaged, truncated and trailing data.
  */
 export function inflateSource(source: ByteSource, chunkBytes = CHUNK_BYTES, open = openRawInflater): ByteSource {
   return rawSource(source, "gzip", chunkBytes, open) ?? gunzipStreamSource(source, chunkBytes);
 }
 
-/** The same for zstd, where the runtime has it, else with the program of that name. */
+/** As `inflateSource`, for zstd: in process if the runtime supports it, otherwise with the program `zstd`. */
 export function zstdSource(source: ByteSource, chunkBytes = CHUNK_BYTES, open = openRawInflater): ByteSource {
   return rawSource(source, "zstd", chunkBytes, open) ?? childSource(source, "zstd");
 }

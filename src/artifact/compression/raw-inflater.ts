@@ -1,15 +1,15 @@
 import * as zlib from "node:zlib";
 import { AgentError } from "../../errors/agent-error.ts";
 
-/** A decompressor of node:zlib, synchronous and into a buffer of the caller. */
+/** A decompressor of node:zlib that works synchronously and into the caller's buffer. */
 export interface RawInflater {
   /**
-   * Unpacks `input[start..end)` as far as `into` has room.
+   * Decompresses `input[start..end)` until `into` is full.
    *
    * @throws {AgentError} ARTIFACT_COMPRESSED_DATA
    */
   inflate(input: Uint8Array, start: number, end: number, into: Uint8Array): { consumed: number; produced: number };
-  /** Whether what has been consumed so far ends with a whole gzip member or zstd frame. */
+  /** Whether the consumed data ends with a complete gzip member or zstd frame. */
   isComplete(): boolean;
   close(): void;
 }
@@ -21,7 +21,7 @@ interface FormatFacts {
   /** Flush values for "more may follow" and "this is the end". */
   readonly more: number;
   readonly end: number;
-  /** `SAMPLE`, packed with a checksum. */
+  /** `SAMPLE`, compressed, with a checksum. */
   readonly packed: Buffer;
 }
 
@@ -45,10 +45,10 @@ const FORMATS: Readonly<Record<RawFormat, FormatFacts>> = {
 const trusted = new Map<RawFormat, boolean>();
 
 /**
- * A decompressor on the internals of node:zlib. Its public streams allocate every chunk of output anew,
- * which costs half again the memory of the whole agent, and the one for zstd stops after the first frame
- * of a chunk. `undefined` where this runtime's internals are not as expected, or cannot do the format; they
- * are tried out once, with good and with damaged data, before the first use.
+ * A decompressor on the internals of node:zlib. The public streams allocate a new buffer for every chunk of output,
+ * which increases the whole agent's memory by half, and the stream for zstd stops after the first frame of a chunk.
+ * `undefined` if this runtime's internals differ or do not support the format. They are tested once, with good and with
+ * damaged data, before the first use.
  */
 export function openRawInflater(format: RawFormat): RawInflater | undefined {
   const open = (): RawInflater | undefined => createRawInflater(format);
@@ -57,11 +57,11 @@ export function openRawInflater(format: RawFormat): RawInflater | undefined {
   return trust ? open() : undefined;
 }
 
-/** Whether the inflaters that `open` makes unpack good data and refuse bad data. */
+/** Whether the inflaters from `open` decompress good data and refuse bad data. */
 export function isTrustworthy(open: () => RawInflater | undefined, format: RawFormat): boolean {
   const { packed } = FORMATS[format];
   const damaged = Buffer.from(packed);
-  // The checksum: last in zstd, before the length in gzip.
+  // The checksum is the last field in zstd, and precedes the length in gzip.
   const checksum = format === "gzip" ? packed.length - 8 : packed.length - 1;
   damaged.writeUInt8(damaged.readUInt8(checksum) ^ 1, checksum);
   return (
@@ -84,14 +84,14 @@ function unpacks(raw: RawInflater | undefined, packed: Uint8Array, plain: Buffer
     }
     return at === packed.length && into.subarray(0, filled).equals(plain) && raw.isComplete();
   } catch {
-    // ignored: internals that have changed are what this looks for.
+    // ignored: this test looks for changed internals.
     return false;
   } finally {
     raw.close();
   }
 }
 
-/** The part of node:zlib's binding that its own synchronous calls use. */
+/** The part of node:zlib's binding that its synchronous functions use. */
 interface ZlibHandle {
   writeSync(
     flush: number,
@@ -133,7 +133,7 @@ function createRawInflater(format: RawFormat): RawInflater | undefined {
     },
     isComplete() {
       if (closed) return false;
-      // Between members the end of input is no news; within one it is an error.
+      // The end of the input is valid between members, and an error within one.
       const spare = Buffer.allocUnsafe(1);
       handle.writeSync(end, spare, 0, 0, spare, 0, spare.length);
       return failure === undefined && state[0] === spare.length;

@@ -1,33 +1,35 @@
 import type { Compression } from "../model.ts";
 
-/** A place from which decompression can start afresh. */
+/** A position at which decompression can start. */
 export interface RestartPoint {
-  /** In the compressed data. */
+  /** Offset in the compressed data. */
   readonly packedByte: number;
-  /** In the data that it unpacks to. */
+  /** Offset in the decompressed data. */
   readonly plainByte: number;
 }
 
-/** Looks at compressed data that passes by for places from which decompression can start afresh. */
+/** Finds restart points in compressed data that streams past. */
 export interface RestartPoints {
   /** @param packed the next bytes, in order */
   pass(packed: Uint8Array): void;
-  /** The last start at or before `plainByte` that is known; those before it are forgotten. */
+  /** The last known restart point at or before `plainByte`. Forgets those before it. */
   lastBefore(plainByte: number): RestartPoint | undefined;
 }
 
-/** What a walk needs next: bytes to look at, or bytes to pass over. */
+/** What a walk needs next: bytes to examine, or bytes to skip. */
 type Need = { readonly take: number } | { readonly skip: number };
-/** Walks from piece to piece and tells the plain length of each that has ended; ends where it cannot go on. */
+/**
+ * Walks over the pieces and reports the decompressed length of each complete one. Ends at data that it cannot parse.
+ */
 type Walk = Generator<Need, void, Buffer>;
 type Ended = (plainBytes: number) => void;
 
-/** Closer ones are not remembered: an Artifact may consist of pieces of a few bytes. */
+/** Closer restart points are dropped: an Artifact may consist of pieces of a few bytes. */
 const MIN_DISTANCE_BYTES = 256 * 1024;
 
 /**
- * @param from where the data that passes begins
- * @returns `undefined` for a compression that has no such places. Data without the marks of our writer has no starts.
+ * @param from where the data begins
+ * @returns `undefined` for a compression without restart points. Data without our writer's marks has none either.
  *
  * @see docs/reference/piecewise-compression.md
  */
@@ -37,7 +39,7 @@ export function createRestartPoints(compression: Compression, from: RestartPoint
   return compression === "zstd" ? new FrameParser(zstdFrames, from) : undefined;
 }
 
-/** What is not compressed can be read from anywhere. */
+/** Uncompressed data can be read from any position. */
 const EVERYWHERE: RestartPoints = {
   pass: () => undefined,
   lastBefore: (plainByte) => ({ packedByte: plainByte, plainByte }),
@@ -100,7 +102,7 @@ class FrameParser implements RestartPoints {
     this.#plainByte += plainBytes;
     const last = this.#starts.at(-1);
     const isNear = last !== undefined && this.#packedByte - last.packedByte < MIN_DISTANCE_BYTES;
-    // A piece of zeros is short when packed and long when unpacked.
+    // A piece of zeros is short compressed and long decompressed.
     if (isNear && this.#plainByte - last.plainByte < MIN_DISTANCE_BYTES) return;
     this.#starts.push({ packedByte: this.#packedByte, plainByte: this.#plainByte });
   }
@@ -134,7 +136,7 @@ function* zstdFrames(ended: Ended): Walk {
     const isSingle = (descriptor & 0x20) !== 0;
     const sizeFlag = descriptor >> 6;
     const sizeBytes = sizeFlag === 0 ? Number(isSingle) : 1 << sizeFlag;
-    // Without the length of its content nobody can tell what a frame unpacks to.
+    // Without its content size, the decompressed length of a frame is unknown.
     if (sizeBytes === 0) return;
     yield { skip: (isSingle ? 0 : 1) + (DICTIONARY_BYTES[descriptor & 3] ?? 0) };
     const plainBytes = contentSize(yield { take: sizeBytes });

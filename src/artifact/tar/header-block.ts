@@ -2,11 +2,11 @@ import { AgentError } from "../../errors/agent-error.ts";
 
 export const BLOCK_BYTES = 512;
 
-/** Fields of a tar header that matter to an Artifact. */
+/** The fields of a tar header that an Artifact uses. */
 export interface TarHeader {
   readonly name: string;
   readonly size: number;
-  /** One character; a NUL of old archives reads as "0". */
+  /** One character; a NUL from an old archive becomes "0". */
   readonly type: string;
   /** Time of the last change, in seconds since 1970. */
   readonly modified: number;
@@ -15,10 +15,10 @@ export interface TarHeader {
 const damaged = (reason: string): AgentError => new AgentError("ARTIFACT_TAR_HEADER", { reason });
 
 /**
- * Reads one header block of a POSIX ustar or GNU tar.
+ * Parses one header block of a POSIX ustar or GNU tar.
  *
  * @param block 512 bytes
- * @returns `undefined` for a block of zeros, the mark of an archive's end
+ * @returns `undefined` for a block of zeros, which marks the end of an archive
  * @throws {AgentError} ARTIFACT_TAR_HEADER, ARTIFACT_MEMBER_NAME
  */
 export function parseHeaderBlock(block: Buffer): TarHeader | undefined {
@@ -28,7 +28,7 @@ export function parseHeaderBlock(block: Buffer): TarHeader | undefined {
   const magic = block.toString("latin1", 257, 265);
   if (magic !== "ustar\u000000" && magic !== "ustar  \0") throw damaged("not ustar");
   const name = readName(block, 0, 100);
-  // GNU keeps other things where POSIX keeps the prefix.
+  // GNU stores other data in the place of the POSIX prefix.
   const prefix = magic === "ustar\u000000" ? readName(block, 345, 155) : "";
   const type = block.toString("latin1", 156, 157);
   return {
@@ -39,7 +39,7 @@ export function parseHeaderBlock(block: Buffer): TarHeader | undefined {
   };
 }
 
-/** Sum of a block of zeros: its own checksum field counts as eight spaces. */
+/** Sum of a block of zeros: the checksum field itself counts as eight spaces. */
 const EMPTY_SUM = 8 * 32;
 
 function checksum(block: Buffer): number {
@@ -49,7 +49,7 @@ function checksum(block: Buffer): number {
   return sum;
 }
 
-/** The only field that the checksum does not cover: read in no spelling but those that writers use. */
+/** Accepts only the forms that writers use, because the checksum does not cover this field itself. */
 function readChecksum(block: Buffer): number | undefined {
   const digits = /^(?:([0-7]{6})(?:\0 | \0)|([0-7]{7})[\0 ])$/.exec(block.toString("latin1", 148, 156));
   return digits === null ? undefined : Number.parseInt(digits[1] ?? digits[2] ?? "", 8);
@@ -59,7 +59,7 @@ function readName(block: Buffer, start: number, length: number): string {
   const field = block.toString("latin1", start, start + length);
   const end = field.indexOf("\0");
   if (end === -1) return field;
-  // A second name behind the first one's NUL is a trap for readers that count differently.
+  // A second name after the first one's NUL could trick readers that parse the field differently.
   if (/[^\0]/.test(field.slice(end))) {
     throw new AgentError("ARTIFACT_MEMBER_NAME", { name: field, reason: "control character" });
   }
@@ -72,13 +72,13 @@ function readOctal(block: Buffer, start: number, length: number, field: string):
   return Number.parseInt(digits, 8);
 }
 
-/** For showing only: a time that cannot be read, or lies before 1970, is 1970. */
+/** For display only: a time that is invalid or before 1970 becomes 1970. */
 function readTime(block: Buffer): number {
   const digits = /^ *([0-7]+)[ \0]*$/.exec(block.toString("latin1", 136, 148))?.[1];
   return Number.parseInt(digits ?? "0", 8);
 }
 
-/** Octal, or GNU's base 256: first byte 0x80, the rest a big-endian number. */
+/** Octal, or GNU's base 256: first byte 0x80, then a big-endian number. */
 function readSize(block: Buffer): number {
   const first = block.readUInt8(124);
   if (first < 0x80) return readOctal(block, 124, 12, "size");

@@ -1,17 +1,17 @@
 import { isUtf8 } from "node:buffer";
 import { AgentError } from "../../errors/agent-error.ts";
 
-/** Longest name of a member: PATH_MAX of Linux. */
+/** Longest member name: PATH_MAX of Linux. */
 const MAX_NAME_CHARACTERS = 4096;
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for.
 const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
 
 /**
- * A name as text, out of the bytes of a header block, a PAX record or a GNU long name.
+ * Decodes a name from the bytes of a header block, a PAX record or a GNU long name.
  *
- * @param bytes one character a byte
- * @throws {AgentError} ARTIFACT_MEMBER_NAME: bytes that are not UTF-8 would be another name when they are written
+ * @param bytes one character per byte
+ * @throws {AgentError} ARTIFACT_MEMBER_NAME if the bytes are not UTF-8: written to disk, they would become another name
  */
 export function decodeMemberName(bytes: string): string {
   const encoded = Buffer.from(bytes, "latin1");
@@ -20,7 +20,7 @@ export function decodeMemberName(bytes: string): string {
 }
 
 /**
- * Refuses names that could lead out of a folder or steer a terminal, before anybody looks at what they name.
+ * Refuses names that could escape from a folder or control a terminal, before their content is read.
  *
  * @throws {AgentError} ARTIFACT_MEMBER_NAME
  */
@@ -38,7 +38,7 @@ function whatIsWrong(name: string): string | undefined {
   return undefined;
 }
 
-/** What a payload file may be called: safe as a file name wherever a module stores it. */
+/** Valid names of payload files: safe as a file name wherever a module stores them. */
 const DATA_FILE_NAME = /^[A-Za-z0-9_\-.,]+$/;
 /** NAME_MAX of Linux file systems. */
 const MAX_FILE_NAME_CHARACTERS = 255;

@@ -1,6 +1,6 @@
 import { AgentError } from "../../errors/agent-error.ts";
 
-/** What a PAX extended header says about the member after it. */
+/** Fields of a PAX extended header that override those of the next member. */
 export interface PaxOverrides {
   name?: string;
   size?: number;
@@ -9,8 +9,8 @@ export interface PaxOverrides {
 const damaged = (): AgentError => new AgentError("ARTIFACT_TAR_HEADER", { reason: "pax" });
 
 /**
- * Reads the records `LENGTH KEY=VALUE\n` of a PAX header. Keys that do not matter to an Artifact (times,
- * owners, attributes, comments) are passed over.
+ * Parses the records `LENGTH KEY=VALUE\n` of a PAX header. Ignores keys that an Artifact does not use (times, owners,
+ * attributes, comments).
  *
  * @throws {AgentError} ARTIFACT_TAR_HEADER; ARTIFACT_MEMBER_TYPE for a sparse file
  */

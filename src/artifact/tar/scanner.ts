@@ -13,14 +13,14 @@ export interface TarMember {
   readonly modified?: number;
 }
 
-/** Largest PAX or GNU long-name header: extended attributes of a repacked file fit in. */
+/** Largest PAX or GNU long-name header: large enough for the extended attributes of a repacked file. */
 const MAX_EXTENSION_BYTES = 256 * 1024;
 const SCRATCH_BYTES = 64 * 1024;
 
 /**
- * Pulls a tar apart without buffering it: between two headers, `read` hands the caller's own buffer to the
- * source, so a payload byte is copied by nobody on its way. Strict: regular files only, directories passed
- * over, names checked, both zero blocks at the end required.
+ * Parses a tar without buffering it: between two headers, `read` passes the caller's own buffer to the source, so that
+ * payload bytes are not copied. Strict: accepts only regular files, skips directories, checks names, and requires both
+ * zero blocks at the end.
  *
  * @see POSIX pax (ustar, typeflags x and g), GNU tar (typeflags L and K, base-256 sizes)
  */
@@ -34,7 +34,7 @@ export class TarScanner {
   #members = 0;
   #ended = false;
 
-  /** @param label names the archive in errors */
+  /** @param label name of the archive, for errors */
   constructor(source: ByteSource, label: string, limits: ArtifactLimits) {
     this.#source = source;
     this.#label = label;
@@ -42,10 +42,10 @@ export class TarScanner {
   }
 
   /**
-   * The next regular file; what is left of the one before is passed over. `undefined` at the end.
+   * The next regular file; `undefined` at the end. Skips the unread rest of the previous one.
    *
-   * @throws {AgentError} ARTIFACT_TRUNCATED, ARTIFACT_TAR_HEADER, ARTIFACT_MEMBER_NAME,
-   * ARTIFACT_MEMBER_TYPE, ARTIFACT_LIMIT, ARTIFACT_TRAILING_DATA
+   * @throws {AgentError} ARTIFACT_TRUNCATED, ARTIFACT_TAR_HEADER, ARTIFACT_MEMBER_NAME, ARTIFACT_MEMBER_TYPE,
+   * ARTIFACT_LIMIT, ARTIFACT_TRAILING_DATA
    */
   async next(): Promise<TarMember | undefined> {
     if (this.#ended) return undefined;
@@ -110,7 +110,7 @@ export class TarScanner {
   }
 
   /**
-   * After the last member: nothing but zeros may follow, and no more than `maxBytes` of them.
+   * Checks that after the last member only zeros follow, at most `maxBytes`.
    *
    * @throws {AgentError} ARTIFACT_TRAILING_DATA, ARTIFACT_LIMIT
    */
@@ -126,13 +126,15 @@ export class TarScanner {
     }
   }
 
-  /** The source has moved on by so many bytes of the current member. @throws {AgentError} ARTIFACT_TRUNCATED */
+  /**
+   * Records that the source has skipped this many bytes of the current member. @throws {AgentError} ARTIFACT_TRUNCATED
+   */
   passOver(bytes: number): void {
     if (bytes < 0 || bytes > this.#left) throw this.#truncated();
     this.#left -= bytes;
   }
 
-  /** The source stands within a member whose header it is behind of: what follows is the rest of `sizeBytes`. */
+  /** Starts within a member whose header the source has already passed, after `passedBytes` of its `sizeBytes`. */
   continueMember(sizeBytes: number, passedBytes: number): void {
     this.#begin(sizeBytes);
     this.passOver(passedBytes);
@@ -161,7 +163,7 @@ export class TarScanner {
     const padding = this.#block.subarray(0, this.#padding);
     this.#padding = 0;
     if ((await readFully(this.#source, padding)) < padding.length) throw this.#truncated();
-    // Every writer fills up with zeros, and no checksum or signature covers these bytes.
+    // Every writer pads with zeros, and no checksum or signature covers these bytes.
     if (!isZero(padding)) throw new AgentError("ARTIFACT_TAR_HEADER", { in: this.#label, reason: "padding" });
   }
 
@@ -201,7 +203,7 @@ function isZero(bytes: Buffer): boolean {
   return bytes.equals(ZEROS.subarray(0, bytes.length));
 }
 
-/** GNU writes one NUL after a long name; any other NUL stays in, for the check of names to find. */
+/** GNU writes one NUL after a long name. Any other NUL stays, so that the name check finds it. */
 function trimNul(text: string): string {
   return text.endsWith("\0") ? text.slice(0, -1) : text;
 }
