@@ -18,24 +18,24 @@ export type Cut = { readonly command: number; readonly at: Instant } | { readonl
 
 type Where = Pick<WatchOptions, "at" | "power">;
 
-/** `resumed`: the update survived the cut. `rolledBack`: the device is back on what it ran before. */
+/** `resumed`: the update survived the cut. `rolledBack`: the device runs its previous software again. */
 export interface Recovery {
   readonly fate: "resumed" | "rolledBack";
   /** The update's state on disk at the cut. */
   readonly state: string;
   readonly loss: Loss;
-  /** Of a deployment: final statuses that reached the server, and how many requests it answered badly. */
+  /** Only for deployments: final statuses that reached the server, and how many requests it answered badly. */
   readonly told?: { readonly finals: number; readonly requests: number; readonly troubles: number };
 }
 
 export interface CrashOptions {
-  /** Gives the Artifact to the agent's standard input, and ends that; without it the agent reads the file. */
+  /** Writes the Artifact to the agent's standard input and ends it. Without it, the agent reads the file. */
   readonly feed?: (stdin: NodeJS.WritableStream, artifact: Buffer) => Promise<void>;
 }
 
 /**
- * A virtual board on which the built program makes one update, the power is cut, and everything is looked at. Also what
- * recovers from the cut is the built program: the board's init, and the commit or rollback that follows.
+ * A virtual board on which the built program makes one update, the power is cut, and the test checks everything. The
+ * built program also recovers from the cut: as the board's init, and with the commit or rollback that follows.
  */
 export class CrashDevice {
   readonly board: TestBoard;
@@ -74,7 +74,7 @@ export class CrashDevice {
     ];
   }
 
-  /** The whole update without a cut. @returns what strace saw of each command */
+  /** Makes the whole update without a cut. @returns the system calls of each command */
   async rehearse(decision: Decision, where: Where = {}): Promise<readonly Watched[]> {
     await this.#kind.release(this.board, NEW);
     const runs: Watched[] = [];
@@ -83,7 +83,7 @@ export class CrashDevice {
     return runs;
   }
 
-  /** Cuts the power in the update, powers the board on until it rests, and checks all that is promised. */
+  /** Cuts the power in the update, powers the board on until it is at rest, and checks every promise. */
   async survive(cut: Cut, decision: Decision, random: Random): Promise<Recovery> {
     await this.#kind.release(this.board, NEW);
     const loss = await this.#updateUntil(cut, decision, random);
@@ -104,7 +104,7 @@ export class CrashDevice {
     const nothingLost = { blocksKept: 0, blocksLost: 0, renamesUndone: 0, filesTorn: 0 };
     for (const [index, argv] of this.commands(decision).entries()) {
       if ("power" in cut && cut.power.aborted) return nothingLost;
-      // Nobody looks at the calls of a command that is not cut, so it runs without strace.
+      // The test does not need the calls of a command that is not cut, so that command runs without strace.
       if ("command" in cut && cut.command !== index) {
         const { exitCode, err } = await this.#agent(...argv);
         expect(exitCode, err.join("\n")).toBe(0);
@@ -149,7 +149,7 @@ export class CrashDevice {
   }
 
   /**
-   * What the user does who had asked for the update: what the boot loader has reverted cannot be committed.
+   * Does what the user who asked for the update would do. The user cannot commit what the boot loader has reverted.
    *
    * @returns whether there was anything to decide
    */
@@ -163,8 +163,8 @@ export class CrashDevice {
   }
 
   /**
-   * While an update is pending its old name holds, and every part is of some version; after that, all parts are of
-   * the version of that name. `_INCONSISTENT` is never needed: whatever was cut off here can be undone.
+   * While an update is pending, the old name stays and each part has some known version. Afterwards, all parts have the
+   * version of the name. `_INCONSISTENT` never appears, because every update interrupted here can be undone.
    */
   async #tellsTruth(): Promise<string> {
     const versions = await this.#kind.versions(this.board, [OLD, NEW]);
@@ -185,8 +185,8 @@ export class CrashDevice {
   }
 
   /**
-   * A further update, with nothing in its way: it shows what the board is worth, and so it runs in this process, which
-   * takes a tenth of the time. A kind with variables needs a process that has them.
+   * Makes a further update without a cut, to show that the board still works. It runs in this process, which takes a
+   * tenth of the time. A kind with environment variables needs a process that has them.
    */
   async #updateTo(version: string): Promise<void> {
     const artifact = await this.#kind.release(this.board, version);

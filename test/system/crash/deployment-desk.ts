@@ -4,31 +4,31 @@ import { reset, resetInHeader } from "../../support/faults.ts";
 import { type Answer, type Exchange, type Route, ScriptedServer } from "../../support/scripted-server.ts";
 import type { Random } from "../fuzz/random.ts";
 
-/** A final status that has reached the server. */
+/** A final status that reached the server. */
 export interface Final {
   readonly status: "success" | "failure";
-  /** Whether the answer that the server knows of it went out as it should. */
+  /** Whether the server sent the correct response to it. */
   readonly answered: boolean;
-  /** Which life of the agent told it. */
+  /** The life of the agent that reported it. */
   readonly life: number;
 }
 
-/** `mumbling`: only reports of statuses go wrong, and nothing that the device keeps depends on it. */
+/** `mumbling`: only status reports go wrong, and nothing that the device stores depends on them. */
 export type Health = "well" | "mumbling" | "unwell";
 
-/** One request in so many comes to grief while the server is unwell. */
+/** While the server is unwell, one in this many requests goes wrong. */
 const TROUBLE_EVERY = 4;
 
-/** What the device hears instead of an answer. The server has then done what was asked, or has not. */
+/** What the device receives instead of an answer. The server may or may not have done what was asked. */
 const TROUBLES: readonly Answer[] = [reset, resetInHeader, refusal(500), refusal(503), slowDown(0)];
 
 /**
- * A server with one deployment at a time, which it offers until it has heard of its end, as real ones do. While it is
- * unwell it refuses connections, resets them, is in trouble, forgets its tokens, or does what it is asked and the
- * answer is lost: whatever `random` says.
+ * A server with one deployment at a time. Like real servers, it offers the deployment until it has received the final
+ * status. While it is unwell, `random` makes it refuse or reset connections, return errors, forget its tokens, or do
+ * what was asked and lose the answer.
  */
 export class DeploymentDesk {
-  /** All that was reported of the deployment. */
+  /** All reported statuses of the deployment. */
   readonly statuses: string[] = [];
   readonly finals: Final[] = [];
   readonly server: ScriptedServer;
@@ -64,17 +64,17 @@ export class DeploymentDesk {
     });
   }
 
-  /** Requests that were not answered as they should have been. */
+  /** Number of requests without the correct answer. */
   get troubles(): number {
     return this.#troubles;
   }
 
-  /** Whether the server has heard how the deployment has ended. */
+  /** Whether the server has received the final status of the deployment. */
   get isOver(): boolean {
     return this.#isOver;
   }
 
-  /** Replaces the deployment that there was. */
+  /** Replaces the previous deployment. */
   deploy(id: string, version: string, artifact: Buffer): void {
     this.statuses.length = 0;
     this.finals.length = 0;
@@ -88,7 +88,7 @@ export class DeploymentDesk {
     this.#health = health;
   }
 
-  /** Aborts when the device, after its deployment has ended, asks for the next one. */
+  /** Aborts when the device asks for the next deployment after this one has ended. */
   get rested(): AbortSignal {
     return this.#rested.signal;
   }
@@ -97,7 +97,7 @@ export class DeploymentDesk {
     return this.#life;
   }
 
-  /** Another process speaks for the device from now on. */
+  /** Counts another process that speaks for the device from now on. */
   nextLife(): void {
     this.#life++;
   }
@@ -107,7 +107,7 @@ export class DeploymentDesk {
     await this.server.close();
   }
 
-  /** @param hear what the server does when it is asked; returns what it answers */
+  /** @param hear does the server's part of a request, and returns the answer */
   #serve(route: Route, hear: (exchange: Exchange) => Answer): void {
     this.server.answer(route, async (exchange) => {
       const mayFail = this.#health === "unwell" || (this.#health === "mumbling" && route === "status");
@@ -132,7 +132,7 @@ export class DeploymentDesk {
     return this.#random.pick([...TROUBLES, ...(route === "auth" ? [] : [refusal(401)]), this.#leave]);
   }
 
-  /** Nothing listens for a while. */
+  /** Stops listening for a while. */
   readonly #leave: Answer = () => {
     const forMs = 1 + this.#random.below(40);
     this.#absence = this.#absence.then(async () => {

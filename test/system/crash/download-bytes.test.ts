@@ -41,7 +41,7 @@ for (const [index, compression] of (["none", "gzip", "zstd"] as const).entries()
     const random = new Random(SEED + index);
     for (let kill = 0; kill < KILLS; kill++) {
       const { child, ended } = device.start("poll", "--now");
-      // Each in its own third of the download, wherever that is between two checkpoints.
+      // Each kill falls into its own third of the download, anywhere between two checkpoints.
       const atBytes = ((kill + (1 + random.below(900)) / 1000) / KILLS) * artifact.length;
       while (files.servedBytes < atBytes) await setTimeout(1);
       child.kill("SIGKILL");
@@ -63,7 +63,7 @@ for (const [index, compression] of (["none", "gzip", "zstd"] as const).entries()
   });
 }
 
-/** Writes what no compression makes smaller. @returns its SHA-256 */
+/** Writes data that no compression makes smaller. @returns its SHA-256 */
 async function writeNoise(path: string): Promise<string> {
   const noise = createCipheriv("aes-128-ctr", Buffer.alloc(16, 7), Buffer.alloc(16));
   const hash = createHash("sha256");

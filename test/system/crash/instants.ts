@@ -1,19 +1,19 @@
 import type { Call } from "./strace-log.ts";
 import type { Instant } from "./watched-run.ts";
 
-/** Calls whose order is the same in each run; libuv also uses `write` to wake its threads. */
+/** Calls whose order is the same in each run. libuv also uses `write` to wake its threads. */
 const ACTS = /^(?:pwrite64|fsync|fdatasync|rename.*)$/;
 
 /**
- * The instants of a run at which a state is on disk and nothing durable has come of it yet: at the first act after each
- * save, which is the sync of a folder behind a rename.
+ * The instants at which a state is on disk and no durable act has followed yet: at the first act after each save. The
+ * last act of a save is the sync of the folder after a rename.
  */
 export const instantsAfterSaves = (calls: readonly Call[]): readonly Instant[] =>
   actsAfterRenames(calls, 2).map((act) => instantOf(act, calls));
 
 /**
- * The instants at which a state is on disk and nothing at all has been done about it: within each save, when the sync
- * of the folder begins. Until that has ended the power may take the state away again.
+ * The instants at which a state is on disk and its work has not begun: within each save, when the sync of the folder
+ * begins. Until that sync ends, a power cut may still undo the save.
  */
 export const instantsInSaves = (calls: readonly Call[]): readonly Instant[] =>
   actsAfterRenames(calls, 1).map((act) => instantOf(act, calls));

@@ -13,13 +13,13 @@ import { type Instant, type Watched, watchedRun } from "./watched-run.ts";
 const OLD = "v1";
 const NEW = "v2";
 const FURTHER = "v3";
-/** Lives of the agent until a deployment has come to its end, the server being as unwell as it is. */
+/** Limit on the lives of the agent until a deployment ends, even with an unwell server. */
 const MAX_LIVES = 20;
 const NOTHING_LOST: Loss = { blocksKept: 0, blocksLost: 0, renamesUndone: 0, filesTorn: 0 };
 
 /**
- * At a named instant of the `life`th process, counted from 0, or when a signal aborts. With `killed` the agent alone is
- * gone; else the power is, and with it what was not synced.
+ * A cut at a named instant of the `life`th process, counted from 0, or when a signal aborts. With `killed`, only the
+ * agent is killed. Otherwise the power fails, and unsynced data may be lost.
  */
 export type ManagedCut =
   | { readonly life: number; readonly at: Instant; readonly killed: boolean }
@@ -27,13 +27,13 @@ export type ManagedCut =
 
 export interface ManagedOptions {
   readonly agent: "poll" | "daemon";
-  /** Of a download. */
+  /** Speed of downloads. */
   readonly bytesPerSecond?: number;
 }
 
 /**
- * A virtual board with a server that is unwell, on which the built program makes a deployment's update and is killed.
- * The server's side of it is judged as well as the board's.
+ * A virtual board and an unwell server, with which the built program makes a deployment's update and is killed. The
+ * test checks both the board and what the server received.
  */
 export class ManagedDevice {
   readonly board: TestBoard;
@@ -93,7 +93,7 @@ export class ManagedDevice {
     await this.board.remove();
   }
 
-  /** The whole update without a cut, and with a server that is well. @returns what strace saw of each process */
+  /** Makes the whole update without a cut, with a healthy server. @returns the system calls of each process */
   async rehearse(): Promise<readonly Watched[]> {
     await this.#deploy(NEW);
     const lives: Watched[] = [];
@@ -105,7 +105,7 @@ export class ManagedDevice {
     return lives;
   }
 
-  /** Kills the agent in the update, powers the board on until all is done, and checks all that is promised. */
+  /** Kills the agent in the update, powers the board on until all is done, and checks every promise. */
   async survive(cut: ManagedCut, random: Random): Promise<Recovery> {
     await this.#deploy(NEW);
     this.desk.feels("at" in cut ? "mumbling" : "unwell");
@@ -135,7 +135,7 @@ export class ManagedDevice {
   async #updateUntil(cut: ManagedCut, random: Random): Promise<{ loss: Loss; killedLife?: number }> {
     for (let life = 0; life < MAX_LIVES && !this.desk.rested.aborted; life++) {
       if ("power" in cut && cut.power.aborted) return { loss: NOTHING_LOST };
-      // Nobody looks at the calls of a life that is not cut, so it runs without strace.
+      // The test does not need the calls of a life that is not cut, so that life runs without strace.
       if ("life" in cut && cut.life !== life) {
         this.desk.nextLife();
         const { exitCode } = await this.#start().ended;
@@ -157,12 +157,12 @@ export class ManagedDevice {
 
   async #watchedLife(where: { readonly at?: Instant; readonly power?: AbortSignal }): Promise<Watched> {
     this.desk.nextLife();
-    // A daemon does not end by itself: with nothing left to do it loses its power at the latest.
+    // A daemon does not end by itself, so it loses its power at the latest when it has nothing left to do.
     const power = where.power && AbortSignal.any([where.power, this.desk.rested]);
     return await watchedRun(this.#program, this.#argv, { env: this.#env, ...where, ...(power && { power }) });
   }
 
-  /** As init and a timer, or init alone, would: until the server knows and there is nothing left to do. */
+  /** Restarts the agent, as init (and a timer) would, until the server knows the result and nothing is left to do. */
   async #liveToRest(): Promise<void> {
     const said: string[] = [];
     for (let life = 0; !this.desk.rested.aborted; life++) {
@@ -179,7 +179,7 @@ export class ManagedDevice {
     expect(await this.board.pending()).toBeUndefined();
   }
 
-  /** @returns what the server was told, which is the same each time, and again only when the answer was lost */
+  /** @returns the status that the server received: always the same, and repeated only if the answer was lost */
   #toldTruly(killedLife: number | undefined): "success" | "failure" {
     const { finals, statuses } = this.desk;
     const [first] = finals;
@@ -199,7 +199,7 @@ export class ManagedDevice {
     expect([...new Set(await this.#kind.versions(this.board, [OLD, NEW, FURTHER]))]).toEqual([version]);
   }
 
-  /** A further deployment, with nothing in its way. */
+  /** Makes a further deployment without a cut. */
   async #updateFurther(): Promise<void> {
     this.desk.feels("well");
     await this.#deploy(FURTHER);
@@ -223,7 +223,7 @@ export class ManagedDevice {
     return this.#kind.env?.(this.board) ?? {};
   }
 
-  /** The board's own init has nothing to do with a deployment: that waits for the agent. */
+  /** Boots without the board's own init, because a deployment waits for the agent. */
   #bootToRest(): Promise<void> {
     return bootToRest(this.board, async () => (await this.board.boot()).outcome.kind === "up");
   }

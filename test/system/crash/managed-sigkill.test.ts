@@ -8,7 +8,7 @@ import { sideBySide } from "./side-by-side.ts";
 import { Tally } from "./tally.ts";
 
 const SEED = Number(process.env["SWITCHBACK_CRASH_SEED"] ?? 20_260_130);
-/** A deployment takes five times as long as an update from the command line, with a server that is not well. */
+/** A deployment takes five times as long as an update from the command line, with an unwell server. */
 const CUTS = Math.ceil(Number(process.env["SWITCHBACK_CRASH_CUTS"] ?? 100) / 5);
 const CUTS_PER_TEST = 10;
 const KINDS: readonly Kind[] = [image, image, imageAndFile, oneFile, imageThatHangs];
@@ -17,7 +17,7 @@ const MIB = 1024 * 1024;
 
 let program: BuiltProgram;
 const tally = new Tally(`SIGKILL at random in a deployment, seed ${SEED}`);
-/** How long an undisturbed update of each kind takes on this machine. */
+/** Duration of an undisturbed update of each kind on this machine. */
 const wholeMs = new Map<Kind, number>();
 
 beforeAll(async () => {
@@ -53,5 +53,5 @@ async function cutOff(cut: number): Promise<void> {
   await device.remove();
 }
 
-/** As slowly as a network, so that many cuts fall into the transfer. */
+/** As slow as a network, so that many cuts fall into the transfer. */
 const options = (agent: ManagedOptions["agent"]): ManagedOptions => ({ agent, bytesPerSecond: 6 * MIB });

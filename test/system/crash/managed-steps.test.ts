@@ -17,9 +17,9 @@ afterAll(() => tally.tell());
 
 interface Steps {
   readonly kind: Kind;
-  /** `saved`: killed before the state's work begins. `worked`: cut off when it is done, and said, and not on disk. */
+  /** `saved`: killed before the state's work begins. `worked`: cut when the work is done and reported but not saved. */
   readonly when: "saved" | "worked";
-  /** How many of the last ones; what comes before is the same in each kind. */
+  /** How many of the last steps to cut. The earlier steps are the same in each kind. */
   readonly last?: number;
 }
 

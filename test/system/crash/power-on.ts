@@ -3,7 +3,7 @@ import type { TestBoard } from "../../support/test-board.ts";
 
 const MAX_BOOTS = 4;
 
-/** The boot loader is never told to start what is not whole, even though it would go back by itself. */
+/** The boot loader must never be told to start an incomplete image, even though it would fall back by itself. */
 export async function bootsWhatItNames(board: TestBoard): Promise<void> {
   const { mender_boot_part } = await board.env();
   const { slots } = await board.status();
@@ -12,8 +12,8 @@ export async function bootsWhatItNames(board: TestBoard): Promise<void> {
 }
 
 /**
- * Starts the board until a system is up that the next start would bring up as well, or that is on trial. Another
- * start is needed where the agent has undone an update from within the new system.
+ * Starts the board until a system is up that is on trial, or that the next start would bring up again. A further start
+ * is needed if the agent has undone an update from within the new system.
  *
  * @param start switches the board off and on; returns whether a system is up
  */

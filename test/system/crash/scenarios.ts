@@ -8,27 +8,27 @@ export type Decision = "commit" | "rollback";
 /** A kind of update, and what it leaves on the board. */
 export interface Kind {
   readonly name: string;
-  /** Whether it waits for a reboot. */
+  /** Whether the update waits for a reboot. */
   readonly reboots: boolean;
-  /** Variables that the agent gets, besides those of the test. */
+  /** Variables for the agent, in addition to those of the test. */
   env?(board: TestBoard): Readonly<Record<string, string>>;
-  /** Puts onto a new board what every version of it needs. */
+  /** Puts onto a new board what every version needs. */
   setUp(board: TestBoard): Promise<void>;
   /** @returns path of the Artifact that installs `version` */
   release(board: TestBoard, version: string): Promise<string>;
   /**
-   * The versions of the parts that the update is made of, each compared byte for byte with what a version should be.
+   * The versions of the update's parts. Each part is compared byte for byte with the expected content of a version.
    *
-   * @throws when a part is nothing whole
+   * @throws if a part matches no version
    */
   versions(board: TestBoard, known: readonly string[]): Promise<readonly string[]>;
-  /** Takes away what is gone with the power besides what the supervisor does. */
+  /** Removes what a power cut takes in addition to what the supervisor removes. */
   losePower?(board: TestBoard): Promise<void>;
-  /** What must be true besides when an update to `version` has ended. */
+  /** Checks what else must be true when an update has ended. */
   check?(board: TestBoard, ended: "committed" | "rolled back"): Promise<void>;
 }
 
-/** Of images and slots alike, so that a slot is one of the images byte for byte, or none. */
+/** Size of images and slots alike, so that a slot is byte for byte one of the images, or none. */
 export const IMAGE_KIB = 4 * 1024;
 const nothing = async (): Promise<void> => undefined;
 
@@ -40,7 +40,7 @@ export const image: Kind = {
   versions: async (board, known) => [await runningVersion(board, known)],
 };
 
-/** An image whose first system, after the one that the board came with, does not come up. */
+/** An image whose version v2 does not come up. */
 export const imageThatHangs: Kind = {
   ...image,
   name: "image that hangs",
@@ -59,7 +59,7 @@ const SCRIPTS = ["Install", "Reboot", "Commit", "Rollback", "Failure"].flatMap((
   ["Enter", "Leave"].map((action) => `Artifact${state}_${action}_00`),
 );
 
-/** An image whose Artifact has a script for every occasion; each notes that it was there. */
+/** An image whose Artifact has a script for every occasion. Each script records that it ran. */
 export const imageWithScripts: Kind = {
   ...image,
   name: "image with state scripts",
@@ -90,7 +90,7 @@ const notes = (board: TestBoard): string => board.file("scripts-that-ran");
 const APP_FILES = { dest_dir: "/", filename: "app.conf", permissions: "644" };
 const contentOf = (version: string): string => `settings of ${version}\n`.repeat(1000);
 
-/** The module `single-file` that is shipped. */
+/** The shipped module `single-file`. */
 export const oneFile: Kind = {
   name: "update module",
   reboots: false,
@@ -133,7 +133,7 @@ async function fileVersion(board: TestBoard, known: readonly string[]): Promise<
   return found;
 }
 
-/** Gives the board an update module that is shipped. */
+/** Gives the board a shipped update module. */
 export async function shipModule(board: TestBoard, name: string): Promise<void> {
   const folder = board.path("share/modules/v3");
   await mkdir(folder, { recursive: true });

@@ -1,7 +1,7 @@
-/** A cut waits for its server more than it computes. */
+/** Several at once, because a cut waits for its server more than it computes. */
 const AT_ONCE = 4;
 
-/** Runs `work` on each item, several at once. @throws the first failure, when all that was begun has ended */
+/** Runs `work` on each item, several at once. @throws the first failure, once all started work has ended */
 export async function sideBySide<T>(
   items: readonly T[],
   work: (item: T, index: number) => Promise<void>,

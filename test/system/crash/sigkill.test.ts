@@ -14,7 +14,7 @@ const DECISIONS: readonly Decision[] = ["commit", "commit", "rollback"];
 
 let program: BuiltProgram;
 const tally = new Tally(`SIGKILL at random, seed ${SEED}`);
-/** How long a whole update of each kind takes on this machine. */
+/** Duration of a whole update of each kind on this machine. */
 const wholeMs = new Map<Kind, number>();
 
 beforeAll(async () => {
@@ -50,7 +50,7 @@ async function cutOff(cut: number): Promise<void> {
   await device.remove();
 }
 
-/** As slowly as a network, so that many cuts fall into the transfer. */
+/** As slow as a network, so that many cuts fall into the transfer. */
 async function feed(stdin: NodeJS.WritableStream, artifact: Buffer): Promise<void> {
   const size = Math.ceil(artifact.length / 10);
   for (let at = 0; at < artifact.length; at += size) {

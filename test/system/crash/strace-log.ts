@@ -1,13 +1,13 @@
-/** A system call of the program, in the order of the log of strace. */
+/** A system call of the program, in the order of strace's log. */
 export interface Call {
   readonly name: string;
-  /** What stands between the parentheses, as strace prints it. */
+  /** The text between the parentheses, as strace prints it. */
   readonly args: string;
-  /** Thread that made it. */
+  /** The calling thread. */
   readonly thread: string;
-  /** Line of the log at which it began. */
+  /** Line of the log at which the call began. */
   readonly began: number;
-  /** Line at which it ended; absent when it never did. */
+  /** Line at which it ended; absent if it never did. */
   readonly ended?: number;
   readonly failed: boolean;
 }
@@ -16,7 +16,7 @@ const WHOLE = /^(\d+) +(\w+)\((.*)\) += (\S+)/;
 const BEGUN = /^(\d+) +(\w+)\((.*?) ?<unfinished \.\.\.>$/;
 const RESUMED = /^(\d+) +<\.\.\. (\w+) resumed>(.*)\) += (\S+)/;
 
-/** Reads what `strace -f -y -o FILE` has written; lines about signals and ends of processes are left out. */
+/** Parses the output of `strace -f -y -o FILE`. Leaves out lines about signals and ends of processes. */
 export function parseStrace(text: string): readonly Call[] {
   const calls: Call[] = [];
   const open = new Map<string, number>();
@@ -44,15 +44,15 @@ export function parseStrace(text: string): readonly Call[] {
   return calls;
 }
 
-/** `?` stands for the result of a call in which the program was killed. */
+/** `?` is the result of a call in which the program was killed. */
 function endOf(result: string, line: number): Pick<Call, "ended" | "failed"> {
   return result === "?" ? { failed: false } : { ended: line, failed: result.startsWith("-") };
 }
 
-/** The path behind the descriptor that is a call's first argument. */
+/** The path of the descriptor that is a call's first argument. */
 export const pathOfDescriptor = ({ args }: Call): string | undefined => /^\d+<([^>]*)>/.exec(args)?.[1];
 
-/** Text that strace has quoted. @throws when strace has cut it off */
+/** The text that strace quoted. @throws if strace has truncated it */
 export function unquote({ args }: Call): string {
   const found = /"((?:[^"\\]|\\.)*)"(\.\.\.)?/s.exec(args);
   if (found?.[1] === undefined || found[2] !== undefined) throw new Error(`no whole text in ${args.slice(0, 200)}`);

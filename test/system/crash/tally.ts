@@ -1,7 +1,7 @@
 import { appendFile } from "node:fs/promises";
 import type { Recovery } from "./crash-device.ts";
 
-/** What became of the cuts of one kind; kept, and told as one line. */
+/** Counts the results of the cuts of one kind, and reports them in one line. */
 export class Tally {
   readonly #what: string;
   readonly #count = { cuts: 0, resumed: 0, rolledBack: 0, broken: 0 };
@@ -13,7 +13,7 @@ export class Tally {
     this.#what = what;
   }
 
-  /** @throws what `work` throws, with `which` cut it was */
+  /** @throws what `work` throws, with the name of the cut */
   async add(which: string, work: () => Promise<Recovery>): Promise<void> {
     this.#count.cuts++;
     try {
@@ -32,7 +32,7 @@ export class Tally {
     }
   }
 
-  /** One line on the terminal; the numbers into the file that `SWITCHBACK_CRASH_RESULT` names, one object a line. */
+  /** Prints one line, and appends the numbers as one JSON object to the file that `SWITCHBACK_CRASH_RESULT` names. */
   async tell(): Promise<void> {
     const { cuts, resumed, rolledBack, broken } = this.#count;
     const { blocksKept, blocksLost, renamesUndone, filesTorn } = this.#lost;

@@ -68,7 +68,7 @@ test("what a power cut undoes of renames is the end of them, with the content th
     const before = await readDisk([store]);
     writeFileSync(`${store}.new`, "newer");
     renameSync(`${store}.new`, store);
-    // Beside it lies what nobody asks the content of, and what strace does not print whole.
+    // Next to it is a file whose content does not matter, and which strace does not print completely.
     const beside = '7 write(8<@/data/store.reserve.new>, "7Ga"..., 65536) = 65536';
     const { renamesUndone } = await losePower(calls(beside, ...SAVE, ...second), disk, before, new Random(seed));
     seen.add(`${renamesUndone} ${readFileSync(store, "utf8")} ${readdirSync(join(disk, "data")).join(" ")}`);

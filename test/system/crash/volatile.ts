@@ -4,7 +4,7 @@ import { dirname, resolve } from "node:path";
 import type { Random } from "../fuzz/random.ts";
 import { type Call, pathOfDescriptor, unquote } from "./strace-log.ts";
 
-/** What the files that a power cut may change held before the program was started. */
+/** Content, before the program started, of the files that a power cut may change. */
 export type Disk = ReadonlyMap<string, Buffer | undefined>;
 
 interface Write {
@@ -18,13 +18,13 @@ interface Rename {
   readonly to: string;
 }
 
-/** What a power cut at the end of the calls may take, because no sync has answered for it. */
+/** What a power cut at the end of the calls may take, because no sync has covered it. */
 export interface Volatile {
-  /** Into the middle of files: the blocks of slots. */
+  /** Writes into the middle of files: the blocks of slots. */
   readonly writes: readonly Write[];
-  /** The last ones of each folder, oldest first. */
+  /** The last renames of each folder, oldest first. */
   readonly renames: readonly Rename[];
-  /** New files, by the name that they have now, whose content was not synced. */
+  /** New files with unsynced content, by their current name. */
   readonly contents: readonly string[];
 }
 
@@ -32,9 +32,9 @@ const SYNCS: readonly string[] = ["fsync", "fdatasync"];
 const BLOCK_BYTES = 4096;
 
 /**
- * What of the program's own calls was not yet durable. A write is durable when a sync of its file began after it and
- * has come to an end, a rename when its folder was synced so. Programs that it has started are not followed: what
- * modules and scripts write stays, as after a kill, and so does what was removed.
+ * Which of the program's own calls were not yet durable. A write is durable when a sync of its file began after it and
+ * has ended; a rename, when its folder was synced in this way. Child processes are not followed: what modules and
+ * scripts write stays, as after a kill. Removed files stay removed.
  *
  * @param disk folder that stands for the board's disk
  */
@@ -48,7 +48,7 @@ export function volatileOf(calls: readonly Call[], disk: string): Volatile {
         call.began > (from.ended ?? Number.POSITIVE_INFINITY) &&
         pathOfDescriptor(call) === path,
     );
-  // What runs is no file of a real board, but the kernel's own answer.
+  // On a real board, the kernel reports what runs, and no file does.
   const isOnDisk = (path: string): boolean => path.startsWith(`${disk}/`) && path !== `${disk}/running`;
   const writes: Write[] = [];
   const renames: Rename[] = [];
@@ -65,7 +65,7 @@ export function volatileOf(calls: readonly Call[], disk: string): Volatile {
   return { writes, renames, contents: [...contents] };
 }
 
-/** What a power cut has taken. */
+/** What a power cut took. */
 export interface Loss {
   readonly blocksKept: number;
   readonly blocksLost: number;
@@ -74,20 +74,20 @@ export interface Loss {
 }
 
 /**
- * Does to the files what a power cut may: of what was not durable some is kept and some is lost, as `random` says;
- * blocks singly, in any order; of the renames in one folder the last ones, as a journal would.
+ * Does to the files what a power cut may do. Of what was not durable, `random` keeps some and loses some: single blocks
+ * in any order, but in each folder only the last renames, as a journal would.
  *
- * @throws when the calls were such that the state before is not known
+ * @throws if the calls do not determine the previous content
  */
 export async function losePower(calls: readonly Call[], disk: string, before: Disk, random: Random): Promise<Loss> {
   const { writes, renames, contents } = volatileOf(calls, disk);
   let [blocksKept, blocksLost, renamesUndone] = [0, 0, 0];
-  // All, none, or some: a coin for each block alone would hardly ever keep or lose many of them.
+  // All, none, or some: with a coin toss for each block, the cut would hardly ever keep or lose many of them.
   const chance = random.pick([0, 1, 2, 3, 4]);
   for (const { path, offset, length } of writes) {
     const old = before.get(path);
     if (old === undefined) throw new Error(`nobody knows what ${path} was before`);
-    // What a place held between two writes is in no log: it stays as it is.
+    // No log has what a place held between two writes, so the place keeps its content.
     const isKnown = isWrittenOnce(calls, path, offset, length);
     for (let at = offset; at < offset + length; at += BLOCK_BYTES) {
       if (random.below(4) < chance || !isKnown) blocksKept++;
@@ -98,7 +98,7 @@ export async function losePower(calls: readonly Call[], disk: string, before: Di
     }
   }
   for (const path of contents) if (existsSync(path)) truncateSync(path, random.below(readFileSync(path).length + 1));
-  // The program may never have got as far as the rename in which it was killed.
+  // The program may have been killed before its rename happened.
   const happened = renames.filter(({ from, to }) => existsSync(to) && !existsSync(from));
   for (const folder of new Set(happened.map(({ to }) => dirname(to)))) {
     const here = happened.filter(({ to }) => dirname(to) === folder);
@@ -109,7 +109,7 @@ export async function losePower(calls: readonly Call[], disk: string, before: Di
   return { blocksKept, blocksLost, renamesUndone, filesTorn: contents.length };
 }
 
-/** Reads the files of which a power cut may take something. */
+/** Reads the files from which a power cut may take something. */
 export async function readDisk(paths: readonly string[]): Promise<Disk> {
   const missing = (): undefined => undefined; // ignored: a file that is not there yet is an ordinary state.
   return new Map(await Promise.all(paths.map(async (path) => [path, await readFile(path).catch(missing)] as const)));
@@ -124,20 +124,20 @@ async function restore(path: string, bytes: Uint8Array, offset: number): Promise
   }
 }
 
-/** Puts files back under the names that they had, and in their places what was there. */
+/** Restores the old names of the files, and in their places the previous content. */
 function undo(renames: readonly Rename[], calls: readonly Call[], before: Disk): void {
   for (const to of new Set(renames.map((rename) => rename.to))) {
     const onto = renames.filter((rename) => rename.to === to);
     const old = contentsOf(to, calls, before).at(-1 - onto.length);
     const from = onto[0]?.from ?? to;
-    // The folder that it came from may have been removed since: that is lost with the rename.
+    // The folder that a file came from may have been removed since: the undone rename brings it back.
     mkdirSync(dirname(from), { recursive: true });
     renameSync(to, from);
     if (old !== undefined) writeFileSync(to, old);
   }
 }
 
-/** What `path` has held: before the program was started, and after each rename onto it. */
+/** All contents of `path`: before the program started, and after each rename onto it. */
 function contentsOf(path: string, calls: readonly Call[], before: Disk): readonly (string | Buffer | undefined)[] {
   const writes = new Map<string, readonly Call[]>();
   const held: (string | Buffer | undefined)[] = [before.get(path)];
@@ -147,7 +147,7 @@ function contentsOf(path: string, calls: readonly Call[], before: Disk): readonl
       writes.set(written, [...(writes.get(written) ?? []), call]);
     const rename = renameOf(call);
     if (rename === undefined) continue;
-    // Only these texts are read: beside them stands the store's reserve, which is more than strace prints of a write.
+    // Reads only these texts: the store's reserve next to them is longer than what strace prints of a write.
     if (rename.to === path) held.push(writes.get(rename.from)?.map(unquote).join(""));
     writes.delete(rename.from);
   }

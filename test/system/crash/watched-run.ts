@@ -6,7 +6,7 @@ import { type BuiltProgram, type Ended, startProgram } from "../../support/built
 import { MEMORY_FOLDER } from "../../support/test-board.ts";
 import { type Call, parseStrace } from "./strace-log.ts";
 
-/** A place in a program's run: when it enters the `nth` call of that name, counted from 1 in one thread. */
+/** A point in a program's run: when it enters the `nth` call of that name, counted from 1 within a thread. */
 export interface Instant {
   readonly call: string;
   readonly nth: number;
@@ -18,7 +18,7 @@ export interface WatchOptions {
   readonly at?: Instant;
   /** Kills it when this aborts. */
   readonly power?: AbortSignal;
-  /** Bytes for its standard input; ends that input. */
+  /** Writes bytes to its standard input and ends that input. */
   readonly feed?: (stdin: NodeJS.WritableStream) => Promise<void>;
 }
 
@@ -29,18 +29,18 @@ export interface Watched extends Ended {
 }
 
 const RENAMES = "?rename,?renameat,?renameat2";
-/** More than any state that the agent saves; of the blocks of a slot the beginning is enough. */
+/** More than any state that the agent saves. For the blocks of a slot, the beginning is enough. */
 const TEXT_BYTES = 16 * 1024;
-/** In the environment of the program and of everything that it starts, whatever process groups those make. */
+/** Variable in the environment of the program and of all its descendants, in any process group. */
 const MARK = "SWITCHBACK_TEST_POWER";
 
 /**
- * Runs the built program under a supervisor that sees its system calls, through strace and so without any help of the
- * program, and that can take the power away: SIGKILL to it and to all that it has started. What a real power cut does
- * to the disk besides is left to `losePower`.
+ * Runs the built program under a supervisor that sees its system calls through strace, without help from the program,
+ * and that can cut the power: SIGKILL to the program and to all that it has started. `losePower` does what else a real
+ * power cut does to the disk.
  *
- * With `power` it runs as on a device. Without, one thread for files makes the order of the calls the same in each run,
- * so that an instant can be named.
+ * With `power`, the program runs as on a device. Without it, a single thread for files makes the order of the calls the
+ * same in each run, so that an instant can be named.
  */
 export async function watchedRun(
   program: BuiltProgram,
@@ -61,13 +61,13 @@ export async function watchedRun(
       [MARK]: folder,
     });
     let isOver = false;
-    // What dies of it may end by itself first, because a helper is gone: the power was cut all the same.
+    // A dying program may exit by itself first, because a helper is gone. The power was cut all the same.
     let killed = 0;
     child.once("exit", () => {
       isOver = true;
     });
     const supervise = async (): Promise<void> => {
-      // Strace itself goes on to the end of its log, and ends with the program.
+      // Strace itself must not be killed: it completes its log and ends with the program.
       while (!isOver) {
         if (power?.aborted === true) killed += killMarked(mark, child.pid);
         await setTimeout(2);
@@ -84,7 +84,7 @@ export async function watchedRun(
   }
 }
 
-/** @returns how many processes bore the mark */
+/** @returns how many processes had the mark */
 function killMarked(mark: string, except: number | undefined): number {
   const found = readdirSync("/proc").filter(
     (name) => /^\d+$/.test(name) && Number(name) !== except && bears(name, mark),
@@ -103,7 +103,7 @@ function bears(pid: string, mark: string): boolean {
   try {
     return readFileSync(`/proc/${pid}/environ`, "latin1").split("\0").includes(mark);
   } catch {
-    // ignored: a process that has ended, or is not ours.
+    // ignored: the process has ended, or is not ours.
     return false;
   }
 }

@@ -19,33 +19,33 @@ import type { Judge, Memory, OnDisk } from "./judge.ts";
 import { programsOn } from "./programs.ts";
 import { recordingActs, recordingMachine } from "./recording-machine.ts";
 
-/** Something that is wrong with the product, put between it and the disk. */
+/** A fault of the product, injected between the agent and the disk. */
 export type Sabotage = (host: Host, disk: Disk) => Host;
 
 /** What is known when an act begins. */
 export interface Context {
   readonly memory: Memory;
-  /** The world when the command began that acts. */
+  /** The world when the acting command began. */
   readonly before: OnDisk;
 }
 
 export interface BoardParts {
-  /** Where the board's disk is to be seen. */
+  /** Folder in which the board's disk is visible. */
   readonly dir: string;
   readonly image: Image;
-  /** Absent: nobody judges. */
+  /** Without a judge, nothing checks the rules. */
   readonly judge?: Judge | undefined;
   readonly sabotage?: Sabotage | undefined;
-  /** What the storage of a slot takes at once. */
+  /** Largest write that the storage of a slot accepts at once. */
   readonly longestWriteBytes?: number;
 }
 
-/** So little that a run of blocks is several acts. */
+/** So small that a run of blocks takes several acts. */
 const LONGEST_WRITE_BYTES = 8 * 1024;
 const MAX_BOOTS = 5;
 const STORE = "data/switchback-store";
 
-/** A whole board in this process: its disk, its firmware, its init, and the real agent on a machine that records. */
+/** A whole board in this process: its disk, its firmware, its init, and the real agent on a host that records. */
 export class CrashBoard {
   readonly disk: Disk;
   readonly #dir: string;
@@ -69,7 +69,7 @@ export class CrashBoard {
     this.#firmware = exceptRunning(recordingActs(disk), boardPaths(this.#dir).commandLine);
   }
 
-  /** One command line of the agent. */
+  /** Runs one command line of the agent. */
   async agent(...argv: readonly string[]): Promise<RecordingIo> {
     await this.#begin(argv[0] ?? "");
     const io = this.#io();
@@ -85,7 +85,7 @@ export class CrashBoard {
     await this.powerOn();
   }
 
-  /** The firmware, and, where a system comes up, its init. */
+  /** Runs the firmware and, if a system comes up, its init. */
   async powerOn(): Promise<void> {
     await this.#begin("resume");
     const { outcome } = await startBoard(this.#dir, this.#firmware);
@@ -93,7 +93,7 @@ export class CrashBoard {
     this.#judge?.verdict();
   }
 
-  /** Until a system is up that the next start would bring up as well, or that is on trial. */
+  /** Starts the board until a system is up that is on trial, or that the next start would bring up again. */
   async powerOnToRest(): Promise<void> {
     for (let boots = 1; boots <= MAX_BOOTS; boots++) {
       await this.powerOn();
@@ -129,7 +129,7 @@ export class CrashBoard {
     };
   }
 
-  /** Version of the image that runs, if it is whole. */
+  /** Version of the running image, if the image is complete. */
   async runs(): Promise<string | undefined> {
     const slot = await runningSlot(this.#dir);
     const content = slot && (await inspectSlot(boardPaths(this.#dir).slots[slot]));
@@ -154,7 +154,7 @@ class MachineIo extends RecordingIo {
   }
 }
 
-/** Tells the judge of each snapshot that the agent takes for durable. */
+/** Reports to the judge each snapshot that the agent considers durable. */
 function watched(host: Host, dir: string, judge: Judge | undefined): Host {
   const { files } = host;
   const syncFolder = async (path: string): Promise<void> => {
@@ -164,7 +164,7 @@ function watched(host: Host, dir: string, judge: Judge | undefined): Host {
   return { ...host, files: { ...files, syncFolder } };
 }
 
-/** What runs is a fact of the board's memory, and not of its disk. */
+/** The running slot is a fact of the board's memory, not of its disk. */
 function exceptRunning(acts: FileActs, running: string): FileActs {
   const isOurs = (path: string): boolean => !path.startsWith(running);
   return {
@@ -185,7 +185,7 @@ function storedIn(dir: string): Stored {
   try {
     text = readFileSync(join(dir, STORE), "utf8");
   } catch {
-    // ignored: a board that has never been updated has no store.
+    // ignored: a board that was never updated has no store.
     return {};
   }
   return JSON.parse(text).values;
@@ -196,7 +196,7 @@ function snapshotIn(dir: string): Snapshot | undefined {
   return state === undefined ? undefined : parseSnapshot(state);
 }
 
-/** As the model calls versions: the one that a board begins with is the old one. */
+/** The model's names for versions: a board starts with the old one. */
 const imageNamed = (version: string): SlotImage => (version === "v1" ? "old" : version === "v2" ? "new" : "torn");
 
 function modelled(content: SlotContent): SlotImage {

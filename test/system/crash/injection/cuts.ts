@@ -2,28 +2,27 @@ import type { Random } from "../../fuzz/random.ts";
 import type { Act, Disk } from "./disk.ts";
 import { type Image, type LogEntry, replay, torn, unsynced } from "./disk-image.ts";
 
-/** What a power cut leaves of a disk, and how it came to that. */
+/** What a power cut leaves on a disk, and how it happened. */
 export interface Cut {
-  /** Acts before it. */
+  /** Number of acts before the cut. */
   readonly act: number;
   readonly way: string;
   readonly image: Image;
   readonly context: unknown;
 }
 
-/** Sets of unsynced writes that one cut may lose, besides none and all. */
+/** Number of sets of unsynced writes that a cut may lose, in addition to none and all. */
 const MAX_SUBSETS = 3;
 
-/** How many sets of unsynced writes there are, and how many of them are tried. */
+/** How many sets of unsynced writes exist, and how many of them were tried. */
 export interface Tally {
   possible: number;
   tried: number;
 }
 
 /**
- * Every power cut in what a disk has been through: before each act, which is after the one before it, and after the
- * last; writes also torn. Of what was not synced then all is kept, all is lost, or some of it, whatever the order in
- * which it was written.
+ * Every power cut in the history of a disk: before each act, that is after the previous one, and after the last act.
+ * Writes are also torn. Of the unsynced writes, the cut keeps all, loses all, or loses some, in any order.
  */
 export function* cutsOf(disk: Disk, random: Random, tally: Tally): Generator<Cut> {
   for (let number = 0; number <= disk.acts.length; number++) {
@@ -60,7 +59,7 @@ function losses(open: readonly number[], random: Random): readonly (readonly num
   return [[], ...chosen, open];
 }
 
-/** All but the empty one and the whole. */
+/** All subsets except the empty one and the whole. */
 function everySubset(items: readonly number[]): number[][] {
   const masks = Array.from({ length: 2 ** items.length - 2 }, (_, mask) => mask + 1);
   return masks.map((mask) => items.filter((_, bit) => (mask >> bit) & 1));

@@ -1,4 +1,4 @@
-/** What lies at one inode. Images share what did not change, so nothing here is ever changed in place. */
+/** The content of an inode. Images share what did not change, so inodes must not be changed in place. */
 export type Inode =
   | { readonly kind: "file"; readonly mode: number; readonly content: Buffer }
   | { readonly kind: "folder"; readonly mode: number; readonly entries: ReadonlyMap<string, number> }
@@ -8,19 +8,19 @@ export type Inode =
 export type Image = ReadonlyMap<number, Inode>;
 export const ROOT = 0;
 
-/** One change of one inode. Several that happen at once are one write. */
+/** One change of one inode. Several changes that happen at once are one write. */
 export type Change =
   | { readonly inode: number; readonly entry: string; readonly to: number | undefined }
   | { readonly inode: number; readonly offset: number; readonly bytes: Buffer }
   | { readonly inode: number; readonly content: Buffer };
 
-/** `write`: changes, which a sync of all their inodes makes durable. `new`: an inode that something will refer to. */
+/** `write`: changes, durable once all their inodes are synced. `new`: an inode for a later entry. */
 export type LogEntry =
   | { readonly kind: "write"; readonly changes: readonly Change[] }
   | { readonly kind: "sync"; readonly inode: number | "all" }
   | { readonly kind: "new"; readonly inode: number; readonly as: Inode };
 
-/** The writes of a log that no sync has made durable, oldest first, as their places in it. */
+/** The writes of a log that no sync has made durable, oldest first, by their index in the log. */
 export function unsynced(log: readonly LogEntry[]): readonly number[] {
   const synced = new Set<number>();
   const open: number[] = [];
@@ -35,7 +35,7 @@ export function unsynced(log: readonly LogEntry[]): readonly number[] {
   return open;
 }
 
-/** What a disk holds after the writes of a log, except those at the places `lost`. */
+/** Content of a disk after the writes of a log, except those at the indexes `lost`. */
 export function replay(start: Image, log: readonly LogEntry[], lost: ReadonlySet<number> = new Set()): Image {
   const image = new Map(start);
   for (const [at, entry] of log.entries()) {
@@ -64,7 +64,7 @@ function apply(image: Map<number, Inode>, change: Change): void {
 
 const SECTOR_BYTES = 512;
 
-/** The same changes, of whose content only a first part has arrived: whole sectors of a slot, any byte of a file. */
+/** The same changes with only the first part of their content: whole sectors of a slot, any byte of a file. */
 export function torn(changes: readonly Change[]): readonly Change[] {
   return changes.map((change) => {
     if ("content" in change) return { ...change, content: change.content.subarray(0, change.content.length >> 1) };
@@ -74,7 +74,7 @@ export function torn(changes: readonly Change[]): readonly Change[] {
   });
 }
 
-/** Everything that the root leads to, by path; what no folder names is lost. */
+/** Everything that is reachable from the root, by path. Inodes without an entry in a folder are lost. */
 export function* walk(image: Image, inode = ROOT, path = ""): Generator<readonly [path: string, inode: Inode]> {
   const found = image.get(inode);
   if (found === undefined) return;

@@ -24,32 +24,31 @@ export type ActKind =
   | "start"
   | "reboot";
 
-/** One durable act, and where in the disk's log it begins. */
+/** One durable act, and where it begins in the disk's log. */
 export interface Act {
   readonly kind: ActKind;
-  /** Path below the disk's root, or program. */
+  /** Path below the disk's root, or a program. */
   readonly what: string;
   readonly logLength: number;
-  /** What was known when it began. */
+  /** What was known when the act began. */
   readonly context: unknown;
 }
 
 /**
- * A disk that remembers every act on it, in the order in which the acts happened, and whether a sync has come since.
- * What a running system sees of it lies in `folder`, because the agent reads there; what a power cut would leave of it
- * is a matter of `acts` and `log`.
+ * A disk that records every act in order, and whether a sync came afterwards. `folder` holds what a running system
+ * sees, because the agent reads there. `acts` and `log` determine what a power cut would leave.
  */
 export class Disk {
   readonly folder: string;
   readonly start: Image;
   readonly acts: Act[] = [];
   readonly log: LogEntry[] = [];
-  /** Given to each act. */
+  /** Supplies the context of each act. */
   context: () => unknown = () => undefined;
   #now: Map<number, Inode>;
   #next: number;
 
-  /** Puts `image` into `folder`, in place of what is there. */
+  /** Puts `image` into `folder`, replacing its content. */
   constructor(folder: string, image: Image) {
     this.folder = folder;
     this.start = image;
@@ -64,7 +63,7 @@ export class Disk {
     }
   }
 
-  /** The image that a folder holds. */
+  /** The image of a folder's content. */
   static imageOf(folder: string): Image {
     const image = new Map<number, Inode>();
     const add = (path: string): number => {
@@ -83,14 +82,14 @@ export class Disk {
     return image;
   }
 
-  /** Something that survives a power cut, or that starts something. */
+  /** Records an act that survives a power cut, or that starts something. */
   act(kind: ActKind, what: string, work: () => void = () => undefined): void {
     const name = what.startsWith(this.folder) ? relative(this.folder, what) : what;
     this.acts.push({ kind, what: name, logLength: this.log.length, context: this.context() });
     work();
   }
 
-  /** The file's content is not durable, and neither is a new file's name. */
+  /** Makes durable neither the file's content nor the name of a new file. */
   write(path: string, content: Buffer, mode: number): void {
     this.act("file write", path, () => {
       const inode = this.#find(path) ?? this.#make(path, { kind: "file", mode, content: Buffer.alloc(0) });
@@ -111,7 +110,7 @@ export class Disk {
     this.act("fsync", path, () => this.log.push({ kind: "sync", inode: this.#need(path) }));
   }
 
-  /** An orderly shutdown, which leaves nothing unsynced behind. */
+  /** An orderly shutdown, which leaves nothing unsynced. */
   syncAll(): void {
     this.act("reboot", "", () => this.log.push({ kind: "sync", inode: "all" }));
   }
@@ -154,7 +153,7 @@ export class Disk {
     });
   }
 
-  /** Everything that is there, as the running system sees it. */
+  /** All paths, as the running system sees them. */
   paths(): readonly string[] {
     return [...walk(this.#now)].map(([path]) => path);
   }

@@ -15,12 +15,12 @@ export interface Broken {
   readonly message: string;
 }
 
-/** What has been done to a scenario, and what came of it. */
+/** What was done to a scenario, and the results. */
 export interface Findings {
   readonly acts: number;
-  /** Power cuts, of all kinds. */
+  /** Number of power cuts of all kinds. */
   readonly cuts: number;
-  /** Different boards that they left: each has been switched on. */
+  /** Number of different boards that the cuts left. Each of them was switched on. */
   readonly boards: number;
   readonly secondCuts: number;
   readonly subsets: Tally;
@@ -29,14 +29,14 @@ export interface Findings {
 
 export interface InjectionOptions {
   readonly seed: number;
-  /** One recovery of so many is itself cut off, somewhere. */
+  /** One in this many recoveries is itself interrupted at some act. */
   readonly secondCutEvery?: number;
   readonly sabotage?: Sabotage;
-  /** Ends at the first board that is broken in this way. */
+  /** Stops at the first board that is broken in this way. */
   readonly until?: RegExp;
 }
 
-/** Cuts the power at every durable act of one scenario, and lets the board go on from there. */
+/** Cuts the power at every durable act of one scenario, and lets the board recover from there. */
 export class Injection {
   readonly #workshop: Workshop;
   readonly #scenario: Scenario;
@@ -84,7 +84,7 @@ export class Injection {
     return until !== undefined && this.#broken.some(({ message }) => until.test(message));
   }
 
-  /** The scenario without any cut. */
+  /** Plays the scenario without a cut. */
   async #playWhole(): Promise<Disk> {
     const judge = new Judge(this.#scenario.setup);
     const board = this.#board(this.#workshop.factory, judge);
@@ -93,7 +93,7 @@ export class Injection {
     return board.disk;
   }
 
-  /** @returns what the board's disk has been through since the cut; `undefined` for a board that has been seen before */
+  /** @returns the board's disk with its history since the cut; `undefined` if the same board was tried before */
   async #tried(cut: Cut, where: string): Promise<Disk | undefined> {
     const key = fingerprint(cut.image, cut.context);
     if (this.#seen.has(key)) return undefined;
@@ -157,7 +157,7 @@ function describe(disk: Disk, { act, way }: Cut): string {
   return `${next === undefined ? "after the last act" : `before act ${act + 1} (${next.kind} ${next.what})`}, ${way}`;
 }
 
-/** The same for boards that behave alike from here on. */
+/** Equal for boards that behave alike from here on. */
 function fingerprint(image: Image, context: unknown): string {
   const hash = createHash("sha256");
   for (const [path, inode] of walk(image)) {

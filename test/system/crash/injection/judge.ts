@@ -5,16 +5,16 @@ import { BREAKS, FAILS_WHEN_CUT } from "../../model/explore.ts";
 import { checkChange, checkEnd, checkOrder, checkWorld, Violation } from "../../model/rules.ts";
 import type { History, Setup, World } from "../../model/world.ts";
 
-/** What of a world is on the disk. */
+/** The part of a world that is on the disk. */
 export type OnDisk = Omit<World, "history" | "agent" | "cuts">;
 
-/** What the judge remembers; the power cut leaves it alone. */
+/** What the judge remembers. A power cut does not affect it. */
 export interface Memory {
   readonly history: History;
   readonly saved: Snapshot | undefined;
-  /** The last snapshot of an update that has come to its end. */
+  /** The last snapshot of an update that has ended. */
   readonly ended: Snapshot | undefined;
-  /** The command that has been started, as long as its first snapshot is to come: it is no effect that has ended. */
+  /** The command that was started, until its first snapshot, which does not mean that an effect has ended. */
   readonly enters?: string;
 }
 
@@ -25,8 +25,8 @@ const NOTHING: Memory = {
 };
 
 /**
- * Holds a board against the rules of the model (test/system/model/rules.ts). What the model knows of the past is read off the
- * snapshots that the agent saves: each one tells which effect begins, and so how the one before it has ended.
+ * Checks a board against the rules of the model (test/system/model/rules.ts). The history that the model needs comes
+ * from the snapshots that the agent saves: each one shows which effect begins, and so how the previous one ended.
  */
 export class Judge {
   readonly #setup: Setup;
@@ -47,12 +47,12 @@ export class Judge {
     this.#memory = memory.saved === undefined ? memory : { ...memory, enters: command };
   }
 
-  /** A snapshot is durable; `undefined` when there is none any more. */
+  /** Takes a durable snapshot; `undefined` when there no longer is one. */
   saved(now: Snapshot | undefined): void {
     try {
       this.#take(now);
     } catch (error) {
-      // The agent, who asks, must not take it for a failure of its store.
+      // The agent calls this, and must not take the error for a failure of its store.
       this.#violation ??= error;
     }
   }
@@ -72,7 +72,7 @@ export class Judge {
     if (now?.phase === "main") checkOrder(rowOf(now).run, worldFor(now, this.#memory.history), this.#setup);
   }
 
-  /** The power has been cut: `found` is what is on the disk. */
+  /** Takes the snapshot that a power cut left on the disk. */
   cut(found: Snapshot | undefined): void {
     if (found === undefined && this.#memory.saved?.state !== "cleanup")
       this.#memory = { ...this.#memory, saved: found };
@@ -80,7 +80,7 @@ export class Judge {
     if (found?.phase === "main") this.#remember({ last: `${rowOf(found).run}:cut` });
   }
 
-  /** Holds whatever happens. `before`: the world when the command that was cut off was started. */
+  /** Checks the rules that always hold. `before`: the world when the interrupted command was started. */
   anywhere(before: OnDisk, now: OnDisk): void {
     const { history } = this.#memory;
     const [past, world] = [before, now].map((w): World => ({ ...w, history, agent: undefined, cuts: 0 }));
@@ -89,7 +89,7 @@ export class Judge {
     checkChange(past, world);
   }
 
-  /** Holds when no update is pending. */
+  /** Checks the rules that hold when no update is pending. */
   atEnd(now: OnDisk): void {
     const { ended, history } = this.#memory;
     const world: World = { ...now, history, agent: undefined, cuts: 0 };
@@ -145,7 +145,7 @@ function rowOf({ state }: Snapshot): Row {
   return TABLE[state];
 }
 
-/** All that the order depends on. */
+/** Everything that the order of effects depends on. */
 function worldFor(snapshot: Snapshot, history: History): World {
   const slots = { A: "old", B: "torn" } as const;
   const files = { tree: "none", backup: false, software: "old", running: "old" } as const;

@@ -4,10 +4,10 @@ import { Violation } from "../../model/rules.ts";
 import type { Disk } from "./disk.ts";
 import type { Programs } from "./recording-machine.ts";
 
-/** A payload that the module installs, and then fails. */
+/** A payload that the module installs before it fails. */
 export const FAILING = "v2 that fails";
 
-/** What a state script of an Artifact, or of the root file system, has to hold when it is started. */
+/** The required content of a state script of an Artifact, or of the root file system, when it is started. */
 export const scriptText = (name: string, owner: string): string => `#!/bin/sh\n# ${name} of ${owner}\n`;
 
 /** The programs of a board in `dir`: its state scripts, and the update module `app` that changes `opt/app` in place. */
@@ -19,7 +19,7 @@ export function programsOn(dir: string): Programs {
   };
 }
 
-/** What is started as root is a whole script, and one of the update that is going on. */
+/** A program that starts as root must be a complete script, and must belong to the current update. */
 function checkScript(dir: string, path: string): void {
   const isArtifacts = path.startsWith(join(dir, "data"));
   const { values } = JSON.parse(readFileSync(join(dir, "data/switchback-store"), "utf8"));

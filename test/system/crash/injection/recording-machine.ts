@@ -6,13 +6,13 @@ import type { FileActs } from "../../../../src/ports/files.ts";
 import type { Process } from "../../../../src/ports/process.ts";
 import type { Disk } from "./disk.ts";
 
-/** What a started program does and how it ends. It acts on the disk, too. */
+/** What a started program does to the disk, and how it ends. */
 export type Programs = (argv: readonly string[], disk: Disk) => { readonly exitCode: number; readonly stdout?: string };
 
-/** As the real one reads. */
+/** The chunk size of the real implementation. */
 const CHUNK_BYTES = 256 * 1024;
 
-/** A machine whose every act is an act on `disk`. Its programs run in this process. */
+/** A host whose every act is an act on `disk`. Its programs run in this process. */
 export function recordingMachine(disk: Disk, programs: Programs, longestWriteBytes: number): Host {
   const process: Process = {
     async run([program, ...args], { onLine }, signal) {
@@ -61,7 +61,7 @@ export function recordingActs(disk: Disk): FileActs {
     remove: async (path) => disk.remove(path),
     makeFolder: async (path, mode) => disk.makeFolder(path, mode),
     syncFolder: async (path) => disk.sync(path),
-    // The same each time, so that boards that are equal in all but that are switched on only once.
+    // Always the same, so that boards that differ only in these names are switched on only once.
     unique: () => "0123456789ab",
   };
 }

@@ -7,10 +7,10 @@ import type { Sabotage } from "./crash-board.ts";
 
 export interface NamedSabotage {
   readonly title: string;
-  /** Scenario that shows it. */
+  /** The scenario that reveals the fault. */
   readonly scenario: string;
   readonly sabotage: Sabotage;
-  /** What is said of a board that it breaks. */
+  /** The message about a board that the fault breaks. */
   readonly found: RegExp;
 }
 
@@ -20,7 +20,7 @@ const withFiles = (host: Host, files: Partial<FileActs>): Host => ({
   files: { ...host.files, ...files },
 });
 
-/** What could be wrong with the product without any test noticing, but for the power cuts. */
+/** Faults of the product that only the power cuts would find. */
 export const SABOTAGES: readonly NamedSabotage[] = [
   {
     title: "files are written without an fsync",

@@ -4,9 +4,9 @@ import type { CrashBoard } from "./crash-board.ts";
 
 export interface Scenario {
   readonly title: string;
-  /** As the model calls it. */
+  /** The matching setup of the model. */
   readonly setup: Setup;
-  /** What the user does, from the beginning to the end. */
+  /** What the user does from beginning to end. */
   play(board: CrashBoard, artifacts: string): Promise<void>;
   /** What the user does when the board rests with the update on trial. */
   readonly decision: "commit" | "rollback";

@@ -10,7 +10,7 @@ const HEAD = [
   "broken",
 ];
 
-/** What stands in docs/reliability.md of these findings. */
+/** The section of docs/reliability.md for these findings. */
 export function powerCutSection(all: ReadonlyMap<string, Findings>): string {
   const rows = [...all].map(([title, found]) => [
     title,

@@ -30,17 +30,17 @@ const quiet = (): void => undefined;
 const textOf = (name: string): string | undefined =>
   existsSync(at(name)) ? readFileSync(at(name), "utf8") : undefined;
 
-/** Something durable that the agent does to a file of its own. */
+/** A durable act of the agent on one of its own files. */
 interface Doing {
-  /** What is there before it; folders end in a slash. */
+  /** What exists before the act; folders end in a slash. */
   readonly before: Readonly<Record<string, string>>;
   act(files: FileActs): Promise<void>;
-  /** What a system that starts after a cut finds, as one word; it throws for what must never be. */
+  /** What a system finds that starts after a cut, in one word. Throws for what must never happen. */
   found(): string;
-  /** What may be found after a cut, and what must be when the act has ended. */
+  /** What the system may find after a cut (`allowed`), and must find when the act has ended (`done`). */
   readonly allowed: readonly string[];
   readonly done: string;
-  /** Names in `etc` and `data` when the act was done again after a cut: no temporary file is among them. */
+  /** Names in `etc` and `data` after the act was repeated: no temporary file may be left. */
   readonly left: readonly string[];
 }
 
@@ -186,7 +186,7 @@ test("logs of deployments that move up are all there after a power cut, each onc
   );
   const disk = start(Object.fromEntries(logs.map((name) => [name, `${name.split(".")[2]}\n`])));
   const open = async (on: Disk): Promise<void> => {
-    // The new log's own file is no act: a log that is lost with the power was nobody's promise.
+    // The file of the new log is no act: no promise covers a log that is lost with the power.
     const log = await createDeploymentLogFiles(at("data"), { ...recordingActs(on) }, 0).open("d-6");
     await log.close();
   };

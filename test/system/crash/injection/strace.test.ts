@@ -16,7 +16,7 @@ beforeAll(async () => {
 });
 afterAll(() => workshop.close());
 
-/** What changes a file system, and starts programs; reading and waiting leave nothing behind. */
+/** Calls that change a file system or start programs. Reading and waiting leave nothing behind. */
 const TRACED = [
   ...["fsync", "fdatasync", "sync", "syncfs", "msync", "rename", "renameat", "renameat2", "write", "pwrite64"],
   ...["writev", "pwritev", "pwritev2", "truncate", "ftruncate", "fallocate", "copy_file_range", "sendfile"],
@@ -24,7 +24,7 @@ const TRACED = [
   ...["chmod", "fchmod", "fchmodat", "chown", "fchown", "fchownat", "utimensat", "setxattr", "fsetxattr", "execve"],
 ];
 
-/** Acts that a call stands for. */
+/** The act that a call corresponds to. */
 const ACT_OF: Readonly<Record<string, ActKind>> = {
   fsync: "fsync",
   fdatasync: "fsync",
@@ -41,15 +41,15 @@ const ACT_OF: Readonly<Record<string, ActKind>> = {
 
 type Counts = Partial<Record<ActKind | "not durable" | `unknown: ${string}`, number>>;
 
-/** @returns `undefined` for what touches nothing of the board */
+/** @returns `undefined` for a call that does not touch the board */
 function kindOf({ name, args }: Call): keyof Counts | undefined {
   const isBoards = args.includes(`${workshop.dir}/`);
   if (name === "execve") {
-    // The program itself, and `flock`: a lock is the kernel's and ends with the process, however that ends. Node looks
-    // for a name in each folder of PATH; what is not there fails.
+    // Not durable: the program itself, and `flock`, whose lock the kernel releases when the process ends. Node tries
+    // each folder of PATH; the calls for missing programs fail.
     return isBoards && args.startsWith(`"${workshop.dir}/`) ? "start" : "not durable";
   }
-  // Lines for people, and bytes for the event loop, on descriptors of no file of the board.
+  // Messages for people, and bytes for the event loop: their descriptors belong to no file of the board.
   if (!isBoards && (name === "write" || name === "writev")) return "not durable";
   if (!isBoards) return undefined;
   if (name === "write") return "file write";

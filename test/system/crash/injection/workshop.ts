@@ -15,12 +15,12 @@ const ARTIFACT_SCRIPTS = [
   ...["ArtifactRollback_Enter_00", "ArtifactFailure_Enter_00"],
 ];
 
-/** Where boards are cut off: a board as it left the factory and has been switched on, and Artifacts for it. */
+/** Provides what the power cuts need: a factory-new board that was switched on once, and Artifacts for it. */
 export class Workshop {
-  /** A board with v1 in slot A, scripts of its own and an update module. */
+  /** A board with v1 in slot A, its own scripts and an update module. */
   readonly factory: Image;
   readonly artifacts: string;
-  /** Where the board of a run is to be seen; one at a time. */
+  /** Folder in which a run's board is visible. Only one run at a time may use it. */
   readonly dir: string;
   readonly #folder: string;
   readonly #made: TestBoard;
@@ -36,7 +36,7 @@ export class Workshop {
     await writeFile(made.path("share/modules/v3/app"), "runs in the test's process", { mode: 0o755 });
     await writeFile(made.path("opt/app"), "v1");
     await writeFile(made.path("proc/cmdline"), "");
-    // The slots are named by their place, which has to be that of every run's board.
+    // The configuration names the slots by path, so the path must be that of every run's board.
     await made.configure({
       RootfsPartA: join(folder, "board/slots/rootfs2"),
       RootfsPartB: join(folder, "board/slots/rootfs3"),
