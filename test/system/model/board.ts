@@ -6,7 +6,7 @@ const PARTITIONS = { A: 2, B: 3 };
 const FATES = { old: "up", new: "up", dead: "hangs", torn: "unloadable" } as const;
 
 interface Start {
-  /** The environment after each save: the power may fail after any of them. */
+  /** The environment after each save. The power may fail after any of them. */
   readonly saves: readonly Env[];
   readonly up: SlotId | undefined;
 }
@@ -15,7 +15,7 @@ type Env = Pick<World, "part" | "trial" | "count">;
 
 const known = new Map<string, Start>();
 
-/** What the firmware does in this world when it gets power: the virtual board's own rule. */
+/** What the firmware does in this world at power-on, by the virtual board's own rule. */
 export function start(w: World): Start {
   const key = `${w.part}${w.trial}${w.count}${w.slots.A}${w.slots.B}`;
   const found = known.get(key);
@@ -52,7 +52,7 @@ export function powered(w: World): World {
   return { ...w, ...saves.at(-1), booted: up, agent: undefined, files: { ...w.files, running: w.files.software } };
 }
 
-/** What comes up within `attempts` power-ons without a further cut. */
+/** The image that comes up within `attempts` power-ons without a further cut. */
 export function comesUp(w: World, attempts: number): Image | undefined {
   const { up } = start(w);
   if (up !== undefined) return w.slots[up];

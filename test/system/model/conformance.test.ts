@@ -19,7 +19,7 @@ import { call } from "./payload.ts";
 import { firstWorld, SETUPS, type Setup, type World } from "./world.ts";
 
 const signal = AbortSignal.timeout(60_000);
-/** The smallest image that is taken. */
+/** The smallest image that the handler accepts. */
 const IMAGE = new Uint8Array(512);
 const IMAGE_SHA256 = createHash("sha256").update(IMAGE).digest("hex");
 const setup = setupOf("managed rootfs-image");
@@ -30,7 +30,7 @@ function setupOf(title: string): Setup {
   return found;
 }
 
-/** The real handler on ports that change a world of the model. */
+/** Runs the real handler on ports that change a world of the model. */
 async function real(action: ModuleAction | "Download", before: World): Promise<World | undefined> {
   const { world, refused } = await attempt(action, before);
   if (refused) expect(world, "a refusal changes nothing").toEqual(before);
@@ -202,7 +202,7 @@ function modelled(title: string, outcomes: readonly Outcome[]): Way {
   return { states, place: at.place, name: at.world.name };
 }
 
-/** What the real row runs, and where it ends, when these scripts fail; `abort`: when the server calls it off. */
+/** What the real row runs, and how it ends, if these scripts fail; `abort`: if the server aborts the deployment. */
 async function realRow(state: Working, failing: string): Promise<unknown> {
   const ran: string[] = [];
   const tell: ReportStatus = async (_, status) => {

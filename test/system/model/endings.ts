@@ -6,19 +6,19 @@ import { type Acts, call } from "./payload.ts";
 import { canResume, hasFiles, hasSlots, type Setup, type World } from "./world.ts";
 
 /**
- * One way a row can end. Without an outcome the process did not live to see one. `name` is recorded
- * together with the next snapshot. `reboots`: the device restarts, as it was asked to.
+ * One way a row can end. Without an outcome, the process died before it saw one. `name` is recorded together with the
+ * next snapshot. `reboots`: the device restarts, as requested.
  */
 export interface Ending {
   readonly world: World;
   readonly outcome?: Outcome;
   readonly name?: string;
   readonly reboots?: true;
-  /** Scripts that may fail have failed, and the snapshot says so already. */
+  /** Scripts that may fail have failed, and the snapshot already records that. */
   readonly damaged?: true;
-  /** The effect has kept how far its download has come. */
+  /** The effect has saved how far its download got. */
   readonly kept?: true;
-  /** The scripts and the effect in the order in which they ran; `!` behind scripts that failed. */
+  /** The scripts and the effect in the order in which they ran; `!` after scripts that failed. */
   readonly ran: readonly string[];
 }
 
@@ -39,7 +39,7 @@ export function endings(row: Row, w: World, setup: Setup, damage: boolean): read
   const effects = effectEndings(row.run, w, setup);
   const all = row.lenient === true ? lenientEndings(row, w, effects, damage) : strictEndings(row, w, effects);
   if (row.report === undefined || setup.mode === "standalone") return all;
-  // Whether the server has heard of it changes nothing here; that it has called the deployment off does.
+  // It makes no difference here whether the report reached the server, only whether the server aborted the deployment.
   const tell = `tell ${row.report}`;
   return [...all.map((one) => ({ ...one, ran: [tell, ...one.ran] })), { world: w, outcome: "abort", ran: [tell] }];
 }
@@ -137,7 +137,7 @@ function effectEndings(effect: EffectName, w: World, setup: Setup): readonly Eff
 const askRollbackReboot = (w: World, setup: Setup): boolean =>
   (hasSlots(setup) && w.booted !== w.part) || (hasFiles(setup) && setup.reboot);
 
-/** A module that reboots by itself may also reboot something else than the device, and come back. */
+/** A module that reboots by itself may also reboot something other than the device, and return. */
 function rebooted(w: World, setup: Setup): readonly EffectEnding[] {
   const isAutomatic = hasSlots(setup) && w.booted !== w.part;
   const isItself = hasFiles(setup) && setup.reboot;
@@ -150,7 +150,7 @@ function rebooted(w: World, setup: Setup): readonly EffectEnding[] {
   ];
 }
 
-/** Delivered; not delivered, or only the answer lost, until it is given up; called off; cut off before and after. */
+/** Delivered; not delivered, or only the answer lost, until it gives up; aborted; interrupted before and after. */
 function reported(w: World): readonly EffectEnding[] {
   const failed = w.snapshot?.failed === true;
   const told: World = { ...w, told: failed ? "failure" : "success" };
@@ -170,7 +170,7 @@ const query = (outcome: Outcome, w: World): readonly EffectEnding[] => [
   { world: w },
 ];
 
-/** Done; failed before, half-way and after acting; cut off before, half-way and after. */
+/** Done; failed before, half-way through and after acting; interrupted before, half-way through and after. */
 const acted = ({ done, failed, cut }: Acts): readonly EffectEnding[] => [
   ...(done === undefined ? [] : [{ world: done, outcome: "ok" } as const]),
   ...failed.map((world): EffectEnding => ({ world, outcome: "fail" })),

@@ -40,7 +40,7 @@ import {
   type World,
 } from "./world.ts";
 
-/** What is put to the test: the real tables and the real start, or mutants of them. */
+/** What is tested: the real tables and the real start-up, or mutants of them. */
 export interface Product {
   readonly table: Table;
   readonly entries: Entries;
@@ -50,9 +50,9 @@ export const PRODUCT: Product = { table: TABLE, entries: ENTRIES, finishUndo };
 
 export interface Scope {
   readonly cuts: number;
-  /** Whether scripts fail whose failing leaves damage. (That of all others is a failure of their row like any other.) */
+  /** Whether scripts fail whose failure leaves damage. (Other failing scripts just fail their row, and always can.) */
   readonly damage: boolean;
-  /** Values of `--stop-before` that users give, `none` among them. */
+  /** Values of `--stop-before` that users give, including `none`. */
   readonly stops: readonly string[];
 }
 export const EVERY_STOP: readonly string[] = ["none", ...Object.keys(STOP_BEFORE)];
@@ -74,9 +74,9 @@ function readsAt(w: World): string {
   return w.agent === undefined ? `found:${placeOf(w.snapshot)}` : `run:${w.snapshot.state}`;
 }
 
-/** Goes through every world that can be reached, and stops at the first broken promise. */
+/** Visits every reachable world, and stops at the first broken promise. */
 export class Exploration {
-  /** Cells that were taken: `state.column` and `command.place`. */
+  /** Visited cells: `state.column` and `command.place`. */
   readonly cells = new Set<string>();
   transitions = 0;
   readonly #setup: Setup;
@@ -99,7 +99,7 @@ export class Exploration {
     return this.#seen.size;
   }
 
-  /** From the beginning of an update. */
+  /** Explores from the beginning of an update. */
   run(): Broken | undefined {
     const stops = this.#setup.mode === "managed" ? ["none"] : this.#scope.stops;
     const memos = this.#setup.title.endsWith("rootfs-image") ? [undefined, "B" as const] : [undefined];
@@ -116,14 +116,14 @@ export class Exploration {
   }
 
   /**
-   * The same with another product that differs from this one only where `cell` is read. Only worlds that
-   * this exploration has not been to are new: all others go on as they did, or read the cell and are begun with.
+   * Explores another product, which differs from this one only where `cell` is read. Visits only worlds that this
+   * exploration has not visited: all others behave as before, or read the cell, and the new exploration starts there.
    */
   mutate(product: Product, cell: string): Broken | undefined {
     return new Exploration(this.#setup, this.#scope, product, this).#explore([], [...(this.#readers.get(cell) ?? [])]);
   }
 
-  /** Where the running effect leads when it ends with `outcome` and has done its work as far as it can. */
+  /** Where the running effect leads when it ends with `outcome` after doing as much of its work as it can. */
   follow(w: World, outcome: Outcome): { readonly world: World; readonly place: string } {
     this.#found = [];
     this.#move(w);
@@ -166,7 +166,7 @@ export class Exploration {
     else readers.add(step);
   }
 
-  /** Also a step that enters a state reads its row: whether an update of this mode has that state. */
+  /** A step that enters a state also reads its row, to see whether an update of this mode has that state. */
   #rememberEntered(target: Target | undefined): void {
     if (this.#base !== undefined || this.#current === undefined) return;
     if (target === undefined || target === "idle" || target.startsWith("@")) return;
@@ -208,7 +208,7 @@ export class Exploration {
     }
   }
 
-  /** One whose write fails leaves all as it is: what holds after one start holds after any number. */
+  /** A start whose write fails changes nothing, so what holds after one start holds after any number of them. */
   #startWithoutUpdate(w: World): void {
     if (!owesUndo(w.storedValue)) return;
     const { half, done } = this.#product.finishUndo(w, this.#setup) ?? { done: w };
@@ -231,7 +231,7 @@ export class Exploration {
     }
   }
 
-  /** As src/core/deployment/standalone.ts. */
+  /** Mirrors src/core/deployment/standalone.ts. */
   #command(command: EntryName, w: World, s: Snapshot, stop: string): void {
     const target = entryState(command, s, this.#product.entries);
     if (MUST_TAKE[command].has(placeOf(s)) !== (target !== undefined))
@@ -313,7 +313,7 @@ export class Exploration {
     this.#enter({ ...world, name: name ?? world.name, history }, now, this.#row(s)[outcome], stop, `${via}${outcome}`);
   }
 
-  /** As the driver: save, and rest or run. */
+  /** Saves, and then rests or runs, like the driver. */
   #enter(w: World, wanted: Snapshot, target: Target | undefined, stop: string, via: string): void {
     this.#rememberEntered(target);
     const gaveUp = wanted.state === "saveProvides" && wanted.transitions > MAX_TRANSITIONS && target !== wanted.state;
@@ -341,7 +341,7 @@ export class Exploration {
   }
 }
 
-/** Cut off in one of these and resumed, the update has failed. @see update-module protocol, section 7 */
+/** If one of these is interrupted and resumed, the update has failed. @see update-module protocol, section 7 */
 export const FAILS_WHEN_CUT: ReadonlySet<History["last"]> = new Set([
   "download:cut",
   "install:cut",
@@ -351,13 +351,13 @@ export const FAILS_WHEN_CUT: ReadonlySet<History["last"]> = new Set([
   "commit:cut",
 ] as const);
 
-/** How the update has ended is no longer at stake in these. */
+/** By the time these run, the result of the update is settled. */
 const SETTLED: ReadonlySet<EffectName> = new Set(["reportResult", "sendLog"]);
 
-/** Failing in one of these leaves damage. @see agent states, section 4 */
+/** A failure in one of these leaves damage. @see agent states, section 4 */
 export const BREAKS: ReadonlySet<EffectName> = new Set(["commitLeave", "askRollback", "rollback", "failure"]);
 
-/** The newest client's rule in our places: its ArtifactInstall_Enter is our install and askReboot, and so on. */
+/** The newest client's rule at our places: its ArtifactInstall_Enter is our install and askReboot, and so on. */
 const MUST_TAKE: Readonly<Record<EntryName, ReadonlySet<string>>> = {
   commit: new Set(["@commit", "commit"]),
   rollback: new Set([

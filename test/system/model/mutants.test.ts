@@ -5,7 +5,7 @@ import { SURVIVORS } from "./survivors.ts";
 import { hasSlots, SETUPS } from "./world.ts";
 
 const USUAL_STOPS = ["none", "ArtifactCommit_Enter"];
-/** Cheap ones first: what falls in one does not see the next. `one`: without those of several payloads. */
+/** Cheap scopes first: a mutant found in one skips the rest. `one`: leaves out setups with several payloads. */
 const SCOPES: readonly (Scope & { readonly only?: string; readonly one?: true })[] = [
   { cuts: 0, damage: true, stops: USUAL_STOPS },
   { cuts: 0, damage: true, stops: EVERY_STOP, only: "standalone" },
@@ -14,7 +14,7 @@ const SCOPES: readonly (Scope & { readonly only?: string; readonly one?: true })
 
 const known = new Map<Scope, readonly Exploration[]>();
 
-/** Of the real tables, the small ones first. */
+/** Explorations of the real tables, small ones first. */
 function explorations(scope: (typeof SCOPES)[number]): readonly Exploration[] {
   const found = known.get(scope);
   if (found !== undefined) return found;

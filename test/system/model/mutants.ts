@@ -19,7 +19,10 @@ export interface Mutant {
   /** `state.column: was -> is`. */
   readonly name: string;
   readonly product: Product;
-  /** Where the changed cell is read: before an effect (`run:state`), on a snapshot on disk, or by a step that enters the row (`enter:state`). */
+  /**
+   * Where the changed cell is read: before an effect (`run:state`), on a snapshot on disk (`found:place`), or by a step
+   * that enters the row (`enter:state`).
+   */
   readonly cell: string;
 }
 
@@ -43,8 +46,8 @@ const TARGETS = ["ok", "no", "hold", "fail", "abort"] as const;
 const STATUSES: readonly DeploymentStatus[] = ["downloading", "installing", "rebooting", "success", "failure"];
 
 /**
- * Every cell of both tables, changed into every other thing that could stand there. A row without `ok` never
- * restores and is not left, and one without `fail` never breaks and has no Error scripts: there is no such cell.
+ * Every cell of both tables, changed into every other possible value. A row without `ok` has no cells that say whether
+ * it restores or which scripts leave it. A row without `fail` has no cells for damage or Error scripts.
  */
 export function mutants(): readonly Mutant[] {
   return [...ROWS.flatMap(([state, row]) => rowMutants(state, row)), ...entryMutants()];
@@ -81,10 +84,10 @@ function rowMutants(state: Working, row: Row): Mutant[] {
   ];
 }
 
-/** Columns that are read when a snapshot is found on disk. */
+/** Columns that the agent reads when it finds a snapshot on disk. */
 const FOUND: ReadonlySet<keyof Row> = new Set(["crash", "crashFails", "resumes"]);
 
-/** A rest is a possible mistake wherever one is written, and at the same place one that is left out. */
+/** Only `hold` leads to a rest, so a wrong or missing rest is a possible mistake only there. */
 const targetsOf = (column: (typeof TARGETS)[number]): readonly Target[] =>
   column === "hold" ? STATES.flatMap((state): Target[] => [state, `@${state}`]) : STATES;
 

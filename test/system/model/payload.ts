@@ -4,16 +4,16 @@ import type { ModuleAction } from "../../../src/ports/payload-handler.ts";
 import type { Setup, World } from "./world.ts";
 
 /**
- * What one call of one payload leaves behind: what a cut in its middle may leave, and the end. `undefined`: it
- * refuses. `failed`: it never fails without leaving this. (Cut off just after that, a rollback begins again and reads
- * both kinds of stored value alike.)
+ * What one call of one payload leaves: `half` if interrupted in the middle, and `done` at the end. `undefined`: the
+ * payload refuses. `failed`: every failure leaves at least this. (After an interruption just then, the rollback starts
+ * again and treats both kinds of stored value alike.)
  */
 export type Act = { readonly half?: World; readonly done: World; readonly failed?: World } | undefined;
 
 type Call = ModuleAction | "Download";
 type Payload = (call: Call, w: World, setup: Setup) => Act;
 
-/** The rootfs-image handler: what adapters/payload/rootfs-image promises, and conformance.test.ts compares. */
+/** The promises of adapters/payload/rootfs-image, with which conformance.test.ts compares the real handler. */
 const rootfs: Payload = (call, w, setup) => {
   const settled = !w.trial && w.booted === w.part;
   const onTrial = w.trial && w.booted === w.part;
@@ -56,11 +56,11 @@ const rootfs: Payload = (call, w, setup) => {
 const originIn = (storedValue: World["storedValue"]): SlotId | undefined =>
   storedValue?.replace("revert:", "") as SlotId | undefined;
 
-/** As src/agent/device/device.ts at a start that finds no update. `undefined`: nothing is owed, and nothing tried. */
+/** Mirrors src/agent/device/device.ts at a start without an update. `undefined`: nothing is owed, nothing is tried. */
 export const finishUndo = (w: World, setup: Setup): Act =>
   owesUndo(w.storedValue) ? rootfs("Cleanup", w, setup) : undefined;
 
-/** A module that changes software in place and keeps what it replaced until Cleanup, if it can roll back. */
+/** A module that changes software in place and, if it can roll back, keeps what it replaced until Cleanup. */
 const module: Payload = (call, w, setup) => {
   const { files } = w;
   const put = (change: Partial<World["files"]>): World => {
@@ -93,13 +93,13 @@ const module: Payload = (call, w, setup) => {
   }
 };
 
-/** What one call of all payloads leaves behind. */
+/** What one call of all payloads leaves. */
 export interface Acts {
   /** `undefined`: one of them refuses. */
   readonly done: World | undefined;
-  /** What may be left when it fails. */
+  /** What a failure may leave. */
   readonly failed: readonly World[];
-  /** What may be left when it is cut off. */
+  /** What an interruption may leave. */
   readonly cut: readonly World[];
 }
 
@@ -110,10 +110,10 @@ const PAYLOADS: Readonly<Record<Setup["payload"], readonly Payload[]>> = {
   empty: [],
 };
 const BACKWARD: ReadonlySet<Call> = new Set(["ArtifactRollback", "ArtifactVerifyRollbackReboot"]);
-/** One that fails does not keep the others from being tried. */
+/** Calls that try every payload, even after one has failed. */
 const ALL: ReadonlySet<Call> = new Set([...BACKWARD, "ArtifactFailure", "Cleanup"]);
 
-/** The payloads one after the other, as src/core/deployment/effects.ts calls them. */
+/** Calls the payloads in turn, like src/core/deployment/effects.ts. */
 export function call(name: Call, w: World, setup: Setup): Acts {
   const payloads = PAYLOADS[setup.payload];
   const all = ALL.has(name);

@@ -12,7 +12,7 @@ function promise(kept: boolean, sentence: string): void {
   if (!kept) throw new Violation(sentence);
 }
 
-/** What may come straight before a call. @see update-module protocol, sections 2, 3 and 7 */
+/** What may directly precede a call. @see update-module protocol, sections 2, 3 and 7 */
 const BEFORE: Readonly<Record<EffectName, readonly History["last"][]>> = {
   download: ["", "download:cut"],
   install: ["download:ok"],
@@ -28,7 +28,7 @@ const BEFORE: Readonly<Record<EffectName, readonly History["last"][]>> = {
     ...(["reboot:abort", "reachServer:abort", "reachServer:fail", "reachServer:cut"] as const),
     "askRollback:cut",
   ],
-  // `asked`: the command has put the question itself.
+  // `asked`: the command has asked the question itself.
   rollback: ["askRollback:ok", "asked", "rollback:cut"],
   askRollbackReboot: ["rollback:ok", "askRollbackReboot:cut"],
   rollbackReboot: ["askRollbackReboot:ok", "askRollbackReboot:fail", "verifyRollbackReboot:fail"],
@@ -87,7 +87,7 @@ export function checkOrder(effect: EffectName, w: World, setup: Setup): void {
   );
 }
 
-/** Whose scripts run before and after an effect, and when something failed. `ignored`: damage, but no failure. */
+/** The scripts that run before and after an effect, and after a failure. `ignored`: they damage but do not fail. */
 interface Scripts {
   readonly enter?: string;
   readonly leave?: string;
@@ -170,7 +170,7 @@ export function checkChange(before: World, after: World): void {
   promise(!isConfirmed || before.history.last !== "reboot:gone", "an image is confirmed that nobody has verified");
 }
 
-/** Holds for each rollback that fails: the slot from which the update set out boots next, or is owed. */
+/** Holds for each failed rollback: the slot from which the update started boots next, or its undo is owed. */
 export function checkOwed(effect: EffectName, { outcome, world }: Ending, before: World): void {
   if (effect !== "rollback" || outcome !== "fail" || before.storedValue === undefined) return;
   const isBack = !world.trial && world.slots[world.part] === "old";
@@ -193,11 +193,11 @@ export function checkWorld(w: World): void {
   promise(s === undefined || s.rolledBack === isBack, "the snapshot does not know what has been rolled back");
 }
 
-/** Whether the update, at its end, has put new software in place for good. */
+/** Whether the ended update has installed new software permanently. */
 const isCommitted = ({ history: { done } }: World, setup: Setup): boolean =>
   done.includes(setup.payload === "empty" ? "saveProvides" : "commit") && !done.includes("rollback");
 
-/** Holds when the update is over and its snapshot is gone. `last` is what it said. */
+/** Holds when the update is over and its snapshot is gone. `last` is that snapshot. */
 export function checkEnd(w: World, last: Snapshot, setup: Setup): void {
   if (setup.mode === "managed") {
     checkTold(w, isCommitted(w, setup));
@@ -208,7 +208,7 @@ export function checkEnd(w: World, last: Snapshot, setup: Setup): void {
   checkDevice(w, last, setup);
 }
 
-/** Holds when nothing is left to be done but to tell a server, where there is one. `last` is what the update said. */
+/** Holds when only a report to the server, if there is one, is left to do. `last` is the update's snapshot. */
 export function checkDevice(w: World, last: Snapshot, setup: Setup): void {
   const { history, files } = w;
   promise(
@@ -225,7 +225,7 @@ export function checkDevice(w: World, last: Snapshot, setup: Setup): void {
     ];
     const isNamed = (image: string | undefined): boolean => image === w.name;
     promise(software.every(isNamed), "the recorded name is not what boots next");
-    // A user who rolls back, or installs what cannot be rolled back, reboots in his own time.
+    // A user who rolls back, or installs what cannot be rolled back, decides when to reboot.
     promise(setup.mode === "standalone" || running.every(isNamed), "the recorded name is not what runs");
     promise(!w.trial, "a trial is pending and nobody knows of it");
     promise(w.storedValue === undefined || !history.done.includes("cleanup"), "the way back is remembered for ever");

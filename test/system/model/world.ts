@@ -3,7 +3,7 @@ import { begin } from "../../../src/core/deployment/snapshot.ts";
 import type { EffectName, Outcome } from "../../../src/core/deployment/table.ts";
 import type { SlotId } from "../../../src/ports/bootloader.ts";
 
-/** What a slot holds. `dead`: complete and verified, but it never comes up. */
+/** Content of a slot. `dead`: complete and verified, but it never comes up. */
 export type Image = "old" | "new" | "dead" | "torn";
 
 /** What does not change during one exploration. */
@@ -11,19 +11,19 @@ export interface Setup {
   readonly title: string;
   readonly mode: Snapshot["mode"];
   /**
-   * `module`: any other update module, which changes software in place. `both`: a root filesystem image, and behind
-   * it a payload for such a module. `empty`: a payload with nothing in it.
+   * `module`: any other update module, which changes software in place. `both`: a root filesystem image, followed by a
+   * payload for such a module. `empty`: a payload without content.
    */
   readonly payload: "rootfs" | "module" | "both" | "empty";
   readonly image: "new" | "dead";
-  /** Answers of the payload, or of the module where there are both. */
+  /** Answers of the payload, or of the module if there are both. */
   readonly rollback: boolean;
   readonly reboot: boolean;
 }
 
-/** Whether a download that has been cut off may go on. */
+/** Whether an interrupted download may resume. */
 export const canResume = ({ mode, payload }: Setup): boolean => mode === "managed" && payload === "rootfs";
-/** Times that a download goes on after a cut, in the model. */
+/** How often a download may resume in the model. */
 export const MAX_RESUMES = 2;
 
 export const hasSlots = ({ payload }: Setup): boolean => payload === "rootfs" || payload === "both";
@@ -34,27 +34,27 @@ export interface Files {
   readonly tree: "none" | "partial" | "payload";
   readonly backup: boolean;
   readonly software: Image;
-  /** What has been started; differs from `software` until a reboot, where one is needed. */
+  /** The running software. Differs from `software` until the reboot, if one is needed. */
   readonly running: Image;
 }
 
-/** What the model remembers of the past in order to judge, and the product does not know. */
+/** What the model remembers of the past in order to judge. The product does not know it. */
 export interface History {
-  /** The last effect that began, and how it ended. `gone`: the reboot happened. `cut`: nobody knows. `asked`: `rollback`. */
+  /** The last effect that began, and how it ended. `gone`: the reboot happened. `cut`: unknown. `asked`: `rollback`. */
   readonly last: `${EffectName}:${Outcome | "gone" | "cut"}` | "asked" | "";
-  /** Those of `DECIDING` that ended `ok` at least once, sorted. */
+  /** Effects in `DECIDING` that ended with `ok` at least once, sorted. */
   readonly done: readonly EffectName[];
-  /** A failure after which nobody can say what runs. */
+  /** Whether a failure has left it unclear what runs. */
   readonly damage: boolean;
-  /** Since the last rest something happened after which the verdict has to be a failure. */
+  /** Whether, since the last rest, something has made the result a failure. */
   readonly trouble: boolean;
   readonly userRollback: boolean;
 }
 
-/** The way back; behind `revert:`, one that a rollback could not write and still owes. */
+/** The slot to return to. `revert:`: a return that a rollback could not write and still owes. */
 export type Memo = SlotId | `revert:${SlotId}` | undefined;
 
-/** The whole device, and what happened to it. Everything outside `agent` survives the process. */
+/** The whole device and its history. Everything except `agent` survives the process. */
 export interface World {
   /** Running slot; `undefined` while the board is off or hangs. */
   readonly booted: SlotId | undefined;
@@ -66,9 +66,9 @@ export interface World {
   readonly files: Files;
   readonly snapshot: Snapshot | undefined;
   readonly name: string;
-  /** How the deployment has ended, for the server. */
+  /** Result of the deployment, as the server knows it. */
   readonly told: "" | "success" | "failure";
-  /** A process that has just saved `snapshot` and is about to run its effect; its `--stop-before`. */
+  /** `--stop-before` of a process that has just saved `snapshot` and is about to run its effect. */
   readonly agent: string | undefined;
   /** Power cuts and killed processes so far. */
   readonly cuts: number;
@@ -90,7 +90,7 @@ const TYPES: Readonly<Record<Setup["payload"], (string | null)[]>> = {
   empty: [null],
 };
 
-/** Just after the header of the Artifact is known and the first snapshot is saved. */
+/** The world just after the Artifact's header is known and the first snapshot is saved. */
 export function firstWorld(setup: Setup, stop: string, staleMemo: Memo): World {
   const artifact = { name: NEW_NAME, provides: {}, payloadTypes: TYPES[setup.payload] };
   return {
@@ -111,8 +111,8 @@ export function firstWorld(setup: Setup, stop: string, staleMemo: Memo): World {
 }
 
 /**
- * The same end of an update, seen from the server: how the board has got there, and what it looks like (which is
- * checked before this), plays no part in telling it.
+ * The same end of an update as the server sees it. How the board got there, and its state (checked before), do not
+ * affect the report.
  */
 export function seenByServer(w: World, setup: Setup): World {
   const { snapshot, name, told, agent, cuts, history } = w;
@@ -121,7 +121,7 @@ export function seenByServer(w: World, setup: Setup): World {
   return { ...artifact, ...known, name, told, agent, cuts, history };
 }
 
-/** A board whose update is over. Its past plays no part in what a start that finds no update does. */
+/** A board whose update is over. Its past does not affect a start that finds no update. */
 export function afterTheEnd(w: World): World {
   return { ...w, snapshot: undefined, agent: undefined, told: "", history: NO_HISTORY };
 }
