@@ -27,7 +27,7 @@ export function createFileValue(path: string, acts: FileActs = diskActs): Stored
         if (value === undefined) {
           if (!existsSync(path)) return;
           // `remove` also deletes folders with their contents, and a folder at this path is not the agent's.
-          if (!statSync(path).isFile()) throw new Error(`${path} is no file`);
+          if (!statSync(path).isFile()) throw new Error(`${path} is not a file`);
           await acts.remove(path);
           await acts.syncFolder(dirname(path));
           return;

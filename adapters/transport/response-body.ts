@@ -44,7 +44,7 @@ async function* untilClose(incoming: Incoming): AsyncGenerator<Uint8Array> {
 async function* sized(incoming: Incoming, total: number): AsyncGenerator<Uint8Array> {
   for (let left = total; left > 0; ) {
     const bytes = await incoming.next();
-    if (bytes === undefined) throw new Error(`the body is cut off: ${left} of ${total} bytes are missing`);
+    if (bytes === undefined) throw new Error(`the body is incomplete: ${left} of ${total} bytes are missing`);
     const own = bytes.subarray(0, left);
     left -= own.length;
     yield own;
@@ -59,7 +59,7 @@ async function* chunked(incoming: Incoming): AsyncGenerator<Uint8Array> {
     if (left === 0) break;
     while (left > 0) {
       const bytes = await incoming.next();
-      if (bytes === undefined) throw new Error("the body is cut off");
+      if (bytes === undefined) throw new Error("the body is incomplete");
       incoming.unread(bytes.subarray(left));
       const own = bytes.subarray(0, left);
       left -= own.length;
@@ -75,7 +75,7 @@ async function line(incoming: Incoming): Promise<string> {
   let text = "";
   for (;;) {
     const bytes = await incoming.next();
-    if (bytes === undefined) throw new Error("the body is cut off");
+    if (bytes === undefined) throw new Error("the body is incomplete");
     const end = bytes.indexOf(0x0a);
     const part = end < 0 ? bytes : bytes.subarray(0, end);
     text += part.toString("latin1");

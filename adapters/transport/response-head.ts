@@ -23,7 +23,7 @@ export async function readHead(incoming: Incoming): Promise<ResponseHead> {
   let text = "";
   for (let passed = 0; passed <= MAX_INFORMATIONAL; ) {
     const bytes = await incoming.next();
-    if (bytes === undefined) throw new Error(text === "" ? "no answer" : "the head of the answer is cut off");
+    if (bytes === undefined) throw new Error(text === "" ? "no answer" : "the head of the answer is incomplete");
     const searchFrom = Math.max(0, text.length - 3);
     const before = text.length;
     text += bytes.toString("latin1", 0, MAX_HEAD_BYTES);

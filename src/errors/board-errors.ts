@@ -93,7 +93,7 @@ export const BOARD_ERRORS = {
   },
   BOARD_IO: { doc: "Cannot read or write a file of the virtual board." },
   BOARD_UNCONFINED: {
-    doc: "This machine cannot give the program a root filesystem of its own, so the program could change the machine instead of the virtual board. Run the command as root or allow user namespaces, or let the program change this machine with --on-this-machine.",
+    doc: "This machine cannot give the program its own root filesystem, so the program could change the machine instead of the virtual board. Run the command as root or allow user namespaces, or let the program change this machine with --on-this-machine.",
   },
   BOARD_IMAGE: {
     doc: "The version of a board image must be 1 to 128 printable ASCII characters without spaces, and its size must be 512 bytes or more.",

@@ -28,10 +28,10 @@ export function parseFwEnvConfig(text: string, file: string): EnvLayout {
     const wrong = (reason: string) => new AgentError("BOOTENV_CONFIG", { file, line: index + 1, reason });
     const [device = "", offsetText = "", sizeText = ""] = line.trim().split(/\s+/);
     const offset = parseOffset(offsetText);
-    if (offset === undefined) throw wrong("the offset is no number");
+    if (offset === undefined) throw wrong("the offset is not a number");
     const sizeBytes = /^(?:0x)?[0-9a-f]{1,8}$/i.test(sizeText) ? Number.parseInt(sizeText, 16) : 0;
     // At least a checksum, a flags byte and two NULs.
-    if (sizeBytes < 7) throw wrong("the size is no hexadecimal number of bytes");
+    if (sizeBytes < 7) throw wrong("the size is not a hexadecimal number of bytes");
     found.push({ device, offset, sizeBytes });
     if (found.length === 2) break;
   }

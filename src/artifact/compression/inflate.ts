@@ -83,7 +83,7 @@ class InflateSource implements ByteSource {
     if (count > 0) return;
     this.#ended = true;
     if (!this.#raw.isComplete())
-      throw new AgentError("ARTIFACT_COMPRESSED_DATA", { format: this.#format, reason: "cut off" });
+      throw new AgentError("ARTIFACT_COMPRESSED_DATA", { format: this.#format, reason: "incomplete" });
   }
 
   #inflate(into: Uint8Array): number {
