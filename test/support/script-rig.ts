@@ -1,8 +1,9 @@
 import { spawnSync } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
+import { randomBytes } from "node:crypto";
+import { appendFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { run } from "../../src/cli/run.ts";
 import { moduleRequest } from "../artifact/artifact-requests.ts";
 import { RecordingIo } from "./recording-io.ts";
@@ -10,11 +11,15 @@ import { writeArtifact } from "./write-artifact.ts";
 
 const scripts = (states: readonly string[]): readonly string[] =>
   states.flatMap((state) => ["Enter", "Leave", "Error"].map((action) => `${state}_${action}`));
-const ROOTFS = scripts(["Download"]);
+const ROOTFS = scripts(["Idle", "Sync", "Download"]);
 const ARTIFACT = scripts(
   ["Install", "Reboot", "Commit", "Rollback", "RollbackReboot", "Failure"].map((s) => `Artifact${s}`),
 );
 const QUESTIONS = "ProvidePayloadFileSizes|SupportsRollback|NeedsArtifactReboot";
+/** The daemon of the real client refuses an Artifact of less than 4 KiB. */
+const PAYLOAD_BYTES = 8 * 1024;
+/** An answer: 21 until the script has asked for another try for as long as it may, and 0 from then on. */
+const ALWAYS_LATER = "21...";
 
 export type Client = (rig: ScriptRig, ...args: readonly string[]) => Promise<number>;
 
@@ -37,7 +42,7 @@ export const mender: Client = async ({ dir }, ...args) => {
   return done.status ?? 1;
 };
 
-const RECORD = "test/support/script-record.txt";
+export const RECORD = "test/support/script-record.txt";
 const ALL_SUCCEED = "all succeed";
 
 /** What the real client, mender 3.4, ran in one case. */
@@ -50,45 +55,42 @@ export interface Recorded {
 }
 
 /** One case a line, as `writeRecord` writes them. */
-export const RECORDED: readonly Recorded[] = readFileSync(RECORD, "utf8")
-  .trim()
-  .split("\n")
-  .map((line) => {
-    const [title = "", ran = ""] = line.split(" -> ");
-    const [commands = "", answers = ""] = title.split(": ");
-    return { title, commands, answers: answers === ALL_SUCCEED ? [] : answers.split(", "), ran };
-  });
+export const readRecord = (path: string): readonly Recorded[] =>
+  readFileSync(path, "utf8")
+    .trim()
+    .split("\n")
+    .map((line) => {
+      const [title = "", ran = ""] = line.split(" -> ");
+      const [commands = "", answers = ""] = title.split(": ");
+      return { title, commands, answers: answers === ALL_SUCCEED ? [] : answers.split(", "), ran };
+    });
 
-export const writeRecord = (all: readonly Recorded[]): void =>
-  writeFileSync(RECORD, all.map(({ title, ran }) => `${title} -> ${ran}\n`).join(""));
+export const writeRecord = (path: string, all: readonly Recorded[]): void =>
+  writeFileSync(path, all.map(({ title, ran }) => `${title} -> ${ran}\n`).join(""));
 
 /** A device whose state scripts and whose update module write down that they have been called, and answer as told. */
 export class ScriptRig {
   readonly dir: string;
 
-  static async make(): Promise<ScriptRig> {
+  /** @param configuration more keys of mender.conf */
+  static async make(configuration: object = {}): Promise<ScriptRig> {
     const rig = new ScriptRig(await mkdtemp(join(tmpdir(), "switchback-matrix-")));
     for (const folder of ["etc/scripts", "modules/v3", "scripts"])
       await mkdir(join(rig.dir, folder), { recursive: true });
     await writeFile(join(rig.dir, "etc/artifact_info"), "artifact_name=old\n");
-    const configuration = { DBus: { Enabled: false }, StateScriptRetryIntervalSeconds: 1 };
-    await writeFile(join(rig.dir, "etc/mender.conf"), JSON.stringify(configuration));
+    const always = { DBus: { Enabled: false }, StateScriptRetryIntervalSeconds: 1 };
+    await writeFile(join(rig.dir, "etc/mender.conf"), JSON.stringify({ ...always, ...configuration }));
     await writeFile(join(rig.dir, "etc/scripts/version"), "3");
-    for (const name of ROOTFS) await rig.#program(`etc/scripts/${name}_00`, '"$(basename "$0" _00)"');
-    for (const name of ARTIFACT) await rig.#program(`scripts/${name}_00`, '"$(basename "$0" _00)"');
-    await rig.#program("modules/v3/recorder", '"$1"', [
-      `case "$1" in ${QUESTIONS}) sed -n "s/^$1 //p" '${rig.dir}/answers'; exit 0;; esac`,
+    for (const name of ROOTFS) await rig.#program(`etc/scripts/${name}_00`, name);
+    for (const name of ARTIFACT) await rig.#program(`scripts/${name}_00`, name);
+    await rig.#program("modules/v3/recorder", "$1", [
+      `case "$1" in ${QUESTIONS}) [ ! -e "$answers" ] || cat "$answers"; exit 0;; esac`,
       'if [ "$1" = Download ]; then cat "$(cat stream-next)" stream-next >/dev/null; fi',
     ]);
-    await writeFile(join(rig.dir, "payload"), "content\n");
+    await writeFile(join(rig.dir, "payload"), randomBytes(PAYLOAD_BYTES));
     const request = moduleRequest({ type: "recorder", files: [join(rig.dir, "payload")] }, { name: "new" });
     const change = { deviceTypes: ["board"], scripts: [join(rig.dir, "scripts")] };
-    await writeArtifact(
-      { ...request, ...change },
-      join(rig.dir, "new.mender"),
-      () => undefined,
-      new AbortController().signal,
-    );
+    await writeArtifact({ ...request, ...change }, rig.artifact, () => undefined, new AbortController().signal);
     return rig;
   }
 
@@ -103,36 +105,77 @@ export class ScriptRig {
   /**
    * Runs the commands on a device that has never been updated.
    *
-   * @param answers what scripts and calls answer, one time after the other, where that is not 0: `NAME STATUS…`
+   * @param answers as for `prepare`
    * @returns what has run, and what each command ended with
    */
   async record(client: Client, commands: string, answers: readonly string[]): Promise<string> {
-    await rm(join(this.dir, "data"), { recursive: true, force: true });
-    await mkdir(join(this.dir, "data"));
-    await writeFile(join(this.dir, "data/device_type"), "device_type=board\n");
-    await writeFile(
-      join(this.dir, "answers"),
-      ["SupportsRollback Yes", ...answers].map((line) => `${line}\n`).join(""),
-    );
+    await this.prepare(answers);
     const recorded: string[] = [];
     for (const command of commands.split(" ")) {
-      await writeFile(join(this.dir, "calls"), "");
-      const status = await client(this, command, ...(command === "install" ? [join(this.dir, "new.mender")] : []));
-      const calls = (await readFile(join(this.dir, "calls"), "utf8")).trim().replaceAll("\n", " ");
-      recorded.push(`${calls} =${status}`.trim());
+      await writeFile(this.calls, "");
+      const status = await client(this, command, ...(command === "install" ? [this.artifact] : []));
+      recorded.push(`${(await this.called()).join(" ")} =${status}`.trim());
     }
     return recorded.join(" | ");
+  }
+
+  /** The Artifact, `new`. */
+  get artifact(): string {
+    return join(this.dir, "new.mender");
+  }
+
+  /** File with a line for each script and call that has run. */
+  get calls(): string {
+    return join(this.dir, "calls");
+  }
+
+  async called(): Promise<readonly string[]> {
+    return (await readFile(this.calls, "utf8")).trim().split("\n");
+  }
+
+  /**
+   * Makes the device one that has never been updated.
+   *
+   * @param answers what scripts and calls answer, one time after the other, where that is not 0: `NAME STATUS…`
+   */
+  async prepare(answers: readonly string[]): Promise<void> {
+    for (const folder of ["data", "answers"]) {
+      await rm(join(this.dir, folder), { recursive: true, force: true });
+      await mkdir(join(this.dir, folder));
+    }
+    await writeFile(join(this.dir, "data/device_type"), "device_type=board\n");
+    await writeFile(this.calls, "");
+    for (const line of ["SupportsRollback Yes", ...answers]) {
+      const [name = "", ...statuses] = line.split(" ");
+      await writeFile(join(this.dir, "answers", name), `${statuses.join(" ")}\n`);
+    }
+  }
+
+  /** What a call of `program` does, in this process; that of Download takes none but the module's own. */
+  call(program: string, call?: string): { readonly exitCode: number; readonly stdout: string } {
+    const name = call ?? basename(program).replace("_00", "");
+    const path = join(this.dir, "answers", name);
+    const given = existsSync(path) ? readFileSync(path, "utf8") : "0";
+    if (QUESTIONS.split("|").includes(name)) return { exitCode: 0, stdout: existsSync(path) ? given : "" };
+    const before = readFileSync(this.calls, "utf8").trim().split("\n");
+    appendFileSync(this.calls, `${name}\n`);
+    const statuses = given.trim().split(" ");
+    const earlier = before.filter((line) => line === name).length;
+    if (statuses[0] !== ALWAYS_LATER) return { exitCode: Number(statuses[earlier] ?? 0), stdout: "" };
+    return { exitCode: earlier === 0 || before.at(-1) === name ? 21 : 0, stdout: "" };
   }
 
   /** A program that is known by `name`, which the shell expands. */
   async #program(path: string, name: string, before: readonly string[] = []): Promise<void> {
     const lines = [
       "#!/bin/sh",
-      `name=${name}`,
+      `calls='${this.dir}/calls' name="${name}" answers='${this.dir}/answers/'"${name}"`,
       ...before,
-      `echo "$name" >>'${this.dir}/calls'`,
-      `time=$(grep -cx "$name" '${this.dir}/calls')`,
-      `set -- $(sed -n "s/^$name //p" '${this.dir}/answers') 0`,
+      // Most answer 0, and need no other program for it: a matrix starts thousands.
+      '[ -e "$answers" ] || { echo "$name" >>"$calls"; exit 0; }',
+      'last=$(tail -n 1 "$calls"); echo "$name" >>"$calls"; time=$(grep -cx "$name" "$calls")',
+      'set -- $(cat "$answers") 0',
+      `if [ "$1" = ${ALWAYS_LATER} ]; then [ "$time" -gt 1 ] && [ "$last" != "$name" ]; exit $((21 * $?)); fi`,
       `while [ "$time" -gt 1 ] && [ $# -gt 1 ]; do shift; time=$((time - 1)); done`,
       'exit "$1"',
     ];

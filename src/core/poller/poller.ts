@@ -65,6 +65,8 @@ export function createPoller(parts: PollerParts, start: Schedule): Poller {
   const { clock, scripts, log, intervals } = parts;
   let schedule = start;
   let wake: () => void = () => undefined;
+  /** Whether this process has run the Idle_Enter scripts, but not yet the Idle_Leave scripts. */
+  let isIdle = false;
 
   /** Runs scripts whose failure has no effect. */
   async function leniently(state: ScriptState, action: ScriptAction, signal: AbortSignal): Promise<void> {
@@ -74,6 +76,17 @@ export function createPoller(parts: PollerParts, start: Schedule): Poller {
       if (signal.aborted || !(error instanceof AgentError)) throw error;
       log("error", describeError(error));
     }
+  }
+
+  async function enterIdle(signal: AbortSignal): Promise<void> {
+    if (isIdle) return;
+    await leniently("Idle", "Enter", signal);
+    isIdle = true;
+  }
+
+  async function leaveIdle(signal: AbortSignal): Promise<void> {
+    await leniently("Idle", "Leave", signal);
+    isIdle = false;
   }
 
   async function visit(call: Call, signal: AbortSignal): Promise<NextDeployment | undefined> {
@@ -106,14 +119,20 @@ export function createPoller(parts: PollerParts, start: Schedule): Poller {
     schedule = wanted(schedule, which, clock.monotonicMs());
   };
 
-  /** @returns the failure, if any */
-  async function round(which: Call, signal: AbortSignal): Promise<AgentError | undefined> {
+  /**
+   * @param stays whether this process is a daemon, and runs the Idle_Enter scripts first; before a single poll, the
+   * poll before it has run them
+   * @returns the failure, if any
+   */
+  async function round(which: Call, stays: boolean, signal: AbortSignal): Promise<AgentError | undefined> {
     schedule = afterStart(schedule, which, clock.monotonicMs(), intervals);
-    await leniently("Idle", "Leave", signal);
     let pending = "none" as Pending;
     let failure: AgentError | undefined;
     try {
       pending = await parts.pending(signal);
+      if (pending !== "managed" && stays) await enterIdle(signal);
+      // After a restart, an update resumes where it was interrupted: the device was not idle then.
+      if (pending !== "managed" || isIdle) await leaveIdle(signal);
       if (pending === "managed") await deploy(undefined, signal);
       else if (pending === "standalone" && which === "deployments")
         log("info", "An update from the command line is pending, so the agent does not ask for a new one.");
@@ -128,7 +147,7 @@ export function createPoller(parts: PollerParts, start: Schedule): Poller {
       const isGeneral = isAuthorizationFailure(error.code) || pending === "managed" || OF_DEVICE.has(error.code);
       delay(isGeneral ? CALLS : [which], error);
     }
-    await leniently("Idle", "Enter", signal);
+    await enterIdle(signal);
     return failure;
   }
 
@@ -176,8 +195,7 @@ export function createPoller(parts: PollerParts, start: Schedule): Poller {
   return {
     async run(signal) {
       signal.addEventListener("abort", () => wake(), { once: true });
-      await leniently("Idle", "Enter", signal);
-      for (;;) await round(await nextCall(signal), signal);
+      for (;;) await round(await nextCall(signal), true, signal);
     },
     async once(signal) {
       const failures: AgentError[] = [];
@@ -186,7 +204,7 @@ export function createPoller(parts: PollerParts, start: Schedule): Poller {
         const { call: which, atMs } = firstDue(schedule, nowMs);
         if (atMs > nowMs || (which === "deployments" && asked.has(which))) break;
         asked.add(which);
-        const failure = await round(which, signal);
+        const failure = await round(which, false, signal);
         if (failure !== undefined) failures.push(failure);
       }
       if (failures[0] !== undefined) throw failures[0];

@@ -1,5 +1,7 @@
 import { expect, test } from "vitest";
-import { ours, RECORDED, ScriptRig } from "../../support/script-rig.ts";
+import { ours, RECORD, readRecord, ScriptRig } from "../../support/script-rig.ts";
+
+const RECORDED = readRecord(RECORD);
 
 /** At the end of a rollback that the user asked for only the newest client calls ArtifactFailure, and so does ours. */
 const ALSO_FAILURE: ReadonlySet<string> = new Set([

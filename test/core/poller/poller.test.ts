@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { createPoller, type PollerParts } from "../../../src/core/poller/poller.ts";
 import { type Call, type Intervals, startSchedule } from "../../../src/core/poller/schedule.ts";
+import type { Pending } from "../../../src/core/poller/work.ts";
 import { AgentError } from "../../../src/errors/agent-error.ts";
 import type { NextDeployment } from "../../../src/protocol/device-api.ts";
 import { createVirtualClock } from "../../support/virtual-clock.ts";
@@ -268,4 +269,48 @@ test.each([
     expected,
     fails.startsWith("Sync") ? "SCRIPT_FAILED" : "",
   ]);
+});
+
+test.each([
+  { how: "run", pending: "managed", expected: "resume Idle_Enter Idle_Leave Sync_Enter" },
+  { how: "run", pending: "none", expected: "Idle_Enter Idle_Leave Sync_Enter" },
+  { how: "once", pending: "managed", expected: "resume Idle_Enter Idle_Leave Sync_Enter" },
+  { how: "once", pending: "none", expected: "Idle_Leave Sync_Enter" },
+] as const)(
+  "after the start of '$how' with the update '$pending' pending: $expected",
+  async ({ how, expected, ...start }) => {
+    const steps: string[] = [];
+    const stop = new AbortController();
+    let { pending }: { pending: Pending } = start;
+    const { poller } = device({
+      pending: async () => pending,
+      scripts: {
+        async run(state, action) {
+          steps.push(`${state}_${action}`);
+          if (state === "Sync") stop.abort("stopped");
+          stop.signal.throwIfAborted();
+        },
+      },
+      async deploy() {
+        steps.push("resume");
+        pending = "none";
+      },
+    });
+    await expect(poller[how](stop.signal)).rejects.toBe("stopped");
+    expect(steps.join(" ")).toBe(expected);
+  },
+);
+
+test("an update that fails on the way is resumed from Idle, and Idle_Leave scripts run before that", async () => {
+  const steps: string[] = [];
+  const one = device({
+    pending: async () => (steps.length < 4 ? "managed" : "none"),
+    scripts: { run: async (state, action) => void steps.push(`${state}_${action}`) },
+    async deploy() {
+      steps.push("resume");
+      if (steps.length < 3) throw new AgentError("STORE_WRITE");
+    },
+  });
+  await one.run(2);
+  expect(steps.slice(0, 5).join(" ")).toBe("resume Idle_Enter Idle_Leave resume Idle_Enter");
 });

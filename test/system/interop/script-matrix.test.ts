@@ -1,6 +1,6 @@
 import { afterAll, expect } from "vitest";
 import { needs } from "../../support/needs.ts";
-import { mender, RECORDED, type Recorded, ScriptRig, writeRecord } from "../../support/script-rig.ts";
+import { mender, RECORD, type Recorded, readRecord, ScriptRig, writeRecord } from "../../support/script-rig.ts";
 
 const { test } = needs("namespaces", "mount");
 
@@ -15,10 +15,10 @@ const SAMPLE: ReadonlySet<string> = new Set([
 ]);
 const fresh: Recorded[] = [];
 afterAll(() => {
-  if (isRecording) writeRecord(fresh);
+  if (isRecording) writeRecord(RECORD, fresh);
 });
 
-for (const recorded of RECORDED.filter(({ title }) => isRecording || SAMPLE.has(title))) {
+for (const recorded of readRecord(RECORD).filter(({ title }) => isRecording || SAMPLE.has(title))) {
   const { title, commands, answers, ran } = recorded;
   test(`${title}: the real client runs what stands in the record`, async () => {
     const rig = await ScriptRig.make();

@@ -1,6 +1,6 @@
 import { diskActs, diskReads } from "../../../adapters/files/disk.ts";
 import { createHttpTransport } from "../../../adapters/transport/http-transport.ts";
-import { thisHost } from "../../../src/agent/host.ts";
+import { type Host, thisHost } from "../../../src/agent/host.ts";
 import type { CliIo } from "../../../src/agent/io.ts";
 import { composePoller } from "../../../src/agent/managed/managed.ts";
 import { composeServerState } from "../../../src/agent/managed/schedule.ts";
@@ -27,14 +27,16 @@ export interface AgentParts {
   readonly trustedCerts?: string | undefined;
   readonly io: CliIo;
   readonly files?: FileActs | undefined;
+  /** Starts programs; absent: this machine does. */
+  readonly process?: Host["process"] | undefined;
   /** What lies between the agent and its server. */
   network(transport: Transport): Transport;
 }
 
 /** The agent of managed mode as it is composed for a device, but for its clock, its network and its identity. */
 export async function composeVirtual(parts: AgentParts, options: WorkOptions): Promise<Poller> {
-  const { board, clock, server, io, trustedCerts, files = quickActs } = parts;
-  const host = { ...thisHost, clock, files };
+  const { board, clock, server, io, trustedCerts, files = quickActs, process = thisHost.process } = parts;
+  const host = { ...thisHost, clock, files, process };
   const globals = {
     config: board.path("etc/mender.conf"),
     datastore: board.path("data"),
