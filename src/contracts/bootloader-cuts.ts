@@ -28,7 +28,7 @@ const RESTING_ON_A: Outcome = { up: "A", plan: { slot: "A", trial: false } };
 const RESTING_ON_B: Outcome = { up: "B", plan: { slot: "B", trial: false } };
 const TRIAL_ON_B: Outcome = { up: "B", plan: { slot: "B", trial: true } };
 
-/** Every change, and the outcomes allowed when it is cut off or fails. */
+/** Every change, and the outcomes allowed when it is interrupted or fails. */
 export const CHANGES_OF_PLANS: readonly ChangeOfPlans[] = [
   {
     title: "arming",

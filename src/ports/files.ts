@@ -80,6 +80,6 @@ export type WriteOutput = (fill: (output: OutputFile) => Promise<void>) => Promi
  * `replaceFile`. When `fill` returns, the file is synced and renamed to `path`. When `fill` throws, the temporary file
  * is removed and `path` stays as it was.
  *
- * @throws {AgentError} OUTPUT_FAILED; whatever `fill` throws
+ * @throws {AgentError} OUTPUT_FAILED; the errors of `fill`
  */
 export type WriteWhole = (path: string, fill: (output: OutputFile) => Promise<void>) => Promise<void>;

@@ -11,7 +11,7 @@ export interface PayloadFile {
   readonly modified?: number | undefined;
   /**
    * Puts between 1 and `into.length` bytes at the start of `into`; 0 after the last byte. The caller must leave these
-   * bytes unchanged until its next call returns, because that call hashes them.
+   * bytes unchanged until its next call, which hashes them.
    *
    * @throws {AgentError} ARTIFACT_CHECKSUM, ARTIFACT_TRUNCATED and the other codes of a damaged Artifact. The checksum
    * is verified only at the end, so the caller must not activate anything before that

@@ -18,7 +18,7 @@ export interface EffectResult {
 
 /**
  * Saves what an effect has found, or how far it has come, for its repetition after a power cut and for later states.
- * Resolves when durable. It does not count as a transition: an effect may call it as often as it likes.
+ * Resolves when durable. It does not count as a transition: an effect may call it any number of times.
  */
 export type Keep = (found: Partial<Pick<Snapshot, "artifact" | "download">>) => Promise<void>;
 

@@ -32,7 +32,7 @@ const SnapshotSchema = z.object({
   state: z.enum(STATES),
   /** `before`: at rest, the state's effect has not begun. `main`: the effect may have been interrupted. */
   phase: z.enum(["before", "main"]),
-  /** Saves and loads since the update began or last came to rest. */
+  /** State entries and resumes since the update began or last came to rest. */
   transitions: z.int().check(z.nonnegative()),
   failed: z.boolean(),
   inconsistent: z.boolean(),

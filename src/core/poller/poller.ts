@@ -182,7 +182,7 @@ export function createPoller(parts: PollerParts, start: Schedule): Poller {
     }
   }
 
-  /** Waits for `ms`, or until `wake` is called because a call has become due. */
+  /** Waits for `ms`, or until `wake` is called: a call has become due or the signal has aborted. */
   const rest = (ms: number): Promise<void> =>
     new Promise((resolve) => {
       const stop = clock.startTimer(ms, resolve);

@@ -21,7 +21,7 @@ export interface EntryWithHead extends FolderEntry {
   readonly missing?: string;
 }
 
-/** `mixed`: a build folder may hold scripts of both kinds, to be sorted later. */
+/** `mixed`: a build folder may hold scripts of both kinds; each kind is installed in its own folder. */
 export type FolderKind = ScriptOrigin | "mixed";
 
 export interface FolderCheck {
