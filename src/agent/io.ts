@@ -18,9 +18,9 @@ export interface CliIo {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Aborted by SIGINT, SIGTERM and SIGQUIT, and by SIGHUP if a terminal can be lost (so not under `nohup`). */
   readonly signal: AbortSignal;
-  /** Calls `listener` whenever this process receives `signal`. Absent if there is no process of its own. */
+  /** Calls `listener` whenever this process receives `signal`. Absent if commands share the process, as in tests. */
   onSignal?(signal: "SIGUSR1" | "SIGUSR2", listener: () => void): void;
-  /** Lets this process run slowly, because it stays resident and nearly idle. Absent if others share the process. */
+  /** Lets this process run slowly, because it stays resident and nearly idle. Absent if commands share the process. */
   staysIdle?(): void;
   /** Program and arguments that start this program again as it was started. */
   readonly commandLine: readonly string[];

@@ -17,9 +17,9 @@ import type { ServerSide } from "./server.ts";
 export interface WorkOptions {
   /** Runs work on the device while holding its lock. @throws {AgentError} AGENT_BUSY */
   alone(work: () => Promise<void>): Promise<void>;
-  /** Whether another process must reboot the device. */
+  /** Whether this process must leave the reboot to its caller. */
   readonly leavesReboot: boolean;
-  /** Stops this process's work, because another process must reboot the device. */
+  /** Stops the work, because the device needs a reboot that the agent must leave to others. */
   leave(argument: string | undefined): void;
   /** Called with the result of a deployment when it ends. */
   onEnd?(answer: ManagedAnswer): void;

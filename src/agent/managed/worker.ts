@@ -27,7 +27,7 @@ export interface WorkerRequest {
   readonly passphrase: string | undefined;
 }
 
-/** How the work ended. `reboot`: another process must reboot the device. */
+/** How the work ended. `reboot`: the device needs a reboot that the agent must leave to others. */
 export type JobResult =
   | { readonly result: unknown }
   | { readonly failure: PackedError }
@@ -35,7 +35,7 @@ export type JobResult =
 
 export interface WorkerOptions {
   passphrase(): Promise<string | undefined>;
-  /** Stops this process's work, because another process must reboot the device. */
+  /** Stops the work, because the device needs a reboot that the agent must leave to others. */
   leave(argument: string | undefined): void;
 }
 

@@ -1,6 +1,6 @@
 import { type Command, Option } from "commander";
 
-/** Options of `write` after parsing. */
+/** Options of `write` after parsing. Required fields have their defaults if the user did not give them. */
 export interface WriteOptions {
   readonly artifactName?: string;
   readonly name?: string;

@@ -53,7 +53,7 @@ export async function setup(global: GlobalOptions, options: SetupOptions, io: Cl
   const [main, fallback] = [await readSettings(paths.mainConfig), await readSettings(paths.fallbackConfig)];
   const typeFile = textOf(changeSettings(fallback, main), "DeviceTypeFile") ?? join(paths.datastore, "device_type");
   const known = {
-    type: await readDeviceType(typeFile).catch(() => undefined), // ignored: a device without one is asked for it.
+    type: await readDeviceType(typeFile).catch(() => undefined), // ignored: without a stored type, setup asks for it.
     url: addressIn(main),
   };
   const ask = options.quiet === true ? undefined : io.ask;

@@ -1,6 +1,9 @@
 import type { CliIo } from "../../agent/io.ts";
 
-/** Stops `work` if another process must reboot the device. Then prints a message and sets the exit status to 4. */
+/**
+ * Stops `work` if the device needs a reboot that the agent must leave to others. Then prints a message and sets the exit
+ * status to 4.
+ */
 export async function untilReboot(
   io: CliIo,
   work: (signal: AbortSignal, leave: (argument: string | undefined) => void) => Promise<void>,
