@@ -38,8 +38,8 @@ const lockDevice = (paths: Paths, io: CliIo): Promise<() => Promise<void>> =>
  */
 export function underBothLocks<T>(paths: Paths, io: CliIo, load: () => Promise<() => Promise<T>>): Promise<T> {
   return underLock(paths, io, load, async () => {
-    const { acquireServerLock: becomeSpeaker } = await import("./managed/daemon-process.ts");
-    const releaseServerLock = await becomeSpeaker(paths, (line) => io.err(`warning: ${line}`), io.host);
+    const { acquireServerLock } = await import("./managed/daemon-process.ts");
+    const releaseServerLock = await acquireServerLock(paths, (line) => io.err(`warning: ${line}`), io.host);
     try {
       const release = await lockDevice(paths, io);
       return async () => {

@@ -14,8 +14,8 @@ export function register(program: Command, io: CliIo): void {
   addKeyOptions(command).action(async ({ worker, ...options }: KeyOptions & { worker?: true }) => {
     const globals = readGlobalOptions(program);
     if (worker === true) {
-      const { runJob: serveOrder } = await import("../../agent/managed/job.ts");
-      return await serveOrder(globals, options, io);
+      const { runJob } = await import("../../agent/managed/job.ts");
+      return await runJob(globals, options, io);
     }
     io.staysIdle?.();
     const { daemon } = await import("./daemon-action.ts");

@@ -16,8 +16,8 @@ export function continueUpdate(
 ): Promise<void> {
   return withJsonFailure(command, options, io, () =>
     underLock(resolvePaths(readGlobalOptions(program), io.env), io, async () => {
-      const { continueUpdate: goOn } = await import("./continue-action.ts");
-      return () => goOn(command, program, options, io);
+      const { continueUpdate } = await import("./continue-action.ts");
+      return () => continueUpdate(command, program, options, io);
     }),
   );
 }

@@ -61,7 +61,7 @@ function machineThatLosesPower(at: number): { readonly host: Host; readonly acts
   return { host, acts: () => acts };
 }
 
-class MachineIo extends RecordingIo {
+class HostIo extends RecordingIo {
   readonly host: Host;
 
   constructor(host: Host) {
@@ -133,7 +133,7 @@ class FullBoard {
   }
 
   async agent(host: Host, ...argv: readonly string[]): Promise<RecordingIo> {
-    const io = new MachineIo(host);
+    const io = new HostIo(host);
     await run("switchback", [...this.board.options, ...argv], io);
     return io;
   }

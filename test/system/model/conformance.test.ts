@@ -106,7 +106,7 @@ function oneImage(): PayloadStream {
   return { next: async () => files.pop() };
 }
 
-const MEMOS: readonly World["storedValue"][] = ["A", "B", "revert:A", "revert:B", undefined];
+const STORED: readonly World["storedValue"][] = ["A", "B", "revert:A", "revert:B", undefined];
 const CALLS = [
   "Download",
   "ArtifactInstall",
@@ -123,7 +123,7 @@ for (const action of CALLS) {
     const slots = ["A", "B"] as const;
     for (const part of slots)
       for (const booted of slots)
-        for (const storedValue of MEMOS)
+        for (const storedValue of STORED)
           for (const trial of [false, true]) {
             const w: World = { ...firstWorld(setup, "none", storedValue), part, booted, trial };
             expect(await real(action, w), JSON.stringify({ part, booted, storedValue, trial })).toEqual(
@@ -133,7 +133,7 @@ for (const action of CALLS) {
   });
 }
 
-for (const storedValue of MEMOS.filter((one) => one !== undefined)) {
+for (const storedValue of STORED.filter((one) => one !== undefined)) {
   test(`a rollback and Cleanup that cannot write leave of ${storedValue} what the modelled ones may leave`, async () => {
     const origin = storedValue.endsWith("A") ? "A" : "B";
     const w: World = { ...firstWorld(setup, "none", storedValue), part: otherSlot(origin), booted: otherSlot(origin) };

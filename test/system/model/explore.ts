@@ -102,10 +102,10 @@ export class Exploration {
   /** Explores from the beginning of an update. */
   run(): Broken | undefined {
     const stops = this.#setup.mode === "managed" ? ["none"] : this.#scope.stops;
-    const memos = this.#setup.title.endsWith("rootfs-image") ? [undefined, "B" as const] : [undefined];
+    const origins = this.#setup.title.endsWith("rootfs-image") ? [undefined, "B" as const] : [undefined];
     return this.#explore(
       stops.flatMap((stop) =>
-        memos.map((storedValue) => ({
+        origins.map((storedValue) => ({
           world: firstWorld(this.#setup, stop, storedValue),
           via: `install ${stop}`,
           from: undefined,

@@ -52,7 +52,7 @@ export interface History {
 }
 
 /** The slot to return to. `revert:`: a return that a rollback could not write and still owes. */
-export type Memo = SlotId | `revert:${SlotId}` | undefined;
+export type StoredOrigin = SlotId | `revert:${SlotId}` | undefined;
 
 /** The whole device and its history. Everything except `agent` survives the process. */
 export interface World {
@@ -62,7 +62,7 @@ export interface World {
   readonly trial: boolean;
   readonly count: number;
   readonly slots: Readonly<Record<SlotId, Image>>;
-  readonly storedValue: Memo;
+  readonly storedValue: StoredOrigin;
   readonly files: Files;
   readonly snapshot: Snapshot | undefined;
   readonly name: string;
@@ -91,7 +91,7 @@ const TYPES: Readonly<Record<Setup["payload"], (string | null)[]>> = {
 };
 
 /** The world just after the Artifact's header is known and the first snapshot is saved. */
-export function firstWorld(setup: Setup, stop: string, staleMemo: Memo): World {
+export function firstWorld(setup: Setup, stop: string, staleOrigin: StoredOrigin): World {
   const artifact = { name: NEW_NAME, provides: {}, payloadTypes: TYPES[setup.payload] };
   return {
     booted: "A",
@@ -99,7 +99,7 @@ export function firstWorld(setup: Setup, stop: string, staleMemo: Memo): World {
     trial: false,
     count: 0,
     slots: { A: "old", B: "torn" },
-    storedValue: staleMemo,
+    storedValue: staleOrigin,
     files: NO_FILES,
     snapshot: begin(setup.mode, "id", artifact),
     name: "old",

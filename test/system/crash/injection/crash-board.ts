@@ -17,7 +17,7 @@ import { Disk } from "./disk.ts";
 import type { Image } from "./disk-image.ts";
 import type { Judge, Memory, OnDisk } from "./judge.ts";
 import { programsOn } from "./programs.ts";
-import { recordingActs, recordingMachine } from "./recording-machine.ts";
+import { recordingActs, recordingHost } from "./recording-host.ts";
 
 /** A fault of the product, injected between the agent and the disk. */
 export type Sabotage = (host: Host, disk: Disk) => Host;
@@ -56,7 +56,7 @@ export class CrashBoard {
   static make(parts: BoardParts): CrashBoard {
     const { dir, image, judge, sabotage = (host) => host, longestWriteBytes = LONGEST_WRITE_BYTES } = parts;
     const disk = new Disk(dir, image);
-    const recording = recordingMachine(disk, programsOn(dir), longestWriteBytes);
+    const recording = recordingHost(disk, programsOn(dir), longestWriteBytes);
     const host = watched(sabotage(recording, disk), dir, judge);
     return new CrashBoard(disk, judge, host);
   }
@@ -65,7 +65,7 @@ export class CrashBoard {
     this.disk = disk;
     this.#dir = disk.folder;
     this.#judge = judge;
-    this.#io = () => new MachineIo(this.#dir, host);
+    this.#io = () => new HostIo(this.#dir, host);
     this.#firmware = exceptRunning(recordingActs(disk), boardPaths(this.#dir).commandLine);
   }
 
@@ -145,7 +145,7 @@ export class CrashBoard {
   }
 }
 
-class MachineIo extends RecordingIo {
+class HostIo extends RecordingIo {
   readonly host: Host;
 
   constructor(dir: string, host: Host) {

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { Violation } from "../../model/rules.ts";
 import type { Disk } from "./disk.ts";
-import type { Programs } from "./recording-machine.ts";
+import type { Programs } from "./recording-host.ts";
 
 /** A payload that the module installs before it fails. */
 export const FAILING = "v2 that fails";

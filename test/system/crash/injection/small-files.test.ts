@@ -17,7 +17,7 @@ import { RecordingIo } from "../../../support/recording-io.ts";
 import { Random } from "../../fuzz/random.ts";
 import { cutsOf } from "./cuts.ts";
 import { Disk } from "./disk.ts";
-import { recordingActs } from "./recording-machine.ts";
+import { recordingActs } from "./recording-host.ts";
 
 let dir = "";
 beforeEach(() => {

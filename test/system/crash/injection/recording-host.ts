@@ -13,7 +13,7 @@ export type Programs = (argv: readonly string[], disk: Disk) => { readonly exitC
 const CHUNK_BYTES = 256 * 1024;
 
 /** A host whose every act is an act on `disk`. Its programs run in this process. */
-export function recordingMachine(disk: Disk, programs: Programs, longestWriteBytes: number): Host {
+export function recordingHost(disk: Disk, programs: Programs, longestWriteBytes: number): Host {
   const process: Process = {
     async run([program, ...args], { onLine }, signal) {
       signal.throwIfAborted();
