@@ -6,21 +6,21 @@ import { repeatable, type Stdin } from "./repeatable-stdin.ts";
 import { readFiles, writeFiles } from "./sandbox-files.ts";
 import { brokenReadsArgv, readingTraceArgv, readsIn } from "./trace.ts";
 
-/** A file that is not storage, but that adapters read. */
+/** Adapters read this file, although it is not storage. */
 const KERNEL_SAYS = "proc/cmdline";
 
 type Argv = readonly [string, ...string[]];
 
-/** One read failure of a program: a description, and how to start the program so that the read fails. */
+/** A read failure of a program: its description, and a way to start the program so that the read fails. */
 interface Fault {
   readonly words: string;
   arrange(argv: Argv): Promise<Argv>;
 }
 
 /**
- * Makes one read of an adapter fail: the `number`-th attempt, and only that one. A read of a module is one call of its
- * context. For a program, a first run records what it reads, and is then undone. Each failure of a program makes all
- * reads of one file fail, or all reads by one of the programs that it starts, as inside of $(...).
+ * Makes one read of an adapter fail: the `number`-th attempt, and only that one. For a module, each call of its context
+ * counts as one read. For a program, a first run records its reads and is then undone. Each failure then affects all
+ * reads of one file, or all reads by one of the programs that the program starts, for example inside $(...).
  */
 export class FailingRead {
   readonly #root: string;
@@ -91,8 +91,8 @@ export class FailingRead {
   }
 
   /**
-   * Puts a wrapper for each of these programs first in PATH. The wrapper starts the program; in the `chosen`-th program
-   * started, every read fails.
+   * Puts a wrapper for each of these programs first in PATH. The wrapper starts the program, and makes every read of
+   * the `chosen`-th program fail.
    */
   async #shims(programs: readonly string[], chosen: number, paths: readonly string[]): Promise<string> {
     const folder = `${this.#log}.shims`;
@@ -105,7 +105,7 @@ export class FailingRead {
       const real = await inPath(name, search);
       if (real === undefined) continue;
       const failing = brokenReadsArgv(paths).map(quoted).join(" ");
-      // The wrapper runs no other program, because that could be one of these.
+      // The wrapper runs no other program, because that program could also have a wrapper.
       const shim = `#!/bin/sh
 count=0
 while read -r _; do count=$((count + 1)); done <${quoted(count)}

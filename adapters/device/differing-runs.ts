@@ -1,10 +1,10 @@
-/** The unit of comparing and writing: the block size of file systems and the page size of most flash. */
+/** The unit for comparing and writing: the block size of file systems and the page size of most flash. */
 export const BLOCK_BYTES = 4096;
 
 /**
- * More runs than this in one frame cost more in calls than they save in bytes: with every other block different, 2.5
- * times the time of writing the whole frame. Near runs are therefore joined. Flash programs a gap of `NEAR_BYTES` at
- * once anyway.
+ * If a frame has more runs than this, the calls cost more time than the skipped bytes save: if every other block
+ * differs, it takes 2.5 times as long as writing the whole frame. Near runs are therefore joined. Flash programs a gap
+ * of `NEAR_BYTES` at once anyway.
  */
 const SCATTERED_RUNS = 16;
 const NEAR_BYTES = 16 * 1024;
@@ -16,8 +16,8 @@ export interface Run {
 }
 
 /**
- * The parts of `fresh` that must be written: blocks that differ from `old`, with neighbours joined. If there are many
- * scattered parts, equal blocks between them count as differing.
+ * Finds the parts of `fresh` that must be written: blocks that differ from `old`, with neighbours joined. If there are
+ * many scattered parts, equal blocks between them count as differing.
  *
  * @param length number of bytes of `fresh` to compare
  * @param oldLength number of known bytes of `old`; all bytes after them count as differing

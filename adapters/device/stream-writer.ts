@@ -4,13 +4,13 @@ import type { MaybePromise } from "../../src/util/byte-source.ts";
 
 export interface StreamWriterOptions extends Pick<SlotImage, "imageBytes"> {
   readonly signal: AbortSignal;
-  /** Two or more buffers of one size; they limit the memory. */
+  /** Two or more buffers of equal size. They limit the memory that the writer uses. */
   readonly buffers: readonly Buffer[];
 }
 
 /**
- * Passes an image as a stream of chunks to `store`, which takes them in order and resolves when it has stored them. It
- * compares nothing, and nothing is durable before the end. Closing it before `sync` aborts `store`.
+ * Passes an image as a stream of chunks to `store`, which takes them in order and resolves when it has stored them. The
+ * writer compares nothing, and nothing is durable before the end. Closing the writer before `sync` aborts `store`.
  *
  * @param store receives chunks that are valid until it requests the next one
  * @throws {AgentError} SLOT_TOO_SMALL if more than `imageBytes` are advanced; the error of `store`; SLOT_IO if `store`
@@ -22,7 +22,7 @@ export function createStreamWriter(
 ): SlotWriter {
   const free = [...buffers];
   const full: { readonly buffer: Buffer; readonly filled: number }[] = [];
-  /** Room after the image's end, into which a reader can read to find that the source has ended. */
+  /** Room after the image's end. A reader can read into it to find out whether the source has ended. */
   const overflow = new Uint8Array(1);
   const abort = new AbortController();
   let current: { readonly buffer: Buffer; readonly length: number; filled: number } | undefined;

@@ -15,7 +15,7 @@ export interface TransportRequest {
 
 export interface TransportResponse {
   readonly status: number;
-  /** By lower-case name; repeated headers are joined by a comma. */
+  /** Keyed by lower-case name; repeated headers are joined by a comma. */
   readonly headers: Readonly<Record<string, string>>;
   /**
    * Streams the body; it is never buffered as a whole. A chunk is valid until the next one is requested. The caller

@@ -1,6 +1,6 @@
 /**
- * A URL as a log may show it: query strings of download links contain signatures, and passwords precede the host. For a
- * URL that cannot be parsed, shows only the scheme, because the rest may be secret.
+ * Returns the parts of a URL that a log may show: query strings of download links contain signatures, and passwords
+ * precede the host. If the URL cannot be parsed, only its scheme is returned, because the rest may be secret.
  */
 export function shownUrl(address: string | URL): string {
   const text = String(address);

@@ -4,7 +4,7 @@ import { setImmediate } from "node:timers/promises";
 import { AgentError } from "../../../src/errors/agent-error.ts";
 import { boardIo } from "./board-io.ts";
 
-/** What the system in a board image does when it starts. */
+/** The behaviour of the system in a board image when it starts. */
 export type BoardImageBoots = "yes" | "hangs" | "panics";
 export const BOARD_IMAGE_BOOTS: readonly BoardImageBoots[] = ["yes", "hangs", "panics"];
 
@@ -23,10 +23,10 @@ const BLOCKS_AT_ONCE = 64;
 const READ_BYTES = 1024 * 1024;
 
 /**
- * A stand-in for a root file system: a header line, and filler that is the same for the same version and size. Three of
- * four blocks are common to all versions, like most files of a system.
+ * Generates a stand-in for a root file system: a header line, and filler that depends only on the version and the size.
+ * Three of four blocks are identical in all versions, like most files of a real system.
  *
- * @param sizeBytes of the whole image
+ * @param sizeBytes size of the whole image
  * @throws {AgentError} BOARD_IMAGE if the version does not fit into the header, or the header into the image; the
  * signal's reason
  */

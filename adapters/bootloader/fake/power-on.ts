@@ -2,7 +2,7 @@ import { otherSlot, type SlotId } from "../../../src/ports/bootloader.ts";
 import { type SlotPartitions, slotOfNumber } from "../../linux/partition-number.ts";
 
 /**
- * What a slot's kernel does when the firmware starts it: it comes up; it hangs; it panics, which resets the board; or
+ * The fate of a slot's kernel when the firmware starts it: it comes up; it hangs; it panics, which resets the board; or
  * it cannot be loaded at all.
  */
 export type KernelFate = "up" | "hangs" | "panics" | "unloadable";
@@ -33,7 +33,7 @@ export interface PowerOn {
 /** Mender's U-Boot has `bootlimit=1` in its built-in environment. */
 const DEFAULT_BOOTLIMIT = 1;
 
-/** After this many starts the simulation stops: the board only resets. */
+/** After this many starts the simulation stops and reports that the board only resets. */
 const MAX_STARTS = 100;
 
 /**
@@ -111,7 +111,7 @@ function planned(env: ReadonlyMap<string, string>, partitions: SlotPartitions): 
     : undefined;
 }
 
-/** Like U-Boot's `env_get_ulong`: the leading digits, or `fallback` if the variable is not set. */
+/** Reads a number like U-Boot's `env_get_ulong`: the leading digits, or `fallback` if the variable is not set. */
 function number(env: ReadonlyMap<string, string>, key: string, fallback: number): number {
   const text = env.get(key);
   return text === undefined ? fallback : Number(/^[0-9]*/.exec(text)?.[0] || "0");

@@ -5,7 +5,7 @@ import { readSmallFile } from "../../../src/util/small-file.ts";
 import { type EnvLayout, parseFwEnvConfig } from "./fw-env-config.ts";
 
 /**
- * Reads the layout that `file` describes, for access from this process.
+ * Reads the layout that `file` describes, so that this process can access the environment itself.
  *
  * @throws {AgentError} BOOTENV_CONFIG if the file is missing or wrong, or names storage that needs an ioctl: MTD, UBI
  */

@@ -25,7 +25,7 @@ const FOR_ONE_UPDATE = "This update only.\n";
 
 /**
  * Sets whether the modules and scripts of an update may change the machine on which you try a virtual board. The file
- * applies to one update, unless the user created it: then it applies to every update.
+ * that this function creates applies to one update. A file that the user created applies to every update.
  */
 export async function allowMachine(board: string, isAllowed: boolean, acts: FileActs): Promise<void> {
   const path = boardPaths(board).onThisMachine;
@@ -34,7 +34,7 @@ export async function allowMachine(board: string, isAllowed: boolean, acts: File
   await acts.remove(path);
 }
 
-/** Everything that `switchback board` does to a board. */
+/** The operations of `switchback board`. */
 export const virtualBoard = {
   create: createBoard,
   /** Like `create`, with the user's own program as the boot loader. @throws {AgentError} also BOARD_FIRMWARE */
@@ -46,7 +46,7 @@ export const virtualBoard = {
   writeImage: writeImageFile,
   imageBoots: BOARD_IMAGE_BOOTS,
   async boot(dir: string, onBoot?: OnBoot): Promise<BoardStart> {
-    // A device loses its memory with the power.
+    // A device loses the content of its memory when it loses power.
     await forgetMemory(boardPaths(dir).root);
     const start = existsSync(boardPaths(dir).firmware)
       ? await (await import("../../../adapters/check/board-firmware.ts")).startByFirmware(dir)

@@ -3,7 +3,7 @@ import type { SlotId } from "../../ports/bootloader.ts";
 
 type Slots = Readonly<Record<SlotId, SlotContent>>;
 
-/** What the firmware did. The last line is the outcome. */
+/** Lists what the firmware did; the last line is the outcome. */
 export function describeStart({ log, outcome, slots }: BoardStart): readonly string[] {
   return [...log, describeOutcome(outcome, slots)];
 }
