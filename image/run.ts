@@ -27,7 +27,7 @@ export function run(argv: readonly [string, ...string[]], options: RunOptions = 
       said = `${said}${text}`.slice(-4000);
     });
     child.on("error", reject);
-    child.stdin.on("error", () => undefined); // ignored: a program that stops reading reports why by its status.
+    child.stdin.on("error", () => undefined); // ignored: the exit status says why the program stopped reading.
     child.stdin.end(options.stdin ?? "");
     child.on("close", (code, signal) => {
       if (code === 0) resolve(Buffer.concat(out));

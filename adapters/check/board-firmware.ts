@@ -46,7 +46,7 @@ export async function createWithFirmware(dir: string, options: BoardOptions, pro
 /**
  * Cuts the board's power and restores it, and lets the board's firmware choose what runs.
  *
- * @throws {AgentError} BOARD_FIRMWARE, after which the board runs what it ran before; BOARD_MISSING, BOARD_IO
+ * @throws {AgentError} BOARD_FIRMWARE, after which the board runs the same system as before; BOARD_MISSING, BOARD_IO
  */
 export async function startByFirmware(dir: string, limitMs: number = LIMIT_MS): Promise<BoardStart> {
   const paths = boardPaths(dir);

@@ -6,7 +6,7 @@ import { createRunningSystem, type RunningSystem } from "../linux/running-system
 import { isVolumeMounted, volumeBytes } from "../linux/ubi-facts.ts";
 import { ubiVolume } from "../linux/ubi-volume.ts";
 
-/** The facts of a slot's path. Opens nothing, so it cannot disturb a user of the slot. @throws the system's error */
+/** Collects facts about a slot's path without opening it, so no user of it is disturbed. @throws the system's error */
 export async function lookAtSlot(path: string, system: RunningSystem = createRunningSystem()): Promise<SlotFacts> {
   const volume = await ubiVolume(path, system);
   if (volume !== undefined) return await lookAtVolume(path, volume, system);

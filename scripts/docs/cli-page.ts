@@ -28,15 +28,15 @@ export async function cliPage(): Promise<Page> {
   const text = [
     "# Command line",
     GENERATED("the commands in `src/cli/`"),
-    "This page lists every command of `switchback` with its options. `switchback COMMAND --help` prints the same. Under the\n" +
-      "name of a Mender program, such as `mender-update`, the program has the commands and options of that program:\n" +
+    "This page lists every command of `switchback` with its options. `switchback COMMAND --help` prints the same text. Under\n" +
+      "the name of a Mender program, such as `mender-update`, the program has the commands and options of that program:\n" +
       "[compatibility](../compatibility.md#names-under-which-the-program-answers) lists them.",
     "Commands print results on standard output. Log and errors go to standard error. With `--json`, the result is one JSON\n" +
       "object. A command that fails prints one line with a [code](errors.md).",
     table(["Command", "What it does"], commands.map(indexRow)),
     "## Options for all commands",
     "These options can stand before or after the command. After `artifact` and `board` they do not apply, because these\n" +
-      "commands have options of their own with the same letters.",
+      "commands use the same letters for other options.",
     table(["Option", "Meaning"], optionRows(program)),
     "## Exit statuses",
     table(["Exit status", "Meaning"], COMMON_EXITS),

@@ -4,7 +4,7 @@ import { createScriptDevice, type ScriptDevice } from "./script-device.ts";
 let device: ScriptDevice;
 beforeEach(async () => {
   device = await createScriptDevice();
-  // The real program, at another time.
+  // Runs the real program, but with the time of the test.
   const date = process.env["PATH"]?.includes("/usr/bin") ? "/usr/bin/date" : "/bin/date";
   await device.program("date", `exec ${date} -d "@$NOW" "$@"`);
 });

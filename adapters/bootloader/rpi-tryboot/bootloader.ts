@@ -52,7 +52,7 @@ export function createRpiTryboot(options: RpiTrybootOptions): Bootloader {
   const { bootFolder, bootPartitions, files, firmware, booted, bootId = currentBootId } = options;
   const file = join(bootFolder, "autoboot.txt");
 
-  /** Whether the current boot, which is not the one that armed the trial, is that trial. */
+  /** Tells whether the current boot is the trial. Expects that an earlier boot has armed it. */
   const isTrial = async (usual: SlotId, signal: AbortSignal): Promise<boolean> => {
     const told = await firmware.boot();
     if (told?.tryboot === false) return false;

@@ -24,7 +24,7 @@ export function register(program: Command, io: CliIo): void {
     .option("--device-type <type>", "device type of the board", "virtual-board")
     .option(
       "--firmware <program>",
-      "plays the board's boot loader at each power-on; the virtual board's own without it",
+      "program that plays the board's boot loader at each power-on; default: that of the virtual board",
     )
     .addHelpText("after", CREATE_EXAMPLES)
     .action(async (dir: string, options: { slotSize: string; deviceType: string; firmware?: string }) => {

@@ -15,7 +15,7 @@ export interface DumpOptions {
   readonly quiet?: true;
 }
 
-/** What `snapshot dump` does. Writes only the image to stdout, even if it fails. */
+/** Runs `snapshot dump`. It writes only the image to stdout, even if it fails. */
 export async function dumpSnapshot(
   global: GlobalOptions,
   { source, compression, quiet }: DumpOptions,
