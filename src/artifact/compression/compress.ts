@@ -24,11 +24,12 @@ const COMPRESSORS: Readonly<Record<Compression, Compressor>> = {
   none: (chunks) => chunks,
   gzip: (chunks) => eachPiece(chunks, gzipMember),
   lzma: (chunks, signal) => throughProgram(XZ, inPieces(chunks), signal),
-  zstd: (chunks, signal) => eachPiece(chunks, (piece) => zstdFrame(piece, signal)),
+  zstd: (chunks, signal) => eachPiece(chunks, async (piece) => [await zstdFrame(piece, signal)]),
 };
 
 /**
- * Compresses a stream in independent pieces of 1 MiB of it. The same bytes on the same runtime give the same result.
+ * Compresses a stream in independent pieces of 1 MiB of it. The same bytes on the same runtime give the same result. A
+ * chunk of the result is valid until the next one is requested.
  *
  * @throws {AgentError} COMPRESSOR_MISSING, COMPRESSOR_FAILED; whatever `chunks` throws; the signal's reason
  * @see docs/reference/piecewise-compression.md

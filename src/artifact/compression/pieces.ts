@@ -43,17 +43,30 @@ export async function* inPieces(
   if (filled > 0) yield piece.subarray(0, filled);
 }
 
-/** Compresses a stream piece by piece, several at once. */
-export function eachPiece(
+/** Room for what becomes of a piece that cannot be compressed. */
+export const OUTPUT_BYTES: number = PIECE_BYTES + PIECE_BYTES / 16;
+
+/**
+ * Compresses a stream piece by piece, several at once. A chunk is valid until the next one is requested.
+ *
+ * @param compressPiece may put what becomes of the piece into `output`, of `OUTPUT_BYTES`, which is used again afterwards
+ */
+export async function* eachPiece(
   chunks: AsyncIterable<Uint8Array>,
-  compressPiece: (piece: Buffer) => Promise<Uint8Array>,
-): AsyncIterable<Uint8Array> {
+  compressPiece: (piece: Buffer, output: Buffer) => Promise<readonly Uint8Array[]>,
+): AsyncGenerator<Uint8Array> {
   const buffers = new PieceBuffers();
-  return inOrder(inPieces(chunks, buffers), PIECES_IN_WORK, async (piece) => {
-    const compressed = await compressPiece(piece);
+  const outputs: Buffer[] = [];
+  const results = inOrder(inPieces(chunks, buffers), PIECES_IN_WORK, async (piece) => {
+    const output = outputs.pop() ?? Buffer.allocUnsafeSlow(OUTPUT_BYTES);
+    const packed = await compressPiece(piece, output);
     buffers.give(piece);
-    return compressed;
+    return { packed, output };
   });
+  for await (const { packed, output } of results) {
+    yield* packed;
+    outputs.push(output);
+  }
 }
 
 /**

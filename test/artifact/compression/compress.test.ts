@@ -16,7 +16,7 @@ async function* chunksOf(content: Buffer, size: number): AsyncGenerator<Uint8Arr
 }
 async function all(chunks: AsyncIterable<Uint8Array>): Promise<Buffer> {
   const parts: Uint8Array[] = [];
-  for await (const chunk of chunks) parts.push(chunk);
+  for await (const chunk of chunks) parts.push(Buffer.from(chunk));
   return Buffer.concat(parts);
 }
 const content = Buffer.concat([randomBytes(PIECE_BYTES), Buffer.alloc(PIECE_BYTES * 1.5)]);
@@ -73,14 +73,20 @@ test("results come in the order of the pieces, and no more pieces are fetched th
   expect(most).toBe(3);
 });
 
-test("however many pieces there are, a handful of buffers serves them", async () => {
+test("however many pieces there are, a handful of buffers serves them and their gzip members", async () => {
   const buffers = new Set<ArrayBufferLike>();
-  const remember = async (piece: Buffer): Promise<Uint8Array> => {
+  const remember = async (piece: Buffer): Promise<readonly Uint8Array[]> => {
     buffers.add(piece.buffer);
-    return piece.subarray(0, 1);
+    return [piece.subarray(0, 1)];
   };
-  const stream = chunksOf(Buffer.alloc(30 * PIECE_BYTES), PIECE_BYTES / 2);
-  expect(await all(eachPiece(stream, remember))).toHaveLength(30);
+  const stream = (): AsyncGenerator<Uint8Array> => chunksOf(Buffer.alloc(30 * PIECE_BYTES), PIECE_BYTES / 2);
+  expect(await all(eachPiece(stream(), remember))).toHaveLength(30);
+  expect(buffers.size).toBeLessThanOrEqual(8);
+  buffers.clear();
+  // A Node whose streams no longer write where they are told would make memory grow with the Artifact.
+  for await (const { buffer } of compress("gzip", stream(), signal))
+    if (buffer.byteLength > PIECE_BYTES) buffers.add(buffer);
+  expect(buffers.size).toBeGreaterThan(0);
   expect(buffers.size).toBeLessThanOrEqual(8);
 });
 

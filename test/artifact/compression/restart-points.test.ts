@@ -1,11 +1,14 @@
 import { createCipheriv } from "node:crypto";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { expect, test } from "vitest";
-import { gzipMember } from "../../../src/artifact/compression/gzip-members.ts";
+import { gzipMember as inParts } from "../../../src/artifact/compression/gzip-members.ts";
+import { OUTPUT_BYTES } from "../../../src/artifact/compression/pieces.ts";
 import { createRestartPoints, type RestartPoints } from "../../../src/artifact/compression/restart-points.ts";
 
 const MIB = 1024 * 1024;
 const START = { packedByte: 0, plainByte: 0 };
+const gzipMember = async (plain: Buffer): Promise<Buffer> =>
+  Buffer.concat(await inParts(plain, Buffer.alloc(OUTPUT_BYTES)));
 const piece = (seed: number, bytes = MIB): Buffer =>
   createCipheriv("aes-128-ctr", Buffer.alloc(16, seed), Buffer.alloc(16)).update(Buffer.alloc(bytes));
 

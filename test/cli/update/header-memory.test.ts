@@ -51,13 +51,6 @@ async function peaks(sizeMib: number): Promise<Readonly<Record<string, number>>>
   return found;
 }
 
-/**
- * Known to fail, and therefore not asked there: from Node 24 on, which collects the compressed pieces later, `artifact
- * write` on the developer's machine takes 87 MiB for a script of 8 MiB, 119 for 32 and 134 for 60. What runs on devices is
- * asked everywhere.
- */
-const WRITE_GROWS = Number.parseInt(process.versions.node, 10) >= 24;
-
 const listed = (items: readonly string[]): string => `{"a":[${items.join()}]}`;
 const repeated = (text: string, bytes: number): string[] =>
   Array.from({ length: Math.floor(bytes / (text.length + 1)) }, () => text);
@@ -119,7 +112,6 @@ test("memory does not grow with state scripts", async () => {
   const small = await peaks(SMALL_MIB);
   const large = await peaks(LARGE_MIB);
   for (const [act, mib] of Object.entries(small)) {
-    if (act === "write" && WRITE_GROWS) continue;
     expect((large[act] ?? Number.NaN) - mib, `${act}: ${mib} MiB, then ${large[act]} MiB`).toBeLessThan(BOUND_MIB);
   }
 });
