@@ -33,7 +33,7 @@ export function createDeploymentLogFiles(
         const isKnown = found[0]?.number === 0 && found[0].id === id;
         if (!isKnown) await makeRoom(folder, found, minFreeBytes, acts);
         const file = openLog(join(folder, nameOf(0, id)));
-        // Makes the new name durable, and the new numbers of the older logs.
+        // Makes the name of the new log and the new numbers of the older logs durable.
         if (!isKnown) await acts.syncFolder(folder);
         return file;
       } catch (cause) {

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { AgentError } from "../errors/agent-error.ts";
 import type { PayloadFile, PayloadStream } from "../ports/payload-handler.ts";
 
-/** Smaller than what a pipe holds, so that a reader needs several reads. */
+/** Smaller than the buffer of a pipe, so that a reader needs several reads. */
 const CHUNK_BYTES = 30_000;
 
 /** A payload with one file. A damaged payload fails its checksum at the end, as in an Artifact. */

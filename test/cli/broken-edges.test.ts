@@ -19,7 +19,7 @@ beforeEach(async () => {
 });
 afterEach(() => board.remove());
 
-/** How the shell is told to break an edge of the process. */
+/** Shell syntax that breaks an input or output of the process. */
 const EDGES = {
   "a full standard output": ">/dev/full",
   "a full standard error": "2>/dev/full",
@@ -50,7 +50,7 @@ const COMMANDS: Readonly<Record<string, () => readonly string[]>> = {
   help: () => ["--help"],
 };
 
-/** Those that only tell: their results are lost on a standard output that is full. */
+/** Commands that only print: if standard output is full, their results are lost. */
 const TELLS = new Set([
   "show-artifact",
   "show-provides",
@@ -62,7 +62,7 @@ const TELLS = new Set([
   "help",
 ]);
 
-/** Those that leave traces on the board: each run gets a new one. */
+/** Commands that change the board: each run gets a new board. */
 const CHANGES = new Set(["install", "bootstrap", "setup"]);
 
 async function shell(redirection: string, argv: readonly string[]) {
@@ -76,7 +76,7 @@ async function shell(redirection: string, argv: readonly string[]) {
   return { exitCode, text: Buffer.concat(chunks).toString() };
 }
 
-/** Nothing of the board that outlasts a command depends on who reads what it says. */
+/** The lasting state of the board must not depend on the reader of the command's output. */
 async function traces(): Promise<unknown> {
   const stored = await board.stored();
   return [await board.env(), await board.pending(), stored["artifact-name"]];

@@ -12,7 +12,7 @@ beforeEach(async () => {
 });
 afterEach(() => board.remove());
 
-/** Command lines that people, units and package scripts use, and what each means as one of ours. */
+/** Command lines that people, units and package scripts use, and the equivalent command line of ours. */
 const LINES: readonly (readonly [line: string, ours: string])[] = [
   ["mender -config c -data d -log-level debug show-artifact", "--config c --data d --log-level debug show-artifact"],
   ["mender -log-level=debug -no-syslog daemon", "--log-level=debug --no-syslog daemon"],

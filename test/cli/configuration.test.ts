@@ -2,7 +2,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { cli, codesOf, TestBoard } from "../support/test-board.ts";
 
-/** As the newest client ends an installation that it refuses. */
+/** The newest client ends a refused installation in the same way. */
 const REFUSED = ["Streaming failed.", "System not modified."];
 
 let board: TestBoard;

@@ -1,4 +1,4 @@
-/** A boot loader that counts down whatever happens, until somebody takes its counter away. */
+/** A boot loader that counts down at every start, until its counter is removed. */
 export const COUNTING = `#!/bin/sh
 set -eu
 state=$SWITCHBACK_ROOT/boot/state
@@ -29,7 +29,7 @@ esac
 echo ok
 `;
 
-/** Its adapter. */
+/** The adapter of this boot loader. */
 export const FOR_COUNTING = `#!/bin/sh
 set -eu
 state=$SWITCHBACK_ROOT/boot/state

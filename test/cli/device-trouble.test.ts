@@ -19,7 +19,7 @@ afterEach(() => device.remove());
 
 const poll = (): Promise<Ended> => device.run("poll", "--now");
 
-/** Puts a folder in the place of a file. @returns brings the file back */
+/** Replaces a file with a folder. @returns a function that restores the file */
 async function obstruct(name: string): Promise<() => Promise<void>> {
   const path = device.board.path(name);
   await rename(path, `${path}.away`);
@@ -30,7 +30,7 @@ async function obstruct(name: string): Promise<() => Promise<void>> {
   };
 }
 
-/** What the server has been told is wrong. */
+/** The troubles that the agent has reported to the server. */
 const troubles = (): readonly unknown[] => device.server.of("trouble").map(({ body }) => JSON.parse(body.toString()));
 
 for (const [name, code] of [
@@ -102,7 +102,7 @@ test("one that the boot loader has left meanwhile is reported as a failure", asy
 test("a trial whose store is damaged is not taken for what the device runs; the deployment fails by name, and then succeeds", async () => {
   await onTrial();
   const { server, board } = device;
-  // Each root filesystem of a device has a file of its own.
+  // Each root filesystem of a device has a separate file.
   const runs = (name: string): Promise<void> => writeFile(board.path("etc/artifact_info"), `artifact_name=${name}\n`);
   await runs("v2");
   await writeFile(board.path("data/switchback-store"), '{"version":1,"val');

@@ -25,7 +25,7 @@ interface Said {
   readonly text: string;
 }
 
-/** Runs the built program, and looks at each byte that it wrote. */
+/** Runs the built program, and checks each byte of its output. */
 async function run(...argv: readonly string[]): Promise<Said> {
   const { exitCode, out, err } = await program.run(...argv);
   expectTame([...out, ...err]);
@@ -35,7 +35,7 @@ const agent = (...argv: readonly string[]): Promise<Said> => run(...board.option
 
 /** One promise of an adapter is enough here. */
 const ONE = ["--only", "arming plans the other slot"];
-/** What a text becomes in a line. */
+/** The escaped form of a hostile text. */
 const SHOWN = "\\x1b[2J\\x0aFORGED=1";
 
 test.each([

@@ -21,7 +21,7 @@ beforeEach(async () => {
 });
 afterEach(() => board.remove());
 
-/** Runs the built program as on a device and looks at each byte that it wrote. @returns what it wrote */
+/** Runs the built program as on a device, and checks each byte of its output. @returns the output */
 async function run(argv: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<string> {
   const { child, ended } = startProgram(process.execPath, [program.path, ...argv], env);
   child.stdin?.end();
@@ -29,7 +29,7 @@ async function run(argv: readonly string[], env: Readonly<Record<string, string>
   expect(signal).toBeNull();
   const lines = [...out, ...err];
   expectTame(lines);
-  // Nothing that was well-formed is shown as what stands for anything else.
+  // The input was well-formed, so the output must not contain the replacement character.
   expect(lines.join("\n")).not.toContain("\ufffd");
   return lines.join("\n");
 }
@@ -38,7 +38,7 @@ const agent = (...argv: readonly string[]): Promise<string> => run([...board.opt
 
 const path = (): string => board.file(`x${EVIL}`);
 
-/** What somebody may be made to type, by the name of a file or in a script. */
+/** Text that an attacker can make a user type, through the name of a file or in a script. */
 const ARGUMENTS: readonly (readonly [string, () => readonly string[]])[] = [
   ["a command", () => [EVIL]],
   ["an option", () => ["install", `--${EVIL}`]],
@@ -105,7 +105,7 @@ test("what the device has recorded of itself is one line a key, and exact as JSO
 
 const SHOWN = "\\x1b[2J\\x0aFORGED=1\\x0d\\x9b31m\\x202e\\x2066\\x2028\\x7f\t";
 
-/** Half a pair is stored as such by an older agent, and shown as what stands for it. */
+/** An older agent stores half a surrogate pair unchanged; the output shows its escape. */
 async function agentWithHalf(...argv: readonly string[]): Promise<string> {
   const { child, ended } = program.start(...board.options, ...argv);
   child.stdin?.end();
@@ -132,7 +132,7 @@ test("names, provides, scripts and files of an Artifact, and what its module say
   expect(said).toMatch(/Update Module output \(std(?:out|err)\): FORGED\\x1bc/);
 });
 
-/** Output of programs that is no UTF-8 is shown as U+FFFD. */
+/** If the output of a program is not valid UTF-8, the agent shows U+FFFD. */
 async function runTolerant(...argv: readonly string[]): Promise<string> {
   const { child, ended } = program.start(...board.options, ...argv);
   child.stdin?.end();

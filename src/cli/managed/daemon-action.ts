@@ -41,7 +41,7 @@ export async function daemon(options: GlobalOptions, keyOptions: KeyOptions, io:
   });
 }
 
-/** Stays as the reference client does: a restart by the service manager would find no server either. */
+/** Keeps running, like the reference client: a restart by the service manager would find no server either. */
 async function stayWithoutServer({ host, paths, log }: ServerSide, io: CliIo): Promise<void> {
   // Without a handler, SIGUSR1 would open Node's debugger.
   for (const signal of ["SIGUSR1", "SIGUSR2"] as const)

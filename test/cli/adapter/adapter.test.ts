@@ -17,7 +17,7 @@ beforeEach(async () => {
 afterEach(() => rm(dir, { recursive: true }));
 afterEach(() => void vi.unstubAllEnvs());
 
-/** @returns the promises that are broken, and how the check ended */
+/** @returns the broken promises, and the exit status of the check */
 async function check(code: string, ...options: readonly string[]) {
   const path = join(dir, "toy.mjs");
   await writeFile(path, code);
@@ -48,7 +48,7 @@ test("a skeleton passes the check once its five functions are filled in", async 
 
 const CUT = "a power cut anywhere in arming leaves the old plan or the new one";
 
-/** A good adapter with one mistake each, and the promise by whose name it fails. */
+/** Each row is a good adapter with one mistake, and the name of the promise that fails. */
 const SABOTAGES: Readonly<Record<string, readonly [code: string, promise: string]>> = {
   "arms without a trial": [
     toyModule({ arm: `await write({ ...point(slot), upgrade_available: "0" });` }),

@@ -48,7 +48,7 @@ test("a shell skeleton for slots passes the check once its three functions are f
   expect({ exitCode, broken, promises: verdicts.length }).toEqual({ exitCode: 0, broken: [], promises: PROMISES });
 });
 
-/** What goes wrong in shell scripts, and the promise that it breaks. */
+/** Common mistakes in shell scripts, and the promise that each breaks. */
 const SABOTAGES: Readonly<Record<string, readonly [from: string, to: string, promise: string]>> = {
   "does not sync": ["notrunc,fsync", "notrunc", "an image survives a loss of power once it has been synced"],
   "swallows an error": [

@@ -1,6 +1,6 @@
 import { SKELETONS } from "../../../src/cli/adapter/skeletons.ts";
 
-/** What somebody fills the module's skeleton with, for slots that are files or block devices. */
+/** A user's code in the skeleton of a module, for slots that are files or block devices. */
 const FUNCTIONS: Readonly<Record<string, string>> = {
   size: `const storage = await context.openStorage(context.slots[slot], "read");
         await storage.close();
@@ -32,14 +32,14 @@ const FUNCTIONS: Readonly<Record<string, string>> = {
         }`,
 };
 
-/** The same for the program's skeleton. */
+/** A user's code in the skeleton of a program. */
 const SHELL: Readonly<Record<string, string>> = {
   size: `stat -c %s "$1"`,
   write: `dd of="$1" bs=64k iflag=fullblock conv=notrunc,fsync status=none || fail SLOT_IO "$1"`,
   read: `head -c "$2" "$1"`,
 };
 
-/** The skeleton filled in, and then with a mistake. */
+/** The completed skeleton, with a mistake. */
 export function deviceModule(from = "", to = ""): string {
   let code = SKELETONS.device.js("toy");
   for (const [name, body] of Object.entries(FUNCTIONS)) code = code.replace(`throw unfilled("${name}");`, () => body);

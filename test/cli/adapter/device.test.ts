@@ -44,7 +44,7 @@ test("a skeleton for slots passes the check once its three functions are filled 
 });
 
 const WRITE = "const count = await storage.write(chunk.subarray(done), at);";
-/** A good module with one mistake each, and the promise by whose name it fails. */
+/** Each row is a good module with one mistake, and the name of the promise that fails. */
 const SABOTAGES: Readonly<Record<string, readonly [from: string, to: string, promise: string]>> = {
   "does not sync": ["await storage.sync();", "", "an image survives a loss of power once it has been synced"],
   "swallows an error": [
@@ -115,7 +115,7 @@ describe("on a board", () => {
   });
   afterEach(() => board.remove());
 
-  /** Puts a module beside the configuration that names it. */
+  /** Writes a module into the folder of the configuration that names it. */
   async function configure(code: string, source: object = { Module: "./toy.mjs" }): Promise<void> {
     await writeFile(board.path("etc/toy.mjs"), code);
     await board.configure({ Switchback: { Bootloader: "fake", Board: board.dir, Device: source } });

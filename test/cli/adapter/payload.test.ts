@@ -17,7 +17,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(dir, { recursive: true }));
 
-/** What somebody fills the skeleton with, for a payload that is one file. */
+/** A user's code in the skeleton, for a payload that is one file. */
 const INSTALL = `await files.rename(fresh, target);
             await files.syncFolder(context.root);`;
 const SAVE = `if ((await files.read(previous)) === undefined && (await files.read(absent)) === undefined) {
@@ -87,7 +87,7 @@ test("a skeleton for payloads passes the check once its functions are filled in"
   });
 });
 
-/** Installs by `replace`, and takes away by `remove` what was not there. */
+/** Installs files with `replace`, and rolls new files back with `remove`. */
 const REPLACE = "await files.replace(target, await files.read(fresh));";
 const UNDO = `const kept = await files.read(previous);
             if (kept !== undefined) await files.replace(target, kept);
@@ -118,10 +118,13 @@ test("a module whose rollback leaves the temporary file of an interrupted `files
   expect(broken[0]?.reason).toMatch(/installed\.[0-9a-f]{12}\.new is there and was not expected/);
 });
 
-/** Ends of the titles of promises, by what is installed before. */
+/** The end of a promise's title depends on the content that is installed before. */
 const [NOTHING, EARLIER, HALF] = ["", ", over an earlier version", ", over half of an earlier version"];
 
-/** A good module with one mistake each, the promise by whose name it fails, and where; without that, everywhere. */
+/**
+ * Each row is a good module with one mistake, the name of the promise that fails, and the starting points at which it
+ * fails (default: all).
+ */
 const SABOTAGES: Readonly<
   Record<string, readonly [from: string, to: string, promise: string, starts?: readonly string[]]>
 > = {

@@ -10,7 +10,7 @@ import { needs } from "../../support/needs.ts";
 import { cli, codesOf, INSTALLED, MEMORY_FOLDER, TestBoard } from "../../support/test-board.ts";
 import { COUNTING, FOR_COUNTING } from "../counting-firmware.ts";
 
-/** The adapter that the page shows, as somebody who read nothing else would copy it. */
+/** The adapter from the page, exactly as a reader would copy it. */
 const page = await readFile("docs/porting.md", "utf8");
 const TOY = /```sh\n(#!\/bin\/sh\n[\s\S]*?)```/.exec(page)?.[1] ?? "";
 
@@ -34,7 +34,7 @@ async function check(code: string, ...options: readonly string[]) {
   return { ...result, verdicts, broken: verdicts.filter(({ kept }) => !kept).map(({ promise }) => promise) };
 }
 
-/** The toy with something else in it. */
+/** The toy with one part replaced. */
 function changed(from: string, to: string): string {
   expect(TOY).toContain(from);
   return TOY.replaceAll(from, () => to);
@@ -53,7 +53,7 @@ test("the adapter of the porting page passes the check", async () => {
 const CUT = "a power cut anywhere in arming leaves the old plan or the new one";
 const DURABLE = "arming is durable when it has been answered";
 
-/** What goes wrong in shell scripts, and the promise that it breaks. */
+/** Common mistakes in shell scripts, and the promise that each breaks. */
 const SABOTAGES: Readonly<Record<string, readonly [from: string, to: string, promise: string]>> = {
   "arms without a trial": [
     "upgrade_available=1 bootcount=0",
@@ -85,7 +85,7 @@ const SABOTAGES: Readonly<Record<string, readonly [from: string, to: string, pro
   // biome-ignore lint/suspicious/noTemplateCurlyInString: it is what stands in the script.
   "does not sync the folder": ['\tsync "${env%/*}" || fail BOOTENV_WRITE "${env%/*}"\n', "", DURABLE],
   "swallows an error": ["|| fail BOOTENV_WRITE", "|| :", "arming fails when nothing can be stored, and says so"],
-  // A failure inside of $(...) ends the subshell only, and every word that is not expected counts as "no trial".
+  // A failure inside $(...) ends only the subshell, and the script treats every unexpected word as "no trial".
   "reads inside of $(...), and guesses": [
     'look_up upgrade_available\n\tcase $found in\n\t1) echo "trial yes" ;;\n\t0) echo "trial no" ;;\n\t*) fail BOOTENV_READ "upgrade_available is neither 0 nor 1" ;;',
     'case $(look_up upgrade_available; echo "$found") in\n\t1) echo "trial yes" ;;\n\t*) echo "trial no" ;;',

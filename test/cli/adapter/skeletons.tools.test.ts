@@ -23,7 +23,7 @@ async function check(...argv: readonly string[]) {
   return { ...result, kept: verdicts.filter(({ kept }) => kept).length, broken: verdicts.filter(({ kept }) => !kept) };
 }
 
-/** What somebody adds to the skeleton, and fills its functions with, for the virtual board's boot loader. */
+/** A user's additions to the skeleton and code in its functions, for the virtual board's boot loader. */
 const HELPERS = `env=$SWITCHBACK_ROOT/boot/env
 
 store() { # NAME=VALUE...
@@ -79,7 +79,7 @@ test("the shell skeleton of a boot loader is clean for shellcheck when it is fil
   expect({ stdout, status }).toEqual({ stdout: "", status: 0 });
 });
 
-/** Firmware that is told of a trial by the restart itself, and forgets it with the power. */
+/** Firmware that learns of a trial from the argument of the reboot, and forgets it when the power is lost. */
 const TRYBOOT_FIRMWARE = `#!/bin/sh
 set -eu
 state=$SWITCHBACK_ROOT/boot/state

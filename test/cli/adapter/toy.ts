@@ -1,6 +1,6 @@
 import { SKELETONS } from "../../../src/cli/adapter/skeletons.ts";
 
-/** What somebody fills the five functions of the module's skeleton with, for the virtual board's boot loader. */
+/** A user's code in the five functions of the module's skeleton, for the virtual board's boot loader. */
 const FUNCTIONS: Readonly<Record<string, string>> = {
   booted: `const found = / root=(\\S+)/.exec(await text("/proc/cmdline"));
         return found?.[1] === context.slots.A ? "A" : "B";`,
@@ -26,7 +26,7 @@ const HELPERS = `
     };
     return {`;
 
-/** The skeleton with its functions filled in, some of them otherwise. */
+/** The completed skeleton, with some functions replaced. */
 export function toyModule(changes: Readonly<Record<string, string>> = {}): string {
   let code = SKELETONS.bootloader.js("toy").replace("    return {", () => HELPERS);
   for (const [name, body] of Object.entries({ ...FUNCTIONS, ...changes })) {
@@ -35,7 +35,7 @@ export function toyModule(changes: Readonly<Record<string, string>> = {}): strin
   return code;
 }
 
-/** Puts another `store` into the toy, which writes the whole environment. */
+/** Gives the toy another `store`, which writes the whole environment. */
 export function toyWithStore(body: string): string {
   return toyModule().replace("const store = (content) => context.files.replace(env, content);", () => body);
 }

@@ -18,7 +18,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(dir, { recursive: true }));
 
-/** What somebody fills the skeleton with, for a payload that is one file. */
+/** A user's code in the skeleton, for a payload that is one file. */
 const BODIES: Readonly<Record<string, string>> = {
   ArtifactInstall: `if [ ! -e tmp/previous ] && [ ! -e tmp/absent ]; then
 		if [ -e "$root/installed" ]; then
@@ -89,7 +89,7 @@ test("and is clean for shellcheck", async () => {
 });
 
 needs("ownRoot", "ptrace").describe("an update module that has never heard of the check", () => {
-  /** Its files lie where they do on a device. */
+  /** Its files have the same paths as on a device. */
   const foreign = filledIn().replace(/^root=.*$/m, "root=/srv");
 
   test("is held against the promises in a root of its own, and leaves the machine alone", async () => {
@@ -108,11 +108,14 @@ needs("ownRoot", "ptrace").describe("an update module that has never heard of th
   }
 });
 
-/** Ends of the titles of promises, by what is installed before. */
+/** The end of a promise's title depends on the content that is installed before. */
 const [NOTHING, EARLIER, HALF] = ["", ", over an earlier version", ", over half of an earlier version"];
 const SAVES_ONCE = "if [ ! -e tmp/previous ] && [ ! -e tmp/absent ]; then";
 
-/** One mistake each, the promise by whose name it is found, and where; without that, everywhere. */
+/**
+ * Each row is one mistake, the name of the promise that finds it, and the starting points at which it fails (default:
+ * all).
+ */
 const SABOTAGES: Readonly<
   Record<string, readonly [from: string, to: string, promise: string, starts?: readonly string[]]>
 > = {
@@ -125,7 +128,7 @@ const SABOTAGES: Readonly<
     'rm -f "$root/installed.new"\n',
     ":\n",
     "a power cut anywhere in ArtifactInstall leaves a way back to what was there before",
-    // The way back of a file that was there takes the same name.
+    // The rollback of an existing file uses the same name.
     [NOTHING],
   ],
   "deletes what was there before": [
@@ -164,7 +167,10 @@ describe("an update module fails by the name of the promise that it breaks", () 
   }
 });
 
-/** As many a module is written: what was there is saved, and nobody thinks of a second call, or of nothing to save. */
+/**
+ * A common mistake: the module saves the old content, but does not expect a second call or a device without old
+ * content.
+ */
 const NAIVE = `#!/bin/sh
 set -eu
 app=$SWITCHBACK_ROOT/srv/app

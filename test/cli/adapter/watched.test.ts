@@ -17,7 +17,7 @@ beforeEach(async () => {
   tmp = await mkdtemp(join(dir, "tmp-"));
 });
 
-/** Starts the check of an adapter that is in file `name`, with a folder of its own for temporary files. */
+/** Starts the check of the adapter in file `name`, with a separate folder for temporary files. */
 async function start(name: string, code: string, ...options: readonly string[]) {
   const path = join(dir, name);
   await writeFile(path, code, { mode: 0o755 });
@@ -25,7 +25,7 @@ async function start(name: string, code: string, ...options: readonly string[]) 
   return startProgram(process.execPath, argv, { TMPDIR: tmp });
 }
 
-/** The files that an adapter made to say that it runs. */
+/** The path of the file that an adapter creates to show that it runs. */
 const mark = (): string => join(dir, `${tmp.split("-").at(-1)}.runs`);
 
 test("a module is checked in a process of its own, which prints what it finds", async () => {

@@ -26,7 +26,7 @@ const MOST_PAGES = 64;
 
 let program: BuiltProgram;
 let folder: string;
-/** A filesystem of its own, which can be filled to the last page. */
+/** A separate filesystem, which a test can fill to the last page. */
 let small: string;
 beforeAll(async () => {
   program = await BuiltProgram.build();
@@ -53,13 +53,15 @@ const signing = (): readonly string[] => ["artifact", "sign", "-k", join(folder,
 
 interface Case {
   readonly title: string;
-  /** What lies there before. */
+  /** Files that exist before the command. */
   prepare?(): Promise<unknown>;
   argv(): readonly string[];
-  /** It writes into its working directory, which is the process's own. */
+  /** The command writes into its working directory, so it needs a separate process. */
   readonly inPlace?: true;
   readonly code: string;
-  /** Files that the command makes one after the other: those that are there are whole. Absent: all or nothing. */
+  /**
+   * Files that the command creates one after the other: each existing file must be complete. Absent: all or nothing.
+   */
   readonly files?: Readonly<Record<string, (bytes: Buffer) => unknown>>;
 }
 
@@ -128,14 +130,14 @@ const CASES: readonly Case[] = [
   },
 ];
 
-/** Leaves so many pages. */
+/** Fills the filesystem except for this number of pages. */
 function leave(pages: number): void {
   const { bavail, bsize } = statfsSync(small);
   execFileSync("fallocate", ["-l", String(bavail * bsize - pages * PAGE), join(small, "filler")]);
   expect((statfsSync(small).bavail * bsize) / PAGE).toBe(pages);
 }
 
-/** Every file but the filler, with its content. */
+/** Every file except the filler, with its content. */
 function files(): ReadonlyMap<string, Buffer> {
   const all = readdirSync(small, { recursive: true, encoding: "utf8" }).filter((name) => name !== "filler");
   return new Map(
@@ -143,7 +145,7 @@ function files(): ReadonlyMap<string, Buffer> {
   );
 }
 
-/** The built program in that filesystem as its working directory. */
+/** Runs the built program with that filesystem as its working directory. */
 async function inSmall(argv: readonly string[]): Promise<CliResult> {
   const enter = ["-c", 'cd "$1" && shift && exec "$@"', "sh", small];
   const { child, ended } = startProgram("sh", [...enter, process.execPath, program.path, ...argv]);
@@ -152,7 +154,7 @@ async function inSmall(argv: readonly string[]): Promise<CliResult> {
   return { exitCode: exitCode ?? -1, out, err, log: [] };
 }
 
-/** @returns whether there was room enough */
+/** @returns whether there was enough room */
 async function runsWith(pages: number, { prepare, argv, inPlace, code, files: made }: Case): Promise<boolean> {
   for (const name of readdirSync(small)) rmSync(join(small, name), { recursive: true });
   await prepare?.();

@@ -8,7 +8,7 @@ export async function artifact(...args: readonly string[]): Promise<RecordingIo>
   return io;
 }
 
-/** What a failed command leaves: the status, and the one line on stderr. */
+/** The result of a failed command: the status, and the one line on stderr. */
 export async function failure(...args: readonly string[]): Promise<string> {
   const io = await artifact(...args);
   if (io.exitCode !== 1 || io.errLines.length !== 1) {
