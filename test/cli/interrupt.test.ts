@@ -30,12 +30,12 @@ let shared: string;
 let program: BuiltProgram;
 let server: Server;
 let connections = 0;
-/** An Artifact that takes long to read. */
+/** An Artifact that takes a long time to read. */
 let large: string;
 beforeAll(async () => {
   shared = await mkdtemp(join(tmpdir(), "switchback-interrupt-"));
   program = await BuiltProgram.build();
-  // Takes connections and never says a word.
+  // Accepts connections and never sends anything.
   server = createServer((socket) => {
     connections += 1;
     socket.on("error", () => undefined).resume();
@@ -75,16 +75,16 @@ const url = (): string => {
   return `http://127.0.0.1:${typeof address === "object" ? address?.port : ""}`;
 };
 
-/** The last of those that the program takes; SIGINT is taken by Node itself before that, and ends it. */
+/** The last signal for which the program installs a handler. Before that, SIGINT ends Node itself. */
 const SIGQUIT_BIT = 1n << 2n;
 
-/** Until the program has handlers for signals. */
+/** Waits until the program has handlers for signals. */
 const handles = async (child: ChildProcess): Promise<boolean> => {
   const status = await readFile(`/proc/${child.pid}/status`, "utf8");
   return (BigInt(`0x${/^SigCgt:\t(\w+)$/m.exec(status)?.[1] ?? "0"}`) & SIGQUIT_BIT) !== 0n;
 };
 
-/** Until it has opened the file `path`. */
+/** Waits until the program has opened the file `path`. */
 const hasOpen = async ({ pid }: ChildProcess, path: string): Promise<boolean> => {
   const all = await readdir(`/proc/${pid}/fd`);
   const targets = await Promise.all(all.map((fd) => readlink(`/proc/${pid}/fd/${fd}`).catch(() => ""))); // ignored: closed
@@ -106,7 +106,7 @@ interface Case {
   readonly title: string;
   prepare?(): Promise<unknown>;
   argv(): readonly string[];
-  /** Until it is in the middle of its work. */
+  /** Waits until the program is in the middle of its work. */
   later(child: ChildProcess, out: () => string): Promise<boolean>;
   readonly exitCode?: number;
 }
@@ -126,7 +126,7 @@ let writers: FileHandle[] = [];
 async function pipe(): Promise<void> {
   execFileSync("mkfifo", [fifo()]);
 }
-/** Lets a writer come that says a little and stays. */
+/** Starts a writer that writes a few bytes and keeps the pipe open. */
 async function hasWritten(child: ChildProcess, path: string): Promise<boolean> {
   if (!(await hasOpen(child, path))) return false;
   writers.push(await open(path, "w"));
@@ -248,13 +248,13 @@ const CASES: readonly Case[] = [
   },
 ];
 
-/** Sends SIGINT once, when `ready`, and sees how the program ends and what it leaves. */
+/** Sends SIGINT once, when `ready` resolves, and checks how the program ends and which files it leaves. */
 async function interrupted(
   { argv }: Case,
   ready: (child: ChildProcess, out: () => string) => Promise<boolean>,
 ): Promise<Ended> {
   await mkdir(join(work, "tmp"), { recursive: true });
-  // A script's mark, which it also makes when it starts just before the program hears of the end.
+  // A script creates this file even if it starts just before the program receives the signal.
   await rm(join(work, "started"), { force: true });
   const { child, ended } = startProgram(process.execPath, [program.path, ...board.options, ...argv()], {
     TMPDIR: join(work, "tmp"),
@@ -292,7 +292,7 @@ for (const each of CASES) {
   });
 }
 
-/** At a plain question it is tried beside Ctrl-D, with the other edges of a command. */
+/** Another test tries this at a plain question, together with Ctrl-D. */
 test("Ctrl-C once at a question for a secret of 'setup' ends it, and nothing is written", async () => {
   const conf = join(work, "mender.conf");
   const options = ["--device-type", "t", "--server-url", "https://127.0.0.1:1", "--username", "me"];

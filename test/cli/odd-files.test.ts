@@ -13,7 +13,7 @@ import { BuiltProgram } from "../support/built-program.ts";
 import { BOARD_TYPE, type CliResult, codesOf, MEMORY_FOLDER, TestBoard } from "../support/test-board.ts";
 import { ManagedBoard } from "./managed/managed-board.ts";
 
-/** What may lie in the place of a file, after a damaged file system, a mistake of a script or a prank. */
+/** Objects that can be at the path of a file after a file system error, a faulty script or a prank. */
 const ODD: Readonly<Record<string, (path: string) => Promise<void>>> = {
   async "a folder"(path) {
     await mkdir(join(path, "in/it"), { recursive: true });
@@ -31,7 +31,7 @@ const ODD: Readonly<Record<string, (path: string) => Promise<void>>> = {
   "a file whose reads fail": (path) => symlink("/proc/self/mem", path),
 };
 
-/** What the agent can make anew, or take for absent. */
+/** Files that the agent can recreate or treat as absent. */
 const REPLACEABLE = [
   "data/switchback-server",
   "data/switchback-daemon.pid",
@@ -41,7 +41,7 @@ const REPLACEABLE = [
   ...["etc/mender.conf.new", "boot/env.new"],
 ];
 
-/** What nobody can make anew, and the failure of what needs it. */
+/** Files that the agent cannot recreate, and the error of the commands that need them. */
 const ESSENTIAL: Readonly<Record<string, string>> = {
   "data/switchback-store": "STORE_READ",
   "data/mender-agent.pem": "DEVICE_KEY",
@@ -85,7 +85,7 @@ async function put(odd: string, path: string): Promise<void> {
   await ODD[odd]?.(path);
 }
 
-/** A board whose update waits to be committed: whatever a command does next matters. */
+/** A board whose update waits for its commit, so that every later command has an effect. */
 async function onTrial(): Promise<void> {
   expect((await agent(["install", "RELEASE"])).exitCode).toBe(0);
   await board.boot();
@@ -99,7 +99,7 @@ const newBoard = async (): Promise<void> => {
   board = await TestBoard.make({ parent: MEMORY_FOLDER });
 };
 
-/** Those that end a trial or begin one: each gets a board of its own. */
+/** Commands that end or begin a trial: each gets a separate board. */
 const CHANGES = new Set(["install", "commit", "rollback", "resume"]);
 
 async function outcome(name: string, prepare: () => Promise<void>): Promise<unknown> {

@@ -133,7 +133,7 @@ test("without a terminal nothing is drawn, however long it takes", async () => {
   expect(result).toMatchObject({ exitCode: 0, out: INSTALLED, err: [] });
 });
 
-/** Until the store of the board says that the update is in `state`. */
+/** Waits until the store of the board says that the update is in `state`. */
 async function untilPending(state: string): Promise<void> {
   for (let tries = 0; tries < 500; tries++) {
     if ((await board.pending()) === state) return;
@@ -142,7 +142,7 @@ async function untilPending(state: string): Promise<void> {
   expect.fail(`the update has not come to ${state}`);
 }
 
-/** A server that sends `bytes` of `sizeBytes`, and then nothing more. */
+/** A server that sends `bytes` of `sizeBytes`, and then stops sending. */
 async function stalling(bytes: Buffer, sizeBytes: number): Promise<{ readonly url: string; close(): Promise<void> }> {
   const server = createServer((_, response: ServerResponse) => {
     response.writeHead(200, { "content-length": sizeBytes }).write(bytes);

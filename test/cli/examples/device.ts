@@ -16,7 +16,7 @@ import {
 import { dirname, join } from "node:path";
 import type { BuiltProgram } from "../../support/built-program.ts";
 
-/** What a line of shell said, and how it ended. */
+/** The output and the exit status of a line of shell. */
 export interface Ended {
   readonly exit: number | null;
   readonly out: string;
@@ -26,15 +26,15 @@ export interface Ended {
 /** Names under which the program is installed. */
 const NAMES = ["switchback", "mender", "mender-update", "mender-auth", "mender-setup", "mender-snapshot"];
 
-/** Folders of the machine's own Mender client, in whose place the device has its own. */
+/** Folders of the machine's own Mender client, which the device replaces with its own. */
 const OWN_FOLDERS = { "etc/mender": "etc", "var/lib/mender": "data", "usr/share/mender": "share" };
 
-/** Longer than an example takes on a machine that does other things beside. */
+/** Longer than an example takes on a busy machine. */
 const LIMIT_MS = 60_000;
 
 /**
- * Runs a line of shell in namespaces of its own. The root is an overlay: programs find the machine's programs, and
- * everything that they change lands in the folder `$upper`. A virtual board in /board is the device: its folders are
+ * Runs a line of shell in separate namespaces. The root is an overlay: programs find the machine's programs, and
+ * everything that they change goes to the folder `$upper`. A virtual board in /board is the device: its folders are
  * /etc/mender, /var/lib/mender and /usr/share/mender.
  */
 const ENTER = `
@@ -75,7 +75,7 @@ unset UPPER WORK MERGED PROGRAM NODE SIGNALS DEVICES
 exec chroot . sh -c 'cd /desk; exec sh -c "$LINE"'
 `;
 
-/** A folder that stands for a computer, on which lines of shell are really run. */
+/** A folder that stands for a computer, on which the test really runs lines of shell. */
 export class Device {
   readonly #folder: string;
   readonly #program: BuiltProgram;
@@ -83,7 +83,7 @@ export class Device {
   /** Devices of the machine that this one sees, by the name in its /dev. */
   readonly devices = new Map<string, string>();
 
-  /** @param env for all that runs on it */
+  /** @param env environment of all programs on this computer */
   constructor(folder: string, program: BuiltProgram, env: Readonly<Record<string, string>>) {
     this.#folder = folder;
     this.#program = program;
@@ -101,7 +101,7 @@ export class Device {
     this.put("/opt/bin/reboot", "#!/bin/sh\necho reboot >>/desk/reboots\nexec switchback board boot /board\n", 0o755);
   }
 
-  /** The same computer once more, as it is now. */
+  /** A copy of this computer in its present state. */
   copy(folder: string): Device {
     mkdirSync(folder, { recursive: true });
     const { status, stderr } = spawnSync("cp", ["-a", join(this.#folder, "upper"), folder], { encoding: "utf8" });
@@ -109,18 +109,18 @@ export class Device {
     return new Device(folder, this.#program, this.#env);
   }
 
-  /** Removes a file of it, or all of it. */
+  /** Removes a file of this computer, or the whole computer. */
   remove(name?: string): void {
     if (name === undefined) for (const path of new Set(this.devices.values())) spawnSync("losetup", ["--detach", path]);
     rmSync(name === undefined ? this.#folder : this.path(name), { recursive: true, force: true });
   }
 
-  /** Where the test finds a file of the device; a relative path is one of the folder in which lines run. */
+  /** The path at which the test finds a file of the device; a relative path starts at the folder in which lines run. */
   path(name: string): string {
     return join(this.#folder, "upper", name.startsWith("/") ? name : join("desk", name));
   }
 
-  /** The folder that the device sees as /signals: what happens there is seen at once, from both sides. */
+  /** The folder that the device sees as /signals: both sides see each change there at once. */
   get signals(): string {
     return join(this.#folder, "signals");
   }
@@ -171,7 +171,7 @@ export class Device {
     });
   }
 
-  /** Every file of the device that is not a machine's, by its path: its mode and what it holds. */
+  /** The mode and content of every file that belongs to the device and not to the machine, by path. */
   files(): ReadonlyMap<string, string> {
     const found = new Map<string, string>();
     const look = (path: string): void => {
@@ -191,13 +191,13 @@ export class Device {
 
 const LARGE_BYTES = 4 * 1024 ** 2;
 
-/** Slots of boards are large and almost empty: that they were written to shows in their time as well. */
+/** Slots of boards are large and almost empty, so the modification time shows whether a program wrote to them. */
 function contentOf(path: string): string {
   const { size, mtimeMs } = statSync(path);
   return size > LARGE_BYTES ? `${size} ${mtimeMs}` : createHash("sha256").update(readFileSync(path)).digest("hex");
 }
 
-/** Paths of what is there in one of the two only, or is different. */
+/** Paths that exist in only one of the two, or that differ. */
 export function changed(before: ReadonlyMap<string, string>, after: ReadonlyMap<string, string>): readonly string[] {
   const paths = new Set([...before.keys(), ...after.keys()]);
   return [...paths].filter((path) => before.get(path) !== after.get(path)).sort();

@@ -3,7 +3,7 @@ import { basename } from "node:path";
 import { expect } from "vitest";
 import type { Device } from "./device.ts";
 
-/** A filesystem in a file, which is a device of the machine and in the example. */
+/** A filesystem in a file, which is a device both on the machine and in the example. */
 export const disk = (name: string) => (device: Device) => {
   device.put("/disk", "");
   const made = spawnSync("mkfs.ext4", ["-q", device.path("/disk"), "8M"], { encoding: "utf8" });

@@ -1,13 +1,13 @@
 import { commandsFor } from "../../../src/cli/commands.ts";
 import { cli } from "../../support/test-board.ts";
 
-/** Names under which the program answers, with help of its own for each. */
+/** Names under which the program runs; each has separate help texts. */
 const NAMES = ["switchback", "mender", "mender-update", "mender-auth", "mender-setup", "mender-snapshot"] as const;
 
-/** An example of a help text: the whole line as it is typed, without the comment behind it. */
+/** An example of a help text: the whole line as a user types it, without the comment at its end. */
 export interface HelpExample {
   readonly name: (typeof NAMES)[number];
-  /** The words of the command whose help it is. */
+  /** The words of the command to which the help belongs. */
   readonly of: string;
   readonly line: string;
 }
@@ -24,10 +24,10 @@ export async function helpExamples(): Promise<readonly HelpExample[]> {
   return found;
 }
 
-/** Every command of the program, as it is registered: what the walk over the help texts must have come by. */
+/** Every registered command of the program: the walk over the help texts must visit all of them. */
 export const topCommands = (): readonly string[] => Object.keys(commandsFor("switchback"));
 
-/** Lines below a heading that begins with "Example", to the next blank line; a comment behind one is none of it. */
+/** Lines from a heading that begins with "Example" to the next blank line, without the comments at their ends. */
 function examplesIn(help: string): readonly string[] {
   const [, ...sections] = help.split(/^Example[^\n]*(?:\n\S[^\n]*)*\n(?= {2})/m);
   return sections.flatMap((section) => {
@@ -39,7 +39,7 @@ function examplesIn(help: string): readonly string[] {
   });
 }
 
-/** A line that goes on behind a backslash is one. */
+/** A backslash at the end of a line joins it with the next line. */
 export const joined = (text: string): string => text.replaceAll(/ *\\\n\s*/g, " ");
 
 function subcommandsIn(help: string): readonly string[] {

@@ -14,15 +14,15 @@ import { writeArtifact } from "../../support/write-artifact.ts";
 import { Device } from "./device.ts";
 
 /**
- * Where an example begins: at a desk with nothing but the program; on a device that runs v1; after an install; after
- * the reboot into v2, which is on trial.
+ * The situation in which an example begins: at a desk with nothing but the program; on a device that runs v1; after an
+ * install; after the reboot into v2, which is on trial.
  */
 export type Place = "desk" | "device" | "installed" | "trial";
 
 const KIB = 1024;
 const HOSTS = ["example.com", "ota.example.com", "hosted.mender.io"];
 
-/** Computers to begin with, and one server behind all of the names that examples use. */
+/** The computers of each situation, and one server behind all names that the examples use. */
 export class Lab {
   readonly server: ScriptedServer;
   readonly #proxy: ConnectProxy;
@@ -70,7 +70,7 @@ export class Lab {
     this.release = release;
   }
 
-  /** A computer of its own for an example; the server is as it is by default. */
+  /** A separate computer for an example; the server has its default state. */
   at(place: Place): Device {
     this.server.requests.length = 0;
     const device = this.#places[place].copy(join(this.#folder, `row-${this.#made++}`));
@@ -92,7 +92,7 @@ export class Lab {
     return device;
   }
 
-  /** The server has v2 for the device, once. */
+  /** The server offers v2 to the device, once. */
   deploy(): void {
     const offer = deployment("d-1", "v2", "https://ota.example.com/release-2.mender", ["virtual-board"]);
     this.server.answer("next", offer, empty(204));

@@ -1,23 +1,23 @@
 import type { Device, Ended } from "./device.ts";
 import type { Lab, Place } from "./lab.ts";
 
-/** What must come of a line. */
+/** The expected result of a line. */
 export interface Outcome {
   /** Exit status; 0 when absent. */
   readonly exit?: number;
   /** Parts of what it prints. */
   readonly says?: readonly string[];
-  /** Files that are not as they were before; for a line that does not apply: none. */
+  /** Files that the line changes; none if the line does not apply. */
   readonly changes?: readonly string[];
-  /** Whether what the example promises has happened. */
+  /** Tells whether the promise of the example is fulfilled. */
   readonly promised?: (device: Device, ended: Ended, lab: Lab) => unknown;
 }
 
-/** Where an example is run, and what must come of it. */
+/** The situation in which an example runs, and the expected result. */
 export interface Situation extends Outcome {
   readonly at: Place;
   readonly given?: (device: Device, lab: Lab) => void;
-  /** Shell around the example, as for something that runs beside it. */
+  /** Shell code around the example, for example to run something in parallel. */
   readonly around?: (line: string) => string;
 }
 
@@ -25,9 +25,9 @@ export interface Row {
   readonly example: string;
   /** The situation that the example is for, or the test that runs it: `FILE · TITLE`. */
   readonly fits: Situation | string;
-  /** The same once more, straight after that. */
+  /** The expected result of a second run, straight after the first. */
   readonly twice?: Outcome & Pick<Situation, "around">;
-  /** Situations that it is not for, by name. */
+  /** Situations to which the example does not apply, by name. */
   readonly otherwise: Readonly<Record<string, Situation>>;
 }
 
@@ -41,8 +41,8 @@ export const asService =
     kill $pid; wait $pid; status=$?; cat /tmp/log >&2; exit $status`;
 
 /**
- * Runs `act` and then `line` beside a daemon that waits for its next poll, and ends the daemon when the line has made it
- * ask its server for `call` once more. The exit status is that of the line.
+ * Runs `act` and then `line` while a daemon waits for its next poll. Ends the daemon when the line has made it send
+ * `call` to its server once more. The exit status is that of the line.
  */
 export const besideDaemon =
   (call?: "next" | "inventory", act = "true") =>
@@ -55,7 +55,7 @@ export const besideDaemon =
     ${call === undefined ? "" : `until [ "$(wc -c </signals/${call})" -ge 2 ]; do sleep 0.02; done`}
     kill $pid; wait $pid; exit $status`;
 
-/** Runs `line` at a terminal, and types an answer when a question is there. */
+/** Runs `line` on a terminal, and types an answer when a question appears. */
 export const typing =
   (...answers: readonly (readonly [question: string, answer: string])[]) =>
   (line: string): string =>

@@ -14,7 +14,9 @@ function keys(device: Device, privateFile: string, publicFile: string): void {
   device.put(publicFile, publicKey.export({ type: "spki", format: "pem" }));
 }
 
-/** `release-2.mender`, signed with a key whose public half is `new.pem`; `old.pem` is that of another one. */
+/**
+ * `release-2.mender`, signed with a key whose public half is `new.pem`; `old.pem` is the public half of another key.
+ */
 function signed(device: Device, lab: Lab): void {
   release(device, lab);
   keys(device, "private.pem", "new.pem");

@@ -9,7 +9,7 @@ import { asService, type Row } from "./row.ts";
 const desk = (name: string): string => `/desk/${name}`;
 const NEW = "switchback adapter new";
 
-/** The board of the examples, with slots that are quick to make. */
+/** The board of the examples, with small slots that are quick to create. */
 const CREATE = "switchback board create demo-board --slot-size 1M >/dev/null && ";
 const ON = `${CREATE}switchback board boot demo-board >/dev/null && `;
 

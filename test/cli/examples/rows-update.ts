@@ -36,7 +36,7 @@ const withData = (line: string): string => `export MENDER_DATASTORE_DIR=/board/d
 const ARMED = ["/board/boot/env", "/board/data/switchback-store", "/board/slots/rootfs3"];
 const SETTINGS = ["/var/lib/mender/device_type", "/etc/mender/mender.conf"].sort();
 const MANAGED = ["/board/data/mender-agent.pem", "/board/data/switchback-daemon.lock", "/board/data/switchback-server"];
-/** What a device keeps that has asked a server for the first time. */
+/** The files of a device that has contacted a server for the first time. */
 const KNOCKED = ["/board/data/mender-agent.pem", "/board/data/switchback-server"];
 const settings = (device: Device): unknown => JSON.parse(device.text("/etc/mender/mender.conf"));
 

@@ -4,7 +4,10 @@ import { changed, type Device, type Ended } from "./device.ts";
 import type { Lab } from "./lab.ts";
 import type { Outcome, Row, Situation } from "./row.ts";
 
-/** What goes with the power, what a program that has only looked may leave, and the file below a filesystem. */
+/**
+ * Files that a power cut removes, files that a program may leave although it only reads, and the file below a
+ * filesystem.
+ */
 const PASSING = /^\/(?:tmp|run|dev|root)\/|\.lock$|^\/disk$/;
 const TRACE = /^\s+at .*:\d+|node:internal|^\w*Error: /m;
 
@@ -33,7 +36,7 @@ async function withDevice(lab: Lab, { at, given }: Situation, work: (device: Dev
   }
 }
 
-/** Declares the tests of a row. @param name of the example in their titles */
+/** Declares the tests of a row. @param name name of the example in their titles */
 export function testRow(
   test: TestAPI,
   { example, fits, twice, otherwise }: Row,

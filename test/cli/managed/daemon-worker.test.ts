@@ -26,7 +26,7 @@ async function childrenOf(pid: number | undefined): Promise<readonly number[]> {
   return text.trim().split(" ").filter(Boolean).map(Number);
 }
 
-/** A daemon whose worker downloads, which takes long, and that worker. */
+/** A daemon and its worker, which is in the middle of a long download. */
 async function downloading(nodeOptions: readonly string[] = []): Promise<Started & { readonly worker: number }> {
   const { board } = device;
   const Switchback = { Bootloader: "fake", Board: board.dir, RateLimitBytesPerSecond: 16 * KIB };
@@ -42,9 +42,9 @@ async function downloading(nodeOptions: readonly string[] = []): Promise<Started
   return { ...daemon, worker };
 }
 
-/** One that has ended and that nobody has asked how has no command line any more. */
+/** A zombie process has no command line. */
 async function isAlive(pid: number): Promise<boolean> {
-  const gone = ""; // ignored: the process is no more, which is the answer.
+  const gone = ""; // ignored: the process has ended, which is the answer.
   return (await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => gone)) !== "";
 }
 
@@ -61,7 +61,10 @@ test("between two polls no process works for the daemon", async () => {
   expect(await childrenOf(child.pid)).toEqual([]);
 });
 
-/** Asked by a signal, it runs a function until V8 would have compiled it for speed, and writes whether V8 has. */
+/**
+ * On a signal, the process runs a function until V8 would normally have optimized it, and writes whether V8 has done
+ * so.
+ */
 const PROBE = `
   process.on("SIGWINCH", () => {
     const sum = (until) => { let all = 0; for (let i = 0; i < until; i++) all += i % 7; return all; };

@@ -34,7 +34,7 @@ export class ManagedBoard {
     this.server = server;
   }
 
-  /** Offers an Artifact, once; then there is nothing. @returns the Artifact */
+  /** Offers an Artifact once, and nothing afterwards. @returns the Artifact */
   async deploy(path: string): Promise<Buffer> {
     const artifact = await readFile(path);
     this.server.answer("next", deployment("d-1", "v2", `${this.server.url}/v2.mender`), empty(204));
@@ -57,19 +57,19 @@ export class ManagedBoard {
     return this.start(...argv).ended;
   }
 
-  /** A daemon that has done what was due. */
+  /** Starts a daemon and waits until it has done everything that was due. */
   async idleDaemon(): Promise<Started> {
     const daemon = this.start("daemon");
     await this.server.asked("next");
     return daemon;
   }
 
-  /** Statuses that the server has been told, in order. */
+  /** Statuses that the server has received, in order. */
   get statuses(): readonly string[] {
     return this.server.of("status").map(({ body }) => JSON.parse(body.toString()).status);
   }
 
-  /** Runs the daemon until nothing is left to do but to ask for the next deployment, and stops it. */
+  /** Runs the daemon until it only has to ask for the next deployment, and stops it. */
   async daemonUntilIdle(): Promise<Ended> {
     const { child, ended } = this.start("daemon");
     const idle = this.server.asked("next", this.server.of("next").length + 1);

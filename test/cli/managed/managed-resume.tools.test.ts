@@ -14,7 +14,7 @@ beforeAll(async () => {
 let device: ManagedBoard;
 afterEach(() => device.remove());
 
-/** Waits until the agent could go on behind `storedBytes`, and says where. */
+/** Waits until the agent has a checkpoint of at least `storedBytes`. @returns the record of the download */
 async function stored(storedBytes: number): Promise<DownloadRecord> {
   for (;;) {
     const { state = "{}" } = await device.board.stored();
@@ -48,7 +48,7 @@ const bytesAsked = (range: string | undefined): number => {
   return Number(to) - Number(from) + 1;
 };
 
-// A quarter of an image looks random, and only that is left of it where it is compressed.
+// Only a quarter of an image looks random, so compression reduces the image to about that quarter.
 const SPEEDS = { none: 4 * MIB, gzip: MIB, zstd: MIB };
 
 for (const compression of ["none", "gzip", "zstd"] as const) {

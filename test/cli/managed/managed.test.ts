@@ -124,7 +124,7 @@ for (const [who, store] of Object.entries(LEFT_BY)) {
 
 interface CalledOff {
   readonly at: string;
-  /** Statuses up to the one that is answered with 409. */
+  /** Statuses up to the one that the server answers with 409. */
   readonly told: readonly string[];
   readonly after: readonly string[];
   readonly runs: "A" | "B";

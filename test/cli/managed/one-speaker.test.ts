@@ -38,7 +38,7 @@ for (const command of [["poll"], ["poll", "--now"], ["bootstrap"], ["bootstrap",
 for (const command of ["poll", "bootstrap", "daemon"]) {
   test(`while 'poll' waits for its server, '${command}' is refused, and 'check-update' finds nobody`, async () => {
     device.server.answer("next", stall);
-    // Left by a daemon that was killed; by now the pid may be anybody's.
+    // A killed daemon left this file; another process may have its pid by now.
     const pidFile = device.board.path("data/switchback-daemon.pid");
     await writeFile(pidFile, `${process.pid}\n`);
     const { child, ended } = device.start("poll");

@@ -36,7 +36,7 @@ const agent = (...argv: readonly string[]) =>
   cli("switchback", ["-c", join(board, "etc/mender.conf"), "-d", join(board, "data"), ...argv]);
 const UP = (slot: string) => ({ exitCode: 0, outcome: "up", slot });
 
-/** A board that runs, with an adapter of its own, and an update installed on it. */
+/** A running board with its own adapter and an installed update. */
 async function updated(boots: "yes" | "hangs" | "panics" = "yes", adapter = FOR_COUNTING): Promise<void> {
   expect(await create()).toMatchObject({ exitCode: 0 });
   const path = join(board, "etc/mender.conf");

@@ -13,7 +13,10 @@ beforeEach(async () => {
 });
 afterEach(() => board.remove());
 
-/** A machine on which somebody tries a board out: an updated device itself, with a script that refuses every update. */
+/**
+ * A machine on which a user tries a virtual board. The machine is itself a device, with a script that refuses every
+ * update.
+ */
 async function host(): Promise<RecordingIo> {
   await mkdir(board.file("host/etc/scripts"), { recursive: true });
   await mkdir(board.file("host/share/modules/v3"), { recursive: true });

@@ -24,7 +24,7 @@ async function json(...argv: readonly string[]): Promise<unknown> {
   return JSON.parse((await board(...argv, "--json")).out.join("\n"));
 }
 
-/** What an installed update leaves: an image in slot B, and the boot loader armed. */
+/** The state after an installed update: an image in slot B, and an armed boot loader. */
 async function armB(version: string, boots: string) {
   const image = join(folder, version);
   expect(await board("image", image, "--version", version, "--size", "100K", "--boots", boots)).toMatchObject({

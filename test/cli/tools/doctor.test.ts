@@ -22,7 +22,7 @@ afterEach(async () => {
   await board.remove();
 });
 
-/** Lines with the board's folder as BOARD, and what changes from run to run left out. */
+/** Lines with the board's folder as BOARD, without the parts that change from run to run. */
 const steady = ({ out }: CliResult): readonly string[] =>
   out.map((line) =>
     line
@@ -33,7 +33,7 @@ const steady = ({ out }: CliResult): readonly string[] =>
 
 const doctor = (...options: readonly string[]): Promise<CliResult> => board.agent("doctor", ...options);
 
-/** What is not in order, and what to do about it. */
+/** The problems, and the advice for each. */
 async function complaints(): Promise<readonly string[]> {
   const result = await doctor();
   const lines = steady(result).filter((line) => /^(?:wrong|warning|\s+->)/.test(line));
@@ -49,7 +49,7 @@ test("a healthy board is all ok, each line says what was looked at, and nothing 
   expect(await contents()).toEqual(before);
 });
 
-/** Every file of the board, and what it holds. */
+/** Every file of the board, and its content. */
 async function contents(): Promise<readonly (readonly [string, string])[]> {
   const found = await readdir(board.dir, { recursive: true, withFileTypes: true });
   const files = found.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
@@ -222,7 +222,7 @@ async function withServer(keys: ReturnType<typeof selfSigned>, work: (port: numb
   }
 }
 
-/** Servers, whether their certificate is trusted, more of mender.conf, and what is said of them. */
+/** Servers, whether the device trusts their certificate, more keys of mender.conf, and the expected finding. */
 const SERVERS = [
   ["a certificate that nobody vouches for", {}, false, {}, "wrong", "DEPTH_ZERO_SELF_SIGNED_CERT", "ServerCertificate"],
   ["one that has expired", { lastYear: 2021 }, true, {}, "wrong", "CERT_HAS_EXPIRED", "Renew"],

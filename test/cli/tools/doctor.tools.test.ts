@@ -40,7 +40,7 @@ function must(program: string, args: readonly string[], input = ""): void {
   expect([program, status, stderr.replace(/^mke2fs.*\n/, "")]).toEqual([program, 0, ""]);
 }
 
-/** The doctor on the board, as it runs from slot A, with what differs from run to run named. */
+/** Runs the doctor on a board that runs from slot A, and replaces the parts that differ from run to run with names. */
 function doctor(...before: readonly string[]): { readonly exitCode: number; readonly lines: readonly string[] } {
   const run = board.run("A", [...before, process.execPath, built.path, "-d", "/data", "doctor"], {
     MENDER_DATA_DIR: "/data",
@@ -56,7 +56,7 @@ function doctor(...before: readonly string[]): { readonly exitCode: number; read
   return { exitCode: run.exitCode, lines: text.trim().split("\n") };
 }
 
-/** What is not in order, and the exit status. */
+/** The problems, and the exit status. */
 function complaints(...before: readonly string[]): readonly (string | number)[] {
   const { exitCode, lines } = doctor(...before);
   return [exitCode, ...lines.filter((line) => /^(?:wrong|warning|\s+->)/.test(line))];
@@ -196,7 +196,9 @@ test("whoever is not root is told that, and nothing that follows from it", () =>
   ]);
 });
 
-/** An overlay as the root, with more memory as its upper layer than the slot has, as a board with a read-only system has it. */
+/**
+ * An overlay as the root, as on a board with a read-only system. Its upper layer is in memory and larger than the slot.
+ */
 const ON_OVERLAY = `set -e
   mount -t tmpfs -o size=64m none /data; mkdir /data/upper /data/work /data/new
   mount -t overlay overlay -o "lowerdir=/,upperdir=/data/upper,workdir=/data/work" /data/new

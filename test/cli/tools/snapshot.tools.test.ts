@@ -55,7 +55,7 @@ interface Running {
   readonly ended: Promise<{ readonly exitCode: number | null; readonly err: string }>;
 }
 
-/** @param stdout where the image goes; a pipe that nobody reads yet when absent */
+/** @param stdout destination of the image; default: a pipe without a reader */
 function start(argv: readonly string[], stdout: number | "pipe" = "pipe", stderr: number | "pipe" = "pipe"): Running {
   const data = join(dir, "data");
   const args = [program.path, "-d", data, "snapshot", "dump", ...argv];
@@ -78,7 +78,7 @@ async function dumped(...argv: readonly string[]): Promise<Buffer> {
   return readFileSync(path);
 }
 
-/** Whether somebody can write to the filesystem within this time. */
+/** Tells whether a program can write to the filesystem within this time. */
 async function isWritable(withinMs: number): Promise<boolean> {
   const touch = spawn("touch", [join(folder, "written")]);
   const ended = new Promise<boolean>((resolve) => touch.once("exit", (status) => resolve(status === 0)));
