@@ -111,6 +111,8 @@ function refusal(need: Need): string | undefined {
 
 type Declare = (title: unknown, options: unknown, run: unknown) => void;
 
+const MODES: ReadonlySet<PropertyKey> = new Set(["concurrent", "sequential", "shuffle"]);
+
 /** `api` with all tests skipped for the reason `lacks`. */
 function skipping<Api extends TestAPI | SuiteAPI>(api: Api, lacks: string): Api {
   const options = { skip: true, meta: { lacks } };
@@ -127,7 +129,9 @@ function skipping<Api extends TestAPI | SuiteAPI>(api: Api, lacks: string): Api 
     get: (target, name) => {
       const own: unknown = Reflect.get(target, name);
       const isTable = (name === "each" || name === "for") && typeof own === "function";
-      return isTable ? (...rows: readonly unknown[]) => skipped(own.apply(target, rows)) : own;
+      if (isTable) return (...rows: readonly unknown[]) => skipped(own.apply(target, rows));
+      // A mode is declared like a test, and must not get around the skip.
+      return MODES.has(name) ? skipping(own as Api, lacks) : own;
     },
   });
 }
