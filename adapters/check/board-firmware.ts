@@ -62,7 +62,7 @@ export async function startByFirmware(dir: string, limitMs: number = LIMIT_MS): 
     // The firmware has written the command line of the kernel that it started, even for one that hangs.
     if (slot === undefined) await setRunningSlot(dir, undefined);
     else if ((await runningSlot(dir)) !== slot)
-      throw new AgentError("BOARD_FIRMWARE", { program, slot, reason: "/proc/cmdline has another root=" });
+      throw new AgentError("BOARD_FIRMWARE", { program, slot, reason: "/proc/cmdline names another root=" });
     const log = [`The firmware ${program} answers: slot ${slot ?? "none"}.`];
     return { outcome: slot === undefined ? { kind: "none" } : { kind: "up", slot }, log, slots };
   } catch (error) {
@@ -77,7 +77,7 @@ function named(program: string, answer: string, fates: Readonly<Record<SlotId, s
   if (answer !== "A" && answer !== "B")
     throw new AgentError("BOARD_FIRMWARE", { program, slot: answer, reason: "there is no such slot" });
   if (fates[answer] !== "up")
-    throw new AgentError("BOARD_FIRMWARE", { program, slot: answer, reason: "its system does not start" });
+    throw new AgentError("BOARD_FIRMWARE", { program, slot: answer, reason: "the system in this slot does not start" });
   return answer;
 }
 

@@ -41,7 +41,7 @@ export class FailingRead {
     this.#left -= 1;
     if (this.#left !== 0) return;
     this.failed = relative(this.#root, path);
-    throw Object.assign(new Error(`EIO: ${path} cannot be read`), { code: "EIO" });
+    throw Object.assign(new Error(`EIO: cannot read ${path}`), { code: "EIO" });
   }
 
   async run(
@@ -83,7 +83,7 @@ export class FailingRead {
       }),
       ...programs.map(
         (name, index): Fault => ({
-          words: `what ${name} reads (number ${index + 1} of the programs that it starts)`,
+          words: `the input of ${name} (program ${index + 1} that the adapter starts)`,
           arrange: async (argv) => ["env", `PATH=${await this.#shims(programs, index, paths)}`, ...argv],
         }),
       ),

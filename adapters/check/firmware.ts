@@ -63,7 +63,7 @@ export function programFirmware(slots: Readonly<Record<SlotId, string>>, program
     try {
       return await askProgram(request, ...rest);
     } catch (cause) {
-      const reason = `it does not answer '${request.join(" ")}' as firmware does`;
+      const reason = `the program does not answer '${request.join(" ")}' correctly`;
       throw new AgentError("CLI_USAGE", { option: "--firmware", value: program, reason }, cause);
     }
   };

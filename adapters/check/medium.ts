@@ -17,9 +17,9 @@ export type MediumAct =
 export function inWords(act: MediumAct): string {
   switch (act.kind) {
     case "create":
-      return `making ${act.path}`;
+      return `creating ${act.path}`;
     case "truncate":
-      return `cutting ${act.path} to ${act.sizeBytes} bytes`;
+      return `truncating ${act.path} to ${act.sizeBytes} bytes`;
     case "write":
       return `writing ${act.bytes.length} bytes at byte ${act.offset} of ${act.path}`;
     case "rename":
@@ -144,7 +144,7 @@ export class Medium {
 
   #at(path: string): Inode {
     const inode = this.#names.get(path);
-    if (inode === undefined) throw new Error(`${path} is changed and was never there`);
+    if (inode === undefined) throw new Error(`the adapter changes ${path}, which does not exist`);
     return inode;
   }
 

@@ -118,7 +118,7 @@ export class Sandbox {
     if (unexplained !== undefined) {
       throw new AgentError("ADAPTER_SANDBOX", {
         file: unexplained,
-        reason: "the check did not see how it was changed",
+        reason: "the check did not see what changed this file",
       });
     }
     if (failure !== undefined) throw failure.error;
@@ -228,7 +228,7 @@ export class Sandbox {
       write: async (from, offset) => {
         this.#expectStorage();
         const length = Math.min(from.length, LONGEST_WRITE_BYTES, size - offset);
-        if (length <= 0) throw Object.assign(new Error("ENOSPC: behind the storage's end"), { code: "ENOSPC" });
+        if (length <= 0) throw Object.assign(new Error("ENOSPC: past the end of the storage"), { code: "ENOSPC" });
         const { bytesWritten } = await file.write(from, 0, length, offset);
         const bytes = Uint8Array.from(from.subarray(0, bytesWritten));
         this.#acts?.push({ kind: "write", path: name, offset, bytes });
@@ -255,7 +255,7 @@ export class Sandbox {
   }
 
   #expectStorage(): void {
-    if (this.#fails) throw Object.assign(new Error("EIO: the storage fails"), { code: "EIO" });
+    if (this.#fails) throw Object.assign(new Error("EIO: the check makes writes to storage fail"), { code: "EIO" });
   }
 
   /**

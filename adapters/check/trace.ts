@@ -156,7 +156,7 @@ function createHandlers(roots: readonly string[], files: Files, act: (act: Mediu
     strings.map((text, i) => {
       const name = text.toString();
       const folder = name.startsWith("/") ? "/" : places[i];
-      if (folder === undefined) throw new Error(`${name} is named without its whole path`);
+      if (folder === undefined) throw new Error(`the trace does not show the full path of ${name}`);
       return inside(join(folder, name));
     });
 
@@ -180,7 +180,7 @@ function createHandlers(roots: readonly string[], files: Files, act: (act: Mediu
     if (path === undefined || bytes === undefined || bytes.length === 0) return;
     const size = sizes.get(path);
     const flags = flagsOf.get(path) ?? "";
-    if (size === undefined) throw new Error(`${path} is written and has no name`);
+    if (size === undefined) throw new Error(`the program writes ${path}, which no longer has a name`);
     const offset = at ?? (flags.includes("O_APPEND") ? size : (positions.get(path) ?? 0));
     act({ kind: "write", path, offset, bytes });
     if (at === undefined) positions.set(path, offset + bytes.length);
@@ -190,7 +190,7 @@ function createHandlers(roots: readonly string[], files: Files, act: (act: Mediu
   const move = (call: Call, kind: "rename" | "link"): void => {
     const [from, to] = operands(call);
     if (from === undefined && to === undefined) return;
-    if (from === undefined || to === undefined) throw new Error("a file is moved into the sandbox or out of it");
+    if (from === undefined || to === undefined) throw new Error("the program moves a file into or out of the sandbox");
     act({ kind, from, to });
     sizes.set(to, sizes.get(from) ?? 0);
     if (kind === "rename") sizes.delete(from);
@@ -207,7 +207,7 @@ function createHandlers(roots: readonly string[], files: Files, act: (act: Mediu
   };
   const syncAll = (): void => act({ kind: "syncAll" });
   const refuse = (call: Call): void => {
-    if (opened(call) !== undefined) throw new Error(`${opened(call)} is written by a call that cannot be followed`);
+    if (opened(call) !== undefined) throw new Error(`the check cannot follow the call that writes ${opened(call)}`);
   };
   const rename = (call: Call): void => move(call, "rename");
   const link = (call: Call): void => move(call, "link");

@@ -52,7 +52,7 @@ export const CHANGES_OF_PLANS: readonly ChangeOfPlans[] = [
     allowed: [RESTING_ON_A, TRIAL_ON_B],
   },
   {
-    title: "reverting after the trial's start",
+    title: "reverting during a trial",
     arrange: async ({ boot, reboot }) => {
       await boot.arm("B", signal);
       await reboot();
@@ -72,9 +72,9 @@ export const BOOTLOADER_CUT_CHECKS: readonly ContractCheck<BootloaderRig>[] = CH
     let act = 1;
     while (await cutAt(rig, cut, act)) {
       act += 1;
-      expectThat(act < MAX_ACTS, `${cut.title} fails also when the power is cut after the last thing that it writes`);
+      expectThat(act < MAX_ACTS, `${cut.title} still fails when the power cut comes after its last write`);
     }
-    expectThat(act > 1, `${cut.title} was answered as done, and nothing that is written was seen`);
+    expectThat(act > 1, `the adapter reported success for ${cut.title}, but the check saw no write`);
   },
 }));
 
@@ -103,11 +103,11 @@ export async function expectOutcome(
   expectThat(isAllowed, `${where}: found ${inWords(found)}; expected ${allowed.map(inWords).join(", or ")}`);
   // Any trial is over at the next power-on: a cut must never take away the way back.
   const second = await rig.powerCycle();
-  expectSame(second, found.plan.trial ? "A" : up, `${where}: the slot that one more power-on brings`);
+  expectSame(second, found.plan.trial ? "A" : up, `${where}, then one more power-on: running slot`);
 }
 
 const inWords = ({ up, plan }: { readonly up: SlotId | undefined; readonly plan: BootPlan }): string =>
-  `${up === undefined ? "nothing runs" : `slot ${up} runs`} and the plan is ${planInWords(plan)}`;
+  `${up === undefined ? "no slot runs" : `slot ${up} runs`} and the plan is ${planInWords(plan)}`;
 
 export const planInWords = ({ slot, trial }: BootPlan): string =>
   `slot ${slot}, ${trial ? "on trial" : "without a trial"}`;

@@ -27,7 +27,7 @@ const QUERIES: Readonly<Record<string, (boot: Bootloader) => Promise<string>>> =
  */
 export const BOOTLOADER_READ_CONTRACT: readonly ContractCheck<Rig>[] = [
   ...Object.entries(QUERIES).map(([name, query]) => ({
-    title: `${name} fails when something cannot be read, or answers the same`,
+    title: `if a read fails, ${name} fails or gives the same answer`,
     async run(rig: Rig): Promise<void> {
       for (const [state, arrange] of Object.entries(STATES)) {
         await rig.reset();
@@ -37,13 +37,13 @@ export const BOOTLOADER_READ_CONTRACT: readonly ContractCheck<Rig>[] = [
         const same = async () => undefined;
         await failEachRead(rig, same, ask, async (outcome) => {
           if ("answer" in outcome)
-            expectSame(outcome.answer, expected, `${name}, ${state}, while ${outcome.unread} cannot be read`);
+            expectSame(outcome.answer, expected, `${name} ${state}, while reads of ${outcome.unread} fail`);
         });
       }
     },
   })),
   ...CHANGES_OF_PLANS.map(({ title, arrange, mutate, allowed }) => ({
-    title: `${title} fails when something cannot be read, or is done whole`,
+    title: `if a read fails, ${title} fails or completes`,
     async run(rig: Rig): Promise<void> {
       const prepare = async () => {
         await rig.reset();
@@ -55,7 +55,7 @@ export const BOOTLOADER_READ_CONTRACT: readonly ContractCheck<Rig>[] = [
         () => mutate(rig.boot),
         async (outcome) => {
           const done = "answer" in outcome;
-          const where = `${title}, while ${outcome.unread} cannot be read, was answered with ${done ? "ok" : "a failure"}`;
+          const where = `${title} ${done ? "succeeded" : "failed"} while reads of ${outcome.unread} failed`;
           // After a failed mutation the agent requests no reboot into a trial, so a power cycle comes next.
           const up = await (done ? rig.reboot() : rig.powerCycle());
           await expectOutcome(rig, up, done ? allowed.slice(-1) : allowed, where);

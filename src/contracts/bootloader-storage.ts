@@ -44,25 +44,29 @@ const CHANGES: readonly Change[] = [
 export const BOOTLOADER_STORAGE_CONTRACT: readonly ContractCheck<StorageRig>[] = CHANGES.flatMap(
   ({ title, arrange, change, up }) => [
     {
-      title: `${title} is durable when it has been answered`,
+      title: `${title} is durable once the adapter reports success`,
       async run(rig) {
         await arrange(rig);
         await change(rig.boot);
-        expectSame(await rig.losePower(), up, `${title} was answered, and then the power was lost: the slot that runs`);
+        expectSame(await rig.losePower(), up, `${title} succeeded, then a power cut: running slot`);
         const { slot } = await rig.boot.plan(signal);
-        expectSame(slot, up, `${title} was answered, and then the power was lost: the planned slot`);
+        expectSame(slot, up, `${title} succeeded, then a power cut: planned slot`);
         if (title !== "confirming") return;
-        expectSame(await rig.powerCycle(), up, "confirmed, the power lost, one more power-on: the slot that runs");
+        expectSame(
+          await rig.powerCycle(),
+          up,
+          "confirming succeeded, then a power cut and one more power-on: running slot",
+        );
       },
     },
     {
-      title: `${title} fails when nothing can be stored, and says so`,
+      title: `${title} reports an error when writes to storage fail`,
       async run(rig) {
         await arrange(rig);
         const before = await rig.boot.plan(signal);
         rig.failStorage();
-        await expectRefusal(change(rig.boot), `${title}, while nothing can be stored`);
-        expectSame(await rig.boot.plan(signal), before, `${title}, while nothing can be stored: the plan afterwards`);
+        await expectRefusal(change(rig.boot), `${title} while writes to storage fail`);
+        expectSame(await rig.boot.plan(signal), before, `${title} while writes to storage fail: plan afterwards`);
       },
     },
   ],

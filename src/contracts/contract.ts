@@ -29,14 +29,14 @@ export function expectThat(holds: boolean, message: string): asserts holds {
  * @param code the expected error code; absent: any error will do
  */
 export async function expectRefusal(work: Promise<unknown>, what: string, code?: string): Promise<void> {
-  let found = "it was answered as done";
+  let found = "success";
   try {
     await work;
   } catch (error) {
     if (code === undefined || (error instanceof Error && "code" in error && error.code === code)) return;
     found = String(error);
   }
-  throw new BrokenPromise(`${what}: found that ${found}, expected ${code ?? "a failure"}`);
+  throw new BrokenPromise(`${what}: found ${found}, expected ${code ?? "an error"}`);
 }
 
 /** The moment of a power cut, as part of a sentence. */
@@ -45,7 +45,7 @@ export function cutInWords(
   moment: "before" | "during" | "after",
   act: number,
 ): string {
-  return `${moment === "during" ? "while" : moment} ${rig.cutAct?.() ?? `making its change number ${act}`}`;
+  return `${moment === "during" ? "while" : moment} ${rig.cutAct?.() ?? `making change ${act}`}`;
 }
 
 function inWords(value: unknown): string {

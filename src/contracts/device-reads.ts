@@ -10,7 +10,7 @@ const IMAGE_BYTES = 150_001;
 /** Promises for storage that cannot be read. */
 export const DEVICE_READ_CONTRACT: readonly ContractCheck<Rig>[] = [
   {
-    title: "reading fails when the storage cannot be read, or gives what is there",
+    title: "if a read fails, the device reports an error or returns the stored bytes",
     async run(rig) {
       const image = sampleImage(IMAGE_BYTES);
       await putImage(rig.device, image);
@@ -18,19 +18,19 @@ export const DEVICE_READ_CONTRACT: readonly ContractCheck<Rig>[] = [
       const read = () => readSlot(rig.device, "B", image.length);
       await failEachRead(rig, same, read, async (outcome) => {
         if ("answer" in outcome)
-          expectBytes(outcome.answer, image, `what was read, while ${outcome.unread} could not be read`);
+          expectBytes(outcome.answer, image, `content read while reads of ${outcome.unread} failed`);
       });
     },
   },
   {
-    title: "writing fails when the storage cannot be read, or is done whole",
+    title: "if a read fails, writing fails or completes",
     async run(rig) {
       const image = sampleImage(IMAGE_BYTES);
       const write = () => putImage(rig.device, image);
       await failEachRead(rig, rig.reset, write, async (outcome) => {
         if (!("answer" in outcome)) return;
         const written = (await rig.content("B")).subarray(0, image.length);
-        expectBytes(written, image, `the slot, written while ${outcome.unread} could not be read`);
+        expectBytes(written, image, `slot written while reads of ${outcome.unread} failed`);
       });
     },
   },

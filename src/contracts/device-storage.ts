@@ -25,34 +25,34 @@ const MAX_ACTS = 1000;
 /** Promises about storage, for a rig that observes every write. */
 export const DEVICE_STORAGE_CONTRACT: readonly ContractCheck<DeviceStorageRig>[] = [
   {
-    title: "an image survives a loss of power once it has been synced",
+    title: "a synced image survives a loss of power",
     async run(rig) {
       const image = sampleImage(150_001);
       await rig.watch(() => putImage(rig.device, image));
       await rig.losePower();
-      expectBytes((await rig.content("B")).subarray(0, image.length), image, "the slot");
-      expectBytes(await readSlot(rig.device, "B", image.length), image, "what is read of it");
+      expectBytes((await rig.content("B")).subarray(0, image.length), image, "content of the slot");
+      expectBytes(await readSlot(rig.device, "B", image.length), image, "content read from the slot");
     },
   },
   {
-    title: "what lies behind the image in its slot stays as it is",
+    title: "writing an image leaves the rest of the slot unchanged",
     async run(rig) {
       const before = await rig.content("B");
       for (const bytes of [1, 100_001]) await rig.watch(() => putImage(rig.device, sampleImage(bytes)));
       const after = await rig.content("B");
-      expectBytes(after.subarray(100_001), before.subarray(100_001), "the rest of the slot");
+      expectBytes(after.subarray(100_001), before.subarray(100_001), "content of the rest of the slot");
     },
   },
   {
-    title: "writing fails when nothing can be stored, and says so",
+    title: "the device reports an error when writes to storage fail",
     async run(rig) {
       rig.failStorage();
       const writing = rig.watch(() => putImage(rig.device, sampleImage(150_001)));
-      await expectRefusal(writing, "writing an image, while nothing can be stored");
+      await expectRefusal(writing, "writing an image while writes to storage fail");
     },
   },
   {
-    title: "a power cut anywhere in writing leaves the other slot alone, and the image can be written anew",
+    title: "a power cut anywhere in writing leaves the other slot unchanged, and the image can be written again",
     async run(rig) {
       const other = await rig.content("A");
       const image = sampleImage(150_001);
@@ -61,9 +61,9 @@ export const DEVICE_STORAGE_CONTRACT: readonly ContractCheck<DeviceStorageRig>[]
       let act = 1;
       while (await cutAt(rig, image, other, act)) {
         act += 1;
-        expectThat(act < MAX_ACTS, "writing fails also when the power is cut after the last thing that it writes");
+        expectThat(act < MAX_ACTS, "writing still fails when the power cut comes after its last write");
       }
-      expectThat(act > 1, "writing was answered as done, and nothing that is written was seen");
+      expectThat(act > 1, "the adapter reported success for writing, but the check saw no write");
     },
   },
 ];
@@ -74,10 +74,10 @@ async function cutAt(rig: DeviceStorageRig, image: Uint8Array, other: Uint8Array
     await rig.reset();
     rig.cutPowerAt(act, moment);
     if (await completes(rig.watch(() => putImage(rig.device, image)))) return false;
-    const where = `writing with the power cut ${cutInWords(rig, moment, act)}`;
+    const where = `writing, with the power cut ${cutInWords(rig, moment, act)}`;
     expectBytes(await rig.content("A"), other, `${where}: the other slot`);
     await putImage(rig.device, image);
-    expectBytes(await readSlot(rig.device, "B", image.length), image, `${where}: the image written anew`);
+    expectBytes(await readSlot(rig.device, "B", image.length), image, `${where}: the image written again`);
   }
   return true;
 }

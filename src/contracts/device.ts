@@ -72,7 +72,7 @@ async function feed(writer: SlotWriter, image: Uint8Array, at: number, end: numb
 /** The promises of the `SlotDevice` port. Every implementation must keep them. */
 export const DEVICE_CONTRACT: readonly ContractCheck<DeviceRig>[] = [
   {
-    title: "a slot gives back what was written, of any length and in pieces of any size",
+    title: "a slot returns the image that was written, for any image length and any chunk size",
     async run({ device, slotBytes }) {
       for (const [bytes, piece] of [
         [1, 1],
@@ -87,42 +87,42 @@ export const DEVICE_CONTRACT: readonly ContractCheck<DeviceRig>[] = [
     },
   },
   {
-    title: "what was written is on the storage of that slot, and the other slot is left alone",
+    title: "the device stores an image in the requested slot and leaves the other slot unchanged",
     async run({ device, content }) {
       const other = await content("A");
       const image = sampleImage(150_000);
       await putImage(device, image);
-      expectBytes((await content("B")).subarray(0, image.length), image, "the slot");
-      expectBytes(await content("A"), other, "the other slot");
+      expectBytes((await content("B")).subarray(0, image.length), image, "content of the slot");
+      expectBytes(await content("A"), other, "content of the other slot");
     },
   },
   {
-    title: "what was written and skipped adds up to the image",
+    title: "the written and skipped bytes add up to the size of the image",
     async run({ device }) {
       const image = sampleImage(150_000);
       for (let time = 0; time < 2; time += 1) {
         const { writtenBytes, skippedBytes } = await putImage(device, image);
-        expectSame(writtenBytes + skippedBytes, image.length, "bytes that were written and skipped");
+        expectSame(writtenBytes + skippedBytes, image.length, "written bytes plus skipped bytes");
       }
     },
   },
   {
-    title: "an image larger than the slot is refused before its first byte",
+    title: "the device refuses an image larger than the slot before it writes the first byte",
     async run({ device, slotBytes, content }) {
       const before = await content("B");
       const writing = putImage(device, sampleImage(slotBytes + 1));
       await expectRefusal(writing, "writing an image one byte larger than the slot", "SLOT_TOO_SMALL");
-      expectBytes(await content("B"), before, "the slot");
+      expectBytes(await content("B"), before, "content of the slot");
     },
   },
   {
-    title: "the slot that runs is refused, and can be read",
+    title: "the device refuses to write the running slot, but reads it",
     async run({ device, content }) {
       const before = await content("A");
       const write = async () => (await device.open("A", { imageBytes: 512 }, signal)).close();
-      await expectRefusal(write(), "opening the slot that runs to be written", "SLOT_BUSY");
-      expectBytes(await content("A"), before, "the slot");
-      expectBytes(await readSlot(device, "A", before.length), before, "what was read");
+      await expectRefusal(write(), "opening the running slot for writing", "SLOT_BUSY");
+      expectBytes(await content("A"), before, "content of the slot");
+      expectBytes(await readSlot(device, "A", before.length), before, "content read from the slot");
     },
   },
   {
@@ -134,14 +134,14 @@ export const DEVICE_CONTRACT: readonly ContractCheck<DeviceRig>[] = [
       await writer.advance(Math.min(room.length, 50_000));
       await writer.close();
       await writer.close();
-      expectBytes(await content("A"), other, "the other slot");
+      expectBytes(await content("A"), other, "content of the other slot");
       const image = sampleImage(150_000);
       await putImage(device, image);
       expectBytes(await readSlot(device, "B", image.length), image, "the next image");
     },
   },
   {
-    title: "an image that ends too early is not taken for a whole one",
+    title: "the device does not count a truncated image as complete",
     async run({ device }) {
       const writer = await device.open("B", { imageBytes: 150_000 }, signal);
       try {
@@ -151,14 +151,17 @@ export const DEVICE_CONTRACT: readonly ContractCheck<DeviceRig>[] = [
           ({ writtenBytes, skippedBytes }) => writtenBytes + skippedBytes,
           () => "refused",
         );
-        expectThat(written === 1 || written === "refused", `one byte of an image was written and counts as ${written}`);
+        expectThat(
+          written === 1 || written === "refused",
+          `one byte of an image was written, but the device counts ${written}`,
+        );
       } finally {
         await writer.close();
       }
     },
   },
   {
-    title: "more than was announced is refused",
+    title: "the device refuses more bytes than announced",
     async run({ device }) {
       const writer = await device.open("B", { imageBytes: 10 }, signal);
       try {
@@ -166,7 +169,7 @@ export const DEVICE_CONTRACT: readonly ContractCheck<DeviceRig>[] = [
         await writer.advance(10);
         await writer.room();
         const advancing = (async () => writer.advance(1))();
-        await expectRefusal(advancing, "writing the eleventh of ten bytes", "SLOT_TOO_SMALL");
+        await expectRefusal(advancing, "writing byte 11 of a 10-byte image", "SLOT_TOO_SMALL");
       } finally {
         await writer.close();
       }
@@ -179,33 +182,33 @@ export const DEVICE_CONTRACT: readonly ContractCheck<DeviceRig>[] = [
     },
   },
   {
-    title: "whoever stops reading half-way can read again, and write",
+    title: "after a read that stops half-way, the slot can be written and read again",
     async run({ device, slotBytes }) {
       for await (const chunk of device.read("B", slotBytes, signal)) {
-        expectThat(chunk.length > 0, "the first chunk that was read is empty");
+        expectThat(chunk.length > 0, "the device returned an empty first chunk");
         break;
       }
       const image = sampleImage(10_000);
       await putImage(device, image);
-      expectBytes(await readSlot(device, "B", image.length), image, "the slot");
+      expectBytes(await readSlot(device, "B", image.length), image, "content of the slot");
     },
   },
   {
-    title: "writing that is cancelled ends with the reason of that",
+    title: "a cancelled write fails with the reason for the cancellation",
     async run({ device }) {
       const cancel = new AbortController();
       const writer = await device.open("B", { imageBytes: 150_000 }, cancel.signal);
       try {
         cancel.abort(new Error("cancelled"));
         const found = await (async () => writer.room())().catch(String);
-        expectSame(found, "Error: cancelled", "writing after it was cancelled");
+        expectSame(found, "Error: cancelled", "writing after the cancellation");
       } finally {
         await writer.close();
       }
     },
   },
   {
-    title: "a checkpoint is answered after the writes before it, whatever comes after",
+    title: "a checkpoint completes once the writes before it are stored, even if more writes follow",
     async run({ device, slotBytes, content }) {
       const image = sampleImage(slotBytes);
       const writer = await device.open("B", { imageBytes: slotBytes }, signal);
@@ -222,26 +225,29 @@ export const DEVICE_CONTRACT: readonly ContractCheck<DeviceRig>[] = [
         for (const given = at; at < slotBytes; ) {
           const room = writer.room();
           if (room instanceof Promise && waits !== undefined) waits += 1;
-          expectThat((waits ?? 0) <= MAX_WAITS, `no answer, and ${at - given} more bytes were taken`);
+          expectThat((waits ?? 0) <= MAX_WAITS, `the checkpoint is not complete after ${at - given} more bytes`);
           await room;
           at = await feed(writer, image, at, at + 1);
         }
         await writer.sync();
         const { safeBytes, stored } = await answered;
-        expectThat(safeBytes <= slotBytes / 4 + PIECE_BYTES, `${safeBytes} bytes are said to be safe`);
-        expectBytes(stored.subarray(0, safeBytes), image.subarray(0, safeBytes), "what is said to be safe");
-        expectBytes((await content("B")).subarray(0, slotBytes), image, "the slot");
+        expectThat(
+          safeBytes <= slotBytes / 4 + PIECE_BYTES,
+          `the device reports ${safeBytes} bytes as safe, more than were written`,
+        );
+        expectBytes(stored.subarray(0, safeBytes), image.subarray(0, safeBytes), "content reported as safe");
+        expectBytes((await content("B")).subarray(0, slotBytes), image, "content of the slot");
       } finally {
         await writer.close();
       }
     },
   },
   {
-    title: "an image goes on only from a place at or before where it was",
+    title: "an interrupted image resumes at or before the byte that it had reached",
     async run({ device }) {
       for (const bytes of [0, 1, 4095, 4096, 100_001]) {
         const from = device.resumePoint("B", bytes);
-        expectThat(from >= 0 && from <= bytes, `an image of which ${bytes} bytes are there goes on from byte ${from}`);
+        expectThat(from >= 0 && from <= bytes, `an image that had reached byte ${bytes} resumes at byte ${from}`);
       }
     },
   },

@@ -29,7 +29,7 @@ export async function failEachRead<T>(
   look: (outcome: FailedRead<T>) => Promise<void>,
 ): Promise<void> {
   for (let number = 1; ; number += 1) {
-    expectThat(number < MAX_READS, `more than ${MAX_READS} reads, and no end`);
+    expectThat(number < MAX_READS, `the adapter did not finish within ${MAX_READS} reads`);
     await arrange();
     const outcome = await rig.failRead(number, work);
     if (outcome === undefined) return;

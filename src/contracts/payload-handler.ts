@@ -113,10 +113,10 @@ export async function expectInstalled(rig: PayloadRig, expected: string, when: s
   const [is, was] = [linesByName(found), linesByName(expected)];
   const told = [
     ...[...was].filter(([name]) => !is.has(name)).map(([name]) => `${name} is missing`),
-    ...[...is].filter(([name]) => !was.has(name)).map(([name]) => `${name} is there and was not expected`),
+    ...[...is].filter(([name]) => !was.has(name)).map(([name]) => `${name} exists, but was not expected`),
     ...[...is]
       .filter(([name, line]) => was.has(name) && was.get(name) !== line)
-      .map(([name]) => `${name} holds something else than expected`),
+      .map(([name]) => `${name} has unexpected content`),
   ];
   expectThat(false, `${when}: ${told.join(", ")}`);
 }
@@ -125,9 +125,9 @@ const linesByName = (text: string): ReadonlyMap<string, string> =>
   new Map(text === "" ? [] : text.split("\n").map((line) => [line.split(" ")[0] ?? "", line]));
 
 const expectNothingKept = async (rig: PayloadRig, when: string): Promise<void> =>
-  expectSame(await rig.kept(), "", `${when}: what the handler keeps for itself`);
+  expectSame(await rig.kept(), "", `${when}: state that the handler keeps`);
 
-const NO_CHANGE = "what is installed is as it was before";
+const NO_CHANGE = "the installed version has not changed";
 
 const PROMISES: readonly PromiseFromStart<PayloadRig>[] = [
   {
@@ -139,31 +139,31 @@ const PROMISES: readonly PromiseFromStart<PayloadRig>[] = [
     },
   },
   {
-    title: "installing changes what is installed, and a second time nothing more",
+    title: "ArtifactInstall installs the update, and a second ArtifactInstall changes nothing more",
     async run(rig, changes) {
       const before = await rig.installed();
       await download(rig);
       await act(rig, "ArtifactInstall");
       const after = await rig.installed();
-      expectThat(!changes || after !== before, `ArtifactInstall was answered as done, and ${NO_CHANGE}`);
+      expectThat(!changes || after !== before, `ArtifactInstall succeeded, but ${NO_CHANGE}`);
       await act(rig, "ArtifactInstall");
       await expectInstalled(rig, after, "after a second ArtifactInstall");
     },
   },
   {
-    title: "what was committed stays, through Cleanup and the next restart",
+    title: "a committed update survives Cleanup and the next restart",
     async run(rig, changes) {
       const before = await rig.installed();
       await installAndReboot(rig);
       await act(rig, "ArtifactCommit", "Cleanup");
       const after = await rig.installed();
-      expectThat(!changes || after !== before, `the update was committed, and ${NO_CHANGE}`);
+      expectThat(!changes || after !== before, `the update was committed, but ${NO_CHANGE}`);
       await rig.reboot();
       await expectInstalled(rig, after, "after the commit and a restart");
     },
   },
   {
-    title: "rolling back brings back what was there before, in another process, and also when it is repeated",
+    title: "ArtifactRollback restores the previous state, even in a new process and when it is repeated",
     async run(rig) {
       const before = await rig.installed();
       await installAndReboot(rig);
@@ -177,28 +177,28 @@ const PROMISES: readonly PromiseFromStart<PayloadRig>[] = [
     },
   },
   {
-    title: "rolling back before the restart brings back what was there before",
+    title: "ArtifactRollback before the restart restores the previous state",
     async run(rig) {
       const before = await rig.installed();
       await download(rig);
       await act(rig, "ArtifactInstall");
       if (!(await rig.handler.supportsRollback(signal))) return;
       await act(rig, "ArtifactRollback");
-      await expectInstalled(rig, before, "after ArtifactRollback, which came right after ArtifactInstall");
+      await expectInstalled(rig, before, "after ArtifactInstall, then ArtifactRollback");
     },
   },
   {
-    title: "installing twice leaves the same way back",
+    title: "after a second ArtifactInstall, ArtifactRollback still restores the previous state",
     async run(rig) {
       const before = await rig.installed();
       await download(rig);
       if (!(await rig.handler.supportsRollback(signal))) return;
       await act(rig, "ArtifactInstall", "ArtifactInstall", "ArtifactRollback");
-      await expectInstalled(rig, before, "after ArtifactRollback, where ArtifactInstall had come twice");
+      await expectInstalled(rig, before, "after ArtifactInstall twice, then ArtifactRollback");
     },
   },
   {
-    title: "Cleanup leaves nothing of the handler's own behind, and may be repeated",
+    title: "Cleanup removes all state that the handler keeps, and can be repeated",
     async run(rig) {
       await installAndReboot(rig);
       await act(rig, "ArtifactCommit", "Cleanup");
@@ -210,7 +210,7 @@ const PROMISES: readonly PromiseFromStart<PayloadRig>[] = [
     },
   },
   {
-    title: "a damaged payload fails the download, and installs nothing",
+    title: "the handler rejects a damaged payload during the download and installs nothing",
     async run(rig) {
       const before = await rig.installed();
       const damaged = download(rig, samplePayload(rig.content, "damaged"));
@@ -221,22 +221,22 @@ const PROMISES: readonly PromiseFromStart<PayloadRig>[] = [
     },
   },
   {
-    title: "an update begins anew where an earlier one was cut off",
+    title: "after an interrupted update, the next update starts from the beginning",
     async run(rig) {
       await expectRefusal(download(rig, samplePayload(rig.content, "damaged")), "the download of a damaged payload");
       await rig.reboot();
       await installAndReboot(rig);
       await act(rig, "ArtifactCommit", "Cleanup");
-      await expectNothingKept(rig, "after a whole update that followed one that was cut off");
+      await expectNothingKept(rig, "after a complete update that followed an interrupted one");
     },
   },
   {
-    title: "the answers about reboot and rollback are the same when they are asked again",
+    title: "NeedsArtifactReboot and SupportsRollback give the same answers when they are repeated",
     async run(rig) {
       await download(rig);
       await act(rig, "ArtifactInstall");
       const ask = async () => [await rig.handler.needsReboot(signal), await rig.handler.supportsRollback(signal)];
-      expectSame(await ask(), await ask(), "NeedsArtifactReboot and SupportsRollback, asked a second time");
+      expectSame(await ask(), await ask(), "NeedsArtifactReboot and SupportsRollback, repeated");
     },
   },
 ];

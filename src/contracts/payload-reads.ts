@@ -7,11 +7,11 @@ type Rig = PayloadStorageRig & FailingReadsRig;
 
 const { signal } = new AbortController();
 
-const answeredAs = (outcome: FailedRead<unknown>): string => ("answer" in outcome ? "done" : "failed");
+const answeredAs = (outcome: FailedRead<unknown>): string => ("answer" in outcome ? "succeeded" : "failed");
 
 const PROMISES: readonly ContractCheck<Rig>[] = [
   {
-    title: "the answers about reboot and rollback fail when something cannot be read, or are the same",
+    title: "if a read fails, NeedsArtifactReboot and SupportsRollback fail or give the same answers",
     async run(rig) {
       await download(rig);
       await act(rig, "ArtifactInstall");
@@ -20,13 +20,13 @@ const PROMISES: readonly ContractCheck<Rig>[] = [
       const same = async () => undefined;
       await failEachRead(rig, same, ask, async (outcome) => {
         if (!("answer" in outcome)) return;
-        const what = `NeedsArtifactReboot and SupportsRollback, while ${outcome.unread} cannot be read`;
+        const what = `NeedsArtifactReboot and SupportsRollback, while reads of ${outcome.unread} fail`;
         expectSame(outcome.answer, expected, what);
       });
     },
   },
   {
-    title: "installing fails when something cannot be read, or is done whole, and leaves the way back",
+    title: "if a read fails, ArtifactInstall fails or completes, and ArtifactRollback still works",
     async run(rig) {
       const before = await rig.installed();
       await download(rig);
@@ -38,16 +38,16 @@ const PROMISES: readonly ContractCheck<Rig>[] = [
       };
       const install = () => act(rig, "ArtifactInstall");
       await failEachRead(rig, arrange, install, async (outcome) => {
-        const where = `ArtifactInstall, while ${outcome.unread} could not be read, was answered as ${answeredAs(outcome)}`;
+        const where = `ArtifactInstall ${answeredAs(outcome)} while reads of ${outcome.unread} failed`;
         if ("answer" in outcome) await expectInstalled(rig, after, where);
         if (!(await rig.handler.supportsRollback(signal))) return;
         await act(rig, "ArtifactRollback");
-        await expectInstalled(rig, before, `${where}, and then ArtifactRollback`);
+        await expectInstalled(rig, before, `${where}, then ArtifactRollback`);
       });
     },
   },
   {
-    title: "rolling back fails when something cannot be read, or is done whole, and can be repeated",
+    title: "if a read fails, ArtifactRollback fails or completes, and can be repeated",
     async run(rig) {
       const before = await rig.installed();
       await download(rig);
@@ -59,10 +59,10 @@ const PROMISES: readonly ContractCheck<Rig>[] = [
       };
       const rollBack = () => act(rig, "ArtifactRollback");
       await failEachRead(rig, arrange, rollBack, async (outcome) => {
-        const where = `ArtifactRollback, while ${outcome.unread} could not be read, was answered as ${answeredAs(outcome)}`;
+        const where = `ArtifactRollback ${answeredAs(outcome)} while reads of ${outcome.unread} failed`;
         if ("answer" in outcome) await expectInstalled(rig, before, where);
         await act(rig, "ArtifactRollback");
-        await expectInstalled(rig, before, `${where}, and then ArtifactRollback again`);
+        await expectInstalled(rig, before, `${where}, then ArtifactRollback again`);
       });
     },
   },

@@ -25,7 +25,7 @@ const { signal } = new AbortController();
 
 const PROMISES: readonly ContractCheck<PayloadStorageRig>[] = [
   {
-    title: "what was installed survives a loss of power",
+    title: "an installed update survives a loss of power",
     async run(rig) {
       await rig.watch(async () => {
         await download(rig);
@@ -33,20 +33,20 @@ const PROMISES: readonly ContractCheck<PayloadStorageRig>[] = [
       });
       const after = await rig.installed();
       await rig.losePower();
-      await expectInstalled(rig, after, "ArtifactInstall was answered as done, and then the power was lost");
+      await expectInstalled(rig, after, "ArtifactInstall succeeded, then a power cut");
     },
   },
   {
-    title: "installing fails when nothing can be stored, and says so",
+    title: "ArtifactInstall reports an error when writes to storage fail",
     async run(rig) {
       await download(rig);
       rig.failStorage();
       const installing = rig.watch(() => act(rig, "ArtifactInstall"));
-      await expectRefusal(installing, "ArtifactInstall, while nothing can be stored");
+      await expectRefusal(installing, "ArtifactInstall while writes to storage fail");
     },
   },
   ...(["ArtifactInstall", "ArtifactRollback"] as const).map((action) => ({
-    title: `a power cut anywhere in ${action} leaves a way back to what was there before`,
+    title: `after a power cut anywhere in ${action}, ArtifactRollback restores the previous state`,
     async run(rig: PayloadStorageRig): Promise<void> {
       await download(rig);
       if (!(await rig.handler.supportsRollback(signal))) return;
@@ -55,12 +55,12 @@ const PROMISES: readonly ContractCheck<PayloadStorageRig>[] = [
       await rig.watch(() => download(rig));
       if (action === "ArtifactRollback") await rig.watch(() => act(rig, "ArtifactInstall"));
       const cuts = await rig.cuts(() => act(rig, action));
-      expectThat(cuts.length > 0, `${action} was answered as done, and nothing that is written was seen`);
+      expectThat(cuts.length > 0, `the handler reported success for ${action}, but the check saw no write`);
       for (const { words, leave } of cuts) {
         await leave();
         await rig.reboot();
         await act(rig, "ArtifactRollback");
-        await expectInstalled(rig, before, `${action}, with the power cut ${words}, and then ArtifactRollback`);
+        await expectInstalled(rig, before, `${action}, with the power cut ${words}, then ArtifactRollback`);
       }
     },
   })),

@@ -22,14 +22,14 @@ export const STORE_CONTRACT: readonly ContractCheck<StoreRig>[] = [
     },
   },
   {
-    title: "what a transaction set is there after a restart",
+    title: "a transaction survives a restart",
     async run({ store, reopen }) {
       await store.transact(changes({ "artifact-name": "v1", "artifact-group": "beta" }));
       assert.deepEqual(await entries(await reopen()), { "artifact-name": "v1", "artifact-group": "beta" });
     },
   },
   {
-    title: "a transaction sets, replaces and removes keys and leaves the others alone",
+    title: "a transaction sets, replaces and removes keys and leaves other keys unchanged",
     async run({ store, reopen }) {
       await store.transact(changes({ kept: "1", replaced: "2", removed: "3" }));
       await store.transact(changes({ replaced: "4", removed: undefined, added: "5", never: undefined }));
@@ -37,7 +37,7 @@ export const STORE_CONTRACT: readonly ContractCheck<StoreRig>[] = [
     },
   },
   {
-    title: "every text survives unchanged, the empty one too",
+    title: "the store returns every text unchanged, including empty text",
     async run({ store, reopen }) {
       const odd = { empty: "", lines: "a\nb\r\n", quotes: '{"a":"\\u0000"}', signs: "\u0000\u2028ä€🚀" };
       await store.transact(changes(odd));
@@ -45,7 +45,7 @@ export const STORE_CONTRACT: readonly ContractCheck<StoreRig>[] = [
     },
   },
   {
-    title: "a key named __proto__ is a key like any other",
+    title: "the store treats __proto__ like any other key",
     async run({ store, reopen }) {
       await store.transact(new Map([["__proto__", "value"]]));
       assert.deepEqual([...(await (await reopen()).load())], [["__proto__", "value"]]);
@@ -61,14 +61,14 @@ export const STORE_CONTRACT: readonly ContractCheck<StoreRig>[] = [
     },
   },
   {
-    title: "transactions that overlap lose nothing",
+    title: "overlapping transactions lose no changes",
     async run({ store, reopen }) {
       await Promise.all(Array.from({ length: 20 }, (_, i) => store.transact(changes({ [`key-${i}`]: String(i) }))));
       assert.equal((await (await reopen()).load()).size, 20);
     },
   },
   {
-    title: "a value of 256 KiB fits",
+    title: "the store accepts a value of 256 KiB",
     async run({ store, reopen }) {
       const large = "x".repeat(256 * 1024);
       await store.transact(changes({ state: large }));

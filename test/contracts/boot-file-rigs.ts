@@ -41,7 +41,7 @@ export async function makeFileRig(
   board: FileBoard,
   options: BootFileOptions,
 ): Promise<DisposableStorageRig> {
-  const { spoil = (boot) => boot, spoilFiles = (files) => files, loss = "all of it is lost" } = options;
+  const { spoil = (boot) => boot, spoilFiles = (files) => files, loss = "all lost" } = options;
   const cut = powerSwitch();
   const medium = new VolatileFolder(folder, loss);
   let fates: Record<SlotId, SystemFate> = { A: "up", B: "up" };

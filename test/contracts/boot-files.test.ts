@@ -13,15 +13,15 @@ const makeMailboxRig = trybootRig({ mailbox: true, tells: true });
 const RIGS = {
   "systemd-boot": makeSystemdBootRig,
   "rpi-tryboot": makeTrybootRig,
-  "rpi-tryboot with a mailbox, on firmware that tells": makeMailboxRig,
+  "rpi-tryboot with a mailbox, on firmware that reports the flag": makeMailboxRig,
 };
 const CHECKS: readonly ContractCheck<StorageRig>[] = [...BOOTLOADER_CONTRACT, ...BOOTLOADER_STORAGE_CONTRACT];
 
 for (const [kind, makeRig] of Object.entries(RIGS)) {
   for (const loss of FOLDER_LOSSES) {
-    describe(`${kind}, when of what was not synced ${loss}`, () => {
+    describe(`${kind}, unsynced names: ${loss}`, () => {
       // Only a cut leaves a choice of what is lost.
-      for (const check of loss === "all of it is lost" ? CHECKS : BOOTLOADER_CUT_CHECKS) {
+      for (const check of loss === "all lost" ? CHECKS : BOOTLOADER_CUT_CHECKS) {
         test(check.title, async () => {
           const rig = await makeRig({ loss });
           try {
@@ -36,8 +36,8 @@ for (const [kind, makeRig] of Object.entries(RIGS)) {
 }
 
 for (const [what, board] of [
-  ["a mailbox, on firmware that does not tell", { mailbox: true, tells: false }],
-  ["firmware that tells, without a mailbox", { mailbox: false, tells: true }],
+  ["a mailbox, on firmware that does not report the flag", { mailbox: true, tells: false }],
+  ["firmware that reports the flag, without a mailbox", { mailbox: false, tells: true }],
 ] as const) {
   describe(`rpi-tryboot with ${what}`, () => {
     for (const check of CHECKS) {
@@ -53,10 +53,10 @@ for (const [what, board] of [
   });
 }
 
-describe("rpi-tryboot, whose flag outlives a reset by a watchdog", () => {
+describe("rpi-tryboot, with a flag that survives a watchdog reset", () => {
   for (const loss of FOLDER_LOSSES) {
     for (const check of BOOTLOADER_CUT_CHECKS) {
-      test(`${check.title.replace("power cut", "reset")}, and of what was not synced ${loss}`, async () => {
+      test(`${check.title.replace("power cut", "reset")}, unsynced names: ${loss}`, async () => {
         const rig = await makeMailboxRig({ loss });
         try {
           // Such a reset loses the page cache, and leaves the firmware its registers.
@@ -86,11 +86,9 @@ async function broken(makeRig: typeof makeTrybootRig, options: BootFileOptions, 
   return titles;
 }
 
-test("a boot loader that does not say what to ask the reboot for is found out", async () => {
+test("the check finds a boot loader that omits its reboot argument", async () => {
   const spoil: SpoilBoot = ({ rebootArgument: _, ...boot }) => boot;
-  expect(await broken(makeTrybootRig, { spoil })).toContain(
-    "an armed slot comes up at the next reboot, still on trial",
-  );
+  expect(await broken(makeTrybootRig, { spoil })).toContain("the next reboot starts the armed slot, still on trial");
   expect(await broken(makeSystemdBootRig, { spoil })).toEqual([]);
   expect(await broken(makeMailboxRig, { spoil }), "the flag is set already").toEqual([]);
 });
@@ -116,8 +114,8 @@ for (const [kind, makeRig] of Object.entries({ "systemd-boot": makeSystemdBootRi
     ["confirming", 1],
     ["reverting before the reboot", 1],
   ] as const) {
-    test(`${kind} without the sync of its folder is found out in ${change}`, async () => {
-      const title = `${change} is durable when it has been answered`;
+    test(`the check finds that ${kind} does not sync its folder after ${change}`, async () => {
+      const title = `${change} is durable once the adapter reports success`;
       expect(await broken(makeRig, { spoilFiles: lazyFiles(syncs) }, BOOTLOADER_STORAGE_CONTRACT)).toContain(title);
     });
   }

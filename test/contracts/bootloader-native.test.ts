@@ -9,7 +9,7 @@ for (const [name, makeRig] of Object.entries(RIGS)) {
   for (const loss of Object.keys(LOSSES) as Loss[]) {
     describe(`${name}, in process`, () => {
       for (const check of BOOTLOADER_CONTRACT) {
-        test(`where a power cut leaves ${loss} that was not synced: ${check.title}`, async () => {
+        test(`if a power cut keeps ${loss} of the unsynced writes: ${check.title}`, async () => {
           const rig = await makeRig(loss);
           try {
             await check.run(rig);

@@ -23,7 +23,7 @@ const without =
     write: (pairs, signal) => env.write(new Map([...pairs].filter(([key]) => !keys.includes(key))), signal),
   });
 
-/** Adapters with one mistake each, as somebody might make it. */
+/** Adapters with one likely mistake each. */
 const MISTAKES: Readonly<Record<string, Spoil>> = {
   "never resets bootcount": { env: without("bootcount") },
   "forgets the hexadecimal number": { env: without("mender_boot_part_hex") },
@@ -36,15 +36,15 @@ const MISTAKES: Readonly<Record<string, Spoil>> = {
       },
     }),
   },
-  "believes the environment about what runs": {
+  "reads the running slot from the environment": {
     boot: (boot) => ({ ...boot, booted: async (signal) => (await boot.plan(signal)).slot }),
   },
   "confirms nothing": { boot: (boot) => ({ ...boot, confirm: async () => undefined }) },
-  "reverts to where it is": {
+  "reverts to the planned slot": {
     boot: (boot) => ({ ...boot, revert: async (_slot, signal) => boot.revert((await boot.plan(signal)).slot, signal) }),
   },
   "arms without a trial": { boot: (boot) => ({ ...boot, arm: (slot, signal) => boot.revert(slot, signal) }) },
-  "repairs upgrade_available when it looks": {
+  "repairs upgrade_available when it reads the plan": {
     boot: (boot) => ({
       ...boot,
       async plan(signal) {
@@ -54,7 +54,7 @@ const MISTAKES: Readonly<Record<string, Spoil>> = {
       },
     }),
   },
-  "works on after it was cancelled": {
+  "continues after it was cancelled": {
     boot: (boot) => ({ ...boot, arm: (slot) => boot.arm(slot, new AbortController().signal) }),
   },
 };
@@ -75,13 +75,13 @@ async function firstBroken(spoil: Spoil): Promise<string | undefined> {
   return undefined;
 }
 
-test("an adapter without a mistake passes", async () => {
+test("a correct adapter keeps every promise", async () => {
   expect(await firstBroken({})).toBeUndefined();
 });
 
-describe("an adapter with a mistake does not pass", () => {
+describe("an incorrect adapter breaks a promise", () => {
   for (const [mistake, spoil] of Object.entries(MISTAKES)) {
-    test(`one that ${mistake}`, async () => {
+    test(`an adapter that ${mistake}`, async () => {
       await expect(firstBroken(spoil)).resolves.toBeTypeOf("string");
     });
   }

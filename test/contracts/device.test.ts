@@ -62,7 +62,7 @@ async function slowRig(): Promise<DeviceRig> {
 }
 
 describe("storage that is slower than the source", () => {
-  const inQuestion = DEVICE_CONTRACT.filter(({ title }) => title.startsWith("a checkpoint is answered"));
+  const inQuestion = DEVICE_CONTRACT.filter(({ title }) => title.startsWith("a checkpoint completes"));
   for (const { title, run } of inQuestion) test(title, async () => run(await slowRig()));
 });
 
@@ -99,42 +99,39 @@ async function ubiRig() {
   return rig;
 }
 
-describe("UBI volumes, with a stand-in of their tool", () => {
+describe("UBI volumes, with a fake tool", () => {
   for (const { title, run } of DEVICE_CONTRACT) test(title, async () => run(await ubiRig()));
 });
 
-/** Storage that lies, and the promise by whose name it is found out. */
+/** Faulty storage, and the promise that it breaks. */
 const LIES: Readonly<Record<string, readonly [spoil: Spoil, promise: string]>> = {
-  "whose sync does nothing": [
-    () => ({ sync: async () => undefined }),
-    "an image survives a loss of power once it has been synced",
-  ],
-  "that forgets what it is given": [
+  "whose sync does nothing": [() => ({ sync: async () => undefined }), "a synced image survives a loss of power"],
+  "that discards every write": [
     () => ({ write: async (from) => from.length }),
-    "what was written is on the storage of that slot, and the other slot is left alone",
+    "the device stores an image in the requested slot and leaves the other slot unchanged",
   ],
-  "that acknowledges what it could not store": [
+  "that hides failed writes": [
     ({ write, sync }) => ({
       write: (from, at) => write(from, at).catch(() => from.length /* ignored: the lie */),
       sync: () => sync().catch(() => undefined /* ignored: the lie */),
     }),
-    "writing fails when nothing can be stored, and says so",
+    "the device reports an error when writes to storage fail",
   ],
-  "that gives zeros for what it cannot read": [
+  "that returns zeros for failed reads": [
     ({ read }) => ({ read: (into, at) => read(into, at).catch(() => into.fill(0).length /* ignored: the lie */) }),
-    "reading fails when the storage cannot be read, or gives what is there",
+    "if a read fails, the device reports an error or returns the stored bytes",
   ],
-  "that is one byte off": [
+  "that writes one byte too far": [
     ({ write }) => ({ write: (from, at) => write(from, at + 1) }),
-    "a slot gives back what was written, of any length and in pieces of any size",
+    "a slot returns the image that was written, for any image length and any chunk size",
   ],
-  "that is said to be larger than it is": [
+  "that reports more than its real size": [
     () => ({ sizeBytes: Number.MAX_SAFE_INTEGER }),
-    "an image larger than the slot is refused before its first byte",
+    "the device refuses an image larger than the slot before it writes the first byte",
   ],
 };
 
-describe("storage that lies fails by the name of the promise that it breaks", () => {
+describe("the check names the promise that faulty storage breaks", () => {
   for (const [lie, [spoil, promise]] of Object.entries(LIES)) {
     test(`storage ${lie}`, async () => {
       const checks = [...DEVICE_CONTRACT, ...DEVICE_STORAGE_CONTRACT, ...DEVICE_READ_CONTRACT];
@@ -144,36 +141,36 @@ describe("storage that lies fails by the name of the promise that it breaks", ()
   }
 });
 
-/** A device without one of the things that it owes, and the promise by whose name that is found out. */
+/** A device with one mistake each, and the promise that it breaks. */
 const MISTAKES: Readonly<
   Record<string, readonly [spoil: (device: SlotDevice) => Partial<SlotDevice>, promise: string]>
 > = {
-  "writes the slot that runs": [
+  "writes the running slot": [
     ({ open }) => ({ open: (_slot, image, signal) => open("B", image, signal) }),
-    "the slot that runs is refused, and can be read",
+    "the device refuses to write the running slot, but reads it",
   ],
-  "goes on from a place that is still to come": [
+  "resumes after the byte that it had reached": [
     () => ({ resumePoint: (_slot, bytes) => bytes + 1 }),
-    "an image goes on only from a place at or before where it was",
+    "an interrupted image resumes at or before the byte that it had reached",
   ],
-  "reads as much as there is": [
+  "ends a read early without an error": [
     ({ read }) => ({ read: (slot, bytes, signal) => read(slot, Math.min(bytes, 1000), signal) }),
     "reading past the slot's end is an error",
   ],
-  "does not know how much it has written": [
+  "reports zero written bytes": [
     ({ open }) => ({
       open: async (...args) => ({
         ...(await open(...args)),
         sync: async () => ({ writtenBytes: 0, skippedBytes: 0 }),
       }),
     }),
-    "what was written and skipped adds up to the image",
+    "the written and skipped bytes add up to the size of the image",
   ],
 };
 
-describe("a device that owes something fails by that promise's name", () => {
+describe("the check names the promise that a faulty device breaks", () => {
   for (const [mistake, [spoil, promise]] of Object.entries(MISTAKES)) {
-    test(`one that ${mistake}`, async () => {
+    test(`a device that ${mistake}`, async () => {
       const rig = await blockRig();
       const check = DEVICE_CONTRACT.find(({ title }) => title === promise);
       const device = { ...rig.device, ...spoil(rig.device) };
@@ -182,7 +179,7 @@ describe("a device that owes something fails by that promise's name", () => {
   }
 });
 
-needs("loop", "mount", "ext4").test("a board's own driver is not asked to write a slot that is mounted", async () => {
+needs("loop", "mount", "ext4").test("the agent never asks a board's driver to write a mounted slot", async () => {
   const file = join(dir, "b");
   await writeFile(file, "");
   await truncate(file, 1024 * 1024);

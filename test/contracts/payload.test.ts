@@ -107,13 +107,13 @@ describe("root file system images", () => {
   for (const { title, run } of CHECKS) test(title, async () => run(await rootfsImageRig()));
 });
 
-/** The handler with a part that owes something, and the promise by whose name that is found out. */
+/** One mistake each in the parts of the handler, and the promise that it breaks. */
 const MISTAKES: Readonly<Record<string, readonly [spoil: Spoil, promise: string]>> = {
-  "arms nothing": [
+  "does not arm the slot": [
     ({ bootloader }) => ({ bootloader: { ...bootloader, arm: async () => undefined } }),
-    "installing changes what is installed, and a second time nothing more",
+    "ArtifactInstall installs the update, and a second ArtifactInstall changes nothing more",
   ],
-  "writes past a slot's sync": [
+  "does not sync the slot": [
     ({ slots }) => ({
       slots: {
         ...slots,
@@ -123,18 +123,18 @@ const MISTAKES: Readonly<Record<string, readonly [spoil: Spoil, promise: string]
         }),
       },
     }),
-    "what was installed survives a loss of power",
+    "an installed update survives a loss of power",
   ],
-  "never forgets": [
+  "never deletes its state": [
     ({ storedValue }) => ({
       storedValue: {
         load: storedValue.load,
         save: async (value) => (value === undefined ? undefined : storedValue.save(value)),
       },
     }),
-    "Cleanup leaves nothing of the handler's own behind, and may be repeated",
+    "Cleanup removes all state that the handler keeps, and can be repeated",
   ],
-  "does not say that it cannot store": [
+  "hides failed writes": [
     ({ storedValue, bootloader }) => ({
       storedValue: {
         load: storedValue.load,
@@ -145,17 +145,17 @@ const MISTAKES: Readonly<Record<string, readonly [spoil: Spoil, promise: string]
         arm: (slot, signal) => bootloader.arm(slot, signal).catch(() => undefined /* ignored: the mistake */),
       },
     }),
-    "installing fails when nothing can be stored, and says so",
+    "ArtifactInstall reports an error when writes to storage fail",
   ],
-  "goes back to the slot that failed": [
+  "rolls back to the failed slot": [
     ({ bootloader }) => ({ bootloader: { ...bootloader, revert: (_slot, signal) => bootloader.revert("B", signal) } }),
-    "rolling back brings back what was there before, in another process, and also when it is repeated",
+    "ArtifactRollback restores the previous state, even in a new process and when it is repeated",
   ],
 };
 
-describe("a handler of root file systems fails by the name of the promise that it breaks", () => {
+describe("the check names the promise that a faulty handler of root file systems breaks", () => {
   for (const [mistake, [spoil, promise]] of Object.entries(MISTAKES)) {
-    test(`one that ${mistake}`, async () => {
+    test(`a handler that ${mistake}`, async () => {
       const check = CHECKS.find(({ title }) => title === promise);
       const rig = await rootfsImageRig(spoil);
       await expect(check?.run(rig)).rejects.toThrow();

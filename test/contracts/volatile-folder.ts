@@ -5,7 +5,7 @@ import type { FileActs } from "../../src/ports/files.ts";
 import type { powerSwitch } from "./bootloader-rigs.ts";
 
 /** What a power cut leaves of names that were made, changed or removed since their folder was last synced. */
-export const FOLDER_LOSSES = ["all of it is lost", "all of it is kept", "old and new names are both kept"] as const;
+export const FOLDER_LOSSES = ["all lost", "all kept", "old and new both kept"] as const;
 export type FolderLoss = (typeof FOLDER_LOSSES)[number];
 
 type Files = ReadonlyMap<string, Buffer>;
@@ -33,9 +33,9 @@ export class VolatileFolder {
   losePower(): void {
     this.isFull = false;
     const live = this.files();
-    if (this.loss === "all of it is lost") for (const path of live.keys()) rmSync(path);
-    for (const [path, content] of this.loss === "all of it is kept" ? [] : this.durable) {
-      if (this.loss === "all of it is lost" || !live.has(path)) writeFileSync(path, content);
+    if (this.loss === "all lost") for (const path of live.keys()) rmSync(path);
+    for (const [path, content] of this.loss === "all kept" ? [] : this.durable) {
+      if (this.loss === "all lost" || !live.has(path)) writeFileSync(path, content);
     }
     this.settle();
   }

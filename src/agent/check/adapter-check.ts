@@ -65,7 +65,7 @@ async function* expectFilledIn(
 ): AsyncGenerator<Pick<Verdict, "promise">> {
   const missing: string[] = [];
   for (const [name, request] of Object.entries(functions)) {
-    yield { promise: `${name} comes to its end` };
+    yield { promise: `${name} finishes` };
     await reset();
     try {
       await request();

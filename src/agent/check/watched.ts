@@ -38,7 +38,7 @@ export async function checkInChild(
   if (!isStuck) return { exitCode };
   const late = new AgentError("ADAPTER_TIMEOUT", {
     seconds: timeoutMs / 1000,
-    reason: "a loop in the module neither ends nor waits",
+    reason: "the module is in an endless loop",
   });
   if (last?.promise === undefined) throw late;
   return { exitCode: 1, stuck: { ...last, reason: describeError(late) } };

@@ -118,5 +118,5 @@ describe("a power cut before, during and after", () => {
 });
 
 test("a file that was never there cannot be changed", () => {
-  expect(() => after(write("d/other", "1"))).toThrow("d/other is changed and was never there");
+  expect(() => after(write("d/other", "1"))).toThrow("the adapter changes d/other, which does not exist");
 });

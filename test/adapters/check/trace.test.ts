@@ -108,15 +108,15 @@ describe("a trace tells of", () => {
 const REFUSED: Readonly<Record<string, readonly [calls: readonly string[], message: string]>> = {
   "a rename into the folder": [
     [`rename(${str("/x")}, ${str("/r/d/env")}) = 0`],
-    "a file is moved into the sandbox or out of it",
+    "the program moves a file into or out of the sandbox",
   ],
   "a write by a call that shows no bytes": [
     [`writev(${env}, [{iov_base=${str("a")}, iov_len=1}], 1) = 1`],
-    "d/env is written by a call that cannot be followed",
+    "the check cannot follow the call that writes d/env",
   ],
   "a write to a file without a name": [
     [opened("O_WRONLY"), `unlink(${str("/r/d/env")}) = 0`, `write(${env}, ${str("a")}, 1) = 1`],
-    "d/env is written and has no name",
+    "the program writes d/env, which no longer has a name",
   ],
 };
 

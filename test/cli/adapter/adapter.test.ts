@@ -52,7 +52,7 @@ const CUT = "a power cut anywhere in arming leaves the old plan or the new one";
 const SABOTAGES: Readonly<Record<string, readonly [code: string, promise: string]>> = {
   "arms without a trial": [
     toyModule({ arm: `await write({ ...point(slot), upgrade_available: "0" });` }),
-    "arming plans the other slot on trial and changes nothing about what runs",
+    "arming plans the other slot on trial and leaves the running slot unchanged",
   ],
   "writes in two steps that a cut can split": [
     toyModule({
@@ -63,7 +63,7 @@ const SABOTAGES: Readonly<Record<string, readonly [code: string, promise: string
   ],
   "confirms and forgets the counter": [
     toyModule({ confirm: `await write({ bootcount: "0" });` }),
-    "a confirmed slot survives every power-on",
+    "a confirmed slot boots at every power-on",
   ],
   "reverts to the wrong slot": [
     toyModule({ revert: `await write({ ...point(slot === "A" ? "B" : "A"), upgrade_available: "0" });` }),
@@ -71,18 +71,18 @@ const SABOTAGES: Readonly<Record<string, readonly [code: string, promise: string
   ],
   "reads what is booted from the environment": [
     toyModule({ booted: `return (await read()).get("mender_boot_part") === "2" ? "A" : "B";` }),
-    "what runs is asked of the running system, whatever the boot environment says",
+    "the adapter reads the running slot from the running system, never from the boot environment",
   ],
   "plans the trial still, after a fall-back": [
     toyModule({ plan: `return { slot: "B", trial: Number((await read()).get("bootcount")) > 0 };` }),
-    "looking repairs nothing: after a fallback the trial's end stays visible",
+    "booted and plan change nothing: after a fallback, they still show that the trial is over",
   ],
   "writes and does not sync": [
     toyWithStore(`const store = async (content) => {
       await context.files.writeSynced(env + ".new", content, 0o644);
       await context.files.rename(env + ".new", env);
     };`),
-    "arming is durable when it has been answered",
+    "arming is durable once the adapter reports success",
   ],
   "writes the environment in place": [
     toyWithStore("const store = (content) => context.files.writeSynced(env, content, 0o644);"),
@@ -92,14 +92,14 @@ const SABOTAGES: Readonly<Record<string, readonly [code: string, promise: string
     toyModule({
       arm: `await write({ ...point(slot), upgrade_available: "1", bootcount: "0" }).catch(() => undefined /* ignored: the mistake */);`,
     }),
-    "arming fails when nothing can be stored, and says so",
+    "arming reports an error when writes to storage fail",
   ],
   "takes an environment that it cannot read for an empty one": [
     toyModule({
       plan: `const found = await read().catch(() => new Map() /* ignored: the mistake */);
         return { slot: found.get("mender_boot_part") === "3" ? "B" : "A", trial: found.get("upgrade_available") === "1" };`,
     }),
-    "plan fails when something cannot be read, or answers the same",
+    "if a read fails, plan fails or gives the same answer",
   ],
   "writes past the files that it is given": [
     toyWithStore(`const store = async (content) => (await import("node:fs")).writeFileSync(env, content);`),
@@ -110,7 +110,7 @@ const SABOTAGES: Readonly<Record<string, readonly [code: string, promise: string
       arm: `this.armed = slot;`,
       plan: `return { slot: this.armed ?? "A", trial: this.armed !== undefined };`,
     }),
-    "an armed slot comes up at the next reboot, still on trial",
+    "the next reboot starts the armed slot, still on trial",
   ],
 };
 
@@ -130,7 +130,7 @@ test("people get a table with reasons, and a count", async () => {
   await writeFile(path, toyModule({ confirm: `await write({ bootcount: "0" });` }));
   const { out, exitCode } = await cli("switchback", ["adapter", "check", path, "--only", "a confirmed slot"]);
   expect(exitCode).toBe(1);
-  expect(out[0]).toBe("BROKEN  a confirmed slot survives every power-on");
+  expect(out[0]).toBe("BROKEN  a confirmed slot boots at every power-on");
   expect(out[1]).toMatch(/^ {8}\S/);
   expect(out.at(-1)).toBe("0 promises kept, 1 broken.");
 });

@@ -50,36 +50,36 @@ test("a shell skeleton for slots passes the check once its three functions are f
 
 /** Common mistakes in shell scripts, and the promise that each breaks. */
 const SABOTAGES: Readonly<Record<string, readonly [from: string, to: string, promise: string]>> = {
-  "does not sync": ["notrunc,fsync", "notrunc", "an image survives a loss of power once it has been synced"],
+  "does not sync": ["notrunc,fsync", "notrunc", "a synced image survives a loss of power"],
   "swallows an error": [
     '|| fail SLOT_IO "$1"',
     "2>/dev/null || :",
-    "writing fails when nothing can be stored, and says so",
+    "the device reports an error when writes to storage fail",
   ],
   "writes past the image": [
     "notrunc,fsync",
     "notrunc,fsync,sync",
-    "what lies behind the image in its slot stays as it is",
+    "writing an image leaves the rest of the slot unchanged",
   ],
   "cuts the slot off behind the image": [
     "notrunc,fsync",
     "fsync",
-    "what lies behind the image in its slot stays as it is",
+    "writing an image leaves the rest of the slot unchanged",
   ],
   "ignores the size": [
     'stat -c %s "$1"',
     "echo 99999999",
-    "an image larger than the slot is refused before its first byte",
+    "the device refuses an image larger than the slot before it writes the first byte",
   ],
   "gives zeros for what it cannot read": [
     'head -c "$2" "$1"',
     '{ head -c "$2" "$1" || head -c "$2" /dev/zero; }',
-    "reading fails when the storage cannot be read, or gives what is there",
+    "if a read fails, the device reports an error or returns the stored bytes",
   ],
   "reads too little": [
     'head -c "$2" "$1"',
     'head -c "$(($2 - 1))" "$1"',
-    "a slot gives back what was written, of any length and in pieces of any size",
+    "a slot returns the image that was written, for any image length and any chunk size",
   ],
 };
 

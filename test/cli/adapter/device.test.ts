@@ -46,46 +46,46 @@ test("a skeleton for slots passes the check once its three functions are filled 
 const WRITE = "const count = await storage.write(chunk.subarray(done), at);";
 /** Each row is a good module with one mistake, and the name of the promise that fails. */
 const SABOTAGES: Readonly<Record<string, readonly [from: string, to: string, promise: string]>> = {
-  "does not sync": ["await storage.sync();", "", "an image survives a loss of power once it has been synced"],
+  "does not sync": ["await storage.sync();", "", "a synced image survives a loss of power"],
   "swallows an error": [
     "} finally {\n          await storage.close();\n        }\n      },",
     "} catch { /* ignored: the mistake */ } finally {\n          await storage.close();\n        }\n      },",
-    "writing fails when nothing can be stored, and says so",
+    "the device reports an error when writes to storage fail",
   ],
   "writes past the image": [
     "await storage.sync();",
     "if (at < storage.sizeBytes) await storage.write(new Uint8Array(storage.sizeBytes - at), at); await storage.sync();",
-    "what lies behind the image in its slot stays as it is",
+    "writing an image leaves the rest of the slot unchanged",
   ],
   "ignores the size": [
     "return storage.sizeBytes;",
     "return Number.MAX_SAFE_INTEGER;",
-    "an image larger than the slot is refused before its first byte",
+    "the device refuses an image larger than the slot before it writes the first byte",
   ],
   "believes that a write takes everything": [
     "at += count;\n            }",
     "at += count; break;\n            }",
-    "a slot gives back what was written, of any length and in pieces of any size",
+    "a slot returns the image that was written, for any image length and any chunk size",
   ],
   "writes into both slots": [
     WRITE,
     `${WRITE} const other = await context.openStorage(context.slots.A, "write"); await other.write(chunk, at); await other.close();`,
-    "what was written is on the storage of that slot, and the other slot is left alone",
+    "the device stores an image in the requested slot and leaves the other slot unchanged",
   ],
   "takes what it cannot read for the end": [
     "const count = await storage.read(chunk, at);",
     "const count = await storage.read(chunk, at).catch(() => chunk.length /* ignored: the mistake */);",
-    "reading fails when the storage cannot be read, or gives what is there",
+    "if a read fails, the device reports an error or returns the stored bytes",
   ],
   "reads on from its memory": [
     "async *read(slot, bytes, signal) {",
     "async *read(slot, bytes, signal) { yield new Uint8Array(bytes); return;",
-    "a slot gives back what was written, of any length and in pieces of any size",
+    "a slot returns the image that was written, for any image length and any chunk size",
   ],
   "gives less than was asked for": [
     "for (let at = 0; at < bytes; ) {\n            const",
     "for (let at = 1; at < bytes; ) {\n            const",
-    "a slot gives back what was written, of any length and in pieces of any size",
+    "a slot returns the image that was written, for any image length and any chunk size",
   ],
 };
 
@@ -104,7 +104,11 @@ test("an adapter of another kind is none for slots", async () => {
 });
 
 test("a size that is no number of bytes is no answer", async () => {
-  const { verdicts } = await check(deviceModule("return storage.sizeBytes;", "return 1.5;"), "--only", "gives back");
+  const { verdicts } = await check(
+    deviceModule("return storage.sizeBytes;", "return 1.5;"),
+    "--only",
+    "returns the image",
+  );
   expect(verdicts[0]?.reason).toMatch(/^ADAPTER_ANSWER/);
 });
 

@@ -108,14 +108,14 @@ test("a module that installs by `files.replace` passes the check", async () => {
 });
 
 test("a module whose rollback leaves the temporary file of an interrupted `files.replace` is named", async () => {
-  const promise = "a power cut anywhere in ArtifactInstall leaves a way back to what was there before";
+  const promise = "after a power cut anywhere in ArtifactInstall, ArtifactRollback restores the previous state";
   const undo = UNDO.replace("await files.remove(target);", "if (await files.read(target)) await files.remove(target);");
   const { exitCode, broken } = await check(replacingModule(undo), "--only", promise);
   expect({ exitCode, promises: broken.map((verdict) => verdict.promise) }).toEqual({
     exitCode: 1,
     promises: [promise],
   });
-  expect(broken[0]?.reason).toMatch(/installed\.[0-9a-f]{12}\.new is there and was not expected/);
+  expect(broken[0]?.reason).toMatch(/installed\.[0-9a-f]{12}\.new exists, but was not expected/);
 });
 
 /** The end of a promise's title depends on the content that is installed before. */
@@ -136,41 +136,45 @@ const SABOTAGES: Readonly<
   "takes a damaged payload for a good one": [
     "(into) => content.read(into), 0o644)",
     '(into) => content.read(into), 0o644).catch(() => files.writeSynced(context.root + "/installed", "", 0o644))',
-    "a damaged payload fails the download, and installs nothing",
+    "the handler rejects a damaged payload during the download and installs nothing",
   ],
   "does not sync what it installs": [
     INSTALL,
     "await files.rename(fresh, target);",
-    "what was installed survives a loss of power",
+    "an installed update survives a loss of power",
   ],
-  "installs in vain": [INSTALL, "return;", "installing changes what is installed, and a second time nothing more"],
-  "rolls nothing back": [ROLLBACK, "return;", "rolling back before the restart brings back what was there before"],
+  "installs in vain": [
+    INSTALL,
+    "return;",
+    "ArtifactInstall installs the update, and a second ArtifactInstall changes nothing more",
+  ],
+  "rolls nothing back": [ROLLBACK, "return;", "ArtifactRollback before the restart restores the previous state"],
   "deletes what was there before": [
     ROLLBACK,
     "await files.remove(target); await files.syncFolder(context.root);",
-    "rolling back before the restart brings back what was there before",
+    "ArtifactRollback before the restart restores the previous state",
     [EARLIER, HALF],
   ],
   "forgets the way back with its process": [
     ROLLBACK,
     "if (this.installed) await files.remove(target);",
-    "rolling back brings back what was there before, in another process, and also when it is repeated",
+    "ArtifactRollback restores the previous state, even in a new process and when it is repeated",
   ],
   "swallows every error": [
     "async act(action, signal) {",
     "act(...given) { return this.really(...given).catch(() => undefined /* ignored: the mistake */); }, async really(action) {",
-    "installing fails when nothing can be stored, and says so",
+    "ArtifactInstall reports an error when writes to storage fail",
   ],
   "takes what it cannot read for what is not there": [
     "const found = await files.read(target);",
     "const found = await files.read(target).catch(() => undefined /* ignored: the mistake */);",
-    "installing fails when something cannot be read, or is done whole, and leaves the way back",
+    "if a read fails, ArtifactInstall fails or completes, and ArtifactRollback still works",
     [EARLIER, HALF],
   ],
   "finds no way back where it cannot be read, and says that all is well": [
     "const kept = await files.read(previous);",
     "const kept = await files.read(previous).catch(() => undefined /* ignored: the mistake */);",
-    "rolling back fails when something cannot be read, or is done whole, and can be repeated",
+    "if a read fails, ArtifactRollback fails or completes, and can be repeated",
     [EARLIER, HALF],
   ],
 };

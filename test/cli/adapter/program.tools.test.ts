@@ -51,20 +51,20 @@ test("the adapter of the porting page passes the check", async () => {
 });
 
 const CUT = "a power cut anywhere in arming leaves the old plan or the new one";
-const DURABLE = "arming is durable when it has been answered";
+const DURABLE = "arming is durable once the adapter reports success";
 
 /** Common mistakes in shell scripts, and the promise that each breaks. */
 const SABOTAGES: Readonly<Record<string, readonly [from: string, to: string, promise: string]>> = {
   "arms without a trial": [
     "upgrade_available=1 bootcount=0",
     "upgrade_available=0",
-    "arming plans the other slot on trial and changes nothing about what runs",
+    "arming plans the other slot on trial and leaves the running slot unchanged",
   ],
   "writes in two steps": ['_hex=$part" upgrade_available=1', '_hex=$part"; store upgrade_available=1', CUT],
   "forgets the counter when it confirms": [
     "\tstore upgrade_available=0\n",
     "\tstore bootcount=0\n",
-    "a confirmed slot survives every power-on",
+    "a confirmed slot boots at every power-on",
   ],
   "reverts to the wrong slot": [
     '_hex=$part" upgrade_available=0',
@@ -74,27 +74,27 @@ const SABOTAGES: Readonly<Record<string, readonly [from: string, to: string, pro
   "asks the environment what is booted": [
     `case " $cmdline " in`,
     `look_up mender_boot_part; if [ "$found" = 2 ]; then set A; else set B; fi; eval "root=\\$SWITCHBACK_SLOT_$1"; case " root=$root " in`,
-    "what runs is asked of the running system, whatever the boot environment says",
+    "the adapter reads the running slot from the running system, never from the boot environment",
   ],
   "tells of a trial that is over": [
     "look_up upgrade_available\n",
     "look_up bootcount; found=$(echo \"$found\" | sed 's/[1-9]/1/;s/0/1/')\n",
-    "looking repairs nothing: after a fallback the trial's end stays visible",
+    "booted and plan change nothing: after a fallback, they still show that the trial is over",
   ],
   "does not sync the new file": [`\tsync "$env.new" || fail BOOTENV_WRITE "$env.new"\n`, "", CUT],
   // biome-ignore lint/suspicious/noTemplateCurlyInString: it is what stands in the script.
   "does not sync the folder": ['\tsync "${env%/*}" || fail BOOTENV_WRITE "${env%/*}"\n', "", DURABLE],
-  "swallows an error": ["|| fail BOOTENV_WRITE", "|| :", "arming fails when nothing can be stored, and says so"],
+  "swallows an error": ["|| fail BOOTENV_WRITE", "|| :", "arming reports an error when writes to storage fail"],
   // A failure inside $(...) ends only the subshell, and the script treats every unexpected word as "no trial".
   "reads inside of $(...), and guesses": [
     'look_up upgrade_available\n\tcase $found in\n\t1) echo "trial yes" ;;\n\t0) echo "trial no" ;;\n\t*) fail BOOTENV_READ "upgrade_available is neither 0 nor 1" ;;',
     'case $(look_up upgrade_available; echo "$found") in\n\t1) echo "trial yes" ;;\n\t*) echo "trial no" ;;',
-    "plan fails when something cannot be read, or answers the same",
+    "if a read fails, plan fails or gives the same answer",
   ],
   "takes an environment that cannot be read for an empty one": [
     "|| [ $? -eq 1 ]",
     "|| :",
-    "confirming fails when something cannot be read, or is done whole",
+    "if a read fails, confirming fails or completes",
   ],
 };
 
@@ -144,7 +144,7 @@ describe("a boot loader with a rule of its own", () => {
   test("and a confirm that forgets its counter loses the update some power-ons later", async () => {
     const firmware = await put(COUNTING, "firmware");
     const forgets = FOR_COUNTING.replace('store "$slot -"', ":");
-    const only = "a confirmed slot survives every power-on";
+    const only = "a confirmed slot boots at every power-on";
     expect((await check(forgets, "--firmware", firmware, "--only", only)).broken).toEqual([only]);
   });
 });

@@ -125,7 +125,7 @@ esac
 echo ok
 `;
 
-const TRIAL = "an armed slot comes up at the next reboot, still on trial";
+const TRIAL = "the next reboot starts the armed slot, still on trial";
 
 test("a program whose firmware is told of the trial by the restart asks for its argument", async () => {
   const firmware = await put(TRYBOOT_FIRMWARE, "firmware");

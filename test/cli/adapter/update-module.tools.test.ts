@@ -62,7 +62,7 @@ async function check(code: string, ...options: readonly string[]) {
 }
 
 test("the shell skeleton of an update module that is not filled in fails the check, and is told in which state", async () => {
-  const { exitCode, broken } = await check(SKELETONS.payload.sh("toy"), "--only", "a second time nothing more");
+  const { exitCode, broken } = await check(SKELETONS.payload.sh("toy"), "--only", "changes nothing more");
   expect({ exitCode, reason: broken[0]?.reason }).toEqual({
     exitCode: 1,
     reason: expect.stringMatching(/^MODULE_FAILED.*call=ArtifactInstall/),
@@ -122,35 +122,35 @@ const SABOTAGES: Readonly<
   "does not sync what it installs": [
     'mv "$root/installed.new" "$root/installed"\n\tsync "$root"',
     'mv "$root/installed.new" "$root/installed"',
-    "what was installed survives a loss of power",
+    "an installed update survives a loss of power",
   ],
   "leaves half of a file when it is rolled back": [
     'rm -f "$root/installed.new"\n',
     ":\n",
-    "a power cut anywhere in ArtifactInstall leaves a way back to what was there before",
+    "after a power cut anywhere in ArtifactInstall, ArtifactRollback restores the previous state",
     // The rollback of an existing file uses the same name.
     [NOTHING],
   ],
   "deletes what was there before": [
     BODIES["ArtifactRollback"] ?? "",
     'rm -f "$root/installed.new" "$root/installed"; sync "$root"',
-    "rolling back before the restart brings back what was there before",
+    "ArtifactRollback before the restart restores the previous state",
     [EARLIER, HALF],
   ],
   "saves the new version over the way back when it is called twice": [
     SAVES_ONCE,
     "if :; then",
-    "installing twice leaves the same way back",
+    "after a second ArtifactInstall, ArtifactRollback still restores the previous state",
   ],
   "says that all is well when nothing could be stored": [
     SAVES_ONCE,
     `trap "exit 0" EXIT\n\t${SAVES_ONCE}`,
-    "installing fails when nothing can be stored, and says so",
+    "ArtifactInstall reports an error when writes to storage fail",
   ],
   "copies by $(...), and takes what it cannot read for an empty file": [
     'cp "$root/installed" tmp/saved',
     'printf "%s" "$(cat "$root/installed")" >tmp/saved',
-    "installing fails when something cannot be read, or is done whole, and leaves the way back",
+    "if a read fails, ArtifactInstall fails or completes, and ArtifactRollback still works",
     [EARLIER, HALF],
   ],
 };
@@ -187,14 +187,14 @@ esac
 `;
 
 test("a module that loses its way back in a second call is found out, and told so in words", async () => {
-  const { broken, exitCode } = await check(NAIVE, "--only", "installing twice");
-  const where = "after ArtifactRollback, where ArtifactInstall had come twice: srv/app";
+  const { broken, exitCode } = await check(NAIVE, "--only", "after a second ArtifactInstall");
+  const where = "after ArtifactInstall twice, then ArtifactRollback: srv/app";
   expect({ exitCode, broken: broken.map(({ promise, reason }) => `${promise}: ${reason}`) }).toEqual({
     exitCode: 1,
     broken: [
-      `installing twice leaves the same way back: ${where} is there and was not expected`,
-      `installing twice leaves the same way back, over an earlier version: ${where} holds something else than expected`,
-      `installing twice leaves the same way back, over half of an earlier version: ${where} holds something else than expected`,
+      `after a second ArtifactInstall, ArtifactRollback still restores the previous state: ${where} exists, but was not expected`,
+      `after a second ArtifactInstall, ArtifactRollback still restores the previous state, over an earlier version: ${where} has unexpected content`,
+      `after a second ArtifactInstall, ArtifactRollback still restores the previous state, over half of an earlier version: ${where} has unexpected content`,
     ],
   });
 });

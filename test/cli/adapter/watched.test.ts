@@ -46,24 +46,24 @@ test("a failure in that process is told once", async () => {
 });
 
 const LOOPS: readonly [title: string, code: string, promise: string][] = [
-  ["in a call", toyModule({ confirm: "await null; for (;;);" }), "confirm comes to its end"],
+  ["in a call", toyModule({ confirm: "await null; for (;;);" }), "confirm finishes"],
   [
     "in a call that one promise needs",
     toyModule({
       arm: `if (slot === "A") for (;;);\n await write({ ...point(slot), upgrade_available: "1", bootcount: "0" });`,
     }),
-    "after a confirmed update the next one goes the other way, with its own attempt",
+    "after a confirmed update, the next update gets its own trial in the other slot",
   ],
 ];
 
 for (const [title, code, promise] of LOOPS) {
   test(`a loop without end ${title} is ended, and told by the promise that was looked at`, async () => {
-    const { ended } = await start("loop.mjs", code, "--timeout", "1", "--only", "goes the other way");
+    const { ended } = await start("loop.mjs", code, "--timeout", "1", "--only", "gets its own trial");
     const { exitCode, out } = await ended;
     expect(exitCode).toBe(1);
     expect(out.slice(-3)).toEqual([
       `BROKEN  ${promise}`,
-      "        ADAPTER_TIMEOUT: The adapter did not answer in time. (seconds=1, reason=a loop in the module neither ends nor waits)",
+      "        ADAPTER_TIMEOUT: The adapter did not answer in time. (seconds=1, reason=the module is in an endless loop)",
       "0 promises kept, 1 broken.",
     ]);
     expect(await readdir(tmp)).toEqual([]);
