@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { JsonCheck } from "../../src/artifact/json-check.ts";
 
-/** What the check says: `object`, `other`, or the reason against it. */
+/** The result of the check: `object`, `other`, or the reason for a refusal. */
 function verdict(bytes: Uint8Array, pieceBytes = bytes.length): string {
   const check = new JsonCheck("document");
   try {
@@ -15,7 +15,7 @@ function verdict(bytes: Uint8Array, pieceBytes = bytes.length): string {
 
 const verdictOf = (text: string, pieceBytes?: number): string => verdict(Buffer.from(text), pieceBytes);
 
-/** What JSON.parse says, of which the check knows nothing. */
+/** The result of JSON.parse, which is independent of the check. */
 function parsed(text: string): string {
   try {
     const value: unknown = JSON.parse(text);
@@ -53,7 +53,7 @@ test("refuses valid JSON that has lost, gained or changed a character as JSON.pa
     fc.property(fc.json({ maxDepth: 3 }), change, (json, { at, removed, put }) => {
       const text = `${json.slice(0, at)}${put}${json.slice(at + removed)}`;
       const said = verdictOf(text, 3);
-      // Half of a pair may have been removed: JSON.parse does not mind.
+      // Half of a surrogate pair may have been removed: JSON.parse accepts this.
       if (said !== "text is not well-formed") expect(said, text).toBe(parsed(text));
     }),
     { numRuns: 2000 },

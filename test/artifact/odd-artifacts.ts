@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { gzipSync } from "node:zlib";
 
-/** A member of a tar, as odd as a test wants it. */
+/** A member of a tar, with any oddity that a test needs. */
 export interface TarEntry {
   readonly name: string;
   readonly content?: string | Uint8Array;
@@ -50,7 +50,7 @@ export function gnuLongName(name: string): TarEntry {
 
 export const sha256 = (content: string | Uint8Array): string => createHash("sha256").update(content).digest("hex");
 
-/** The parts of an Artifact, each replaceable; checksums are made to fit whatever the parts are. */
+/** The parts of an Artifact. A test can replace each part, and the checksums are computed to match. */
 export interface ArtifactParts {
   readonly version?: string;
   readonly headerInfo?: unknown;
@@ -62,7 +62,7 @@ export interface ArtifactParts {
   /** Bytes of header.tar and data/0000.tar as stored; made from the entries unless given. */
   readonly headerBytes?: Uint8Array;
   readonly dataBytes?: Uint8Array;
-  /** Lines that the manifest gets besides the usual ones. */
+  /** Additional lines of the manifest. */
   readonly manifestExtra?: string;
   readonly manifest?: string;
   /** Last change of the members of the outer tar. */

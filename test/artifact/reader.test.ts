@@ -275,7 +275,7 @@ test("gives the exact content or an AgentError for damage that the checksums wer
   );
 });
 
-/** Makes the checksum of a header block that was changed fit again, so that what is behind it gets read. */
+/** Corrects the checksum of a changed header block, so that the reader reaches the bytes after it. */
 function fixTarChecksum(bytes: Buffer, start: number): void {
   const block = bytes.subarray(start, start + 512);
   if (block.length < 512 || block.toString("latin1", 257, 262) !== "ustar") return;

@@ -6,7 +6,7 @@ export interface Part {
   readonly metaData?: unknown;
 }
 
-/** An Artifact with these payloads, which our writer does not make; part 0 provides `part0.version`, and so on. */
+/** An Artifact with these payloads, which our writer cannot make; part 0 provides `part0.version`, and so on. */
 export function severalPayloads(
   name: string,
   parts: readonly Part[],

@@ -9,7 +9,7 @@ import { type Answer, ScriptedServer } from "./scripted-server.ts";
 export const DAEMON_RECORD = "test/support/daemon-script-record.txt";
 export const DAEMON_RECORDED = readRecord(DAEMON_RECORD);
 
-/** Where the device goes down, in what has run. */
+/** Marks a reboot of the device in the record. */
 export const REBOOTS = "(reboots)";
 
 const SECONDS = {
@@ -26,7 +26,7 @@ const SECONDS = {
  */
 export type Daemon = (rig: DaemonScriptRig) => Promise<string>;
 
-/** The device of `ScriptRig` with a server that deploys its Artifact until it has heard how that has ended. */
+/** The device of `ScriptRig` with a server that deploys its Artifact until the device has reported the result. */
 export class DaemonScriptRig {
   readonly scripts: ScriptRig;
   readonly server: ScriptedServer;
@@ -97,7 +97,7 @@ export class DaemonScriptRig {
     return (exchange) => {
       const { status, substate } = JSON.parse(exchange.body.toString());
       const line = `(${status})`;
-      // Of a script that runs after a failure, the real client tells with the status `failure`, too.
+      // The real client also reports the status `failure` for a script that runs after a failure.
       if (isFinal(line) && substate === undefined) {
         this.note(line);
         this.#isEnded = true;

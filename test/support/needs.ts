@@ -7,7 +7,7 @@ import { ContainerEngine } from "../update-modules/container-engine.ts";
 
 declare module "vitest" {
   interface TaskMeta {
-    /** What this machine does not allow the test to do, in one line: the reason why it is skipped. */
+    /** The reason why the test is skipped, in one line: the action that this machine does not allow. */
     lacks?: string;
   }
 }

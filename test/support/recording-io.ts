@@ -1,7 +1,7 @@
 import type { CliIo } from "../../src/agent/io.ts";
 import { oneLine } from "../../src/cli/one-line.ts";
 
-/** A terminal, or a pipe, that remembers what was written to it. */
+/** A terminal or a pipe that records its output. */
 export class RecordingIo implements CliIo {
   readonly outLines: string[] = [];
   readonly errLines: string[] = [];

@@ -47,7 +47,7 @@ const ALL_SUCCEED = "all succeed";
 
 /** What the real client, mender 3.4, ran in one case. */
 export interface Recorded {
-  /** The commands, and what did not answer 0. */
+  /** The commands, and the scripts and calls that did not exit with 0. */
   readonly title: string;
   readonly commands: string;
   readonly answers: readonly string[];
@@ -68,7 +68,7 @@ export const readRecord = (path: string): readonly Recorded[] =>
 export const writeRecord = (path: string, all: readonly Recorded[]): void =>
   writeFileSync(path, all.map(({ title, ran }) => `${title} -> ${ran}\n`).join(""));
 
-/** A device whose state scripts and whose update module write down that they have been called, and answer as told. */
+/** A device whose state scripts and update module record each call, and exit with the status that the test sets. */
 export class ScriptRig {
   readonly dir: string;
 
@@ -171,7 +171,7 @@ export class ScriptRig {
       "#!/bin/sh",
       `calls='${this.dir}/calls' name="${name}" answers='${this.dir}/answers/'"${name}"`,
       ...before,
-      // Most answer 0, and need no other program for it: a matrix starts thousands.
+      // Most scripts exit with 0 without starting another program, because a matrix starts thousands of them.
       '[ -e "$answers" ] || { echo "$name" >>"$calls"; exit 0; }',
       'last=$(tail -n 1 "$calls"); echo "$name" >>"$calls"; time=$(grep -cx "$name" "$calls")',
       'set -- $(cat "$answers") 0',

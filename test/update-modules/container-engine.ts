@@ -2,13 +2,16 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-/** What an engine has; `runs` behind the image of a container that counts as running. */
+/** The content of an engine; `runs` follows the image of a container that counts as running. */
 export interface Contents {
   readonly images: readonly string[];
   readonly containers: readonly string[];
 }
 
-/** Podman with images, containers and locks of its own in one folder, where a power cut or a clean-up finds them all. */
+/**
+ * Podman with separate images, containers and locks in one folder, so that a power cut or a clean-up can find all of
+ * them.
+ */
 export class ContainerEngine {
   readonly #folder: string;
 
@@ -23,7 +26,7 @@ export class ContainerEngine {
     );
   }
 
-  /** Points whoever gets it at this engine. */
+  /** Environment that makes a program use this engine. */
   get env(): Readonly<Record<string, string>> {
     return {
       CONTAINERS_STORAGE_CONF: this.#path("storage.conf"),
@@ -46,7 +49,7 @@ export class ContainerEngine {
     for (const folder of ["graph", "run", "running"]) rmSync(this.#path(folder), { recursive: true, force: true });
   }
 
-  /** Makes an image from scratch with one file, which is no program. */
+  /** Makes an image from scratch with one file, which is not a program. */
   build(name: string, content: string): void {
     mkdirSync(this.#path("content"), { recursive: true });
     writeFileSync(this.#path("content/file"), content);
@@ -54,7 +57,7 @@ export class ContainerEngine {
     this.podman("import", "-q", "--change", "CMD=/file", this.#path("content.tar"), name);
   }
 
-  /** An image as `docker save` writes it; the engine forgets it. */
+  /** Makes an image, exports it as `docker save` does, and removes it from the engine. */
   archive(name: string, content: string): Buffer {
     this.build(name, content);
     rmSync(this.#path("saved.tar"), { force: true });
@@ -63,7 +66,7 @@ export class ContainerEngine {
     return readFileSync(this.#path("saved.tar"));
   }
 
-  /** The file in an image, as a container of it would find it. */
+  /** The file in an image, as a container would see it. */
   contentOf(image: string): string {
     const mounted = this.podman("image", "mount", image).trim();
     try {
@@ -74,9 +77,9 @@ export class ContainerEngine {
   }
 
   /**
-   * Puts an engine called docker into a folder, which is podman in all but one thing: a container counts as running
-   * while its name is in a file, because not every machine that runs this lets podman start one. What a registry
-   * has is the file registry.tar, where there is one.
+   * Puts an engine called docker into a folder. It is podman with one difference: a container counts as running while
+   * its name is in a file, because podman cannot start a container on every machine that runs this test. The file
+   * registry.tar, if it exists, holds the images of the registry.
    */
   installDocker(bin: string): void {
     const script = `#!/bin/sh
@@ -101,7 +104,7 @@ esac
     writeFileSync(this.#path("running"), this.podman("create", "--network", "none", image));
   }
 
-  /** Images by name, and the images of all containers. */
+  /** Lists the images by name, and the images of all containers. */
   contents(): Contents {
     const running = this.#running();
     const lines = this.podman("ps", "-a", "--no-trunc", "--format", "{{.ID}} {{.Image}}").split("\n").filter(Boolean);
@@ -117,7 +120,7 @@ esac
     try {
       return readFileSync(this.#path("running"), "utf8").split("\n");
     } catch {
-      return []; // ignored: nothing has run yet.
+      return []; // ignored: no container has run yet.
     }
   }
 }

@@ -8,7 +8,7 @@ import { type Called, type Cut, contentOf, createKiller, everyCut, ModuleBoard, 
 
 const { test } = needs("root");
 
-// dpkg starts some of these itself, so the power is cut inside of it as well.
+// dpkg starts some of these itself, so the test also cuts the power while dpkg runs.
 const COMMANDS = [
   ...["awk", "chmod", "dpkg", "dpkg-deb", "dpkg-query", "dpkg-split", "mkdir", "mv", "rm", "sh", "sync", "tar"],
   ...["diff", "grep", "ldconfig", "start-stop-daemon"],
@@ -46,7 +46,7 @@ beforeAll(() => {
   build("app", "1", files, "Section: misc\n");
   const install = { ...process.env, DPKG_ROOT: system, DPKG_FORCE: "script-chrootless", BOARD: packages };
   execFileSync("dpkg", ["-i", join(packages, "made.deb")], { env: install });
-  // Changed by somebody, so no update may lose it.
+  // A user has changed this file, so no update may lose it.
   writeFileSync(join(system, "etc/app.conf"), "mine");
   update = {
     "app_2_all.deb": build(
@@ -138,7 +138,7 @@ test("a rollback installs the version of before and takes away what was not inst
   expect(version).toBe("misc a test\n A second line.");
 });
 
-/** dpkg leaves the setting that it did not install beside the one that stays. */
+/** dpkg leaves the configuration file that it did not install beside the one that it keeps. */
 function withoutLeftovers(): unknown {
   const { "etc/app.conf.dpkg-dist": _dist, "etc/app.conf.dpkg-new": _new, ...rest } = system();
   return rest;
@@ -156,7 +156,7 @@ test("a call that is cut off at any command is repeated or rolled back", () => {
   const installing = run("ArtifactInstall").commands.length;
   const restoring = run("ArtifactRollback").commands.length;
   const random = new Random(SEED);
-  // Commands that run at the same time may share a number, so that the last ones are not reached each time.
+  // Commands that run at the same time may share a number, so the test does not always reach the last numbers.
   let killed = 0;
   const cutOff = (state: string, cut: Cut): void => {
     const called = run(state, { cut });
@@ -219,7 +219,7 @@ test("a package that cannot be configured is rolled back", () => {
 });
 
 describe("packages of another name that the update removes, or takes files from", () => {
-  /** Adds a package to the device that every test begins with. */
+  /** Adds a package to the device with which every test begins. */
   function installed(deb: Buffer): void {
     writeFileSync(board.path("more.deb"), deb);
     execFileSync("dpkg", ["-i", board.path("more.deb")], { env: { ...process.env, ...env, BOARD: board.dir } });

@@ -14,7 +14,7 @@ function engineOf(board: TestBoard): ContainerEngine {
   return new ContainerEngine(folder);
 }
 
-/** Where an update that has ended leaves the engine, which ran v1 before. */
+/** The content of the engine after an update has ended; before the update it ran v1. */
 const ENDED = {
   committed: {
     images: ["localhost/app:1", "localhost/app:2"],
@@ -23,7 +23,7 @@ const ENDED = {
   "rolled back": { images: ["localhost/app:1"], containers: ["localhost/app:1 runs"] },
 };
 
-/** The module `docker` with podman's images and containers, where what runs is a note: see `installDocker`. */
+/** The module `docker` with podman's images and containers; a file notes which containers run: see `installDocker`. */
 export const docker = shipped("docker", {
   env: (board) => ({ ...engineOf(board).env, PATH: `${board.file("bin")}:${process.env["PATH"]}` }),
   async setUp(board) {

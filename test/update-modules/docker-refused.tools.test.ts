@@ -22,7 +22,8 @@ const SEED = Number(process.env["SWITCHBACK_CRASH_SEED"] ?? 20_260_113);
 const CUTS = 5;
 const OLD = { images: ["localhost/app:1"], containers: ["localhost/app:1"] };
 
-// Every container is refused: by the kernel where this may start none, else because its file is no program.
+// Every container is refused: by the kernel if this machine allows no containers, otherwise because its file is not a
+// program.
 const DOCKER = `#!/bin/sh
 echo "$1" >>"$ENGINE/commands"
 exec podman "$@"
@@ -65,7 +66,7 @@ async function agent(...argv: readonly string[]): Promise<Ended> {
   return ended;
 }
 
-/** The system that was there before is whole, nothing of the update is left, and the agent says so. */
+/** Checks that the previous system is complete, that the update has left nothing, and that the agent reports this. */
 async function expectOld(): Promise<void> {
   expect(await board.pending()).toBeUndefined();
   expect(engine.contents()).toEqual(OLD);
@@ -73,7 +74,7 @@ async function expectOld(): Promise<void> {
   expect(await agent(...board.options, "show-artifact")).toMatchObject({ exitCode: 0, out: ["v1"] });
 }
 
-/** What podman mounts for a container that it starts; a power cut takes it away. */
+/** Removes the mounts that podman makes for a container, as a power cut does. */
 function unmount(): void {
   const lines = readFileSync("/proc/self/mounts", "utf8").split("\n");
   const points = lines.map((line) => line.split(" ")[1] ?? "").filter((point) => point.startsWith(board.folder));
@@ -92,7 +93,7 @@ test("an update whose container cannot be started is rolled back, with the conta
 });
 
 test("killed anywhere in such an update, the device is as before, and takes the next update as far as this one", async () => {
-  // The first update on a board makes folders, which later ones find.
+  // The first update on a board creates folders, which later updates find.
   await agent(...installing());
   rmSync(commands());
   const { calls } = await watchedRun(program, installing(), { env: env() });
@@ -124,7 +125,7 @@ const commands = (): string => board.file("engine/commands");
 const commandsBegun = (): number =>
   existsSync(commands()) ? readFileSync(commands(), "utf8").split("\n").length - 1 : 0;
 
-/** Cuts the power when the module has begun its `nth` command of the engine. */
+/** Cuts the power when the module has started its `nth` command of the engine. */
 async function cutAt(nth: number, laterMs: number, power: AbortController): Promise<void> {
   while (commandsBegun() < nth && !power.signal.aborted) await setTimeout(2);
   await setTimeout(laterMs);
@@ -138,7 +139,7 @@ async function survive(where: Pick<WatchOptions, "at" | "power">, random: Random
   const loss = await losePower(calls, board.dir, before, random);
   const state = (await board.pending()) ?? "no update on disk";
   unmount();
-  // Podman tidies up behind a refused container on its own time, and may still do so for an update before the cut.
+  // Podman cleans up after a refused container asynchronously, and may still do so for an update before the power cut.
   await rm(board.file("engine/run"), { recursive: true, force: true, maxRetries: 10 });
   expect((await agent("board", "boot", board.dir)).exitCode).toBe(0);
   await expectOld();

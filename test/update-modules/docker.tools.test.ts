@@ -21,7 +21,7 @@ beforeEach(() => {
 });
 afterEach(() => board.remove());
 
-/** A device with the old image, which an engine may run, and an Artifact that brings the new one. */
+/** A device with the old image, which an engine may run, and an Artifact with the new image. */
 function fresh(containers: readonly string[] = [NEW_IMAGE]): void {
   engine.clear();
   const archive = engine.archive(NEW_IMAGE, "new");
@@ -108,7 +108,8 @@ test("a container of the update that cannot be removed fails the rollback, after
 
 test("a container that cannot be started fails the installation, and the rollback removes what podman has made", () => {
   fresh();
-  // Refused by the kernel, or by the image: its program is no program. Either way podman has made a container.
+  // The kernel refuses the container, or the file in the image is not a program. In both cases podman has created a
+  // container.
   const called = call("ArtifactInstall");
   expect(called.exitCode).not.toBe(0);
   expect(called.commands.at(-1)).toMatch(

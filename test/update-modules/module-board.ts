@@ -14,7 +14,7 @@ import {
 import { basename, delimiter, join, relative, resolve } from "node:path";
 import type { Random } from "../system/fuzz/random.ts";
 
-/** Where the power fails: at the n-th command that the call starts (from 1), before it or after it. */
+/** The point at which the power fails: before or after the n-th command that the call starts, counted from 1. */
 export interface Cut {
   readonly command: number;
   readonly side: "before" | "after";
@@ -36,9 +36,9 @@ interface CallOptions {
 }
 
 /**
- * A folder in which the shipped modules run as the agent calls them: two arguments, the file tree as working
- * directory, a process group of their own. Their commands are found in one folder, where each is a small script
- * that notes it, pulls the plug where a test wants it, and runs the real one.
+ * A folder in which the shipped modules run as the agent calls them: with two arguments, the file tree as working
+ * directory, and a separate process group. Their commands are in one folder. Each command is a small script that
+ * records the call, cuts the power if the test requests it, and runs the real command.
  */
 export class ModuleBoard {
   readonly dir = mkdtempSync("/dev/shm/switchback-module-");
@@ -78,7 +78,7 @@ export class ModuleBoard {
     const log = join(this.dir, "commands.log");
     writeFileSync(log, "");
     writeFileSync(join(this.dir, "count"), "0\n");
-    // In a process group of its own, so that a power cut takes the module and what it has started.
+    // In a separate process group, so that a power cut ends the module and everything that it has started.
     const timer = killAfterMs === undefined ? [] : ["/usr/bin/timeout", "-s", "KILL", String(killAfterMs / 1000)];
     const done = spawnSync("/usr/bin/setsid", [...timer, ...this.#shell, this.#module, state, this.tree], {
       cwd: this.tree,
@@ -93,7 +93,7 @@ export class ModuleBoard {
     });
     if (done.error) throw done.error;
     const commands = readFileSync(log, "utf8").replaceAll(this.dir, "@").split("\n").slice(0, -1);
-    // 137: what timeout says of itself.
+    // 137: the status of `timeout` itself.
     const exitCode = done.status === null || done.status === 137 ? undefined : done.status;
     return { exitCode, stdout: done.stdout, stderr: done.stderr, commands };
   }
@@ -169,8 +169,8 @@ exit "$status"
 `;
 
 /**
- * Kills calls at random instants. The instants are drawn from how long the last call took that was over before
- * its own, so that they fall into the calls on a machine of any speed.
+ * Kills calls at random instants. It chooses them from the duration of the last completed call, so that they fall into
+ * the calls on a machine of any speed.
  */
 export function createKiller(random: Random, guessMs: number) {
   let longMs = guessMs;

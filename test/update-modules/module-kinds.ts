@@ -15,7 +15,7 @@ interface Parts extends Omit<Kind, "name" | "reboots" | "release"> {
   metaData?(version: string): unknown;
 }
 
-/** A kind of update whose only payload goes to a module that is shipped. */
+/** A kind of update whose only payload goes to a shipped module. */
 export const shipped = (type: string, parts: Parts): Kind => ({
   ...parts,
   name: type,
@@ -68,7 +68,7 @@ export const script = shipped("script", {
     };
   },
   versions: async (board) => {
-    // What a script keeps for its own rollback is its own affair; here the next update must not find it.
+    // Scripts manage the files for their rollback themselves. Here the next update must not find such files.
     if ((await board.pending()) === undefined) await rm(board.file("migrated.old"), { force: true });
     return [await readFile(board.file("migrated"), "utf8")];
   },

@@ -6,8 +6,8 @@ import { needs } from "../support/needs.ts";
 import { Random } from "../system/fuzz/random.ts";
 import { type Called, type Cut, contentOf, createKiller, everyCut, ModuleBoard, place } from "./module-board.ts";
 
-// Debian keeps rpm's database in the home folder, so a folder of the test's is the throw-away system: the
-// packages have their files there.
+// Debian keeps rpm's database in the home folder, so the test uses its own folder as a temporary system, which also
+// holds the files of the packages.
 const COMMANDS = [...["bash", "cp", "mkdir", "mv", "readlink", "rm", "rmdir", "rpm", "sh", "sort", "sync", "tar"]];
 const SEED = 20_260_108;
 const CUTS = 14;
@@ -54,7 +54,7 @@ beforeAll(() => {
   };
   const env = { ...process.env, HOME: system };
   execFileSync("rpm", ["-U", join(packages, "first.rpm"), join(packages, "old.rpm")], { env, stdio: "pipe" });
-  // Changed by somebody, so no update may lose it.
+  // A user has changed this file, so no update may lose it.
   writeFileSync(join(system, "etc/app.conf"), "mine");
   cpSync(system, join(packages, "master"), { recursive: true, preserveTimestamps: true });
 });
@@ -151,7 +151,7 @@ test("a call that is cut off at any command is repeated or rolled back", () => {
   const restoring = run("ArtifactRollback").commands.length;
   const random = new Random(SEED);
   let killed = 0;
-  // Commands that run at the same time may share a number, so that the last ones are not reached each time.
+  // Commands that run at the same time may share a number, so the test does not always reach the last numbers.
   const cutOff = (state: string, cut: Cut): void => {
     const called = run(state, { cut });
     if (called.exitCode === undefined) killed++;

@@ -13,7 +13,7 @@ beforeEach(() => {
 });
 afterEach(() => board.remove());
 
-/** Notes its name when it ends, and fails where it is told to. */
+/** Records its name when it ends, and fails if the test requests it. */
 const script = (note: string, more = ""): string => `#!/bin/sh\n${more}\necho ${note} >>"$BOARD/ran"\n`;
 const wanted = (...names: readonly string[]): Record<string, string> =>
   Object.fromEntries(names.map((name) => [name, script(name)]));
@@ -110,7 +110,8 @@ test("a call that is cut off at any command runs no script again that has ended 
     expect(board.call("ArtifactInstall", { cut }).exitCode).toBeUndefined();
     expectDone(board.call("ArtifactInstall"));
     const both = ran();
-    // Noted after it has ended: only the script that the power cut caught may run twice.
+    // The module records a script after the script has ended, so only the script that the power cut interrupted may run
+    // twice.
     expect([...new Set(both)], JSON.stringify(cut)).toEqual(["a", "b"]);
     expect(both.length, JSON.stringify(cut)).toBeLessThanOrEqual(3);
     expectDone(board.call("ArtifactRollback"));

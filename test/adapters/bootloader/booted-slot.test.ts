@@ -25,7 +25,7 @@ interface MadeUp {
   readonly links?: Readonly<Record<string, string>>;
   /** Devices that the kernel has given to a mount. */
   readonly claimed?: readonly string[];
-  /** Gets what is logged. */
+  /** Receives the log lines. */
   readonly lines?: string[];
 }
 

@@ -9,7 +9,7 @@ import { needs } from "../../support/needs.ts";
 const { test } = needs("mount", "loop", "ext4", "namespaces");
 
 let folder = "";
-/** Loop devices by slot; their file systems are made and mounted for real. */
+/** Loop devices by slot; the test really creates and mounts their file systems. */
 const devices: string[] = [];
 
 beforeAll(async () => {
@@ -46,7 +46,7 @@ afterAll(async () => {
 /** Starts a process whose root file system is the one on `device`, and asks it which slot it runs from. */
 function askOn(device: string, slots: readonly string[]): string {
   const node = process.execPath;
-  // Mounts live in a namespace of their own and are gone when the shell ends.
+  // The mounts are in a separate namespace and disappear when the shell ends.
   const script = `set -e
     mount "$1" "$2/root"; shift; root="$1/root"; folder="$1"; shift
     for dir in usr lib lib64 bin proc sys dev etc tmp; do

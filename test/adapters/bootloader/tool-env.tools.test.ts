@@ -24,7 +24,7 @@ afterEach(() => rm(folder, { recursive: true }));
 const pairs = (variables: Readonly<Record<string, string>>) => new Map(Object.entries(variables));
 const realEnv = () => createToolEnv(createChildProcess(), fwEnvTools(real.config));
 
-/** A program of this test in place of a tool. */
+/** A program of this test that replaces a tool. */
 async function program(name: string, script: string): Promise<readonly [string]> {
   const path = join(folder, name);
   await writeFile(path, `#!/bin/sh\n${script}\n`);
@@ -227,7 +227,7 @@ test("what a doctor is told: that it reads, and how many copies fw_env.config na
   });
 });
 
-/** Tools of which the first prints `text`. */
+/** Tools; the first prints `text`. */
 const printing = async (text: string) => ({
   ...fwEnvTools(real.config),
   printArgv: await program("print", `echo ${text}`),

@@ -15,7 +15,7 @@ const part = ({ path, offset, bytes }: Write, start: number, end?: number): Writ
 });
 const SECTOR = 512;
 
-/** What a power cut leaves of the writes that nobody has synced, in the order in which they were made. */
+/** The unsynced writes that survive a power cut, in the order of the writes. */
 export const LOSSES = {
   nothing: () => [],
   all: (writes) => writes,
@@ -29,8 +29,8 @@ export const LOSSES = {
 export type Loss = keyof typeof LOSSES;
 
 /**
- * Files behind a cache that forgets: what is written can be read at once, and is in the file only when it was
- * synced. Writes and syncs are durable acts, at each of which the power can be cut.
+ * Files behind a volatile cache: a program can read its writes at once, but they reach the file only at a sync. Writes
+ * and syncs are durable acts, at each of which the power can be cut.
  */
 export class VolatileDisk {
   private live = new Map<string, Buffer>();
@@ -70,7 +70,7 @@ export class VolatileDisk {
     this.moment = moment;
   }
 
-  /** The power is back: what is in the files is all there is. */
+  /** The power returns: only the content of the files is left. */
   restart(): void {
     this.isOff = false;
     this.left = 0;
@@ -100,7 +100,7 @@ function persist(writes: readonly Write[]): void {
   for (const write of writes) writeFileSync(write.path, patched(readFileSync(write.path), write));
 }
 
-/** A file grows when it is written behind its end. */
+/** A write past the end of a file makes the file longer. */
 function patched(content: Buffer, { offset, bytes }: Write): Buffer {
   const grown = Buffer.alloc(Math.max(content.length, offset + bytes.length));
   content.copy(grown);

@@ -28,7 +28,7 @@ function after(...acts: readonly MediumAct[]): Medium {
   return medium;
 }
 
-/** What is seen, and what nothing can take away, after some acts on a medium that holds `d/env=old`. */
+/** The visible content, and the durable content, after some acts on a medium that holds `d/env=old`. */
 const STATES: Readonly<Record<string, readonly [acts: readonly MediumAct[], seen: string, safe: string]>> = {
   "nothing has been done": [[], "d/env=old", "d/env=old"],
   "a file was written": [[write("d/env", "new")], "d/env=new", "d/env=old"],
@@ -86,7 +86,7 @@ describe("what is on a medium when", () => {
   }
 });
 
-/** What a power cut leaves at the last of some acts. */
+/** The possible contents after a power cut at the last of some acts. */
 const CUTS: Readonly<
   Record<string, readonly [acts: readonly MediumAct[], before: string, during: string, later: string]>
 > = {

@@ -17,7 +17,7 @@ const writerOn = (
   to: { signal?: AbortSignal; unsyncedBytes?: number; fromBytes?: number } = {},
 ) => createCompareWriter(storage, { signal, ...to, imageBytes, buffers: allocateBuffers(6, FRAME).buffers });
 
-/** Differs from `image` in each of its bytes, however short the image is; then goes on at random. */
+/** Differs from `image` in every byte, for an image of any length, and continues with random bytes. */
 const unlike = (image: Uint8Array, bytes: number) =>
   Buffer.concat([image.map((byte) => byte ^ 0xff), randomBytes(bytes - image.length)]);
 
@@ -85,7 +85,7 @@ test("from the first sample on that is like the image, what is equal is found ag
   const disk = createFaultyDisk({ content: before });
   const { writtenBytes, skippedBytes } = await install(disk, image);
   expect(writtenBytes + skippedBytes).toBe(image.length);
-  // Those until the next sample, and those that were under way when it was looked at.
+  // The frames before the next sample, and those that were in progress when the writer read it.
   expect(skippedBytes).toBeGreaterThanOrEqual((like - 7 - 3) * FRAME);
   expect(Buffer.from(disk.content()).equals(image)).toBe(true);
 });
@@ -208,7 +208,7 @@ for (const [sector, operation] of [
   [0, "read"],
   [8 * 7, "read"],
   [8 * 15 + 3, "read"],
-  // No longer looked at: what was there before is nowhere like the image.
+  // The writer no longer reads the slot, because its old content has nothing in common with the image.
   [8 * 31 + 3, "write"],
 ] as const) {
   test(`a bad sector ${sector} fails with what was done where, and the writer can be closed`, async () => {

@@ -67,7 +67,7 @@ async function write(path: string, image: Uint8Array, fromBytes = 0) {
   }
 }
 
-/** No byte is zero, so that a slot of zeros holds none of it, not even a last block of one byte. */
+/** No byte is zero, so a slot of zeros contains no part of it, not even a last block of one byte. */
 const nowhereZero = (bytes: number) => randomBytes(bytes).map((byte) => byte || 1);
 
 for (const tail of [0, 512, 1, 4095]) {
@@ -95,7 +95,7 @@ onLoops.test("a runtime without WebAssembly writes the same bytes through the pa
 onLoops.test("an error of direct access that is not its absence is an error", async () => {
   const file = await imageFile("b", MIB);
   const loop = loopOver(file);
-  // What lies behind the end of its file fails with EIO: a device whose first block is bad.
+  // Access past the end of its file fails with EIO: a device whose first block is bad.
   await truncate(file, 0);
   await expect(write(loop, nowhereZero(4096))).rejects.toMatchObject({
     ...{ code: "SLOT_IO", detail: { operation: "open", errno: "EIO" } },
@@ -124,7 +124,7 @@ onMounts.test("what a slot holds can be read, also of the booted slot while it i
 onLoops.test("reading asks the device and not the page cache", async () => {
   const file = await imageFile("b", MIB);
   const loop = loopOver(file);
-  // The page cache of a device lasts as long as anybody has it open.
+  // The page cache of a device lasts as long as any process has the device open.
   const held = await open(loop);
   try {
     await readFile(loop);

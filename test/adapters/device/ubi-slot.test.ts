@@ -15,8 +15,8 @@ const VOLUME_BYTES = 8 * LEB;
 let root: string;
 
 /**
- * Stands in for ubiupdatevol, as there is no MTD here: the volume is a file, emptied at the start and marked as being
- * updated until all bytes have come, as UBI does it. Its words are those of mtd-utils 2.1.5.
+ * Replaces ubiupdatevol, because the test machine has no MTD. The volume is a file. Like UBI, the program empties it at
+ * the start and marks it as being updated until all bytes have arrived. Its messages are those of mtd-utils 2.1.5.
  */
 const TOOL = `#!/bin/sh
 echo "$*" >>"$CALLS"
@@ -64,7 +64,10 @@ const isMarked = (): Promise<boolean> =>
     () => false,
   );
 
-/** The tool is at work: from now on its volume holds no image until all of one has come. */
+/**
+ * Waits until the tool has marked its volume. From then on the volume holds no image until a complete image has
+ * arrived.
+ */
 const marked = () => vi.waitFor(async () => expect(await isMarked()).toBe(true), { timeout: 10_000 });
 
 function slots({

@@ -16,8 +16,8 @@ afterEach(async () => {
 });
 
 /**
- * A server at 127.0.0.2 whose queue of connections is full, so that the kernel drops each SYN: the handshake waits.
- * At a line on its input it takes what waits, and answers everything from then on.
+ * A server at 127.0.0.2 whose queue of connections is full, so the kernel drops each SYN and the handshake waits. After
+ * a line on its input, the server accepts the waiting connections and answers everything.
  */
 const SILENT = `
 use Socket;
@@ -61,7 +61,7 @@ test("a slow handshake is not cut off because the other family has no way to the
     ...systemClock,
     startTimer(ms, call) {
       timers += 1;
-      // The server answers only when everything else has been tried.
+      // The server answers only after the client has tried everything else.
       if (timers === 3) setTimeout(() => child.stdin?.write("\n"), 600);
       return systemClock.startTimer(ms, call);
     },

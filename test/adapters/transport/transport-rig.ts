@@ -25,7 +25,7 @@ export class Servers {
     return `https://127.0.0.1:${await this.#listen(createSecureServer(options, listener))}`;
   }
 
-  /** Answers each connection, whatever it asks, as `answer` says. */
+  /** Answers each connection with `answer`, whatever the request is. */
   async tcp(answer: (socket: Socket) => void): Promise<string> {
     const server = createTcpServer((socket) => {
       socket.on("error", () => undefined);
@@ -56,7 +56,7 @@ export interface ClientOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly tls?: Partial<TlsFiles>;
   readonly log?: (level: string, message: string) => void;
-  /** What idle times and limits go by. */
+  /** The clock for idle times and limits. */
   readonly clock?: Clock;
   readonly lookup?: Lookup;
 }

@@ -6,7 +6,7 @@ import { inPieces } from "../read-all.ts";
 
 const CONTENT = Buffer.alloc(300_000, "content of a tar ");
 
-/** A frame that decompressors pass over, as pzstd writes one before each of its frames. */
+/** A frame that decompressors skip; pzstd writes one before each of its frames. */
 function skippable(content: Buffer, kind = 0): Buffer {
   const head = Buffer.alloc(8);
   head.writeUInt32LE(0x184d2a50 + kind, 0);

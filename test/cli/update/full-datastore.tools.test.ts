@@ -11,13 +11,16 @@ import { needs } from "../../support/needs.ts";
 import { RecordingIo } from "../../support/recording-io.ts";
 import { TestBoard } from "../../support/test-board.ts";
 
-/** The payload takes so many blocks of 4 KiB. */
+/** The number of blocks of 4 KiB that the payload takes. */
 const PAYLOAD_BLOCKS = 4;
 const BLOCK_BYTES = 4096;
-/** What an update needs beside its payload, at the very most: the store twice, and the files of the module's tree. */
+/**
+ * The largest space that an update needs in addition to its payload: the store twice, and the files of the module's
+ * tree.
+ */
 const OTHER_BLOCKS = 22;
 
-/** Stores its payload and does what the device says; it can always go back. */
+/** A module that stores its payload, follows the instruction in the file beside it, and can always roll back. */
 const MODULE = `#!/bin/sh
 case $1 in
 SupportsRollback) echo Yes;;
@@ -75,7 +78,7 @@ function trees(board: TestBoard): readonly string[] {
   return existsSync(payload) ? readdirSync(payload) : [];
 }
 
-/** A board whose data partition is a small filesystem of its own. */
+/** A board whose data partition is a separate small filesystem. */
 class FullBoard {
   readonly board: TestBoard;
   readonly #artifact: string;
@@ -106,7 +109,7 @@ class FullBoard {
     await this.board.remove();
   }
 
-  /** Fills the partition up but for so many blocks, after it had room enough. */
+  /** Fills the partition except for this number of blocks, after it had enough room. */
   async leave(blocks: number): Promise<void> {
     const filler = this.board.path("data/filler");
     const free = (): number => {
@@ -117,7 +120,7 @@ class FullBoard {
     await createFileStore(this.board.path("data"), () => undefined).reserve();
     mkdirSync(filler);
     execFileSync("sync", ["-f", this.board.path("data")]);
-    // One large file leaves some blocks over, because to map it takes some as well.
+    // One large file cannot fill all blocks, because its block map also takes some.
     const spare = 8;
     const large = String((free() - blocks - spare) * BLOCK_BYTES);
     execFileSync("fallocate", ["-l", large, join(filler, "large")]);
@@ -142,21 +145,21 @@ class FullBoard {
     return this.agent(host, "install", this.#artifact);
   }
 
-  /** What lies in the data partition, but for the trees of an update that is not over. */
+  /** The content of the data partition, without the trees of an update that is still in progress. */
   files(): readonly string[] {
     return readdirSync(this.board.path("data"))
       .filter((name) => name !== "lost+found" && name !== "filler")
       .sort();
   }
 
-  /** No update is pending, and nothing of one is left. */
+  /** Checks that no update is pending, and that no update has left any files. */
   async expectOver(where: string): Promise<void> {
     expect(await this.board.stored(), where).not.toHaveProperty("state");
     expect(trees(this.board), where).toEqual([]);
     expect((await this.board.stored())["artifact-name"], where).toBe("v1");
   }
 
-  /** The device is as it was, and takes an update as soon as there is room. */
+  /** Checks that the device is unchanged, and installs an update as soon as there is room. */
   async expectWhole(): Promise<void> {
     rmSync(this.board.path("data/filler"), { recursive: true, force: true });
     await this.make("install");
@@ -200,7 +203,10 @@ function updatesOn(mount: (board: TestBoard) => void): void {
   });
   afterAll(() => full.remove());
 
-  /** With so many blocks left. @returns whether the update was installed, before it was rolled back */
+  /**
+   * Installs the update with this number of free blocks. @returns whether the update was installed, before it was
+   * rolled back
+   */
   async function installsWith(blocks: number, does: Does): Promise<boolean> {
     await full.make(does);
     await full.leave(blocks);
@@ -242,7 +248,7 @@ function updatesOn(mount: (board: TestBoard) => void): void {
       });
       isCut = cut.acts() === at;
       const where = `before act ${at + 1}`;
-      // One that rests is committed by 'resume', and this one is to be undone.
+      // 'resume' would commit an update that waits, but the test must undo this one.
       const rests = (await full.board.pending())?.startsWith("@") === true;
       const resumed = rests ? [] : (await full.agent(thisHost, "resume")).errLines;
       expect(resumed.join("\n"), where).not.toMatch(/STORE_|bug/);

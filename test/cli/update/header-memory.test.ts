@@ -5,13 +5,13 @@ import { BuiltProgram } from "../../support/built-program.ts";
 import { BOARD_TYPE, TestBoard } from "../../support/test-board.ts";
 
 const MIB = 1024 * 1024;
-/** Both fill every window of pieces that are compressed at once. */
+/** Both sizes fill the window of pieces that are compressed at the same time. */
 const SMALL_MIB = 8;
 const LARGE_MIB = 32;
-/** Half of what the one script is larger than the other. */
+/** Half of the difference in size between the two scripts. */
 const BOUND_MIB = 12;
 
-/** Has the program say on stderr how much of its memory was ever resident. */
+/** Makes the program print its peak resident memory on stderr. */
 const SAY_PEAK = `data:text/javascript,${encodeURIComponent(`
   import { readFileSync } from "node:fs";
   process.on("exit", () => console.error(/VmHWM:.*/.exec(readFileSync("/proc/self/status", "utf8"))[0]));
@@ -33,7 +33,7 @@ async function peakMib(...argv: readonly string[]): Promise<number> {
   return Number(/VmHWM:\s*(\d+) kB/.exec(err.join("\n"))?.[1]) / 1024;
 }
 
-/** Peaks of all that is done with an Artifact whose one script has this size. */
+/** The peaks of all commands on an Artifact with one script of this size. */
 async function peaks(sizeMib: number): Promise<Readonly<Record<string, number>>> {
   const folder = board.file(`${sizeMib}`);
   await mkdir(folder);
@@ -56,9 +56,9 @@ const repeated = (text: string, bytes: number): string[] =>
   Array.from({ length: Math.floor(bytes / (text.length + 1)) }, () => text);
 
 interface MetaDataKind {
-  /** Nearly of this size. */
+  /** Makes meta-data of nearly this size. */
   make(bytes: number): string;
-  /** What shows it: laid out for people, nested lists would fill the disk. */
+  /** Options that show the meta-data: with indentation, nested lists would fill the disk. */
   readonly show: readonly string[];
 }
 
@@ -67,17 +67,17 @@ const META_DATA: Readonly<Record<string, MetaDataKind>> = {
     make: (bytes) => listed(repeated('"meta-data in a text of 40 characters ..."', bytes)),
     show: ["read"],
   },
-  // Parsed, a list takes thirty times its size; laid out, a hundred times.
+  // A parsed list takes thirty times its size, and an indented list takes a hundred times its size.
   "nested lists": {
     make: (bytes) => listed([`${"[".repeat(90)}${repeated("[]", bytes)}${"]".repeat(90)}`]),
     show: ["read", "--json"],
   },
 };
-/** Both fill what V8 lets young objects take; the large one is as large as meta-data may be. */
+/** Both sizes fill V8's space for young objects; the large one is the limit for meta-data. */
 const SMALL_META_MIB = 1.5;
 const LARGE_META_MIB = 3.99;
 
-/** Peaks of all that is done with an Artifact whose meta-data has this size. */
+/** The peaks of all commands on an Artifact with meta-data of this size. */
 async function metaDataPeaks({ make, show }: MetaDataKind, sizeMib: number): Promise<Readonly<Record<string, number>>> {
   const metaData = board.file("meta-data.json");
   await writeFile(metaData, make(sizeMib * MIB));

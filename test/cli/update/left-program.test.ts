@@ -17,7 +17,7 @@ beforeEach(async () => {
 });
 afterEach(() => device.remove());
 
-/** Works for minutes in two processes, and writes when it is ended. */
+/** Works for minutes in two processes, and writes a file when it is ended. */
 const AT_WORK = `trap 'say ended; exit 1' TERM
 sleep 300 &
 echo "$$ $!" >"$CALLS.new"
@@ -25,7 +25,7 @@ mv "$CALLS.new" "$CALLS.pids"
 wait
 say late`;
 
-/** An Artifact for a module that writes down its calls and does `inInstall`; the device has a script of its own. */
+/** An Artifact for a module that records its calls and runs `inInstall`; the device also has a state script. */
 async function artifact(inInstall: string, inScript = "true"): Promise<string> {
   const { board } = device;
   const head = `#!/bin/sh\nCALLS=${board.path("calls")}\nsay() { echo "$*" >>"$CALLS"; }\n`;
@@ -43,7 +43,7 @@ async function calls(): Promise<readonly string[]> {
   return (await readFile(device.board.path("calls"), "utf8")).trim().split("\n");
 }
 
-/** The processes that are at work, as soon as they are. */
+/** Waits until the processes work. @returns these processes */
 async function atWork(): Promise<readonly number[]> {
   const pids = device.board.path("calls.pids");
   while (!existsSync(pids)) await new Promise((resolve) => setTimeout(resolve, 5));

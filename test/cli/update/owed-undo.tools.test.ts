@@ -16,7 +16,7 @@ beforeAll(async () => {
 let device: ManagedBoard;
 beforeEach(async () => {
   device = await ManagedBoard.make(program);
-  // The boot environment lies on a filesystem of its own, which can be protected.
+  // The boot environment is on a separate filesystem, which the test can make read-only.
   const boot = device.board.path("boot");
   const away = device.board.file("boot-before");
   cpSync(boot, away, { recursive: true });
@@ -33,7 +33,10 @@ const make = (how: "ro" | "rw"): void =>
 
 const agent = (...argv: readonly string[]): Promise<Ended> => device.run(...argv);
 
-/** An update failed to be undone: it is over, the boot loader still names its slot, and the store knows. */
+/**
+ * The rollback of an update has failed: the update is over, the boot loader still names its slot, and the store records
+ * this.
+ */
 async function expectOwed(where: string): Promise<void> {
   expect(await device.board.stored(), where).toMatchObject({ "rootfs-image-origin": "revert:A" });
   expect(await device.board.pending(), where).toBeUndefined();
@@ -71,7 +74,7 @@ for (const command of ["daemon", "poll"]) {
     expect((await agent("daemon")).exitCode).toBe(4);
     await board.boot();
     make("ro");
-    // The server calls the deployment off.
+    // The server aborts the deployment.
     server.answer("status", empty(409), empty(204));
     const start = async (): Promise<readonly string[]> =>
       (await (command === "daemon" ? device.daemonUntilIdle() : agent("poll", "--now"))).err;

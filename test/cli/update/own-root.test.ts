@@ -12,7 +12,7 @@ import { needs } from "../../support/needs.ts";
 import { cli, codesOf, TestBoard } from "../../support/test-board.ts";
 import { shipModule } from "../../system/crash/scenarios.ts";
 
-/** Takes the right to make namespaces away, and all others, from a program that still has them. */
+/** Drops the right to create namespaces, and all other rights, from a program. */
 const WITHOUT_RIGHTS = `
 drop='exec setpriv --bounding-set=-all --inh-caps=-all -- "$@"'
 if unshare --user --map-root-user true 2>/dev/null; then
@@ -28,7 +28,7 @@ beforeAll(async () => {
 });
 
 let board: TestBoard;
-/** Stands for what is the machine's alone: it lies outside of the board's folder. */
+/** Stands for a file that belongs only to the machine: it is outside the board's folder. */
 let machine: string;
 beforeEach(async () => {
   board = await TestBoard.make({ onThisMachine: false });
@@ -39,7 +39,9 @@ afterEach(async () => {
   await rm(machine, { recursive: true });
 });
 
-/** An update module of somebody who has never heard of virtual boards, and an Artifact for it. @returns its path */
+/**
+ * An update module whose author does not know virtual boards, and an Artifact for it. @returns the path of the Artifact
+ */
 async function foreign(install: string, rollback = "true"): Promise<string> {
   const folder = board.path("share/modules/v3");
   await mkdir(folder, { recursive: true });
@@ -241,7 +243,7 @@ async function withScript(): Promise<string> {
 }
 
 describe("where the machine makes no namespaces", () => {
-  /** As in a container, or for a user without rights, which this process may be already. */
+  /** As in a container, or for a user without rights; this process may already be in that situation. */
   async function agent(...argv: readonly string[]): Promise<Ended> {
     const command = [process.execPath, program.path, ...board.options, ...argv];
     const { child, ended } = startProgram("sh", ["-c", WITHOUT_RIGHTS, "sh", ...command]);

@@ -3,7 +3,10 @@ import { ours, RECORD, readRecord, ScriptRig } from "../../support/script-rig.ts
 
 const RECORDED = readRecord(RECORD);
 
-/** At the end of a rollback that the user asked for only the newest client calls ArtifactFailure, and so does ours. */
+/**
+ * At the end of a rollback that the user requested, only the newest client calls ArtifactFailure. Our agent does the
+ * same.
+ */
 const ALSO_FAILURE: ReadonlySet<string> = new Set([
   "install rollback: all succeed",
   "install rollback: ArtifactRollback_Enter 21",
@@ -25,7 +28,7 @@ for (const { title, commands, answers, ran } of RECORDED) {
 
 test("the record has each script with each answer that it may give", () => {
   const states = ["Download", "ArtifactInstall", "ArtifactCommit", "ArtifactRollback", "ArtifactFailure"];
-  // Nothing fails after a rollback or a failure that would have Error scripts run.
+  // After a rollback or a failure, no error occurs that would run Error scripts.
   const actions = (state: string) =>
     /Rollback|Failure/.test(state) ? ["Enter", "Leave"] : ["Enter", "Leave", "Error"];
   const scripts = states.flatMap((state) => actions(state).map((action) => `${state}_${action}`));

@@ -7,7 +7,7 @@ import { codesOf, TestBoard } from "../../support/test-board.ts";
 
 const NEW = "ArtifactInstall_Enter_01";
 const OLD = "ArtifactCommit_Leave_01";
-/** More than one chunk of anything that reads it. */
+/** Larger than one chunk of every reader. */
 const TEXT = `#!/bin/sh\nexit 0\n${"#".repeat(600_000)}`;
 
 let board: TestBoard;
@@ -21,7 +21,7 @@ beforeEach(async () => {
 });
 afterEach(() => board.remove());
 
-/** Every file of the folder for scripts and when it was last written; `undefined`: there is no folder. */
+/** Every file of the folder for scripts and its modification time; `undefined` if the folder does not exist. */
 async function scriptFolder(): Promise<readonly (readonly [string, number, string])[] | undefined> {
   const folder = board.path("data/scripts");
   const names = await readdir(folder).catch(() => {

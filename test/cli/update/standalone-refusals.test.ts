@@ -13,7 +13,7 @@ beforeEach(async () => {
 });
 afterEach(() => board.remove());
 
-/** `install` fails with one line, and neither slot, environment nor store has changed. */
+/** Checks that `install` fails with one line, and that slot, environment and store have not changed. */
 async function refuses(source: string, code: string, says: RegExp = /./): Promise<void> {
   const look = async () => [
     sha256(await board.slot("A")),

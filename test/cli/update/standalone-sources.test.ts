@@ -35,7 +35,7 @@ async function serve(server: Server): Promise<string> {
 
 const http = async (listener: RequestListener): Promise<string> => `http://${await serve(createServer(listener))}`;
 
-/** It failed with `code`, and the board boots what it did before. */
+/** Checks that the command failed with `code`, and that the board boots the same system as before. */
 async function expectRefused(result: CliResult, code: string): Promise<void> {
   expect([result.exitCode, codesOf(result)], result.err.join("\n")).toEqual([1, [code]]);
   expect(await board.env()).toMatchObject({ mender_boot_part: "2", upgrade_available: "0" });
@@ -112,7 +112,7 @@ test("a transfer that breaks off goes on where it was, and no byte is fetched tw
   }
 });
 
-/** Goes on after a break without a wait, so many times. */
+/** Lets the agent resume an interrupted download this number of times, without a wait. */
 async function resumeAtOnce(times: number): Promise<void> {
   const keys = { RetryDownloadCount: times, Switchback: { DownloadRetryWaitSeconds: 0 } };
   await writeFile(board.path("data/mender.conf"), JSON.stringify(keys));

@@ -10,7 +10,7 @@ beforeEach(async () => {
 });
 afterEach(() => board.remove());
 
-/** `v2` in slot B, armed, and the board booted into it. */
+/** Installs `v2` into slot B, and boots the board into it. */
 async function bootedOnTrial(): Promise<void> {
   expect((await board.agent("install", await board.release("v2"))).exitCode).toBe(0);
   expect((await board.boot()).outcome).toEqual({ kind: "up", slot: "B" });
@@ -112,7 +112,7 @@ test("a streamed update can be rolled back without ever having been installed", 
   expect(await board.env()).toEqual(env);
 });
 
-/** Where each command comes to rest, what it says, and what `resume` says then. */
+/** The state in which each command stops, its output, and the output of `resume` after it. */
 const STOPS = [
   {
     command: "commit",

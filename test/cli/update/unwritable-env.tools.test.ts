@@ -33,7 +33,7 @@ afterEach(() => board.close());
 
 const release = (): string => join(board.dir, "release-1.mender");
 
-/** A command of the agent on the board, with `paths` mounted read-only. */
+/** Runs a command of the agent on the board, with `paths` mounted read-only. */
 function agent(paths: readonly string[], argv: readonly string[], env: Readonly<Record<string, string>> = {}) {
   const mounts = paths.map((path) => `mount --bind ${path} ${path} && mount -o remount,bind,ro ${path}`);
   const script = [...mounts, 'exec "$@"'].join(" && ");
@@ -41,7 +41,7 @@ function agent(paths: readonly string[], argv: readonly string[], env: Readonly<
   return board.run("A", [...program, ...argv], { MENDER_DATA_DIR: "/data", ...env });
 }
 
-/** What a board of the boot loader is like, and where its environment lies. */
+/** A description of the boot loader's board, and the path of its environment. */
 const BOARDS = {
   fw_setenv() {
     board.configure({ Switchback: { BootEnv: "tools" } });
@@ -57,7 +57,7 @@ const BOARDS = {
       const standIn = "/project/test/adapters/bootloader/grub/mender-grubenv.sh";
       symlinkSync(standIn, join(bin, `grub-mender-grubenv-${tool}`));
     }
-    // No boot loader is named: its tools are found.
+    // The configuration names no boot loader: the agent finds its tools.
     board.configure({ Switchback: { BootEnv: "tools" } });
     const env = { PATH: `${bin}:${process.env["PATH"]}`, GRUBENV_DIR: folder };
     return { paths: [1, 2].map((copy) => join(folder, `mender_grubenv${copy}`)), env };

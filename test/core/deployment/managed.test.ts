@@ -18,7 +18,7 @@ interface Rig {
   readonly found?: Partial<Snapshot>;
   readonly outcomes?: Partial<Record<EffectName, Outcome | AgentError>>;
   readonly fullDisk?: true;
-  /** What an undo that is owed fails with, one try after the other; then it succeeds. */
+  /** The failures of the pending rollback, one for each attempt; after them it succeeds. */
   readonly undoFails?: readonly Error[];
 }
 
@@ -185,7 +185,8 @@ test("a deployment does not depend on its log", async () => {
 test("an undo that is owed is tried at each start, and before a deployment begins", async () => {
   const unwritable = new AgentError("BOOTENV_WRITE");
   const { ran, managed } = rig({ undoFails: [unwritable, unwritable] });
-  // That it fails keeps the device neither from its server nor from a deployment, which reports why it cannot begin.
+  // This failure keeps the device neither from polling nor from starting a deployment, which reports why it cannot
+  // begin.
   expect(await managed.resume(signal)).toEqual({ kind: "none" });
   expect(await managed.resume(signal)).toEqual({ kind: "none" });
   expect(ran).toEqual(["finishUndo", "finishUndo"]);

@@ -10,7 +10,7 @@ const START = begin("managed", "id", { name: "v2", provides: {}, payloadTypes: [
 const SCRIPT_FAILED = new AgentError("SCRIPT_FAILED");
 const EFFECT_FAILED = new AgentError("SLOT_IO");
 
-/** Runs the row of `state`; what stands in `failing` fails: names of sets, `effect`. */
+/** Runs the row of `state`. The elements of `failing` (names of sets, or `effect`) fail. */
 async function ran(
   state: Exclude<StateName, "idle">,
   failing: readonly string[],
@@ -45,7 +45,10 @@ async function ran(
   }
 }
 
-/** The scripts of each state, as the state script contract says: what runs when all goes well, and when something fails. */
+/**
+ * The scripts of each state according to the state script contract: those that run on success, and those that run on a
+ * failure.
+ */
 const RUNS: readonly (readonly [state: Exclude<StateName, "idle">, fails: string, runs: string, ends: string])[] = [
   ["download", "", "Download_Enter effect Download_Leave", "ok"],
   ["download", "Download_Enter", "Download_Enter Download_Error", "fail"],

@@ -14,7 +14,7 @@ interface Answers {
   readonly reboot?: Readonly<Record<string, RebootNeed>>;
   readonly rollback?: Readonly<Record<string, boolean>>;
   readonly failing?: string;
-  /** Scripts of the root filesystem have a version that nobody understands. */
+  /** The scripts of the root filesystem have an unknown version. */
   readonly version?: true;
 }
 

@@ -45,7 +45,7 @@ function statesOf(answer: StandaloneResult): string {
 }
 
 const AT_COMMIT: Partial<Snapshot> = { state: "commit", phase: "before" };
-/** What `rollback` has asked before it runs is not asked again. */
+/** `rollback` does not repeat the questions that it has asked before it runs. */
 const ROLLBACK = "rollback askRollbackReboot failure saveProvides cleanup";
 const UNDONE = `askRollback ${ROLLBACK}`;
 type Command = "commit" | "rollback" | "resume";

@@ -29,8 +29,7 @@ const BYTES_PER_SECOND = 40 * MIB;
 export type Ran = { readonly outcome: "cut off" } | { readonly outcome: "done"; readonly written: number };
 
 /**
- * A device that downloads an image into a slot, and is cut off: nothing is left of a run but the slot and the record
- * that was saved last.
+ * A device that downloads an image into a slot, and loses power: only the slot and the last saved record survive a run.
  */
 export class CutOffRig {
   readonly image: Buffer;
@@ -38,7 +37,7 @@ export class CutOffRig {
   readonly server: FileServer;
   readonly log: string[] = [];
   record: DownloadRecord | undefined;
-  /** How long each write to the slot takes, on top of what it takes here. */
+  /** Additional time for each write to the slot. */
   writeMs = 0;
   /** The most of the image that the handler had read since the checkpoint that was saved last. */
   farthestBytes = 0;
@@ -59,7 +58,7 @@ export class CutOffRig {
     return CutOffRig.of(folder, image, await readFile(path), bytesPerSecond);
   }
 
-  /** @param artifact made by somebody else, with the image in it */
+  /** @param artifact an Artifact of another writer that contains the image */
   static async foreign(image: Buffer, artifact: Buffer): Promise<CutOffRig> {
     return CutOffRig.of(await mkdtemp(join(MEMORY_FOLDER, "switchback-cut-off-")), image, artifact);
   }
@@ -154,14 +153,14 @@ export class CutOffRig {
       }),
       storedValue: { load: async () => undefined, save: async () => undefined },
       log,
-      // One on which nothing takes time: checkpoints are as near to each other as they ever are.
+      // A device on which nothing takes time, so the checkpoints are as close together as possible.
       clock: { ...systemClock, monotonicMs: () => 0 },
       verifyReadback: true,
     });
   }
 }
 
-/** The file of `stream`, of which is told how far it was read. */
+/** The file of `stream`; reports how far it has been read. */
 function watched(stream: PayloadStream, readTo: (at: number) => void): PayloadStream {
   return {
     async next() {
@@ -210,7 +209,7 @@ export async function cutThreeTimes(rig: CutOffRig, seed: number) {
   return runs;
 }
 
-/** What the runs must have asked for: the head, and what follows the checkpoint. */
+/** The bytes that the runs must have requested: the head, and everything after the checkpoint. */
 export function rangesOf(rig: CutOffRig, checkpoint: DownloadRecord["checkpoint"]): readonly (string | undefined)[] {
   if (checkpoint === undefined) return [undefined];
   const last = rig.server.content.length - 1;

@@ -53,7 +53,7 @@ async function readAll(download: Download): Promise<Buffer> {
   return Buffer.concat(parts);
 }
 
-/** Lets minutes pass for as long as `work` takes. @returns how many began */
+/** Lets minutes pass until `work` ends. @returns how many minutes began */
 async function passing<T>(work: Promise<T>): Promise<{ result: PromiseSettledResult<T>; minutes: number }> {
   let minutes = 0;
   let done = false;

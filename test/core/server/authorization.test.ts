@@ -28,7 +28,7 @@ async function start(answer: Answer, tls?: Parameters<typeof ScriptedServer.star
   return server;
 }
 
-/** What a device that nobody accepts is told. */
+/** The errors for a device that no server accepts. */
 async function failureOf(urls: readonly string[], options: Parameters<typeof serverRig>[2] = {}): Promise<AgentError> {
   const { session } = serverRig(urls, join(folder, "key.pem"), options);
   return await session.authorize(signal).then(accepted, asFailure);

@@ -8,7 +8,7 @@ import type { Transport } from "../../../src/ports/transport.ts";
 import { client } from "../../adapters/transport/transport-rig.ts";
 import { createVirtualClock, type VirtualClock } from "../../support/virtual-clock.ts";
 
-/** A memory that outlives the session, as a file does. */
+/** Storage that outlives the session, like a file. */
 export class TestMemo implements StoredValue {
   text: string | undefined;
   isBroken = false;
@@ -36,7 +36,7 @@ export interface ServerRig {
   readonly logged: string[];
 }
 
-/** A session with servers on real sockets and in virtual time. @param keyFile is made when it is missing */
+/** A session with servers on real sockets and in virtual time. @param keyFile created if it is missing */
 export function serverRig(
   servers: readonly string[],
   keyFile: string,

@@ -12,7 +12,7 @@ import { GrubBoard } from "./grub-board.ts";
 const { signal } = new AbortController();
 const PARTITIONS = { A: 2, B: 10 };
 const BOTH_UP = { A: "up", B: "up" } as const;
-/** More than the writes of any change: one that fails by itself would be cut for ever. */
+/** More than the number of writes of any change: a change that fails by itself would otherwise be repeated forever. */
 const MAX_WRITES = 50;
 
 let folder = "";
@@ -32,7 +32,7 @@ function bootloaderOn(disk: VolatileDisk): Bootloader {
   });
 }
 
-/** Where the variables may end: arming moves the end by 24 bytes, over that of the first sector, or it does not. */
+/** Possible ends of the variables: arming moves the end by 24 bytes, either past the end of the first sector or not. */
 const ENDS = [500, 512, 513, 600];
 const LOSSES = ["the first sector of the last write", "the last write without its first sector"] as const;
 
@@ -48,7 +48,7 @@ const edit = (copy: 1 | 2, file: "env" | "lock", from: string, to: string): void
   writeFileSync(board.path(copy, file), text.replace(from, to));
 };
 
-/** What a board may have been left with, besides two good copies. */
+/** Possible states of a board at the start, in addition to two good copies. */
 const STARTS: Readonly<Record<string, () => void>> = { "two good copies": () => undefined };
 for (const copy of [1, 2] as const) {
   Object.assign(STARTS, {
@@ -74,7 +74,7 @@ for (const [start, damage] of Object.entries(STARTS)) {
         const isDone = await bootloaderOn(disk)
           .arm("B", signal)
           .then(() => true)
-          // ignored: the power cut ended it; what counts is what the next start brings.
+          // ignored: the power cut ended the change; the test checks the result of the next start.
           .catch(() => false);
         if (isDone) break;
         disk.restart();
@@ -88,7 +88,7 @@ for (const [start, damage] of Object.entries(STARTS)) {
         expect(readFileSync(board.path(1, "env")).equals(readFileSync(board.path(2, "env"))), where).toBe(true);
         expect(board.boot(BOTH_UP), where).toBe("B");
       }
-      // Three for each copy, and three more where one is restored before.
+      // Three for each copy, and three more if a copy is restored first.
       expect(write - 1).toBeGreaterThanOrEqual(start === "two good copies" ? 6 : 9);
     }
   });

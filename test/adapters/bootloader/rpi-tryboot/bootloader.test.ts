@@ -21,7 +21,7 @@ interface Told {
   readonly tryboot: boolean;
 }
 
-/** Firmware that keeps its flag, and answers as it is told to. */
+/** Firmware that keeps its flag, and gives the answers that the test sets. */
 function firmwareOf(told?: Told, answer: MailboxAnswer = "absent") {
   const asked: boolean[] = [];
   const firmware: TrybootFirmware = {

@@ -22,7 +22,7 @@ const names = async (): Promise<string[]> => (await readdir(entries)).toSorted()
 const running = (slot: SlotId, files = diskActs) =>
   createSystemdBoot({ bootFolder: folder, files, booted: async () => slot });
 
-/** State of the folder, what runs, what is done, and the folder after it. */
+/** The state of the folder, the running slot, the action, and the folder after it. */
 const CHANGES: readonly (readonly [string, SlotId, (boot: Bootloader) => Promise<void>, string])[] = [
   ["1-b 2-a", "A", (boot) => boot.arm("B", signal), "2-a 3-b+1"],
   ["2-a 3-b+1", "A", (boot) => boot.arm("B", signal), "2-a 3-b+1"],

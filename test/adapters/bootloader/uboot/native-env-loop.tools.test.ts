@@ -22,7 +22,7 @@ const SECOND = 0x80000;
 let folder = "";
 let device = "";
 let real: RealEnv;
-/** A disk with an environment of libubootenv's between other things, as the kernel shows it. */
+/** A disk that contains an environment of libubootenv between other data, as the kernel shows it. */
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "switchback-loop-"));
   real = makeRealEnv(folder, START);
@@ -48,7 +48,7 @@ test("an environment on a block device is shared with fw_setenv, and nothing bes
     log: () => undefined,
     openRaw: openRawFile,
   });
-  // Twice each, so that both copies have been written by both.
+  // Each program writes twice, so that both have written both copies.
   for (const [ours, theirs] of [
     ["1", "2"],
     ["3", "4"],

@@ -53,7 +53,7 @@ function tear(...copies: readonly (0 | 1)[]): void {
   writeFileSync(real.file, bytes);
 }
 
-/** Which copy libubootenv has written last. */
+/** The copy that libubootenv has written last. */
 function newest(): 0 | 1 {
   const flags = [0, 1].map((copy) => readFileSync(real.file)[copy * COPY_BYTES + 4] ?? 0);
   return (flags[1] ?? 0) > (flags[0] ?? 0) ? 1 : 0;

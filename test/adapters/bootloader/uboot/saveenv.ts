@@ -2,8 +2,8 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { crc32 } from "node:zlib";
 
 /**
- * What U-Boot itself does with a redundant environment on a disk, written down from its sources a second time: the
- * adapter is tested against it. Unlike the adapter and the tools it sorts the variables and fills up with zeros.
+ * An independent model of U-Boot's own access to a redundant environment on a disk, written from its sources: the tests
+ * compare the adapter with it. Unlike the adapter and the tools, U-Boot sorts the variables and pads with zeros.
  */
 export class UbootEnv {
   private readonly file: string;

@@ -173,10 +173,10 @@ test("an abort ends the module and gives the signal's own reason; a Cleanup that
   });
 });
 
-/** Gone, or dead and only waiting for its parent to ask. */
+/** The process has ended, or is a zombie. */
 async function isGone(pid: number): Promise<boolean> {
   const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => {
-    // ignored: a process that is gone has no such file, which is the answer.
+    // ignored: a process that has ended has no such file, which is the answer.
     return "";
   });
   return stat === "" || stat.split(") ")[1]?.startsWith("Z") === true;

@@ -13,7 +13,7 @@ const FILES = [
 ];
 const FIRST = 'line="$(cat stream-next)"';
 
-/** Ways to end without reading: before the first name, before a stream, within one, between two. */
+/** Ways to end without reading: before the first name, before a stream, within a stream, and between two streams. */
 const EARLY = [
   "exit 1",
   `${FIRST}; exit 1`,
@@ -34,7 +34,7 @@ test(`${RUNS} modules in a row that end early leave no thread, no descriptor and
     const before = await held();
     for (let at = 0; at < RUNS; at++) await run(at % EARLY.length);
     expect(await held()).toEqual(before);
-    // A thread pool with a thread that waits in `open` for good would not come back with so many at once.
+    // If a thread of the pool waited in `open` forever, this number of calls at once would not return.
     await Promise.all(Array.from({ length: 16 }, () => readdir(rig.folder)));
     expect(await readdir(rig.tree)).not.toContain("stream-next");
   });
@@ -52,7 +52,7 @@ test.each([
     const orphan = spawn("sh", ["-c", 'mkfifo "$1" && echo ready && cat "$1"', "sh", fifo], { cwd: rig.tree });
     const exit = once(orphan, "exit");
     await once(orphan.stdout, "data");
-    // It has said so just before it waits.
+    // The program prints this just before it waits.
     await setTimeout(200);
     if (by === "Cleanup") await rig.handler.act("Cleanup", never);
     else await rig.handler.prepare?.(CONTEXT, never);

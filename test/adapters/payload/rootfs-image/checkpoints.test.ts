@@ -7,7 +7,7 @@ import { createVirtualClock } from "../../../support/virtual-clock.ts";
 const MIB = 1024 * 1024;
 const never = new AbortController().signal;
 
-/** An image whose writer takes `syncMs` to make something safe. */
+/** An image whose writer takes `syncMs` for each sync. */
 function rig(syncMs: number, failure?: Error) {
   const clock = createVirtualClock();
   const kept: number[] = [];
@@ -32,7 +32,7 @@ function rig(syncMs: number, failure?: Error) {
     clock,
     kept,
     checkpoints,
-    /** A MiB arrives every `ms`. */
+    /** Delivers one MiB every `ms`. */
     async arrive(count: number, ms: number): Promise<void> {
       for (let i = 0; i < count; i++) {
         advanced += MIB;
