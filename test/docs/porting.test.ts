@@ -1,7 +1,11 @@
 import { chmod, mkdir, readFile, rm, writeFile } from "node:fs/promises";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect } from "vitest";
+import { needs } from "../support/needs.ts";
 import { RecordingIo } from "../support/recording-io.ts";
 import { cli, TestBoard } from "../support/test-board.ts";
+
+/** The doctor tells everyone else first that they are not root. */
+const { test } = needs("root");
 
 const page = await readFile("docs/porting.md", "utf8");
 const ADAPTER = /```sh\n(#!\/bin\/sh\n[\s\S]*?)```/.exec(page)?.[1] ?? "";
