@@ -4,7 +4,7 @@ import { emitTypes } from "./lib/emit-types.ts";
 import { say } from "./lib/run.ts";
 import { shipScripts } from "./lib/ship-scripts.ts";
 
-/** `npm run build`: writes what a device gets into `dist/`. `--quiet` prints no list of packages. */
+/** `npm run build`: writes all files for a device into `dist/`. `--quiet` prints no list of packages. */
 const quiet = process.argv.includes("--quiet");
 const { byPackage, totalBytes, startBytes, residentBytes, problems } = weigh(await bundle("dist"), BUDGET);
 

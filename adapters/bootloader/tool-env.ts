@@ -15,7 +15,7 @@ export interface EnvTools {
   readonly setArgv: Argv;
   /** The package to install if the tools are missing. */
   readonly package: string;
-  /** What can be learned about the copies of the environment without the tools. */
+  /** Facts about the copies of the environment that need no tools. */
   readonly copies?: () => Promise<Finding>;
   /** Files and devices that the tools write, as far as their configuration says. */
   readonly storage?: () => Promise<readonly string[]>;

@@ -4,7 +4,7 @@ import type { Page } from "./page.ts";
 
 const LINE_WIDTH = 120;
 
-/** `docs/reference/artifact-read.schema.json`: what `artifact read --json` prints. */
+/** `docs/reference/artifact-read.schema.json`: the schema of the output of `artifact read --json`. */
 export function artifactReadSchema(): Page {
   const { $schema, ...schema } = z.toJSONSchema(ArtifactDescription);
   const text = JSON.stringify({ $schema, title: "Output of: switchback artifact read --json", ...schema }, null, 2);

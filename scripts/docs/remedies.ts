@@ -5,7 +5,7 @@ import type { Remedies } from "./remedies/section.ts";
 import { NETWORK, SERVER } from "./remedies/server.ts";
 import { COMMANDS, MODULES, SCRIPTS, UPDATE } from "./remedies/update.ts";
 
-/** What the reader checks or does, for every code: one that lacks a remedy does not compile. Not in the bundle. */
+/** The remedy for every code: a code without a remedy does not compile. The bundle does not contain this module. */
 export const REMEDIES: Readonly<Record<ErrorCode, string>> = {
   ...UPDATE,
   ...SCRIPTS,

@@ -14,7 +14,7 @@ const FORBIDDEN: readonly { readonly pattern: RegExp; readonly why: string }[] =
   },
 ];
 
-/** A test that does not run proves nothing. One that fails for lack of rights says nothing about the code. */
+/** A test that does not run proves nothing. A test that fails for lack of rights says nothing about the code. */
 const NEEDS = "test/support/needs.ts";
 const UNRUN = /\.(?:(?:skip|todo|only|fails)(?:If)?|runIf)\(|\bskip: (?:true|!)/;
 const PRIVILEGED = /\(\[?"(?:mount|losetup|mknod|unshare|chroot|setpriv|chattr|mkfs\.ext4)"/;

@@ -9,7 +9,7 @@ const LARGE_MIB = 1024;
 
 const OURS = ["node", "/project/dist/switchback.mjs", "-d", "/data", "install"];
 
-/** How a slot gets its new image. The others are compared with the first one. */
+/** The ways to write a new image into a slot. The benchmark compares the others with the first. */
 const WAYS = {
   "mender 3.4": { program: ["mender", "-c", "/etc/mender/mender.conf", "-d", "/data", "install"] },
   "switchback, no read-back": { program: OURS, verifyReadback: false },
@@ -22,7 +22,7 @@ interface Way {
   /** Without a program, `dd` copies the bare image. */
   readonly program: readonly string[] | undefined;
   readonly verifyReadback?: boolean;
-  /** Leaves in the slot what the previous run wrote, instead of another image. */
+  /** Keeps the image of the previous run in the slot, instead of another image. */
   readonly again?: boolean;
 }
 

@@ -8,14 +8,14 @@ export interface Budget {
   readonly totalBytes: number;
   /** The entry and its static imports, which every command loads. */
   readonly startBytes: number;
-  /** What the daemon keeps in memory for months. Its packages must be those of start-up. */
+  /** Size of the code that the daemon keeps in memory for months. This code may use only the packages of start-up. */
   readonly residentBytes: number;
 }
 
-/** What the daemon loads in addition to the entry. */
+/** The modules that the daemon loads in addition to the entry. */
 const RESIDENT = ["src/cli/managed/daemon.ts", "src/cli/managed/daemon-action.ts"];
 
-/** What a device gets. A new name or a larger number is a decision: the commit must say what it is for. */
+/** The files for a device. A new name or a larger number is a decision: the commit must give the reason. */
 export const BUDGET: Budget = {
   packages: new Set([
     "commander",

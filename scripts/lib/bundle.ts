@@ -76,9 +76,9 @@ export async function bundle(outdir: string, entry = "src/main.ts"): Promise<Met
 }
 
 /**
- * What commands need together, the most common first. A chunk belongs to the first group that needs it. A group with
- * several lists takes the chunks that every list needs. The daemon has its own group, because it keeps what it loads
- * for months.
+ * Modules that commands need together, the most common group first. A chunk belongs to the first group that needs it. A
+ * group with several lists takes the chunks that every list needs. The daemon has its own group, because it keeps what
+ * it loads for months.
  */
 const TOGETHER: Readonly<Record<string, readonly (readonly string[])[]>> = {
   start: [["src/main.ts"]],

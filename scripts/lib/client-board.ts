@@ -18,7 +18,7 @@ const MIB = 1024 * 1024;
 const ENV_BYTES = 16 * 1024;
 const DEVICE_TYPE = "bench-board";
 
-/** How one command on the board ended, and what it cost; times in seconds. */
+/** The result and the cost of one command on the board; times in seconds. */
 export interface BoardRun {
   readonly exitCode: number;
   readonly stdout: string;
@@ -30,9 +30,9 @@ export interface BoardRun {
 }
 
 /**
- * A board of two loop devices on tmpfs, with a real redundant U-Boot environment, on which the real client and ours run
- * alike. Each command runs in its own mount namespace with a slot as its root filesystem, so that either client can ask
- * the kernel for the slot it was booted from. Needs root.
+ * A board of two loop devices on tmpfs, with a real redundant U-Boot environment, on which both the real client and
+ * ours can run. Each command runs in its own mount namespace with a slot as its root filesystem, so that either client
+ * can ask the kernel for the slot it was booted from. Needs root.
  */
 export class ClientBoard {
   readonly dir: string;

@@ -1,6 +1,6 @@
 /** The counts of a crash test. */
 export interface CrashResult {
-  /** What was cut, and how the cuts were chosen. */
+  /** The kind of cuts, and the method of choosing them. */
   readonly what: string;
   readonly cuts: number;
   readonly resumed: number;

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import ts from "typescript";
 
-/** What the author of an adapter imports as `switchback/ports`. */
+/** The declarations that the author of an adapter imports as `switchback/ports`. */
 const ENTRY = "src/ports/adapter.ts";
 
 /** Writes the declarations of the ports into `outdir`/types. @returns the files. @throws if there are none */

@@ -24,7 +24,9 @@ export function sentenceOf(code) {
   return sentences[code] ?? code;
 }`;
 
-/** Keeps the sentences of the error catalogue out of what every command loads and the daemon keeps in memory. */
+/**
+ * Keeps the sentences of the error catalogue out of the chunks that every command loads and the daemon keeps in memory.
+ */
 export const errorSentences: Plugin = {
   name: "error-sentences",
   setup({ onLoad }) {

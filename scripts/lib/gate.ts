@@ -1,4 +1,4 @@
-/** What a gate found. A gate that looked at nothing has failed. */
+/** The result of a gate. A gate that has checked nothing has failed. */
 export interface Verdict {
   readonly problems: readonly string[];
   /** How much the gate looked at, for people. */

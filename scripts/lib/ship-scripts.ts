@@ -1,7 +1,7 @@
 import { cp, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 
-/** What a device may get in addition to the program, each in its own folder with a README. */
+/** Scripts that a device may get in addition to the program. Each kind has its own folder with a README. */
 const SHIPPED = ["update-modules", "state-scripts", "identity"] as const;
 
 /**

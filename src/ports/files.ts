@@ -28,7 +28,7 @@ export interface Owner {
   readonly gid: number;
 }
 
-/** What a path leads to. */
+/** The object at a path, after links. */
 export interface FileFacts {
   readonly isFile: boolean;
   /** At least one execute bit is set. */

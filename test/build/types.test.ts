@@ -72,7 +72,7 @@ const ADAPTERS = [
   ["payloads", PAYLOAD, "supportsRollback"],
 ] as const;
 
-/** What the type checker says about each file, in a project outside of the tree. */
+/** The type checker's messages for each file, in a project outside the tree. */
 const said = new Map<string, string>();
 const whole = (kind: string): string => `${kind.replace(" ", "-")}.ts`;
 const lacking = (kind: string): string => `lacking-${whole(kind)}`;
@@ -85,7 +85,7 @@ beforeAll(async () => {
   const files = ADAPTERS.flatMap(([kind]) => [whole(kind), lacking(kind)]);
   const options = ["--noEmit", "--strict", "--module", "nodenext", "--target", "es2023", "--pretty", "false"];
   const tsc = resolve("node_modules/typescript/bin/tsc");
-  // One run for all files: most of a run is the reading of the standard library.
+  // One run for all files, because most of a run is spent on reading the standard library.
   const { stdout } = spawnSync(process.execPath, [tsc, ...options, ...files], { cwd: dir, encoding: "utf8" });
   for (const message of stdout.split(/^(?=\S)/m)) {
     const file = files.find((name) => message.startsWith(`${name}(`)) ?? "another file";

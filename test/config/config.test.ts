@@ -224,7 +224,7 @@ test("one verification key or several, but not both, wherever they stand", async
   expect((await load({ ArtifactVerifyKeys: ["/k", "/l"] })).artifactVerifyKeys).toEqual(["/k", "/l"]);
   const both = await load({ ArtifactVerifyKey: "/k" }, { ArtifactVerifyKeys: ["/l"] });
   expect(() => both.artifactVerifyKeys).toThrow(REFUSED);
-  // An empty one is nothing set.
+  // An empty value counts as not set.
   expect((await load({ ArtifactVerifyKey: "", ArtifactVerifyKeys: ["/l"] })).artifactVerifyKeys).toEqual(["/l"]);
   expect((await load({ ArtifactVerifyKey: "/k", ArtifactVerifyKeys: [] })).artifactVerifyKeys).toEqual(["/k"]);
 });

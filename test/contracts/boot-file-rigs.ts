@@ -11,7 +11,7 @@ import { type FolderLoss, VolatileFolder } from "./volatile-folder.ts";
 
 export type DisposableStorageRig = StorageRig & { dispose(): Promise<void> };
 
-/** How a rig differs from a good adapter on a medium that loses what was not synced. */
+/** The differences of a rig from a good adapter on a medium that loses unsynced data. */
 export interface BootFileOptions {
   readonly spoil?: SpoilBoot;
   /** Puts something else between the adapter and its files. */
@@ -23,12 +23,12 @@ export interface BootFileOptions {
 export type SpoilBoot = (boot: Bootloader) => Bootloader;
 
 export interface FileBoard {
-  /** What a new board has in its boot folder. */
+  /** The content of a new board's boot folder. */
   factory(): Promise<void>;
   /** Which slot the firmware starts; it may write down that it did. */
   choose(argument: string | undefined): Promise<SlotId>;
   bootloader(files: FileActs, booted: () => Promise<SlotId>, act: Act): Bootloader;
-  /** What firmware keeps beside its files, and loses with the power. */
+  /** The state that firmware keeps outside its files, and loses when the power is lost. */
   forget?(): void;
 }
 
@@ -101,8 +101,8 @@ export async function makeFileRig(
 }
 
 /**
- * An ESP with two entries, and systemd-boot's rule over them: entries whose tries are used up last, then by version
- * order of the names, the highest first; the one that boots has a try less and one more done.
+ * An ESP with two entries, and systemd-boot's rule over them: entries without tries come last, then the version order
+ * of the names decides, the highest first. At a boot, the entry loses one try and its count of used tries grows by one.
  */
 export async function makeSystemdBootRig(options: BootFileOptions = {}): Promise<DisposableStorageRig> {
   const folder = await mkdtemp(join(tmpdir(), "switchback-rig-"));

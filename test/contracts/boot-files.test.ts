@@ -20,7 +20,7 @@ const CHECKS: readonly ContractCheck<StorageRig>[] = [...BOOTLOADER_CONTRACT, ..
 for (const [kind, makeRig] of Object.entries(RIGS)) {
   for (const loss of FOLDER_LOSSES) {
     describe(`${kind}, unsynced names: ${loss}`, () => {
-      // Only a cut leaves a choice of what is lost.
+      // Only a power cut gives a choice of losses.
       for (const check of loss === "all lost" ? CHECKS : BOOTLOADER_CUT_CHECKS) {
         test(check.title, async () => {
           const rig = await makeRig({ loss });
@@ -59,7 +59,7 @@ describe("rpi-tryboot, with a flag that survives a watchdog reset", () => {
       test(`${check.title.replace("power cut", "reset")}, unsynced names: ${loss}`, async () => {
         const rig = await makeMailboxRig({ loss });
         try {
-          // Such a reset loses the page cache, and leaves the firmware its registers.
+          // Such a reset loses the page cache, but the firmware keeps its registers.
           await check.run({ ...rig, powerCycle: rig.losePower });
         } finally {
           await rig.dispose();

@@ -28,7 +28,7 @@ export interface Spoil {
   readonly boot?: (boot: Bootloader) => Bootloader;
 }
 
-/** Counts durable acts and fails at the one that was asked for. */
+/** Counts durable acts, and fails at the requested one. */
 export function powerSwitch() {
   let left = 0;
   let moment: CutMoment = "before";
@@ -123,10 +123,10 @@ const FACTORY = {
 const CANARY = { mender_check_saveenv_canary: "1" };
 
 /**
- * U-Boot's own format through the real tools; U-Boot itself is its rule, run over them.
+ * U-Boot's own format, accessed through the real tools. The rig applies U-Boot's rule through these tools.
  *
  * @param toolsOf which tools the adapter has, by the configuration of the environment
- * @param more what the environment holds besides the variables that every one has
+ * @param more variables of the environment in addition to those of every environment
  */
 export async function makeUbootRig(
   toolsOf = fwEnvTools,

@@ -23,7 +23,7 @@ const without =
     write: (pairs, signal) => env.write(new Map([...pairs].filter(([key]) => !keys.includes(key))), signal),
   });
 
-/** Adapters with one likely mistake each. */
+/** Adapters, each with one likely mistake. */
 const MISTAKES: Readonly<Record<string, Spoil>> = {
   "never resets bootcount": { env: without("bootcount") },
   "forgets the hexadecimal number": { env: without("mender_boot_part_hex") },

@@ -6,7 +6,9 @@ import { BOOTLOADER_CONTRACT } from "../../src/contracts/bootloader.ts";
 import { makeUbootRig } from "./bootloader-rigs.ts";
 import { makeGrubToolsRig } from "./grub-tools-rig.ts";
 
-/** As u-boot-tools 2023.01 answers: Debian 12 has the program no longer, so a script says what was recorded from it. */
+/**
+ * The answers of u-boot-tools 2023.01. Debian 12 no longer has the program, so a script prints its recorded answers.
+ */
 function recordedTools(config?: string): EnvTools {
   const script = join(import.meta.dirname, "../adapters/bootloader/uboot/old-fw-env.sh");
   const tools = fwEnvTools(config);

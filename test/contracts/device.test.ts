@@ -66,7 +66,7 @@ describe("storage that is slower than the source", () => {
   for (const { title, run } of inQuestion) test(title, async () => run(await slowRig()));
 });
 
-/** What keeps a volume as the kernel does: the image that it was given last, and nothing while one comes in. */
+/** Keeps a volume as the kernel does: it holds the last complete image, and nothing while an image arrives. */
 const UBIUPDATEVOL = `#!/bin/sh
 head -c "\${2#--size=}" >"$1.coming" && [ "$(stat -c %s "$1.coming")" = "\${2#--size=}" ] && cat "$1.coming" >"$1"
 `;
@@ -141,7 +141,7 @@ describe("the check names the promise that faulty storage breaks", () => {
   }
 });
 
-/** A device with one mistake each, and the promise that it breaks. */
+/** Each row is a device with one mistake, and the promise that it breaks. */
 const MISTAKES: Readonly<
   Record<string, readonly [spoil: (device: SlotDevice) => Partial<SlotDevice>, promise: string]>
 > = {

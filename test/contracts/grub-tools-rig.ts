@@ -17,8 +17,9 @@ const SECTOR_BYTES = 512;
 const STAND_IN = join(import.meta.dirname, "../adapters/bootloader/grub/mender-grubenv.sh");
 
 /**
- * Mender's GRUB environment through its tools, a stand-in over the real grub-editenv; GRUB is its boot script. A power
- * cut ends the tool at one of its changes; `during` one, the second sector of the file is as it was.
+ * Mender's GRUB environment, accessed through its tools: a replacement that calls the real grub-editenv. A model of the
+ * boot script stands for GRUB. A power cut ends the tool at one of its changes; `during` a change, the second sector of
+ * the file keeps its old content.
  */
 export async function makeGrubToolsRig(): Promise<DisposableRig> {
   const folder = await mkdtemp(join(tmpdir(), "switchback-rig-"));
@@ -47,7 +48,7 @@ export async function makeGrubToolsRig(): Promise<DisposableRig> {
       if (cut === undefined || argv[0] !== argvs.setArgv[0]) return await runWith();
       const { left, moment } = cut;
       const before = look();
-      // Stopped after none of its changes, a tool has not run.
+      // A tool that is stopped before its first change has not run.
       if (left > 1) await runWith(left - 1);
       const untilThen = look();
       put(before);

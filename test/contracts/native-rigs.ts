@@ -16,7 +16,7 @@ import type { DisposableRig } from "./bootloader-rigs.ts";
 const PARTITIONS = { A: 2, B: 10 };
 const COPY_BYTES = 0x1000;
 
-/** Nobody else knows of the rig's files. */
+/** No other process knows the files of the rig. */
 const alone = <T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> => {
   signal.throwIfAborted();
   return work();

@@ -84,7 +84,7 @@ async function rootfsImageRig(spoil: Spoil = () => ({})) {
       await rig.losePower();
       await reboot();
     },
-    /** As a download that was cut off leaves it: the slot that does not run holds half of an image. */
+    /** The state after an interrupted download: the inactive slot holds half of an image. */
     async tear() {
       const { slot } = await bootloader.plan(new AbortController().signal);
       const other = paths.slots[slot === "A" ? "B" : "A"];
@@ -107,7 +107,7 @@ describe("root file system images", () => {
   for (const { title, run } of CHECKS) test(title, async () => run(await rootfsImageRig()));
 });
 
-/** One mistake each in the parts of the handler, and the promise that it breaks. */
+/** Each row is one mistake in the parts of the handler, and the promise that it breaks. */
 const MISTAKES: Readonly<Record<string, readonly [spoil: Spoil, promise: string]>> = {
   "does not arm the slot": [
     ({ bootloader }) => ({ bootloader: { ...bootloader, arm: async () => undefined } }),

@@ -7,17 +7,17 @@ import { AgentError } from "../../src/errors/agent-error.ts";
 import type { Process } from "../../src/ports/process.ts";
 import { type Act, type BootFileOptions, type DisposableStorageRig, makeFileRig } from "./boot-file-rigs.ts";
 
-/** What a board lets the agent do with its firmware. */
+/** The access that a board gives the agent to its firmware. */
 export interface TrybootBoard {
   /** `vcmailbox` reaches the firmware. Such a board's `reboot` keeps its argument from the kernel, as busybox's does. */
   readonly mailbox: boolean;
-  /** The firmware says what it booted. */
+  /** The firmware reports what it has booted. */
   readonly tells: boolean;
 }
 
 const BOOT_PARTITIONS = { A: 2, B: 3 };
 
-/** The first FAT partition, and the firmware's rule: the flag of a trial comes with one start and goes with it. */
+/** The first FAT partition, and the firmware's rule: the flag of a trial applies to one start, which clears it. */
 export const trybootRig =
   ({ mailbox, tells }: TrybootBoard) =>
   async (options: BootFileOptions = {}): Promise<DisposableStorageRig> => {

@@ -4,7 +4,7 @@ import { diskActs } from "../../adapters/files/disk.ts";
 import type { FileActs } from "../../src/ports/files.ts";
 import type { powerSwitch } from "./bootloader-rigs.ts";
 
-/** What a power cut leaves of names that were made, changed or removed since their folder was last synced. */
+/** The effects of a power cut on names that were created, changed or removed since the last sync of their folder. */
 export const FOLDER_LOSSES = ["all lost", "all kept", "old and new both kept"] as const;
 export type FolderLoss = (typeof FOLDER_LOSSES)[number];
 
@@ -25,7 +25,7 @@ export class VolatileFolder {
     this.loss = loss;
   }
 
-  /** All that is there now is safe: what firmware writes, and what an orderly shutdown leaves. */
+  /** Makes the present content durable, as firmware and an orderly shutdown do. */
   settle(): void {
     this.durable = this.files();
   }

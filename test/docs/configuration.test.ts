@@ -12,7 +12,7 @@ const rows = table
   .split("\n")
   .map((line) => line.slice(2, -2).split(" | "));
 
-/** Objects whose members have rows of their own. */
+/** Objects whose members have separate rows. */
 const OBJECTS: Readonly<Record<string, Keys>> = {
   HttpsClient: HTTPS_CLIENT_KEYS,
   Security: SECURITY_KEYS,
@@ -51,7 +51,7 @@ test("each row says what the key does, who reads it and which Mender knows it", 
   }
 });
 
-/** What holds where no file says anything. */
+/** The values that apply if no file sets them. */
 const DEFAULTS: Readonly<Record<string, (config: Config) => unknown>> = {
   SkipVerify: ({ connection }) => connection.skipVerify,
   UpdatePollIntervalSeconds: ({ server }) => server.updatePollSeconds,

@@ -9,7 +9,7 @@ const { test } = needs("root");
 
 const page = await readFile("docs/porting.md", "utf8");
 const ADAPTER = /```sh\n(#!\/bin\/sh\n[\s\S]*?)```/.exec(page)?.[1] ?? "";
-/** What stands on the page: a command and what it prints. */
+/** An example on the page: a command and its output. */
 const shown = [...page.matchAll(/```text\n\$ (switchback doctor.*)\n([\s\S]*?)```/g)].map(
   ([, command = "", out = ""]) => ({
     command,
@@ -27,7 +27,7 @@ afterAll(() => board.remove());
 
 const configure = (keys: object): Promise<void> => writeFile(board.path("etc/mender.conf"), JSON.stringify(keys));
 
-/** What the page tells its reader to do before the doctor is asked again. */
+/** The actions that the page asks of its reader before the doctor runs again. */
 const STEPS: Readonly<Record<string, () => Promise<unknown>>> = {
   "1, a bare board": () => configure({ Switchback: { Board: board.dir } }),
   "2, slots and adapter are configured": async () => {
@@ -55,7 +55,7 @@ for (const [index, [title, act]] of Object.entries(STEPS).entries()) {
   });
 }
 
-/** The time, and the room on the disk of whoever runs this, are of the day on which the page was written. */
+/** Replaces the time and the free space with those of the day on which the page was written. */
 const asOnThePage = (line: string): string =>
   line
     .replaceAll(board.dir, "board")

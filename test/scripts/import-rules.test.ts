@@ -10,7 +10,9 @@ const FOLDERS = ["errors", "util", "protocol", "ports", "artifact", "contracts",
 const value = (from: string): string => `import { x } from "${from}";\nexport const y = x;\n`;
 const type = (from: string): string => `import type { X } from "${from}";\nexport type Y = X;\n`;
 
-/** For each rule, a file that breaks it, and what that file says. Each module `x.ts` exports a value and a type. */
+/**
+ * For each rule, a file that breaks it, and the content of that file. Each module `x.ts` exports a value and a type.
+ */
 const BREAKS: Readonly<Record<string, readonly [path: string, text: string]>> = {
   ...Object.fromEntries(
     FOLDERS.map((folder) => [

@@ -11,7 +11,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(dir, { recursive: true }));
 
-/** Chunks as the bundler writes them: both give out an `a`, and one is there for what it does alone. */
+/** Chunks as the bundler writes them: two export an `a`, and one is imported only for its side effects. */
 const chunks = () =>
   new Map([
     ["entry.mjs", 'import{a as x,b}from"./one.mjs";import{a}from"./two.mjs";import"./said.mjs";console.log(x,b,a);'],

@@ -8,7 +8,7 @@ const QUICK = "tries=3 pause_seconds=0";
 
 let device: ScriptDevice;
 let server: Server;
-/** What the server answers, one status after the other; the last one again and again. */
+/** The statuses of the server's answers, in order; it repeats the last one. */
 let statuses: number[] = [];
 let address = "";
 beforeEach(async () => {

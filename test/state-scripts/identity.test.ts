@@ -14,7 +14,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(net, { recursive: true }));
 
-/** An interface as /sys/class/net has it. */
+/** An interface in the form of /sys/class/net. */
 async function put(name: string, type: number, index: number, address: string): Promise<void> {
   await mkdir(join(net, name));
   const facts = { type, ifindex: index, address };

@@ -81,7 +81,7 @@ test("data is not thrown away where its copy is missing", async () => {
   expect(await records()).toBe("new format\n");
 });
 
-/** What a loss of power in `restore` leaves on disk, made by hand. */
+/** The files after a power cut in `restore`, created by hand. */
 const CUTS: readonly (readonly [string, () => Promise<void>])[] = [
   [
     "in the middle of copying",

@@ -1,4 +1,4 @@
 import type { ErrorCode } from "../../../src/errors/catalogue.ts";
 
-/** What the reader should check or do, by error code. */
+/** The remedies for the reader, by error code. */
 export type Remedies = Readonly<Partial<Record<ErrorCode, string>>>;

@@ -5,7 +5,7 @@ import { layOutPieces } from "../../util/json-text.ts";
 import type { InspectedArtifact, InspectedFile } from "./describe-artifact.ts";
 import type { ArtifactDescription } from "./read-schema.ts";
 
-/** What `read --json` prints, in parts. The meta-data appears exactly as in the Artifact. */
+/** The output of `read --json`, in parts. The meta-data appears exactly as in the Artifact. */
 export function* jsonOf(inspected: InspectedArtifact): Generator<string> {
   const described = describeAsJson(inspected);
   const mark = randomUUID();

@@ -5,7 +5,7 @@ import { type AgentError, describeError } from "../../errors/agent-error.ts";
 import { jsonLine } from "../one-line.ts";
 import type { RunOptions } from "../update/run-options.ts";
 
-/** What a standalone command prints with `--json`. New versions may add fields but must not rename any. */
+/** The output of a standalone command with `--json`. New versions may add fields but must not rename any. */
 export interface RunAsJson {
   readonly command: StandaloneCommand;
   /** Exit status of the command. */

@@ -5,7 +5,7 @@ import type { Finding } from "../../ports/finding.ts";
 /** One part of the board and how to examine it. */
 export interface Examination {
   readonly area: string;
-  /** What to do if the examination fails. */
+  /** The advice for the user if the examination fails. */
   readonly advice: string;
   /** May reject with a named failure, which becomes the finding. */
   look(signal: AbortSignal): Promise<readonly Finding[]>;
