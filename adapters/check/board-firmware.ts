@@ -71,7 +71,7 @@ export async function startByFirmware(dir: string, limitMs: number = LIMIT_MS): 
   }
 }
 
-/** The slot that is up according to the program; `undefined` for none. @throws {AgentError} BOARD_FIRMWARE */
+/** The slot that runs according to the program; `undefined` for none. @throws {AgentError} BOARD_FIRMWARE */
 function named(program: string, answer: string, fates: Readonly<Record<SlotId, string>>): SlotId | undefined {
   if (answer === "none") return undefined;
   if (answer !== "A" && answer !== "B")

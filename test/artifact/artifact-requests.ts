@@ -1,6 +1,6 @@
 import type { ArtifactRequest, PayloadRequest } from "../../src/artifact/artifact-request.ts";
 
-/** The smallest requests of each kind; a test says only what matters to it. */
+/** The smallest request of each kind; a test sets only the fields that matter to it. */
 export function rootfsRequest(file: string, change: Partial<ArtifactRequest> = {}): ArtifactRequest {
   const payload: PayloadRequest = {
     kind: "rootfs-image",

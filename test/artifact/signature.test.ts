@@ -123,7 +123,7 @@ function ed25519Of(hex: string): string {
     .toString();
 }
 
-/** With both signs, and as numbers that are not reduced. */
+/** Points with both signs, and with coordinates that are not reduced. */
 const LOW_ORDER = [
   "00".repeat(32),
   `${"00".repeat(31)}80`,

@@ -8,7 +8,7 @@ import { ScriptedServer } from "../support/scripted-server.ts";
 import { TestBoard } from "../support/test-board.ts";
 import { EVIL, expectTame } from "./hostile.ts";
 
-/** Where a file system or an argument takes everything but a slash. */
+/** Half of a surrogate pair, escaped. */
 const HALF = "\\ud800";
 
 let program: BuiltProgram;

@@ -107,7 +107,7 @@ const lazyFiles =
     };
   };
 
-// With a mailbox, a cleared flag alone keeps the old file from mattering.
+// With a mailbox, the cleared flag alone makes the old file ineffective.
 for (const [kind, makeRig] of Object.entries({ "systemd-boot": makeSystemdBootRig, "rpi-tryboot": makeTrybootRig })) {
   for (const [change, syncs] of [
     ["arming", 0],

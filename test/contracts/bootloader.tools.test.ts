@@ -19,7 +19,7 @@ function recordedTools(config?: string): EnvTools {
 
 for (const [name, makeRig] of [
   ["uboot with the real fw_setenv", () => makeUbootRig()],
-  // Without the canary, for which these tools fail while they print the rest.
+  // Without the canary, because these tools fail for it although they print the other variables.
   ["uboot with what U-Boot's own older tools do", () => makeUbootRig(recordedTools, {})],
   ["grub with what Mender's tools do", makeGrubToolsRig],
 ] as const) {

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { inject } from "vitest";
 import { bundle } from "../../scripts/lib/bundle.ts";
 
-/** What a process printed, and how it ended. */
+/** The output and the result of a process. */
 export interface Ended {
   readonly exitCode: number | null;
   readonly signal: NodeJS.Signals | null;

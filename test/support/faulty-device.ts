@@ -1,7 +1,7 @@
 import { setTimeout as wait } from "node:timers/promises";
 import type { BlockFile } from "../../adapters/linux/block-file.ts";
 
-/** What a power cut does to a write before its sync. `torn`: a prefix of whole sectors arrived. */
+/** The effect of a power cut on a write before its sync. `torn`: a prefix of whole sectors arrived. */
 export type WriteOutcome = "lost" | "kept" | "torn";
 
 /** `dropped`: the sector keeps its old content. `corrupted`: one bit of it is wrong. */
@@ -12,7 +12,7 @@ export interface FaultyDiskOptions {
   readonly content: Uint8Array;
   /** Accesses to these sectors fail with EIO. */
   readonly badSectors?: readonly number[];
-  /** What happens to acknowledged writes to these sectors. A sync does not report it. */
+  /** The fate of acknowledged writes to these sectors. A sync does not report it. */
   readonly lies?: ReadonlyMap<number, DiskFault>;
   /** Duration of each read, write and sync. */
   readonly accessMs?: number;
@@ -73,7 +73,7 @@ export function createFaultyDisk(options: FaultyDiskOptions): FaultyDisk {
     return content;
   };
 
-  /** Moves a write to the medium, except where the disk lies. */
+  /** Moves a write to the medium, except for sectors whose writes the disk falsely acknowledges. */
   const land = ({ offset, bytes }: PendingWrite): void => {
     const touched = [...lies].filter(([sector]) => overlaps(sector, offset, bytes.length));
     const before = touched.map(([sector]) => medium.slice(sector * SECTOR_BYTES, (sector + 1) * SECTOR_BYTES));

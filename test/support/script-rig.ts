@@ -54,7 +54,7 @@ export interface Recorded {
   readonly ran: string;
 }
 
-/** One case a line, as `writeRecord` writes them. */
+/** One case on each line, as `writeRecord` writes them. */
 export const readRecord = (path: string): readonly Recorded[] =>
   readFileSync(path, "utf8")
     .trim()

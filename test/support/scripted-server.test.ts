@@ -34,7 +34,7 @@ interface Seen {
   readonly failed?: string;
 }
 
-/** What an ordinary client sees. */
+/** The view of an ordinary client. */
 function ask(path: string, { method = "GET", headers = {}, body = "", tls = {} } = {}): Promise<Seen> {
   return new Promise((resolve) => {
     const seen: { -readonly [K in keyof Seen]: Seen[K] } = { body: "" };

@@ -11,7 +11,7 @@ export interface Recorded {
   readonly body: Buffer;
 }
 
-/** What an answer can use. */
+/** The facts that an answer can use. */
 export interface Exchange extends Recorded {
   readonly response: ServerResponse;
   readonly socket: Socket;
@@ -35,8 +35,8 @@ const CALLS = {
 export type Route = keyof typeof CALLS | `/${string}`;
 
 /**
- * A server on the loopback that answers as the test's script says, and records the requests. A route without answers
- * gets 404.
+ * A server on the loopback that gives the answers of the test's script, and records the requests. A route without
+ * answers gets 404.
  */
 export class ScriptedServer {
   readonly requests: Recorded[] = [];

@@ -199,7 +199,7 @@ function mountOn(path: string): void {
 
 needs("mount").describe("with a filesystem mounted below the folder", () => {
   afterEach(() => {
-    // What it was mounted on may have been renamed since.
+    // The mount point may have been renamed since.
     for (const line of readFileSync("/proc/self/mountinfo", "utf8").split("\n")) {
       const point = (line.split(" ")[4] ?? "").replaceAll("\\040", " ");
       if (point.startsWith(`${board.dir}/`)) execFileSync("umount", [point]);

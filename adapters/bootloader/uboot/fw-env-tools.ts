@@ -25,7 +25,8 @@ async function copiesFinding(file: string): Promise<Finding> {
     if (copies.length === 2) return { level: "good", subject, found: `two, according to ${file}` };
     return { level: "note", subject, found: `one, according to ${file}: ${TORN}`, advice: SECOND_COPY };
   } catch (cause) {
-    // ignored: libubootenv has a second format, which only the tool itself reads; the caller has checked that it can.
+    // ignored: libubootenv has a second format, which only the tool itself reads. The caller has checked that the tool
+    // can read it.
     const found = `unknown: ${file} ${cause instanceof AgentError ? "has another format" : "is not readable"}`;
     return { level: "note", subject, found, advice: `Make sure that ${file} names two copies.` };
   }

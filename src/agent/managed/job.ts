@@ -10,7 +10,7 @@ import { composeWork } from "./work.ts";
 import { type Job, type JobResult, WORKER_FLAG, type WorkerRequest } from "./worker.ts";
 
 /**
- * Does the one piece of work for which a daemon started this process.
+ * Does the piece of work for which a daemon started this process.
  *
  * @throws {AgentError} CLI_USAGE if no daemon started it
  */

@@ -16,7 +16,7 @@ export function register(program: Command, io: CliIo): void {
 }
 
 const EXAMPLES = `
-Each line names what was examined. A line below each problem says what to do.
+Each line names the part that was examined. A line below each problem says what to do.
 
 Exit status:
   0  the device can install an update and roll it back

@@ -71,10 +71,10 @@ test("a process whose root is neither slot is told so", () => {
 });
 
 /**
- * As `askOn`, with an overlay over the file system on `device` as the root, made as early user space makes it.
+ * Like `askOn`, but the root is an overlay over the file system on `device`, created as early user space does.
  *
- * @param lower `moved` into the new root, or `hidden`: left where the new root does not show it
- * @param other the slot that udev's link by label leads to, while the kernel was started with `root=LABEL=root`
+ * @param lower `moved` into the new root, or `hidden`: at a place that is not visible in the new root
+ * @param other the slot to which udev's link by label points, if the kernel was started with `root=LABEL=root`
  */
 function askOnOverlay(device: string, other: string, lower: "moved" | "hidden", slots: readonly string[]): string {
   const script = `set -e

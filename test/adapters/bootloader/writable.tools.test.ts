@@ -48,7 +48,7 @@ needs("mount").test("a boot environment on a full or read-only mount is told bef
   await rm(join(folder, "filler"));
 });
 
-/** Tools for an environment in `files`, as `text` in fw_env.config says. */
+/** Tools for an environment in `files`, with `text` as fw_env.config. */
 async function toolsFor(text: string) {
   const config = join(outside, "fw_env.config");
   await writeFile(config, text);

@@ -104,7 +104,7 @@ describe("a trace tells of", () => {
   }
 });
 
-/** What cannot be followed is said, not guessed. */
+/** The trace reports an act that it cannot follow, and does not guess. */
 const REFUSED: Readonly<Record<string, readonly [calls: readonly string[], message: string]>> = {
   "a rename into the folder": [
     [`rename(${str("/x")}, ${str("/r/d/env")}) = 0`],

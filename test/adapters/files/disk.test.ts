@@ -129,7 +129,7 @@ for (const start of ["a file", "a link", "a link to nothing", "nothing"]) {
   test(`where there is ${start}, removing it removes its temporary files as well, and nothing else`, async () => {
     await mkdir(join(dir, "real"));
     const [path, target] = [join(dir, "file"), start.includes("link") ? join(dir, "real/file") : join(dir, "file")];
-    // A caller may have named a file of its own like this, which it is about to rename.
+    // This name may belong to a caller's own file, which the caller is about to rename.
     await writeFile(`${target}.new`, "");
     await writeFile(`${target}.0123456789ab.new`, "");
     if (!["nothing", "a link to nothing"].includes(start)) await writeFile(target, "");

@@ -4,7 +4,7 @@ import type { AdapterContext, BootloaderAdapter } from "../../../src/ports/adapt
 
 const { signal } = new AbortController();
 
-/** A boot loader on storage that `isReadOnly` says the state of, and whose module may be able to tell. */
+/** A boot loader on storage that is read-only if `isReadOnly` says so; its module may be able to detect this. */
 function moduleOn(storage: { isReadOnly: boolean }, tells: boolean) {
   const adapter: BootloaderAdapter = {
     protocol: 1,

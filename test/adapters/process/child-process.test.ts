@@ -221,7 +221,7 @@ async function withFolder(use: (folder: string) => Promise<void>): Promise<void>
   }
 }
 
-/** Whether the process whose id is in the file still runs; a zombie that init has not yet collected does not. */
+/** Tells whether the process whose id is in the file still runs. A zombie does not count as running. */
 async function isAlive(folder: string, name: string): Promise<boolean> {
   const pid = (await readFile(join(folder, name), "utf8")).trim();
   try {

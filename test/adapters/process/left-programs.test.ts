@@ -24,7 +24,7 @@ afterEach(async () => {
 
 const folder = (): string => join(place, `switchback-programs-${process.geteuid?.()}`);
 
-/** A program that does not heed SIGTERM, in a session of its own, once it runs. */
+/** Starts a program that ignores SIGTERM, in a separate session, and waits until it runs. */
 async function stubborn(env: Readonly<Record<string, string>> = {}): Promise<number> {
   const script = "trap '' TERM; echo ready; while :; do sleep 0.1; done";
   const child = spawn("sh", ["-c", script], { detached: true, env: { ...process.env, ...env } });
@@ -34,7 +34,7 @@ async function stubborn(env: Readonly<Record<string, string>> = {}): Promise<num
   return child.pid;
 }
 
-/** A record that an agent has left which is no more: one with our pid, but started at boot. */
+/** Leaves a record of a dead agent: it has our pid, but a start time at boot. */
 async function leave(content: string): Promise<string> {
   const own = recordProgram([place], DEVICE);
   const [ownName = ""] = await readdir(folder());

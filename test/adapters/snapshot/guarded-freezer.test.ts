@@ -81,7 +81,8 @@ test("when its agent has been killed, the guard tries for far longer", async () 
 });
 
 needs("otherUser").test("where no process can be started any more, the guard thaws all the same", async () => {
-  // As of a user who has too many processes: root may always have one more.
+  // Simulates a user with too many processes. The shell does not run as root, because root may always start another
+  // process.
   await fsfreeze(`if [ "$1" = --freeze ]; then prlimit --pid $PPID --nproc=0:0; else : >${dir}/thawed; fi`);
   await chmod(dir, 0o777);
   const shell = `#!/bin/sh\nexec setpriv --reuid=65534 --regid=65534 --clear-groups /bin/sh "$@"\n`;

@@ -7,7 +7,7 @@ afterEach(() => servers.close());
 const ask = async (url: string, idleMs = 5_000): Promise<string> =>
   text(await client({ idleMs }).send({ method: "GET", url }, never));
 
-/** Each with what the failure says. */
+/** Each answer, with the text of the failure. */
 const GARBAGE: readonly (readonly [title: string, answer: string, reason: RegExp])[] = [
   ["nothing at all", "", /no answer/],
   ["no HTTP", "SSH-2.0-OpenSSH_9.2\r\n\r\n", /not HTTP/],

@@ -83,7 +83,7 @@ test("however many pieces there are, a handful of buffers serves them and their 
   expect(await all(eachPiece(stream(), remember))).toHaveLength(30);
   expect(buffers.size).toBeLessThanOrEqual(8);
   buffers.clear();
-  // A Node whose streams no longer write where they are told would make memory grow with the Artifact.
+  // If a Node's streams no longer wrote into the given buffer, memory would grow with the Artifact.
   for await (const { buffer } of compress("gzip", stream(), signal))
     if (buffer.byteLength > PIECE_BYTES) buffers.add(buffer);
   expect(buffers.size).toBeGreaterThan(0);

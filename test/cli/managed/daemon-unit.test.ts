@@ -8,7 +8,7 @@ beforeEach(async () => {
 });
 afterEach(() => board.remove());
 
-/** What the shipped unit sets, by key. */
+/** The settings of the shipped unit, by key. */
 async function unit(): Promise<ReadonlyMap<string, string>> {
   const lines = (await readFile("systemd/switchback.service", "utf8")).split("\n");
   return new Map(

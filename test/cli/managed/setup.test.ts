@@ -245,7 +245,7 @@ test("a folder that cannot be made is said to be the reason", async () => {
   await writeFile(join(folder, "data"), "no folder");
   expect(codesOf(await setup([...NEEDED, "--rootfs-part-a", "/dev/a"]))).toEqual(["CONFIG_INVALID"]);
   await rm(join(folder, "data"));
-  // No folder can be made there, and the kernel says ENOENT.
+  // The kernel refuses to create a folder there, with ENOENT.
   main = "/proc/missing/mender.conf";
   expect(codesOf(await setup(NEEDED))).toEqual(["SETUP_WRITE"]);
 });

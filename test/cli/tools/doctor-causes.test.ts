@@ -16,7 +16,7 @@ beforeEach(async () => {
 });
 afterEach(() => board.remove());
 
-/** What is not in order, with the board's folder as BOARD. */
+/** The problems, with the board's folder as BOARD. */
 async function complaints(): Promise<readonly string[]> {
   const { out, err, exitCode } = await board.agent("doctor");
   const lines = out.filter((line) => /^(?:wrong|warning|\s+->)/.test(line));
@@ -189,7 +189,7 @@ test.each([
   expect((await complaints()).slice(0, 2)).toEqual(lines);
 });
 
-/** Anew, so that its mode is 0755. */
+/** Creates the file again, so that its mode is 0755. */
 async function script(text: string): Promise<void> {
   await rm(board.path(IDENTITY), { force: true });
   await writeFile(board.path(IDENTITY), text, { mode: 0o755 });

@@ -82,7 +82,7 @@ const HEALTHY = [
   "22 ok, 0 warning, 0 wrong: an update can be installed and rolled back.",
 ];
 
-/** One fault each, and the lines that name it. */
+/** Each row is one fault, and the lines that report it. */
 const FAULTS: readonly (readonly [string, () => Promise<unknown>, readonly string[]])[] = [
   [
     "a boot environment without anything in it",

@@ -8,7 +8,7 @@ const signal = new AbortController().signal;
 const unreachable = new AgentError("TRANSPORT_FAILED");
 const later = new AgentError("SOURCE_STATUS", { retryAfterMs: 5000 });
 
-/** Seconds at which each attempt is made, and how it ends. `random` stands still. */
+/** The second of each attempt, and its result. `random` is constant. */
 async function attempts(answers: readonly (Error | "yes")[], random = 0, until = signal) {
   const clock = createVirtualClock();
   const seconds: number[] = [];

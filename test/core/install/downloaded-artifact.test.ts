@@ -18,7 +18,7 @@ for (const compression of ["none", "gzip"] as const) {
       const device = await make(CutOffRig.make(compression, seed));
       const runs = await cutThreeTimes(device, seed);
       expect(await device.slotHolds(device.image)).toBe(true);
-      // Each run got on, so that the count began anew.
+      // Each run made progress, so the count started again.
       expect(device.record?.resumes).toBe(0);
       for (const { checkpoint, ranges } of runs) {
         expect(ranges).toEqual(rangesOf(device, checkpoint));

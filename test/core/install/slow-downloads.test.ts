@@ -80,7 +80,7 @@ async function drip(): Promise<void> {
   await send(3, 2 * (IDLE_MS - ALMOST_IDLE_MS));
 }
 
-/** What it says of itself is right; it ends too early. */
+/** Its headers are correct, but its body ends too early. */
 const tooShort: Answer = ({ response }) =>
   void response.writeHead(206, { "content-range": "bytes 3-299999/300000" }).end(WHOLE.subarray(3, 1_000));
 

@@ -103,7 +103,7 @@ test("a script whose interpreter is missing, or whose folder is mounted with noe
   });
 });
 
-/** A process that has ended but that nobody has waited for is not alive. */
+/** A zombie is not alive. */
 async function isAlive(pid: number): Promise<boolean> {
   try {
     return !/\) [ZX] /.test(await readFile(`/proc/${pid}/stat`, "utf8"));

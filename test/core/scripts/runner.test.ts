@@ -9,7 +9,7 @@ import { AgentError } from "../../../src/errors/agent-error.ts";
 import type { Process } from "../../../src/ports/process.ts";
 import { createVirtualClock } from "../../support/virtual-clock.ts";
 
-/** How a script ends: exit status, output, how long it takes (virtual), or what is thrown. */
+/** The result of a script: exit status, output, virtual duration, or the error to throw. */
 interface Ending {
   readonly exitCode?: number | undefined;
   readonly stdout?: string;
@@ -30,7 +30,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(dir, { recursive: true }));
 
-/** A device whose scripts end as told, in virtual time; `calls` are `<seconds> <script>`. */
+/** A device whose scripts end with the given results, in virtual time; `calls` has lines `<seconds> <script>`. */
 function device(endings: Readonly<Record<string, Script>> = {}, timeouts = TIMEOUTS) {
   const clock = createVirtualClock();
   const calls: string[] = [];

@@ -24,9 +24,9 @@ export class GrubBoard {
   }
 
   /**
-   * As the build of an image puts it on the boot partition, with a variable of somebody else's.
+   * Creates the environment as an image build does, with an additional foreign variable.
    *
-   * @param noteBytes of its value: by default what Switchback writes lies before and behind the end of a sector
+   * @param noteBytes length of its value; by default Switchback's variables are before and after the end of a sector
    */
   install(noteBytes = 400): void {
     for (const copy of [1, 2] as const) {

@@ -126,7 +126,7 @@ export interface TestFile {
   readonly failure?: Error;
 }
 
-/** A payload out of `files`; `failure` comes instead of the end. */
+/** A payload of `files`; if `failure` is set, the payload fails with it instead of ending. */
 export function payloadOf(files: readonly TestFile[], failure?: Error): PayloadStream {
   const queue = [...files];
   return {

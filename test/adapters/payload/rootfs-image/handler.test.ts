@@ -31,11 +31,11 @@ interface BoardOptions {
   readonly cutAt?: number;
   readonly lies?: ReadonlyMap<number, DiskFault>;
   readonly verifyReadback?: boolean;
-  /** As long as it says so, the boot environment cannot be written. */
+  /** While this is true, the boot environment cannot be written. */
   readonly isReadOnly?: () => boolean;
 }
 
-/** A board whose boot loader and stored value keep what they are told, and whose power fails at a chosen change. */
+/** A board that keeps its boot plan and its stored value, and whose power fails at a chosen change. */
 function board(
   from: State,
   content = randomBytes(16 * 4096),
