@@ -11,7 +11,7 @@ export function statesPage(): Page {
     "# States of an update",
     GENERATED("`src/core/deployment/table.ts`"),
     "The agent saves each state durably before it runs the state's effect. The column *crash* says where the agent " +
-      "continues if it starts and finds that state on disk. A target that begins with `@` is a rest: the agent stops " +
+      "continues if it starts and finds that state on disk. A target that begins with `@` marks a rest: the agent stops " +
       "before that state, and a later command continues from there. After " +
       `${MAX_TRANSITIONS} persisted transitions, the agent gives up the update.`,
     `\`\`\`mermaid\n${diagram()}\n\`\`\``,
