@@ -133,6 +133,10 @@ export class Device {
     return readFileSync(this.path(name), "utf8");
   }
 
+  sizeBytes(name: string): number {
+    return statSync(this.path(name)).size;
+  }
+
   put(name: string, content: string | Uint8Array, mode = 0o644): void {
     mkdirSync(dirname(this.path(name)), { recursive: true });
     writeFileSync(this.path(name), content);

@@ -226,7 +226,7 @@ export const TOOL_ROWS: readonly Row[] = [
       at: "desk",
       given: disk("mmcblk0p2"),
       around: (line) => `mkdir -p /mnt/usb; ${line}`,
-      promised: (device) => expect(device.text("/mnt/usb/release.img").length).toBe(device.text("/disk").length),
+      promised: (device) => expect(device.sizeBytes("/mnt/usb/release.img")).toBe(device.sizeBytes("/disk")),
     },
     otherwise: {
       "no such device": {
@@ -257,7 +257,7 @@ export const TOOL_ROWS: readonly Row[] = [
         disk("mmcblk0p2")(device);
         device.put("/opt/bin/ssh", SSH, 0o755);
       },
-      promised: (device) => expect(device.text("release.img").length).toBe(device.text("/disk").length),
+      promised: (device) => expect(device.sizeBytes("release.img")).toBe(device.sizeBytes("/disk")),
     },
     otherwise: {
       "a device without a block device below /": {

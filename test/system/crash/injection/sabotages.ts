@@ -90,7 +90,7 @@ export const SABOTAGES: readonly NamedSabotage[] = [
           await host.files.rename(from, to);
         },
       }),
-    found: /The boot environment cannot be read/,
+    found: /Cannot read the boot environment/,
   },
   {
     title: "the scripts of an earlier update are not removed",
