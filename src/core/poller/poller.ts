@@ -48,15 +48,13 @@ export interface Poller {
 
 /** Failures of the device itself, which last until a person repairs it. */
 const OF_DEVICE: ReadonlySet<string> = new Set([
-  ...[
-    "STORE_READ",
-    "STORE_WRITE",
-    "STORE_DAMAGED",
-    "STORE_NEWER",
-    "DEVICE_TYPE_FILE",
-    "DEVICE_KEY",
-    "DEVICE_KEY_WRITE",
-  ],
+  "STORE_READ",
+  "STORE_WRITE",
+  "STORE_DAMAGED",
+  "STORE_NEWER",
+  "DEVICE_TYPE_FILE",
+  "DEVICE_KEY",
+  "DEVICE_KEY_WRITE",
   "IDENTITY_FAILED",
 ]);
 
