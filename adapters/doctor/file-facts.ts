@@ -3,15 +3,15 @@ import { dirname, join } from "node:path";
 import type { FileFacts } from "../../src/ports/board-facts.ts";
 
 /** The facts of a file; follows links. @returns `undefined` if nothing exists there, or this process may not look */
-export async function lookAtFile(path: string): Promise<FileFacts | undefined> {
+export async function collectFileFacts(path: string): Promise<FileFacts | undefined> {
   const found = await stat(path).catch(() => undefined); // ignored: as said above.
   return found && { path, mode: found.mode & 0o7777, owner: found.uid };
 }
 
 /** The facts of a folder and of its direct entries. */
-export async function lookInFolder(folder: string): Promise<readonly FileFacts[]> {
+export async function collectEntryFacts(folder: string): Promise<readonly FileFacts[]> {
   const names = await readdir(folder).catch(() => []); // ignored: as for a file.
-  const all = await Promise.all([folder, ...names.map((name) => join(folder, name))].map(lookAtFile));
+  const all = await Promise.all([folder, ...names.map((name) => join(folder, name))].map(collectFileFacts));
   return all.filter((facts) => facts !== undefined);
 }
 

@@ -4,7 +4,7 @@ import { brokenLink } from "../../src/util/broken-link.ts";
 import { type Mount, readMounts, rootMount } from "../linux/mount-table.ts";
 
 /** The facts of a folder and its file system. Writes nothing. @throws the system's error */
-export async function lookAtFolder(folder: string): Promise<FolderFacts> {
+export async function collectFolderFacts(folder: string): Promise<FolderFacts> {
   const real = await realpath(folder).catch((error: unknown) => {
     if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
     throw error;

@@ -7,9 +7,12 @@ import { isVolumeMounted, volumeBytes } from "../linux/ubi-facts.ts";
 import { ubiVolume } from "../linux/ubi-volume.ts";
 
 /** Collects facts about a slot's path without opening it, so no user of it is disturbed. @throws the system's error */
-export async function lookAtSlot(path: string, system: RunningSystem = createRunningSystem()): Promise<SlotFacts> {
+export async function collectSlotFacts(
+  path: string,
+  system: RunningSystem = createRunningSystem(),
+): Promise<SlotFacts> {
   const volume = await ubiVolume(path, system);
-  if (volume !== undefined) return await lookAtVolume(path, volume, system);
+  if (volume !== undefined) return await collectVolumeFacts(path, volume, system);
   const stats = await stat(path).catch((error: unknown) => {
     if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
     throw error;
@@ -25,7 +28,7 @@ export async function lookAtSlot(path: string, system: RunningSystem = createRun
   };
 }
 
-async function lookAtVolume(path: string, volume: string, system: RunningSystem): Promise<SlotFacts> {
+async function collectVolumeFacts(path: string, volume: string, system: RunningSystem): Promise<SlotFacts> {
   const sizeBytes = await volumeBytes(volume, system);
   if (sizeBytes === undefined) return { path, kind: "missing", isMounted: false };
   return { path, kind: "UBI volume", identity: volume, sizeBytes, isMounted: await isVolumeMounted(volume, system) };

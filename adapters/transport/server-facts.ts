@@ -10,7 +10,11 @@ const PATIENCE_MS = 15_000;
 const nameIn = (subject: string): string => /^CN=(.*)$/m.exec(subject)?.[1] ?? subject.replaceAll("\n", ", ");
 
 /** Opens the connection that an update would use, and sends no request. */
-export async function lookAtServer(url: string, options: ConnectOptions, signal: AbortSignal): Promise<ServerFacts> {
+export async function collectServerFacts(
+  url: string,
+  options: ConnectOptions,
+  signal: AbortSignal,
+): Promise<ServerFacts> {
   try {
     signal.throwIfAborted();
     const inTime = AbortSignal.any([signal, AbortSignal.timeout(PATIENCE_MS)]);

@@ -1,9 +1,9 @@
 import { lstatSync, type Stats } from "node:fs";
 
 /** @returns whether something other than a regular file is at `path`; links are not followed */
-export const isNoFile = (path: string): boolean => lookAt(path)?.isFile() === false;
+export const isNoFile = (path: string): boolean => statOf(path)?.isFile() === false;
 
-function lookAt(path: string): Stats | undefined {
+function statOf(path: string): Stats | undefined {
   try {
     return lstatSync(path, { throwIfNoEntry: false });
   } catch {

@@ -1,38 +1,38 @@
-import type { Answer } from "./scripted-server.ts";
+import type { Responder } from "./scripted-server.ts";
 
 type Headers = Readonly<Record<string, string | number>>;
 
 export const empty =
-  (status: number, headers: Headers = {}): Answer =>
+  (status: number, headers: Headers = {}): Responder =>
   ({ response }) => {
     response.writeHead(status, headers).end();
   };
 
 export const json =
-  (status: number, value: unknown, headers: Headers = {}): Answer =>
+  (status: number, value: unknown, headers: Headers = {}): Responder =>
   ({ response }) => {
     response.writeHead(status, { "content-type": "application/json", ...headers }).end(JSON.stringify(value));
   };
 
 /** Accepts the device. */
 export const token =
-  (jwt: string): Answer =>
+  (jwt: string): Responder =>
   ({ response }) => {
     response.writeHead(200, { "content-type": "application/jwt" }).end(jwt);
   };
 
 /** An error in the format of real servers. */
-export const refusal = (status: number, error = "refused by the script", headers: Headers = {}): Answer =>
+export const refusal = (status: number, error = "refused by the script", headers: Headers = {}): Responder =>
   json(status, { error, request_id: "test" }, headers);
 
 /** 429 with a number of seconds, or with a date. */
-export const slowDown = (retryAfter: number | Date): Answer =>
+export const slowDown = (retryAfter: number | Date): Responder =>
   refusal(429, "too many requests", {
     "retry-after": typeof retryAfter === "number" ? retryAfter : retryAfter.toUTCString(),
   });
 
 /** Offers a deployment of the Artifact at `uri`. */
-export const deployment = (id: string, artifactName: string, uri: string, deviceTypes = ["board-a"]): Answer =>
+export const deployment = (id: string, artifactName: string, uri: string, deviceTypes = ["board-a"]): Responder =>
   json(200, {
     id,
     artifact: {
@@ -43,7 +43,7 @@ export const deployment = (id: string, artifactName: string, uri: string, device
     },
   });
 
-export const redirect = (to: string, status = 302): Answer => empty(status, { location: to });
+export const redirect = (to: string, status = 302): Responder => empty(status, { location: to });
 
 export interface FileOptions {
   readonly etag?: string;
@@ -54,7 +54,7 @@ export interface FileOptions {
 
 /** A file, or the requested range of it. */
 export const file =
-  (content: Uint8Array, { etag, lastModified, ignoresRanges = false }: FileOptions = {}): Answer =>
+  (content: Uint8Array, { etag, lastModified, ignoresRanges = false }: FileOptions = {}): Responder =>
   ({ response, headers }) => {
     const range = ignoresRanges ? undefined : rangeOf(headers.range, content.length);
     const validators = {

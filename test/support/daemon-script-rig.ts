@@ -3,7 +3,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { deployment, empty, file, token } from "./answers.ts";
 import { readRecord, ScriptRig } from "./script-rig.ts";
-import { type Answer, ScriptedServer } from "./scripted-server.ts";
+import { type Responder, ScriptedServer } from "./scripted-server.ts";
 
 /** What the daemon of the real client, mender 3.4, ran in each case. */
 export const DAEMON_RECORD = "test/support/daemon-script-record.txt";
@@ -84,7 +84,7 @@ export class DaemonScriptRig {
     appendFileSync(this.scripts.calls, `${line}\n`);
   }
 
-  #answerPoll(): Answer {
+  #answerPoll(): Responder {
     const offer = deployment("d-1", "new", `${this.server.url}/new.mender`, ["board"]);
     return (exchange) => {
       this.note(NEXT);
@@ -93,7 +93,7 @@ export class DaemonScriptRig {
     };
   }
 
-  #hearStatus(): Answer {
+  #hearStatus(): Responder {
     return (exchange) => {
       const { status, substate } = JSON.parse(exchange.body.toString());
       const line = `(${status})`;

@@ -1,19 +1,19 @@
 import type { Socket } from "node:net";
 import { TLSSocket } from "node:tls";
-import type { Answer } from "./scripted-server.ts";
+import type { Responder } from "./scripted-server.ts";
 
 /** Resets the connection before any response. */
-export const reset: Answer = ({ socket }) => cut(socket);
+export const reset: Responder = ({ socket }) => cut(socket);
 
 /** Resets the connection in the middle of a header line. */
-export const resetInHeader: Answer = async ({ socket }) => {
+export const resetInHeader: Responder = async ({ socket }) => {
   await send(socket, "HTTP/1.1 200 OK\r\nContent-Le");
   cut(socket);
 };
 
 /** Sends a valid header and the first `afterBytes` of the body, then resets the connection. */
 export const resetInBody =
-  (content: Uint8Array, afterBytes: number): Answer =>
+  (content: Uint8Array, afterBytes: number): Responder =>
   async ({ socket }) => {
     await send(socket, head(content.length));
     await send(socket, content.subarray(0, afterBytes));
@@ -23,11 +23,11 @@ export const resetInBody =
   };
 
 /** Keeps the connection open and never sends anything. */
-export const stall: Answer = () => undefined;
+export const stall: Responder = () => undefined;
 
 /** Sends a valid header and the first `afterBytes` of the body, then nothing more. */
 export const stallInBody =
-  (content: Uint8Array, afterBytes: number): Answer =>
+  (content: Uint8Array, afterBytes: number): Responder =>
   async ({ socket }) => {
     await send(socket, head(content.length));
     await send(socket, content.subarray(0, afterBytes));
@@ -35,7 +35,7 @@ export const stallInBody =
 
 /** Sends a header one byte at a time, without end. */
 export const slowHeader =
-  (everyMs = 10): Answer =>
+  (everyMs = 10): Responder =>
   ({ socket }) => {
     socket.write("HTTP/1.1 200 OK\r\nX-Slow: ");
     const drip = setInterval(() => socket.write("x"), everyMs);
@@ -44,7 +44,7 @@ export const slowHeader =
 
 /** Sends a body in pieces of `pieceBytes`, one every `everyMs`. */
 export const slowBody =
-  (content: Uint8Array, pieceBytes: number, everyMs = 10): Answer =>
+  (content: Uint8Array, pieceBytes: number, everyMs = 10): Responder =>
   ({ socket }) => {
     socket.write(head(content.length));
     let sent = 0;
@@ -57,14 +57,14 @@ export const slowBody =
   };
 
 /** Sends bytes that are not HTTP. */
-export const garbage: Answer = async ({ socket }) => {
+export const garbage: Responder = async ({ socket }) => {
   await send(socket, Buffer.from([0x16, 0x03, 0x01, 0x00, 0xff, 0x0a, 0x00, 0x0a]));
   socket.end();
 };
 
 /** Sends fewer or more bytes than the header says, then ends the connection normally. */
 export const wrongLength =
-  (content: Uint8Array, saidBytes: number): Answer =>
+  (content: Uint8Array, saidBytes: number): Responder =>
   async ({ socket }) => {
     await send(socket, head(saidBytes));
     await send(socket, content);
@@ -73,7 +73,7 @@ export const wrongLength =
 
 /** Sends a body without a length, which ends with the connection. */
 export const withoutLength =
-  (content: Uint8Array): Answer =>
+  (content: Uint8Array): Responder =>
   async ({ socket }) => {
     await send(socket, "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n");
     await send(socket, content);

@@ -14,7 +14,7 @@ import {
   withoutLength,
   wrongLength,
 } from "./faults.ts";
-import { type Answer, ScriptedServer } from "./scripted-server.ts";
+import { type Responder, ScriptedServer } from "./scripted-server.ts";
 import { selfSigned } from "./self-signed.ts";
 
 const CONTENT = Buffer.from("0123456789");
@@ -59,7 +59,7 @@ function ask(path: string, { method = "GET", headers = {}, body = "", tls = {} }
   });
 }
 
-describe.each<{ fault: string; answer: Answer; seen: Partial<Seen> }>([
+describe.each<{ fault: string; answer: Responder; seen: Partial<Seen> }>([
   { fault: "reset", answer: reset, seen: { failed: "ECONNRESET", body: "" } },
   { fault: "reset in the header", answer: resetInHeader, seen: { failed: "ECONNRESET", body: "" } },
   { fault: "reset in the body", answer: resetInBody(CONTENT, 4), seen: { failed: "ECONNRESET", body: "0123" } },

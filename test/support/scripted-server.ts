@@ -18,7 +18,7 @@ export interface Exchange extends Recorded {
 }
 
 /** Answers one request, or breaks the connection. @see answers.ts, faults.ts */
-export type Answer = (exchange: Exchange) => void | Promise<void>;
+export type Responder = (exchange: Exchange) => void | Promise<void>;
 
 /** Short names for the calls of the device API. @see spec "server-device-api", section 1 */
 const CALLS = {
@@ -42,7 +42,7 @@ export class ScriptedServer {
   readonly requests: Recorded[] = [];
   readonly #server: Server;
   readonly #scheme: "http" | "https";
-  readonly #scripts = new Map<Route, Answer[]>();
+  readonly #scripts = new Map<Route, Responder[]>();
   readonly #sockets = new Set<Socket>();
   #port = 0;
   #connections = 0;
@@ -78,7 +78,7 @@ export class ScriptedServer {
   }
 
   /** Answers the next requests of `route` in this order. The last answer repeats. */
-  answer(route: Route, ...answers: readonly Answer[]): this {
+  answer(route: Route, ...answers: readonly Responder[]): this {
     this.#scripts.set(route, [...answers]);
     return this;
   }

@@ -86,7 +86,7 @@ export function createRpiTryboot(options: RpiTrybootOptions): Bootloader {
   };
 
   /** cmdline.txt on the kernel's partition names the root file system, so the two can disagree. */
-  const judgeFirmware = async (signal: AbortSignal): Promise<readonly Finding[]> => {
+  const assessFirmware = async (signal: AbortSignal): Promise<readonly Finding[]> => {
     const told = await firmware.boot();
     if (told === undefined) return [];
     const subject = "partition that the firmware booted";
@@ -129,7 +129,7 @@ export function createRpiTryboot(options: RpiTrybootOptions): Bootloader {
       await look(signal);
       const { usual } = parseAutoboot(await read(file));
       const found = `boots partition ${usual}, of ${bootPartitions.A} (slot A) and ${bootPartitions.B} (slot B)`;
-      return [{ level: "good", subject: file, found }, ...(await judgeFirmware(signal))];
+      return [{ level: "good", subject: file, found }, ...(await assessFirmware(signal))];
     },
   };
 }

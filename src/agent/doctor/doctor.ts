@@ -2,7 +2,7 @@ import { existsSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { systemClock } from "../../../adapters/clock/system-clock.ts";
-import { lookAtFolder } from "../../../adapters/doctor/folder-facts.ts";
+import { collectFolderFacts } from "../../../adapters/doctor/folder-facts.ts";
 import { diskReads } from "../../../adapters/files/disk.ts";
 import { keyWeakness } from "../../artifact/key-algorithm.ts";
 import { loadVerificationKey } from "../../artifact/signature.ts";
@@ -33,7 +33,7 @@ import { createLogger } from "../logging.ts";
 import type { GlobalOptions } from "../options.ts";
 import { composePaths } from "../paths.ts";
 import { composeStore } from "../store.ts";
-import { lookAtBoard } from "./facts.ts";
+import { createBoardFacts } from "./facts.ts";
 import { composeGuarding } from "./guarding.ts";
 
 /** What the doctor examines, and what it knows about causes that show in several places. */
@@ -68,13 +68,13 @@ export async function composeDoctor(options: GlobalOptions, io: CliIo): Promise<
     const found = composeBootloader({ config, host, log });
     return isRoot ? found : { ...found, expectWritable: async () => undefined };
   };
-  const board = (signal: AbortSignal) => lookAtBoard(config, host, signal);
+  const board = (signal: AbortSignal) => createBoardFacts(config, host, signal);
   const examinations: readonly Examination[] = [
     { area: "user", advice: "", look: async () => (isRoot ? [] : [notRoot(user)]) },
     {
       area: "configuration",
       advice: "Correct it in mender.conf. Until then, the agent installs no Artifact.",
-      look: async () => judgeConfig(config, places, remarks, keys.overridden),
+      look: async () => assessConfig(config, places, remarks, keys.overridden),
     },
     {
       area: "slots",
@@ -123,7 +123,7 @@ export async function composeDoctor(options: GlobalOptions, io: CliIo): Promise<
       look: async () => [
         ...(await examineScripts(join(paths.confDir, "scripts"), "rootfs", diskReads)),
         ...(await examineScripts(artifactScripts(paths), "artifact", diskReads)),
-        ...assessNoexec(await lookAtFolder(join(paths.confDir, "scripts"))),
+        ...assessNoexec(await collectFolderFacts(join(paths.confDir, "scripts"))),
       ],
     },
     {
@@ -131,7 +131,7 @@ export async function composeDoctor(options: GlobalOptions, io: CliIo): Promise<
       advice: "Make the folder readable.",
       look: async () => [
         ...(await examineModules(modulesFolder(paths), diskReads)),
-        ...assessNoexec(await lookAtFolder(modulesFolder(paths))),
+        ...assessNoexec(await collectFolderFacts(modulesFolder(paths))),
       ],
     },
     ...composeGuarding({ config, paths, host }, user),
@@ -142,7 +142,7 @@ export async function composeDoctor(options: GlobalOptions, io: CliIo): Promise<
         if (config.server.urls.length === 0) {
           return [{ level: "good", subject: "ServerURL", found: "none: updates come from the command line" }];
         }
-        return (await import("./server.ts")).lookAtServers({ options, config, io, log }, signal);
+        return (await import("./server.ts")).assessServers({ options, config, io, log }, signal);
       },
     },
   ];
@@ -189,7 +189,7 @@ interface Remark {
 }
 
 /** Reports errors in the configuration, even in parts that no other area uses. @throws {AgentError} CONFIG_INVALID */
-function judgeConfig(
+function assessConfig(
   config: Config,
   { mainConfig, fallbackConfig }: Paths,
   remarks: readonly Remark[],

@@ -2,9 +2,9 @@ import { stat } from "node:fs/promises";
 import { resolve, sep } from "node:path";
 import { inspectSlot } from "../../../adapters/bootloader/fake/board-image.ts";
 import { boardPaths } from "../../../adapters/bootloader/fake/board-layout.ts";
-import { lookAtFolder } from "../../../adapters/doctor/folder-facts.ts";
+import { collectFolderFacts } from "../../../adapters/doctor/folder-facts.ts";
 import { rootBytes } from "../../../adapters/doctor/root-facts.ts";
-import { lookAtSlot } from "../../../adapters/doctor/slot-facts.ts";
+import { collectSlotFacts } from "../../../adapters/doctor/slot-facts.ts";
 import type { Config } from "../../config/config.ts";
 import type { SlotsSeen } from "../../core/doctor/slots.ts";
 import type { FolderFacts, SlotFacts } from "../../ports/board-facts.ts";
@@ -19,19 +19,19 @@ interface BoardFacts {
   datastore(folder: string): Promise<FolderFacts>;
 }
 
-export function lookAtBoard(config: Config, host: Host, signal: AbortSignal): BoardFacts {
+export function createBoardFacts(config: Config, host: Host, signal: AbortSignal): BoardFacts {
   const { board, device } = config.switchback;
   const slots = async (): Promise<Record<SlotId, SlotFacts>> => {
     const paths = composeSlots(config);
-    const look = async (slot: SlotId): Promise<SlotFacts> => {
-      const seen = await lookAtSlot(paths[slot]);
+    const collect = async (slot: SlotId): Promise<SlotFacts> => {
+      const seen = await collectSlotFacts(paths[slot]);
       if (device === undefined || seen.kind !== "missing") return seen;
       // Only the board's own adapter understands such a name.
       const { composeSlotDriver } = await import("../device/slot-driver.ts");
       const driver = await composeSlotDriver(device, config, paths, host);
       return { ...seen, kind: "adapter's", identity: paths[slot], sizeBytes: await driver.size(slot, signal) };
     };
-    return { A: await look("A"), B: await look("B") };
+    return { A: await collect("A"), B: await collect("B") };
   };
   if (board === undefined) {
     return {
@@ -39,7 +39,7 @@ export function lookAtBoard(config: Config, host: Host, signal: AbortSignal): Bo
         const seen = await slots();
         return { slots: seen, booted, rootBytes: booted && (await rootBytes(seen[booted].identity)) };
       },
-      datastore: lookAtFolder,
+      datastore: collectFolderFacts,
     };
   }
   return {
@@ -57,7 +57,7 @@ export function lookAtBoard(config: Config, host: Host, signal: AbortSignal): Bo
 
 /** The data partition of a virtual board is its folder `data`, on any filesystem. */
 async function boardDatastore(folder: string, partition: string): Promise<FolderFacts> {
-  const { mount: _, ...facts } = await lookAtFolder(folder);
+  const { mount: _, ...facts } = await collectFolderFacts(folder);
   const isThere = await stat(partition).then(
     () => true,
     () => false,

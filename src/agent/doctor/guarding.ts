@@ -1,5 +1,5 @@
 import { dirname, isAbsolute, join, resolve } from "node:path";
-import { blockOf, lookAtFile, lookInFolder } from "../../../adapters/doctor/file-facts.ts";
+import { blockOf, collectEntryFacts, collectFileFacts } from "../../../adapters/doctor/file-facts.ts";
 import { diskReads } from "../../../adapters/files/disk.ts";
 import type { Config } from "../../config/config.ts";
 import type { Paths } from "../../config/paths.ts";
@@ -65,8 +65,8 @@ export function composeGuarding({ config, paths, host }: GuardingParts, user: nu
           dirname(script),
           join(paths.dataDir, "inventory"),
         ];
-        const found = [...(await lookAll(trusted)), ...(await Promise.all(folders.map(lookInFolder))).flat()];
-        const secretFacts = await lookAll(secret);
+        const found = [...(await collectAll(trusted)), ...(await Promise.all(folders.map(collectEntryFacts))).flat()];
+        const secretFacts = await collectAll(secret);
         const isSecret = new Set(secretFacts.map(({ path }) => path));
         const byPath = new Map(found.map((facts) => [facts.path, facts]));
         const others = [...byPath.values()].filter(({ path }) => !isSecret.has(path));
@@ -105,8 +105,8 @@ function usable<T>(read: () => T, otherwise: T): T {
   }
 }
 
-async function lookAll(paths: readonly string[]): Promise<readonly FileFacts[]> {
-  return (await Promise.all([...new Set(paths)].map(lookAtFile))).filter((facts) => facts !== undefined);
+async function collectAll(paths: readonly string[]): Promise<readonly FileFacts[]> {
+  return (await Promise.all([...new Set(paths)].map(collectFileFacts))).filter((facts) => facts !== undefined);
 }
 
 const clientKey = ({ connection }: Config): readonly string[] =>

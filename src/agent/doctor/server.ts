@@ -1,5 +1,5 @@
 import { systemClock } from "../../../adapters/clock/system-clock.ts";
-import { lookAtServer } from "../../../adapters/transport/server-facts.ts";
+import { collectServerFacts } from "../../../adapters/transport/server-facts.ts";
 import type { Config } from "../../config/config.ts";
 import { serverAddresses } from "../../config/server-config.ts";
 import { assessServer } from "../../core/doctor/server.ts";
@@ -17,7 +17,7 @@ interface ServerParts {
 }
 
 /** Examines each configured server. @throws {AgentError} SERVER_PLAIN_HTTP, TLS_NO_TRUST, CONFIG_INVALID */
-export async function lookAtServers(
+export async function assessServers(
   { options, config, io, log }: ServerParts,
   signal: AbortSignal,
 ): Promise<readonly Finding[]> {
@@ -26,7 +26,7 @@ export async function lookAtServers(
   const skips = options.skipVerify || config.connection.skipVerify;
   const findings: Finding[] = [];
   for (const url of urls) {
-    const facts = await lookAtServer(url, connecting, signal);
+    const facts = await collectServerFacts(url, connecting, signal);
     findings.push(assessServer(url, facts, systemClock.nowMs(), skips));
   }
   return findings;

@@ -2,7 +2,7 @@ import { AgentError, describeError } from "../../errors/agent-error.ts";
 import type { DeploymentLog } from "./deployment-log.ts";
 import { drive, type Run } from "./driver.ts";
 import type { DriverParts, Step } from "./driver-parts.ts";
-import { resume } from "./reducer.ts";
+import { nextAfterRestart } from "./reducer.ts";
 import { begin, type Snapshot } from "./snapshot.ts";
 
 /** A deployment offered by a server. */
@@ -92,10 +92,10 @@ export function createManaged(parts: ManagedParts): Managed {
       return { kind: "none" };
     }
     const { snapshot, invalid } = found;
-    if (invalid !== undefined) return await go(resume(snapshot), "Giving up", signal, invalid);
+    if (invalid !== undefined) return await go(nextAfterRestart(snapshot), "Giving up", signal, invalid);
     if (snapshot.mode === "standalone") return { kind: "standalone" };
-    if (lost !== undefined) return await go(resume(snapshot), "Giving up", signal, lost);
-    return await go(resume(snapshot, maxResumes), "Resuming", signal);
+    if (lost !== undefined) return await go(nextAfterRestart(snapshot), "Giving up", signal, lost);
+    return await go(nextAfterRestart(snapshot, maxResumes), "Resuming", signal);
   }
 
   return {

@@ -24,7 +24,7 @@ export const damaged = (s: Snapshot): Snapshot => ({ ...s, failed: true, inconsi
  *
  * @param maxResumes how often a download resumes after a power cut (`RetryDownloadCount`)
  */
-export function resume(s: Snapshot, maxResumes = 0, table: Table = TABLE): Snapshot {
+export function nextAfterRestart(s: Snapshot, maxResumes = 0, table: Table = TABLE): Snapshot {
   if (s.phase === "before") return enter(s, s.state as StateName, table);
   const row = rowOf(s.state, table);
   const { download } = s;

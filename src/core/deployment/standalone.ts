@@ -3,7 +3,7 @@ import { drive, type Run } from "./driver.ts";
 import type { DriverParts } from "./driver-parts.ts";
 import { type HandlerFor, handlersOf, supportRollback } from "./handlers.ts";
 import type { Journal } from "./journal.ts";
-import { redirect, resume } from "./reducer.ts";
+import { nextAfterRestart, redirect } from "./reducer.ts";
 import { type ArtifactRecord, begin, entryState, type Snapshot, STANDALONE_ID } from "./snapshot.ts";
 import type { StateName } from "./table.ts";
 
@@ -73,7 +73,8 @@ export function createStandalone(parts: StandaloneParts): Standalone {
     if (target === "askRollback" && !(await canRollBack(found, handlerFor, signal))) return { kind: "refused" };
     refuseMisconfigured(found, handlerFor);
     // `canRollBack` has answered the question, and a module need not answer it twice.
-    const start = target === "resume" ? resume(found) : redirect(found, target === "askRollback" ? "rollback" : target);
+    const start =
+      target === "resume" ? nextAfterRestart(found) : redirect(found, target === "askRollback" ? "rollback" : target);
     return { kind: "ran", run: await run(start, stopBefore, signal) };
   }
 
@@ -85,7 +86,7 @@ export function createStandalone(parts: StandaloneParts): Standalone {
         return;
       }
       if (!isLeftBehind(found)) throw new AgentError("UPDATE_IN_PROGRESS", { state: found.state });
-      await run(resume(found), NOWHERE, signal);
+      await run(nextAfterRestart(found), NOWHERE, signal);
     },
     install: (artifact, stopBefore, signal) => run(begin("standalone", STANDALONE_ID, artifact), stopBefore, signal),
     commit: (stopBefore, signal) => enter("commit", stopBefore, signal),
@@ -97,7 +98,11 @@ export function createStandalone(parts: StandaloneParts): Standalone {
       if (snapshot.mode === "managed") return { kind: "managed" };
       refuseMisconfigured(snapshot, handlerFor);
       await parts.expectToRun?.(snapshot.artifact);
-      return { kind: "ran", run: await run(resume(snapshot), stopBefore, signal), ...(invalid && { invalid }) };
+      return {
+        kind: "ran",
+        run: await run(nextAfterRestart(snapshot), stopBefore, signal),
+        ...(invalid && { invalid }),
+      };
     },
   };
 }

@@ -50,7 +50,7 @@ export function checkRangeResponse(
   wanted: ByteRange,
   facts: SourceFacts,
 ): RangeAnswer {
-  if (status === 206) return judgePartial(headers, wanted, facts);
+  if (status === 206) return checkPartialResponse(headers, wanted, facts);
   if (status === 200) {
     const changed = difference(factsOf(headers), facts);
     if (changed !== undefined) return { kind: "changed", reason: changed };
@@ -65,7 +65,7 @@ export const passes = (status: number): boolean => status === 408 || status === 
 
 const CONTENT_RANGE = /^bytes (\d+)-(\d+)\/(\d+|\*)$/;
 
-function judgePartial(headers: Headers, wanted: ByteRange, facts: SourceFacts): RangeAnswer {
+function checkPartialResponse(headers: Headers, wanted: ByteRange, facts: SourceFacts): RangeAnswer {
   const [, first = "", last = "", size = ""] = CONTENT_RANGE.exec(headers["content-range"] ?? "") ?? [];
   if (first === "") return { kind: "refused", reason: "no Content-Range" };
   const now = { lengthBytes: size === "*" ? facts.lengthBytes : Number(size), ...validators(headers) };

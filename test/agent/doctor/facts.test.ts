@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { lookAtBoard } from "../../../src/agent/doctor/facts.ts";
+import { createBoardFacts } from "../../../src/agent/doctor/facts.ts";
 import { thisHost } from "../../../src/agent/host.ts";
 import { loadConfig } from "../../../src/config/config.ts";
 import { deviceModule } from "../../cli/adapter/device-toys.ts";
@@ -20,7 +20,7 @@ test("slots whose names only the board's own adapter knows are as large as it sa
   await writeFile(file, JSON.stringify({ RootfsPartA: "nand:a", RootfsPartB: "nand:b", Switchback }));
   const files = { main: file, fallback: "/nowhere", mainRequired: true, fallbackRequired: false };
   const config = await loadConfig(files, () => undefined);
-  const { slots } = await lookAtBoard(config, thisHost, new AbortController().signal).slots("A");
+  const { slots } = await createBoardFacts(config, thisHost, new AbortController().signal).slots("A");
   const own = { kind: "adapter's", sizeBytes: 4096, isMounted: false };
   expect(slots).toEqual({
     A: { ...own, path: "nand:a", identity: "nand:a" },

@@ -7,7 +7,7 @@ import { rootfsRequest } from "../../artifact/artifact-requests.ts";
 import { deployment, empty, file, json, token } from "../../support/answers.ts";
 import type { BuiltProgram } from "../../support/built-program.ts";
 import { type ConnectProxy, startProxy } from "../../support/connect-proxy.ts";
-import { type Answer, ScriptedServer } from "../../support/scripted-server.ts";
+import { type Responder, ScriptedServer } from "../../support/scripted-server.ts";
 import { selfSigned } from "../../support/self-signed.ts";
 import { MEMORY_FOLDER } from "../../support/test-board.ts";
 import { writeArtifact } from "../../support/write-artifact.ts";
@@ -74,7 +74,7 @@ export class Lab {
   at(place: Place): Device {
     this.server.requests.length = 0;
     const device = this.#places[place].copy(join(this.#folder, `row-${this.#made++}`));
-    const noted = (name: string, answer: Answer): Answer => {
+    const noted = (name: string, answer: Responder): Responder => {
       writeFileSync(join(device.signals, name), "");
       return (exchange) => {
         appendFileSync(join(device.signals, name), "x");

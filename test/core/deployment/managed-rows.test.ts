@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { drive } from "../../../src/core/deployment/driver.ts";
 import type { Effect, Effects } from "../../../src/core/deployment/driver-parts.ts";
 import { createJournal } from "../../../src/core/deployment/journal.ts";
-import { resume } from "../../../src/core/deployment/reducer.ts";
+import { nextAfterRestart } from "../../../src/core/deployment/reducer.ts";
 import { begin, parseSnapshot, type Snapshot } from "../../../src/core/deployment/snapshot.ts";
 import { type EffectName, type Outcome, TABLE } from "../../../src/core/deployment/table.ts";
 import { AgentError } from "../../../src/errors/agent-error.ts";
@@ -132,6 +132,6 @@ test("what a failing effect has kept is there for the clean-up", async () => {
 
 test("a download that goes on after a cut tells its status again and runs no Enter scripts", async () => {
   const { events, run } = rig({ outcomes: NO_REBOOT });
-  await run(resume({ ...START, artifact: ARTIFACT, download: DOWNLOAD }, 1));
+  await run(nextAfterRestart({ ...START, artifact: ARTIFACT, download: DOWNLOAD }, 1));
   expect(events.slice(0, 3)).toEqual(["tell downloading", "{download}", "Download_Leave"]);
 });

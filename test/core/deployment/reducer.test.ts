@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { holdAt, isAtRest, next, redirect, resume } from "../../../src/core/deployment/reducer.ts";
+import { holdAt, isAtRest, next, nextAfterRestart, redirect } from "../../../src/core/deployment/reducer.ts";
 import { begin, type Snapshot } from "../../../src/core/deployment/snapshot.ts";
 import { MAX_TRANSITIONS, type Outcome } from "../../../src/core/deployment/table.ts";
 
@@ -80,7 +80,7 @@ const RESUMED: readonly (readonly [from: Partial<Snapshot>, to: Partial<Snapshot
 
 for (const [from, to] of RESUMED) {
   test(`${from.state} found ${from.phase === "before" ? "at rest" : "cut off"} goes on at ${to.state}`, () => {
-    expect(resume(at(from))).toMatchObject(to);
+    expect(nextAfterRestart(at(from))).toMatchObject(to);
   });
 }
 
@@ -90,14 +90,14 @@ test("a standalone update without a rollback is committed with nobody asked", ()
 
 test("a download that can be resumed goes on as often as it may, which is no transition, and is then abandoned", () => {
   const cut = at({ transitions: 1, download: { uri: "u", lengthBytes: 8, resumes: 1 } });
-  expect(resume(cut, 2)).toEqual(at({ transitions: 1, download: { uri: "u", lengthBytes: 8, resumes: 2 } }));
-  expect(resume(resume(cut, 2), 2)).toMatchObject({ state: "cleanup", failed: true });
+  expect(nextAfterRestart(cut, 2)).toEqual(at({ transitions: 1, download: { uri: "u", lengthBytes: 8, resumes: 2 } }));
+  expect(nextAfterRestart(nextAfterRestart(cut, 2), 2)).toMatchObject({ state: "cleanup", failed: true });
   expect(next(cut, "ok")).not.toHaveProperty("download");
 });
 
 test("a load counts as a transition of its own, and going on from a rest does not", () => {
-  expect(resume(at({ state: "cleanup", transitions: 3 })).transitions).toBe(5);
-  expect(resume(at({ state: "commit", phase: "before", transitions: 0 })).transitions).toBe(1);
+  expect(nextAfterRestart(at({ state: "cleanup", transitions: 3 })).transitions).toBe(5);
+  expect(nextAfterRestart(at({ state: "commit", phase: "before", transitions: 0 })).transitions).toBe(1);
 });
 
 test("an update that does not come to an end is recorded as damaged and dropped", () => {

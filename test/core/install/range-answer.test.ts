@@ -4,8 +4,8 @@ import { checkRangeResponse, factsOf, rangeHeaders } from "../../../src/core/ins
 const FACTS = { lengthBytes: 1000, etag: '"a"', lastModified: "Sun, 22 Nov 2026 00:00:00 GMT" };
 const WANTED = { fromByte: 400, toByte: 1000 };
 
-const judge = (status: number, headers: Record<string, string>) => checkRangeResponse(status, headers, WANTED, FACTS);
-const part = (range: string, more = {}) => judge(206, { "content-range": `bytes ${range}`, ...more });
+const check = (status: number, headers: Record<string, string>) => checkRangeResponse(status, headers, WANTED, FACTS);
+const part = (range: string, more = {}) => check(206, { "content-range": `bytes ${range}`, ...more });
 const bytes = (fromByte: number, toByte: number) => ({ kind: "bytes", range: { fromByte, toByte } });
 
 test("a first answer tells what the source is, or nothing without a length", () => {
@@ -41,14 +41,14 @@ test("another length, ETag or date is another source", () => {
   const later = { "last-modified": "Sun, 22 Nov 2026 00:00:01 GMT" };
   expect(part("400-999/1000", later)).toEqual({ kind: "changed", reason: "another date" });
   expect(part("400-999/1000", { ...later, etag: '"a"' })).toEqual(bytes(400, 1000));
-  expect(judge(416, {})).toEqual({ kind: "changed", reason: "there is no such range" });
+  expect(check(416, {})).toEqual({ kind: "changed", reason: "there is no such range" });
 });
 
 test("a server that does not know ranges gives the whole, where it is the same", () => {
-  expect(judge(200, { "content-length": "1000" })).toEqual(bytes(0, 1000));
-  expect(judge(200, { "content-length": "1000", etag: '"b"' }).kind).toBe("changed");
-  expect(judge(200, { "content-length": "999" }).kind).toBe("changed");
-  expect(judge(200, {}).kind).toBe("changed");
+  expect(check(200, { "content-length": "1000" })).toEqual(bytes(0, 1000));
+  expect(check(200, { "content-length": "1000", etag: '"b"' }).kind).toBe("changed");
+  expect(check(200, { "content-length": "999" }).kind).toBe("changed");
+  expect(check(200, {}).kind).toBe("changed");
 });
 
 for (const [status, kind] of [
@@ -62,6 +62,6 @@ for (const [status, kind] of [
   [302, "refused"],
 ] as const) {
   test(`status ${status} ${kind === "again" ? "passes" : "is the end"}`, () => {
-    expect(judge(status, {}).kind).toBe(kind);
+    expect(check(status, {}).kind).toBe(kind);
   });
 }

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { openDownload } from "../../../src/core/install/download.ts";
 import { client } from "../../adapters/transport/transport-rig.ts";
 import { file } from "../../support/answers.ts";
-import { type Answer, ScriptedServer } from "../../support/scripted-server.ts";
+import { type Responder, ScriptedServer } from "../../support/scripted-server.ts";
 import { createVirtualClock, type VirtualClock } from "../../support/virtual-clock.ts";
 import { Random } from "../../system/fuzz/random.ts";
 
@@ -81,7 +81,7 @@ async function drip(): Promise<void> {
 }
 
 /** Its headers are correct, but its body ends too early. */
-const tooShort: Answer = ({ response }) =>
+const tooShort: Responder = ({ response }) =>
   void response.writeHead(206, { "content-range": "bytes 3-299999/300000" }).end(WHOLE.subarray(3, 1_000));
 
 test("a body that drips breaks off after twice the idle timeout, and goes on by Range behind what has come", async () => {

@@ -6,7 +6,7 @@ import { AgentError, describeError } from "../../../src/errors/agent-error.ts";
 import { client } from "../../adapters/transport/transport-rig.ts";
 import { empty, redirect, refusal, slowDown, token } from "../../support/answers.ts";
 import { garbage, reset, stall } from "../../support/faults.ts";
-import { type Answer, ScriptedServer } from "../../support/scripted-server.ts";
+import { type Responder, ScriptedServer } from "../../support/scripted-server.ts";
 import { selfSigned } from "../../support/self-signed.ts";
 import { serverRig } from "./server-rig.ts";
 
@@ -22,7 +22,7 @@ afterEach(async () => {
   await Promise.all([...servers.map((server) => server.close()), rm(folder, { recursive: true })]);
 });
 
-async function start(answer: Answer, tls?: Parameters<typeof ScriptedServer.start>[0]): Promise<ScriptedServer> {
+async function start(answer: Responder, tls?: Parameters<typeof ScriptedServer.start>[0]): Promise<ScriptedServer> {
   const server = (await ScriptedServer.start(tls)).answer("auth", answer);
   servers.push(server);
   return server;
@@ -43,7 +43,7 @@ const asFailure = (error: unknown): AgentError => {
 const codesOf = (error: unknown): readonly string[] =>
   error instanceof AgentError ? [error.code, ...codesOf(error.cause)] : [];
 
-test.each<[string, Answer, readonly string[]]>([
+test.each<[string, Responder, readonly string[]]>([
   ["refuses it", refusal(401), ["NOT_AUTHORIZED", "SERVER_STATUS"]],
   ["forbids it to ask", refusal(403), ["NOT_AUTHORIZED", "SERVER_STATUS"]],
   ["does not understand it", refusal(400), ["AUTHORIZATION_FAILED", "SERVER_STATUS"]],

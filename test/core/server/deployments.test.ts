@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { createDeploymentServer, nextDeployment } from "../../../src/core/server/deployments.ts";
 import { deployment, empty, json, refusal, slowDown, token } from "../../support/answers.ts";
-import { type Answer, ScriptedServer } from "../../support/scripted-server.ts";
+import { type Responder, ScriptedServer } from "../../support/scripted-server.ts";
 import { serverRig } from "./server-rig.ts";
 
 const signal = new AbortController().signal;
@@ -46,7 +46,7 @@ test("a server that knows only the first version is asked in that form, at every
   expect(server.of("nextV1")[0]?.path.replace(/.*\?/, "")).toBe("artifact_name=v+1&device_type=board-a");
 });
 
-test.each<[string, Answer, object]>([
+test.each<[string, Responder, object]>([
   ["409", refusal(409, "device provides changed"), { status: 409, reason: "device provides changed" }],
   ["400", refusal(400), { status: 400 }],
   ["500 with a page of HTML", (exchange) => void exchange.response.writeHead(500).end("<html>"), { status: 500 }],

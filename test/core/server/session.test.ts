@@ -9,7 +9,7 @@ import type { Transport } from "../../../src/ports/transport.ts";
 import { client } from "../../adapters/transport/transport-rig.ts";
 import { empty, refusal, slowDown, token } from "../../support/answers.ts";
 import { garbage, reset, resetInBody, resetInHeader, slowHeader, stall, withoutLength } from "../../support/faults.ts";
-import { type Answer, ScriptedServer } from "../../support/scripted-server.ts";
+import { type Responder, ScriptedServer } from "../../support/scripted-server.ts";
 import { type ServerRig, serverRig, TestMemo } from "./server-rig.ts";
 
 const signal = new AbortController().signal;
@@ -94,7 +94,7 @@ test("a device that is not accepted has no token, and hears why", async () => {
 });
 
 describe("with several servers", () => {
-  test.each<[string, Answer]>([
+  test.each<[string, Responder]>([
     ["refuses the device", refusal(401)],
     ["is in trouble", refusal(503)],
     ["resets the connection", reset],
@@ -163,7 +163,7 @@ test("a single server that goes away is a failure, and the token stays", async (
   expect(storedValue.content).toMatchObject({ token: "t1" });
 });
 
-test.each<[string, Answer]>([
+test.each<[string, Responder]>([
   ["a reset", reset],
   ["a reset in the header", resetInHeader],
   ["a reset in the body", resetInBody(Buffer.alloc(100), 10)],
@@ -173,7 +173,7 @@ test.each<[string, Answer]>([
   await expect(rig().session.send(NEXT, signal)).rejects.toThrow(withCode("TRANSPORT_FAILED"));
 });
 
-test.each<[string, Answer]>([
+test.each<[string, Responder]>([
   ["never comes", stall],
   ["drips", slowHeader(5)],
 ])("an answer that %s is given up after a minute", async (_what, answer) => {

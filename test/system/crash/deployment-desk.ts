@@ -1,7 +1,7 @@
 import { setTimeout } from "node:timers/promises";
 import { deployment, empty, file, refusal, slowDown, token } from "../../support/answers.ts";
 import { reset, resetInHeader } from "../../support/faults.ts";
-import { type Answer, type Exchange, type Route, ScriptedServer } from "../../support/scripted-server.ts";
+import { type Exchange, type Responder, type Route, ScriptedServer } from "../../support/scripted-server.ts";
 import type { Random } from "../fuzz/random.ts";
 
 /** A final status that reached the server. */
@@ -20,7 +20,7 @@ export type Health = "well" | "mumbling" | "unwell";
 const TROUBLE_EVERY = 4;
 
 /** What the device receives instead of an answer. The server may or may not have done what was asked. */
-const TROUBLES: readonly Answer[] = [reset, resetInHeader, refusal(500), refusal(503), slowDown(0)];
+const TROUBLES: readonly Responder[] = [reset, resetInHeader, refusal(500), refusal(503), slowDown(0)];
 
 /**
  * A server with one deployment at a time. Like real servers, it offers the deployment until it has received the final
@@ -34,7 +34,7 @@ export class DeploymentDesk {
   readonly server: ScriptedServer;
   readonly #random: Random;
   #health: Health = "well";
-  #offer: Answer | undefined;
+  #offer: Responder | undefined;
   #isOver = false;
   #rested = new AbortController();
   #tokens = 0;
@@ -108,7 +108,7 @@ export class DeploymentDesk {
   }
 
   /** @param hear does the server's part of a request, and returns the answer */
-  #serve(route: Route, hear: (exchange: Exchange) => Answer): void {
+  #serve(route: Route, hear: (exchange: Exchange) => Responder): void {
     this.server.answer(route, async (exchange) => {
       const mayFail = this.#health === "unwell" || (this.#health === "mumbling" && route === "status");
       const isTroubled = mayFail && this.#random.below(TROUBLE_EVERY) === 0;
@@ -119,21 +119,21 @@ export class DeploymentDesk {
     });
   }
 
-  async #reply(exchange: Exchange, answer: Answer, answered: boolean): Promise<void> {
+  async #reply(exchange: Exchange, answer: Responder, answered: boolean): Promise<void> {
     const status = statusIn(exchange);
     if (status !== undefined) this.statuses.push(status);
     if (status === "success" || status === "failure") this.finals.push({ status, answered, life: this.#life });
     await answer(exchange);
   }
 
-  #trouble(route: Route, heard: Answer | undefined): Answer {
+  #trouble(route: Route, heard: Responder | undefined): Responder {
     if (route.startsWith("/") && heard !== undefined) return this.#breakingOff(heard);
     if (this.#health === "mumbling") return this.#random.pick(TROUBLES);
     return this.#random.pick([...TROUBLES, ...(route === "auth" ? [] : [refusal(401)]), this.#leave]);
   }
 
   /** Stops listening for a while. */
-  readonly #leave: Answer = () => {
+  readonly #leave: Responder = () => {
     const forMs = 1 + this.#random.below(40);
     this.#absence = this.#absence.then(async () => {
       await this.server.down();
@@ -142,7 +142,7 @@ export class DeploymentDesk {
     });
   };
 
-  #breakingOff(answer: Answer): Answer {
+  #breakingOff(answer: Responder): Responder {
     const afterMs = this.#random.below(60);
     return async (exchange) => {
       await answer(exchange);

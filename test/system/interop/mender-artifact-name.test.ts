@@ -13,18 +13,18 @@ const dir = mkdtempSync(join(tmpdir(), "switchback-tool-name-"));
 const at = (name: string): string => join(dir, name);
 const [key, other] = [makeKeyFiles(dir, "rsa"), makeKeyFiles(dir, "rsa", "other")];
 
-interface Answer {
+interface NameResult {
   readonly status: number | null;
   readonly out: readonly string[];
 }
 
-async function ours(args: readonly string[]): Promise<Answer & { readonly err: readonly string[] }> {
+async function ours(args: readonly string[]): Promise<NameResult & { readonly err: readonly string[] }> {
   const io = new RecordingIo();
   await run("mender-artifact", args, io);
   return { status: io.exitCode, out: io.outLines, err: io.errLines };
 }
 
-function theirs(args: readonly string[]): Answer {
+function theirs(args: readonly string[]): NameResult {
   const { status, stdout } = spawnSync("mender-artifact", args, {
     encoding: "utf8",
     env: { ...process.env, TZ: "UTC" },

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { redirect, refusal, slowDown } from "../../support/answers.ts";
 import { garbage, resetInBody, resetInHeader, slowHeader, stall, wrongLength } from "../../support/faults.ts";
-import { type Answer, ScriptedServer } from "../../support/scripted-server.ts";
+import { type Responder, ScriptedServer } from "../../support/scripted-server.ts";
 import { selfSigned } from "../../support/self-signed.ts";
 import type { Astray } from "./network.ts";
 
@@ -23,7 +23,7 @@ const ANSWERS = {
   "429 for 9 s": () => slowDown(9),
   "429 until a date": () => slowDown(new Date(Date.now() + 3600_000)),
   "500": () => refusal(500),
-} as const satisfies Readonly<Record<string, (content: Buffer) => Answer>>;
+} as const satisfies Readonly<Record<string, (content: Buffer) => Responder>>;
 
 const ELSEWHERE = ["refused", "no such host", "certificate expired", "certificate for another host"] as const;
 const WAITING: ReadonlyMap<string, Astray["keepsWaiting"]> = new Map([

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { rootfsRequest } from "../../artifact/artifact-requests.ts";
 import { severalPayloads } from "../../artifact/several-payloads.ts";
 import { deployment, empty, file, token } from "../../support/answers.ts";
-import { type Answer, ScriptedServer } from "../../support/scripted-server.ts";
+import { type Responder, ScriptedServer } from "../../support/scripted-server.ts";
 import { MEMORY_FOLDER, TestBoard } from "../../support/test-board.ts";
 import type { Holdings } from "./long-day.ts";
 
@@ -54,7 +54,7 @@ const statuses = (): readonly string[] => server.of("status").map(({ body }) => 
 
 /** Offers each Artifact at the poll of its number. */
 async function offer(artifacts: Readonly<Record<number, string>>): Promise<void> {
-  const answers = new Map<number, Answer>();
+  const answers = new Map<number, Responder>();
   for (const [poll, path] of Object.entries(artifacts)) {
     server.answer(`/${poll}.mender`, file(await readFile(path)));
     answers.set(Number(poll), deployment(`d-${poll}`, "", `${server.url}/${poll}.mender`));

@@ -1,5 +1,5 @@
 import { owesUndo } from "../../../adapters/payload/rootfs-image/handler.ts";
-import { damaged, holdAt, isAtRest, next, redirect, resume } from "../../../src/core/deployment/reducer.ts";
+import { damaged, holdAt, isAtRest, next, nextAfterRestart, redirect } from "../../../src/core/deployment/reducer.ts";
 import { entryState, placeOf, type Snapshot } from "../../../src/core/deployment/snapshot.ts";
 import { STOP_BEFORE } from "../../../src/core/deployment/stop-before.ts";
 import {
@@ -260,7 +260,7 @@ export class Exploration {
     const isCut = row !== undefined && !goesOn && FAILS_WHEN_CUT.has(w.history.last);
     const target = row === undefined ? s.state : goesOn ? row.resumes : row.crash;
     const history = { ...w.history, trouble: w.history.trouble || isCut };
-    this.#enter({ ...w, history }, resume(s, MAX_RESUMES, this.#product.table), target, stop, via);
+    this.#enter({ ...w, history }, nextAfterRestart(s, MAX_RESUMES, this.#product.table), target, stop, via);
   }
 
   #runEffect(w: World, s: Snapshot, stop: string): void {

@@ -4,7 +4,7 @@ import { beforeAll, describe, expect } from "vitest";
 import { VERSION } from "../../../src/version.ts";
 import { deployment, empty, file, token } from "../../support/answers.ts";
 import { resetInBody } from "../../support/faults.ts";
-import type { Answer } from "../../support/scripted-server.ts";
+import type { Responder } from "../../support/scripted-server.ts";
 import { type QemuBoard, SCENARIO_MS, type Scenarios } from "./test-board.ts";
 
 const NEWER = `${VERSION}-newer`;
@@ -101,7 +101,7 @@ export async function connectToServer({ server, serverUrl, machine }: QemuBoard)
 }
 
 /** Offers an Artifact once, under the name of its route; then there is nothing. Forgets what was asked before. */
-function deploy({ server, serverUrl, bench }: QemuBoard, name: string, ...answers: readonly Answer[]): void {
+function deploy({ server, serverUrl, bench }: QemuBoard, name: string, ...answers: readonly Responder[]): void {
   server.requests.length = 0;
   if (answers.length > 0) server.answer(`/${name}.mender`, ...answers);
   const offer = deployment(`of-${name}`, name, `${serverUrl}/${name}.mender`, [bench.board.deviceType]);

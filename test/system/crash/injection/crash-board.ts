@@ -15,7 +15,7 @@ import { Violation } from "../../model/rules.ts";
 import type { Image as SlotImage } from "../../model/world.ts";
 import { Disk } from "./disk.ts";
 import type { Image } from "./disk-image.ts";
-import type { Judge, Memory, OnDisk } from "./judge.ts";
+import type { Invariants, Memory, OnDisk } from "./invariants.ts";
 import { programsOn } from "./programs.ts";
 import { recordingActs, recordingHost } from "./recording-host.ts";
 
@@ -33,8 +33,8 @@ export interface BoardParts {
   /** Folder in which the board's disk is visible. */
   readonly dir: string;
   readonly image: Image;
-  /** Without a judge, nothing checks the rules. */
-  readonly judge?: Judge | undefined;
+  /** Without this, nothing checks the rules of the model. */
+  readonly invariants?: Invariants | undefined;
   readonly sabotage?: Sabotage | undefined;
   /** Largest write that the storage of a slot accepts at once. */
   readonly longestWriteBytes?: number;
@@ -49,22 +49,22 @@ const STORE = "data/switchback-store";
 export class CrashBoard {
   readonly disk: Disk;
   readonly #dir: string;
-  readonly #judge: Judge | undefined;
+  readonly #invariants: Invariants | undefined;
   readonly #io: () => RecordingIo;
   readonly #firmware: FileActs;
 
   static make(parts: BoardParts): CrashBoard {
-    const { dir, image, judge, sabotage = (host) => host, longestWriteBytes = LONGEST_WRITE_BYTES } = parts;
+    const { dir, image, invariants, sabotage = (host) => host, longestWriteBytes = LONGEST_WRITE_BYTES } = parts;
     const disk = new Disk(dir, image);
     const recording = recordingHost(disk, programsOn(dir), longestWriteBytes);
-    const host = watched(sabotage(recording, disk), dir, judge);
-    return new CrashBoard(disk, judge, host);
+    const host = watched(sabotage(recording, disk), dir, invariants);
+    return new CrashBoard(disk, invariants, host);
   }
 
-  private constructor(disk: Disk, judge: Judge | undefined, host: Host) {
+  private constructor(disk: Disk, invariants: Invariants | undefined, host: Host) {
     this.disk = disk;
     this.#dir = disk.folder;
-    this.#judge = judge;
+    this.#invariants = invariants;
     this.#io = () => new HostIo(this.#dir, host);
     this.#firmware = exceptRunning(recordingActs(disk), boardPaths(this.#dir).commandLine);
   }
@@ -75,7 +75,7 @@ export class CrashBoard {
     const io = this.#io();
     const options = ["-c", join(this.#dir, "etc/mender.conf"), "-d", join(this.#dir, "data")];
     await run("switchback", [...options, ...argv], io);
-    this.#judge?.verdict();
+    this.#invariants?.verdict();
     return io;
   }
 
@@ -90,7 +90,7 @@ export class CrashBoard {
     await this.#begin("resume");
     const { outcome } = await startBoard(this.#dir, this.#firmware);
     if (outcome.kind === "up") await boardInit(this.#dir, this.#io());
-    this.#judge?.verdict();
+    this.#invariants?.verdict();
   }
 
   /** Starts the board until a system is up that is on trial, or that the next start would bring up again. */
@@ -137,11 +137,11 @@ export class CrashBoard {
   }
 
   async #begin(command: string): Promise<void> {
-    const judge = this.#judge;
-    if (judge === undefined) return;
+    const invariants = this.#invariants;
+    if (invariants === undefined) return;
     const before = await this.onDisk();
-    this.disk.context = (): Context => ({ memory: judge.memory, before });
-    judge.commandStarts(command);
+    this.disk.context = (): Context => ({ memory: invariants.memory, before });
+    invariants.commandStarts(command);
   }
 }
 
@@ -154,12 +154,12 @@ class HostIo extends RecordingIo {
   }
 }
 
-/** Reports to the judge each snapshot that the agent considers durable. */
-function watched(host: Host, dir: string, judge: Judge | undefined): Host {
+/** Passes each snapshot that the agent considers durable to `invariants`. */
+function watched(host: Host, dir: string, invariants: Invariants | undefined): Host {
   const { files } = host;
   const syncFolder = async (path: string): Promise<void> => {
     await files.syncFolder(path);
-    if (path === join(dir, "data")) judge?.saved(snapshotIn(dir));
+    if (path === join(dir, "data")) invariants?.saved(snapshotIn(dir));
   };
   return { ...host, files: { ...files, syncFolder } };
 }

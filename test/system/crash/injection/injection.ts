@@ -6,7 +6,7 @@ import { type Context, CrashBoard, type Sabotage } from "./crash-board.ts";
 import { type Cut, cutsOf, type Tally } from "./cuts.ts";
 import type { Disk } from "./disk.ts";
 import { type Image, replay, walk } from "./disk-image.ts";
-import { Judge } from "./judge.ts";
+import { Invariants } from "./invariants.ts";
 import type { Scenario } from "./scenarios.ts";
 import type { Workshop } from "./workshop.ts";
 
@@ -86,8 +86,8 @@ export class Injection {
 
   /** Plays the scenario without a cut. */
   async #playWhole(): Promise<Disk> {
-    const judge = new Judge(this.#scenario.setup);
-    const board = this.#board(this.#workshop.factory, judge);
+    const invariants = new Invariants(this.#scenario.setup);
+    const board = this.#board(this.#workshop.factory, invariants);
     await board.powerOn();
     await this.#scenario.play(board, this.#workshop.artifacts);
     return board.disk;
@@ -108,19 +108,19 @@ export class Injection {
   }
 
   async #recover(image: Image, { memory, before }: Context): Promise<Disk> {
-    const judge = new Judge(this.#scenario.setup, memory);
-    const board = this.#board(image, judge);
-    judge.cut(board.snapshot());
-    judge.anywhere(before, await board.onDisk());
+    const invariants = new Invariants(this.#scenario.setup, memory);
+    const board = this.#board(image, invariants);
+    invariants.cut(board.snapshot());
+    invariants.anywhere(before, await board.onDisk());
     await board.powerOnToRest();
-    judge.anywhere(before, await board.onDisk());
+    invariants.anywhere(before, await board.onDisk());
     if (board.snapshot() !== undefined) {
       await board.agent(this.#scenario.decision);
       await board.powerOnToRest();
     }
     promise(board.snapshot() === undefined, "an update is pending that somebody has decided about");
     const end = await board.onDisk();
-    judge.atEnd(end);
+    invariants.atEnd(end);
     const shown = (await board.agent("show-artifact")).outLines.join();
     promise(shown.replace(/^v1/, "old").replace(/^v2/, "new") === end.name, `the board says ${shown} at the end`);
     await this.#updateFurther(replay(board.disk.start, board.disk.log));
@@ -143,8 +143,8 @@ export class Injection {
     this.#updated.add(key);
   }
 
-  #board(image: Image, judge: Judge | undefined): CrashBoard {
-    return CrashBoard.make({ dir: this.#workshop.dir, image, judge, sabotage: this.#options.sabotage });
+  #board(image: Image, invariants: Invariants | undefined): CrashBoard {
+    return CrashBoard.make({ dir: this.#workshop.dir, image, invariants, sabotage: this.#options.sabotage });
   }
 }
 

@@ -8,7 +8,7 @@ import type { History, Setup, World } from "../../model/world.ts";
 /** The part of a world that is on the disk. */
 export type OnDisk = Omit<World, "history" | "agent" | "cuts">;
 
-/** What the judge remembers. A power cut does not affect it. */
+/** What the checker remembers. A power cut does not affect it. */
 export interface Memory {
   readonly history: History;
   readonly saved: Snapshot | undefined;
@@ -28,7 +28,7 @@ const NOTHING: Memory = {
  * Checks a board against the rules of the model (test/system/model/rules.ts). The history that the model needs comes
  * from the snapshots that the agent saves: each one shows which effect begins, and so how the previous one ended.
  */
-export class Judge {
+export class Invariants {
   readonly #setup: Setup;
   #memory: Memory;
   #violation: unknown;

@@ -14,7 +14,7 @@ const mount = { folder: "/data", type: "ext4", source: "/dev/mmcblk0p4" };
 const healthy = { folder: "/data/mender", exists: true, isWritable: true, freeBytes: 100 * MIB, mount };
 const levels = (found: readonly { readonly level: string }[]) => found.map(({ level }) => level).join(" ");
 
-test("free space is judged by bytes and, where they are counted, by files", () => {
+test("free space is assessed by bytes and, where they are counted, by files", () => {
   expect(levels(assessDatastore(healthy))).toBe("good good good");
   expect(levels(assessDatastore({ ...healthy, freeBytes: 16 * MIB - 1 }))).toBe("good good note");
   expect(levels(assessDatastore({ ...healthy, freeBytes: MIB - 1 }))).toBe("good good bad");
@@ -39,13 +39,14 @@ test("the clock is not before the program's files, nor before what they run on",
 
 test("a certificate of which less than thirty days are left is to be renewed", () => {
   const expiresMs = Date.UTC(2027, 0, 31);
-  const judged = (nowMs: number) => assessServer("https://x", { kind: "trusted", expiresMs, name: "x" }, nowMs, false);
-  expect(judged(Date.UTC(2027, 0, 1))).toEqual({
+  const assessed = (nowMs: number) =>
+    assessServer("https://x", { kind: "trusted", expiresMs, name: "x" }, nowMs, false);
+  expect(assessed(Date.UTC(2027, 0, 1))).toEqual({
     level: "good",
     subject: "certificate of https://x",
     found: "x, valid until 2027-01-31",
   });
-  expect(judged(Date.UTC(2027, 0, 1) + 1).level).toBe("note");
+  expect(assessed(Date.UTC(2027, 0, 1) + 1).level).toBe("note");
 });
 
 test("plain http that is allowed is told of", () => {
