@@ -6,7 +6,7 @@ import { shipScripts } from "./lib/ship-scripts.ts";
 
 /** `npm run build`: writes all files for a device into `dist/`. `--quiet` prints no list of packages. */
 const quiet = process.argv.includes("--quiet");
-const { byPackage, totalBytes, startBytes, residentBytes, problems } = weigh(await bundle("dist"), BUDGET);
+const { byPackage, totalBytes, toolsBytes, startBytes, residentBytes, problems } = weigh(await bundle("dist"), BUDGET);
 
 const scripts = await shipScripts("dist");
 emitTypes("dist");
@@ -14,7 +14,7 @@ emitTypes("dist");
 if (!quiet) for (const [name, bytes] of byPackage) say(`${String(bytes).padStart(8)}  ${name}`);
 if (!quiet)
   say(
-    `dist/switchback.mjs: ${totalBytes} bytes in all, ${startBytes} at start-up, ${residentBytes} that the daemon keeps; beside it ${scripts.length} scripts`,
+    `dist/switchback.mjs: ${totalBytes} bytes for a device, ${startBytes} at start-up, ${residentBytes} that the daemon keeps; ${toolsBytes} more for build hosts; beside it ${scripts.length} scripts`,
   );
 for (const problem of problems) say(`over budget: ${problem}`);
 process.exitCode = problems.length === 0 ? 0 : 1;

@@ -3,9 +3,13 @@ import type { Metafile } from "esbuild";
 export interface Budget {
   /** Packages that the bundle may contain. */
   readonly packages: ReadonlySet<string>;
+  /** Packages that the code for build hosts may contain in addition. */
+  readonly toolsPackages: ReadonlySet<string>;
   /** Packages that may load at start-up, with every command. */
   readonly eagerPackages: ReadonlySet<string>;
   readonly totalBytes: number;
+  /** The code that only build hosts need. `totalBytes` does not include it. */
+  readonly toolsBytes: number;
   /** The entry and its static imports, which every command loads. */
   readonly startBytes: number;
   /** Size of the code that the daemon keeps in memory for months. This code may use only the packages of start-up. */
@@ -14,6 +18,14 @@ export interface Budget {
 
 /** The modules that the daemon loads in addition to the entry. */
 const RESIDENT = ["src/cli/managed/daemon.ts", "src/cli/managed/daemon-action.ts"];
+
+/**
+ * Modules that commands for build hosts import when they run: `image`, and those of `artifact` that change an Artifact or
+ * the files in it. A device gets neither them nor what only they need, but it gets the modules that register the
+ * commands (`*-command.ts`), so that it can print their help.
+ */
+const TOOLS = /^src\/cli\/(?:image|artifact\/(?:modify|dump|cat|cp|ls|rm|install)\b[^/]*|artifact\/files)(?:\/|\.ts$)/;
+const REGISTERS = /-command\.ts$/;
 
 /** The files for a device. A new name or a larger number is a decision: the commit must give the reason. */
 export const BUDGET: Budget = {
@@ -28,8 +40,10 @@ export const BUDGET: Budget = {
     "streamx",
     "text-decoder",
   ]),
+  toolsPackages: new Set(),
   eagerPackages: new Set(["commander"]),
   totalBytes: 700_000,
+  toolsBytes: 300_000,
   startBytes: 70_000,
   residentBytes: 130_000,
 };
@@ -38,6 +52,7 @@ export interface Weighed {
   /** Minified bytes by package, largest first; our own code by its top folders (`src/core`). */
   readonly byPackage: readonly (readonly [name: string, bytes: number])[];
   readonly totalBytes: number;
+  readonly toolsBytes: number;
   readonly startBytes: number;
   readonly residentBytes: number;
   readonly startPackages: readonly string[];
@@ -48,29 +63,37 @@ export interface Weighed {
 export function weigh({ outputs }: Metafile, budget: Budget): Weighed {
   const all = Object.keys(outputs);
   const entry = all.filter((path) => outputs[path]?.entryPoint !== undefined && path.endsWith("/switchback.mjs"));
+  const tools = toolsOnly(outputs);
+  const device = all.filter((path) => !tools.includes(path));
   const start = reachedStatically(outputs, entry);
   const daemon = all.filter((path) => RESIDENT.includes(outputs[path]?.entryPoint ?? ""));
   const resident = reachedStatically(outputs, [...entry, ...daemon]);
   const byPackage = [...weights(outputs, all)].sort(([, a], [, b]) => b - a);
-  const startPackages = [...weights(outputs, start).keys()].filter(isPackage);
-  const residentPackages = [...weights(outputs, resident).keys()].filter(isPackage);
-  const totalBytes = sum(outputs, all);
+  const packagesOf = (paths: readonly string[]): readonly string[] =>
+    [...weights(outputs, paths).keys()].filter(isPackage);
+  const startPackages = packagesOf(start);
+  const totalBytes = sum(outputs, device);
+  const toolsBytes = sum(outputs, tools);
   const startBytes = sum(outputs, start);
   const residentBytes = sum(outputs, resident);
   const problems = [
-    ...byPackage
-      .filter(([name]) => isPackage(name) && !budget.packages.has(name))
-      .map(([name]) => `new package: ${name}`),
+    ...packagesOf(device)
+      .filter((name) => !budget.packages.has(name))
+      .map((name) => `new package: ${name}`),
+    ...packagesOf(tools)
+      .filter((name) => !budget.packages.has(name) && !budget.toolsPackages.has(name))
+      .map((name) => `new package of the tools: ${name}`),
     ...startPackages.filter((name) => !budget.eagerPackages.has(name)).map((name) => `loaded at start-up: ${name}`),
-    ...residentPackages
+    ...packagesOf(resident)
       .filter((name) => !budget.eagerPackages.has(name) && !startPackages.includes(name))
       .map((name) => `resident with the daemon: ${name}`),
     ...over("all files", totalBytes, budget.totalBytes),
+    ...over("the tools", toolsBytes, budget.toolsBytes),
     ...over("start-up", startBytes, budget.startBytes),
     ...over("the daemon", residentBytes, budget.residentBytes),
     ...(entry.length === 1 && totalBytes > 0 ? [] : ["there is no entry in the bundle"]),
   ];
-  return { byPackage, totalBytes, startBytes, residentBytes, startPackages, problems };
+  return { byPackage, totalBytes, toolsBytes, startBytes, residentBytes, startPackages, problems };
 }
 
 type Outputs = Metafile["outputs"];
@@ -82,6 +105,23 @@ const over = (what: string, bytes: number, limit: number): string[] =>
 
 const sum = (outputs: Outputs, paths: readonly string[]): number =>
   paths.reduce((total, path) => total + (outputs[path]?.bytes ?? 0), 0);
+
+/** The outputs that a device does not get: only commands for build hosts reach them. */
+export function toolsOnly(outputs: Outputs): readonly string[] {
+  const isTool = (path: string): boolean => {
+    const source = outputs[path]?.entryPoint ?? "";
+    return TOOLS.test(source) && !REGISTERS.test(source);
+  };
+  const device = new Set(Object.keys(outputs).filter((path) => !path.includes("/chunks/") || path.endsWith(".json")));
+  for (const path of device)
+    for (const { path: target, kind, external } of outputs[path]?.imports ?? [])
+      if (external !== true && !(kind === "dynamic-import" && isTool(target))) device.add(target);
+  const tools = Object.keys(outputs).filter(isTool);
+  const reached = new Set(tools);
+  for (const path of reached)
+    for (const { path: target, external } of outputs[path]?.imports ?? []) if (external !== true) reached.add(target);
+  return [...reached].filter((path) => !device.has(path));
+}
 
 /** The outputs that load with `entry`, including `entry`. */
 export function reachedStatically(outputs: Outputs, entry: readonly string[]): string[] {

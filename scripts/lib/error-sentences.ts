@@ -8,6 +8,8 @@ export const SENTENCES_FILE = "errors.json";
 export const sentencesText = (): string =>
   JSON.stringify(Object.fromEntries(Object.entries(ERRORS).map(([code, { doc }]) => [code, doc])));
 
+/** A code whose row held nothing but its sentence. */
+const PLAIN_ROW = /\b[A-Z][A-Z\d_]*:\s*\{\s*\},?/g;
 const SENTENCE = /doc:\s*"(?:[^"\\]|\\.)*",?/g;
 
 /** Reads the file synchronously, because errors are created synchronously. Without the file, the code must suffice. */
@@ -15,24 +17,26 @@ const READER = `
 import { readFileSync } from "node:fs";
 const folder = import.meta.url.includes("/chunks/") ? "./" : "./chunks/";
 let sentences;
-export function sentenceOf(code) {
+function read() {
   try {
-    sentences ??= JSON.parse(readFileSync(new URL(folder + "${SENTENCES_FILE}", import.meta.url), "utf8"));
+    return JSON.parse(readFileSync(new URL(folder + "${SENTENCES_FILE}", import.meta.url), "utf8"));
   } catch {
-    sentences = {};
+    return {};
   }
-  return sentences[code] ?? code;
-}`;
+}
+export const sentenceOf = (code) => (sentences ??= read())[code] ?? code;
+export const isErrorCode = (code) => sentenceOf(code) !== code || sentences.CANCELLED === undefined;`;
 
 /**
- * Keeps the sentences of the error catalogue out of the chunks that every command loads and the daemon keeps in memory.
+ * Keeps the sentences of the error catalogue, and the codes that have nothing else, out of the chunks that every command
+ * loads and the daemon keeps in memory. If the file with the sentences is lost, every code counts as known.
  */
 export const errorSentences: Plugin = {
   name: "error-sentences",
   setup({ onLoad }) {
     onLoad({ filter: /[\\/]src[\\/]errors[\\/]sentence\.ts$/ }, () => ({ contents: READER, loader: "js" }));
     onLoad({ filter: /[\\/]src[\\/]errors[\\/][a-z]+-errors\.ts$/ }, async ({ path }) => {
-      const contents = (await readFile(path, "utf8")).replaceAll(SENTENCE, "");
+      const contents = (await readFile(path, "utf8")).replaceAll(SENTENCE, "").replaceAll(PLAIN_ROW, "");
       if (contents.includes("doc:")) throw new Error(`${path}: a sentence is no plain string`);
       return { contents, loader: "ts" };
     });

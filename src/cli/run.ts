@@ -10,13 +10,16 @@ import { addGlobalOptions, splitArguments } from "./global-options.ts";
  * Runs one command line and leaves its exit status in `io`. Loads only the module of the called command, or all of them
  * for the help text.
  *
- * @param name by which the program was called: `switchback`, or a name of the reference client
+ * @param name by which the program was called: `switchback`, a name of the reference client, or `switchback-artifact`,
+ *   which is `switchback artifact`
  */
 export async function run(name: string, argv: readonly string[], io: CliIo): Promise<void> {
   if (name === "mender-artifact") {
     const { runMenderArtifact } = await import("./artifact/mender-artifact.ts");
     return await runMenderArtifact(argv, io);
   }
+  const group = /^switchback-(artifact|image)$/.exec(name)?.[1];
+  if (group !== undefined) return await run("switchback", [group, ...argv], io);
   const { globals, command, rest } = splitArguments(await ourArguments(name, argv));
   const program = new Command(printable(name))
     .description("Over-the-air updates for embedded Linux that survive a power cut at any instant.")
@@ -28,12 +31,12 @@ export async function run(name: string, argv: readonly string[], io: CliIo): Pro
       writeErr: (text) => eachLine(text, (line) => io.err(line)),
       outputError: (text, write) => write(usageError(text)),
     })
-    .showHelpAfterError("(run with --help for the options)")
-    .addHelpText("after", examplesFor(name));
+    .showHelpAfterError("(run with --help for the options)");
   addGlobalOptions(program);
 
   const commands = commandsFor(name);
   const wanted = command === undefined ? undefined : commands[command];
+  if (wanted === undefined) program.addHelpText("after", (await import("./run-examples.ts")).examplesFor(name));
   const asksVersion = globals.includes("-v") || globals.includes("--version");
   const modules = wanted === undefined ? Object.values(asksVersion ? {} : commands) : [wanted];
   for (const load of modules) (await load()).register(program, io);
@@ -85,22 +88,3 @@ function failed(error: unknown, io: CliIo): number {
   io.err(`Could not fulfill request: ${describeError(error)}`);
   return entryOf(error.code).exit ?? 1;
 }
-
-/** Only examples of commands that exist under the name by which the program was called. */
-function examplesFor(name: string): string {
-  const commands = commandsFor(name);
-  const known = EXAMPLES.filter((example) => Object.hasOwn(commands, example.split(" ", 1)[0] ?? ""));
-  return known.length === 0 ? "" : ["\nExamples:", ...known].join(`\n  ${name} `);
-}
-
-/** Lines to paste into a shell. The explanations are shell comments. */
-const EXAMPLES = [
-  "install release-2.mender      # into the inactive slot; reboot when it is done",
-  "commit                        # after the reboot: keep the new system",
-  "bootstrap                     # make the device key, and ask the server to accept the device",
-  "setup                         # name the device and its server",
-  "daemon                        # poll the server, and install what it has",
-  "poll --now                    # the same, once",
-  "artifact read release-2.mender",
-  "board create demo-board       # try it without hardware",
-];

@@ -62,6 +62,9 @@ export const AGENT_ERRORS = {
   },
   LOG_FILE: { doc: "Cannot open the log file for writing." },
   CLI_USAGE: { doc: "The command line is not valid." },
+  TOOLS_MISSING: {
+    doc: "This command is for build hosts, and its code is not installed here. Install the package switchback-tools.",
+  },
   CANCELLED: {
     retry: true,
     doc: "The command was interrupted. 'resume' completes or undoes an update that it had started.",

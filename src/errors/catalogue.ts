@@ -18,4 +18,7 @@ export const ERRORS = {
 
 export type ErrorCode = keyof typeof ERRORS;
 
-export const entryOf = (code: ErrorCode): ErrorEntry => ERRORS[code];
+type Row = Partial<ErrorEntry>;
+
+/** The bundle leaves out rows that have only a sentence. */
+export const entryOf = (code: ErrorCode): Row => (ERRORS as Partial<Record<ErrorCode, Row>>)[code] ?? {};

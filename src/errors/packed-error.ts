@@ -1,5 +1,5 @@
 import { AgentError, type ErrorDetail } from "./agent-error.ts";
-import { ERRORS, type ErrorCode } from "./catalogue.ts";
+import { isErrorCode } from "./sentence.ts";
 
 /** An error as JSON, for another process of this program. */
 export interface PackedError {
@@ -20,8 +20,6 @@ export function packError(error: unknown): PackedError {
 /** Restores the error, so that people see the same line. Of a code that this version does not know, only the message stays. */
 export function unpackError({ code, detail, message, cause: packed }: PackedError): Error {
   const cause = packed && unpackError(packed);
-  if (code !== undefined && isKnown(code)) return new AgentError(code, detail, cause);
+  if (code !== undefined && isErrorCode(code)) return new AgentError(code, detail, cause);
   return new Error(message, cause && { cause });
 }
-
-const isKnown = (code: string): code is ErrorCode => Object.hasOwn(ERRORS, code);

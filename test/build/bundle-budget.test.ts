@@ -1,11 +1,13 @@
 import type { Metafile } from "esbuild";
 import { expect, test } from "vitest";
-import { type Budget, weigh } from "../../scripts/lib/bundle-budget.ts";
+import { type Budget, toolsOnly, weigh } from "../../scripts/lib/bundle-budget.ts";
 
 const budget: Budget = {
   packages: new Set(["zod"]),
+  toolsPackages: new Set(["js-yaml"]),
   eagerPackages: new Set(),
   totalBytes: 1000,
+  toolsBytes: 500,
   startBytes: 300,
   residentBytes: 400,
 };
@@ -70,4 +72,43 @@ test("a bundle without an entry is a problem", () => {
   expect(problemsOf({ "dist/chunks/schema.mjs": lean["dist/chunks/schema.mjs"] })).toEqual([
     "there is no entry in the bundle",
   ]);
+});
+
+/** An entry whose command `image` loads its action, which shares a chunk with the device and one with another tool. */
+const withTools = (toolBytes: number, packages: Record<string, number>, ownImports: readonly string[] = []) => {
+  const lazily = (...paths: readonly string[]) =>
+    paths.map((path) => ({ path: `dist/chunks/${path}`, kind: "dynamic-import" as const }));
+  const command = "src/cli/image/image-command.ts";
+  const [create, modify] = ["src/cli/image/create-action.ts", "src/cli/artifact/modify-action.ts"];
+  return {
+    "dist/switchback.mjs": {
+      ...output(200, { "src/main.ts": 180 }, ["shared.mjs", ...ownImports]),
+      imports: [...output(0, {}, ["shared.mjs", ...ownImports]).imports, ...lazily("command.mjs", "modify.mjs")],
+      entryPoint: "src/main.ts",
+    },
+    "dist/chunks/command.mjs": { ...output(50, { [command]: 50 }), imports: lazily("create.mjs"), entryPoint: command },
+    "dist/chunks/create.mjs": { ...output(toolBytes, packages, ["shared.mjs", "both.mjs"]), entryPoint: create },
+    "dist/chunks/modify.mjs": { ...output(40, {}, ["both.mjs"]), imports: lazily("late.mjs"), entryPoint: modify },
+    "dist/chunks/shared.mjs": output(20, { "src/util/x.ts": 20 }),
+    "dist/chunks/both.mjs": output(30, { "src/image/y.ts": 30 }),
+    "dist/chunks/late.mjs": output(5, { "src/image/z.ts": 5 }),
+  };
+};
+
+test("what only commands for build hosts reach has an account of its own", () => {
+  const outputs = withTools(100, { "node_modules/js-yaml/index.js": 90 });
+  const names = toolsOnly(outputs).map((path) => path.replace("dist/chunks/", ""));
+  expect(names.toSorted()).toEqual(["both.mjs", "create.mjs", "late.mjs", "modify.mjs"]);
+  expect(weigh({ inputs: {}, outputs }, budget)).toMatchObject({ totalBytes: 270, toolsBytes: 175, problems: [] });
+});
+
+test("a tool that the device's code imports statically counts for the device, with its packages", () => {
+  const outputs = withTools(100, { "node_modules/js-yaml/index.js": 90 }, ["create.mjs"]);
+  expect(weigh({ inputs: {}, outputs }, budget)).toMatchObject({ totalBytes: 400, toolsBytes: 45 });
+  expect(problemsOf(outputs)).toContain("new package: js-yaml");
+});
+
+test("tools that are too large, and packages that they may not contain, are named", () => {
+  const outputs = withTools(426, { "node_modules/left-pad/index.js": 90 });
+  expect(problemsOf(outputs)).toEqual(["new package of the tools: left-pad", "the tools: 501 bytes, 500 are allowed"]);
 });

@@ -62,3 +62,44 @@ test("every chunk loads, so no CommonJS package lacks its require", async () => 
   await writeFile(file, chunks.map((name) => `await import("./chunks/${name}");\n`).join(""));
   expect(await run(process.execPath, [file], { cwd: "/" })).toEqual({ stdout: "", stderr: "" });
 });
+
+test("a command whose code a device does not get runs from the tools beside it, or names their package", async () => {
+  const device = join(dir, "lib/switchback");
+  await cp(join(dir, "built"), device, { recursive: true });
+  const [lost = ""] = (await readdir(join(device, "chunks"))).filter((name) => name.startsWith("artifact-command-"));
+  await rm(join(device, "chunks", lost));
+  const named = join(dir, "bin/switchback-artifact");
+  await mkdir(join(dir, "bin"), { recursive: true });
+  await symlink(join(device, "switchback.mjs"), named);
+  const failed = (...argv: readonly string[]) =>
+    run(argv[0] ?? "", argv.slice(1), { cwd: "/" }).catch(({ code, stderr }: { code: number; stderr: string }) => ({
+      code,
+      stderr,
+    }));
+  const alone = await failed(named, "read", "nothing.mender");
+  expect(alone).toEqual({
+    code: 1,
+    stderr: expect.stringMatching(
+      /^Could not fulfill request: TOOLS_MISSING: .*switchback-tools\. \(command=switchback-artifact read nothing.mender\)\n$/,
+    ),
+  });
+  await cp(join(dir, "built"), join(dir, "lib/switchback-tools"), { recursive: true });
+  expect(await failed(named, "read", "nothing.mender")).toEqual({
+    code: 1,
+    stderr: expect.stringContaining("ARTIFACT_READ"),
+  });
+  expect(await run(join(device, "switchback.mjs"), ["artifact", "read", "--help"])).toMatchObject({
+    stdout: expect.stringContaining("Usage: switchback artifact read"),
+  });
+  await rm(join(dir, "lib/switchback-tools/chunks", lost));
+  expect(await failed(named, "read", "nothing.mender"), "tools that are torn themselves").toMatchObject({
+    stderr: expect.stringContaining("ERR_MODULE_NOT_FOUND"),
+  });
+});
+
+test("the codes that the bundle leaves out of its catalogue are known all the same, and others are not", async () => {
+  await bundle(join(dir, "packed"), "src/errors/packed-error.ts");
+  const { unpackError } = await import(join(dir, "packed/switchback.mjs"));
+  expect(unpackError({ code: "TOOLS_MISSING", message: "x" })).toMatchObject({ code: "TOOLS_MISSING" });
+  expect(unpackError({ code: "FROM_THE_FUTURE", message: "x" })).toEqual(new Error("x"));
+});

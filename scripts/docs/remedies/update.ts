@@ -29,6 +29,8 @@ export const UPDATE = {
   BOOTSTRAP_INVALID:
     "`reason` says what is wrong. A bootstrap Artifact must have an empty payload, no state scripts, and only the " +
     "device type as a condition. The agent records the version from `artifact_info` instead, or `unknown`.",
+  TOOLS_MISSING:
+    "Install the Debian package `switchback-tools`, or use a build host that has it. A device needs none of these commands.",
   CANCELLED: "Run `switchback resume`, or let the daemon resume a deployment from the server.",
   WORKER_LOST:
     "`ended` says how the process ended. After SIGKILL, check with `dmesg` whether memory ran out. If it ends the same " +
