@@ -19,7 +19,7 @@ const hashes = new Map<string, Promise<string>>();
  * were unused for a week.
  *
  * @param inputs texts and hashes of all inputs outside `builders`; the order counts
- * @param builders files and folders whose content counts, too
+ * @param builders files, and folders whose own files count, too; name a folder inside of a folder by itself
  */
 export async function cached(
   name: string,
@@ -70,11 +70,17 @@ async function removeUnused(before: number): Promise<void> {
 
 async function hashOfSources(builders: readonly string[]): Promise<string> {
   const paths = await Promise.all(
-    builders.map(async (path) =>
-      (await stat(path)).isDirectory() ? (await readdir(path)).toSorted().map((name) => join(path, name)) : [path],
-    ),
+    builders.map(async (path) => ((await stat(path)).isDirectory() ? await filesIn(path) : [path])),
   );
   return hashOf(await Promise.all(paths.flat().flatMap((path) => [path, readFile(path)])));
+}
+
+async function filesIn(folder: string): Promise<readonly string[]> {
+  const entries = await readdir(folder, { withFileTypes: true });
+  return entries
+    .filter((entry) => entry.isFile())
+    .map(({ name }) => join(folder, name))
+    .toSorted();
 }
 
 export function hashOf(inputs: readonly (string | Uint8Array)[]): string {

@@ -1,6 +1,7 @@
 import type { ErrorCode } from "../../src/errors/catalogue.ts";
 import { CONTENT, SIGNATURES, WRITING } from "./remedies/artifact.ts";
 import { ADAPTERS, BOOT, HOST, SLOTS, SNAPSHOTS, VIRTUAL_BOARDS } from "./remedies/board.ts";
+import { PARTITION_TABLES } from "./remedies/partitions.ts";
 import type { Remedies } from "./remedies/section.ts";
 import { NETWORK, SERVER } from "./remedies/server.ts";
 import { COMMANDS, MODULES, SCRIPTS, UPDATE } from "./remedies/update.ts";
@@ -22,6 +23,7 @@ export const REMEDIES: Readonly<Record<ErrorCode, string>> = {
   ...ADAPTERS,
   ...SNAPSHOTS,
   ...VIRTUAL_BOARDS,
+  ...PARTITION_TABLES,
 };
 
 export interface Section {
@@ -46,4 +48,5 @@ export const SECTIONS: readonly Section[] = [
   { title: "Adapters", remedies: ADAPTERS },
   { title: "Copies of a running filesystem", remedies: SNAPSHOTS },
   { title: "Virtual boards", remedies: VIRTUAL_BOARDS },
+  { title: "Partition tables of images", remedies: PARTITION_TABLES },
 ];

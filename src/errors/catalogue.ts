@@ -4,6 +4,7 @@ import { ARTIFACT_ERRORS } from "./artifact-errors.ts";
 import { BOARD_ERRORS } from "./board-errors.ts";
 import { DUMP_ERRORS } from "./dump-errors.ts";
 import type { ErrorEntry } from "./error-entry.ts";
+import { PARTITION_ERRORS } from "./partition-errors.ts";
 import { SERVER_ERRORS } from "./server-errors.ts";
 
 /** Every stable error code of the product. `docs/reference/errors.md` is generated from it. */
@@ -14,6 +15,7 @@ export const ERRORS = {
   ...ADAPTER_ERRORS,
   ...SERVER_ERRORS,
   ...DUMP_ERRORS,
+  ...PARTITION_ERRORS,
 };
 
 export type ErrorCode = keyof typeof ERRORS;

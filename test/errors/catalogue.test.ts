@@ -30,9 +30,9 @@ test("no two subjects use the same code", async () => {
   const { ADAPTER_ERRORS } = await import("../../src/errors/adapter-errors.ts");
   const { SERVER_ERRORS } = await import("../../src/errors/server-errors.ts");
   const { DUMP_ERRORS } = await import("../../src/errors/dump-errors.ts");
-  const all = [ADAPTER_ERRORS, AGENT_ERRORS, ARTIFACT_ERRORS, BOARD_ERRORS, DUMP_ERRORS, SERVER_ERRORS].flatMap(
-    (errors) => Object.keys(errors),
-  );
+  const { PARTITION_ERRORS } = await import("../../src/errors/partition-errors.ts");
+  const device = [ADAPTER_ERRORS, AGENT_ERRORS, ARTIFACT_ERRORS, BOARD_ERRORS, DUMP_ERRORS, SERVER_ERRORS];
+  const all = [...device, PARTITION_ERRORS].flatMap((errors) => Object.keys(errors));
   expect(all.toSorted()).toEqual(codes.toSorted());
 });
 
