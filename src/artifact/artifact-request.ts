@@ -1,5 +1,5 @@
 import { AgentError } from "../errors/agent-error.ts";
-import type { Compression } from "./model.ts";
+import type { Compression, MetaData } from "./model.ts";
 import type { SigningKey } from "./signing.ts";
 
 /** The contents of an Artifact to write. */
@@ -24,8 +24,8 @@ export interface PayloadRequest {
   readonly type: string;
   /** In the order in which the module receives them. */
   readonly files: readonly string[];
-  /** A JSON object, written unchanged except for its whitespace. */
-  readonly metaData?: string;
+  /** A JSON object, written unchanged except for its whitespace and escape sequences. */
+  readonly metaData?: MetaData;
   readonly provides: Readonly<Record<string, string>>;
   /** Provides key for the SHA-256 of the first file; it overrides the same key in `provides`. */
   readonly checksumKey?: string;

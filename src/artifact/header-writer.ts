@@ -1,11 +1,15 @@
 import { layOutPieces } from "../util/json-text.ts";
 import type { ArtifactRequest, PayloadRequest } from "./artifact-request.ts";
+import { textPieces } from "./meta-data.ts";
+import type { MetaData } from "./model.ts";
 import type { SourceFile } from "./payload-file.ts";
 import { readScript, type ScriptFile } from "./script-files.ts";
 import { entryOf, type TarEntry } from "./tar-writer.ts";
 
 const DOCUMENT_MODE = 0o600;
 const SCRIPT_MODE = 0o755;
+/** UTF-8 bytes of one UTF-16 code unit, at most. */
+const MAX_UTF8_BYTES = 3;
 
 /**
  * Entries of header.tar, in the order that readers require. Keys have the same order as in the output of
@@ -73,14 +77,20 @@ function metaData({ kind, metaData: content }: PayloadRequest): TarEntry[] {
 /**
  * Formats the text twice, for its size and for its bytes: the complete result would take many times its size in memory.
  */
-function laidOut(name: string, text: string): TarEntry {
+function laidOut(name: string, content: MetaData): TarEntry {
   let sizeBytes = 0;
-  for (const piece of layOutPieces([text], "")) sizeBytes += Buffer.byteLength(piece);
-  return { name, mode: DOCUMENT_MODE, sizeBytes, content: bytesOf(layOutPieces([text], "")) };
+  for (const bytes of laidOutBytes(content)) sizeBytes += bytes.length;
+  return { name, mode: DOCUMENT_MODE, sizeBytes, content: laidOutBytes(content) };
 }
 
-function* bytesOf(pieces: Iterable<string>): Generator<Uint8Array> {
-  for (const piece of pieces) yield Buffer.from(piece);
+/** Each chunk is valid until the next one is requested. */
+function* laidOutBytes(content: MetaData): Generator<Uint8Array> {
+  const encoder = new TextEncoder();
+  let buffer = Buffer.alloc(0);
+  for (const piece of layOutPieces(textPieces(content), "")) {
+    if (buffer.length < MAX_UTF8_BYTES * piece.length) buffer = Buffer.allocUnsafeSlow(MAX_UTF8_BYTES * piece.length);
+    yield buffer.subarray(0, encoder.encodeInto(piece, buffer).written);
+  }
 }
 
 const document = (name: string, text: string): TarEntry => entryOf(name, DOCUMENT_MODE, Buffer.from(text));

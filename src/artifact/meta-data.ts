@@ -7,6 +7,9 @@ import type { MetaData } from "./model.ts";
  */
 export type StoreMetaData = (sizeBytes: number, read: (into: Uint8Array) => MaybePromise<number>) => Promise<MetaData>;
 
+/** Meta-data that is in memory. */
+export const metaDataOf = (bytes: Uint8Array): MetaData => ({ sizeBytes: bytes.length, pieces: () => [bytes] });
+
 /** Keeps meta-data in memory, as stored in the Artifact. */
 export const holdMetaData: StoreMetaData = async (sizeBytes, read) => {
   const bytes = new Uint8Array(sizeBytes);
@@ -15,7 +18,7 @@ export const holdMetaData: StoreMetaData = async (sizeBytes, read) => {
     if (count === 0) break;
     at += count;
   }
-  return { sizeBytes, pieces: () => [bytes] };
+  return metaDataOf(bytes);
 };
 
 const DECODED_BYTES = 64 * 1024;

@@ -9,67 +9,88 @@ export function layOutJson(text: string, indent: string): string {
   return [...layOutPieces([text], indent)].join("");
 }
 
-/** Tokens per piece: yielding single tokens would take most of the time. */
-const PIECE_TOKENS = 1024;
+/** Indentation can make a piece a hundred times longer. */
+const PIECE_CHARACTERS = 2048;
 
-/**
- * As `layOutJson`, with input and output in pieces. Input pieces may have any size; an output piece ends between two
- * tokens.
- */
+/** As `layOutJson`, with input and output in pieces. Pieces may have any size and may end anywhere. */
 export function* layOutPieces(pieces: Iterable<string>, indent: string): Generator<string> {
-  let parts: string[] = [];
-  let depth = 0;
-  let isEmpty = false;
-  const newLine = (): number => (indent === "" ? 0 : parts.push(`\n${indent.repeat(depth)}`));
-  for (const token of tokensOf(pieces)) {
-    if (/^[ \t\n\r]/.test(token)) continue;
-    const closes = token === "}" || token === "]";
-    if (closes) depth -= 1;
-    if (isEmpty !== closes) newLine();
-    isEmpty = token === "{" || token === "[";
-    if (isEmpty) depth += 1;
-    parts.push(token.startsWith('"') ? JSON.stringify(JSON.parse(token)) : token);
-    if (token === ",") newLine();
-    if (token === ":" && indent !== "") parts.push(" ");
-    if (parts.length < PIECE_TOKENS) continue;
-    yield parts.join("");
-    parts = [];
-  }
-  yield parts.join("");
-}
-
-function* tokensOf(pieces: Iterable<string>): Generator<string> {
-  let text = "";
+  const layout = new JsonLayout(indent);
   for (const piece of pieces) {
-    text += piece;
-    let start = 0;
-    // A token that reaches the end of the text may continue in the next piece.
-    for (let end = tokenEnd(text, 0); end < text.length; end = tokenEnd(text, start)) {
-      yield text.slice(start, end);
-      start = end;
-    }
-    text = text.slice(start);
+    for (let at = 0; at < piece.length; at += PIECE_CHARACTERS)
+      yield layout.push(piece.slice(at, at + PIECE_CHARACTERS));
   }
-  for (let start = 0; start < text.length; ) {
-    const end = tokenEnd(text, start);
-    yield text.slice(start, end);
-    start = end;
-  }
-}
-
-/** End of a string, a sign, a run of whitespace, or a number or word. */
-function tokenEnd(text: string, start: number): number {
-  const first = text[start] ?? "";
-  let end = start + 1;
-  if (first === '"') {
-    while (end < text.length && text[end] !== '"') end += text[end] === "\\" ? 2 : 1;
-    end += 1;
-  } else if (!"{}[]:,".includes(first)) {
-    const isBlank = BLANKS.includes(first);
-    while (end < text.length && !`{}[]:,"`.includes(text[end] ?? "") && BLANKS.includes(text[end] ?? "") === isBlank)
-      end += 1;
-  }
-  return end;
 }
 
 const BLANKS = " \t\n\r";
+/** A complete escape sequence; the first half of a surrogate pair needs the second half. */
+const ESCAPED = /^(?:\\[^u]|\\u(?![dD][89abAB]).{4}|\\u.{4}\\u.{4})$/;
+
+/**
+ * Copies runs of unchanged text: one object for each bracket of a large document would be more garbage than V8 collects
+ * in time.
+ */
+class JsonLayout {
+  readonly #indent: string;
+  #piece = "";
+  /** Start of the run that is not in the output yet. */
+  #start = 0;
+  #out = "";
+  #depth = 0;
+  /** Nothing has followed the last opening bracket yet. */
+  #isEmpty = false;
+  #inText = false;
+  /** The beginning of an escape sequence, or of an escaped surrogate pair. */
+  #escape = "";
+
+  constructor(indent: string) {
+    this.#indent = indent;
+  }
+
+  push(piece: string): string {
+    this.#piece = piece;
+    this.#start = 0;
+    this.#out = "";
+    for (let at = 0; at < piece.length; at += 1) {
+      const char = piece[at] ?? "";
+      if (!this.#inText) this.#outside(char, at);
+      else if (this.#escape !== "" || char === "\\") this.#escaped(char, at);
+      else if (char === '"') this.#inText = false;
+    }
+    this.#insert("", piece.length, 0);
+    return this.#out;
+  }
+
+  #outside(char: string, at: number): void {
+    const closes = char === "}" || char === "]";
+    if (BLANKS.includes(char)) this.#insert("", at, 1);
+    else if (char === ",") this.#newLine(at + 1);
+    else if (char === ":") this.#insert(this.#indent === "" ? "" : " ", at + 1, 0);
+    else {
+      if (closes) this.#depth -= 1;
+      if (this.#isEmpty !== closes) this.#newLine(at);
+      this.#isEmpty = char === "{" || char === "[";
+      if (this.#isEmpty) this.#depth += 1;
+      this.#inText = char === '"';
+    }
+  }
+
+  #escaped(char: string, at: number): void {
+    // The run ends before the escape sequence, which is written anew.
+    this.#insert("", at, 1);
+    this.#escape += char;
+    if (!ESCAPED.test(this.#escape)) return;
+    this.#out += JSON.stringify(JSON.parse(`"${this.#escape}"`)).slice(1, -1);
+    this.#escape = "";
+  }
+
+  #newLine(at: number): void {
+    if (this.#indent !== "") this.#insert(`\n${this.#indent.repeat(this.#depth)}`, at, 0);
+  }
+
+  /** Adds the run up to `at`, then `text`, and skips some characters. */
+  #insert(text: string, at: number, skipped: number): void {
+    if (at > this.#start) this.#out += this.#piece.slice(this.#start, at);
+    if (text !== "") this.#out += text;
+    this.#start = at + skipped;
+  }
+}

@@ -14,6 +14,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
+import { metaDataOf } from "../../src/artifact/meta-data.ts";
 import type { Compression } from "../../src/artifact/model.ts";
 import { loadSigningKey } from "../../src/artifact/signing.ts";
 import { writeArtifact } from "../support/write-artifact.ts";
@@ -141,7 +142,7 @@ test("meta-data is written as it is, but for its blanks", async () => {
   const folder = fresh();
   const output = join(folder, "a.mender");
   const metaData = '{ "b": 1E400,\n"a": {"z": [{"y": 9007199254740993, "x": null}, {}], "__proto__": 2 }}\n';
-  await writeArtifact(moduleRequest({ metaData }), output, nothing, signal);
+  await writeArtifact(moduleRequest({ metaData: metaDataOf(Buffer.from(metaData)) }), output, nothing, signal);
   const header = put(folder, "header.tar", untar(output, "header.tar"));
   expect(untar(header, "headers/0000/meta-data").toString()).toBe(
     '{"b":1E400,"a":{"z":[{"y":9007199254740993,"x":null},{}],"__proto__":2}}',

@@ -24,6 +24,15 @@ test("JSON in pieces of any size is laid out as a whole one is", () => {
   );
 });
 
+test("every escape sequence is written as JSON.stringify does, wherever a piece ends", () => {
+  const text = String.raw`["\\u0041\" \"\/\b\f\n\r\t\u0000\u0041\uD83D\uDE00\ud7ff\ue000 \\",{"\u0061":"\\\\"}]`;
+  const expected = JSON.stringify(JSON.parse(text));
+  for (let size = 1; size < text.length; size += 1) {
+    const pieces = (text.match(new RegExp(`.{1,${size}}`, "g")) ?? []).map(String);
+    expect([...layOutPieces(pieces, "")].join(""), `pieces of ${size}`).toBe(expected);
+  }
+});
+
 test("what is laid out comes in pieces, however large it becomes", () => {
   const text = `${"[".repeat(90)}${Array.from({ length: 100_000 }, () => 0).join()}${"]".repeat(90)}`;
   const sizes = [...layOutPieces([text], "  ")].map((piece) => piece.length);

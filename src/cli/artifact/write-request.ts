@@ -1,5 +1,5 @@
 import type { ArtifactRequest, PayloadRequest } from "../../artifact/artifact-request.ts";
-import type { Compression } from "../../artifact/model.ts";
+import type { Compression, MetaData } from "../../artifact/model.ts";
 import type { SigningKey } from "../../artifact/signing.ts";
 import { AgentError } from "../../errors/agent-error.ts";
 import { type SoftwareOptions, softwareClears, softwareProvides } from "./software-version.ts";
@@ -125,16 +125,17 @@ function keyValues(option: string, pairs: readonly string[]): Record<string, str
 }
 
 /** Checks the JSON as the reader of Artifacts does. @throws {AgentError} META_DATA_INVALID */
-async function readMetaData(path: string, signal: AbortSignal): Promise<string> {
+async function readMetaData(path: string, signal: AbortSignal): Promise<MetaData> {
   try {
     const { JsonCheck } = await import("../../artifact/json-check.ts");
+    const { metaDataOf } = await import("../../artifact/meta-data.ts");
     const { readSmallOrPipe } = await import("../../util/pipe.ts");
     const bytes = await readSmallOrPipe(path, signal);
     const check = new JsonCheck(path);
     check.push(bytes);
     if (!check.end())
       throw new AgentError("ARTIFACT_HEADER", { member: path, reason: "the document: must be an object" });
-    return new TextDecoder().decode(bytes);
+    return metaDataOf(bytes);
   } catch (cause) {
     signal.throwIfAborted();
     throw new AgentError("META_DATA_INVALID", { path }, cause);

@@ -1,6 +1,7 @@
 import { chmod, mkdir, readFile, writeFile } from "node:fs/promises";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { PayloadRequest } from "../../../src/artifact/artifact-request.ts";
+import { metaDataOf } from "../../../src/artifact/meta-data.ts";
 import { moduleRequest } from "../../artifact/artifact-requests.ts";
 import { cli, codesOf, TestBoard } from "../../support/test-board.ts";
 
@@ -37,7 +38,7 @@ async function installed(name: string, payload: Partial<PayloadRequest>): Promis
 const odd = (value: string): Record<string, string> => Object.fromEntries([["__proto__", value]]);
 
 test("a module gets meta-data as they are written, numbers that JavaScript cannot hold among them", async () => {
-  await installed("v2", { metaData: META_DATA });
+  await installed("v2", { metaData: metaDataOf(Buffer.from(META_DATA)) });
   const seen = await readFile(board.file("seen"), "utf8");
   expect(seen.replace(/[ \n]/g, "")).toBe(META_DATA);
   expect(seen).toContain('\n  "huge": 1E400,\n');
