@@ -32,7 +32,7 @@ const only = (...folders) => ({ pathNot: [...folders, OUTSIDE] });
 
 const folders = Object.entries(SRC).flatMap(([folder, { code = [], types = [] }]) => {
   const own = `^src/${folder}/`;
-  const extra = folder === "agent" ? ["^adapters/"] : [];
+  const extra = { agent: ["^adapters/"], cli: ["^image/"] }[folder] ?? [];
   const known = [folder, ...code, ...types].map((name) => `^src/${name}/`);
   return [
     forbid(`${folder}-imports-too-much`, own, only(...known, "^src/version\\.ts$", ...extra)),
@@ -84,7 +84,13 @@ export default {
     forbid("core-imports-zod-only", "^src/core/", { path: "^node_modules/", pathNot: "^node_modules/zod/" }),
     forbid("protocol-imports-zod-only", "^src/protocol/", { pathNot: ["^src/protocol/", "^node_modules/zod/"] }),
     forbid("nothing-imports-tests", { pathNot: "^test/" }, { path: "^test/" }),
-    forbid("product-imports-no-script-and-no-board", "^(src|adapters)/", { path: "^(scripts|qemu|image)/" }),
+    forbid("product-imports-no-script-and-no-board", "^(src|adapters)/", { path: "^(scripts|qemu)/" }),
+    forbid(
+      "only-tools-import-image",
+      { path: "^(src|adapters)/", pathNot: "^src/cli/(artifact|image)/" },
+      { path: "^image/" },
+      "Work on images belongs to the machine that builds them, and never to a device.",
+    ),
     forbid("no-cycles", {}, { circular: true }),
     forbid(
       "product-uses-dependencies-only",

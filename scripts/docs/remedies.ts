@@ -1,6 +1,7 @@
 import type { ErrorCode } from "../../src/errors/catalogue.ts";
 import { CONTENT, SIGNATURES, WRITING } from "./remedies/artifact.ts";
 import { ADAPTERS, BOOT, HOST, SLOTS, SNAPSHOTS, VIRTUAL_BOARDS } from "./remedies/board.ts";
+import { IMAGE_FILES } from "./remedies/image-files.ts";
 import { PARTITION_TABLES } from "./remedies/partitions.ts";
 import type { Remedies } from "./remedies/section.ts";
 import { NETWORK, SERVER } from "./remedies/server.ts";
@@ -24,6 +25,7 @@ export const REMEDIES: Readonly<Record<ErrorCode, string>> = {
   ...SNAPSHOTS,
   ...VIRTUAL_BOARDS,
   ...PARTITION_TABLES,
+  ...IMAGE_FILES,
 };
 
 export interface Section {
@@ -49,4 +51,5 @@ export const SECTIONS: readonly Section[] = [
   { title: "Copies of a running filesystem", remedies: SNAPSHOTS },
   { title: "Virtual boards", remedies: VIRTUAL_BOARDS },
   { title: "Partition tables of images", remedies: PARTITION_TABLES },
+  { title: "Files in images", remedies: IMAGE_FILES },
 ];

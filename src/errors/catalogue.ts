@@ -4,6 +4,7 @@ import { ARTIFACT_ERRORS } from "./artifact-errors.ts";
 import { BOARD_ERRORS } from "./board-errors.ts";
 import { DUMP_ERRORS } from "./dump-errors.ts";
 import type { ErrorEntry } from "./error-entry.ts";
+import { IMAGE_FILE_ERRORS } from "./image-file-errors.ts";
 import { PARTITION_ERRORS } from "./partition-errors.ts";
 import { SERVER_ERRORS } from "./server-errors.ts";
 
@@ -16,6 +17,7 @@ export const ERRORS = {
   ...SERVER_ERRORS,
   ...DUMP_ERRORS,
   ...PARTITION_ERRORS,
+  ...IMAGE_FILE_ERRORS,
 };
 
 export type ErrorCode = keyof typeof ERRORS;

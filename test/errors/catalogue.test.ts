@@ -32,7 +32,9 @@ test("no two subjects use the same code", async () => {
   const { DUMP_ERRORS } = await import("../../src/errors/dump-errors.ts");
   const { PARTITION_ERRORS } = await import("../../src/errors/partition-errors.ts");
   const device = [ADAPTER_ERRORS, AGENT_ERRORS, ARTIFACT_ERRORS, BOARD_ERRORS, DUMP_ERRORS, SERVER_ERRORS];
-  const all = [...device, PARTITION_ERRORS].flatMap((errors) => Object.keys(errors));
+  const { IMAGE_FILE_ERRORS } = await import("../../src/errors/image-file-errors.ts");
+  const tools = [PARTITION_ERRORS, IMAGE_FILE_ERRORS];
+  const all = [...device, ...tools].flatMap((errors) => Object.keys(errors));
   expect(all.toSorted()).toEqual(codes.toSorted());
 });
 

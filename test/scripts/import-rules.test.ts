@@ -40,6 +40,7 @@ const BREAKS: Readonly<Record<string, readonly [path: string, text: string]>> = 
   "protocol-imports-zod-only": ["src/protocol/package.ts", 'export { Command } from "commander";\n'],
   "nothing-imports-tests": ["scripts/tests.ts", value("../test/x.ts")],
   "product-imports-no-script-and-no-board": ["adapters/clock/script.ts", value("../../scripts/x.ts")],
+  "only-tools-import-image": ["src/agent/image.ts", value("../../image/x.ts")],
   "no-cycles": ["src/util/circle.ts", type("./way-back.ts")],
   "product-uses-dependencies-only": ["src/cli/dev.ts", 'export { test } from "vitest";\n'],
   resolvable: ["src/util/lost.ts", value("./nowhere.ts")],
