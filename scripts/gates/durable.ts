@@ -8,6 +8,7 @@ import type { Gate } from "../lib/gate.ts";
 const MAY_CHANGE: Readonly<Record<string, string>> = {
   "adapters/files/disk.ts": "the acts themselves",
   "src/agent/logging.ts": "lines for people, lost by a power cut",
+  "src/artifact/manifest-folder.ts": "files for a program that signs, removed when it ends",
   "src/cli/process-io.ts": "standard output and standard error",
   "adapters/snapshot/output.ts": "standard output",
   "adapters/linux/raw-file.ts": "the blocks of a boot environment: the act `openRaw`",

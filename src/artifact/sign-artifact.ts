@@ -28,7 +28,8 @@ interface SignaturePlace {
  * members byte for byte. Writes nothing unless the whole Artifact is valid.
  *
  * @param force replaces an existing signature
- * @throws {AgentError} ARTIFACT_ALREADY_SIGNED, OUTPUT_FAILED, and the codes of `openArtifact`; the signal's reason
+ * @throws {AgentError} ARTIFACT_ALREADY_SIGNED, OUTPUT_FAILED, and the codes of `openArtifact` and of the key; the
+ * signal's reason
  */
 export async function signArtifact(
   path: string,
@@ -41,11 +42,11 @@ export async function signArtifact(
   if (isPipe(path)) throw new AgentError("ARTIFACT_READ", { path, reason: "a named pipe can be read only once" });
   await namingFile(path, signal, () => validate(path, force, signal));
   const place = await findPlace(path, signal);
+  const signature = entryOf("manifest.sig", SIGNATURE_MODE, await signManifest(place.manifest, key, signal));
   const input = await open(path, "r");
   try {
     await write(async (output) => {
       await copy(input, output, 0, place.insertAt, signal);
-      const signature = entryOf("manifest.sig", SIGNATURE_MODE, signManifest(place.manifest, key));
       for await (const chunk of tarEntry(signature)) await output.write(chunk);
       await copy(input, output, place.continueAt, Number.POSITIVE_INFINITY, signal);
     });

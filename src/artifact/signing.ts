@@ -3,10 +3,15 @@ import { AgentError } from "../errors/agent-error.ts";
 import { type KeyAlgorithm, keyAlgorithm, keyWeakness } from "./key-algorithm.ts";
 import { readKeyFile } from "./signature.ts";
 
-/** A private key that signs manifests. */
+/** Signs manifests: a key in a file, in a token, or behind a program of the user's. */
 export interface SigningKey {
-  readonly algorithm: KeyAlgorithm;
-  readonly key: KeyObject;
+  /** `undefined` if only the program that signs knows the algorithm. */
+  readonly algorithm: KeyAlgorithm | undefined;
+  /**
+   * RSASSA-PKCS1-v1_5 or ECDSA P-256 (raw r‖s) with SHA-256, or Ed25519. RSA and Ed25519 produce the same bytes each
+   * time; ECDSA does not.
+   */
+  sign(manifest: Uint8Array, signal: AbortSignal): Promise<Uint8Array>;
 }
 
 /**
@@ -20,10 +25,22 @@ export async function loadSigningKey(path: string, warn: (message: string) => vo
   refuseOtherPem(pem, path);
   const key = parsePrivateKey(pem, path);
   const algorithm = keyAlgorithm(key, path);
-  if (algorithm === "ed25519") warn(`${path} is an Ed25519 key: no other Mender client verifies its signatures`);
+  warnOfKey(path, key, warn);
+  return {
+    algorithm,
+    async sign(manifest) {
+      const digest = algorithm === "ed25519" ? null : "sha256";
+      return sign(digest, manifest, algorithm === "ecdsa-p256" ? { key, dsaEncoding: "ieee-p1363" } : key);
+    },
+  };
+}
+
+/** Warns of a key that is weak, or whose signatures other clients cannot verify. */
+export function warnOfKey(name: string, key: KeyObject, warn: (message: string) => void): void {
+  if (key.asymmetricKeyType === "ed25519")
+    warn(`${name} is an Ed25519 key: no other Mender client verifies its signatures`);
   const weakness = keyWeakness(key);
-  if (weakness !== undefined) warn(`${path}: ${weakness}`);
-  return { algorithm, key };
+  if (weakness !== undefined) warn(`${name}: ${weakness}`);
 }
 
 function refuseOtherPem(pem: string, path: string): void {
@@ -45,14 +62,13 @@ function parsePrivateKey(pem: string, path: string): KeyObject {
 }
 
 /**
- * Signs a manifest: RSASSA-PKCS1-v1_5 and ECDSA P-256 with SHA-256, or Ed25519. RSA and Ed25519 produce the same bytes
- * each time; ECDSA does not.
+ * Signs a manifest.
  *
  * @returns content of the member `manifest.sig`: base64 on one line without a line end
+ * @throws the errors of the key; the signal's reason
  * @see Artifact format v3, section 5
  */
-export function signManifest(manifest: Uint8Array, { algorithm, key }: SigningKey): Uint8Array {
-  const digest = algorithm === "ed25519" ? null : "sha256";
-  const signature = sign(digest, manifest, algorithm === "ecdsa-p256" ? { key, dsaEncoding: "ieee-p1363" } : key);
-  return Buffer.from(signature.toString("base64"), "latin1");
+export async function signManifest(manifest: Uint8Array, key: SigningKey, signal: AbortSignal): Promise<Uint8Array> {
+  const signature = await key.sign(manifest, signal);
+  return Buffer.from(Buffer.from(signature).toString("base64"), "latin1");
 }

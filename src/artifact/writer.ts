@@ -30,7 +30,7 @@ export interface WrittenArtifact {
  * @param onBytes called twice for each payload byte
  * @throws {AgentError} ARTIFACT_FIELD, ARTIFACT_MEMBER_NAME, IMAGE_TOO_SMALL, PAYLOAD_UNREADABLE, PAYLOAD_DUPLICATE,
  * PAYLOAD_CHANGED, SCRIPT_UNREADABLE, SCRIPT_NAME, SCRIPT_DUPLICATE, COMPRESSOR_MISSING, COMPRESSOR_FAILED,
- * OUTPUT_FAILED; the signal's reason
+ * OUTPUT_FAILED, and the codes of the key; the signal's reason
  * @see Artifact format v3
  */
 export async function writeArtifact(
@@ -44,19 +44,23 @@ export async function writeArtifact(
   const files = await hashFiles(request.payload.files, onBytes, signal);
   if (request.payload.kind === "rootfs-image") for (const { path, sizeBytes } of files) checkImageSize(path, sizeBytes);
   const headerName = memberName("header", request.compression);
+  const header = (): AsyncIterable<Uint8Array> =>
+    compress(request.compression, tarOf(headerEntries(request, scripts, files, signal)), signal);
+  // The manifest precedes the header and holds its checksum, and a signature of unknown length follows it: make the
+  // header twice, first only to hash it.
+  const headerSha256 = await sha256OfAll(header());
+  const manifest = manifestOf(files, headerName, headerSha256);
+  const first = await membersBeforeHeader(manifest, request.key, signal);
   let sizeBytes = 0;
   await write(async (output) => {
-    // The manifest precedes the header and holds its checksum: reserve its place now, and patch the checksum at the
-    // end.
-    await output.write(await membersBeforeHeader(files, headerName, "0".repeat(64), request.key));
+    await output.write(first);
     const hash = createHash("sha256");
-    const header = compress(request.compression, tarOf(headerEntries(request, scripts, files, signal)), signal);
-    await appendMember(output, headerName, header, hash);
+    await appendMember(output, headerName, header(), hash);
+    if (hash.digest("hex") !== headerSha256) throw new AgentError("SCRIPT_UNREADABLE", { reason: "a script changed" });
     const data = tarOf(files.map((file) => payloadEntry(file, onBytes, signal)));
     const dataName = memberName("data/0000", request.compression);
     await appendMember(output, dataName, compress(request.compression, data, signal));
     await output.write(TAR_END);
-    await output.patch(await membersBeforeHeader(files, headerName, hash.digest("hex"), request.key), 0);
     signal.throwIfAborted();
     sizeBytes = output.sizeBytes;
   });
@@ -73,18 +77,15 @@ async function hashFiles(paths: readonly string[], onBytes: OnBytes, signal: Abo
   return [...files.values()];
 }
 
-/** The length does not depend on the checksum: all signatures of a key have the same length. */
 async function membersBeforeHeader(
-  files: readonly SourceFile[],
-  headerName: string,
-  headerSha256: string,
+  manifest: Buffer,
   key: SigningKey | undefined,
+  signal: AbortSignal,
 ): Promise<Buffer> {
-  const manifest = manifestOf(files, headerName, headerSha256);
   const members = [
     entryOf("version", MEMBER_MODE, VERSION),
     entryOf("manifest", MEMBER_MODE, manifest),
-    ...(key === undefined ? [] : [entryOf("manifest.sig", MEMBER_MODE, signManifest(manifest, key))]),
+    ...(key === undefined ? [] : [entryOf("manifest.sig", MEMBER_MODE, await signManifest(manifest, key, signal))]),
   ];
   return Buffer.concat(await Promise.all(members.map((member) => collect(tarEntry(member)))));
 }
@@ -121,6 +122,12 @@ async function collect(chunks: AsyncIterable<Uint8Array>): Promise<Buffer> {
   const all: Uint8Array[] = [];
   for await (const chunk of chunks) all.push(Uint8Array.from(chunk));
   return Buffer.concat(all);
+}
+
+async function sha256OfAll(chunks: AsyncIterable<Uint8Array>): Promise<string> {
+  const hash = createHash("sha256");
+  for await (const chunk of chunks) hash.update(chunk);
+  return hash.digest("hex");
 }
 
 function sha256Of(bytes: Uint8Array): string {

@@ -38,6 +38,11 @@ export const ARTIFACT_ERRORS = {
   KEY_WEAK: {
     doc: "The key protects nothing: anyone can forge signatures that it accepts. Create a new key, such as RSA with 3072 bits or ECDSA P-256.",
   },
+  TOKEN_KEY: { doc: "OpenSSL cannot use the key in the PKCS#11 token." },
+  SIGNER_FAILED: { doc: "The command that signs failed." },
+  SIGNER_TIMEOUT: { retry: true, doc: "The command that signs ran longer than its time limit." },
+  SIGNER_OUTPUT: { doc: "The command that signs did not print a signature." },
+  SIGNER_KEY: { doc: "The command signed with another key: the signature does not fit the public key." },
   COMPRESSOR_MISSING: { doc: "The program that compresses this Artifact is not installed." },
   COMPRESSOR_FAILED: { doc: "The program that compresses this Artifact failed." },
   ARTIFACT_FIELD: { doc: "An Artifact must not contain this value." },

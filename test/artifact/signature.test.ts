@@ -15,6 +15,7 @@ const rsa = makeKeyFiles(dir, "rsa");
 const ec = makeKeyFiles(dir, "ec");
 const ed25519 = makeKeyFiles(dir, "ed25519");
 const manifest = Buffer.from(`${"0".repeat(64)}  version\n`);
+const { signal } = new AbortController();
 const noWarning = (message: string): never => expect.unreachable(message);
 const file = (name: string, content: string | Buffer): string => {
   const path = join(dir, name);
@@ -28,7 +29,7 @@ for (const [name, key, length] of [
   ["ECDSA P-256", ec, 88],
 ] as const) {
   test(`a manifest signed with ${name} verifies with its public key, and with that manifest only`, async () => {
-    const signature = signManifest(manifest, await loadSigningKey(key.privatePath, noWarning));
+    const signature = await signManifest(manifest, await loadSigningKey(key.privatePath, noWarning), signal);
     const verifier = await loadVerificationKey(key.publicPath);
     expect(signature.length).toBe(length);
     expect(verifySignature(manifest, signature, [verifier])).toEqual({
@@ -42,7 +43,8 @@ for (const [name, key, length] of [
 
 test("signing with Ed25519 warns that no other client verifies it, and verifies here", async () => {
   const warnings: string[] = [];
-  const signature = signManifest(manifest, await loadSigningKey(ed25519.privatePath, (line) => warnings.push(line)));
+  const key = await loadSigningKey(ed25519.privatePath, (line) => warnings.push(line));
+  const signature = await signManifest(manifest, key, signal);
   const verifier = await loadVerificationKey(ed25519.publicPath);
   expect(warnings).toEqual([
     `${ed25519.privatePath} is an Ed25519 key: no other Mender client verifies its signatures`,
@@ -57,7 +59,7 @@ test("an ECDSA signature in DER form, as hardware signers make it, verifies too"
 });
 
 test("a signature verifies in one spelling only: bits of its last character that belong to nothing are not ignored", async () => {
-  const signature = signManifest(manifest, await loadSigningKey(ec.privatePath, noWarning));
+  const signature = await signManifest(manifest, await loadSigningKey(ec.privatePath, noWarning), signal);
   const verifier = await loadVerificationKey(ec.publicPath);
   const other = Buffer.from(signature);
   other.writeUInt8(other.readUInt8(85) + 1, 85);
@@ -73,7 +75,7 @@ test("an RSA-PSS signature does not verify: clients know PKCS#1 v1.5 only", asyn
 
 test("keys are tried in turn and the one that fits is named", async () => {
   const keys = await Promise.all([rsa, ed25519, ec].map((key) => loadVerificationKey(key.publicPath)));
-  const signature = signManifest(manifest, await loadSigningKey(ec.privatePath, noWarning));
+  const signature = await signManifest(manifest, await loadSigningKey(ec.privatePath, noWarning), signal);
   expect(verifySignature(manifest, signature, keys)).toEqual({ present: true, valid: true, key: ec.publicPath });
   expect(verifySignature(manifest, signature, keys.slice(0, 2))).toEqual({ present: true, valid: false });
 });
@@ -83,7 +85,9 @@ test("without keys a signature is present and neither valid nor invalid", () => 
 });
 
 test("line ends inside the base64 text are ignored, other characters are not", async () => {
-  const text = Buffer.from(signManifest(manifest, await loadSigningKey(rsa.privatePath, noWarning))).toString();
+  const text = Buffer.from(
+    await signManifest(manifest, await loadSigningKey(rsa.privatePath, noWarning), signal),
+  ).toString();
   const keys = [await loadVerificationKey(rsa.publicPath)];
   expect(verifySignature(manifest, Buffer.from(`${text.slice(0, 76)}\r\n${text.slice(76)}\n`), keys).valid).toBe(true);
   expect(verifySignature(manifest, Buffer.from(`${text} `), keys).valid).toBe(false);

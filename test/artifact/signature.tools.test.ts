@@ -10,6 +10,7 @@ const dir = mkdtempSync(join(tmpdir(), "switchback-openssl-"));
 afterAll(() => rmSync(dir, { recursive: true }));
 const rsa = makeKeyFiles(dir, "rsa");
 const manifest = Buffer.from(`${"0".repeat(64)}  version\n`);
+const { signal } = new AbortController();
 const noWarning = (message: string): never => expect.unreachable(message);
 const file = (name: string, content: string | Buffer): string => {
   const path = join(dir, name);
@@ -18,7 +19,9 @@ const file = (name: string, content: string | Buffer): string => {
 };
 
 test("an RSA signature is the PKCS#1 v1.5 signature that openssl verifies", async () => {
-  const text = Buffer.from(signManifest(manifest, await loadSigningKey(rsa.privatePath, noWarning))).toString();
+  const text = Buffer.from(
+    await signManifest(manifest, await loadSigningKey(rsa.privatePath, noWarning), signal),
+  ).toString();
   const signature = file("rsa.sig", Buffer.from(text, "base64"));
   const data = file("manifest", manifest);
   const answer = execFileSync("openssl", ["dgst", "-sha256", "-verify", rsa.publicPath, "-signature", signature, data]);

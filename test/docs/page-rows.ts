@@ -6,6 +6,7 @@ import { disk } from "../cli/examples/disk.ts";
 import { manage } from "../cli/examples/lab.ts";
 import type { Row } from "../cli/examples/row.ts";
 import { SSH } from "../cli/examples/rows-tools.ts";
+import { KEY_ROWS } from "./key-rows.ts";
 
 /** Blocks that no test runs, by the line with which they begin, and why. */
 export const NOT_RUN: Readonly<Record<string, string>> = {
@@ -38,9 +39,6 @@ const moduleFile = (device: Device): void => {
   device.put("filename", "app.conf\n");
   device.put("permissions", "644\n");
 };
-/** Makes the key of docs/keys.md. */
-const SIGNING_KEY = `openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out private.pem
-openssl pkey -in private.pem -pubout -out artifact-verify-key.pem;`;
 /** The computer is its own device. */
 const reachable = (device: Device): void => {
   device.put("/opt/bin/ssh", '#!/bin/sh\nshift\nexec sh -c "$*"\n', 0o755);
@@ -260,49 +258,7 @@ export const PAGE_ROWS: readonly Row[] = [
     fits: { at: "desk", changes: ["/desk/artifact-verify-key.pem", "/desk/private.pem"] },
     otherwise: {},
   },
-  {
-    example:
-      "switchback artifact write rootfs-image -t my-board -n release-2 -f rootfs.ext4 -o release-2.mender -k private.pem",
-    fits: {
-      at: "desk",
-      given: files("rootfs.ext4"),
-      around: (lines) => `${SIGNING_KEY} head -c 4096 /dev/zero >rootfs.ext4; ${lines}`,
-      says: ["Artifact file 'release-2.mender' validated successfully"],
-    },
-    otherwise: {
-      "a key that does not fit": {
-        at: "desk",
-        around: (lines) => `${SIGNING_KEY} openssl genpkey -algorithm ed25519 -out private.pem
-          head -c 4096 /dev/zero >rootfs.ext4; ${lines}`,
-        exit: 1,
-        says: ["ARTIFACT_SIGNATURE"],
-        changes: ["*"],
-      },
-    },
-  },
-  {
-    example: "switchback artifact sign -k private.pem release-2.mender",
-    fits: {
-      at: "desk",
-      around: (line) => `${SIGNING_KEY} head -c 4096 /dev/zero >image
-        switchback artifact write rootfs-image -t my-board -n release-2 -f image -o release-2.mender; ${line}`,
-      says: ["Artifact signed: release-2.mender"],
-    },
-    otherwise: { "no such key": { at: "desk", exit: 1, says: ["KEY_UNREADABLE"] } },
-  },
-  {
-    example: "key=$(mktemp -p /dev/shm)",
-    fits: {
-      at: "desk",
-      around: (lines) => `${SIGNING_KEY} head -c 4096 /dev/zero >image
-        switchback artifact write rootfs-image -t my-board -n release-2 -f image -o release-2.mender
-        openssl pkey -in private.pem -aes256 -passout pass:secret -out private-encrypted.pem
-        openssl() { command openssl "$@" -passin pass:secret; }
-        ${lines}`,
-      says: ["Artifact signed: release-2.mender"],
-    },
-    otherwise: {},
-  },
+  ...KEY_ROWS,
   {
     example: "switchback bootstrap --forcebootstrap",
     fits: {

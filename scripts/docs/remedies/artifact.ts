@@ -58,6 +58,19 @@ export const SIGNATURES = {
     "`openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out KEY.pem`.",
   KEY_WEAK:
     "Create a new key as in [Keys](../keys.md), sign the Artifacts again, and replace the public key on the devices.",
+  TOKEN_KEY:
+    "`reason` is what `openssl` says. Check the label in the URI with `pkcs11-tool --list-objects`, the PIN, and that " +
+    "the engine is installed (Debian: `libengine-pkcs11-openssl`). See " +
+    "[keys in a token](../keys.md#keys-in-a-token).",
+  SIGNER_FAILED:
+    "`exit` is the command's exit status, and `stderr` is what it wrote. Run the command by itself to see why it fails.",
+  SIGNER_TIMEOUT: "Run the command by itself. If it needs more time, raise `--signer-timeout`.",
+  SIGNER_OUTPUT:
+    "`reason` says what is wrong with the output. The command must print nothing but the signature, as in " +
+    "[a command that signs](../keys.md#a-command-that-signs).",
+  SIGNER_KEY:
+    "`key` is the public key that the signature must fit. Let the command use the private key that belongs to it, or " +
+    "pass the other public key with `--key`.",
 } satisfies Remedies;
 
 export const WRITING = {
@@ -82,5 +95,5 @@ export const WRITING = {
   COMMAND_UNSUPPORTED:
     "Use `mender-artifact` for this command. [Compatibility](../compatibility.md) lists the supported commands.",
   OPTION_UNSUPPORTED:
-    "Leave the option out, or use `mender-artifact`. [Compatibility](../compatibility.md) lists the differences.",
+    "Leave the option out, use what `instead` names, or use `mender-artifact`. [Compatibility](../compatibility.md) lists the differences.",
 } satisfies Remedies;

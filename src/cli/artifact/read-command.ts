@@ -1,9 +1,8 @@
 import type { Command } from "commander";
 import type { CliIo } from "../../agent/io.ts";
 import { escapedJson } from "../one-line.ts";
-import { refuseOptions } from "./refused-options.ts";
+import { refuseKeyServices } from "./refused-options.ts";
 import { addVerifyOptions, loadKeys, readingProgress, type VerifyOptions } from "./verify-options.ts";
-import { REFUSED_KEY_OPTIONS } from "./write-options.ts";
 
 export function registerRead(artifact: Command, io: CliIo): void {
   const command = artifact
@@ -12,8 +11,8 @@ export function registerRead(artifact: Command, io: CliIo): void {
     .argument("<artifact>", "Artifact file")
     .addHelpText("after", EXAMPLES);
   addVerifyOptions(command).action(async (path: string, options: VerifyOptions) => {
-    refuseOptions(command, REFUSED_KEY_OPTIONS);
-    const keys = await loadKeys(options);
+    refuseKeyServices(command);
+    const keys = await loadKeys(options, io);
     const { inspectForShow } = await import("./describe-artifact.ts");
     const progress = await readingProgress(path, options, io);
     const inspected = await inspectForShow(path, keys, progress.advance, io.signal).finally(progress.done);

@@ -4,9 +4,8 @@ import type { VerificationKey } from "../../artifact/signature.ts";
 import { AgentError } from "../../errors/agent-error.ts";
 import { jsonLine } from "../one-line.ts";
 import type { InspectedArtifact } from "./describe-artifact.ts";
-import { refuseOptions } from "./refused-options.ts";
+import { refuseKeyServices } from "./refused-options.ts";
 import { addVerifyOptions, loadKeys, readingProgress, type VerifyOptions } from "./verify-options.ts";
-import { REFUSED_KEY_OPTIONS } from "./write-options.ts";
 
 export function registerValidate(artifact: Command, io: CliIo): void {
   const command = artifact
@@ -15,8 +14,8 @@ export function registerValidate(artifact: Command, io: CliIo): void {
     .argument("<artifact>", "Artifact file")
     .addHelpText("after", EXAMPLES);
   addVerifyOptions(command).action(async (path: string, options: VerifyOptions) => {
-    refuseOptions(command, REFUSED_KEY_OPTIONS);
-    const keys = await loadKeys(options);
+    refuseKeyServices(command);
+    const keys = await loadKeys(options, io);
     const progress = await readingProgress(path, options, io);
     try {
       const { info } = await validated(path, keys, progress.advance, io.signal);

@@ -3,18 +3,16 @@ import type { Command } from "commander";
 import { outputTo } from "../../agent/files.ts";
 import type { CliIo } from "../../agent/io.ts";
 import type { PayloadRequest } from "../../artifact/artifact-request.ts";
-import type { SigningKey } from "../../artifact/signing.ts";
-import { refuseOptions } from "./refused-options.ts";
+import { addRefusedOptions, refuseOptions } from "./refused-options.ts";
+import { loadSigner } from "./signing-options.ts";
 import {
   addFileOption,
   addImageOptions,
-  addRefusedOptions,
   addWriteOptions,
   COMPRESSION_OPTION,
   type ModuleOptions,
   NO_VALUES,
   REFUSED_AUGMENT_OPTIONS,
-  REFUSED_KEY_OPTIONS,
   REFUSED_SIZE_OPTIONS,
   REFUSED_SNAPSHOT_OPTIONS,
   type RootfsOptions,
@@ -25,12 +23,7 @@ import {
 type Say = (line: string) => void;
 
 /** Every option that one of the payload kinds refuses by name. */
-const REFUSED = [
-  ...REFUSED_KEY_OPTIONS,
-  ...REFUSED_SIZE_OPTIONS,
-  ...REFUSED_SNAPSHOT_OPTIONS,
-  ...REFUSED_AUGMENT_OPTIONS,
-];
+const REFUSED = [...REFUSED_SIZE_OPTIONS, ...REFUSED_SNAPSHOT_OPTIONS, ...REFUSED_AUGMENT_OPTIONS];
 
 export function registerWrite(artifact: Command, io: CliIo, say: Say): void {
   const write = artifact
@@ -51,7 +44,7 @@ function registerRootfs(write: Command, io: CliIo, say: Say): void {
     .option("--legacy-rootfs-image-checksum", "provide the checksum as rootfs_image_checksum")
     .option("--no-checksum-provide", "do not provide the image's checksum")
     .addHelpText("after", ROOTFS_EXAMPLES);
-  addRefusedOptions(command, [...REFUSED_KEY_OPTIONS, ...REFUSED_SIZE_OPTIONS, ...REFUSED_SNAPSHOT_OPTIONS]);
+  addRefusedOptions(command, [...REFUSED_SIZE_OPTIONS, ...REFUSED_SNAPSHOT_OPTIONS]);
   command.action(async (given: RootfsOptions) => {
     const options = { ...NO_VALUES, ...given };
     const { rootfsPayload } = await import("./write-request.ts");
@@ -66,7 +59,7 @@ function registerModule(write: Command, io: CliIo, say: Say): void {
   addImageOptions(command)
     .option("-m, --meta-data <file>", "JSON file for the update module")
     .addHelpText("after", MODULE_EXAMPLES);
-  addRefusedOptions(command, [...REFUSED_KEY_OPTIONS, ...REFUSED_SIZE_OPTIONS, ...REFUSED_AUGMENT_OPTIONS]);
+  addRefusedOptions(command, [...REFUSED_SIZE_OPTIONS, ...REFUSED_AUGMENT_OPTIONS]);
   command.action(async (given: ModuleOptions) => {
     const options = { ...NO_VALUES, ...given };
     const { modulePayload } = await import("./write-request.ts");
@@ -79,7 +72,6 @@ function registerBootstrap(write: Command, io: CliIo, say: Say): void {
     .command("bootstrap-artifact")
     .description("write an Artifact without a payload, which tells a new device what it runs");
   addWriteOptions(command).addHelpText("after", BOOTSTRAP_EXAMPLES);
-  addRefusedOptions(command, REFUSED_KEY_OPTIONS);
   command.action(async (given: WriteOptions) => {
     const options = { ...NO_VALUES, ...given };
     const { emptyPayload } = await import("./write-request.ts");
@@ -95,11 +87,12 @@ async function write3(
   makePayload: () => PayloadRequest | Promise<PayloadRequest>,
 ): Promise<void> {
   refuseOptions(command, REFUSED);
+  const key = await loadSigner(command, options, io);
   const { outputPathOf, requestOf } = await import("./write-request.ts");
   const outputPath = outputPathOf(options.outputPath);
   const payload = await makePayload();
   const compression = compressionGiven(command);
-  const request = requestOf({ ...options, ...compression }, scripts, payload, await signingKey(options, io));
+  const request = requestOf({ ...options, ...compression }, scripts, payload, key);
   const { writeArtifact } = await import("../../artifact/writer.ts");
   const { createProgress, NO_PROGRESS } = await import("../progress.ts");
   const totalBytes = await bytesToRead(payload.files);
@@ -122,12 +115,6 @@ function compressionGiven(command: Command): { readonly compression?: string } {
     if (compression !== undefined) return { compression };
   }
   return {};
-}
-
-async function signingKey({ key }: WriteOptions, io: CliIo): Promise<SigningKey | undefined> {
-  if (key === undefined) return undefined;
-  const { loadSigningKey } = await import("../../artifact/signing.ts");
-  return await loadSigningKey(key, (message) => io.err(`warning: ${message}`));
 }
 
 /** The writer reads each file twice. Undefined if a size is unknown: the writer reports why. */

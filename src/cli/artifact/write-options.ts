@@ -1,7 +1,8 @@
 import { type Command, Option } from "commander";
+import { addSigningOptions, type SigningOptions } from "./signing-options.ts";
 
 /** Options of `write` after parsing. Required fields have their defaults if the user did not give them. */
-export interface WriteOptions {
+export interface WriteOptions extends SigningOptions {
   readonly artifactName?: string;
   readonly name?: string;
   readonly deviceType: readonly string[];
@@ -13,7 +14,6 @@ export interface WriteOptions {
   readonly provides: readonly string[];
   readonly depends: readonly string[];
   readonly clearsProvides: readonly string[];
-  readonly key?: string;
   readonly compression?: string;
   readonly version: string;
   readonly progress: boolean;
@@ -61,14 +61,14 @@ export const collect = (value: string, before: readonly string[] = []): readonly
 
 /** Options of all kinds of `write`, in the order of the help text. */
 export function addWriteOptions(command: Command): Command {
-  return command
+  command
     .option("-n, --artifact-name <name>", "name of the Artifact (required)")
     .addOption(new Option("--name <name>").hideHelp())
     .option("-t, --device-type <type>", "compatible device type (required; repeatable)", collect)
     .option("-c, --compatible-types <type>", "the same option, as newer versions of mender-artifact spell it", collect)
     .option("-o, --output-path <file>", "file to write", "artifact.mender")
-    .option(...COMPRESSION_OPTION)
-    .option("-k, --key <file>", "sign with this private key in PEM form")
+    .option(...COMPRESSION_OPTION);
+  return addSigningOptions(command)
     .option("-N, --artifact-name-depends <name>", "Artifact that the device must run (repeatable)", collect)
     .option("-G, --depends-groups <group>", "group that the device must be in (repeatable)", collect)
     .option("-g, --provides-group <group>", "group that the device is in after the update")
@@ -94,19 +94,6 @@ export function addFileOption(command: Command, description: string): Command {
   return command.option("-f, --file <file>", description, collect);
 }
 
-/** Known options of mender-artifact that are refused: ignoring them would write a different Artifact than requested. */
-export function addRefusedOptions(command: Command, flags: readonly string[]): Command {
-  for (const flag of flags) command.addOption(new Option(flag).hideHelp());
-  return command;
-}
-
-export const REFUSED_KEY_OPTIONS: readonly string[] = [
-  "--gcp-kms-key <id>",
-  "--key-pkcs11 <uri>",
-  "--vault-transit-key <name>",
-  "--keyfactor-signserver-worker <name>",
-  "--azure-key <name>",
-];
 /** Refused because nothing enforces these limits. */
 export const REFUSED_SIZE_OPTIONS: readonly string[] = ["--max-artifact-size <size>", "--warn-artifact-size <size>"];
 export const REFUSED_SNAPSHOT_OPTIONS: readonly string[] = ["-S, --ssh-args <args>"];

@@ -100,7 +100,8 @@ test("a damaged or missing Artifact is refused by read, validate and sign in one
   for (const command of [["read"], ["validate"], ["sign", "-k", rsa.privatePath]]) {
     expect(await failure(...command, damaged)).toContain("ARTIFACT_TRUNCATED");
     expect(await failure(...command, join(dir, "nothing"))).toMatch(/ARTIFACT_READ: .*ENOENT/);
-    expect(await failure(...command, "--key-pkcs11", "x", damaged)).toContain("OPTION_UNSUPPORTED");
+    expect(await failure(...command, "--gcp-kms-key", "x", damaged)).toMatch(/OPTION_UNSUPPORTED: .*instead=--signer/);
+    expect(await failure(...command, "--key-pkcs11", "x", damaged)).toMatch(/OPTION_INVALID|KEY_UNREADABLE/);
   }
   expect(readFileSync(damaged)).toEqual(content.subarray(0, content.length - 1600));
 });

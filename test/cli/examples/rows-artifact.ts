@@ -144,6 +144,36 @@ export const ARTIFACT_ROWS: readonly Row[] = [
     otherwise: { "no such key": { at: "desk", given: release, exit: 1, says: ["new.pem"] } },
   },
   {
+    example: "switchback artifact sign --key-pkcs11 'pkcs11:token=release;object=signing' release-2.mender",
+    fits: "test/system/interop/keys-in-a-token.test.ts · the token of the manual signs and verifies, with a PIN from a person",
+    otherwise: { "no such token": { at: "desk", given: release, exit: 1, says: ["TOKEN_KEY"] } },
+  },
+  {
+    example: "switchback artifact sign --signer ./sign-with-kms.sh -k public.pem release-2.mender",
+    fits: {
+      at: "desk",
+      given: (device, lab) => {
+        release(device, lab);
+        keys(device, "private.pem", "public.pem");
+        const sign = "exec openssl pkeyutl -sign -inkey private.pem -pkeyopt digest:sha256";
+        device.put("sign-with-kms.sh", `#!/bin/sh\n${sign}\n`, 0o755);
+      },
+      changes: [desk("release-2.mender")],
+    },
+    twice: { exit: 1, says: ["--force"] },
+    otherwise: {
+      "no such command": {
+        at: "desk",
+        given: (device, lab) => {
+          release(device, lab);
+          keys(device, "private.pem", "public.pem");
+        },
+        exit: 1,
+        says: ["SIGNER_FAILED", "sign-with-kms.sh"],
+      },
+    },
+  },
+  {
     example: "switchback artifact validate -k public.pem release-2.mender",
     fits: {
       at: "desk",
