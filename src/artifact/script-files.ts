@@ -2,6 +2,7 @@ import { type FileHandle, open, readdir, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { AgentError } from "../errors/agent-error.ts";
 import { isArtifactScriptName } from "./script-name.ts";
+import { checkMemberName } from "./tar/member-name.ts";
 
 /** A state script for an Artifact. */
 export interface ScriptFile {
@@ -15,13 +16,14 @@ const READ_BYTES = 256 * 1024;
 /**
  * Finds state scripts among files and in folders, sorted by name.
  *
- * @throws {AgentError} SCRIPT_UNREADABLE, SCRIPT_NAME, SCRIPT_DUPLICATE
+ * @throws {AgentError} SCRIPT_UNREADABLE, SCRIPT_NAME, SCRIPT_DUPLICATE, ARTIFACT_MEMBER_NAME
  */
 export async function findScripts(paths: readonly string[]): Promise<ScriptFile[]> {
   const scripts = new Map<string, ScriptFile>();
   for (const path of await expandFolders(paths)) {
     const name = basename(path);
     if (!isArtifactScriptName(name)) throw new AgentError("SCRIPT_NAME", { path });
+    checkMemberName(name);
     if (scripts.has(name)) throw new AgentError("SCRIPT_DUPLICATE", { path });
     const found = await reading(path, stat(path));
     if (!found.isFile()) throw new AgentError("SCRIPT_UNREADABLE", { path, reason: "not a regular file" });

@@ -115,7 +115,7 @@ async function appendMember(
   }
   const sizeBytes = output.sizeBytes - start - HEADER_BLOCK_BYTES;
   await output.write(tarPadding(sizeBytes));
-  await output.patch(await tarHeader({ name, mode: MEMBER_MODE, sizeBytes }), start);
+  await output.patch(tarHeader({ name, mode: MEMBER_MODE, sizeBytes }), start);
 }
 
 async function collect(chunks: AsyncIterable<Uint8Array>): Promise<Buffer> {

@@ -153,6 +153,11 @@ for (const [what, args, line] of [
   ["with a missing script", [...ROOTFS, "-s", join(dir, "no")], "SCRIPT_UNREADABLE: .*ENOENT"],
   ["with a device's script", [...ROOTFS, "-s", put("Idle_Enter_00", "")], "SCRIPT_NAME: "],
   ["with a script without a number", [...ROOTFS, "-s", put("ArtifactInstall_Enter", "")], "SCRIPT_NAME: "],
+  [
+    "with a control character in a script's name",
+    [...ROOTFS, "-s", put("ArtifactInstall_Enter_00_a\u0001", "")],
+    "ARTIFACT_MEMBER_NAME: ",
+  ],
   ["with broken meta-data", [...MODULE, "-m", put("m1", "{")], "META_DATA_INVALID: "],
   ["with an array as meta-data", [...MODULE, "-m", put("m2", "[]")], "META_DATA_INVALID: "],
   ["with empty meta-data", [...MODULE, "-m", put("m3", "")], "META_DATA_INVALID: "],

@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { ArtifactDescription } from "../../../src/cli/artifact/read-schema.ts";
 import { makeKeyFiles } from "../../artifact/keys.ts";
@@ -23,9 +23,13 @@ const image = put("rootfs.ext4", IMAGE);
 const app = put("app.tar", "application");
 const empty = put("empty", "");
 const metaData = put("meta.json", '{ "b": [1, "é"], "a": null, "c": { "d": true } }');
+/** Too long for a block of a tar. */
+const LONG_NAME = `ArtifactInstall_Leave_02_${"long".repeat(30)}`;
 const scripts = [
   put("ArtifactInstall_Enter_01_stop", "#!/bin/sh\n"),
   put("ArtifactCommit_Leave_99", "#!/bin/sh\nexit 0\n"),
+  put(LONG_NAME, "#!/bin/sh\n"),
+  put("ArtifactInstall_Leave_03_prüfen", "#!/bin/sh\n"),
 ];
 const KEYS = { unsigned: undefined, RSA: makeKeyFiles(dir, "rsa"), ECDSA: makeKeyFiles(dir, "ec") };
 
@@ -34,7 +38,7 @@ const COMMON = ["-t", "board-a", "-t", "board b", "-n", "release-7", "-N", "rele
   ["--clears-provides", "legacy.*", "--clears-provides", "old"],
 );
 const SCRIPTS = scripts.flatMap((path) => ["-s", path]);
-const SCRIPT_NAMES = ["ArtifactCommit_Leave_99", "ArtifactInstall_Enter_01_stop"];
+const SCRIPT_NAMES = scripts.map((path) => basename(path)).sort();
 const DEPENDS = { boot: ["2021.01"], ram: ["1G"] };
 const EXTRA = { colour: "red:ish", size: "" };
 
