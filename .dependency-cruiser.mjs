@@ -5,7 +5,7 @@
 const SRC = {
   errors: {},
   util: { code: ["errors"], types: ["ports"] },
-  protocol: {},
+  protocol: { code: ["util"] },
   ports: { types: ["artifact", "protocol", "util"] },
   artifact: { code: ["errors", "util", "protocol"], types: ["ports"] },
   contracts: { code: ["ports", "errors", "util"] },
@@ -80,9 +80,10 @@ export default {
       { dependencyTypes: ["core"], pathNot: "^(crypto|path|util)$" },
       "Core reaches files, programs and the network through ports.",
     ),
-    forbid("pure-folders-import-no-package", "^src/(errors|util|ports|contracts)/", { path: "^node_modules/" }),
+    forbid("pure-folders-import-no-package", "^src/(errors|util|ports|contracts|protocol)/", {
+      path: "^node_modules/",
+    }),
     forbid("core-imports-zod-only", "^src/core/", { path: "^node_modules/", pathNot: "^node_modules/zod/" }),
-    forbid("protocol-imports-zod-only", "^src/protocol/", { pathNot: ["^src/protocol/", "^node_modules/zod/"] }),
     forbid("nothing-imports-tests", { pathNot: "^test/" }, { path: "^test/" }),
     forbid("product-imports-no-script-and-no-board", "^(src|adapters)/", { path: "^(scripts|qemu)/" }),
     forbid(

@@ -20,7 +20,7 @@ const DRAIN_MS = 100;
 /**
  * Runs programs as child processes, each in its own process group. Kills the rest of the group when the time limit or
  * the signal stops the program, and when the program ends, unless `leavesOthers` is set. If the agent is killed
- * meanwhile, its successor finds the program through its record.
+ * meanwhile, its successor finds the program through its record. See ADR 16.
  *
  * @throws {AgentError} PROCESS_MISSING, PROCESS_START, PROCESS_TIMEOUT, PROCESS_OUTPUT; the signal's reason when it
  * aborts

@@ -19,7 +19,8 @@ interface WatchedEnd<Message> {
 
 /**
  * Runs a Node program that calls `beat`, with this process's standard streams, and kills it when it is stuck in a loop:
- * signals and time limits cannot interrupt JavaScript that never yields. Always removes its temporary files.
+ * signals and time limits cannot interrupt JavaScript that never yields. Always removes its temporary files. ADR 16
+ * says why this, the worker and the programs of others each have their own supervisor.
  *
  * @param signal stops it like SIGTERM, or like SIGINT if that was the reason
  * @throws {AgentError} WORKER_LOST if it cannot be started; the signal's reason if it had to be killed after that

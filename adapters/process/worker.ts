@@ -6,7 +6,8 @@ import { AgentError } from "../../src/errors/agent-error.ts";
 export const CHANNEL_FD = 3;
 
 /**
- * Passes one order to a new process and waits for its end. The process prints to this process's standard streams.
+ * Passes one order to a new process and waits for its end. The process prints to this process's standard streams. See
+ * ADR 16.
  *
  * @param argv program and its arguments
  * @param order one line, which other processes cannot see

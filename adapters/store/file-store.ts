@@ -4,6 +4,7 @@ import { AgentError, describeError } from "../../src/errors/agent-error.ts";
 import type { FileActs } from "../../src/ports/files.ts";
 import type { Store, StoreChanges } from "../../src/ports/store.ts";
 import { ensureFolder } from "../../src/util/ensure-folder.ts";
+import { isJsonObject } from "../../src/util/json-object.ts";
 import type { Logger } from "../../src/util/logger.ts";
 import { readSmallFile } from "../../src/util/small-file.ts";
 import { diskActs } from "../files/disk.ts";
@@ -117,7 +118,7 @@ interface Stored {
 const NOTHING: Stored = { version: VERSION, values: new Map() };
 
 /**
- * Hand-written, because `show-artifact` must not load a schema library.
+ * Validates by hand (ADR 17).
  *
  * @returns the contents, or why the file is unusable
  */
@@ -129,10 +130,10 @@ function parse(text: string): Stored | "STORE_DAMAGED" | "STORE_NEWER" {
     // ignored: the caller treats every kind of damage alike.
     return "STORE_DAMAGED";
   }
-  const { version, values: found } = isRecord(document) ? document : {};
+  const { version, values: found } = isJsonObject(document) ? document : {};
   if (typeof version !== "number") return "STORE_DAMAGED";
   const isOurs = version === VERSION;
-  if (!isRecord(found)) return isOurs ? "STORE_DAMAGED" : "STORE_NEWER";
+  if (!isJsonObject(found)) return isOurs ? "STORE_DAMAGED" : "STORE_NEWER";
   const values = new Map<string, string>();
   for (const [key, value] of Object.entries(found)) {
     if (isOurs && typeof value !== "string") return "STORE_DAMAGED";
@@ -151,10 +152,6 @@ async function moveAside(path: string, code: keyof typeof STORE_ASIDE, log: Logg
     throw new AgentError(code, { path }, cause);
   }
   log("error", `${describeError(new AgentError(code, { path, movedTo }))} The agent starts with an empty store.`);
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** Whether an operation failed because the file system or the quota is full. */

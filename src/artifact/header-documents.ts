@@ -1,6 +1,7 @@
 import * as z from "zod/mini";
 import { AgentError } from "../errors/agent-error.ts";
-import { isJsonObject, isTextRecord } from "../util/text-record.ts";
+import { isJsonObject } from "../util/json-object.ts";
+import { isTextRecord } from "../util/text-record.ts";
 import { JsonCheck } from "./json-check.ts";
 
 /** Limit for one parsed document: a value takes many times more memory than its text in the header. */

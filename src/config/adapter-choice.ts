@@ -1,4 +1,5 @@
 import { AgentError } from "../errors/agent-error.ts";
+import { isJsonObject } from "../util/json-object.ts";
 
 /** The board's adapter, as configured. */
 export interface AdapterChoice {
@@ -22,13 +23,13 @@ export function readAdapterChoice(key: string, raw: object, from: string): Adapt
   if (typeof path !== "string" || path === "") {
     throw new AgentError("CONFIG_INVALID", { key, reason: "it needs either a Module or a Program" });
   }
-  if (typeof options !== "object" || options === null || Array.isArray(options)) {
+  if (!isJsonObject(options)) {
     throw new AgentError("CONFIG_INVALID", { key: `${key}.Options`, reason: "it must be an object" });
   }
   return {
     source: module === undefined ? { program: path } : { module: path },
     from,
-    options: options as Readonly<Record<string, unknown>>,
+    options,
   };
 }
 

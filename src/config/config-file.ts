@@ -1,5 +1,6 @@
 import { lstatSync } from "node:fs";
 import { AgentError, describeError } from "../errors/agent-error.ts";
+import { isJsonObject } from "../util/json-object.ts";
 import type { Logger } from "../util/logger.ts";
 import { readSmallFile } from "../util/small-file.ts";
 import { isSoundText } from "../util/sound-text.ts";
@@ -86,7 +87,7 @@ function isMissing(path: string, cause: unknown): boolean {
 function parse(text: string): Raw | undefined {
   try {
     const value: unknown = JSON.parse(text);
-    return isObject(value) ? (value as Raw) : undefined;
+    return isJsonObject(value) ? (value as Raw) : undefined;
   } catch {
     // ignored: the caller finds the position of the error.
     return undefined;
@@ -129,10 +130,8 @@ function hasType(value: unknown, type: KeyType): boolean {
   if (type === "boolean") return typeof value === "boolean";
   if (type === "strings") return Array.isArray(value) && value.every((item) => hasType(item, "string"));
   if (type === "count") return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
-  if (type === "objects") return Array.isArray(value) && value.every((item) => isObject(item));
-  return isObject(value);
+  if (type === "objects") return Array.isArray(value) && value.every(isJsonObject);
+  return isJsonObject(value);
 }
-
-const isObject = (value: unknown): boolean => typeof value === "object" && value !== null && !Array.isArray(value);
 
 export const asRaw = (value: unknown): Raw => (typeof value === "object" && value !== null ? (value as Raw) : {});

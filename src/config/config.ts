@@ -1,5 +1,6 @@
 import { dirname, resolve } from "node:path";
 import { AgentError } from "../errors/agent-error.ts";
+import { isJsonObject } from "../util/json-object.ts";
 import type { Logger } from "../util/logger.ts";
 import { type AdapterChoice, readAdapterChoice, readPayloadChoices } from "./adapter-choice.ts";
 import { asRaw, pickKeys, type Raw, readConfigFile } from "./config-file.ts";
@@ -202,7 +203,7 @@ function verifyKeys(one: string | undefined, several: readonly string[] = []): r
 function interpretOwn(raw: Raw, folder: string, utility: string | undefined): SwitchbackConfig {
   const chosen = (key: string): AdapterChoice | undefined => {
     const own = raw[key];
-    return typeof own === "object" && own !== null ? readAdapterChoice(`Switchback.${key}`, own, folder) : undefined;
+    return isJsonObject(own) ? readAdapterChoice(`Switchback.${key}`, own, folder) : undefined;
   };
   const isAdapter = typeof raw["Bootloader"] === "object";
   const { Payloads: payloads } = raw;

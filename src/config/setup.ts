@@ -1,4 +1,5 @@
 import { AgentError } from "../errors/agent-error.ts";
+import { isJsonObject } from "../util/json-object.ts";
 import { readSmallFile } from "../util/small-file.ts";
 
 export type Settings = Readonly<Record<string, unknown>>;
@@ -19,7 +20,7 @@ export async function readSettings(path: string): Promise<Settings> {
   }
   try {
     const value: unknown = JSON.parse(text);
-    if (typeof value === "object" && value !== null && !Array.isArray(value)) return { ...value };
+    if (isJsonObject(value)) return { ...value };
     throw new Error("not a JSON object");
   } catch (cause) {
     throw new AgentError("CONFIG_INVALID", { file: path }, cause);

@@ -1,3 +1,4 @@
+import { isJsonObject } from "../util/json-object.ts";
 /** `GET` and `POST …/deployments/device/deployments/next`, status 200: the members that the agent uses. */
 export interface NextDeployment {
   readonly id: string;
@@ -9,19 +10,18 @@ export interface NextDeployment {
 }
 
 /**
- * Extracts a deployment from the server's JSON and ignores unused members. Validates by hand: a waiting daemon must not
- * load a schema library.
+ * Extracts a deployment from the server's JSON and ignores unused members. Validates by hand (ADR 17).
  *
  * @returns the deployment, or the name of the first invalid member
  */
 export function readNextDeployment(value: unknown): NextDeployment | string {
-  if (!isRecord(value)) return "the whole of it";
+  if (!isJsonObject(value)) return "the whole of it";
   const { id, artifact } = value;
   if (!isText(id)) return "id";
-  if (!isRecord(artifact)) return "artifact";
+  if (!isJsonObject(artifact)) return "artifact";
   const { artifact_name: name, source } = artifact;
   if (name !== undefined && !(typeof name === "string" && isWellFormed(name))) return "artifact.artifact_name";
-  if (!isRecord(source)) return "artifact.source";
+  if (!isJsonObject(source)) return "artifact.source";
   const { uri } = source;
   if (!isText(uri)) return "artifact.source.uri";
   return { id, artifact: { ...(name !== undefined && { artifact_name: name }), source: { uri } } };
@@ -31,6 +31,3 @@ const isText = (value: unknown): value is string => typeof value === "string" &&
 
 /** A lone surrogate, which JSON can escape, is not valid in a URL, log or file name. */
 const isWellFormed = (text: string): boolean => !/\p{Cs}/u.test(text);
-
-const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === "object" && value !== null && !Array.isArray(value);

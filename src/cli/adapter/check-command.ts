@@ -6,6 +6,7 @@ import type { AdapterKind } from "../../agent/check/examination.ts";
 import type { CliIo } from "../../agent/io.ts";
 import type { AdapterChoice } from "../../config/adapter-choice.ts";
 import { AgentError } from "../../errors/agent-error.ts";
+import { isJsonObject } from "../../util/json-object.ts";
 import { jsonLine } from "../one-line.ts";
 
 interface CheckOptions {
@@ -116,7 +117,7 @@ function expectFile(path: string | undefined, option: string): void {
 function parseOptions(text: string): Readonly<Record<string, unknown>> {
   try {
     const value: unknown = JSON.parse(text);
-    if (typeof value === "object" && value !== null && !Array.isArray(value)) return { ...value };
+    if (isJsonObject(value)) return { ...value };
   } catch {
     // ignored: the error below reports it.
   }

@@ -1,5 +1,6 @@
 import type { Provides } from "../../artifact/model.ts";
 import type { StoreChanges } from "../../ports/store.ts";
+import { isJsonObject } from "../../util/json-object.ts";
 import { isPrefixGlob } from "../../util/prefix-glob.ts";
 
 /** Store keys, named as in the other clients. */
@@ -120,7 +121,7 @@ function parseProvides(text: string): Provides {
   } catch {
     // ignored: `readProvides` ignores what it cannot read.
   }
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return {};
+  if (!isJsonObject(value)) return {};
   return Object.fromEntries(
     Object.entries(value).map(([key, item]) => [
       textOf(key),

@@ -2,6 +2,7 @@ import { AgentError } from "../../errors/agent-error.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Transport } from "../../ports/transport.ts";
 import { textOf } from "../../util/body-text.ts";
+import { isJsonObject } from "../../util/json-object.ts";
 import { retryAfterMs } from "./retry-after.ts";
 
 /** One request of the device API. */
@@ -80,7 +81,7 @@ export function unexpected(answer: ServerAnswer, request: string): AgentError {
 function reasonIn(text: string): { reason?: string } {
   try {
     const body: unknown = JSON.parse(text);
-    const reason = typeof body === "object" && body !== null && "error" in body ? body.error : undefined;
+    const reason = isJsonObject(body) ? body["error"] : undefined;
     return typeof reason === "string" ? { reason: reason.slice(0, LONGEST_REASON) } : {};
   } catch {
     // ignored: the status suffices; proxies reply with HTML pages.

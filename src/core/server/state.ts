@@ -1,4 +1,5 @@
 import type { StoredValue } from "../../ports/stored-value.ts";
+import { isJsonObject } from "../../util/json-object.ts";
 import type { Logger } from "../../util/logger.ts";
 
 /** What the agent keeps between two polls, across processes. Its loss costs one more authorisation. */
@@ -40,7 +41,7 @@ export const formatServerState = (state: ServerState): string => JSON.stringify(
 const TEXTS = ["token", "server", "inventoryHash"] as const;
 const DUE_NUMBERS = ["deploymentsAtMs", "inventoryAtMs", "deploymentFailures", "inventoryFailures"] as const;
 
-/** Validates by hand: a waiting daemon must not load a schema library. */
+/** Validates by hand (ADR 17). */
 function parse(text: string): ServerState | undefined {
   let value: unknown;
   try {
@@ -49,7 +50,7 @@ function parse(text: string): ServerState | undefined {
     // ignored: the caller treats every kind of damage alike.
     return undefined;
   }
-  if (!isRecord(value) || value["version"] !== VERSION) return undefined;
+  if (!isJsonObject(value) || value["version"] !== VERSION) return undefined;
   const state: { -readonly [K in keyof ServerState]: ServerState[K] } = {};
   for (const key of TEXTS) {
     const item = value[key];
@@ -62,9 +63,6 @@ function parse(text: string): ServerState | undefined {
 }
 
 function isDue(value: unknown): value is SavedDue {
-  if (!isRecord(value) || typeof value["boot"] !== "string") return false;
+  if (!isJsonObject(value) || typeof value["boot"] !== "string") return false;
   return DUE_NUMBERS.every((key) => Number.isFinite(value[key]));
 }
-
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
