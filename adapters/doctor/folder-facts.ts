@@ -1,12 +1,13 @@
 import { access, constants, readFile, realpath, statfs } from "node:fs/promises";
 import type { FolderFacts } from "../../src/ports/board-facts.ts";
 import { brokenLink } from "../../src/util/broken-link.ts";
+import { errnoOf } from "../../src/util/errno.ts";
 import { type Mount, readMounts, rootMount } from "../linux/mount-table.ts";
 
 /** The facts of a folder and its file system. Writes nothing. @throws the system's error */
 export async function collectFolderFacts(folder: string): Promise<FolderFacts> {
   const real = await realpath(folder).catch((error: unknown) => {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+    if (errnoOf(error) === "ENOENT") return undefined;
     throw error;
   });
   if (real === undefined) {

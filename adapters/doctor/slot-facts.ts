@@ -1,5 +1,6 @@
 import { stat } from "node:fs/promises";
 import type { SlotFacts } from "../../src/ports/board-facts.ts";
+import { errnoOf } from "../../src/util/errno.ts";
 import { deviceNumber, sizeOf } from "../linux/block-file.ts";
 import { isMounted } from "../linux/mounts.ts";
 import { createRunningSystem, type RunningSystem } from "../linux/running-system.ts";
@@ -14,7 +15,7 @@ export async function collectSlotFacts(
   const volume = await ubiVolume(path, system);
   if (volume !== undefined) return await collectVolumeFacts(path, volume, system);
   const stats = await stat(path).catch((error: unknown) => {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+    if (errnoOf(error) === "ENOENT") return undefined;
     throw error;
   });
   if (stats === undefined) return { path, kind: "missing", isMounted: false };

@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import type { AdapterContext, AdapterFiles, DeviceContext, PayloadAdapterContext } from "../../src/ports/adapter.ts";
 import type { SlotId } from "../../src/ports/bootloader.ts";
 import type { Process } from "../../src/ports/process.ts";
+import { errnoOf } from "../../src/util/errno.ts";
 import { removeReplaced, replaceFile } from "../../src/util/replace-file.ts";
 import { diskActs } from "../files/disk.ts";
 import type { CallLimits } from "./foreign-call.ts";
@@ -57,7 +58,7 @@ function createAdapterFiles({ acts = diskActs, readFile: readAll = readFile }: C
       try {
         return await readAll(path);
       } catch (error) {
-        if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+        if (errnoOf(error) === "ENOENT") return undefined;
         throw error;
       }
     },

@@ -1,6 +1,7 @@
 import { constants, type Stats } from "node:fs";
 import { type FileHandle, open, readFile } from "node:fs/promises";
 import { AgentError } from "../../src/errors/agent-error.ts";
+import { errnoOf } from "../../src/util/errno.ts";
 import { ALIGNMENT, allocateBuffers } from "./aligned-buffers.ts";
 
 /**
@@ -93,7 +94,7 @@ async function openDirect(path: string, flags: number): Promise<FileHandle | und
     return handle;
   } catch (error) {
     await handle?.close();
-    if (error instanceof Error && "code" in error && error.code === "EINVAL") return undefined;
+    if (errnoOf(error) === "EINVAL") return undefined;
     throw error;
   }
 }

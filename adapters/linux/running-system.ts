@@ -1,6 +1,7 @@
 import { constants, realpathSync } from "node:fs";
 import { open, readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { errnoOf } from "../../src/util/errno.ts";
 
 /** What the running kernel and udev say about devices. Paths are the paths on the device. */
 export interface RunningSystem {
@@ -73,7 +74,7 @@ async function isDeviceClaimed(path: string): Promise<boolean> {
     await (await open(path, constants.O_RDONLY | constants.O_EXCL | constants.O_NONBLOCK)).close();
     return false;
   } catch (error) {
-    return error instanceof Error && "code" in error && error.code === "EBUSY";
+    return errnoOf(error) === "EBUSY";
   }
 }
 

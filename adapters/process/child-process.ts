@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import type { Readable, Writable } from "node:stream";
 import { AgentError } from "../../src/errors/agent-error.ts";
 import type { Process, ProcessLimits, ProcessResult } from "../../src/ports/process.ts";
+import { errnoOf } from "../../src/util/errno.ts";
 import { startAgain } from "../../src/util/start-again.ts";
 import { createLineSplitter } from "./line-splitter.ts";
 import { recordProgram } from "./program-record.ts";
@@ -208,7 +209,7 @@ function signalGroup(pid: number | undefined, name: NodeJS.Signals): void {
 }
 
 function startError(program: string, cause: unknown): AgentError {
-  const missing = cause instanceof Error && "code" in cause && cause.code === "ENOENT";
+  const missing = errnoOf(cause) === "ENOENT";
   return new AgentError(missing ? "PROCESS_MISSING" : "PROCESS_START", { program }, cause);
 }
 

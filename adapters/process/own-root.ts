@@ -3,6 +3,7 @@ import { chmod, cp, lstat, mkdir, readlink, rm, symlink, writeFile } from "node:
 import { join, resolve } from "node:path";
 import { AgentError } from "../../src/errors/agent-error.ts";
 import type { GuardedProcess, Process, ProcessLimits } from "../../src/ports/process.ts";
+import { errnoOf } from "../../src/util/errno.ts";
 import { readSmallBytes } from "../../src/util/small-file.ts";
 import { type ChildProcessOptions, createChildProcess } from "./child-process.ts";
 import { DEVICES, MACHINE, PROGRAM_FOLDERS, SETUP, SETUP_VARIABLE } from "./own-root-setup.ts";
@@ -180,7 +181,7 @@ async function makeFolder(root: string, name: string): Promise<void> {
   for (const part of name.split("/")) {
     path = join(path, part);
     await mkdir(path).catch((error: unknown) => {
-      if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
+      if (errnoOf(error) !== "EEXIST") throw error;
       // ignored: the check below tells whether it is a folder.
     });
     if (!(await lstat(path)).isDirectory()) throw new Error(`${path} must be a folder`);

@@ -4,6 +4,7 @@ import { AgentError, describeError } from "../../src/errors/agent-error.ts";
 import type { FileActs } from "../../src/ports/files.ts";
 import type { Store, StoreChanges } from "../../src/ports/store.ts";
 import { ensureFolder } from "../../src/util/ensure-folder.ts";
+import { errnoOf } from "../../src/util/errno.ts";
 import { isJsonObject } from "../../src/util/json-object.ts";
 import type { Logger } from "../../src/util/logger.ts";
 import { readSmallFile } from "../../src/util/small-file.ts";
@@ -155,10 +156,6 @@ async function moveAside(path: string, code: keyof typeof STORE_ASIDE, log: Logg
 }
 
 /** Whether an operation failed because the file system or the quota is full. */
-const isFull = (error: unknown): boolean => ["ENOSPC", "EDQUOT"].includes(errnoOf(error) ?? "");
+const isFull = (error: unknown): boolean => ["ENOSPC", "EDQUOT"].includes(String(errnoOf(error)));
 
 const sizeOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0;
-
-function errnoOf(error: unknown): string | undefined {
-  return error instanceof Error && "code" in error ? String(error.code) : undefined;
-}

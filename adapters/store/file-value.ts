@@ -4,6 +4,7 @@ import { AgentError } from "../../src/errors/agent-error.ts";
 import type { FileActs } from "../../src/ports/files.ts";
 import type { StoredValue } from "../../src/ports/stored-value.ts";
 import { ensureFolder } from "../../src/util/ensure-folder.ts";
+import { errnoOf } from "../../src/util/errno.ts";
 import { readSmallFile } from "../../src/util/small-file.ts";
 import { diskActs } from "../files/disk.ts";
 
@@ -18,7 +19,7 @@ export function createFileValue(path: string, acts: FileActs = diskActs): Stored
       try {
         return readSmallFile(path);
       } catch (cause) {
-        if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return undefined;
+        if (errnoOf(cause) === "ENOENT") return undefined;
         throw new AgentError("STORE_READ", { path }, cause);
       }
     },

@@ -1,6 +1,7 @@
 import { fstatSync, writeSync } from "node:fs";
 import type { CliIo } from "../agent/io.ts";
 import { AgentError } from "../errors/agent-error.ts";
+import { errnoOf } from "../util/errno.ts";
 import { oneLine } from "./one-line.ts";
 
 /**
@@ -91,7 +92,7 @@ function write(fd: 1 | 2, text: string): string | undefined {
       const count: number = typeof rest === "string" ? writeSync(fd, rest) : writeSync(fd, rest);
       rest = count < Buffer.byteLength(rest) ? Buffer.from(rest).subarray(count) : "";
     } catch (error) {
-      const code = error instanceof Error && "code" in error ? error.code : undefined;
+      const code = errnoOf(error);
       if (code === "EPIPE" || code === "EBADF") return undefined;
       if (code !== "EAGAIN") return String(error instanceof Error ? error.message : error);
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);

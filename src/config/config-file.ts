@@ -1,5 +1,6 @@
 import { lstatSync } from "node:fs";
 import { AgentError, describeError } from "../errors/agent-error.ts";
+import { errnoOf } from "../util/errno.ts";
 import { isJsonObject } from "../util/json-object.ts";
 import type { Logger } from "../util/logger.ts";
 import { readSmallFile } from "../util/small-file.ts";
@@ -80,7 +81,7 @@ function refused(refusal: AgentError, values: ConfigFile["values"], log: Logger)
 
 /** A dangling link counts as an existing file: its target may be on a partition that is not mounted. */
 function isMissing(path: string, cause: unknown): boolean {
-  if (!(cause instanceof Error && "code" in cause && cause.code === "ENOENT")) return false;
+  if (errnoOf(cause) !== "ENOENT") return false;
   return lstatSync(path, { throwIfNoEntry: false }) === undefined;
 }
 

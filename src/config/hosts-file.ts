@@ -1,4 +1,5 @@
 import { AgentError } from "../errors/agent-error.ts";
+import { errnoOf } from "../util/errno.ts";
 import { readSmallFile } from "../util/small-file.ts";
 
 /**
@@ -22,7 +23,7 @@ async function read(file: string): Promise<string> {
   try {
     return readSmallFile(file);
   } catch (cause) {
-    if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return "";
+    if (errnoOf(cause) === "ENOENT") return "";
     throw new AgentError("CONFIG_INVALID", { file }, cause);
   }
 }

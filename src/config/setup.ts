@@ -1,4 +1,5 @@
 import { AgentError } from "../errors/agent-error.ts";
+import { errnoOf } from "../util/errno.ts";
 import { isJsonObject } from "../util/json-object.ts";
 import { readSmallFile } from "../util/small-file.ts";
 
@@ -15,7 +16,7 @@ export async function readSettings(path: string): Promise<Settings> {
   try {
     text = readSmallFile(path);
   } catch (cause) {
-    if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return {};
+    if (errnoOf(cause) === "ENOENT") return {};
     throw new AgentError("CONFIG_INVALID", { file: path }, cause);
   }
   try {

@@ -2,6 +2,7 @@ import { closeSync, constants, fstatSync, openSync } from "node:fs";
 import { Socket } from "node:net";
 import { setTimeout } from "node:timers/promises";
 import { AgentError } from "../../../src/errors/agent-error.ts";
+import { errnoOf } from "../../../src/util/errno.ts";
 
 const FIRST_PAUSE_MS = 1;
 const LONGEST_PAUSE_MS = 50;
@@ -50,7 +51,7 @@ function tryOpen(path: string): number | undefined {
     fd = openSync(path, constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW);
   } catch (cause) {
     // ENXIO: the FIFO has no reader yet. ENOENT: the module has removed it, so no reader can come.
-    const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
+    const code = errnoOf(cause);
     if (code === "ENXIO" || code === "ENOENT") return undefined;
     throw new AgentError("MODULE_STREAM", { path }, cause);
   }

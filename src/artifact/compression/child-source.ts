@@ -1,6 +1,7 @@
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { AgentError } from "../../errors/agent-error.ts";
 import { type ByteSource, readerOfChunks } from "../../util/byte-source.ts";
+import { errnoOf } from "../../util/errno.ts";
 import { startAgain } from "../../util/start-again.ts";
 
 /** Programs that decompress stdin to stdout, and their Debian packages. */
@@ -45,7 +46,7 @@ function start(format: Format): Promise<ChildProcessWithoutNullStreams> {
   const [program, ...args] = argv;
   return new Promise((resolve, reject) => {
     const fail = (cause: unknown): void => {
-      const isMissing = cause instanceof Error && "code" in cause && cause.code === "ENOENT";
+      const isMissing = errnoOf(cause) === "ENOENT";
       const detail = { program, package: debianPackage };
       reject(new AgentError(isMissing ? "DECOMPRESSOR_MISSING" : "PROCESS_START", detail, cause));
     };

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { Readable, type Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { AgentError } from "../../errors/agent-error.ts";
+import { errnoOf } from "../../util/errno.ts";
 import { startAgain } from "../../util/start-again.ts";
 
 export interface FilterProgram {
@@ -99,6 +100,6 @@ async function endOf(child: FilterChild, program: FilterProgram): Promise<void> 
 }
 
 const startError = ({ argv: [program], package: debianPackage }: FilterProgram, cause: unknown): AgentError =>
-  cause instanceof Error && "code" in cause && cause.code === "ENOENT"
+  errnoOf(cause) === "ENOENT"
     ? new AgentError("COMPRESSOR_MISSING", { program, package: debianPackage }, cause)
     : new AgentError("PROCESS_START", { program }, cause);

@@ -3,6 +3,7 @@ import { Argument, type Command, Option } from "commander";
 import { localActs } from "../../agent/files.ts";
 import type { CliIo } from "../../agent/io.ts";
 import { AgentError } from "../../errors/agent-error.ts";
+import { errnoOf } from "../../util/errno.ts";
 import type { Language } from "./skeleton.ts";
 import { SKELETONS, type SkeletonKind } from "./skeletons.ts";
 
@@ -44,7 +45,7 @@ async function writeNew(path: string, text: string): Promise<void> {
       0o755,
     );
   } catch (cause) {
-    const exists = cause instanceof Error && "code" in cause && cause.code === "EEXIST";
+    const exists = errnoOf(cause) === "EEXIST";
     throw new AgentError(exists ? "ADAPTER_EXISTS" : "OUTPUT_FAILED", { path: resolve(path) }, cause);
   }
 }

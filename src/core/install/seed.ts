@@ -1,6 +1,7 @@
 import { AgentError, describeError } from "../../errors/agent-error.ts";
 import type { FileActs, FileReads } from "../../ports/files.ts";
 import type { Store } from "../../ports/store.ts";
+import { errnoOf } from "../../util/errno.ts";
 import { openFileSource } from "../../util/file-source.ts";
 import type { Logger } from "../../util/logger.ts";
 import { manifestValue } from "../../util/manifest-value.ts";
@@ -94,7 +95,7 @@ async function orMissing<T>(look: () => Promise<T>): Promise<T | undefined> {
   try {
     return await look();
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+    if (errnoOf(error) === "ENOENT") return undefined;
     throw error;
   }
 }

@@ -5,6 +5,7 @@ import type { MetaData } from "../../artifact/model.ts";
 import { AgentError } from "../../errors/agent-error.ts";
 import type { FileActs, FileReads, OpenFile } from "../../ports/files.ts";
 import { ensureFolder } from "../../util/ensure-folder.ts";
+import { errnoOf } from "../../util/errno.ts";
 import { originOf, parseScriptName } from "./names.ts";
 import { VERSION_FILE } from "./order.ts";
 
@@ -158,7 +159,7 @@ async function namesIn(folder: string, reads: StageReads): Promise<readonly stri
   try {
     return await reads.list(folder);
   } catch (cause) {
-    if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return [];
+    if (errnoOf(cause) === "ENOENT") return [];
     throw cause;
   }
 }

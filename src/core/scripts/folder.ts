@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { AgentError } from "../../errors/agent-error.ts";
 import type { FileReads } from "../../ports/files.ts";
+import { errnoOf } from "../../util/errno.ts";
 import { readSmallFile } from "../../util/small-file.ts";
 import type { EntryWithHead } from "./check.ts";
 import { type FolderEntry, VERSION_FILE } from "./order.ts";
@@ -74,7 +75,7 @@ async function reading<T>(folder: string, read: () => Promise<T>, absent: T): Pr
   try {
     return await read();
   } catch (cause) {
-    if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return absent;
+    if (errnoOf(cause) === "ENOENT") return absent;
     throw new AgentError("SCRIPT_FOLDER", { folder }, cause);
   }
 }

@@ -3,6 +3,7 @@ import { dirname } from "node:path";
 import { AgentError } from "../../errors/agent-error.ts";
 import type { FileActs, FileReads } from "../../ports/files.ts";
 import { ensureFolder } from "../../util/ensure-folder.ts";
+import { errnoOf } from "../../util/errno.ts";
 import type { Logger } from "../../util/logger.ts";
 import { replaceFile } from "../../util/replace-file.ts";
 import { setAside } from "../../util/set-aside.ts";
@@ -60,7 +61,7 @@ async function readKey({ path, isGiven }: DeviceKeyFile): Promise<string | undef
     const pem = readSmallFile(path);
     return pem.trim() === "" && !isGiven ? undefined : pem;
   } catch (cause) {
-    if (!isGiven && cause instanceof Error && "code" in cause && cause.code === "ENOENT") return undefined;
+    if (!isGiven && errnoOf(cause) === "ENOENT") return undefined;
     throw new AgentError("DEVICE_KEY", { path }, cause);
   }
 }
@@ -81,7 +82,7 @@ function isObstacle(path: string, reads: KeyFiles["reads"]): boolean {
   try {
     return reads.lookNow(path)?.isFile === false;
   } catch (error) {
-    return error instanceof Error && "code" in error && error.code === "ELOOP";
+    return errnoOf(error) === "ELOOP";
   }
 }
 
