@@ -5,6 +5,7 @@ import { IMAGE_FILES } from "./remedies/image-files.ts";
 import { PARTITION_TABLES } from "./remedies/partitions.ts";
 import type { Remedies } from "./remedies/section.ts";
 import { NETWORK, SERVER } from "./remedies/server.ts";
+import { TAKEOVER } from "./remedies/takeover.ts";
 import { COMMANDS, MODULES, SCRIPTS, UPDATE } from "./remedies/update.ts";
 
 /** The remedy for every code: a code without a remedy does not compile. The bundle does not contain this module. */
@@ -23,6 +24,7 @@ export const REMEDIES: Readonly<Record<ErrorCode, string>> = {
   ...SERVER,
   ...ADAPTERS,
   ...SNAPSHOTS,
+  ...TAKEOVER,
   ...VIRTUAL_BOARDS,
   ...PARTITION_TABLES,
   ...IMAGE_FILES,
@@ -49,6 +51,7 @@ export const SECTIONS: readonly Section[] = [
   { title: "Device and server", remedies: SERVER },
   { title: "Adapters", remedies: ADAPTERS },
   { title: "Copies of a running filesystem", remedies: SNAPSHOTS },
+  { title: "Takeover from the Mender client", remedies: TAKEOVER },
   { title: "Virtual boards", remedies: VIRTUAL_BOARDS },
   { title: "Partition tables of images", remedies: PARTITION_TABLES },
   { title: "Files in images", remedies: IMAGE_FILES },

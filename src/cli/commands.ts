@@ -17,6 +17,7 @@ const COMMANDS: Readonly<Record<string, () => CommandModule | Promise<CommandMod
   "show-provides": () => import("./update/show-provides.ts"),
   bootstrap: () => import("./managed/bootstrap.ts"),
   setup: () => import("./managed/setup.ts"),
+  takeover: () => import("./managed/takeover.ts"),
   daemon: () => import("./managed/daemon.ts"),
   poll: () => import("./managed/poll.ts"),
   "check-update": () => import("./managed/check-update.ts"),

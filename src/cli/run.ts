@@ -58,6 +58,7 @@ const CHANGES_DEVICE: ReadonlySet<string> = new Set([
   "resume",
   "bootstrap",
   "setup",
+  "takeover",
   "daemon",
   "poll",
 ]);

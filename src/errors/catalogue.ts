@@ -7,6 +7,7 @@ import type { ErrorEntry } from "./error-entry.ts";
 import { IMAGE_FILE_ERRORS } from "./image-file-errors.ts";
 import { PARTITION_ERRORS } from "./partition-errors.ts";
 import { SERVER_ERRORS } from "./server-errors.ts";
+import { TAKEOVER_ERRORS } from "./takeover-errors.ts";
 
 /** Every stable error code of the product. `docs/reference/errors.md` is generated from it. */
 export const ERRORS = {
@@ -18,6 +19,7 @@ export const ERRORS = {
   ...DUMP_ERRORS,
   ...PARTITION_ERRORS,
   ...IMAGE_FILE_ERRORS,
+  ...TAKEOVER_ERRORS,
 };
 
 export type ErrorCode = keyof typeof ERRORS;
