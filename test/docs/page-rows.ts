@@ -15,6 +15,7 @@ export const NOT_RUN: Readonly<Record<string, string>> = {
   "npm ci && npm test": "it replaces the packages of the checkout in which these tests run, and runs them",
   "npm ci && npm run build":
     "it replaces the packages of the checkout in which these tests run; all tests here use a build",
+  "systemctl disable --now mender-client": "it needs a machine that systemd has started",
   "systemctl enable switchback-resume.service switchback.service": "it needs a machine that systemd has started",
   "npm run qemu -- vexpress-a9        # an ARM board with U-Boot": "it starts a whole board; test/qemu does",
   "npm run qemu -- vexpress-a9 --kernel small": "it starts a whole board; test/qemu does",

@@ -31,7 +31,16 @@ test("no two subjects use the same code", async () => {
   const { SERVER_ERRORS } = await import("../../src/errors/server-errors.ts");
   const { DUMP_ERRORS } = await import("../../src/errors/dump-errors.ts");
   const { PARTITION_ERRORS } = await import("../../src/errors/partition-errors.ts");
-  const device = [ADAPTER_ERRORS, AGENT_ERRORS, ARTIFACT_ERRORS, BOARD_ERRORS, DUMP_ERRORS, SERVER_ERRORS];
+  const { TAKEOVER_ERRORS } = await import("../../src/errors/takeover-errors.ts");
+  const device = [
+    ADAPTER_ERRORS,
+    AGENT_ERRORS,
+    ARTIFACT_ERRORS,
+    BOARD_ERRORS,
+    DUMP_ERRORS,
+    SERVER_ERRORS,
+    TAKEOVER_ERRORS,
+  ];
   const { IMAGE_FILE_ERRORS } = await import("../../src/errors/image-file-errors.ts");
   const tools = [PARTITION_ERRORS, IMAGE_FILE_ERRORS];
   const all = [...device, ...tools].flatMap((errors) => Object.keys(errors));
