@@ -1,5 +1,6 @@
 import { AgentError } from "../errors/agent-error.ts";
-import type { Compression, MetaData } from "./model.ts";
+import type { Compressor } from "./compression/compressors.ts";
+import type { MetaData } from "./model.ts";
 import type { SigningKey } from "./signing.ts";
 
 /** The contents of an Artifact to write. */
@@ -13,7 +14,7 @@ export interface ArtifactRequest {
   /** Files, or folders of files, whose names are valid state script names. */
   readonly scripts: readonly string[];
   readonly payload: PayloadRequest;
-  readonly compression: Compression;
+  readonly compression: Compressor;
   readonly key?: SigningKey;
 }
 
@@ -40,22 +41,28 @@ const NOT_PRINTABLE = /[\p{C}\p{Zl}\p{Zp}]/u;
 /** The header-info has these keys; the Go client refuses a type-info that repeats them. */
 const RESERVED_PROVIDES = ["artifact_name", "artifact_group"];
 
+/** Values of an Artifact's header that a user chooses. */
+export type HeaderFields = Partial<Omit<ArtifactRequest, "scripts" | "payload" | "compression" | "key">> &
+  Pick<PayloadRequest, "provides" | "depends" | "clearsProvides">;
+
 /** Refuses a request whose Artifact some client would not install. @throws {AgentError} ARTIFACT_FIELD */
 export function checkRequest(request: ArtifactRequest): void {
-  checkText("artifact name", request.name);
-  if (request.deviceTypes.length === 0) throw refused("device type", "", "at least one is needed");
-  for (const deviceType of request.deviceTypes) checkText("device type", deviceType);
-  if (request.group !== undefined) checkText("provided group", request.group);
-  for (const name of request.dependsNames) checkText("artifact name depended on", name);
-  for (const group of request.dependsGroups) checkText("group depended on", group);
-  checkPayload(request.payload);
+  const { kind, type, provides, depends, clearsProvides } = request.payload;
+  checkFields({ ...request, provides, depends, clearsProvides });
+  if (kind !== "module") return;
+  checkText("payload type", type);
+  if (type.includes("/")) throw refused("payload type", type, "it is the name of an update module, not a path");
 }
 
-function checkPayload({ kind, type, provides, depends, clearsProvides }: PayloadRequest): void {
-  if (kind === "module") {
-    checkText("payload type", type);
-    if (type.includes("/")) throw refused("payload type", type, "it is the name of an update module, not a path");
-  }
+/** As `checkRequest`; fields that are absent are not checked. @throws {AgentError} ARTIFACT_FIELD */
+export function checkFields(fields: HeaderFields): void {
+  const { name, group, deviceTypes, dependsNames = [], dependsGroups = [], provides, depends, clearsProvides } = fields;
+  if (name !== undefined) checkText("artifact name", name);
+  if (deviceTypes?.length === 0) throw refused("device type", "", "at least one is needed");
+  for (const deviceType of deviceTypes ?? []) checkText("device type", deviceType);
+  if (group !== undefined) checkText("provided group", group);
+  for (const dependsName of dependsNames) checkText("artifact name depended on", dependsName);
+  for (const dependsGroup of dependsGroups) checkText("group depended on", dependsGroup);
   for (const key of Object.keys(provides)) {
     checkText("provides key", key);
     if (RESERVED_PROVIDES.includes(key))

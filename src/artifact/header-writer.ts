@@ -6,8 +6,8 @@ import type { SourceFile } from "./payload-file.ts";
 import { readScript, type ScriptFile } from "./script-files.ts";
 import { entryOf, type TarEntry } from "./tar-writer.ts";
 
-const DOCUMENT_MODE = 0o600;
-const SCRIPT_MODE = 0o755;
+export const DOCUMENT_MODE = 0o600;
+export const SCRIPT_MODE = 0o755;
 /** UTF-8 bytes of one UTF-16 code unit, at most. */
 const MAX_UTF8_BYTES = 3;
 
@@ -70,14 +70,15 @@ function typeInfo(payload: PayloadRequest, files: readonly SourceFile[]): object
 
 function metaData({ kind, metaData: content }: PayloadRequest): TarEntry[] {
   const name = "headers/0000/meta-data";
-  if (content !== undefined) return [laidOut(name, content)];
+  if (content !== undefined) return [laidOutEntry(name, content)];
   return kind === "rootfs-image" ? [document(name, "")] : [];
 }
 
 /**
- * Formats the text twice, for its size and for its bytes: the complete result would take many times its size in memory.
+ * A JSON document without whitespace. Formats the text twice, for its size and for its bytes: the complete result would
+ * take many times its size in memory.
  */
-function laidOut(name: string, content: MetaData): TarEntry {
+export function laidOutEntry(name: string, content: MetaData): TarEntry {
   let sizeBytes = 0;
   for (const bytes of laidOutBytes(content)) sizeBytes += bytes.length;
   return { name, mode: DOCUMENT_MODE, sizeBytes, content: laidOutBytes(content) };

@@ -19,7 +19,7 @@ export interface SourceFile {
 export type OnBytes = (count: number) => void;
 
 const READ_BYTES = 1024 * 1024;
-const FILE_MODE = 0o644;
+export const FILE_MODE = 0o644;
 /** The limit of clients from version 4 on for a name in the manifest, without `data/0000/`. */
 const MAX_NAME_CHARACTERS = 90;
 

@@ -1,19 +1,18 @@
-import { createHash, type Hash } from "node:crypto";
+import { createHash } from "node:crypto";
 import { AgentError } from "../errors/agent-error.ts";
-import type { OutputFile, WriteOutput } from "../ports/files.ts";
+import type { WriteOutput } from "../ports/files.ts";
 import { checkImageSize } from "../util/image-size.ts";
 import { type ArtifactRequest, checkRequest } from "./artifact-request.ts";
 import { compress } from "./compression/compress.ts";
 import { memberName } from "./compression/formats.ts";
 import { headerEntries } from "./header-writer.ts";
+import { appendMember, MEMBER_MODE } from "./outer-writer.ts";
 import { hashSourceFile, type OnBytes, payloadEntry, type SourceFile } from "./payload-file.ts";
 import { findScripts } from "./script-files.ts";
 import { type SigningKey, signManifest } from "./signing.ts";
-import { entryOf, TAR_END, tarEntry, tarHeader, tarOf, tarPadding } from "./tar-writer.ts";
+import { entryOf, TAR_END, tarEntry, tarOf } from "./tar-writer.ts";
 
 const VERSION = Buffer.from('{"format":"mender","version":3}');
-const MEMBER_MODE = 0o600;
-const HEADER_BLOCK_BYTES = 512;
 
 /** Summary of the written Artifact. */
 export interface WrittenArtifact {
@@ -98,24 +97,6 @@ function manifestOf(files: readonly SourceFile[], headerName: string, headerSha2
     ["version", sha256Of(VERSION)] as const,
   ].sort(([a], [b]) => (a < b ? -1 : 1));
   return Buffer.from(lines.map(([name, sha256]) => `${sha256}  ${name}\n`).join(""));
-}
-
-/** The size precedes the content but is known only after it: the header block is patched at the end. */
-async function appendMember(
-  output: OutputFile,
-  name: string,
-  content: AsyncIterable<Uint8Array>,
-  hash?: Hash,
-): Promise<void> {
-  const start = output.sizeBytes;
-  await output.write(new Uint8Array(HEADER_BLOCK_BYTES));
-  for await (const chunk of content) {
-    hash?.update(chunk);
-    await output.write(chunk);
-  }
-  const sizeBytes = output.sizeBytes - start - HEADER_BLOCK_BYTES;
-  await output.write(tarPadding(sizeBytes));
-  await output.patch(tarHeader({ name, mode: MEMBER_MODE, sizeBytes }), start);
 }
 
 async function collect(chunks: AsyncIterable<Uint8Array>): Promise<Buffer> {

@@ -1,4 +1,5 @@
 import type { Compression } from "../model.ts";
+import { type Compressor, compressionOf, zstdLevelOf } from "./compressors.ts";
 import { type FilterProgram, throughProgram } from "./filter-program.ts";
 import { gzipMember } from "./gzip-members.ts";
 import { eachPiece, inPieces } from "./pieces.ts";
@@ -18,13 +19,18 @@ const XZ: FilterProgram = {
   package: "xz-utils",
 };
 
-type Compressor = (chunks: AsyncIterable<Uint8Array>, signal: AbortSignal) => AsyncIterable<Uint8Array>;
+type Compress = (
+  chunks: AsyncIterable<Uint8Array>,
+  compressor: Compressor,
+  signal: AbortSignal,
+) => AsyncIterable<Uint8Array>;
 
-const COMPRESSORS: Readonly<Record<Compression, Compressor>> = {
+const WRITERS: Readonly<Record<Compression, Compress>> = {
   none: (chunks) => chunks,
   gzip: (chunks) => eachPiece(chunks, gzipMember),
-  lzma: (chunks, signal) => throughProgram(XZ, inPieces(chunks), signal),
-  zstd: (chunks, signal) => eachPiece(chunks, async (piece) => [await zstdFrame(piece, signal)]),
+  lzma: (chunks, _, signal) => throughProgram(XZ, inPieces(chunks), signal),
+  zstd: (chunks, compressor, signal) =>
+    eachPiece(chunks, async (piece) => [await zstdFrame(piece, zstdLevelOf(compressor), signal)]),
 };
 
 /**
@@ -35,9 +41,9 @@ const COMPRESSORS: Readonly<Record<Compression, Compressor>> = {
  * @see docs/reference/piecewise-compression.md
  */
 export function compress(
-  kind: Compression,
+  compressor: Compressor,
   chunks: AsyncIterable<Uint8Array>,
   signal: AbortSignal,
 ): AsyncIterable<Uint8Array> {
-  return COMPRESSORS[kind](chunks, signal);
+  return WRITERS[compressionOf(compressor)](chunks, compressor, signal);
 }

@@ -1,4 +1,5 @@
 import type { Compression } from "../model.ts";
+import { type Compressor, compressionOf } from "./compressors.ts";
 
 export interface CompressionFormat {
   readonly compression: Compression;
@@ -18,8 +19,8 @@ const FORMATS: Readonly<Record<Compression, Omit<CompressionFormat, "compression
 const COMPRESSIONS = Object.keys(FORMATS) as readonly Compression[];
 
 /** Name of the member that holds the tar `base` with this compression. */
-export const memberName = (base: string, compression: Compression): string =>
-  `${base}.tar${FORMATS[compression].suffix}`;
+export const memberName = (base: string, compressor: Compressor): string =>
+  `${base}.tar${FORMATS[compressionOf(compressor)].suffix}`;
 
 /** The format of the member `BASE.tar` plus suffix; `undefined` if `name` is not such a member. */
 export function formatOf(name: string, base: string): CompressionFormat | undefined {

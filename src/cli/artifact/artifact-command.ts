@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import type { CliIo } from "../../agent/io.ts";
+import { registerModify } from "./modify-command.ts";
 import { registerRead } from "./read-command.ts";
 import { registerSign } from "./sign-command.ts";
 import { registerValidate } from "./validate-command.ts";
@@ -12,7 +13,7 @@ export function register(program: Command, io: CliIo): void {
   program.enablePositionalOptions();
   const artifact = program
     .command("artifact")
-    .description("write, sign, read and validate Mender Artifacts")
+    .description("write, sign, modify, read and validate Mender Artifacts")
     .addHelpText("after", EXAMPLES);
   registerCommands(artifact, io, (line) => io.out(line));
 }
@@ -24,6 +25,7 @@ export function registerCommands(artifact: Command, io: CliIo, say: (line: strin
   registerRead(artifact, io);
   registerValidate(artifact, io);
   registerSign(artifact, io, say);
+  registerModify(artifact, io, say);
 }
 
 const EXAMPLES = `

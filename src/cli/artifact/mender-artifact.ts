@@ -6,7 +6,7 @@ import { truthOf } from "../client-arguments.ts";
 import { registerCommands } from "./artifact-command.ts";
 
 /** Commands of the original tool that this one does not have yet. */
-const UNSUPPORTED = ["modify", "cp", "cat", "install", "rm", "dump"];
+const UNSUPPORTED = ["cp", "cat", "install", "rm", "dump"];
 
 /**
  * Behaves like `mender-artifact` 3.9: its commands, its flags in Go's syntax, and its exit statuses. One exception: if
@@ -14,7 +14,7 @@ const UNSUPPORTED = ["modify", "cp", "cat", "install", "rm", "dump"];
  */
 export async function runMenderArtifact(argv: readonly string[], io: CliIo): Promise<void> {
   const tool = new Command("mender-artifact")
-    .description("Writes, signs, reads and validates Mender Artifacts.")
+    .description("Writes, signs, modifies, reads and validates Mender Artifacts.")
     .version(`mender-artifact version ${VERSION}`, "-v, --version")
     .exitOverride()
     .configureOutput({ writeOut: (text) => io.out(asTool(text)), writeErr: (text) => io.err(asTool(text)) })

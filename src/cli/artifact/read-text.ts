@@ -41,7 +41,7 @@ function* payloadText(payload: PayloadInfo, index: number, files: readonly Inspe
     Object.entries(provides).map(([key, value]) => `\t${key}: ${value}`),
   );
   yield* section("Depends", dependsText(depends));
-  yield `    Clears Provides:${clearsProvides === undefined ? " Nothing" : ` ${quotedText(clearsProvides)}`}`;
+  if (clearsProvides !== undefined) yield `    Clears Provides: ${quotedText(clearsProvides)}`;
   yield `    Metadata:${metaData === undefined ? " Nothing" : ""}`;
   if (metaData !== undefined) yield* metaDataText(metaData);
   yield files.length === 0 ? "    Files: None" : "    Files:";

@@ -34,7 +34,11 @@ export async function loadKeys({ key = [], keyPkcs11 }: VerifyOptions, io: CliIo
   return keys;
 }
 
-export async function readingProgress(path: string, options: VerifyOptions, io: CliIo): Promise<Progress> {
+export async function readingProgress(
+  path: string,
+  options: Pick<VerifyOptions, "progress">,
+  io: CliIo,
+): Promise<Progress> {
   const { createProgress, NO_PROGRESS } = await import("../progress.ts");
   if (!options.progress) return NO_PROGRESS;
   // ignored: only the progress bar needs the size. The code that opens the file reports what is wrong with it.

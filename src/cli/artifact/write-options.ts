@@ -41,7 +41,10 @@ export interface ModuleOptions extends ImageOptions {
   readonly metaData?: string;
 }
 
-export const COMPRESSION_OPTION = ["--compression <id>", "none, gzip (default), lzma or zstd"] as const;
+export const COMPRESSION_OPTION = [
+  "--compression <id>",
+  "none, gzip (default), lzma, zstd or zstd_fastest, zstd_fast, zstd_better, zstd_best",
+] as const;
 
 /** Values of repeatable options that were not given. As defaults of the parser they would clutter the help text. */
 export const NO_VALUES = {

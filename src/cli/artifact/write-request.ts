@@ -1,11 +1,10 @@
 import type { ArtifactRequest, PayloadRequest } from "../../artifact/artifact-request.ts";
-import type { Compression, MetaData } from "../../artifact/model.ts";
+import { COMPRESSORS, type Compressor } from "../../artifact/compression/compressors.ts";
+import type { MetaData } from "../../artifact/model.ts";
 import type { SigningKey } from "../../artifact/signing.ts";
 import { AgentError } from "../../errors/agent-error.ts";
 import { type SoftwareOptions, softwareClears, softwareProvides } from "./software-version.ts";
 import type { ImageOptions, ModuleOptions, RootfsOptions, WriteOptions } from "./write-options.ts";
-
-const COMPRESSIONS: readonly Compression[] = ["none", "gzip", "lzma", "zstd"];
 
 /** @throws {AgentError} OPTION_MISSING, OPTION_INVALID, OPTION_UNSUPPORTED */
 export function rootfsPayload(options: RootfsOptions): PayloadRequest {
@@ -64,7 +63,7 @@ export function requestOf(
     dependsGroups: options.dependsGroups,
     scripts,
     payload,
-    compression: compressionOf(options.compression),
+    compression: compressorOf(options.compression),
     ...(key === undefined ? {} : { key }),
   };
 }
@@ -107,14 +106,15 @@ function checkVersion(version: string): void {
   throw new AgentError("OPTION_INVALID", { option: "--version", value: version, reason });
 }
 
-function compressionOf(id = "gzip"): Compression {
-  const known = COMPRESSIONS.find((compression) => compression === id);
+/** @throws {AgentError} OPTION_INVALID */
+export function compressorOf(id = "gzip"): Compressor {
+  const known = COMPRESSORS.find((compressor) => compressor === id);
   if (known !== undefined) return known;
-  throw new AgentError("OPTION_INVALID", { option: "--compression", value: id, known: COMPRESSIONS.join(" ") });
+  throw new AgentError("OPTION_INVALID", { option: "--compression", value: id, known: COMPRESSORS.join(" ") });
 }
 
 /** Splits KEY:VALUE pairs at the first colon. If a key is repeated, its last value counts, as in mender-artifact. */
-function keyValues(option: string, pairs: readonly string[]): Record<string, string> {
+export function keyValues(option: string, pairs: readonly string[]): Record<string, string> {
   return Object.fromEntries(
     pairs.map((pair) => {
       const colon = pair.indexOf(":");
@@ -125,7 +125,7 @@ function keyValues(option: string, pairs: readonly string[]): Record<string, str
 }
 
 /** Checks the JSON as the reader of Artifacts does. @throws {AgentError} META_DATA_INVALID */
-async function readMetaData(path: string, signal: AbortSignal): Promise<MetaData> {
+export async function readMetaData(path: string, signal: AbortSignal): Promise<MetaData> {
   try {
     const { JsonCheck } = await import("../../artifact/json-check.ts");
     const { metaDataOf } = await import("../../artifact/meta-data.ts");

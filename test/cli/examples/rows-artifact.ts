@@ -5,10 +5,10 @@ import type { Lab } from "./lab.ts";
 import type { Row, Situation } from "./row.ts";
 
 const image = (device: Device): void => device.put("rootfs.ext4", Buffer.alloc(64 * 1024, "image"));
-const release = (device: Device, lab: Lab): void => device.put("release-2.mender", lab.release);
+export const release = (device: Device, lab: Lab): void => device.put("release-2.mender", lab.release);
 
 /** A pair of keys, as files of the desk. */
-function keys(device: Device, privateFile: string, publicFile: string): void {
+export function keys(device: Device, privateFile: string, publicFile: string): void {
   const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "prime256v1" });
   device.put(privateFile, privateKey.export({ type: "sec1", format: "pem" }), 0o600);
   device.put(publicFile, publicKey.export({ type: "spki", format: "pem" }));
@@ -24,8 +24,8 @@ function signed(device: Device, lab: Lab): void {
 }
 const SIGN = "switchback artifact sign -k private.pem release-2.mender >/dev/null && ";
 
-const noFile = (exit: number, name: string): Situation => ({ at: "desk", exit, says: [name] });
-const desk = (name: string): string => `/desk/${name}`;
+export const noFile = (exit: number, name: string): Situation => ({ at: "desk", exit, says: [name] });
+export const desk = (name: string): string => `/desk/${name}`;
 
 const module = (device: Device): void => {
   for (const name of ["motd", "dest_dir", "filename", "permissions", "app.tar"]) device.put(name, `${name}\n`);

@@ -45,6 +45,7 @@ async function peaks(sizeMib: number): Promise<Readonly<Record<string, number>>>
   const found = {
     write: await peakMib("artifact", "write", "rootfs-image", ...files),
     read: await peakMib("artifact", "read", artifact),
+    modify: await peakMib("artifact", "modify", "-n", "v2", artifact),
     install: await peakMib(...board.options, "install", artifact),
   };
   await program.run(...board.options, "rollback");
