@@ -27,6 +27,7 @@ for (const [name, commands] of [
       ...CLIENT,
       "bootstrap",
       "setup",
+      "takeover",
       "daemon",
       "poll",
       "check-update",
