@@ -267,7 +267,6 @@ async function interrupted(
   });
   try {
     await until(async () => child.exitCode !== null || (await ready(child, () => out)));
-    expect([child.exitCode, out]).toEqual([null, out]);
     child.kill("SIGINT");
     return await ended;
   } finally {
@@ -275,12 +274,25 @@ async function interrupted(
   }
 }
 
+/**
+ * On a busy machine, a program may end successfully just before the signal arrives, so it gets some more chances. A
+ * program that ignores the signal ends successfully each time.
+ */
+async function interruptedInTime(each: Case, ready: Parameters<typeof interrupted>[1]): Promise<Ended> {
+  for (let chances = 4; chances > 0; chances -= 1) {
+    const ended = await interrupted(each, ready);
+    if (ended.exitCode !== 0 || each.exitCode === 0) return ended;
+    for (const name of await readdir(work)) if (name !== "tmp") await rm(join(work, name), { recursive: true });
+  }
+  return await interrupted(each, ready);
+}
+
 for (const each of CASES) {
   test(`Ctrl-C once ends '${each.title}', at its beginning and in its middle, and leaves nothing half done`, async () => {
     await each.prepare?.();
     const slot = await board.slot("B");
     for (const ready of [handles, each.later]) {
-      const { exitCode, signal, err } = await interrupted(each, ready);
+      const { exitCode, signal, err } = await interruptedInTime(each, ready);
       expect([exitCode, signal, err]).toEqual([each.exitCode ?? 1, null, err]);
       if (each.exitCode === undefined) expect(err.at(-1)).toMatch(/CANCELLED.*signal=SIGINT/);
       expect(err.filter((line) => /^\s+at /.test(line))).toEqual([]);

@@ -16,6 +16,7 @@ const LOG_LINE = /^(?:info|warning): /;
 /** How the power is cut: at a named instant of one of the update's commands, or when a signal aborts. */
 export type Cut = { readonly command: number; readonly at: Instant } | { readonly power: AbortSignal };
 
+type Result = Pick<Ended, "exitCode" | "err">;
 type Where = Pick<WatchOptions, "at" | "power">;
 
 /** `resumed`: the update survived the cut. `rolledBack`: the device runs its previous software again. */
@@ -31,11 +32,17 @@ export interface Recovery {
 export interface CrashOptions {
   /** Writes the Artifact to the agent's standard input and ends it. Without it, the agent reads the file. */
   readonly feed?: (stdin: NodeJS.WritableStream, artifact: Buffer) => Promise<void>;
+  /**
+   * Recovers from the cut in this process, which takes a tenth of the time. A kind with environment variables still
+   * needs processes that have them.
+   */
+  readonly recoversHere?: boolean;
 }
 
 /**
- * A virtual board on which the built program makes one update, the power is cut, and the test checks everything. The
- * built program also recovers from the cut: as the board's init, and with the commit or rollback that follows.
+ * A virtual board on which the built program makes one update, the power is cut, and the test checks everything. Unless
+ * the options say otherwise, the built program also recovers from the cut: as the board's init, and with the commit or
+ * rollback that follows.
  */
 export class CrashDevice {
   readonly board: TestBoard;
@@ -142,7 +149,7 @@ export class CrashDevice {
 
   #bootToRest(): Promise<void> {
     return bootToRest(this.board, async () => {
-      const { exitCode, err } = await this.#agent("board", "boot", this.board.dir);
+      const { exitCode, err } = await this.#recovers("board", "boot", this.board.dir);
       expect(err.filter((line) => !LOG_LINE.test(line))).toEqual([]);
       return exitCode === 0;
     });
@@ -156,7 +163,7 @@ export class CrashDevice {
   async #decide(decision: Decision): Promise<boolean> {
     if ((await this.board.pending()) === undefined) return false;
     const versions = await this.#kind.versions(this.board, [OLD, NEW]);
-    const { exitCode, err } = await this.#agent(...this.board.options, decision);
+    const { exitCode, err } = await this.#recovers(...this.board.options, decision);
     const isThere = versions.every((version) => version === NEW);
     expect(exitCode, err.join("\n")).toBe(decision === "rollback" || isThere ? 0 : 1);
     return true;
@@ -185,19 +192,26 @@ export class CrashDevice {
   }
 
   /**
-   * Makes a further update without a cut, to show that the board still works. It runs in this process, which takes a
-   * tenth of the time. A kind with environment variables needs a process that has them.
+   * Makes a further update without a cut, to show that the board still works.
    */
   async #updateTo(version: string): Promise<void> {
     const artifact = await this.#kind.release(this.board, version);
     const { options } = this.board;
     const boot = this.#kind.reboots ? [["board", "boot", this.board.dir]] : [];
-    const isPlain = Object.keys(this.#env).length === 0;
     for (const argv of [[...options, "install", artifact], ...boot, [...options, "commit"]]) {
-      const { exitCode, err } = await (isPlain ? cli("switchback", argv) : this.#agent(...argv));
+      const { exitCode, err } = await this.#here(...argv);
       expect(exitCode, err.join("\n")).toBe(0);
     }
     await this.#restsAt(version);
+  }
+
+  #recovers(...argv: readonly string[]): Promise<Result> {
+    return this.#options.recoversHere === true ? this.#here(...argv) : this.#agent(...argv);
+  }
+
+  /** Runs a command in this process, unless it needs environment variables. */
+  #here(...argv: readonly string[]): Promise<Result> {
+    return Object.keys(this.#env).length === 0 ? cli("switchback", argv) : this.#agent(...argv);
   }
 
   #agent(...argv: readonly string[]): Promise<Ended> {

@@ -40,7 +40,7 @@ for (const [index, [kind, decision]] of UPDATES.entries()) {
     const cuts = runs.flatMap(({ calls }, command) => instantsAfterSaves(calls).map((at) => ({ command, at })));
     expect(cuts.length).toBeGreaterThan(5);
     for (const [number, cut] of cuts.entries()) {
-      const device = await CrashDevice.make(program, kind);
+      const device = await CrashDevice.make(program, kind, { recoversHere: true });
       const random = new Random(SEED + 1000 * index + number);
       await tally.add(`command ${cut.command} at ${cut.at.call} ${cut.at.nth}`, () =>
         device.survive(cut, decision, random),

@@ -1,6 +1,7 @@
 import { chmod, copyFile, mkdir, readFile, writeFile } from "node:fs/promises";
 import { rootfsRequest } from "../../artifact/artifact-requests.ts";
 import { severalPayloads } from "../../artifact/several-payloads.ts";
+import { isSameContent } from "../../support/same-content.ts";
 import type { TestBoard } from "../../support/test-board.ts";
 
 export type Decision = "commit" | "rollback";
@@ -50,8 +51,8 @@ export const imageThatHangs: Kind = {
 async function runningVersion(board: TestBoard, known: readonly string[]): Promise<string> {
   const { running } = await board.status();
   if (running === undefined) throw new Error("nothing runs");
-  const slot = await board.slot(running);
-  for (const version of known) if (slot.equals(await readFile(board.file(`${version}.img`)))) return version;
+  const slot = board.path(running === "A" ? "slots/rootfs2" : "slots/rootfs3");
+  for (const version of known) if (isSameContent(slot, board.file(`${version}.img`))) return version;
   throw new Error(`slot ${running} holds none of ${known.join(", ")}`);
 }
 
