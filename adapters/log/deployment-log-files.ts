@@ -16,8 +16,6 @@ const MAX_BYTES = 2 * 1024 * 1024;
 /**
  * Keeps `<folder>/deployments.NNNN.<id>.log`, mode 0600; 0000 is the newest. The names match those of the reference
  * clients, whose logs count among the five.
- *
- * @see spec "agent-states", section 10
  */
 export function createDeploymentLogFiles(
   folder: string,

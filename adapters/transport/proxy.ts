@@ -14,7 +14,6 @@ type Environment = Readonly<Record<string, string | undefined>>;
  *
  * @throws {AgentError} CONFIG_INVALID if both cases are set and differ, if a proxy is not an http(s) address, or if a
  * CGI server may have set HTTP_PROXY from a request's `Proxy` header
- * @see spec "device-api", section 10
  */
 export function readProxies(env: Environment): ProxySettings {
   if (env["REQUEST_METHOD"] !== undefined && isSet(env["HTTP_PROXY"])) {

@@ -25,7 +25,6 @@ export interface TlsFiles {
  *
  * @throws {AgentError} TLS_NO_TRUST if both are unusable; CONFIG_INVALID if the device's own certificate or key is
  * unusable
- * @see spec "device-api", section 9
  */
 export async function loadTlsClient(files: TlsFiles, log: Logger): Promise<TlsClient> {
   if (files.skipVerify) {

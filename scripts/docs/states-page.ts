@@ -16,8 +16,13 @@ export function statesPage(): Page {
       `${MAX_TRANSITIONS} persisted transitions, the agent gives up the update.`,
     `\`\`\`mermaid\n${diagram()}\n\`\`\``,
     "## Rows",
-    table(["State", ...OUTCOMES, "Notes"], STATES.map(row)),
-    "## What a server is told",
+    table(["State", ...OUTCOMES], STATES.map(row)),
+    "Some states have further rules:",
+    table(
+      ["State", "Rule"],
+      STATES.map(rulesRow).filter(([, rules]) => rules !== ""),
+    ),
+    "## What the agent reports to a server",
     "Only managed updates have a server. The agent reports a state once, before it runs anything of that state, and " +
       "ignores a failure to report it. If the server answers that it has aborted the deployment, the agent continues " +
       "at the target in the column *abort*. In the states that are marked as managed, the agent retries the " +
@@ -27,7 +32,7 @@ export function statesPage(): Page {
     "Enter scripts run before the effect, Leave scripts after it, and Error scripts when one of the three has failed. " +
       "If *a failing set* leaves damage, the update continues, and the recorded name of the Artifact ends with " +
       "`_INCONSISTENT`. In these states, Error scripts run only after a failing set.",
-    table(["State", "Enter", "Leave", "Error", "A failing set"], STATES.filter(hasScripts).map(scriptRow)),
+    table(["State", "Scripts", "Which of them", "A failing set"], STATES.filter(hasScripts).map(scriptRow)),
     "## Where a command enters",
     table(
       ["Command", "State on disk", "Goes to"],
@@ -47,21 +52,22 @@ export function statesPage(): Page {
 const code = (name: string | undefined): string => (name === undefined ? "" : `\`${name}\``);
 
 function row([state, cells]: readonly [string, Row]): string[] {
-  const notes = [
-    cells.managed === true ? "managed updates only" : "",
+  return [code(state), ...OUTCOMES.map((outcome) => code(cells[outcome]))];
+}
+
+function rulesRow([state, cells]: readonly [string, Row]): string[] {
+  const rules = [
+    cells.managed === true ? "Only managed updates have this state." : "",
     cells.resumes === undefined
       ? ""
-      : `interrupted here, the update continues at \`${cells.resumes}\` while the download can be resumed`,
+      : `After an interruption, the update continues at \`${cells.resumes}\` if the download can be resumed.`,
     cells.crashFails === true
-      ? cells.resumes === undefined
-        ? "interrupted here, the update has failed"
-        : "otherwise the update has failed"
+      ? `${cells.resumes === undefined ? "An" : "Any other"} interruption fails the update.`
       : "",
-    cells.restores === true ? "success here restores the old software" : "",
-    cells.breaks === true ? "a failure here leaves damage (`_INCONSISTENT`)" : "",
-  ].filter((note) => note !== "");
-  const targets = OUTCOMES.map((outcome) => code(cells[outcome]));
-  return [code(state), ...targets, notes.join("; ")];
+    cells.restores === true ? "Success restores the old software." : "",
+    cells.breaks === true ? "A failure leaves damage (`_INCONSISTENT`)." : "",
+  ].filter((rule) => rule !== "");
+  return [code(state), rules.join(" ")];
 }
 
 function reportRow([state, { report }]: readonly [string, Row]): string[] {
@@ -76,8 +82,8 @@ function reportRow([state, { report }]: readonly [string, Row]): string[] {
 const hasScripts = ([, { enter, leave }]: readonly [string, Row]): boolean => (enter ?? leave) !== undefined;
 
 function scriptRow([state, { enter, leave, error, lenient }]: readonly [string, Row]): string[] {
-  const names = [enter && `${enter}_Enter`, leave && `${leave}_Leave`, error && `${error}_Error`];
-  return [code(state), ...names.map(code), lenient === true ? "leaves damage" : "fails the state"];
+  const kinds = [enter && "Enter", leave && "Leave", error && "Error"].filter((kind) => kind !== undefined);
+  return [code(state), code(enter ?? leave), kinds.join(", "), lenient === true ? "leaves damage" : "fails the state"];
 }
 
 /** One arrow per pair of states, labelled with all outcomes that take it. */

@@ -140,7 +140,6 @@ export interface ConfigFiles {
  * Reads the fallback file, then overrides it with the main file, key by key and ignoring case.
  *
  * @throws {AgentError} CONFIG_INVALID when a required file does not exist
- * @see spec "config-and-cli", section 2
  */
 export async function loadConfig(files: ConfigFiles, log: Logger): Promise<Config> {
   const fallback = await readConfigFile(files.fallback, MAIN_KEYS, DECISIVE_KEYS, files.fallbackRequired, log);

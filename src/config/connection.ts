@@ -47,7 +47,6 @@ const MAX_DOWNLOAD_RETRIES = 10_000;
 /**
  * @param raw values of the types above
  * @throws {AgentError} CONFIG_INVALID, KEY_ENGINE_UNSUPPORTED
- * @see spec "config-and-cli", section 2
  */
 export function interpretConnection(raw: Raw, httpsClient: Raw, own: Raw): ConnectionConfig {
   const serverCertificate = text(raw["ServerCertificate"]);

@@ -6,7 +6,6 @@ import { readSmallFile } from "../util/small-file.ts";
  * Reads the device type from its file: one line `device_type=<value>`.
  *
  * @throws {AgentError} DEVICE_TYPE_FILE
- * @see spec "config-and-cli", section 3
  */
 export async function readDeviceType(path: string): Promise<string> {
   let text: string;

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 
-/** Locations of files on a device. @see spec "config-and-cli", section 1 */
+/** Locations of files on a device. */
 export interface Paths {
   readonly confDir: string;
   readonly dataDir: string;

@@ -1,4 +1,4 @@
-/** Deployment states that a device reports. `success` and `failure` are final. @see spec "device-api", section 4 */
+/** Deployment states that a device reports. `success` and `failure` are final. */
 export type DeploymentStatus = "downloading" | "installing" | "rebooting" | "success" | "failure";
 
 /** One entry of a deployment log, in the server's format. */

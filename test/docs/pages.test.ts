@@ -1,5 +1,5 @@
-import { readdirSync, readFileSync } from "node:fs";
-import { join, normalize } from "node:path";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join, normalize } from "node:path";
 import { expect, test } from "vitest";
 
 const pages = readdirSync("docs", { recursive: true, encoding: "utf8" })
@@ -26,3 +26,72 @@ for (const page of pages) {
     expect(last).toMatch(/^Next: \[[^\]]+\]\([^)]+\)/);
   });
 }
+
+/** Markdown files outside of docs that a reader sees rendered. */
+const OTHERS = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"];
+const FOLDERS = ["identity", "qemu", "state-scripts", "update-modules"];
+const rendered = [...pages, ...OTHERS, ...FOLDERS.map((folder) => join(folder, "README.md"))];
+
+/** The lines of a page that are not in a block of code. */
+function proseOf(page: string): readonly string[] {
+  let isCode = false;
+  return readFileSync(page, "utf8")
+    .split("\n")
+    .filter((line) => {
+      const isFence = line.trimStart().startsWith("```");
+      if (isFence) isCode = !isCode;
+      return !isCode && !isFence;
+    });
+}
+
+const headingsOf = (page: string): readonly string[] => proseOf(page).filter((line) => /^#+ /.test(line));
+
+/** The names that GitHub gives to the headings of a page. */
+function anchorsOf(page: string): ReadonlySet<string> {
+  const names = new Set<string>();
+  for (const heading of headingsOf(page)) {
+    const text = heading.replace(/^#+ /, "").replace(/\[([^\]]*)\]\([^)]*\)/g, "$1");
+    const name = text
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N}_ -]/gu, "")
+      .replaceAll(" ", "-");
+    let unique = name;
+    for (let n = 1; names.has(unique); n += 1) unique = `${name}-${n}`;
+    names.add(unique);
+  }
+  return names;
+}
+
+/** What a renderer would show in another way than the author meant. */
+function faultsIn(page: string): readonly string[] {
+  const prose = proseOf(page);
+  const levels = headingsOf(page).map((line) => line.indexOf(" "));
+  const jumps = levels.filter((level, at) => level > (levels[at - 1] ?? 0) + 1 || (at > 0 && level === 1));
+  const blocks = prose.join("\n").split(/\n\s*\n|\n(?=\s*(?:- |\d+\. |\|))/);
+  const open = blocks.filter((block) => (block.match(/`+/g)?.length ?? 0) % 2 === 1);
+  const cells = (line: string): number => line.replaceAll("\\|", "").split("|").length;
+  const uneven = prose.filter((line, at) => {
+    const before = prose[at - 1] ?? "";
+    return line.startsWith("|") && before.startsWith("|") && cells(line) !== cells(before);
+  });
+  return [...jumps.map((level) => `a heading of level ${level} is out of order`), ...open, ...uneven];
+}
+
+/** Links of a page that lead nowhere in this repository. */
+function deadLinksIn(page: string): readonly string[] {
+  const text = proseOf(page)
+    .join("\n")
+    .replaceAll(/`[^`]*`/g, "");
+  return [...text.matchAll(/\]\(([^)\s]+)\)/g)].flatMap(([, link = ""]) => {
+    if (/^(?:https?|mailto):/.test(link)) return [];
+    const [file = "", anchor] = link.split("#");
+    const target = file === "" ? page : normalize(join(dirname(page), file));
+    if (!existsSync(target)) return [link];
+    return anchor === undefined || !target.endsWith(".md") || anchorsOf(target).has(anchor) ? [] : [link];
+  });
+}
+
+test.each(rendered)("%s has whole tables, closed code spans, ordered headings and no dead link", (page) => {
+  expect(faultsIn(page)).toEqual([]);
+  expect(deadLinksIn(page)).toEqual([]);
+});

@@ -20,7 +20,7 @@ export interface Exchange extends Recorded {
 /** Answers one request, or breaks the connection. @see answers.ts, faults.ts */
 export type Responder = (exchange: Exchange) => void | Promise<void>;
 
-/** Short names for the calls of the device API. @see spec "server-device-api", section 1 */
+/** Short names for the calls of the device API. */
 const CALLS = {
   auth: /^POST \/api\/devices\/v1\/authentication\/auth_requests$/,
   inventory: /^PUT \/api\/devices\/v1\/inventory\/device\/attributes$/,

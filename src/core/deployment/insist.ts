@@ -28,7 +28,6 @@ const MAX_POSTPONED = 100;
  * failure whose code excludes a retry ends the attempts.
  *
  * @throws {AgentError} the last failure
- * @see spec "agent-states", section 6
  */
 export function createInsist({ clock, log, limits, random }: InsistParts): Insist {
   return async (what, deliver, signal) => {

@@ -25,8 +25,6 @@ export const LOG_TAIL_BYTES = MAX_BYTES;
 /**
  * Returns the messages of a log: as many of the newest as a server accepts. A line torn by a power cut, or any other
  * invalid line, becomes an entry that says so.
- *
- * @see spec "device-api", section 5
  */
 export function readLog({ text, isCut }: LogTail): readonly LogMessage[] {
   const lines = text

@@ -8,8 +8,6 @@ const BROKEN_SUFFIX = "_INCONSISTENT";
  * What the device records about itself when the update `s` ends. Nothing new if the old software runs undamaged. The
  * Artifact's provides after a commit. The Artifact's name, marked as inconsistent, if it is unknown what runs; a
  * managed update then keeps the old provides, and a standalone one takes the new ones.
- *
- * @see spec "agent-states", section 4; "config-and-cli", section 7
  */
 export function providesAfter(s: Snapshot, stored: ReadonlyMap<string, string>): StoreChanges {
   const unharmed = s.failed || s.rolledBack;

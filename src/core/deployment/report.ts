@@ -25,8 +25,6 @@ const REBOOT = "At least one payload requested a reboot of the device it updated
 /**
  * Describes a run in the words of the newest Mender client. Exit status 4 needs `rebootExitCode`. A `commit` that does
  * not end in a commit is a failure.
- *
- * @see spec "config-and-cli", section 6
  */
 export function reportRun(command: StandaloneCommand, run: Run, rebootExitCode: boolean): Report {
   const had = (state: StateName, outcome: Outcome): boolean =>

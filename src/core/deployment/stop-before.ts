@@ -1,6 +1,6 @@
 import type { StateName } from "./table.ts";
 
-/** The names that `--stop-before` accepts, and their rows. @see spec "config-and-cli", section 6 */
+/** The names that `--stop-before` accepts, and their rows. */
 export const STOP_BEFORE = {
   ArtifactInstall_Enter: "install",
   ArtifactCommit_Enter: "commit",

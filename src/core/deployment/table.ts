@@ -5,8 +5,6 @@ import type { ScriptState } from "../scripts/names.ts";
  * The update as data: one row per state, one column per outcome. Standalone and managed updates use the same rows with
  * different entry points. The model in test/model explores the table exhaustively, and its mutants prove that the
  * exploration detects a wrong cell. docs/reference/states.md is generated from it.
- *
- * @see spec "agent-states", sections 3 to 5, and "update-modules", section 7
  */
 export const STATES = [
   "idle",

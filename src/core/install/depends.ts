@@ -11,7 +11,6 @@ const MAX_BYTES = 1024 * 1024;
  * with one of the accepted values.
  *
  * @throws {AgentError} DEVICE_TYPE_MISMATCH, DEPENDS_MISMATCH
- * @see spec "artifact-format", section 10
  */
 export function checkDepends(info: ArtifactInfo, deviceType: string, provides: Provides): void {
   if (!info.deviceTypes.includes(deviceType)) {

@@ -24,8 +24,6 @@ export interface DownloadStart {
 /**
  * The bytes of an http(s) source. After a broken connection, it waits and resumes where it stopped, if the first
  * response had a length and nothing indicates that the source has changed.
- *
- * @see spec "device-api", section 7
  */
 export interface Download extends ByteSource {
   /** `undefined` if the source did not send its length. */

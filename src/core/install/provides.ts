@@ -63,8 +63,6 @@ export interface NewProvides {
  * The device's provides after a commit: the old ones that no glob clears, overlaid with the new ones. Without
  * `clearsProvides` everything except the group is cleared. The group stays unless the Artifact sets a new one or a glob
  * matches `artifact_group`.
- *
- * @see spec "artifact-format", section 10
  */
 export function committedProvides(old: DeviceProvides, fresh: NewProvides): DeviceProvides {
   const isCleared = globMatcher(fresh.clearsProvides ?? []);

@@ -41,8 +41,6 @@ export function rangeHeaders({ fromByte, toByte }: ByteRange, { etag }: SourceFa
 /**
  * Checks the response to a request for `wanted`. The bytes may begin before `wanted` and end before its end, and
  * without Range they are the whole source: the reader must skip what comes before, and ask again for the rest.
- *
- * @see spec "device-api", section 7
  */
 export function checkRangeResponse(
   status: number,

@@ -20,7 +20,6 @@ export interface SeedFiles {
  * when a name is available. Deletes the bootstrap Artifact in any case. The caller must hold the lock.
  *
  * @param isOnTrial whether the next boot may start another system than the running one
- * @see spec "config-and-cli", section 4
  */
 export async function seedProvides(
   store: Store,

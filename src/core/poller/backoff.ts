@@ -13,7 +13,6 @@ const USES_PER_INTERVAL = 3;
  * to the longest interval. If the longest interval is below a minute, it applies from the start.
  *
  * @returns `undefined` when the attempts are used up
- * @see spec "agent-states", section 6
  */
 export function backoffMs(failures: number, { maxIntervalMs, count }: BackoffLimits): number | undefined {
   if (count > 0 && failures > count) return undefined;

@@ -58,7 +58,6 @@ const OF_DEVICE: ReadonlySet<string> = new Set([
   "IDENTITY_FAILED",
 ]);
 
-/** @see spec "agent-states", sections 3, 6 and 7; "state-scripts", section 7 */
 export function createPoller(parts: PollerParts, start: Schedule): Poller {
   const { clock, scripts, log, intervals } = parts;
   let schedule = start;

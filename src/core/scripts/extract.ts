@@ -21,8 +21,6 @@ const PIECE_BYTES = 64 * 1024;
  * Stages an Artifact's state scripts on their way to the script folder. They go to disk while the header is read, so
  * that memory use stays constant. They can run only after `admit`, which the caller must call after it has verified the
  * header and accepted the Artifact. Large meta-data waits in the same place for its module.
- *
- * @see spec "state-scripts", sections 1 and 11
  */
 export interface ScriptStage {
   /**

@@ -25,8 +25,6 @@ export interface ScriptName {
 
 /**
  * The folder depends only on the state: a script in the other folder never runs.
- *
- * @see spec "state-scripts", section 1
  */
 export const originOf = (state: ScriptState): ScriptOrigin => ORIGINS[state];
 
@@ -35,8 +33,6 @@ const NAME = new RegExp(`^(${Object.keys(ORIGINS).join("|")})_(Enter|Leave|Error
 
 /**
  * `<State>_<Action>_<NN>[_<text without whitespace>]`; `undefined` for any other name, which never runs.
- *
- * @see spec "state-scripts", section 2
  */
 export function parseScriptName(name: string): ScriptName | undefined {
   const [, state, action, order = ""] = NAME.exec(name) ?? [];

@@ -21,8 +21,6 @@ export interface ScriptSet {
 /**
  * The scripts of a folder that belong to a state and action, sorted by the bytes of their names, independent of locale
  * and of the length of a number.
- *
- * @see spec "state-scripts", section 2
  */
 export function scriptSet(entries: readonly FolderEntry[], state: ScriptState, action: ScriptAction): ScriptSet {
   const ofSet = entries.filter(({ name, isFile }) => {
@@ -42,7 +40,6 @@ export const compareBytes = (a: string, b: string): number => Buffer.compare(Buf
  * Checks the content of a folder's file `version`. A folder without the file is valid, as for the newest client.
  *
  * @throws {AgentError} SCRIPT_VERSION
- * @see spec "state-scripts", section 3
  */
 export function checkVersion(folder: string, content: string | undefined): void {
   if (content === undefined) return;

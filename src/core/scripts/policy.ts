@@ -6,8 +6,6 @@ export type SetPolicy = "stop" | "all";
 /**
  * What a failing script means for the rest of its set. A set runs completely if it only reports a failure, or if its
  * state continues in any case: a device that rolls back needs each of its scripts.
- *
- * @see spec "state-scripts", section 6
  */
 export const SET_POLICY: Readonly<Record<ScriptState, Readonly<Record<ScriptAction, SetPolicy>>>> = {
   Idle: { Enter: "all", Leave: "all", Error: "all" },

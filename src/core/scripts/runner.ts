@@ -45,7 +45,6 @@ const RETRY_LATER = 21;
 /** Bytes kept of stdout and of stderr, each; a script that writes more is not stopped. */
 const MAX_OUTPUT_BYTES = 10 * 1024;
 
-/** @see spec "state-scripts", sections 4 to 6 */
 export function createScriptRunner(parts: ScriptRunnerParts): ScriptRunner {
   const { folders, log, reads } = parts;
 

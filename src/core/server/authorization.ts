@@ -26,7 +26,7 @@ export interface Granted {
 
 const PATH = "/api/devices/v1/authentication/auth_requests";
 
-/** Builds the request; its signature covers the exact bytes of the body. @see spec "device-api", section 1 */
+/** Builds the request; its signature covers the exact bytes of the body. */
 export function authRequest(identity: string, key: KeyObject, tenantToken: string | undefined): ServerRequest {
   const pubkey = createPublicKey(key).export({ type: "spki", format: "pem" }).toString();
   const body = Buffer.from(

@@ -16,7 +16,6 @@ export type DeviceProvidesAll = Provides & Readonly<Record<"artifact_name" | "de
  *
  * @throws {AgentError} SERVER_STATUS (including 409: the device reports other provides than when this deployment
  * began), SERVER_ANSWER, and what `Session.send` throws
- * @see spec "device-api", section 3
  */
 export async function nextDeployment(
   session: Session,
@@ -49,7 +48,7 @@ function jsonOf(text: string): unknown {
   }
 }
 
-/** The server's side of a deployment, over the device API. @see spec "device-api", sections 4 and 5 */
+/** The server's side of a deployment, over the device API. */
 export const createDeploymentServer = (session: Session): DeploymentServer => ({
   async report(id, status, signal) {
     const request = { method: "PUT", path: `${pathOf(id)}/status`, body: JSON.stringify({ status }) } as const;

@@ -113,8 +113,6 @@ const digestFor = ({ asymmetricKeyType }: KeyObject): string | null | undefined 
 
 /**
  * Base64 signature of exactly these bytes: RSASSA-PKCS1-v1_5 or ECDSA (in DER form) with SHA-256, or Ed25519.
- *
- * @see spec "device-api", section 1
  */
 export const signWith = (key: KeyObject, bytes: Uint8Array): string =>
   sign(digestFor(key), bytes, { key, dsaEncoding: "der" }).toString("base64");

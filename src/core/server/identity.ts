@@ -9,7 +9,6 @@ const LIMITS = { timeoutMs: 60_000, maxOutputBytes: 64 * 1024, endsWithOutput: t
  * identity is another device.
  *
  * @throws {AgentError} IDENTITY_FAILED when the script is missing, fails, or prints no valid attributes
- * @see spec "config-and-cli", section 8
  */
 export async function readIdentity(process: Process, script: string, signal: AbortSignal): Promise<string> {
   let result: ProcessResult;

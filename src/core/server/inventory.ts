@@ -27,7 +27,6 @@ const PATH = "/api/devices/v1/inventory/device/attributes";
  * do.
  *
  * @throws {AgentError} INVENTORY_FAILED if there are scripts and all of them fail
- * @see spec "config-and-cli", section 9
  */
 export async function collectInventory(parts: InventoryParts, signal: AbortSignal): Promise<string> {
   const scripts = await scriptsIn(parts);

@@ -10,7 +10,6 @@ const FIXDATE = /^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT
  * @param headers of the response, by lower-case name
  * @param nowMs wall time, for a server without a `Date` header
  * @returns 0 for a past date, at most a day; `undefined` without a valid `Retry-After`
- * @see spec "device-api", section 8
  */
 export function retryAfterMs(headers: Readonly<Record<string, string>>, nowMs: number): number | undefined {
   const asked = headers["retry-after"]?.trim() ?? "";

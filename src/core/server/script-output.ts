@@ -10,8 +10,6 @@ export interface OddLine {
 
 /**
  * Parses lines `key=value`, split at the first `=`, up to the first line that is invalid or not UTF-8.
- *
- * @see spec "config-and-cli", section 8
  */
 export function parseAttributes(output: string): { readonly attributes: Attributes; readonly odd?: OddLine } {
   const attributes = new Map<string, string[]>();

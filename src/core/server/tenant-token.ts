@@ -15,7 +15,6 @@ const Tenant = z.object({ tenant_token: z.string() });
  *
  * @returns `undefined` for a server without tenants
  * @throws {AgentError} SETUP_LOGIN, SERVER_STATUS, SERVER_ANSWER, TRANSPORT_FAILED, SERVER_TIMEOUT
- * @see spec "management-api", section 1
  */
 export async function fetchTenantToken(
   parts: ServerConnection,

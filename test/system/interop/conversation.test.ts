@@ -179,14 +179,16 @@ function expectSigned({ path, headers, body }: Recorded): void {
   expect(verify(key.asymmetricKeyType === "rsa" ? "sha256" : null, body, key, signature)).toBe(true);
 }
 
-test("every difference has its row in the manual, with the section that gives it", () => {
+test("every difference has its row in the manual", () => {
   const rows = readFileSync("docs/compatibility.md", "utf8").split("\n");
   const reasons = SCENARIOS.flatMap(({ lines }) => lines).flatMap(([who, said, why]) => {
     expect(why === undefined, said).toBe(who === "both");
     return why ?? [];
   });
   for (const subject of new Set([...reasons, ...HEADER_ROWS])) {
-    const row = rows.find((line) => line.startsWith(`| ${subject} |`));
-    expect(row, subject).toMatch(/\| (?:device-api|agent-states|config-and-cli|server-device-api) \d+ \|$/);
+    expect(
+      rows.filter((line) => line.startsWith(`| ${subject} |`)),
+      subject,
+    ).toHaveLength(1);
   }
 });
