@@ -54,7 +54,7 @@ export function crashSection(
 }
 
 const toldLine = ({ deployments, finals, requests, troubles }: NonNullable<CrashResult["told"]>): string =>
-  `${deployments} deployments on a server that answered ${troubles} of ${requests} requests badly: ${finals} final statuses, each true, ${finals - deployments} of them told again because the answer was lost.`;
+  `${deployments} deployments on a server that answered ${troubles} of ${requests} requests badly: ${finals} final statuses, each true, ${finals - deployments} of them sent again because the answer was lost.`;
 
 /**
  * Replaces the section of `page` that has the same first and last line as `section`.

@@ -22,7 +22,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(dir, { recursive: true, force: true }));
 
-test("the bundle holds nothing unexpected and keeps within its budget", () => {
+test("the bundle contains nothing unexpected and stays within its budget", () => {
   expect(problems).toEqual([]);
   expect(lazyPackages).not.toContain("node-forge");
   expect(lazyPackages).not.toContain("js-yaml");

@@ -10,7 +10,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(out, { recursive: true }));
 
-test("every update module, state script and identity script is shipped beside the bundle, executable and as it is", async () => {
+test("every update module, state script and identity script is shipped beside the bundle, executable and unchanged", async () => {
   const programs = await shipScripts(out);
   const modules = ["deb", "directory", "docker", "rpm", "script", "single-file"].map(
     (name) => `update-modules/${name}`,

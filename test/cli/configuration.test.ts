@@ -13,7 +13,7 @@ afterEach(() => board.remove());
 
 const conf = (): string => board.path("etc/mender.conf");
 
-test("an unsigned Artifact is not installed where the key is written as a list, and the place is told", async () => {
+test("an unsigned Artifact is refused if the key is written as a list, and the error names the place", async () => {
   await board.configure({ ArtifactVerifyKey: [board.file("key.pem")] });
   const slot = await board.slot("B");
   const refused = await board.agent("install", await board.release("v2"));
@@ -52,7 +52,7 @@ for (const keys of [
   { RetryDownloadCount: 0 },
   { ArtifactVerifyKey: "/none", ArtifactVerifyKeys: ["/none"] },
 ]) {
-  test(`an update can be kept and undone with ${JSON.stringify(keys)}, and the doctor names it`, async () => {
+  test(`an update can be committed and rolled back with ${JSON.stringify(keys)}, and the doctor names it`, async () => {
     await board.agent("install", await board.release("v2"));
     await board.configure(keys);
     expect(await board.agent("rollback")).toMatchObject({ exitCode: 0, out: ["Rolled back."] });

@@ -38,7 +38,7 @@ for (const [name, code] of [
   ["data/device_type", "DEVICE_TYPE_FILE"],
   ["data/mender-agent.pem", "DEVICE_KEY"],
 ] as const) {
-  test(`the server hears of ${name} that cannot be read, once, and of nothing that is not known`, async () => {
+  test(`the server hears of ${name} that cannot be read, once, and of nothing that is uncertain`, async () => {
     expect((await poll()).exitCode).toBe(0);
     const known = device.server.conversation;
     const bringBack = await obstruct(name);
@@ -99,7 +99,7 @@ test("one that the boot loader has left meanwhile is reported as a failure", asy
   expect((await device.board.agent("show-artifact")).out).toEqual(["v1"]);
 });
 
-test("a trial whose store is damaged is not taken for what the device runs; the deployment fails by name, and then succeeds", async () => {
+test("if the store is damaged during a trial, the agent does not record the trial's name; the deployment fails with a named error, then succeeds", async () => {
   await onTrial();
   const { server, board } = device;
   // Each root filesystem of a device has a separate file.

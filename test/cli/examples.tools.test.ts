@@ -24,7 +24,7 @@ afterAll(() => lab.close());
 
 for (const row of ROWS) testRow(test, row, () => lab);
 
-test("every example of every help text has a row", () => {
+test("every example in every help text has a row", () => {
   const rows = new Set(ROWS.map(({ example }) => example));
   const missing = known.filter(({ name, line }) => !rows.has(line) && !rows.has(line.replace(name, "switchback")));
   expect(missing).toEqual([]);

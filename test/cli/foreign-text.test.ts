@@ -23,7 +23,7 @@ test.each([
   expect(printable(text)).toBe(shown);
 });
 
-test("foreign text in a message forges no line, on the terminal or in the log file", async () => {
+test("foreign text in a message cannot forge a line on the terminal or in the log file", async () => {
   const logFile = join(folder, "log");
   const io = new RecordingIo();
   createLogger(io, { logFile })("info", "Deployment x\nerror: forged \u001b[31m");

@@ -114,7 +114,7 @@ async function outcome(name: string, prepare: () => Promise<void>): Promise<unkn
 const usual = new Map<string, Promise<unknown>>();
 
 for (const odd of Object.keys(ODD)) {
-  test(`${odd} in the place of each cache, lock, pid and temporary file changes nothing of what a command does`, async () => {
+  test(`${odd} in the place of each cache, lock, pid and temporary file does not change the result of a command`, async () => {
     for (const name of Object.keys(COMMANDS)) {
       const expected = usual.get(name) ?? outcome(name, async () => undefined);
       usual.set(name, expected);
@@ -127,7 +127,7 @@ for (const odd of Object.keys(ODD)) {
   });
 
   for (const [file, code] of Object.entries(ESSENTIAL)) {
-    test(`${odd} in the place of ${file} has its named error, and the device falls back`, async () => {
+    test(`${odd} in the place of ${file} causes a named error, and the device falls back`, async () => {
       await put(odd, board.path(file));
       const results = [];
       for (const name of ["install", "show-artifact", "bootstrap", "poll"])

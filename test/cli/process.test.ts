@@ -38,7 +38,7 @@ test("an Artifact from standard input that ends too early arms nothing", async (
   expect(await board.env()).toMatchObject({ upgrade_available: "0" });
 });
 
-test("while one update runs, every command that changes something is refused, and 'show-artifact' answers", async () => {
+test("while one update runs, every command that changes something is refused, and 'show-artifact' works", async () => {
   const bytes = await readFile(await board.release("v2"));
   const { child, ended } = program.start(...board.options, "install", "-");
   child.stdin?.write(bytes.subarray(0, 50_000));
@@ -53,7 +53,7 @@ test("while one update runs, every command that changes something is refused, an
 });
 
 for (const signal of ["SIGTERM", "SIGINT"] as const) {
-  test(`${signal} in the middle of a transfer ends it with one line, and the next 'install' recovers by itself`, async () => {
+  test(`${signal} in the middle of a transfer ends it with one line, and the next 'install' recovers without help`, async () => {
     const bytes = await readFile(await board.release("v2"));
     const env = await board.env();
     const server = await stalling(bytes.subarray(0, 60_000), bytes.length);

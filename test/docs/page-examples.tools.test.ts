@@ -54,7 +54,7 @@ for (const { page, key, text } of blocks) {
   if (row !== undefined) testRow(test, { ...row, example: text }, () => lab, `${page}: ${key}`);
 }
 
-test("every block of shell on every page has a row, or a reason why it is not run", () => {
+test("every shell block on every page has a row, or a reason why it does not run", () => {
   const isKnown = ({ key, text }: Block): boolean =>
     rows.has(key) || Object.hasOwn(NOT_RUN, key) || inHelp.has(joined(text).trim());
   expect(blocks.filter((block) => !isKnown(block)).map(({ page, key }) => `${page}: ${key}`)).toEqual([]);

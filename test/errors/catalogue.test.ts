@@ -17,7 +17,7 @@ test("the catalogue is looked at as a whole", () => {
 });
 
 for (const code of codes) {
-  test(`${code} is provoked by a test and stands in the manual`, () => {
+  test(`${code} is provoked by a test and documented in the manual`, () => {
     expect(new RegExp(`\\b${code}\\b`).test(text), `no test names ${code}`).toBe(true);
     expect(reference).toContain(`\n### \`${code}\`\n`);
   });

@@ -92,7 +92,7 @@ test("an update whose container cannot be started is rolled back, with the conta
   await expectOld();
 });
 
-test("killed anywhere in such an update, the device is as before, and takes the next update as far as this one", async () => {
+test("if such an update is killed anywhere, the device is as before, and the next update gets equally far", async () => {
   // The first update on a board creates folders, which later updates find.
   await agent(...installing());
   rmSync(commands());

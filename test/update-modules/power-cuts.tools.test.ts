@@ -29,7 +29,7 @@ const whereNeeded = new Map<Kind, typeof test>([
 for (const [index, kind] of [oneFile, directory, script, deb, rpm, docker].entries()) {
   const testKind = whereNeeded.get(kind) ?? test;
   testKind(
-    `the shipped module is driven by the built program, and killed with it, and nothing breaks (${kind.name})`,
+    `the shipped module survives when it is killed together with the built program that runs it (${kind.name})`,
     async () => {
       const wholeMs = { commit: await rehearse(kind, "commit"), rollback: await rehearse(kind, "rollback") };
       for (let cut = 0; cut < CUTS; cut++) {

@@ -163,7 +163,7 @@ for (const [fail, words] of [
   });
 }
 
-test("a tool that ends well before it has got the image is not believed", async () => {
+test("a tool that exits with 0 before it has read the whole image counts as failed", async () => {
   await expect(install(randomBytes(VOLUME_BYTES), { fail: "silently" })).rejects.toMatchObject({
     code: "SLOT_IO",
     detail: { operation: "write" },

@@ -78,7 +78,7 @@ test("a file has the mode that was asked for, whatever the umask", async () => {
   expect(await modeOf(join(dir, "hosts"))).toBe(0o644);
 });
 
-test("a file that is replaced keeps its mode, and its owner where this process may give files away", async () => {
+test("a replaced file keeps its mode, and its owner if this process may change owners", async () => {
   const path = join(dir, "hosts");
   await writeFile(path, "old");
   await chmod(path, 0o640);

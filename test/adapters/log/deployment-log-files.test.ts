@@ -64,7 +64,7 @@ test("the tail is the end of the log, and says whether more stands before it", a
   await expect(file.tail(7)).rejects.toMatchObject({ code: "DEPLOYMENT_LOG" });
 });
 
-test("a log that runs wild keeps its newest lines and does not fill the device", async () => {
+test("a log that grows without end keeps its newest lines and does not fill the device", async () => {
   const file = await createDeploymentLogFiles(folder).open("d-1");
   const line = (n: number): string => `${String(n).padStart(1023, "0")}\n`;
   for (let n = 0; n < 5000; n += 1) file.append(line(n));

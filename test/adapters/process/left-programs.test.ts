@@ -81,7 +81,7 @@ for (const [how, start] of [
     "setsid sh -c 'env -u SWITCHBACK_PROGRAM sh -c \"$0\"; :'",
   ],
 ] as const) {
-  test(`a child that has left the session ${how} is ended, too`, async () => {
+  test(`a child that has left the session ${how} is also ended`, async () => {
     const name = await leave("");
     const script = "trap '' TERM; echo $$; while :; do sleep 0.1; done";
     const env = { ...process.env, SWITCHBACK_PROGRAM: name };
@@ -96,7 +96,7 @@ for (const [how, start] of [
   });
 }
 
-test("a stranger that has got the pid of a program is not touched", async () => {
+test("an unrelated process with the pid of a program is left alone", async () => {
   const pid = await stubborn();
   await leave(`${pid} ${Number(ticksOf(pid)) - 1}\n`);
   await end();

@@ -65,7 +65,7 @@ test("a shortage that passes keeps nothing frozen, and nothing from being frozen
   expect(await calls()).toEqual([...new Array(3).fill("--freeze /"), ...new Array(4).fill("--unfreeze /")]);
 });
 
-test("when its agent has been killed, the guard tries for far longer", async () => {
+test("after its agent was killed, the guard retries for much longer", async () => {
   await fsfreeze(shortUntil(20, "--unfreeze"));
   const contents = `
     import { createGuardedFreezer } from "./adapters/snapshot/guarded-freezer.ts";

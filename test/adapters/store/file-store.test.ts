@@ -89,7 +89,7 @@ test("what a newer agent has left is read as far as it goes, and stays as it is 
   expect([await readFile(fileIn(folder), "utf8"), logged]).toEqual([JSON.stringify(NEWER), []]);
 });
 
-test("the first change makes it a store of this version, and loses no key", async () => {
+test("the first change writes the store in this version's form and loses no key", async () => {
   await writeFile(fileIn(folder), JSON.stringify(NEWER));
   await open().transact(new Map([["state", undefined]]));
   expect(JSON.parse(await readFile(fileIn(folder), "utf8"))).toEqual({

@@ -135,7 +135,7 @@ describe("on a board", () => {
     expect((await board.agent("commit")).exitCode).toBe(0);
   });
 
-  test("a module that loses a byte is found out before the boot loader is told", async () => {
+  test("a module that loses a byte is noticed before the boot loader's plan changes", async () => {
     await configure(deviceModule("yield chunk.subarray(0, count);", "chunk[7] ^= 1; yield chunk.subarray(0, count);"));
     const before = await board.env();
     expect(codesOf(await board.agent("install", await board.release("v2")))).toEqual(["SLOT_READBACK"]);

@@ -128,7 +128,7 @@ test.each<[string, string]>([
   });
 });
 
-test("a way of writing that cannot be followed is named, and not taken for right", async () => {
+test("a way of writing that the check cannot follow is reported, and does not pass", async () => {
   const moved = changed('mv "$env.new" "$env"', 'mv "$env.new" /tmp/sb-$$ && mv /tmp/sb-$$ "$env"');
   const { verdicts } = await check(moved, "--only", CUT);
   expect(verdicts[0]?.reason).toMatch(/ADAPTER_SANDBOX/);

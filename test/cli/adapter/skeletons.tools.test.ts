@@ -127,7 +127,7 @@ echo ok
 
 const TRIAL = "the next reboot starts the armed slot, still on trial";
 
-test("a program whose firmware is told of the trial by the restart asks for its argument", async () => {
+test("a program whose firmware learns of the trial from the restart returns the reboot's argument", async () => {
   const firmware = await put(TRYBOOT_FIRMWARE, "firmware");
   const { exitCode, broken } = await check(await put(FOR_TRYBOOT), "--firmware", firmware);
   expect({ exitCode, broken }).toEqual({ exitCode: 0, broken: [] });

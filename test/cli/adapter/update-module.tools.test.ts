@@ -186,7 +186,7 @@ ArtifactRollback) [ ! -e tmp/previous ] || cp -a tmp/previous "$app" ;;
 esac
 `;
 
-test("a module that loses its way back in a second call is found out, and told so in words", async () => {
+test("the check reports in words a module that can no longer roll back after a second call", async () => {
   const { broken, exitCode } = await check(NAIVE, "--only", "after a second ArtifactInstall");
   const where = "after ArtifactInstall twice, then ArtifactRollback: srv/app";
   expect({ exitCode, broken: broken.map(({ promise, reason }) => `${promise}: ${reason}`) }).toEqual({

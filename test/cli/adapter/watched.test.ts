@@ -57,7 +57,7 @@ const LOOPS: readonly [title: string, code: string, promise: string][] = [
 ];
 
 for (const [title, code, promise] of LOOPS) {
-  test(`a loop without end ${title} is ended, and told by the promise that was looked at`, async () => {
+  test(`a loop without end ${title} is ended, and the report names the promise that was being checked`, async () => {
     const { ended } = await start("loop.mjs", code, "--timeout", "1", "--only", "gets its own trial");
     const { exitCode, out } = await ended;
     expect(exitCode).toBe(1);
@@ -84,7 +84,7 @@ const STUCK: Readonly<Record<string, readonly [name: string, code: (mark: string
 };
 
 for (const [title, [name, code]] of Object.entries(STUCK)) {
-  test(`SIGTERM ends the check of ${title}, in one line, and leaves nothing`, async () => {
+  test(`SIGTERM ends the check of ${title}, in one line, and leaves nothing behind`, async () => {
     const { child, ended } = await start(name, code(mark()));
     await untilThere(mark());
     child.kill("SIGTERM");

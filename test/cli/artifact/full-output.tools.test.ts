@@ -175,7 +175,7 @@ async function runsWith(pages: number, { prepare, argv, inPlace, code, files: ma
   return false;
 }
 
-test.each(CASES)("on a full disk $title fails in one line, and leaves nothing half done", async (each) => {
+test.each(CASES)("on a full disk $title fails in one line and leaves nothing half done", async (each) => {
   let pages = 0;
   while (!(await runsWith(pages, each))) pages++;
   expect(pages).toBeGreaterThan(0);

@@ -21,14 +21,14 @@ const kept = async (): Promise<unknown> => JSON.parse(await readFile(board.path(
 const modeOf = async (name: string): Promise<string> =>
   ((await stat(board.path(`data/${name}`))).mode & 0o777).toString(8);
 
-test("'bootstrap' makes a key, has the device accepted, and keeps both for nobody else to read", async () => {
+test("'bootstrap' makes a key, gets the device accepted, and keeps key and token unreadable for others", async () => {
   expect(await board.agent("bootstrap")).toMatchObject({ exitCode: 0, out: [], err: [] });
   expect(JSON.parse(server.of("auth")[0]?.body.toString() ?? "")).toMatchObject({ id_data: '{"mac":"00:11"}' });
   expect(await kept()).toEqual({ version: 1, server: server.url, token: "t1" });
   expect([await modeOf("mender-agent.pem"), await modeOf("switchback-server")]).toEqual(["600", "600"]);
 });
 
-test("no key and no token stand in the log, however much of it is asked for", async () => {
+test("the log contains no key and no token, at any log level", async () => {
   const { log } = await board.agent("bootstrap", "-l", "trace");
   const key = await readFile(board.path("data/mender-agent.pem"), "utf8");
   expect(log.length).toBeGreaterThan(0);

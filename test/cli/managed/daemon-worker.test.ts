@@ -99,7 +99,7 @@ test("SIGTERM to the daemon ends a download, and the daemon last of all", async 
   await lockIsFree();
 });
 
-test("what works for a daemon ends when the daemon is killed, and leaves the device to others", async () => {
+test("a worker ends when its daemon is killed, and releases the device", async () => {
   const { child, ended, worker } = await downloading();
   child.kill("SIGKILL");
   await ended;

@@ -54,7 +54,7 @@ for (const signal of ["SIGTERM", "SIGINT", "SIGQUIT"] as const) {
   });
 }
 
-test("a process that has got the pid of a daemon that was killed is not signalled", async () => {
+test("a process with the pid of a killed daemon gets no signal", async () => {
   const { child, ended } = await device.idleDaemon();
   child.kill("SIGKILL");
   await ended;

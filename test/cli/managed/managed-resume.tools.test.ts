@@ -52,7 +52,7 @@ const bytesAsked = (range: string | undefined): number => {
 const SPEEDS = { none: 4 * MIB, gzip: MIB, zstd: MIB };
 
 for (const compression of ["none", "gzip", "zstd"] as const) {
-  test(`a daemon that is killed in a download (${compression}) goes on behind what it has stored`, async () => {
+  test(`a daemon that is killed in a download (${compression}) resumes after the part that it has stored`, async () => {
     device = await ManagedBoard.make(program, { slotKib: 16 * KIB });
     const { board, server } = device;
     const Switchback = { Bootloader: "fake", Board: board.dir, RateLimitBytesPerSecond: SPEEDS[compression] };

@@ -16,7 +16,7 @@ beforeEach(async () => {
 });
 afterEach(() => device.remove());
 
-test("a daemon is accepted, sends its inventory, installs what is deployed, and commits after the reboot", async () => {
+test("a daemon is accepted, sends its inventory, installs a deployment, and commits after the reboot", async () => {
   const { board, server } = device;
   await device.deploy(await board.release("v2"));
   expect(await device.run("daemon")).toMatchObject({ exitCode: 4, out: [REBOOT] });
@@ -37,7 +37,7 @@ test("a daemon is accepted, sends its inventory, installs what is deployed, and 
   expect(await board.status()).toMatchObject({ running: "B", trial: false });
 });
 
-test("the same goes by 'poll', each process taking up what the one before has left", async () => {
+test("'poll' does the same, and each process continues where the previous one stopped", async () => {
   const { board, server } = device;
   await board.configure({ UpdatePollIntervalSeconds: 3600 });
   await device.deploy(await board.release("v2"));
@@ -70,7 +70,7 @@ test("a poll that has failed is not repeated before its time, but is after a sta
 });
 
 for (const command of ["daemon", "poll"]) {
-  test(`'${command}' finds out a system that does not come up, and reports the failure with its log`, async () => {
+  test(`'${command}' notices that the new system does not come up, and reports the failure with its log`, async () => {
     const { board, server } = device;
     await device.deploy(await board.release("v2", "hangs"));
     expect((await device.run(command)).exitCode).toBe(4);
@@ -87,7 +87,7 @@ for (const command of ["daemon", "poll"]) {
   });
 }
 
-test("a new system that does not reach its server is left again", async () => {
+test("the device leaves a new system that does not reach its server", async () => {
   const { board, server } = device;
   await device.deploy(await board.release("v2"));
   expect((await device.run("poll")).exitCode).toBe(4);
@@ -108,7 +108,7 @@ const LEFT_BY: Readonly<Record<string, object>> = {
 };
 for (const [who, store] of Object.entries(LEFT_BY)) {
   for (const command of ["daemon", "poll"]) {
-    test(`'${command}' gives up what ${who} has begun, reports it, and takes the next`, async () => {
+    test(`'${command}' gives up what ${who} has begun, reports it, and accepts the next update`, async () => {
       const { board, server } = device;
       await writeFile(board.path("data/switchback-store"), JSON.stringify(store));
       await device.deploy(await board.release("v2"));

@@ -23,7 +23,7 @@ const kept = (): Promise<string> => readFile(device.board.path("data/switchback-
 const refusalOf = ({ exitCode, out, err }: Ended): unknown => [exitCode, out, err.map((line) => line.split(":")[1])];
 
 for (const command of [["poll"], ["poll", "--now"], ["bootstrap"], ["bootstrap", "--forcebootstrap"], ["daemon"]]) {
-  test(`beside a daemon that has nothing to do, '${command.join(" ")}' asks nothing and changes nothing`, async () => {
+  test(`beside a daemon that has nothing to do, '${command.join(" ")}' sends no request and changes nothing`, async () => {
     const { child } = await device.idleDaemon();
     const [state, asked, key] = [await kept(), device.server.requests.length, await deviceKey()];
     const refused = await device.run(...command);

@@ -110,7 +110,7 @@ test("a name 'unknown' that an Artifact has brought, with provides, stays", asyn
 });
 
 for (const name of ["etc/artifact_info", "data/bootstrap.mender"]) {
-  test(`a folder in the place of ${name} records nothing, and is told`, async () => {
+  test(`a folder in the place of ${name} is reported, and nothing is recorded`, async () => {
     await rm(board.path("etc/artifact_info"));
     await mkdir(board.path(name));
     const shown = await board.agent("show-artifact");

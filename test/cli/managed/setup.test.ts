@@ -58,7 +58,7 @@ test("slots go into the fallback file, which an update of the root filesystem do
   expect(await modeOf(fallback)).toBe("600");
 });
 
-test("keys of others stay, and those that are set are set once, whatever their case", async () => {
+test("foreign keys stay, and each key is set once, whatever its case", async () => {
   await mkdir(join(folder, "etc"));
   const before = { serverurl: "https://old", Servers: [{ ServerURL: "https://x" }], ShellCommand: "/bin/sh" };
   await writeFile(main, JSON.stringify({ ...before, updatepollintervalseconds: 1 }));

@@ -102,7 +102,7 @@ test.each([
   ["names a slot whose system does not come up", `${ALWAYS}echo slot B\necho ok\n`],
   ["names two", `${ALWAYS}{ echo slot A; echo slot B; }\necho ok\n`],
   ["fails", `${ALWAYS}{ echo error BROKEN; exit 1; }\necho ok\n`],
-])("a firmware that %s is named, and the board runs what it ran", async (_what, text) => {
+])("a firmware that %s is reported by name, and the board keeps running the same system", async (_what, text) => {
   await create();
   await boot();
   const before = await readFile(join(board, "proc/cmdline"), "utf8");

@@ -46,7 +46,7 @@ test("a boot loader that is misspelt is one finding, and the slots are looked at
   await expectSlotsSeen();
 });
 
-test("a broken adapter is one finding, whatever was to be learned from it", async () => {
+test("a broken adapter is one finding, although several facts depend on it", async () => {
   for (const [name, changes, reason] of [
     ["booted", { booted: 'throw new Error("no such bus");' }, "no such bus"],
     ["plan", { plan: "return 3;" }, "plan"],

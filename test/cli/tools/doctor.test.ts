@@ -42,7 +42,7 @@ async function complaints(): Promise<readonly string[]> {
   return lines;
 }
 
-test("a healthy board is all ok, each line says what was looked at, and nothing is changed", async () => {
+test("on a healthy board every line is ok and names what was examined, and nothing changes", async () => {
   const before = await contents();
   const result = await doctor();
   expect({ ...result, out: steady(result) }).toEqual({ exitCode: 0, out: HEALTHY, err: [], log: [] });
@@ -175,7 +175,7 @@ const FAULTS: readonly (readonly [string, () => Promise<unknown>, readonly strin
   ],
 ];
 
-test.each(FAULTS)("%s is named, with what to do", async (_, make, lines) => {
+test.each(FAULTS)("%s is reported with advice", async (_, make, lines) => {
   await make();
   expect(await complaints()).toEqual(lines);
 });

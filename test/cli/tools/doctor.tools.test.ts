@@ -151,7 +151,7 @@ test("a data partition in memory, and one that is read-only", () => {
   ]);
 });
 
-test("a data partition that is mounted noexec, where neither modules nor an Artifact's scripts could start", () => {
+test("a data partition that is mounted noexec, from which neither modules nor an Artifact's scripts can start", () => {
   expect(complaints("sh", "-c", 'mount -o remount,bind,noexec /data && exec "$@"', "sh")).toEqual([
     1,
     "wrong    /data: it is mounted noexec, so no state script, update module or payload in it can start",

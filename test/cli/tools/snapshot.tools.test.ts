@@ -95,7 +95,7 @@ async function frozen(): Promise<Running> {
 
 const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
 
-test("an image of a filesystem that is being written to is whole, and shows one instant", async () => {
+test("an image of a filesystem in use is complete and shows one instant", async () => {
   const writing = spawn("sh", [
     "-c",
     'i=0; while :; do i=$((i+1)); echo $i >"$1/n$((i%50))"; sync "$1"; done',

@@ -83,7 +83,7 @@ test("a folder of scripts for an Artifact is right without run bits and without 
   });
 });
 
-test("a script whose interpreter is missing does not run; where it is looked up can be said", async () => {
+test("a script whose interpreter is missing is reported; --root says where to look for interpreters", async () => {
   await put("ArtifactInstall_Enter_00", "#!/opt/board/sh\n");
   expect(await check(dir)).toMatchObject({
     exitCode: 1,

@@ -216,7 +216,7 @@ function updatesOn(mount: (board: TestBoard) => void): void {
     return exitCode === 0;
   }
 
-  test("with each number of blocks left, an update installs or fails, and the device takes the next", async () => {
+  test("with any number of free blocks, an update installs or fails, and the device accepts the next one", async () => {
     const installs: boolean[] = [];
     for (let blocks = 0; blocks <= PAYLOAD_BLOCKS + OTHER_BLOCKS; blocks++) {
       installs.push(await installsWith(blocks, "install"));

@@ -68,7 +68,7 @@ test("each command for updates tries a rollback again that could not be written,
 });
 
 for (const command of ["daemon", "poll"]) {
-  test(`each start of '${command}' tries a rollback again that could not be written, whether or not anything is deployed`, async () => {
+  test(`each start of '${command}' retries a rollback that could not be written, with or without a deployment`, async () => {
     const { board, server } = device;
     await device.deploy(await board.release("v2"));
     expect((await agent("daemon")).exitCode).toBe(4);

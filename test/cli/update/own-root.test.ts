@@ -66,7 +66,7 @@ const read = (path: string): Promise<string> => readFile(path, "utf8");
 const onBoard = (path: string): string => join(board.path("root"), path);
 
 needs("ownRoot").describe("an update module on a virtual board", () => {
-  test("changes the board and not the machine, and its rollback finds what it has changed", async () => {
+  test("changes the board and not the machine, and its rollback finds the changes", async () => {
     await writeFile(join(machine, "kept"), "the machine's");
     await mkdir(onBoard("etc"), { recursive: true });
     await writeFile(onBoard("etc/old"), "old");

@@ -77,7 +77,7 @@ const REFUSED: readonly (readonly [why: string, code: string, artifact: () => Pr
 ];
 
 for (const [why, code, artifact] of REFUSED) {
-  test(`an Artifact ${why} leaves no script, and takes none away`, async () => {
+  test(`an Artifact ${why} adds no script and removes none`, async () => {
     const path = await artifact();
     expect(codesOf(await board.agent("install", path))).toEqual([code]);
     expect(await scriptFolder()).toBeUndefined();

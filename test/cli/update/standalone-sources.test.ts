@@ -100,7 +100,7 @@ for (const part of [0.01, 0.5, 0.99]) {
   });
 }
 
-test("a transfer that breaks off goes on where it was, and no byte is fetched twice", async () => {
+test("a broken transfer resumes where it stopped, and no byte is fetched twice", async () => {
   await resumeAtOnce(3);
   const server = await FileServer.start(bytes);
   try {

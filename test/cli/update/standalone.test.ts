@@ -54,7 +54,7 @@ test("an update that is rolled back after the reboot boots the old system the ne
   expect((await board.agent("show-artifact")).out).toEqual(["v1"]);
 });
 
-test("an update whose system hangs is undone by the boot loader, and 'commit' says so", async () => {
+test("if the new system hangs, the boot loader undoes the update, and 'commit' says so", async () => {
   await board.agent("install", await board.release("v2", "hangs"));
   expect((await board.boot()).outcome).toEqual({ kind: "hangs", slot: "B" });
   expect((await board.boot()).outcome).toEqual({ kind: "up", slot: "A" });

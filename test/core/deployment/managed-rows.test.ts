@@ -65,7 +65,7 @@ for (const [status, runs] of [
     "tell downloading Download_Enter {download} Download_Leave tell installing {cleanup} {reportResult} {sendLog}",
   ],
 ] as const) {
-  test(`called off at ${status}, before anything is installed, there is nothing to undo`, async () => {
+  test(`called off at ${status}, before anything is installed, so there is nothing to undo`, async () => {
     const { events, run } = rig({ aborted: status });
     await run();
     expect(events.join(" ")).toBe(runs);

@@ -94,7 +94,7 @@ test("at the start there may be nothing to go on with", async () => {
   expect(ran).toEqual(["finishUndo"]);
 });
 
-test("an update from the command line is left alone, whatever is asked", async () => {
+test("an update from the command line is left alone, whatever the server asks for", async () => {
   const { disk, ran, managed } = rig({ found: { mode: "standalone", state: "commit", phase: "before" } });
   const before = new Map(disk);
   expect([await managed.resume(signal), await managed.run(DEPLOYMENT, signal)]).toEqual([

@@ -36,7 +36,7 @@ function rig(answer: "accepted" | "aborted" | Error = "accepted", insist: Insist
   return { calls, logged, run, tell: createReportStatus(server, log) };
 }
 
-test("the server is reached again with a new token, and with a status that has been sent before", async () => {
+test("before the commit, the agent gets a new token and repeats a status to reach the server", async () => {
   const { calls, run } = rig();
   expect(await run("reachServer")).toBe("ok");
   expect(calls).toEqual(["forget", "d-1 installing"]);

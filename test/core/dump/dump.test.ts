@@ -49,7 +49,7 @@ test("what nobody can write to is not frozen", async () => {
   expect(said).toEqual(["first ", "second ", "third"]);
 });
 
-test("a reader who takes nothing for a minute ends the copy, and the filesystem is thawed", async () => {
+test("if the reader takes nothing for a minute, the copy ends and the filesystem is thawed", async () => {
   const stuck = new Promise<void>(() => undefined);
   const ended = expect(copy({ write: () => stuck })).rejects.toEqual(code("DUMP_STALLED"));
   await clock.pass(STALL_MS - 1);

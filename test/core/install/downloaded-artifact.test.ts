@@ -14,7 +14,7 @@ async function make(made: Promise<CutOffRig>): Promise<CutOffRig> {
 
 for (const compression of ["none", "gzip"] as const) {
   for (const seed of [1, 2, 3]) {
-    test(`after each of three power cuts only what is not stored is fetched: ${compression}, seed ${seed}`, async () => {
+    test(`after each of three power cuts, the agent fetches only the part that is not stored: ${compression}, seed ${seed}`, async () => {
       const device = await make(CutOffRig.make(compression, seed));
       const runs = await cutThreeTimes(device, seed);
       expect(await device.slotHolds(device.image)).toBe(true);
@@ -39,7 +39,7 @@ test("storage slower than the line is never more than 16 MiB behind its last che
   expect(device.farthestBytes).toBeLessThanOrEqual(16 * MIB);
 });
 
-test("a byte of the slot that changes between two runs is found by the checksum", async () => {
+test("the checksum finds a byte of the slot that changes between two runs", async () => {
   const device = await make(CutOffRig.make("none"));
   expect((await device.run(4 * MIB)).outcome).toBe("cut off");
   const slot = await open(device.slot, "r+");

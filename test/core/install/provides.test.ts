@@ -87,7 +87,7 @@ test("a glob clears what the same regular expression matches", () => {
   );
 });
 
-test("a hostile glob takes no time", () => {
+test("a hostile glob does not slow down the match", () => {
   const glob = `${"a*".repeat(5000)}b`;
   const old = { provides: { ["a".repeat(20_000)]: "1" } };
   expect(

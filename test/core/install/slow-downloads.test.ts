@@ -84,7 +84,7 @@ async function drip(): Promise<void> {
 const tooShort: Responder = ({ response }) =>
   void response.writeHead(206, { "content-range": "bytes 3-299999/300000" }).end(WHOLE.subarray(3, 1_000));
 
-test("a body that drips breaks off after twice the idle timeout, and goes on by Range behind what has come", async () => {
+test("a body that arrives too slowly is dropped after twice the idle timeout, and resumes by Range", async () => {
   const { reading, download } = await start();
   server.answer("/v2.mender", tooShort, file(WHOLE, { etag: '"1"' }));
   await drip();

@@ -51,7 +51,7 @@ test("a real script that answers 21 and then 0 ran twice", async () => {
   expect(await left("tries")).toBe("x\nx\n");
 });
 
-test("a script that hangs is ended with everything that it started", async () => {
+test("a script that hangs is ended together with everything that it started", async () => {
   const script = 'trap "" TERM\nsleep 60 & echo $! > "$dir/pid"\nwhile :; do sleep 60; done';
   const run = runScripts({ ArtifactInstall_Enter_00: script }, { timeoutMs: 300 });
   await expect(run).rejects.toMatchObject({ code: "SCRIPT_TIMEOUT", detail: { seconds: 0.3 } });

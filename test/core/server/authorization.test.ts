@@ -67,7 +67,7 @@ test("a server that does not answer within a minute is one that cannot be reache
   expect(codesOf(await failed)).toEqual(["SERVER_UNREACHABLE", "SERVER_TIMEOUT"]);
 });
 
-test("a name that leads nowhere is a server that cannot be reached, and so is a port that refuses", async () => {
+test("an unknown host name and a closed port both count as an unreachable server", async () => {
   const gone = await start(token("t1"));
   await gone.down();
   for (const url of ["http://no..host", gone.url]) {

@@ -67,7 +67,7 @@ test.each([undefined, "", "\n \n"])("a key that is missing or empty is made, wit
 });
 
 const UNUSABLE = ["no key", RSA.export({ type: "pkcs1", format: "pem" }).toString().slice(0, 200), publicPem(EC)];
-test.each(UNUSABLE)("a key that cannot be read is an error and stays as it is", async (content) => {
+test.each(UNUSABLE)("a key that cannot be read is an error and stays unchanged", async (content) => {
   await writeFile(path, content);
   await expect(load()).rejects.toThrow(withCode("DEVICE_KEY"));
   expect(await readFile(path, "utf8")).toBe(content);

@@ -108,7 +108,7 @@ describe("with several servers", () => {
     expect(storedValue.content).toMatchObject({ server: other.url, token: "other" });
   });
 
-  test("one that goes away later is replaced by the next, in order", async () => {
+  test("a server that goes away later is replaced by the next one in order", async () => {
     const { session, storedValue } = rig([server.url, other.url]);
     await session.send(NEXT, signal);
     await server.down();

@@ -32,7 +32,7 @@ beforeAll(async () => {
 afterAll(() => tally.tell());
 
 for (let first = 0; first < CUTS; first += CUTS_PER_TEST) {
-  test(`killed at any instant, the board boots a whole system and can be updated (cuts ${first} to ${first + CUTS_PER_TEST - 1})`, async () => {
+  test(`killed at any instant, the board boots a complete system and can be updated (cuts ${first} to ${first + CUTS_PER_TEST - 1})`, async () => {
     for (let cut = first; cut < Math.min(CUTS, first + CUTS_PER_TEST); cut++) await cutOff(cut);
   });
 }

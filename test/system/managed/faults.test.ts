@@ -78,7 +78,7 @@ for (const [fault, cells] of Object.entries(PASSING) as [Fault, Partial<Record<S
   });
 }
 
-test("a new system whose server puts off the commit by an hour, each time, is left again after some hours", async () => {
+test("if the server keeps postponing the commit by an hour, the device leaves the new system after some hours", async () => {
   const device = await VirtualDevice.make({
     ...{ artifact: artifacts.get("yes") ?? Buffer.alloc(0), trustedCerts: faulty.trustedCerts, callsOff: false },
   });

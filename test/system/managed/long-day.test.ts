@@ -29,7 +29,7 @@ afterEach(async () => {
   await board.remove();
 });
 
-test(`after a day of ${POLLS} polls and two updates the agent holds what it held after poll 100`, async () => {
+test(`after a day of ${POLLS} polls and two updates, the agent uses as much memory as after poll 100`, async () => {
   await board.configure({ ServerURL: server.url, UpdatePollIntervalSeconds: POLL_SECONDS });
   await offer({ 50: await fileRelease(), 500: await failingRelease() });
   const [early, late] = await run([100, POLLS]);

@@ -20,7 +20,7 @@ function explore(setup: (typeof SETUPS)[number], scope: Scope): unknown {
 for (const setup of SETUPS) {
   const isBoth = setup.payload === "both";
   const cuts = isBoth ? 1 : 3;
-  test(`${setup.title}: every promise holds in every world, with up to ${cuts} power cut${isBoth ? "" : "s"}`, () => {
+  test(`${setup.title}: every promise holds in every state of the world, with up to ${cuts} power cut${isBoth ? "" : "s"}`, () => {
     expect(explore(setup, { cuts, damage: false, stops: USUAL_STOPS })).toBeUndefined();
   });
 

@@ -49,7 +49,7 @@ const listed = (row: string): readonly string[] =>
 
 for (const row of new Set(ALL.map(({ name }) => rowOf(name)))) {
   const own = ALL.filter(({ name }) => rowOf(name) === row);
-  test(`${row}: every wrong cell is noticed, but for those that change nothing`, () => {
+  test(`${row}: the model notices every wrong cell that changes anything`, () => {
     expect(survivors(own)).toEqual(listed(row));
   });
 }
@@ -58,7 +58,7 @@ const DAMAGE: Scope = { cuts: 0, damage: true, stops: USUAL_STOPS };
 const isNotTried = { message: "a rollback that could not be written is not tried again" };
 
 for (const setup of SETUPS.filter(hasSlots).filter(({ rollback }) => rollback)) {
-  test(`${setup.title}: a start that does not try again what is owed is noticed`, () => {
+  test(`${setup.title}: the model notices a start that does not retry an unfinished rollback`, () => {
     const forgetful: Product = { ...PRODUCT, finishUndo: () => undefined };
     expect(new Exploration(setup, DAMAGE, forgetful).run()).toMatchObject(isNotTried);
   });

@@ -63,7 +63,7 @@ for (const value of ["\\", "a\\b \\\\", "c\nd", "\\\n\n", "ü=#"]) {
   });
 }
 
-test("a plain change is that of grub-editenv, byte for byte, and what it writes is read", async () => {
+test("a plain change gives the same bytes as grub-editenv, and each reads the other's", async () => {
   const before = readFileSync(path(1, "env"));
   editenv(path(1, "env"), "set", "mender_boot_part=10", "mender_boot_part_hex=A", "upgrade_available=1");
   const theirs = readFileSync(path(1, "env"));

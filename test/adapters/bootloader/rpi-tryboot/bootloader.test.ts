@@ -165,7 +165,7 @@ test("the flag is set by arming and cleared by reverting, each once, and nothing
   expect(await readFile(file(), "utf8")).toBe(ON_A);
 });
 
-test("a flag that cannot be cleared leads to the slot that stays", async () => {
+test("if the flag cannot be cleared, it leads to the slot that stays", async () => {
   await writeFile(file(), ON_A + mark("now"));
   const firmware = firmwareOf(undefined, "refused");
   await running("A", diskActs, firmware).revert("A", signal);

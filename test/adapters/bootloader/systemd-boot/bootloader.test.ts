@@ -89,7 +89,7 @@ for (const [what, files, detail] of [
 }
 
 for (const conf of ["", "default other.conf\n", "#default switchback-*\n"]) {
-  test(`loader.conf with ${JSON.stringify(conf)} lets another entry come first, and is refused`, async () => {
+  test(`loader.conf with ${JSON.stringify(conf)} lets another entry boot first, and is refused`, async () => {
     for (const name of ["2-a", "1-b"]) await put(`switchback-${name}.conf`);
     await writeFile(join(folder, "loader/loader.conf"), conf);
     await expect(running("A").plan(signal)).rejects.toMatchObject({

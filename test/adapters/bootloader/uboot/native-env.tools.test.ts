@@ -84,7 +84,7 @@ test("the same change leaves the variables, the order, the flags and the checksu
   for (const copy of copies(ours)) expect(decodeRecord(copy, true)).toBeDefined();
 });
 
-test("each reads what the other has written, over more saves than the flags can count", async () => {
+test("each reads the other's environment, even after more saves than the flags can count", async () => {
   const env = native();
   for (let save = 0; save < 260; save += 1) {
     await env.write(pairs({ ours: `${save}` }), signal);
@@ -120,7 +120,7 @@ test("a write touches only the copy that is not in use", async () => {
   expect(newest()).toBe(used === 0 ? 1 : 0);
 });
 
-test("with both copies bad nothing is read or written, and the error names place and size", async () => {
+test("if both copies are damaged, nothing is read or written, and the error names place and size", async () => {
   tear(0, 1);
   const before = readFileSync(real.file);
   const damaged = { code: "BOOTENV_DAMAGED", detail: { device: real.file, offset: 0, sizeBytes: 0x4000, copies: 2 } };

@@ -293,7 +293,7 @@ for (const [before, owed, after] of [
   });
 }
 
-test("a boot environment that cannot be written refuses the image before its first byte", async () => {
+test("if the boot environment cannot be written, the image is refused before its first byte", async () => {
   const { handler, disks } = board(state("A"), undefined, { isReadOnly: () => true });
   await expect(handler.download(payload(randomBytes(100)), signal)).rejects.toMatchObject({ code: "BOOTENV_WRITE" });
   expect([disks.A.acts, disks.B.acts]).toEqual([0, 0]);

@@ -16,7 +16,7 @@ beforeAll(async () => {
 afterAll(() => workshop.close());
 
 for (const scenario of SCENARIOS) {
-  test(`${scenario.title}: whatever act the power fails at, the board comes up whole and takes the next update`, async () => {
+  test(`${scenario.title}: at whichever act the power fails, the board boots a complete system and accepts the next update`, async () => {
     const found = await new Injection(workshop, scenario, { seed: SEED, secondCutEvery: 10 }).run();
     findings.set(scenario.title, found);
     expect(found.broken).toEqual([]);

@@ -81,7 +81,7 @@ function countOf(board: CrashBoard, from: number): Counts {
   return counts;
 }
 
-test("the built program does nothing durable that the recorded acts do not hold", async () => {
+test("the built program does nothing durable outside the recorded acts", async () => {
   const artifact = join(workshop.artifacts, "v2.mender");
   const board = CrashBoard.make({ dir: workshop.dir, image: workshop.factory, longestWriteBytes: 1024 ** 2 });
   await board.powerOn();
