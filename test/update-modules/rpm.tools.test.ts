@@ -125,7 +125,7 @@ test("a file that cannot be deleted fails the rollback after all else is back, a
   expectDone(run("ArtifactInstall"));
   const real = readFileSync(board.path("bin/rm"), "utf8");
   writeFileSync(board.path("bin/rm"), real.replace(/^status=0$/m, 'case "$*" in *new/more*) exit 1 ;; esac\nstatus=0'));
-  expect(run("ArtifactRollback")).toMatchObject({ exitCode: 1, stderr: expect.stringContaining("brought back") });
+  expect(run("ArtifactRollback")).toMatchObject({ exitCode: 1, stderr: expect.stringContaining("be restored") });
   expect(device()).toEqual({ ...OLD, "opt/new/more": "644 two" });
   expect(run("Cleanup")).toMatchObject({ exitCode: 0, stderr: expect.stringContaining(board.path("kept-by-rpm")) });
   expect(existsSync(board.path("kept-by-rpm/files.tar"))).toBe(true);
