@@ -18,6 +18,9 @@ const SRC = {
 /** Adapters that any other adapter may use. */
 const SHARED_ADAPTERS = "linux|process|lock|files";
 
+/** Formats of boot environments: pure functions on bytes. */
+const BOOT_FORMATS = "uboot/env-record|grub/env-block|rpi-tryboot/autoboot";
+
 /** Node's own modules and packages pass here: other rules say which of them. */
 const OUTSIDE = "^(node:|node_modules/|[a-z_/]+$)";
 
@@ -72,7 +75,12 @@ export default {
       { path: "^adapters/", pathNot: `^adapters/(check|foreign|bootloader/fake|${SHARED_ADAPTERS})/` },
       "The check runs a board's adapters in a sandbox, which is a virtual board.",
     ),
-    forbid("image-imports-too-much", "^image/", only("^image/", "^src/(errors|util)/")),
+    forbid(
+      "image-imports-too-much",
+      "^image/",
+      only("^image/", "^src/(errors|util)/", `^adapters/bootloader/(${BOOT_FORMATS})\\.ts$`),
+      "The formats of boot environments are the agent's, so that an image has what the agent reads.",
+    ),
     forbid("qemu-imports-too-much", "^qemu/", only("^qemu/", "^image/")),
     forbid(
       "core-touches-no-device",

@@ -1,8 +1,10 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { load } from "js-yaml";
 import * as z from "zod/mini";
-import { lastByteMiB, sizesMiB } from "../../image/partitions.ts";
+import { parseImageBoard } from "../../image/board/load.ts";
+import type { ImageBoard } from "../../image/board/schema.ts";
+import { type Layout, layoutOf, prefixOf } from "../../image/layout.ts";
+import { partitionOf } from "../../image/placeholders.ts";
 
 /** Folder with the board files and the files that they name. */
 export const BOARDS = "qemu/boards";
@@ -14,7 +16,6 @@ const names = z.array(z.string().check(z.minLength(1)));
 const suite = z.enum(["bookworm", "trixie"]);
 
 const UBoot = z.strictObject({
-  kind: z.literal("u-boot"),
   /** Debian's source package, and its release. */
   source: z.string(),
   suite,
@@ -22,13 +23,7 @@ const UBoot = z.strictObject({
   crossCompile: z.string(),
   /** Fragment to merge over the default configuration. */
   config: z.string(),
-  /** Variables of a new board, and U-Boot's defaults. */
-  environment: z.string(),
-  environmentBytes: count,
-  environmentOffsets: z.array(count).check(z.length(2)),
 });
-
-const Grub = z.strictObject({ kind: z.literal("grub"), script: z.string() });
 
 /**
  * One of Debian's kernels, and the modules that the initramfs loads in this order, together with their dependencies.
@@ -51,13 +46,10 @@ const DeviceTree = z.strictObject({
   virtioSlots: z.strictObject({ base: count, step: count, interrupt: count, count }),
 });
 
-const BoardSchema = z.strictObject({
-  name: z.enum(BOARD_NAMES),
-  deviceType: z.string(),
+/** The part of a board file that `switchback image create` does not read. */
+const QemuSchema = z.strictObject({
   /** Debian's name for it. */
   architecture: z.enum(["armhf", "amd64"]),
-  /** The kernel's argument `console=`. */
-  console: z.string(),
   machine: z.strictObject({
     program: z.string(),
     memoryMiB: count,
@@ -70,28 +62,8 @@ const BoardSchema = z.strictObject({
     translator: z.optional(z.string()),
     firmware: z.optional(z.strictObject({ code: z.string(), variables: z.string() })),
   }),
-  disk: z
-    .strictObject({
-      label: z.enum(["dos", "gpt"]),
-      sizeMiB: count,
-      alignmentMiB: count,
-      firstPartitionMiB: count,
-      /** The disk in the running system, and the text before a partition's number. */
-      device: z.string(),
-      partitionPrefix: z.string(),
-      bootMiB: count,
-      bootMount: z.string(),
-      rootfsMiB: count,
-      dataMiB: count,
-    })
-    .check(z.refine((disk) => lastByteMiB(disk) <= disk.sizeMiB, "the partitions do not fit on the disk"))
-    .check(
-      z.refine(
-        (disk) => sizesMiB(disk).every((size) => size % disk.alignmentMiB === 0),
-        "a partition is not a multiple of alignmentMiB",
-      ),
-    ),
-  bootloader: z.discriminatedUnion("kind", [UBoot, Grub]),
+  /** How to build U-Boot, if the board has it. */
+  uBoot: z.optional(UBoot),
   deviceTree: z.optional(DeviceTree),
   /** By name; the first one is the default. */
   kernels: z.record(z.string(), z.discriminatedUnion("kind", [PackagedKernel, CompiledKernel])),
@@ -105,11 +77,22 @@ const BoardSchema = z.strictObject({
     only: z.optional(z.record(z.string(), names)),
   }),
 });
-type BoardFile = z.infer<typeof BoardSchema>;
+type Qemu = z.infer<typeof QemuSchema>;
 export type UBootBoard = z.infer<typeof UBoot>;
 export type CompiledKernelBoard = z.infer<typeof CompiledKernel>;
 /** A board with one of its kernels. */
-export type Board = Readonly<Omit<BoardFile, "kernels"> & { kernel: BoardFile["kernels"][string] }>;
+export interface Board extends Readonly<Omit<Qemu, "kernels">> {
+  readonly name: string;
+  readonly deviceType: string;
+  /** The kernel's argument `console=`. */
+  readonly console: string;
+  /** The text before a partition's number. */
+  readonly partitionPrefix: string;
+  readonly bootMount: string;
+  readonly layout: Layout;
+  readonly image: ImageBoard;
+  readonly kernel: Qemu["kernels"][string];
+}
 
 export const isBoardName = (name: string): name is BoardName => BOARD_NAMES.some((known) => known === name);
 
@@ -125,17 +108,23 @@ export async function loadBoard(name: BoardName, kernel?: string, folder = BOARD
 }
 
 export function parseBoard(text: string, path: string, kernelName?: string): Board {
-  let value: unknown;
-  try {
-    value = load(text);
-  } catch (cause) {
-    throw new Error(`${path}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
-  }
-  const parsed = BoardSchema.safeParse(value);
-  if (!parsed.success) throw new Error(`${path}:\n${z.prettifyError(parsed.error)}`);
-  const { kernels, ...board } = parsed.data;
+  const image = parseImageBoard(text, path);
+  const parsed = QemuSchema.safeParse(image.qemu);
+  if (!parsed.success) throw new Error(`${path}: qemu:\n${z.prettifyError(parsed.error)}`);
+  const { kernels, ...qemu } = parsed.data;
   const known = Object.keys(kernels);
   const kernel = kernels[kernelName ?? known[0] ?? ""];
   if (kernel === undefined) throw new Error(`${path}: no kernel ${kernelName ?? "at all"}; it has ${known.join(", ")}`);
-  return { ...board, kernel };
+  const layout = layoutOf(image);
+  return {
+    ...qemu,
+    name: image.name,
+    deviceType: image.deviceType,
+    console: image.console ?? "",
+    partitionPrefix: prefixOf(image.disk?.device ?? ""),
+    bootMount: partitionOf(layout, "boot")?.mount ?? "",
+    layout,
+    image,
+    kernel,
+  };
 }

@@ -2,7 +2,7 @@ import { chmod, copyFile, mkdir, readdir, readFile, rm, writeFile } from "node:f
 import { dirname, join } from "node:path";
 import { cached, exists, hashOf } from "../../image/cache.ts";
 import { makeSquashfs } from "../../image/filesystems.ts";
-import { partitionsOf } from "../../image/partitions.ts";
+import { partitionOf } from "../../image/placeholders.ts";
 import { run } from "../../image/run.ts";
 import type { Board } from "./board.ts";
 import { BOARD_BUILDERS } from "./builders.ts";
@@ -95,18 +95,18 @@ async function systemImage(board: Board, base: string | undefined, files: System
 }
 
 async function boardFiles(board: Board): Promise<SystemFiles> {
-  const { disk, bootloader } = board;
+  const { partitionPrefix, layout } = board;
+  const { bootloader, disk } = board.image;
   const guest = (name: string): Promise<string> => readFile(join(GUEST, name), "utf8");
   const variables = {
     NAME: board.name,
     DEVICE_TYPE: board.deviceType,
-    PARTITION: disk.partitionPrefix,
-    BOOT_MOUNT: disk.bootMount,
+    PARTITION: partitionPrefix,
+    BOOT_MOUNT: board.bootMount,
   };
-  const [, a, b] = partitionsOf(board.disk).keys();
   const config = {
-    RootfsPartA: `${disk.partitionPrefix}${(a ?? 0) + 1}`,
-    RootfsPartB: `${disk.partitionPrefix}${(b ?? 0) + 1}`,
+    RootfsPartA: partitionOf(layout, "rootfsA")?.node,
+    RootfsPartB: partitionOf(layout, "rootfsB")?.node,
     Switchback: {
       Bootloader: bootloader.kind === "grub" ? "grub" : "uboot",
       AllowPlainHttp: true,
@@ -136,11 +136,11 @@ async function boardFiles(board: Board): Promise<SystemFiles> {
     "etc/resolv.conf": text("nameserver 10.0.2.3\n"),
     // The keys belong to the board rather than to the release.
     "etc/dropbear/.keep": text(""),
-    [`${disk.bootMount.slice(1)}/.keep`]: text(""),
+    [`${board.bootMount.slice(1)}/.keep`]: text(""),
     ...(bootloader.kind === "u-boot" && {
       "etc/fw_env.config": text(
-        bootloader.environmentOffsets
-          .map((offset) => `${disk.device} 0x${offset.toString(16)} 0x${bootloader.environmentBytes.toString(16)}\n`)
+        (bootloader.environment.offsets ?? [])
+          .map((offset) => `${disk?.device} 0x${offset.toString(16)} 0x${bootloader.environment.size.toString(16)}\n`)
           .join(""),
       ),
     }),

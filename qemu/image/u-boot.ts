@@ -12,12 +12,13 @@ const BUILDERS = ["qemu/image/u-boot.ts", "image/run.ts"];
 /**
  * Builds U-Boot from Debian's source package.
  *
+ * @param variables file with its default environment
  * @returns the folder with `u-boot`, the ELF file that QEMU loads at each reset
  */
-export async function buildUBoot(board: UBootBoard): Promise<string> {
+export async function buildUBoot(board: UBootBoard, variables = "u-boot-env.txt"): Promise<string> {
   const source = await new Packages(board.suite, "armhf").source(board.source);
   const fragment = await readFile(join(BOARDS, board.config), "utf8");
-  const environment = await readFile(join(BOARDS, board.environment), "utf8");
+  const environment = await readFile(join(BOARDS, variables), "utf8");
   const compiler = (await run([`${board.crossCompile}gcc`, "--version"])).toString().split("\n")[0] ?? "";
   const inputs = [...source.map(({ sha256 }) => sha256), board.defconfig, fragment, environment, compiler];
   const build = async (folder: string): Promise<void> => {
@@ -48,17 +49,4 @@ export async function buildUBoot(board: UBootBoard): Promise<string> {
     await run(["rm", "-rf", work]);
   };
   return await cached("u-boot", inputs, BUILDERS, build);
-}
-
-/** One copy of the redundant environment; a new board has the same bytes in both places. */
-export async function uBootEnvironment(board: UBootBoard): Promise<Buffer> {
-  return await run([
-    "mkenvimage",
-    "-r",
-    "-s",
-    String(board.environmentBytes),
-    "-o",
-    "-",
-    join(BOARDS, board.environment),
-  ]);
 }

@@ -36,7 +36,7 @@ interface BoardParts {
 export async function buildBoard(name: BoardName, options: BenchOptions = {}): Promise<BoardParts> {
   const board = await loadBoard(name, options.kernel);
   const system = await buildSystem(board, { version: "v1", agent: "dist", files: options.files ?? {} });
-  const kernel = board.bootloader.kind === "u-boot" ? join(await buildUBoot(board.bootloader), "u-boot") : undefined;
+  const kernel = board.uBoot === undefined ? undefined : join(await buildUBoot(board.uBoot), "u-boot");
   const image = await cached(`disk-${name}`, [system, kernel ?? "", JSON.stringify(board)], BOARD_BUILDERS, (folder) =>
     makeBoardDisk(board, system, join(folder, "disk.img")),
   );

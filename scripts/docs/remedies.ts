@@ -1,6 +1,7 @@
 import type { ErrorCode } from "../../src/errors/catalogue.ts";
 import { CONTENT, SIGNATURES, WRITING } from "./remedies/artifact.ts";
 import { ADAPTERS, BOOT, HOST, SLOTS, SNAPSHOTS, VIRTUAL_BOARDS } from "./remedies/board.ts";
+import { IMAGES } from "./remedies/image.ts";
 import { IMAGE_FILES } from "./remedies/image-files.ts";
 import { PARTITION_TABLES } from "./remedies/partitions.ts";
 import type { Remedies } from "./remedies/section.ts";
@@ -28,6 +29,7 @@ export const REMEDIES: Readonly<Record<ErrorCode, string>> = {
   ...VIRTUAL_BOARDS,
   ...PARTITION_TABLES,
   ...IMAGE_FILES,
+  ...IMAGES,
 };
 
 export interface Section {
@@ -55,4 +57,5 @@ export const SECTIONS: readonly Section[] = [
   { title: "Virtual boards", remedies: VIRTUAL_BOARDS },
   { title: "Partition tables of images", remedies: PARTITION_TABLES },
   { title: "Files in images", remedies: IMAGE_FILES },
+  { title: "Making images", remedies: IMAGES },
 ];

@@ -25,6 +25,7 @@ const COMMANDS: Readonly<Record<string, () => CommandModule | Promise<CommandMod
   snapshot: () => import("./tools/snapshot.ts"),
   doctor: () => import("./tools/doctor.ts"),
   artifact: () => import("./artifact/artifact-command.ts"),
+  image: () => import("./image/image-command.ts"),
   adapter: () => import("./adapter/adapter-command.ts"),
   board: () => import("./tools/board.ts"),
   "state-scripts": () => import("./tools/state-scripts.ts"),

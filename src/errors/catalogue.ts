@@ -4,6 +4,7 @@ import { ARTIFACT_ERRORS } from "./artifact-errors.ts";
 import { BOARD_ERRORS } from "./board-errors.ts";
 import { DUMP_ERRORS } from "./dump-errors.ts";
 import type { ErrorEntry } from "./error-entry.ts";
+import { IMAGE_ERRORS } from "./image-errors.ts";
 import { IMAGE_FILE_ERRORS } from "./image-file-errors.ts";
 import { PARTITION_ERRORS } from "./partition-errors.ts";
 import { SERVER_ERRORS } from "./server-errors.ts";
@@ -20,6 +21,7 @@ export const ERRORS = {
   ...PARTITION_ERRORS,
   ...IMAGE_FILE_ERRORS,
   ...TAKEOVER_ERRORS,
+  ...IMAGE_ERRORS,
 };
 
 export type ErrorCode = keyof typeof ERRORS;

@@ -13,10 +13,12 @@ function tableOf(heading: string): readonly string[] {
 }
 
 test("the page lists each package of package.json where it belongs, and no other", () => {
-  expect(tableOf("On the device")).toEqual(Object.keys(dependencies));
+  const bundled = [...tableOf("On the device"), ...tableOf("On build hosts")];
+  expect(bundled.toSorted()).toEqual(Object.keys(dependencies).toSorted());
+  expect(tableOf("On the device").filter((name) => !BUDGET.packages.has(name))).toEqual([]);
   expect(tableOf("For development")).toEqual(Object.keys(devDependencies));
 });
 
 test("the page names each package that may be in the bundle", () => {
-  for (const name of BUDGET.packages) expect(page).toContain(`\`${name}\``);
+  for (const name of [...BUDGET.packages, ...BUDGET.toolsPackages]) expect(page).toContain(`\`${name}\``);
 });

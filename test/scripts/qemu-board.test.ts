@@ -1,28 +1,24 @@
 import { readFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
-import { partitionsOf } from "../../image/partitions.ts";
 import { BOARD_NAMES, loadBoard, parseBoard } from "../../qemu/image/board.ts";
 
 const VEXPRESS = "qemu/boards/vexpress-a9.yaml";
 
 describe("a board file", () => {
   test.each(BOARD_NAMES)("of %s describes four partitions, aligned and one after the other", async (name) => {
-    const board = await loadBoard(name);
-    const partitions = partitionsOf(board.disk);
-    expect(partitions.map((partition) => partition.name)).toEqual(["boot", "A", "B", "data"]);
-    expect(partitions.map(({ startMiB }) => startMiB % board.disk.alignmentMiB)).toEqual([0, 0, 0, 0]);
-    expect(partitions[0].startMiB).toBe(board.disk.firstPartitionMiB);
-    expect(partitions[3].startMiB).toBe(partitions[2].startMiB + partitions[2].sizeMiB);
+    const { image, layout } = await loadBoard(name);
+    const [boot, a, b, data] = layout.partitions;
+    expect([boot, a, b, data].map((partition) => partition?.role)).toEqual(["boot", "rootfsA", "rootfsB", "data"]);
+    expect(layout.partitions.map(({ startBytes }) => startBytes % (image.disk?.alignment ?? 0))).toEqual([0, 0, 0, 0]);
+    expect(boot?.startBytes).toBe(image.disk?.start ?? image.disk?.alignment);
+    expect(data?.startBytes).toBe((b?.startBytes ?? 0) + (b?.size ?? 0));
   });
 
   test.each([
-    ["a misspelt key", "bootMiB: 16", "bootMib: 16", /disk.*bootMi|bootMib/s],
-    ["a size of the wrong type", "memoryMiB: 512", "memoryMiB: many", /machine\.memoryMiB/],
-    ["partitions that do not fit", "rootfsMiB: 64", "rootfsMiB: 128", /do not fit/],
-    ["a partition that is not aligned", "bootMiB: 16", "bootMiB: 15", /multiple of alignmentMiB/],
-    ["an unknown boot loader", "kind: u-boot", "kind: lilo", /bootloader/],
-    ["no YAML at all", "name: vexpress-a9", "name: [", /vexpress-a9\.yaml/],
-  ])("with %s is refused, and the message names the place", async (_, right, wrong, message) => {
+    ["of the rig with a misspelt key", "memoryMiB: 512", "memoryMib: 512", /qemu:.*machine/s],
+    ["of the rig with a size of the wrong type", "memoryMiB: 512", "memoryMiB: many", /machine\.memoryMiB/],
+    ["of the image with partitions that do not fit", "rootfsA, size: 64M", "rootfsA, size: 128M", /not valid/],
+  ])("part %s is refused", async (_, right, wrong, message) => {
     const text = await readFile(VEXPRESS, "utf8");
     expect(text).toContain(right);
     expect(() => parseBoard(text.replace(right, wrong), VEXPRESS)).toThrow(message);

@@ -29,8 +29,16 @@ const scripts = (folder: string) => (device: Device) => {
   device.put(`${folder}/Idle_Enter_10_look`, "#!/bin/sh\n", 0o755);
 };
 
+const IMAGE_EXAMPLES =
+  "test/cli/image/create.tools.test.ts · the examples of the help text create images that bmaptool and sfdisk accept";
+
 /** Examples of the tools: adapters, virtual boards, state scripts, images. */
 export const TOOL_ROWS: readonly Row[] = [
+  ...[
+    "switchback image create board.yaml --rootfs rootfs.tar --output disk.img",
+    "switchback image create board.yaml --rootfs rootfs.tar.zst --artifact-name release-1 --bmap -o disk.img.xz",
+    "fakeroot switchback image create board.yaml --rootfs rootfs/ --output disk.img",
+  ].map((example) => ({ example, fits: IMAGE_EXAMPLES, otherwise: {} })),
   {
     example: "switchback adapter new bootloader my-board --language sh",
     fits: { at: "desk", changes: [desk("my-board.sh")] },

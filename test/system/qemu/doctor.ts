@@ -22,9 +22,9 @@ const FAULTS: readonly Fault[] = [
   },
   {
     title: "a slot is too small for the system that runs",
-    damage: ({ disk }) =>
+    damage: ({ partitionPrefix }) =>
       `truncate -s 8M /tmp/slot3; cp -a /etc/mender /tmp/mender; mount --bind /tmp/mender /etc/mender; ` +
-      `sed -i 's|${disk.partitionPrefix}3|/tmp/slot3|' /etc/mender/mender.conf`,
+      `sed -i 's|${partitionPrefix}3|/tmp/slot3|' /etc/mender/mender.conf`,
     wrong: [/^room for an update: .*8192 KiB, the running system takes/],
   },
   {
@@ -79,14 +79,15 @@ async function doctor(board: QemuBoard, damage = "true"): Promise<{ exitCode: nu
 }
 
 /** Shell that works on both copies of the boot loader's environment, wherever the board keeps them. */
-function copies({ bootloader, disk }: Board, act: "save" | "damage" | "restore"): readonly string[] {
+function copies({ image, bootMount }: Board, act: "save" | "damage" | "restore"): readonly string[] {
   const block = (offset: number): string =>
     `bs=1024 count=1 conv=notrunc ${act === "save" ? "skip" : "seek"}=${offset / 1024}`;
+  const { bootloader, disk } = image;
   const places =
     bootloader.kind === "u-boot"
-      ? bootloader.environmentOffsets.map((offset) => ({ path: disk.device, where: block(offset) }))
+      ? (bootloader.environment.offsets ?? []).map((offset) => ({ path: disk?.device, where: block(offset) }))
       : [1, 2].map((copy) => ({
-          path: `${disk.bootMount}/grub-mender-grubenv/mender_grubenv${copy}/lock`,
+          path: `${bootMount}/grub-mender-grubenv/mender_grubenv${copy}/lock`,
           where: block(0),
         }));
   return places.map(({ path, where }, copy) => {

@@ -15,8 +15,8 @@ export class EnvironmentWatch {
   #written = 0;
 
   static start({ board, disk }: Bench): EnvironmentWatch {
-    if (board.bootloader.kind !== "u-boot") throw new Error(`${board.name} has no environment on the raw disk`);
-    return new EnvironmentWatch(disk, board.bootloader.environmentOffsets);
+    if (board.image.bootloader.kind !== "u-boot") throw new Error(`${board.name} has no environment on the raw disk`);
+    return new EnvironmentWatch(disk, board.image.bootloader.environment.offsets ?? []);
   }
 
   private constructor(disk: string, offsets: readonly number[]) {

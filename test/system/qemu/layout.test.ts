@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { hashOfFile } from "../../../image/cache.ts";
-import { partitionsOf } from "../../../image/partitions.ts";
+import { partitionOf } from "../../../image/placeholders.ts";
 import { BOARD_NAMES, type Board, type BoardName, loadBoard } from "../../../qemu/image/board.ts";
 import { makeBoardDisk } from "../../../qemu/image/board-disk.ts";
 import { buildSystem } from "../../../qemu/image/system.ts";
@@ -13,6 +13,7 @@ import { SCENARIO_MS } from "./test-board.ts";
 
 const execute = promisify(execFile);
 const SECTORS_PER_MIB = 2048;
+const MIB = 1024 * 1024;
 const LINUX = "0FC63DAF-8483-4772-8E79-3D69D8477DE4";
 
 interface Table {
@@ -40,7 +41,7 @@ describe.each(BOARD_NAMES)("the disk of %s", (name) => {
       "x86-64-grub": ["C12A7328-F81F-11D2-BA4B-00A0C93EC93B", LINUX, LINUX, LINUX],
     };
     const firstMiB: Readonly<Record<BoardName, number>> = { "vexpress-a9": 24, "x86-64-grub": 8 };
-    expect(label).toBe(board.disk.label);
+    expect(label).toBe(board.layout.label);
     expect(partitions.map(({ type }) => type)).toEqual(types[name]);
     expect(partitions[0]?.start).toBe(firstMiB[name] * SECTORS_PER_MIB);
     expect(partitions.map(({ start }) => start % (8 * SECTORS_PER_MIB))).toEqual([0, 0, 0, 0]);
@@ -48,9 +49,16 @@ describe.each(BOARD_NAMES)("the disk of %s", (name) => {
   });
 
   test("holds file systems that are clean", async () => {
-    const [, , , data] = partitionsOf(board.disk);
+    const { startBytes = 0, size = 0 } = partitionOf(board.layout, "data") ?? {};
     const path = join(folder, `${name}-data`);
-    const part = [`if=${disk}`, `of=${path}`, "bs=1M", `skip=${data.startMiB}`, `count=${data.sizeMiB}`, "status=none"];
+    const part = [
+      `if=${disk}`,
+      `of=${path}`,
+      "bs=1M",
+      `skip=${startBytes / MIB}`,
+      `count=${size / MIB}`,
+      "status=none",
+    ];
     await execute("dd", part);
     const { stdout } = await execute("e2fsck", ["-f", "-n", path]);
     expect(stdout).toMatch(/data: \d+\/\d+ files/);
@@ -88,7 +96,7 @@ test(
     } finally {
       await image.close();
     }
-    expect(board.bootloader).toMatchObject({ environmentOffsets: [0x800000, 0x1000000] });
+    expect(board.image.bootloader).toMatchObject({ environment: { offsets: [0x800000, 0x1000000] } });
   },
   SCENARIO_MS,
 );
