@@ -1,28 +1,11 @@
-import { Command, type Option } from "commander";
-import type { CliIo } from "../../src/agent/io.ts";
-import type { CommandModule } from "../../src/cli/command.ts";
-import { commandsFor } from "../../src/cli/commands.ts";
-import { addGlobalOptions } from "../../src/cli/global-options.ts";
+import type { Command, Option } from "commander";
+import { commandTree, helpParts, leavesOf, PROGRAM as NAME, pathOf } from "../lib/command-tree.ts";
 import { GENERATED, table } from "./markdown.ts";
 import type { Page } from "./page.ts";
 
-const NAME = "switchback";
-
-/** The parts of what `--help` prints after the options. */
-interface After {
-  readonly notes: readonly string[];
-  readonly exits: readonly (readonly [status: string, meaning: string])[];
-  readonly examples: readonly string[];
-}
-
 /** `docs/reference/cli.md`: every command, from its `--help`. */
 export async function cliPage(): Promise<Page> {
-  const program = new Command(NAME);
-  addGlobalOptions(program);
-  for (const load of Object.values(commandsFor(NAME))) {
-    const command: CommandModule = await load();
-    command.register(program, NO_IO);
-  }
+  const program = await commandTree(NAME);
   const commands = program.commands.flatMap((command) => leavesOf(command));
   const chapters = commands.map(chapter);
   const text = [
@@ -55,23 +38,6 @@ const COMMON_EXITS = [
   ["78", "The daemon refuses the configuration."],
 ] as const;
 
-/** The commands are only described; none runs. */
-const NO_IO: CliIo = {
-  out: () => undefined,
-  outPart: () => undefined,
-  err: () => undefined,
-  errRaw: () => undefined,
-  stderrIsTerminal: false,
-  env: {},
-  signal: new AbortController().signal,
-  commandLine: [],
-  exitCode: 0,
-};
-
-/** The commands that do something, without those that only group others. */
-const leavesOf = (command: Command): readonly Command[] =>
-  command.commands.length === 0 ? [command] : command.commands.flatMap(leavesOf);
-
 function indexRow(command: Command): readonly string[] {
   const path = pathOf(command);
   return [`[\`${path}\`](#${path.replaceAll(" ", "-")})`, marked(sentence(command.description()))];
@@ -79,7 +45,7 @@ function indexRow(command: Command): readonly string[] {
 
 function chapter(command: Command): string {
   const path = pathOf(command);
-  const { notes, exits, examples } = afterOf(command);
+  const { notes, exits, examples } = helpParts(command);
   if (command.description() === "" || examples.length === 0) {
     throw new Error(`${path} needs a description and an example in its help text`);
   }
@@ -89,15 +55,17 @@ function chapter(command: Command): string {
     sentence(command.description()),
     `\`\`\`text\n${NAME} ${path} ${command.usage()}\n\`\`\``,
     ...(rows.length === 0 ? [] : [table(["Argument or option", "Meaning"], rows)]),
-    ...notes,
-    ...(exits.length === 0 ? [] : [table(["Exit status", "Meaning"], exits)]),
+    ...notes.map(marked),
+    ...(exits.length === 0
+      ? []
+      : [
+          table(
+            ["Exit status", "Meaning"],
+            exits.map(([status, meaning]) => [status, marked(meaning)]),
+          ),
+        ]),
     `\`\`\`sh\n${examples.join("\n")}\n\`\`\``,
   ].join("\n\n");
-}
-
-function pathOf(command: Command): string {
-  const above = command.parent;
-  return above === null || above.parent === null ? command.name() : `${pathOf(above)} ${command.name()}`;
 }
 
 const sentence = (text: string): string => `${text.slice(0, 1).toUpperCase()}${text.slice(1)}.`;
@@ -123,34 +91,6 @@ const choices = (all: readonly string[] | undefined): readonly string[] =>
 const standard = ({ defaultValue, negate }: Option): readonly string[] =>
   negate || defaultValue === undefined || Array.isArray(defaultValue) ? [] : [`default: \`${String(defaultValue)}\``];
 
-function afterOf(command: Command): After {
-  const whole: string[] = [];
-  command.configureOutput({ writeOut: (text) => void whole.push(text) });
-  command.outputHelp();
-  const text = whole.join("").slice(command.helpInformation().length);
-  const blocks = text.split(/\n{2,}/).map((block) => block.replace(/^\n+|\n+$/g, ""));
-  const notes = blocks.filter((block) => block !== "" && !/^(?:Exit status|Example)/.test(block));
-  return {
-    notes: notes.map(marked),
-    exits: blocks.filter((block) => block.startsWith("Exit status")).flatMap(exitRows),
-    examples: blocks.filter((block) => block.startsWith("Example")).flatMap(exampleLines),
-  };
-}
-
 /** Help texts have no markup. Escapes them for a page, and turns what they quote into code. */
 const marked = (text: string): string =>
   text.replace(/[\\<*]/g, "\\$&").replace(/(?<=^|[\s(])'([^'\n]+)'(?=[\s,.;)]|$)/gm, "`$1`");
-
-function exitRows(block: string): readonly (readonly [string, string])[] {
-  const rows = [...block.matchAll(/^ {2}(\d+) {2}(.+)$/gm)].map(
-    ([, status = "", meaning = ""]) => [status, marked(meaning)] as const,
-  );
-  if (rows.length === 0) throw new Error(`cannot read these exit statuses: ${block}`);
-  return rows;
-}
-
-const exampleLines = (block: string): readonly string[] =>
-  block
-    .split("\n")
-    .slice(1)
-    .map((line) => line.replace(/^ {2}/, ""));
