@@ -6,11 +6,11 @@ import type { FileActs } from "../../src/ports/files.ts";
 import { errnoOf } from "../../src/util/errno.ts";
 import { replaceFile } from "../../src/util/replace-file.ts";
 import { readSmallBytes } from "../../src/util/small-file.ts";
+import { clientStoreIn } from "./client-store-path.ts";
 import { USUAL_SHAPE } from "./lmdb-format.ts";
 import { type LmdbContent, readLmdb } from "./lmdb-reader.ts";
 import { writeLmdb } from "./lmdb-writer.ts";
 
-const FILE = "mender-store";
 /** Suffix of the copy that `replace` keeps. */
 const COPY = ".before-switchback";
 const MOST_READS = 5;
@@ -23,7 +23,7 @@ const FIRST_TXN = 2n;
  * @param proc where the kernel lists processes
  */
 export function createClientStoreFile(folder: string, acts: FileActs, proc = "/proc"): ClientStore {
-  const path = join(folder, FILE);
+  const path = clientStoreIn(folder);
 
   function read(): Buffer | undefined {
     try {

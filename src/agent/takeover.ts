@@ -41,6 +41,8 @@ export async function composeTakeover(options: GlobalOptions, io: CliIo): Promis
     async expectUsable() {
       const refusal = config.refusal ?? key.refusal;
       if (refusal !== undefined) throw refusal;
+      // Each part of the configuration is interpreted when it is read, and throws then.
+      return void [config.connection, config.artifactVerifyKeys, config.switchback.bootloader];
     },
     async expectIdle() {
       const pending = await createJournal(store).load();

@@ -16,9 +16,11 @@ const IN_NAMESPACE = [
   'exec mender --no-syslog -d "$dir/data" "$@"',
 ].join("\n");
 
-/** Accepts every payload, and can be rolled back. */
+/** Accepts every payload, and can be rolled back. Installs nothing while a file of this name is in the datastore. */
+export const WAITS = "module-waits";
 const MODULE = `#!/bin/sh
 case $1 in
+  ArtifactInstall) while [ -e "$2/../../../../${WAITS}" ]; do sleep 0.1; done ;;
   NeedsArtifactReboot) echo No ;;
   SupportsRollback) echo Yes ;;
 esac

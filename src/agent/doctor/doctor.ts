@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { systemClock } from "../../../adapters/clock/system-clock.ts";
 import { collectFolderFacts } from "../../../adapters/doctor/folder-facts.ts";
 import { diskReads } from "../../../adapters/files/disk.ts";
+import { clientStoreIn } from "../../../adapters/takeover/client-store-path.ts";
 import { keyWeakness } from "../../artifact/key-algorithm.ts";
 import { loadVerificationKey } from "../../artifact/signature.ts";
 import type { Config } from "../../config/config.ts";
@@ -11,7 +12,7 @@ import { readDeviceType } from "../../config/device-type.ts";
 import { findKeys } from "../../config/key-places.ts";
 import { type Paths, resolvePaths } from "../../config/paths.ts";
 import { createJournal } from "../../core/deployment/journal.ts";
-import { examineLock, examinePending } from "../../core/doctor/agent.ts";
+import { examineClient, examineLock, examinePending } from "../../core/doctor/agent.ts";
 import { examineBoot } from "../../core/doctor/boot.ts";
 import { assessClock } from "../../core/doctor/clock.ts";
 import { assessDatastore, assessNoexec, DATA_PARTITION } from "../../core/doctor/datastore.ts";
@@ -102,6 +103,7 @@ export async function composeDoctor(options: GlobalOptions, io: CliIo): Promise<
       advice: `Check ${paths.datastore}: this version of the agent cannot use what is stored there.`,
       look: async () => [
         await examinePending(createJournal(composeStore(paths, log, host))),
+        ...(await examineClient(composeStore(paths, log, host), existing(clientStoreIn(paths.datastore)))),
         // Acquiring the lock would create its file and the datastore.
         await examineLock(
           existsSync(paths.lockFile) && !isNoFile(paths.lockFile) ? composeLock(paths, host) : undefined,
@@ -269,3 +271,5 @@ function identity(
     },
   ];
 }
+
+const existing = (path: string): string | undefined => (existsSync(path) ? path : undefined);

@@ -1,9 +1,11 @@
 import { AgentError } from "../../errors/agent-error.ts";
 import type { Finding } from "../../ports/finding.ts";
 import type { Lock } from "../../ports/lock.ts";
+import type { Store } from "../../ports/store.ts";
 import type { Journal } from "../deployment/journal.ts";
 import { entryState, placeOf } from "../deployment/snapshot.ts";
 import { isLeftBehind } from "../deployment/standalone.ts";
+import { isTakenOver } from "../takeover/takeover.ts";
 
 /** Whether an update is under way. @throws {AgentError} STORE_DAMAGED, STORE_NEWER, STORE_READ, SNAPSHOT_INVALID */
 export async function examinePending(journal: Journal): Promise<Finding> {
@@ -31,6 +33,14 @@ export async function examinePending(journal: Journal): Promise<Finding> {
     found,
     advice: `Finish it with 'switchback resume'${orUndo} before the next update.`,
   };
+}
+
+/** @param clientStore the Mender client's store, if there is one */
+export async function examineClient(store: Store, clientStore: string | undefined): Promise<readonly Finding[]> {
+  if (clientStore === undefined || isTakenOver(await store.load())) return [];
+  const found = `${clientStore} is here, and Switchback has not taken this device over`;
+  const advice = "Run 'switchback takeover' to keep the name and the provides that the Mender client has recorded.";
+  return [{ level: "note", subject: "Mender client", found, advice }];
 }
 
 /** @param lock absent if no agent has ever taken it. @throws {AgentError} LOCK_FAILED */

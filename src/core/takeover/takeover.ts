@@ -7,6 +7,8 @@ import { expectNothingPending, readClientRecord, withRecord } from "./client-rec
 /** Key of the agent's store. Its value is the revision of the client's store that was taken over. */
 const TAKEN = "taken-over";
 
+export const isTakenOver = (stored: ReadonlyMap<string, string>): boolean => stored.has(TAKEN);
+
 export interface TakeoverParts {
   readonly store: Store;
   readonly client: ClientStore;
@@ -14,7 +16,7 @@ export interface TakeoverParts {
   firstProvides(): Promise<DeviceProvides | undefined>;
   /** Whether the boot loader has an update on trial. */
   isOnTrial(signal: AbortSignal): Promise<boolean>;
-  /** Whether the device's key and configuration can be used. @throws {AgentError} DEVICE_KEY, CONFIG_INVALID */
+  /** Whether the key and the configuration can be used. @throws {AgentError} DEVICE_KEY, CONFIG_INVALID and others */
   expectUsable(): Promise<void>;
   /** Whether the agent's own update is over. @throws {AgentError} UPDATE_IN_PROGRESS */
   expectIdle(): Promise<void>;

@@ -119,6 +119,14 @@ test("given back after an update, the client's store holds the new software, its
   }
 });
 
+test("the doctor names a client's store that was not taken over", async () => {
+  const told = async (): Promise<string> => (await board.agent("doctor")).out.join("\n");
+  put(COMMITTED);
+  expect(await told()).toMatch(/^warning {2}Mender client: .*mender-store is here.*\n.*'switchback takeover'/m);
+  await board.agent("takeover");
+  expect(await told()).not.toContain("Mender client");
+});
+
 test("a client's store that was removed meanwhile is made anew", async () => {
   put(COMMITTED);
   await board.agent("takeover");
@@ -143,6 +151,19 @@ const REFUSALS: Readonly<Record<string, readonly [code: string, spoil: () => unk
   "something that is no store": ["TAKEOVER_FORMAT", () => put(Buffer.from("a text"))],
   "a key that cannot be read": ["DEVICE_KEY", () => writeFileSync(board.path("data/mender-agent.pem"), "no key")],
   "a configuration that cannot be read": ["CONFIG_INVALID", () => writeFileSync(board.path("etc/mender.conf"), "{")],
+  "a key in a token": [
+    "KEY_ENGINE_UNSUPPORTED",
+    () => board.configure({ HttpsClient: { Certificate: "/etc/cert.pem", Key: "pkcs11:object=key" } }),
+  ],
+  "a boot loader that Switchback cannot use": [
+    "CONFIG_INVALID",
+    async () => {
+      const { Switchback, ...rest } = JSON.parse(readFileSync(board.path("etc/mender.conf"), "utf8"));
+      const { Bootloader: _fake, ...own } = Switchback;
+      const boot = { BootUtilitiesSetActivePart: "/sbin/set", Switchback: own };
+      writeFileSync(board.path("etc/mender.conf"), JSON.stringify({ ...rest, ...boot }));
+    },
+  ],
   "an update of Switchback": ["UPDATE_IN_PROGRESS", async () => board.agent("install", await board.release("v2"))],
   "a record of Switchback": [
     "TAKEOVER_CONFLICT",

@@ -1,9 +1,9 @@
 import { createPublicKey } from "node:crypto";
-import { readFileSync, statSync } from "node:fs";
+import { readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { afterAll, beforeAll, expect } from "vitest";
 import { deployment, empty, file, token } from "../../support/answers.ts";
 import { needs } from "../../support/needs.ts";
-import { RealClientDevice } from "../../support/real-client-device.ts";
+import { RealClientDevice, WAITS } from "../../support/real-client-device.ts";
 import { type Recorded, ScriptedServer } from "../../support/scripted-server.ts";
 
 const { test } = needs("mount", "namespaces");
@@ -112,4 +112,25 @@ test("while the real client's daemon runs, the takeover is refused by name", asy
     return refused.length > 0;
   });
   expect(refused[0]).toMatch(/TAKEOVER_RUNNING.*program=\/usr\/bin\/mender/);
+});
+
+test("a deployment of the real client's daemon is refused by name until the client has finished it", async () => {
+  await device.ours("takeover", "--undo");
+  writeFileSync(device.path(`data/${WAITS}`), "");
+  const release = device.artifact("mod-4");
+  server.answer("next", deployment("d-4", "mod-4", `${server.url}/mod-4.mender`), empty(204));
+  server.answer("/mod-4.mender", file(readFileSync(release)));
+  server.answer("log", empty(204));
+  const told = (status: string): number =>
+    server.requests.findIndex(({ path, body }) => path.endsWith("/status") && String(body).includes(`"${status}"`));
+  const isOver = (): boolean =>
+    told("failure") >= 0 && server.requests.slice(told("failure")).some(({ path }) => path.endsWith("/next"));
+  server.requests.length = 0;
+  await device.realDaemon(() => told("installing") >= 0);
+  const { exitCode, errLines } = await device.ours("takeover");
+  expect([exitCode, errLines[0]]).toEqual([1, expect.stringMatching(/TAKEOVER_PENDING.*key=state, artifact=mod-4/)]);
+  rmSync(device.path(`data/${WAITS}`));
+  // The client rolls back what a power cut has interrupted.
+  await device.realDaemon(isOver);
+  expect((await device.ours("takeover")).outLines).toContain("  artifact_name=mod-3");
 });
