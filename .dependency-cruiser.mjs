@@ -19,7 +19,8 @@ const SRC = {
 const SHARED_ADAPTERS = "linux|process|lock|files";
 
 /** Formats of boot environments: pure functions on bytes. */
-const BOOT_FORMATS = "uboot/env-record|grub/env-block|rpi-tryboot/autoboot";
+const BOOT_FORMATS = "uboot/env-record|uboot/fw-env-config|grub/env-block|rpi-tryboot/autoboot|systemd-boot/entries";
+const FORMATS = `^adapters/bootloader/(${BOOT_FORMATS})\\.ts$`;
 
 /** Node's own modules and packages pass here: other rules say which of them. */
 const OUTSIDE = "^(node:|node_modules/|[a-z_/]+$)";
@@ -77,9 +78,15 @@ export default {
     ),
     forbid(
       "image-imports-too-much",
-      "^image/",
-      only("^image/", "^src/(errors|util)/", `^adapters/bootloader/(${BOOT_FORMATS})\\.ts$`),
+      { path: "^image/", pathNot: "^image/(inspect|convert)/" },
+      only("^image/", "^src/(errors|util)/", FORMATS),
       "The formats of boot environments are the agent's, so that an image has what the agent reads.",
+    ),
+    forbid(
+      "image-inspect-imports-too-much",
+      "^image/(inspect|convert)/",
+      only("^image/", "^src/(artifact|errors|util)/", FORMATS),
+      "To explain an image takes the format of Artifacts, too, and nothing that touches a device.",
     ),
     forbid("qemu-imports-too-much", "^qemu/", only("^qemu/", "^image/")),
     forbid(

@@ -3,6 +3,7 @@ import { CONTENT, SIGNATURES, WRITING } from "./remedies/artifact.ts";
 import { ADAPTERS, BOOT, HOST, SLOTS, SNAPSHOTS, VIRTUAL_BOARDS } from "./remedies/board.ts";
 import { IMAGES } from "./remedies/image.ts";
 import { IMAGE_FILES } from "./remedies/image-files.ts";
+import { IMAGES_READ } from "./remedies/inspect.ts";
 import { PARTITION_TABLES } from "./remedies/partitions.ts";
 import type { Remedies } from "./remedies/section.ts";
 import { NETWORK, SERVER } from "./remedies/server.ts";
@@ -30,6 +31,7 @@ export const REMEDIES: Readonly<Record<ErrorCode, string>> = {
   ...PARTITION_TABLES,
   ...IMAGE_FILES,
   ...IMAGES,
+  ...IMAGES_READ,
 };
 
 export interface Section {
@@ -58,4 +60,5 @@ export const SECTIONS: readonly Section[] = [
   { title: "Partition tables of images", remedies: PARTITION_TABLES },
   { title: "Files in images", remedies: IMAGE_FILES },
   { title: "Making images", remedies: IMAGES },
+  { title: "Inspection of images", remedies: IMAGES_READ },
 ];

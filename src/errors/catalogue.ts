@@ -6,6 +6,7 @@ import { DUMP_ERRORS } from "./dump-errors.ts";
 import type { ErrorEntry } from "./error-entry.ts";
 import { IMAGE_ERRORS } from "./image-errors.ts";
 import { IMAGE_FILE_ERRORS } from "./image-file-errors.ts";
+import { INSPECT_ERRORS } from "./inspect-errors.ts";
 import { PARTITION_ERRORS } from "./partition-errors.ts";
 import { SERVER_ERRORS } from "./server-errors.ts";
 import { TAKEOVER_ERRORS } from "./takeover-errors.ts";
@@ -22,6 +23,7 @@ export const ERRORS = {
   ...IMAGE_FILE_ERRORS,
   ...TAKEOVER_ERRORS,
   ...IMAGE_ERRORS,
+  ...INSPECT_ERRORS,
 };
 
 export type ErrorCode = keyof typeof ERRORS;

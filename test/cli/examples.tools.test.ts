@@ -5,6 +5,7 @@ import { helpExamples, topCommands } from "./examples/help.ts";
 import { Lab } from "./examples/lab.ts";
 import type { Row } from "./examples/row.ts";
 import { ARTIFACT_ROWS } from "./examples/rows-artifact.ts";
+import { IMAGE_ROWS } from "./examples/rows-image.ts";
 import { MODIFY_ROWS } from "./examples/rows-modify.ts";
 import { TAKEOVER_ROWS } from "./examples/rows-takeover.ts";
 import { TOOL_ROWS } from "./examples/rows-tools.ts";
@@ -13,7 +14,14 @@ import { testRow } from "./examples/run-row.ts";
 
 const { test } = needs("namespaces", "mount", "loop");
 
-const ROWS: readonly Row[] = [...UPDATE_ROWS, ...TAKEOVER_ROWS, ...ARTIFACT_ROWS, ...MODIFY_ROWS, ...TOOL_ROWS];
+const ROWS: readonly Row[] = [
+  ...UPDATE_ROWS,
+  ...TAKEOVER_ROWS,
+  ...ARTIFACT_ROWS,
+  ...MODIFY_ROWS,
+  ...TOOL_ROWS,
+  ...IMAGE_ROWS,
+];
 const known = await helpExamples();
 
 let lab: Lab;

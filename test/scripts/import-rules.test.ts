@@ -33,6 +33,7 @@ const BREAKS: Readonly<Record<string, readonly [path: string, text: string]>> = 
   "adapters-import-a-sibling": ["adapters/clock/sibling.ts", value("../power/x.ts")],
   "adapters-check-imports-too-much": ["adapters/check/power.ts", value("../power/x.ts")],
   "image-imports-too-much": ["image/board.ts", value("../qemu/x.ts")],
+  "image-inspect-imports-too-much": ["image/inspect/clock.ts", value("../../adapters/clock/x.ts")],
   "qemu-imports-too-much": ["qemu/agent.ts", value("../src/agent/x.ts")],
   "core-touches-no-device": ["src/core/files.ts", 'import { rm } from "node:fs/promises";\nexport const y = rm;\n'],
   "pure-folders-import-no-package": ["src/protocol/package.ts", 'export { z } from "zod";\n'],
