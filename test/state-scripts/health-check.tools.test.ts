@@ -29,17 +29,17 @@ afterEach(async () => {
 const run = (config: string, env = {}) =>
   device.run("artifact/ArtifactCommit_Enter_50_health-check", `${QUICK}\n${config}`, env);
 
-test("with nothing to check the update is committed", async () => {
+test("without a configured check, the update is committed", async () => {
   expect(await run("")).toEqual({ exitCode: 0, said: "health-check: all is fine at try 1\n" });
 });
 
-test("an address that answers with 200, sooner or later, is fine", async () => {
+test("an address that finally answers with 200 passes", async () => {
   statuses = [503, 500, 200];
   expect(await run(`urls=${address}`)).toMatchObject({ exitCode: 0, said: expect.stringContaining("at try 3") });
 });
 
 for (const status of [404, 500]) {
-  test(`an address that goes on answering with ${status} rolls the update back`, async () => {
+  test(`an address that keeps answering with ${status} rolls the update back`, async () => {
     statuses = [status];
     const { exitCode, said } = await run(`urls=${address}`);
     expect(exitCode).toBe(1);
@@ -47,7 +47,7 @@ for (const status of [404, 500]) {
   });
 }
 
-test("wget does where there is no curl", async () => {
+test("wget replaces curl if curl is missing", async () => {
   for (const program of ["sh", "wget", "sleep"]) await symlinkProgram(program);
   const PATH = join(device.dir, "bin");
   statuses = [200];
@@ -56,7 +56,7 @@ test("wget does where there is no curl", async () => {
   expect((await run(`urls=${address}`, { PATH })).exitCode).toBe(1);
 });
 
-test("with neither of them an address cannot be fine", async () => {
+test("without curl and wget, an address fails", async () => {
   for (const program of ["sh", "sleep"]) await symlinkProgram(program);
   statuses = [200];
   const { exitCode, said } = await run(`urls=${address}`, { PATH: join(device.dir, "bin") });
@@ -64,7 +64,7 @@ test("with neither of them an address cannot be fine", async () => {
   expect(said).toContain("neither curl nor wget is installed");
 });
 
-test("every unit has to be active", async () => {
+test("every unit must be active", async () => {
   await device.program("systemctl", 'test "$1 $2" = "is-active --quiet" && test -e "$dir/active-$3"');
   await device.write("active-app.service", "");
   expect((await run('units="app.service"')).exitCode).toBe(0);
@@ -73,14 +73,14 @@ test("every unit has to be active", async () => {
   expect(said).toContain("unit web.service");
 });
 
-test("every command has to succeed, and none eats the others", async () => {
+test("every command must succeed, and none consumes the list of the others", async () => {
   expect((await run(`commands='cat\ntest -d "$dir"\n'`)).exitCode).toBe(0);
   const { exitCode, said } = await run(`commands='cat\ntest -e "$dir/missing"\ntrue'`);
   expect(exitCode).toBe(1);
   expect(said).toContain(`command 'test -e "$dir/missing"'`);
 });
 
-test("all is fine only when it is at the same time", async () => {
+test("all checks must pass in the same round", async () => {
   statuses = [200, 500, 200];
   // The command is fine at the second try only, at which the address is not.
   const command = `echo x >> "$dir/tries"; test "$(wc -l < "$dir/tries")" -ne 1`;

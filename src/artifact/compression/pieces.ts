@@ -3,10 +3,10 @@ import { availableParallelism } from "node:os";
 /** Bytes of the uncompressed stream in each independently compressed piece. @see docs/reference/piecewise-compression.md */
 export const PIECE_BYTES = 1024 * 1024;
 
-/** Pieces in work at once: all four threads of the pool busy while the oldest is written, and memory bounded. */
+/** Pieces compressed at once: enough for the four threads of the pool while the oldest piece is written. */
 const PIECES_IN_WORK: number = Math.min(6, availableParallelism() + 2);
 
-/** Buffers of pieces, used again: the collector is too slow for a megabyte here and a megabyte there. */
+/** Reuses the buffers of pieces, because the garbage collector frees buffers of a megabyte too late. */
 class PieceBuffers {
   readonly #free: Buffer[] = [];
 
@@ -14,7 +14,7 @@ class PieceBuffers {
     return this.#free.pop() ?? Buffer.allocUnsafeSlow(PIECE_BYTES);
   }
 
-  /** Nobody looks at `piece` any more. */
+  /** Returns a buffer that nothing uses any more. */
   give(piece: Buffer): void {
     if (piece.length === PIECE_BYTES) this.#free.push(piece);
   }
@@ -43,13 +43,13 @@ export async function* inPieces(
   if (filled > 0) yield piece.subarray(0, filled);
 }
 
-/** Room for what becomes of a piece that cannot be compressed. */
+/** Enough for the output of a piece that cannot be compressed. */
 export const OUTPUT_BYTES: number = PIECE_BYTES + PIECE_BYTES / 16;
 
 /**
  * Compresses a stream piece by piece, several at once. A chunk is valid until the next one is requested.
  *
- * @param compressPiece may put what becomes of the piece into `output`, of `OUTPUT_BYTES`, which is used again afterwards
+ * @param compressPiece may write its result into `output`, of `OUTPUT_BYTES`, which is reused afterwards
  */
 export async function* eachPiece(
   chunks: AsyncIterable<Uint8Array>,
@@ -70,8 +70,8 @@ export async function* eachPiece(
 }
 
 /**
- * Works on up to `inWork` pieces at once and yields the results in the order of the pieces. Nothing is fetched from
- * `pieces` that is not worked on at once, so memory is bounded by the window.
+ * Works on up to `inWork` pieces at once and yields the results in the order of the pieces. It requests a piece only
+ * when work on it can begin, so memory stays bounded.
  */
 export async function* inOrder<Piece, Result>(
   pieces: AsyncIterable<Piece>,
@@ -81,7 +81,7 @@ export async function* inOrder<Piece, Result>(
   const window: Promise<Result>[] = [];
   for await (const piece of pieces) {
     const result = work(piece);
-    // ignored: a failure is seen when its turn comes; if an earlier one ends the loop it has no further meaning.
+    // ignored: the loop below reports a failure in its turn, unless an earlier failure ends the loop.
     result.catch(() => undefined);
     window.push(result);
     const oldest = window.length < inWork ? undefined : window.shift();

@@ -40,7 +40,7 @@ function describeOutcome(outcome: PowerOnOutcome, slots: Slots): string {
     case "up":
       return `Slot ${outcome.slot} is up, ${versionOf(slots[outcome.slot])}.`;
     case "hangs":
-      return `The board hangs in slot ${outcome.slot}, ${versionOf(slots[outcome.slot])}. Only switching it off and on helps.`;
+      return `The board hangs in slot ${outcome.slot}, ${versionOf(slots[outcome.slot])}. Restart it with 'switchback board boot'.`;
     case "prompt":
       return "Nothing boots: the boot loader waits at its prompt.";
     case "resets":

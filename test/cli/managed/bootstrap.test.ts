@@ -44,7 +44,7 @@ test("a device that is not accepted yet says so and keeps its key", async () => 
   expect(await readFile(board.path("data/mender-agent.pem"))).toEqual(key);
 });
 
-test("a server that cannot be reached has refused nobody", async () => {
+test("an unreachable server does not count as a refusal", async () => {
   await server.down();
   const { exitCode, err } = await board.agent("bootstrap");
   expect([exitCode, err]).toEqual([
@@ -53,7 +53,7 @@ test("a server that cannot be reached has refused nobody", async () => {
   ]);
 });
 
-test("'bootstrap --forcebootstrap' replaces the key and asks anew with it", async () => {
+test("'bootstrap --forcebootstrap' replaces the key and authorises the device with the new one", async () => {
   await board.agent("bootstrap");
   server.answer("auth", refusal(401));
   expect((await board.agent("bootstrap", "-F")).exitCode).toBe(1);
@@ -62,7 +62,7 @@ test("'bootstrap --forcebootstrap' replaces the key and asks anew with it", asyn
   await expect(kept()).rejects.toThrow("ENOENT");
 });
 
-test("without a server only the key is made", async () => {
+test("without a server, bootstrap only makes the key", async () => {
   await board.configure({ ServerURL: "" });
   expect((await board.agent("bootstrap")).exitCode).toBe(0);
   expect([server.conversation, await modeOf("mender-agent.pem")]).toEqual([[], "600"]);
@@ -73,13 +73,13 @@ test("a server over plain http elsewhere is refused before it hears of the devic
   expect(codesOf(await board.agent("bootstrap"))).toEqual(["SERVER_PLAIN_HTTP"]);
 });
 
-test("a device without an identity script asks nobody", async () => {
+test("without an identity script, bootstrap sends no request", async () => {
   await writeFile(board.path("share/identity/mender-device-identity"), "#!/bin/sh\nexit 1\n");
   expect(codesOf(await board.agent("bootstrap"))).toEqual(["IDENTITY_FAILED"]);
   expect(server.conversation).toEqual([]);
 });
 
-test("the reference clients' programs have it as well", async () => {
+test("bootstrap also exists under the names of the reference clients' programs", async () => {
   server.answer("auth", empty(500));
   const failed = await cli("mender-auth", [...board.options, "bootstrap"]);
   expect(codesOf(failed)).toEqual(["AUTHORIZATION_FAILED"]);

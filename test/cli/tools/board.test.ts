@@ -73,7 +73,7 @@ test("an update that hangs ends with exit status 1 and one clear line, and the n
   await armB("v2", "hangs");
   const hung = await board("boot", dir);
   expect(hung.exitCode).toBe(1);
-  expect(hung.out.at(-1)).toBe("The board hangs in slot B, v2. Only switching it off and on helps.");
+  expect(hung.out.at(-1)).toBe("The board hangs in slot B, v2. Restart it with 'switchback board boot'.");
   expect((await board("status", dir)).out).toEqual([
     "Slot A: v1, complete",
     "Slot B: v2, complete (its system hangs when started)",

@@ -18,7 +18,7 @@ afterEach(() => rm(dir, { recursive: true }));
 const SMALL = { a: [1, "ä"] };
 const LARGE = { text: "ö".repeat(100_000) };
 
-test("a handler finds meta-data parsed, as text and as bytes, wherever it was kept", async () => {
+test("a handler gets meta-data parsed, as text and as bytes, from memory and from disk", async () => {
   const bytes = severalPayloads("v2", [
     { type: "a", files: { one: "1" }, metaData: SMALL },
     { type: "b", files: { two: "2" }, metaData: LARGE },
@@ -46,7 +46,7 @@ test("a handler finds meta-data parsed, as text and as bytes, wherever it was ke
   expect(await readdir(join(dir, "scripts"))).toEqual([]);
 });
 
-test("what was stored of large meta-data goes with an Artifact that turns out to be wrong", async () => {
+test("if the Artifact turns out to be invalid, stored meta-data is removed", async () => {
   const whole = severalPayloads("v2", [{ type: "b", files: { two: "2" }, metaData: LARGE }]);
   const broken = Buffer.from(whole);
   broken[broken.indexOf("öööö") + 10] = 0xff;

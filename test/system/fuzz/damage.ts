@@ -1,6 +1,6 @@
 import type { Random } from "./random.ts";
 
-/** A member of the outer tar, by where it lies: header block, content and padding are one piece. */
+/** Place of a member in the outer tar: header block, content and padding are one piece. */
 export interface Piece {
   readonly name: string;
   readonly start: number;
@@ -136,7 +136,7 @@ function setSize(copy: Buffer, start: number, sizeBytes: number): void {
   setChecksum(copy, start);
 }
 
-/** Makes a changed header block look undamaged: six digits, and whatever the writer has put behind them. */
+/** Makes a changed header block look undamaged: six digits, followed by what the writer put there. */
 function setChecksum(copy: Buffer, start: number): void {
   const behind = Buffer.from(copy.subarray(start + 154, start + 156));
   copy.write("        ", start + 148, "latin1");

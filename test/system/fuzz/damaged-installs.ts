@@ -8,7 +8,7 @@ import { Random } from "./random.ts";
 
 /** Another seed finds other damage: `SWITCHBACK_FUZZ_SEED=7 npm test -- --tier fuzz`. */
 const SEED = Number(process.env["SWITCHBACK_FUZZ_SEED"] ?? 20_260_101);
-/** Of each of four Artifacts, which makes two thousand. */
+/** Cases for each of four Artifacts: two thousand in all. */
 const CASES = 500;
 const CASES_PER_TEST = 100;
 const SLOT_B = "slots/rootfs3";
@@ -18,7 +18,7 @@ const STORE = "data/switchback-store";
 /** An Artifact to damage. */
 export interface Base {
   readonly name: string;
-  /** The board takes only what its key has signed. */
+  /** The board accepts only Artifacts that its key has signed. */
   readonly verified: boolean;
   /** Makes the Artifact, and configures the board for it. @returns its path */
   make(board: TestBoard): Promise<string>;
@@ -26,7 +26,7 @@ export interface Base {
 
 export const VERSION = "v2";
 
-/** Runs the command line on damaged copies of an Artifact, and looks at the whole board each time. */
+/** Runs the command line on damaged copies of an Artifact, and compares the whole board each time. */
 export function describeDamaged({ name, verified, make }: Base): void {
   describe(`an Artifact that is ${name}`, () => {
     let board: TestBoard;
@@ -69,7 +69,7 @@ export function describeDamaged({ name, verified, make }: Base): void {
   });
 }
 
-/** Content of every file of the board by path. Its store is taken by what it says, and its lock says nothing. */
+/** Content of every file of the board by path; for the store, its values; without the lock. */
 function look(board: TestBoard): Readonly<Record<string, string>> {
   const found: Record<string, string> = {};
   for (const entry of readdirSync(board.dir, { recursive: true, withFileTypes: true })) {
@@ -88,7 +88,7 @@ async function installDamaged(
   image: Buffer,
   mustNotReach: boolean,
 ): Promise<void> {
-  // A slot full of something else, because writing what is there already would not be seen.
+  // Fills the slot with other data, because the test would not notice a write of equal data.
   if (mustNotReach) writeFileSync(board.path(SLOT_B), Buffer.alloc(statSync(board.path(SLOT_B)).size, 0xa5));
   const slotBefore = mustNotReach ? readFileSync(board.path(SLOT_B)) : undefined;
   writeFileSync(board.file("case.mender"), bytes);
@@ -110,7 +110,7 @@ async function installDamaged(
     expect(readFileSync(board.path(SLOT_B)).equals(slotBefore), "slot untouched").toBe(true);
 }
 
-/** Damage that means nothing, such as a changed date: everything is in place, and is taken back. */
+/** Harmless damage, such as a changed date: the update is complete, and the test rolls it back. */
 async function checkArmed(
   board: TestBoard,
   result: CliResult,
@@ -132,7 +132,7 @@ async function checkArmed(
 const describeDamage = ({ kind, firstDifference, bytes }: Damage): string =>
   `${kind}, from byte ${firstDifference} of ${bytes.length}`;
 
-/** Puts the case in front of whatever goes wrong in it. */
+/** Adds the case to the message of a failure. */
 async function naming(label: string, work: () => Promise<void>): Promise<void> {
   try {
     await work();

@@ -39,7 +39,7 @@ afterAll(async () => {
 
 const NUMBERS = ["-1", "0", "1", "20001", "99999999999999999999", "1e3", "0x10", "", "NaN", "+5", "5, 5", " 7"];
 
-/** An honest answer, in which one thing or another is a lie. */
+/** A correct answer in which one part may be false. */
 function answerTo(request: string): Buffer {
   const range = /range: bytes=(\d+)-(\d+)/i.exec(request);
   const from = Number(range?.[1] ?? 0);
@@ -68,7 +68,7 @@ function answerTo(request: string): Buffer {
 /** Everything that could be read, or why it failed. */
 async function download(): Promise<Buffer> {
   const still = createVirtualClock();
-  // Waits before a resume are none here; a limit never comes, because time stands still.
+  // There are no waits before a resume, and no time limit is reached, because time stands still.
   const sleep = async (ms: number, signal: AbortSignal) => (ms > 0 ? await still.sleep(ms, signal) : undefined);
   const clock = { ...still, sleep };
   const parts = {
@@ -91,7 +91,7 @@ async function download(): Promise<Buffer> {
       if (all.length > 1000) throw new Error("a download without end");
     }
     const read = Buffer.concat(all);
-    // What told its length has it; what did not is the Artifact's to judge.
+    // A body with a stated length must have that length; otherwise the Artifact's own checks decide.
     if (source.facts !== undefined) expect(read.length).toBe(source.facts.lengthBytes);
     return read;
   } finally {

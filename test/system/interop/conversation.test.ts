@@ -16,7 +16,7 @@ const DAEMONS = {
 } as const;
 type Client = keyof typeof DAEMONS;
 
-/** A line that both daemons say, or one of them; then with the row of docs/compatibility.md that gives the reason. */
+/** A line that both daemons send, or only one of them, with the row of docs/compatibility.md that gives the reason. */
 type Line = readonly [who: Client | "both", said: string, why?: string];
 
 const MAPS = "update control maps";
@@ -139,7 +139,7 @@ for (const { name, failingScripts, newSystem, lines } of SCENARIOS) {
   );
 }
 
-/** Headers by what is asked for, sorted; of those that differ each time the name. */
+/** Sorted headers by request; only the name if the value differs each time. */
 const HEADERS: Readonly<Record<Client, Readonly<Record<string, string>>>> = {
   real: {
     auth_requests:
@@ -174,7 +174,7 @@ function expectHeaders(client: Client, { requests }: Conversation): void {
   }
 }
 
-/** The request for a token is signed with the key that stands in it, over the very bytes that were sent. */
+/** The request for a token must be signed with the key that it contains, over exactly the bytes that were sent. */
 function expectSigned({ path, headers, body }: Recorded): void {
   if (!path.endsWith("/auth_requests")) return;
   const key = createPublicKey(JSON.parse(body.toString()).pubkey);

@@ -10,14 +10,14 @@ import { type Recorded, ScriptedServer } from "../../support/scripted-server.ts"
 export type NewSystem = "comes up" | "hangs";
 
 export interface Conversation {
-  /** What was asked, in order and in short; `(reboots)` where the device goes down in between. */
+  /** The requests in order, in a short form; `(reboots)` where the device goes down. */
   readonly lines: readonly string[];
   readonly requests: readonly Recorded[];
 }
 
 const ID = "00000000-0000-4000-8000-000000000001";
 const LIMIT_MS = 60_000;
-/** Processes of their own, so that whatever a daemon has started ends with it as at a power cut. */
+/** In a process namespace, so that everything the daemon has started ends with it, as at a power cut. */
 const ALONE = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"];
 const DOWN = "(reboots)";
 
@@ -89,7 +89,7 @@ async function listen(
 
 const isOver = (requests: readonly Recorded[]): boolean => endOf(requests) !== undefined;
 
-/** Behind the first request for an update that follows the result of the first one. */
+/** After the first request for an update that follows the result of the first deployment. */
 function endOf(requests: readonly Recorded[]): number | undefined {
   const lines = requests.map(inShort);
   const told = lines.findIndex((line) => line === "status success" || line === "log");
@@ -97,7 +97,7 @@ function endOf(requests: readonly Recorded[]): number | undefined {
   return asked < 0 ? undefined : asked + 1;
 }
 
-/** What U-Boot does: boots the slot on trial, or the other one after the trial has hung. */
+/** Does what U-Boot does: boots the slot on trial, or the other one after a trial that hung. */
 function bootedNext(board: ClientBoard, newSystem: NewSystem): "A" | "B" {
   const variables = new Map(board.environment().map((line) => line.split("=") as [string, string]));
   const planned = variables.get("mender_boot_part") === String(board.partition("B")) ? "B" : "A";
@@ -119,7 +119,7 @@ function bootedNext(board: ClientBoard, newSystem: NewSystem): "A" | "B" {
   return back;
 }
 
-/** Names of what is sent, sorted, and the values that matter. */
+/** Sorted names of the members sent, with the values that matter. */
 function inShort({ method, path, body }: Recorded): string {
   const call = path.split("/").at(-1) ?? "";
   if (method === "GET") return path;

@@ -51,7 +51,7 @@ const ROOTFS = ["write", "rootfs-image", "-t", "a", "-n", "r", "-f", at("image")
 const MODULE = ["write", "module-image", "-t", "a", "-n", "r", "-T", "mod", "-o", at("out")];
 const BOOTSTRAP = ["write", "bootstrap-artifact", "-t", "a", "-n", "r", "-o", at("out")];
 
-/** What the original answers: the same exit status, and the same lines on standard output. */
+/** Expects the original's exit status and its lines on standard output. */
 const SAME: readonly (readonly string[])[] = [
   ROOTFS,
   [...ROOTFS, "--compression", "lzma", "--no-progress"],
@@ -115,7 +115,7 @@ for (const args of SAME) {
   });
 }
 
-/** Help and complaints are worded by each program: only the exit status is the same. */
+/** Each program words its help and errors itself, so only the exit status is compared. */
 const SAME_STATUS: readonly (readonly string[])[] = [
   [],
   ["--help"],
@@ -143,7 +143,7 @@ for (const args of SAME_STATUS) {
   });
 }
 
-/** The original exits 0 without having done what was asked for: ours fails. */
+/** The original exits with 0 although it did nothing; Switchback fails. */
 const FAILS: readonly (readonly string[])[] = [
   ["validate"],
   ["read"],

@@ -42,7 +42,7 @@ const SCRIPT_NAMES = scripts.map((path) => basename(path)).sort();
 const DEPENDS = { boot: ["2021.01"], ram: ["1G"] };
 const EXTRA = { colour: "red:ish", size: "" };
 
-/** What was asked for, said twice: as arguments for both tools, and as what `read --json` must say of the payload. */
+/** Each case in two forms: arguments for both tools, and what `read --json` must print about the payload. */
 const KINDS: Readonly<
   Record<string, { readonly args: readonly string[]; readonly scripts: readonly string[]; readonly payload: object }>
 > = {
@@ -96,11 +96,11 @@ function normalized(line: string | undefined): ArtifactDescription {
   return { ...description, scripts: [...description.scripts].sort(), payloads };
 }
 
-/** Lines without what only ours says. */
+/** Lines without those that only Switchback prints. */
 const comparable = (lines: readonly string[]): readonly string[] =>
   lines.filter((line) => !line.startsWith("  Verified with:")).sort();
 
-/** Ours writes the same time into every Artifact. */
+/** Switchback writes the same time into every Artifact. */
 const withoutTimes = (lines: readonly string[] = []): readonly string[] =>
   lines.filter((line) => !line.includes(" modified: "));
 

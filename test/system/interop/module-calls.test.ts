@@ -44,7 +44,7 @@ interface Ran {
 
 type Client = (...args: readonly string[]) => Promise<{ readonly exitCode: number; readonly out: string }>;
 
-/** On a busy machine the real client now and then waits for ever for a module that ends without opening its stream. */
+/** On a busy machine the real client sometimes waits forever for a module that ends without opening its stream. */
 class ClientHangs extends Error {}
 const HANGS_MS = 15_000;
 const ATTEMPTS = 3;
@@ -66,7 +66,7 @@ const ours: Client = async (...args) => {
   return { exitCode: io.exitCode, out: io.outLines.map((line) => `${line}\n`).join("") };
 };
 
-/** A hanging client begins anew: what it calls is compared, and not whether it comes to its end. */
+/** A client that hangs is started again: the test compares its calls, and not whether it ends. */
 async function record(client: Client, cases: string, commands: readonly string[]): Promise<Ran> {
   for (let attempt = 1; ; attempt++) {
     try {
@@ -77,7 +77,7 @@ async function record(client: Client, cases: string, commands: readonly string[]
   }
 }
 
-/** Runs `commands` on a device that has never been updated; the module does `cases` and records its calls. */
+/** Runs `commands` on a device that was never updated; the module runs `cases` and records its calls. */
 async function recordOnce(client: Client, cases: string, commands: readonly string[]): Promise<Ran> {
   const module = join(dir, "modules/v3/recorder");
   writeFileSync(module, `#!/bin/sh\necho "$1" >> ${dir}/calls\ncase "$1" in\n${cases}\nesac\n`);
@@ -94,7 +94,7 @@ async function recordOnce(client: Client, cases: string, commands: readonly stri
   return { calls, exits, provides: (await client("show-provides")).out, tree };
 }
 
-/** What the 3.4 client shows of a device that has never been updated, and what ours does. */
+/** What the 3.4 client and Switchback print for a device that was never updated. */
 const UNTOUCHED = { real: "", ours: "artifact_name=release-0\n" };
 const UPDATED = "artifact_group=group-1\nartifact_name=release-1\nrootfs-image.recorder.version=release-1\n";
 const BROKEN = UPDATED.replace("=release-1\n", "=release-1_INCONSISTENT\n");

@@ -10,7 +10,7 @@ const { test } = needs("mount", "loop", "ext4", "namespaces", "bootLocks");
 
 const IMAGE_MIB = 12;
 const MIB = 1024 * 1024;
-/** No multiple of the frame, the page or the sector. */
+/** Not a multiple of the frame, page or sector size. */
 const ODD_BYTES = 3 * MIB + 777;
 
 const REAL = ["mender", "-c", "/etc/mender/mender.conf", "-d", "/data"];
@@ -36,7 +36,7 @@ afterAll(() => {
   rmSync(dir, { recursive: true, force: true });
 });
 
-/** An Artifact made by the real tool, where both clients can reach it. */
+/** An Artifact of the real tool, in a place that both clients can read. */
 function artifact(name: string, image: string, options: readonly string[] = []): string {
   const path = join(dir, `${name}.mender`);
   const args = ["-t", BENCH_DEVICE_TYPE, "-n", name, "-f", join(dir, image), "-o", path, "--no-progress", ...options];
@@ -51,7 +51,7 @@ interface Left {
   readonly provides: string;
 }
 
-/** Every byte of slot B, every variable and every provide that a sequence of commands leaves behind. */
+/** Every byte of slot B, every variable and every provide after a sequence of commands. */
 function leftBy(client: Client, steps: readonly (readonly ["A" | "B", number, ...string[]])[]): Left {
   board.resetEnvironment();
   board.fillSlotB(join(dir, "before.img"));
@@ -202,7 +202,7 @@ test("an Artifact that the configured key has not signed is refused by both, and
   board.configure({});
 });
 
-/** A command on a board whose boot environment can be read and not written. */
+/** A command on a board whose boot environment is read-only. */
 function withoutWriting(argv: readonly string[]): readonly string[] {
   const copies = ["env1", "env2"].map((name) => join(board.dir, name));
   const readOnly = copies.map((copy) => `mount --bind ${copy} ${copy} && mount -o remount,ro,bind ${copy}`);

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Daemon, type DaemonScriptRig, REBOOTS } from "../../support/daemon-script-rig.ts";
 
-/** What the real client takes from fixed places, it finds there in namespaces of its own. */
+/** The real client reads fixed paths; a mount namespace puts the test's files there. */
 const IN_NAMESPACE = [
   "set -e",
   'dir="$1"; shift',
@@ -22,11 +22,11 @@ const inNamespace = (rig: DaemonScriptRig, command: string): readonly string[] =
   rig.scripts.dir,
   command,
 ];
-/** Processes of their own, so that whatever the daemon has started ends with it as at a power cut. */
+/** In a process namespace, so that everything the daemon has started ends with it, as at a power cut. */
 const ALONE = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"] as const;
 const LIMIT_MS = 60_000;
 
-/** Made once: the client takes seconds for the key that it makes. */
+/** Made once, because the client needs seconds to generate its key. */
 const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
 
 export const realDaemon: Daemon = async (rig) => {
@@ -48,7 +48,7 @@ export const realDaemon: Daemon = async (rig) => {
   return shown.stdout.trim();
 };
 
-/** From the start of the daemon until the device goes down, or nothing more is to be seen. */
+/** Runs the daemon until the device goes down or nothing more happens. */
 async function live(rig: DaemonScriptRig, goingDown: string, deadline: number): Promise<void> {
   const [program, ...options] = ALONE;
   const log = openSync(logOf(rig), "a");

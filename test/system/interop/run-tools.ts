@@ -27,7 +27,7 @@ const UNPACK: Readonly<Record<string, readonly [string, ...string[]]>> = {
   "header.tar.xz": ["xz", "-dc"],
 };
 
-/** A document of the header, as its bytes are. */
+/** A document of the header, byte for byte. */
 export function headerDocument(artifact: string, name: string): string {
   const member = execFileSync("tar", ["-tf", artifact], { encoding: "utf8" })
     .split("\n")

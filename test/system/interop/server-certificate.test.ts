@@ -31,7 +31,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(dir, { recursive: true }));
 
-/** Whether the client, which is told to trust `trusted`, has got as far as to ask. */
+/** Whether the client sends a request when it is configured to trust `trusted`. */
 async function asks(served: string, ask: (url: string) => Promise<unknown>): Promise<boolean> {
   const asked: unknown[] = [];
   const keys = { key: readFileSync(file(`${served}.key`)), cert: readFileSync(file(`${served}.pem`)) };
@@ -43,7 +43,7 @@ async function asks(served: string, ask: (url: string) => Promise<unknown>): Pro
   try {
     await ask(`https://localhost:${(server.address() as AddressInfo).port}/release.mender`);
   } catch {
-    // ignored: what the server was asked is the answer.
+    // ignored: the requests that the server received are the result.
   } finally {
     await new Promise((resolve) => server.close(resolve));
   }

@@ -55,7 +55,7 @@ test("mender-artifact makes an Artifact of a device that it reaches by ssh", () 
   must("mkfs.ext4", "-q", inDir("disk"));
   must("mount", "-o", "loop", inDir("disk"), inDir("mounted"));
   writeFileSync(inDir("mounted/content"), Buffer.alloc(4 * MIB, "content"));
-  // What the tool runs is fixed: `mender snapshot dump`, of the root filesystem, which no test may freeze.
+  // The tool always runs `mender snapshot dump` for the root filesystem, which no test may freeze.
   const agent = `exec node "${join(process.cwd(), "dist/switchback.mjs")}" -d "${inDir("data")}"`;
   const shell = `#!/bin/sh\n${agent} "$@" --source "${inDir("mounted")}"\n`;
   writeFileSync(inDir("bin/mender"), shell, { mode: 0o755 });

@@ -13,9 +13,9 @@ const OURS = ["node", "/project/dist/switchback.mjs", "-d", "/data"];
 type Client = typeof REAL;
 type Step = readonly ["A" | "B", ...string[]];
 
-/** Notes its name, and does what comes after it. */
+/** Records its name, then runs the rest. */
 const noting = (then = ""): string => `#!/bin/sh\necho "\${0##*/}" >>/data/ran\n${then}\n`;
-/** Answers as told, one status after the other, and then with 0. */
+/** Returns the given statuses one after the other, and then 0. */
 const answering = (...statuses: readonly number[]): string =>
   noting(
     `set -- ${statuses.join(" ")}\nshift $(($(grep -c "^\${0##*/}$" /data/ran) - 1)) 2>/dev/null || exit 0\nexit "\${1:-0}"`,
@@ -47,7 +47,7 @@ function rootfs(name: string, text = noting(), mode = 0o755): void {
 }
 
 let made = 0;
-/** An Artifact made by the real tool, with the scripts that note their names, and those that do more. */
+/** An Artifact of the real tool, with scripts that record their names, some of which do more. */
 function artifact(names: readonly string[], special: Readonly<Record<string, string>> = {}): string {
   const own = join(dir, `artifact-${++made}`);
   mkdirSync(own);

@@ -52,7 +52,7 @@ const writeArgs = (type: string, path: string): string[] => {
   return ["write", "module-image", "-T", type, "-t", "board", "-n", "release-1", "-o", path, ...files];
 };
 
-/** What a sequence of the real client's commands leaves in the target, with either side's modules. */
+/** What a sequence of the real client's commands leaves in the target, with either set of modules. */
 function left(modules: keyof typeof MODULES, commands: readonly (readonly string[])[]): unknown {
   for (const folder of ["target", "data"]) rmSync(join(dir, folder), { recursive: true, force: true });
   place(join(dir, "target/app.conf"), "old", 0o640);
@@ -70,7 +70,7 @@ describe.each(Object.keys(PAYLOADS))("module %s in the real client", (type) => {
   test("installs the same as the client's own module, from an Artifact of either tool", async () => {
     const path = join(dir, `${type}.mender`);
     theirs(...writeArgs(type, path));
-    // Without a rollback the client commits at once, and says so with a failure if it is asked again.
+    // Without a rollback the client commits at once, and a second commit fails.
     const commands = type === "script" ? [["install", path]] : [["install", path], ["commit"]];
     const expected = left("theirs", commands);
     expect(JSON.stringify(expected)).toMatch(/new|1-first\\n2-second/);

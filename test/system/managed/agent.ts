@@ -23,17 +23,17 @@ export interface AgentParts {
   readonly board: Pick<TestBoard, "path">;
   readonly clock: VirtualClock;
   readonly server: string;
-  /** PEM file of certificates that it trusts. */
+  /** PEM file of the certificates that it trusts. */
   readonly trustedCerts?: string | undefined;
   readonly io: CliIo;
   readonly files?: FileActs | undefined;
-  /** Starts programs; absent: this machine does. */
+  /** Starts programs; default: this machine. */
   readonly process?: Host["process"] | undefined;
-  /** What lies between the agent and its server. */
+  /** The network between the agent and its server. */
   network(transport: Transport): Transport;
 }
 
-/** The agent of managed mode as it is composed for a device, but for its clock, its network and its identity. */
+/** The agent in managed mode, composed as on a device, except for its clock, network and identity. */
 export async function composeVirtual(parts: AgentParts, options: WorkOptions): Promise<Poller> {
   const { board, clock, server, io, trustedCerts, files = quickActs, process = thisHost.process } = parts;
   const host = { ...thisHost, clock, files, process };
@@ -45,7 +45,7 @@ export async function composeVirtual(parts: AgentParts, options: WorkOptions): P
   };
   const side = await composeServer(globals, {}, Object.assign(io, { host }));
   const { config, paths, log } = side;
-  // The machine's own certificates take long to load, and vouch for nobody here.
+  // The machine's own certificates take long to load, and no server here has one of them.
   const env = { SSL_CERT_FILE: trustedCerts };
   const connecting = { ...(await connectOptions(globals, config.connection, env, log)), startTimer: clock.startTimer };
   const transport = parts.network(createHttpTransport(connecting));

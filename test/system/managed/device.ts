@@ -12,18 +12,18 @@ import { Network } from "./network.ts";
 
 const ID = "d-1";
 const SLOT_KIB = 64;
-/** Of the agent, each from the beginning of a process to its end. */
+/** Lives of the agent, each from the start of a process to its end. */
 const MAX_LIVES = 8;
 
 export interface DeviceOptions {
   readonly artifact: Buffer;
   readonly trustedCerts?: string;
-  /** Whether the fault that the device meets is that the deployment has been called off. */
+  /** Whether the fault is that the server has aborted the deployment. */
   readonly callsOff: boolean;
   readonly files?: FileActs;
 }
 
-/** A virtual board whose agent runs in this process and in virtual time, and the server that deploys to it. */
+/** A virtual board whose agent runs in this process in virtual time, and its server. */
 export class VirtualDevice {
   readonly network = new Network();
   readonly clock: VirtualClock = createVirtualClock();
@@ -55,7 +55,7 @@ export class VirtualDevice {
     await this.board.remove();
   }
 
-  /** Statuses that the server has heard. */
+  /** Statuses that the server has received. */
   get statuses(): readonly string[] {
     return this.server.of("status").map(({ body }) => JSON.parse(body.toString()).status);
   }
@@ -64,7 +64,7 @@ export class VirtualDevice {
     return this.statuses.filter((status) => status === "success" || status === "failure");
   }
 
-  /** `-`: the server lacks the end, or its log. `+`: it has heard of it when it had offered the deployment again. */
+  /** `-`: the server lacks the result or its log. `+`: it received them only after it had offered the deployment again. */
   remark(): "" | "-" | "+" {
     const { finals, server } = this;
     const [final] = finals;
@@ -74,7 +74,7 @@ export class VirtualDevice {
     return fromTheBeginning.length > 1 ? "+" : "";
   }
 
-  /** One process after the other, with the reboots that they ask for, until nothing is left to do. */
+  /** Runs one process after the other, with the reboots that they request, until nothing is left to do. */
   async liveToRest(afterLife: () => void): Promise<void> {
     for (let life = 1; life <= MAX_LIVES; life++) {
       const asked = this.server.of("next").length;
@@ -92,7 +92,7 @@ export class VirtualDevice {
     this.network.isRebooted = true;
   }
 
-  /** What `poll --now` does, in one process. @returns its exit status */
+  /** Does what `poll --now` does. @returns its exit status */
   async #live(): Promise<number> {
     const io = new RecordingIo();
     const { board, clock, server, network } = this;

@@ -36,7 +36,7 @@ const LASTING: Readonly<Record<Fault, string>> = {
   "500":                          "v2        v2        v2   v2          v1       v2         v2        v1    v2+   v1-",
 };
 
-/** The same where one request is met: what does not stand here ends as above. */
+/** Differences if the fault affects only one request; all other cells are as above. */
 // biome-ignore format: as above.
 const PASSING: Readonly<Partial<Record<Fault, Readonly<Partial<Record<Step, string>>>>>> = {
   "refused":         { download: "v2", reach: "v2", final: "v2", log: "v1" },
@@ -86,7 +86,7 @@ test("if the server keeps postponing the commit by an hour, the device leaves th
     device.network.break("reach", faulty.astray("429 until a date"), Number.POSITIVE_INFINITY);
     const hours: number[] = [];
     await device.liveToRest(() => hours.push(device.clock.monotonicMs() / 3_600_000));
-    // The life that installs, and the one that waits for the server: four hours, and then 36 to 72 minutes.
+    // The life that installs, and the life that waits for the server: four hours, then 36 to 72 minutes.
     const [installed = Number.NaN, rolledBack = Number.NaN] = hours;
     expect(installed).toBeLessThan(0.1);
     expect(rolledBack - installed).toBeGreaterThanOrEqual(4.6);
@@ -98,9 +98,9 @@ test("if the server keeps postponing the commit by an hour, the device leaves th
   }
 });
 
-/** Lets a device go through a deployment, and says in short where it has arrived. */
+/** Makes a deployment, and returns a short form of its result. */
 async function endOf(fault: Fault, step: Step, times: number): Promise<string> {
-  // A log is sent of a failure only.
+  // The agent sends a log only after a failure.
   const artifact = artifacts.get(step === "log" ? "hangs" : "yes") ?? Buffer.alloc(0);
   const callsOff = fault === "409" && ["downloading", "installing", "rebooting", "reach", "final"].includes(step);
   const device = await VirtualDevice.make({ artifact, trustedCerts: faulty.trustedCerts, callsOff });

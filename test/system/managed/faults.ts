@@ -7,7 +7,7 @@ import { type Responder, ScriptedServer } from "../../support/scripted-server.ts
 import { selfSigned } from "../../support/self-signed.ts";
 import type { Astray } from "./network.ts";
 
-/** What a server does instead of what it should; `content` is what was asked for. */
+/** What a faulty server does; `content` is what the agent requested. */
 const ANSWERS = {
   "reset in header": () => resetInHeader,
   "reset in body": (content) => resetInBody(content, content.length >> 1),
@@ -33,9 +33,9 @@ const WAITING: ReadonlyMap<string, Astray["keepsWaiting"]> = new Map([
 
 export type Fault = keyof typeof ANSWERS | (typeof ELSEWHERE)[number];
 
-/** Servers of which each has one fault. */
+/** Servers with one fault each. */
 export class FaultyServers {
-  /** PEM file that vouches for those with a bad certificate: they are refused for what is wrong with it alone. */
+  /** PEM file that makes the bad certificates trusted, so that only their own fault gets them refused. */
   readonly trustedCerts: string;
   readonly #folder: string;
   readonly #servers: readonly ScriptedServer[];
@@ -65,7 +65,7 @@ export class FaultyServers {
   }
 
   astray(fault: Fault): Astray {
-    // No resolver takes a name with an empty label, so that none has to be asked.
+    // No resolver accepts a name with an empty label, so this asks none.
     const address = this.#addresses.get(fault) ?? "http://no..host";
     const keepsWaiting = WAITING.get(fault);
     return { address, ...(keepsWaiting !== undefined && { keepsWaiting }) };

@@ -3,7 +3,7 @@ import type { VirtualClock } from "../../support/virtual-clock.ts";
 import type { Network } from "./network.ts";
 
 const DRIP_MS = 5;
-/** Less than any connection may be idle. */
+/** Shorter than any idle timeout of a connection. */
 const PASSES_BETWEEN_DRIPS_MS = 50_000;
 
 /**
@@ -25,7 +25,7 @@ export async function letTimePass(
     isOver = true;
     wake();
   });
-  over.catch(() => undefined); // ignored: it is awaited below.
+  over.catch(() => undefined); // ignored: the code below awaits it.
   while (!isOver) {
     const change = new Promise<void>((resolve) => {
       wake = resolve;

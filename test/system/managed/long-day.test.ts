@@ -11,7 +11,7 @@ import { MEMORY_FOLDER, TestBoard } from "../../support/test-board.ts";
 import type { Holdings } from "./long-day.ts";
 
 const POLLS = 1000;
-/** A thousand of them take a day. */
+/** A thousand polls take a day. */
 const POLL_SECONDS = 87;
 
 let board: TestBoard;
@@ -45,14 +45,14 @@ test(`after a day of ${POLLS} polls and two updates, the agent uses as much memo
   expect(server.of("log").length).toBe(1);
   expect(late.memoryBytes / early.memoryBytes).toBeLessThan(1.05);
   expect([late.descriptors, late.timers, late.children]).toEqual([early.descriptors, early.timers, early.children]);
-  // Of the last five deployments a log is kept, the newest by the number 0.
+  // The agent keeps the logs of the last five deployments; the newest has the number 0.
   const renamed = (name: string): string => name.replace("deployments.0000.d-50", "deployments.0001.d-50");
   expect(late.files).toEqual([...early.files.map(renamed), "data/deployments.0000.d-500.log"].sort());
 });
 
 const statuses = (): readonly string[] => server.of("status").map(({ body }) => JSON.parse(body.toString()).status);
 
-/** Offers each Artifact at the poll of its number. */
+/** Offers each Artifact at the poll with its number. */
 async function offer(artifacts: Readonly<Record<number, string>>): Promise<void> {
   const answers = new Map<number, Responder>();
   for (const [poll, path] of Object.entries(artifacts)) {
@@ -62,7 +62,7 @@ async function offer(artifacts: Readonly<Record<number, string>>): Promise<void>
   server.answer("next", (exchange) => (answers.get(server.of("next").length) ?? empty(204))(exchange));
 }
 
-/** For an update module: installed, committed and cleaned up without a reboot. */
+/** For an update module: the agent installs and commits it without a reboot. */
 async function fileRelease(): Promise<string> {
   await mkdir(board.path("share/modules/v3"), { recursive: true });
   await cp("update-modules/single-file", board.path("share/modules/v3/single-file"));
@@ -77,7 +77,7 @@ async function fileRelease(): Promise<string> {
   return path;
 }
 
-/** An image that is written to the other slot and rolled back before anything is rebooted. */
+/** An image that the agent writes to the other slot and rolls back before the reboot. */
 async function failingRelease(): Promise<string> {
   const script = board.file("ArtifactInstall_Leave_00");
   await writeFile(script, "#!/bin/sh\nexit 1\n", { mode: 0o755 });
@@ -92,7 +92,7 @@ async function run(polls: readonly number[]): Promise<readonly Holdings[]> {
   };
   const shape = { bundle: true, platform: "node", format: "esm", target: "node20" } as const;
   await build({ entryPoints: [entry], ...shape, banner, outfile, logLevel: "error" });
-  // Without compilers: the code that they make in the course of a day of what runs often is not what is looked for.
+  // Without compilers, because code that they generate during the day would change the result.
   const argv = [
     "--expose-gc",
     "--no-opt",

@@ -7,17 +7,17 @@ import { composeVirtual } from "./agent.ts";
 import { letTimePass } from "./let-time-pass.ts";
 import { Network } from "./network.ts";
 
-/** What a process holds when it has nothing to do. */
+/** The memory of a process that has nothing to do. */
 export interface Holdings {
   readonly polls: number;
   readonly hours: number;
-  /** Of the heap, and of buffers outside of it, after collections. */
+  /** Bytes of the heap, and of buffers outside of it, after garbage collections. */
   readonly memoryBytes: number;
   readonly residentBytes: number;
   readonly descriptors: number;
   readonly timers: number;
   readonly children: number;
-  /** Below the board's folder. */
+  /** Relative to the board's folder. */
   readonly files: readonly string[];
 }
 
@@ -45,7 +45,7 @@ const io: CliIo = {
 };
 
 async function measure(): Promise<Holdings> {
-  // The least of several: what one collection leaves differs by a fortieth from what the next one does.
+  // The minimum of several measurements: two collections in a row differ by 2.5 %.
   let memoryBytes = Number.POSITIVE_INFINITY;
   for (let round = 0; round < 8; round++) {
     globalThis.gc?.();

@@ -1,6 +1,6 @@
 import type { Transport, TransportRequest } from "../../../src/ports/transport.ts";
 
-/** What an agent asks a server for in a deployment, in that order. */
+/** The requests of an agent in a deployment, in order. */
 export const STEPS = [
   "authorise",
   "inventory",
@@ -15,27 +15,27 @@ export const STEPS = [
 ] as const;
 export type Step = (typeof STEPS)[number];
 
-/** Where a request goes astray to. */
+/** Where a diverted request goes. */
 export interface Astray {
   readonly address: string;
-  /** The connection stays open there, and nothing comes, or now and then a byte of what does not end. */
+  /** The connection stays open: silent, or with a byte now and then of a body that never ends. */
   readonly keepsWaiting?: "silently" | "dripping";
 }
 
-/** What lies between an agent and its server: it sends requests astray, and knows what is on its way. */
+/** The network between an agent and its server. It can divert requests, and knows what is in transit. */
 export class Network {
   /** Whether the device has been restarted since the download. */
   isRebooted = false;
-  /** Requests that went astray. */
+  /** Number of diverted requests. */
   met = 0;
-  /** Is called when something is sent, or has arrived. */
+  /** Called when something is sent or has arrived. */
   onChange: () => void = () => undefined;
   #fault: { readonly step: Step; readonly astray: Astray; left: number } | undefined;
   #open = 0;
   #waiting = 0;
   #held = 0;
 
-  /** The next `times` requests of `step` go astray. */
+  /** Diverts the next `times` requests of `step`. */
   break(step: Step, astray: Astray, times: number): void {
     this.#fault = { step, astray, left: times };
   }
@@ -44,12 +44,12 @@ export class Network {
     this.#fault = undefined;
   }
 
-  /** Whether nothing is on its way that will arrive by itself, but for single bytes, and no body is read from. */
+  /** Whether the network is silent: nothing in transit will arrive except single bytes, and nobody is reading a body. */
   get isSilent(): boolean {
     return this.#held === 0 && this.#open === this.#waiting;
   }
 
-  /** Whether such bytes are what is waited for. */
+  /** Whether the agent is waiting for such bytes. */
   get isDripping(): boolean {
     return this.#waiting > 0 && this.#fault?.astray.keepsWaiting === "dripping";
   }
@@ -67,7 +67,7 @@ export class Network {
     };
   }
 
-  /** Between two chunks of a body it is the agent that is at work. */
+  /** Between two chunks of a body, the agent works and the network does not. */
   #read(chunks: AsyncIterator<Uint8Array>, keepsWaiting: boolean): AsyncIterable<Uint8Array> {
     let isHeld = false;
     const hold = (held: boolean): void => {

@@ -4,13 +4,13 @@ import { DAEMON_RECORDED, DaemonScriptRig } from "../../support/daemon-script-ri
 import type { Recorded } from "../../support/script-rig.ts";
 import { ourDaemon, type Programs } from "./scripted-daemon.ts";
 
-/** Where ours differs from mender 3.4, for the reason that a row of docs/compatibility.md gives. */
+/** Where Switchback differs from mender 3.4, with the reason in docs/compatibility.md. */
 interface Difference {
   /** The beginning of that row. */
   readonly row: string;
-  /** What answers something else than 0 in these cases: the beginning of one answer. */
+  /** The scripts that return something other than 0 in these cases: the beginning of one answer. */
   readonly when: RegExp;
-  /** What ours runs, from what the real client has run. */
+  /** What Switchback must run, derived from what the real client ran. */
   ours(ran: string): string;
 }
 
@@ -49,7 +49,7 @@ const expected = ({ answers, ran }: Recorded): string =>
     ran,
   );
 
-/** Rigs that a case has left: making one takes longer than most cases. */
+/** Rigs of finished cases, for reuse: making a rig takes longer than most cases. */
 const free: DaemonScriptRig[] = [];
 afterAll(() => Promise.all(free.map((rig) => rig.remove())));
 
@@ -68,7 +68,7 @@ for (const recorded of DAEMON_RECORDED) {
   });
 }
 
-/** Of each kind of answer one, and each way to reboot. */
+/** One case of each kind of answer, and of each way to reboot. */
 const STARTED: ReadonlySet<string> = new Set([
   "daemon: NeedsArtifactReboot Yes, Sync_Leave 0 1",
   "daemon: NeedsArtifactReboot Yes, ArtifactReboot_Enter 21",
@@ -91,7 +91,7 @@ test("the record has each script with each answer that it may give", () => {
     ["Enter", "Leave", ...(withoutErrors.includes(state) ? [] : ["Error"])].map((action) => `${state}_${action}`),
   );
   const answered = new Set(DAEMON_RECORDED.flatMap(({ answers }) => answers));
-  // The real client runs these in no case; of the answers that it would ignore, ours has two.
+  // The real client never runs these; Switchback has two of the answers that it would ignore.
   const never = "ArtifactRollbackReboot_Error";
   for (const script of scripts) {
     const given = script === never ? ["1", "21"] : ["1", "21", "21..."];

@@ -10,13 +10,13 @@ import { composeVirtual } from "./agent.ts";
 import { letTimePass } from "./let-time-pass.ts";
 import { Network } from "./network.ts";
 
-/** Exit status of an agent whose device has to be rebooted. */
+/** Exit status of an agent that needs a reboot. */
 const REBOOT = 4;
 
-/** Starts scripts and modules as on a device, or does what they do: that is a tenth of the work. */
+/** Starts scripts and modules as on a device, or does their work in process, which takes a tenth of the time. */
 export type Programs = "started" | "played";
 
-/** Ours, in this process and in virtual time: what it waits for takes none. */
+/** Switchback's daemon, in this process and in virtual time, so waiting takes no time. */
 export const ourDaemon =
   (programs: Programs): Daemon =>
   async (rig) => {
@@ -30,7 +30,7 @@ export const ourDaemon =
     return values["artifact-name"];
   };
 
-/** From the start of the daemon until the device goes down, or nothing more is to be seen. */
+/** Runs the daemon until the device goes down or nothing more happens. */
 async function live({ scripts, server, over }: DaemonScriptRig, programs: Programs): Promise<number> {
   const { dir } = scripts;
   const io = Object.assign(new RecordingIo(), { env: { MENDER_DATA_DIR: dir, MENDER_CONF_DIR: join(dir, "etc") } });
@@ -50,7 +50,7 @@ async function live({ scripts, server, over }: DaemonScriptRig, programs: Progra
   return io.exitCode;
 }
 
-/** Only a module that downloads is started, because it reads what the agent streams to it. */
+/** Really starts only a module that downloads, because it reads the agent's stream. */
 const played =
   (scripts: ScriptRig): typeof createChildProcess =>
   (options) => {

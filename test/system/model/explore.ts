@@ -341,7 +341,7 @@ export class Exploration {
   }
 }
 
-/** If one of these is interrupted and resumed, the update has failed. @see update-module protocol, section 7 */
+/** If one of these is interrupted and resumed, the update has failed. */
 export const FAILS_WHEN_CUT: ReadonlySet<History["last"]> = new Set([
   "download:cut",
   "install:cut",
@@ -354,7 +354,7 @@ export const FAILS_WHEN_CUT: ReadonlySet<History["last"]> = new Set([
 /** By the time these run, the result of the update is settled. */
 const SETTLED: ReadonlySet<EffectName> = new Set(["reportResult", "sendLog"]);
 
-/** A failure in one of these leaves damage. @see agent states, section 4 */
+/** A failure in one of these leaves damage. */
 export const BREAKS: ReadonlySet<EffectName> = new Set(["commitLeave", "askRollback", "rollback", "failure"]);
 
 /** The newest client's rule at our places: its ArtifactInstall_Enter is our install and askReboot, and so on. */

@@ -12,7 +12,7 @@ function promise(kept: boolean, sentence: string): void {
   if (!kept) throw new Violation(sentence);
 }
 
-/** What may directly precede a call. @see update-module protocol, sections 2, 3 and 7 */
+/** What may directly precede a call. */
 const BEFORE: Readonly<Record<EffectName, readonly History["last"][]>> = {
   download: ["", "download:cut"],
   install: ["download:ok"],
@@ -95,7 +95,6 @@ interface Scripts {
   readonly ignored?: true;
 }
 
-/** @see state scripts, sections 6 and 7 */
 const SCRIPTS: Readonly<Partial<Record<EffectName, Scripts>>> = {
   download: { enter: "Download_Enter", leave: "Download_Leave", error: "Download_Error" },
   install: { enter: "ArtifactInstall_Enter", leave: "ArtifactInstall_Leave", error: "ArtifactInstall_Error" },
@@ -115,7 +114,7 @@ const SCRIPTS: Readonly<Partial<Record<EffectName, Scripts>>> = {
 
 const NO_SCRIPTS: Scripts = {};
 
-/** What the server of a managed update hears first. @see agent states, section 3 */
+/** What the server of a managed update hears first. */
 const TOLD: Readonly<Partial<Record<EffectName, string>>> = {
   download: "tell downloading",
   install: "tell installing",
