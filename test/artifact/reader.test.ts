@@ -18,7 +18,7 @@ import {
 } from "./odd-artifacts.ts";
 import { inPieces, readAll } from "./read-all.ts";
 
-test("leaves a payload's data unread until somebody asks for it", async () => {
+test("leaves a payload's data unread until it is requested", async () => {
   const bytes = artifact({ data: [{ name: "image", content: Buffer.alloc(200_000) }] });
   let given = 0;
   const pieces = inPieces(bytes, 512);
@@ -36,7 +36,7 @@ test("leaves a payload's data unread until somebody asks for it", async () => {
   await reader.close();
 });
 
-test("verifies files that nobody read", async () => {
+test("verifies files that the caller skipped", async () => {
   const bytes = artifact({ dataBytes: tar([{ name: "image", content: "other" }]) });
   const reader = await openArtifact(inPieces(bytes, 5000));
   await expect(reader.finish()).rejects.toMatchObject({
@@ -62,7 +62,7 @@ test("keeps the last bytes of a damaged file back, each time it is asked for the
   await reader.close();
 });
 
-test("gives no byte of a file that goes on in its middle before what is stored of it was handed back", async () => {
+test("when resuming inside a file, gives no byte before the stored part was handed back", async () => {
   const bytes = artifact();
   let position: PayloadPosition | undefined;
   const first = await openArtifact(inPieces(bytes, 5000), {

@@ -73,7 +73,7 @@ test("an RSA-PSS signature does not verify: clients know PKCS#1 v1.5 only", asyn
   expect(verifySignature(manifest, signature, [await loadVerificationKey(rsa.publicPath)]).valid).toBe(false);
 });
 
-test("keys are tried in turn and the one that fits is named", async () => {
+test("keys are tried in turn, and the matching one is named", async () => {
   const keys = await Promise.all([rsa, ed25519, ec].map((key) => loadVerificationKey(key.publicPath)));
   const signature = await signManifest(manifest, await loadSigningKey(ec.privatePath, noWarning), signal);
   expect(verifySignature(manifest, signature, keys)).toEqual({ present: true, valid: true, key: ec.publicPath });

@@ -59,7 +59,7 @@ for (const [what, name] of [
   });
 }
 
-test("padding fills up the last block, and is nothing where there is none to fill", () => {
+test("padding fills the last block, and is empty if the block is full", () => {
   expect([0, 1, 511, 512, 513].map((size) => tarPadding(size).length)).toEqual([0, 511, 1, 0, 511]);
 });
 

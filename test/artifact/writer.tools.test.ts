@@ -138,7 +138,7 @@ test("documents are those of the real tool, to the byte", async () => {
   );
 });
 
-test("meta-data is written as it is, but for its blanks", async () => {
+test("meta-data is written unchanged except for blanks", async () => {
   const folder = fresh();
   const output = join(folder, "a.mender");
   const metaData = '{ "b": 1E400,\n"a": {"z": [{"y": 9007199254740993, "x": null}, {}], "__proto__": 2 }}\n';
@@ -185,7 +185,7 @@ test("scripts are sorted, also out of folders, and payload files keep the order 
   expect(names(data)).toEqual(["z", "a", "m"]);
 });
 
-test("progress tells of each payload byte twice: once for the hash, once for the copy", async () => {
+test("progress reports each payload byte twice: once for the hash, once for the copy", async () => {
   const folder = fresh();
   let bytes = 0;
   const count = (more: number): void => {

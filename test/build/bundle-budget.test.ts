@@ -50,14 +50,14 @@ test("a package that the entry imports through another chunk counts as loaded at
   expect(problemsOf(outputs)).toEqual(["loaded at start-up: zod"]);
 });
 
-test("too many bytes in all and too many at start-up are told apart", () => {
+test("too many bytes in all and too many at start-up are reported separately", () => {
   const big = { ...output(301, { "src/main.ts": 300 }), entryPoint: "src/main.ts" };
   expect(problemsOf({ ...lean, "dist/switchback.mjs": big })).toEqual(["start-up: 301 bytes, 300 are allowed"]);
   const heavy = output(801, { "src/core/x.ts": 800 });
   expect(problemsOf({ ...lean, "dist/chunks/schema.mjs": heavy })).toEqual(["all files: 1001 bytes, 1000 are allowed"]);
 });
 
-test("what the daemon keeps is told apart from what every command loads", () => {
+test("what the daemon keeps is weighed separately from what every command loads", () => {
   const daemon = {
     ...output(50, { "src/cli/managed/daemon-action.ts": 40 }, ["schema.mjs"]),
     entryPoint: "src/cli/managed/daemon-action.ts",

@@ -97,7 +97,7 @@ test("a command whose code a device does not get runs from the tools beside it, 
   });
 });
 
-test("the codes that the bundle leaves out of its catalogue are known all the same, and others are not", async () => {
+test("error codes that the bundle leaves out of its catalogue are still recognised, and unknown codes are not", async () => {
   await bundle(join(dir, "packed"), "src/errors/packed-error.ts");
   const { unpackError } = await import(join(dir, "packed/switchback.mjs"));
   expect(unpackError({ code: "TOOLS_MISSING", message: "x" })).toMatchObject({ code: "TOOLS_MISSING" });

@@ -83,7 +83,7 @@ async function traces(): Promise<unknown> {
 }
 
 for (const [name, argv] of Object.entries(COMMANDS)) {
-  test(`'${name}' does the same with any of its edges broken, and says so in words`, async () => {
+  test(`'${name}' does the same with any of its edges broken, and reports it in words`, async () => {
     const whole = await shell("", argv());
     const left = await traces();
     for (const [edge, redirection] of Object.entries(EDGES)) {
@@ -124,7 +124,7 @@ for (const [what, make] of [
   });
 }
 
-test("a log file that is moved away starts anew", async () => {
+test("a log file that is moved away is created again", async () => {
   const log = createLogger({ err: () => undefined }, { logFile: board.file("agent.log") });
   log("info", "before");
   await rm(board.file("agent.log"));

@@ -68,7 +68,7 @@ for (const keys of [
   });
 }
 
-test("a file that was understood when the update began, and is broken now, keeps nobody from deciding", async () => {
+test("a configuration that breaks during an update does not stop the user from deciding", async () => {
   await board.agent("install", await board.release("v2"));
   await board.boot();
   const text = await readFile(conf(), "utf8");

@@ -87,7 +87,7 @@ test("an update on trial whose store cannot be read for a while is neither repor
   expect(device.statuses.slice(3)).toEqual(["installing", "success"]);
 });
 
-test("one that the boot loader has left meanwhile is reported as a failure", async () => {
+test("an update that the boot loader has left meanwhile is reported as a failure", async () => {
   await onTrial();
   const bringBack = await obstruct("data/switchback-store");
   await poll();

@@ -200,7 +200,7 @@ test("what a server says is shown escaped", async () => {
   await server.close();
 });
 
-test("an Artifact of somebody who does not keep to the format is shown, or refused, escaped", async () => {
+test("an Artifact with malformed text is shown or refused with that text escaped", async () => {
   const good = await readFile(await board.release("NAMENAME"));
   const evil = Buffer.from(good.toString("latin1").replaceAll("NAMENAME", "a\u001b[2J\u009b"), "latin1");
   const name = board.file("evil.mender");

@@ -15,7 +15,7 @@ async function json(...argv: readonly string[]): Promise<unknown> {
   return result;
 }
 
-test("an update that is kept tells each of its steps as one JSON object", async () => {
+test("a committed update reports each of its steps as one JSON object", async () => {
   expect(await json("install", await board.release("v2"))).toEqual({
     command: "install",
     exitCode: 0,
@@ -43,7 +43,7 @@ test("an update that is kept tells each of its steps as one JSON object", async 
   });
 });
 
-test("an update that is undone says so, too", async () => {
+test("so does an update that is rolled back", async () => {
   await json("install", await board.release("v2"));
   expect(await json("rollback")).toMatchObject({ exitCode: 0, pending: null, messages: ["Rolled back."] });
   expect(await json("resume")).toMatchObject({ exitCode: 2 });

@@ -191,7 +191,7 @@ test("a link in the place of a lock is not followed: what it leads to stays as i
   await expect(open(board.file("victim"))).rejects.toMatchObject({ code: "ENOENT" });
 });
 
-test("a daemon whose pid cannot be written, as on a full device, says so once and holds the office all the same", async () => {
+test("a daemon that cannot write its pid, as on a full device, reports it once and still holds the server lock", async () => {
   const paths = resolvePaths({ datastore: board.path("data") }, {});
   const files: FileActs = {
     ...diskActs,
@@ -205,7 +205,7 @@ test("a daemon whose pid cannot be written, as on a full device, says so once an
   expect(existsSync(board.path("data/switchback-daemon.pid"))).toBe(false);
 });
 
-test("a trial whose cache of the server was lost is committed by the daemon, and the server hears of it", async () => {
+test("a trial that lost its cache of the server is committed by the daemon and reported to the server", async () => {
   const program = await BuiltProgram.build();
   const device = await ManagedBoard.make(program);
   try {

@@ -82,7 +82,7 @@ test("a terminal that hangs up ends a transfer", async () => {
   await server.close();
 });
 
-test("under 'nohup' nothing hangs up: the transfer goes on to its end", async () => {
+test("under 'nohup', SIGHUP does not end the command: the transfer completes", async () => {
   const bytes = await readFile(await board.release("v2"));
   const { child, ended } = startProgram("nohup", [process.execPath, program.path, ...board.options, "install", "-"]);
   child.stdin?.write(bytes.subarray(0, 50_000));

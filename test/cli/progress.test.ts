@@ -60,7 +60,7 @@ test("without a known size bytes and rate are shown", () => {
   expect(io.errText).toBe("\r\x1b[Kwriting 3.0 MiB 1.5 MiB/s");
 });
 
-test("hours left are told in minutes, and more bytes than promised stay at 100 percent", () => {
+test("hours left are shown in minutes, and more bytes than announced stay at 100 percent", () => {
   const { io, after } = rig(true, 10_000 * MIB);
   after(2000, MIB);
   expect(io.errText).toContain("  0% 0.5 MiB/s ETA 333:18");

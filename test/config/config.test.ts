@@ -85,7 +85,7 @@ test("our own object is merged member by member", async () => {
   });
 });
 
-test("keys are found whatever their case, and unknown ones are left to other programs", async () => {
+test("keys are found in any case, and unknown ones are left to other programs", async () => {
   expect(await load({ rootfsparta: "/dev/a", ServerURL: "https://x", switchback: { bootloader: "fake" } })).toEqual({
     ...DEFAULTS,
     rootfsPartA: "/dev/a",
@@ -136,12 +136,12 @@ for (const [broken, place] of [
   }
 }
 
-test("no fault of a file is told with its content, which may be secret", async () => {
+test("no error about a file shows its content, which may be secret", async () => {
   await load('{"TenantToken": "s3cret" "x"}');
   expect(logged.join()).not.toContain("s3cret");
 });
 
-test("a fallback file that is broken refuses as well, whatever the main file says", async () => {
+test("a broken fallback file refuses as well, whatever the main file says", async () => {
   const config = await load({ ArtifactVerifyKey: "/k" }, "{");
   expect(() => config.artifactVerifyKeys).toThrow(REFUSED);
 });
@@ -178,14 +178,14 @@ test("a key that is nearly a known one is named, and other programs' keys are no
   ]);
 });
 
-test("of two spellings of one key the later one holds, and the log says so", async () => {
+test("of two spellings of one key the later one applies, and the log says so", async () => {
   expect((await load({ RootfsPartA: "/dev/a", rootfsparta: "/dev/b" })).rootfsPartA).toBe("/dev/b");
   expect(logged).toContain(
     "warning: main: RootfsPartA and rootfsparta are the same key; the later one, rootfsparta, applies",
   );
 });
 
-test("what cannot be interpreted stops only whoever asks for it", async () => {
+test("a value that is not valid stops only the commands that use it", async () => {
   const config = await load({
     ServerURL: "mender.example.com",
     HttpsClient: { Key: "/k" },

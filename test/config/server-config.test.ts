@@ -20,7 +20,7 @@ describe("servers", () => {
     ]);
   });
 
-  test("are found whatever the case of their key", () => {
+  test("are found in any case", () => {
     expect(interpret({ Servers: [{ serverurl: "https://a.example" }] }).urls).toEqual(["https://a.example"]);
   });
 

@@ -20,7 +20,7 @@ afterAll(async () => {
 const made = (name: string, inputs: readonly string[], content: string): Promise<string> =>
   cache.cached(name, inputs, BUILDERS, (path) => writeFile(join(path, "file"), content));
 
-test("what was built of the same inputs is built once, and of others anew", async () => {
+test("equal inputs are built once, and other inputs are built again", async () => {
   const first = await made("thing", ["a", "bc"], "first");
   expect(await made("thing", ["a", "bc"], "second")).toBe(first);
   expect(await readFile(join(first, "file"), "utf8")).toBe("first");

@@ -14,7 +14,7 @@ test("a recorded result says what was counted", () => {
   expect(section).toContain("State on disk at the cut: 2 @commit, 1 install.");
 });
 
-test("of deployments it says what the server heard", () => {
+test("for deployments it says what the server received", () => {
   const told = { deployments: 3, finals: 5, requests: 40, troubles: 9 };
   expect(crashSection([RESULT, { ...RESULT, told }], "today")).toContain(
     "\n3 deployments on a server that answered 9 of 40 requests badly: 5 final statuses, each true, 2 of them sent again because the answer was lost.\n",

@@ -8,7 +8,7 @@ test("the list names packages with the tiers that need them, and comments are no
   ]);
 });
 
-test("a line without a tier, or with one that does not exist, is refused", () => {
+test("a line without a tier, or with an unknown one, is refused", () => {
   expect(() => parsePackages("zstd\n")).toThrow('unknown tier in "zstd"');
   expect(() => parsePackages("zstd tools intreop\n")).toThrow("unknown tier");
 });

@@ -37,7 +37,7 @@ for (const [answer, exitCode] of [
   });
 }
 
-test("half an answer is none, and stays", async () => {
+test("an incomplete answer does not count, and stays", async () => {
   await device.write("ask/answer", "ye");
   expect((await device.run(SCRIPT, PLACES)).exitCode).toBe(21);
   expect(await readFile(join(device.dir, "ask/answer"), "utf8")).toBe("ye");
@@ -53,7 +53,7 @@ for (const [status, exitCode] of [
   });
 }
 
-test("a question that cannot be put fails, instead of waiting for nobody", async () => {
+test("a question that cannot be shown fails, instead of waiting forever", async () => {
   await device.write("ask", "a file in place of the folder");
   expect((await device.run(SCRIPT, PLACES)).exitCode).toBe(1);
 });

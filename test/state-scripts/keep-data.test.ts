@@ -117,7 +117,7 @@ for (const [when, cut] of CUTS) {
   });
 }
 
-test("a copy that was cut off is made anew by the next update", async () => {
+test("an interrupted copy is made again by the next update", async () => {
   await device.write("data/app.before-update.new/records", "old");
   await ok("backUp", "migrate", "restore");
   expect(await records()).toBe("old format");

@@ -20,7 +20,7 @@ test("a device without battery and routes is not held", async () => {
   expect(await run()).toEqual({ exitCode: 0, said: "" });
 });
 
-test("a battery below the level holds the update, and says so", async () => {
+test("a battery below the level holds the update, and the log says so", async () => {
   await battery("29");
   expect(await run()).toEqual({
     exitCode: 21,
@@ -39,7 +39,7 @@ test("a charger that delivers power is enough, unless the board says otherwise",
   expect((await run()).exitCode).toBe(21);
 });
 
-test("neither a mouse's battery nor one that does not know its level counts", async () => {
+test("a mouse's battery and a battery without a known level do not count", async () => {
   await battery("5", { scope: "Device" });
   await supply("BAT1", { type: "Battery" });
   await supply("BAT2", { type: "Battery", capacity: "unknown" });
@@ -52,7 +52,7 @@ const route = (name: string, to = "00000000", mask = "00000000") =>
 const ZERO = "0".repeat(32);
 const route6 = (name: string, length = "00") => `${ZERO} ${length} ${ZERO} 00 ${ZERO} 00000400 1 0 00000003 ${name}\n`;
 
-test("a metered way to everywhere holds the update, whatever files lie in the agent's folder", async () => {
+test("a metered default route holds the update, whatever files are in the agent's folder", async () => {
   await device.write("wwan-settings", "");
   await device.write("route", HEAD + route("wwan0"));
   expect(await run()).toEqual({ exitCode: 21, said: "power-and-network: the network is metered (wwan0)\n" });

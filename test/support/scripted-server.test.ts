@@ -86,7 +86,7 @@ test("answers come in order, the last one stays, and what has none is not found"
   expect((await ask("/elsewhere")).status).toBe(404);
 });
 
-test("every request is remembered with its body, and told in short", async () => {
+test("every request is recorded with its body, and in a short form", async () => {
   server.answer("auth", token("a.b.c")).answer("status", empty(204));
   const auth = "/prefix/api/devices/v1/authentication/auth_requests";
   expect((await ask(auth, { method: "POST", body: "signed" })).body).toBe("a.b.c");

@@ -117,7 +117,7 @@ const NEW = {
   "opt/lib/more": "644 two",
 };
 
-test("packages are installed, in the order that their dependencies ask for, and settings of somebody's stay", () => {
+test("packages are installed in the order of their dependencies, and changed settings stay", () => {
   for (const state of ["Download", "ArtifactInstall", "ArtifactCommit", "Cleanup"]) expectDone(run(state));
   expect(system()).toEqual(NEW);
   expect(readFileSync(board.path("scripts"), "utf8").trim().split("\n")).toEqual([

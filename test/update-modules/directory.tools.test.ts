@@ -167,7 +167,7 @@ test("killed at random instants, it never shows content that is neither the old 
   expect(killer.killed()).toBeGreaterThan(RANDOM_CUTS / 4);
 });
 
-test("what an update without Cleanup left behind is not taken for the content of before", () => {
+test("leftovers of an update without Cleanup are not mistaken for the previous content", () => {
   placeOld();
   place(board.path("srv/.app.switchback/old/page"), "much older");
   newPayload();
@@ -247,7 +247,7 @@ needs("mount").describe("with a filesystem mounted below the folder", () => {
   });
 });
 
-test("what cannot be deleted stays and is told, and fails no update", () => {
+test("files that cannot be deleted stay and are reported, and the update does not fail", () => {
   placeOld();
   newPayload();
   const real = readFileSync(board.path("bin/rm"), "utf8");

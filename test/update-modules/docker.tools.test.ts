@@ -139,7 +139,7 @@ test("the answers are No and Yes, and an unknown state says nothing", () => {
   }
 });
 
-test("a device without an engine says so before anything is downloaded", () => {
+test("a device without an engine reports it before anything is downloaded", () => {
   rmSync(board.path("bin/podman"));
   board.payload({}, { containers: [NEW_IMAGE] });
   const stderr = "docker: neither docker nor podman is on this device\n";

@@ -106,7 +106,7 @@ const NEW = {
   "opt/new/more": "644 two",
 };
 
-test("packages are installed, and settings of somebody's stay", () => {
+test("packages are installed, and changed settings stay", () => {
   for (const state of ["Download", "ArtifactInstall", "ArtifactCommit", "Cleanup"]) expectDone(run(state));
   expect(device()).toEqual(NEW);
 });

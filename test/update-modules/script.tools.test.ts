@@ -79,7 +79,7 @@ test("a rollback before anything was installed runs nothing", () => {
   expect(ran()).toEqual([]);
 });
 
-test("a rollback that fails says so and goes on where it was when it is repeated", () => {
+test("a rollback that fails reports it, and continues where it was when it is repeated", () => {
   board.payload({
     ...wanted("a", "b", "b.rollback"),
     "a.rollback": script("a.rollback", 'test -e "$BOARD/mended" || exit 5'),
@@ -149,7 +149,7 @@ test("everything works with the shell and the commands of busybox", () => {
   expect(ran()).toEqual(["a", "a.rollback"]);
 });
 
-test("the rollback of an update undoes nothing of the one that was committed before it", () => {
+test("the rollback of an update undoes nothing of the update committed before it", () => {
   board.payload(wanted("a", "a.rollback"));
   for (const state of ["ArtifactInstall", "ArtifactCommit", "Cleanup"]) expectDone(board.call(state));
   board.payload(wanted("b", "b.rollback"));

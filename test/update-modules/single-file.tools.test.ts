@@ -65,7 +65,7 @@ needs("mount").test("a file that something is mounted on is refused, and nothing
   expect(etc()).toEqual(OLD);
 });
 
-test("Cleanup after a rollback that failed keeps the only copy of the file, and tells where", () => {
+test("Cleanup after a failed rollback keeps the only copy of the file, and says where", () => {
   placeOld();
   newPayload();
   expectDone(board.call("ArtifactInstall"));
@@ -102,7 +102,7 @@ test.each(["etc/./deep/er", "etc/deep/er/."])("a dest_dir of %s is the folder th
   expect(etc()).toEqual({});
 });
 
-test("a rollback leaves a folder that somebody else uses by now", () => {
+test("a rollback leaves a folder that another program now uses", () => {
   newPayload({ dest_dir: board.path("etc/shared/app") });
   expectDone(board.call("ArtifactInstall"));
   place(board.path("etc/shared/other"), "theirs");

@@ -19,7 +19,7 @@ test("a small file is read whole, also one of the kernel that says it has no siz
   expect(readSmallFile("/proc/self/status")).toContain("Name:");
 });
 
-test("a FIFO is refused at once, and nobody waits for its writer", async () => {
+test("a FIFO is refused at once, without waiting for a writer", async () => {
   expect(spawnSync("mkfifo", [join(dir, "version")]).status).toBe(0);
   expect(() => readSmallFile(join(dir, "version"))).toThrow("is not a file");
   await expect(readVersionFile(dir)).rejects.toMatchObject({ code: "SCRIPT_FOLDER" });

@@ -73,7 +73,7 @@ test("what the kernel runs from wins over what its command line says", async () 
   expect(await booted({ slots: MMC_SLOTS, nodes: MMC, dev: P2, files })).toBe("A");
 });
 
-test("minor numbers past 255 are told apart", async () => {
+test("minor numbers above 255 are distinguished", async () => {
   const nodes = { "/dev/nvme0n1p2": 0x0010_0300, "/dev/nvme0n1p3": 0x0020_0300 };
   expect(await booted({ slots: ["/dev/nvme0n1p2", "/dev/nvme0n1p3"], nodes, dev: 0x0020_0300 })).toBe("B");
 });

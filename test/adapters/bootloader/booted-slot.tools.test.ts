@@ -65,7 +65,7 @@ test("a process whose root is on a loop device finds its slot by the kernel's ow
   expect(askOn(b, [a, b])).toBe("B");
 });
 
-test("a process whose root is neither slot is told so", () => {
+test("a process whose root is neither slot gets an error that says so", () => {
   const [a = "", b = ""] = devices;
   expect(askOn(a, [b, "/dev/null"])).toBe("SLOT_UNKNOWN");
 });

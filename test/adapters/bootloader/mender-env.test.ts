@@ -64,7 +64,7 @@ test("volume 0 of a UBI device is a slot like any other", async () => {
   expect(batches[0]).toMatchObject({ mender_boot_part: "0", mender_boot_part_hex: "0" });
 });
 
-test("partition 11 is not taken for partition 1", async () => {
+test("partition 11 is not mistaken for partition 1", async () => {
   const { boot } = make({ ...WORKING, mender_boot_part: "11" }, { A: 1, B: 2 });
   await expect(boot.plan(signal)).rejects.toMatchObject({ code: "SLOT_UNKNOWN" });
 });
@@ -87,7 +87,7 @@ for (const part of [undefined, "", "4", "2x", "-2", " 2", "0x2", "A"]) {
   });
 }
 
-test("an environment whose canary the boot loader has not answered is neither believed nor written", async () => {
+test("an environment with an unanswered canary is neither used nor written", async () => {
   for (const canary of [{}, { mender_saveenv_canary: "0" }]) {
     const { boot, batches } = make({ ...WORKING, mender_check_saveenv_canary: "1", ...canary });
     for (const operation of [
@@ -130,7 +130,7 @@ for (const [level, variables] of [
   });
 }
 
-test("a boot loader that leaves no canary is not asked for one, unless somebody has it checked", async () => {
+test("a boot loader that leaves no canary needs none, unless the check is configured", async () => {
   const levels = async (variables: Readonly<Record<string, string>>) => {
     const { env } = recordingEnv({ ...WORKING, ...variables });
     const parts = { kind: "test", env, partitions: { A: 2, B: 3 }, booted: async () => "A" as const };

@@ -42,7 +42,7 @@ test("a batch lands in the real environment and reads back", async () => {
   });
 });
 
-test("a variable that is missing and one that is empty both count as not set", async () => {
+test("a missing variable and an empty one both count as not set", async () => {
   expect(await realEnv().read(["absent"], signal)).toEqual(new Map());
   expect(await realEnv().read(["absent", "bootcount"], signal)).toEqual(new Map([["bootcount", "0"]]));
 });
@@ -130,7 +130,7 @@ test("a missing tool is named, with the package that brings it", async () => {
   await expect(env.write(pairs({ bootcount: "1" }), signal)).rejects.toMatchObject(error);
 });
 
-test("a tool that succeeds and stores nothing is found out", async () => {
+test("a tool that succeeds without storing anything is noticed", async () => {
   const setArgv = await program("set", "cat > /dev/null");
   const env = createToolEnv(createChildProcess(), { ...fwEnvTools(real.config), setArgv });
   await expect(env.write(pairs({ bootcount: "1" }), signal)).rejects.toMatchObject({
@@ -149,7 +149,7 @@ test("a tool that fails and yet stores everything has stored everything", async 
   expect(real.print()).toEqual({ ...START, bootcount: "1" });
 });
 
-test("a tool that stores only part of a batch is found out", async () => {
+test("a tool that stores only part of a batch is noticed", async () => {
   const setArgv = await program("set", `head -n 1 | fw_setenv -c ${real.config} -s -`);
   const env = createToolEnv(createChildProcess(), { ...fwEnvTools(real.config), setArgv });
   await expect(env.write(pairs({ bootcount: "1", upgrade_available: "1" }), signal)).rejects.toMatchObject({
@@ -173,7 +173,7 @@ test("an old tool that fails on missing names is asked for all, and an environme
   expect(await env.read(["absent"], signal)).toEqual(new Map());
 });
 
-test("an old tool that goes on with what is built into it, when no copy is valid, is not believed", async () => {
+test("an old tool that falls back to its built-in environment, because no copy is valid, is not trusted", async () => {
   // Recorded from u-boot-tools 2023.01.
   const warning = "Warning: Bad CRC, using default environment";
   const printArgv = await program("print", `echo "${warning}" >&2\necho mender_boot_part=2`);
@@ -211,7 +211,7 @@ test("cancelling before a write writes nothing; cancelling during it does not te
   expect(real.print()).toEqual({ ...START, bootcount: "1", upgrade_available: "1" });
 });
 
-test("what a doctor is told: that it reads, and how many copies fw_env.config names", async () => {
+test("the doctor reports that the tool reads, and how many copies fw_env.config names", async () => {
   const reads = { level: "good", subject: "boot environment", found: "fw_printenv prints 4 variables" };
   const subject = "copies of the boot environment";
   expect(await realEnv().diagnose?.(signal)).toEqual([

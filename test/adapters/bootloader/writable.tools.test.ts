@@ -26,7 +26,7 @@ afterAll(async () => {
   await rm(outside, { recursive: true });
 });
 
-needs("mount").test("a boot environment on a full or read-only mount is told before a write", async () => {
+needs("mount").test("a boot environment on a full or read-only mount is reported before a write", async () => {
   expect(isMounted).toBe(true);
   const file = join(folder, "env");
   const look = async (): Promise<readonly string[]> =>
@@ -70,33 +70,36 @@ const answerOf = (env: BootEnv): Promise<string> =>
     ({ code }: AgentError) => code,
   ) ?? Promise.reject(new Error("it cannot tell"));
 
-needs("mount").test("storage that fw_setenv cannot write is told before it is called, and it agrees", async () => {
-  const copies = [join(folder, "copy1"), join(folder, "copy2")] as const;
-  for (const path of copies) await writeFile(path, Buffer.alloc(0x4000));
-  const text = lines(...copies);
-  const env = await toolsFor(text);
-  const script = join(outside, "script");
-  await writeFile(script, "bootcount=0\n");
-  const made = spawnSync("fw_setenv", ["-c", join(outside, "fw_env.config"), "-f", script, "-s", script]);
-  expect(made.status).toBe(0);
-  expect([await answerOf(env), await answerOf(await toolsFor(yaml("uboot", ...copies)))]).toEqual([
-    "writable",
-    "writable",
-  ]);
-  expect(mount("-o", "remount,ro")).toBe(true);
-  try {
-    expect(await answerOf(await toolsFor(yaml("uboot", ...copies)))).toBe("BOOTENV_WRITE");
-    const several = yaml("uboot", copies[0]) + yaml("other", copies[1]);
-    expect(await answerOf(await toolsFor(several)), "only the tool knows which of them it takes").toBe("writable");
-    expect(await answerOf(await toolsFor(text))).toBe("BOOTENV_WRITE");
-    await expect(env.write(new Map([["bootcount", "1"]]), signal)).rejects.toMatchObject({ code: "BOOTENV_WRITE" });
-  } finally {
-    expect(mount("-o", "remount,rw")).toBe(true);
-  }
-});
+needs("mount").test(
+  "storage that fw_setenv cannot write is reported before the call, and fw_setenv agrees",
+  async () => {
+    const copies = [join(folder, "copy1"), join(folder, "copy2")] as const;
+    for (const path of copies) await writeFile(path, Buffer.alloc(0x4000));
+    const text = lines(...copies);
+    const env = await toolsFor(text);
+    const script = join(outside, "script");
+    await writeFile(script, "bootcount=0\n");
+    const made = spawnSync("fw_setenv", ["-c", join(outside, "fw_env.config"), "-f", script, "-s", script]);
+    expect(made.status).toBe(0);
+    expect([await answerOf(env), await answerOf(await toolsFor(yaml("uboot", ...copies)))]).toEqual([
+      "writable",
+      "writable",
+    ]);
+    expect(mount("-o", "remount,ro")).toBe(true);
+    try {
+      expect(await answerOf(await toolsFor(yaml("uboot", ...copies)))).toBe("BOOTENV_WRITE");
+      const several = yaml("uboot", copies[0]) + yaml("other", copies[1]);
+      expect(await answerOf(await toolsFor(several)), "only the tool knows which of them it takes").toBe("writable");
+      expect(await answerOf(await toolsFor(text))).toBe("BOOTENV_WRITE");
+      await expect(env.write(new Map([["bootcount", "1"]]), signal)).rejects.toMatchObject({ code: "BOOTENV_WRITE" });
+    } finally {
+      expect(mount("-o", "remount,rw")).toBe(true);
+    }
+  },
+);
 
 needs("mount", "mknod").test(
-  "devices that the kernel lets nobody write are told, and what is not there is left to the tool",
+  "devices that the kernel makes read-only are reported, and missing ones are left to the tool",
   async () => {
     const device = join(folder, "mtd0");
     expect(spawnSync("mknod", [device, "c", "1", "3"]).status).toBe(0);
@@ -108,7 +111,7 @@ needs("mount", "mknod").test(
   },
 );
 
-test("UBI that has become read-only is told, by each name of its volumes", async () => {
+test("UBI that has become read-only is reported under each name of its volumes", async () => {
   const sysfs = join(outside, "ubi");
   for (const [number, mode] of ["0\n", "1\n"].entries()) {
     await mkdir(join(sysfs, `ubi${number}`), { recursive: true });

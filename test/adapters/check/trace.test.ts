@@ -96,7 +96,7 @@ const CALLS: Readonly<Record<string, readonly [calls: readonly string[], acts: r
   ],
 };
 
-describe("a trace tells of", () => {
+describe("a trace reports", () => {
   for (const [what, [calls, expected]] of Object.entries(CALLS)) {
     test(what, () => {
       expect(acts(...calls)).toEqual(expected);

@@ -121,7 +121,7 @@ for (const [fedBytes, safeBytes] of [
   [2 * FRAME, 2 * FRAME],
   [3 * FRAME + 5, 3 * FRAME],
 ] as const) {
-  test(`a checkpoint after ${fedBytes} bytes makes ${safeBytes} survive a power cut, and the image goes on`, async () => {
+  test(`a checkpoint after ${fedBytes} bytes makes ${safeBytes} survive a power cut, and writing continues`, async () => {
     const image = randomBytes(5 * FRAME);
     const disk = createFaultyDisk({ content: new Uint8Array(5 * FRAME) });
     const writer = writerOn(disk.open(), image.length);
@@ -189,7 +189,7 @@ test("direct storage that takes less than a block at once is an error, not an en
   await expect(install(disk, randomBytes(FRAME))).rejects.toMatchObject({ code: "SLOT_IO" });
 });
 
-test("slow storage is written all the same, and waited for", async () => {
+test("slow storage is also written completely", async () => {
   const image = randomBytes(6 * FRAME);
   const disk = createFaultyDisk({ content: new Uint8Array(6 * FRAME), accessMs: 5 });
   expect(await install(disk, image)).toEqual({ writtenBytes: image.length, skippedBytes: 0 });
@@ -272,7 +272,7 @@ test("an aborted signal stops the writer with the signal's reason", async () => 
   await writer.close();
 });
 
-test("storage behind the page cache is synced on the way, direct storage only at the end", async () => {
+test("storage behind the page cache is synced during the image, direct storage only at its end", async () => {
   for (const direct of [false, true]) {
     const acts: string[] = [];
     const disk = createFaultyDisk({ content: new Uint8Array(8 * FRAME), direct, beforeAct: (kind) => acts.push(kind) });

@@ -163,7 +163,7 @@ test("an image file gets the image and keeps its size", async () => {
   expect((await stat(path)).size).toBe(4 * MIB);
 });
 
-onLoops.test("a device's size is known, also one that is no multiple of a page", async () => {
+onLoops.test("a device's size is known, even if it is not a multiple of a page", async () => {
   const loop = loopOver(await imageFile("b", 3 * MIB + 512));
   for (const direct of [true, false]) {
     const storage = await openBlockFile(loop, direct, "write");
@@ -188,7 +188,7 @@ for (const kind of ["block device", "image file"]) {
   });
 }
 
-test("the booted slot is refused whatever it is", async () => {
+test("the booted slot is refused, whatever it is", async () => {
   const path = await imageFile("b", MIB);
   await expect(slots(path, "B").open("B", { imageBytes: 1 }, signal)).rejects.toMatchObject({
     code: "SLOT_BUSY",

@@ -119,7 +119,7 @@ for (const b of ["ubi0_1", "/dev/ubi0_1"]) {
   });
 }
 
-test("an image as large as the volume fits, whatever a static volume holds now; one byte more does not", async () => {
+test("an image as large as the volume fits, whatever a static volume holds now; one more byte does not", async () => {
   expect(await install(randomBytes(VOLUME_BYTES))).toMatchObject({ writtenBytes: VOLUME_BYTES });
   await expect(slots().open("B", { imageBytes: VOLUME_BYTES + 1 }, never)).rejects.toMatchObject({
     code: "SLOT_TOO_SMALL",
@@ -170,7 +170,7 @@ test("a tool that exits with 0 before it has read the whole image counts as fail
   });
 });
 
-test("a board without the tool is told so", async () => {
+test("a board without the tool gets an error that says so", async () => {
   await expect(install(randomBytes(10), { path: join(root, "dev") })).rejects.toMatchObject({
     code: "PROCESS_MISSING",
     detail: { program: "ubiupdatevol" },

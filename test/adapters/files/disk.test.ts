@@ -23,7 +23,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(dir, { recursive: true }));
 
-test("a folder that is made is durable in the one above it, and so is each that was made on the way", async () => {
+test("a new folder is durable in its parent, and so is each new parent", async () => {
   await ensureFolder(join(dir, "a/b/c"), 0o700, acts);
   expect(synced).toEqual(["/a/b", "/a", ""]);
   expect((await stat(join(dir, "a/b/c"))).mode & 0o777).toBe(0o700);
@@ -34,7 +34,7 @@ test("a folder that is there costs nothing", async () => {
   expect(synced).toEqual([]);
 });
 
-test("a folder where the kernel makes none is an error, and nobody waits for it", async () => {
+test("if the kernel refuses to create a folder, that is an error and not an endless loop", async () => {
   await expect(diskActs.makeFolder("/proc/self/a/b", 0o700)).rejects.toMatchObject({ code: "ENOENT" });
   await writeFile(join(dir, "file"), "");
   await expect(diskActs.makeFolder(join(dir, "file"), 0o700)).rejects.toMatchObject({ code: "EEXIST" });
@@ -68,7 +68,7 @@ for (const [what, leave] of [
   });
 }
 
-test("a file has the mode that was asked for, whatever the umask", async () => {
+test("a file has the requested mode, whatever the umask", async () => {
   const before = process.umask(0o077);
   try {
     await replaceFile(join(dir, "hosts"), "127.0.0.1 localhost\n", diskActs, 0o644);

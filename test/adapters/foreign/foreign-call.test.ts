@@ -4,7 +4,7 @@ import { foreignCall } from "../../../adapters/foreign/foreign-call.ts";
 const never = (): Promise<never> => new Promise(() => undefined);
 const signal = new AbortController().signal;
 
-test("a call whose promise never settles ends at its time limit, and is told by its signal", async () => {
+test("a call whose promise never settles ends at its time limit, and its signal aborts", async () => {
   const call = foreignCall("toy", { timeoutMs: 50 });
   let heard: AbortSignal | undefined;
   const calling = call("arm", signal, (given) => {

@@ -27,7 +27,7 @@ function moduleOn(storage: { isReadOnly: boolean }, tells: boolean) {
   return createModuleBootloader(adapter, {} as AdapterContext);
 }
 
-test("a module that can tell is asked whether its storage can be written, and one that cannot is not", async () => {
+test("a module that supports the request is asked whether its storage is writable, and others are not", async () => {
   const storage = { isReadOnly: false };
   const boot = await moduleOn(storage, true);
   await boot.expectWritable?.(signal);

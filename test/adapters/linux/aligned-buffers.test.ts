@@ -42,7 +42,7 @@ for (const [what, host] of Object.entries({
     },
   },
 })) {
-  test(`${what} buffers are ordinary ones and say so`, () => {
+  test(`${what} buffers are ordinary, and report it`, () => {
     vi.stubGlobal("WebAssembly", host);
     const { buffers, aligned } = allocateBuffers(2, ALIGNMENT);
     expect([buffers.length, buffers[0]?.length, aligned]).toEqual([2, ALIGNMENT, false]);

@@ -21,7 +21,7 @@ test("a lock that is held keeps the next one away until it is released", async (
   await again();
 });
 
-test("releasing twice does not release the lock of somebody else", async () => {
+test("releasing twice does not release another process's lock", async () => {
   const first = await createFileLock(path).acquire();
   await first();
   const second = await createFileLock(path).acquire();
@@ -56,7 +56,7 @@ test("a program that the agent runs does not inherit the lock", async () => {
   child.kill("SIGKILL");
 });
 
-test("a missing flock is named, and so is one that fails", async () => {
+test("a missing or failing flock causes a named error", async () => {
   const program = join(folder, "no-flock");
   await expect(createFileLock(path, program).acquire()).rejects.toMatchObject({
     code: "LOCK_FAILED",
@@ -103,7 +103,7 @@ test("waiting ends in time, and when it is cancelled, and takes nothing", async 
   await again();
 });
 
-test("waiting for a lock without flock, or with one that fails, is named", async () => {
+test("waiting for a lock without flock, or with a failing one, causes a named error", async () => {
   const { signal } = new AbortController();
   const program = join(folder, "no-flock");
   await expect(waitForFileLock(path, 1000, signal, program)).rejects.toMatchObject({ code: "LOCK_FAILED" });

@@ -19,7 +19,7 @@ async function write(id: string, text: string, minFreeBytes = 0): Promise<void> 
   await file.close();
 }
 
-test("a log has a file of its own that only root reads, and goes on there after a restart", async () => {
+test("each log has its own file that only root reads, and continues there after a restart", async () => {
   await write("d-1", "one\n");
   await write("d-1", "two\n");
   expect(await names()).toEqual(["deployments.0000.d-1.log"]);
@@ -77,7 +77,7 @@ test("a log that grows without end keeps its newest lines and does not fill the 
   expect(text.endsWith(line(4998) + line(4999))).toBe(true);
 });
 
-test("a log that cannot be opened is a named failure, and one that cannot be written is only lost", async () => {
+test("a log that cannot be opened is a named failure, and one that cannot be written is just lost", async () => {
   await writeFile(join(folder, "..", "file"), "");
   await expect(createDeploymentLogFiles(join(folder, "..", "file")).open("d-1")).rejects.toMatchObject({
     code: "DEPLOYMENT_LOG",

@@ -19,7 +19,7 @@ test("a device that still runs after the time allowed has not been rebooted", as
   expect(performance.now() - started).toBeGreaterThanOrEqual(199);
 });
 
-test("a program that fails is told with its status and its words", async () => {
+test("a failing program is reported with its status and its output", async () => {
   await expect(power(["sh", "-c", "echo no >&2; exit 7"], 60_000).reboot(undefined, never)).rejects.toMatchObject({
     code: "REBOOT_FAILED",
     detail: { status: 7, stderr: "no" },
@@ -32,7 +32,7 @@ test("the argument reaches the program as one word", async () => {
   await expect(printing.reboot(undefined, never)).rejects.toMatchObject({ detail: { stderr: "reboot||0" } });
 });
 
-test("a program that a signal ends may be one that the reboot ended: the device gets its time", async () => {
+test("a program that a signal ends may have been ended by the reboot, so the device gets time", async () => {
   await expect(power(["sh", "-c", "kill -9 $$"], 100).reboot(undefined, never)).rejects.toMatchObject({
     code: "REBOOT_FAILED",
     detail: { waitedMs: 100 },

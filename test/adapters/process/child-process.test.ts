@@ -88,14 +88,14 @@ test("a program that is not installed is named", async () => {
   await expect(run).rejects.toMatchObject({ code: "PROCESS_MISSING", detail: { program: "no-such-program-here" } });
 });
 
-test("a file that is no program is told from a missing one", async () => {
+test("a file that is not a program is distinguished from a missing one", async () => {
   await expect(createChildProcess().run(["/etc/passwd"], LIMITS, never)).rejects.toMatchObject({
     code: "PROCESS_START",
     detail: { program: "/etc/passwd" },
   });
 });
 
-test("whatever keeps a program from starting has a name", async () => {
+test("everything that keeps a program from starting has a named error", async () => {
   await withFolder(async (folder) => {
     const file = async (name: string, mode: number, text: string): Promise<string> => {
       await writeFile(join(folder, name), text, { mode });
@@ -116,7 +116,7 @@ test("whatever keeps a program from starting has a name", async () => {
   });
 });
 
-test("a program that somebody still writes to is started once that has ended, with all of its input", async () => {
+test("a program file that is open for writing is started once it is closed, with all of its input", async () => {
   await withFolder(async (folder) => {
     const path = join(folder, "cat");
     await copyFile("/bin/cat", path);
@@ -127,7 +127,7 @@ test("a program that somebody still writes to is started once that has ended, wi
   });
 });
 
-test("at the time limit the whole group is ended, also one that ignores SIGTERM", async () => {
+test("at the time limit the whole group is ended, even if it ignores SIGTERM", async () => {
   await withFolder(async (folder) => {
     const script =
       'trap "" TERM; sleep 60 & echo $! > "$1/grandchild"; echo $$ > "$1/child"; while :; do sleep 60; done';
@@ -168,7 +168,7 @@ test("a child left behind in the group is killed when the program ends", async (
   });
 });
 
-test("a child left behind in the group goes on where that is wanted, but not after the time limit", async () => {
+test("a child left behind in the group continues if allowed, but not after the time limit", async () => {
   await withFolder(async (folder) => {
     const script = 'sleep 60 & echo $! > "$1/grandchild"; sleep "$2"';
     const limits = { ...LIMITS, leavesOthers: true, graceMs: 100 };
@@ -233,7 +233,7 @@ async function isAlive(folder: string, name: string): Promise<boolean> {
   }
 }
 
-test("output is handed on as bytes, whole, and the program waits for whoever takes it", async () => {
+test("output is passed on as bytes, complete, and the program waits for the receiver", async () => {
   let taken = 0;
   let busy = 0;
   const hash = createHash("sha256");

@@ -119,7 +119,7 @@ test("a folder that others can write to is not believed", async () => {
   expect([recordProgram([place], DEVICE), leftRecords(DEVICE, [place])]).toEqual([undefined, []]);
 });
 
-test("without a place for records programs run all the same", () => {
+test("without a place for records, programs still run", () => {
   expect([recordProgram([join(place, "missing")], DEVICE), leftRecords(DEVICE, [join(place, "missing")])]).toEqual([
     undefined,
     [],

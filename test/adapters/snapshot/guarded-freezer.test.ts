@@ -36,7 +36,7 @@ test("a filesystem is frozen until it is thawed, once", async () => {
   expect([await calls(), frozen.lost.aborted]).toEqual([["--freeze /some folder", "--unfreeze /some folder"], false]);
 });
 
-test("one that cannot be frozen is told, with the reason", async () => {
+test("a filesystem that cannot be frozen is reported with the reason", async () => {
   await fsfreeze("echo 'Operation not supported' >&2; exit 1");
   await expect(createGuardedFreezer().freeze("/", signal)).rejects.toMatchObject({
     code: "FREEZE_FAILED",
@@ -44,7 +44,7 @@ test("one that cannot be frozen is told, with the reason", async () => {
   });
 });
 
-test("one that stays frozen is told, after the guard and the agent have tried five times each", async () => {
+test("a filesystem that stays frozen is reported after the guard and the agent have tried five times each", async () => {
   await fsfreeze(`${THAWING} echo 'Device busy' >&2; exit 1; fi`);
   const frozen = await createGuardedFreezer(0).freeze("/", signal);
   await expect(frozen.thaw()).rejects.toMatchObject({ code: "THAW_FAILED", detail: { reason: "Device busy" } });
@@ -80,7 +80,7 @@ test("after its agent was killed, the guard retries for much longer", async () =
   await expect.poll(async () => (await calls()).length, { timeout: 20_000 }).toBe(21);
 });
 
-needs("otherUser").test("where no process can be started any more, the guard thaws all the same", async () => {
+needs("otherUser").test("if no process can be started any more, the guard still thaws", async () => {
   // Simulates a user with too many processes. The shell does not run as root, because root may always start another
   // process.
   await fsfreeze(`if [ "$1" = --freeze ]; then prlimit --pid $PPID --nproc=0:0; else : >${dir}/thawed; fi`);
@@ -93,13 +93,13 @@ needs("otherUser").test("where no process can be started any more, the guard tha
   expect((await stat(join(dir, "thawed"))).uid, "the guard did, and not the agent").toBe(65534);
 });
 
-test("one that somebody else has thawed is told, too", async () => {
+test("a filesystem that another program has thawed is also reported", async () => {
   await fsfreeze(`${THAWING} echo 'unfreeze failed: Invalid argument' >&2; exit 1; fi`);
   const frozen = await createGuardedFreezer().freeze("/", signal);
   await expect(frozen.thaw()).rejects.toMatchObject({ code: "FREEZE_LOST" });
 });
 
-test("one that is frozen only after nobody wants it any more is thawed again", async () => {
+test("a filesystem that is frozen only after the copy was cancelled is thawed again", async () => {
   await fsfreeze(`[ "$1" = --unfreeze ] || sleep 0.5`);
   const stop = new AbortController();
   const freezing = createGuardedFreezer().freeze("/", stop.signal);

@@ -109,7 +109,7 @@ test("a newer file of which nothing can be read is moved aside, and an empty sto
   expect((await open().load()).get("key")).toBe("value");
 });
 
-test("one that cannot be moved aside is an error and stays", async () => {
+test("a store that cannot be moved aside is an error and stays", async () => {
   await writeFile(fileIn(folder), '{"version":2}');
   await mkdir(join(`${fileIn(folder)}.newer`, "in-the-way"), { recursive: true });
   await expect(open().load()).rejects.toMatchObject({ code: "STORE_NEWER", detail: { path: fileIn(folder) } });

@@ -69,7 +69,7 @@ test("a slow handshake is not cut off because the other family has no way to the
   expect(await ask(url, ["127.0.0.2", "::1"], clock)).toBe("slow");
 });
 
-test("where no address answers, the reason of each is told", async () => {
+test("if no address answers, the error lists the reason of each", async () => {
   const failure = await ask("http://127.0.0.1:1/", ["127.0.0.1", "::1", "127.0.0.3"]).catch((error: unknown) => error);
   expect(failure).toMatchObject({ code: "TRANSPORT_FAILED", cause: { message: expect.any(String) } });
   const { message } = (failure as { cause: Error }).cause;
@@ -101,7 +101,7 @@ test("an abort ends every attempt with the signal's reason", async () => {
   await expect(asked).rejects.toBe(reason);
 });
 
-test("the families take turns, the one that the system prefers first", async () => {
+test("the address families alternate, beginning with the one that the system prefers", async () => {
   const found = ["::1", "::2", "::3", "1.1.1.1", "2.2.2.2"];
   const timeout = new RequestTimeout(never);
   expect(await addressesOf("server.test", async () => found, timeout)).toEqual([

@@ -68,7 +68,7 @@ test("informational answers are passed over, and a body without a length goes to
   expect(await ask(url)).toBe("hello");
 });
 
-test("a server that falls silent within the head fails after the idle time, one that dribbles does not", async () => {
+test("a server that falls silent within the head fails after the idle time, and one that sends slowly does not", async () => {
   const silent = await servers.tcp((socket) => socket.write("HTTP/1.1 200"));
   await expect(ask(silent, 200)).rejects.toMatchObject({ cause: { message: "no byte for 200 ms" } });
   const dribbling = await servers.tcp((socket) => {

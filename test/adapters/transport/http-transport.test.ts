@@ -38,7 +38,7 @@ test("a body that arrives slowly is passed on as it arrives", async () => {
   expect(pieces).toEqual(["one", "two"]);
 });
 
-test("a body that nobody reads is not fetched", async () => {
+test("a body without a reader is not fetched", async () => {
   let sent = 0;
   const chunk = Buffer.alloc(256 * 1024);
   const base = await servers.http((_, response) => {
@@ -111,7 +111,7 @@ test("a redirect loop ends after ten", async () => {
   expect(requests).toBe(11);
 });
 
-test("a redirect is an answer where nobody asked to follow it", async () => {
+test("a redirect is a plain answer if the caller does not follow redirects", async () => {
   const base = await servers.http((_, response) => response.writeHead(307, { Location: "/end" }).end());
   for (const method of ["GET", "POST"] as const)
     expect((await client().send({ method, url: base }, never)).status).toBe(307);

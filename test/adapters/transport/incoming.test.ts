@@ -10,7 +10,7 @@ function watched(): { readonly socket: Socket; readonly incoming: Incoming } {
   return { socket, incoming };
 }
 
-test("what has ended before somebody waits has ended for them, too", async () => {
+test("a stream that ended early has also ended for a later reader", async () => {
   const { socket, incoming } = watched();
   socket.destroy();
   await once(socket, "close");
@@ -18,7 +18,7 @@ test("what has ended before somebody waits has ended for them, too", async () =>
   await expect(incoming.ready("connect")).rejects.toThrow("the connection was closed");
 });
 
-test("what has failed before somebody waits fails for them, with its first reason", async () => {
+test("a stream that failed early also fails for a later reader, with its first reason", async () => {
   const { socket, incoming } = watched();
   const reason = new Error("first");
   incoming.fail(reason);
@@ -27,7 +27,7 @@ test("what has failed before somebody waits fails for them, with its first reaso
   await expect(incoming.ready("connect")).rejects.toBe(reason);
 });
 
-test("bytes that came before somebody waits are theirs, and what they give back comes first again", async () => {
+test("a later reader gets the bytes that came early, and bytes that it returns come first again", async () => {
   const { incoming } = watched();
   const { buffer, callback } = incoming.hook(Buffer.from("abcdef"), true);
   expect([callback(3), buffer.length]).toEqual([false, 6]);

@@ -51,7 +51,7 @@ test("the certificate of the configuration is trusted besides the system's store
 });
 
 for (const bad of ["missing.pem", "garbage.pem"]) {
-  test(`a ServerCertificate that is ${bad} is a warning, and the system's store goes on alone`, async () => {
+  test(`a ServerCertificate that is ${bad} causes a warning, and the system's store still applies`, async () => {
     const url = await servers.https(server, (_, response) => void response.end("hello"));
     const logged: string[] = [];
     const log = (level: string, message: string): void => void logged.push(`${level}: ${message}`);

@@ -74,7 +74,7 @@ needs("bootLocks", "runLocks").test(
   },
 );
 
-test("U-Boot's environment on MTD cannot be accessed in process, and says so when that is asked for", async () => {
+test("U-Boot's environment on MTD cannot be accessed in process, and the error says so if that is configured", async () => {
   const own = { BootEnv: "native", FwEnvConfig: fwEnvConfig("/dev/mtd1 0x0 0x4000\n") };
   await expect(composeUbootEnv(await parts(own))).rejects.toMatchObject({ code: "BOOTENV_CONFIG" });
 });

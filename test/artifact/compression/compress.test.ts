@@ -21,7 +21,7 @@ async function all(chunks: AsyncIterable<Uint8Array>): Promise<Buffer> {
 }
 const content = Buffer.concat([randomBytes(PIECE_BYTES), Buffer.alloc(PIECE_BYTES * 1.5)]);
 
-test("each gzip member tells its own length, so that a reader can start at any of them", async () => {
+test("each gzip member contains its own length, so that a reader can start at any member", async () => {
   const packed = await all(compress("gzip", chunksOf(content, 100_000), signal));
   const pieces: Buffer[] = [];
   for (let at = 0; at < packed.length; ) {
@@ -116,7 +116,7 @@ test("a program that cannot be started for another reason is not called missing"
   await expect(through(["/etc/passwd"], chunksOf(content, 5000))).rejects.toMatchObject({ code: "PROCESS_START" });
 });
 
-test("a program that somebody still writes to is started once that has ended", async () => {
+test("a program file that is open for writing is started once it is closed", async () => {
   const folder = await mkdtemp(join(tmpdir(), "busy-"));
   try {
     const path = join(folder, "cat");
@@ -138,7 +138,7 @@ test("a program that fails is named with its status and what it said", async () 
   });
 });
 
-test("a failing input ends the program and is what is thrown", async () => {
+test("a failing input ends the program, and its error is thrown", async () => {
   async function* failing(): AsyncGenerator<Uint8Array> {
     yield content.subarray(0, 10);
     throw new Error("input broke");

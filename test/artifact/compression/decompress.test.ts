@@ -145,7 +145,7 @@ describe("a program that cannot be started", () => {
     }
   });
 
-  test("because somebody still writes to it is started once that has ended", async () => {
+  test("because the file is open for writing is started once it is closed", async () => {
     const packed = execFileSync("/usr/bin/xz", ["-c"], { input: PLAIN });
     await copyFile("/usr/bin/xz", join(folder, "xz"));
     const writer = await open(join(folder, "xz"), "r+");
@@ -168,7 +168,7 @@ describe("a program that cannot be started", () => {
   });
 });
 
-test("does not read ahead of whoever reads from the child process", async () => {
+test("does not read ahead of the consumer of the child process", async () => {
   const noise = execFileSync("zstd", ["-1cq"], { input: randomBytes(16 * 1024 * 1024), maxBuffer: 1 << 28 });
   let given = 0;
   const source = fromIterable(

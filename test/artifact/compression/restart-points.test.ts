@@ -46,7 +46,7 @@ test("after a restart places are counted from where it began", async () => {
   expect(starts.lastBefore(8 * MIB)).toEqual({ packedByte: 500 + first, plainByte: 8 * MIB });
 });
 
-test("gzip of somebody else has no starts, and ends the search where it follows ours", async () => {
+test("gzip of another writer has no starts, and ends the search if it follows ours", async () => {
   expect(passed("gzip", gzipSync(piece(1, 2 * MIB)), 5000).lastBefore(2 * MIB)).toBeUndefined();
   const mixed = Buffer.concat([await gzipMember(piece(1)), gzipSync(piece(2)), await gzipMember(piece(3))]);
   expect(passed("gzip", mixed, 5000).lastBefore(3 * MIB)?.plainByte).toBe(MIB);
@@ -66,7 +66,7 @@ const rawFrame = (head: string, plain: Buffer): Buffer => {
   return Buffer.concat([Buffer.from(head, "hex"), blockHead, plain]);
 };
 
-test("zstd frames that tell their length are found, whatever the width of the field", () => {
+test("zstd frames that state their length are found, whatever the width of the field", () => {
   const plain = piece(1, 100_000);
   const narrow = rawFrame(`28b52ffd60${"a085"}`, plain.subarray(0, 0x85a0 + 256));
   const wide = rawFrame(`28b52ffda0${"a0860100"}`, plain);

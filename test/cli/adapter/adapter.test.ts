@@ -36,7 +36,7 @@ test("a skeleton that is not filled in fails the check, which names what is miss
   });
 });
 
-test("a skeleton with one function left is told which", async () => {
+test("the check names the function that is missing from a skeleton", async () => {
   const code = toyModule({ confirm: `throw unfilled("confirm");` });
   expect((await check(code)).err.join()).toMatch(/\(missing=confirm\)$/);
 });
@@ -180,7 +180,7 @@ describe("a module is refused before anything is asked of it", () => {
   });
 });
 
-test("an answer that is none, and a failure with a word of its own, are named", async () => {
+test("an invalid answer, and a failure with its own code, are reported", async () => {
   const path = join(dir, "toy.mjs");
   await writeFile(
     path,

@@ -35,7 +35,7 @@ test("the shell skeleton for slots is clean for shellcheck when it is filled in"
   expect({ stdout, status }).toEqual({ stdout: "", status: 0 });
 });
 
-test("a shell skeleton for slots that is not filled in is told what is missing", async () => {
+test("the check names what is missing from an unfinished shell skeleton for slots", async () => {
   const { exitCode, err } = await check(SKELETONS.device.sh("toy"));
   expect({ exitCode, missing: /missing=(.*)\)/.exec(err.join())?.[1] }).toEqual({
     exitCode: 1,
@@ -120,7 +120,7 @@ describe("on a board", () => {
     expect((await board.boot()).outcome).toMatchObject({ kind: "up", slot: "B" });
   });
 
-  test("what a program says when it fails is told, with its own code", async () => {
+  test("the message and the code of a failing program are reported", async () => {
     const { err } = await install(deviceProgram("dd of=", "echo 'error SLOT_IO bad block 7'; exit 1; dd of="));
     expect(err.join("\n")).toMatch(/SLOT_IO: .*said=bad block 7/);
     const reading = await install(deviceProgram('head -c "$2" "$1"', "echo 'error SLOT_IO bad block 8' >&2; exit 1"));

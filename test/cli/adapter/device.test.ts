@@ -25,7 +25,7 @@ async function check(code: string, ...options: readonly string[]) {
   return { ...result, verdicts, broken: verdicts.filter(({ kept }) => !kept).map(({ promise }) => promise) };
 }
 
-test("a skeleton for slots that is not filled in is told what is missing", async () => {
+test("the check names what is missing from an unfinished skeleton for slots", async () => {
   const { exitCode, err } = await check(SKELETONS.device.js("toy"));
   expect({ exitCode, missing: /missing=(.*)\)/.exec(err.join())?.[1] }).toEqual({
     exitCode: 1,
@@ -99,7 +99,7 @@ describe("a module for slots fails by the name of the promise that it breaks", (
   }
 });
 
-test("an adapter of another kind is none for slots", async () => {
+test("an adapter of another kind cannot serve slots", async () => {
   expect(codesOf(await check(toyModule()))).toEqual(["ADAPTER_INVALID"]);
 });
 
@@ -148,7 +148,7 @@ describe("on a board", () => {
     expect(codesOf(await board.agent("install", await board.release("v2")))).toEqual(["ADAPTER_LOAD"]);
   });
 
-  test("a choice that names both a module and a program is told so", async () => {
+  test("a choice that names both a module and a program causes an error that says so", async () => {
     await configure(deviceModule(), { Module: "./toy.mjs", Program: "./toy.sh" });
     const { err } = await board.agent("install", await board.release("v2"));
     expect(err.join()).toMatch(/CONFIG_INVALID.*it names a Module and a Program: only one can be used/);

@@ -69,7 +69,7 @@ async function check(code: string, ...options: readonly string[]) {
   return { ...result, verdicts, broken: verdicts.filter(({ kept }) => !kept) };
 }
 
-test("a skeleton for payloads that is not filled in is told what is missing", async () => {
+test("the check names what is missing from an unfinished skeleton for payloads", async () => {
   const { exitCode, err } = await check(SKELETONS.payload.js("toy"));
   expect({ exitCode, missing: /missing=(.*)\)/.exec(err.join())?.[1] }).toEqual({
     exitCode: 1,
@@ -212,7 +212,7 @@ describe("on a board", () => {
     await expect(stat(board.path("data/adapters/payloads/0000"))).rejects.toThrow("ENOENT");
   });
 
-  test("a program for a payload is an update module, and the configuration says so", async () => {
+  test("a program for a payload is an update module, and the error in the configuration says so", async () => {
     await configure({ Program: "./toy.sh" });
     const result = await board.agent("install", await board.release("v2"));
     expect(codesOf(result)).toEqual(["CONFIG_INVALID"]);

@@ -111,7 +111,7 @@ describe("a program fails by the name of the promise that it breaks", () => {
 test.each<[string, string]>([
   ["plan", "mender_boot_part"],
   ["plan", "upgrade_available"],
-])("the program of the page says so when its %s cannot read %s", (request, name) => {
+])("the program on the page reports when its %s cannot read %s", (request, name) => {
   const root = join(dir, "root");
   mkdirSync(join(root, "boot"), { recursive: true });
   mkdirSync(join(root, "bin"));
@@ -179,7 +179,7 @@ describe("on the virtual board, the adapter of the porting page", () => {
   });
 
   needs("mount").test(
-    "refuses an update before its first byte where its storage is read-only, and the doctor says so",
+    "refuses an update before its first byte if its storage is read-only, and the doctor reports this",
     async () => {
       const boot = board.path("boot");
       const before = await board.slot("B");

@@ -59,7 +59,7 @@ function filledIn(): string {
   return code;
 }
 
-test("the shell skeleton of a boot loader that is not filled in is told what is missing", async () => {
+test("the check names what is missing from an unfinished shell skeleton of a boot loader", async () => {
   const { exitCode, err } = await check(await put(SKELETONS.bootloader.sh("toy")));
   expect({ exitCode, missing: /missing=(.*)\)/.exec(err.join())?.[1] }).toEqual({
     exitCode: 1,
@@ -133,7 +133,7 @@ test("a program whose firmware learns of the trial from the restart returns the 
   expect({ exitCode, broken }).toEqual({ exitCode: 0, broken: [] });
 });
 
-test("and one that does not ask for it never starts its trial", async () => {
+test("and a program that does not return it never starts its trial", async () => {
   const firmware = await put(TRYBOOT_FIRMWARE, "firmware");
   const silent = FOR_TRYBOOT.replace("reboot-argument)", "never-asked)");
   const { broken } = await check(await put(silent), "--firmware", firmware, "--only", TRIAL);

@@ -61,7 +61,7 @@ async function check(code: string, ...options: readonly string[]) {
   return { ...result, kept: verdicts.filter(({ kept }) => kept).length, broken: verdicts.filter(({ kept }) => !kept) };
 }
 
-test("the shell skeleton of an update module that is not filled in fails the check, and is told in which state", async () => {
+test("the check names the failing state of an unfinished shell skeleton of an update module", async () => {
   const { exitCode, broken } = await check(SKELETONS.payload.sh("toy"), "--only", "changes nothing more");
   expect({ exitCode, reason: broken[0]?.reason }).toEqual({
     exitCode: 1,
@@ -88,7 +88,7 @@ test("and is clean for shellcheck", async () => {
   expect({ stdout, status }).toEqual({ stdout: "", status: 0 });
 });
 
-needs("ownRoot", "ptrace").describe("an update module that has never heard of the check", () => {
+needs("ownRoot", "ptrace").describe("an update module that does not know the check", () => {
   /** Its files have the same paths as on a device. */
   const foreign = filledIn().replace(/^root=.*$/m, "root=/srv");
 
@@ -100,7 +100,7 @@ needs("ownRoot", "ptrace").describe("an update module that has never heard of th
   });
 
   for (const mistake of ["does not sync what it installs", "says that all is well when nothing could be stored"]) {
-    test(`is found out there as well: it ${mistake}`, async () => {
+    test(`the check also finds it there: it ${mistake}`, async () => {
       const [from = "", to = "", promise = ""] = SABOTAGES[mistake] ?? [];
       expect(foreign).toContain(from);
       expect((await check(foreign.replace(from, to), "--only", promise)).broken[0]?.promise).toContain(promise);

@@ -38,7 +38,7 @@ test("a module is checked in a process of its own, which prints what it finds", 
   expect(await readdir(tmp)).toEqual([]);
 });
 
-test("a failure in that process is told once", async () => {
+test("a failure in that process is reported once", async () => {
   const { ended } = await start("bad.mjs", "export const adapter = {");
   const { exitCode, err } = await ended;
   expect({ exitCode, lines: err.length }).toEqual({ exitCode: 1, lines: 1 });

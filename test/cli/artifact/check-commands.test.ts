@@ -39,7 +39,7 @@ const signatureOf = async (...args: readonly string[]): Promise<ArtifactDescript
   return ArtifactDescription.parse(JSON.parse(io.outLines.join(""))).signature;
 };
 
-test("read tells of the signature and does not judge it", async () => {
+test("read shows the signature and does not judge it", async () => {
   const wrong = ec.publicPath;
   expect(await signatureOf(unsigned)).toEqual({ present: false, valid: null, key: null });
   expect(await signatureOf("-k", wrong, unsigned)).toEqual({ present: false, valid: null, key: null });
@@ -58,7 +58,7 @@ for (const args of [["read"], ["validate"], ["sign", "-k", rsa.privatePath]]) {
   });
 }
 
-test("read says in words what it found out about the signature", async () => {
+test("read says in words what it knows about the signature", async () => {
   const words = async (...args: readonly string[]): Promise<readonly string[]> =>
     (await artifact("read", ...args)).outLines.filter((line) => /Signature|Verified/.test(line));
   expect(await words(unsigned)).toEqual(["  Signature: no signature"]);

@@ -38,7 +38,7 @@ const rootfsOf = (path: string): string[] => [
 const ROOTFS = rootfsOf(image);
 const MODULE = ["write", "module-image", "-t", "board-a", "-n", "release-1", "-T", "mod", "-f", image, "-o", output];
 
-test("write tells what was written in a line, or with --json in an object", async () => {
+test("write describes the written Artifact in one line, or with --json in one object", async () => {
   const people = await artifact(...ROOTFS, "--compression", "none");
   const size = readFileSync(output).length;
   expect(people.outLines).toEqual([`Artifact release-1 written to ${output} (${size} bytes)`]);

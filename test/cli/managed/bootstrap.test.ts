@@ -35,7 +35,7 @@ test("the log contains no key and no token, at any log level", async () => {
   expect(log.filter((line) => line.includes("t1") || line.includes(key.split("\n")[1] ?? ""))).toEqual([]);
 });
 
-test("a device that is not accepted yet says so and keeps its key", async () => {
+test("a device that is not accepted yet reports it and keeps its key", async () => {
   server.answer("auth", refusal(401, "pending"), token("t1"));
   const refused = await board.agent("bootstrap");
   expect([refused.exitCode, codesOf(refused)]).toEqual([1, ["NOT_AUTHORIZED"]]);
@@ -68,7 +68,7 @@ test("without a server, bootstrap only makes the key", async () => {
   expect([server.conversation, await modeOf("mender-agent.pem")]).toEqual([[], "600"]);
 });
 
-test("a server over plain http elsewhere is refused before it hears of the device", async () => {
+test("a server over plain http on another machine is refused before any request", async () => {
   await board.configure({ ServerURL: "http://192.0.2.1" });
   expect(codesOf(await board.agent("bootstrap"))).toEqual(["SERVER_PLAIN_HTTP"]);
 });

@@ -74,7 +74,7 @@ const PROBE = `
     require("node:fs").writeFileSync(__dirname + "/optimized." + process.pid, isOptimized ? "yes" : "no");
   });`;
 
-test("the process that stays compiles nothing for speed; the one that works for it does", async () => {
+test("the process that stays has no compilers, and its worker has them", async () => {
   const probe = device.board.path("probe.cjs");
   await writeFile(probe, PROBE);
   const { child, worker } = await downloading(["--allow-natives-syntax", "--require", probe]);
@@ -107,7 +107,7 @@ test("a worker ends when its daemon is killed, and releases the device", async (
   expect(await isAlive(worker)).toBe(false);
 });
 
-test("a worker that is killed is a failure of its work: the daemon backs off, and goes on with it", async () => {
+test("a killed worker counts as a failure of its work: the daemon backs off and then continues", async () => {
   await device.board.configure({ RetryPollIntervalSeconds: 1 });
   const { ended, worker } = await downloading();
   await device.board.configure({ Switchback: { Bootloader: "fake", Board: device.board.dir } });
@@ -134,7 +134,7 @@ test("a worker that ends twice the same way is not started again for the same wo
   expect(device.server.of("log")[0]?.body.toString()).toMatch(/WORKER_LOST.*ended=SIGKILL/);
 });
 
-test("nobody but a daemon can give a worker something to do", async () => {
+test("only a daemon can give a worker a job", async () => {
   const byHand = await device.run("daemon", "--worker");
   expect([byHand.exitCode, byHand.err]).toEqual([1, [expect.stringContaining("CLI_USAGE")]]);
   expect((await device.board.agent("daemon", "--help")).out.join("\n")).not.toContain("--worker");

@@ -31,7 +31,7 @@ test("'check-update' and 'send-inventory' make the daemon ask at once, and no de
   expect([exitCode, err.filter((line) => !line.startsWith("info: "))]).toEqual([0, []]);
 });
 
-test("a token that was replaced with the inventory is the one that the next poll has", async () => {
+test("the next poll uses the token that was replaced during the inventory", async () => {
   const { board, server } = device;
   server.answer("auth", token("t1"), token("t2")).answer("inventory", empty(200), refusal(401), empty(200));
   await device.idleDaemon();
@@ -45,7 +45,7 @@ test("a token that was replaced with the inventory is the one that the next poll
 });
 
 for (const signal of ["SIGTERM", "SIGINT", "SIGQUIT"] as const) {
-  test(`${signal} ends the daemon with exit status 0, and nobody is signalled after that`, async () => {
+  test(`${signal} ends the daemon with exit status 0, and signals nothing else`, async () => {
     const { child, ended } = await device.idleDaemon();
     child.kill(signal);
     expect((await ended).exitCode).toBe(0);
@@ -62,7 +62,7 @@ test("a process with the pid of a killed daemon gets no signal", async () => {
   expect(codesOf(await device.board.agent("check-update"))).toEqual(["DAEMON_MISSING"]);
 });
 
-test("a second daemon on the same device is refused, and the first goes on", async () => {
+test("a second daemon on the same device is refused, and the first one continues", async () => {
   const { child } = await device.idleDaemon();
   const second = await device.run("daemon");
   expect([second.exitCode, second.err.at(-1)]).toEqual([1, expect.stringContaining("DAEMON_RUNNING")]);
@@ -71,7 +71,7 @@ test("a second daemon on the same device is refused, and the first goes on", asy
   await device.server.asked("next", 2);
 });
 
-test("a daemon without a server stays, asks nothing and says so once; a signal ends it with exit status 0", async () => {
+test("a daemon without a server stays, sends nothing and reports it once; a signal ends it with exit status 0", async () => {
   const { board, server } = device;
   await board.configure({ ServerURL: "" });
   const { child, ended } = device.start("daemon");
@@ -95,7 +95,7 @@ test("between two polls the command line has its turn", async () => {
   expect((await board.agent("rollback")).exitCode).toBe(0);
 });
 
-test("a device that is not accepted yet goes on asking", async () => {
+test("a device that is not accepted yet keeps asking", async () => {
   device.server.answer("auth", empty(401), empty(401), ({ response }) => void response.writeHead(200).end("t1"));
   await device.idleDaemon();
   expect(device.server.of("auth").length).toBe(3);

@@ -26,7 +26,7 @@ async function stored(storedBytes: number): Promise<DownloadRecord> {
 
 const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 5));
 
-test("a daemon that is killed before anything is stored begins the download anew", async () => {
+test("a daemon that is killed before anything is stored starts the download over", async () => {
   device = await ManagedBoard.make(program, { slotKib: 4 * KIB });
   const { board, server } = device;
   const Switchback = { Bootloader: "fake", Board: board.dir };

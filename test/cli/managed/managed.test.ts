@@ -157,7 +157,7 @@ for (const { at, told, after, runs, exits } of CALLED_OFF) {
   });
 }
 
-test("an Artifact for another device is refused by its header, whatever the server says", async () => {
+test("an Artifact for another device is refused by its header, whatever the server claims", async () => {
   const { board } = device;
   await device.deploy(await board.release("v2", "yes", { deviceTypes: ["board-b"] }));
   expect((await device.run("poll")).exitCode).toBe(1);

@@ -36,7 +36,7 @@ for (const command of [["poll"], ["poll", "--now"], ["bootstrap"], ["bootstrap",
 }
 
 for (const command of ["poll", "bootstrap", "daemon"]) {
-  test(`while 'poll' waits for its server, '${command}' is refused, and 'check-update' finds nobody`, async () => {
+  test(`while 'poll' waits for its server, '${command}' is refused, and 'check-update' finds no daemon`, async () => {
     device.server.answer("next", stall);
     // A killed daemon left this file; another process may have its pid by now.
     const pidFile = device.board.path("data/switchback-daemon.pid");

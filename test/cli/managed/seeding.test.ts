@@ -29,7 +29,7 @@ const isThere = (path: string): Promise<boolean> =>
     () => false,
   );
 
-test("the bootstrap Artifact tells a new device what it runs, and is deleted", async () => {
+test("the bootstrap Artifact sets the software of a new device, and is deleted", async () => {
   await writeBootstrap();
   expect(await board.agent("show-provides")).toMatchObject({
     exitCode: 0,
@@ -50,7 +50,7 @@ test("'install' seeds the device before it looks at what the Artifact depends on
   expect(await board.agent("install", artifact)).toMatchObject({ exitCode: 0, err: [] });
 });
 
-test("a device that knows what it runs keeps that, and the bootstrap Artifact is deleted all the same", async () => {
+test("a device with recorded software keeps it, and the bootstrap Artifact is still deleted", async () => {
   expect((await board.agent("show-artifact")).out).toEqual(["v1"]);
   await writeBootstrap();
   expect((await board.agent("install", await board.release("v2"))).exitCode).toBe(0);
@@ -80,7 +80,7 @@ for (const [what, make] of Object.entries(UNFIT)) {
   });
 }
 
-test("a device without any of it runs 'unknown', and says so the second time, too", async () => {
+test("a device without either runs 'unknown', and reports the same the second time", async () => {
   await rm(board.path("etc/artifact_info"));
   for (let time = 1; time <= 2; time++) {
     expect(await board.agent("show-artifact")).toMatchObject({ exitCode: 0, out: ["unknown"], err: [] });

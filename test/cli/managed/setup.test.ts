@@ -157,7 +157,7 @@ for (const [what, route, answer, code] of [
   ["a server in trouble", LOGIN, refusal(503), "SERVER_STATUS"],
   ["an answer that is none", TENANT, jsonAnswer(200, ["tt"]), "SERVER_ANSWER"],
 ] as const) {
-  test(`${what} is told, and nothing is written`, async () => {
+  test(`${what} is reported, and nothing is written`, async () => {
     await withServer(async (server, argv) => {
       server.answer(route, answer);
       const refused = await setup(["--quiet", ...argv, ...USER]);

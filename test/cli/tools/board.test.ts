@@ -110,7 +110,7 @@ test("--json says the same in one object", async () => {
   });
 });
 
-test("a board without any system to start says so, and exits with 1", async () => {
+test("a board without a system to start reports it and exits with 1", async () => {
   await board("create", dir, "--slot-size", "1M");
   await copyFile("/dev/null", join(dir, "slots/rootfs2"));
   const dead = await board("boot", dir);
@@ -140,7 +140,7 @@ test("sizes that are none, images without a version and unknown ways to boot are
   await expect(stat(join(folder, "out"))).rejects.toThrow("ENOENT");
 });
 
-test("commands on a folder that is no board say so", async () => {
+test("commands on a folder without a board say so", async () => {
   for (const command of ["boot", "status"]) {
     const refused = await board(command, folder);
     expect(refused.exitCode).toBe(1);

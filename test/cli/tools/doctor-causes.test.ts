@@ -28,7 +28,7 @@ async function complaints(): Promise<readonly string[]> {
 const expectSlotsSeen = async (): Promise<void> =>
   expect((await board.agent("doctor")).out).toContain(`ok       slot B: ${board.path("slots/rootfs3")}, file, 256 KiB`);
 
-test("a board that is off is one finding, and its slots are looked at all the same", async () => {
+test("a board that is off is one finding, and its slots are still examined", async () => {
   await writeFile(board.path("proc/cmdline"), "");
   expect(await complaints()).toEqual([
     "wrong    boot: BOARD_OFF: Nothing runs on the virtual board. Start it with `switchback board boot`. (board=BOARD)",
@@ -37,7 +37,7 @@ test("a board that is off is one finding, and its slots are looked at all the sa
   await expectSlotsSeen();
 });
 
-test("a boot loader that is misspelt is one finding, and the slots are looked at all the same", async () => {
+test("a misspelt boot loader is one finding, and the slots are still examined", async () => {
   await board.configure({ Switchback: { Bootloader: "ubot" } });
   const { out } = await board.agent("doctor");
   expect(out.filter((line) => line.includes("ubot"))).toEqual([
@@ -59,7 +59,7 @@ test("a broken adapter is one finding, although several facts depend on it", asy
   }
 });
 
-test("a datastore that is a link into a partition that is not mounted says so, in the lock's error too", async () => {
+test("a datastore that links into an unmounted partition is reported, and the lock's error names it too", async () => {
   await rename(board.path("data"), board.file("unmounted"));
   await symlink(board.file("partition/mender"), board.path("data"));
   expect(await complaints()).toEqual([

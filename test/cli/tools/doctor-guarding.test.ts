@@ -44,7 +44,7 @@ const TRUSTED = [
   "share/inventory/mender-inventory-x",
 ];
 
-test("where nobody else can change or read anything, the doctor says of how much", async () => {
+test("if nobody else can change or read anything, the doctor says how much it examined", async () => {
   expect(await complaints()).toEqual([]);
   const { out } = await board.agent("doctor");
   expect(out.find((line) => line.includes("permissions: "))).toMatch(/no other user can change any of 1\d files/);

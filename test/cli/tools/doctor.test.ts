@@ -180,7 +180,7 @@ test.each(FAULTS)("%s is reported with advice", async (_, make, lines) => {
   expect(await complaints()).toEqual(lines);
 });
 
-test("an update that waits for its commit is in the way of the next one", async () => {
+test("an update that waits for its commit is reported, because it blocks the next one", async () => {
   const unsigned = await board.release("v2");
   await board.configure({ ArtifactVerifyKey: "" });
   expect((await board.agent("install", unsigned)).exitCode).toBe(0);

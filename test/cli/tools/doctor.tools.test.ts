@@ -159,7 +159,7 @@ test("a data partition that is mounted noexec, from which neither modules nor an
   ]);
 });
 
-test("an immutable flag and a mount in the way of what is saved", () => {
+test("an immutable flag and a mount block the replacement of files", () => {
   writeFileSync(join(board.dir, "data/switchback-store"), "");
   mkdirSync(join(board.dir, "data/switchback-server.new"));
   must("chattr", ["+i", join(board.dir, "data/switchback-store")]);
@@ -184,7 +184,7 @@ test("a key and a folder of modules that belong to another user", () => {
   ]);
 });
 
-test("whoever is not root is told that, and nothing that follows from it", () => {
+test("a user without root learns that, and nothing that only follows from it", () => {
   chmodSync(dirname(built.path), 0o755);
   chmodSync(board.dir, 0o755);
   chmodSync(join(board.dir, "env1"), 0o600);
@@ -214,7 +214,7 @@ test("on a healthy overlay the room is that of the layer below", () => {
   ]);
 });
 
-test("on a data partition that is read-only, 'show-artifact' and 'show-provides' answer all the same", () => {
+test("on a read-only data partition, 'show-artifact' and 'show-provides' still work", () => {
   for (const command of ["show-artifact", "show-provides"]) {
     const mounted = ["sh", "-c", 'mount -o remount,bind,ro /data && exec "$@"', "sh"];
     const argv = [...mounted, process.execPath, built.path, "-d", "/data", command];

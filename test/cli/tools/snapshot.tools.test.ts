@@ -111,7 +111,7 @@ test("an image of a filesystem in use is complete and shows one instant", async 
   expect(await isWritable(10_000)).toBe(true);
 });
 
-test("what has been changed since the last copy is in the next, whatever the cache holds of the device", async () => {
+test("changes since the last copy are in the next one, whatever the cache holds of the device", async () => {
   const first = await dumped("--source", folder);
   must("dd", `if=${device}`, "of=/dev/null", "bs=1M", "status=none");
   writeFileSync(join(folder, "content"), Buffer.alloc(4 * MIB, "changed"));
@@ -119,7 +119,7 @@ test("what has been changed since the last copy is in the next, whatever the cac
   expect(must("debugfs", "-R", "cat /content", join(dir, "image"))).toBe("changed".repeat(MIB).slice(0, 4 * MIB));
 });
 
-test("nobody writes while it is copied, and everybody does afterwards", async () => {
+test("nothing can write during the copy, and everything can afterwards", async () => {
   const { child, ended } = await frozen();
   expect(await isWritable(500)).toBe(false);
   child.stdout?.resume();
@@ -153,7 +153,7 @@ for (const [what, happens, exitCode, code] of ENDS) {
   });
 }
 
-test("what nobody can write to is copied as it is", async () => {
+test("a read-only filesystem is copied without freezing it", async () => {
   must("mount", "-o", "remount,ro", folder);
   const image = await dumped("--source", folder);
   must("umount", folder);

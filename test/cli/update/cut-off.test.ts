@@ -31,7 +31,7 @@ for (const state of ["install", "askReboot", "commit", "askRollback", "rollback"
 }
 
 for (const state of ["install", "askReboot", "askRollback", "rollback"]) {
-  test(`cut off in ${state}, an update is refused to go on with 'install', and undone by 'resume'`, async () => {
+  test(`interrupted in ${state}, an update cannot be continued with 'install', and 'resume' undoes it`, async () => {
     await cutOffIn(state);
     expect(codesOf(await board.agent("install", board.file("v2.mender")))).toEqual(["UPDATE_IN_PROGRESS"]);
     expect(await board.agent("resume")).toMatchObject({ exitCode: 0, out: ["Rolled back."], err: [] });
@@ -41,7 +41,7 @@ for (const state of ["install", "askReboot", "askRollback", "rollback"]) {
 }
 
 for (const state of ["commitLeave", "saveProvides"]) {
-  test(`cut off in ${state}, an update is committed all the same`, async () => {
+  test(`interrupted in ${state}, an update is still committed`, async () => {
     await board.boot();
     expect((await board.agent("commit", "--stop-before", "ArtifactCommit_Leave")).exitCode).toBe(0);
     await cutOffIn(state);

@@ -238,7 +238,7 @@ function updatesOn(mount: (board: TestBoard) => void): void {
     ["install", 0],
     ["install", -1],
     ["fill", 0],
-  ] as const)("whatever act the power fails at (%s, %i), 'resume' brings the update to an end", async (does, more) => {
+  ] as const)("at whichever act the power fails (%s, %i), 'resume' completes the update", async (does, more) => {
     for (let at = 0, isCut = true; isCut; at++) {
       await full.make(does);
       await full.leave(least + more);

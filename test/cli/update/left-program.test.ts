@@ -93,7 +93,7 @@ test("what a worker has left is ended by the next worker of the same daemon", as
   expect([after[0], after[2], after.at(-1)]).toEqual(["ended", "ArtifactRollback", "Cleanup"]);
 });
 
-test("what a module leaves running on purpose is nobody's to end", async () => {
+test("a program that a module leaves running on purpose is not ended", async () => {
   const leaves = `sleep 300 >/dev/null 2>&1 & echo "$!" >"$CALLS.pids"`;
   expect((await device.run("install", await artifact(leaves))).exitCode).toBe(0);
   const pids = await atWork();

@@ -60,7 +60,7 @@ test("a module without rollback is committed at once", async () => {
   expect((await board.agent("show-artifact")).out).toEqual(["v2"]);
 });
 
-test("a module whose installation fails is told to roll back", async () => {
+test("a module whose installation fails is asked to roll back", async () => {
   const target = await recorder.module("files");
   const artifact = await forModule("files");
   await recorder.fail("files:ArtifactInstall");
@@ -70,7 +70,7 @@ test("a module whose installation fails is told to roll back", async () => {
   expect(await content(target)).toBe("nothing");
 });
 
-test("a module that does not say whether it can roll back leaves a device of which nobody knows what it runs", async () => {
+test("if a module does not say whether it can roll back, the recorded software is uncertain", async () => {
   await recorder.module("files", { SupportsRollback: "Maybe" });
   await recorder.fail("files:ArtifactInstall");
   const failed = await board.agent("install", await forModule("files"));

@@ -96,7 +96,7 @@ needs("ownRoot").describe("an update module on a virtual board", () => {
     expect(existsSync(onBoard("tmp/while")), "no start of a device keeps /tmp").toBe(false);
   });
 
-  test("cannot change the programs that it shares with the machine, and its failure is told", async () => {
+  test("cannot change the programs that it shares with the machine, and its failure is reported", async () => {
     const failed = await board.agent("install", await foreign("touch /usr/new-program"));
     expect([failed.exitCode, codesOf(failed), existsSync("/usr/new-program")]).toEqual([1, ["MODULE_FAILED"], false]);
     expect(failed.log.join("\n")).toContain("Read-only file system");

@@ -147,7 +147,7 @@ for (const [what, keys] of Object.entries(CONFIGURATIONS)) {
   });
 }
 
-test("a configuration that is named and is missing is refused; one that is no JSON refuses to install", async () => {
+test("a configuration file that is named but missing is refused, and one without JSON refuses to install", async () => {
   await writeFile(board.file("broken.conf"), "{");
   for (const option of ["-c", "-b"]) {
     const missing = await board.agent(option, board.file("missing.conf"), "commit");
@@ -192,7 +192,7 @@ test("a pending update that this version does not understand is left alone until
   }
 });
 
-test("an update that an agent of a newer version has begun is undone by the old one that is back", async () => {
+test("an old agent that is back after a rollback undoes an update that a newer agent began", async () => {
   await board.agent("install", await board.release("v2"));
   const stored = await board.stored();
   const state = JSON.stringify({ ...JSON.parse(stored["state"] ?? "{}"), version: 2, state: "cooking", phase: "main" });

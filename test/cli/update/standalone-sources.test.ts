@@ -131,7 +131,7 @@ for (const url of ["s3://key:secret@bucket/v2.mender?secret", "ftp://user:secret
   });
 }
 
-test("an address that nobody listens at is a failed transfer", async () => {
+test("an address without a listener is a failed transfer", async () => {
   await resumeAtOnce(1);
   await expectRefused(await board.agent("install", "http://127.0.0.1:1/v2.mender"), "TRANSPORT_FAILED");
 });

@@ -165,7 +165,7 @@ const STOPS = [
 ] as const;
 
 for (const { command, stop, rest, says, resumed, artifact } of STOPS) {
-  test(`'${command} --stop-before ${stop}' rests there, and 'resume' goes on`, async () => {
+  test(`'${command} --stop-before ${stop}' stops there, and 'resume' continues`, async () => {
     await bootedOnTrial();
     expect(await board.agent(command, "--stop-before", stop)).toMatchObject({ exitCode: 0, out: says, err: [] });
     expect(await board.pending()).toBe(rest);
@@ -194,7 +194,7 @@ test("a state that cannot be stopped before is refused before anything happens",
   expect(await board.stored()).toEqual({});
 });
 
-test("a second update is refused while one waits for a decision, and the first one goes on waiting", async () => {
+test("a second update is refused while one waits for a decision, and the first one keeps waiting", async () => {
   await board.agent("install", await board.release("v2"));
   const env = await board.env();
   const slot = await board.slot("B");

@@ -61,7 +61,7 @@ for (const [fails, runs, out] of INSTALLATIONS) {
   });
 }
 
-test("of several scripts that fail the first is told as the reason, and each of them once", async () => {
+test("of several failing scripts the first is reported as the reason, and each of them once", async () => {
   const artifact = await scripted();
   await recorder.fail("ArtifactInstall_Enter", "ArtifactFailure_Enter", "ArtifactFailure_Leave");
   const { err } = await board.agent("install", artifact);
@@ -127,7 +127,7 @@ for (const fails of BACK.split(" ")) {
   });
 }
 
-test("a version of scripts in the new system that nobody understands undoes the update at its commit", async () => {
+test("an unsupported version of scripts in the new system undoes the update at its commit", async () => {
   await onTrial();
   await writeFile(board.path("etc/scripts/version"), "99");
   const failed = await board.agent("commit");

@@ -78,7 +78,7 @@ for (const moment of ["before", "after"] as const) {
   });
 }
 
-test("a named failure is an outcome, and the run tells it", async () => {
+test("a named failure is an outcome, and the run reports it", async () => {
   const failure = new AgentError("SLOT_IO");
   const { run } = rig({ download: () => Promise.reject(failure) });
   expect((await run()).steps).toEqual([
@@ -102,7 +102,7 @@ test("a bug passes through and leaves the snapshot for the crash column", async 
   expect(parseSnapshot(disk.get("state") ?? "").state).toBe("install");
 });
 
-test("an abort passes through, whatever the effect makes of it, and leaves the snapshot", async () => {
+test("an abort passes through, whatever the effect does with it, and leaves the snapshot", async () => {
   const abort = new AbortController();
   const { disk, events, run } = rig({
     install: () => {
@@ -127,7 +127,7 @@ test("after an abort at the end of an effect neither its scripts nor the next ef
   expect(events).toEqual(["save download as v1", "run download"]);
 });
 
-test("it comes to rest before a state that it is told to stop before, also the first", async () => {
+test("the run rests before a state of --stop-before, even before the first", async () => {
   const { disk, events, run } = rig({});
   expect(placeOf((await run(new Set(["install"]))).snapshot)).toBe("@install");
   expect(parseSnapshot(disk.get("state") ?? "")).toMatchObject({ state: "install", phase: "before", transitions: 0 });
@@ -137,7 +137,7 @@ test("it comes to rest before a state that it is told to stop before, also the f
   expect(first.events).toEqual(["save @download as v1"]);
 });
 
-test("a step tells that a reboot is needed", async () => {
+test("a step reports that a reboot is needed", async () => {
   const { run } = rig({ askReboot: async () => ({ outcome: "hold", rebootRequired: true }) });
   expect((await run()).steps.map(({ state, rebootRequired }) => `${state} ${rebootRequired}`)).toEqual([
     "download false",

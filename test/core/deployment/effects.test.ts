@@ -80,7 +80,7 @@ for (const [reboot, managed, required] of [
   ["Yes", "ok", true],
   ["Automatic", "ok", true],
 ] as const) {
-  test(`a payload that answers ${reboot}: a managed update takes it, a standalone one tells the user`, async () => {
+  test(`a payload that answers ${reboot}: a managed update reboots, a standalone one informs the user`, async () => {
     const { effects } = rig({ reboot });
     const none = rig({ reboot, rollback: false }).effects;
     expect(await effects.askReboot(snapshot("managed"), signal)).toEqual({ outcome: managed });

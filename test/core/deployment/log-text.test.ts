@@ -30,7 +30,7 @@ const NO_ENTRIES: readonly (readonly [string, string])[] = [
   ["null", "null"],
 ];
 for (const [title, line] of NO_ENTRIES) {
-  test(`${title} leaves an entry that says so, with the time of the one before`, () => {
+  test(`${title} leaves an entry that says so, with the time of the previous one`, () => {
     const text = `${logLine("info", "first", noonMs)}${line}\n${logLine("info", "last", noonMs)}`;
     expect(readLog({ text, isCut: false })).toEqual([
       { level: "error", message: "The log holds entries that cannot be read", timestamp: NOON },

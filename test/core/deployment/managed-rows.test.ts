@@ -46,7 +46,7 @@ function rig({ outcomes = {}, effects: own = {}, aborted }: Rig) {
 
 const NO_REBOOT: Rig["outcomes"] = { askReboot: "no", reportResult: "no" };
 
-test("the server hears each status before anything of its state runs, and the result last", async () => {
+test("the server receives each status before anything of its state runs, and the result last", async () => {
   const { disk, events, run } = rig({ outcomes: { reportResult: "no" } });
   await run();
   expect(events.join(" ")).toBe(
@@ -81,7 +81,7 @@ test("called off at rebooting, no script of the reboot runs, and the update is r
   );
 });
 
-test("nobody is told of a standalone update", async () => {
+test("a standalone update is not reported", async () => {
   const { events, run } = rig({ outcomes: NO_REBOOT });
   await run(begin("standalone", "standalone", ARTIFACT));
   expect(events.filter((event) => event.startsWith("tell") || /Server|Result|Log/.test(event))).toEqual([]);
@@ -130,7 +130,7 @@ test("what a failing effect has kept is there for the clean-up", async () => {
   expect(seen).toEqual([ARTIFACT]);
 });
 
-test("a download that goes on after a cut tells its status again and runs no Enter scripts", async () => {
+test("a download that resumes repeats its status and runs no Enter scripts", async () => {
   const { events, run } = rig({ outcomes: NO_REBOOT });
   await run(nextAfterRestart({ ...START, artifact: ARTIFACT, download: DOWNLOAD }, 1));
   expect(events.slice(0, 3)).toEqual(["tell downloading", "{download}", "Download_Leave"]);

@@ -83,12 +83,12 @@ const ENDS: readonly (readonly [Rig["outcomes"], string, string])[] = [
   [{ reachServer: "abort", reportResult: "abort" }, "failure", "aborted"],
 ];
 for (const [outcomes, status, told] of ENDS) {
-  test(`${Object.keys(outcomes ?? {}).join(" and ")} that fail or are called off: ends as ${status}, ${told}`, async () => {
+  test(`${Object.keys(outcomes ?? {}).join(" and ")} that fail or are aborted: ends as ${status}, ${told}`, async () => {
     expect(await rig({ outcomes: outcomes ?? {} }).managed.run(DEPLOYMENT, signal)).toEqual(ended(status, told));
   });
 }
 
-test("at the start there may be nothing to go on with", async () => {
+test("at the start there may be nothing to resume", async () => {
   const { ran, managed } = rig();
   expect(await managed.resume(signal)).toEqual({ kind: "none" });
   expect(ran).toEqual(["finishUndo"]);
@@ -111,7 +111,7 @@ const NOT_UNDERSTOOD: readonly (readonly [string, string, string, string])[] = [
   ['{"version":2,"id":"d-0","state":"cleanup","failed":false}', "d-0", "cleanup reportResult", "success"],
 ];
 for (const [text, id, last, status] of NOT_UNDERSTOOD) {
-  test(`an update of which is known ${text} is given up once, and reported where there is somebody to hear of it`, async () => {
+  test(`an update of which ${text} is known is given up once, and reported if there is a server`, async () => {
     const { disk, ran, logs, managed } = rig({});
     disk.set("state", text);
     expect(await managed.resume(signal)).toEqual(ended(status, "accepted", id));
@@ -145,7 +145,7 @@ for (const [found, status, runs] of RESUMED) {
   });
 }
 
-test("a deployment that was cut off goes on before another begins", async () => {
+test("an interrupted deployment is completed before another begins", async () => {
   const { ran, managed } = rig({ found: { state: "cleanup" } });
   expect(await managed.run(DEPLOYMENT, signal)).toEqual(ended("success", "accepted", "d-0"));
   expect(ran).toEqual(["cleanup", "reportResult"]);
@@ -168,7 +168,7 @@ test("what goes wrong stands in the deployment's log before that is sent", async
   expect(lines.at(-1)).toBe("closed");
 });
 
-test("what is only for debugging is not for the server, and the open log is what is read", async () => {
+test("debug messages do not go to the server, and the open log is the one that is read", async () => {
   const { deploymentLog } = rig();
   expect(await deploymentLog.read()).toEqual([]);
   await deploymentLog.open("d-1");
@@ -200,7 +200,7 @@ test("an undo is left alone while the deployment that may need it is pending", a
   expect(ran).not.toContain("finishUndo");
 });
 
-test("a bug in an undo is not taken for its failure", async () => {
+test("a bug in an undo is not mistaken for its failure", async () => {
   const { managed } = rig({ undoFails: [new TypeError("bug")] });
   await expect(managed.resume(signal)).rejects.toThrow("bug");
 });

@@ -79,23 +79,23 @@ const RESUMED: readonly (readonly [from: Partial<Snapshot>, to: Partial<Snapshot
 ];
 
 for (const [from, to] of RESUMED) {
-  test(`${from.state} found ${from.phase === "before" ? "at rest" : "cut off"} goes on at ${to.state}`, () => {
+  test(`${from.state} found ${from.phase === "before" ? "at rest" : "interrupted"} continues at ${to.state}`, () => {
     expect(nextAfterRestart(at(from))).toMatchObject(to);
   });
 }
 
-test("a standalone update without a rollback is committed with nobody asked", () => {
+test("a standalone update without a rollback is committed without a question", () => {
   expect(next(at({ state: "askReboot", mode: "standalone" }), "no")).toMatchObject({ state: "commit" });
 });
 
-test("a download that can be resumed goes on as often as it may, which is no transition, and is then abandoned", () => {
+test("a download resumes as often as it may, without a transition, and is then abandoned", () => {
   const cut = at({ transitions: 1, download: { uri: "u", lengthBytes: 8, resumes: 1 } });
   expect(nextAfterRestart(cut, 2)).toEqual(at({ transitions: 1, download: { uri: "u", lengthBytes: 8, resumes: 2 } }));
   expect(nextAfterRestart(nextAfterRestart(cut, 2), 2)).toMatchObject({ state: "cleanup", failed: true });
   expect(next(cut, "ok")).not.toHaveProperty("download");
 });
 
-test("a load counts as a transition of its own, and going on from a rest does not", () => {
+test("a load counts as a transition, and continuing from a rest does not", () => {
   expect(nextAfterRestart(at({ state: "cleanup", transitions: 3 })).transitions).toBe(5);
   expect(nextAfterRestart(at({ state: "commit", phase: "before", transitions: 0 })).transitions).toBe(1);
 });
@@ -107,7 +107,7 @@ test("an update that does not come to an end is recorded as damaged and dropped"
   expect(next({ ...tired, state: "saveProvides" }, "ok")).toMatchObject({ state: "cleanup", inconsistent: false });
 });
 
-test("somebody's request enters a state, and a rest begins afresh", () => {
+test("a user's request enters a state, and a rest begins anew", () => {
   expect(redirect(at({ state: "commit", phase: "before" }), "askRollback")).toMatchObject({
     state: "askRollback",
     phase: "main",

@@ -162,7 +162,7 @@ test("without --reboot-exit-code a needed reboot is no exit status of its own", 
   expect(reportRun("install", runOf(`${INSTALLED}!`, AT_COMMIT), false).exitCode).toBe(0);
 });
 
-test("scripts that fail on the way back are a failure, though every step was taken", () => {
+test("scripts that fail during the rollback are a failure, although every step was taken", () => {
   const error = new AgentError("SCRIPT_FAILED");
   const { steps, snapshot } = runOf(ROLLED_BACK, BROKEN);
   const told = steps.map((step): Step => (step.state === "rollback" ? { ...step, errors: [error] } : step));
@@ -181,7 +181,7 @@ test("a commit that stops before it begins is no failure", () => {
   });
 });
 
-test("the reasons are told in the order in which things went wrong", () => {
+test("the reasons are reported in the order of the failures", () => {
   const errors = [new AgentError("SLOT_IO"), new AgentError("BOOTENV_WRITE")];
   const steps = errors.map(
     (error): Step => ({ state: "install", outcome: "fail", rebootRequired: false, errors: [error] }),

@@ -117,13 +117,13 @@ for (const [fails, runs, ends] of [
   ["effect", "effect Download_Error", "fail"],
   ["Download_Leave", "effect Download_Leave Download_Error", "fail"],
 ] as const) {
-  test(`a download that goes on where it was cut off is not entered again: there run ${runs}`, async () => {
+  test(`a download that resumes is not entered again: there run ${runs}`, async () => {
     const download = { uri: "http://server/v2.mender", lengthBytes: 1, resumes: 1 };
     expect(await ran("download", [fails], undefined, { download })).toMatchObject({ events: runs, ends });
   });
 }
 
-test("Error scripts that fail themselves are told, and change nothing else", async () => {
+test("failing Error scripts are reported, and change nothing else", async () => {
   const { ends, errors } = await ran("install", ["effect", "ArtifactInstall_Error"]);
   expect([ends, errors]).toEqual(["fail", [EFFECT_FAILED, SCRIPT_FAILED]]);
 });
@@ -133,7 +133,7 @@ for (const [state, row] of Object.entries(TABLE) as [Exclude<StateName, "idle">,
     (set) => set !== undefined,
   );
   for (const set of sets) {
-    test(`an abort in ${set} ends ${state} there, whatever the scripts make of it`, async () => {
+    test(`an abort in ${set} ends ${state} there, whatever the scripts return`, async () => {
       const stopped = await ran(state, [set], set);
       expect(stopped.ends).toBe("Error: stopped");
       expect(stopped.events.endsWith(set)).toBe(true);

@@ -65,14 +65,14 @@ for (const name of ["reachServer", "reportResult", "sendLog"] as const) {
   });
 }
 
-test("a status on the way is told once", async () => {
+test("an intermediate status is reported once", async () => {
   const told = rig();
   expect(await told.tell(managed(false), "downloading", signal)).toBe("told");
   expect(told.calls).toEqual(["d-1 downloading"]);
   expect(await rig("aborted").tell(managed(false), "downloading", signal)).toBe("aborted");
 });
 
-test("that a status on the way cannot be told is logged, and stops nothing", async () => {
+test("an intermediate status that cannot be reported is logged, and stops nothing", async () => {
   const { calls, logged, tell } = rig(unreachable);
   expect(await tell(managed(false), "rebooting", signal)).toBe("told");
   expect(calls).toEqual(["d-1 rebooting"]);

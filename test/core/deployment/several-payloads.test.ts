@@ -81,7 +81,7 @@ const ORDERS: readonly (readonly [EffectName, action: string, order: string, goe
 ];
 
 for (const [effect, action, order, goesOn] of ORDERS) {
-  test(`${effect} acts in the order ${order}, and ${goesOn ? "goes on with the others" : "stops"} when one fails`, async () => {
+  test(`${effect} acts in the order ${order}, and ${goesOn ? "continues with the others" : "stops"} when one fails`, async () => {
     const all = [...order].map((type) => `${action} ${type}`);
     const well = rig();
     expect(await well.effects[effect](snapshot("managed"), signal)).toEqual({ outcome: "ok" });
@@ -92,7 +92,7 @@ for (const [effect, action, order, goesOn] of ORDERS) {
   });
 }
 
-test("one payload that needs a reboot is enough, and only those that do it themselves are told to", async () => {
+test("one payload that needs a reboot is enough, and only payloads that reboot themselves are asked to", async () => {
   const { calls, effects } = rig({ reboot: { a: "Yes", b: "Automatic", c: "Yes" } });
   expect(await effects.askReboot(snapshot("managed"), signal)).toEqual({ outcome: "ok" });
   expect(await rig({ reboot: { b: "Yes" } }).effects.askRollbackReboot(snapshot("managed"), signal)).toEqual({
@@ -105,7 +105,7 @@ test("one payload that needs a reboot is enough, and only those that do it thems
   expect(calls).toEqual([...forward, "ArtifactRollbackReboot c", "ArtifactRollbackReboot a", "power"]);
 });
 
-test("all can be rolled back, or nothing is; one that can is enough to wait for the user", async () => {
+test("all payloads can be rolled back, or the update cannot; one that can is enough to wait for the user", async () => {
   const outcomes = async (rollback: Readonly<Record<string, boolean>>) => {
     const { effects } = rig({ rollback });
     const { outcome } = await effects.askReboot(snapshot("standalone"), signal);
@@ -116,7 +116,7 @@ test("all can be rolled back, or nothing is; one that can is enough to wait for 
   expect(await outcomes({ a: false, b: false, c: false })).toEqual(["no", "no"]);
 });
 
-test("scripts of a version that nobody understands are found before any payload is committed", async () => {
+test("scripts of an unsupported version are found before any payload is committed", async () => {
   const { calls, effects } = rig({ version: true });
   await expect(effects.commit(snapshot("managed"), signal)).rejects.toMatchObject({ code: "SCRIPT_VERSION" });
   expect(calls).toEqual([]);

@@ -45,7 +45,7 @@ test("a snapshot comes back as it was written", () => {
   );
 });
 
-test("whatever else is found is refused by name", () => {
+test("everything else is refused by name", () => {
   fc.assert(
     fc.property(fc.oneof(fc.string(), fc.json()), (text) => {
       expect(() => parseSnapshot(text)).toThrow(expect.objectContaining({ code: "SNAPSHOT_INVALID" }));
@@ -99,7 +99,7 @@ for (const [what, found, salvaged] of SALVAGED) {
   });
 }
 
-test("whatever is found can be given up", () => {
+test("any content can be given up", () => {
   fc.assert(
     fc.property(
       fc.oneof(fc.string(), fc.json(), fc.record({ id: fc.json(), artifact: fc.anything() }).map(JSON.stringify)),

@@ -118,7 +118,7 @@ test("a payload that cannot be rolled back refuses, and the update stays pending
   expect(disk).toEqual(before);
 });
 
-test("resume comes to rest before the commit when it is told to, as the boot service tells it", async () => {
+test("resume rests before the commit if --stop-before asks for it, as the boot service does", async () => {
   const { disk, standalone } = rig(AT_COMMIT);
   const before = new Map(disk);
   expect(statesOf(await standalone.resume(new Set(["commit"]), signal))).toBe("");
@@ -133,7 +133,7 @@ test("an install waits for the commit", async () => {
 });
 
 for (const state of ["download", "commitLeave", "saveProvides", "cleanup"] as const) {
-  test(`an update that was cut off in ${state} does not stand in the way of the next one`, async () => {
+  test(`an update that was interrupted in ${state} does not block the next one`, async () => {
     const { disk, standalone } = rig({ state });
     await standalone.prepareInstall(signal);
     expect(disk.has("state")).toBe(false);
@@ -141,7 +141,7 @@ for (const state of ["download", "commitLeave", "saveProvides", "cleanup"] as co
 }
 
 for (const found of [AT_COMMIT, { state: "install" }, { state: "cleanup", phase: "before" }] as const) {
-  test(`an update pending at ${place(found)} stands in the way of the next one`, async () => {
+  test(`an update pending at ${place(found)} blocks the next one`, async () => {
     await expect(rig(found).standalone.prepareInstall(signal)).rejects.toMatchObject({ code: "UPDATE_IN_PROGRESS" });
   });
 }
@@ -160,14 +160,14 @@ for (const [name, call] of Object.entries(CALLS)) {
   });
 }
 
-test("resume finds a managed deployment and leaves it to whoever talks to the server", async () => {
+test("resume finds a managed deployment and leaves it to the daemon", async () => {
   const { disk, standalone } = rig({ ...AT_COMMIT, mode: "managed" });
   const before = new Map(disk);
   expect(await standalone.resume(NO_STOP, signal)).toEqual({ kind: "managed" });
   expect(disk).toEqual(before);
 });
 
-test("resume undoes what it does not understand, and says so", async () => {
+test("resume undoes an update that it does not understand, and says so", async () => {
   const { disk, standalone } = rig(undefined);
   disk.set("state", JSON.stringify({ ...begin("standalone", "standalone", ARTIFACT), version: 2 }));
   const answer = await standalone.resume(new Set(["commit"]), signal);

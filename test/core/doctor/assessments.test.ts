@@ -49,7 +49,7 @@ test("a certificate of which less than thirty days are left is to be renewed", (
   expect(assessed(Date.UTC(2027, 0, 1) + 1).level).toBe("note");
 });
 
-test("plain http that is allowed is told of", () => {
+test("plain http that is allowed is reported", () => {
   expect(assessServer("http://x", { kind: "plain" }, 0, false)).toEqual({
     level: "note",
     subject: "http://x",
@@ -65,7 +65,7 @@ function planning(slot: "A" | "B", trial: boolean, more: Partial<Bootloader> = {
   return { kind: "test", ...looks, arm: no, confirm: no, revert: no, ...more };
 }
 
-test("a plan that leaves the running slot without a trial is wrong, and a trial is told of", async () => {
+test("a plan that leaves the running slot without a trial is wrong, and a trial is reported", async () => {
   expect(levels(await examineBoot(planning("A", false), signal))).toBe("good");
   expect(levels(await examineBoot(planning("B", true), signal))).toBe("note");
   expect(levels(await examineBoot(planning("A", true), signal))).toBe("note");
@@ -86,7 +86,7 @@ test("an adapter's own findings come first, and a bad one stands for the plan", 
   expect(await examineBoot(own("bad"), signal)).toEqual(finding("bad"));
 });
 
-test("an agent at work is told of, and a lock that cannot be taken is a failure", async () => {
+test("a running agent is reported, and a lock that cannot be taken is a failure", async () => {
   const refusing = (code: "AGENT_BUSY" | "LOCK_FAILED") => ({
     acquire: () => Promise.reject(new AgentError(code)),
   });
@@ -95,7 +95,7 @@ test("an agent at work is told of, and a lock that cannot be taken is a failure"
   await expect(examineLock(refusing("LOCK_FAILED"))).rejects.toMatchObject({ code: "LOCK_FAILED" });
 });
 
-test("what belongs to root, or to whoever runs this, is nobody else's", () => {
+test("files of root, or of the current user, belong to no other user", () => {
   const file = (owner: number) => ({ path: "/f", mode: 0o600, owner });
   expect(levels(assessPermissions({ trusted: [file(0), file(7)], secret: [file(7)] }, 7))).toBe("good");
   expect(assessPermissions({ trusted: [], secret: [file(8)] }, 7)).toEqual([

@@ -33,7 +33,7 @@ test("what fails to be looked at is a finding, and what comes after it is looked
   ]);
 });
 
-test("a bug is no finding, and neither is being told to stop", async () => {
+test("a bug is no finding, and neither is an abort", async () => {
   const bug = part("data", async () => {
     throw new TypeError("a bug");
   });

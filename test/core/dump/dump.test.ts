@@ -44,7 +44,7 @@ test("a filesystem is frozen before its first byte is read, and thawed after its
   expect(said).toEqual(["freeze /", "first ", "second ", "third", "thaw"]);
 });
 
-test("what nobody can write to is not frozen", async () => {
+test("a read-only filesystem is not frozen", async () => {
   await copy({ folder: undefined });
   expect(said).toEqual(["first ", "second ", "third"]);
 });
@@ -82,7 +82,7 @@ test.each<readonly [string, () => void, unknown]>([
   expect(said).toEqual(["freeze /", "thaw"]);
 });
 
-test("a filesystem that was thawed while the last of it was taken is told", async () => {
+test("a filesystem that was thawed during the last part of the copy is reported", async () => {
   const write = async (chunk: Uint8Array): Promise<void> => {
     if (chunk === CHUNKS[2]) lost.abort(new AgentError("FREEZE_LOST"));
   };

@@ -93,7 +93,7 @@ test("breaks are waited out, and nothing is fetched twice", async () => {
   expect(logged[0]).toMatch(/^warning: The download broke off at byte 100000; resuming in 1000 ms: TRANSPORT_FAILED: /);
 });
 
-test("a server without ranges begins anew, and what came before is passed over", async () => {
+test("a server without ranges sends everything again, and the known part is skipped", async () => {
   server.ranges = false;
   server.breaks.push(100_000);
   const { result } = await passing(open().then(readAll));

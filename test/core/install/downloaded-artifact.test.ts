@@ -57,7 +57,7 @@ test("a byte of the source that changes between two runs is found by the checksu
   });
 });
 
-test("a source with another ETag is downloaded anew, and blocks that are there are not written again", async () => {
+test("a source with another ETag is downloaded again, and blocks that exist are not written again", async () => {
   const device = await make(CutOffRig.make("none"));
   expect((await device.run(6 * MIB)).outcome).toBe("cut off");
   const stored = device.record?.checkpoint?.storedBytes ?? 0;
@@ -89,7 +89,7 @@ test("a server without ranges is read from the beginning, and nothing is written
   expect(device.server.served).toHaveLength(2);
 });
 
-test("gzip that somebody else has packed begins anew, says so, and writes only what is not there", async () => {
+test("gzip of another writer starts over, reports it, and writes only missing blocks", async () => {
   const image = randomImage(4);
   const content = artifact({ gzip: true, data: [{ name: "image", content: image }] });
   const device = await make(CutOffRig.foreign(image, content));
@@ -105,7 +105,7 @@ test("gzip that somebody else has packed begins anew, says so, and writes only w
   expect(device.log).toContain("warning: The download starts over: no checkpoint is stored.");
 });
 
-test("a checkpoint that lies is found out", async () => {
+test("a false checkpoint is noticed", async () => {
   const device = await make(CutOffRig.make("none"));
   expect((await device.run(4 * MIB)).outcome).toBe("cut off");
   const { record } = device;

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { CutOffRig, cutThreeTimes, IMAGE_BYTES, rangesOf } from "./cut-off-rig.ts";
 
-test("after each of three power cuts only what is not stored is fetched: zstd", async () => {
+test("after each of three power cuts, the agent fetches only the part that is not stored: zstd", async () => {
   const device = await CutOffRig.make("zstd");
   try {
     const runs = await cutThreeTimes(device, 5);
@@ -13,7 +13,7 @@ test("after each of three power cuts only what is not stored is fetched: zstd", 
   }
 });
 
-test("xz has no place to go on from: the download begins anew and is right", async () => {
+test("xz has no place to resume from: the download starts over and is right", async () => {
   const device = await CutOffRig.make("lzma", 1, Buffer.alloc(IMAGE_BYTES, "image"));
   try {
     device.server.breaks.push(Math.floor(device.server.content.length / 2));

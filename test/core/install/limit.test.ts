@@ -31,7 +31,7 @@ test("what is not late after all is asked about again", async () => {
   expect(limit.signal.reason).toBe(LATE);
 });
 
-test("each part has its own time, and nobody asks about one that is over", async () => {
+test("each part has its own time limit, which ends with the part", async () => {
   limit.begin(1_000, () => LATE);
   await clock.pass(900);
   limit.begin(5_000, () => undefined);

@@ -8,7 +8,7 @@ const check = (status: number, headers: Record<string, string>) => checkRangeRes
 const part = (range: string, more = {}) => check(206, { "content-range": `bytes ${range}`, ...more });
 const bytes = (fromByte: number, toByte: number) => ({ kind: "bytes", range: { fromByte, toByte } });
 
-test("a first answer tells what the source is, or nothing without a length", () => {
+test("a first answer describes the source, or nothing if there is no length", () => {
   expect(factsOf({ "content-length": "1000", etag: '"a"', "last-modified": FACTS.lastModified })).toEqual(FACTS);
   expect(factsOf({ "content-length": "5" })).toEqual({ lengthBytes: 5 });
   for (const length of ["0", "-1", "1e3", "", "99999999999999999999"])

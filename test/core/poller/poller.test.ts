@@ -108,7 +108,7 @@ test("a server that asks for a pause gets it, and no attempt is lost", async () 
   expect((await one.run(17)).slice(1)).toEqual([0, 10, 11, 12, 13, 15].map((minute) => `${minute} poll`));
 });
 
-test("what is wrong with the device itself is told to the server, and nothing else is asked until it is mended", async () => {
+test("trouble of the device itself is reported to the server, and nothing else is requested until it is repaired", async () => {
   let isBroken = true;
   const one = device({
     async pending() {
@@ -124,7 +124,7 @@ test("what is wrong with the device itself is told to the server, and nothing el
 });
 
 for (const code of ["NOT_AUTHORIZED", "AUTHORIZATION_FAILED", "SERVER_UNREACHABLE"] as const) {
-  test(`a device that nobody accepts (${code}) asks once each time, and sends its inventory when one does`, async () => {
+  test(`a device that is not accepted (${code}) asks once each time, and sends its inventory when it is accepted`, async () => {
     const one = device();
     one.script.inventory.push(new AgentError(code), new AgentError(code));
     expect(await one.run(3)).toEqual(["0 inventory", "1 inventory", "2 inventory", "2 poll"]);
@@ -163,7 +163,7 @@ test("a deployment that did not come to its end is taken up before anything else
   expect(await one.run(3)).toEqual(["0 inventory", "0 poll", "0 d1", "1 resume", "2 resume", "2 inventory", "2 poll"]);
 });
 
-test("an update that a start has brought to its end is told of in the inventory before the next is asked for", async () => {
+test("an update that a start has completed is in the inventory before the next deployment is requested", async () => {
   let isPending = true;
   const one: ReturnType<typeof device> = device({
     pending: async () => (isPending ? "managed" : "none"),
@@ -180,7 +180,7 @@ test("while an update of the command line is pending, nothing new is asked for",
   expect(await device({ pending: async () => "standalone" }).run(31)).toEqual(["0 inventory"]);
 });
 
-test("somebody at the device does not have to wait, whatever the server says", async () => {
+test("a user at the device does not have to wait, whatever the server says", async () => {
   const one = device();
   one.script.deployments.push(failure({ retryAfterMs: 20 * MINUTE }));
   const steps = await one.run(1, async () => {
@@ -301,7 +301,7 @@ test.each([
   },
 );
 
-test("an update that fails on the way is resumed from Idle, and Idle_Leave scripts run before that", async () => {
+test("an update that fails while it installs is resumed from Idle, and Idle_Leave scripts run before that", async () => {
   const steps: string[] = [];
   const one = device({
     pending: async () => (steps.length < 4 ? "managed" : "none"),

@@ -7,7 +7,7 @@ test("what one process has planned, the next one goes by", () => {
   expect(savedSchedule(toSaved(SCHEDULE, "boot-1"), "boot-1", 5000)).toEqual(SCHEDULE);
 });
 
-test("after a start of the system, whose clock begins anew, everything is due", () => {
+test("after a restart of the system, whose clock starts again, everything is due", () => {
   expect(savedSchedule(toSaved(SCHEDULE, "boot-1"), "boot-2", 50)).toEqual(startSchedule(50));
   expect(savedSchedule(undefined, "boot-2", 50)).toEqual(startSchedule(50));
 });

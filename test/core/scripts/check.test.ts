@@ -42,7 +42,7 @@ for (const [what, entry, rule, message] of PROBLEMS) {
   });
 }
 
-test("without being told, a folder with scripts of both kinds is one where images are built, and each is checked as its own", () => {
+test("by default, a folder with scripts of both kinds is treated as a build folder, and each script is checked by its kind", () => {
   const mixed = [
     script("Download_Enter_00", { isExecutable: false }),
     script("Sync_Enter_00"),
@@ -61,7 +61,7 @@ test("scripts of an Artifact need no run bit and no version file", () => {
   expect([origin, runnable, findings]).toEqual(["artifact", ["ArtifactInstall_Enter_00"], []]);
 });
 
-test("scripts that share a number are noted, with the one that comes first", () => {
+test("scripts that share a number are reported, with the one that runs first", () => {
   const names = ["ArtifactCommit_Enter_05_c", "ArtifactCommit_Enter_05_b", "ArtifactCommit_Leave_05"];
   expect(
     checkScriptFolder(

@@ -185,7 +185,7 @@ test("a disk that is full is a named failure, and discarding gives back what was
   expect(await readdir(dir)).toEqual([]);
 });
 
-test("what the Artifact fails with is not taken for a failure of the folder", async () => {
+test("a failure of the Artifact is not mistaken for a failure of the folder", async () => {
   const stage = createScriptStage(folder, diskActs, diskReads);
   const broken = new AgentError("ARTIFACT_TRUNCATED", { in: "header" });
   const stored = stage.store("ArtifactInstall_Enter_01", () => Promise.reject(broken));

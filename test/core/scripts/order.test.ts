@@ -85,7 +85,7 @@ test("only the scripts of exactly this state and action run", () => {
   });
 });
 
-test("folders never run, and a script that nobody may execute is named", () => {
+test("folders never run, and a script that is not executable is reported", () => {
   const entries = [
     { name: "Download_Enter_00", isFile: false, isExecutable: true },
     { name: "Download_Enter_01", isFile: true, isExecutable: false },
@@ -98,7 +98,7 @@ test("folders never run, and a script that nobody may execute is named", () => {
 });
 
 for (const version of [undefined, "2", "3", "3\n", "\t 2 \r\n"]) {
-  test(`a version file with ${JSON.stringify(version) ?? "nothing, because there is none,"} is taken`, () => {
+  test(`a version file with ${JSON.stringify(version) ?? "nothing, because it is missing,"} is accepted`, () => {
     expect(() => checkVersion("/scripts", version)).not.toThrow();
   });
 }

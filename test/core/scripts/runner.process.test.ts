@@ -37,7 +37,7 @@ async function runScripts(texts: Readonly<Record<string, string>>, timeouts: Par
 
 const left = async (name: string): Promise<string> => readFile(join(dir, name), "utf8");
 
-test("a real script gets no argument, and nothing in its name is taken for shell", async () => {
+test("a real script gets no argument, and the shell interprets nothing in its name", async () => {
   const name = "ArtifactInstall_Enter_00_$(touch$IFS$dir);echo>x*";
   await runScripts({ [name]: 'echo "$# $(basename "$0")" > "$dir/seen"; cat > "$dir/stdin"' });
   expect(await left("seen")).toBe(`0 ${name}\n`);
@@ -66,14 +66,14 @@ test("a grandchild that holds the pipes does not hold the update", async () => {
   expect(logged).toContain("info: Collected output (stdout): started");
 });
 
-test("what a script leaves running goes on, as under the reference clients", async () => {
+test("a program that a script leaves running continues, as under the reference clients", async () => {
   await runScripts({ ArtifactInstall_Enter_00: 'sleep 30 >/dev/null 2>&1 & echo $! > "$dir/pid"' });
   const pid = Number(await left("pid"));
   expect(await isAlive(pid)).toBe(true);
   process.kill(pid);
 });
 
-test("a script that closes its output and goes on is waited for", async () => {
+test("the agent waits for a script that closes its output and continues", async () => {
   await runScripts({ ArtifactInstall_Enter_00: 'exec >&- 2>&-; sleep 0.3; : > "$dir/done"' });
   expect(await left("done")).toBe("");
 });

@@ -175,7 +175,7 @@ test("a script that asks for ever fails when its window closes", async () => {
   expect(calls.at(-1)).toBe("1740 Download_Enter_00");
 });
 
-test("the window is counted from the first time that a script asks, and anew for each script", async () => {
+test("the window begins with the first retry that a script asks for, separately for each script", async () => {
   await scripts("rootfs", "Download_Enter_00", "Download_Enter_01");
   const { run, calls } = device({
     Download_Enter_00: (attempt) =>
@@ -208,7 +208,7 @@ test("an interval longer than the window does not make the window longer", async
   expect(calls).toEqual(["0 Download_Enter_00"]);
 });
 
-test("also a script that only hears of a failure may ask for a later try", async () => {
+test("a script that only handles a failure may also ask for a retry", async () => {
   await scripts("artifact", "ArtifactInstall_Error_00");
   const { run, calls } = device({ ArtifactInstall_Error_00: (attempt) => ({ exitCode: attempt < 2 ? 21 : 0 }) });
   expect(await run("ArtifactInstall", "Error")).toBe("ok");

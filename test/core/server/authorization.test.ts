@@ -54,11 +54,11 @@ test.each<[string, Responder, readonly string[]]>([
   ["answers with a page", token("<html> </html>"), ["AUTHORIZATION_FAILED", "SERVER_ANSWER"]],
   ["resets the connection", reset, ["SERVER_UNREACHABLE", "TRANSPORT_FAILED"]],
   ["does not speak HTTP", garbage, ["SERVER_UNREACHABLE", "TRANSPORT_FAILED"]],
-])("a device whose server %s is told so, and no more", async (_what, answer, codes) => {
+])("a device whose server %s is reported as such", async (_what, answer, codes) => {
   expect(codesOf(await failureOf([(await start(answer)).url]))).toEqual(codes);
 });
 
-test("a server that does not answer within a minute is one that cannot be reached", async () => {
+test("a server that does not answer within a minute counts as unreachable", async () => {
   const server = await start(stall);
   const { session, clock } = serverRig([server.url], join(folder, "key.pem"));
   const failed = session.authorize(signal).then(accepted, asFailure);
@@ -77,7 +77,7 @@ test("an unknown host name and a closed port both count as an unreachable server
   }
 });
 
-test("a server whose certificate is not trusted, or has expired, is one that cannot be reached", async () => {
+test("a server whose certificate is not trusted, or has expired, counts as unreachable", async () => {
   const [expired, another] = [selfSigned({ lastYear: 2021 }), selfSigned()];
   const serverCertificate = join(folder, "trusted.pem");
   await writeFile(serverCertificate, expired.cert);
@@ -88,7 +88,7 @@ test("a server whose certificate is not trusted, or has expired, is one that can
   }
 });
 
-test("of several servers the one that refuses is told of, or else one that answers, in whatever order", async () => {
+test("of several servers the one that refuses is reported, or else one that answers, in any order", async () => {
   const [refusing, troubled, deaf] = [await start(refusal(401)), await start(refusal(503)), await start(reset)];
   for (const order of [
     [refusing, troubled, deaf],
@@ -102,14 +102,14 @@ test("of several servers the one that refuses is told of, or else one that answe
     expect((await failureOf(order.map(({ url }) => url))).code).toBe("AUTHORIZATION_FAILED");
 });
 
-test("a server that wants to be left alone is, whatever the others say", async () => {
+test("a server that asks for a pause gets it, whatever the other servers say", async () => {
   const [busy, refusing, deaf] = [await start(slowDown(7)), await start(refusal(401)), await start(reset)];
   const error = await failureOf([busy.url, refusing.url, deaf.url]);
   expect([error.code, error.detail]).toEqual(["NOT_AUTHORIZED", { retryAfterMs: 7_000 }]);
 });
 
 for (const status of [201, 202, 206]) {
-  test(`a token in an answer with status ${status} is none`, async () => {
+  test(`a token in an answer with status ${status} is ignored`, async () => {
     const { url } = await start(({ response }) => void response.writeHead(status).end("t1"));
     expect(codesOf(await failureOf([url]))).toEqual(["AUTHORIZATION_FAILED", "SERVER_STATUS"]);
   });

@@ -24,7 +24,7 @@ afterEach(async () => {
 const session = () => serverRig([server.url], join(folder, "key.pem")).session;
 const next = () => nextDeployment(session(), PROVIDES, signal);
 
-test("a poll tells all that the device provides, and 204 means that there is nothing", async () => {
+test("a poll contains all provides of the device, and 204 means that there is nothing", async () => {
   server.answer("next", empty(204));
   expect(await next()).toBeUndefined();
   expect(JSON.parse(server.of("next")[0]?.body.toString() ?? "")).toEqual({ device_provides: PROVIDES });
@@ -37,7 +37,7 @@ test("a deployment is known by its id and its address; unknown members do not di
   expect(await next()).toMatchObject({ id: "d2", artifact: { artifact_name: "v2", source: { uri: "http://x/b" } } });
 });
 
-test("a server that knows only the first version is asked in that form, at every poll anew", async () => {
+test("a server that knows only the first version gets that form, tried anew at every poll", async () => {
   server.answer("nextV1", empty(204));
   const both = session();
   await nextDeployment(both, PROVIDES, signal);
@@ -86,7 +86,7 @@ test("a status is accepted, or the deployment is aborted, or it was not delivere
   ]);
 });
 
-test("a log is delivered, and one that is too large never will be", async () => {
+test("a log is delivered, and one that is too large is a permanent failure", async () => {
   server.answer("log", empty(204), empty(413), refusal(503));
   const { uploadLog } = createDeploymentServer(session());
   const messages = [{ level: "info", message: "m", timestamp: "2026-11-21T20:36:29Z" }];

@@ -91,7 +91,7 @@ test("a key is replaced on demand only", async () => {
   expect(publicPem(await load({ replace: true }))).not.toBe(before);
 });
 
-test("a key that somebody else provides is never made and never replaced", async () => {
+test("a key that the user provides is never created and never replaced", async () => {
   await expect(load({ isGiven: true })).rejects.toThrow(withCode("DEVICE_KEY"));
   expect(await readdir(folder)).toEqual([]);
   await writeFile(path, "");

@@ -103,7 +103,7 @@ describe("inventory scripts", () => {
   });
 });
 
-test("an inventory is sent when it has changed, or when the device has been authorised anew", async () => {
+test("an inventory is sent if it has changed, or after a new authorisation", async () => {
   const server = await ScriptedServer.start();
   try {
     server.answer("auth", token("t1")).answer("inventory", refusal(500), empty(200));

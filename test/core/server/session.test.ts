@@ -44,7 +44,7 @@ test("the first request authorises, with a signature over the very bytes that we
   expect(server.of("next")[0]?.headers).toMatchObject({ authorization: "Bearer t1", "content-length": "2" });
 });
 
-test("where the token cannot be kept, the device talks to its server all the same, and says so", async () => {
+test("if the token cannot be stored, the device still talks to its server, and reports it", async () => {
   const { session, storedValue, logged } = rig();
   storedValue.isFull = true;
   server.answer("next", empty(204), refusal(401), empty(204));
@@ -84,7 +84,7 @@ test("a server that refuses every token is asked no more than twice", async () =
   expect(server.conversation.slice(2)).toEqual(["auth", "next", "auth", "next"]);
 });
 
-test("a device that is not accepted has no token, and hears why", async () => {
+test("a device that is not accepted has no token, and gets the reason", async () => {
   server.answer("auth", refusal(401, "dev auth: unauthorized"));
   const { session, storedValue, logged } = rig();
   await expect(session.send(NEXT, signal)).rejects.toThrow(withCode("NOT_AUTHORIZED"));
@@ -99,7 +99,7 @@ describe("with several servers", () => {
     ["is in trouble", refusal(503)],
     ["resets the connection", reset],
     ["answers with nothing", empty(200)],
-  ])("one that %s is passed over, and the next is kept", async (_what, answer) => {
+  ])("a server that %s is skipped, and the next one is kept", async (_what, answer) => {
     server.answer("auth", answer);
     const { session, storedValue } = rig([server.url, other.url]);
     await session.send(NEXT, signal);
@@ -136,7 +136,7 @@ describe("with several servers", () => {
     }
   });
 
-  test("a token of one that is no longer configured does not count", async () => {
+  test("a token of a server that is no longer configured does not count", async () => {
     const storedValue = new TestMemo();
     await rig([other.url], { storedValue }).session.send(NEXT, signal);
     await rig([server.url], { storedValue }).session.send(NEXT, signal);

@@ -40,7 +40,7 @@ test("a rename is durable only when its folder was synced, and a new file's cont
   expect(volatileOf(calls(write, rename), disk).contents).toEqual([join(disk, "data/store")]);
 });
 
-test("what a power cut loses is what was there before, block by block and in any order", async () => {
+test("a power cut restores the previous content, block by block and in any order", async () => {
   const slot = join(disk, "slot");
   const seen = new Set<string>();
   for (let seed = 0; seed < 200; seed++) {

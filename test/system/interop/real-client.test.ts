@@ -97,7 +97,7 @@ test("an update that is committed leaves the same slot, environment and provides
 });
 
 for (const access of ["native", "tools"]) {
-  test(`each may go on where the other has left the boot environment, with BootEnv "${access}"`, () => {
+  test(`each can continue from the boot environment that the other has left, with BootEnv "${access}"`, () => {
     board.configure({ Switchback: { BootEnv: access } });
     const release = artifact(`handed-on-${access}`, "image.ext4");
     board.resetEnvironment();
@@ -124,7 +124,7 @@ for (const compression of ["none", "gzip", "lzma"]) {
   });
 }
 
-test("install asks for a reboot with exit status 4 when told to, as the real client does", () => {
+test("install asks for a reboot with exit status 4 if requested, as the real client does", () => {
   const release = artifact("release-2", "image.ext4");
   const steps = [["A", 4, "install", "--reboot-exit-code", release]] as const;
   expect(leftBy(OURS, steps).environment).toEqual(leftBy(REAL, steps).environment);

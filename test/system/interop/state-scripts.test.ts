@@ -156,7 +156,7 @@ for (const [name, exitCodes, scripts] of FAILURES) {
   });
 }
 
-test("scripts that hear of a failure all run, whatever they answer, as in the real client", () => {
+test("scripts that handle a failure all run, whatever they return, as in the real client", () => {
   const failing = noting("exit 1");
   const release = artifact(EVERY, { ArtifactInstall_Enter_20: failing, ArtifactInstall_Error_20: failing });
   const ours = ranBy(OURS, ["A", "install", release]);
@@ -164,7 +164,7 @@ test("scripts that hear of a failure all run, whatever they answer, as in the re
   expectSame(ours, ranBy(REAL, ["A", "install", release]));
 });
 
-test("on the way back every script runs, where the old client leaves out those behind one that fails", () => {
+test("during a rollback every script runs, where the old client skips those after a failing one", () => {
   const failing = { ArtifactInstall_Enter_20: noting("exit 1"), ArtifactRollback_Enter_20: noting("exit 1") };
   const release = artifact(EVERY, failing);
   const begin = ["ArtifactInstall_Enter_20", "ArtifactInstall_Error_50", "ArtifactRollback_Enter_20"];

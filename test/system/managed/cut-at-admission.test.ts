@@ -4,7 +4,7 @@ import { quickActs } from "../../support/quick-files.ts";
 import { MEMORY_FOLDER, TestBoard } from "../../support/test-board.ts";
 import { VirtualDevice } from "./device.ts";
 
-test("an agent that is cut off when it puts the scripts in their place begins the download anew, and installs", async () => {
+test("an agent that is killed while it moves the scripts into place starts the download over, and installs", async () => {
   const maker = await TestBoard.make({ parent: MEMORY_FOLDER });
   const script = maker.file("ArtifactInstall_Enter_01");
   await writeFile(script, "#!/bin/sh\nexit 0\n");

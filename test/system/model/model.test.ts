@@ -24,7 +24,7 @@ for (const setup of SETUPS) {
     expect(explore(setup, { cuts, damage: false, stops: USUAL_STOPS })).toBeUndefined();
   });
 
-  test(`${setup.title}: every promise holds with scripts that fail on the way back${isBoth ? "" : ", and a power cut"}`, () => {
+  test(`${setup.title}: every promise holds with scripts that fail during the rollback${isBoth ? "" : ", and a power cut"}`, () => {
     expect(explore(setup, { cuts: isBoth ? 0 : 1, damage: true, stops: USUAL_STOPS })).toBeUndefined();
   });
 }

@@ -68,7 +68,7 @@ test("before its first start the agent refuses: nothing runs, and the canary is 
   expect(await bootloader().plan(signal)).toEqual({ slot: "A", trial: false });
 });
 
-test("an update that is committed stays, one that is not falls back at the second start", async () => {
+test("a committed update stays, and an uncommitted one falls back at the second start", async () => {
   await startBoard(dir);
   await put("B", "v2", "yes");
   await bootloader().arm("B", signal);
@@ -146,7 +146,7 @@ test("a folder that is not empty is not made a board, and a slot smaller than it
   await expect(createBoard(join(folder, "file"), options)).rejects.toMatchObject({ code: "BOARD_IO" });
 });
 
-test("a board that cannot be made to its end leaves nothing that is in the way of the next try", async () => {
+test("a board that cannot be completed leaves nothing that would block the next attempt", async () => {
   const options = { slotBytes: SLOT, imageBytes: 100_000, version: "no blanks", deviceType: "tester" };
   await expect(createBoard(join(folder, "new/board"), options)).rejects.toMatchObject({ code: "BOARD_IMAGE" });
   await expect(stat(join(folder, "new"))).rejects.toThrow("ENOENT");

@@ -67,7 +67,7 @@ test("arm, confirm and revert leave exactly the variables of the contract in bot
   }
 });
 
-test("a variable that is missing and one that is empty both count as not set", async () => {
+test("a missing variable and an empty one both count as not set", async () => {
   expect(await tools().read(["absent", "note"], signal)).toEqual(new Map());
   expect(await tools().read(["absent", "bootcount"], signal)).toEqual(new Map([["bootcount", "0"]]));
 });

@@ -100,7 +100,7 @@ test("a first copy that is no environment is restored from the second one", asyn
   expect(list(1)).toEqual(["bootcount=1", ...START.slice(1)]);
 });
 
-test("with both copies damaged nothing is believed or written, and the error says what of each", async () => {
+test("if both copies are damaged, nothing is used or written, and the error describes each copy", async () => {
   writeFileSync(path(1, "env"), "x".repeat(1024));
   editenv(path(2, "lock"), "set", "editing=1");
   const error = {
@@ -129,7 +129,7 @@ test("what does not fit into 1024 bytes is refused before anything is written", 
   for (const copy of [1, 2] as const) expect(list(copy)).toEqual(START);
 });
 
-test("the folder is what the last ENV_DIR says, else a usual place, else an error", () => {
+test("the folder comes from the last ENV_DIR, else it is a usual place, else it is an error", () => {
   const config = join(folder, "grubenv.config");
   expect(() => grubEnvFolder(config, folder)).toThrow(expect.objectContaining({ code: "BOOTENV_CONFIG" }));
   for (const place of ["boot/grub", "boot/efi/grub-mender-grubenv"]) {

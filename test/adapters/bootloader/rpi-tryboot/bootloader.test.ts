@@ -99,7 +99,7 @@ test("a partition that is no slot's is an error, and the file stays", async () =
   }
 });
 
-test("a file that is missing, or longer than the firmware reads, is an error that says so", async () => {
+test("a missing file, or one longer than the firmware reads, is an error that says so", async () => {
   await expect(running("A").plan(signal)).rejects.toMatchObject({ code: "BOOTENV_READ" });
   await writeFile(file(), ON_A + "#".repeat(500));
   await expect(running("A").plan(signal)).rejects.toMatchObject({ code: "BOOTENV_READ", detail: { limit: 512 } });
@@ -117,7 +117,7 @@ test("a partition that cannot be written, or does not hold what was written, is 
   await expect(running("A", lying).arm("B", signal)).rejects.toMatchObject({ code: "BOOTENV_WRITE" });
 });
 
-test("a doctor is told what autoboot.txt boots, and what is wrong with it as a named failure", async () => {
+test("the doctor reports what autoboot.txt boots, and a fault in it as a named failure", async () => {
   await writeFile(file(), ON_B);
   expect(await running("B").diagnose?.(signal)).toEqual([
     { level: "good", subject: file(), found: "boots partition 3, of 2 (slot A) and 3 (slot B)" },
@@ -145,7 +145,7 @@ for (const [what, told, booted, plan] of [
   });
 }
 
-test("a trial that was armed in this very boot is still to come, whatever the firmware did before", async () => {
+test("a trial that was armed in this boot is still to come, whatever the firmware did before", async () => {
   await writeFile(file(), ON_A + mark("now"));
   const told = firmwareOf({ partition: 2, tryboot: false });
   expect(await running("A", diskActs, told).plan(signal)).toEqual(TRIAL_OF_B);
@@ -180,7 +180,7 @@ for (const [told, booted, level, found] of [
   [{ partition: 3, tryboot: true }, "A", "bad", "3, as a trial, while slot A runs"],
   [{ partition: 0, tryboot: false }, "A", "note", "0, while slot A runs"],
 ] as const) {
-  test(`the doctor is told that the firmware booted partition ${found}: ${level}`, async () => {
+  test(`the doctor reports that the firmware booted partition ${found}: ${level}`, async () => {
     await writeFile(file(), ON_A);
     const findings = await running(booted, diskActs, firmwareOf(told)).diagnose?.(signal);
     expect(findings?.slice(1)).toMatchObject([{ level, subject: "partition that the firmware booted", found }]);

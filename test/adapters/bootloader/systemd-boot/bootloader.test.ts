@@ -99,7 +99,7 @@ for (const conf of ["", "default other.conf\n", "#default switchback-*\n"]) {
   });
 }
 
-test("a partition that is not mounted is an error of reading, one that is read-only of writing", async () => {
+test("an unmounted partition is an error of reading, a read-only one is an error of writing", async () => {
   for (const name of ["2-a", "1-b"]) await put(`switchback-${name}.conf`);
   const readOnly = { ...diskActs, rename: () => Promise.reject(new Error("EROFS")) };
   await expect(running("A", readOnly).arm("B", signal)).rejects.toMatchObject({ code: "BOOTENV_WRITE" });
@@ -109,7 +109,7 @@ test("a partition that is not mounted is an error of reading, one that is read-o
   await expect(running("A").plan(signal)).rejects.toMatchObject({ code: "BOOTENV_READ" });
 });
 
-test("a doctor is told which entries there are, and what is wrong with them as a named failure", async () => {
+test("the doctor reports the entries, and a fault in them as a named failure", async () => {
   await put("switchback-1-b.conf");
   await put("switchback-2-a.conf");
   expect(await running("A").diagnose?.(signal)).toEqual([

@@ -19,7 +19,7 @@ test("an environment in files, also behind a link, is accessed in process", asyn
   expect((await nativeLayout(config)).copies.map(({ offset }) => offset)).toEqual([0, 0x4000]);
 });
 
-test("a device that is not there is left to whoever reads it, who names it", async () => {
+test("a missing device is accepted here, and the code that reads it names it", async () => {
   await writeFile(config, "/dev/nowhere 0x0 0x4000\n");
   expect((await nativeLayout(config)).sizeBytes).toBe(0x4000);
 });
@@ -34,7 +34,7 @@ for (const device of ["/dev/null", "/dev/mtd1", "/dev/ubi0_3", "/dev/ubi0:env", 
   });
 }
 
-test("a link to flash needs the tools, whatever its own name is", async () => {
+test("a link to flash needs the tools, whatever the link's name is", async () => {
   // The block device of an MTD partition: no character device tells that it is flash.
   const device = join(folder, "boot-env");
   await symlink("/dev/mtdblock7", device);

@@ -58,7 +58,7 @@ describe("of two copies the boot loader takes", () => {
   }
 });
 
-test("the last of equal names counts, and what is no variable is none", () => {
+test("the last of several equal names counts, and text that is no variable is ignored", () => {
   expect(variablesOf(record("a=1", "noise", "=x", "a=2", "b=3=4"))).toEqual(
     new Map([
       ["a", "2"],

@@ -137,7 +137,7 @@ test("a size that is not that of the boot loader is a damaged environment, and s
   expect(readFileSync(real.file).equals(before)).toBe(true);
 });
 
-test("storage that ends before the environment does is named, and so is one that is not there", async () => {
+test("storage that ends before the environment does is an error that names it, and so is missing storage", async () => {
   await expect(native(`${real.file} 0x6000 0x4000\n`).read([], signal)).rejects.toMatchObject({
     code: "BOOTENV_READ",
     detail: { path: real.file, offset: 0x6000, wantedBytes: 0x4000, sizeBytes: 0x8000 },

@@ -71,7 +71,7 @@ test("a payload without files is at its end at once", async () => {
   });
 });
 
-test("a module that reads by the size it was told is served", async () => {
+test("a module that reads by the announced size gets all bytes", async () => {
   const bySize = `line="$(cat stream-next)"; head -c "\${line##* }" "\${line%% *}" > tmp/out; cat stream-next`;
   await withModule(`ProvidePayloadFileSizes) echo Yes ;;\nDownloadWithFileSizes) ${bySize} ;;`, async (rig) => {
     await rig.download(payloadOf([{ name: "a", content: BIG }]));
@@ -155,7 +155,7 @@ test("a payload that breaks off fails the download of a module that has declined
   });
 });
 
-test("a module that goes on for ever after a broken payload is ended", async () => {
+test("a module that runs forever after a broken payload is ended", async () => {
   await withModule(
     `Download) ${FIRST}; cat "$line"; echo $$ > tmp/pid; trap '' TERM; while :; do sleep 1; done ;;`,
     async (rig) => {
@@ -193,7 +193,7 @@ test("an abort ends the module and gives the signal's own reason", async () => {
   });
 });
 
-test("an abort that breaks the payload off is told from a broken payload", async () => {
+test("an abort that interrupts the payload is distinguished from a broken payload", async () => {
   await withModule(`Download) ${TAKE_ALL} ;;`, async (rig) => {
     const controller = new AbortController();
     const reason = new AgentError("CANCELLED");

@@ -74,7 +74,7 @@ test("large documents of the header stay as they are written, and are not laid o
   });
 });
 
-test("a download begins with a new tree, whatever an update before has left", async () => {
+test("a download begins with a new tree, whatever an earlier update left", async () => {
   await withModule("", async (rig) => {
     for (const left of [rig.tree, `${rig.tree}.new`, `${rig.tree}.old`]) {
       await mkdir(join(left, "files"), { recursive: true });
@@ -97,7 +97,7 @@ test("the tree stays as the module leaves it, from call to call, and goes after 
   });
 });
 
-test("a Cleanup that fails takes the tree along all the same, and so does one whose module has gone", async () => {
+test("a Cleanup that fails still removes the tree, and so does a Cleanup without its module", async () => {
   await withModule("Cleanup) exit 1 ;;", async (rig) => {
     await rig.handler.prepare?.(CONTEXT, never);
     await expect(rig.handler.act("Cleanup", never)).rejects.toMatchObject({ code: "MODULE_FAILED" });

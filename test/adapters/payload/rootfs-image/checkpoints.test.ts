@@ -69,7 +69,7 @@ test("a checkpoint that fails ends the writing, and none is on its way afterward
   await checkpoints?.settled();
 });
 
-test("nothing is made where nobody wants to know", () => {
+test("no checkpoint is made if nobody receives it", () => {
   const image: PayloadFile = { name: "image", sizeBytes: 1, sha256: "", read: () => 0 };
   expect(createCheckpoints(image, {} as SlotWriter, createVirtualClock())).toBeUndefined();
 });

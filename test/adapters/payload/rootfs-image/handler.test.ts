@@ -211,7 +211,7 @@ for (const running of ["A", "B"] as const) {
 }
 
 for (const lie of ["dropped", "corrupted"] as const) {
-  test(`storage that says it wrote and has ${lie} one sector is found out before the boot loader is told`, async () => {
+  test(`storage that acknowledges a write but has ${lie} one sector is noticed before the boot loader changes`, async () => {
     const image = randomBytes(60_000);
     const { handler, log, now, changes } = board(state("A"), undefined, { lies: new Map([[77, lie]]) });
     await expect(handler.download(payload(image), signal)).rejects.toMatchObject({

@@ -35,7 +35,7 @@ for (const [at, offset, length] of [
   [4 * MIB, 4 * MIB, 4 * MIB],
   [9 * MIB + 4, 8 * MIB, MIB + 5],
 ] as const) {
-  test(`one wrong bit at ${at} is found, and told to lie within ${length} bytes from ${offset}`, async () => {
+  test(`one wrong bit at ${at} is found, and reported within ${length} bytes from ${offset}`, async () => {
     const image = randomBytes(9 * MIB + 5);
     const content = Buffer.concat([image, randomBytes(MIB)]);
     content[at] = (content[at] ?? 0) ^ 1;

@@ -23,7 +23,7 @@ for (const scenario of SCENARIOS) {
   });
 }
 
-test("the page tells what these runs have counted", async () => {
+test("the page shows what these runs have counted", async () => {
   const section = powerCutSection(findings);
   const page = await readFile(PAGE, "utf8");
   // `SWITCHBACK_RECORD=1 npx vitest run test/system/crash/injection/power-cuts.test.ts` writes it.

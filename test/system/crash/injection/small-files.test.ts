@@ -204,7 +204,7 @@ test("logs of deployments that move up are all there after a power cut, each onc
   }
 });
 
-test("a pid that a power cut has torn is nobody's, and the next daemon writes its own", async () => {
+test("a pid file torn by a power cut belongs to no process, and the next daemon writes its own", async () => {
   const disk = start({ "data/": "" });
   const paths = resolvePaths({ datastore: at("data") }, {});
   const on = (files: FileActs): Host => ({
