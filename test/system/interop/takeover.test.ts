@@ -1,4 +1,4 @@
-import { createPublicKey } from "node:crypto";
+import { createPublicKey, verify } from "node:crypto";
 import { readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { afterAll, beforeAll, expect } from "vitest";
 import { deployment, empty, file, token } from "../../support/answers.ts";
@@ -12,13 +12,17 @@ let server: ScriptedServer;
 let device: RealClientDevice;
 beforeAll(async () => {
   server = await ScriptedServer.start();
-  const seconds = { UpdatePollIntervalSeconds: 1, InventoryPollIntervalSeconds: 3600, RetryPollIntervalSeconds: 1 };
-  device = new RealClientDevice({ ServerURL: server.url, DBus: { Enabled: false }, ...seconds });
+  device = makeDevice();
 });
 afterAll(async () => {
   device.remove();
   await server.close();
 });
+
+function makeDevice(): RealClientDevice {
+  const seconds = { UpdatePollIntervalSeconds: 1, InventoryPollIntervalSeconds: 3600, RetryPollIntervalSeconds: 1 };
+  return new RealClientDevice({ ServerURL: server.url, DBus: { Enabled: false }, ...seconds });
+}
 
 interface Seen {
   /** The public key in one form, whichever client sent it. */
@@ -133,4 +137,20 @@ test("a deployment of the real client's daemon is refused by name until the clie
   // The client rolls back what a power cut has interrupted.
   await device.realDaemon(isOver);
   expect((await device.ours("takeover")).outLines).toContain("  artifact_name=mod-3");
+});
+
+test("a key that Switchback has made is the key of the real client, too", async () => {
+  const other = makeDevice();
+  try {
+    server.answer("next", empty(204));
+    expect((await other.ours("bootstrap")).exitCode).toBe(0);
+    const { key } = seenByServer();
+    await other.realDaemon(hasInventory);
+    const asked = server.requests.find(({ path }) => path.endsWith("/auth_requests"));
+    const signature = Buffer.from(String(asked?.headers["x-men-signature"]), "base64");
+    expect(verify(null, asked?.body ?? Buffer.alloc(0), key, signature)).toBe(true);
+    expect(seenByServer()).toMatchObject({ key, name: "release-0" });
+  } finally {
+    other.remove();
+  }
 });
