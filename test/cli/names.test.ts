@@ -35,6 +35,7 @@ for (const [name, commands] of [
       "snapshot",
       "doctor",
       "artifact",
+      "image",
       "adapter",
       "board",
       "state-scripts",
