@@ -38,6 +38,8 @@ export const ARTIFACT_ERRORS = {
   KEY_WEAK: {
     doc: "The key protects nothing: anyone can forge signatures that it accepts. Create a new key, such as RSA with 3072 bits or ECDSA P-256.",
   },
+  SNAPSHOT_FAILED: { retry: true, doc: "Cannot copy the filesystem of the device." },
+  SNAPSHOT_TRUNCATED: { retry: true, doc: "The copy of the device's filesystem is not complete." },
   TOKEN_KEY: { doc: "OpenSSL cannot use the key in the PKCS#11 token." },
   SIGNER_FAILED: { doc: "The command that signs failed." },
   SIGNER_TIMEOUT: { retry: true, doc: "The command that signs ran longer than its time limit." },

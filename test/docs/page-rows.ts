@@ -124,6 +124,26 @@ export const PAGE_ROWS: readonly Row[] = [
     },
   },
   {
+    example: "switchback artifact write rootfs-image -f ssh://root@device -t my-board -n release-1 -o release-1.mender",
+    fits: {
+      at: "desk",
+      given: (device) => {
+        disk("mmcblk0p2")(device);
+        device.put("/opt/bin/ssh", SSH.replace("shift\n", 'for last; do :; done; set -- /bin/sh -c "$last"\n'), 0o755);
+      },
+      says: ["Artifact release-1 written to release-1.mender"],
+      changes: ["/desk/release-1.mender"],
+    },
+    otherwise: {
+      "a device that cannot be reached": {
+        at: "desk",
+        given: (device) => device.put("/opt/bin/ssh", "#!/bin/sh\nexit 255\n", 0o755),
+        exit: 1,
+        says: ["SNAPSHOT_FAILED", "exit=255"],
+      },
+    },
+  },
+  {
     example:
       'switchback setup --quiet --device-type my-board --server-url https://ota.example.com --tenant-token "$TOKEN" --rootfs-part-a /dev/mmcblk0p2 --rootfs-part-b /dev/mmcblk0p3',
     fits: {

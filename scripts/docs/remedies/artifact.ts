@@ -77,6 +77,12 @@ export const WRITING = {
   ARTIFACT_FIELD:
     "`field` and `value` show the value, and `reason` says why it is not allowed. Names must be printable and at most " +
     "256 bytes long.",
+  SNAPSHOT_FAILED:
+    "`exit` is the exit status of `ssh`: 255 if there was no connection or it broke, 127 if the device has no program for " +
+    "snapshots, and otherwise that of this program. Try `ssh USER@HOST` by itself.",
+  SNAPSHOT_TRUNCATED:
+    "`expected` is the size of the filesystem in the image, and `bytes` what has arrived. Look at the device's log, and " +
+    "repeat the command.",
   COMPRESSOR_MISSING: "Install the package that `package` names, or choose another `--compression`.",
   COMPRESSOR_FAILED:
     "`stderr` shows the message of the program. Check memory and free space, and run the command again.",

@@ -2,7 +2,7 @@ import { stat } from "node:fs/promises";
 import type { Command } from "commander";
 import { outputTo } from "../../agent/files.ts";
 import type { CliIo } from "../../agent/io.ts";
-import type { PayloadRequest } from "../../artifact/artifact-request.ts";
+import type { ArtifactRequest, PayloadRequest } from "../../artifact/artifact-request.ts";
 import { addRefusedOptions, refuseOptions } from "./refused-options.ts";
 import { loadSigner } from "./signing-options.ts";
 import {
@@ -10,11 +10,11 @@ import {
   addImageOptions,
   addWriteOptions,
   COMPRESSION_OPTION,
+  collect,
   type ModuleOptions,
   NO_VALUES,
   REFUSED_AUGMENT_OPTIONS,
   REFUSED_SIZE_OPTIONS,
-  REFUSED_SNAPSHOT_OPTIONS,
   type RootfsOptions,
   type WriteOptions,
 } from "./write-options.ts";
@@ -23,7 +23,7 @@ import {
 type Say = (line: string) => void;
 
 /** Every option that one of the payload kinds refuses by name. */
-const REFUSED = [...REFUSED_SIZE_OPTIONS, ...REFUSED_SNAPSHOT_OPTIONS, ...REFUSED_AUGMENT_OPTIONS];
+const REFUSED = [...REFUSED_SIZE_OPTIONS, ...REFUSED_AUGMENT_OPTIONS];
 
 export function registerWrite(artifact: Command, io: CliIo, say: Say): void {
   const write = artifact
@@ -39,12 +39,13 @@ export function registerWrite(artifact: Command, io: CliIo, say: Say): void {
 
 function registerRootfs(write: Command, io: CliIo, say: Say): void {
   const command = write.command("rootfs-image").description("write an Artifact with a root file system image");
-  addWriteOptions(addFileOption(command, "image (required)"));
+  addWriteOptions(addFileOption(command, "image, or ssh://[user@]host[:port] to copy a running device (required)"));
   addImageOptions(command)
     .option("--legacy-rootfs-image-checksum", "provide the checksum as rootfs_image_checksum")
     .option("--no-checksum-provide", "do not provide the image's checksum")
-    .addHelpText("after", ROOTFS_EXAMPLES);
-  addRefusedOptions(command, [...REFUSED_SIZE_OPTIONS, ...REFUSED_SNAPSHOT_OPTIONS]);
+    .option("-S, --ssh-args <arg>", "argument for ssh, with --file ssh://… (repeatable)", collect)
+    .addHelpText("after", `${SSH_NOTES}${ROOTFS_EXAMPLES}`);
+  addRefusedOptions(command, REFUSED_SIZE_OPTIONS);
   command.action(async (given: RootfsOptions) => {
     const options = { ...NO_VALUES, ...given };
     const { rootfsPayload } = await import("./write-request.ts");
@@ -93,9 +94,27 @@ async function write3(
   const payload = await makePayload();
   const compression = compressionGiven(command);
   const request = requestOf({ ...options, ...compression }, scripts, payload, key);
+  const [url = ""] = payload.files;
+  if (!url.startsWith("ssh://")) return await writeRequest(request, outputPath, options, { io, say });
+  // Refuse a bad request before the device is copied, which takes long.
+  const { checkRequest } = await import("../../artifact/artifact-request.ts");
+  checkRequest(request);
+  const { withSnapshot } = await import("./snapshot-file.ts");
+  const { sshArgs = [], progress } = options;
+  await withSnapshot(url, { sshArgs, outputPath, progress }, io, (path) =>
+    writeRequest({ ...request, payload: { ...payload, files: [path] } }, outputPath, options, { io, say }),
+  );
+}
+
+async function writeRequest(
+  request: ArtifactRequest,
+  outputPath: string,
+  options: WriteOptions,
+  { io, say }: { readonly io: CliIo; readonly say: Say },
+): Promise<void> {
   const { writeArtifact } = await import("../../artifact/writer.ts");
   const { createProgress, NO_PROGRESS } = await import("../progress.ts");
-  const totalBytes = await bytesToRead(payload.files);
+  const totalBytes = await bytesToRead(request.payload.files);
   const progress = options.progress ? createProgress(io, "writing", totalBytes) : NO_PROGRESS;
   try {
     const written = await writeArtifact(request, outputTo(outputPath), progress.advance, io.signal);
@@ -124,11 +143,17 @@ async function bytesToRead(paths: readonly string[]): Promise<number | undefined
   return sizes?.reduce((sum, size) => sum + 2 * size, 0);
 }
 
+const SSH_NOTES = `
+With --file ssh://, the device must have 'switchback', 'mender-snapshot' or 'mender'. It copies its own root filesystem,
+frozen, as root: a user who is not root needs sudo there. The copy lies beside the Artifact until it is written.
+`;
 const ROOTFS_EXAMPLES = `
 Examples:
   switchback artifact write rootfs-image -t board-a -n release-2 -f rootfs.ext4 -o release-2.mender
   switchback artifact write rootfs-image -t board-a -t board-b -n release-2 -f rootfs.ext4 \\
-      -o release-2.mender -k private.pem -s ArtifactCommit_Enter_10_check --compression zstd`;
+      -o release-2.mender -k private.pem -s ArtifactCommit_Enter_10_check --compression zstd
+  switchback artifact write rootfs-image -t board-a -n golden-1 -f ssh://user@device:2222 -S -i -S key.pem \\
+      -o golden-1.mender`;
 const MODULE_EXAMPLES = `
 Examples:
   switchback artifact write module-image -T single-file -t board-a -n motd-3 -f motd -f dest_dir \\

@@ -3,6 +3,8 @@ import { addSigningOptions, type SigningOptions } from "./signing-options.ts";
 
 /** Options of `write` after parsing. Required fields have their defaults if the user did not give them. */
 export interface WriteOptions extends SigningOptions {
+  /** Only of `rootfs-image`. */
+  readonly sshArgs?: readonly string[];
   readonly artifactName?: string;
   readonly name?: string;
   readonly deviceType: readonly string[];
@@ -99,7 +101,6 @@ export function addFileOption(command: Command, description: string): Command {
 
 /** Refused because nothing enforces these limits. */
 export const REFUSED_SIZE_OPTIONS: readonly string[] = ["--max-artifact-size <size>", "--warn-artifact-size <size>"];
-export const REFUSED_SNAPSHOT_OPTIONS: readonly string[] = ["-S, --ssh-args <args>"];
 export const REFUSED_AUGMENT_OPTIONS: readonly string[] = [
   "--augment-depends <key:value>",
   "--augment-file <file>",

@@ -6,13 +6,12 @@ import { AgentError } from "../../errors/agent-error.ts";
 import { type SoftwareOptions, softwareClears, softwareProvides } from "./software-version.ts";
 import type { ImageOptions, ModuleOptions, RootfsOptions, WriteOptions } from "./write-options.ts";
 
-/** @throws {AgentError} OPTION_MISSING, OPTION_INVALID, OPTION_UNSUPPORTED */
+/** @throws {AgentError} OPTION_MISSING, OPTION_INVALID */
 export function rootfsPayload(options: RootfsOptions): PayloadRequest {
   const [file, ...more] = options.file;
   if (file === undefined) throw new AgentError("OPTION_MISSING", { option: "--file" });
   if (more.length > 0)
     throw new AgentError("OPTION_INVALID", { option: "--file", reason: "a rootfs-image is one file" });
-  if (file.startsWith("ssh://")) throw new AgentError("OPTION_UNSUPPORTED", { option: "--file ssh://" });
   const checksumKey = options.legacyRootfsImageChecksum ? "rootfs_image_checksum" : "rootfs-image.checksum";
   return {
     ...imagePayload(options, undefined),

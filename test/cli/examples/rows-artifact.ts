@@ -49,6 +49,19 @@ export const ARTIFACT_ROWS: readonly Row[] = [
   },
   {
     example:
+      "switchback artifact write rootfs-image -t board-a -n golden-1 -f ssh://user@device:2222 -S -i -S key.pem -o golden-1.mender",
+    fits: "test/system/interop/snapshot-over-ssh.test.ts · a device with the real client becomes an Artifact over ssh",
+    otherwise: {
+      "a device that does not answer": {
+        at: "desk",
+        given: (device) => device.put("/opt/bin/ssh", "#!/bin/sh\necho no route to host >&2; exit 255\n", 0o755),
+        exit: 1,
+        says: ["SNAPSHOT_FAILED", "no route to host"],
+      },
+    },
+  },
+  {
+    example:
       "switchback artifact write rootfs-image -t board-a -t board-b -n release-2 -f rootfs.ext4 -o release-2.mender -k private.pem -s ArtifactCommit_Enter_10_check --compression zstd",
     fits: {
       at: "desk",
