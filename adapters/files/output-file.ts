@@ -6,14 +6,14 @@ import { findReplaceable, temporaryFor } from "../../src/util/replace-file.ts";
 import { diskActs, openAnew } from "./disk.ts";
 
 /** @see WriteWhole */
-export const writeWhole: WriteWhole = async (path, fill) => {
+export const writeWhole: WriteWhole = async (path, fill, mode) => {
   const failed = (cause: unknown): never => {
     throw new AgentError("OUTPUT_FAILED", { path }, cause);
   };
   const { target, found } = await findReplaceable(path).catch(failed);
   // No cleanup of old temporary files: another process may be writing the same file, and the files are the user's.
   const temporary = temporaryFor(target);
-  const file = await openAnew(temporary, found && found.mode & 0o7777, found).catch(failed);
+  const file = await openAnew(temporary, mode ?? (found && found.mode & 0o7777), found).catch(failed);
   try {
     await fill(createOutput(file, failed));
     await file.sync().catch(failed);

@@ -7,6 +7,7 @@ import type { Gate } from "../lib/gate.ts";
  */
 const MAY_CHANGE: Readonly<Record<string, string>> = {
   "adapters/files/disk.ts": "the acts themselves",
+  "adapters/files/work-file.ts": "temporary files and links of commands for build hosts",
   "src/agent/logging.ts": "lines for people, lost by a power cut",
   "src/artifact/manifest-folder.ts": "files for a program that signs, removed when it ends",
   "src/cli/process-io.ts": "standard output and standard error",

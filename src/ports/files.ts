@@ -80,6 +80,27 @@ export type WriteOutput = (fill: (output: OutputFile) => Promise<void>) => Promi
  * `replaceFile`. When `fill` returns, the file is synced and renamed to `path`. When `fill` throws, the temporary file
  * is removed and `path` stays as it was.
  *
+ * @param mode of the file, instead of that of the file that it replaces
  * @throws {AgentError} OUTPUT_FAILED; the errors of `fill`
  */
-export type WriteWhole = (path: string, fill: (output: OutputFile) => Promise<void>) => Promise<void>;
+export type WriteWhole = (path: string, fill: (output: OutputFile) => Promise<void>, mode?: number) => Promise<void>;
+
+/** A temporary file without a name: it goes when this process ends, in any way. */
+export interface WorkFile {
+  /** Under this path, this process and its children can open the file again. */
+  readonly path: string;
+  /** Appends. Zeros become holes. @throws {AgentError} OUTPUT_FAILED */
+  write(chunk: Uint8Array): Promise<void>;
+  /** Must follow the last `write`: the file may end with a hole. */
+  end(): Promise<void>;
+  readonly sizeBytes: number;
+  close(): Promise<void>;
+}
+
+/**
+ * Lets `edit` change a copy of a file, which then replaces the file in one step. When `edit` throws, the copy is
+ * removed. The copy has the mode, the owner and the holes of the file.
+ *
+ * @throws {AgentError} OUTPUT_FAILED; the errors of `edit`; the signal's reason
+ */
+export type EditCopy = (path: string, edit: (copy: string) => Promise<void>, signal: AbortSignal) => Promise<void>;

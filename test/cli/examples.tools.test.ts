@@ -6,6 +6,7 @@ import { Lab } from "./examples/lab.ts";
 import type { Row } from "./examples/row.ts";
 import { ARTIFACT_ROWS } from "./examples/rows-artifact.ts";
 import { IMAGE_ROWS } from "./examples/rows-image.ts";
+import { IMAGE_FILE_ROWS } from "./examples/rows-image-files.ts";
 import { MODIFY_ROWS } from "./examples/rows-modify.ts";
 import { TAKEOVER_ROWS } from "./examples/rows-takeover.ts";
 import { TOOL_ROWS } from "./examples/rows-tools.ts";
@@ -19,6 +20,7 @@ const ROWS: readonly Row[] = [
   ...TAKEOVER_ROWS,
   ...ARTIFACT_ROWS,
   ...MODIFY_ROWS,
+  ...IMAGE_FILE_ROWS,
   ...TOOL_ROWS,
   ...IMAGE_ROWS,
 ];

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import type { CliIo } from "../../agent/io.ts";
+import { registerFiles } from "./file-commands.ts";
 import { registerModify } from "./modify-command.ts";
 import { registerRead } from "./read-command.ts";
 import { registerSign } from "./sign-command.ts";
@@ -13,7 +14,7 @@ export function register(program: Command, io: CliIo): void {
   program.enablePositionalOptions();
   const artifact = program
     .command("artifact")
-    .description("write, sign, modify, read and validate Mender Artifacts")
+    .description("write, sign, modify, read and validate Mender Artifacts, and change files in images")
     .addHelpText("after", EXAMPLES);
   registerCommands(artifact, io, (line) => io.out(line));
 }
@@ -26,6 +27,7 @@ export function registerCommands(artifact: Command, io: CliIo, say: (line: strin
   registerValidate(artifact, io);
   registerSign(artifact, io, say);
   registerModify(artifact, io, say);
+  registerFiles(artifact, io);
 }
 
 const EXAMPLES = `
@@ -33,4 +35,5 @@ Examples:
   switchback artifact write rootfs-image -t board-a -n release-2 -f rootfs.ext4 -o release-2.mender
   switchback artifact sign -k private.pem release-2.mender
   switchback artifact validate -k public.pem release-2.mender
-  switchback artifact read --json release-2.mender`;
+  switchback artifact read --json release-2.mender
+  switchback artifact cp hostname release-2.mender:/etc/hostname`;

@@ -6,7 +6,7 @@ import { truthOf } from "../client-arguments.ts";
 import { registerCommands } from "./artifact-command.ts";
 
 /** Commands of the original tool that this one does not have yet. */
-const UNSUPPORTED = ["cp", "cat", "install", "rm", "dump"];
+const UNSUPPORTED = ["dump"];
 
 /**
  * Behaves like `mender-artifact` 3.9: its commands, its flags in Go's syntax, and its exit statuses. One exception: if

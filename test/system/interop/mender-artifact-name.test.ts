@@ -162,7 +162,7 @@ for (const args of FAILS) {
   });
 }
 
-for (const command of ["cp", "cat", "install", "rm", "dump"]) {
+for (const command of ["dump"]) {
   test(`'${command}' is refused by name, whatever stands behind it`, async () => {
     for (const args of [[command], [command, "-m", "0600", "--files", "x", at("plain")], [command, "-h"]]) {
       const { status, out, err } = await ours(args);
