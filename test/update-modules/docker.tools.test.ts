@@ -43,7 +43,7 @@ function expectDone(called: Called): void {
 const OLD = { images: [OLD_IMAGE], containers: [`${OLD_IMAGE} runs`] };
 const NEW = { images: [OLD_IMAGE, NEW_IMAGE], containers: [OLD_IMAGE, `${NEW_IMAGE} runs`] };
 
-test("the images are loaded and run in place of what has run, also when the call is repeated", () => {
+test("the new containers replace the running ones, even if the call is repeated", () => {
   haveDocker();
   fresh();
   runOld();
@@ -53,7 +53,7 @@ test("the images are loaded and run in place of what has run, also when the call
   expect(device()).toEqual(NEW);
 });
 
-test("a rollback starts what has run, and removes the containers and the images of the update", () => {
+test("a rollback starts the previous containers, and removes the containers and the images of the update", () => {
   haveDocker();
   fresh();
   runOld();
@@ -92,7 +92,7 @@ test.each([
   expect(device()).toEqual({ images: [name], containers: [`${name} runs`] });
 });
 
-test("a container of the update that cannot be removed fails the rollback, after what has run is started again", () => {
+test("a container of the update that cannot be removed fails the rollback, after the previous containers are started", () => {
   haveDocker();
   fresh();
   runOld();
@@ -106,7 +106,7 @@ test("a container of the update that cannot be removed fails the rollback, after
   expect(device()).toEqual(OLD);
 });
 
-test("a container that cannot be started fails the installation, and the rollback removes what podman has made", () => {
+test("a container that cannot be started fails the installation, and the rollback removes what podman has created", () => {
   fresh();
   // The kernel refuses the container, or the file in the image is not a program. In both cases podman has created a
   // container.
@@ -164,7 +164,7 @@ test("without jq the meta-data is read by the program that runs the agent", () =
   expect(device()).toEqual({ images: [OLD_IMAGE, NEW_IMAGE], containers: [`${NEW_IMAGE} runs`] });
 });
 
-test("a call that is cut off at any command is repeated or rolled back", () => {
+test("a call that is interrupted at any command can be repeated or rolled back", () => {
   haveDocker();
   fresh();
   runOld();
@@ -219,7 +219,7 @@ test.each<[string, () => void]>([
   expect(device()).toEqual(before);
 });
 
-test("after an installation that was cut off and never rolled back, the next one is whole", () => {
+test("after an installation that was interrupted and never rolled back, the next one is complete", () => {
   haveDocker();
   fresh();
   const archive = engine.archive("localhost/app:3", "newest");

@@ -52,7 +52,7 @@ test("scripts alone cannot be rolled back, as with the module of the reference c
   }
 });
 
-test("a rollback undoes what was begun, last first, and nothing else", () => {
+test("a rollback undoes only the scripts that have begun, the last one first", () => {
   board.payload({
     ...wanted("a", "a.rollback", "b", "c.rollback", "d", "d.rollback"),
     c: "#!/bin/sh\nexit 1\n",
@@ -98,7 +98,7 @@ test("a payload without a script is refused", () => {
   expect(board.call("ArtifactInstall")).toMatchObject({ exitCode: 1, stderr: "script: the payload has no script\n" });
 });
 
-test("a call that is cut off at any command runs no script again that has ended well and was noted", () => {
+test("a call that is interrupted at any command does not repeat a script that is recorded as ended", () => {
   const files = wanted("a", "a.rollback", "b", "b.rollback");
   board.payload(files);
   const installing = board.call("ArtifactInstall").commands.length;
@@ -158,7 +158,7 @@ test("the rollback of an update undoes nothing of the update committed before it
   expect(ran()).toEqual(["a", "b", "b.rollback"]);
 });
 
-test("after an update that was cut off and never rolled back, the next one runs all of its scripts", () => {
+test("after an update that was interrupted and never rolled back, the next one runs all of its scripts", () => {
   board.payload(wanted("a", "a.rollback", "b", "b.rollback"));
   const commands = board.call("ArtifactInstall").commands.length;
   const random = new Random(SEED + 1);

@@ -2,7 +2,8 @@ import { join } from "node:path";
 import type { StoreScript } from "../../artifact/header-archive.ts";
 import { holdMetaData, type StoreMetaData } from "../../artifact/meta-data.ts";
 import type { MetaData } from "../../artifact/model.ts";
-import { AgentError } from "../../errors/agent-error.ts";
+import { AgentError, type ErrorDetail } from "../../errors/agent-error.ts";
+import type { ErrorCode } from "../../errors/catalogue.ts";
 import type { FileActs, FileReads, OpenFile } from "../../ports/files.ts";
 import { ensureFolder } from "../../util/ensure-folder.ts";
 import { errnoOf } from "../../util/errno.ts";
@@ -33,7 +34,7 @@ export interface ScriptStage {
    * Keeps meta-data, on disk if it is large. The file has lost its name when this resolves, so that a power cut leaves
    * nothing behind. Its content is readable until `discard`.
    *
-   * @throws {AgentError} SCRIPT_FOLDER; the error of `read`
+   * @throws {AgentError} STORE_WRITE; the error of `read`
    */
   readonly storeMetaData: StoreMetaData;
   /**
@@ -71,7 +72,7 @@ export function createScriptStage(folder: string, acts: FileActs, reads: StageRe
   return {
     async store(name, read) {
       checkName(name);
-      await naming(folder, async () => {
+      await naming("SCRIPT_FOLDER", { folder }, async () => {
         if (made === undefined) await begin();
         await acts.storeSynced(join(stage, name), read, SCRIPT_MODE);
       });
@@ -83,7 +84,7 @@ export function createScriptStage(folder: string, acts: FileActs, reads: StageRe
         return await holdMetaData(sizeBytes, read);
       }
       const path = join(stage, "meta-data");
-      await naming(folder, async () => {
+      await naming("STORE_WRITE", { path }, async () => {
         if (made === undefined) await begin();
         await acts.storeSynced(path, read, 0o600);
         files.push(await reads.open(path));
@@ -93,7 +94,9 @@ export function createScriptStage(folder: string, acts: FileActs, reads: StageRe
     },
     async admit(names) {
       if (names.join("/") !== stored.join("/")) throw new TypeError("not all scripts of the Artifact have been stored");
-      await naming(folder, async () => {
+      await naming("SCRIPT_FOLDER", { folder }, async () => {
+        // Only meta-data has passed through a folder that did not exist before.
+        if (stored.length === 0 && made === folder) return await acts.remove(folder);
         const old = (await namesIn(folder, reads)).filter((name) => name !== STAGE || stored.length === 0);
         for (const name of old) await acts.remove(join(folder, name));
         for (const name of stored) await acts.rename(join(stage, name), join(folder, name));
@@ -162,12 +165,12 @@ async function namesIn(folder: string, reads: StageReads): Promise<readonly stri
   }
 }
 
-/** @throws {AgentError} SCRIPT_FOLDER for a system error; an error from the source of a script passes unchanged */
-async function naming(folder: string, work: () => Promise<void>): Promise<void> {
+/** @throws {AgentError} `code` for a system error; an error from the source of a script passes unchanged */
+async function naming(code: ErrorCode, detail: ErrorDetail, work: () => Promise<void>): Promise<void> {
   try {
     await work();
   } catch (cause) {
     if (!(cause instanceof Error && "syscall" in cause)) throw cause;
-    throw new AgentError("SCRIPT_FOLDER", { folder }, cause);
+    throw new AgentError(code, detail, cause);
   }
 }

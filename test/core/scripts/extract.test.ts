@@ -198,3 +198,24 @@ test("an Artifact whose scripts have not all been stored is never admitted", asy
   const names = ["ArtifactInstall_Enter_01", "ArtifactCommit_Enter_01"];
   await expect(stage.admit(names)).rejects.toThrow("not all scripts of the Artifact have been stored");
 });
+
+/** More than the stage keeps in memory. */
+const LARGE = Buffer.alloc(200 * 1024, "x");
+
+test("large meta-data without scripts leaves no folder behind", async () => {
+  const stage = createScriptStage(folder, diskActs, diskReads);
+  const stored = await stage.storeMetaData(LARGE.length, bufferSource(LARGE).read);
+  await stage.admit([]);
+  expect(await readdir(dir)).toEqual([]);
+  expect(Buffer.concat([...stored.pieces()].map((piece) => Buffer.from(piece)))).toEqual(LARGE);
+  await stage.discard();
+});
+
+test("large meta-data that cannot be stored is a failure of the datastore, not of the scripts", async () => {
+  await writeFile(folder, "in the place of the folder");
+  const stage = createScriptStage(folder, diskActs, diskReads);
+  await expect(stage.storeMetaData(LARGE.length, bufferSource(LARGE).read)).rejects.toMatchObject({
+    code: "STORE_WRITE",
+    detail: { path: join(folder, ".staged/meta-data") },
+  });
+});
