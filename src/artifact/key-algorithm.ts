@@ -14,21 +14,27 @@ const GOOD_RSA_BITS = 2048;
  * for this key
  */
 export function keyAlgorithm(key: KeyObject, path: string): KeyAlgorithm {
+  refuseForgeable(key, path);
   const type = key.asymmetricKeyType ?? "unknown";
-  const { namedCurve: curve, modulusLength: bits = 0, publicExponent = 0n } = key.asymmetricKeyDetails ?? {};
+  const curve = key.asymmetricKeyDetails?.namedCurve;
+  if (type === "rsa" || type === "ed25519") return type;
+  if (type === "ec" && curve === "prime256v1") return "ecdsa-p256";
+  throw new AgentError("KEY_UNSUPPORTED", { path, type, ...(curve === undefined ? {} : { curve }) });
+}
+
+/** @throws {AgentError} KEY_WEAK if an attacker can forge signatures for this key */
+export function refuseForgeable(key: KeyObject, path: string): void {
+  const { asymmetricKeyType: type, asymmetricKeyDetails: details = {} } = key;
   if (type === "rsa") {
+    const { modulusLength: bits = 0, publicExponent = 0n } = details;
     if (bits < MIN_RSA_BITS) throw new AgentError("KEY_WEAK", { path, type, bits });
     if (publicExponent < 3n || publicExponent % 2n === 0n) {
       throw new AgentError("KEY_WEAK", { path, type, exponent: String(publicExponent) });
     }
-    return type;
   }
-  if (type === "ed25519") {
-    if (isLowOrder(key)) throw new AgentError("KEY_WEAK", { path, type, reason: "a point of low order" });
-    return type;
+  if (type === "ed25519" && isLowOrder(key)) {
+    throw new AgentError("KEY_WEAK", { path, type, reason: "a point of low order" });
   }
-  if (type === "ec" && curve === "prime256v1") return "ecdsa-p256";
-  throw new AgentError("KEY_UNSUPPORTED", { path, type, ...(curve === undefined ? {} : { curve }) });
 }
 
 /** Why an accepted key should be replaced; `undefined` for a good key. */

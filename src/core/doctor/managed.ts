@@ -3,7 +3,7 @@ import type { FileReads } from "../../ports/files.ts";
 import type { Finding } from "../../ports/finding.ts";
 import type { Process } from "../../ports/process.ts";
 import { readScriptEntries } from "../scripts/folder.ts";
-import { type DeviceKeyFile, keyKind } from "../server/device-key.ts";
+import { type DeviceKeyFile, keyFacts } from "../server/device-key.ts";
 import { readIdentity } from "../server/identity.ts";
 
 /**
@@ -32,7 +32,12 @@ export async function examineIdentity(
 
 /** @param isNeeded whether the device uses a server. @throws {AgentError} DEVICE_KEY */
 export async function examineDeviceKey(file: DeviceKeyFile, isNeeded: boolean): Promise<readonly Finding[]> {
-  const kind = await keyKind(file);
-  if (kind === undefined && !isNeeded) return [];
-  return [{ level: "good", subject: file.path, found: kind ?? "none yet: the daemon creates it at its first start" }];
+  const subject = file.path;
+  const facts = await keyFacts(file);
+  if (facts === undefined) {
+    return isNeeded ? [{ level: "good", subject, found: "none yet: the daemon creates it at its first start" }] : [];
+  }
+  const { kind = "unknown", weakness } = facts;
+  if (weakness === undefined) return [{ level: "good", subject, found: kind }];
+  return [{ level: "note", subject, found: weakness, advice: "Bring a stronger key, and accept it on the server." }];
 }

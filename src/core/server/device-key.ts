@@ -1,5 +1,6 @@
 import { createPrivateKey, generateKeyPairSync, type KeyObject, sign } from "node:crypto";
 import { dirname } from "node:path";
+import { keyWeakness, refuseForgeable } from "../../artifact/key-algorithm.ts";
 import { AgentError } from "../../errors/agent-error.ts";
 import type { FileActs, FileReads } from "../../ports/files.ts";
 import { ensureFolder } from "../../util/ensure-folder.ts";
@@ -25,7 +26,7 @@ export interface KeyFiles {
 /**
  * Loads the key that identifies this device. If the file is missing or empty, the agent creates an Ed25519 key with
  * mode 0600, durable before it is used. An unreadable key is an error: a replacement would make this device unknown to
- * the server.
+ * the server. So is a key for which anybody can forge signatures.
  *
  * @param replace always creates a new key (`--forcebootstrap`); anything but a file in its place, such as a folder,
  * moves to `<path>.damaged`
@@ -42,19 +43,36 @@ export async function loadDeviceKey(
   const pem = replace ? undefined : await readKey(file);
   const { acts, reads } = files;
   if (replace && isObstacle(file.path, reads)) await putAside(file.path, log, acts);
-  return pem === undefined ? await makeKey(file.path, log, acts) : parseKey(pem, file);
+  if (pem === undefined) return await makeKey(file.path, log, acts);
+  const key = parseKey(pem, file);
+  const weakness = keyWeakness(key);
+  if (weakness !== undefined) log("warning", `Device key ${file.path}: ${weakness}`);
+  return key;
+}
+
+/** What the doctor can see of a key. */
+export interface KeyFacts {
+  /** Its type; `encrypted` if only the passphrase would tell. */
+  readonly kind: string | undefined;
+  /** Why the key should be replaced. */
+  readonly weakness: string | undefined;
 }
 
 /**
- * The type of the existing key, read without its passphrase; `undefined` if there is no key yet.
+ * The facts of the existing key, read without its passphrase; `undefined` if there is no key yet.
  *
  * @throws {AgentError} DEVICE_KEY
  */
-export async function keyKind(file: DeviceKeyFile): Promise<string | undefined> {
+export async function keyFacts(file: DeviceKeyFile): Promise<KeyFacts | undefined> {
   const pem = await readKey(file);
   if (pem === undefined) return undefined;
-  return /^(?:-----BEGIN|Proc-Type:).*ENCRYPTED/m.test(pem) ? "encrypted" : parseKey(pem, file).asymmetricKeyType;
+  if (/^(?:-----BEGIN|Proc-Type:).*ENCRYPTED/m.test(pem)) return { kind: "encrypted", weakness: undefined };
+  const key = parseKey(pem, file);
+  return { kind: key.asymmetricKeyType, weakness: keyWeakness(key) };
 }
+
+/** The type of the existing key, like `keyFacts`. @throws {AgentError} DEVICE_KEY */
+export const keyKind = async (file: DeviceKeyFile): Promise<string | undefined> => (await keyFacts(file))?.kind;
 
 async function readKey({ path, isGiven }: DeviceKeyFile): Promise<string | undefined> {
   try {
@@ -70,6 +88,7 @@ function parseKey(pem: string, { path, passphrase }: DeviceKeyFile): KeyObject {
   let key: KeyObject;
   try {
     key = createPrivateKey({ key: pem, ...(passphrase !== undefined && { passphrase }) });
+    refuseForgeable(key, path);
   } catch (cause) {
     throw new AgentError("DEVICE_KEY", { path }, cause);
   }

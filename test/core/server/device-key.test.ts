@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { diskActs, diskReads } from "../../../adapters/files/disk.ts";
+import { examineDeviceKey } from "../../../src/core/doctor/managed.ts";
 import { authRequest } from "../../../src/core/server/authorization.ts";
 import { loadDeviceKey, signWith } from "../../../src/core/server/device-key.ts";
 
@@ -103,4 +104,24 @@ test("a key that the user provides is never created and never replaced", async (
 test("a key that cannot be stored is an error, and is not used", async () => {
   path = "/proc/missing/mender-agent.pem";
   await expect(load()).rejects.toThrow(withCode("DEVICE_KEY_WRITE"));
+});
+
+const rsaOf = (modulusLength: number): string =>
+  generateKeyPairSync("rsa", { modulusLength }).privateKey.export({ type: "pkcs8", format: "pem" }).toString();
+
+test("a key for which anybody can forge signatures is refused, by the agent and by the doctor", async () => {
+  await writeFile(path, rsaOf(768));
+  const refused = { code: "DEVICE_KEY", detail: { path }, cause: withCode("KEY_WEAK") };
+  await expect(load({ isGiven: true })).rejects.toMatchObject(refused);
+  await expect(examineDeviceKey({ path, isGiven: true }, true)).rejects.toMatchObject(refused);
+});
+
+test("a weak key is used, and the log and the doctor warn about it", async () => {
+  await writeFile(path, rsaOf(1024));
+  await load();
+  const weakness = "RSA with 1024 bits is weak: use 2048 or more";
+  expect(logged).toEqual([`warning: Device key ${path}: ${weakness}`]);
+  expect(await examineDeviceKey({ path, isGiven: false }, true)).toMatchObject([
+    { level: "note", subject: path, found: weakness },
+  ]);
 });
