@@ -109,8 +109,10 @@ function commonChunks({ outputs }: Metafile): ReadonlyMap<string, readonly strin
           others.every((reached) => reached.includes(path)),
       );
       for (const member of members) taken.add(member);
-      const key = createHash("sha256").update(members.join("\n")).digest("hex").slice(0, 8);
-      return [`${name}-${key}.mjs`, members.map((path) => basename(path))];
+      // Without the folder: the names of the chunks must not depend on it.
+      const names = members.map((path) => basename(path));
+      const key = createHash("sha256").update(names.join("\n")).digest("hex").slice(0, 8);
+      return [`${name}-${key}.mjs`, names];
     }),
   );
 }

@@ -22,6 +22,14 @@ export const NOT_RUN: Readonly<Record<string, string>> = {
   "npm ci && npm run build":
     "it replaces the packages of the checkout in which these tests run; all tests here use a build",
   "systemctl disable --now mender-client": "it needs a machine that systemd has started",
+  "npm ci && npm run package":
+    "it replaces the packages of the checkout in which these tests run; test/scripts/package builds all of them",
+  "apt-get install ./switchback_*_all.deb": "test/scripts/package/debian.tools.test.ts does, in a Debian of its own",
+  "apt-get install ./switchback-tools_*_all.deb":
+    "test/scripts/package/debian.tools.test.ts does, in a Debian of its own",
+  "tar -xzf switchback-*.tar.gz": "test/scripts/package/tarball.tools.test.ts does, with the archive that it builds",
+  "DESTDIR=$PWD/rootfs PREFIX=/usr ./install.sh":
+    "test/scripts/package/tarball.tools.test.ts does, with the archive that it builds",
   "systemctl enable switchback-resume.service switchback.service": "it needs a machine that systemd has started",
   "npm run qemu -- vexpress-a9        # an ARM board with U-Boot": "it starts a whole board; test/qemu does",
   "npm run qemu -- vexpress-a9 --kernel small": "it starts a whole board; test/qemu does",

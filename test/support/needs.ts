@@ -66,6 +66,7 @@ const PROBES = {
       const { output, why } = run("losetup", "--find", "--show", fileIn(folder));
       return why ?? tried("losetup", "--detach", output);
     }),
+  chroot: () => tried("chroot", "/", "true"),
   mknod: () => inFolder((folder) => tried("mknod", join(folder, "null"), "c", "1", "3")),
   ext4: () => inFolder((folder) => tried("mkfs.ext4", "-q", fileIn(folder))),
   /** As root, or as a user who is root in a user namespace. */

@@ -1,0 +1,33 @@
+import { build, type Plugin } from "esbuild";
+
+const HEAD = `#!/usr/bin/node
+// Made from scripts/package/before-unpack.ts. dpkg runs it before it removes the package of the Mender client and before
+// it unpacks the agent, so it contains everything that it needs.
+"use strict";
+`;
+
+/** The sentences of other codes would triple the size. */
+const takeoverSentences: Plugin = {
+  name: "takeover-sentences",
+  setup({ onLoad }) {
+    const contents = `import { TAKEOVER_ERRORS } from "./takeover-errors.ts";
+      export const sentenceOf = (code) => TAKEOVER_ERRORS[code]?.doc ?? code;`;
+    onLoad({ filter: /[\\/]src[\\/]errors[\\/]sentence\.ts$/ }, () => ({ contents, loader: "js" }));
+  },
+};
+
+/** The package's `preinst`: it checks the Mender client's store, and records the links of its folders. */
+export async function preinst(): Promise<string> {
+  const { outputFiles } = await build({
+    entryPoints: ["scripts/package/before-unpack.ts"],
+    bundle: true,
+    write: false,
+    platform: "node",
+    // A file without an extension is a CommonJS module.
+    format: "cjs",
+    target: "node20",
+    plugins: [takeoverSentences],
+    logLevel: "silent",
+  });
+  return `${HEAD}${outputFiles[0]?.text.replace(/^"use strict";\n/, "") ?? ""}`;
+}

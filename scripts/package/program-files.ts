@@ -1,0 +1,46 @@
+import { readdir, readFile, stat } from "node:fs/promises";
+import { basename, join } from "node:path";
+import type { Metafile } from "esbuild";
+import { toolsOnly } from "../lib/bundle-budget.ts";
+import type { Staged } from "./staged-tree.ts";
+
+/** The part of the bundle in `dist` that a device gets, or the whole bundle. */
+export type Part = "device" | "whole";
+
+/** Names of the outputs that belong to the part. */
+export function outputsOf({ outputs }: Metafile, part: Part): readonly string[] {
+  const left = part === "device" ? toolsOnly(outputs) : [];
+  return Object.keys(outputs).filter((path) => !left.includes(path));
+}
+
+/** The program and its chunks, below `folder`. */
+export async function programFiles(
+  dist: string,
+  metafile: Metafile,
+  part: Part,
+  folder: string,
+): Promise<readonly Staged[]> {
+  const left = new Set(part === "device" ? toolsOnly(metafile.outputs).map((path) => basename(path)) : []);
+  const chunks = (await readdir(join(dist, "chunks"))).filter((name) => !left.has(name));
+  const names = ["switchback.mjs", ...chunks.toSorted().map((name) => `chunks/${name}`)];
+  return await Promise.all(
+    names.map(async (name) => ({
+      path: `${folder}/${name}`,
+      content: await readFile(join(dist, name)),
+      mode: name === "switchback.mjs" ? (0o755 as const) : (0o644 as const),
+    })),
+  );
+}
+
+/** The files directly in `from`, below `folder`, with their modes. Links become files. */
+export async function filesFrom(from: string, folder: string, names?: readonly string[]): Promise<readonly Staged[]> {
+  const found =
+    names ?? (await readdir(from, { withFileTypes: true })).filter((e) => !e.isDirectory()).map((e) => e.name);
+  return await Promise.all(
+    found.toSorted().map(async (name) => ({
+      path: `${folder}/${name}`,
+      content: await readFile(join(from, name)),
+      mode: ((await stat(join(from, name))).mode & 0o111) === 0 ? (0o644 as const) : (0o755 as const),
+    })),
+  );
+}

@@ -1,0 +1,53 @@
+import { readFile } from "node:fs/promises";
+import type { Metafile } from "esbuild";
+import { capture } from "../lib/run.ts";
+import { debianChangelog } from "./changelog.ts";
+import { copyrightText } from "./copyright.ts";
+import type { Maintainer } from "./deb.ts";
+import { packagesIn } from "./sbom.ts";
+
+/** What all packages of one build have in common. */
+export interface Release {
+  readonly version: string;
+  readonly maintainer: Maintainer;
+  /** Time of every file in the packages, in seconds. */
+  readonly epoch: number;
+  /** The folder with the bundle and the scripts that ship with it. */
+  readonly dist: string;
+  readonly metafile: Metafile;
+  readonly changelog: string;
+  readonly copyright: string;
+}
+
+export async function describeRelease(dist: string, metafile: Metafile, env: NodeJS.ProcessEnv): Promise<Release> {
+  const { version } = JSON.parse(await readFile("package.json", "utf8"));
+  const maintainer = {
+    name: env["DEBFULLNAME"] ?? "Switchback maintainers",
+    email: env["DEBEMAIL"] ?? "maintainers@switchback.invalid",
+  };
+  const epoch = await epochOf(env);
+  return {
+    version,
+    maintainer,
+    epoch,
+    dist,
+    metafile,
+    changelog: debianChangelog(await readFile("CHANGELOG.md", "utf8"), version, maintainer, epoch),
+    copyright: await copyrightText(packagesIn(metafile, Object.keys(metafile.outputs))),
+  };
+}
+
+/** `SOURCE_DATE_EPOCH`, or the time of the last commit. The time of this run would make each build another one. */
+async function epochOf(env: NodeJS.ProcessEnv): Promise<number> {
+  const given = env["SOURCE_DATE_EPOCH"] ?? (await lastCommit());
+  if (!/^\d{1,12}$/.test(given))
+    throw new Error(
+      "Set SOURCE_DATE_EPOCH to the time of the source in seconds: there is no commit whose time counts.",
+    );
+  return Number(given);
+}
+
+async function lastCommit(): Promise<string> {
+  const { code, stdout } = await capture("git", ["log", "-1", "--format=%ct"]).catch(() => ({ code: 1, stdout: "" })); // ignored: no git, so the variable must be set.
+  return code === 0 ? stdout.trim() : "";
+}

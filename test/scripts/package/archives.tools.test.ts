@@ -1,0 +1,103 @@
+import { execFileSync, spawnSync } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { afterAll, beforeAll, expect, test as plainTest } from "vitest";
+import { BUDGET, toolsOnly } from "../../../scripts/lib/bundle-budget.ts";
+import { debianChangelog } from "../../../scripts/package/changelog.ts";
+import { needs } from "../../support/needs.ts";
+import { BuiltPackages, EPOCH } from "./built-packages.ts";
+
+const { test } = needs("otherUser");
+const VERSION: string = JSON.parse(readFileSync("package.json", "utf8")).version;
+
+let packages: BuiltPackages;
+let output = "";
+
+beforeAll(async () => {
+  packages = await BuiltPackages.make();
+  output = await packages.build(VERSION);
+});
+afterAll(() => packages?.remove());
+
+const inside = (name: string): readonly string[] =>
+  execFileSync("dpkg-deb", ["--contents", join(output, `${name}_${VERSION}_all.deb`)], { encoding: "utf8" })
+    .trim()
+    .split("\n");
+
+plainTest("there are two Debian packages and a tarball, each with its SBOM, and their checksums are right", () => {
+  expect(readdirSync(output)).toEqual([
+    "SHA256SUMS",
+    ...[`switchback-${VERSION}.tar.gz`, `switchback-tools_${VERSION}_all.deb`, `switchback_${VERSION}_all.deb`].flatMap(
+      (name) => [name, `${name}.cdx.json`],
+    ),
+  ]);
+  const { status, stdout } = spawnSync("sha256sum", ["--check", "SHA256SUMS"], { cwd: output, encoding: "utf8" });
+  expect([status, stdout.match(/: OK$/gm)?.length]).toEqual([0, 6]);
+});
+
+plainTest("lintian finds no error and no warning", () => {
+  const debs = ["switchback", "switchback-tools"].map((name) => join(output, `${name}_${VERSION}_all.deb`));
+  const args = [
+    "--allow-root",
+    "--fail-on=error,warning",
+    "--tag-display-limit=0",
+    "--suppress-tags=no-manual-page",
+    ...debs,
+  ];
+  const { status, stdout, stderr } = spawnSync("lintian", args, { encoding: "utf8" });
+  expect([status, stdout, stderr]).toEqual([0, "", ""]);
+});
+
+plainTest(
+  "a device gets no chunk that only build hosts need, and the tools' package is the whole program",
+  async () => {
+    const tools = toolsOnly((await packages.release(VERSION)).metafile.outputs).map((path) => path.split("/").at(-1));
+    const [device, whole] = ["switchback", "switchback-tools"].map((name) =>
+      inside(name).flatMap((line) => /\/usr\/lib\/[^/]+\/chunks\/(.+)$/.exec(line)?.[1] ?? []),
+    );
+    expect(device?.filter((name) => tools.includes(name))).toEqual([]);
+    expect(whole?.toSorted()).toEqual([...(device ?? []), ...tools].toSorted());
+  },
+);
+
+plainTest("everything belongs to root, nothing can be written by others, and the two packages share no file", () => {
+  const [device = [], whole = []] = ["switchback", "switchback-tools"].map(inside);
+  for (const line of [...device, ...whole])
+    expect(line).toMatch(/^(?:-rw-r--r--|-rwxr-xr-x|drwxr-xr-x|lrwxrwxrwx) root\/root /);
+  const files = (lines: readonly string[]): readonly string[] =>
+    lines.filter((line) => !line.startsWith("d")).map((line) => /\.\/\S*/.exec(line)?.[0] ?? line);
+  expect(files(device).filter((path) => files(whole).includes(path))).toEqual([]);
+});
+
+test("another user, folder, umask, time zone and day give the same bytes", () => {
+  const copy = mkdtempSync(join(tmpdir(), "switchback-other-"));
+  try {
+    execFileSync("sh", ["-c", 'git ls-files -z | xargs -0 cp -a --parents -t "$0"', copy]);
+    const modules = ["esbuild", "@esbuild", ...BUDGET.packages, ...BUDGET.toolsPackages];
+    execFileSync("cp", ["-a", "--parents", "-t", copy, ...modules.map((name) => `node_modules/${name}`)]);
+    execFileSync("chown", ["-R", "65534:65534", copy]);
+    const build = `umask 077; cd '${copy}' && exec faketime '2033-03-03 03:03:03' node scripts/run.mjs package --output out`;
+    const env = { PATH: process.env["PATH"], HOME: copy, TZ: "Asia/Tokyo", SOURCE_DATE_EPOCH: String(EPOCH) };
+    const user = ["--reuid=65534", "--regid=65534", "--clear-groups", "sh", "-c", build];
+    const { status, stderr } = spawnSync("setpriv", user, { env, encoding: "utf8" });
+    expect([status, stderr]).toEqual([0, ""]);
+    expect(readFileSync(join(copy, "out/SHA256SUMS"), "utf8")).toBe(
+      readFileSync(resolve(output, "SHA256SUMS"), "utf8"),
+    );
+  } finally {
+    rmSync(copy, { recursive: true, force: true });
+  }
+});
+
+plainTest("the changelog has the newest section in Debian's format", () => {
+  const markdown =
+    "# Changelog\n\n## [1.2.0]\n\n### Added\n\n- One\n  thing, [linked](docs/x.md).\n- Two.\n\n## [1.1.0]\n\n- Old.\n";
+  expect(debianChangelog(markdown, "1.2.0", { name: "A", email: "a@b" }, 0)).toBe(
+    "switchback (1.2.0) stable; urgency=medium\n\n  [ Added ]\n  * One thing, linked.\n  * Two.\n\n" +
+      " -- A <a@b>  Thu, 01 Jan 1970 00:00:00 +0000\n",
+  );
+  expect(() => debianChangelog("# Changelog\n\n## [1.2.0]\n", "1.2.0", { name: "A", email: "a@b" }, 0)).toThrow(
+    "no change",
+  );
+});

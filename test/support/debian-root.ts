@@ -1,0 +1,112 @@
+import { execFileSync, spawnSync } from "node:child_process";
+import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, dirname, join } from "node:path";
+import { cached } from "../../image/cache.ts";
+
+const SUITE = "bookworm";
+/** What the Mender client and Node link against, beyond Debian's essential packages. */
+const LIBRARIES = ["libglib2.0-0", "libssl3", "libstdc++6"];
+/** Manuals and translations would double the size. */
+const LEFT_OUT = ["/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*"];
+
+export interface Done {
+  readonly status: number | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+/** A small Debian of its own in a folder, with the Node that runs the tests and without systemd as init. */
+export class DebianRoot {
+  readonly folder: string;
+
+  /** Debian's archives are downloaded once in a week; each root is a copy. */
+  static async make(): Promise<DebianRoot> {
+    const packed = await cached("debian-root", [SUITE, ...LIBRARIES, ...LEFT_OUT, download.toString()], [], download);
+    const folder = mkdtempSync(join(tmpdir(), "switchback-root-"));
+    chmodSync(folder, 0o755);
+    execFileSync("tar", ["-C", folder, "-xf", join(packed, "root.tar")]);
+    const root = new DebianRoot(folder);
+    mkdirSync(join(folder, "packages"));
+    copyFileSync(join(packed, "mender-client.deb"), join(folder, "packages/mender-client.deb"));
+    return root;
+  }
+
+  private constructor(folder: string) {
+    this.folder = folder;
+  }
+
+  path(...parts: readonly string[]): string {
+    return join(this.folder, ...parts);
+  }
+
+  /** Runs a program inside, with a `/proc` that nothing else sees. It finds neither the variables of this process nor a service manager. */
+  run(program: string, ...args: readonly string[]): Done {
+    const env = { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", LC_ALL: "C.UTF-8", DEBIAN_FRONTEND: "noninteractive" };
+    const inside = 'mount -t proc proc "$0/proc" && exec chroot "$0" "$@"';
+    const words = ["--mount", "sh", "-c", inside, this.folder, program, ...args];
+    const done = spawnSync("unshare", words, { encoding: "utf8", env });
+    return { status: done.status, out: done.stdout, err: done.stderr };
+  }
+
+  shell(script: string): Done {
+    return this.run("sh", "-c", script);
+  }
+
+  /** Copies packages inside. @returns their paths there */
+  bring(...packages: readonly string[]): readonly string[] {
+    return packages.map((path) => {
+      copyFileSync(path, this.path("packages", basename(path)));
+      return `/packages/${basename(path)}`;
+    });
+  }
+
+  /** Installs packages with dpkg, which asks nothing and keeps changed configuration files. */
+  install(...packages: readonly string[]): Done {
+    return this.run("dpkg", "--force-confdef", "--force-confold", "-i", ...this.bring(...packages));
+  }
+
+  /** Packs the running Node as the package `nodejs`, with the libraries that the root lacks, and installs it. */
+  installNode(version = process.versions.node): Done {
+    const tree = mkdtempSync(join(tmpdir(), "switchback-nodejs-"));
+    try {
+      const libraries = execFileSync("ldd", [process.execPath], { encoding: "utf8" }).matchAll(/=> (\/\S+)/g);
+      const missing = [...libraries].map(([, path = ""]) => path).filter((path) => !existsSync(this.path(path)));
+      for (const [from, to] of [[process.execPath, "/usr/bin/node"], ...missing.map((path) => [path, path])] as const) {
+        mkdirSync(join(tree, dirname(to)), { recursive: true });
+        copyFileSync(from, join(tree, to));
+      }
+      mkdirSync(join(tree, "DEBIAN"));
+      const fields = `Package: nodejs\nVersion: ${version}\nArchitecture: all\nMaintainer: tests <tests@localhost>\n`;
+      writeFileSync(join(tree, "DEBIAN/control"), `${fields}Description: Node.js of this machine\n`);
+      const deb = `${tree}.deb`;
+      execFileSync("dpkg-deb", ["--build", "--root-owner-group", "-Znone", tree, deb]);
+      const done = this.install(deb);
+      rmSync(deb);
+      return done;
+    } finally {
+      rmSync(tree, { recursive: true });
+    }
+  }
+
+  remove(): void {
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+async function download(folder: string): Promise<void> {
+  const options = [
+    "--mode=root",
+    "--variant=essential",
+    `--include=${LIBRARIES.join()}`,
+    "--dpkgopt=force-unsafe-io",
+    ...LEFT_OUT.map((paths) => `--dpkgopt=path-exclude=${paths}`),
+  ];
+  execFileSync("mmdebstrap", [...options, SUITE, join(folder, "root.tar")], { stdio: ["ignore", "ignore", "pipe"] });
+  const asRoot = ["-o", "APT::Sandbox::User=root"];
+  execFileSync("apt-get", [...asRoot, "download", "mender-client"], {
+    cwd: folder,
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  execFileSync("sh", ["-c", "mv mender-client_*.deb mender-client.deb"], { cwd: folder });
+}
