@@ -1,15 +1,14 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { GeneratedFile } from "./completions.ts";
 import { type DebianPackage, gzipped } from "./deb.ts";
+import { CLIENT_NAMES, deviceDocuments } from "./documents.ts";
 import { preinst } from "./preinst.ts";
 import { filesFrom, programFiles } from "./program-files.ts";
 import type { Release } from "./release.ts";
 import type { Staged } from "./staged-tree.ts";
 
 const FOLDER = "/usr/lib/switchback";
-
-/** Names of the Mender client's programs under which the agent answers. */
-const CLIENT_NAMES = ["mender", "mender-update", "mender-auth", "mender-setup", "mender-snapshot"] as const;
 
 /** Packages of the Mender client, of Debian and of Mender, that must not run beside the agent. */
 const CLIENT_PACKAGES = [
@@ -59,6 +58,7 @@ export async function devicePackage(release: Release): Promise<DebianPackage> {
       ...["switchback", ...CLIENT_NAMES].map(linkTo(FOLDER)),
       ...(await filesFrom("systemd", "/usr/lib/systemd/system", UNITS)),
       ...(await shippedScripts(dist)),
+      ...(await deviceDocuments(release)).map(compressedPage),
       { path: "/etc/default/switchback", content: await readFile(join(scripts, "default"), "utf8") },
       { path: "/usr/share/doc/switchback/NEWS.md.gz", content: gzipped(await readFile("CHANGELOG.md", "utf8")) },
     ],
@@ -73,6 +73,10 @@ export async function devicePackage(release: Release): Promise<DebianPackage> {
     lintianOverrides: OVERRIDES,
   };
 }
+
+/** Debian's policy wants manual pages compressed. */
+export const compressedPage = ({ path, content }: GeneratedFile): Staged =>
+  path.startsWith("/usr/share/man/") ? { path: `${path}.gz`, content: gzipped(content) } : { path, content };
 
 export const linkTo =
   (folder: string) =>

@@ -2,8 +2,10 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { capture } from "../lib/run.ts";
+import type { GeneratedFile } from "./completions.ts";
 import { gzipped } from "./deb.ts";
 import { UNITS } from "./device-package.ts";
+import { deviceDocuments, toolsDocuments } from "./documents.ts";
 import { filesFrom, programFiles } from "./program-files.ts";
 import type { Release } from "./release.ts";
 import { type Staged, stage } from "./staged-tree.ts";
@@ -45,8 +47,18 @@ async function tarballFiles(release: Release, top: string): Promise<readonly Sta
     ...(await filesFrom(join(dist, "identity"), `${top}/identity`)),
     ...(await filesFrom(join(dist, "state-scripts/rootfs"), `${top}/state-scripts/rootfs`)),
     ...(await filesFrom(join(dist, "state-scripts/artifact"), `${top}/state-scripts/artifact`)),
+    ...(await deviceDocuments(release)).map(below(`${top}/share/switchback`)),
+    ...(await toolsDocuments(release)).map(below(`${top}/share/switchback-tools`)),
     ...docs,
     { path: `${top}/COPYRIGHT`, content: release.copyright },
     { path: `${top}/install.sh`, content: await readFile("scripts/package/install.sh"), mode: 0o755 as const },
   ].filter(({ path }) => !path.endsWith("/README.md"));
 }
+
+/** For `share` of any prefix. zsh looks into the folder of vendors on Debian only. */
+const below =
+  (share: string) =>
+  ({ path, content }: GeneratedFile): Staged => ({
+    path: path.replace("/usr/share", share).replace("/vendor-completions/", "/site-functions/"),
+    content,
+  });

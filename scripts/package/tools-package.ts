@@ -1,5 +1,6 @@
 import type { DebianPackage } from "./deb.ts";
-import { linkTo } from "./device-package.ts";
+import { compressedPage, linkTo } from "./device-package.ts";
+import { toolsDocuments } from "./documents.ts";
 import { programFiles } from "./program-files.ts";
 import type { Release } from "./release.ts";
 
@@ -32,7 +33,11 @@ export async function toolsPackage(release: Release): Promise<DebianPackage> {
         "explains disk images of devices with two root filesystem slots.",
       "A device needs the package switchback only. Both packages can be installed together.",
     ],
-    files: [...(await programFiles(dist, metafile, "whole", FOLDER)), ...TOOL_NAMES.map(linkTo(FOLDER))],
+    files: [
+      ...(await programFiles(dist, metafile, "whole", FOLDER)),
+      ...TOOL_NAMES.map(linkTo(FOLDER)),
+      ...(await toolsDocuments(release)).map(compressedPage),
+    ],
     scripts: {},
     changelog: release.changelog,
     copyright: release.copyright,
