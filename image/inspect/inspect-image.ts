@@ -1,13 +1,12 @@
-import { mkdtemp, rm, stat } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { AgentError } from "../../src/errors/agent-error.ts";
-import { readPartitionTable } from "../partition-table.ts";
 import { collectFacts } from "./collect-facts.ts";
-import { describeFileSystem } from "./file-system.ts";
 import { assessImage } from "./findings.ts";
 import { packingOf } from "./kind-of-file.ts";
-import type { ImageReport, ReportedPartition } from "./report.ts";
+import type { ImageReport } from "./report.ts";
+import { scanImage } from "./scan-image.ts";
 import { unpackImage } from "./unpack.ts";
 
 /**
@@ -37,18 +36,11 @@ export async function inspectImage(
 
 /** @param shown the path for messages */
 async function inspectPlain(path: string, shown: string, signal: AbortSignal): Promise<ImageReport> {
-  const { size } = await stat(path);
-  const table = await readPartitionTable(path);
-  const whole: ReportedPartition = { number: 0, offset: 0, size, type: "" };
-  const found: ReportedPartition[] = [];
-  for (const partition of table?.partitions ?? [whole]) {
-    signal.throwIfAborted();
-    const { offset, size: bytes } = partition;
-    const fileSystem = partition.container ? undefined : await describeFileSystem({ path, offset, size: bytes });
-    found.push({ ...partition, ...(fileSystem && { fileSystem }) });
+  const scanned = await scanImage(path, signal);
+  if (scanned.table === undefined && scanned.partitions[0]?.fileSystem === undefined) {
+    throw new AgentError("IMAGE_KIND", { path: shown });
   }
-  if (table === undefined && found[0]?.fileSystem === undefined) throw new AgentError("IMAGE_KIND", { path: shown });
-  const facts = await collectFacts({ path, size, partitions: found, ...(table && { table }) }, signal);
+  const facts = await collectFacts(scanned, signal);
   const findings = await assessImage(facts);
   const { system: _, slots: __, unreadable: ___, ...report } = facts;
   return { ...report, path: shown, ok: findings.every(({ level }) => level !== "wrong"), findings };

@@ -1,6 +1,7 @@
 import type { ErrorCode } from "../../src/errors/catalogue.ts";
 import { CONTENT, SIGNATURES, WRITING } from "./remedies/artifact.ts";
 import { ADAPTERS, BOOT, HOST, SLOTS, SNAPSHOTS, VIRTUAL_BOARDS } from "./remedies/board.ts";
+import { CONVERSION } from "./remedies/convert.ts";
 import { IMAGES } from "./remedies/image.ts";
 import { IMAGE_FILES } from "./remedies/image-files.ts";
 import { IMAGES_READ } from "./remedies/inspect.ts";
@@ -32,6 +33,7 @@ export const REMEDIES: Readonly<Record<ErrorCode, string>> = {
   ...IMAGE_FILES,
   ...IMAGES,
   ...IMAGES_READ,
+  ...CONVERSION,
 };
 
 export interface Section {
@@ -61,4 +63,5 @@ export const SECTIONS: readonly Section[] = [
   { title: "Files in images", remedies: IMAGE_FILES },
   { title: "Making images", remedies: IMAGES },
   { title: "Inspection of images", remedies: IMAGES_READ },
+  { title: "Conversion of images", remedies: CONVERSION },
 ];

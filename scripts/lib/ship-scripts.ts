@@ -1,11 +1,11 @@
 import { cp, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 
-/** Scripts that a device may get in addition to the program. Each kind has its own folder with a README. */
-const SHIPPED = ["update-modules", "state-scripts", "identity"] as const;
+/** Scripts and units that a device may get in addition to the program, by their folder. */
+const SHIPPED = ["update-modules", "state-scripts", "identity", "systemd"] as const;
 
 /**
- * Copies the update modules, the state scripts and the identity script next to the bundle, unchanged, with their modes.
+ * Copies the update modules, the state scripts, the identity script and the units next to the bundle, unchanged, with their modes.
  *
  * @returns paths of the programs among them, relative to `outdir`
  */

@@ -2,6 +2,7 @@ import { ADAPTER_ERRORS } from "./adapter-errors.ts";
 import { AGENT_ERRORS } from "./agent-errors.ts";
 import { ARTIFACT_ERRORS } from "./artifact-errors.ts";
 import { BOARD_ERRORS } from "./board-errors.ts";
+import { CONVERT_ERRORS } from "./convert-errors.ts";
 import { DUMP_ERRORS } from "./dump-errors.ts";
 import type { ErrorEntry } from "./error-entry.ts";
 import { IMAGE_ERRORS } from "./image-errors.ts";
@@ -24,6 +25,7 @@ export const ERRORS = {
   ...TAKEOVER_ERRORS,
   ...IMAGE_ERRORS,
   ...INSPECT_ERRORS,
+  ...CONVERT_ERRORS,
 };
 
 export type ErrorCode = keyof typeof ERRORS;

@@ -1,9 +1,7 @@
 import type { Facts } from "../facts.ts";
+import { isNodeOld, NODE_NEEDED } from "../node-version.ts";
 import type { ImageFinding } from "../report.ts";
 import { good, warning, wrong } from "./say.ts";
-
-/** The oldest Node that runs the agent. */
-const NODE = [20, 19] as const;
 
 /** Whether one agent is there, can start, and has a name for the software. */
 export function assessAgent({ systems, artifact }: Facts): readonly ImageFinding[] {
@@ -39,11 +37,9 @@ const NAMES = { switchback: "Switchback", mender: "Mender client" } as const;
 
 function node(found: Facts["systems"][number]["node"]): ImageFinding {
   const subject = "Node";
-  const advice = `Install Node ${NODE.join(".")} or newer: the package nodejs of Debian 13, for example.`;
+  const advice = `Install Node ${NODE_NEEDED} or newer: the package nodejs of Debian 13, for example.`;
   if (found === undefined) return wrong(subject, "none in /usr/bin, /usr/local/bin and /bin", advice);
   if (found.version === undefined) return good(subject, `${found.path}, of unknown version`);
-  const [major = 0, minor = 0] = found.version.replace(/^\d+:/, "").split(".").map(Number);
-  const isOld = major < NODE[0] || (major === NODE[0] && minor < NODE[1]);
   const what = `${found.version}, ${found.path}`;
-  return isOld ? wrong(subject, `${what}, which is too old`, advice) : good(subject, what);
+  return isNodeOld(found.version) ? wrong(subject, `${what}, which is too old`, advice) : good(subject, what);
 }

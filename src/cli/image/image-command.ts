@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import type { CliIo } from "../../agent/io.ts";
+import { registerConvert } from "./convert-command.ts";
 import { registerCreate } from "./create-command.ts";
 import { registerInspect } from "./inspect-command.ts";
 
@@ -7,13 +8,15 @@ import { registerInspect } from "./inspect-command.ts";
 export function register(program: Command, io: CliIo): void {
   const image = program
     .command("image")
-    .description("create and inspect images of disks")
+    .description("create, inspect and convert images of disks")
     .addHelpText("after", EXAMPLES);
   registerCreate(image, io);
   registerInspect(image, io);
+  registerConvert(image, io);
 }
 
 const EXAMPLES = `
 Examples:
   switchback image create board.yaml --rootfs rootfs.tar --output disk.img
-  switchback image inspect disk.img`;
+  switchback image inspect disk.img
+  switchback image convert debian.img --board pc.yaml --output disk.img`;
