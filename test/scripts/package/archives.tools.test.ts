@@ -38,12 +38,7 @@ plainTest("there are two Debian packages and a tarball, each with its SBOM, and 
 
 plainTest("lintian finds no error and no warning", () => {
   const debs = ["switchback", "switchback-tools"].map((name) => join(output, `${name}_${VERSION}_all.deb`));
-  const args = [
-    "--allow-root",
-    "--fail-on=error,warning",
-    "--tag-display-limit=0",
-    ...debs,
-  ];
+  const args = ["--allow-root", "--fail-on=error,warning", "--tag-display-limit=0", ...debs];
   const { status, stdout, stderr } = spawnSync("lintian", args, { encoding: "utf8" });
   expect([status, stdout, stderr]).toEqual([0, "", ""]);
 });
