@@ -24,7 +24,7 @@ const RESIDENT = ["src/cli/managed/daemon.ts", "src/cli/managed/daemon-action.ts
  * the files in it. A device gets neither them nor what only they need, but it gets the modules that register the
  * commands (`*-command.ts`), so that it can print their help.
  */
-const TOOLS = /^src\/cli\/(?:image|artifact\/(?:modify|dump|cat|cp|ls|rm|install)\b[^/]*|artifact\/files)(?:\/|\.ts$)/;
+const TOOLS = /^src\/(?:artifact\/edit|cli\/(?:image|artifact\/(?:files|modify[^/]*)))(?:\/|\.ts$)/;
 const REGISTERS = /-command\.ts$/;
 
 /** The files for a device. A new name or a larger number is a decision: the commit must give the reason. */
