@@ -67,6 +67,5 @@ export const ARTIFACT_ERRORS = {
   META_DATA_INVALID: { doc: "The meta-data file does not hold a JSON object." },
   OPTION_MISSING: { doc: "A required option is missing." },
   OPTION_INVALID: { doc: "The value of an option is not valid." },
-  COMMAND_UNSUPPORTED: { doc: "Switchback does not support this command of mender-artifact." },
   OPTION_UNSUPPORTED: { doc: "Switchback does not support this option of mender-artifact." },
 } as const satisfies Record<string, ErrorEntry>;

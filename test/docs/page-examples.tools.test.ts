@@ -5,6 +5,7 @@ import { joined } from "../cli/examples/help.ts";
 import { Lab } from "../cli/examples/lab.ts";
 import type { Row } from "../cli/examples/row.ts";
 import { IMAGE_FILE_ROWS } from "../cli/examples/rows-image-files.ts";
+import { MODIFY_ROWS } from "../cli/examples/rows-modify.ts";
 import { TAKEOVER_ROWS } from "../cli/examples/rows-takeover.ts";
 import { UPDATE_ROWS } from "../cli/examples/rows-update.ts";
 import { testRow } from "../cli/examples/run-row.ts";
@@ -48,7 +49,9 @@ async function blocksOf(page: string): Promise<readonly Block[]> {
 const GENERATED = "docs/reference/cli.md";
 const blocks = (await Promise.all(pages.filter((page) => page !== GENERATED).map(blocksOf))).flat();
 const rows = new Map(PAGE_ROWS.map((row) => [row.example, row]));
-const inHelp = new Set([...UPDATE_ROWS, ...TAKEOVER_ROWS, ...IMAGE_FILE_ROWS].map(({ example }) => example));
+const inHelp = new Set(
+  [...UPDATE_ROWS, ...TAKEOVER_ROWS, ...MODIFY_ROWS, ...IMAGE_FILE_ROWS].map(({ example }) => example),
+);
 
 for (const { page, key, text } of blocks) {
   const row: Row | undefined = rows.get(key);

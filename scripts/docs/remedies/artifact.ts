@@ -98,8 +98,6 @@ export const WRITING = {
   META_DATA_INVALID: "Check the file with a JSON tool such as `jq . FILE`.",
   OPTION_MISSING: "`option` names the option. The `--help` of the command describes it.",
   OPTION_INVALID: "`option` names the option. `reason` or `known` says which values are allowed.",
-  COMMAND_UNSUPPORTED:
-    "Use `mender-artifact` for this command. [Compatibility](../compatibility.md) lists the supported commands.",
   OPTION_UNSUPPORTED:
     "Leave the option out, use what `instead` names, or use `mender-artifact`. [Compatibility](../compatibility.md) lists the differences.",
 } satisfies Remedies;

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import type { CliIo } from "../../agent/io.ts";
+import { registerDump } from "./dump-command.ts";
 import { registerFiles } from "./file-commands.ts";
 import { registerModify } from "./modify-command.ts";
 import { registerRead } from "./read-command.ts";
@@ -14,7 +15,7 @@ export function register(program: Command, io: CliIo): void {
   program.enablePositionalOptions();
   const artifact = program
     .command("artifact")
-    .description("write, sign, modify, read and validate Mender Artifacts, and change files in images")
+    .description("write, sign, modify, read, validate and take apart Mender Artifacts, and change files in images")
     .addHelpText("after", EXAMPLES);
   registerCommands(artifact, io, (line) => io.out(line));
 }
@@ -28,6 +29,7 @@ export function registerCommands(artifact: Command, io: CliIo, say: (line: strin
   registerSign(artifact, io, say);
   registerModify(artifact, io, say);
   registerFiles(artifact, io);
+  registerDump(artifact, io);
 }
 
 const EXAMPLES = `

@@ -5,9 +5,6 @@ import { VERSION } from "../../version.ts";
 import { truthOf } from "../client-arguments.ts";
 import { registerCommands } from "./artifact-command.ts";
 
-/** Commands of the original tool that this one does not have yet. */
-const UNSUPPORTED = ["dump"];
-
 /**
  * Behaves like `mender-artifact` 3.9: its commands, its flags in Go's syntax, and its exit statuses. One exception: if
  * the original exits with 0 after a failure, this tool exits with 1, because a build must stop there.
@@ -21,16 +18,6 @@ export async function runMenderArtifact(argv: readonly string[], io: CliIo): Pro
     .showHelpAfterError("(run with --help for the options)");
   // The original prints no such messages on standard output, and a script may parse that.
   registerCommands(tool, io, (line) => io.err(line));
-  for (const name of UNSUPPORTED) {
-    tool
-      .command(name, { hidden: true })
-      .helpOption(false)
-      .allowUnknownOption()
-      .allowExcessArguments()
-      .action(() => {
-        throw new AgentError("COMMAND_UNSUPPORTED", { command: name });
-      });
-  }
   const { words, isComplete } = goArguments(tool, argv);
   try {
     await tool.parseAsync(isComplete ? words : [...words, "--help"], { from: "user" });

@@ -4,23 +4,16 @@ import type { CliIo } from "../../agent/io.ts";
 import type { ArtifactEdit } from "../../artifact/edit/edit-artifact.ts";
 import { jsonLine } from "../one-line.ts";
 import type { ModifyOptions } from "./modify-request.ts";
-import { addRefusedOptions, refuseOptions } from "./refused-options.ts";
 import { addSigningOptions, loadSigner } from "./signing-options.ts";
 import { COMPRESSION_OPTION, collect } from "./write-options.ts";
-
-/** Options that change files inside an image. */
-const IMAGE_OPTIONS: readonly string[] = [
-  "-u, --server-uri <url>",
-  "-c, --server-cert <file>",
-  "-v, --verification-key <file>",
-  "-t, --tenant-token <token>",
-];
 
 export function registerModify(artifact: Command, io: CliIo, say: (line: string) => void): void {
   const command = artifact
     .command("modify")
-    .description("change the name, provides, depends, scripts or signature of an Artifact")
-    .argument("<artifact>", "Artifact file")
+    .description(
+      "change the name, provides, depends, scripts or signature of an Artifact, and the settings in an image",
+    )
+    .argument("<artifact>", "Artifact, or an image: a file system, or a disk with two slots")
     .option("-n, --artifact-name <name>", "new name of the Artifact")
     .addOption(new Option("--name <name>").hideHelp())
     .option(
@@ -40,13 +33,15 @@ export function registerModify(artifact: Command, io: CliIo, say: (line: string)
     .option("-s, --script <path>", "add a state script, or a folder of them (repeatable)", collect)
     .option(COMPRESSION_OPTION[0], "compress anew with another compressor")
     .option("-o, --output-path <file>", "write the result here instead of in place")
+    .option("-u, --server-uri <url>", "URL of the server, in the image's mender.conf")
+    .option("-t, --tenant-token <token>", "tenant token, in the image's mender.conf")
+    .option("-c, --server-cert <file>", "certificate of the server, for the image's folder /etc/mender")
+    .option("-v, --verification-key <file>", "public key that verifies Artifacts, for the image's folder /etc/mender")
     .addOption(new Option("--tmp <folder>").hideHelp())
     .option("--no-progress", "draw no progress bar")
     .option("--json", "print a JSON object")
     .addHelpText("after", EXAMPLES);
-  addRefusedOptions(addSigningOptions(command), IMAGE_OPTIONS);
-  command.action(async (path: string, options: ModifyOptions) => {
-    refuseOptions(command, IMAGE_OPTIONS);
+  addSigningOptions(command).action(async (path: string, options: ModifyOptions) => {
     await modify(command, path, options, { io, say });
   });
 }
@@ -57,28 +52,67 @@ async function modify(
   options: ModifyOptions,
   { io, say }: { readonly io: CliIo; readonly say: (line: string) => void },
 ): Promise<void> {
-  const { headerEditOf } = await import("./modify-request.ts");
+  const { agentFilesOf, headerEditOf } = await import("./modify-request.ts");
   const { compressorOf } = await import("./write-request.ts");
-  const { editArtifact } = await import("../../artifact/edit/edit-artifact.ts");
-  const { readingProgress } = await import("./verify-options.ts");
-  const key = await loadSigner(command, options, io);
   const edit: ArtifactEdit = {
     header: await headerEditOf(options, io.signal),
     ...(options.compression === undefined ? {} : { compression: compressorOf(options.compression) }),
-    ...(key === undefined ? {} : { key }),
   };
   const output = options.outputPath ?? path;
-  const progress = await readingProgress(path, options, io);
-  const before = await editArtifact(path, outputTo(output), edit, progress.advance, io.signal).finally(progress.done);
-  if (before.signature.present && key === undefined)
-    io.err(`warning: the signature of ${path} does not fit any more and was removed: sign the result`);
+  const key = await loadSigner(command, options, io);
+  const files = agentFilesOf(options);
+  if (files === undefined && (await isArtifactOnly(path, options, io))) {
+    await modifyHeader(path, { ...edit, ...(key === undefined ? {} : { key }) }, options, io);
+  } else {
+    const { refuseForImage } = await import("./modify-request.ts");
+    const { isArtifact } = await import("./files/artifact-image.ts");
+    const { modifyImage } = await import("./files/modify-image.ts");
+    const isBare = !(await isArtifact(path));
+    if (isBare) refuseForImage(options);
+    const { progress } = options;
+    const change = { progress, signer: async () => key, edit, output };
+    const { name } = edit.header ?? {};
+    const wanted = { ...(name === undefined ? {} : { name }), ...files };
+    await modifyImage(path, wanted, change, io, isBare || files !== undefined);
+  }
   if (options.json === true) io.out(jsonLine({ path: output, signed: key !== undefined }));
   else say(`Artifact modified: ${output}`);
 }
 
+/** Whether no file inside an image changes: only a new name does that, in an ext file system. */
+async function isArtifactOnly(path: string, options: ModifyOptions, io: CliIo): Promise<boolean> {
+  const { isArtifact } = await import("./files/artifact-image.ts");
+  const { stat } = await import("node:fs/promises");
+  // ignored: the code that opens a missing file reports it.
+  if (
+    !(await stat(path).then(
+      (found) => found.isFile(),
+      () => false,
+    ))
+  )
+    return true;
+  if (!(await isArtifact(path))) return false;
+  if (options.name === undefined && options.artifactName === undefined) return true;
+  const { namingFile } = await import("../../artifact/sign-artifact.ts");
+  const { holdsExtImage } = await import("./files/modify-image.ts");
+  return !(await namingFile(path, io.signal, () => holdsExtImage(path, io.signal)));
+}
+
+async function modifyHeader(path: string, edit: ArtifactEdit, options: ModifyOptions, io: CliIo): Promise<void> {
+  const { editArtifact } = await import("../../artifact/edit/edit-artifact.ts");
+  const { readingProgress } = await import("./verify-options.ts");
+  const output = outputTo(options.outputPath ?? path);
+  const progress = await readingProgress(path, options, io);
+  const before = await editArtifact(path, output, edit, progress.advance, io.signal).finally(progress.done);
+  if (before.signature.present && edit.key === undefined)
+    io.err(`warning: the signature of ${path} does not fit any more and was removed: sign the result`);
+}
+
 const EXAMPLES = `
-A change makes the signature invalid. Without --key, the result has no signature.
+A change makes the signature invalid. Without --key, the result has no signature. A new name also goes into the file
+/etc/mender/artifact_info of an ext4 image.
 
 Examples:
   switchback artifact modify -n release-3 -k private.pem release-2.mender
-  switchback artifact modify -s ArtifactCommit_Enter_10_check -o release-2-checked.mender release-2.mender`;
+  switchback artifact modify -s ArtifactCommit_Enter_10_check -o release-2-checked.mender release-2.mender
+  switchback artifact modify --server-uri https://ota.example.com --server-cert server.crt rootfs.ext4`;

@@ -1,5 +1,7 @@
 import type { HeaderEdit } from "../../artifact/edit/header-edit.ts";
 import { findScripts } from "../../artifact/script-files.ts";
+import { AgentError } from "../../errors/agent-error.ts";
+import type { AgentFiles } from "./files/modify-image.ts";
 import type { SigningOptions } from "./signing-options.ts";
 import { keyValues, readMetaData } from "./write-request.ts";
 
@@ -20,6 +22,10 @@ export interface ModifyOptions extends SigningOptions {
   readonly script?: readonly string[];
   readonly compression?: string;
   readonly outputPath?: string;
+  readonly serverUri?: string;
+  readonly serverCert?: string;
+  readonly verificationKey?: string;
+  readonly tenantToken?: string;
   readonly progress: boolean;
   readonly json?: true;
 }
@@ -41,6 +47,27 @@ export async function headerEditOf(options: ModifyOptions, signal: AbortSignal):
     addScripts: script && (await findScripts(script)),
   };
   return withoutUndefined(edit);
+}
+
+/** The files inside an image that the options change; `undefined` if they name none. */
+export function agentFilesOf(options: ModifyOptions): AgentFiles | undefined {
+  const { serverUri, serverCert, verificationKey, tenantToken } = options;
+  const files = withoutUndefined({ serverUri, serverCert, verificationKey, tenantToken });
+  return Object.keys(files).length === 0 ? undefined : files;
+}
+
+/** Options that an image by itself can have. */
+const FOR_IMAGES: ReadonlySet<string> = new Set([
+  ...["name", "artifactName", "serverUri", "serverCert", "verificationKey", "tenantToken", "progress", "json", "tmp"],
+  ...["key", "keyPkcs11", "signer", "signerTimeout"],
+]);
+
+/** @throws {AgentError} OPTION_INVALID */
+export function refuseForImage(options: ModifyOptions): void {
+  const name = Object.keys(options).find((key) => !FOR_IMAGES.has(key));
+  if (name === undefined) return;
+  const option = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+  throw new AgentError("OPTION_INVALID", { option, reason: "only an Artifact has it" });
 }
 
 type Defined<T> = { [Key in keyof T]?: Exclude<T[Key], undefined> };

@@ -118,7 +118,6 @@ test("modify refuses what it cannot do in one line, and leaves the Artifact as i
     [["-p", "nocolon"], "OPTION_INVALID"],
     [["--compression", "brotli"], "OPTION_INVALID"],
     [["--azure-key", "x"], "OPTION_UNSUPPORTED"],
-    [["--server-uri", "https://x"], "OPTION_UNSUPPORTED"],
   ] as const)
     expect(await failure("modify", ...edit, damaged)).toMatch(code);
   expect(readFileSync(damaged).equals(content)).toBe(true);

@@ -42,4 +42,44 @@ export const MODIFY_ROWS: readonly Row[] = [
     },
     otherwise: { "no such script": { at: "desk", given: release, exit: 1, says: ["SCRIPT_UNREADABLE", SCRIPT] } },
   },
+  {
+    example: "switchback artifact modify --server-uri https://ota.example.com --server-cert server.crt rootfs.ext4",
+    fits: {
+      at: "desk",
+      given: (device) => device.put("server.crt", "certificate\n"),
+      around: (line) =>
+        `mkdir -p /tmp/tree/etc/mender; echo '{}' >/tmp/tree/etc/mender/mender.conf
+        truncate -s 1M rootfs.ext4; mkfs.ext4 -q -O ^has_journal -d /tmp/tree rootfs.ext4; ${line}
+        debugfs -R 'cat /etc/mender/mender.conf' rootfs.ext4`,
+      changes: [desk("rootfs.ext4")],
+      says: ["https://ota.example.com"],
+    },
+    otherwise: {
+      "no such image": {
+        ...noFile(1, "rootfs.ext4"),
+        given: (device) => device.put("server.crt", "certificate\n"),
+      },
+    },
+  },
+  {
+    example: "switchback artifact dump --files files --scripts scripts --meta-data meta-data release-2.mender",
+    fits: { at: "desk", given: release, changes: [desk("files/image")] },
+    twice: { exit: 1, says: ["OUTPUT_FAILED", "EEXIST"] },
+    otherwise: { "no such Artifact": noFile(1, "release-2.mender") },
+  },
+  {
+    example: "switchback artifact dump --files files --print0-cmdline release-2.mender | xargs -0 switchback artifact",
+    fits: { at: "desk", given: release, changes: [desk("artifact.mender"), desk("files/image")] },
+    otherwise: {
+      "several files of that name": {
+        at: "desk",
+        given: (device, lab) => {
+          release(device, lab);
+          device.put("files/image", "mine");
+        },
+        exit: 123,
+        says: ["OUTPUT_FAILED"],
+      },
+    },
+  },
 ];

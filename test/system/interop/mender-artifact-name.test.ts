@@ -162,17 +162,6 @@ for (const args of FAILS) {
   });
 }
 
-for (const command of ["dump"]) {
-  test(`'${command}' is refused by name, whatever stands behind it`, async () => {
-    for (const args of [[command], [command, "-m", "0600", "--files", "x", at("plain")], [command, "-h"]]) {
-      const { status, out, err } = await ours(args);
-      expect([status, out]).toEqual([1, []]);
-      expect(err).toEqual([expect.stringMatching(new RegExp(`^COMMAND_UNSUPPORTED: .*command=${command}`))]);
-    }
-    expect((await ours(["--help"])).out.join("\n")).not.toMatch(new RegExp(`^ +${command} `, "m"));
-  });
-}
-
 test("--version names the program as the original does", async () => {
   for (const option of ["--version", "-v", "-version"]) {
     const { status, out } = await ours([option]);

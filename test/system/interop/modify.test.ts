@@ -112,7 +112,8 @@ const EACH = new Set(["", "-n release-2", `-k ${key.privatePath}`, "--compressio
 for (const source of Object.keys(SOURCES)) {
   const isWhole = source === "rootfs" || source === "module";
   for (const edit of EDITS.filter((args) => isWhole || EACH.has(args.join(" ")))) {
-    test(`modify ${edit.join(" ").replaceAll(`${dir}/`, "")} of '${source}' gives what the real tool gives`, async () => {
+    const words = edit.join(" ").replaceAll(`${dir}/`, "");
+    test(`modify ${words} of '${source}' gives what the real tool gives`, async () => {
       const verify = edit.includes("-k") ? ["-k", edit.includes(ec.privatePath) ? ec.publicPath : key.publicPath] : [];
       copyFileSync(at(source), at("ours"));
       copyFileSync(at(source), at("theirs"));

@@ -15,6 +15,10 @@ export interface ChangeOptions {
   readonly progress: boolean;
   /** Loads the key that the user names for a changed Artifact. */
   signer(): Promise<SigningKey | undefined>;
+  /** What else changes, if the image is in an Artifact. */
+  readonly edit?: Pick<ArtifactEdit, "header" | "compression">;
+  /** Where the changed Artifact goes; in place if absent. */
+  readonly output?: string;
 }
 
 /** Makes the changes of one file system. */
@@ -69,7 +73,7 @@ async function changeArtifact(target: ImageTarget, options: ChangeOptions, io: C
   try {
     const { place, path } = image.at;
     await namingImage(target, async () => apply(await openImageFiles(place), path, plan, signal));
-    const edit = { image: await image.source(), ...(key === undefined ? {} : { key }) };
+    const edit = { ...options.edit, image: await image.source(), ...(key === undefined ? {} : { key }) };
     await writeAnew(target.image, edit, options, io);
   } finally {
     await image.close();
@@ -82,7 +86,7 @@ async function changeArtifact(target: ImageTarget, options: ChangeOptions, io: C
 async function writeAnew(path: string, edit: ArtifactEdit, options: ChangeOptions, io: CliIo): Promise<void> {
   const { createProgress, NO_PROGRESS } = await import("../../progress.ts");
   const progress = options.progress ? createProgress(io, "writing", edit.image?.sizeBytes) : NO_PROGRESS;
-  await editArtifact(path, outputTo(path), edit, progress.advance, io.signal).finally(progress.done);
+  await editArtifact(path, outputTo(options.output ?? path), edit, progress.advance, io.signal).finally(progress.done);
 }
 
 async function apply(files: ImageFiles, path: string, plan: Plan, signal: AbortSignal): Promise<void> {
