@@ -1,3 +1,4 @@
+import { statSync } from "node:fs";
 import { type Command, Option } from "commander";
 import { outputTo } from "../../agent/files.ts";
 import type { CliIo } from "../../agent/io.ts";
@@ -82,15 +83,8 @@ async function modify(
 /** Whether no file inside an image changes: only a new name does that, in an ext file system. */
 async function isArtifactOnly(path: string, options: ModifyOptions, io: CliIo): Promise<boolean> {
   const { isArtifact } = await import("./files/artifact-image.ts");
-  const { stat } = await import("node:fs/promises");
-  // ignored: the code that opens a missing file reports it.
-  if (
-    !(await stat(path).then(
-      (found) => found.isFile(),
-      () => false,
-    ))
-  )
-    return true;
+  // A missing file is reported by the code that opens it.
+  if (statSync(path, { throwIfNoEntry: false })?.isFile() !== true) return true;
   if (!(await isArtifact(path))) return false;
   if (options.name === undefined && options.artifactName === undefined) return true;
   const { namingFile } = await import("../../artifact/sign-artifact.ts");
