@@ -16,7 +16,14 @@ const QEMU = {
 
 /** Slow files, slowest first, so that none of them starts when the others are about to end. */
 const LONG = [
-  ...["vexpress-a9-power-cuts", "vexpress-a9", "x86-64-grub", "vexpress-a9-managed", "x86-64-grub-managed"],
+  ...[
+    "converted-debian",
+    "vexpress-a9-power-cuts",
+    "vexpress-a9",
+    "x86-64-grub",
+    "vexpress-a9-managed",
+    "x86-64-grub-managed",
+  ],
   ...["persisted-steps", "sigkill", "full-datastore.tools", "adapter-update-module.tools", "managed-steps"],
   ...["power-cuts.tools", "docker-refused.tools", "managed-sigkill", "download-bytes", "power-cuts"],
   ...["adapter-skeletons.tools", "bootloader.tools", "deb.tools", "directory.tools", "adapter-program.tools"],
