@@ -4,6 +4,7 @@ import { filesBelow } from "../../scripts/lib/files.ts";
 import { joined } from "../cli/examples/help.ts";
 import { Lab } from "../cli/examples/lab.ts";
 import type { Row } from "../cli/examples/row.ts";
+import { IMAGE_ROWS } from "../cli/examples/rows-image.ts";
 import { IMAGE_FILE_ROWS } from "../cli/examples/rows-image-files.ts";
 import { MODIFY_ROWS } from "../cli/examples/rows-modify.ts";
 import { TAKEOVER_ROWS } from "../cli/examples/rows-takeover.ts";
@@ -50,7 +51,7 @@ const GENERATED = "docs/reference/cli.md";
 const blocks = (await Promise.all(pages.filter((page) => page !== GENERATED).map(blocksOf))).flat();
 const rows = new Map(PAGE_ROWS.map((row) => [row.example, row]));
 const inHelp = new Set(
-  [...UPDATE_ROWS, ...TAKEOVER_ROWS, ...MODIFY_ROWS, ...IMAGE_FILE_ROWS].map(({ example }) => example),
+  [...UPDATE_ROWS, ...TAKEOVER_ROWS, ...MODIFY_ROWS, ...IMAGE_FILE_ROWS, ...IMAGE_ROWS].map(({ example }) => example),
 );
 
 for (const { page, key, text } of blocks) {
