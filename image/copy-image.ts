@@ -23,19 +23,24 @@ export async function copyInto(image: DiskImage, offset: number, path: string, o
   try {
     const needs = (await stat(path)).size;
     if (needs > room) throw new AgentError("IMAGE_SPACE", { place, needs, has: room });
-    const buffer = Buffer.allocUnsafe(CHUNK_BYTES);
+    // The next chunk is read while the one before it is written.
+    const buffers = [Buffer.allocUnsafe(CHUNK_BYTES), Buffer.allocUnsafe(CHUNK_BYTES)] as const;
+    const read = async (index: number): Promise<Buffer> => {
+      const buffer = buffers[index % 2 === 0 ? 0 : 1];
+      return buffer.subarray(0, (await file.read(buffer, 0, CHUNK_BYTES, index * CHUNK_BYTES)).bytesRead);
+    };
+    let next = read(0);
     let written = 0;
-    for (let at = 0; ; ) {
-      const { bytesRead } = await file.read(buffer, 0, CHUNK_BYTES, at);
-      if (bytesRead === 0) return;
-      if (at + bytesRead > room) throw new AgentError("IMAGE_SPACE", { place, needs: at + bytesRead, has: room });
-      const chunk = buffer.subarray(0, bytesRead);
-      if (!endIsFree || !isZero(chunk)) {
-        for (; written < at; written += CHUNK_BYTES) await image.write(ZEROS, offset + written);
-        await image.write(chunk, offset + at);
-        written = at + bytesRead;
-      }
-      at += bytesRead;
+    for (let index = 0; ; index++) {
+      const chunk = await next;
+      const at = index * CHUNK_BYTES;
+      if (chunk.length === 0) return;
+      if (at + chunk.length > room) throw new AgentError("IMAGE_SPACE", { place, needs: at + chunk.length, has: room });
+      next = read(index + 1);
+      if (endIsFree && isZero(chunk)) continue;
+      for (; written < at; written += CHUNK_BYTES) await image.write(ZEROS, offset + written);
+      await image.write(chunk, offset + at);
+      written = at + chunk.length;
     }
   } finally {
     await file.close();

@@ -4,16 +4,16 @@ import { temporaryFor } from "../src/util/replace-file.ts";
 import { bmapOf } from "./bmap.ts";
 import type { BoardFileCopy, ImageBoard, Role } from "./board/schema.ts";
 import { bmapPathOf, compress, compressionOf } from "./compress.ts";
+import { type Contents, contentEntries, dataEntries, rootfsEntries } from "./contents.ts";
 import { copyInto, copyRegion } from "./copy-image.ts";
 import { DiskImage } from "./disk-image.ts";
-import { contentEntries, environmentOf, type FillContext, fillExt4, fillSwap, fillVfat } from "./fill-partition.ts";
-import { firstBootEntries } from "./first-boot.ts";
+import { environmentOf, type FillContext, fillExt4, fillSwap, fillVfat } from "./fill-partition.ts";
 import { type Layout, layoutOf, type PlacedPartition } from "./layout.ts";
 import { partitionOf, placeholders } from "./placeholders.ts";
 import { IMAGE_TIME } from "./run.ts";
-import { pathFrom, sourceEntries } from "./source-files.ts";
-import { ownEntry, type TreeEntry } from "./tree/entry.ts";
-import { kindOf, type Owner, readTree, type SourceKind } from "./tree/read-tree.ts";
+import { pathFrom } from "./source-files.ts";
+import { kindOf, type Owner, type SourceKind } from "./tree/read-tree.ts";
+import { makeUbi } from "./ubi/make-ubi.ts";
 import { writePartitionTable } from "./write-partition-table.ts";
 
 const DATA_MOUNT = "/data";
@@ -42,7 +42,9 @@ export interface ImageInputs {
 }
 
 export interface CreatedImage {
-  readonly layout: Layout;
+  readonly sizeBytes: number;
+  /** Of a disk; UBI has none. */
+  readonly layout?: Layout;
   readonly output: string;
   readonly bmap?: string;
   readonly rootfsOutput?: string;
@@ -52,70 +54,93 @@ export interface CreatedImage {
  * Creates the image of a board. Neither root nor loop devices are needed, the memory does not grow with the image, and
  * the same inputs give the same bytes. After a failure there is no output file.
  *
- * @throws {AgentError} IMAGE_INPUT, IMAGE_SPACE, IMAGE_TOOL_FAILED, OUTPUT_FAILED
+ * @throws {AgentError} IMAGE_INPUT, IMAGE_SPACE, IMAGE_TOOL_MISSING, IMAGE_TOOL_FAILED, OUTPUT_FAILED
  */
 export async function createImage(board: ImageBoard, inputs: ImageInputs): Promise<CreatedImage> {
   const { output, rootfsOutput, signal } = inputs;
-  const kind = await kindOf(inputs.rootfs);
-  const layout = layoutOf(board);
+  const rootfsKind = await kindOf(inputs.rootfs);
+  const layout = board.disk === undefined ? undefined : layoutOf(board);
   const work = temporaryFor(output);
   const failed = (cause: unknown): never => {
     throw cause instanceof AgentError ? cause : new AgentError("OUTPUT_FAILED", { path: output }, cause);
   };
   await mkdir(work).catch(failed);
   try {
-    const image = await DiskImage.create(`${work}/disk`, layout.sizeBytes, inputs.onWrite);
-    try {
-      await fillImage(board, layout, image, { work, kind, inputs });
-      const ready: [from: string, to: string][] = [];
-      if (inputs.bmap === true) {
-        await writeFile(`${work}/bmap`, await bmapOf(image));
-        ready.push([`${work}/bmap`, bmapPathOf(output)]);
-      }
-      if (rootfsOutput !== undefined) {
-        await writeRootfs(layout, image, `${work}/rootfs`);
-        ready.push([`${work}/rootfs`, rootfsOutput]);
-      }
-      await image.flush();
-      const how = compressionOf(output);
-      const result = how === "none" ? image.path : `${work}/compressed`;
-      if (how !== "none") await compress(image.path, result, how, inputs.onCompress ?? (() => undefined), signal);
-      signal?.throwIfAborted();
-      for (const [from, to] of [...ready, [result, output] as const]) await rename(from, to);
-    } finally {
-      await image.close();
-    }
+    const contents = contentsOf(board, layout, rootfsKind, inputs);
+    const made =
+      layout === undefined
+        ? await makeUbi(contents, work, signal)
+        : await makeDisk({ ...contents, layout, work, files: inputs.files ?? {} }, inputs);
+    const how = compressionOf(output);
+    const result = how === "none" ? made.image : `${work}/compressed`;
+    if (how !== "none") await compress(made.image, result, how, inputs.onCompress ?? (() => undefined), signal);
+    signal?.throwIfAborted();
+    const renames: [from: string, to: string][] = [];
+    if (made.bmap !== undefined) renames.push([made.bmap, bmapPathOf(output)]);
+    if (rootfsOutput !== undefined && made.rootfs !== undefined) renames.push([made.rootfs, rootfsOutput]);
+    for (const [from, to] of [...renames, [result, output] as const]) await rename(from, to);
+    return {
+      sizeBytes: made.sizeBytes,
+      output,
+      ...(layout !== undefined && { layout }),
+      ...(made.bmap !== undefined && { bmap: bmapPathOf(output) }),
+      ...(rootfsOutput !== undefined && { rootfsOutput }),
+    };
   } catch (error) {
-    failed(error);
+    return failed(error);
   } finally {
     await rm(work, { recursive: true, force: true });
   }
-  return {
-    layout,
-    output,
-    ...(inputs.bmap === true && { bmap: bmapPathOf(output) }),
-    ...(rootfsOutput !== undefined && { rootfsOutput }),
-  };
 }
 
-interface Filling {
-  readonly work: string;
-  readonly kind: SourceKind;
-  readonly inputs: ImageInputs;
+/** The files of an image in their temporary folder. */
+export interface MadeImage {
+  readonly image: string;
+  readonly sizeBytes: number;
+  readonly bmap?: string;
+  readonly rootfs?: string;
 }
 
-async function fillImage(board: ImageBoard, layout: Layout, image: DiskImage, filling: Filling): Promise<void> {
-  const { time = IMAGE_TIME, files = {}, signal } = filling.inputs;
-  const context = { board, layout, image, work: filling.work, time, files, fill: placeholders(board, layout) };
-  await writePartitionTable(layout, image);
-  await writeRaw(context);
-  // Slot A comes first, because others may be copies of it.
-  const order = (role: Role): number => (role === "rootfsA" ? 0 : 1);
-  for (const partition of layout.partitions.toSorted((a, b) => order(a.role) - order(b.role))) {
-    signal?.throwIfAborted();
-    await fillPartition(context, partition, filling);
+function contentsOf(
+  board: ImageBoard,
+  layout: Layout | undefined,
+  rootfsKind: SourceKind,
+  { rootfs, owner = "auto", rootfsFiles = [], bootstrap, time }: ImageInputs,
+): Contents {
+  const dataMount = (layout && partitionOf(layout, "data")?.mount) ?? DATA_MOUNT;
+  const fill = placeholders(board, layout);
+  const times = { time: time ?? IMAGE_TIME, latest: time };
+  return { board, rootfs, rootfsKind, owner, rootfsFiles, dataMount, bootstrap, fill, ...times };
+}
+
+async function makeDisk(
+  parts: Omit<FillContext, "image">,
+  { bmap, rootfsOutput, signal, onWrite }: ImageInputs,
+): Promise<MadeImage> {
+  const { layout, work } = parts;
+  const image = await DiskImage.create(`${work}/disk`, layout.sizeBytes, onWrite);
+  try {
+    const context = { ...parts, image };
+    await writePartitionTable(layout, image);
+    await writeRaw(context);
+    // Slot A comes first, because others may be copies of it.
+    const order = (role: Role): number => (role === "rootfsA" ? 0 : 1);
+    for (const partition of layout.partitions.toSorted((a, b) => order(a.role) - order(b.role))) {
+      signal?.throwIfAborted();
+      await fillPartition(context, partition);
+    }
+    await image.flush();
+    if (bmap === true) await writeFile(`${work}/bmap`, await bmapOf(image));
+    if (rootfsOutput !== undefined) await writeRootfs(layout, image, `${work}/rootfs`);
+    return {
+      image: image.path,
+      sizeBytes: layout.sizeBytes,
+      rootfs: `${work}/rootfs`,
+      ...(bmap === true && { bmap: `${work}/bmap` }),
+    };
+  } finally {
+    await image.close();
   }
-  await image.flush();
 }
 
 /** U-Boot's environment, and the files with a place outside of the partitions. */
@@ -134,7 +159,7 @@ async function writeRaw({ board, image, layout }: FillContext): Promise<void> {
   }
 }
 
-async function fillPartition(context: FillContext, partition: PlacedPartition, filling: Filling): Promise<void> {
+async function fillPartition(context: FillContext, partition: PlacedPartition): Promise<void> {
   const { board, layout, image } = context;
   const { role, filesystem, content, startBytes, size } = partition;
   const source = role === "rootfsA" ? "rootfs" : content;
@@ -145,59 +170,18 @@ async function fillPartition(context: FillContext, partition: PlacedPartition, f
     await image.flush();
     return await copyRegion(image, a.startBytes, a.size, image, startBytes);
   }
-  if (source === "rootfs") return await fillRootfs(context, partition, filling);
+  if (source === "rootfs") {
+    const entries = rootfsEntries(context);
+    if (entries !== undefined) return await fillExt4(context, partition, entries);
+    return await copyInto(image, startBytes, context.rootfs, { room: size, place: role });
+  }
   const path = source === undefined ? undefined : pathFrom(board.folder, source);
   if (path !== undefined && (await kindOf(path)) === "image")
     return await copyInto(image, startBytes, path, { room: size, place: role });
   if (filesystem === "swap") return await fillSwap(context, partition);
   if (filesystem === "vfat") return await fillVfat(context, partition);
   if (filesystem === "none" || role === "rootfsB") return;
-  await fillExt4(
-    context,
-    partition,
-    role === "data" ? dataEntries(context, content, filling) : contentEntries(context, content),
-  );
-}
-
-async function fillRootfs(context: FillContext, partition: PlacedPartition, { kind, inputs }: Filling): Promise<void> {
-  const { board, layout, image, time, fill } = context;
-  const { owner = "auto", rootfs, rootfsFiles = [] } = inputs;
-  const added = [...(board.rootfs?.files ?? []), ...rootfsFiles];
-  const mount = partitionOf(layout, "data")?.mount ?? DATA_MOUNT;
-  const first = [...firstBootEntries(board, mount, time)];
-  if (kind === "image") {
-    if (added.length + first.length > 0) {
-      const reason = "rootfs and firstBoot of the board file add files to it: give a folder or a tar archive";
-      throw new AgentError("IMAGE_INPUT", { path: rootfs, reason });
-    }
-    return await copyInto(image, partition.startBytes, rootfs, { room: partition.size, place: partition.role });
-  }
-  const latest = inputs.time;
-  async function* entries(): AsyncGenerator<TreeEntry> {
-    if (kind !== "image") yield* readTree(rootfs, kind, { owner, latest });
-    yield* first;
-    yield* sourceEntries({ files: added, folder: board.folder, fill, time });
-  }
-  await fillExt4(context, partition, entries());
-}
-
-/** What a device expects on its data partition: the datastore, with its type and what it runs. */
-async function* dataEntries(
-  context: FillContext,
-  content: string | undefined,
-  { inputs }: Filling,
-): AsyncGenerator<TreeEntry> {
-  const { board, time } = context;
-  const datastore = ownEntry("mender", "folder", time, { mode: 0o700 });
-  yield datastore;
-  const type = Buffer.from(`device_type=${board.deviceType}\n`);
-  yield ownEntry("mender/device_type", "file", time, { bytes: type });
-  if (inputs.bootstrap !== undefined) {
-    yield ownEntry("mender/bootstrap.mender", "file", time, { bytes: inputs.bootstrap, mode: 0o400 });
-  }
-  yield* contentEntries(context, content);
-  // The content may have the folder with other permissions.
-  yield datastore;
+  await fillExt4(context, partition, (role === "data" ? dataEntries : contentEntries)(context, content));
 }
 
 async function writeRootfs(layout: Layout, image: DiskImage, path: string): Promise<void> {

@@ -52,9 +52,15 @@ export class DiskImage {
     if (position !== this.#start + this.#length) await this.#flush(position);
     for (let done = 0; done < bytes.length; ) {
       const part = bytes.subarray(done, done + BUFFER_BYTES - this.#length);
+      done += part.length;
+      if (part.length === BUFFER_BYTES) {
+        // A full buffer needs no copy.
+        await this.#store(part, this.#start);
+        this.#start += part.length;
+        continue;
+      }
       this.#buffer.set(part, this.#length);
       this.#length += part.length;
-      done += part.length;
       if (this.#length === BUFFER_BYTES) await this.#flush(this.#start + this.#length);
     }
   }
@@ -95,7 +101,10 @@ export class DiskImage {
     const [buffer, start] = [this.#buffer.subarray(0, this.#length), this.#start];
     this.#start = nextStart;
     this.#length = 0;
-    if (buffer.length === 0) return;
+    if (buffer.length > 0) await this.#store(buffer, start);
+  }
+
+  async #store(buffer: Uint8Array, start: number): Promise<void> {
     const isHole = isZero(buffer);
     let from = -1;
     for (let at = 0; at < buffer.length; ) {

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { changeAutoboot } from "../adapters/bootloader/rpi-tryboot/autoboot.ts";
 import { readSmallFile } from "../src/util/small-file.ts";
 import type { BoardFileCopy, ImageBoard, Role } from "./board/schema.ts";
+import type { Contents } from "./contents.ts";
 import { copyInto } from "./copy-image.ts";
 import type { DiskImage } from "./disk-image.ts";
 import { writeExt4 } from "./ext4/write-ext4.ts";
@@ -14,18 +15,15 @@ import { run } from "./run.ts";
 import { copySources, pathFrom, type SourceFiles, sourceEntries } from "./source-files.ts";
 import { swapHeader } from "./swap.ts";
 import type { TreeEntry } from "./tree/entry.ts";
-import { kindOf, readTree } from "./tree/read-tree.ts";
+import { kindOf } from "./tree/read-tree.ts";
 import { uBootEnvironment } from "./uboot-environment.ts";
 
 /** Everything that the contents of partitions are made from. */
-export interface FillContext {
-  readonly board: ImageBoard;
+export interface FillContext extends Contents {
   readonly layout: Layout;
   readonly image: DiskImage;
   /** Folder for temporary files. */
   readonly work: string;
-  readonly time: number;
-  readonly fill: (text: string) => string;
   /** Files in addition to those of the board file, by the role of the partition. Their paths are absolute. */
   readonly files: Partial<Readonly<Record<Role, readonly BoardFileCopy[]>>>;
 }
@@ -49,17 +47,6 @@ export async function fillExt4(
     time,
     place: role,
   });
-}
-
-/** The content that the board file names for a partition, as entries. */
-export async function* contentEntries(
-  { board, time }: FillContext,
-  content: string | undefined,
-): AsyncGenerator<TreeEntry> {
-  if (content === undefined) return;
-  const path = pathFrom(board.folder, content);
-  const kind = await kindOf(path);
-  if (kind !== "image") yield* readTree(path, kind, { owner: "auto", latest: time });
 }
 
 export async function fillVfat(context: FillContext, partition: PlacedPartition): Promise<void> {

@@ -44,9 +44,13 @@ sys=/sys/class/block/\${node##*/}
 number=$(cat "$sys/partition")
 disk=/dev/$(basename "$(readlink -f "$sys/..")")
 end=$(($(cat "$sys/start") + $(cat "$sys/size")))
+enlarge() { echo ', +' | sfdisk --quiet --no-reread --no-tell-kernel --force -N "$1" "$disk"; }
 # A GPT needs 33 sectors at the end. Less than 1 MiB is not worth a change.
 if [ "$(($(cat "\${sys}/../size") - end))" -gt 2081 ]; then
-  echo ', +' | sfdisk --quiet --no-reread --no-tell-kernel --force -N "$number" "$disk"
+  # A logical partition can only grow inside of the extended one.
+  outer=$(sfdisk --dump "$disk" | sed -n 's/^[^ ]*[^0-9 ]\\([0-9]\\{1,\\}\\) : .*type=[5f]$/\\1/p')
+  if [ -n "$outer" ] && [ "$number" -gt 4 ]; then enlarge "$outer"; fi
+  enlarge "$number"
   partx --update --nr "$number" "$disk"
 fi
 resize2fs "$node"

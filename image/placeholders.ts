@@ -5,15 +5,15 @@ import type { Layout, PlacedPartition } from "./layout.ts";
  * Replaces `@rootfsA@` with the device node of the partition with that role, and `@rootfsA.partuuid@` with its PARTUUID.
  * `@device@`, `@console@` and `@deviceType@` come from the board file.
  */
-export function placeholders({ disk, console, deviceType }: ImageBoard, layout: Layout): (text: string) => string {
+export function placeholders({ disk, console, deviceType }: ImageBoard, layout?: Layout): (text: string) => string {
   const values = new Map([
     ["device", disk?.device ?? ""],
     ["console", console ?? ""],
     ["deviceType", deviceType],
   ]);
-  for (const partition of layout.partitions) {
+  for (const partition of layout?.partitions ?? []) {
     values.set(partition.role, partition.node);
-    values.set(`${partition.role}.partuuid`, partuuidOf(layout, partition));
+    if (layout !== undefined) values.set(`${partition.role}.partuuid`, partuuidOf(layout, partition));
   }
   return (text) => text.replace(/@([\w.]+)@/g, (whole, name: string) => values.get(name) ?? whole);
 }

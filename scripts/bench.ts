@@ -10,6 +10,7 @@
  */
 import { parseArgs } from "node:util";
 import { benchDaemon } from "./lib/bench-daemon.ts";
+import { benchDisk } from "./lib/bench-disk.ts";
 import { benchInstall } from "./lib/bench-install.ts";
 import { benchPayload } from "./lib/bench-payload.ts";
 import { benchStartup } from "./lib/bench-startup.ts";
@@ -21,6 +22,7 @@ const SECTIONS: Readonly<Record<string, (rounds: number, sizesMib: readonly numb
   payload: benchPayload,
   write: benchWrite,
   daemon: benchDaemon,
+  image: benchDisk,
 };
 
 const { values, positionals } = parseArgs({

@@ -40,10 +40,14 @@ export function makeTree(folder: string): string {
   return tree;
 }
 
+/** Of an image of UBI volumes. */
+const NO_LAYOUT: Layout = { label: "dos", id: "", sizeBytes: 0, partitions: [] };
+
 /** Creates an image of a board file that is `text`. */
 export async function create(folder: string, text: string, inputs: Partial<ImageInputs> & { rootfs: string }) {
   const board = parseImageBoard(text, join(folder, "board.yaml"));
-  return await createImage(board, { output: join(folder, "disk.img"), time: TIME, ...inputs });
+  const made = await createImage(board, { output: join(folder, "disk.img"), time: TIME, ...inputs });
+  return { ...made, layout: made.layout ?? NO_LAYOUT };
 }
 
 /** What a program prints. */

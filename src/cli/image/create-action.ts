@@ -2,6 +2,7 @@ import { stat } from "node:fs/promises";
 import { loadImageBoard } from "../../../image/board/load.ts";
 import type { ImageBoard } from "../../../image/board/schema.ts";
 import { type CreatedImage, createImage } from "../../../image/create.ts";
+import type { Layout } from "../../../image/layout.ts";
 import type { CliIo } from "../../agent/io.ts";
 import { writeArtifact } from "../../artifact/writer.ts";
 import { AgentError } from "../../errors/agent-error.ts";
@@ -26,6 +27,9 @@ export async function createBoardImage(file: string, options: CreateOptions, io:
   // With V8's usual limits, garbage would make up most of the memory.
   process.getBuiltinModule("node:v8").setFlagsFromString("--max-semi-space-size=1");
   const board = loadImageBoard(file);
+  if (options.bmap === true && board.ubi !== undefined) {
+    throw new AgentError("OPTION_INVALID", { option: "--bmap", reason: "an image of UBI volumes has no block map" });
+  }
   const time = epochOf(io.env["SOURCE_DATE_EPOCH"]);
   const found = await stat(options.rootfs).catch(() => undefined); // ignored: createImage reports what is wrong.
   const show = options.progress && !options.json;
@@ -105,31 +109,33 @@ function readGiven(path: string): Uint8Array {
   }
 }
 
-function jsonOf({ name, deviceType }: ImageBoard, { layout, output, bmap, rootfsOutput }: CreatedImage) {
+function jsonOf({ name, deviceType }: ImageBoard, { sizeBytes, layout, output, bmap, rootfsOutput }: CreatedImage) {
   return {
     path: output,
     board: name,
     device_type: deviceType,
-    size: layout.sizeBytes,
-    table: layout.label,
-    id: layout.id,
-    partitions: layout.partitions.map(({ number, role, startBytes, size, filesystem, label, node }) => ({
-      number,
-      role,
-      start: startBytes,
-      size,
-      filesystem,
-      label,
-      node,
-    })),
+    size: sizeBytes,
+    table: layout?.label ?? "ubi",
+    ...(layout && { id: layout.id, partitions: listOf(layout) }),
     ...(bmap !== undefined && { bmap }),
     ...(rootfsOutput !== undefined && { rootfs: rootfsOutput }),
   };
 }
 
-function linesOf({ layout, output, bmap, rootfsOutput }: CreatedImage): readonly string[] {
+const listOf = ({ partitions }: Layout) =>
+  partitions.map(({ number, role, startBytes, size, filesystem, label, node }) => ({
+    number,
+    role,
+    start: startBytes,
+    size,
+    filesystem,
+    label,
+    node,
+  }));
+
+function linesOf({ sizeBytes, output, bmap, rootfsOutput }: CreatedImage): readonly string[] {
   return [
-    `Image written to ${output} (${layout.sizeBytes} bytes)`,
+    `Image written to ${output} (${sizeBytes} bytes)`,
     ...(bmap === undefined ? [] : [`Block map written to ${bmap}`]),
     ...(rootfsOutput === undefined ? [] : [`Root filesystem written to ${rootfsOutput}`]),
   ];
