@@ -9,6 +9,7 @@ import { copyInto, copyRegion } from "./copy-image.ts";
 import { DiskImage } from "./disk-image.ts";
 import { environmentOf, type FillContext, fillExt4, fillSwap, fillVfat } from "./fill-partition.ts";
 import { type Layout, layoutOf, type PlacedPartition } from "./layout.ts";
+import type { MadeImage } from "./made-image.ts";
 import { partitionOf, placeholders } from "./placeholders.ts";
 import { IMAGE_TIME } from "./run.ts";
 import { pathFrom } from "./source-files.ts";
@@ -91,14 +92,6 @@ export async function createImage(board: ImageBoard, inputs: ImageInputs): Promi
   } finally {
     await rm(work, { recursive: true, force: true });
   }
-}
-
-/** The files of an image in their temporary folder. */
-export interface MadeImage {
-  readonly image: string;
-  readonly sizeBytes: number;
-  readonly bmap?: string;
-  readonly rootfs?: string;
 }
 
 function contentsOf(

@@ -99,6 +99,11 @@ describe("board files", () => {
   });
 });
 
+test("a mistake in a board file is reported with its line and its key", () => {
+  const problem = problemOf(BOARD.replace("rootfsB, size: 32M", "rootfsB, size: 36M"));
+  expect(problem).toMatchObject({ file: "board.yaml", line: 11, key: "partitions.2.size" });
+});
+
 interface Schema {
   readonly properties?: Readonly<Record<string, Schema>>;
   readonly items?: Schema;
