@@ -2,7 +2,9 @@ import { open, stat } from "node:fs/promises";
 import { AgentError } from "../src/errors/agent-error.ts";
 import { BLOCK, type DiskImage, isZero } from "./disk-image.ts";
 
-const CHUNK_BYTES = 1024 * 1024;
+const CHUNK_BYTES = 4 * 1024 * 1024;
+/** Each of these pieces is a new buffer. */
+const REGION_BYTES = 1024 * 1024;
 const ZEROS = Buffer.alloc(CHUNK_BYTES);
 
 export interface CopyOptions {
@@ -58,8 +60,8 @@ export async function copyRegion(
   const last = Math.ceil((start + length) / BLOCK);
   for (const { first, count } of from.runs(Math.floor(start / BLOCK), last)) {
     const end = Math.min((first + count) * BLOCK, start + length);
-    for (let at = Math.max(first * BLOCK, start); at < end; at += CHUNK_BYTES) {
-      await to.write(await from.read(at, Math.min(CHUNK_BYTES, end - at)), offset + at - start);
+    for (let at = Math.max(first * BLOCK, start); at < end; at += REGION_BYTES) {
+      await to.write(await from.read(at, Math.min(REGION_BYTES, end - at)), offset + at - start);
     }
   }
 }

@@ -38,7 +38,11 @@ export interface ImageInputs {
   /** Files that are added to the root filesystem; later ones replace earlier ones. */
   readonly rootfsFiles?: readonly BoardFileCopy[];
   readonly onWrite?: (bytes: number) => void;
-  readonly onCompress?: (bytes: number) => void;
+  /**
+   * Called when compressing begins. The result receives the number of bytes of the image, as they
+   * are compressed.
+   */
+  readonly onCompress?: (sizeBytes: number) => (bytes: number) => void;
   readonly signal?: AbortSignal;
 }
 
@@ -74,7 +78,10 @@ export async function createImage(board: ImageBoard, inputs: ImageInputs): Promi
         : await makeDisk({ ...contents, layout, work, files: inputs.files ?? {} }, inputs);
     const how = compressionOf(output);
     const result = how === "none" ? made.image : `${work}/compressed`;
-    if (how !== "none") await compress(made.image, result, how, inputs.onCompress ?? (() => undefined), signal);
+    if (how !== "none") {
+      const onRead = inputs.onCompress?.(made.sizeBytes) ?? (() => undefined);
+      await compress(made.image, result, how, onRead, signal);
+    }
     signal?.throwIfAborted();
     const renames: [from: string, to: string][] = [];
     if (made.bmap !== undefined) renames.push([made.bmap, bmapPathOf(output)]);

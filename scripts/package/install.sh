@@ -59,7 +59,7 @@ done
 # The agent looks here, whatever the prefix. A file of yours stays.
 for script in identity/mender-device-identity $(cd "$here" && echo modules/v3/*); do
   place=$root/usr/share/mender/$script
-  [ ! -e "$place" ] && [ ! -L "$place" ] || continue
+  if [ -e "$place" ] || [ -L "$place" ]; then continue; fi
   mkdir -p "${place%/*}"
   cp "$here/$script" "$place"
 done

@@ -3,7 +3,7 @@ import { AgentError } from "../errors/agent-error.ts";
 import type { WriteOutput } from "../ports/files.ts";
 import { checkImageSize } from "../util/image-size.ts";
 import { type ArtifactRequest, checkRequest } from "./artifact-request.ts";
-import { compress } from "./compression/compress.ts";
+import { compress, compressHeader } from "./compression/compress.ts";
 import { memberName } from "./compression/formats.ts";
 import { headerEntries } from "./header-writer.ts";
 import { appendMember, MEMBER_MODE } from "./outer-writer.ts";
@@ -44,7 +44,7 @@ export async function writeArtifact(
   if (request.payload.kind === "rootfs-image") for (const { path, sizeBytes } of files) checkImageSize(path, sizeBytes);
   const headerName = memberName("header", request.compression);
   const header = (): AsyncIterable<Uint8Array> =>
-    compress(request.compression, tarOf(headerEntries(request, scripts, files, signal)), signal);
+    compressHeader(request.compression, tarOf(headerEntries(request, scripts, files, signal)), signal);
   // The manifest precedes the header and holds its checksum, and a signature of unknown length follows it: make the
   // header twice, first only to hash it.
   const headerSha256 = await sha256OfAll(header());

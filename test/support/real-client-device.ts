@@ -18,9 +18,14 @@ const IN_NAMESPACE = [
 
 /** Accepts every payload, and can be rolled back. Installs nothing while a file of this name is in the datastore. */
 export const WAITS = "module-waits";
+/** The module makes this file in the datastore when it waits. */
+export const IS_WAITING = "module-is-waiting";
 const MODULE = `#!/bin/sh
 case $1 in
-  ArtifactInstall) while [ -e "$2/../../../../${WAITS}" ]; do sleep 0.1; done ;;
+  ArtifactInstall)
+    datastore=$2/../../../../..
+    while [ -e "$datastore/${WAITS}" ]; do : >"$datastore/${IS_WAITING}"; sleep 0.1; done
+    ;;
   NeedsArtifactReboot) echo No ;;
   SupportsRollback) echo Yes ;;
 esac

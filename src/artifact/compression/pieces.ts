@@ -6,26 +6,37 @@ export const PIECE_BYTES = 1024 * 1024;
 /** Pieces compressed at once: enough for the four threads of the pool while the oldest piece is written. */
 const PIECES_IN_WORK: number = Math.min(6, availableParallelism() + 2);
 
-/** Reuses the buffers of pieces, because the garbage collector frees buffers of a megabyte too late. */
-class PieceBuffers {
+/**
+ * Reuses buffers of one size, also for the next stream, because the garbage collector frees buffers of a megabyte too
+ * late.
+ */
+class SpareBuffers {
+  readonly #sizeBytes: number;
   readonly #free: Buffer[] = [];
 
-  take(): Buffer {
-    return this.#free.pop() ?? Buffer.allocUnsafeSlow(PIECE_BYTES);
+  constructor(sizeBytes: number) {
+    this.#sizeBytes = sizeBytes;
   }
 
-  /** Returns a buffer that nothing uses any more. */
-  give(piece: Buffer): void {
-    if (piece.length === PIECE_BYTES) this.#free.push(piece);
+  take(): Buffer {
+    return this.#free.pop() ?? Buffer.allocUnsafeSlow(this.#sizeBytes);
+  }
+
+  /** @param buffer one that `take` returned, or a part of it. The caller must not use it any more. */
+  give({ buffer }: Buffer): void {
+    if (this.#free.length < PIECES_IN_WORK) this.#free.push(Buffer.from(buffer));
   }
 }
 
+/** Enough for the output of a piece that cannot be compressed. */
+export const OUTPUT_BYTES: number = PIECE_BYTES + PIECE_BYTES / 16;
+
+const PIECES = new SpareBuffers(PIECE_BYTES);
+const OUTPUTS = new SpareBuffers(OUTPUT_BYTES);
+
 /** Cuts a stream of chunks into pieces of exactly `PIECE_BYTES`, the last one shorter. */
-export async function* inPieces(
-  chunks: AsyncIterable<Uint8Array>,
-  buffers = new PieceBuffers(),
-): AsyncGenerator<Buffer> {
-  let piece = buffers.take();
+export async function* inPieces(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {
+  let piece = PIECES.take();
   let filled = 0;
   for await (const chunk of chunks) {
     let taken = 0;
@@ -36,15 +47,12 @@ export async function* inPieces(
       filled += count;
       if (filled < PIECE_BYTES) break;
       yield piece;
-      piece = buffers.take();
+      piece = PIECES.take();
       filled = 0;
     }
   }
   if (filled > 0) yield piece.subarray(0, filled);
 }
-
-/** Enough for the output of a piece that cannot be compressed. */
-export const OUTPUT_BYTES: number = PIECE_BYTES + PIECE_BYTES / 16;
 
 /**
  * Compresses a stream piece by piece, several at once. A chunk is valid until the next one is requested.
@@ -54,18 +62,17 @@ export const OUTPUT_BYTES: number = PIECE_BYTES + PIECE_BYTES / 16;
 export async function* eachPiece(
   chunks: AsyncIterable<Uint8Array>,
   compressPiece: (piece: Buffer, output: Buffer) => Promise<readonly Uint8Array[]>,
+  inWork = PIECES_IN_WORK,
 ): AsyncGenerator<Uint8Array> {
-  const buffers = new PieceBuffers();
-  const outputs: Buffer[] = [];
-  const results = inOrder(inPieces(chunks, buffers), PIECES_IN_WORK, async (piece) => {
-    const output = outputs.pop() ?? Buffer.allocUnsafeSlow(OUTPUT_BYTES);
+  const results = inOrder(inPieces(chunks), inWork, async (piece) => {
+    const output = OUTPUTS.take();
     const packed = await compressPiece(piece, output);
-    buffers.give(piece);
+    PIECES.give(piece);
     return { packed, output };
   });
   for await (const { packed, output } of results) {
     yield* packed;
-    outputs.push(output);
+    OUTPUTS.give(output);
   }
 }
 

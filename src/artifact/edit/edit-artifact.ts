@@ -4,7 +4,7 @@ import { AgentError } from "../../errors/agent-error.ts";
 import type { OutputFile, WriteOutput } from "../../ports/files.ts";
 import type { PayloadFile } from "../../ports/payload-handler.ts";
 import { isPipe } from "../../util/pipe.ts";
-import { compress } from "../compression/compress.ts";
+import { compress, compressHeader } from "../compression/compress.ts";
 import type { Compressor } from "../compression/compressors.ts";
 import { decompress } from "../compression/decompress.ts";
 import { memberName } from "../compression/formats.ts";
@@ -116,7 +116,7 @@ function headerOf(
       await unpacked.close();
     }
   }
-  return () => compress(compressorOf(info, edit), plain(), signal);
+  return () => compressHeader(compressorOf(info, edit), plain(), signal);
 }
 
 async function measure(chunks: AsyncIterable<Uint8Array>): Promise<{ sha256: string; sizeBytes: number }> {

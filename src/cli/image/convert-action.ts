@@ -30,13 +30,20 @@ export async function convert(file: string, options: ConvertOptions, io: CliIo):
   }
   const board = loadImageBoard(options.board);
   const agent = await agentFiles(options.agent);
-  const bar = (label: string): Progress => (options.progress ? createProgress(io, label, undefined) : NO_PROGRESS);
+  const bar = (label: string, sizeBytes?: number): Progress =>
+    options.progress ? createProgress(io, label, sizeBytes) : NO_PROGRESS;
   const [unpacking, writing] = [bar("unpacking"), bar("writing")];
+  let compressing = NO_PROGRESS;
   const inputs = {
     ...{ image: file, output, agent, artifactName, signal: io.signal },
     ...(options.bmap === true && { bmap: true }),
     onUnpack: unpacking.advance,
     onWrite: writing.advance,
+    onCompress(sizeBytes: number) {
+      writing.done();
+      compressing = bar("compressing", sizeBytes);
+      return compressing.advance;
+    },
   };
   try {
     await convertImage(board, inputs, async (rootfs, folder) => {
@@ -52,6 +59,7 @@ export async function convert(file: string, options: ConvertOptions, io: CliIo):
   } finally {
     unpacking.done();
     writing.done();
+    compressing.done();
   }
   io.out(`Image written to ${output}`);
   if (artifact !== undefined) io.out(`Artifact ${artifactName} written to ${artifact}`);

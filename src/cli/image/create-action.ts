@@ -34,6 +34,7 @@ export async function createBoardImage(file: string, options: CreateOptions, io:
   const found = await stat(options.rootfs).catch(() => undefined); // ignored: createImage reports what is wrong.
   const show = options.progress && !options.json;
   const writing = show ? createProgress(io, "writing", found?.isFile() ? found.size : undefined) : NO_PROGRESS;
+  let compressing = NO_PROGRESS;
   let created: CreatedImage;
   try {
     const bootstrap = await bootstrapFor(board, options, io.signal);
@@ -43,10 +44,16 @@ export async function createBoardImage(file: string, options: CreateOptions, io:
       bootstrap,
       bmap: options.bmap === true,
       onWrite: writing.advance,
+      onCompress(sizeBytes) {
+        writing.done();
+        if (show) compressing = createProgress(io, "compressing", sizeBytes);
+        return compressing.advance;
+      },
       signal: io.signal,
     });
   } finally {
     writing.done();
+    compressing.done();
   }
   if (options.json === true) io.out(jsonLine(jsonOf(board, created)));
   else for (const line of linesOf(created)) io.out(line);

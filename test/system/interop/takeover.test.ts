@@ -1,9 +1,9 @@
 import { createPublicKey, verify } from "node:crypto";
-import { readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { afterAll, beforeAll, expect } from "vitest";
 import { deployment, empty, file, token } from "../../support/answers.ts";
 import { needs } from "../../support/needs.ts";
-import { RealClientDevice, WAITS } from "../../support/real-client-device.ts";
+import { IS_WAITING, RealClientDevice, WAITS } from "../../support/real-client-device.ts";
 import { type Recorded, ScriptedServer } from "../../support/scripted-server.ts";
 
 const { test } = needs("mount", "namespaces");
@@ -130,7 +130,7 @@ test("a deployment of the real client's daemon is refused by name until the clie
   const isOver = (): boolean =>
     told("failure") >= 0 && server.requests.slice(told("failure")).some(({ path }) => path.endsWith("/next"));
   server.requests.length = 0;
-  await device.realDaemon(() => told("installing") >= 0);
+  await device.realDaemon(() => existsSync(device.path(`data/${IS_WAITING}`)));
   const { exitCode, errLines } = await device.ours("takeover");
   expect([exitCode, errLines[0]]).toEqual([1, expect.stringMatching(/TAKEOVER_PENDING.*key=state, artifact=mod-4/)]);
   rmSync(device.path(`data/${WAITS}`));
