@@ -70,7 +70,7 @@ export class FailingRead {
     return inner.run(await fault.arrange(argv), limits, signal, input());
   }
 
-  /** @param roots paths under which the program may know the sandbox's folder */
+  /** @param roots paths by which the program may refer to the sandbox folder */
   async #faults(roots: readonly string[], before: Files): Promise<readonly Fault[]> {
     const known = new Set([...before.keys(), ...(await readFiles(this.#root)).keys(), KERNEL_SAYS]);
     const { files, programs } = readsIn(await readFile(this.#log, "latin1"), roots, known);

@@ -40,8 +40,8 @@ interface Frame {
 /**
  * Writes an image over the content of a slot, but only the blocks that differ: flash lasts longer, and an update that
  * changes little is quick. The writer reads a frame's old content while earlier frames are filled, and writes the frame
- * while later ones are filled, so the source waits only for the slower side. If the old content is nowhere like the new
- * image, the writer soon reads only samples, because storage reads as slowly as it writes.
+ * while later ones are filled, so the source waits only for the slower side. If the old content does not resemble the
+ * new image, the writer soon reads only samples, because reading the storage is as slow as writing it.
  *
  * Bytes of the slot after the image's end stay as they are. Owns `storage` and closes it.
  *

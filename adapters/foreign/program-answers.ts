@@ -83,7 +83,8 @@ export async function greetAs(
 }
 
 /**
- * Checks how a program ended whose standard output is data: it reports `error CODE TEXT` on standard error.
+ * Checks the exit status of a program that writes data to standard output. It reports `error CODE TEXT` on standard
+ * error.
  *
  * @throws {AgentError} ADAPTER_FAILED, or the code that the program reports
  */

@@ -8,13 +8,14 @@ import type { InspectedFiles } from "../inspect/context.ts";
 import type { PlainSystem } from "./find-plain-system.ts";
 
 const COMMAND_LINE = "cmdline.txt";
-/** Programs of a first start that would enlarge the root filesystem over the other slot. */
+/** Kernel arguments that run first-start programs, which would enlarge the root filesystem over the other slot. */
 const FIRST_START = /\s*\binit=\S+|\s*\bsystemd\.run\S*=\S+/g;
-/** The first stages of firmware before the Raspberry Pi 4, which the boot ROM reads from the first partition only. */
+/** The first boot stage of models before the Raspberry Pi 4. Their boot ROM reads it from the first partition only. */
 const FIRST_STAGE = /^bootcode\.bin$/i;
 
 /**
- * The board, with the boot partitions that the plain image can fill. For `tryboot`, both slots get the firmware and the
+ * Returns the board with its boot partitions filled from the plain image. For `tryboot`, both slots get the firmware
+ * and the
  * kernel of the image, and a command line that names the slot's root filesystem.
  *
  * @param folder does not exist yet

@@ -1,7 +1,7 @@
 import { AgentError } from "../errors/agent-error.ts";
 import type { ByteSource, MaybePromise } from "../util/byte-source.ts";
 
-/** Reads a dozen small members at once, and costs a payload no more than one copy of this size. */
+/** Large enough to read a dozen small members at once. A payload costs at most one more copy of this many bytes. */
 const READ_AHEAD_BYTES = 16 * 1024;
 
 /**

@@ -26,8 +26,8 @@ const BLANKS = " \t\n\r";
 const ESCAPED = /^(?:\\[^u]|\\u(?![dD][89abAB]).{4}|\\u.{4}\\u.{4})$/;
 
 /**
- * Copies runs of unchanged text: one object for each bracket of a large document would be more garbage than V8 collects
- * in time.
+ * Copies runs of unchanged text. With an object for each bracket, a large document would create garbage faster than V8
+ * collects it.
  */
 class JsonLayout {
   readonly #indent: string;

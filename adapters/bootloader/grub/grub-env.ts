@@ -38,9 +38,9 @@ interface Damaged {
 
 /**
  * The environment of Mender's GRUB integration: two copies, each with a lock that says `editing=1` while the copy is
- * written. The boot script reads the first copy, and restores a copy whose lock is open from the other one. A change
- * therefore becomes valid at one instant: when the second copy is complete and the lock of the first copy is opened.
- * Every file is written in place, and synced before the next one.
+ * written. The boot script reads the first copy. If a copy's lock is open, the script restores that copy from the
+ * other one. A change therefore becomes valid at one instant: when the second copy is complete and the lock of the first
+ * copy is opened. Every file is written in place, and synced before the next one.
  *
  * @throws {AgentError} BOOTENV_READ, BOOTENV_DAMAGED, BOOTENV_WRITE, BOOTENV_FULL, and what `exclusive` throws
  * @see Mender board integration, "GRUB integration"

@@ -85,7 +85,10 @@ export function createRpiTryboot(options: RpiTrybootOptions): Bootloader {
     if ((await read(file)) !== text) throw new AgentError("BOOTENV_WRITE", { bootloader: "rpi-tryboot", file });
   };
 
-  /** cmdline.txt on the kernel's partition names the root file system, so the two can disagree. */
+  /**
+   * The firmware chooses the kernel's partition, and cmdline.txt on it names the root file system. So the kernel and
+   * the root file system can belong to different slots.
+   */
   const assessFirmware = async (signal: AbortSignal): Promise<readonly Finding[]> => {
     const told = await firmware.boot();
     if (told === undefined) return [];

@@ -12,8 +12,8 @@ const TYPE_INFO = /^headers\/([0-9]{4})\/type-info$/;
 const META_DATA = "headers/0000/meta-data";
 
 /**
- * The tar of a header with the edit applied, as a stream. Everything else passes through, so memory does not grow with
- * scripts or meta-data.
+ * Streams the tar of the header with the edit applied. Members that the edit does not touch pass through, so memory
+ * does not grow with scripts or meta-data.
  *
  * @param header the decompressed header of the valid Artifact that `info` describes
  * @throws {AgentError} SCRIPT_UNREADABLE; the errors of `header`; the signal's reason

@@ -56,7 +56,7 @@ export function agentFilesOf(options: ModifyOptions): AgentFiles | undefined {
   return Object.keys(files).length === 0 ? undefined : files;
 }
 
-/** Options that an image by itself can have. */
+/** Options that also apply to an image outside of an Artifact. */
 const FOR_IMAGES: ReadonlySet<string> = new Set([
   ...["name", "artifactName", "serverUri", "serverCert", "verificationKey", "tenantToken", "progress", "json", "tmp"],
   ...["key", "keyPkcs11", "signer", "signerTimeout"],
@@ -67,7 +67,7 @@ export function refuseForImage(options: ModifyOptions): void {
   const name = Object.keys(options).find((key) => !FOR_IMAGES.has(key));
   if (name === undefined) return;
   const option = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
-  throw new AgentError("OPTION_INVALID", { option, reason: "only an Artifact has it" });
+  throw new AgentError("OPTION_INVALID", { option, reason: "it applies only to Artifacts" });
 }
 
 type Defined<T> = { [Key in keyof T]?: Exclude<T[Key], undefined> };

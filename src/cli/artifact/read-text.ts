@@ -54,7 +54,7 @@ const section = (title: string, lines: readonly string[]): string[] =>
 const dependsText = (depends: Depends): string[] =>
   Object.entries(depends).map(([key, values]) => `\t${key}: ${values.length === 1 ? values[0] : listText(values)}`);
 
-/** Yields single lines, because laid out the meta-data may be far longer than in the Artifact. */
+/** Yields one line at a time, because indented meta-data may be far longer than in the Artifact. */
 function* metaDataText(metaData: MetaData): Generator<string> {
   let begun = "";
   for (const piece of layOutPieces(textPieces(metaData), "  ")) {

@@ -8,10 +8,12 @@ import type { TakeoverCommandOptions } from "./takeover-action.ts";
 export function register(program: Command, io: CliIo): void {
   program
     .command("takeover")
-    .description("take a device over from the Mender client, with its software's name and its key; or give it back")
-    .option("--check", "only tell whether it is possible, and change nothing")
+    .description(
+      "take over a device from the Mender client with its Artifact name and device key, or give the device back",
+    )
+    .option("--check", "check whether a takeover is possible, and change nothing")
     .option("--undo", "give the device back to the Mender client")
-    .option("--overwrite", "take the Mender client's record even if Switchback has another one")
+    .option("--overwrite", "replace Switchback's record of the installed software with the Mender client's")
     .option("--json", "print one JSON object")
     .addHelpText("after", EXAMPLES)
     .action(async (options: TakeoverCommandOptions) => {

@@ -20,7 +20,7 @@ export interface TakeoverParts {
   expectUsable(): Promise<void>;
   /** Whether the agent's own update is over. @throws {AgentError} UPDATE_IN_PROGRESS */
   expectIdle(): Promise<void>;
-  /** Completes a rollback that the agent still owes. @throws {AgentError} the same as the failed rollback */
+  /** Completes a pending rollback. @throws {AgentError} the same as the failed rollback */
   finishUndo(signal: AbortSignal): Promise<void>;
 }
 
@@ -74,8 +74,9 @@ export async function takeOver(
 }
 
 /**
- * Gives the device back to the Mender client: writes what the device runs now into the client's store, if that differs,
- * and then forgets it. A power cut between the two leaves a device that can be given back again.
+ * Gives the device back to the Mender client: updates the client's store if it differs from what the device runs now,
+ * and then deletes the agent's record of the software and of the takeover. A power cut between the two leaves a device
+ * that can be given back again.
  *
  * @throws {AgentError} UPDATE_IN_PROGRESS, TAKEOVER_FORMAT, TAKEOVER_DAMAGED, TAKEOVER_RUNNING, STORE_WRITE
  */
@@ -94,7 +95,7 @@ export async function giveBack(
   if (isCheck) return { kind: "done", record };
   await parts.finishUndo(signal);
   const first = (await parts.firstProvides()) ?? UNKNOWN;
-  // A client without a name in its store takes the same one from the same file.
+  // If the client's store has no name, the client reads it from the same file as the agent: nothing needs to change.
   if (found === undefined || !isSame(recordIn(found, first), record))
     await client.replace(withRecord(found?.values ?? new Map(), writeProvides(record)));
   await store.transact(new Map([...writeProvides({ provides: {} }), [TAKEN, undefined]]));
