@@ -7,6 +7,7 @@ const ATTRIBUTE = "SCHILY.xattr.";
 const SPARSE = /^GNU\.sparse\./;
 /** Far more than a path or a set of attributes needs. */
 const MAX_TEXT_BYTES = 1024 * 1024;
+const CUT_OFF = "the tar archive is cut off";
 
 interface Extras {
   readonly records: ReadonlyMap<string, Buffer>;
@@ -29,18 +30,19 @@ export async function* readTar(source: AsyncIterable<Uint8Array>, path: string):
   for (;;) {
     const block = await bytes.exactly(TAR_BLOCK);
     if (block.length === 0 && count > 0) break;
-    if (block.length < TAR_BLOCK) throw refuse("the tar archive is cut off");
+    if (block.length < TAR_BLOCK) throw refuse(CUT_OFF);
     if (block.every((byte) => byte === 0)) break;
     const header = parseHeader(block);
     if (header === undefined) throw refuse("it is not a tar archive");
     count++;
     if (header.flag === "g") {
-      await skipContent(bytes, header);
+      if ((await bytes.skip(padded(header.sizeBytes))) < header.sizeBytes) throw refuse(CUT_OFF);
       continue;
     }
     if ("xLK".includes(header.flag)) {
       if (header.sizeBytes > MAX_TEXT_BYTES) throw refuse("a header of the tar archive is too large");
       const text = await bytes.exactly(padded(header.sizeBytes));
+      if (text.length < header.sizeBytes) throw refuse(CUT_OFF);
       extras = withExtras(extras, header.flag, text.subarray(0, header.sizeBytes));
       continue;
     }
@@ -80,7 +82,7 @@ function entryOf(
   async function* content(): AsyncGenerator<Uint8Array> {
     while (left > 0) {
       const part = await bytes.some(left);
-      if (part === undefined) throw refuse("the tar archive is cut off");
+      if (part === undefined) throw refuse(CUT_OFF);
       left -= part.length;
       yield part;
     }
@@ -107,16 +109,12 @@ function entryOf(
     async finish() {
       const rest = left + padded(sizeBytes) - sizeBytes;
       left = 0;
-      if (rest > 0 && (await bytes.skip(rest)) < rest) throw refuse("the tar archive is cut off");
+      if (rest > 0 && (await bytes.skip(rest)) < rest) throw refuse(CUT_OFF);
     },
   };
 }
 
 const padded = (sizeBytes: number): number => Math.ceil(sizeBytes / TAR_BLOCK) * TAR_BLOCK;
-
-async function skipContent(bytes: PulledBytes, { sizeBytes }: TarHeader): Promise<void> {
-  await bytes.skip(padded(sizeBytes));
-}
 
 /** Reads what follows the end of the archive, so that the program that writes it does not fail. */
 async function drain(bytes: PulledBytes): Promise<void> {
