@@ -4,6 +4,7 @@ import type { ByteSource } from "../util/byte-source.ts";
 import { openFileSource } from "../util/file-source.ts";
 import { isPipe } from "../util/pipe.ts";
 import { copyRange, findPlaces, withFile } from "./edit/places.ts";
+import type { OnBytes } from "./payload-file.ts";
 import { openArtifact } from "./reader.ts";
 import { type SigningKey, signManifest } from "./signing.ts";
 import { entryOf, tarEntry } from "./tar-writer.ts";
@@ -61,15 +62,26 @@ export async function namingFile<T>(path: string, signal: AbortSignal, read: () 
   }
 }
 
-/** Opens a file to be read as an Artifact. @throws {AgentError} ARTIFACT_READ */
-export async function openArtifactFile(path: string, signal: AbortSignal): Promise<ByteSource> {
+/**
+ * Opens a file to be read as an Artifact.
+ *
+ * @param onBytes called with the number of bytes of each read
+ * @throws {AgentError} ARTIFACT_READ
+ */
+export async function openArtifactFile(
+  path: string,
+  signal: AbortSignal,
+  onBytes: OnBytes = () => undefined,
+): Promise<ByteSource> {
   const source = await openFileSource(path, signal).catch((cause: unknown) => {
     throw new AgentError("ARTIFACT_READ", { path }, cause);
   });
   return {
-    read(into) {
+    async read(into) {
       signal.throwIfAborted();
-      return source.read(into);
+      const count = await source.read(into);
+      onBytes(count);
+      return count;
     },
     close: () => source.close(),
   };

@@ -74,15 +74,7 @@ export async function editArtifact(
 const compressorOf = (info: ArtifactInfo, edit: ArtifactEdit): Compressor => edit.compression ?? info.compression;
 
 async function verified(path: string, onBytes: OnBytes, signal: AbortSignal): Promise<ArtifactInfo> {
-  const source = await openArtifactFile(path, signal);
-  const reader = await openArtifact({
-    async read(into) {
-      const count = await source.read(into);
-      onBytes(count);
-      return count;
-    },
-    close: () => source.close(),
-  });
+  const reader = await openArtifact(await openArtifactFile(path, signal, onBytes));
   try {
     await reader.finish();
     return reader.info;

@@ -74,15 +74,7 @@ async function unpack(
   onBytes: OnBytes,
   signal: AbortSignal,
 ): Promise<{ readonly info: ArtifactInfo; readonly name: string }> {
-  const source = await openArtifactFile(path, signal);
-  const reader = await openArtifact({
-    async read(into) {
-      const count = await source.read(into);
-      onBytes(count);
-      return count;
-    },
-    close: () => source.close(),
-  });
+  const reader = await openArtifact(await openArtifactFile(path, signal, onBytes));
   try {
     const [payload, ...more] = reader.info.payloads;
     const count = more.length === 0 ? (payload?.files.length ?? 0) : 0;
