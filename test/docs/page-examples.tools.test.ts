@@ -13,6 +13,8 @@ import { testRow } from "../cli/examples/run-row.ts";
 import { BuiltProgram } from "../support/built-program.ts";
 import { needs } from "../support/needs.ts";
 import { NOT_RUN, PAGE_ROWS } from "./page-rows.ts";
+import { fencesOf, keyOf } from "./walk/guide.ts";
+import { WALKS } from "./walk/walks.ts";
 
 const { test } = needs("namespaces", "mount", "loop");
 
@@ -39,16 +41,13 @@ interface Block {
 
 /** Every block of shell, by its first line; a script by its page. */
 async function blocksOf(page: string): Promise<readonly Block[]> {
-  const text = await readFile(page, "utf8");
-  return [...text.matchAll(/^```sh\n([\s\S]*?)^```/gm)].map(([, code = ""]) => {
-    const [line = ""] = joined(code).split("\n");
-    return { page, key: line.startsWith("#!") ? `${page}: script` : line, text: code };
-  });
+  const shell = fencesOf(await readFile(page, "utf8")).filter(({ language }) => language === "sh");
+  return shell.map(({ text }) => ({ page, key: keyOf(page, text), text }));
 }
 
-/** Generated from the help texts, whose examples test/cli/examples.tools.test.ts runs. */
-const GENERATED = "docs/reference/cli.md";
-const blocks = (await Promise.all(pages.filter((page) => page !== GENERATED).map(blocksOf))).flat();
+/** Guides, which test/docs/guides.tools.test.ts follows from top to bottom. */
+const followed = new Set(Object.keys(WALKS).map((name) => `docs/guides/${name}`));
+const blocks = (await Promise.all(pages.map(blocksOf))).flat();
 const rows = new Map(PAGE_ROWS.map((row) => [row.example, row]));
 const inHelp = new Set(
   [...UPDATE_ROWS, ...TAKEOVER_ROWS, ...MODIFY_ROWS, ...IMAGE_FILE_ROWS, ...IMAGE_ROWS].map(({ example }) => example),
@@ -60,8 +59,8 @@ for (const { page, key, text } of blocks) {
 }
 
 test("every shell block on every page has a row, or a reason why it does not run", () => {
-  const isKnown = ({ key, text }: Block): boolean =>
-    rows.has(key) || Object.hasOwn(NOT_RUN, key) || inHelp.has(joined(text).trim());
+  const isKnown = ({ page, key, text }: Block): boolean =>
+    followed.has(page) || rows.has(key) || Object.hasOwn(NOT_RUN, key) || inHelp.has(joined(text).trim());
   expect(blocks.filter((block) => !isKnown(block)).map(({ page, key }) => `${page}: ${key}`)).toEqual([]);
   expect(blocks.length).toBeGreaterThan(30);
   const keys = new Set(blocks.map(({ key }) => key));

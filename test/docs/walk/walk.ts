@@ -1,0 +1,80 @@
+import { expect } from "vitest";
+import type { Device } from "../../cli/examples/device.ts";
+import type { Lab, Place } from "../../cli/examples/lab.ts";
+import { NOT_RUN } from "../page-rows.ts";
+import { fitsPage, type Step, stepsOf } from "./guide.ts";
+
+/** What the world does around one block of a guide. */
+export interface Around {
+  /** What has happened since the block before, for example that the reader has built an image. */
+  readonly given?: (device: Device, lab: Lab) => unknown;
+  /** Shell code around the block, for example to answer a question. */
+  readonly around?: (block: string) => string;
+  /** Parts of what it prints. */
+  readonly says?: readonly string[];
+  readonly promised?: (device: Device, lab: Lab) => unknown;
+}
+
+/** The machine of a guide's reader, and what happens to it between the blocks. */
+export interface Walk {
+  readonly at: Place;
+  readonly given?: (device: Device, lab: Lab) => unknown;
+  /** Shell code that every block begins with: what has to be done again in each mount namespace. */
+  readonly enter?: string;
+  /** Blocks around which something happens, by their first line; `LINE #2` is the second one with that line. */
+  readonly blocks?: Readonly<Record<string, Around>>;
+}
+
+/** The reader has one shell: folder and variables last from block to block. Every command of a block must succeed. */
+const SHELL = "/root/.walk";
+const inOneShell = (enter: string, block: string): string => `${enter}
+exec 2>&1
+set -a
+[ ! -e ${SHELL} ] || . ${SHELL}
+trap '{ export -p | grep -v "^export PWD="; printf "cd \\"%s\\"\\n" "$PWD"; } >${SHELL}' EXIT
+set -e
+${block}`;
+
+async function take(
+  step: Step,
+  name: string,
+  device: Device,
+  { enter = "", blocks = {} }: Walk,
+  lab: Lab,
+): Promise<void> {
+  if (step.kind === "file") return device.put(step.path, step.text);
+  if (Object.hasOwn(NOT_RUN, step.key)) return;
+  const { given, around = (block: string) => block, says = [], promised } = blocks[name] ?? {};
+  await given?.(device, lab);
+  const ended = await device.run(inOneShell(enter, around(step.text)));
+  expect(ended.exit, `${step.text}\n${ended.out}${ended.err}`).toBe(step.exit);
+  for (const text of says) expect(ended.out).toContain(text);
+  if (step.shown !== undefined && !fitsPage(step.shown, ended.out)) expect(ended.out, step.key).toBe(step.shown);
+  await promised?.(device, lab);
+}
+
+/** The names of steps, so that blocks with the same first line differ. */
+function namesOf(steps: readonly Step[]): readonly string[] {
+  const seen = new Map<string, number>();
+  return steps.map((step) => {
+    const key = step.kind === "run" ? step.key : step.path;
+    const count = (seen.get(key) ?? 0) + 1;
+    seen.set(key, count);
+    return count === 1 ? key : `${key} #${count}`;
+  });
+}
+
+/** Does what a guide says, from top to bottom, on one machine. @returns the number of blocks that ran */
+export async function walkThrough(page: string, walk: Walk, lab: Lab): Promise<number> {
+  const steps = await stepsOf(page);
+  const names = namesOf(steps);
+  expect(Object.keys(walk.blocks ?? {}).filter((key) => !names.includes(key))).toEqual([]);
+  const device = lab.at(walk.at);
+  try {
+    await walk.given?.(device, lab);
+    for (const [at, step] of steps.entries()) await take(step, names[at] ?? "", device, walk, lab);
+  } finally {
+    device.remove();
+  }
+  return steps.filter((step) => step.kind === "run" && !Object.hasOwn(NOT_RUN, step.key)).length;
+}
