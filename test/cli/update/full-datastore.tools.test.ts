@@ -9,7 +9,7 @@ import { run } from "../../../src/cli/run.ts";
 import { moduleRequest } from "../../artifact/artifact-requests.ts";
 import { needs } from "../../support/needs.ts";
 import { RecordingIo } from "../../support/recording-io.ts";
-import { TestBoard } from "../../support/test-board.ts";
+import { MEMORY_FOLDER, TestBoard } from "../../support/test-board.ts";
 
 /** The number of blocks of 4 KiB that the payload takes. */
 const PAYLOAD_BLOCKS = 4;
@@ -85,7 +85,7 @@ class FullBoard {
   readonly #small: string;
 
   static async make(mount: (board: TestBoard) => void): Promise<FullBoard> {
-    const board = await TestBoard.make();
+    const board = await TestBoard.make({ parent: MEMORY_FOLDER });
     const deviceType = await readFile(board.path("data/device_type"));
     mount(board);
     await writeFile(board.path("data/device_type"), deviceType);

@@ -28,11 +28,10 @@ const UPDATES: readonly (readonly [Kind, Decision])[] = [
 
 for (const [index, [kind, decision]] of UPDATES.entries()) {
   test(`killed at each persisted step of an update, the device recovers (${kind.name}, ${decision})`, async () => {
-    const rehearsal = await CrashDevice.make(program, kind);
-    const runs = await rehearsal.rehearse(decision);
-    await rehearsal.remove();
+    const device = await CrashDevice.make(program, kind, { recoversHere: true });
+    const runs = await device.rehearse(decision);
     for (const { calls } of runs)
-      expect(volatileOf(calls, rehearsal.board.dir), "a command that has ended leaves nothing to lose").toEqual({
+      expect(volatileOf(calls, device.board.dir), "a command that has ended leaves nothing to lose").toEqual({
         writes: [],
         renames: [],
         contents: [],
@@ -40,12 +39,11 @@ for (const [index, [kind, decision]] of UPDATES.entries()) {
     const cuts = runs.flatMap(({ calls }, command) => instantsAfterSaves(calls).map((at) => ({ command, at })));
     expect(cuts.length).toBeGreaterThan(5);
     for (const [number, cut] of cuts.entries()) {
-      const device = await CrashDevice.make(program, kind, { recoversHere: true });
       const random = new Random(SEED + 1000 * index + number);
       await tally.add(`command ${cut.command} at ${cut.at.call} ${cut.at.nth}`, () =>
         device.survive(cut, decision, random),
       );
-      await device.remove();
     }
+    await device.remove();
   }, 900_000);
 }
