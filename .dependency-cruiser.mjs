@@ -78,13 +78,13 @@ export default {
     ),
     forbid(
       "image-imports-too-much",
-      { path: "^image/", pathNot: "^image/(inspect|convert)/" },
+      { path: "^image/", pathNot: "^image/(inspect|convert|yocto)/" },
       only("^image/", "^src/(errors|util)/", FORMATS),
       "The formats of boot environments are the agent's, so that an image has what the agent reads.",
     ),
     forbid(
       "image-inspect-imports-too-much",
-      "^image/(inspect|convert)/",
+      "^image/(inspect|convert|yocto)/",
       only("^image/", "^src/(artifact|errors|util)/", FORMATS),
       "To explain an image takes the format of Artifacts, too, and nothing that touches a device.",
     ),
@@ -103,7 +103,7 @@ export default {
     forbid("product-imports-no-script-and-no-board", "^(src|adapters)/", { path: "^(scripts|qemu)/" }),
     forbid(
       "only-tools-import-image",
-      { path: "^(src|adapters)/", pathNot: "^src/cli/(artifact|image)/" },
+      { path: "^(src|adapters)/", pathNot: "^src/cli/(artifact|image|yocto)/" },
       { path: "^image/" },
       "Work on images belongs to the machine that builds them, and never to a device.",
     ),

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { mkdir, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { encodeBlock } from "../adapters/bootloader/grub/env-block.ts";
 import { run } from "./run.ts";
 
@@ -50,15 +50,24 @@ export async function fillGrubPartition(tree: string, grub: GrubPartition): Prom
     join(boot, "grub.cfg"),
     grub.script.replaceAll(/@(DISK|CONSOLE)@/g, (_, key: string) => values[key] ?? ""),
   );
-  const lock = environmentBlock(["editing=0"]);
-  for (const copy of ["mender_grubenv1", "mender_grubenv2"]) {
-    const folder = join(tree, "grub-mender-grubenv", copy);
-    await mkdir(folder, { recursive: true });
-    const variables = ["bootcount=0", `mender_boot_part=${grub.slotA}`, "upgrade_available=0"];
-    await writeFile(join(folder, "env"), environmentBlock(variables));
-    await writeFile(join(folder, "lock"), lock);
-    await writeFile(join(folder, "lock.sha256sum"), `${createHash("sha256").update(lock).digest("hex")}  lock\n`);
+  for (const [path, bytes] of grubEnvironment(grub.slotA)) {
+    await mkdir(dirname(join(tree, path)), { recursive: true });
+    await writeFile(join(tree, path), bytes);
   }
+}
+
+/** Both copies of a new board's environment, by their paths on the boot partition. */
+export function grubEnvironment(slotA: number): ReadonlyMap<string, Buffer> {
+  const lock = environmentBlock(["editing=0"]);
+  const sum = Buffer.from(`${createHash("sha256").update(lock).digest("hex")}  lock\n`);
+  const env = environmentBlock(["bootcount=0", `mender_boot_part=${slotA}`, "upgrade_available=0"]);
+  const files = { env, lock, "lock.sha256sum": sum };
+  const copies = ["mender_grubenv1", "mender_grubenv2"];
+  return new Map(
+    copies.flatMap((copy) =>
+      Object.entries(files).map(([name, bytes]) => [`grub-mender-grubenv/${copy}/${name}`, bytes] as const),
+    ),
+  );
 }
 
 const environmentBlock = (lines: readonly string[]): Buffer =>

@@ -3,6 +3,7 @@ import { cliPage } from "./cli-page.ts";
 import { errorsPage } from "./errors-page.ts";
 import type { Page } from "./page.ts";
 import { statesPage } from "./states-page.ts";
+import { yoctoVariablesJson, yoctoVariablesPage } from "./yocto-variables.ts";
 
 /** Every generated page. `npm run docs` writes them, and `npm run check` compares them. */
 export const generatedPages = async (): Promise<readonly Page[]> => [
@@ -10,4 +11,6 @@ export const generatedPages = async (): Promise<readonly Page[]> => [
   statesPage(),
   artifactReadSchema(),
   await cliPage(),
+  yoctoVariablesPage(),
+  yoctoVariablesJson(),
 ];

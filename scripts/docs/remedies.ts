@@ -10,6 +10,7 @@ import type { Remedies } from "./remedies/section.ts";
 import { NETWORK, SERVER } from "./remedies/server.ts";
 import { TAKEOVER } from "./remedies/takeover.ts";
 import { COMMANDS, MODULES, SCRIPTS, UPDATE } from "./remedies/update.ts";
+import { YOCTO } from "./remedies/yocto.ts";
 
 /** The remedy for every code: a code without a remedy does not compile. The bundle does not contain this module. */
 export const REMEDIES: Readonly<Record<ErrorCode, string>> = {
@@ -34,6 +35,7 @@ export const REMEDIES: Readonly<Record<ErrorCode, string>> = {
   ...IMAGES,
   ...IMAGES_READ,
   ...CONVERSION,
+  ...YOCTO,
 };
 
 export interface Section {
@@ -64,4 +66,5 @@ export const SECTIONS: readonly Section[] = [
   { title: "Making images", remedies: IMAGES },
   { title: "Inspection of images", remedies: IMAGES_READ },
   { title: "Conversion of images", remedies: CONVERSION },
+  { title: "Yocto builds", remedies: YOCTO },
 ];

@@ -20,11 +20,11 @@ export interface Budget {
 const RESIDENT = ["src/cli/managed/daemon.ts", "src/cli/managed/daemon-action.ts"];
 
 /**
- * Modules that commands for build hosts import when they run: `image`, and those of `artifact` that change an Artifact or
+ * Modules that commands for build hosts import when they run: `image`, `yocto`, and those of `artifact` that change an Artifact or
  * the files in it. A device gets neither them nor what only they need, but it gets the modules that register the
  * commands (`*-command.ts`), so that it can print their help.
  */
-const TOOLS = /^src\/(?:artifact\/edit|cli\/(?:image|artifact\/(?:files|modify[^/]*)))(?:\/|\.ts$)/;
+const TOOLS = /^src\/(?:artifact\/edit|cli\/(?:image|yocto|artifact\/(?:files|modify[^/]*)))(?:\/|\.ts$)/;
 const REGISTERS = /-command\.ts$/;
 
 /** The files for a device. A new name or a larger number is a decision: the commit must give the reason. */

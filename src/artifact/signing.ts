@@ -15,15 +15,22 @@ export interface SigningKey {
 }
 
 /**
- * Reads a private key in PEM form: PKCS#1, SEC1 or PKCS#8, without a passphrase.
+ * Reads a private key in PEM form: PKCS#1, SEC1 or PKCS#8.
  *
+ * @param passphrase of an encrypted key
  * @param warn called for a weak key, and for one whose signatures other clients cannot verify
- * @throws {AgentError} KEY_UNREADABLE, KEY_NOT_PRIVATE, KEY_ENCRYPTED, KEY_INVALID, KEY_UNSUPPORTED, KEY_WEAK
+ * @throws {AgentError} KEY_UNREADABLE, KEY_NOT_PRIVATE, KEY_ENCRYPTED, KEY_PASSPHRASE, KEY_INVALID, KEY_UNSUPPORTED, KEY_WEAK
  */
-export async function loadSigningKey(path: string, warn: (message: string) => void): Promise<SigningKey> {
+export async function loadSigningKey(
+  path: string,
+  warn: (message: string) => void,
+  passphrase?: string,
+): Promise<SigningKey> {
   const pem = await readKeyFile(path);
+  const isEncrypted = ENCRYPTED.test(pem);
+  if (isEncrypted && passphrase === undefined) throw new AgentError("KEY_ENCRYPTED", { path });
   refuseOtherPem(pem, path);
-  const key = parsePrivateKey(pem, path);
+  const key = parsePrivateKey(pem, path, isEncrypted ? passphrase : undefined);
   const algorithm = keyAlgorithm(key, path);
   warnOfKey(path, key, warn);
   return {
@@ -43,20 +50,20 @@ export function warnOfKey(name: string, key: KeyObject, warn: (message: string) 
   if (weakness !== undefined) warn(`${name}: ${weakness}`);
 }
 
+const ENCRYPTED = /-----BEGIN ENCRYPTED PRIVATE KEY-----|^Proc-Type: 4,ENCRYPTED/m;
+
 function refuseOtherPem(pem: string, path: string): void {
-  if (/-----BEGIN ENCRYPTED PRIVATE KEY-----|^Proc-Type: 4,ENCRYPTED/m.test(pem)) {
-    throw new AgentError("KEY_ENCRYPTED", { path });
-  }
   const found = /-----BEGIN (?:[A-Z0-9]+ )*(PUBLIC KEY|CERTIFICATE)-----/.exec(pem)?.[1];
   const holdsPrivate = /-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY-----/.test(pem);
   if (found !== undefined && !holdsPrivate)
     throw new AgentError("KEY_NOT_PRIVATE", { path, found: found.toLowerCase() });
 }
 
-function parsePrivateKey(pem: string, path: string): KeyObject {
+function parsePrivateKey(pem: string, path: string, passphrase: string | undefined): KeyObject {
   try {
-    return createPrivateKey(pem);
+    return createPrivateKey({ key: pem, ...(passphrase !== undefined && { passphrase }) });
   } catch (cause) {
+    if (passphrase !== undefined) throw new AgentError("KEY_PASSPHRASE", { path }, cause);
     throw new AgentError("KEY_INVALID", { path, wanted: "a private key in PEM form" }, cause);
   }
 }

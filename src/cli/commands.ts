@@ -26,6 +26,7 @@ const COMMANDS: Readonly<Record<string, () => CommandModule | Promise<CommandMod
   doctor: () => import("./tools/doctor.ts"),
   artifact: () => import("./artifact/artifact-command.ts"),
   image: () => import("./image/image-command.ts"),
+  yocto: () => import("./yocto/yocto-command.ts"),
   adapter: () => import("./adapter/adapter-command.ts"),
   board: () => import("./tools/board.ts"),
   "state-scripts": () => import("./tools/state-scripts.ts"),

@@ -7,7 +7,7 @@ import { AgentError, describeError } from "../errors/agent-error.ts";
 const PACKAGE = "switchback-tools";
 
 /** Groups and names of commands that are complete only where a build host has installed the package. */
-const TOOLS = /^(?:switchback-|mender-)?(?:artifact|image)$/;
+const TOOLS = /^(?:switchback-|mender-)?(?:artifact|image|yocto)$/;
 
 /**
  * Runs the command again from the package with the tools, which lies beside this installation. It has the whole

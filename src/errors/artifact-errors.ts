@@ -30,8 +30,9 @@ export const ARTIFACT_ERRORS = {
   KEY_NOT_PUBLIC: { doc: "Verification needs a public key in PEM form, but the file holds something else." },
   KEY_NOT_PRIVATE: { doc: "Signing needs a private key in PEM form, but the file holds something else." },
   KEY_ENCRYPTED: {
-    doc: "A passphrase protects the private key. Switchback does not support such keys for signing.",
+    doc: "A passphrase protects the private key. Name a file that holds it with --key-passphrase-file.",
   },
+  KEY_PASSPHRASE: { doc: "The passphrase does not open the private key." },
   KEY_UNSUPPORTED: {
     doc: "Switchback supports only RSA, ECDSA P-256 and Ed25519 keys for Artifacts.",
   },

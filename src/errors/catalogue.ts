@@ -11,6 +11,7 @@ import { INSPECT_ERRORS } from "./inspect-errors.ts";
 import { PARTITION_ERRORS } from "./partition-errors.ts";
 import { SERVER_ERRORS } from "./server-errors.ts";
 import { TAKEOVER_ERRORS } from "./takeover-errors.ts";
+import { YOCTO_ERRORS } from "./yocto-errors.ts";
 
 /** Every stable error code of the product. `docs/reference/errors.md` is generated from it. */
 export const ERRORS = {
@@ -26,6 +27,7 @@ export const ERRORS = {
   ...IMAGE_ERRORS,
   ...INSPECT_ERRORS,
   ...CONVERT_ERRORS,
+  ...YOCTO_ERRORS,
 };
 
 export type ErrorCode = keyof typeof ERRORS;

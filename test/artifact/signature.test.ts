@@ -185,7 +185,7 @@ for (const [title, path, expected] of [
   });
 }
 
-for (const [title, path, expected] of [
+for (const [title, path, expected, passphrase = undefined] of [
   ["a missing file", join(dir, "nowhere.pem"), { code: "KEY_UNREADABLE" }],
   ["a public key", rsa.publicPath, { code: "KEY_NOT_PRIVATE", detail: { found: "public key" } }],
   [
@@ -198,6 +198,12 @@ for (const [title, path, expected] of [
     file("old.pem", rsa.privateKey.export({ type: "pkcs1", format: "pem", cipher: "aes-256-cbc", passphrase: "x" })),
     { code: "KEY_ENCRYPTED" },
   ],
+  [
+    "encrypted, with another passphrase",
+    file("locked.pem", rsa.privateKey.export({ ...pkcs8, cipher: "aes-256-cbc", passphrase: "x" })),
+    { code: "KEY_PASSPHRASE" },
+    "y",
+  ],
   ["no PEM at all", file("junk2.pem", "junk"), { code: "KEY_INVALID" }],
   [
     "of another curve",
@@ -206,7 +212,7 @@ for (const [title, path, expected] of [
   ],
 ] as const) {
   test(`a signing key that is ${title} is refused by name`, async () => {
-    await expect(loadSigningKey(path, noWarning)).rejects.toMatchObject(expected);
+    await expect(loadSigningKey(path, noWarning, passphrase)).rejects.toMatchObject(expected);
   });
 }
 

@@ -126,16 +126,28 @@ export const KEY_ROWS: readonly Row[] = [
       printf %s "\${5#input=}" | base64 -d | sign | { printf vault:v1:; base64 -w 0; } ;;`,
   ),
   {
-    example: "key=$(mktemp -p /dev/shm)",
+    example: "switchback artifact sign -k private-encrypted.pem --key-passphrase-file passphrase release-2.mender",
     fits: {
       at: "desk",
       around: (lines) => `${SIGNING_KEY} head -c 4096 /dev/zero >image
         switchback artifact write rootfs-image -t my-board -n release-2 -f image -o release-2.mender
         openssl pkey -in private.pem -aes256 -passout pass:secret -out private-encrypted.pem
-        openssl() { command openssl "$@" -passin pass:secret; }
+        echo secret >passphrase
         ${lines}`,
       says: ["Artifact signed: release-2.mender"],
     },
-    otherwise: {},
+    otherwise: {
+      "another passphrase": {
+        at: "desk",
+        around: (
+          lines,
+        ) => `${SIGNING_KEY} openssl pkey -in private.pem -aes256 -passout pass:x -out private-encrypted.pem
+          head -c 4096 /dev/zero >image; echo secret >passphrase
+          switchback artifact write rootfs-image -t my-board -n release-2 -f image -o release-2.mender; ${lines}`,
+        exit: 1,
+        says: ["KEY_PASSPHRASE"],
+        changes: ["*"],
+      },
+    },
   },
 ];

@@ -45,7 +45,8 @@ test("no two subjects use the same code", async () => {
   const { IMAGE_ERRORS } = await import("../../src/errors/image-errors.ts");
   const { INSPECT_ERRORS } = await import("../../src/errors/inspect-errors.ts");
   const { CONVERT_ERRORS } = await import("../../src/errors/convert-errors.ts");
-  const tools = [PARTITION_ERRORS, IMAGE_FILE_ERRORS, IMAGE_ERRORS, INSPECT_ERRORS, CONVERT_ERRORS];
+  const { YOCTO_ERRORS } = await import("../../src/errors/yocto-errors.ts");
+  const tools = [PARTITION_ERRORS, IMAGE_FILE_ERRORS, IMAGE_ERRORS, INSPECT_ERRORS, CONVERT_ERRORS, YOCTO_ERRORS];
   const all = [...device, ...tools].flatMap((errors) => Object.keys(errors));
   expect(all.toSorted()).toEqual(codes.toSorted());
 });

@@ -52,7 +52,10 @@ export const SIGNATURES = {
   KEY_NOT_PUBLIC: "Pass the public key. Extract it with `openssl pkey -in PRIVATE.pem -pubout -out PUBLIC.pem`.",
   KEY_NOT_PRIVATE: "Pass the private key that belongs to the public key on the devices.",
   KEY_ENCRYPTED:
-    "Decrypt the key into a protected place for the time of signing: `openssl pkey -in KEY.pem -out PLAIN.pem`.",
+    "Write the passphrase into a file that only you can read, and name it with `--key-passphrase-file`. In a Yocto build, " +
+    "set `SWITCHBACK_SIGNING_KEY_PASSPHRASE_FILE`.",
+  KEY_PASSPHRASE:
+    "The first line of the file must be the passphrase. Check it with `openssl pkey -in KEY.pem -noout -passin file:FILE`.",
   KEY_UNSUPPORTED:
     "Create a key of a supported type, for example with " +
     "`openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out KEY.pem`.",

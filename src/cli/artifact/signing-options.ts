@@ -9,6 +9,7 @@ import { loadVerifyKey, programRules, TOKEN_URI } from "./verify-keys.ts";
 /** Options of every command that writes an Artifact and can sign it. */
 export interface SigningOptions {
   readonly key?: string;
+  readonly keyPassphraseFile?: string;
   readonly keyPkcs11?: string;
   readonly signer?: string;
   readonly signerTimeout?: string;
@@ -21,6 +22,7 @@ const MAX_TIMEOUT_SECONDS = 86_400;
 export function addSigningOptions(command: Command): Command {
   command
     .option("-k, --key <file>", "sign with this private key in PEM form; with --signer: check with this public key")
+    .option("--key-passphrase-file <file>", "file whose first line is the passphrase of the private key")
     .option("--key-pkcs11 <uri>", "sign with this key in a PKCS#11 token, through openssl")
     .option("--signer <command>", "sign with this shell command: digest on stdin, signature on stdout")
     .option("--signer-timeout <seconds>", `time limit of --signer (default: ${DEFAULT_TIMEOUT_SECONDS})`);
@@ -58,7 +60,18 @@ export async function loadSigner(
   }
   if (key === undefined) return undefined;
   const { loadSigningKey } = await import("../../artifact/signing.ts");
-  return await loadSigningKey(key, warn);
+  return await loadSigningKey(key, warn, await passphraseOf(options, io));
+}
+
+/** The first line of the file. @throws {AgentError} KEY_UNREADABLE */
+async function passphraseOf({ keyPassphraseFile: path }: SigningOptions, io: CliIo): Promise<string | undefined> {
+  if (path === undefined) return undefined;
+  const { readSmallOrPipe } = await import("../../util/pipe.ts");
+  const bytes = await readSmallOrPipe(path, io.signal).catch((cause: unknown) => {
+    io.signal.throwIfAborted();
+    throw new AgentError("KEY_UNREADABLE", { path }, cause);
+  });
+  return bytes.toString("utf8").split(/\r?\n/)[0];
 }
 
 /** Like the original: an Artifact has one signature. */
