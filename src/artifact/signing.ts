@@ -3,10 +3,15 @@ import { AgentError } from "../errors/agent-error.ts";
 import { type KeyAlgorithm, keyAlgorithm, keyWeakness } from "./key-algorithm.ts";
 import { readKeyFile } from "./signature.ts";
 
+/** Of ECDSA P-256, as r‖s, and of Ed25519. */
+const CURVE_SIGNATURE_BYTES = 64;
+
 /** Signs manifests: a key in a file, in a token, or behind a program of the user's. */
 export interface SigningKey {
   /** `undefined` if only the program that signs knows the algorithm. */
   readonly algorithm: KeyAlgorithm | undefined;
+  /** Length of every signature, if it is known before signing. */
+  readonly signatureBytes?: number;
   /**
    * RSASSA-PKCS1-v1_5 or ECDSA P-256 (raw r‖s) with SHA-256, or Ed25519. RSA and Ed25519 produce the same bytes each
    * time; ECDSA does not.
@@ -33,8 +38,10 @@ export async function loadSigningKey(
   const key = parsePrivateKey(pem, path, isEncrypted ? passphrase : undefined);
   const algorithm = keyAlgorithm(key, path);
   warnOfKey(path, key, warn);
+  const modulusBits = key.asymmetricKeyDetails?.modulusLength;
   return {
     algorithm,
+    signatureBytes: modulusBits === undefined ? CURVE_SIGNATURE_BYTES : modulusBits / 8,
     async sign(manifest) {
       const digest = algorithm === "ed25519" ? null : "sha256";
       return sign(digest, manifest, algorithm === "ecdsa-p256" ? { key, dsaEncoding: "ieee-p1363" } : key);

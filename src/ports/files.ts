@@ -72,7 +72,10 @@ export interface OutputFile {
   readonly sizeBytes: number;
 }
 
-/** Fills one output file. The code that provides this function has chosen the path. */
+/**
+ * Fills one output file. The code that provides this function has chosen the path. If `fill` throws, the function may be
+ * called again, for a file that is empty at first.
+ */
 export type WriteOutput = (fill: (output: OutputFile) => Promise<void>) => Promise<void>;
 
 /**

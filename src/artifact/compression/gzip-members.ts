@@ -6,6 +6,8 @@ import { OUTPUT_BYTES } from "./pieces.ts";
  * default level, which is 3 % smaller.
  */
 const LEVEL = 4;
+/** Takes 128 KiB more than the default, and 6 % less processor time. */
+const MEMORY_LEVEL = 9;
 /** Of the header that zlib writes: fixed, without a name or an extra field. */
 const PLAIN_HEADER_BYTES = 10;
 /**
@@ -24,7 +26,7 @@ const OS_UNKNOWN = 255;
  * @param output of `OUTPUT_BYTES`; the parts may lie in it
  */
 export async function gzipMember(piece: Uint8Array, output: Buffer): Promise<readonly Buffer[]> {
-  const gzip = createGzip({ level: LEVEL, chunkSize: OUTPUT_BYTES });
+  const gzip = createGzip({ level: LEVEL, memLevel: MEMORY_LEVEL, chunkSize: OUTPUT_BYTES });
   // The property is not part of Node's public interface. With it, the stream writes into `output` and not into a buffer
   // of its own, for which the garbage collector lets memory grow. A Node without the property ignores it, and the bytes
   // are the same.

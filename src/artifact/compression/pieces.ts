@@ -64,17 +64,27 @@ export async function* eachPiece(
   compressPiece: (piece: Buffer, output: Buffer) => Promise<readonly Uint8Array[]>,
   inWork = PIECES_IN_WORK,
 ): AsyncGenerator<Uint8Array> {
-  const results = inOrder(inPieces(chunks), inWork, async (piece) => {
+  let zeros: Promise<readonly Uint8Array[]> | undefined;
+  const work = async (piece: Buffer): Promise<{ packed: readonly Uint8Array[]; output: Buffer }> => {
     const output = OUTPUTS.take();
-    const packed = await compressPiece(piece, output);
+    const isHole = piece.length === PIECE_BYTES && isZero(piece);
+    // A large part of many images is free space.
+    if (isHole) zeros ??= compressPiece(piece, output).then(copied);
+    const packed = await (isHole && zeros !== undefined ? zeros : compressPiece(piece, output));
     PIECES.give(piece);
     return { packed, output };
-  });
+  };
+  const results = inOrder(inPieces(chunks), inWork, work);
   for await (const { packed, output } of results) {
     yield* packed;
     OUTPUTS.give(output);
   }
 }
+
+const copied = (parts: readonly Uint8Array[]): readonly Uint8Array[] => [Buffer.concat(parts)];
+
+/** Compares the bytes with themselves, one byte further on, which needs no second buffer. */
+const isZero = (bytes: Buffer): boolean => bytes[0] === 0 && bytes.subarray(1).equals(bytes.subarray(0, -1));
 
 /**
  * Works on up to `inWork` pieces at once and yields the results in the order of the pieces. It requests a piece only

@@ -149,7 +149,11 @@ async function writeData(
   const compressor = compressorOf(info, edit);
   if (edit.image !== undefined) {
     const image = { ...edit.image, name: imageName(info) };
-    const tar = tarOf([payloadEntry(image, onBytes, signal)]);
+    const { sha256 } = edit.image;
+    const check = (found: string): void => {
+      if (found !== sha256) throw new AgentError("PAYLOAD_CHANGED", { path: image.path });
+    };
+    const tar = tarOf([payloadEntry(image, onBytes, check, signal)]);
     await appendMember(output, memberName("data/0000", compressor), compress(compressor, tar, signal));
     await output.write(TAR_END);
   } else if (compressor !== info.compression) {

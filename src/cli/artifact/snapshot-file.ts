@@ -12,8 +12,8 @@ import { createProgress, NO_PROGRESS } from "../progress.ts";
 const IMAGE = "rootfs.img";
 
 /**
- * Copies the root filesystem of a device into a file beside the Artifact, lends it to `use` and removes it. The writer
- * reads an image twice, and a device has only one moment to copy.
+ * Copies the root filesystem of a device into a file beside the Artifact, lends it to `use` and removes it. An
+ * Artifact states the size of an image before its content, and a device tells it only with its last byte.
  *
  * @param url `ssh://[USER@]HOST[:PORT]`
  * @throws {AgentError} OPTION_INVALID, SNAPSHOT_FAILED, SNAPSHOT_TRUNCATED, OUTPUT_FAILED; the errors of `use`

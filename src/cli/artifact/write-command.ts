@@ -136,11 +136,11 @@ function compressionGiven(command: Command): { readonly compression?: string } {
   return {};
 }
 
-/** The writer reads each file twice. Undefined if a size is unknown: the writer reports why. */
+/** Undefined if a size is unknown: the writer reports why. */
 async function bytesToRead(paths: readonly string[]): Promise<number | undefined> {
   // ignored: only the progress bar needs the sizes.
   const sizes = await Promise.all(paths.map((path) => stat(path).then((found) => found.size))).catch(() => undefined);
-  return sizes?.reduce((sum, size) => sum + 2 * size, 0);
+  return sizes?.reduce((sum, size) => sum + size, 0);
 }
 
 const SSH_NOTES = `

@@ -101,7 +101,10 @@ async function bootstrapFor(
   const request = { name, deviceTypes: [deviceType], dependsNames: [], dependsGroups: [], scripts: [], payload };
   await writeArtifact(
     { ...request, compression: "none" },
-    (fill) => fill(output),
+    (fill) => {
+      bytes = Buffer.alloc(0);
+      return fill(output);
+    },
     () => undefined,
     signal,
   );

@@ -79,7 +79,7 @@ test("however many pieces there are, a handful of buffers serves them and their 
     buffers.add(piece.buffer);
     return [piece.subarray(0, 1)];
   };
-  const stream = (): AsyncGenerator<Uint8Array> => chunksOf(Buffer.alloc(30 * PIECE_BYTES), PIECE_BYTES / 2);
+  const stream = (): AsyncGenerator<Uint8Array> => chunksOf(Buffer.alloc(30 * PIECE_BYTES, 1), PIECE_BYTES / 2);
   expect(await all(eachPiece(stream(), remember))).toHaveLength(30);
   expect(buffers.size).toBeLessThanOrEqual(8);
   buffers.clear();
@@ -88,6 +88,24 @@ test("however many pieces there are, a handful of buffers serves them and their 
     if (buffer.byteLength > PIECE_BYTES) buffers.add(buffer);
   expect(buffers.size).toBeGreaterThan(0);
   expect(buffers.size).toBeLessThanOrEqual(8);
+});
+
+test("a piece of zeros is compressed only once, and only if it is zeros to its last byte", async () => {
+  const seen: number[] = [];
+  const remember = async (piece: Buffer, output: Buffer): Promise<readonly Uint8Array[]> => {
+    await delay(1);
+    seen.push(piece.length);
+    // The result lies in memory that is used again for another piece.
+    output[0] = piece.some((byte) => byte !== 0) ? 1 : 0;
+    return [output.subarray(0, 1)];
+  };
+  const last = Buffer.alloc(PIECE_BYTES);
+  last[PIECE_BYTES - 1] = 1;
+  const three = [Buffer.alloc(PIECE_BYTES), last, last];
+  const stream = Buffer.concat([...three, ...three, ...three, ...three, Buffer.alloc(9)]);
+  const packed = await all(eachPiece(chunksOf(stream, 700_000), remember));
+  expect(seen).toEqual([...Array(9).fill(PIECE_BYTES), 9]);
+  expect(packed.toString("hex")).toBe("00010100010100010100010100");
 });
 
 test("a failure of one piece ends the stream with that failure only", async () => {
