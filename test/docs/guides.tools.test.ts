@@ -21,7 +21,6 @@ for (const [name, walk] of Object.entries(WALKS))
 
 /** Guides whose blocks run one by one, each in a situation of its own: test/docs/page-examples.tools.test.ts. */
 const ONE_BY_ONE = [
-  "board-setup.md",
   "change-artifacts.md",
   "convert-image.md",
   "image-files.md",
@@ -29,6 +28,7 @@ const ONE_BY_ONE = [
   "inspect-image.md",
   "managed.md",
   "packages.md",
+  "snapshot.md",
   "switch-from-mender.md",
   "update-modules.md",
 ];

@@ -12,7 +12,7 @@ const NAMES: Readonly<Record<BootloaderReport["kind"], string>> = {
 /** Whether the boot loader starts a slot, and its environment survives a power cut. */
 export function assessBoot({ bootloader, slots, systems }: Facts): readonly ImageFinding[] {
   if (bootloader === undefined) {
-    const advice = "Integrate U-Boot, GRUB, systemd-boot or tryboot: see docs/guides/board-setup.md.";
+    const advice = "Integrate U-Boot, GRUB, systemd-boot or tryboot: see docs/reference/boot-loaders.md.";
     return [wrong("boot loader", "none that can return to the old slot", advice)];
   }
   const { kind, boots } = bootloader;

@@ -1,12 +1,14 @@
 import { cpSync } from "node:fs";
 import type { Device } from "../../cli/examples/device.ts";
+import { insertDisk, powerCycle, rootfsFolder, uBootNetwork } from "./uboot-machine.ts";
 import type { Walk } from "./walk.ts";
 
 /** The reader has cloned the repository and built it. */
 async function checkout(device: Device): Promise<void> {
-  for (const name of ["identity", "image/boards", "qemu/boards", "state-scripts", "systemd", "update-modules"])
-    cpSync(name, device.path(name), { recursive: true });
-  await device.run("cp -r /opt/switchback dist");
+  const shipped = ["identity", "state-scripts", "systemd", "update-modules"];
+  for (const name of ["image/boards", "qemu/boards", ...shipped])
+    cpSync(name, device.path(name), { recursive: true, verbatimSymlinks: true });
+  await device.run(`cp -r /opt/switchback dist; cp -r ${shipped.join(" ")} dist`);
 }
 
 /** How each guide is followed, by its file name. */
@@ -14,5 +16,19 @@ export const WALKS: Readonly<Record<string, Walk>> = {
   "five-minutes.md": {
     at: "desk",
     given: checkout,
+  },
+  "board-setup.md": {
+    at: "desk",
+    given: async (device) => {
+      await checkout(device);
+      uBootNetwork(device);
+      rootfsFolder(device);
+    },
+    blocks: {
+      "ssh root@device fw_printenv mender_boot_part upgrade_available bootlimit": {
+        given: (device) => insertDisk(device, "device", "/dev/sdX"),
+      },
+      "ssh root@device cat /etc/my-version #3": { given: (device) => powerCycle(device, "device") },
+    },
   },
 };
