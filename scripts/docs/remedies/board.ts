@@ -22,8 +22,7 @@ export const BOOT = {
   BOOTENV_TOOL:
     "Install the package that `package` names, or set `Switchback.Bootloader` to the boot loader of the board.",
   BOOT_ENTRIES:
-    "`missing`, `reason` or `expected` shows the difference. [Boot loaders](boot-loaders.md) describes " +
-    "the files.",
+    "`missing`, `reason` or `expected` shows the difference. [Boot loaders](boot-loaders.md) describes " + "the files.",
   BOOT_TRIAL_PENDING:
     "Run `switchback commit` or `switchback rollback`. If neither knows of an update, reboot: the boot loader then " +
     "returns to the old slot.",

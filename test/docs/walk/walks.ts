@@ -17,6 +17,7 @@ export const WALKS: Readonly<Record<string, Walk>> = {
     at: "desk",
     given: checkout,
   },
+  "state-scripts.md": { at: "desk", given: checkout },
   "board-setup.md": {
     at: "desk",
     given: async (device) => {
