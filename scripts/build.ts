@@ -1,14 +1,19 @@
+import { writeFile } from "node:fs/promises";
 import { bundle } from "./lib/bundle.ts";
-import { BUDGET, weigh } from "./lib/bundle-budget.ts";
+import { BUDGET, toolsOnly, weigh } from "./lib/bundle-budget.ts";
 import { emitTypes } from "./lib/emit-types.ts";
 import { say } from "./lib/run.ts";
 import { shipScripts } from "./lib/ship-scripts.ts";
 
 /** `npm run build`: writes all files for a device into `dist/`. `--quiet` prints no list of packages. */
 const quiet = process.argv.includes("--quiet");
-const { byPackage, totalBytes, toolsBytes, startBytes, residentBytes, problems } = weigh(await bundle("dist"), BUDGET);
+const metafile = await bundle("dist");
+const { byPackage, totalBytes, toolsBytes, startBytes, residentBytes, problems } = weigh(metafile, BUDGET);
 
 const scripts = await shipScripts("dist");
+// A build of an image that has no metafile leaves these files out of the device.
+const tools = toolsOnly(metafile.outputs).map((path) => `${path.slice("dist/".length)}\n`);
+await writeFile("dist/tools.txt", tools.toSorted().join(""));
 emitTypes("dist");
 
 if (!quiet) for (const [name, bytes] of byPackage) say(`${String(bytes).padStart(8)}  ${name}`);

@@ -1,0 +1,48 @@
+import { parseArgs } from "node:util";
+import { say } from "./lib/run.ts";
+import { checkLayer } from "./yocto/check-layer.ts";
+import { expectPlaces } from "./yocto/places.ts";
+import { stageOne } from "./yocto/stage-one.ts";
+import { stageTwo } from "./yocto/stage-two.ts";
+import { prepare } from "./yocto/workspace.ts";
+
+/**
+ * `npm run yocto -- --bitbake DIR --openembedded-core DIR --meta-openembedded DIR --work DIR [--only STAGE]
+ * [--user NAME]`: checks yocto-layer/ with a real BitBake of one release.
+ *
+ * Run `npm run build` before. Nothing is fetched and nothing is compiled:
+ *
+ *   one     parses the layer with the real metadata and follows every dependency of the example image. The first time,
+ *           this takes several minutes
+ *   two     builds the agent's package, the example image, its Artifact and its disks from small stubs, changes
+ *           variables and builds again, and tries a medium that is too small
+ *   check   runs yocto-check-layer
+ *
+ * --work DIR stays, so that the next run finds BitBake's cache. BitBake refuses to run as root: root runs it as the user
+ * NAME (default: yocto), to whom DIR then belongs. docs/yocto.md says which Debian packages BitBake needs.
+ *
+ * Example:
+ *   npm run yocto -- --bitbake ../bitbake --openembedded-core ../openembedded-core \
+ *     --meta-openembedded ../meta-openembedded --work /tmp/yocto
+ */
+const STAGES = { one: stageOne, two: stageTwo, check: checkLayer };
+
+const { values } = parseArgs({
+  options: {
+    bitbake: { type: "string" },
+    "openembedded-core": { type: "string" },
+    "meta-openembedded": { type: "string" },
+    work: { type: "string" },
+    user: { type: "string", default: "yocto" },
+    only: { type: "string", multiple: true, default: Object.keys(STAGES) },
+  },
+});
+
+const places = await expectPlaces(values);
+const workspace = await prepare(places);
+say(`${places.release}: BitBake in ${places.bitbake}, work in ${places.work}`);
+for (const [name, run] of Object.entries(STAGES)) {
+  if (!values.only.includes(name)) continue;
+  for await (const line of run(workspace)) say(`${name}: ${line}`);
+}
+say(`${places.release}: everything holds`);

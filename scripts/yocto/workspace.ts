@@ -1,0 +1,90 @@
+import { access, cp, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { capture } from "../lib/run.ts";
+import type { Places } from "./places.ts";
+
+const TEMPLATES = "test/yocto/conf";
+
+export interface Workspace {
+  readonly places: Places;
+  /** The copy of the layer. Its path must not change, or BitBake throws its cache away. */
+  readonly layer: string;
+  readonly stubs: string;
+  /** A tree as a release unpacks to. */
+  readonly tree: string;
+  readonly one: string;
+  readonly two: string;
+}
+
+/** Copies the layer, the stubs and a release tree into the work folder, and configures both builds. */
+export async function prepare(places: Places): Promise<Workspace> {
+  await access("dist/switchback.mjs").catch(() => {
+    throw new Error("there is no dist/switchback.mjs: run `npm run build` first");
+  });
+  const at = (name: string): string => join(places.work, name);
+  const workspace = {
+    ...{ places, layer: at("meta-switchback"), stubs: at("meta-stubs"), tree: at("switchback") },
+    ...{ one: at("one"), two: at("two") },
+  };
+  await mkdir(places.work, { recursive: true });
+  await replace("yocto-layer", workspace.layer);
+  await replace("test/yocto/meta-stubs", workspace.stubs);
+  await copyTree(workspace.tree);
+  const real = [join(places.core, "meta"), places.metaOe];
+  await configure(workspace.one, [...real, workspace.layer], await oneConf());
+  await configure(workspace.two, [...real, workspace.layer, workspace.stubs], await twoConf(workspace));
+  return workspace;
+}
+
+async function replace(from: string, to: string): Promise<void> {
+  await rm(to, { recursive: true, force: true });
+  await cp(from, to, { recursive: true, verbatimSymlinks: true });
+}
+
+/** The files of the checkout that a release has. A folder `.git` would make BitBake look for a repository. */
+async function copyTree(to: string): Promise<void> {
+  await rm(to, { recursive: true, force: true });
+  await mkdir(to, { recursive: true });
+  for (const name of ["LICENSE", "package.json", "dist"]) await cp(name, join(to, name), { recursive: true });
+}
+
+const template = (name: string): Promise<string> => readFile(join(TEMPLATES, name), "utf8");
+
+const oneConf = async (): Promise<string> => (await template("common.conf")) + (await template("stage-one.conf"));
+
+const twoConf = async ({ tree }: Workspace): Promise<string> =>
+  ((await template("common.conf")) + (await template("stage-two.conf"))).replaceAll("@TREE@", tree);
+
+async function configure(build: string, layers: readonly string[], local: string): Promise<void> {
+  const conf = join(build, "conf");
+  await mkdir(conf, { recursive: true });
+  const bblayers = await template("bblayers.conf");
+  await replaceText(join(conf, "bblayers.conf"), bblayers.replace("@LAYERS@", layers.join(" ")));
+  await replaceText(join(conf, "local.conf"), local);
+}
+
+/** BitBake parses everything again after its configuration has changed. */
+async function replaceText(path: string, text: string): Promise<void> {
+  const old = await readFile(path, "utf8").catch(() => ""); // ignored: it does not exist yet
+  if (old !== text) await writeFile(path, text);
+}
+
+/** Adds lines to the configuration of the tiny build. */
+export async function withSettings({ two }: Workspace, settings: Readonly<Record<string, string>>): Promise<void> {
+  const lines = Object.entries(settings).map(([name, value]) => `${name} = "${value}"\n`);
+  await replaceText(join(two, "conf/auto.conf"), lines.join(""));
+}
+
+/** The only folder below DEPLOY_DIR/images, whatever the release calls TMPDIR. */
+export async function deployed({ two }: Workspace): Promise<string> {
+  const [tmp = "tmp"] = (await readdir(two)).filter((name) => /^tmp(?:-|$)/.test(name));
+  return join(two, tmp, "deploy/images/qemux86-64");
+}
+
+/** Gives the work folder to the user that runs BitBake. */
+export async function handOver({ places }: Workspace): Promise<void> {
+  if (process.getuid?.() !== 0) return;
+  const { code, output } = await capture("chown", ["-R", places.user, places.work]);
+  if (code !== 0)
+    throw new Error(`BitBake needs an ordinary user: create it with \`useradd -m ${places.user}\`. ${output.trim()}`);
+}
