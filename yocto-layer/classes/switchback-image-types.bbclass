@@ -62,7 +62,7 @@ switchback_disk() {
     if [ ${_SWITCHBACK_CHOSEN_BOOTLOADER} = u-boot ] && [ -e ${DEPLOY_DIR_IMAGE}/u-boot-initial-env ]; then
         set -- "$@" --environment ${DEPLOY_DIR_IMAGE}/u-boot-initial-env
     fi
-    switchback_yocto disk "$@" --no-progress --output ${IMGDEPLOYDIR}/${IMAGE_NAME}.$kind
+    switchback_yocto disk "$@" --no-progress --output "${IMGDEPLOYDIR}/${IMAGE_NAME}.$kind"
 }
 
 MENDER_IMAGE_BOOTLOADER_FILE ??= ""
