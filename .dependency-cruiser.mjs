@@ -88,7 +88,16 @@ export default {
       only("^image/", "^src/(artifact|errors|util)/", FORMATS),
       "To explain an image takes the format of Artifacts, too, and nothing that touches a device.",
     ),
-    forbid("qemu-imports-too-much", "^qemu/", only("^qemu/", "^image/")),
+    forbid(
+      "qemu-imports-too-much",
+      "^qemu/",
+      only(
+        ...["^qemu/", "^image/", "^src/(artifact|errors|util)/", "^src/version\\.ts$"],
+        // The terminal, and nothing that knows a device.
+        ...["^src/cli/(process-io|one-line)\\.ts$", "^src/agent/io\\.ts$"],
+      ),
+      "The harness reads Artifacts and images, and reaches a device over ssh only.",
+    ),
     forbid(
       "core-touches-no-device",
       "^src/core/",

@@ -1,11 +1,16 @@
 import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { bundle } from "./lib/bundle.ts";
 import { BUDGET, toolsOnly, weigh } from "./lib/bundle-budget.ts";
 import { emitTypes } from "./lib/emit-types.ts";
+import { bundleHarness, HARNESS, HARNESS_BUDGET, weighHarness } from "./lib/harness-bundle.ts";
 import { say } from "./lib/run.ts";
 import { shipScripts } from "./lib/ship-scripts.ts";
 
-/** `npm run build`: writes all files for a device into `dist/`. `--quiet` prints no list of packages. */
+/**
+ * `npm run build`: writes all files for a device into `dist/`, and the harness for images under QEMU into `dist/qemu/`.
+ * `--quiet` prints no list of packages.
+ */
 const quiet = process.argv.includes("--quiet");
 const metafile = await bundle("dist");
 const { byPackage, totalBytes, toolsBytes, startBytes, residentBytes, problems } = weigh(metafile, BUDGET);
@@ -21,5 +26,7 @@ if (!quiet)
   say(
     `dist/switchback.mjs: ${totalBytes} bytes for a device, ${startBytes} at start-up, ${residentBytes} that the daemon keeps; ${toolsBytes} more for build hosts; beside it ${scripts.length} scripts`,
   );
-for (const problem of problems) say(`over budget: ${problem}`);
-process.exitCode = problems.length === 0 ? 0 : 1;
+const harness = weighHarness(await bundleHarness(join("dist", "qemu")), HARNESS_BUDGET);
+if (!quiet) say(`dist/qemu/${HARNESS}: ${harness.bytes} bytes, for build hosts only`);
+for (const problem of [...problems, ...harness.problems]) say(`over budget: ${problem}`);
+process.exitCode = problems.length + harness.problems.length === 0 ? 0 : 1;

@@ -5,6 +5,7 @@ import { parseImageBoard } from "../../image/board/load.ts";
 import type { ImageBoard } from "../../image/board/schema.ts";
 import { type Layout, layoutOf, prefixOf } from "../../image/layout.ts";
 import { partitionOf } from "../../image/placeholders.ts";
+import { type Hardware, hardwareOf, MachineSchema } from "../board/hardware.ts";
 
 /** Folder with the board files and the files that they name. */
 export const BOARDS = "qemu/boards";
@@ -50,18 +51,7 @@ const DeviceTree = z.strictObject({
 const QemuSchema = z.strictObject({
   /** Debian's name for it. */
   architecture: z.enum(["armhf", "amd64"]),
-  machine: z.strictObject({
-    program: z.string(),
-    memoryMiB: count,
-    arguments: names,
-    /** Options of `-drive` besides file, format and cache. */
-    disk: names,
-    diskDevice: z.optional(z.string()),
-    network: z.string(),
-    /** Options of QEMU's translator, used when the host's processor does not run the guest. */
-    translator: z.optional(z.string()),
-    firmware: z.optional(z.strictObject({ code: z.string(), variables: z.string() })),
-  }),
+  machine: MachineSchema,
   /** How to build U-Boot, if the board has it. */
   uBoot: z.optional(UBoot),
   deviceTree: z.optional(DeviceTree),
@@ -81,7 +71,8 @@ type Qemu = z.infer<typeof QemuSchema>;
 export type UBootBoard = z.infer<typeof UBoot>;
 export type CompiledKernelBoard = z.infer<typeof CompiledKernel>;
 /** A board with one of its kernels. */
-export interface Board extends Readonly<Omit<Qemu, "kernels">> {
+export interface Board extends Readonly<Omit<Qemu, "kernels" | "machine">> {
+  readonly hardware: Hardware;
   readonly name: string;
   readonly deviceType: string;
   /** The kernel's argument `console=`. */
@@ -111,13 +102,15 @@ export function parseBoard(text: string, path: string, kernelName?: string): Boa
   const image = parseImageBoard(text, path);
   const parsed = QemuSchema.safeParse(image.qemu);
   if (!parsed.success) throw new Error(`${path}: qemu:\n${z.prettifyError(parsed.error)}`);
-  const { kernels, ...qemu } = parsed.data;
+  const { kernels, machine, ...qemu } = parsed.data;
   const known = Object.keys(kernels);
   const kernel = kernels[kernelName ?? known[0] ?? ""];
   if (kernel === undefined) throw new Error(`${path}: no kernel ${kernelName ?? "at all"}; it has ${known.join(", ")}`);
   const layout = layoutOf(image);
+  const { architecture } = qemu;
   return {
     ...qemu,
+    hardware: hardwareOf({ architecture, machine, diskNode: image.disk?.device, folder: image.folder }),
     name: image.name,
     deviceType: image.deviceType,
     console: image.console ?? "",

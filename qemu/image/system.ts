@@ -153,7 +153,7 @@ async function agentFiles(folder: string): Promise<SystemFiles> {
   if (!(await exists(join(folder, entry)))) throw new Error(`${folder}/${entry} is missing: npm run build`);
   const names = (await run(["find", ".", "-type", "f", "-printf", "%P\\0"], { cwd: folder })).toString().split("\0");
   const files: Record<string, SystemFile> = {};
-  for (const name of names.filter(Boolean).toSorted()) {
+  for (const name of names.filter((each) => each !== "" && !each.startsWith("qemu/")).toSorted()) {
     const content = await readFile(join(folder, name));
     files[`usr/lib/switchback/${name}`] = name === entry ? program(content) : { content, mode: 0o644 };
   }

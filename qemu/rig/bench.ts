@@ -2,8 +2,9 @@ import { constants } from "node:fs";
 import { copyFile, mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { cached, exists } from "../../image/cache.ts";
-import { makeBoardDisk } from "../../qemu/image/board-disk.ts";
+import type { Hardware } from "../board/hardware.ts";
 import { type Board, type BoardName, loadBoard } from "../image/board.ts";
+import { makeBoardDisk } from "../image/board-disk.ts";
 import { BOARD_BUILDERS } from "../image/builders.ts";
 import { buildSystem, type SystemFiles } from "../image/system.ts";
 import { buildUBoot } from "../image/u-boot.ts";
@@ -48,31 +49,42 @@ export class Bench {
   readonly board: Board;
   readonly disk: string;
   readonly folder: string;
+  readonly processor: number;
+  readonly #original: string;
   readonly #kernel: string | undefined;
-  readonly #processor: number;
   #machine: Machine | undefined;
 
-  private constructor(board: Board, folder: string, kernel: string | undefined, processor: number) {
+  private constructor({ board, disk, kernel }: BoardParts, folder: string, processor: number) {
     this.board = board;
     this.folder = folder;
     this.disk = join(folder, "disk.img");
+    this.processor = processor;
+    this.#original = disk;
     this.#kernel = kernel;
-    this.#processor = processor;
   }
 
   /** Opens the board in `folder`, or creates a new one with version `v1` in slot A. The power is off. */
   static async set(name: BoardName, folder: string, options: BenchOptions = {}): Promise<Bench> {
-    const { board, disk, kernel } = await buildBoard(name, options);
+    const parts = await buildBoard(name, options);
     await mkdir(folder, { recursive: true });
-    const bench = new Bench(board, folder, kernel, options.processor ?? 0);
-    if (!(await exists(bench.disk))) await copyFile(disk, bench.disk, constants.COPYFILE_FICLONE);
+    const bench = new Bench(parts, folder, options.processor ?? 0);
+    if (!(await exists(bench.disk))) await bench.copyDisk(bench.disk);
     return bench;
   }
 
+  /** Writes the disk of a new board to `path`. */
+  async copyDisk(path: string): Promise<void> {
+    await copyFile(this.#original, path, constants.COPYFILE_FICLONE);
+  }
+
+  /** The machine that the disk belongs to, with the board's own U-Boot. */
+  get hardware(): Hardware {
+    return { ...this.board.hardware, kernel: this.#kernel };
+  }
+
   async powerOn(options: Pick<MachineOptions, "kvm" | "clock"> = {}): Promise<Machine> {
-    const { board, disk, folder } = this;
-    const kernel = this.#kernel === undefined ? {} : { kernel: this.#kernel };
-    this.#machine = await Machine.start({ board, disk, folder, processor: this.#processor, ...kernel, ...options });
+    const { hardware, disk, folder } = this;
+    this.#machine = await Machine.start({ hardware, disk, folder, processor: this.processor, ...options });
     return this.#machine;
   }
 

@@ -6,6 +6,15 @@ export interface CommandResult {
   readonly stderr: string;
 }
 
+/** How to log in to a system. */
+export interface Access {
+  readonly user: string;
+  /** A private key, in the format of OpenSSH or PEM. Default: no password. */
+  readonly key?: string | undefined;
+}
+
+const ROOT: Access = { user: "root" };
+
 /** A shell in the running system, over one connection. */
 export class Guest {
   readonly #client: Client;
@@ -15,7 +24,7 @@ export class Guest {
   }
 
   /** @throws if the guest does not answer within `ms` */
-  static connect(port: number, ms: number): Promise<Guest> {
+  static connect(port: number, ms: number, access: Access = ROOT): Promise<Guest> {
     return new Promise((resolve, reject) => {
       const client = new ssh2.Client();
       const timer = setTimeout(() => {
@@ -33,8 +42,8 @@ export class Guest {
       client.connect({
         host: "127.0.0.1",
         port,
-        username: "root",
-        password: "",
+        username: access.user,
+        ...(access.key === undefined ? { password: "" } : { privateKey: access.key }),
         readyTimeout: ms,
         keepaliveInterval: 0,
       });

@@ -4,19 +4,19 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { exists } from "../../image/cache.ts";
-import type { Board } from "../image/board.ts";
+import type { Hardware } from "../board/hardware.ts";
 import { Console } from "./console.ts";
-import { Guest } from "./guest.ts";
+import { type Access, Guest } from "./guest.ts";
 import { Qmp } from "./qmp.ts";
 
 export interface MachineOptions {
-  readonly board: Board;
+  readonly hardware: Hardware;
   /** The whole disk, which the machine changes in place. */
   readonly disk: string;
   /** Folder for the console's log, the firmware's variables and QEMU's socket. */
   readonly folder: string;
-  /** ELF file that QEMU itself loads: U-Boot. */
-  readonly kernel?: string;
+  /** How to log in. Default: as root, without a password. */
+  readonly access?: Access;
   /** Lets the host's processor run the guest if it can. */
   readonly kvm?: boolean;
   /** The board's clock at power-on, in the format of QEMU's `-rtc base=`. */
@@ -40,15 +40,17 @@ export class Machine {
   readonly #process: ChildProcess;
   readonly #ended: Promise<void>;
   readonly #qmp: Qmp;
+  readonly #access: Access | undefined;
   #guest: Guest | undefined;
   #isRunning = true;
 
-  private constructor(process: ChildProcess, console: Console, port: number, qmp: Qmp, ended: Promise<void>) {
+  private constructor({ process, console, port, qmp, ended, access }: Parts) {
     this.#process = process;
     this.console = console;
     this.port = port;
     this.#qmp = qmp;
     this.#ended = ended;
+    this.#access = access;
     void ended.then(() => {
       this.#isRunning = false;
     });
@@ -61,7 +63,7 @@ export class Machine {
     const args = await machineArguments(options, port, socket);
     const env = { ...process.env, QEMU_AUDIO_DRV: "none" };
     // If the rig ends for any reason, including SIGKILL, the machine ends with it.
-    const tied = ["--pdeathsig", "KILL", ...(await boundTo(options)), options.board.machine.program, ...args];
+    const tied = ["--pdeathsig", "KILL", ...(await boundTo(options)), options.hardware.program, ...args];
     const child = spawn("setpriv", tied, { stdio: ["ignore", "pipe", "pipe"], env });
     const console = new Console(join(options.folder, "console.log"));
     child.stdout?.on("data", (chunk: Buffer) => console.append(chunk));
@@ -79,7 +81,16 @@ export class Machine {
         throw new Error(`QEMU did not start:\n${console.lastLines()}`);
       }),
     ]);
-    return new Machine(child, console, port, qmp, ended);
+    return new Machine({ process: child, console, port, qmp, ended, access: options.access });
+  }
+
+  get isRunning(): boolean {
+    return this.#isRunning;
+  }
+
+  /** Resolves when QEMU has ended. */
+  get ended(): Promise<void> {
+    return this.#ended;
   }
 
   /** Waits until the console shows `pattern`. @throws {Error} with the last lines of the console */
@@ -97,8 +108,7 @@ export class Machine {
   /** Waits for a system to come up and connects to it. @returns its version */
   async waitUp(ms: number, mark = 0): Promise<string> {
     const version = await this.waitVersion(ms, mark);
-    this.#guest?.close();
-    this.#guest = undefined;
+    this.hangUp();
     await this.guest();
     return version;
   }
@@ -109,7 +119,19 @@ export class Machine {
   }
 
   async guest(): Promise<Guest> {
-    this.#guest ??= await connected(this.port);
+    this.#guest ??= await connected(this.port, this.#access);
+    return this.#guest;
+  }
+
+  /** Gives up the connection to a system that has gone or goes. */
+  hangUp(): void {
+    this.#guest?.close();
+    this.#guest = undefined;
+  }
+
+  /** One attempt to log in, for `guest` to use. @returns undefined if no system answers within `ms` */
+  async tryGuest(ms: number): Promise<Guest | undefined> {
+    this.#guest ??= await Guest.connect(this.port, ms, this.#access).catch(() => undefined); // ignored: not yet.
     return this.#guest;
   }
 
@@ -148,13 +170,21 @@ export class Machine {
 
   /** Cuts the power: the board loses everything that it has not written. */
   async cutPower(): Promise<void> {
-    this.#guest?.close();
-    this.#guest = undefined;
+    this.hangUp();
     this.#qmp.close();
     this.#process.kill("SIGKILL");
     await this.#ended;
     this.console.close();
   }
+}
+
+interface Parts {
+  readonly process: ChildProcess;
+  readonly console: Console;
+  readonly port: number;
+  readonly qmp: Qmp;
+  readonly ended: Promise<void>;
+  readonly access: Access | undefined;
 }
 
 /**
@@ -173,41 +203,41 @@ async function boundTo({ kvm = false, processor = 0 }: MachineOptions): Promise<
 }
 
 async function machineArguments(options: MachineOptions, port: number, socket: string): Promise<string[]> {
-  const { board, disk, folder, kernel, clock } = options;
-  const { machine } = board;
-  const drive = [`file=${disk}`, "format=raw", "cache=writethrough", ...machine.disk].join(",");
-  const translator = ["tcg", ...(machine.translator === undefined ? [] : [machine.translator])].join(",");
+  const { hardware, disk, folder, clock } = options;
+  const { kernel, drive, diskDevices, network, memoryMiB } = hardware;
+  const translator = ["tcg", ...(hardware.translator === undefined ? [] : [hardware.translator])].join(",");
   const accelerator = ["-accel", options.kvm === true ? "kvm" : translator];
   return [
-    ...machine.arguments,
+    ...hardware.arguments,
     ...accelerator,
-    ...["-m", `${machine.memoryMiB}M`, "-display", "none", "-monitor", "none", "-serial", "stdio"],
+    ...["-m", `${memoryMiB}M`, "-display", "none", "-monitor", "none", "-serial", "stdio"],
     ...["-qmp", `unix:${socket},server=on,wait=off`],
-    ...(await firmwareArguments(board, folder)),
+    ...(await firmwareArguments(hardware, folder)),
     ...(kernel === undefined ? [] : ["-kernel", kernel]),
     ...(clock === undefined ? [] : ["-rtc", `base=${clock}`]),
-    ...["-drive", drive, ...(machine.diskDevice === undefined ? [] : ["-device", machine.diskDevice])],
+    ...["-drive", [`file=${disk}`, "format=raw", "cache=writethrough", ...drive].join(",")],
+    ...diskDevices.flatMap((device) => ["-device", device]),
     ...["-netdev", `user,id=n0,hostfwd=tcp:127.0.0.1:${port}-:22`],
-    ...["-device", machine.network.replace(/(,|$)/, ",netdev=n0$1")],
+    ...["-device", network.replace(/(,|$)/, ",netdev=n0$1")],
   ];
 }
 
 /** The firmware's variables belong to the board and survive a power cut. */
-async function firmwareArguments({ machine }: Board, folder: string): Promise<readonly string[]> {
-  if (machine.firmware === undefined) return [];
+async function firmwareArguments({ firmware }: Hardware, folder: string): Promise<readonly string[]> {
+  if (firmware === undefined) return [];
   const variables = join(folder, "firmware-variables.fd");
-  if (!(await exists(variables))) await copyFile(machine.firmware.variables, variables);
+  if (!(await exists(variables))) await copyFile(firmware.variables, variables);
   return [
-    ...["-drive", `if=pflash,unit=0,format=raw,readonly=on,file=${machine.firmware.code}`],
+    ...["-drive", `if=pflash,unit=0,format=raw,readonly=on,file=${firmware.code}`],
     ...["-drive", `if=pflash,unit=1,format=raw,file=${variables}`],
   ];
 }
 
-async function connected(port: number): Promise<Guest> {
+async function connected(port: number, access: Access | undefined): Promise<Guest> {
   const deadline = Date.now() + SSH_MS;
   for (;;) {
     try {
-      return await Guest.connect(port, SSH_MS);
+      return await Guest.connect(port, SSH_MS, access);
     } catch (error) {
       if (Date.now() > deadline) throw error;
       await setTimeout(POLL_MS);

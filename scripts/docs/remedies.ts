@@ -4,7 +4,7 @@ import { ADAPTERS, BOOT, HOST, SLOTS, SNAPSHOTS, VIRTUAL_BOARDS } from "./remedi
 import { CONVERSION } from "./remedies/convert.ts";
 import { IMAGES } from "./remedies/image.ts";
 import { IMAGE_FILES } from "./remedies/image-files.ts";
-import { IMAGES_READ } from "./remedies/inspect.ts";
+import { HARNESS, IMAGES_READ } from "./remedies/inspect.ts";
 import { PARTITION_TABLES } from "./remedies/partitions.ts";
 import type { Remedies } from "./remedies/section.ts";
 import { NETWORK, SERVER } from "./remedies/server.ts";
@@ -36,6 +36,7 @@ export const REMEDIES: Readonly<Record<ErrorCode, string>> = {
   ...IMAGES_READ,
   ...CONVERSION,
   ...YOCTO,
+  ...HARNESS,
 };
 
 export interface Section {
@@ -67,4 +68,5 @@ export const SECTIONS: readonly Section[] = [
   { title: "Inspection of images", remedies: IMAGES_READ },
   { title: "Conversion of images", remedies: CONVERSION },
   { title: "Yocto builds", remedies: YOCTO },
+  { title: "Tests of images under QEMU", remedies: HARNESS },
 ];

@@ -5,6 +5,7 @@ import { BOARD_ERRORS } from "./board-errors.ts";
 import { CONVERT_ERRORS } from "./convert-errors.ts";
 import { DUMP_ERRORS } from "./dump-errors.ts";
 import type { ErrorEntry } from "./error-entry.ts";
+import { HARNESS_ERRORS } from "./harness-errors.ts";
 import { IMAGE_ERRORS } from "./image-errors.ts";
 import { IMAGE_FILE_ERRORS } from "./image-file-errors.ts";
 import { INSPECT_ERRORS } from "./inspect-errors.ts";
@@ -28,6 +29,7 @@ export const ERRORS = {
   ...INSPECT_ERRORS,
   ...CONVERT_ERRORS,
   ...YOCTO_ERRORS,
+  ...HARNESS_ERRORS,
 };
 
 export type ErrorCode = keyof typeof ERRORS;

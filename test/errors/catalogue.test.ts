@@ -46,7 +46,16 @@ test("no two subjects use the same code", async () => {
   const { INSPECT_ERRORS } = await import("../../src/errors/inspect-errors.ts");
   const { CONVERT_ERRORS } = await import("../../src/errors/convert-errors.ts");
   const { YOCTO_ERRORS } = await import("../../src/errors/yocto-errors.ts");
-  const tools = [PARTITION_ERRORS, IMAGE_FILE_ERRORS, IMAGE_ERRORS, INSPECT_ERRORS, CONVERT_ERRORS, YOCTO_ERRORS];
+  const { HARNESS_ERRORS } = await import("../../src/errors/harness-errors.ts");
+  const tools = [
+    PARTITION_ERRORS,
+    IMAGE_FILE_ERRORS,
+    IMAGE_ERRORS,
+    INSPECT_ERRORS,
+    CONVERT_ERRORS,
+    YOCTO_ERRORS,
+    HARNESS_ERRORS,
+  ];
   const all = [...device, ...tools].flatMap((errors) => Object.keys(errors));
   expect(all.toSorted()).toEqual(codes.toSorted());
 });

@@ -2,8 +2,8 @@ import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { Random } from "../../qemu/harness/random.ts";
 import { needs } from "../support/needs.ts";
-import { Random } from "../system/fuzz/random.ts";
 import { type Called, contentOf, createKiller, everyCut, ModuleBoard, place } from "./module-board.ts";
 
 const COMMANDS = ["cat", "cp", "dirname", "mkdir", "mv", "readlink", "rm", "rmdir", "sed", "sync", "tar"];

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node
 import { rm } from "node:fs/promises";
 import { setTimeout } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from "vitest";
+import { Random } from "../../qemu/harness/random.ts";
 import { severalPayloads } from "../artifact/several-payloads.ts";
 import { BuiltProgram, type Ended, startProgram } from "../support/built-program.ts";
 import { needs } from "../support/needs.ts";
@@ -13,7 +14,6 @@ import { shipModule } from "../system/crash/scenarios.ts";
 import { Tally } from "../system/crash/tally.ts";
 import { losePower, readDisk } from "../system/crash/volatile.ts";
 import { type WatchOptions, watchedRun } from "../system/crash/watched-run.ts";
-import { Random } from "../system/fuzz/random.ts";
 import { ContainerEngine } from "./container-engine.ts";
 
 const { test } = needs("containers");

@@ -1,7 +1,7 @@
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { afterEach, beforeEach, expect } from "vitest";
+import { Random } from "../../qemu/harness/random.ts";
 import { needs } from "../support/needs.ts";
-import { Random } from "../system/fuzz/random.ts";
 import { ContainerEngine } from "./container-engine.ts";
 import { type Called, type Cut, everyCut, ModuleBoard } from "./module-board.ts";
 

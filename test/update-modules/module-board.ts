@@ -12,7 +12,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { basename, delimiter, join, relative, resolve } from "node:path";
-import type { Random } from "../system/fuzz/random.ts";
+import type { Random } from "../../qemu/harness/random.ts";
 
 /** The point at which the power fails: before or after the n-th command that the call starts, counted from 1. */
 export interface Cut {

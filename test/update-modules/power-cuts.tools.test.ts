@@ -1,11 +1,11 @@
 import { setTimeout } from "node:timers/promises";
 import { afterAll, beforeAll, test } from "vitest";
+import { Random } from "../../qemu/harness/random.ts";
 import { BuiltProgram } from "../support/built-program.ts";
 import { needs } from "../support/needs.ts";
 import { CrashDevice } from "../system/crash/crash-device.ts";
 import { type Kind, oneFile } from "../system/crash/scenarios.ts";
 import { Tally } from "../system/crash/tally.ts";
-import { Random } from "../system/fuzz/random.ts";
 import { docker } from "./docker-kind.ts";
 import { deb, directory, rpm, script } from "./module-kinds.ts";
 

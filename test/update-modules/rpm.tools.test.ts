@@ -2,8 +2,8 @@ import { execFileSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { Random } from "../../qemu/harness/random.ts";
 import { needs } from "../support/needs.ts";
-import { Random } from "../system/fuzz/random.ts";
 import { type Called, type Cut, contentOf, createKiller, everyCut, ModuleBoard, place } from "./module-board.ts";
 
 // Debian keeps rpm's database in the home folder, so the test uses its own folder as a temporary system, which also

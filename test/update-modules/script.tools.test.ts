@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { Random } from "../system/fuzz/random.ts";
+import { Random } from "../../qemu/harness/random.ts";
 import { type Called, createKiller, everyCut, ModuleBoard } from "./module-board.ts";
 
 const COMMANDS = ["chmod", "mkdir", "sync"];

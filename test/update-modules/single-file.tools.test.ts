@@ -1,8 +1,8 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { Random } from "../../qemu/harness/random.ts";
 import { needs } from "../support/needs.ts";
-import { Random } from "../system/fuzz/random.ts";
 import { type Called, contentOf, createKiller, everyCut, ModuleBoard, place } from "./module-board.ts";
 
 const COMMANDS = ["cat", "chmod", "cp", "dirname", "mkdir", "mv", "rm", "rmdir", "sed", "sync"];

@@ -11,3 +11,12 @@ export const IMAGES_READ = {
     "Get the image again: it was not downloaded or copied completely. Check it with `gzip -t`, `xz -t` or `zstd -t`. If the " +
     "cause says that no space is left, set `TMPDIR` to a folder with room for the image.",
 } satisfies Remedies;
+
+export const HARNESS = {
+  HARNESS_MISSING:
+    "Install the Debian package that `package` names, or correct the path in the board file: `program` or `file` is not " +
+    "there, or cannot be read.",
+  HARNESS_SLOTS:
+    "Run `switchback image inspect` on the image. `switchback-qemu` tests images of disks with two slots. " +
+    "`switchback image convert` makes one of an image with a single root filesystem.",
+} satisfies Remedies;

@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { LEAF, placesOf, treePlaces, USUAL_SHAPE } from "../../../adapters/takeover/lmdb-format.ts";
 import { readLmdb } from "../../../adapters/takeover/lmdb-reader.ts";
 import { writeLmdb } from "../../../adapters/takeover/lmdb-writer.ts";
+import { Random } from "../../../qemu/harness/random.ts";
 import { AgentError, describeError } from "../../../src/errors/agent-error.ts";
 import {
   asText,
@@ -12,7 +13,6 @@ import {
   storeOf,
   VALUES_OF_32_BITS,
 } from "../../support/client-stores.ts";
-import { Random } from "../../system/fuzz/random.ts";
 
 test("a store of the real client is read exactly, with what makes it the newest state", () => {
   const { values, ...shape } = readLmdb(COMMITTED);

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { USUAL_SHAPE } from "../../../adapters/takeover/lmdb-format.ts";
 import { readLmdb } from "../../../adapters/takeover/lmdb-reader.ts";
 import { writeLmdb } from "../../../adapters/takeover/lmdb-writer.ts";
-import { Random } from "../../system/fuzz/random.ts";
+import { Random } from "../../../qemu/harness/random.ts";
 
 let dir = "";
 beforeAll(() => {

@@ -6,6 +6,7 @@ import { systemClock } from "../../../adapters/clock/system-clock.ts";
 import { createSlotDevice } from "../../../adapters/device/slot-device.ts";
 import { openBlockFile } from "../../../adapters/linux/block-file.ts";
 import { createRootfsImageHandler } from "../../../adapters/payload/rootfs-image/handler.ts";
+import { Random } from "../../../qemu/harness/random.ts";
 import type { Compression } from "../../../src/artifact/model.ts";
 import type { ArtifactRecord } from "../../../src/core/deployment/snapshot.ts";
 import type { DownloadRecord } from "../../../src/core/install/download-record.ts";
@@ -19,7 +20,6 @@ import { rootfsRequest } from "../../artifact/artifact-requests.ts";
 import { FileServer } from "../../support/file-server.ts";
 import { MEMORY_FOLDER } from "../../support/test-board.ts";
 import { writeArtifact } from "../../support/write-artifact.ts";
-import { Random } from "../../system/fuzz/random.ts";
 
 const MIB = 1024 * 1024;
 export const IMAGE_BYTES = 8 * MIB;

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { Random } from "../../../qemu/harness/random.ts";
 import { type Download, type DownloadStart, openDownload } from "../../../src/core/install/download.ts";
 import type { DownloadParts } from "../../../src/core/install/download-parts.ts";
 import { AgentError } from "../../../src/errors/agent-error.ts";
@@ -6,7 +7,6 @@ import type { Transport } from "../../../src/ports/transport.ts";
 import { client } from "../../adapters/transport/transport-rig.ts";
 import { FileServer } from "../../support/file-server.ts";
 import { createVirtualClock, type VirtualClock } from "../../support/virtual-clock.ts";
-import { Random } from "../../system/fuzz/random.ts";
 
 const WHOLE = new Random(7).fill(Buffer.alloc(300_000));
 const MINUTE_MS = 60_000;

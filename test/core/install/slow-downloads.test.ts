@@ -1,11 +1,11 @@
 import type { ServerResponse } from "node:http";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { Random } from "../../../qemu/harness/random.ts";
 import { openDownload } from "../../../src/core/install/download.ts";
 import { client } from "../../adapters/transport/transport-rig.ts";
 import { file } from "../../support/answers.ts";
 import { type Responder, ScriptedServer } from "../../support/scripted-server.ts";
 import { createVirtualClock, type VirtualClock } from "../../support/virtual-clock.ts";
-import { Random } from "../../system/fuzz/random.ts";
 
 const WHOLE = new Random(8).fill(Buffer.alloc(300_000));
 const IDLE_MS = 300_000;

@@ -1,8 +1,8 @@
 import { setTimeout } from "node:timers/promises";
+import type { Random } from "../../../qemu/harness/random.ts";
 import { deployment, empty, file, refusal, slowDown, token } from "../../support/answers.ts";
 import { reset, resetInHeader } from "../../support/faults.ts";
 import { type Exchange, type Responder, type Route, ScriptedServer } from "../../support/scripted-server.ts";
-import type { Random } from "../fuzz/random.ts";
 
 /** A final status that reached the server. */
 export interface Final {

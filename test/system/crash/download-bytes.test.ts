@@ -2,13 +2,13 @@ import { createCipheriv, createHash } from "node:crypto";
 import { open, readFile, rm } from "node:fs/promises";
 import { setTimeout } from "node:timers/promises";
 import { afterEach, beforeAll, expect, test } from "vitest";
+import { Random } from "../../../qemu/harness/random.ts";
 import { rootfsRequest } from "../../artifact/artifact-requests.ts";
 import { ManagedBoard } from "../../cli/managed/managed-board.ts";
 import { deployment } from "../../support/answers.ts";
 import { BuiltProgram } from "../../support/built-program.ts";
 import { FileServer } from "../../support/file-server.ts";
 import { MEMORY_FOLDER } from "../../support/test-board.ts";
-import { Random } from "../fuzz/random.ts";
 
 const KIB = 1024;
 const MIB = 1024 * KIB;

@@ -1,8 +1,8 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { expect } from "vitest";
+import type { Random } from "../../../qemu/harness/random.ts";
 import { type BuiltProgram, type Started, startProgram } from "../../support/built-program.ts";
 import { MEMORY_FOLDER, TestBoard } from "../../support/test-board.ts";
-import type { Random } from "../fuzz/random.ts";
 import type { Recovery } from "./crash-device.ts";
 import { DeploymentDesk } from "./deployment-desk.ts";
 import { bootsWhatItNames, bootToRest } from "./power-on.ts";

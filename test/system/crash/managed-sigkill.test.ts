@@ -1,7 +1,7 @@
 import { setTimeout } from "node:timers/promises";
 import { afterAll, beforeAll, test } from "vitest";
+import { Random } from "../../../qemu/harness/random.ts";
 import { BuiltProgram } from "../../support/built-program.ts";
-import { Random } from "../fuzz/random.ts";
 import { ManagedDevice, type ManagedOptions } from "./managed-device.ts";
 import { image, imageAndFile, imageThatHangs, type Kind, oneFile } from "./scenarios.ts";
 import { sideBySide } from "./side-by-side.ts";

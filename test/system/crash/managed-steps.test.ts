@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { Random } from "../../../qemu/harness/random.ts";
 import { BuiltProgram } from "../../support/built-program.ts";
-import { Random } from "../fuzz/random.ts";
 import { instantsAfterSaves, instantsInSaves } from "./instants.ts";
 import { ManagedDevice } from "./managed-device.ts";
 import { image, imageThatHangs, type Kind, oneFile } from "./scenarios.ts";

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { Random } from "../../../qemu/harness/random.ts";
 import { BuiltProgram } from "../../support/built-program.ts";
-import { Random } from "../fuzz/random.ts";
 import { CrashDevice } from "./crash-device.ts";
 import { instantsAfterSaves } from "./instants.ts";
 import { type Decision, image, imageAndFile, imageWithScripts, type Kind, oneFile } from "./scenarios.ts";

@@ -1,7 +1,7 @@
 import { setTimeout } from "node:timers/promises";
 import { afterAll, beforeAll, test } from "vitest";
+import { Random } from "../../../qemu/harness/random.ts";
 import { BuiltProgram } from "../../support/built-program.ts";
-import { Random } from "../fuzz/random.ts";
 import { CrashDevice } from "./crash-device.ts";
 import { type Decision, image, imageAndFile, imageWithScripts, type Kind, oneFile } from "./scenarios.ts";
 import { Tally } from "./tally.ts";

@@ -1,8 +1,8 @@
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { Random } from "../../../qemu/harness/random.ts";
 import { MEMORY_FOLDER } from "../../support/test-board.ts";
-import { Random } from "../fuzz/random.ts";
 import { parseStrace } from "./strace-log.ts";
 import { losePower, readDisk, volatileOf } from "./volatile.ts";
 

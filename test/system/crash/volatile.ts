@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, truncateSync, writeFileSync } from "node:fs";
 import { open, readFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
-import type { Random } from "../fuzz/random.ts";
+import type { Random } from "../../../qemu/harness/random.ts";
 import { type Call, pathOfDescriptor, unquote } from "./strace-log.ts";
 
 /** Content, before the program started, of the files that a power cut may change. */

@@ -1,4 +1,4 @@
-import type { Random } from "./random.ts";
+import type { Random } from "../../../qemu/harness/random.ts";
 
 /** Place of a member in the outer tar: header block, content and padding are one piece. */
 export interface Piece {

@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
+import { Random } from "../../../qemu/harness/random.ts";
 import { tar } from "../../artifact/odd-artifacts.ts";
 import { DAMAGE_KINDS, damage } from "./damage.ts";
 import { describeDamaged, VERSION } from "./damaged-installs.ts";
-import { Random } from "./random.ts";
 
 describeDamaged({ name: "not compressed", verified: false, make: (board) => board.release(VERSION) });
 

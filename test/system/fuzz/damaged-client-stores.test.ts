@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 import { readLmdb } from "../../../adapters/takeover/lmdb-reader.ts";
+import { Random } from "../../../qemu/harness/random.ts";
 import { AgentError } from "../../../src/errors/agent-error.ts";
 import { COMMITTED, OF_32_BITS, storeOf } from "../../support/client-stores.ts";
-import { Random } from "./random.ts";
 
 const STORES: Readonly<Record<string, Buffer>> = {
   "the real client's store": COMMITTED,

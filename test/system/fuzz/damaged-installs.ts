@@ -1,10 +1,10 @@
 import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { Random } from "../../../qemu/harness/random.ts";
 import { ERRORS } from "../../../src/errors/catalogue.ts";
 import { type CliResult, codesOf, INSTALLED, MEMORY_FOLDER, TestBoard } from "../../support/test-board.ts";
 import { type Damage, damage, dataStart, piecesOf } from "./damage.ts";
-import { Random } from "./random.ts";
 
 /** Another seed finds other damage: `SWITCHBACK_FUZZ_SEED=7 npm test -- --tier fuzz`. */
 const SEED = Number(process.env["SWITCHBACK_FUZZ_SEED"] ?? 20_260_101);

@@ -1,10 +1,10 @@
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { Random } from "../../../qemu/harness/random.ts";
 import { openDownload } from "../../../src/core/install/download.ts";
 import { AgentError } from "../../../src/errors/agent-error.ts";
 import { client } from "../../adapters/transport/transport-rig.ts";
 import { createVirtualClock } from "../../support/virtual-clock.ts";
-import { Random } from "./random.ts";
 
 /** Another seed finds other answers: `SWITCHBACK_FUZZ_SEED=7 npm test -- --tier fuzz`. */
 const SEED = Number(process.env["SWITCHBACK_FUZZ_SEED"] ?? 20_260_101);

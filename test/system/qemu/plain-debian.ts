@@ -7,46 +7,35 @@ const MIB = 1024 * 1024;
 const SUITE = "trixie";
 const PACKAGES = [
   ...["systemd-sysv", "udev", "linux-image-cloud-amd64", "initramfs-tools", "nodejs", "util-linux", "kmod"],
-  ...["e2fsprogs", "zstd", "dbus"],
+  ...["e2fsprogs", "zstd", "dbus", "dropbear-bin"],
 ];
 /** Manuals and translations would double the size. */
 const LEFT_OUT = ["/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*"];
 const ROOT = { startMiB: 8, sizeMiB: 400 };
 
-/** Runs at the end of each start, and says on the console how it went. It stands for a user of the device. */
-const USER = `#!/bin/sh
-exec >/dev/console 2>&1
-say() { echo "device: $*"; }
-say "up with $(cat /etc/version), doctor: $(switchback doctor | tail -n 1)"
-if [ -e /data/tried ]; then
-  say "after the power cut: $(switchback commit 2>&1 | tr '\\n' ' ')"
-elif [ "$(cat /etc/version)" = v1 ]; then
-  switchback install "$(cat /etc/update-url)" && say "installed, restarting" && systemctl reboot
-else
-  touch /data/tried && sync && say "on trial"
-fi
-`;
-
-const UNIT = `[Unit]
-After=switchback-resume.service systemd-networkd.service data.mount boot-efi.mount
+const SSH_UNIT = `[Unit]
+After=systemd-networkd.service data.mount
+RequiresMountsFor=/data
 [Service]
-Type=oneshot
-TimeoutStartSec=infinity
-ExecStart=/usr/local/sbin/user
+ExecStartPre=/bin/mkdir -p /data/dropbear
+ExecStart=/usr/sbin/dropbear -F -E -R -s
 `;
 
 const FILES: Readonly<Record<string, string>> = {
   "etc/version": "v1\n",
-  "etc/mender/mender.conf": '{ "Switchback": { "AllowPlainHttp": true } }',
   "etc/systemd/network/lan.network": "[Match]\nName=e*\n[Network]\nAddress=10.0.2.15/24\nGateway=10.0.2.2\n",
   // An emulated processor is slow: no device must be late.
   "etc/systemd/system.conf.d/slow.conf": "[Manager]\nDefaultDeviceTimeoutSec=3600\nDefaultTimeoutStartSec=3600\n",
-  "etc/systemd/system/user.service": UNIT,
+  "etc/systemd/system/ssh-server.service": SSH_UNIT,
 };
-const ENABLED = ["/etc/systemd/system/user.service", "/usr/lib/systemd/system/systemd-networkd.service"];
+const ENABLED = ["/etc/systemd/system/ssh-server.service", "/usr/lib/systemd/system/systemd-networkd.service"];
 
-/** An image of Debian with one root filesystem, as users make it with mmdebstrap. */
-export async function plainDebian(folder: string): Promise<string> {
+/**
+ * An image of Debian with one root filesystem, as users make it with mmdebstrap.
+ *
+ * @param authorized public key that may log in as root
+ */
+export async function plainDebian(folder: string, authorized: string): Promise<string> {
   const packed = await cached("plain-debian", [SUITE, ...PACKAGES], ["test/system/qemu/plain-debian.ts"], download);
   const tree = join(folder, "tree");
   mkdirSync(tree);
@@ -55,10 +44,14 @@ export async function plainDebian(folder: string): Promise<string> {
     mkdirSync(dirname(join(tree, name)), { recursive: true });
     writeFileSync(join(tree, name), text);
   }
-  writeFileSync(join(tree, "usr/local/sbin/user"), USER, { mode: 0o755 });
+  mkdirSync(join(tree, "root/.ssh"), { recursive: true, mode: 0o700 });
+  writeFileSync(join(tree, "root/.ssh/authorized_keys"), authorized, { mode: 0o600 });
   const wants = join(tree, "etc/systemd/system/multi-user.target.wants");
   mkdirSync(wants, { recursive: true });
   for (const unit of ENABLED) symlinkSync(unit, join(wants, unit.slice(unit.lastIndexOf("/") + 1)));
+  // The root filesystem is mounted read-only, and each device has its own keys.
+  rmSync(join(tree, "etc/dropbear"), { recursive: true, force: true });
+  symlinkSync("/data/dropbear", join(tree, "etc/dropbear"));
   const image = join(folder, "debian.img");
   writeFileSync(image, "");
   truncateSync(image, (ROOT.startMiB + ROOT.sizeMiB + 8) * MIB);

@@ -5,11 +5,15 @@ import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, test } from "vitest";
+import { partitionOf } from "../../../image/placeholders.ts";
+import { AGENT_COMMANDS } from "../../../qemu/harness/agent-commands.ts";
+import { QemuDevice, type SlotPlace } from "../../../qemu/harness/qemu-device.ts";
 import type { BoardName } from "../../../qemu/image/board.ts";
 import { buildSystem, type SystemFiles } from "../../../qemu/image/system.ts";
 import { Bench, FASTEST_KERNEL } from "../../../qemu/rig/bench.ts";
 import type { CommandResult } from "../../../qemu/rig/guest.ts";
 import type { Machine } from "../../../qemu/rig/machine.ts";
+import { ArtifactServer } from "../../../qemu/server/artifact-server.ts";
 import { file } from "../../support/answers.ts";
 import { ScriptedServer } from "../../support/scripted-server.ts";
 
@@ -38,13 +42,17 @@ export class QemuBoard {
   readonly bench: Bench;
   readonly server: ScriptedServer;
   readonly folder: string;
-  #machine: Machine | undefined;
+  /** The same board as the scenarios of the harness see it. */
+  readonly device: QemuDevice;
+  readonly #artifacts: ArtifactServer;
   #version = "";
 
-  private constructor(bench: Bench, server: ScriptedServer, folder: string) {
+  private constructor(bench: Bench, server: ScriptedServer, folder: string, artifacts: ArtifactServer) {
     this.bench = bench;
     this.server = server;
     this.folder = folder;
+    this.#artifacts = artifacts;
+    this.device = deviceOn(bench, artifacts);
   }
 
   /** A new board with version v1, switched on. */
@@ -53,20 +61,25 @@ export class QemuBoard {
     // Of the test files that run at once each has a number of its own.
     const processor = Number(process.env["VITEST_POOL_ID"] ?? 0);
     const bench = await Bench.set(name, join(folder, "board"), { kernel: FASTEST_KERNEL[name], files, processor });
-    const board = new QemuBoard(bench, await ScriptedServer.start(), folder);
+    const board = new QemuBoard(bench, await ScriptedServer.start(), folder, await ArtifactServer.start([]));
     await board.powerOn();
     return board;
   }
 
   async remove(): Promise<void> {
-    await this.bench.powerOff();
+    await this.device.close();
     await this.server.close();
+    await this.#artifacts.close();
     await rm(this.folder, { recursive: true });
   }
 
   get machine(): Machine {
-    if (this.#machine === undefined) throw new Error("the board is switched off");
-    return this.#machine;
+    return this.device.machine;
+  }
+
+  /** The Artifacts that the scenarios of the harness install from now on. */
+  offer(paths: readonly string[]): void {
+    this.#artifacts.serve(paths);
   }
 
   /** Version of the system that runs. */
@@ -75,18 +88,19 @@ export class QemuBoard {
   }
 
   /** @returns the version that comes up */
-  async powerOn(clock?: string): Promise<string> {
-    this.#machine = await this.bench.powerOn(clock === undefined ? {} : { clock });
-    return await this.#settled(await this.machine.waitUp(UP_MS));
+  async powerOn(): Promise<string> {
+    await this.device.powerOn();
+    return await this.#settled();
   }
 
   async powerCycle(): Promise<string> {
-    await this.bench.powerOff();
+    await this.device.cutPower();
     return await this.powerOn();
   }
 
   async reboot(): Promise<string> {
-    return await this.#settled(await this.machine.reboot(UP_MS));
+    await this.device.reboot();
+    return await this.#settled();
   }
 
   /** Waits for a system to be up that is started without our doing. @returns its version */
@@ -117,11 +131,9 @@ export class QemuBoard {
     }
   }
 
-  /** Waits for what the board does by itself at its start: the agent takes one command at a time. */
-  async #settled(version: string): Promise<string> {
-    this.#version = version;
-    await (await this.machine.guest()).must("test -s /data/agent || flock /run/start-agent.lock true");
-    return version;
+  async #settled(): Promise<string> {
+    this.#version = (await (await this.machine.guest()).must("cat /etc/version")).trim();
+    return this.#version;
   }
 
   /** Runs a line of shell on the board. */
@@ -187,8 +199,33 @@ export class QemuBoard {
   }
 }
 
+/** Waits for what the board does by itself at its start: the agent takes one command at a time. */
+const SETTLED = "test -s /data/agent || flock /run/start-agent.lock true";
+
+function deviceOn(bench: Bench, server: ArtifactServer): QemuDevice {
+  const { board, hardware, folder, processor } = bench;
+  const { bootloader } = board.image;
+  const placeOf = (role: "rootfsA" | "rootfsB"): SlotPlace & { readonly number: number } => {
+    const partition = partitionOf(board.layout, role);
+    if (partition === undefined) throw new Error(`${board.name} has no ${role}`);
+    return { number: partition.number, offset: partition.startBytes, size: partition.size };
+  };
+  const places = { A: placeOf("rootfsA"), B: placeOf("rootfsB") };
+  return new QemuDevice({
+    ...{ hardware, folder, processor, server, places },
+    access: { user: "root" },
+    agent: AGENT_COMMANDS.switchback,
+    copyImage: (disk) => bench.copyDisk(disk),
+    slots: { A: places.A.number, B: places.B.number },
+    environmentOffsets: bootloader.kind === "u-boot" ? (bootloader.environment.offsets ?? []) : [],
+    startMs: UP_MS,
+    signal: new AbortController().signal,
+    settle: SETTLED,
+  });
+}
+
 /** In memory where there is enough: emulated cards are written through, sector by sector, which a real disk makes slow. */
-async function roomyFolder(): Promise<string> {
+export async function roomyFolder(): Promise<string> {
   const memory = await statfs(MEMORY).catch(() => undefined); // ignored: there is none.
   return memory !== undefined && memory.bavail * memory.bsize > 2 * BOARD_BYTES ? MEMORY : tmpdir();
 }

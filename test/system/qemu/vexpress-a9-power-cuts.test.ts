@@ -1,6 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { expect, test } from "vitest";
-import { cutLine, cutPower, duringTable } from "./power-cuts.ts";
+import { cutLine, duringTable } from "../../../qemu/harness/power-cuts.ts";
+import { cutPowerOf } from "./power-cuts.ts";
 import { SCENARIO_MS } from "./test-board.ts";
 
 const CUTS = Number(process.env["SWITCHBACK_QEMU_CUTS"] ?? 6);
@@ -10,7 +11,7 @@ test(
   `the power fails ${CUTS} times in updates of vexpress-a9: it always comes up on a complete system`,
   async () => {
     const tell = (line: string): void => void process.stderr.write(`vexpress-a9: ${line}\n`);
-    const statistics = await cutPower("vexpress-a9", CUTS, SEED, tell);
+    const statistics = await cutPowerOf("vexpress-a9", CUTS, SEED, tell);
     tell(cutLine(statistics));
     expect(statistics.broken).toEqual([]);
     expect(statistics.records.length).toBe(CUTS);

@@ -1,4 +1,4 @@
-import type { Random } from "../../fuzz/random.ts";
+import type { Random } from "../../../../qemu/harness/random.ts";
 import type { Act, Disk } from "./disk.ts";
 import { type Image, type LogEntry, replay, torn, unsynced } from "./disk-image.ts";
 

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
-import { Random } from "../../fuzz/random.ts";
+import { Random } from "../../../../qemu/harness/random.ts";
 import { Violation } from "../../model/rules.ts";
 import { type Context, CrashBoard, type Sabotage } from "./crash-board.ts";
 import { type Cut, cutsOf, type Tally } from "./cuts.ts";

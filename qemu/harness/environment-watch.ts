@@ -1,12 +1,12 @@
 import { closeSync, openSync, readSync } from "node:fs";
-import type { Bench } from "../../../qemu/rig/bench.ts";
+import type { EnvironmentWatcher } from "./device.ts";
 
 const LOOK_MS = 1;
 /** Checksum and flags come first, and a copy is written from its beginning. */
 const HEAD_BYTES = 512;
 
-/** Looks at U-Boot's environment on a board's disk from outside, while the board runs, and sees its copies change. */
-export class EnvironmentWatch {
+/** Looks at U-Boot's environment on a disk from outside, while the machine runs, and sees its copies change. */
+export class EnvironmentWatch implements EnvironmentWatcher {
   readonly #file: number;
   readonly #offsets: readonly number[];
   readonly #heads: Buffer[];
@@ -14,9 +14,8 @@ export class EnvironmentWatch {
   readonly #waiting: { readonly count: number; wake(): void }[] = [];
   #written = 0;
 
-  static start({ board, disk }: Bench): EnvironmentWatch {
-    if (board.image.bootloader.kind !== "u-boot") throw new Error(`${board.name} has no environment on the raw disk`);
-    return new EnvironmentWatch(disk, board.image.bootloader.environment.offsets ?? []);
+  static start(disk: string, offsets: readonly number[]): EnvironmentWatch {
+    return new EnvironmentWatch(disk, offsets);
   }
 
   private constructor(disk: string, offsets: readonly number[]) {

@@ -1,0 +1,42 @@
+import { Command, CommanderError } from "commander";
+import type { CliIo } from "../../src/agent/io.ts";
+import { AgentError, describeError, printable } from "../../src/errors/agent-error.ts";
+import { entryOf } from "../../src/errors/catalogue.ts";
+import { VERSION } from "../../src/version.ts";
+import { registerRun } from "./run-command.ts";
+import { registerTest } from "./test-command.ts";
+
+const eachLine = (text: string, write: (line: string) => void): void => text.trimEnd().split("\n").forEach(write);
+
+/** The command line of `switchback-qemu`. */
+function commandLine(io: CliIo): Command {
+  const program = new Command("switchback-qemu")
+    .description("Runs and tests images of devices with two root filesystem slots under QEMU.")
+    .version(VERSION, "-v, --version");
+  registerRun(program, io);
+  registerTest(program, io);
+  for (const command of [program, ...program.commands]) {
+    command
+      .exitOverride()
+      .configureOutput({
+        writeOut: (text) => eachLine(text, (line) => io.out(line)),
+        writeErr: (text) => eachLine(text, (line) => io.err(line)),
+        outputError: (text, write) => write(printable(text.trimEnd())),
+      })
+      .showHelpAfterError("(run with --help for the options)");
+  }
+  return program;
+}
+
+/** Runs one command line, and leaves its exit status in `io`. */
+export async function runCommandLine(argv: readonly string[], io: CliIo): Promise<void> {
+  try {
+    await commandLine(io).parseAsync([...argv], { from: "user" });
+  } catch (error) {
+    if (error instanceof CommanderError) io.exitCode = error.exitCode === 0 ? 0 : 1;
+    else if (error instanceof AgentError) {
+      io.err(error.code === "CANCELLED" ? "Interrupted." : `Could not fulfill request: ${describeError(error)}`);
+      io.exitCode = entryOf(error.code).exit ?? 1;
+    } else throw error;
+  }
+}
