@@ -30,6 +30,7 @@ const LONG = [
   ...["docker.tools", "rpm.tools", "sabotages", "damaged-signed-artifacts", "real-client", "damaged-artifacts"],
   ...[
     "examples.tools",
+    "guides.tools",
     "single-file.tools",
     "managed-resume.tools",
     "doctor.tools",

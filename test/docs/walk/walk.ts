@@ -19,6 +19,8 @@ export interface Around {
 export interface Walk {
   readonly at: Place;
   readonly given?: (device: Device, lab: Lab) => unknown;
+  /** Another guide that the reader has followed as far as the block with that line, which is the next to run there. */
+  readonly after?: readonly [page: string, nextLine: string];
   /** Shell code that every block begins with: what has to be done again in each mount namespace. */
   readonly enter?: string;
   /** Blocks around which something happens, by their first line; `LINE #2` is the second one with that line. */
@@ -64,6 +66,13 @@ function namesOf(steps: readonly Step[]): readonly string[] {
   });
 }
 
+async function takeFirst([page, nextLine]: NonNullable<Walk["after"]>, device: Device, walk: Walk, lab: Lab) {
+  const steps = await stepsOf(page);
+  const end = steps.findIndex((step) => step.kind === "run" && step.text.split("\n").includes(nextLine));
+  if (end < 0) throw new Error(`${page} has no line ${nextLine}`);
+  for (const step of steps.slice(0, end)) await take(step, "", device, walk, lab);
+}
+
 /** Does what a guide says, from top to bottom, on one machine. @returns the number of blocks that ran */
 export async function walkThrough(page: string, walk: Walk, lab: Lab): Promise<number> {
   const steps = await stepsOf(page);
@@ -72,6 +81,7 @@ export async function walkThrough(page: string, walk: Walk, lab: Lab): Promise<n
   const device = lab.at(walk.at);
   try {
     await walk.given?.(device, lab);
+    if (walk.after !== undefined) await takeFirst(walk.after, device, walk, lab);
     for (const [at, step] of steps.entries()) await take(step, names[at] ?? "", device, walk, lab);
   } finally {
     device.remove();
