@@ -3,12 +3,14 @@ import { cliPage } from "./cli-page.ts";
 import { errorsPage } from "./errors-page.ts";
 import type { Page } from "./page.ts";
 import { statesPage } from "./states-page.ts";
+import { troubleshootingPage } from "./troubleshooting-page.ts";
 import { yoctoVariablesJson, yoctoVariablesPage } from "./yocto-variables.ts";
 
 /** Every generated page. `npm run docs` writes them, and `npm run check` compares them. */
 export const generatedPages = async (): Promise<readonly Page[]> => [
   errorsPage(),
   statesPage(),
+  troubleshootingPage(),
   artifactReadSchema(),
   await cliPage(),
   yoctoVariablesPage(),

@@ -22,6 +22,7 @@ export const NOT_RUN: Readonly<Record<string, string>> = {
   "npm ci && npm run build":
     "it replaces the packages of the checkout in which these tests run; all tests here use a build",
   "systemctl disable --now mender-client": "it needs a machine that systemd has started",
+  "journalctl -u switchback -u switchback-resume": "it needs a machine that systemd has started",
   "npm ci && npm run package":
     "it replaces the packages of the checkout in which these tests run; test/scripts/package builds all of them",
   "apt-get install ./switchback_*_all.deb": "test/scripts/package/debian.tools.test.ts does, in a Debian of its own",

@@ -37,6 +37,31 @@ export const WALKS: Readonly<Record<string, Walk>> = {
       },
     },
   },
+  "troubleshooting.md": {
+    at: "device",
+    given: (device) => {
+      for (const name of ["device_type", "switchback-store"]) device.remove(`/board/data/${name}`);
+    },
+    // The data partition of a virtual board is its folder, for the doctor.
+    enter: "export MENDER_DATASTORE_DIR=/board/data",
+    blocks: {
+      "switchback install other-board.mender": {
+        around: (block) => `truncate -s 32M image
+          switchback artifact write rootfs-image -t other-board -n other-2 -f image -o other-board.mender >/dev/null
+          ${block}`,
+      },
+    },
+  },
+  "security.md": {
+    at: "device",
+    given: async (device) => {
+      device.remove("/board/data/switchback-store");
+      device.put("/board/data/device_type", "device_type=my-board\n");
+      device.put("/board/etc/artifact_info", "artifact_name=release-1\n");
+      await device.run("switchback board image rootfs.ext4 --version v2 --size 128K");
+    },
+    enter: "export MENDER_DATASTORE_DIR=/board/data",
+  },
   "state-scripts.md": { at: "desk", given: checkout },
   "board-setup.md": {
     at: "desk",
