@@ -2,7 +2,7 @@ import { open, stat } from "node:fs/promises";
 import { AgentError } from "../src/errors/agent-error.ts";
 import { BLOCK, type DiskImage, isZero } from "./disk-image.ts";
 
-const CHUNK_BYTES = 4 * 1024 * 1024;
+const CHUNK_BYTES = 2 * 1024 * 1024;
 /** Each of these pieces is a new buffer. */
 const REGION_BYTES = 1024 * 1024;
 const ZEROS = Buffer.alloc(CHUNK_BYTES);

@@ -1,4 +1,4 @@
-import { mkdir, rename, rm, writeFile } from "node:fs/promises";
+import { lstat, mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { AgentError } from "../src/errors/agent-error.ts";
 import { temporaryFor } from "../src/util/replace-file.ts";
 import { bmapOf } from "./bmap.ts";
@@ -7,7 +7,7 @@ import { bmapPathOf, compress, compressionOf } from "./compress.ts";
 import { type Contents, contentEntries, dataEntries, rootfsEntries } from "./contents.ts";
 import { copyInto, copyRegion } from "./copy-image.ts";
 import { DiskImage } from "./disk-image.ts";
-import { environmentOf, type FillContext, fillExt4, fillSwap, fillVfat } from "./fill-partition.ts";
+import { environmentOf, type FillContext, fillSwap, type Put, prepareExt4, prepareVfat } from "./fill-partition.ts";
 import { type Layout, layoutOf, type PlacedPartition } from "./layout.ts";
 import type { MadeImage } from "./made-image.ts";
 import { partitionOf, placeholders } from "./placeholders.ts";
@@ -86,7 +86,7 @@ export async function createImage(board: ImageBoard, inputs: ImageInputs): Promi
     const renames: [from: string, to: string][] = [];
     if (made.bmap !== undefined) renames.push([made.bmap, bmapPathOf(output)]);
     if (rootfsOutput !== undefined && made.rootfs !== undefined) renames.push([made.rootfs, rootfsOutput]);
-    for (const [from, to] of [...renames, [result, output] as const]) await rename(from, to);
+    for (const [from, to] of [...renames, [result, output] as const]) await moveTo(from, to, `${work}/replaced`);
     return {
       sizeBytes: made.sizeBytes,
       output,
@@ -99,6 +99,19 @@ export async function createImage(board: ImageBoard, inputs: ImageInputs): Promi
   } finally {
     await rm(work, { recursive: true, force: true });
   }
+}
+
+/**
+ * Moves a finished file to its place. A file that is there goes to `aside` first. If `rename` replaced it, ext4 would
+ * first find a place for all blocks of the new file, which takes as long as writing it.
+ */
+async function moveTo(from: string, to: string, aside: string): Promise<void> {
+  const found = await lstat(to).catch(() => undefined); // ignored: nothing is there, or `rename` says why it fails.
+  if (found?.isFile() === true) {
+    await rm(aside, { force: true });
+    await rename(to, aside);
+  }
+  await rename(from, to);
 }
 
 function contentsOf(
@@ -123,12 +136,7 @@ async function makeDisk(
     const context = { ...parts, image };
     await writePartitionTable(layout, image);
     await writeRaw(context);
-    // Slot A comes first, because others may be copies of it.
-    const order = (role: Role): number => (role === "rootfsA" ? 0 : 1);
-    for (const partition of layout.partitions.toSorted((a, b) => order(a.role) - order(b.role))) {
-      signal?.throwIfAborted();
-      await fillPartition(context, partition);
-    }
+    await fillPartitions(context, signal);
     await image.flush();
     if (bmap === true) await writeFile(`${work}/bmap`, await bmapOf(image));
     if (rootfsOutput !== undefined) await writeRootfs(layout, image, `${work}/rootfs`);
@@ -159,7 +167,26 @@ async function writeRaw({ board, image, layout }: FillContext): Promise<void> {
   }
 }
 
-async function fillPartition(context: FillContext, partition: PlacedPartition): Promise<void> {
+/** The programs that make file systems run while other partitions are put into the image, one after the other. */
+async function fillPartitions(context: FillContext, signal: AbortSignal | undefined): Promise<void> {
+  // Slot A comes first, because others may be copies of it.
+  const order = (role: Role): number => (role === "rootfsA" ? 0 : 1);
+  const partitions = context.layout.partitions.toSorted((a, b) => order(a.role) - order(b.role));
+  const prepared = partitions.map((partition) => preparePartition(context, partition));
+  // ignored: the loop reports a failure in its turn, unless an earlier failure ends it.
+  const settled = Promise.all(prepared.map((put) => put.catch(() => undefined)));
+  try {
+    for (const put of prepared) {
+      signal?.throwIfAborted();
+      await (await put)();
+    }
+  } finally {
+    // A program must not write into the folder of temporary files while that is removed.
+    await settled;
+  }
+}
+
+async function preparePartition(context: FillContext, partition: PlacedPartition): Promise<Put> {
   const { board, layout, image } = context;
   const { role, filesystem, content, startBytes, size } = partition;
   const source = role === "rootfsA" ? "rootfs" : content;
@@ -167,21 +194,24 @@ async function fillPartition(context: FillContext, partition: PlacedPartition): 
     const a = partitionOf(layout, "rootfsA");
     if (a === undefined || size < a.size)
       throw new AgentError("IMAGE_SPACE", { place: role, needs: a?.size ?? 0, has: size });
-    await image.flush();
-    return await copyRegion(image, a.startBytes, a.size, image, startBytes);
+    return async () => {
+      await image.flush();
+      await copyRegion(image, a.startBytes, a.size, image, startBytes);
+    };
   }
   if (source === "rootfs") {
     const entries = rootfsEntries(context);
-    if (entries !== undefined) return await fillExt4(context, partition, entries);
-    return await copyInto(image, startBytes, context.rootfs, { room: size, place: role });
+    if (entries !== undefined) return await prepareExt4(context, partition, () => entries);
+    return () => copyInto(image, startBytes, context.rootfs, { room: size, place: role });
   }
   const path = source === undefined ? undefined : pathFrom(board.folder, source);
   if (path !== undefined && (await kindOf(path)) === "image")
-    return await copyInto(image, startBytes, path, { room: size, place: role });
-  if (filesystem === "swap") return await fillSwap(context, partition);
-  if (filesystem === "vfat") return await fillVfat(context, partition);
-  if (filesystem === "none" || role === "rootfsB") return;
-  await fillExt4(context, partition, (role === "data" ? dataEntries : contentEntries)(context, content));
+    return () => copyInto(image, startBytes, path, { room: size, place: role });
+  if (filesystem === "swap") return () => fillSwap(context, partition);
+  if (filesystem === "vfat") return await prepareVfat(context, partition);
+  if (filesystem === "none" || role === "rootfsB") return async () => undefined;
+  const entries = role === "data" ? dataEntries : contentEntries;
+  return await prepareExt4(context, partition, () => entries(context, content));
 }
 
 async function writeRootfs(layout: Layout, image: DiskImage, path: string): Promise<void> {

@@ -1,4 +1,4 @@
-import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { changeAutoboot } from "../adapters/bootloader/rpi-tryboot/autoboot.ts";
 import { readSmallFile } from "../src/util/small-file.ts";
@@ -6,6 +6,7 @@ import type { BoardFileCopy, ImageBoard, Role } from "./board/schema.ts";
 import type { Contents } from "./contents.ts";
 import { copyInto } from "./copy-image.ts";
 import type { DiskImage } from "./disk-image.ts";
+import { makeEmptyExt4 } from "./ext4/empty.ts";
 import { writeExt4 } from "./ext4/write-ext4.ts";
 import { makeVfat } from "./filesystems.ts";
 import { fillGrubPartition } from "./grub-partition.ts";
@@ -28,28 +29,28 @@ export interface FillContext extends Contents {
   readonly files: Partial<Readonly<Record<Role, readonly BoardFileCopy[]>>>;
 }
 
+/** Puts something into the image that was prepared while something else was put there. */
+export type Put = () => Promise<void>;
+
 /** A filesystem that the image tool makes itself, with what else belongs into it. */
-export async function fillExt4(
+export async function prepareExt4(
   context: FillContext,
   partition: PlacedPartition,
-  before: AsyncIterable<TreeEntry> | Iterable<TreeEntry>,
-): Promise<void> {
-  const { image, time } = context;
-  const { size, label, uuid, startBytes, role } = partition;
+  before: () => AsyncIterable<TreeEntry> | Iterable<TreeEntry>,
+): Promise<Put> {
+  const { image, time, work } = context;
+  const { size, label, uuid, startBytes, role, number } = partition;
   async function* entries(): AsyncGenerator<TreeEntry> {
-    yield* before;
+    yield* before();
     yield* sourceEntries(sourcesOf(context, partition));
   }
-  await writeExt4(image, startBytes, entries(), {
-    sizeBytes: size,
-    label: label.slice(0, 16),
-    uuid,
-    time,
-    place: role,
-  });
+  const options = { sizeBytes: size, label: label.slice(0, 16), uuid, time, place: role };
+  const empty = join(work, `ext${number}`);
+  await makeEmptyExt4(empty, options);
+  return () => writeExt4(image, startBytes, entries(), options, empty);
 }
 
-export async function fillVfat(context: FillContext, partition: PlacedPartition): Promise<void> {
+export async function prepareVfat(context: FillContext, partition: PlacedPartition): Promise<Put> {
   const { board, image, work, time } = context;
   const tree = join(work, `tree${partition.number}`);
   const path = join(work, `fat${partition.number}`);
@@ -60,9 +61,7 @@ export async function fillVfat(context: FillContext, partition: PlacedPartition)
   if (partition.role === "boot" && board.bootloader.kind === "rpi-tryboot") await writeAutoboot(context, tree);
   const { size, label, uuid } = partition;
   await makeVfat(tree, path, { sizeBytes: size, label, volumeId: uuid.replace("-", ""), time });
-  await copyInto(image, partition.startBytes, path, { room: size, place: partition.role, endIsFree: true });
-  await rm(tree, { recursive: true });
-  await rm(path);
+  return () => copyInto(image, partition.startBytes, path, { room: size, place: partition.role, endIsFree: true });
 }
 
 async function unpackInto(tree: string, path: string): Promise<void> {

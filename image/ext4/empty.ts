@@ -1,4 +1,4 @@
-import { type FileHandle, open, rm, truncate, writeFile } from "node:fs/promises";
+import { type FileHandle, open, truncate, writeFile } from "node:fs/promises";
 import type { DiskImage } from "../disk-image.ts";
 import { run } from "../run.ts";
 import { isSet } from "./allocator.ts";
@@ -33,23 +33,24 @@ export interface EmptyExt4 {
   readonly rootBlock: number;
 }
 
-/** Lets mke2fs make an empty filesystem in a sparse file beside the image, and copies the used blocks into the image. */
-export async function putEmptyExt4(image: DiskImage, offset: number, options: Ext4Options): Promise<EmptyExt4> {
-  const path = `${image.path}.ext4`;
+/** Copies the used blocks of an empty filesystem into the image. @param path a file of `makeEmptyExt4` */
+export async function putEmptyExt4(
+  path: string,
+  image: DiskImage,
+  offset: number,
+  sizeBytes: number,
+): Promise<EmptyExt4> {
+  const file = await open(path, "r");
   try {
-    await makeEmpty(path, options);
-    const file = await open(path, "r");
-    try {
-      return await copyUsed(file, image, offset, options.sizeBytes);
-    } finally {
-      await file.close();
-    }
+    return await copyUsed(file, image, offset, sizeBytes);
   } finally {
-    await rm(path, { force: true });
+    await file.close();
   }
 }
 
-async function makeEmpty(path: string, { sizeBytes, label, uuid, time }: Ext4Options): Promise<void> {
+/** Lets mke2fs make an empty filesystem in a new sparse file. */
+export async function makeEmptyExt4(path: string, options: Ext4Options): Promise<void> {
+  const { sizeBytes, label, uuid, time } = options;
   await writeFile(path, "");
   await truncate(path, sizeBytes);
   const extended = `hash_seed=${uuid},lazy_itable_init=0,lazy_journal_init=0,root_owner=0:0,nodiscard`;

@@ -1,8 +1,9 @@
+import { rm } from "node:fs/promises";
 import { AgentError } from "../../src/errors/agent-error.ts";
 import type { DiskImage } from "../disk-image.ts";
 import { ownEntry, type TreeEntry } from "../tree/entry.ts";
 import { Allocator, type Extent } from "./allocator.ts";
-import { type EmptyExt4, type Ext4Options, putEmptyExt4 } from "./empty.ts";
+import { type EmptyExt4, type Ext4Options, makeEmptyExt4, putEmptyExt4 } from "./empty.ts";
 import { encodeFolder } from "./folder.ts";
 import { EXT4_BLOCK } from "./geometry.ts";
 import { encodeInode, encodeTree, needsTree, SHORT_TARGET } from "./inode.ts";
@@ -19,6 +20,7 @@ const PADDING = Buffer.alloc(EXT4_BLOCK);
  * Writes an ext4 filesystem with `entries` into `image` at `offset`, in one pass: neither root nor a copy of the files is
  * needed, and the same entries give the same bytes. A later entry replaces an earlier one with the same path.
  *
+ * @param prepared a file of `makeEmptyExt4` with the same options; by default, the function makes and removes one
  * @throws {AgentError} IMAGE_SPACE, IMAGE_INPUT, IMAGE_TOOL_FAILED
  */
 export async function writeExt4(
@@ -26,10 +28,27 @@ export async function writeExt4(
   offset: number,
   entries: AsyncIterable<TreeEntry> | Iterable<TreeEntry>,
   options: Ext4Options,
+  prepared?: string,
 ): Promise<void> {
-  const writer = new Ext4Writer(image, offset, await putEmptyExt4(image, offset, options), options);
+  const writer = new Ext4Writer(image, offset, await putEmpty(image, offset, options, prepared), options);
   for await (const entry of entries) await writer.add(entry);
   await writer.finish();
+}
+
+async function putEmpty(
+  image: DiskImage,
+  offset: number,
+  options: Ext4Options,
+  prepared: string | undefined,
+): Promise<EmptyExt4> {
+  if (prepared !== undefined) return await putEmptyExt4(prepared, image, offset, options.sizeBytes);
+  const path = `${image.path}.ext4`;
+  try {
+    await makeEmptyExt4(path, options);
+    return await putEmptyExt4(path, image, offset, options.sizeBytes);
+  } finally {
+    await rm(path, { force: true });
+  }
 }
 
 class Ext4Writer {

@@ -1,11 +1,20 @@
 import { execFileSync } from "node:child_process";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import { decodeRecord, variablesOf } from "../../adapters/bootloader/uboot/env-record.ts";
 import { hashOfFile } from "../../image/cache.ts";
-import { create, extracted, makeTree, newFolder, put, said } from "./image-rig.ts";
+import { create, extracted, MIB, makeTree, newFolder, put, said } from "./image-rig.ts";
 
 let folder: string;
 let tree: string;
@@ -19,6 +28,7 @@ beforeEach(() => {
   work = join(folder, `work${made++}`);
   mkdirSync(work);
 });
+afterEach(() => vi.unstubAllEnvs());
 afterAll(() => rm(folder, { recursive: true }));
 
 const UBI = `name: nand
@@ -37,6 +47,15 @@ bootloader:
   kind: u-boot
   environment: { variables: env.txt, size: 64K }
 firstBoot: { growData: true }
+`;
+const NO_LOADER = `name: plain
+deviceType: plain
+disk: { label: gpt, alignment: 1M, size: 32M, device: /dev/sda }
+partitions:
+  - { role: rootfsA, size: 8M }
+  - { role: rootfsB, size: 8M }
+  - { role: data, size: 8M }
+bootloader: { kind: none }
 `;
 const ERASE_BLOCK = 128 * 1024;
 /** Both headers of UBI come first, a page each. */
@@ -142,4 +161,39 @@ bootloader: { kind: u-boot, environment: { variables: env.txt, size: 16K, files:
     writeFileSync(join(work, "fw_env.config"), copies.map((copy) => `${copy} 0 0x4000\n`).join(""));
     expect(await said("fw_printenv", "-c", join(work, "fw_env.config"))).toBe("mender_boot_part=2\n");
   }
+});
+
+const SLOW_TOOL = `#!/bin/sh
+sleep 0.3
+PATH=/usr/sbin:/sbin:/usr/bin:/bin mke2fs "$@"
+echo done >> "$RECORD"
+`;
+
+test("after a failure, no program runs any more, and an older image is still there", async () => {
+  const [tools, record, output] = [join(work, "tools"), join(work, "record"), join(work, "disk.img")];
+  put(work, { "tools/mke2fs": SLOW_TOOL, "env.txt": "a=1\n", "disk.img": "old", "huge.ext4": "" });
+  chmodSync(join(tools, "mke2fs"), 0o755);
+  truncateSync(join(work, "huge.ext4"), 9 * MIB);
+  vi.stubEnv("PATH", `${tools}:${process.env["PATH"]}`);
+  vi.stubEnv("RECORD", record);
+  const failing = create(work, NO_LOADER, { rootfs: join(work, "huge.ext4") });
+  await expect(failing).rejects.toMatchObject({ code: "IMAGE_SPACE", detail: { place: "rootfsA" } });
+  expect(readFileSync(record, "utf8")).toBe("done\n");
+  expect(readFileSync(output, "utf8")).toBe("old");
+  expect(readdirSync(work).toSorted()).toEqual(["disk.img", "env.txt", "huge.ext4", "record", "tools"]);
+});
+
+test("a new image replaces a file or a link, but never a folder", async () => {
+  const output = join(work, "disk.img");
+  put(work, { "disk.img/kept": "content", old: "old" });
+  await expect(create(work, NO_LOADER, { rootfs: tree })).rejects.toMatchObject({ code: "OUTPUT_FAILED" });
+  expect(readFileSync(join(output, "kept"), "utf8")).toBe("content");
+  await rm(output, { recursive: true });
+  for (const before of ["link", "file"]) {
+    if (before === "link") symlinkSync("old", output);
+    await create(work, NO_LOADER, { rootfs: tree });
+    expect([lstatSync(output).isFile(), lstatSync(output).size], before).toEqual([true, 32 * MIB]);
+  }
+  expect(readFileSync(join(work, "old"), "utf8")).toBe("old");
+  expect(readdirSync(work).toSorted()).toEqual(["disk.img", "old"]);
 });
