@@ -55,7 +55,8 @@ const ATTEMPT_MS = 10_000;
 const POLL_MS = 300;
 /** A command of the agent waits so long for another one to end. */
 const BUSY_MS = 300_000;
-const REBOOT_MS = 20_000;
+/** The command may wait for services that do not answer, and it must not lose its terminal meanwhile. */
+const REBOOT_MS = 180_000;
 /** A system that never ends its start, because of a unit that fails or waits, must not stop the harness. */
 const SYSTEMD_SETTLED =
   "if [ -d /run/systemd/system ]; then timeout 180 systemctl is-system-running --wait >/dev/null 2>&1; fi; true";
@@ -102,7 +103,10 @@ export class QemuDevice implements TestedDevice {
     const guest = await this.machine.guest();
     const said = guest.run(`${user === "root" ? "" : "sudo -n "}reboot`);
     // ignored: the connection ends with the system.
-    await Promise.race([said.catch(() => undefined), setTimeout(REBOOT_MS, undefined, { ref: false })]);
+    const refused = await Promise.race([said.catch(() => undefined), setTimeout(REBOOT_MS, undefined, { ref: false })]);
+    if (refused !== undefined && refused.code > 0) {
+      throw new DeviceFailure(`The system does not reboot: exit status ${refused.code}: ${refused.stderr.trim()}`);
+    }
     this.machine.hangUp();
     return await this.#up(mark);
   }

@@ -49,6 +49,8 @@ export async function plainDebian(folder: string, authorized: string): Promise<s
   const wants = join(tree, "etc/systemd/system/multi-user.target.wants");
   mkdirSync(wants, { recursive: true });
   for (const unit of ENABLED) symlinkSync(unit, join(wants, unit.slice(unit.lastIndexOf("/") + 1)));
+  // It cannot start on a root filesystem that is read-only, and a reboot would wait for it.
+  symlinkSync("/dev/null", join(tree, "etc/systemd/system/systemd-logind.service"));
   // The root filesystem is mounted read-only, and each device has its own keys.
   rmSync(join(tree, "etc/dropbear"), { recursive: true, force: true });
   symlinkSync("/data/dropbear", join(tree, "etc/dropbear"));
