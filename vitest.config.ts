@@ -23,6 +23,7 @@ const LONG = [
     "x86-64-grub",
     "vexpress-a9-managed",
     "x86-64-grub-managed",
+    "harness",
   ],
   ...["persisted-steps", "sigkill", "full-datastore.tools", "adapter-update-module.tools", "managed-steps"],
   ...["power-cuts.tools", "docker-refused.tools", "managed-sigkill", "download-bytes", "power-cuts"],

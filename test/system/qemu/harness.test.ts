@@ -1,6 +1,7 @@
 import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
 import { copyFileSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
+import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
 import ssh2 from "ssh2";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -33,7 +34,7 @@ beforeAll(async () => {
 }, SCENARIO_MS);
 afterAll(() => rm(folder, { recursive: true }));
 
-const processor = String(Number(process.env["VITEST_POOL_ID"] ?? 0) % 2);
+const processor = String(Number(process.env["VITEST_POOL_ID"] ?? 0) % availableParallelism());
 /** In the folder with the files of the examples. The machine binds itself to one of the processors that are left. */
 const shell = (line: string): readonly [string, readonly string[]] => [
   "taskset",
