@@ -1,4 +1,4 @@
-import { readdirSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { afterAll, beforeAll, expect } from "vitest";
 import { Lab } from "../cli/examples/lab.ts";
 import { BuiltProgram } from "../support/built-program.ts";
@@ -19,21 +19,14 @@ for (const [name, walk] of Object.entries(WALKS))
     expect(await walkThrough(`docs/guides/${name}`, walk, lab)).toBeGreaterThan(0);
   });
 
-/** Guides whose blocks run one by one, each in a situation of its own: test/docs/page-examples.tools.test.ts. */
-const ONE_BY_ONE = [
-  "change-artifacts.md",
-  "convert-image.md",
-  "image-files.md",
-  "images.md",
-  "inspect-image.md",
-  "managed.md",
-  "packages.md",
-  "snapshot.md",
-  "switch-from-mender.md",
-  "update-modules.md",
-];
+/** Guides that a test of their own follows: on an image of a distribution, and in a Debian that has a package manager. */
+const ELSEWHERE = {
+  "convert-image.md": "test/image/convert/convert-image.tools.test.ts",
+  "packages.md": "test/scripts/package/debian.tools.test.ts",
+};
 
 test("every guide is followed by a test", () => {
-  const known = new Set(["README.md", ...Object.keys(WALKS), ...ONE_BY_ONE]);
+  const known = new Set(["README.md", ...Object.keys(WALKS), ...Object.keys(ELSEWHERE)]);
   expect(readdirSync("docs/guides").filter((name) => !known.has(name))).toEqual([]);
+  expect(Object.values(ELSEWHERE).filter((file) => !existsSync(file))).toEqual([]);
 });

@@ -10,12 +10,6 @@ import { KEY_ROWS } from "./key-rows.ts";
 
 /** Blocks that no test runs, by the line with which they begin, and why. */
 export const NOT_RUN: Readonly<Record<string, string>> = {
-  "switchback image create board.yaml --rootfs rootfs.tar --output disk.img --artifact-name release-1":
-    "test/cli/image/create.tools.test.ts does",
-  "switchback image create board.yaml --rootfs rootfs.tar --output disk.img.xz --bmap":
-    "test/cli/image/create.tools.test.ts does, with a file in place of the medium",
-  "switchback image create board.yaml --rootfs rootfs.tar --output disk.img --rootfs-output rootfs.ext4":
-    "test/cli/image/create.tools.test.ts does",
   "npm ci": "it replaces the packages of the checkout in which these tests run",
   "npm ci && npm run demo": "it replaces the packages of the checkout in which these tests run",
   "npm ci && npm test": "it replaces the packages of the checkout in which these tests run, and runs them",

@@ -43,8 +43,8 @@ export async function stepsOf(page: string): Promise<readonly Step[]> {
   for (const { language, note, text } of fencesOf(await readFile(page, "utf8"))) {
     const last = steps.at(-1);
     const exit = /^exit=(\d+)$/.exec(note)?.[1];
-    if (language === "sh") steps.push({ kind: "run", key: keyOf(page, text), text, exit: Number(exit ?? 0) });
-    else if (note !== "") steps.push({ kind: "file", path: note, text });
+    if (note !== "" && exit === undefined) steps.push({ kind: "file", path: note, text });
+    else if (language === "sh") steps.push({ kind: "run", key: keyOf(page, text), text, exit: Number(exit ?? 0) });
     else if (language === "text") {
       if (last?.kind !== "run" || last.shown !== undefined) throw new Error(`${page}: output of no command: ${text}`);
       steps[steps.length - 1] = { ...last, shown: text };

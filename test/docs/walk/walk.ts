@@ -1,7 +1,7 @@
 import { expect } from "vitest";
 import type { Device } from "../../cli/examples/device.ts";
 import type { Lab, Place } from "../../cli/examples/lab.ts";
-import { NOT_RUN } from "../page-rows.ts";
+import { NOT_RUN, PAGE_ROWS } from "../page-rows.ts";
 import { fitsPage, type Step, stepsOf } from "./guide.ts";
 
 /** What the world does around one block of a guide. */
@@ -37,6 +37,22 @@ trap '{ export -p | grep -v "^export PWD="; printf "cd \\"%s\\"\\n" "$PWD"; } >$
 set -e
 ${block}`;
 
+/** Blocks that another test runs by itself, because they need more than the machine of a guide. */
+const ELSEWHERE = new Set(PAGE_ROWS.filter(({ fits }) => typeof fits === "string").map(({ example }) => example));
+
+const runsHere = (step: Step): boolean =>
+  step.kind === "run" && !Object.hasOwn(NOT_RUN, step.key) && !ELSEWHERE.has(step.key);
+
+/** Writes a file as the reader does: below the folders that the machine has mounted. A script becomes executable. */
+async function write({ path, text }: Step & { kind: "file" }, device: Device, enter: string): Promise<void> {
+  const mode = text.startsWith("#!") ? `; chmod 755 '${path}'` : "";
+  const { exit, out } = await device.run(
+    inOneShell(enter, `mkdir -p "$(dirname '${path}')"; cat >'${path}'${mode}`),
+    text,
+  );
+  expect(exit, out).toBe(0);
+}
+
 async function take(
   step: Step,
   name: string,
@@ -44,8 +60,8 @@ async function take(
   { enter = "", blocks = {} }: Walk,
   lab: Lab,
 ): Promise<void> {
-  if (step.kind === "file") return device.put(step.path, step.text);
-  if (Object.hasOwn(NOT_RUN, step.key)) return;
+  if (step.kind === "file") return write(step, device, enter);
+  if (!runsHere(step)) return;
   const { given, around = (block: string) => block, says = [], promised } = blocks[name] ?? {};
   await given?.(device, lab);
   const ended = await device.run(inOneShell(enter, around(step.text)));
@@ -86,5 +102,5 @@ export async function walkThrough(page: string, walk: Walk, lab: Lab): Promise<n
   } finally {
     device.remove();
   }
-  return steps.filter((step) => step.kind === "run" && !Object.hasOwn(NOT_RUN, step.key)).length;
+  return steps.filter(runsHere).length;
 }

@@ -1,5 +1,8 @@
 import { cpSync } from "node:fs";
 import type { Device } from "../../cli/examples/device.ts";
+import { disk } from "../../cli/examples/disk.ts";
+import { SSH } from "../../cli/examples/rows-tools.ts";
+import { COMMITTED } from "../../support/client-stores.ts";
 import { insertDisk, powerCycle, rootfsFolder, uBootNetwork } from "./uboot-machine.ts";
 import type { Walk } from "./walk.ts";
 
@@ -16,6 +19,17 @@ async function boardsToBringUp(device: Device): Promise<void> {
   uBootNetwork(device);
   rootfsFolder(device);
 }
+
+const SIGNING_KEY = "openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out private.pem;";
+/** A small root filesystem in the folder `tree`. */
+const ROOTFS_TREE = `mkdir -p tree/etc/mender tree/usr/bin tree/usr/share/doc/tool tree/opt
+  echo board >tree/etc/hostname; echo artifact_name=release-2 >tree/etc/mender/artifact_info
+  echo '{}' >tree/etc/mender/mender.conf; echo text >tree/usr/share/doc/tool/README;`;
+const ROOTFS_EXT4 = `${ROOTFS_TREE} truncate -s 2M rootfs.ext4; mkfs.ext4 -q -O ^has_journal -d tree rootfs.ext4;`;
+const RELEASE_2 = "switchback artifact write rootfs-image -t my-board -n release-2 -f rootfs.ext4 -o release-2.mender;";
+const SSH_OF_THE_TOOL = SSH.replace("shift\n", 'for last; do :; done; set -- /bin/sh -c "$last"\n');
+/** What the module \`single-file\` takes. */
+const SINGLE_FILE = { "app.conf": "port=80\n", dest_dir: "/etc/app\n", filename: "app.conf\n", permissions: "644\n" };
 
 /** How each guide is followed, by its file name. */
 export const WALKS: Readonly<Record<string, Walk>> = {
@@ -61,6 +75,63 @@ export const WALKS: Readonly<Record<string, Walk>> = {
       await device.run("switchback board image rootfs.ext4 --version v2 --size 128K");
     },
     enter: "export MENDER_DATASTORE_DIR=/board/data",
+  },
+  "switch-from-mender.md": {
+    at: "device",
+    given: async (device) => {
+      device.put("/board/data/mender-store", COMMITTED, 0o600);
+      device.put("/board/data/device_type", "device_type=my-board\n");
+      await device.run(`openssl genpkey -algorithm ed25519 -out /board/data/mender-agent.pem
+        switchback board image rootfs.ext4 --version v3 --size 128K`);
+    },
+  },
+  "change-artifacts.md": {
+    at: "desk",
+    given: (device) =>
+      device.run(`${SIGNING_KEY} ${ROOTFS_EXT4} ${RELEASE_2}
+        printf '#!/bin/sh\n' >ArtifactCommit_Enter_10_check; echo certificate >server.crt`),
+  },
+  "image-files.md": {
+    at: "desk",
+    given: (device) =>
+      device.run(`${SIGNING_KEY} ${ROOTFS_EXT4} ${RELEASE_2}
+        echo other >hostname; mkdir -p overlay/etc; echo added >overlay/etc/added; printf '#!/bin/sh\n' >check.sh`),
+  },
+  "images.md": {
+    at: "desk",
+    given: async (device) => {
+      await checkout(device);
+      await device.run(`${ROOTFS_TREE} tar -C tree -cf rootfs.tar .; : >/dev/sdX`);
+    },
+  },
+  "inspect-image.md": {
+    at: "desk",
+    given: boardsToBringUp,
+    after: ["docs/guides/board-setup.md", "sudo dd if=disk.img of=/dev/sdX bs=4M conv=fsync"],
+  },
+  "managed.md": {
+    at: "device",
+    given: (device) => device.put("/sys-net/eth0/address", "00:11:22:33:44:55\n"),
+    enter: "TOKEN=mine; mount --bind /sys-net /sys/class/net",
+  },
+  "snapshot.md": {
+    at: "desk",
+    given: (device) => {
+      disk("mmcblk0p2")(device);
+      device.put("/opt/bin/ssh", SSH, 0o755);
+    },
+    blocks: {
+      "switchback artifact write rootfs-image -f ssh://root@device -t my-board -n release-1 -o release-1.mender": {
+        given: (device) => device.put("/opt/bin/ssh", SSH_OF_THE_TOOL, 0o755),
+      },
+    },
+  },
+  "update-modules.md": {
+    at: "desk",
+    given: async (device) => {
+      await checkout(device);
+      for (const [name, text] of Object.entries(SINGLE_FILE)) device.put(name, text);
+    },
   },
   "state-scripts.md": { at: "desk", given: checkout },
   "board-setup.md": {
