@@ -2,7 +2,7 @@ import { AgentError } from "../../src/errors/agent-error.ts";
 import { grubEnvironment } from "../grub-partition.ts";
 import { environmentPlace, firstPartition } from "./environment-place.ts";
 import { grubScript } from "./grub.ts";
-import { bootFolder, DATA_FOLDER } from "./mounts.ts";
+import { bootFolder, dataFolder } from "./mounts.ts";
 import { down, numberOf, wrong } from "./numbers.ts";
 import { partitionNamed, partitionsOf, type YoctoPartition } from "./partitions.ts";
 import { valueIn } from "./read-variables.ts";
@@ -80,7 +80,7 @@ function partitionFor(
     ...(isEsp && { files: hasScript === true ? added : [script, ...added] }),
     ...(partuuid !== undefined && label === "gpt" && { partuuid }),
     ...(role === "boot" && { mount: bootFolder(settings) }),
-    ...(role === "data" && { mount: DATA_FOLDER }),
+    ...(role === "data" && { mount: dataFolder(settings) }),
     ...(content !== undefined && { content }),
     ...(isCopy && { content: "rootfs" }),
   };

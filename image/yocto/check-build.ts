@@ -3,7 +3,7 @@ import { checkNames, type YoctoWarning } from "./check-names.ts";
 import { configurationFiles } from "./configuration.ts";
 import { toMb } from "./numbers.ts";
 import { partitionNamed, partitionsOf } from "./partitions.ts";
-import { flagsOf, listOf, type Variables, valueIn } from "./read-variables.ts";
+import { flagsOf, listOf, valueIn, variablesOf } from "./read-variables.ts";
 import { type DiskLabel, type Settings, settingsOf } from "./settings.ts";
 import { slotBytes } from "./slot-size.ts";
 
@@ -22,8 +22,10 @@ export interface BuildReport {
  *
  * @throws {AgentError} YOCTO_VARIABLE, YOCTO_VARIABLE_MISSING, YOCTO_VARIABLE_RENAMED, YOCTO_SPACE
  */
-export function checkBuild(variables: Variables): BuildReport {
-  const named = checkNames(variables);
+export function checkBuild(build: Readonly<Record<string, string>>): BuildReport {
+  const variables = variablesOf(build);
+  const unset = Object.keys(build).filter((name) => !variables.has(name));
+  const named = checkNames(variables, unset);
   const settings = settingsOf(variables);
   const slot = slotBytes(settings);
   for (const label of labelsOf(settings)) boardOf(settings, label, { environment: "environment.txt" });

@@ -14,30 +14,33 @@ export interface YoctoWarning {
 
 const OURS = /^(?:MENDER|SWITCHBACK)_/;
 /** BitBake writes an override behind a colon; lower-case suffixes are overrides of old releases. */
-const OVERRIDE = /:|_[-a-z0-9][-\w]*$/;
+const OVERRIDE = /:|_[-0-9]*[a-z][-\w]*$/;
 const NUMBERS: readonly ValueKind[] = ["megabytes", "bytes", "sectors", "seconds", "number"];
 const KNOWN = VARIABLES.map(({ name }) => name);
 
 /**
  * Looks at the names of the variables, and at numbers.
  *
+ * @param unset names without a value: a typo is one even where the value is not in use
  * @throws {AgentError} YOCTO_VARIABLE_RENAMED, YOCTO_VARIABLE
  */
-export function checkNames(variables: Variables): readonly YoctoWarning[] {
+export function checkNames(variables: Variables, unset: readonly string[] = []): readonly YoctoWarning[] {
   const warnings: YoctoWarning[] = [];
-  for (const [key, value] of variables) {
+  const all = new Map([...unset.map((name) => [name, ""] as const), ...variables]);
+  for (const [key, value] of all) {
     const name = key.replace(/\[.*\]$/, "");
     const now = Object.hasOwn(RENAMED, name) ? RENAMED[name] : undefined;
-    if (now !== undefined) throw new AgentError("YOCTO_VARIABLE_RENAMED", { variable: name, use: now });
+    if (now !== undefined && value !== "") throw new AgentError("YOCTO_VARIABLE_RENAMED", { variable: name, use: now });
     if (!OURS.test(name) && variableNamed(name) === undefined) continue;
-    if (OVERRIDE.test(name)) continue;
     const variable = variableNamed(name);
     if (variable === undefined) {
+      if (OVERRIDE.test(name)) continue;
       const near = nearest(name, KNOWN);
       const hint = near === undefined ? "Nothing reads it." : `Did you mean ${near}?`;
       warnings.push({ variable: name, message: `${name} is not a known variable. ${hint}` });
       continue;
     }
+    if (value === "") continue;
     const { use, meaning, harmless, kind } = variable;
     if (use === "refused" && harmless?.test(value) !== true) throw wrong(name, value, meaning);
     if (use === "ignored" && harmless?.test(value) !== true)

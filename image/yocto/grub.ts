@@ -23,11 +23,11 @@ set env=/grub-mender-grubenv
 set disk=${disk ?? "hd0"}${disk === undefined ? '\nregexp --set 1:disk "^([^,]+)" "$root"' : ""}
 
 function is_valid { hashsum --hash sha256 --prefix \${env}/mender_grubenv$1 --check \${env}/mender_grubenv$1/lock.sha256sum; }
-function load_copy { load_env --skip-sig --file \${env}/mender_grubenv$1/env bootcount mender_boot_part upgrade_available; }
+function load_copy { load_env --skip-sig --file \${env}/mender_grubenv$1/env bootcount mender_boot_part upgrade_available mender_systemd_machine_id; }
 function save_copy {
   set editing=1
   save_env --file \${env}/mender_grubenv$1/lock editing
-  save_env --file \${env}/mender_grubenv$1/env bootcount mender_boot_part upgrade_available
+  save_env --file \${env}/mender_grubenv$1/env bootcount mender_boot_part upgrade_available mender_systemd_machine_id
   set editing=0
   save_env --file \${env}/mender_grubenv$1/lock editing
 }
@@ -53,8 +53,10 @@ if test "$upgrade_available" = 1; then
 fi
 
 ${root}
+set identity=
+if test -n "$mender_systemd_machine_id"; then set identity=systemd.machine_id=$mender_systemd_machine_id; fi
 set system=($disk,${table}$mender_boot_part)
-if linux $system/boot/${kernel} root=$slot ${kernelArguments(settings)}; then
+if linux $system/boot/${kernel} root=$slot ${kernelArguments(settings)} $identity; then
   if test -e $system/boot/initrd; then initrd $system/boot/initrd; fi
   boot
 fi

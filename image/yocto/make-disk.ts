@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { AgentError } from "../../src/errors/agent-error.ts";
@@ -75,6 +75,28 @@ function namingVariable({ variables }: Settings, error: unknown): unknown {
 }
 
 const RESERVED = "MENDER_RESERVED_SPACE_BOOTLOADER_DATA";
+
+/** What a disk lacks to start, although it can be made. */
+export function diskWarnings(
+  { bootloader }: Settings,
+  boot: string | undefined,
+  hasInitial: boolean,
+): readonly string[] {
+  if (bootloader === "u-boot" && !hasInitial) {
+    return ["U-Boot's environment lacks the variables of the board: give its default environment with --environment"];
+  }
+  const names = bootloader === "grub" && boot !== undefined ? programsIn(join(boot, "EFI/BOOT")) : [];
+  if (bootloader !== "grub" || names.length > 0) return [];
+  return [
+    "the boot partition has no EFI/BOOT/boot*.efi, so the firmware finds no GRUB: add it to the files of --boot-files",
+  ];
+}
+
+function programsIn(folder: string): readonly string[] {
+  // ignored: a folder that is missing has no program.
+  const names = existsSync(folder) ? readdirSync(folder) : [];
+  return names.filter((name) => /^boot\w+\.efi$/i.test(name));
+}
 
 function filesOf({ boot, data, bootloader }: DiskInputs, environment: string): BoardFiles {
   const absolute = (path: string | undefined): string | undefined => (path === undefined ? undefined : resolve(path));

@@ -10,7 +10,9 @@ interface Mount {
   readonly options: string;
 }
 
-export const DATA_FOLDER = "/data";
+/** Where the data partition is mounted. */
+export const dataFolder = ({ variables }: Settings): string =>
+  valueIn(variables, "MENDER_DATA_PART_MOUNT_LOCATION") ?? "";
 
 /** Where the boot partition is mounted, by the boot loader. */
 export const bootFolder = ({ variables, bootloader }: Settings): string =>
@@ -30,7 +32,7 @@ export function mountsOf(settings: Settings, partitions: readonly YoctoPartition
     }
     if (role === "data") {
       const [type, options] = [text("MENDER_DATA_PART_FSTYPE"), text("MENDER_DATA_PART_FSTAB_OPTS")];
-      return [{ source, folder: DATA_FOLDER, type, options }];
+      return [{ source, folder: dataFolder(settings), type, options }];
     }
     if (filesystem === "swap") return [{ source: device, folder: "none", type: "swap", options: "sw" }];
     const [type, options = "defaults"] = extraLines.get(name ?? "")?.split(/\s+/) ?? [];

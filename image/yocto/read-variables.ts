@@ -6,24 +6,25 @@ import { variableNamed } from "./variables/table.ts";
 export type Variables = ReadonlyMap<string, string>;
 
 /** @throws {AgentError} YOCTO_VARIABLES_FILE */
-export function readVariables(file: string): Variables {
+export const readVariables = (file: string): Variables => variablesOf(readBuild(file));
+
+/** The variables, also those with an empty value, which count as not set. @throws {AgentError} YOCTO_VARIABLES_FILE */
+export function readBuild(file: string): Readonly<Record<string, string>> {
   try {
-    return variablesOf(JSON.parse(readSmallFile(file)));
+    const parsed: unknown = JSON.parse(readSmallFile(file));
+    if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) throw new TypeError("not an object");
+    const entries = Object.entries(parsed).map(([name, value]: [string, unknown]) => {
+      if (typeof value === "string") return [name, value.trim()] as const;
+      throw new TypeError(`${name} is not a string`);
+    });
+    return Object.fromEntries(entries);
   } catch (cause) {
     throw new AgentError("YOCTO_VARIABLES_FILE", { file }, cause);
   }
 }
 
-/** BitBake's empty values count as not set. */
-export function variablesOf(parsed: unknown): Variables {
-  if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) throw new TypeError("not an object");
-  const variables = new Map<string, string>();
-  for (const [name, value] of Object.entries(parsed)) {
-    if (typeof value !== "string") throw new TypeError(`${name} is not a string`);
-    if (value.trim() !== "") variables.set(name, value.trim());
-  }
-  return variables;
-}
+export const variablesOf = (build: Readonly<Record<string, string>>): Variables =>
+  new Map(Object.entries(build).filter(([, value]) => value !== ""));
 
 /** The value of a known variable, or its default if that is a plain value. */
 export function valueIn(variables: Variables, name: string): string | undefined {

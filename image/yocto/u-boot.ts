@@ -72,6 +72,8 @@ function bootCommand(tree: string): string {
   return [
     "run mender_setup",
     `setenv bootargs root=\${mender_kernel_root} \${mender_kernel_args}`,
+    // A service of the device stores the identity of systemd, so that both slots have the same.
+    `if test -n "\${mender_systemd_machine_id}"; then setenv bootargs "\${bootargs} systemd.machine_id=\${mender_systemd_machine_id}"; fi`,
     `if ${load("kernel_addr_r", "mender_kernel_name")}; then ${loadTree}${start}; fi`,
     "run mender_try_to_recover",
   ].join("; ");

@@ -18,8 +18,8 @@ export async function cliPage(): Promise<Page> {
       "object. A command that fails prints one line with a [code](errors.md).",
     table(["Command", "What it does"], commands.map(indexRow)),
     "## Options for all commands",
-    "These options can stand before or after the command. After `artifact` and `board` they do not apply, because these\n" +
-      "commands use the same letters for other options.",
+    "These options can stand before or after the command. After `artifact`, `board` and `yocto` they do not apply, because\n" +
+      "these commands use the same letters for other options.",
     table(["Option", "Meaning"], optionRows(program)),
     "## Exit statuses",
     table(["Exit status", "Meaning"], COMMON_EXITS),

@@ -18,7 +18,7 @@ const LEVEL_ALIASES: Readonly<Record<string, LogLevel>> = { warn: "warning", pan
 const LEVELS: readonly LogLevel[] = ["trace", "debug", "info", "warning", "error", "fatal"];
 const SKIP_VERIFY = "--skipverify";
 /** Commands whose own options give these letters other meanings: the arguments after them stay unchanged. */
-export const OPAQUE: ReadonlySet<string> = new Set(["artifact", "board"]);
+export const OPAQUE: ReadonlySet<string> = new Set(["artifact", "board", "yocto"]);
 /** Options of a command that share the name of a global one but mean something else after that command. */
 const OWN_OPTIONS: Readonly<Record<string, readonly string[]>> = { setup: ["-E"] };
 /** Single-dash commands of the 2.x client. */

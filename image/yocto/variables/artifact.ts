@@ -30,6 +30,11 @@ export const ARTIFACT = [
   used("SWITCHBACK_SIGNER", "text", "command that signs instead: the digest is on stdin, the signature goes to stdout"),
   used("MENDER_ARTIFACT_VERIFY_KEY", "path", "public key for the device, which then refuses other Artifacts"),
   build("MENDER_STATE_SCRIPTS_DIR", "path", "folder in which a recipe puts its state scripts"),
+  build("SWITCHBACK_STATE_SCRIPTS", "list", "recipes whose state scripts the image gets"),
+  build("SWITCHBACK_MODULE_TYPE", "text", "payload type of an Artifact for an update module"),
+  build("SWITCHBACK_MODULE_FILES", "list", "payload files of such an Artifact"),
+  build("SWITCHBACK_SOURCE_URI", "text", "address of the release archive with the agent"),
+  build("SWITCHBACK_SOURCE_SHA256", "text", "checksum of the release archive"),
   build("MENDER_STATE_SCRIPTS", "path", "folders with state scripts of a recipe, instead"),
   used("MENDER_STATE_SCRIPTS_VERSION", "number", "version of the state scripts in the root filesystem", {
     standard: "3",

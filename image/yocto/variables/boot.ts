@@ -8,6 +8,7 @@ export const BOOT = [
   build("MENDER_FEATURES_ENABLE", "list", "features to switch on; each becomes an override"),
   build("MENDER_FEATURES_DISABLE", "list", "features to switch off again"),
   build("MENDER_FEATURES", "list", "the features that are on"),
+  build("SWITCHBACK_FULL_BOOT", "list", "the features of a boot loader that switchback-full adds"),
   build("SWITCHBACK_FEATURES", "list", "the features that are on, as the classes compute them"),
   used("MENDER_IMAGE_BOOTLOADER_FILE", "text", "file in DEPLOY_DIR_IMAGE to write in front of the partitions"),
   used("MENDER_IMAGE_BOOTLOADER_BOOTSECTOR_OFFSET", "sectors", "its place, in sectors of 512 bytes", { standard: "2" }),

@@ -1,5 +1,7 @@
 /** Features of MENDER_FEATURES_ENABLE, and what they do here. */
 export const FEATURES: Readonly<Record<string, string>> = {
+  "switchback-full": "the usual features for the boot loader of the board",
+  "switchback-lean-node": "Node is built without npm, inspector and most of ICU",
   "mender-uboot": "the boot loader is U-Boot",
   "mender-grub": "the boot loader is GRUB, through UEFI",
   "mender-systemd": "units of systemd start the agent",

@@ -64,6 +64,7 @@ export const STORAGE = [
   used("MENDER_DATA_PART", "text", "device of the data partition", { standard: "(from the layout)" }),
   used("MENDER_DATA_PART_NUMBER", "number", "number of the data partition", { standard: "(from the layout)" }),
   used("MENDER_BOOT_PART_NUMBER", "number", "number of the boot partition", { standard: "(from the layout)" }),
+  used("MENDER_DATA_PART_MOUNT_LOCATION", "text", "mount point of the data partition", { standard: "/data" }),
   used("MENDER_DATA_PART_FSTYPE", "text", "type of the data partition in fstab; its filesystem is always ext4", {
     standard: "auto",
   }),

@@ -1,6 +1,6 @@
 import { sizeOf } from "../../../image/yocto/file-size.ts";
 import { makeDataImage } from "../../../image/yocto/make-data-image.ts";
-import { makeDisk } from "../../../image/yocto/make-disk.ts";
+import { diskWarnings, makeDisk } from "../../../image/yocto/make-disk.ts";
 import { readVariables } from "../../../image/yocto/read-variables.ts";
 import { settingsOf } from "../../../image/yocto/settings.ts";
 import type { CliIo } from "../../agent/io.ts";
@@ -11,7 +11,7 @@ import { type DiskKind, epochOf, labelOf, readGiven } from "./given.ts";
 interface ImageOptions {
   readonly variables: string;
   readonly output: string;
-  readonly data?: string;
+  readonly dataContent?: string;
   readonly bootstrap?: string;
   readonly progress: boolean;
   readonly json?: true;
@@ -27,11 +27,9 @@ interface DiskOptions extends ImageOptions {
 
 /** @throws {AgentError} the codes of `makeDisk` */
 export async function disk(options: DiskOptions, io: CliIo): Promise<void> {
-  const { kind, rootfs, output, data, bootFiles: boot, bootloader, environment } = options;
+  const { kind, rootfs, output, dataContent: data, bootFiles: boot, bootloader, environment } = options;
   const settings = settingsOf(readVariables(options.variables));
-  if (settings.bootloader === "u-boot" && environment === undefined) {
-    io.err("warning: without --environment, U-Boot has only the variables of Switchback, and lacks those of the board");
-  }
+  const warnings = diskWarnings(settings, boot, environment !== undefined);
   const bar = options.progress && options.json !== true;
   const progress = bar ? createProgress(io, "writing", await sizeOf(rootfs)) : NO_PROGRESS;
   const { sizeBytes, layout } = await makeDisk(settings, labelOf(kind), {
@@ -48,13 +46,17 @@ export async function disk(options: DiskOptions, io: CliIo): Promise<void> {
     start,
     size,
   }));
-  if (options.json === true) io.out(jsonLine({ path: output, size: sizeBytes, table: layout?.label, partitions }));
-  else io.out(`Image written to ${output} (${sizeBytes} bytes)`);
+  if (options.json === true) {
+    io.out(jsonLine({ path: output, size: sizeBytes, table: layout?.label, partitions, warnings }));
+    return;
+  }
+  for (const warning of warnings) io.out(`WARNING: ${warning}`);
+  io.out(`Image written to ${output} (${sizeBytes} bytes)`);
 }
 
 /** @throws {AgentError} the codes of `makeDataImage` */
 export async function dataImage(options: ImageOptions, io: CliIo): Promise<void> {
-  const { output, data } = options;
+  const { output, dataContent: data } = options;
   const time = epochOf(io.env["SOURCE_DATE_EPOCH"]);
   const settings = settingsOf(readVariables(options.variables));
   const sizeBytes = await makeDataImage(settings, { output, data, time, bootstrap: bootstrapOf(options) });

@@ -4,7 +4,7 @@ import { checkBuild } from "../../../image/yocto/check-build.ts";
 import { configurationFiles } from "../../../image/yocto/configuration.ts";
 import { environmentPlace } from "../../../image/yocto/environment-place.ts";
 import { partitionsOf } from "../../../image/yocto/partitions.ts";
-import { readVariables } from "../../../image/yocto/read-variables.ts";
+import { readBuild, readVariables } from "../../../image/yocto/read-variables.ts";
 import { type Settings, settingsOf } from "../../../image/yocto/settings.ts";
 import { slotBytes } from "../../../image/yocto/slot-size.ts";
 import { copyScripts, sortScripts } from "../../../image/yocto/state-scripts.ts";
@@ -23,7 +23,7 @@ const settingsIn = ({ variables }: Given): Settings => settingsOf(readVariables(
 
 /** @throws {AgentError} the codes of `checkBuild` */
 export function check(given: Given & { readonly json?: true }, io: CliIo): void {
-  const { settings, slotBytes: bytes, warnings } = checkBuild(readVariables(given.variables));
+  const { settings, slotBytes: bytes, warnings } = checkBuild(readBuild(given.variables));
   if (given.json === true) {
     const partitions = partitionsOf(settings).map(({ role, number, bytes: size, device }) => ({
       role,

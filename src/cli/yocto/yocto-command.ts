@@ -66,7 +66,7 @@ export function register(program: Command, io: CliIo): void {
   )
     .addOption(kindOption().makeOptionMandatory())
     .requiredOption("--rootfs <file>", "image of the root filesystem, for slot A (required)")
-    .option("--data <path>", "folder or image of the data partition")
+    .option("--data-content <path>", "content of the data partition: a folder, a tar archive or an image")
     .option("--boot-files <dir>", "files of the boot partition")
     .option("--bootloader <file>", "file to write in front of the partitions")
     .addOption(environmentOption());
@@ -76,8 +76,8 @@ export function register(program: Command, io: CliIo): void {
   const data = verb(
     "data-image",
     "make the filesystem of the data partition",
-    "data-image --variables build.json --data data --output data.ext4",
-  ).option("--data <dir>", "content of the data partition");
+    "data-image --variables build.json --data-content data --output data.ext4",
+  ).option("--data-content <path>", "content of the data partition: a folder or a tar archive");
   addOutput(data, "-o, --output <file>", "image to write (required)").action(async (options) =>
     (await images()).dataImage(options, io),
   );
