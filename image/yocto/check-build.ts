@@ -1,4 +1,5 @@
 import { boardOf } from "./board.ts";
+import { bootFiles } from "./boot-files.ts";
 import { checkNames, type YoctoWarning } from "./check-names.ts";
 import { configurationFiles } from "./configuration.ts";
 import { toMb } from "./numbers.ts";
@@ -30,6 +31,7 @@ export function checkBuild(build: Readonly<Record<string, string>>): BuildReport
   const slot = slotBytes(settings);
   for (const label of labelsOf(settings)) boardOf(settings, label, { environment: "environment.txt" });
   configurationFiles(settings);
+  bootFiles(settings);
   return { settings, slotBytes: slot, warnings: [...named, ...adviceOf(settings, slot)] };
 }
 

@@ -24,7 +24,9 @@ export function mountsOf(settings: Settings, partitions: readonly YoctoPartition
   const text = (name: string): string => valueIn(variables, name) ?? "";
   const extraLines = flagsOf(variables, "MENDER_EXTRA_PARTS_FSTAB");
   return partitions.flatMap(({ role, device, label, name, partuuid, filesystem }): readonly Mount[] => {
-    const byLabel = features.has("mender-partlabel") ? `LABEL=${label}` : device;
+    const byLabel = features.has("mender-partlabel")
+      ? `LABEL=${filesystem === "vfat" ? fatLabel(label) : label}`
+      : device;
     const source = partuuid === undefined ? byLabel : `PARTUUID=${partuuid}`;
     if (role === "boot") {
       const [type, options] = [text("MENDER_BOOT_PART_FSTYPE"), text("MENDER_BOOT_PART_FSTAB_OPTS")];
@@ -39,6 +41,9 @@ export function mountsOf(settings: Settings, partitions: readonly YoctoPartition
     return type === undefined ? [] : [{ source, folder: `/mnt/${label}`, type, options }];
   });
 }
+
+/** As the image tool writes it: FAT has only capital letters. */
+const fatLabel = (label: string): string => label.toUpperCase().slice(0, 11);
 
 /** Lines for /etc/fstab. */
 export const fstabOf = (mounts: readonly Mount[]): string =>

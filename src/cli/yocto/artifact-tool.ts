@@ -49,7 +49,8 @@ const ofExtra = (variables: Variables, reason: string): AgentError =>
 
 function named(error: unknown, variables: Variables): unknown {
   if (!(error instanceof AgentError)) return error;
-  const isPassphrase = error.detail["path"] === variables.get(PASSPHRASE);
+  const { path } = error.detail;
+  const isPassphrase = path !== undefined && path === variables.get(PASSPHRASE);
   const variable = isPassphrase ? PASSPHRASE : variableOf(error);
   if (variable === undefined) return error;
   // The URI of a key in a token can have its PIN.
