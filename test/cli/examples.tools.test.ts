@@ -11,6 +11,7 @@ import { MODIFY_ROWS } from "./examples/rows-modify.ts";
 import { TAKEOVER_ROWS } from "./examples/rows-takeover.ts";
 import { TOOL_ROWS } from "./examples/rows-tools.ts";
 import { UPDATE_ROWS } from "./examples/rows-update.ts";
+import { YOCTO_ROWS } from "./examples/rows-yocto.ts";
 import { testRow } from "./examples/run-row.ts";
 
 const { test } = needs("namespaces", "mount", "loop");
@@ -23,6 +24,7 @@ const ROWS: readonly Row[] = [
   ...IMAGE_FILE_ROWS,
   ...TOOL_ROWS,
   ...IMAGE_ROWS,
+  ...YOCTO_ROWS,
 ];
 const known = await helpExamples();
 

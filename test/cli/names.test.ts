@@ -36,6 +36,7 @@ for (const [name, commands] of [
       "doctor",
       "artifact",
       "image",
+      "yocto",
       "adapter",
       "board",
       "state-scripts",

@@ -10,7 +10,7 @@ import { put } from "../image-rig.ts";
 export type Build = Readonly<Record<string, string>>;
 
 /** A board whose images are small. */
-export const SMALL: Build = {
+const SMALL: Build = {
   MACHINE: "test-board",
   MENDER_ARTIFACT_NAME: "release-1",
   MENDER_STORAGE_TOTAL_SIZE_MB: "56",
