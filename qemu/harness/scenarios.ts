@@ -168,11 +168,12 @@ export const SCENARIOS: readonly Scenario[] = [
   },
   {
     name: "fallback",
-    promise: "a trial without a commit ends at the next start: the boot loader returns to the old system by itself",
+    promise: "if the power fails during the trial, the boot loader returns to the old system by itself",
     needs: ["reboot"],
     async run(course) {
       await course.onTrial();
-      await course.fallBack("reboot");
+      await course.device.cutPower();
+      await course.fallBack("powerOn");
       return `The boot loader returned to slot ${course.slot} with '${course.name}'.`;
     },
   },
