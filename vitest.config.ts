@@ -2,10 +2,16 @@ import { availableParallelism } from "node:os";
 import { basename } from "node:path";
 import { defineConfig } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
-import { filesOf, TIER_NAMES } from "./scripts/lib/tiers.ts";
+import { filesOf, TIER_NAMES, type TierName } from "./scripts/lib/tiers.ts";
 
 /** Makes the folder that the files of a run share. */
 const SHARED = "test/support/shared-folder.ts";
+/**
+ * Gives the tests a temporary folder in memory. Those of the other tiers need a disk: device nodes, images of gigabytes,
+ * file systems that can be frozen.
+ */
+const TEMPORARY = "test/support/temporary-folder.ts";
+const IN_MEMORY: readonly string[] = ["unit", "crash", "fuzz", "interop"] satisfies readonly TierName[];
 
 /** Boards run after all other tests, with the machine to themselves, and with one processor for each board. */
 const QEMU = {
@@ -70,7 +76,7 @@ export default defineConfig({
         name,
         ...filesOf(name),
         pool: "forks",
-        globalSetup: [SHARED],
+        globalSetup: [...(IN_MEMORY.includes(name) ? [TEMPORARY] : []), SHARED],
         // These limits end tests that hang. They do not measure: a slow or busy machine must not fail a test.
         testTimeout: 300_000,
         hookTimeout: 300_000,

@@ -1,4 +1,5 @@
 import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
 import { mkdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -118,9 +119,9 @@ export class CrashDevice {
   }
 
   /**
-   * Cuts the power in the update, powers the board on until it is at rest, and checks every promise. A cut at a named
-   * instant needs a rehearsal of the same device: the update begins with the command that is cut, because the commands
-   * before it would do the same as in the rehearsal.
+   * Cuts the power in the update, powers the board on until it is at rest, and checks every promise. After a rehearsal,
+   * the device begins from its copies, so it can survive any number of cuts. A cut at a named instant needs a rehearsal:
+   * the update begins with the command that is cut, because the commands before it would do the same again.
    */
   async survive(cut: Cut, decision: Decision, random: Random): Promise<Recovery> {
     const loss = await this.#updateUntil(cut, decision, random);
@@ -140,7 +141,7 @@ export class CrashDevice {
   async #updateUntil(cut: Cut, decision: Decision, random: Random): Promise<Loss> {
     const nothingLost = { blocksKept: 0, blocksLost: 0, renamesUndone: 0, filesTorn: 0 };
     const first = "command" in cut ? cut.command : 0;
-    if ("command" in cut) await this.#goBackTo(first);
+    if (existsSync(this.#saved(first))) await this.#goBackTo(first);
     for (const argv of this.commands(decision).slice(first)) {
       if ("power" in cut && cut.power.aborted) return nothingLost;
       const before = await this.#disk();

@@ -1,5 +1,5 @@
 import { setTimeout } from "node:timers/promises";
-import { afterAll, beforeAll, test } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { Random } from "../../../qemu/harness/random.ts";
 import { BuiltProgram } from "../../support/built-program.ts";
 import { CrashDevice } from "./crash-device.ts";
@@ -14,8 +14,12 @@ const DECISIONS: readonly Decision[] = ["commit", "commit", "rollback"];
 
 let program: BuiltProgram;
 const tally = new Tally(`SIGKILL at random, seed ${SEED}`);
-/** Duration of a whole update of each kind on this machine. */
-const wholeMs = new Map<Kind, number>();
+interface Rehearsed {
+  readonly device: CrashDevice;
+  /** Duration of a whole update on this machine. */
+  readonly wholeMs: number;
+}
+const rehearsed = new Map<Kind, Rehearsed>();
 
 beforeAll(async () => {
   program = await BuiltProgram.build();
@@ -24,12 +28,14 @@ beforeAll(async () => {
     const device = await CrashDevice.make(program, kind, { feed });
     const startMs = performance.now();
     await device.rehearse("commit", { power: forever });
-    wholeMs.set(kind, performance.now() - startMs);
-    await device.remove();
+    rehearsed.set(kind, { device, wholeMs: performance.now() - startMs });
   }
 });
 
-afterAll(() => tally.tell());
+afterAll(async () => {
+  await tally.tell();
+  for (const { device } of rehearsed.values()) await device.remove();
+});
 
 for (let first = 0; first < CUTS; first += CUTS_PER_TEST) {
   test(`killed at any instant, the board boots a complete system and can be updated (cuts ${first} to ${first + CUTS_PER_TEST - 1})`, async () => {
@@ -40,14 +46,13 @@ for (let first = 0; first < CUTS; first += CUTS_PER_TEST) {
 async function cutOff(cut: number): Promise<void> {
   const random = new Random(SEED + cut);
   const [kind, decision] = [random.pick(KINDS), random.pick(DECISIONS)];
-  const afterMs = random.below(Math.ceil(wholeMs.get(kind) ?? 0));
-  const device = await CrashDevice.make(program, kind, { feed });
+  const { device, wholeMs } = rehearsed.get(kind) ?? expect.fail(`${kind.name} is not rehearsed`);
+  const afterMs = random.below(Math.ceil(wholeMs));
   const power = new AbortController();
   const timer = setTimeout(afterMs).then(() => power.abort());
   const which = `seed ${SEED}, cut ${cut} after ${afterMs} ms (${kind.name}, ${decision})`;
   await tally.add(which, () => device.survive({ power: power.signal }, decision, random));
   await timer;
-  await device.remove();
 }
 
 /** As slow as a network, so that many cuts fall into the transfer. */
