@@ -3,15 +3,15 @@
  * All other tests are `unit`. `test/debian-packages.txt` lists what a tier needs from Debian. `unit` needs only
  * Debian's essential packages, so that it runs on any machine and on another Node.
  */
-export const TIER_NAMES = ["unit", "tools", "crash", "interop", "fuzz", "qemu"] as const;
+export const TIER_NAMES = ["unit", "tools", "crash", "interop", "fuzz", "qemu", "yocto"] as const;
 
 export type TierName = (typeof TIER_NAMES)[number];
 
 /**
- * Whole emulated boards need 300 MB of packages, which are installed only on request. By default, such a tier runs only
- * if its packages are installed. Naming the tier installs them.
+ * Whole emulated boards need 300 MB of packages, and BitBake needs a compiler. They are installed only on request. By
+ * default, such a tier runs only if its packages are installed. Naming the tier installs them.
  */
-export const WHERE_INSTALLED: ReadonlySet<TierName> = new Set(["qemu"]);
+export const WHERE_INSTALLED: ReadonlySet<TierName> = new Set(["qemu", "yocto"]);
 
 export const isTierName = (name: string): name is TierName => TIER_NAMES.some((tier) => tier === name);
 

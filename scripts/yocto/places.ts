@@ -53,7 +53,7 @@ function required(given: Given, name: keyof Given): string {
 
 async function releaseOf(core: string): Promise<string> {
   const text = await readFile(join(core, "meta/conf/layer.conf"), "utf8");
-  const [, name] = /^LAYERSERIES_CORENAMES\s*=\s*"(\S+)/m.exec(text) ?? [];
+  const [, name] = /^LAYERSERIES_CORENAMES\s*=\s*"([^\s"]+)/m.exec(text) ?? [];
   if (name === undefined) throw new Error(`--openembedded-core ${core}: meta/conf/layer.conf names no release`);
   return name;
 }

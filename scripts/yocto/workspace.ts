@@ -81,6 +81,12 @@ export async function deployed({ two }: Workspace): Promise<string> {
   return join(two, tmp, "deploy/images/qemux86-64");
 }
 
+/** Removes what a build has made, and keeps its configuration. */
+export async function clear(build: string): Promise<void> {
+  for (const name of await readdir(build))
+    if (name !== "conf") await rm(join(build, name), { recursive: true, force: true });
+}
+
 /** Gives the work folder to the user that runs BitBake. */
 export async function handOver({ places }: Workspace): Promise<void> {
   if (process.getuid?.() !== 0) return;

@@ -54,6 +54,14 @@ function lockable(file: string): string | undefined {
   }
 }
 
+/** Options of `npm run yocto`, and the variables of the environment that the tests take them from. */
+export const BITBAKE_PLACES = {
+  bitbake: "SWITCHBACK_BITBAKE",
+  "openembedded-core": "SWITCHBACK_OPENEMBEDDED_CORE",
+  "meta-openembedded": "SWITCHBACK_META_OPENEMBEDDED",
+  work: "SWITCHBACK_YOCTO_WORK",
+} as const;
+
 /**
  * What a test may need beyond the rights of an ordinary user. Each probe tries it and returns why it failed. User ids
  * and capabilities prove nothing: a container refuses to root what a desktop allows to every user.
@@ -87,6 +95,11 @@ const PROBES = {
   ptrace: () => tried("strace", "-o", "/dev/null", "true"),
   bootLocks: () => lockable("/var/lock/fw_printenv.lock") ?? lockable("/var/lock/grub-mender-grubenv-set.lock"),
   runLocks: () => lockable("/run/fw_printenv.lock"),
+  /** The repositories of a release of Yocto, and a folder in which BitBake's cache stays. */
+  bitbake: () => {
+    const unset = Object.values(BITBAKE_PLACES).filter((name) => process.env[name] === undefined);
+    return unset.length === 0 ? undefined : `not set: ${unset.join(", ")}`;
+  },
   containers: () =>
     rootRefused() ??
     inFolder((folder) => {

@@ -62,7 +62,9 @@ switchback_disk() {
     if [ ${_SWITCHBACK_CHOSEN_BOOTLOADER} = u-boot ] && [ -e ${DEPLOY_DIR_IMAGE}/u-boot-initial-env ]; then
         set -- "$@" --environment ${DEPLOY_DIR_IMAGE}/u-boot-initial-env
     fi
-    switchback_yocto disk "$@" --no-progress --output "${IMGDEPLOYDIR}/${IMAGE_NAME}.$kind"
+    # Without a feature, the boot loader is not the business of this layer, and may come later.
+    remark=${@'bbwarn' if bb.utils.contains_any('MENDER_FEATURES', 'mender-uboot mender-grub', True, False, d) else 'bbnote'} \
+        switchback_yocto disk "$@" --no-progress --output "${IMGDEPLOYDIR}/${IMAGE_NAME}.$kind"
 }
 
 MENDER_IMAGE_BOOTLOADER_FILE ??= ""

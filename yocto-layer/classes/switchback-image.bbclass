@@ -40,6 +40,12 @@ EXTRA_IMAGECMD:ext4:append = "${@bb.utils.contains('IMAGE_FEATURES', 'read-only-
 do_rootfs[depends] += "${_SWITCHBACK_DEPENDS}"
 do_rootfs[vardeps] += "${@' '.join(switchback.variables.names(d))}"
 do_rootfs[file-checksums] += "${_SWITCHBACK_CHECKSUMS}"
+# Nobody asks for the owners of the files in the work folder and of the results. wrynose names the paths that pseudo
+# watches, and has no list of those that it ignores.
+python __anonymous() {
+    if d.getVar('PSEUDO_IGNORE_PATHS'):
+        d.appendVar('PSEUDO_IGNORE_PATHS', ',${_SWITCHBACK_WORK},${WORKDIR}/sstate-build-image_complete')
+}
 # Under pseudo a tree keeps its owners only in certain folders of WORKDIR, and this is one of them.
 _SWITCHBACK_DATA = "${WORKDIR}/rootfs-data"
 do_rootfs[cleandirs] += "${_SWITCHBACK_DATA} ${_SWITCHBACK_WORK}"

@@ -35,7 +35,7 @@ switchback_yocto() {
     cat "$said.err"
     while read -r line; do
         case $line in
-        WARNING:*) bbwarn "${line#WARNING: }" ;;
+        WARNING:*) ${remark:-bbwarn} "${line#WARNING: }" ;;
         *) bbnote "$line" ;;
         esac
     done < "$said"

@@ -59,9 +59,9 @@ def slot_kib(getter, flags=lambda name: {}):
     reserved = number(getter, "MENDER_RESERVED_SPACE_BOOTLOADER_DATA", standard)
     total = number(getter, "MENDER_STORAGE_TOTAL_SIZE_MB", 1024) * MIB
 
-    partitions = 3 + (boot > 0) + (swap > 0) + len(extras)
+    parts = [size for size in (boot, data, swap, *extras) if size > 0]
     # Each logical partition needs a boot record in front of it.
-    records = max(0, partitions - 4) if table(getter) == "dos" else 0
-    taken = up(boot) + up(data) + up(swap) + sum(up(size) for size in extras)
+    records = max(0, len(parts) + 2 - 4) if table(getter) == "dos" else 0
+    taken = sum(up(size) for size in parts)
     free = total - taken - (2 + records) * align - up(reserved)
     return free // 2 // align * align // 1024

@@ -2,6 +2,7 @@ SUMMARY = "The host's pseudo under the names that OE-Core expects"
 LICENSE = "CLOSED"
 INHIBIT_DEFAULT_DEPS = "1"
 PROVIDES += "virtual/fakeroot"
+INHIBIT_SYSROOT_STRIP = "1"
 STUB_LIBPSEUDO ??= "/usr/lib/x86_64-linux-gnu/pseudo/libpseudo.so"
 do_install() {
     install -d ${D}${bindir} ${D}${prefix}/lib/pseudo/lib64
