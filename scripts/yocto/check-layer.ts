@@ -1,13 +1,11 @@
 import { bitbake } from "./bitbake.ts";
-import { type Workspace, withSettings } from "./workspace.ts";
+import { clear, type Workspace } from "./workspace.ts";
 
 /** Runs yocto-check-layer in the tiny build, which has no recipe that needs minutes to parse. */
 export async function* checkLayer(workspace: Workspace): AsyncGenerator<string> {
-  const { layer, stubs, places, two } = workspace;
-  await withSettings(workspace, {});
-  const needed = ["--dependency", places.metaOe, stubs];
-  const argv = ["yocto-check-layer", layer, ...needed, "--no-auto-dependency"] as const;
-  const { code, output } = await bitbake(workspace, two, argv);
+  const { layer, check } = workspace;
+  await clear(check);
+  const { code, output } = await bitbake(workspace, check, ["yocto-check-layer", "--no-auto-dependency", layer]);
   const lines = output.split("\n").map((line) => line.replace(/^INFO: /, ""));
   const results = lines.filter((line) => /\.\.\. (?:ok|FAIL|ERROR|skipped)/.test(line));
   for (const result of results) yield result.trim();

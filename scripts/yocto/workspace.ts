@@ -14,6 +14,7 @@ export interface Workspace {
   readonly tree: string;
   readonly one: string;
   readonly two: string;
+  readonly check: string;
 }
 
 /** Copies the layer, the stubs and a release tree into the work folder, and configures both builds. */
@@ -24,7 +25,7 @@ export async function prepare(places: Places): Promise<Workspace> {
   const at = (name: string): string => join(places.work, name);
   const workspace = {
     ...{ places, layer: at("meta-switchback"), stubs: at("meta-stubs"), tree: at("switchback") },
-    ...{ one: at("one"), two: at("two") },
+    ...{ one: at("one"), two: at("two"), check: at("check") },
   };
   await mkdir(places.work, { recursive: true });
   await replace("yocto-layer", workspace.layer);
@@ -33,6 +34,8 @@ export async function prepare(places: Places): Promise<Workspace> {
   const real = [join(places.core, "meta"), places.metaOe];
   await configure(workspace.one, [...real, workspace.layer], await oneConf());
   await configure(workspace.two, [...real, workspace.layer, workspace.stubs], await twoConf(workspace));
+  // yocto-check-layer adds the layer itself, to compare what other recipes are before and after.
+  await configure(workspace.check, [...real, workspace.stubs], await twoConf(workspace));
   return workspace;
 }
 

@@ -33,7 +33,7 @@ for place, code in json.load(sys.stdin):
 
 async function layerFragments(): Promise<readonly (Fragment & { readonly place: string })[]> {
   const suffixes = [".bb", ".bbappend", ".bbclass", ".inc", ".conf"];
-  const folders = ["yocto-layer", "test/yocto/meta-stubs"];
+  const folders = ["yocto-layer", "yocto-boards", "test/yocto/meta-stubs"];
   const files = await Promise.all(folders.flatMap((folder) => suffixes.map((suffix) => filesBelow(folder, suffix))));
   const found = await Promise.all(
     files.flat().map(async (file) =>

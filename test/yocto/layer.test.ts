@@ -10,7 +10,8 @@ const BOARDS = ["qemux86-64", "vexpress-qemu", "beaglebone-yocto", "raspberrypi3
 
 const layerTexts = async (): Promise<readonly (readonly [file: string, text: string])[]> => {
   const suffixes = [".bb", ".inc", ".bbclass", ".bbappend", ".conf"];
-  const files = await Promise.all(suffixes.map((suffix) => filesBelow(LAYER, suffix)));
+  const folders = [LAYER, "yocto-boards"];
+  const files = await Promise.all(folders.flatMap((folder) => suffixes.map((suffix) => filesBelow(folder, suffix))));
   return await Promise.all(files.flat().map(async (file) => [file, await readFile(file, "utf8")] as const));
 };
 

@@ -63,7 +63,7 @@ switchback_disk() {
         set -- "$@" --environment ${DEPLOY_DIR_IMAGE}/u-boot-initial-env
     fi
     # Without a feature, the boot loader is not the business of this layer, and may come later.
-    remark=${@'bbwarn' if bb.utils.contains_any('MENDER_FEATURES', 'mender-uboot mender-grub', True, False, d) else 'bbnote'} \
+    remarks=${@bb.utils.contains_any('MENDER_FEATURES', 'mender-uboot mender-grub', 'shown', 'quiet', d)} \
         switchback_yocto disk "$@" --no-progress --output "${IMGDEPLOYDIR}/${IMAGE_NAME}.$kind"
 }
 

@@ -35,7 +35,13 @@ switchback_yocto() {
     cat "$said.err"
     while read -r line; do
         case $line in
-        WARNING:*) ${remark:-bbwarn} "${line#WARNING: }" ;;
+        WARNING:*)
+            if [ "${remarks-}" = quiet ]; then
+                bbnote "${line#WARNING: }"
+            else
+                bbwarn "${line#WARNING: }"
+            fi
+            ;;
         *) bbnote "$line" ;;
         esac
     done < "$said"

@@ -8,6 +8,8 @@ S = "${UNPACKDIR}"
 inherit systemd allarch features_check
 
 REQUIRED_DISTRO_FEATURES = "systemd"
+# Only an image that has the feature asks for it, and for the programs that it needs.
+EXCLUDE_FROM_WORLD = "1"
 INHIBIT_DEFAULT_DEPS = "1"
 MENDER_DATA_PART_MOUNT_LOCATION ??= "/data"
 

@@ -9,6 +9,8 @@ S = "${UNPACKDIR}"
 inherit systemd features_check
 
 REQUIRED_DISTRO_FEATURES = "systemd"
+# Only an image that has the feature asks for it, and for the programs that it needs.
+EXCLUDE_FROM_WORLD = "1"
 INHIBIT_DEFAULT_DEPS = "1"
 # Where GRUB's environment is.
 MENDER_BOOT_PART_MOUNT_LOCATION ??= "/boot/efi"
