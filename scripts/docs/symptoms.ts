@@ -77,7 +77,7 @@ export const SYMPTOMS: readonly Symptom[] = [
       "The boot loader must return to the old slot by itself. Check `upgrade_available` and `bootcount` " +
       "(`fw_printenv`) on the new system before the commit: both must be 1 on U-Boot. If `bootcount` is missing, the " +
       "boot loader does not count ([Boot loaders](../reference/boot-loaders.md)). If the system starts and the application " +
-      "fails, nothing checks it: write a [health check](../guides/state-scripts.md). If a watchdog resets the board, it " +
+      "fails, nothing checks it: write a [health check](state-scripts.md). If a watchdog resets the board, it " +
       "must start before the application.",
     codes: [],
   },

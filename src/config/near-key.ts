@@ -1,5 +1,5 @@
 /** Keys of the file that other clients and programs read, but this agent does not. */
-const FOREIGN = [
+export const FOREIGN_KEYS = [
   "Connectivity",
   "DBus",
   "DeviceTier",
@@ -11,7 +11,7 @@ const FOREIGN = [
 /** The known key that an unknown key is probably a misspelling of. */
 export function nearestKey(unknown: string, known: readonly string[]): string | undefined {
   const key = unknown.toLowerCase();
-  if (FOREIGN.some((name) => name.toLowerCase() === key)) return undefined;
+  if (FOREIGN_KEYS.some((name) => name.toLowerCase() === key)) return undefined;
   const near = known
     .map((name) => ({ name, distance: distance(key, name.toLowerCase()) }))
     .filter((candidate) => candidate.distance <= candidate.name.length / 4)

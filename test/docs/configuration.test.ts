@@ -3,6 +3,8 @@ import { expect, test } from "vitest";
 import { type Config, loadConfig, MAIN_KEYS, OWN_KEYS } from "../../src/config/config.ts";
 import type { Keys, KeyType } from "../../src/config/config-file.ts";
 import { HTTPS_CLIENT_KEYS } from "../../src/config/connection.ts";
+import { FOREIGN_KEYS } from "../../src/config/near-key.ts";
+import { resolvePaths } from "../../src/config/paths.ts";
 import { SECURITY_KEYS } from "../../src/config/server-config.ts";
 
 const page = await readFile("docs/reference/configuration.md", "utf8");
@@ -85,4 +87,23 @@ test("the defaults of the table are those of the agent", async () => {
     expect.arrayContaining(typed.filter((key) => !key.startsWith("Switchback.BootPartition"))),
   );
   for (const [key, read] of Object.entries(DEFAULTS)) expect([key, shown[key]]).toEqual([key, String(read(config))]);
+});
+
+test("the page names the keys that the agent ignores without a warning, and no others", () => {
+  const [, text = ""] = /## Keys that Switchback ignores\n([\s\S]*?)\n## /.exec(page) ?? [];
+  const shown = [...text.matchAll(/`([^`]+)`/g)].map(([, key]) => key);
+  expect(shown.sort()).toEqual([...FOREIGN_KEYS].sort());
+});
+
+/** What a variable changes, by its name in the table. */
+const FOLDERS: Readonly<Record<string, (paths: ReturnType<typeof resolvePaths>) => string>> = {
+  MENDER_CONF_DIR: ({ confDir }) => confDir,
+  MENDER_DATA_DIR: ({ dataDir }) => dataDir,
+  MENDER_DATASTORE_DIR: ({ datastore }) => datastore,
+};
+
+test.each(Object.entries(FOLDERS))("the table has the default of %s, which the agent reads", (name, folder) => {
+  const [, shown] = new RegExp(`^\\| \`${name}\` \\| \`([^\`]+)\` \\|`, "m").exec(page) ?? [];
+  expect(shown).toBe(folder(resolvePaths({}, {})));
+  expect(folder(resolvePaths({}, { [name]: "/elsewhere" }))).toBe("/elsewhere");
 });
