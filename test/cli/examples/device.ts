@@ -30,7 +30,7 @@ const NAMES = ["switchback", "mender", "mender-update", "mender-auth", "mender-s
 const OWN_FOLDERS = { "etc/mender": "etc", "var/lib/mender": "data", "usr/share/mender": "share" };
 
 /** Longer than an example takes on a busy machine. */
-const LIMIT_MS = 60_000;
+const LIMIT_MS = 180_000;
 
 /**
  * Runs a line of shell in separate namespaces. The root is an overlay: programs find the machine's programs, and
