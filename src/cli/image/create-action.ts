@@ -24,8 +24,9 @@ export interface CreateOptions {
 
 /** Runs `image create`. @throws {AgentError} BOARD_FILE_INVALID, OPTION_INVALID, and those of `createImage` */
 export async function createBoardImage(file: string, options: CreateOptions, io: CliIo): Promise<void> {
-  // With V8's usual limits, garbage would make up most of the memory.
-  process.getBuiltinModule("node:v8").setFlagsFromString("--max-semi-space-size=1");
+  // With V8's usual limits, garbage would make up most of the memory. The space for new objects cannot be limited any
+  // more when a program runs, but it can be kept from growing.
+  process.getBuiltinModule("node:v8").setFlagsFromString("--semi-space-growth-factor=1 --heap-growing-percent=30");
   const board = loadImageBoard(file);
   if (options.bmap === true && board.ubi !== undefined) {
     throw new AgentError("OPTION_INVALID", { option: "--bmap", reason: "an image of UBI volumes has no block map" });

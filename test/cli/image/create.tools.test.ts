@@ -7,6 +7,7 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { loadImageBoard } from "../../../image/board/load.ts";
 import { layoutOf } from "../../../image/layout.ts";
+import { tarHeader } from "../../../src/artifact/tar-writer.ts";
 import { extracted, makeTree, newFolder, put, said } from "../../image/image-rig.ts";
 import { BuiltProgram } from "../../support/built-program.ts";
 import { RecordingIo } from "../../support/recording-io.ts";
@@ -119,12 +120,23 @@ test("a missing program is named with its package, and nothing is left behind", 
   expect(readdirSync(folder)).toEqual(before);
 });
 
-test("an image of 8 GiB takes no more memory than a small one: neither the program nor those that it starts", async () => {
+/** An archive with this many empty files, in folders of 100. */
+function manyFiles(count: number): Buffer {
+  const header = (name: string): Uint8Array => tarHeader({ name, mode: 0o644, sizeBytes: 0 });
+  const names = Array.from(
+    { length: count },
+    (_, index) => `usr/share/folder-${Math.floor(index / 100)}/file-${index}`,
+  );
+  return Buffer.concat([...names.map(header), Buffer.alloc(1024)]);
+}
+
+test("an image of 8 GiB or of 64,000 files takes no more memory than a small one: neither the program nor those that it starts", async () => {
   const large = at("disk-rootfs.img");
   writeFileSync(large, "x");
   truncateSync(large, 3 * 1024 ** 3);
   const peaks: number[] = [];
-  for (const rootfs of ["rootfs.tar", "disk-rootfs.img"]) {
+  writeFileSync(at("many.tar"), manyFiles(64_000));
+  for (const rootfs of ["rootfs.tar", "disk-rootfs.img", "many.tar"]) {
     const argv = [program.path, "image", "create", "large.yaml", "--rootfs", rootfs, "-o", "disk.img"];
     const { stderr } = await execute("/usr/bin/time", ["-f", "%M", process.execPath, ...argv], { cwd: folder });
     // The largest of all processes, in KiB.
