@@ -1,8 +1,10 @@
-import { open, stat } from "node:fs/promises";
+import { type FileHandle, open, stat } from "node:fs/promises";
 import { AgentError } from "../src/errors/agent-error.ts";
 import { BLOCK, type DiskImage, isZero } from "./disk-image.ts";
 
 const CHUNK_BYTES = 2 * 1024 * 1024;
+/** Reads that are under way at the same time. */
+const READS = 3;
 /** Each of these pieces is a new buffer. */
 const REGION_BYTES = 1024 * 1024;
 const ZEROS = Buffer.alloc(CHUNK_BYTES);
@@ -25,20 +27,9 @@ export async function copyInto(image: DiskImage, offset: number, path: string, o
   try {
     const needs = (await stat(path)).size;
     if (needs > room) throw new AgentError("IMAGE_SPACE", { place, needs, has: room });
-    // The next chunk is read while the one before it is written.
-    const buffers = [Buffer.allocUnsafe(CHUNK_BYTES), Buffer.allocUnsafe(CHUNK_BYTES)] as const;
-    const read = async (index: number): Promise<Buffer> => {
-      const buffer = buffers[index % 2 === 0 ? 0 : 1];
-      return buffer.subarray(0, (await file.read(buffer, 0, CHUNK_BYTES, index * CHUNK_BYTES)).bytesRead);
-    };
-    let next = read(0);
     let written = 0;
-    for (let index = 0; ; index++) {
-      const chunk = await next;
-      const at = index * CHUNK_BYTES;
-      if (chunk.length === 0) return;
+    for await (const { at, chunk } of chunksOf(file)) {
       if (at + chunk.length > room) throw new AgentError("IMAGE_SPACE", { place, needs: at + chunk.length, has: room });
-      next = read(index + 1);
       if (endIsFree && isZero(chunk)) continue;
       for (; written < at; written += CHUNK_BYTES) await image.write(ZEROS, offset + written);
       await image.write(chunk, offset + at);
@@ -46,6 +37,30 @@ export async function copyInto(image: DiskImage, offset: number, path: string, o
     }
   } finally {
     await file.close();
+  }
+}
+
+/**
+ * Reads the next chunks while the caller writes one: several at the same time, because a hole is only read. A chunk is
+ * valid until the next one is requested.
+ */
+async function* chunksOf(file: FileHandle): AsyncGenerator<{ readonly at: number; readonly chunk: Buffer }> {
+  const read = (buffer: Buffer, at: number): Promise<number> => {
+    const reading = file.read(buffer, 0, CHUNK_BYTES, at).then(({ bytesRead }) => bytesRead);
+    // ignored: the loop reports a failure in its turn, unless an earlier failure ends it.
+    reading.catch(() => undefined);
+    return reading;
+  };
+  const ahead = Array.from({ length: READS }, (_, index) => {
+    const buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES);
+    return { buffer, reading: read(buffer, index * CHUNK_BYTES) };
+  });
+  for (let index = 0; ; index++) {
+    const next = ahead[index % READS];
+    const count = (await next?.reading) ?? 0;
+    if (next === undefined || count === 0) return;
+    yield { at: index * CHUNK_BYTES, chunk: next.buffer.subarray(0, count) };
+    next.reading = read(next.buffer, (index + READS) * CHUNK_BYTES);
   }
 }
 

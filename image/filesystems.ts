@@ -1,5 +1,5 @@
-import { readdir, truncate, writeFile } from "node:fs/promises";
-import { relative } from "node:path";
+import { lutimes, readdir, truncate, writeFile } from "node:fs/promises";
+import { join, relative } from "node:path";
 import { run } from "./run.ts";
 
 /** Already compressed: a boot loader would unpack them twice, which takes GRUB two seconds. */
@@ -42,7 +42,7 @@ export async function makeVfat(tree: string, path: string, options: VfatOptions)
   await writeFile(path, "");
   await truncate(path, sizeBytes);
   await run(["mkfs.vfat", "--invariant", "-i", volumeId, "-n", label.toUpperCase().slice(0, 11), path]);
-  await run(["find", ".", "-exec", "touch", "-h", "-d", `@${time}`, "{}", "+"], { cwd: tree });
+  for (const name of [".", ...(await readdir(tree, { recursive: true }))]) await lutimes(join(tree, name), time, time);
   const names = (await readdir(tree)).toSorted();
   const env = { SOURCE_DATE_EPOCH: String(time) };
   if (names.length > 0)
