@@ -137,7 +137,7 @@ const listOf = ({ partitions }: Layout) =>
   partitions.map(({ number, role, startBytes, size, filesystem, label, node }) => ({
     number,
     role,
-    start: startBytes,
+    offset: startBytes,
     size,
     filesystem,
     label,

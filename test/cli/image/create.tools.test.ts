@@ -94,7 +94,7 @@ test("--json describes the image, and options with mistakes are refused", async 
     device_type: "my-board",
     table: "gpt",
     partitions: [
-      { number: 1, role: "boot", start: 1048576 },
+      { number: 1, role: "boot", offset: 1048576 },
       { node: "/dev/sda2" },
       { role: "rootfsB" },
       { filesystem: "ext4" },
