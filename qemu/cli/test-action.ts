@@ -59,9 +59,7 @@ export async function test(image: string, options: TestCommandOptions, io: CliIo
       ...{ progress: progressOn(io, print), signal: io.signal },
       ...(options.bootAnyway === true && { bootAnyway: true }),
       ...(options.kvm === true && { kvm: true }),
-      tell: (line) => {
-        if (print) io.err(line);
-      },
+      tell: (line) => io.err(line),
     });
     if (options.junit !== undefined) await replaceFile(options.junit, junitXml(report));
     io.out(print ? summaryLine(report) : jsonLine(report));
