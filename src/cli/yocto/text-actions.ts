@@ -84,13 +84,16 @@ export function checkUBoot(given: Given & { readonly config: string }, io: CliIo
   io.out(`${given.config} agrees with the layout of the disk.`);
 }
 
-interface ScriptOptions {
+interface ScriptOptions extends Given {
   readonly from: readonly string[];
   readonly artifactScripts: string;
   readonly rootfsScripts: string;
 }
 
-export async function stateScripts({ from, artifactScripts, rootfsScripts }: ScriptOptions, io: CliIo): Promise<void> {
+/** The sorting depends on no variable; a build that has none is a mistake all the same. */
+export async function stateScripts(options: ScriptOptions, io: CliIo): Promise<void> {
+  const { from, artifactScripts, rootfsScripts, variables } = options;
+  readVariables(variables);
   const { artifact, rootfs } = await sortScripts(from);
   await copyScripts(artifact, artifactScripts);
   await copyScripts(rootfs, rootfsScripts);

@@ -72,11 +72,10 @@ export const YOCTO_ROWS: readonly Row[] = [
     "boot/fw_env.config",
   ]),
   row("check-u-boot --variables build.json --config .config", ".config agrees with the layout of the disk.", [], {
-    "another place of the environment": withVariable(
-      "MENDER_UBOOT_ENV_STORAGE_DEVICE_OFFSET",
-      "0x400000",
-      "YOCTO_UBOOT_CONFIG",
-    ),
+    "another place of the environment": {
+      ...withVariable("MENDER_UBOOT_ENV_STORAGE_DEVICE_OFFSET", "0x400000", "YOCTO_UBOOT_CONFIG"),
+      says: ["YOCTO_UBOOT_CONFIG", "CONFIG_ENV_OFFSET=0x800000 must be 0x400000"],
+    },
   }),
   row(
     "state-scripts --variables build.json --from scripts --artifact-scripts artifact --rootfs-scripts rootfs",
