@@ -65,6 +65,8 @@ const withIdentity = (script: string): string =>
   `cat >identity <<'END'\n${script}END
   install -D -m 755 identity /usr/share/mender/identity/mender-device-identity; mount -t tmpfs none /sys/class/net`;
 
+const firstLine = (lines: string): string => lines.trim().split("\n")[0] ?? "";
+
 /** Blocks of shell of the pages, by the line with which they begin. */
 export const PAGE_ROWS: readonly Row[] = [
   {
@@ -276,13 +278,18 @@ export const PAGE_ROWS: readonly Row[] = [
     otherwise: {},
   },
   {
+    // One page then asks the doctor. The test that follows that page compares the answer.
     example: "echo device_type=my-board >/var/lib/mender/device_type",
-    fits: { at: "desk", changes: ["/var/lib/mender/device_type"] },
-    twice: {},
+    fits: {
+      at: "desk",
+      around: firstLine,
+      changes: ["/var/lib/mender/device_type"],
+    },
+    twice: { around: firstLine },
     otherwise: {
       "a data partition that is not mounted": {
         at: "desk",
-        around: (line) => `rm -rf /var/lib/mender /data; ln -s /data/mender /var/lib/mender; ${line}`,
+        around: (lines) => `rm -rf /var/lib/mender /data; ln -s /data/mender /var/lib/mender; ${firstLine(lines)}`,
         exit: 2,
         changes: ["*"],
       },
