@@ -1,10 +1,17 @@
+import { spawnSync } from "node:child_process";
 import { existsSync, lstatSync, readlinkSync } from "node:fs";
+import { dirname } from "node:path";
 import { diskActs } from "../../adapters/files/disk.ts";
 import { createClientStoreFile } from "../../adapters/takeover/client-store-file.ts";
 import { expectNothingPending } from "../../src/core/takeover/client-record.ts";
 import { AgentError, describeError } from "../../src/errors/agent-error.ts";
 
+/** Text of `update-guard`. */
+declare const UPDATE_GUARD: string;
+
 const DATASTORE = "/var/lib/mender";
+/** Where images of Mender keep what the link leads to. */
+const ON_DATA_PARTITION = "/data/mender/device_type";
 /** Folders of the Mender client's package. On a device, each may be a link to the data partition. */
 const FOLDERS = [DATASTORE, "/etc/mender", "/usr/share/mender"];
 /**
@@ -29,7 +36,21 @@ async function recordLinks(): Promise<void> {
   await diskActs.syncFolder(RECORD_FOLDER);
 }
 
+/**
+ * apt removes the Mender client before it unpacks this package, and with the client the link to the data partition. On
+ * any device with such a folder, the agent would keep its data in the root filesystem, which an update replaces.
+ */
+function expectLinked(): void {
+  if (lstatSync(DATASTORE, { throwIfNoEntry: false }) !== undefined || !existsSync(ON_DATA_PARTITION)) return;
+  process.stderr.write(
+    `switchback: ${ON_DATA_PARTITION} exists, and no link ${DATASTORE} leads to it. Nothing was installed. Run ` +
+      `'ln -s ${dirname(ON_DATA_PARTITION)} ${DATASTORE}', then install the package again.\n`,
+  );
+  process.exit(1);
+}
+
 async function beforeUnpack(): Promise<void> {
+  expectLinked();
   if (existsSync(DATASTORE)) await expectFinished();
   await recordLinks();
 }
@@ -40,5 +61,13 @@ function refuse(error: unknown): void {
   process.exitCode = 1;
 }
 
-// dpkg runs this with "install", "upgrade" or "abort-upgrade". An upgrade takes nothing over.
+/** The functions that the shell scripts of the package have, too. */
+function expectNoRunningUpdate(): void {
+  const { status } = spawnSync("sh", ["-c", `${UPDATE_GUARD}\nexpect_no_running_update`], { stdio: "inherit" });
+  process.exitCode = status ?? 1;
+}
+
+// dpkg runs this with "install", "upgrade" or "abort-upgrade". An upgrade takes nothing over. The old version's prerm
+// refuses no upgrade, so dpkg never calls the prerm of this version with "failed-upgrade".
 if (process.argv[2] === "install") beforeUnpack().catch(refuse);
+if (process.argv[2] === "upgrade") expectNoRunningUpdate();

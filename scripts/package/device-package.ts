@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { GeneratedFile } from "./completions.ts";
 import { type DebianPackage, gzipped } from "./deb.ts";
 import { CLIENT_NAMES, deviceDocuments } from "./documents.ts";
-import { preinst } from "./preinst.ts";
+import { maintainerScripts } from "./maintainer-scripts.ts";
 import { filesFrom, programFiles } from "./program-files.ts";
 import type { Release } from "./release.ts";
 import type { Staged } from "./staged-tree.ts";
@@ -29,7 +29,6 @@ switchback: unusual-control-interpreter /usr/bin/node [preinst]
 /** The agent with its services: what a device needs, and nothing else. */
 export async function devicePackage(release: Release): Promise<DebianPackage> {
   const { dist, metafile, maintainer } = release;
-  const scripts = "scripts/package/debian";
   return {
     name: "switchback",
     version: release.version,
@@ -59,15 +58,10 @@ export async function devicePackage(release: Release): Promise<DebianPackage> {
       ...(await filesFrom("systemd", "/usr/lib/systemd/system", UNITS)),
       ...(await shippedScripts(dist)),
       ...(await deviceDocuments(release)).map(compressedPage),
-      { path: "/etc/default/switchback", content: await readFile(join(scripts, "default"), "utf8") },
+      { path: "/etc/default/switchback", content: await readFile("scripts/package/debian/default", "utf8") },
       { path: "/usr/share/doc/switchback/NEWS.md.gz", content: gzipped(await readFile("CHANGELOG.md", "utf8")) },
     ],
-    scripts: {
-      preinst: await preinst(),
-      postinst: await readFile(join(scripts, "postinst"), "utf8"),
-      prerm: await readFile(join(scripts, "prerm"), "utf8"),
-      postrm: await readFile(join(scripts, "postrm"), "utf8"),
-    },
+    scripts: await maintainerScripts(),
     changelog: release.changelog,
     copyright: release.copyright,
     lintianOverrides: OVERRIDES,
@@ -79,10 +73,10 @@ export const compressedPage = ({ path, content }: GeneratedFile): Staged =>
   path.startsWith("/usr/share/man/") ? { path: `${path}.gz`, content: gzipped(content) } : { path, content };
 
 export const linkTo =
-  (folder: string) =>
+  (folder: string, file = "switchback.mjs") =>
   (name: string): Staged => ({
     path: `/usr/bin/${name}`,
-    content: { linkTo: `../lib/${folder.slice("/usr/lib/".length)}/switchback.mjs` },
+    content: { linkTo: `../lib/${folder.slice("/usr/lib/".length)}/${file}` },
   });
 
 /**

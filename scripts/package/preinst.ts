@@ -16,8 +16,13 @@ const takeoverSentences: Plugin = {
   },
 };
 
-/** The package's `preinst`: it checks the Mender client's store, and records the links of its folders. */
-export async function preinst(): Promise<string> {
+/**
+ * The package's `preinst`: it refuses an upgrade while an update runs. Before a first installation it checks the Mender
+ * client's store, and records the links of its folders.
+ *
+ * @param guard functions of the shell for a running update
+ */
+export async function preinst(guard: string): Promise<string> {
   const { outputFiles } = await build({
     entryPoints: ["scripts/package/before-unpack.ts"],
     bundle: true,
@@ -26,6 +31,7 @@ export async function preinst(): Promise<string> {
     // A file without an extension is a CommonJS module.
     format: "cjs",
     target: "node20",
+    define: { UPDATE_GUARD: JSON.stringify(guard) },
     plugins: [takeoverSentences],
     logLevel: "silent",
   });

@@ -20,6 +20,7 @@ export const NOT_RUN: Readonly<Record<string, string>> = {
   "npm ci && npm run package":
     "it replaces the packages of the checkout in which these tests run; test/scripts/package builds all of them",
   "apt-get install ./switchback_*_all.deb": "test/scripts/package/debian.tools.test.ts does, in a Debian of its own",
+  "dpkg -i switchback_*_all.deb": "test/scripts/package/takeover.tools.test.ts does, in a Debian of its own",
   "apt-get install ./switchback-tools_*_all.deb":
     "test/scripts/package/debian.tools.test.ts does, in a Debian of its own",
   "tar -xzf switchback-*.tar.gz": "test/scripts/package/tarball.tools.test.ts does, with the archive that it builds",

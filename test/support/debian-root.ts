@@ -5,8 +5,8 @@ import { basename, dirname, join } from "node:path";
 import { cached } from "../../image/cache.ts";
 
 const SUITE = "bookworm";
-/** What the Mender client and Node link against, beyond Debian's essential packages. */
-const LIBRARIES = ["libglib2.0-0", "libssl3", "libstdc++6"];
+/** apt, and what the Mender client and Node link against, beyond Debian's essential packages. */
+const ADDED = ["apt", "libglib2.0-0", "libssl3", "libstdc++6"];
 /** Manuals and translations would double the size. */
 const LEFT_OUT = ["/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*"];
 
@@ -22,7 +22,7 @@ export class DebianRoot {
 
   /** Debian's archives are downloaded once in a week; each root is a copy. */
   static async make(): Promise<DebianRoot> {
-    const packed = await cached("debian-root", [SUITE, ...LIBRARIES, ...LEFT_OUT, download.toString()], [], download);
+    const packed = await cached("debian-root", [SUITE, ...ADDED, ...LEFT_OUT, download.toString()], [], download);
     const folder = mkdtempSync(join(tmpdir(), "switchback-root-"));
     chmodSync(folder, 0o755);
     execFileSync("tar", ["-C", folder, "-xf", join(packed, "root.tar")]);
@@ -66,6 +66,11 @@ export class DebianRoot {
     return this.run("dpkg", "--force-confdef", "--force-confold", "-i", ...this.bring(...packages));
   }
 
+  /** Runs apt-get, which finds no list of packages, in the folder of the packages that were brought inside. */
+  apt(...args: readonly string[]): Done {
+    return this.run("sh", "-c", 'cd /packages && exec apt-get -y -o APT::Sandbox::User=root "$@"', "sh", ...args);
+  }
+
   /** Packs the running Node as the package `nodejs`, with the libraries that the root lacks, and installs it. */
   installNode(version = process.versions.node): Done {
     const tree = mkdtempSync(join(tmpdir(), "switchback-nodejs-"));
@@ -98,7 +103,7 @@ async function download(folder: string): Promise<void> {
   const options = [
     "--mode=root",
     "--variant=essential",
-    `--include=${LIBRARIES.join()}`,
+    `--include=${ADDED.join()}`,
     "--dpkgopt=force-unsafe-io",
     ...LEFT_OUT.map((paths) => `--dpkgopt=path-exclude=${paths}`),
   ];

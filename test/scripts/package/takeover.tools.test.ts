@@ -122,8 +122,15 @@ test("removing gives the device back: the real client knows what was installed m
   expect(named("mender")).toBe("note-3");
 });
 
-test("a second time works, too, and purging the old client takes nothing of the device's", () => {
-  expect(root.install(ours)).toMatchObject({ status: 0 });
+test("apt removes the client first: the package asks for the lost link, and then takes over, and purging the old client takes nothing of the device's", () => {
+  root.bring(ours);
+  const removed = root.apt("install", "./switchback_0.1.0_all.deb");
+  expect(removed.status, "apt has removed the client, and dpkg the link, before the package could look").not.toBe(0);
+  const [, command = ""] = /Run '(ln -s [^']*)', then install the package again/.exec(removed.err) ?? [];
+  expect(command).toBe("ln -s /data/mender /var/lib/mender");
+  expect(existsSync(root.path("usr/bin/switchback"))).toBe(false);
+  const done = root.shell(`${command} && apt-get -y install /packages/switchback_0.1.0_all.deb`);
+  expect(done, done.err).toMatchObject({ status: 0, out: expect.stringContaining("Taken over from") });
   expect(named("switchback")).toBe("note-3");
   expect(root.run("dpkg", "-P", "mender-client").err).not.toContain("switchback");
   expect(shared()).toEqual(SAME);
