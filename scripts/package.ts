@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { bundle } from "./lib/bundle.ts";
+import { bundleHarness } from "./lib/harness-bundle.ts";
 import { say } from "./lib/run.ts";
 import { shipScripts } from "./lib/ship-scripts.ts";
 import { buildPackages } from "./package/packages.ts";
@@ -21,8 +22,9 @@ const work = await mkdtemp(join(tmpdir(), "switchback-package-"));
 try {
   const dist = join(work, "dist");
   const metafile = await bundle(dist);
+  const harness = await bundleHarness(join(dist, "qemu"));
   await shipScripts(dist);
-  const release = await describeRelease(dist, metafile, process.env);
+  const release = await describeRelease(dist, metafile, harness, process.env);
   for (const name of await buildPackages(release, values.output)) {
     const { size } = await stat(join(values.output, name));
     say(`${String(size).padStart(8)}  ${join(values.output, name)}`);

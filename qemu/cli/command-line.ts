@@ -9,7 +9,7 @@ import { registerTest } from "./test-command.ts";
 const eachLine = (text: string, write: (line: string) => void): void => text.trimEnd().split("\n").forEach(write);
 
 /** The command line of `switchback-qemu`. */
-function commandLine(io: CliIo): Command {
+export function commandLine(io: CliIo): Command {
   const program = new Command("switchback-qemu")
     .description("Runs and tests images of devices with two root filesystem slots under QEMU.")
     .version(VERSION, "-v, --version");

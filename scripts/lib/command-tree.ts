@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { commandLine } from "../../qemu/cli/command-line.ts";
 import type { CliIo } from "../../src/agent/io.ts";
 import { commandsFor } from "../../src/cli/commands.ts";
 import { addGlobalOptions } from "../../src/cli/global-options.ts";
@@ -13,9 +14,14 @@ const OF_ONE_COMMAND: Readonly<Record<string, string>> = {
   "switchback-image": "image",
 };
 
+/** The program that tries images under QEMU, which has commands of its own. */
+const HARNESS = "switchback-qemu";
+
 /** How help texts call the program: `mender-artifact` is what they call `switchback artifact`. */
-export const nameInHelp = (name: string): string =>
-  Object.hasOwn(OF_ONE_COMMAND, name) ? `${PROGRAM} ${OF_ONE_COMMAND[name]}` : PROGRAM;
+export function nameInHelp(name: string): string {
+  if (name === HARNESS) return name;
+  return Object.hasOwn(OF_ONE_COMMAND, name) ? `${PROGRAM} ${OF_ONE_COMMAND[name]}` : PROGRAM;
+}
 
 /** The commands are only described; none runs. */
 const NO_IO: CliIo = {
@@ -32,6 +38,7 @@ const NO_IO: CliIo = {
 
 /** Every command under the name by which the program is called. */
 export async function commandTree(name: string): Promise<Command> {
+  if (name === HARNESS) return commandLine(NO_IO);
   const program = new Command(name).description("Over-the-air updates for embedded Linux that survive a power cut");
   addGlobalOptions(program);
   for (const load of Object.values(commandsFor(name))) (await load()).register(program, NO_IO);

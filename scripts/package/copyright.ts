@@ -1,5 +1,6 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { OLD_LICENCES } from "./sbom.ts";
 
 const OWN = `Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/
 Upstream-Name: switchback
@@ -26,7 +27,11 @@ export async function copyrightText(places: readonly string[]): Promise<string> 
 
 /** A licence that is not Apache's must accompany every copy, so its text is part of the stanza. */
 async function stanzaOf(place: string): Promise<string> {
-  const { license, author } = JSON.parse(await readFile(join(place, "package.json"), "utf8"));
+  const {
+    name: named,
+    license = OLD_LICENCES[named],
+    author,
+  } = JSON.parse(await readFile(join(place, "package.json"), "utf8"));
   const name = (await readdir(place)).find((file) => /^licen[cs]e/i.test(file));
   if (name === undefined) throw new Error(`${place} has no file with its licence`);
   const text = await readFile(join(place, name), "utf8");

@@ -5,6 +5,12 @@ import type { Release } from "./release.ts";
 /** Names of the Mender client's programs under which the agent answers. */
 export const CLIENT_NAMES = ["mender", "mender-update", "mender-auth", "mender-setup", "mender-snapshot"] as const;
 
+/** Names under which a build host calls the tools. None of them is a name of the device's package. */
+export const TOOL_NAMES = ["mender-artifact", "switchback-artifact", "switchback-image"] as const;
+
+/** Program that tries images under QEMU. It is a file of its own, beside the tools. */
+export const QEMU_NAME = "switchback-qemu";
+
 /** Pages whose names are those of the tools' programs: `switchback artifact` is `switchback-artifact` there. */
 const OF_TOOLS = /\/switchback-(?:artifact|image)\b[^/]*$/;
 
@@ -20,5 +26,6 @@ export async function deviceDocuments(release: Release): Promise<readonly Genera
 /** Those of the tools' package. The two packages share no file. */
 export async function toolsDocuments(release: Release): Promise<readonly GeneratedFile[]> {
   const pages = (await manPages(["switchback"], release)).filter(({ path }) => OF_TOOLS.test(path));
-  return [...pages, ...(await manPages(["mender-artifact"], release)), ...(await completionFiles(["mender-artifact"]))];
+  const others = await manPages(["mender-artifact", QEMU_NAME], release);
+  return [...pages, ...others, ...(await completionFiles([...TOOL_NAMES, QEMU_NAME]))];
 }

@@ -10,7 +10,7 @@ set -eu
 
 case ${1-} in
 '') name=switchback commands='switchback mender mender-update mender-auth mender-setup mender-snapshot' ;;
---tools) name=switchback-tools commands='mender-artifact switchback-artifact switchback-image' ;;
+--tools) name=switchback-tools commands='mender-artifact switchback-artifact switchback-image switchback-qemu' ;;
 *)
   sed -n '2,/^set/s/^# \{0,1\}//p' "$0"
   exit 2
@@ -34,12 +34,18 @@ umask 022
 lib=$root$prefix/lib/$name
 mkdir -p "$lib/chunks" "$root$prefix/bin"
 cp "$here/lib/$name/chunks/"* "$lib/chunks/"
-cp "$here/lib/$name/switchback.mjs" "$lib/switchback.mjs.new"
-mv "$lib/switchback.mjs.new" "$lib/switchback.mjs"
+for program in "$here/lib/$name/"*.mjs; do
+  cp "$program" "$lib/${program##*/}.new"
+  mv "$lib/${program##*/}.new" "$lib/${program##*/}"
+done
 for chunk in "$lib/chunks/"*; do
   [ -e "$here/lib/$name/chunks/${chunk##*/}" ] || rm "$chunk"
 done
-for command in $commands; do ln -sf "../lib/$name/switchback.mjs" "$root$prefix/bin/$command"; done
+for command in $commands; do
+  program=switchback.mjs
+  if [ "$command" = switchback-qemu ]; then program=switchback-qemu.mjs; fi
+  ln -sf "../lib/$name/$program" "$root$prefix/bin/$command"
+done
 if [ -d "$here/share" ]; then
   mkdir -p "$root$prefix/share"
   cp -R "$here/share/$name/." "$root$prefix/share/"

@@ -25,12 +25,7 @@ export async function buildPackages(release: Release, output: string): Promise<r
   const sums = new Map<string, string>();
   for (const [path, name, type, part] of built) {
     const sha256 = sha256Of(await readFile(path));
-    const text = await sbom(
-      { name, type, version, sha256 },
-      release.metafile,
-      outputsOf(release.metafile, part),
-      epoch,
-    );
+    const text = await sbom({ name, type, version, sha256 }, outputsOf(release, part), epoch);
     await writeFile(`${path}.cdx.json`, text);
     sums.set(basename(path), sha256);
     sums.set(`${basename(path)}.cdx.json`, sha256Of(text));

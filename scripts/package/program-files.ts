@@ -2,15 +2,19 @@ import { readdir, readFile, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import type { Metafile } from "esbuild";
 import { toolsOnly } from "../lib/bundle-budget.ts";
+import { HARNESS } from "../lib/harness-bundle.ts";
+import type { Release } from "./release.ts";
 import type { Staged } from "./staged-tree.ts";
 
 /** The part of the bundle in `dist` that a device gets, or the whole bundle. */
 export type Part = "device" | "whole";
+type Output = Metafile["outputs"][string];
 
-/** Names of the outputs that belong to the part. */
-export function outputsOf({ outputs }: Metafile, part: Part): readonly string[] {
-  const left = part === "device" ? toolsOnly(outputs) : [];
-  return Object.keys(outputs).filter((path) => !left.includes(path));
+/** The outputs that belong to the part. The program that tries images is part of the whole. */
+export function outputsOf({ metafile, harness }: Pick<Release, "metafile" | "harness">, part: Part): readonly Output[] {
+  if (part === "whole") return [...Object.values(metafile.outputs), ...Object.values(harness.outputs)];
+  const left = toolsOnly(metafile.outputs);
+  return Object.entries(metafile.outputs).flatMap(([path, output]) => (left.includes(path) ? [] : [output]));
 }
 
 /** The program and its chunks, below `folder`. */
@@ -30,6 +34,11 @@ export async function programFiles(
       mode: name === "switchback.mjs" ? (0o755 as const) : (0o644 as const),
     })),
   );
+}
+
+/** The program that tries images under QEMU. */
+export async function harnessFile(dist: string, folder: string): Promise<Staged> {
+  return { path: `${folder}/${HARNESS}`, content: await readFile(join(dist, "qemu", HARNESS)), mode: 0o755 };
 }
 
 /** The files directly in `from`, below `folder`, with their modes. Links become files. */

@@ -15,11 +15,19 @@ export interface Release {
   /** The folder with the bundle and the scripts that ship with it. */
   readonly dist: string;
   readonly metafile: Metafile;
+  /** That of the program that tries images under QEMU. */
+  readonly harness: Metafile;
   readonly changelog: string;
   readonly copyright: string;
 }
 
-export async function describeRelease(dist: string, metafile: Metafile, env: NodeJS.ProcessEnv): Promise<Release> {
+/** @param dist with the bundle, the harness in `qemu/`, and the scripts */
+export async function describeRelease(
+  dist: string,
+  metafile: Metafile,
+  harness: Metafile,
+  env: NodeJS.ProcessEnv,
+): Promise<Release> {
   const { version } = JSON.parse(await readFile("package.json", "utf8"));
   const maintainer = {
     name: env["DEBFULLNAME"] ?? "Switchback maintainers",
@@ -32,8 +40,9 @@ export async function describeRelease(dist: string, metafile: Metafile, env: Nod
     epoch,
     dist,
     metafile,
+    harness,
     changelog: debianChangelog(await readFile("CHANGELOG.md", "utf8"), version, maintainer, epoch),
-    copyright: await copyrightText(packagesIn(metafile, Object.keys(metafile.outputs))),
+    copyright: await copyrightText(packagesIn(Object.values({ ...metafile.outputs, ...harness.outputs }))),
   };
 }
 

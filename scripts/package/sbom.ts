@@ -14,6 +14,7 @@ const Lockfile = z.object({
     }),
   ),
 });
+type Output = Metafile["outputs"][string];
 type Locked = z.infer<typeof Lockfile>["packages"];
 
 export interface Delivered {
@@ -29,17 +30,12 @@ export interface Delivered {
  * A CycloneDX 1.6 document of what a delivered file contains: our own program, and the packages of which the bundler
  * took at least a byte. Versions, licences and hashes come from the lockfile, and so do the edges between packages.
  *
- * @param outputs names of the bundle's outputs that the file contains
+ * @param outputs the outputs of the bundler that the file contains
  * @param epoch its time, in seconds
  */
-export async function sbom(
-  delivered: Delivered,
-  metafile: Metafile,
-  outputs: readonly string[],
-  epoch: number,
-): Promise<string> {
+export async function sbom(delivered: Delivered, outputs: readonly Output[], epoch: number): Promise<string> {
   const { packages } = Lockfile.parse(JSON.parse(await readFile("package-lock.json", "utf8")));
-  const places = packagesIn(metafile, outputs);
+  const places = packagesIn(outputs);
   const own = {
     type: "application",
     "bom-ref": purlOf(delivered),
@@ -72,8 +68,8 @@ export async function sbom(
 }
 
 /** Places of the packages in the lockfile, sorted: `node_modules/zod`. */
-export function packagesIn({ outputs }: Metafile, names: readonly string[]): readonly string[] {
-  const inputs = names.flatMap((name) => Object.entries(outputs[name]?.inputs ?? {}));
+export function packagesIn(outputs: readonly Output[]): readonly string[] {
+  const inputs = outputs.flatMap((output) => Object.entries(output.inputs));
   const places = inputs.flatMap(([path, { bytesInOutput }]) => {
     const place = /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0];
     return place === undefined || bytesInOutput === 0 ? [] : [place.slice(place.indexOf("node_modules/"))];
@@ -105,13 +101,16 @@ function npmComponent(place: string, packages: Locked) {
 }
 
 function lockedAt(place: string, packages: Locked): { version: string; license: string; integrity: string } {
-  const { version, license, integrity } = packages[place] ?? {};
+  const { version, license = OLD_LICENCES[nameOf(place)], integrity } = packages[place] ?? {};
   if (version === undefined || license === undefined || integrity === undefined)
     throw new Error(`package-lock.json lacks version, license or integrity of ${place}`);
   return { version, license, integrity };
 }
 
 const ALGORITHMS: Readonly<Record<string, string>> = { sha256: "SHA-256", sha384: "SHA-384", sha512: "SHA-512" };
+
+/** Licences of packages that name theirs in npm's old form, which the lockfile leaves out. */
+export const OLD_LICENCES: Readonly<Record<string, string>> = { ssh2: "MIT" };
 
 /** npm's integrity is that of the package's archive, in base64. */
 function hashesOf(place: string, integrity: string) {

@@ -6,7 +6,7 @@ import type { GeneratedFile } from "./completions.ts";
 import { gzipped } from "./deb.ts";
 import { UNITS } from "./device-package.ts";
 import { deviceDocuments, toolsDocuments } from "./documents.ts";
-import { filesFrom, programFiles } from "./program-files.ts";
+import { filesFrom, harnessFile, programFiles } from "./program-files.ts";
 import type { Release } from "./release.ts";
 import { type Staged, stage } from "./staged-tree.ts";
 
@@ -42,6 +42,7 @@ async function tarballFiles(release: Release, top: string): Promise<readonly Sta
   return [
     ...(await programFiles(dist, metafile, "device", `${top}/lib/switchback`)),
     ...(await programFiles(dist, metafile, "whole", `${top}/lib/switchback-tools`)),
+    await harnessFile(dist, `${top}/lib/switchback-tools`),
     ...(await filesFrom("systemd", `${top}/systemd`, UNITS)),
     ...(await filesFrom(join(dist, "update-modules"), `${top}/modules/v3`)),
     ...(await filesFrom(join(dist, "identity"), `${top}/identity`)),

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
 import { expect, test } from "vitest";
+import { commandTree, PROGRAM, visible } from "../../scripts/lib/command-tree.ts";
 
 const pages = readdirSync("docs", { recursive: true, encoding: "utf8" })
   .filter((name) => name.endsWith(".md"))
@@ -18,6 +19,16 @@ test("every page of the documentation is two clicks away from the README", () =>
   const reached = new Set([...near, ...[...near].filter((page) => page.startsWith("docs/")).flatMap(linksOf)]);
   expect(pages.length).toBeGreaterThan(20);
   expect(pages.filter((page) => !reached.has(page))).toEqual([]);
+});
+
+test("the README's table of commands has every command of the program, and names the program for QEMU", async () => {
+  const readme = readFileSync("README.md", "utf8");
+  const rows = readme.split("| Command | What it does |")[1]?.split("\n\n")[0] ?? "";
+  const named = rows.split("\n").flatMap((row) => row.split("|")[1]?.match(/(?<=`)[a-z-]+(?= |`)/g) ?? []);
+  const commands = visible(await commandTree(PROGRAM)).map((command) => command.name());
+  expect(commands.length).toBeGreaterThan(15);
+  expect(commands.filter((name) => !named.includes(name))).toEqual([]);
+  expect(readme).toContain("`switchback-qemu`");
 });
 
 for (const page of pages) {

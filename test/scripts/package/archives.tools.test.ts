@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, expect, test as plainTest } from "vitest";
 import { BUDGET, toolsOnly } from "../../../scripts/lib/bundle-budget.ts";
+import { HARNESS_BUDGET } from "../../../scripts/lib/harness-bundle.ts";
 import { debianChangelog } from "../../../scripts/package/changelog.ts";
 import { needs } from "../../support/needs.ts";
 import { BuiltPackages, EPOCH } from "./built-packages.ts";
@@ -68,8 +69,9 @@ test("another user, folder, umask, time zone and day give the same bytes", () =>
   const copy = mkdtempSync(join(tmpdir(), "switchback-other-"));
   try {
     execFileSync("sh", ["-c", 'git ls-files -z | xargs -0 cp -a --parents -t "$0"', copy]);
-    const modules = ["esbuild", "@esbuild", ...BUDGET.packages, ...BUDGET.toolsPackages];
-    execFileSync("cp", ["-a", "--parents", "-t", copy, ...modules.map((name) => `node_modules/${name}`)]);
+    const { packages: ours, toolsPackages } = BUDGET;
+    const modules = new Set(["esbuild", "@esbuild", ...ours, ...toolsPackages, ...HARNESS_BUDGET.packages]);
+    execFileSync("cp", ["-a", "--parents", "-t", copy, ...[...modules].map((name) => `node_modules/${name}`)]);
     execFileSync("chown", ["-R", "65534:65534", copy]);
     const build = `umask 077; cd '${copy}' && exec faketime '2033-03-03 03:03:03' node scripts/run.mjs package --output out`;
     const env = { PATH: process.env["PATH"], HOME: copy, TZ: "Asia/Tokyo", SOURCE_DATE_EPOCH: String(EPOCH) };

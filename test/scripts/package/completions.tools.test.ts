@@ -5,7 +5,8 @@ import { dirname, join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { completionFiles } from "../../../scripts/package/completions.ts";
 
-const NAMES = ["switchback", "mender-artifact", "mender-update"];
+const TOOLS = ["mender-artifact", "switchback-artifact", "switchback-image", "switchback-qemu"];
+const NAMES = ["switchback", "mender-update", ...TOOLS];
 const dir = mkdtempSync(join(tmpdir(), "switchback-completions-"));
 const files = await completionFiles(NAMES);
 const at = (name: string): string => join(dir, name);
@@ -101,6 +102,10 @@ for (const [shell, complete] of Object.entries(shells)) {
     expect(complete("mender-artifact si")).toEqual(["sign"]);
     expect(complete("mender-update com")).toEqual(["commit"]);
     expect(complete("mender-update snap")).toEqual([]);
+    expect(complete("switchback-artifact write boot")).toEqual(["bootstrap-artifact"]);
+    expect(complete("switchback-image ins")).toEqual(["inspect"]);
+    expect(complete("switchback-image create --owner k")).toEqual(["keep"]);
+    expect(complete("switchback-qemu test --j").toSorted()).toEqual(["--json", "--junit"]);
   });
 
   test(`${shell} completes files and folders where they belong, and nothing for other values`, () => {
@@ -113,6 +118,8 @@ for (const [shell, complete] of Object.entries(shells)) {
     expect(names("switchback -d root")).toEqual(["rootfs-folder"]);
     expect(names("switchback artifact write rootfs-image -n root")).toEqual([]);
     expect(names("switchback commit root")).toEqual([]);
+    expect(names("switchback-image inspect root").toSorted()).toEqual(["rootfs-folder", "rootfs.ext4"]);
+    expect(names("switchback-qemu run --keep root")).toEqual(["rootfs-folder"]);
   });
 }
 
@@ -134,6 +141,9 @@ test("zsh completes commands, options, values and files", () => {
       "switchback -d root",
       "mender-artifact vali",
       "mender-update comm",
+      "switchback-artifact vali",
+      "switchback-image convert --artifact-n",
+      "switchback-qemu test --jun",
     ]),
   ).toEqual([
     "switchback artifact",
@@ -145,12 +155,15 @@ test("zsh completes commands, options, values and files", () => {
     "switchback -d rootfs-folder/",
     "mender-artifact validate",
     "mender-update commit",
+    "switchback-artifact validate",
+    "switchback-image convert --artifact-name",
+    "switchback-qemu test --junit",
   ]);
 });
 
 test("the same commands give the same bytes, without what depends on the machine", async () => {
   expect(await completionFiles(NAMES)).toEqual(files);
-  expect(files.map(({ path }) => path)).toHaveLength(9);
+  expect(files.map(({ path }) => path)).toHaveLength(3 * NAMES.length);
   for (const { path } of files) expect(readFileSync(at(path), "utf8")).not.toContain(process.cwd());
 });
 

@@ -6,7 +6,7 @@ import { afterAll, expect, test } from "vitest";
 import { manPages } from "../../../scripts/package/man-pages.ts";
 import { text } from "../../../scripts/package/roff.ts";
 
-const NAMES = ["switchback", "mender-artifact", "mender-update"];
+const NAMES = ["switchback", "mender-artifact", "mender-update", "switchback-qemu"];
 const EDITION = { version: "1.2.3", epoch: 1_700_000_000 };
 const dir = mkdtempSync(join(tmpdir(), "switchback-man-"));
 afterAll(() => rmSync(dir, { recursive: true }));
@@ -53,6 +53,13 @@ test("under the name of the original tool, the pages have its name", () => {
   expect(tool).not.toContain("switchback artifact");
   expect(formatted("mender-artifact-sign.1")).toContain("mender-artifact sign -k private.pem release-2.mender");
   expect(formatted("mender-update.1")).not.toContain("bootstrap");
+});
+
+test("the program for QEMU has its pages, too", () => {
+  expect(formatted("switchback-qemu.1")).toMatch(/switchback-qemu-test\(1\)\n +try updates on a copy of an image/);
+  const page = formatted("switchback-qemu-test.1");
+  expect(page).toMatch(/--junit <file>\n +also write the report as JUnit XML/);
+  expect(page).toContain("switchback-qemu test disk.img --board pc.yaml");
 });
 
 test("no character of a help text is a request or an escape of the formatter", () => {

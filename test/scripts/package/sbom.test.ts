@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { BUDGET } from "../../../scripts/lib/bundle-budget.ts";
+import { HARNESS_BUDGET } from "../../../scripts/lib/harness-bundle.ts";
 import { outputsOf } from "../../../scripts/package/program-files.ts";
 import type { Release } from "../../../scripts/package/release.ts";
 import { sbom } from "../../../scripts/package/sbom.ts";
@@ -17,7 +18,7 @@ afterAll(() => packages?.remove());
 
 const delivered = { name: "switchback", type: "deb", version: "1.2.3", sha256: "a".repeat(64) } as const;
 const of = async (metafile = release.metafile) =>
-  JSON.parse(await sbom(delivered, metafile, outputsOf(metafile, "device"), EPOCH));
+  JSON.parse(await sbom(delivered, outputsOf({ metafile, harness: release.harness }, "device"), EPOCH));
 
 /** The rules of CycloneDX 1.6 for everything that our documents contain. */
 const HASH_LENGTHS: Readonly<Record<string, number>> = { "SHA-256": 64, "SHA-384": 96, "SHA-512": 128 };
@@ -100,6 +101,17 @@ test("it lists the packages of which the bundle contains code, with what the loc
     [ref, ...dependsOn].map((found) => found.replace(/^.*\/|@.*/g, "")),
   );
   expect(edges).toEqual([["switchback", "js-yaml"], ["argparse"], ["js-yaml", "argparse"]]);
+});
+
+test("the document of the whole lists also what only the tools and the program for QEMU contain", async () => {
+  const { components } = JSON.parse(await sbom(delivered, outputsOf(release, "whole"), EPOCH));
+  const all = new Set([...BUDGET.packages, ...BUDGET.toolsPackages, ...HARNESS_BUDGET.packages]);
+  expect(components.map(({ name }: Component) => name)).toEqual([...all].sort());
+  const licences = Object.fromEntries((components as readonly Component[]).map((each) => [each.name, each.licenses]));
+  const inCopyright = [...release.copyright.matchAll(/^Files: node_modules\/(.*)\/\*\n.*\nLicense: (.*)$/gm)];
+  expect(Object.fromEntries(inCopyright.map(([, name, id]) => [name, [{ license: { id } }]]))).toEqual(licences);
+  const { licenses } = JSON.parse(readFileSync("node_modules/ssh2/package.json", "utf8"));
+  expect(licences["ssh2"]).toEqual([{ license: { id: licenses[0].type } }]);
 });
 
 test("a package of which nothing is left in the bundle is not listed, and one that the lockfile lacks is refused", async () => {

@@ -66,9 +66,11 @@ test("install.sh --tools installs the tools of a build host and no agent", () =>
   const host = mkdtempSync(join(packages.folder, "host-"));
   expect(install({ PREFIX: join(host, "opt") }, "--tools")).toMatchObject({ status: 0, err: "" });
   const bin = join(host, "opt/bin");
-  expect(readdirSync(bin)).toEqual(["mender-artifact", "switchback-artifact", "switchback-image"]);
+  expect(readdirSync(bin)).toEqual(["mender-artifact", "switchback-artifact", "switchback-image", "switchback-qemu"]);
   const { stdout } = spawnSync(join(bin, "mender-artifact"), ["--version"], { encoding: "utf8" });
   expect(stdout).toMatch(/^mender-artifact version/);
+  const qemu = spawnSync(join(bin, "switchback-qemu"), ["test", "--help"], { encoding: "utf8", cwd: "/" });
+  expect(qemu.stdout).toContain("switchback-qemu test");
   rmSync(host, { recursive: true });
 });
 
