@@ -29,6 +29,7 @@ const LONG = [
     "x86-64-grub",
     "vexpress-a9-managed",
     "x86-64-grub-managed",
+    "yocto-disk",
     "harness",
   ],
   ...["persisted-steps", "sigkill", "full-datastore.tools", "adapter-update-module.tools", "managed-steps"],

@@ -54,9 +54,14 @@ export const BOOT = [
   used("SWITCHBACK_UBOOT_ENVIRONMENT", "path", "file with further lines name=value, which replace others", {
     feature: "U-Boot",
   }),
-  used("SWITCHBACK_KERNEL_ARGS", "text", "arguments of the kernel after root=", {
-    standard: "rootwait ro",
-  }),
+  used(
+    "SWITCHBACK_KERNEL_ARGS",
+    "text",
+    "arguments of the kernel after root=; only with panic= does a panic end a trial",
+    {
+      standard: "rootwait ro panic=1",
+    },
+  ),
   used("MENDER_KERNEL_IMAGETYPE_FORCE", "text", "name of the kernel in /boot", { standard: "(KERNEL_IMAGETYPE)" }),
   used("MENDER_DTB_NAME_FORCE", "text", "name of the device tree in /boot", {
     standard: "(the first one in KERNEL_DEVICETREE)",

@@ -128,7 +128,7 @@ test("U-Boot's environment counts trials, and keeps the variables of the board",
   expect(lines.get("bootcmd")).toMatch(
     /^run mender_setup; .*boot\/\S+; then load .*fdt_addr_r.* - .*; run mender_try_to_recover$/,
   );
-  expect(lines.get("mender_kernel_args")).toBe("rootwait ro console=ttyS0,115200");
+  expect(lines.get("mender_kernel_args")).toBe("rootwait ro panic=1 console=ttyS0,115200");
   expect(text("fw_env.config")).toBe("/dev/sdb 0x100000 0x20000\n/dev/sdb 0x200000 0x20000\n");
   const own = await written("environment", { SWITCHBACK_UBOOT_BOOTCMD: "run mine", KERNEL_IMAGETYPE: "Image" });
   expect(own.text("u-boot-env.txt")).toMatch(/\nmender_boot_kernel_type=booti\n[\s\S]*\nbootcmd=run mine\n/);

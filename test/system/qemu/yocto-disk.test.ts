@@ -1,0 +1,88 @@
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { run } from "../../../image/run.ts";
+import { roomyFolder } from "./test-board.ts";
+import { YoctoBoard } from "./yocto-board.ts";
+
+const TEST_MS = 1_800_000;
+
+/** The modules and the first commands of GRUB as OE-Core builds it. */
+const GRUB_MODULES =
+  "boot linux ext2 fat serial part_msdos part_gpt normal efi_gop iso9660 configfile search loadenv test";
+const GRUB_START = "search --file --set=root --hint-efi=$cmdpath /EFI/BOOT/grub.cfg\nset prefix=($root)/EFI/BOOT\n";
+const GRUB_APPEND = "yocto-layer/dynamic-layers/core/recipes-bsp/grub/grub-efi_%.bbappend";
+
+/** What a boot loader must be able to do with the texts of the layer. */
+const SCENARIOS = "start,install,reboot,fallback,broken-image,commit";
+const ALL_HELD = [
+  "start held: Slot A runs with 'release-1'.",
+  "install held: The Artifact is in slot B.",
+  "reboot held: Slot B runs on trial.",
+  "fallback held: The boot loader returned to slot A with 'release-1'.",
+  "broken-image held: Slot B held zeros, and the boot loader returned to slot A.",
+  "commit held: Slot B runs with 'release-2' after another reboot.",
+];
+
+const inFolder = async (name: string, work: (folder: string) => Promise<void>): Promise<void> => {
+  const folder = await mkdtemp(join(await roomyFolder(), `switchback-yocto-${name}-`));
+  try {
+    await work(folder);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+};
+
+/** What the scenarios found, without what the inspection of the image did. */
+const found = (outcomes: ReturnType<YoctoBoard["test"]>): readonly string[] => {
+  const wrong = outcomes.filter(({ name, result }) => /^(?:image|artifact)/.test(name) && result !== "held");
+  expect(wrong).toEqual([]);
+  return outcomes
+    .filter(({ name }) => !/^(?:image|artifact)/.test(name))
+    .map(({ name, result, found: text }) => `${name} ${result}: ${text}`);
+};
+
+/** GRUB with the modules that OE-Core and the layer put into it. */
+async function grubIn(boot: string): Promise<void> {
+  const [, more = ""] = /^GRUB_BUILDIN:append:mender-grub = "(.*)"$/m.exec(readFileSync(GRUB_APPEND, "utf8")) ?? [];
+  mkdirSync(join(boot, "EFI/BOOT"), { recursive: true });
+  const start = join(boot, "..", "start.cfg");
+  writeFileSync(start, GRUB_START);
+  const modules = `${GRUB_MODULES}${more}`.split(" ");
+  const program = join(boot, "EFI/BOOT/bootx64.efi");
+  await run(["grub-mkimage", "-c", start, "-p", "/EFI/BOOT", "-O", "x86_64-efi", "-o", program, ...modules]);
+}
+
+test(
+  "a gptimg for GRUB boots, is updated, and returns from releases that do not start",
+  () =>
+    inFolder("grub", async (folder) => {
+      const board = await YoctoBoard.make("x86-64-grub", folder, "gptimg", {
+        MACHINE: "qemux86-64",
+        MENDER_FEATURES_ENABLE: "mender-grub mender-image-gpt",
+        MENDER_STORAGE_DEVICE: "/dev/nvme0n1",
+        MENDER_STORAGE_TOTAL_SIZE_MB: "480",
+        MENDER_BOOT_PART_SIZE_MB: "32",
+        MENDER_DATA_PART_SIZE_MB: "64",
+        KERNEL_IMAGETYPE: "bzImage",
+        SERIAL_CONSOLES: "115200;ttyS0 115200;ttyS1",
+      });
+      await grubIn(board.path("boot"));
+      const first = await board.rootfs("release-1");
+      const disk = await board.disk("release-1", first, "--boot-files", board.path("boot"));
+      const artifact = await board.artifact("release-2", await board.rootfs("release-2"));
+      // The board file of the layer is the one that the harness reads.
+      const boardFile = board.path("board.yaml");
+      writeFileSync(boardFile, await board.verb("board", "release-1", "--kind", "gptimg"));
+      expect(found(board.test(disk, boardFile, artifact, SCENARIOS))).toEqual(ALL_HELD);
+
+      // The kernel starts, and must not wait for anybody when it panics.
+      const withoutInit = await board.rootfs("release-3", (tree) => rmSync(join(tree, "usr/sbin/init")));
+      const panics = await board.artifact("release-3", withoutInit);
+      expect(found(board.test(disk, boardFile, panics, "reboot")).at(-1)).toBe(
+        "reboot failed: The new system in slot B did not start, and the boot loader returned to slot A.",
+      );
+    }),
+  TEST_MS,
+);
