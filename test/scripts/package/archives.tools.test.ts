@@ -65,6 +65,27 @@ plainTest("everything belongs to root, nothing can be written by others, and the
   expect(files(device).filter((path) => files(whole).includes(path))).toEqual([]);
 });
 
+plainTest("every program of both packages has a manual page, and completions for bash, zsh and fish", () => {
+  for (const lines of ["switchback", "switchback-tools"].map(inside)) {
+    const paths = new Set(lines.map((line) => /\.(\/\S*)/.exec(line)?.[1]));
+    const names = [...paths].flatMap((path) => /^\/usr\/bin\/(.+)$/.exec(path ?? "")?.[1] ?? []);
+    expect(names.length).toBeGreaterThan(3);
+    for (const name of names) {
+      const completions = [`bash-completion/completions/${name}`, `zsh/vendor-completions/_${name}`];
+      const all = [...completions, `fish/vendor_completions.d/${name}.fish`, `man/man1/${name}.1.gz`];
+      expect(all.filter((path) => !paths.has(`/usr/share/${path}`))).toEqual([]);
+    }
+  }
+});
+
+plainTest("the package of the tools recommends what the guide tells to install for QEMU", () => {
+  const [, line = ""] = /^apt-get install (qemu-.*)$/m.exec(readFileSync("docs/guides/ci-with-qemu.md", "utf8")) ?? [];
+  const deb = join(output, `switchback-tools_${VERSION}_all.deb`);
+  const recommended = execFileSync("dpkg-deb", ["--field", deb, "Recommends"], { encoding: "utf8" }).trim().split(", ");
+  expect(line.split(" ").length).toBeGreaterThan(4);
+  expect(line.split(" ").filter((name) => !recommended.includes(name))).toEqual([]);
+});
+
 test("another user, folder, umask, time zone and day give the same bytes", () => {
   const copy = mkdtempSync(join(tmpdir(), "switchback-other-"));
   try {
