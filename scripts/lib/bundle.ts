@@ -28,6 +28,19 @@ const leanCommander: Plugin = {
   },
 };
 
+/** What all our bundles have in common. */
+export const FOR_NODE = {
+  bundle: true,
+  minify: true,
+  metafile: true,
+  write: false,
+  platform: "node",
+  format: "esm",
+  target: "node20",
+  legalComments: "none",
+  logLevel: "silent",
+} as const;
+
 /**
  * Bundles `src/main.ts` and everything below it into `outdir`. Each complete file is renamed into place, so that a
  * program that starts meanwhile finds either the old bundle or the new one.
@@ -36,18 +49,10 @@ export async function bundle(outdir: string, entry = "src/main.ts"): Promise<Met
   const { outputFiles, metafile } = await build({
     entryPoints: [{ in: entry, out: "switchback" }],
     outdir,
-    bundle: true,
+    ...FOR_NODE,
     splitting: true,
-    minify: true,
-    metafile: true,
-    write: false,
-    platform: "node",
-    format: "esm",
-    target: "node20",
     outExtension: { ".js": ".mjs" },
     chunkNames: "chunks/[name]-[hash]",
-    legalComments: "none",
-    logLevel: "silent",
     plugins: [leanCommander, errorSentences],
   });
   const texts: Texts = new Map(outputFiles.map(({ path, text }) => [basename(path), text]));

@@ -1,6 +1,7 @@
 import { chmod, mkdir, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { build, type Metafile, type Plugin } from "esbuild";
+import { FOR_NODE } from "./bundle.ts";
 
 /** The harness for images under QEMU, which is for build hosts and never on a device. */
 export const HARNESS = "switchback-qemu.mjs";
@@ -43,15 +44,7 @@ export async function bundleHarness(outdir: string): Promise<Metafile> {
   const { outputFiles, metafile } = await build({
     entryPoints: ["qemu/main.ts"],
     outfile: path,
-    bundle: true,
-    minify: true,
-    metafile: true,
-    write: false,
-    platform: "node",
-    format: "esm",
-    target: "node20",
-    legalComments: "none",
-    logLevel: "silent",
+    ...FOR_NODE,
     banner: { js: `#!/usr/bin/env node\n${COMMONJS}` },
     plugins: [withoutNativeCode],
   });
