@@ -1,13 +1,13 @@
 import { type FileHandle, open, stat } from "node:fs/promises";
 import { AgentError } from "../src/errors/agent-error.ts";
-import { BLOCK, type DiskImage, isZero } from "./disk-image.ts";
+import { type ByteRange, dataRanges } from "./data-ranges.ts";
+import { BLOCK, type DiskImage, isZero, ZEROS } from "./disk-image.ts";
 
 const CHUNK_BYTES = 2 * 1024 * 1024;
 /** Reads that are under way at the same time. */
 const READS = 3;
 /** Each of these pieces is a new buffer. */
 const REGION_BYTES = 1024 * 1024;
-const ZEROS = Buffer.alloc(CHUNK_BYTES);
 
 export interface CopyOptions {
   /** Bytes that may be written. */
@@ -25,10 +25,11 @@ export async function copyInto(image: DiskImage, offset: number, path: string, o
     throw new AgentError("IMAGE_INPUT", { path }, cause);
   });
   try {
-    const needs = (await stat(path)).size;
+    const stats = await stat(path);
+    const needs = stats.size;
     if (needs > room) throw new AgentError("IMAGE_SPACE", { place, needs, has: room });
     let written = 0;
-    for await (const { at, chunk } of chunksOf(file)) {
+    for await (const { at, chunk } of chunksOf(file, needs, await dataRanges(path, stats))) {
       if (at + chunk.length > room) throw new AgentError("IMAGE_SPACE", { place, needs: at + chunk.length, has: room });
       if (endIsFree && isZero(chunk)) continue;
       for (; written < at; written += CHUNK_BYTES) await image.write(ZEROS, offset + written);
@@ -41,12 +42,24 @@ export async function copyInto(image: DiskImage, offset: number, path: string, o
 }
 
 /**
- * Reads the next chunks while the caller writes one: several at the same time, because a hole is only read. A chunk is
- * valid until the next one is requested.
+ * Reads the next chunks while the caller writes one, but not those that are holes. A chunk is valid until the next one is
+ * requested.
+ *
+ * @param data the ranges that are not holes, if they are known
  */
-async function* chunksOf(file: FileHandle): AsyncGenerator<{ readonly at: number; readonly chunk: Buffer }> {
-  const read = (buffer: Buffer, at: number): Promise<number> => {
-    const reading = file.read(buffer, 0, CHUNK_BYTES, at).then(({ bytesRead }) => bytesRead);
+async function* chunksOf(
+  file: FileHandle,
+  size: number,
+  data: readonly ByteRange[] = [{ start: 0, end: Number.POSITIVE_INFINITY }],
+): AsyncGenerator<{ readonly at: number; readonly chunk: Buffer }> {
+  const ranges = [...data];
+  const isHole = (at: number): boolean => {
+    while (ranges[0] !== undefined && ranges[0].end <= at) ranges.shift();
+    return at < size && (ranges[0]?.start ?? Number.POSITIVE_INFINITY) >= at + CHUNK_BYTES;
+  };
+  const read = (buffer: Buffer, at: number): Promise<Buffer> => {
+    if (isHole(at)) return Promise.resolve(ZEROS.subarray(0, Math.min(CHUNK_BYTES, size - at)));
+    const reading = file.read(buffer, 0, CHUNK_BYTES, at).then(({ bytesRead }) => buffer.subarray(0, bytesRead));
     // ignored: the loop reports a failure in its turn, unless an earlier failure ends it.
     reading.catch(() => undefined);
     return reading;
@@ -57,9 +70,9 @@ async function* chunksOf(file: FileHandle): AsyncGenerator<{ readonly at: number
   });
   for (let index = 0; ; index++) {
     const next = ahead[index % READS];
-    const count = (await next?.reading) ?? 0;
-    if (next === undefined || count === 0) return;
-    yield { at: index * CHUNK_BYTES, chunk: next.buffer.subarray(0, count) };
+    const chunk = await next?.reading;
+    if (next === undefined || chunk === undefined || chunk.length === 0) return;
+    yield { at: index * CHUNK_BYTES, chunk };
     next.reading = read(next.buffer, (index + READS) * CHUNK_BYTES);
   }
 }

@@ -4,7 +4,8 @@ import { type FileHandle, open } from "node:fs/promises";
 export const BLOCK = 4096;
 /** Larger pieces do not stay in the processor's caches between reading and writing. */
 const BUFFER_BYTES = 2 * 1024 * 1024;
-const ZEROS = Buffer.alloc(BUFFER_BYTES);
+/** Recognised without a comparison, so it also stands for holes. */
+export const ZEROS = Buffer.alloc(BUFFER_BYTES);
 
 /** Consecutive blocks that were written: the first one, and how many. */
 export interface BlockRun {
@@ -140,7 +141,7 @@ function mark(marks: Uint8Array, block: number): void {
 }
 
 /** @param bytes at most 2 MiB */
-export const isZero = (bytes: Uint8Array): boolean => isZeroAt(bytes, 0, bytes.length);
+export const isZero = (bytes: Uint8Array): boolean => bytes.buffer === ZEROS.buffer || isZeroAt(bytes, 0, bytes.length);
 
 /** Looks at a few bytes first: most data are not zero there, and a comparison needs two new objects. */
 function isZeroAt(bytes: Uint8Array, start: number, end: number): boolean {
