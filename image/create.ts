@@ -1,4 +1,4 @@
-import { lstat, mkdir, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, rm, writeFile } from "node:fs/promises";
 import { AgentError } from "../src/errors/agent-error.ts";
 import { temporaryFor } from "../src/util/replace-file.ts";
 import { bmapOf } from "./bmap.ts";
@@ -10,6 +10,7 @@ import { DiskImage } from "./disk-image.ts";
 import { environmentOf, type FillContext, fillSwap, type Put, prepareExt4, prepareVfat } from "./fill-partition.ts";
 import { type Layout, layoutOf, type PlacedPartition } from "./layout.ts";
 import type { MadeImage } from "./made-image.ts";
+import { moveTo } from "./move-to.ts";
 import { partitionOf, placeholders } from "./placeholders.ts";
 import { IMAGE_TIME } from "./run.ts";
 import { pathFrom } from "./source-files.ts";
@@ -99,19 +100,6 @@ export async function createImage(board: ImageBoard, inputs: ImageInputs): Promi
   } finally {
     await rm(work, { recursive: true, force: true });
   }
-}
-
-/**
- * Moves a finished file to its place. A file that is there goes to `aside` first. If `rename` replaced it, ext4 would
- * first find a place for all blocks of the new file, which takes as long as writing it.
- */
-async function moveTo(from: string, to: string, aside: string): Promise<void> {
-  const found = await lstat(to).catch(() => undefined); // ignored: nothing is there, or `rename` says why it fails.
-  if (found?.isFile() === true) {
-    await rm(aside, { force: true });
-    await rename(to, aside);
-  }
-  await rename(from, to);
 }
 
 function contentsOf(
