@@ -11,7 +11,9 @@ const SHARED = "test/support/shared-folder.ts";
  * file systems that can be frozen.
  */
 const TEMPORARY = "test/support/temporary-folder.ts";
-const IN_MEMORY: readonly string[] = ["unit", "crash", "fuzz", "interop"] satisfies readonly TierName[];
+/** Starts the PostgreSQL that the tests of the server share. */
+const POSTGRES = "test/support/server/postgres-cluster.ts";
+const IN_MEMORY: readonly string[] = ["unit", "crash", "fuzz", "interop", "server"] satisfies readonly TierName[];
 
 /**
  * Without the additional certificates of this machine. They must not decide whom an agent under test trusts. And Node
@@ -84,7 +86,11 @@ export default defineConfig({
         ...filesOf(name),
         pool: "forks",
         env: ENVIRONMENT,
-        globalSetup: [...(IN_MEMORY.includes(name) ? [TEMPORARY] : []), SHARED],
+        globalSetup: [
+          ...(IN_MEMORY.includes(name) ? [TEMPORARY] : []),
+          SHARED,
+          ...(name === "server" ? [POSTGRES] : []),
+        ],
         // These limits end tests that hang. They do not measure: a slow or busy machine must not fail a test.
         testTimeout: 300_000,
         hookTimeout: 300_000,

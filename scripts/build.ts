@@ -5,6 +5,7 @@ import { BUDGET, toolsOnly, weigh } from "./lib/bundle-budget.ts";
 import { emitTypes } from "./lib/emit-types.ts";
 import { bundleHarness, HARNESS, HARNESS_BUDGET, weighHarness } from "./lib/harness-bundle.ts";
 import { say } from "./lib/run.ts";
+import { bundleServer, SERVER } from "./lib/server-bundle.ts";
 import { shipScripts } from "./lib/ship-scripts.ts";
 
 /**
@@ -28,5 +29,10 @@ if (!quiet)
   );
 const harness = weighHarness(await bundleHarness(join("dist", "qemu")), HARNESS_BUDGET);
 if (!quiet) say(`dist/qemu/${HARNESS}: ${harness.bytes} bytes, for build hosts only`);
+const server = Object.values((await bundleServer(join("dist", "server"))).outputs).reduce(
+  (sum, { bytes }) => sum + bytes,
+  0,
+);
+if (!quiet) say(`dist/server/${SERVER}: ${server} bytes, for servers only`);
 for (const problem of [...problems, ...harness.problems]) say(`over budget: ${problem}`);
 process.exitCode = problems.length + harness.problems.length === 0 ? 0 : 1;

@@ -7,7 +7,7 @@ import { FOR_NODE } from "./bundle.ts";
 export const HARNESS = "switchback-qemu.mjs";
 
 /** ES modules have neither of these, and CommonJS packages use all of them. */
-const COMMONJS = [
+export const COMMONJS = [
   'import { createRequire as requireFrom } from "node:module";',
   "const require = requireFrom(import.meta.url), __filename = import.meta.filename, __dirname = import.meta.dirname;",
 ].join("\n");

@@ -3,7 +3,7 @@
  * All other tests are `unit`. `test/debian-packages.txt` lists what a tier needs from Debian. `unit` needs only
  * Debian's essential packages, so that it runs on any machine and on another Node.
  */
-export const TIER_NAMES = ["unit", "tools", "crash", "interop", "fuzz", "qemu", "yocto"] as const;
+export const TIER_NAMES = ["unit", "tools", "crash", "interop", "fuzz", "server", "qemu", "yocto"] as const;
 
 export type TierName = (typeof TIER_NAMES)[number];
 

@@ -37,6 +37,12 @@ const BREAKS: Readonly<Record<string, readonly [path: string, text: string]>> = 
   "qemu-imports-too-much": ["qemu/agent.ts", value("../src/agent/x.ts")],
   "core-touches-no-device": ["src/core/files.ts", 'import { rm } from "node:fs/promises";\nexport const y = rm;\n'],
   "pure-folders-import-no-package": ["src/protocol/package.ts", 'export { z } from "zod";\n'],
+  "protocol-api-imports-zod-only": ["src/protocol/api/package.ts", 'export { Command } from "commander";\n'],
+  "devices-do-without-the-api-schemas": ["src/core/schemas.ts", value("../protocol/api/x.ts")],
+  "server-imports-too-much": ["server/agent.ts", value("../src/agent/x.ts")],
+  "server-domain-is-pure": ["server/domain/api.ts", value("../api/x.ts")],
+  "server-adapters-import-too-much": ["server/adapters/api.ts", value("../api/x.ts")],
+  "only-the-server-imports-the-server": ["src/agent/server.ts", value("../../server/api/x.ts")],
   "core-imports-zod-only": ["src/core/package.ts", 'export { Command } from "commander";\n'],
   "nothing-imports-tests": ["scripts/tests.ts", value("../test/x.ts")],
   "product-imports-no-script-and-no-board": ["adapters/clock/script.ts", value("../../scripts/x.ts")],
@@ -54,7 +60,15 @@ beforeAll(async () => {
     mkdirSync(join(folder, dirname(path)), { recursive: true });
     writeFileSync(join(folder, path), text);
   };
-  const rooms = [...FOLDERS.map((name) => `src/${name}`), "adapters/clock", "adapters/power", "image", "qemu"];
+  const rooms = [
+    ...FOLDERS.map((name) => `src/${name}`),
+    "adapters/clock",
+    "adapters/power",
+    "image",
+    "qemu",
+    "src/protocol/api",
+    "server/api",
+  ];
   for (const room of [...rooms, "scripts", "test"]) put(`${room}/x.ts`, "export const x = 1;\nexport type X = 1;\n");
   for (const [path, text] of Object.values(BREAKS)) put(path, text);
   put("src/util/way-back.ts", type("./circle.ts").replace("type Y = X", "type X = X2").replace("{ X }", "{ Y as X2 }"));
@@ -63,7 +77,7 @@ beforeAll(async () => {
     put(`node_modules/${name}/package.json`, JSON.stringify({ name, version: "1.0.0", main: "index.js" }));
     put(`node_modules/${name}/index.js`, "");
   }
-  const roots = ["src", "adapters", "image", "qemu", "scripts", "test"];
+  const roots = ["src", "adapters", "image", "qemu", "server", "scripts", "test"];
   const argv = ["--config", CONFIG, "--output-type", "json", ...roots];
   const { stdout } = await capture(resolve(tool("depcruise")), argv, {}, folder);
   const { summary } = JSON.parse(stdout) as {

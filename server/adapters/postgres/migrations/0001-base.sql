@@ -1,0 +1,389 @@
+-- Each table of a tenant begins its keys with tenant_id, and row-level security keeps tenants apart even if a query
+-- forgets the condition. FORCE makes the owner of the tables subject to it, too.
+
+CREATE FUNCTION app_tenant() RETURNS uuid LANGUAGE sql STABLE PARALLEL SAFE
+  RETURN nullif(current_setting('app.tenant', true), '')::uuid;
+
+-- Tables without a tenant ------------------------------------------------------------------------------------------
+
+CREATE TABLE tenants (
+  id uuid PRIMARY KEY,
+  name text NOT NULL UNIQUE,
+  -- What devices send as tenant_token.
+  token text NOT NULL UNIQUE,
+  created_at timestamptz NOT NULL DEFAULT now()
+);
+
+-- Finds the tenant of a person who logs in. An email address belongs to one tenant.
+CREATE TABLE logins (
+  email text PRIMARY KEY,
+  tenant_id uuid NOT NULL REFERENCES tenants ON DELETE CASCADE,
+  user_id uuid NOT NULL
+);
+
+-- Keys that all processes share: token signing keys and the key of download links.
+CREATE TABLE secrets (
+  name text PRIMARY KEY,
+  value text NOT NULL,
+  created_at timestamptz NOT NULL DEFAULT now()
+);
+
+CREATE TABLE jobs (
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  kind text NOT NULL,
+  tenant_id uuid REFERENCES tenants ON DELETE CASCADE,
+  body jsonb NOT NULL DEFAULT '{}',
+  run_at timestamptz NOT NULL DEFAULT now(),
+  attempts int NOT NULL DEFAULT 0,
+  failed_at timestamptz,
+  error text
+);
+CREATE INDEX jobs_due ON jobs (run_at) WHERE failed_at IS NULL;
+
+-- Devices ----------------------------------------------------------------------------------------------------------
+
+CREATE TABLE devices (
+  tenant_id uuid NOT NULL REFERENCES tenants ON DELETE CASCADE,
+  id uuid NOT NULL,
+  -- The identity data as the device sent them, and the SHA-256 of their canonical form.
+  identity jsonb NOT NULL,
+  identity_hash bytea NOT NULL,
+  status text NOT NULL CHECK (status IN ('pending', 'accepted', 'rejected', 'preauthorized', 'noauth')),
+  -- When the device was last accepted. A deployment to all devices reaches those that were accepted before it.
+  accepted_at timestamptz,
+  created_at timestamptz NOT NULL DEFAULT now(),
+  updated_at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (tenant_id, id),
+  UNIQUE (tenant_id, identity_hash)
+);
+CREATE INDEX devices_by_status ON devices (tenant_id, status, created_at, id);
+
+CREATE TABLE auth_sets (
+  tenant_id uuid NOT NULL,
+  -- Also the jti of the device's tokens.
+  id uuid NOT NULL,
+  device_id uuid NOT NULL,
+  -- PEM in the normal form that the server encodes, and its SHA-256.
+  pubkey text NOT NULL,
+  pubkey_hash bytea NOT NULL,
+  tier text NOT NULL DEFAULT 'standard',
+  status text NOT NULL CHECK (status IN ('pending', 'accepted', 'rejected', 'preauthorized')),
+  -- Tokens that were issued before this instant are not valid any more.
+  tokens_valid_from timestamptz NOT NULL DEFAULT '-infinity',
+  created_at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (tenant_id, id),
+  UNIQUE (tenant_id, device_id, pubkey_hash),
+  FOREIGN KEY (tenant_id, device_id) REFERENCES devices ON DELETE CASCADE
+);
+CREATE UNIQUE INDEX auth_sets_one_accepted ON auth_sets (tenant_id, device_id) WHERE status = 'accepted';
+
+-- Hot and narrow: written in batches at each poll, so nothing here has an index but the key.
+CREATE TABLE device_state (
+  tenant_id uuid NOT NULL,
+  device_id uuid NOT NULL,
+  check_in_at timestamptz,
+  -- Learnt from the device's own polls.
+  poll_interval_s int,
+  artifact_name text,
+  device_type text,
+  provides jsonb,
+  -- The sequence number of the newest deployment that the device has finished.
+  finished_seq bigint NOT NULL DEFAULT 0,
+  -- The reason of the answer to the last poll: a code of server/domain/selection, and the deployment it was about.
+  answer text,
+  answer_deployment uuid,
+  answer_at timestamptz,
+  PRIMARY KEY (tenant_id, device_id),
+  FOREIGN KEY (tenant_id, device_id) REFERENCES devices ON DELETE CASCADE
+) WITH (fillfactor = 70);
+
+CREATE TABLE inventory (
+  tenant_id uuid NOT NULL,
+  device_id uuid NOT NULL,
+  -- Of the device: copied here in the transaction that changes it, for searches.
+  status text NOT NULL,
+  -- {"inventory": {"name": value}, "identity": {...}, "monitor": {...}}. A value is a string, number or array of strings.
+  attributes jsonb NOT NULL DEFAULT '{}',
+  device_type text GENERATED ALWAYS AS (attributes #>> '{inventory,device_type}') STORED,
+  artifact_name text GENERATED ALWAYS AS (attributes #>> '{inventory,artifact_name}') STORED,
+  group_name text,
+  -- A deployment to a group reaches the devices that were in it before.
+  group_since timestamptz,
+  -- {"name": {"value": ..., "description": ...}}
+  tags jsonb NOT NULL DEFAULT '{}',
+  tags_rev bigint NOT NULL DEFAULT 0,
+  -- IANA name, from the inventory or set by a person.
+  time_zone text,
+  created_at timestamptz NOT NULL DEFAULT now(),
+  updated_at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (tenant_id, device_id),
+  FOREIGN KEY (tenant_id, device_id) REFERENCES devices ON DELETE CASCADE
+);
+CREATE INDEX inventory_attributes ON inventory USING gin (attributes jsonb_path_ops);
+CREATE INDEX inventory_tags ON inventory USING gin (tags jsonb_path_ops);
+CREATE INDEX inventory_by_group ON inventory (tenant_id, group_name, device_id) WHERE group_name IS NOT NULL;
+CREATE INDEX inventory_by_update ON inventory (tenant_id, status, updated_at, device_id);
+CREATE INDEX inventory_by_artifact ON inventory (tenant_id, artifact_name, device_id);
+CREATE INDEX inventory_by_type ON inventory (tenant_id, device_type, device_id);
+
+-- Counters, so that no page counts rows. A row per shard: devices that change at once do not wait for each other.
+CREATE TABLE device_counts (
+  tenant_id uuid NOT NULL REFERENCES tenants ON DELETE CASCADE,
+  -- 'status:accepted' and so on; 'group:NAME' counts the accepted devices of a group.
+  what text NOT NULL,
+  shard smallint NOT NULL,
+  n bigint NOT NULL DEFAULT 0,
+  PRIMARY KEY (tenant_id, what, shard)
+) WITH (fillfactor = 50);
+
+-- Releases ---------------------------------------------------------------------------------------------------------
+
+CREATE TABLE releases (
+  tenant_id uuid NOT NULL REFERENCES tenants ON DELETE CASCADE,
+  name text NOT NULL,
+  tags text[] NOT NULL DEFAULT '{}',
+  notes text NOT NULL DEFAULT '',
+  modified_at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (tenant_id, name)
+);
+CREATE INDEX releases_tags ON releases USING gin (tags);
+
+CREATE TABLE artifacts (
+  tenant_id uuid NOT NULL,
+  id uuid NOT NULL,
+  name text NOT NULL,
+  description text NOT NULL DEFAULT '',
+  -- In the object store. The bytes are never in the database.
+  object_key text NOT NULL,
+  size bigint NOT NULL,
+  sha256 text NOT NULL,
+  format_version int NOT NULL,
+  signed boolean NOT NULL,
+  device_types text[] NOT NULL,
+  -- The depends and provides of the whole Artifact, as a device compares them.
+  depends jsonb NOT NULL,
+  provides jsonb NOT NULL,
+  clears_provides text[] NOT NULL DEFAULT '{}',
+  -- As the management API shows them: type_info, files, metadata.
+  updates jsonb NOT NULL,
+  scripts text[] NOT NULL DEFAULT '{}',
+  created_at timestamptz NOT NULL DEFAULT now(),
+  modified_at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (tenant_id, id),
+  FOREIGN KEY (tenant_id, name) REFERENCES releases
+);
+CREATE INDEX artifacts_by_name ON artifacts (tenant_id, name, id);
+
+-- Objects whose upload has begun and that no artifact names yet. What a crash leaves here is removed later.
+CREATE TABLE uploads (
+  tenant_id uuid NOT NULL REFERENCES tenants ON DELETE CASCADE,
+  id uuid NOT NULL,
+  object_key text NOT NULL,
+  -- 'stream' ends with its request; 'direct' waits for the client's word until it expires.
+  kind text NOT NULL,
+  expires_at timestamptz NOT NULL,
+  created_at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (tenant_id, id)
+);
+
+-- Deployments ------------------------------------------------------------------------------------------------------
+
+CREATE TABLE deployments (
+  tenant_id uuid NOT NULL REFERENCES tenants ON DELETE CASCADE,
+  id uuid NOT NULL,
+  -- The order in which devices take deployments.
+  seq bigint GENERATED ALWAYS AS IDENTITY,
+  name text NOT NULL,
+  artifact_name text NOT NULL,
+  kind text NOT NULL DEFAULT 'software' CHECK (kind IN ('software', 'configuration')),
+  -- {"kind": "all"} | {"kind": "group", "group": ...} | {"kind": "list"}: the list is in deployment_targets.
+  target jsonb NOT NULL,
+  plan jsonb NOT NULL DEFAULT '{}',
+  force_installation boolean NOT NULL DEFAULT false,
+  retries int NOT NULL DEFAULT 0,
+  update_control_map jsonb,
+  configuration jsonb,
+  state text NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'inprogress', 'finished', 'aborted')),
+  -- How many devices it had at its creation.
+  device_count bigint NOT NULL,
+  created_by jsonb,
+  created_at timestamptz NOT NULL DEFAULT now(),
+  started_at timestamptz,
+  finished_at timestamptz,
+  PRIMARY KEY (tenant_id, id),
+  UNIQUE (tenant_id, seq)
+);
+CREATE INDEX deployments_running ON deployments (tenant_id, seq) WHERE state IN ('pending', 'inprogress');
+CREATE INDEX deployments_by_state ON deployments (tenant_id, state, created_at, id);
+CREATE INDEX deployments_by_release ON deployments (tenant_id, artifact_name);
+
+CREATE TABLE deployment_targets (
+  tenant_id uuid NOT NULL,
+  deployment_id uuid NOT NULL,
+  device_id uuid NOT NULL,
+  PRIMARY KEY (tenant_id, deployment_id, device_id),
+  FOREIGN KEY (tenant_id, deployment_id) REFERENCES deployments ON DELETE CASCADE
+);
+CREATE INDEX deployment_targets_by_device ON deployment_targets (tenant_id, device_id);
+
+-- The row of a device is made when it first asks.
+CREATE TABLE device_deployments (
+  tenant_id uuid NOT NULL,
+  deployment_id uuid NOT NULL,
+  device_id uuid NOT NULL,
+  status text NOT NULL,
+  substate text,
+  -- Why it has this status, if the device did not report it: a code of server/domain/selection.
+  reason text,
+  artifact_id uuid,
+  device_type text,
+  attempts int NOT NULL DEFAULT 1,
+  has_log boolean NOT NULL DEFAULT false,
+  created_at timestamptz NOT NULL DEFAULT now(),
+  started_at timestamptz,
+  finished_at timestamptz,
+  -- The history of a device that a person has cleared.
+  deleted_at timestamptz,
+  PRIMARY KEY (tenant_id, deployment_id, device_id),
+  FOREIGN KEY (tenant_id, deployment_id) REFERENCES deployments ON DELETE CASCADE
+) WITH (fillfactor = 80);
+CREATE INDEX device_deployments_active ON device_deployments (tenant_id, device_id) WHERE finished_at IS NULL;
+CREATE INDEX device_deployments_history ON device_deployments (tenant_id, device_id, created_at);
+
+CREATE TABLE deployment_counts (
+  tenant_id uuid NOT NULL,
+  deployment_id uuid NOT NULL,
+  status text NOT NULL,
+  shard smallint NOT NULL,
+  n bigint NOT NULL DEFAULT 0,
+  PRIMARY KEY (tenant_id, deployment_id, status, shard),
+  FOREIGN KEY (tenant_id, deployment_id) REFERENCES deployments ON DELETE CASCADE
+) WITH (fillfactor = 50);
+
+-- How the counts changed in each minute. Kept for 400 days.
+CREATE TABLE deployment_series (
+  tenant_id uuid NOT NULL,
+  deployment_id uuid NOT NULL,
+  minute timestamptz NOT NULL,
+  status text NOT NULL,
+  shard smallint NOT NULL,
+  change bigint NOT NULL DEFAULT 0,
+  PRIMARY KEY (tenant_id, deployment_id, minute, status, shard),
+  FOREIGN KEY (tenant_id, deployment_id) REFERENCES deployments ON DELETE CASCADE
+);
+CREATE INDEX deployment_series_age ON deployment_series (minute);
+
+CREATE TABLE deployment_logs (
+  tenant_id uuid NOT NULL,
+  deployment_id uuid NOT NULL,
+  device_id uuid NOT NULL,
+  -- JSON of the messages, compressed with gzip.
+  messages bytea NOT NULL,
+  truncated boolean NOT NULL DEFAULT false,
+  created_at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (tenant_id, deployment_id, device_id),
+  FOREIGN KEY (tenant_id, deployment_id) REFERENCES deployments ON DELETE CASCADE
+);
+
+CREATE TABLE device_configurations (
+  tenant_id uuid NOT NULL,
+  device_id uuid NOT NULL,
+  configured jsonb NOT NULL DEFAULT '{}',
+  reported jsonb NOT NULL DEFAULT '{}',
+  deployment_id uuid,
+  reported_at timestamptz,
+  updated_at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (tenant_id, device_id),
+  FOREIGN KEY (tenant_id, device_id) REFERENCES devices ON DELETE CASCADE
+);
+
+-- People -----------------------------------------------------------------------------------------------------------
+
+CREATE TABLE users (
+  tenant_id uuid NOT NULL REFERENCES tenants ON DELETE CASCADE,
+  id uuid NOT NULL,
+  email text NOT NULL,
+  password_hash text NOT NULL,
+  created_at timestamptz NOT NULL DEFAULT now(),
+  updated_at timestamptz NOT NULL DEFAULT now(),
+  login_at timestamptz,
+  PRIMARY KEY (tenant_id, id),
+  UNIQUE (tenant_id, email)
+);
+
+-- Sessions of people and their personal access tokens. The id is the jti of the token.
+CREATE TABLE sessions (
+  tenant_id uuid NOT NULL,
+  id uuid NOT NULL,
+  user_id uuid NOT NULL,
+  kind text NOT NULL CHECK (kind IN ('session', 'token')),
+  name text,
+  expires_at timestamptz,
+  last_used_at timestamptz,
+  created_at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (tenant_id, id),
+  FOREIGN KEY (tenant_id, user_id) REFERENCES users ON DELETE CASCADE
+);
+CREATE UNIQUE INDEX sessions_token_names ON sessions (tenant_id, user_id, name) WHERE kind = 'token';
+CREATE INDEX sessions_by_user ON sessions (tenant_id, user_id, kind, created_at);
+
+-- Settings of the tenant (user_id is the zero UUID) and of people.
+CREATE TABLE settings (
+  tenant_id uuid NOT NULL REFERENCES tenants ON DELETE CASCADE,
+  user_id uuid NOT NULL,
+  value jsonb NOT NULL,
+  rev bigint NOT NULL DEFAULT 1,
+  PRIMARY KEY (tenant_id, user_id)
+);
+
+-- Appended only. Each row has the hash of the one before it.
+CREATE TABLE audit (
+  tenant_id uuid NOT NULL REFERENCES tenants ON DELETE CASCADE,
+  seq bigint NOT NULL,
+  at timestamptz NOT NULL DEFAULT now(),
+  actor jsonb NOT NULL,
+  action text NOT NULL,
+  object jsonb NOT NULL,
+  change text NOT NULL DEFAULT '',
+  request_id text,
+  previous_hash bytea NOT NULL,
+  hash bytea NOT NULL,
+  PRIMARY KEY (tenant_id, seq)
+);
+
+-- Answers to requests with an Idempotency-Key.
+CREATE TABLE idempotency (
+  tenant_id uuid NOT NULL REFERENCES tenants ON DELETE CASCADE,
+  key text NOT NULL,
+  request_hash bytea NOT NULL,
+  status int NOT NULL,
+  location text,
+  body text NOT NULL,
+  created_at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (tenant_id, key)
+);
+
+-- The outbox: what happened, for streams and webhooks.
+CREATE TABLE events (
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  tenant_id uuid NOT NULL REFERENCES tenants ON DELETE CASCADE,
+  topic text NOT NULL,
+  body jsonb NOT NULL,
+  created_at timestamptz NOT NULL DEFAULT now()
+);
+CREATE INDEX events_by_tenant ON events (tenant_id, id);
+
+DO $$
+DECLARE name text;
+BEGIN
+  FOREACH name IN ARRAY ARRAY['devices', 'auth_sets', 'device_state', 'inventory', 'device_counts', 'releases',
+    'artifacts', 'uploads', 'deployments', 'deployment_targets', 'device_deployments', 'deployment_counts',
+    'deployment_series', 'deployment_logs', 'device_configurations', 'users', 'sessions', 'settings', 'audit',
+    'idempotency', 'events']
+  LOOP
+    EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', name);
+    EXECUTE format('CREATE POLICY tenant ON %I USING (tenant_id = app_tenant()) WITH CHECK (tenant_id = app_tenant())',
+      name);
+  END LOOP;
+END
+$$;

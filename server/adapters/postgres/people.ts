@@ -1,0 +1,126 @@
+import { randomUUID } from "node:crypto";
+import { ServerError } from "../../errors/server-error.ts";
+import { type Postgres, type Session, sql } from "./postgres.ts";
+
+export interface User {
+  readonly id: string;
+  readonly email: string;
+  readonly created_at: Date;
+  readonly updated_at: Date;
+  readonly login_at: Date | null;
+}
+
+const USER_COLUMNS = ["id", "email", "created_at", "updated_at", "login_at"] as const;
+
+/** Makes a tenant. @throws {ServerError} CONFLICT if there is one with this name */
+export async function addTenant(
+  session: Session,
+  name: string,
+): Promise<{ readonly id: string; readonly token: string }> {
+  const tenant = { id: randomUUID(), name, token: randomUUID().replaceAll("-", "") };
+  const made = await session.run(
+    sql
+      .insertInto("tenants")
+      .values(tenant)
+      .onConflict((conflict) => conflict.doNothing()),
+  );
+  if (made === 0) throw new ServerError("CONFLICT", { tenant: name });
+  return tenant;
+}
+
+/**
+ * Makes a user. The session must be in the tenant.
+ *
+ * @throws {ServerError} NOT_POSSIBLE if the email address belongs to a user already, of this tenant or another
+ */
+export async function addUser(session: Session, tenant: string, email: string, passwordHash: string): Promise<User> {
+  const id = randomUUID();
+  const address = email.toLowerCase();
+  const made = await session.run(
+    sql
+      .insertInto("logins")
+      .values({ email: address, tenant_id: tenant, user_id: id })
+      .onConflict((conflict) => conflict.doNothing()),
+  );
+  if (made === 0) throw new ServerError("NOT_POSSIBLE", { reason: "a user with this email address exists" });
+  const user = sql.insertInto("users").values({ tenant_id: tenant, id, email: address, password_hash: passwordHash });
+  const row = await session.first(user.returning(USER_COLUMNS));
+  if (row === undefined) throw new Error("no row came back");
+  return row;
+}
+
+export function listUsers(session: Session, tenant: string): Promise<User[]> {
+  return session.rows(
+    sql.selectFrom("users").select(USER_COLUMNS).where("tenant_id", "=", tenant).orderBy("email").orderBy("id"),
+  );
+}
+
+export interface Login {
+  readonly tenant: string;
+  readonly user: string;
+  readonly passwordHash: string;
+}
+
+/** The user with this email address, of whichever tenant. */
+export async function findLogin(postgres: Postgres, email: string): Promise<Login | undefined> {
+  const login = await postgres.shared((session) =>
+    session.first(sql.selectFrom("logins").selectAll().where("email", "=", email.toLowerCase())),
+  );
+  if (login === undefined) return undefined;
+  const { tenant_id: tenant, user_id: user } = login;
+  const row = await postgres.inTenant(tenant, (session) =>
+    session.first(
+      sql.selectFrom("users").select("password_hash").where("tenant_id", "=", tenant).where("id", "=", user),
+    ),
+  );
+  return row && { tenant, user, passwordHash: row.password_hash };
+}
+
+/** How many sessions a person has at most. A new one ends the oldest. */
+const SESSIONS_MAX = 10;
+
+/** Begins a session. */
+export async function addSession(session: Session, tenant: string, user: string, expiresAt: Date): Promise<string> {
+  const id = randomUUID();
+  await session.run(
+    sql.insertInto("sessions").values({ tenant_id: tenant, id, user_id: user, kind: "session", expires_at: expiresAt }),
+  );
+  const kept = sql
+    .selectFrom("sessions")
+    .select("id")
+    .where("tenant_id", "=", tenant)
+    .where("user_id", "=", user)
+    .where("kind", "=", "session")
+    .orderBy("created_at", "desc")
+    .limit(SESSIONS_MAX);
+  await session.run(
+    sql
+      .deleteFrom("sessions")
+      .where("tenant_id", "=", tenant)
+      .where("user_id", "=", user)
+      .where("kind", "=", "session")
+      .where("id", "not in", kept)
+      .where("id", "!=", id),
+  );
+  await session.run(
+    sql.updateTable("users").set({ login_at: new Date() }).where("tenant_id", "=", tenant).where("id", "=", user),
+  );
+  return id;
+}
+
+/** The person behind a session or a personal access token that has not ended. */
+export function findPerson(postgres: Postgres, tenant: string, session: string): Promise<PersonRow[]> {
+  return postgres.prepared<PersonRow>(tenant, FIND_PERSON, [tenant, session]);
+}
+
+export interface PersonRow {
+  readonly user_id: string;
+  readonly email: string;
+  readonly name: string | null;
+}
+
+const FIND_PERSON = {
+  name: "find-person",
+  text: `SELECT s.user_id, u.email, s.name FROM sessions s JOIN users u ON u.tenant_id = s.tenant_id AND u.id = s.user_id
+    WHERE s.tenant_id = $1 AND s.id = $2 AND (s.expires_at IS NULL OR s.expires_at > now())`,
+};

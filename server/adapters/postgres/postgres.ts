@@ -1,0 +1,173 @@
+import {
+  type Compilable,
+  DummyDriver,
+  Kysely,
+  PostgresAdapter,
+  PostgresIntrospector,
+  PostgresQueryCompiler,
+} from "kysely";
+import pg from "pg";
+import { ServerError } from "../../errors/server-error.ts";
+import type { Tables } from "./tables.ts";
+
+/** Builds typed queries. It never connects: a `Session` sends what it builds. */
+export const sql = new Kysely<Tables>({
+  dialect: {
+    createAdapter: () => new PostgresAdapter(),
+    createDriver: () => new DummyDriver(),
+    createIntrospector: (db) => new PostgresIntrospector(db),
+    createQueryCompiler: () => new PostgresQueryCompiler(),
+  },
+});
+
+/** One connection, in a transaction or for one statement. */
+export interface Session {
+  /** All rows of the answer. */
+  rows<T>(query: Compilable<T>): Promise<T[]>;
+  /** The first row of the answer, if there is one. */
+  first<T>(query: Compilable<T>): Promise<T | undefined>;
+  /** How many rows the statement changed. */
+  run(query: Compilable<unknown>): Promise<number>;
+  /** A statement in SQL with $1, $2 ... */
+  raw<T extends pg.QueryResultRow>(text: string, values?: readonly unknown[]): Promise<T[]>;
+}
+
+/** A statement that each connection prepares once. */
+export interface Prepared {
+  readonly name: string;
+  readonly text: string;
+}
+
+/**
+ * Access to PostgreSQL. Row-level security shows a session the rows of its tenant only.
+ *
+ * All methods throw a ServerError DATABASE_AWAY if the database cannot be reached. If that happens during a commit, the
+ * transaction may have been kept.
+ */
+export interface Postgres {
+  /**
+   * Runs `work` in a transaction for one tenant. Commits when `work` resolves, and rolls back when it rejects. What was
+   * committed survives a power cut.
+   */
+  inTenant<T>(tenant: string, work: (session: Session) => Promise<T>): Promise<T>;
+  /** One prepared statement for one tenant, without a transaction around it: for requests that come often. */
+  prepared<T extends pg.QueryResultRow>(tenant: string, statement: Prepared, values: readonly unknown[]): Promise<T[]>;
+  /** Runs `work` in a transaction without a tenant: it sees only the tables that have none. */
+  shared<T>(work: (session: Session) => Promise<T>): Promise<T>;
+  /** How many connections are open, idle, and how many requests wait for one. */
+  usage(): { readonly total: number; readonly idle: number; readonly waiting: number };
+  close(): Promise<void>;
+}
+
+// A bigint as a number, see tables.ts.
+pg.types.setTypeParser(pg.types.builtins.INT8, Number);
+
+export interface PostgresOptions {
+  /** `postgresql://...`, or a folder with a unix socket as `host` in the query. */
+  readonly url: string;
+  /** Connections at most. */
+  readonly connections?: number;
+  /** Hears of connections that break while they are idle. */
+  readonly onError?: (error: Error) => void;
+}
+
+const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+export function connectPostgres({ url, connections = 10, onError = () => {} }: PostgresOptions): Postgres {
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: connections,
+    connectionTimeoutMillis: 3000,
+    idleTimeoutMillis: 30_000,
+    application_name: "switchback-server",
+    options: "-c statement_timeout=30s -c idle_in_transaction_session_timeout=60s -c timezone=UTC",
+  });
+  pool.on("error", onError);
+  /** The tenant that a connection is set to outside of transactions. */
+  const tenantOf = new WeakMap<pg.PoolClient, string>();
+
+  async function withClient<T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+    const client = await pool.connect().catch((cause: unknown) => {
+      throw new ServerError("DATABASE_AWAY", {}, { cause, retryAfterS: 2 });
+    });
+    // Without a listener, an error of a broken connection would end the process. Its query rejects as well.
+    const ignore = (): void => {};
+    client.on("error", ignore);
+    let broken: Error | undefined;
+    try {
+      return await work(client);
+    } catch (error) {
+      if (!isAway(error)) throw error;
+      broken = error;
+      throw new ServerError("DATABASE_AWAY", {}, { cause: error, retryAfterS: 2 });
+    } finally {
+      client.off("error", ignore);
+      client.release(broken);
+    }
+  }
+
+  async function transaction<T>(begin: string, work: (session: Session) => Promise<T>): Promise<T> {
+    return withClient(async (client) => {
+      await client.query(begin);
+      try {
+        const result = await work(sessionOf(client));
+        await client.query("COMMIT");
+        return result;
+      } catch (error) {
+        if (!isAway(error)) await client.query("ROLLBACK");
+        throw error;
+      }
+    });
+  }
+
+  return {
+    async inTenant(tenant, work) {
+      if (!UUID.test(tenant)) throw new TypeError(`not a tenant: ${tenant}`);
+      return transaction(`BEGIN; SET LOCAL app.tenant = '${tenant}'`, work);
+    },
+    async prepared(tenant, statement, values) {
+      return withClient(async (client) => {
+        if (tenantOf.get(client) !== tenant) {
+          await client.query("SELECT set_config('app.tenant', $1, false)", [tenant]);
+          tenantOf.set(client, tenant);
+        }
+        const { rows } = await client.query({ ...statement, values: [...values] });
+        return rows;
+      });
+    },
+    shared: (work) => transaction("BEGIN; SET LOCAL app.tenant = ''", work),
+    usage: () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
+    close: () => pool.end(),
+  };
+}
+
+function sessionOf(client: pg.PoolClient): Session {
+  const send = async <T>(query: Compilable<T>): Promise<pg.QueryResult> => {
+    const { sql: text, parameters } = query.compile();
+    return client.query(text, [...parameters]);
+  };
+  return {
+    rows: async (query) => (await send(query)).rows,
+    first: async (query) => (await send(query)).rows[0],
+    run: async (query) => (await send(query)).rowCount ?? 0,
+    raw: async (text, values = []) => (await client.query(text, [...values])).rows,
+  };
+}
+
+/** Classes of SQLSTATE: connection, operator's intervention, resources; and "cannot connect now". */
+const AWAY_STATES = /^(?:08|57P0|53)/;
+const AWAY_ERRNOS: ReadonlySet<string> = new Set([
+  "ECONNREFUSED",
+  "ECONNRESET",
+  "ENOENT",
+  "EPIPE",
+  "ETIMEDOUT",
+  "EACCES",
+]);
+
+/** Whether the database is away, in contrast to a statement that failed. */
+function isAway(error: unknown): error is Error {
+  if (!(error instanceof Error)) return false;
+  const code = "code" in error && typeof error.code === "string" ? error.code : "";
+  return AWAY_STATES.test(code) || AWAY_ERRNOS.has(code) || /^Connection terminated|not queryable/.test(error.message);
+}

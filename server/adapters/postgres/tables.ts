@@ -1,0 +1,266 @@
+import type { ColumnType, Generated } from "kysely";
+
+/**
+ * The columns of each table, as `pg` returns them. A test compares this file with the schema of a migrated database.
+ * A bigint arrives as a number: none of ours comes near 2^53.
+ */
+export interface Tables {
+  tenants: { id: string; name: string; token: string; created_at: Stamp };
+  logins: { email: string; tenant_id: string; user_id: string };
+  secrets: { name: string; value: string; created_at: Stamp };
+  jobs: JobTable;
+  devices: DeviceTable;
+  auth_sets: AuthSetTable;
+  device_state: DeviceStateTable;
+  inventory: InventoryTable;
+  device_counts: { tenant_id: string; what: string; shard: number; n: Generated<number> };
+  releases: {
+    tenant_id: string;
+    name: string;
+    tags: Generated<string[]>;
+    notes: Generated<string>;
+    modified_at: Stamp;
+  };
+  artifacts: ArtifactTable;
+  uploads: { tenant_id: string; id: string; object_key: string; kind: string; expires_at: Date; created_at: Stamp };
+  deployments: DeploymentTable;
+  deployment_targets: { tenant_id: string; deployment_id: string; device_id: string };
+  device_deployments: DeviceDeploymentTable;
+  deployment_counts: { tenant_id: string; deployment_id: string; status: string; shard: number; n: Generated<number> };
+  deployment_series: DeploymentSeriesTable;
+  deployment_logs: DeploymentLogTable;
+  device_configurations: DeviceConfigurationTable;
+  users: UserTable;
+  sessions: SessionTable;
+  settings: { tenant_id: string; user_id: string; value: Json<object>; rev: Generated<number> };
+  audit: AuditTable;
+  idempotency: IdempotencyTable;
+  events: { id: Generated<number>; tenant_id: string; topic: string; body: Json<object>; created_at: Stamp };
+}
+
+/** A column that the database fills with the present time. */
+type Stamp = ColumnType<Date, Date | undefined, Date>;
+/** A jsonb column: written as text, read as a value. */
+type Json<T> = ColumnType<T, string, string>;
+type JsonWithDefault<T> = ColumnType<T, string | undefined, string>;
+
+interface JobTable {
+  id: Generated<number>;
+  kind: string;
+  tenant_id: string | null;
+  body: JsonWithDefault<Record<string, unknown>>;
+  run_at: Stamp;
+  attempts: Generated<number>;
+  failed_at: Date | null;
+  error: string | null;
+}
+
+export type DeviceStatus = "pending" | "accepted" | "rejected" | "preauthorized" | "noauth";
+export type AuthSetStatus = Exclude<DeviceStatus, "noauth">;
+
+interface DeviceTable {
+  tenant_id: string;
+  id: string;
+  identity: Json<Record<string, unknown>>;
+  identity_hash: Buffer;
+  status: DeviceStatus;
+  accepted_at: Date | null;
+  created_at: Stamp;
+  updated_at: Stamp;
+}
+
+interface AuthSetTable {
+  tenant_id: string;
+  id: string;
+  device_id: string;
+  pubkey: string;
+  pubkey_hash: Buffer;
+  tier: Generated<string>;
+  status: AuthSetStatus;
+  tokens_valid_from: ColumnType<Date | number, Date | undefined, Date>;
+  created_at: Stamp;
+}
+
+interface DeviceStateTable {
+  tenant_id: string;
+  device_id: string;
+  check_in_at: Date | null;
+  poll_interval_s: number | null;
+  artifact_name: string | null;
+  device_type: string | null;
+  provides: Json<Record<string, string>> | null;
+  finished_seq: Generated<number>;
+  answer: string | null;
+  answer_deployment: string | null;
+  answer_at: Date | null;
+}
+
+/** Scope, then name, then value. */
+export type Attributes = Record<string, Record<string, AttributeValue>>;
+export type AttributeValue = string | number | string[];
+
+interface InventoryTable {
+  tenant_id: string;
+  device_id: string;
+  status: DeviceStatus;
+  attributes: JsonWithDefault<Attributes>;
+  device_type: ColumnType<string | null, never, never>;
+  artifact_name: ColumnType<string | null, never, never>;
+  group_name: string | null;
+  group_since: Date | null;
+  tags: JsonWithDefault<Record<string, { value: string; description?: string }>>;
+  tags_rev: Generated<number>;
+  time_zone: string | null;
+  created_at: Stamp;
+  updated_at: Stamp;
+}
+
+interface ArtifactTable {
+  tenant_id: string;
+  id: string;
+  name: string;
+  description: Generated<string>;
+  object_key: string;
+  size: number;
+  sha256: string;
+  format_version: number;
+  signed: boolean;
+  device_types: string[];
+  depends: Json<Record<string, readonly string[]>>;
+  provides: Json<Record<string, string>>;
+  clears_provides: Generated<string[]>;
+  updates: Json<readonly StoredUpdate[]>;
+  scripts: Generated<string[]>;
+  created_at: Stamp;
+  modified_at: Stamp;
+}
+
+/** A payload of an Artifact, as the management API shows it. */
+export interface StoredUpdate {
+  readonly type: string | null;
+  readonly files: readonly {
+    readonly name: string;
+    readonly checksum: string;
+    readonly size: number;
+    readonly date: string;
+  }[];
+  readonly metadata: Record<string, unknown>;
+}
+
+/** Which devices a deployment is for. The devices of a list are in `deployment_targets`. */
+export type Target =
+  | { readonly kind: "all" }
+  | { readonly kind: "group"; readonly group: string }
+  | { readonly kind: "list" };
+
+export type DeploymentState = "pending" | "inprogress" | "finished" | "aborted";
+
+interface DeploymentTable {
+  tenant_id: string;
+  id: string;
+  seq: Generated<number>;
+  name: string;
+  artifact_name: string;
+  kind: Generated<"software" | "configuration">;
+  target: Json<Target>;
+  plan: JsonWithDefault<Record<string, unknown>>;
+  force_installation: Generated<boolean>;
+  retries: Generated<number>;
+  update_control_map: Json<Record<string, unknown>> | null;
+  configuration: Json<Record<string, string>> | null;
+  state: Generated<DeploymentState>;
+  device_count: number;
+  created_by: Json<Record<string, unknown>> | null;
+  created_at: Stamp;
+  started_at: Date | null;
+  finished_at: Date | null;
+}
+
+interface DeviceDeploymentTable {
+  tenant_id: string;
+  deployment_id: string;
+  device_id: string;
+  status: string;
+  substate: string | null;
+  reason: string | null;
+  artifact_id: string | null;
+  device_type: string | null;
+  attempts: Generated<number>;
+  has_log: Generated<boolean>;
+  created_at: Stamp;
+  started_at: Date | null;
+  finished_at: Date | null;
+  deleted_at: Date | null;
+}
+
+interface DeploymentSeriesTable {
+  tenant_id: string;
+  deployment_id: string;
+  minute: Date;
+  status: string;
+  shard: number;
+  change: Generated<number>;
+}
+
+interface DeploymentLogTable {
+  tenant_id: string;
+  deployment_id: string;
+  device_id: string;
+  messages: Buffer;
+  truncated: Generated<boolean>;
+  created_at: Stamp;
+}
+
+interface DeviceConfigurationTable {
+  tenant_id: string;
+  device_id: string;
+  configured: JsonWithDefault<Record<string, string>>;
+  reported: JsonWithDefault<Record<string, string>>;
+  deployment_id: string | null;
+  reported_at: Date | null;
+  updated_at: Stamp;
+}
+
+interface UserTable {
+  tenant_id: string;
+  id: string;
+  email: string;
+  password_hash: string;
+  created_at: Stamp;
+  updated_at: Stamp;
+  login_at: Date | null;
+}
+
+interface SessionTable {
+  tenant_id: string;
+  id: string;
+  user_id: string;
+  kind: "session" | "token";
+  name: string | null;
+  expires_at: Date | null;
+  last_used_at: Date | null;
+  created_at: Stamp;
+}
+
+interface AuditTable {
+  tenant_id: string;
+  seq: number;
+  at: Stamp;
+  actor: Json<Record<string, unknown>>;
+  action: string;
+  object: Json<Record<string, unknown>>;
+  change: Generated<string>;
+  request_id: string | null;
+  previous_hash: Buffer;
+  hash: Buffer;
+}
+
+interface IdempotencyTable {
+  tenant_id: string;
+  key: string;
+  request_hash: Buffer;
+  status: number;
+  location: string | null;
+  body: string;
+  created_at: Stamp;
+}

@@ -1,0 +1,68 @@
+import { randomUUID } from "node:crypto";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import swagger from "@fastify/swagger";
+import fastify, { type FastifyBaseLogger, type RawServerDefault } from "fastify";
+import {
+  jsonSchemaTransform,
+  serializerCompiler,
+  validatorCompiler,
+  type ZodTypeProvider,
+} from "fastify-type-provider-zod";
+import { VERSION } from "../../src/version.ts";
+import type { App, Routes } from "./app-types.ts";
+import { authenticate, requireAuth } from "./authenticate.ts";
+import type { Callers } from "./callers.ts";
+import { answerError, answerNotFound } from "./error-answers.ts";
+
+export interface AppOptions {
+  readonly log: FastifyBaseLogger;
+  readonly callers: Callers;
+  readonly routes: readonly Routes[];
+  /** Makes the server that listens: plain HTTP without it. */
+  readonly serverFactory?: (handler: (request: IncomingMessage, response: ServerResponse) => void) => RawServerDefault;
+  /** Compares each answer with its schema, and fails with 500 if they differ. Tests do so; it costs time. */
+  readonly checkAnswers?: boolean;
+}
+
+/** Bodies without a limit of their own. Uploads and logs have one. */
+const BODY_LIMIT_BYTES = 1024 * 1024;
+
+/** The HTTP application: how requests are named, parsed, authenticated and answered. Routes add what they do. */
+export async function createApp({ log, callers, routes, serverFactory, checkAnswers }: AppOptions): Promise<App> {
+  const app = fastify({
+    loggerInstance: log,
+    disableRequestLogging: true,
+    genReqId: () => randomUUID(),
+    bodyLimit: BODY_LIMIT_BYTES,
+    // Devices are on slow lines. A request whose headers take longer is an attack.
+    connectionTimeout: 0,
+    keepAliveTimeout: 72_000,
+    requestTimeout: 0,
+    routerOptions: { ignoreTrailingSlash: true, caseSensitive: true, maxParamLength: 256 },
+    return503OnClosing: true,
+    forceCloseConnections: "idle",
+    ...(serverFactory !== undefined && { serverFactory }),
+  }).withTypeProvider<ZodTypeProvider>();
+  app.setValidatorCompiler(validatorCompiler);
+  app.setSerializerCompiler(checkAnswers === true ? serializerCompiler : () => JSON.stringify);
+  app.setErrorHandler(answerError);
+  app.setNotFoundHandler(answerNotFound);
+  app.addHook("onRequest", async (request, reply) => {
+    reply.header("x-men-requestid", request.id);
+  });
+  app.addHook("onRoute", requireAuth);
+  await app.register(swagger, {
+    openapi: {
+      openapi: "3.1.0",
+      info: { title: "Switchback", version: VERSION, description: "Devices, releases and deployments." },
+      components: { securitySchemes: { bearer: { type: "http", scheme: "bearer", bearerFormat: "JWT" } } },
+    },
+    transform: jsonSchemaTransform,
+  });
+  authenticate(app, callers);
+  // The plugin above sees the routes only if they are added after it has loaded.
+  await app.after();
+  for (const add of routes) add(app);
+  app.get("/openapi.json", { config: { auth: "none" }, schema: { hide: true } }, () => app.swagger());
+  return app;
+}

@@ -1,0 +1,46 @@
+import type { FastifyRequest, RouteOptions } from "fastify";
+import { ServerError } from "../errors/server-error.ts";
+import type { App } from "./app-types.ts";
+import type { Callers, DeviceCaller, PersonCaller } from "./callers.ts";
+
+/** Who may call a route: a device, a person, or anybody. */
+export type Auth = "device" | "user" | "none";
+
+declare module "fastify" {
+  interface FastifyContextConfig {
+    auth?: Auth;
+  }
+  interface FastifyRequest {
+    caller: DeviceCaller | PersonCaller | undefined;
+  }
+}
+
+/** Refuses a route that does not say who may call it: a forgotten line must not open a route. */
+export function requireAuth({ config, method, url }: RouteOptions): void {
+  if (config?.auth === undefined && method !== "HEAD")
+    throw new Error(`${String(method)} ${url}: config.auth is missing`);
+}
+
+/** Finds the caller of each request before its body is read. */
+export function authenticate(app: App, callers: Callers): void {
+  app.decorateRequest("caller", undefined);
+  app.addHook("onRequest", async (request) => {
+    const auth = request.routeOptions.config.auth;
+    if (auth === undefined || auth === "none") return;
+    const token = bearerToken(request.headers.authorization);
+    const caller =
+      token === undefined ? undefined : await (auth === "device" ? callers.device(token) : callers.person(token));
+    if (caller === undefined) throw new ServerError("UNAUTHORIZED");
+    request.caller = caller;
+  });
+}
+
+/** The person that calls a route with `auth: "user"`. */
+export function callingPerson({ caller }: FastifyRequest): PersonCaller {
+  if (caller?.kind !== "user") throw new Error("a route without a calling person");
+  return caller;
+}
+
+function bearerToken(header: string | undefined): string | undefined {
+  return /^Bearer ([\w.~+/=-]{1,4096})$/i.exec(header ?? "")?.[1];
+}

@@ -1,0 +1,40 @@
+/** What a code means for a client of the API (`status`) and for a command (`exit`). */
+export interface ServerErrorEntry {
+  readonly status: number;
+  readonly exit?: number;
+  readonly doc: string;
+}
+
+/**
+ * The stable codes of the server: of its API and of its commands. A code never changes its meaning. The sentence says
+ * what is wrong, and details come as `key=value` behind it.
+ */
+export const SERVER_ERRORS = {
+  REQUEST_INVALID: { status: 400, doc: "The request is not valid." },
+  REQUEST_TOO_LARGE: { status: 413, doc: "The body of the request is too large." },
+  REQUEST_MEDIA_TYPE: { status: 415, doc: "The server does not read this content type here." },
+  NOT_FOUND: { status: 404, doc: "There is no such thing, or it belongs to someone else." },
+  METHOD_NOT_ALLOWED: { status: 405, doc: "The path does not answer to this method." },
+  UNAUTHORIZED: { status: 401, doc: "The token is missing, not valid, expired or revoked." },
+  FORBIDDEN: { status: 403, doc: "You may not do this." },
+  LOGIN_FAILED: { status: 401, doc: "The email address or the password is wrong." },
+  TOO_MANY_REQUESTS: { status: 429, doc: "There were too many requests. Try again later." },
+  CONFLICT: { status: 409, doc: "The request conflicts with what is there." },
+  PRECONDITION_FAILED: { status: 412, doc: "The thing has changed since you read it." },
+  NOT_POSSIBLE: { status: 422, doc: "The request is valid, but cannot be done." },
+  DEVICE_NOT_ACCEPTED: { status: 401, doc: "The device is not accepted." },
+  DEVICE_SIGNATURE: { status: 401, doc: "The signature of the request does not match its key." },
+  LINK_EXPIRED: { status: 403, doc: "The link has expired, or its signature is wrong." },
+  ARTIFACT_INVALID: { status: 400, doc: "The file is not a valid Artifact." },
+  DEPLOYMENT_ABORTED: { status: 409, doc: "The deployment was aborted." },
+  DATABASE_AWAY: { status: 503, doc: "The database cannot be reached. Try again." },
+  SHUTTING_DOWN: { status: 503, doc: "The server is shutting down. Try again." },
+  INTERNAL: { status: 500, doc: "The server failed. Its log has the details under the request id." },
+  CONFIG_INVALID: { status: 500, exit: 2, doc: "The configuration is not valid." },
+  DATABASE_START: { status: 500, doc: "The private PostgreSQL does not start." },
+  DATABASE_NEWER: { status: 500, doc: "The database was made by a newer version of the server." },
+  DATABASE_MISSING: { status: 500, doc: "No PostgreSQL 15 or newer was found." },
+  DATA_FOLDER_BUSY: { status: 500, doc: "Another server uses this data folder." },
+} as const satisfies Record<string, ServerErrorEntry>;
+
+export type ServerErrorCode = keyof typeof SERVER_ERRORS;

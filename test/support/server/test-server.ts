@@ -1,0 +1,79 @@
+import { randomUUID } from "node:crypto";
+import pg from "pg";
+import { pino } from "pino";
+import { inject } from "vitest";
+import { hashPassword } from "../../../server/adapters/passwords/passwords.ts";
+import { addTenant, addUser } from "../../../server/adapters/postgres/people.ts";
+import { composeServer, type Server } from "../../../server/compose.ts";
+
+export interface TestServer {
+  readonly server: Server;
+  /** `http://127.0.0.1:PORT` */
+  readonly url: string;
+  readonly databaseUrl: string;
+  readonly tenant: { readonly id: string; readonly token: string };
+  /** The token of the tenant's administrator. */
+  readonly token: string;
+  /** A request with that token, and JSON as its body if there is one. */
+  request(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Response>;
+  close(): Promise<void>;
+}
+
+const ADMIN = { email: "admin@example.com", password: "correct horse battery" };
+
+/** A copy of the migrated database, for one test file. */
+async function makeDatabase(): Promise<string> {
+  const folder = inject("postgresFolder");
+  const name = `test_${randomUUID().replaceAll("-", "")}`;
+  const client = new pg.Client(`postgresql://owner@/postgres?host=${folder}`);
+  await client.connect();
+  // Two copies of the template at once are refused.
+  await client.query("SELECT pg_advisory_lock(1)");
+  await client.query(`CREATE DATABASE ${name} TEMPLATE template`);
+  await client.end();
+  return `postgresql://owner@/${name}?host=${folder}`;
+}
+
+/** A server on a database of its own, with a tenant and its administrator. It checks each of its answers. */
+export async function startTestServer(databaseUrl?: string): Promise<TestServer> {
+  const url = databaseUrl ?? (await makeDatabase());
+  const server = await composeServer({ databaseUrl: url, log: pino({ level: "fatal" }), checkAnswers: true });
+  const { postgres } = server.services;
+  const tenant = await postgres.shared((session) => addTenant(session, "default"));
+  const hash = await hashPassword(ADMIN.password);
+  await postgres.inTenant(tenant.id, (session) => addUser(session, tenant.id, ADMIN.email, hash));
+  const address = await server.app.listen({ host: "127.0.0.1", port: 0 });
+  const token = await logIn(address, ADMIN.email, ADMIN.password);
+  return {
+    server,
+    url: address,
+    databaseUrl: url,
+    tenant,
+    token,
+    request: (method, path, body, headers = {}) =>
+      fetch(`${address}${path}`, {
+        method,
+        headers: {
+          authorization: `Bearer ${token}`,
+          ...(body !== undefined && { "content-type": "application/json" }),
+          ...headers,
+        },
+        ...(body !== undefined && { body: JSON.stringify(body) }),
+      }),
+    async close() {
+      await server.app.close();
+      await server.close();
+    },
+  };
+}
+
+/** The token of a new session. */
+export async function logIn(url: string, email: string, password: string): Promise<string> {
+  const credentials = Buffer.from(`${email}:${password}`).toString("base64");
+  const response = await fetch(`${url}/api/management/v1/useradm/auth/login`, {
+    method: "POST",
+    headers: { authorization: `Basic ${credentials}` },
+  });
+  if (response.status !== 200) throw new Error(`login: ${response.status} ${await response.text()}`);
+  return response.text();
+}
