@@ -25,11 +25,11 @@ export async function loadSecrets(postgres: Postgres): Promise<Secrets> {
           .onConflict((conflict) => conflict.doNothing()),
       );
     const rows = await session.rows(sql.selectFrom("secrets").select(["name", "value"]));
-    const valueOf = (name: keyof typeof MAKE): string => {
+    const secretOf = (name: keyof typeof MAKE): string => {
       const found = rows.find((row) => row.name === name);
       if (found === undefined) throw new Error(`no secret ${name}`);
       return found.value;
     };
-    return { tokenKey: valueOf("token-key"), linkKey: Buffer.from(valueOf("link-key"), "base64") };
+    return { tokenKey: secretOf("token-key"), linkKey: Buffer.from(secretOf("link-key"), "base64") };
   });
 }

@@ -33,7 +33,7 @@ function bash(...words: readonly string[]): readonly string[] {
     COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); "$f"; printf '%s\\n' "\${COMPREPLY[@]}"`;
   const { status, stdout, stderr } = spawnSync(
     "bash",
-    ["-uc", script, fileOf(`/completions/${program}`), ...words],
+    ["--norc", "-uc", script, fileOf(`/completions/${program}`), ...words],
     HERE,
   );
   expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
