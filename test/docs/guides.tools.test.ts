@@ -19,11 +19,10 @@ for (const [name, walk] of Object.entries(WALKS))
     expect(await walkThrough(`docs/guides/${name}`, walk, lab)).toBeGreaterThan(0);
   });
 
-/** Guides that tests of their own follow: under QEMU, with BitBake, or in a Debian that has a package manager. */
+/** Guides that tests of their own follow: under QEMU, with BitBake, or on a Debian that systemd has started. */
 const ELSEWHERE = {
   "ci-with-qemu.md": "test/qemu/guide.test.ts",
-  "convert-image.md": "test/image/convert/convert-image.tools.test.ts",
-  "packages.md": "test/scripts/package/debian.tools.test.ts",
+  "packages.md": "test/docs/debian-device.tools.test.ts",
   "yocto.md": "test/yocto/layer.test.ts",
 };
 

@@ -45,8 +45,8 @@ async function blocksOf(page: string): Promise<readonly Block[]> {
   return shell.map(({ text }) => ({ page, key: keyOf(page, text), text }));
 }
 
-/** Guides, which test/docs/guides.tools.test.ts follows from top to bottom. */
-const followed = new Set(Object.keys(WALKS).map((name) => `docs/guides/${name}`));
+/** Guides that tests follow from top to bottom. */
+const followed = new Set([...Object.keys(WALKS), "packages.md"].map((name) => `docs/guides/${name}`));
 const blocks = (await Promise.all(pages.map(blocksOf))).flat();
 const rows = new Map(PAGE_ROWS.map((row) => [row.example, row]));
 const inHelp = new Set(

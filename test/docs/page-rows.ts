@@ -8,25 +8,21 @@ import type { Row } from "../cli/examples/row.ts";
 import { SSH } from "../cli/examples/rows-tools.ts";
 import { KEY_ROWS } from "./key-rows.ts";
 
-/** Blocks that no test runs, by the line with which they begin, and why. */
+/** Why blocks do not run where there is no systemd. */
+export const ON_DEBIAN = "test/docs/debian-device.tools.test.ts runs it, on a device that systemd has started";
+
+/** Blocks that no test runs where it runs the others, by the line with which they begin, and why. */
 export const NOT_RUN: Readonly<Record<string, string>> = {
   "npm ci": "it replaces the packages of the checkout in which these tests run",
   "npm ci && npm run demo": "it replaces the packages of the checkout in which these tests run",
   "npm ci && npm test": "it replaces the packages of the checkout in which these tests run, and runs them",
   "npm ci && npm run build":
     "it replaces the packages of the checkout in which these tests run; all tests here use a build",
-  "systemctl disable --now mender-client": "it needs a machine that systemd has started",
-  "journalctl -u switchback -u switchback-resume": "it needs a machine that systemd has started",
+  "systemctl disable --now mender-client": ON_DEBIAN,
+  "journalctl -u switchback -u switchback-resume": ON_DEBIAN,
   "npm ci && npm run package":
     "it replaces the packages of the checkout in which these tests run; test/scripts/package builds all of them",
-  "apt-get install ./switchback_*_all.deb": "test/scripts/package/debian.tools.test.ts does, in a Debian of its own",
-  "dpkg -i switchback_*_all.deb": "test/scripts/package/takeover.tools.test.ts does, in a Debian of its own",
-  "apt-get install ./switchback-tools_*_all.deb":
-    "test/scripts/package/debian.tools.test.ts does, in a Debian of its own",
-  "tar -xzf switchback-*.tar.gz": "test/scripts/package/tarball.tools.test.ts does, with the archive that it builds",
-  "DESTDIR=$PWD/rootfs PREFIX=/usr ./install.sh":
-    "test/scripts/package/tarball.tools.test.ts does, with the archive that it builds",
-  "systemctl enable switchback-resume.service switchback.service": "it needs a machine that systemd has started",
+  "systemctl enable switchback-resume.service switchback.service": ON_DEBIAN,
   "npm run qemu -- vexpress-a9        # an ARM board with U-Boot": "it starts a whole board; test/qemu does",
   "npm run qemu -- vexpress-a9 --kernel small": "it starts a whole board; test/qemu does",
   "apt-get install qemu-system-x86 qemu-system-arm ovmf qemu-efi-aarch64 e2fsprogs mtools":

@@ -5,8 +5,8 @@ import { basename, dirname, join } from "node:path";
 import { cached } from "../../image/cache.ts";
 
 const SUITE = "bookworm";
-/** apt, and what the Mender client and Node link against, beyond Debian's essential packages. */
-const ADDED = ["apt", "libglib2.0-0", "libssl3", "libstdc++6"];
+/** apt, systemd, and what the Mender client and Node link against, beyond Debian's essential packages. */
+const ADDED = ["apt", "libglib2.0-0", "libssl3", "libstdc++6", "systemd"];
 /** Manuals and translations would double the size. */
 const LEFT_OUT = ["/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*"];
 
@@ -16,13 +16,17 @@ export interface Done {
   readonly err: string;
 }
 
-/** A small Debian of its own in a folder, with the Node that runs the tests and without systemd as init. */
+/** The folder with the archive `root.tar` of a small Debian, and the package `mender-client.deb`. */
+export const packedDebian = (): Promise<string> =>
+  cached("debian-root", [SUITE, ...ADDED, ...LEFT_OUT, download.toString()], [], download);
+
+/** A small Debian of its own in a folder, with the Node that runs the tests. No systemd runs in it. */
 export class DebianRoot {
   readonly folder: string;
 
   /** Debian's archives are downloaded once in a week; each root is a copy. */
   static async make(): Promise<DebianRoot> {
-    const packed = await cached("debian-root", [SUITE, ...ADDED, ...LEFT_OUT, download.toString()], [], download);
+    const packed = await packedDebian();
     const folder = mkdtempSync(join(tmpdir(), "switchback-root-"));
     chmodSync(folder, 0o755);
     execFileSync("tar", ["-C", folder, "-xf", join(packed, "root.tar")]);
@@ -73,29 +77,35 @@ export class DebianRoot {
 
   /** Packs the running Node as the package `nodejs`, with the libraries that the root lacks, and installs it. */
   installNode(version = process.versions.node): Done {
-    const tree = mkdtempSync(join(tmpdir(), "switchback-nodejs-"));
-    try {
-      const libraries = execFileSync("ldd", [process.execPath], { encoding: "utf8" }).matchAll(/=> (\/\S+)/g);
-      const missing = [...libraries].map(([, path = ""]) => path).filter((path) => !existsSync(this.path(path)));
-      for (const [from, to] of [[process.execPath, "/usr/bin/node"], ...missing.map((path) => [path, path])] as const) {
-        mkdirSync(join(tree, dirname(to)), { recursive: true });
-        copyFileSync(from, join(tree, to));
-      }
-      mkdirSync(join(tree, "DEBIAN"));
-      const fields = `Package: nodejs\nVersion: ${version}\nArchitecture: all\nMaintainer: tests <tests@localhost>\n`;
-      writeFileSync(join(tree, "DEBIAN/control"), `${fields}Description: Node.js of this machine\n`);
-      const deb = `${tree}.deb`;
-      execFileSync("dpkg-deb", ["--build", "--root-owner-group", "-Znone", tree, deb]);
-      const done = this.install(deb);
-      rmSync(deb);
-      return done;
-    } finally {
-      rmSync(tree, { recursive: true });
-    }
+    const deb = packNode(version, (path) => existsSync(this.path(path)));
+    const done = this.install(deb);
+    rmSync(deb);
+    return done;
   }
 
   remove(): void {
     rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+/** Packs the running Node as the package `nodejs`, with the libraries that a system lacks. @returns its path */
+export function packNode(version: string, has: (path: string) => boolean): string {
+  const tree = mkdtempSync(join(tmpdir(), "switchback-nodejs-"));
+  try {
+    const libraries = execFileSync("ldd", [process.execPath], { encoding: "utf8" }).matchAll(/=> (\/\S+)/g);
+    const missing = [...libraries].map(([, path = ""]) => path).filter((path) => !has(path));
+    for (const [from, to] of [[process.execPath, "/usr/bin/node"], ...missing.map((path) => [path, path])] as const) {
+      mkdirSync(join(tree, dirname(to)), { recursive: true });
+      copyFileSync(from, join(tree, to));
+    }
+    mkdirSync(join(tree, "DEBIAN"));
+    const fields = `Package: nodejs\nVersion: ${version}\nArchitecture: all\nMaintainer: tests <tests@localhost>\n`;
+    writeFileSync(join(tree, "DEBIAN/control"), `${fields}Description: Node.js of this machine\n`);
+    const deb = `${tree}.deb`;
+    execFileSync("dpkg-deb", ["--build", "--root-owner-group", "-Znone", tree, deb]);
+    return deb;
+  } finally {
+    rmSync(tree, { recursive: true });
   }
 }
 

@@ -85,6 +85,18 @@ const PROBES = {
   },
   /** Also fails if `/` is not a mount point, as in a chroot: unshare makes its mounts private there. */
   namespaces: () => tried("unshare", "--mount", "--pid", "--fork", "true"),
+  /** A service manager needs control groups of its own. */
+  cgroup: () =>
+    inFolder((folder) =>
+      tried(
+        "unshare",
+        "--mount",
+        "sh",
+        "-c",
+        `mount -t cgroup2 ${PROBE} "$0" && rmdir $(mktemp -d "$0/${PROBE}XXXXXX")`,
+        folder,
+      ),
+    ),
   network: () => tried("unshare", "--net", "true"),
   immutable: () =>
     inFolder((folder) => {

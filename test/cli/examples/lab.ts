@@ -30,6 +30,8 @@ export class Lab {
   readonly #places: Record<Place, Device>;
   /** An Artifact of the system v2 for the device. */
   readonly release: Buffer;
+  /** The proxy through which computers reach the server, and the certificates that they must trust. */
+  readonly network: { readonly proxy: string; readonly authorities: string };
   /** A certificate of some server. */
   readonly certificate = selfSigned().cert;
   #made = 0;
@@ -41,8 +43,10 @@ export class Lab {
       SNICallback: (name, done) => done(null, createSecureContext(certificates.get(name))),
     });
     const proxy = await startProxy({ route: (host) => (HOSTS.includes(host) ? new URL(server.url) : undefined) });
-    const desk = new Device(join(folder, "desk"), program, { https_proxy: `http://127.0.0.1:${proxy.port}` });
-    desk.put("/etc/ssl/certs/ca-certificates.crt", [...certificates.values()].map(({ cert }) => cert).join(""));
+    const via = `http://127.0.0.1:${proxy.port}`;
+    const desk = new Device(join(folder, "desk"), program, { https_proxy: via });
+    const authorities = [...certificates.values()].map(({ cert }) => cert).join("");
+    desk.put("/etc/ssl/certs/ca-certificates.crt", authorities);
     await must(desk, "switchback show-artifact");
     const release = await makeRelease();
     const device = desk.copy(join(folder, "device"));
@@ -53,7 +57,7 @@ export class Lab {
     await must(installed, "switchback install release-2.mender");
     const trial = installed.copy(join(folder, "trial"));
     await must(trial, "switchback board boot /board");
-    return new Lab(folder, server, proxy, { desk, device, installed, trial }, release);
+    return new Lab(folder, server, proxy, { desk, device, installed, trial }, release, { proxy: via, authorities });
   }
 
   private constructor(
@@ -62,12 +66,14 @@ export class Lab {
     proxy: ConnectProxy,
     places: Record<Place, Device>,
     release: Buffer,
+    network: Lab["network"],
   ) {
     this.#folder = folder;
     this.server = server;
     this.#proxy = proxy;
     this.#places = places;
     this.release = release;
+    this.network = network;
   }
 
   /** A separate computer for an example; the server has its default state. */

@@ -92,12 +92,18 @@ export function insertDisk(device: Device, name: string, image: string): void {
   const own = device.path(`/machines/${name}/disk`);
   device.put(`/machines/${name}/disk`, "");
   copyFileSync(device.path(image), own);
+  for (const [part, path] of attachDisk(own)) device.devices.set(`${name}-${part}`, path);
+}
+
+/** Makes block devices of a disk image and of its partitions. @returns their paths, by `disk`, `p1`, `p2` and so on */
+export function attachDisk(image: string): ReadonlyMap<string, string> {
   const attach = (...options: readonly string[]): string =>
-    execFileSync("losetup", ["--find", "--show", ...options, own], { encoding: "utf8" }).trim();
-  device.devices.set(`${name}-disk`, attach());
-  const table = JSON.parse(execFileSync("sfdisk", ["--json", own], { encoding: "utf8" })).partitiontable;
-  for (const [index, { start, size }] of table.partitions.entries())
-    device.devices.set(`${name}-p${index + 1}`, attach("--offset", `${start * 512}`, "--sizelimit", `${size * 512}`));
+    execFileSync("losetup", ["--find", "--show", ...options, image], { encoding: "utf8" }).trim();
+  const found = new Map([["disk", attach()]]);
+  const { partitions } = JSON.parse(execFileSync("sfdisk", ["--json", image], { encoding: "utf8" })).partitiontable;
+  for (const [index, { start, size }] of partitions.entries())
+    found.set(`p${index + 1}`, attach("--offset", `${start * 512}`, "--sizelimit", `${size * 512}`));
+  return found;
 }
 
 /** Switches the device off and on again. */

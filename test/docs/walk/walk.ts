@@ -1,30 +1,39 @@
 import { expect } from "vitest";
-import type { Device } from "../../cli/examples/device.ts";
+import type { Device, Ended } from "../../cli/examples/device.ts";
 import type { Lab, Place } from "../../cli/examples/lab.ts";
 import { NOT_RUN, PAGE_ROWS } from "../page-rows.ts";
 import { fitsPage, type Step, stepsOf } from "./guide.ts";
 
+/** A computer on which a reader types. */
+export interface Machine {
+  run(line: string, input?: string): Promise<Ended>;
+}
+
 /** What the world does around one block of a guide. */
-export interface Around {
+export interface Around<M extends Machine = Device> {
   /** What has happened since the block before, for example that the reader has built an image. */
-  readonly given?: (device: Device, lab: Lab) => unknown;
+  readonly given?: (machine: M, lab: Lab) => unknown;
   /** Shell code around the block, for example to answer a question. */
   readonly around?: (block: string) => string;
   /** Parts of what it prints. */
   readonly says?: readonly string[];
-  readonly promised?: (device: Device, lab: Lab) => unknown;
+  readonly promised?: (machine: M, lab: Lab) => unknown;
 }
 
-/** The machine of a guide's reader, and what happens to it between the blocks. */
-export interface Walk {
+/** What happens to a machine between the blocks of a guide. */
+export interface Road<M extends Machine> {
+  /** Shell code that every block begins with: what has to be done again in each mount namespace. */
+  readonly enter?: string;
+  /** Blocks around which something happens, by their first line; `LINE #2` is the second one with that line. */
+  readonly blocks?: Readonly<Record<string, Around<M>>>;
+}
+
+/** The machine of a guide's reader, and what happens to it. */
+export interface Walk extends Road<Device> {
   readonly at: Place;
   readonly given?: (device: Device, lab: Lab) => unknown;
   /** Another guide that the reader has followed as far as the block with that line, which is the next to run there. */
   readonly after?: readonly [page: string, nextLine: string];
-  /** Shell code that every block begins with: what has to be done again in each mount namespace. */
-  readonly enter?: string;
-  /** Blocks around which something happens, by their first line; `LINE #2` is the second one with that line. */
-  readonly blocks?: Readonly<Record<string, Around>>;
 }
 
 /** The reader has one shell: folder and variables last from block to block. Every command of a block must succeed. */
@@ -44,7 +53,7 @@ const runsHere = (step: Step): boolean =>
   step.kind === "run" && !Object.hasOwn(NOT_RUN, step.key) && !ELSEWHERE.has(step.key);
 
 /** Writes a file as the reader does: below the folders that the machine has mounted. A script becomes executable. */
-async function write({ path, text }: Step & { kind: "file" }, device: Device, enter: string): Promise<void> {
+async function write({ path, text }: Step & { kind: "file" }, device: Machine, enter: string): Promise<void> {
   const mode = text.startsWith("#!") ? `; chmod 755 '${path}'` : "";
   const { exit, out } = await device.run(
     inOneShell(enter, `mkdir -p "$(dirname '${path}')"; cat >'${path}'${mode}`),
@@ -53,22 +62,32 @@ async function write({ path, text }: Step & { kind: "file" }, device: Device, en
   expect(exit, out).toBe(0);
 }
 
-async function take(
+async function take<M extends Machine>(
   step: Step,
   name: string,
-  device: Device,
-  { enter = "", blocks = {} }: Walk,
+  machine: M,
+  { enter = "", blocks = {} }: Road<M>,
   lab: Lab,
 ): Promise<void> {
-  if (step.kind === "file") return write(step, device, enter);
+  if (step.kind === "file") return write(step, machine, enter);
   if (!runsHere(step)) return;
-  const { given, around = (block: string) => block, says = [], promised } = blocks[name] ?? {};
-  await given?.(device, lab);
-  const ended = await device.run(inOneShell(enter, around(step.text)));
-  expect(ended.exit, `${step.text}\n${ended.out}${ended.err}`).toBe(step.exit);
-  for (const text of says) expect(ended.out).toContain(text);
-  if (step.shown !== undefined && !fitsPage(step.shown, ended.out)) expect(ended.out, step.key).toBe(step.shown);
-  await promised?.(device, lab);
+  await takeBlock(step.text, blocks[name] ?? {}, machine, lab, { ...step, enter });
+}
+
+/** Runs a block of shell as the reader does, and compares the result with what the page shows. */
+export async function takeBlock<M extends Machine>(
+  text: string,
+  { given, around = (block: string) => block, says = [], promised }: Around<M>,
+  machine: M,
+  lab: Lab,
+  page: { readonly enter?: string; readonly exit?: number; readonly shown?: string } = {},
+): Promise<void> {
+  await given?.(machine, lab);
+  const ended = await machine.run(inOneShell(page.enter ?? "", around(text)));
+  expect(ended.exit, `${text}\n${ended.out}${ended.err}`).toBe(page.exit ?? 0);
+  for (const part of says) expect(ended.out).toContain(part);
+  if (page.shown !== undefined && !fitsPage(page.shown, ended.out)) expect(ended.out, text).toBe(page.shown);
+  await promised?.(machine, lab);
 }
 
 /** The names of steps, so that blocks with the same first line differ. */
@@ -90,17 +109,22 @@ async function takeFirst([page, nextLine]: NonNullable<Walk["after"]>, device: D
 }
 
 /** Does what a guide says, from top to bottom, on one machine. @returns the number of blocks that ran */
-export async function walkThrough(page: string, walk: Walk, lab: Lab): Promise<number> {
+export async function follow<M extends Machine>(page: string, road: Road<M>, machine: M, lab: Lab): Promise<number> {
   const steps = await stepsOf(page);
   const names = namesOf(steps);
-  expect(Object.keys(walk.blocks ?? {}).filter((key) => !names.includes(key))).toEqual([]);
+  expect(Object.keys(road.blocks ?? {}).filter((key) => !names.includes(key))).toEqual([]);
+  for (const [at, step] of steps.entries()) await take(step, names[at] ?? "", machine, road, lab);
+  return steps.filter(runsHere).length;
+}
+
+/** Follows a guide on a new machine. @returns the number of blocks that ran */
+export async function walkThrough(page: string, walk: Walk, lab: Lab): Promise<number> {
   const device = lab.at(walk.at);
   try {
     await walk.given?.(device, lab);
     if (walk.after !== undefined) await takeFirst(walk.after, device, walk, lab);
-    for (const [at, step] of steps.entries()) await take(step, names[at] ?? "", device, walk, lab);
+    return await follow(page, walk, device, lab);
   } finally {
     device.remove();
   }
-  return steps.filter(runsHere).length;
 }

@@ -2,6 +2,7 @@ import { cpSync } from "node:fs";
 import type { Device } from "../../cli/examples/device.ts";
 import { disk } from "../../cli/examples/disk.ts";
 import { SSH } from "../../cli/examples/rows-tools.ts";
+import { type FixtureDisk, writeDisk } from "../../image/inspect/disk-fixture.ts";
 import { COMMITTED } from "../../support/client-stores.ts";
 import { insertDisk, powerCycle, rootfsFolder, uBootNetwork } from "./uboot-machine.ts";
 import type { Walk } from "./walk.ts";
@@ -28,6 +29,27 @@ const ROOTFS_TREE = `mkdir -p tree/etc/mender tree/usr/bin tree/usr/share/doc/to
 const ROOTFS_EXT4 = `${ROOTFS_TREE} truncate -s 2M rootfs.ext4; mkfs.ext4 -q -O ^has_journal -d tree rootfs.ext4;`;
 const RELEASE_2 = "switchback artifact write rootfs-image -t my-board -n release-2 -f rootfs.ext4 -o release-2.mender;";
 const SSH_OF_THE_TOOL = SSH.replace("shift\n", 'for last; do :; done; set -- /bin/sh -c "$last"\n');
+/** What a distribution publishes for PCs, without most of its files. */
+const SMALL_DEBIAN: FixtureDisk = {
+  label: "gpt",
+  partitions: [
+    {
+      ...{ mib: 16, fs: "ext4", label: "root" },
+      files: {
+        "etc/os-release": 'PRETTY_NAME="Debian GNU/Linux 13 (trixie)"\n',
+        "etc/fstab": "PARTUUID=5b5b5b5b-01 / ext4 defaults 0 1\n",
+        "etc/machine-id": "0123456789abcdef0123456789abcdef\n",
+        "boot/vmlinuz-6.12": "kernel",
+        "boot/initrd.img-6.12": "initrd",
+        vmlinuz: { link: "boot/vmlinuz-6.12" },
+        "initrd.img": { link: "boot/initrd.img-6.12" },
+        "usr/bin/node": "#!",
+        "usr/lib/systemd/systemd": "",
+        "var/lib/dpkg/status": "Package: nodejs\nStatus: install ok installed\nVersion: 20.19.2\n",
+      },
+    },
+  ],
+};
 /** What the module \`single-file\` takes. */
 const SINGLE_FILE = { "app.conf": "port=80\n", dest_dir: "/etc/app\n", filename: "app.conf\n", permissions: "644\n" };
 
@@ -96,6 +118,20 @@ export const WALKS: Readonly<Record<string, Walk>> = {
     given: (device) =>
       device.run(`${SIGNING_KEY} ${ROOTFS_EXT4} ${RELEASE_2}
         echo other >hostname; mkdir -p overlay/etc; echo added >overlay/etc/added; printf '#!/bin/sh\n' >check.sh`),
+  },
+  "convert-image.md": {
+    at: "desk",
+    given: async (device) => {
+      await checkout(device);
+      device.put("/opt/bin/switchback", '#!/bin/sh\nexec /opt/node /desk/dist/switchback.mjs "$@"\n', 0o755);
+      await writeDisk(device.path("debian.img"), SMALL_DEBIAN);
+    },
+    blocks: {
+      "cp image/boards/pc-debian.yaml pc.yaml": {
+        // As the guide says, the reader adapts the sizes to the image.
+        around: (block) => `${block}\nsed -i 's/size: 480M/size: 24M/; s/size: 64M/size: 16M/' pc.yaml`,
+      },
+    },
   },
   "images.md": {
     at: "desk",
