@@ -5,6 +5,7 @@ import { BOARD_ERRORS } from "./board-errors.ts";
 import { CONVERT_ERRORS } from "./convert-errors.ts";
 import { DUMP_ERRORS } from "./dump-errors.ts";
 import type { ErrorEntry } from "./error-entry.ts";
+import { FLEET_ERRORS } from "./fleet-errors.ts";
 import { HARNESS_ERRORS } from "./harness-errors.ts";
 import { IMAGE_ERRORS } from "./image-errors.ts";
 import { IMAGE_FILE_ERRORS } from "./image-file-errors.ts";
@@ -30,6 +31,7 @@ export const ERRORS = {
   ...CONVERT_ERRORS,
   ...YOCTO_ERRORS,
   ...HARNESS_ERRORS,
+  ...FLEET_ERRORS,
 };
 
 export type ErrorCode = keyof typeof ERRORS;

@@ -1,0 +1,44 @@
+import type { Command } from "commander";
+import type { CliIo } from "../../src/agent/io.ts";
+import { jsonLine } from "../../src/cli/one-line.ts";
+import type { Connection } from "../client/connection.ts";
+import { connect, type GlobalOptions } from "./session.ts";
+import { type Column, tableLines } from "./table.ts";
+
+/** What the action of a command gets. */
+export interface Context<Options> {
+  readonly options: Options & GlobalOptions;
+  readonly connection: Connection;
+  readonly io: CliIo;
+  /** The arguments that are no options. */
+  readonly words: readonly string[];
+}
+
+/** Makes the action of a command that talks to the server as someone who has logged in. */
+export function withServer<Options>(io: CliIo, act: (context: Context<Options>) => Promise<void>) {
+  return async (...given: unknown[]): Promise<void> => {
+    const command = given.at(-1) as Command;
+    const options = command.optsWithGlobals() as Options & GlobalOptions;
+    await act({ options, connection: connect(options, io), io, words: command.args });
+  };
+}
+
+/** Prints rows: as a table, or with `--json` as the server gave them. */
+export function printRows<Row>({ options, io }: Context<object>, rows: readonly Row[], columns: readonly Column<Row>[]): void {
+  if (options.json === true) return io.out(jsonLine(rows));
+  if (rows.length === 0) return io.err("There is none.");
+  for (const line of tableLines(rows, columns, io.env["COLUMNS"] === undefined ? undefined : Number(io.env["COLUMNS"]))) io.out(line);
+}
+
+/** Prints one thing: its members below each other, or with `--json` as the server gave it. */
+export function printOne<Thing>({ options, io }: Context<object>, thing: Thing, members: readonly Column<Thing>[]): void {
+  if (options.json === true) return io.out(jsonLine(thing));
+  const width = Math.max(...members.map(({ title }) => title.length));
+  for (const { title, value } of members) {
+    const text = value(thing);
+    if (text !== undefined && text !== "") io.out(`${`${title}:`.padEnd(width + 1)} ${text}`);
+  }
+}
+
+/** Says what was done, on standard error, so that standard output has results only. */
+export const done = ({ io }: Context<object>, sentence: string): void => io.err(sentence);

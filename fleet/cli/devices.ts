@@ -1,0 +1,139 @@
+import { readFileSync } from "node:fs";
+import { type Command, Option } from "commander";
+import type { CliIo } from "../../src/agent/io.ts";
+import { AgentError } from "../../src/errors/agent-error.ts";
+import { pagesOf } from "../client/pages.ts";
+import { type Context, done, printOne, printRows, withServer } from "./command.ts";
+import { ago } from "./table.ts";
+
+const DEVAUTH = "/api/management/v2/devauth/devices";
+const STATUSES = ["pending", "accepted", "rejected", "preauthorized", "noauth"];
+
+interface AuthSet {
+  readonly id: string;
+  readonly status: string;
+  readonly ts?: string;
+}
+
+interface Device {
+  readonly id: string;
+  readonly status: string;
+  readonly identity_data: Readonly<Record<string, unknown>>;
+  readonly created_ts: string;
+  readonly check_in_time?: string;
+  readonly auth_sets: readonly AuthSet[];
+}
+
+export function registerDevices(program: Command, io: CliIo): void {
+  const devices = program.command("devices").description("devices: who asks to join the fleet, and who belongs to it");
+  devices
+    .command("list")
+    .description("list devices")
+    .addOption(new Option("--status <status>", "only devices with this status").choices(STATUSES))
+    .option("--limit <number>", "list at most so many", "500")
+    .action(withServer<{ status?: string; limit: string }>(io, list));
+  devices
+    .command("show")
+    .description("show a device, its keys and where it stands")
+    .argument("<device>", "id of the device")
+    .action(withServer(io, show));
+  devices
+    .command("accept")
+    .description("accept devices that wait")
+    .argument("[device...]", "ids of the devices")
+    .option("--all-pending", "accept all devices that wait now")
+    .action(withServer<{ allPending?: true }>(io, (context) => decide(context, "accepted")));
+  devices
+    .command("reject")
+    .description("reject devices: they get nothing until you accept them")
+    .argument("<device...>", "ids of the devices")
+    .action(withServer(io, (context) => decide(context, "rejected")));
+  devices
+    .command("decommission")
+    .description("remove devices for good, with their keys and their inventory")
+    .argument("<device...>", "ids of the devices")
+    .action(withServer(io, decommission));
+  devices
+    .command("preauthorize")
+    .description("accept a device before it asks for the first time")
+    .requiredOption("--identity <json>", "identity data of the device, as JSON")
+    .requiredOption("--key <file>", "public key of the device, in PEM")
+    .action(withServer<{ identity: string; key: string }>(io, preauthorize));
+}
+
+async function list(context: Context<{ status?: string; limit: string }>): Promise<void> {
+  const { status, limit } = context.options;
+  const rows = await pagesOf<Device>(context.connection, DEVAUTH, { status }, Number(limit));
+  const now = Date.now();
+  printRows(context, rows, [
+    { title: "id", value: ({ id }) => id },
+    { title: "status", value: (device) => device.status },
+    { title: "identity", value: ({ identity_data: identity }) => identityText(identity) },
+    { title: "seen", value: ({ check_in_time: seen }) => ago(seen, now) },
+  ]);
+}
+
+async function show(context: Context<object>): Promise<void> {
+  const [id] = context.words;
+  const device = (await (await context.connection.call("GET", `${DEVAUTH}/${id}`)).json()) as Device;
+  printOne(context, device, [
+    { title: "id", value: (one) => one.id },
+    { title: "status", value: ({ status }) => status },
+    { title: "identity", value: ({ identity_data: identity }) => identityText(identity) },
+    { title: "first seen", value: (one) => one.created_ts },
+    { title: "last seen", value: (one) => one.check_in_time },
+    { title: "keys", value: ({ auth_sets: sets }) => sets.map((set) => `${set.id} ${set.status}`).join(", ") },
+  ]);
+}
+
+const identityText = (identity: Readonly<Record<string, unknown>>): string =>
+  Object.entries(identity)
+    .map(([name, value]) => `${name}=${String(value)}`)
+    .join(" ");
+
+/** Decides over the newest key of each device that can still be decided over. */
+async function decide(context: Context<{ allPending?: true }>, status: "accepted" | "rejected"): Promise<void> {
+  const { connection, options, words } = context;
+  if (words.length === 0 && options.allPending !== true)
+    throw new AgentError("OPTION_INVALID", { option: "device", expected: "ids of devices, or --all-pending" });
+  const waiting = options.allPending === true ? await pagesOf<Device>(connection, DEVAUTH, { status: "pending" }) : [];
+  const ids = [...words, ...waiting.map(({ id }) => id)];
+  for (const id of ids) {
+    const device = (await (await connection.call("GET", `${DEVAUTH}/${id}`)).json()) as Device;
+    const set = device.auth_sets.find((one) => one.status === "pending") ?? device.auth_sets.at(-1);
+    if (set === undefined) throw new AgentError("FLEET_REFUSED", { device: id, reason: "it has no key" });
+    await connection.call("PUT", `${DEVAUTH}/${id}/auth/${set.id}/status`, { body: { status } });
+    done(context, `${id} is ${status}.`);
+  }
+  if (ids.length === 0) done(context, "No device waits.");
+}
+
+async function decommission(context: Context<object>): Promise<void> {
+  for (const id of context.words) {
+    await context.connection.call("DELETE", `${DEVAUTH}/${id}`);
+    done(context, `${id} is decommissioned.`);
+  }
+}
+
+async function preauthorize(context: Context<{ identity: string; key: string }>): Promise<void> {
+  const { identity, key } = context.options;
+  const body = { identity_data: identityFrom(identity), pubkey: readKey(key) };
+  const answer = await context.connection.call("POST", DEVAUTH, { body });
+  context.io.out(answer.header("location")?.split("/").at(-1) ?? "");
+}
+
+function identityFrom(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new AgentError("OPTION_INVALID", { option: "--identity", value: text, expected: "JSON" }, cause);
+  }
+}
+
+function readKey(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (cause) {
+    throw new AgentError("OPTION_INVALID", { option: "--key", value: path }, cause);
+  }
+}
