@@ -138,7 +138,18 @@ export default {
       { path: "^server/(api|jobs|compose|main)" },
       "Adapters do not know who calls them.",
     ),
-    forbid("only-the-server-imports-the-server", { path: "^(src|adapters|image|qemu)/" }, { path: "^server/" }),
+    forbid("only-the-server-imports-the-server", { path: "^(src|adapters|image|qemu|fleet)/" }, { path: "^server/" }),
+    forbid(
+      "fleet-imports-too-much",
+      "^fleet/",
+      only(
+        ...["^fleet/", "^src/(protocol|errors|util)/", "^src/version\\.ts$"],
+        // The terminal, and nothing that knows a device.
+        ...["^src/cli/(process-io|one-line|ask)\\.ts$", "^src/agent/io\\.ts$"],
+      ),
+      "Operators' programs know the API only.",
+    ),
+    forbid("only-fleet-imports-fleet", { path: "^(src|adapters|image|qemu|server)/" }, { path: "^fleet/" }),
     forbid("core-imports-zod-only", "^src/core/", { path: "^node_modules/", pathNot: "^node_modules/zod/" }),
     forbid("nothing-imports-tests", { pathNot: "^test/" }, { path: "^test/" }),
     forbid("product-imports-no-script-and-no-board", "^(src|adapters)/", { path: "^(scripts|qemu)/" }),

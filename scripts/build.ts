@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { bundle } from "./lib/bundle.ts";
 import { BUDGET, toolsOnly, weigh } from "./lib/bundle-budget.ts";
 import { emitTypes } from "./lib/emit-types.ts";
+import { bundleFleet, FLEET, FLEET_BYTES } from "./lib/fleet-bundle.ts";
 import { bundleHarness, HARNESS, HARNESS_BUDGET, weighHarness } from "./lib/harness-bundle.ts";
 import { say } from "./lib/run.ts";
 import { bundleServer, SERVER } from "./lib/server-bundle.ts";
@@ -34,5 +35,12 @@ const server = Object.values((await bundleServer(join("dist", "server"))).output
   0,
 );
 if (!quiet) say(`dist/server/${SERVER}: ${server} bytes, for servers only`);
-for (const problem of [...problems, ...harness.problems]) say(`over budget: ${problem}`);
-process.exitCode = problems.length + harness.problems.length === 0 ? 0 : 1;
+const fleet = Object.values((await bundleFleet(join("dist", "fleet"))).outputs).reduce(
+  (sum, { bytes }) => sum + bytes,
+  0,
+);
+if (!quiet) say(`dist/fleet/${FLEET}: ${fleet} bytes, for operators only`);
+const tooLarge = fleet > FLEET_BYTES ? [`the operators' command line: ${fleet} bytes, ${FLEET_BYTES} are allowed`] : [];
+const over = [...problems, ...harness.problems, ...tooLarge];
+for (const problem of over) say(`over budget: ${problem}`);
+process.exitCode = over.length === 0 ? 0 : 1;

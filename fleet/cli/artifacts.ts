@@ -6,7 +6,7 @@ import { type Command, Option } from "commander";
 import type { CliIo } from "../../src/agent/io.ts";
 import { AgentError } from "../../src/errors/agent-error.ts";
 import { pagesOf } from "../client/pages.ts";
-import { type Context, done, printOne, printRows, withServer } from "./command.ts";
+import { type Context, done, examples, printOne, printRows, withServer } from "./command.ts";
 import { progressBar } from "./progress.ts";
 import { ago, megabytes } from "./table.ts";
 
@@ -31,12 +31,18 @@ export function registerArtifacts(program: Command, io: CliIo): void {
     .argument("<file...>", "Artifacts")
     .option("--description <text>", "description", "")
     .addOption(new Option("--no-progress", "print no progress bar"))
+    .addHelpText("after", examples("artifacts upload release-7.mender", "artifacts upload *.mender --description July"))
     .action(withServer<{ description: string; progress: boolean }>(io, upload));
-  artifacts.command("list").description("list Artifacts").action(withServer(io, list));
+  artifacts
+    .command("list")
+    .description("list Artifacts")
+    .addHelpText("after", examples("artifacts list", "artifacts list --json"))
+    .action(withServer(io, list));
   artifacts
     .command("show")
     .description("show an Artifact")
     .argument("<artifact>", "id of the Artifact")
+    .addHelpText("after", examples("artifacts show ARTIFACT_ID"))
     .action(withServer(io, show));
   artifacts
     .command("download")
@@ -44,11 +50,16 @@ export function registerArtifacts(program: Command, io: CliIo): void {
     .argument("<artifact>", "id of the Artifact")
     .option("--output <file>", "where to write it; - is standard output. Default: NAME.mender")
     .addOption(new Option("--no-progress", "print no progress bar"))
+    .addHelpText(
+      "after",
+      examples("artifacts download ARTIFACT_ID", "artifacts download ARTIFACT_ID --output copy.mender"),
+    )
     .action(withServer<{ output?: string; progress: boolean }>(io, download));
   artifacts
     .command("delete")
     .description("delete Artifacts that no running deployment uses")
     .argument("<artifact...>", "ids of the Artifacts")
+    .addHelpText("after", examples("artifacts delete ARTIFACT_ID"))
     .action(withServer(io, remove));
 }
 

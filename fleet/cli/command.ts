@@ -15,7 +15,10 @@ export interface Context<Options> {
 }
 
 /** Makes the action of a command that talks to the server as someone who has logged in. */
-export function withServer<Options>(io: CliIo, act: (context: Context<Options>) => Promise<void>) {
+export function withServer<Options extends object = object>(
+  io: CliIo,
+  act: (context: Context<Options>) => Promise<void>,
+) {
   return async (...given: unknown[]): Promise<void> => {
     const command = given.at(-1) as Command;
     const options = command.optsWithGlobals() as Options & GlobalOptions;
@@ -24,15 +27,32 @@ export function withServer<Options>(io: CliIo, act: (context: Context<Options>) 
 }
 
 /** Prints rows: as a table, or with `--json` as the server gave them. */
-export function printRows<Row>({ options, io }: Context<object>, rows: readonly Row[], columns: readonly Column<Row>[]): void {
-  if (options.json === true) return io.out(jsonLine(rows));
-  if (rows.length === 0) return io.err("There is none.");
-  for (const line of tableLines(rows, columns, io.env["COLUMNS"] === undefined ? undefined : Number(io.env["COLUMNS"]))) io.out(line);
+export function printRows<Row>(
+  { options, io }: Context<object>,
+  rows: readonly Row[],
+  columns: readonly Column<Row>[],
+): void {
+  if (options.json === true) io.out(jsonLine(rows));
+  else if (rows.length === 0) io.err("There is none.");
+  else
+    for (const line of tableLines(
+      rows,
+      columns,
+      io.env["COLUMNS"] === undefined ? undefined : Number(io.env["COLUMNS"]),
+    ))
+      io.out(line);
 }
 
 /** Prints one thing: its members below each other, or with `--json` as the server gave it. */
-export function printOne<Thing>({ options, io }: Context<object>, thing: Thing, members: readonly Column<Thing>[]): void {
-  if (options.json === true) return io.out(jsonLine(thing));
+export function printOne<Thing>(
+  { options, io }: Context<object>,
+  thing: Thing,
+  members: readonly Column<Thing>[],
+): void {
+  if (options.json === true) {
+    io.out(jsonLine(thing));
+    return;
+  }
   const width = Math.max(...members.map(({ title }) => title.length));
   for (const { title, value } of members) {
     const text = value(thing);
@@ -42,3 +62,7 @@ export function printOne<Thing>({ options, io }: Context<object>, thing: Thing, 
 
 /** Says what was done, on standard error, so that standard output has results only. */
 export const done = ({ io }: Context<object>, sentence: string): void => io.err(sentence);
+
+/** The end of a help text. */
+export const examples = (...lines: readonly string[]): string =>
+  `\n${["Examples:", ...lines.map((line) => `  switchback-fleet ${line}`)].join("\n")}`;

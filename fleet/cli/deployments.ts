@@ -4,7 +4,7 @@ import type { CliIo } from "../../src/agent/io.ts";
 import { jsonLine } from "../../src/cli/one-line.ts";
 import { AgentError } from "../../src/errors/agent-error.ts";
 import { pagesOf } from "../client/pages.ts";
-import { type Context, done, printOne, printRows, withServer } from "./command.ts";
+import { type Context, done, examples, printOne, printRows, withServer } from "./command.ts";
 import { ago } from "./table.ts";
 
 const DEPLOYMENTS = "/api/management/v1/deployments/deployments";
@@ -43,51 +43,58 @@ export function registerDeployments(program: Command, io: CliIo): void {
     .option("--retries <number>", "how often a device may try again", number)
     .option("--force", "install also where the release is installed already")
     .option("--watch", "then watch it to its end, as 'deployments watch' does")
-    .addHelpText("after", CREATE_EXAMPLES)
+    .addHelpText(
+      "after",
+      examples(
+        "deployments create --name july --release release-7 --group beta",
+        "deployments create --name july --release release-7 --device DEVICE_ID --watch",
+        "deployments create --name july --release release-7 --all",
+      ),
+    )
     .action(withServer<CreateOptions>(io, create));
   deployments
     .command("list")
     .description("list deployments, the newest first")
     .option("--status <status>", "only pending, inprogress, finished or aborted ones")
     .option("--limit <number>", "list at most so many", number, 100)
+    .addHelpText("after", examples("deployments list", "deployments list --status inprogress"))
     .action(withServer<{ status?: string; limit: number }>(io, list));
   deployments
     .command("show")
     .description("show a deployment and how many devices stand where")
     .argument("<deployment>", "id of the deployment")
     .option("--devices", "list its devices as well")
+    .addHelpText("after", examples("deployments show DEPLOYMENT_ID --devices"))
     .action(withServer<{ devices?: true }>(io, show));
   deployments
     .command("watch")
     .description("show the progress of a deployment until it has ended")
     .argument("<deployment>", "id of the deployment")
     .option("--interval <seconds>", "how often to look", number, 2)
-    .addHelpText("after", WATCH_EXIT)
+    .addHelpText("after", `${WATCH_EXIT}${examples("deployments watch DEPLOYMENT_ID")}`)
     .action(withServer<{ interval: number }>(io, watch));
   deployments
     .command("abort")
     .description("abort a deployment: devices that have not finished do not go on")
     .argument("<deployment>", "id of the deployment")
+    .addHelpText("after", examples("deployments abort DEPLOYMENT_ID"))
     .action(withServer(io, abort));
   deployments
     .command("logs")
     .description("print the log of a device")
     .argument("<deployment>", "id of the deployment")
     .argument("<device>", "id of the device")
+    .addHelpText("after", examples("deployments logs DEPLOYMENT_ID DEVICE_ID"))
     .action(withServer(io, logs));
 }
-
-const CREATE_EXAMPLES = `
-Examples:
-  switchback-fleet deployments create --name july --release release-7 --group beta --watch
-  switchback-fleet deployments create --name july --release release-7 --all`;
 
 const WATCH_EXIT = `
 Exit status:
   0  every device has the release
   1  the command failed
   3  the deployment has ended, and at least one device failed
-  4  the deployment was aborted`;
+  4  the deployment was aborted
+`;
 
 interface CreateOptions {
   readonly name: string;

@@ -3,7 +3,7 @@ import { type Command, Option } from "commander";
 import type { CliIo } from "../../src/agent/io.ts";
 import { AgentError } from "../../src/errors/agent-error.ts";
 import { pagesOf } from "../client/pages.ts";
-import { type Context, done, printOne, printRows, withServer } from "./command.ts";
+import { type Context, done, examples, printOne, printRows, withServer } from "./command.ts";
 import { ago } from "./table.ts";
 
 const DEVAUTH = "/api/management/v2/devauth/devices";
@@ -31,33 +31,39 @@ export function registerDevices(program: Command, io: CliIo): void {
     .description("list devices")
     .addOption(new Option("--status <status>", "only devices with this status").choices(STATUSES))
     .option("--limit <number>", "list at most so many", "500")
+    .addHelpText("after", examples("devices list --status pending", "devices list --json"))
     .action(withServer<{ status?: string; limit: string }>(io, list));
   devices
     .command("show")
     .description("show a device, its keys and where it stands")
     .argument("<device>", "id of the device")
+    .addHelpText("after", examples("devices show DEVICE_ID"))
     .action(withServer(io, show));
   devices
     .command("accept")
     .description("accept devices that wait")
     .argument("[device...]", "ids of the devices")
     .option("--all-pending", "accept all devices that wait now")
+    .addHelpText("after", examples("devices accept DEVICE_ID", "devices accept --all-pending"))
     .action(withServer<{ allPending?: true }>(io, (context) => decide(context, "accepted")));
   devices
     .command("reject")
     .description("reject devices: they get nothing until you accept them")
     .argument("<device...>", "ids of the devices")
+    .addHelpText("after", examples("devices reject DEVICE_ID"))
     .action(withServer(io, (context) => decide(context, "rejected")));
   devices
     .command("decommission")
     .description("remove devices for good, with their keys and their inventory")
     .argument("<device...>", "ids of the devices")
+    .addHelpText("after", examples("devices decommission DEVICE_ID"))
     .action(withServer(io, decommission));
   devices
     .command("preauthorize")
     .description("accept a device before it asks for the first time")
     .requiredOption("--identity <json>", "identity data of the device, as JSON")
     .requiredOption("--key <file>", "public key of the device, in PEM")
+    .addHelpText("after", examples(`devices preauthorize --identity '{"mac":"02:00:00:00:00:01"}' --key device.pub`))
     .action(withServer<{ identity: string; key: string }>(io, preauthorize));
 }
 

@@ -1,29 +1,36 @@
 import type { Command } from "commander";
 import type { CliIo } from "../../src/agent/io.ts";
 import { pagesOf } from "../client/pages.ts";
-import { type Context, done, printRows, withServer } from "./command.ts";
+import { type Context, done, examples, printRows, withServer } from "./command.ts";
 
 const INVENTORY = "/api/management/v1/inventory";
 
 export function registerGroups(program: Command, io: CliIo): void {
   const groups = program.command("groups").description("groups of devices, for deployments");
-  groups.command("list").description("list the groups").action(withServer(io, list));
+  groups
+    .command("list")
+    .description("list the groups")
+    .addHelpText("after", examples("groups list"))
+    .action(withServer(io, list));
   groups
     .command("show")
     .description("list the devices of a group")
     .argument("<group>", "name of the group")
+    .addHelpText("after", examples("groups show beta"))
     .action(withServer(io, show));
   groups
     .command("add")
     .description("put devices into a group, which is made with its first device")
     .argument("<group>", "name of the group")
     .argument("<device...>", "ids of the devices")
+    .addHelpText("after", examples("groups add beta DEVICE_ID"))
     .action(withServer(io, (context) => change(context, "PATCH")));
   groups
     .command("remove")
     .description("take devices out of a group, which ends with its last device")
     .argument("<group>", "name of the group")
     .argument("<device...>", "ids of the devices")
+    .addHelpText("after", examples("groups remove beta DEVICE_ID"))
     .action(withServer(io, (context) => change(context, "DELETE")));
 }
 

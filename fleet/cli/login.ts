@@ -2,7 +2,8 @@ import { type Command, Option } from "commander";
 import type { CliIo } from "../../src/agent/io.ts";
 import { AgentError } from "../../src/errors/agent-error.ts";
 import { readSmallFile } from "../../src/util/small-file.ts";
-import { connectWith, forgetLogin, type GlobalOptions, storeLogin } from "./session.ts";
+import { examples } from "./command.ts";
+import { connect, connectWith, forgetLogin, type GlobalOptions, storeLogin } from "./session.ts";
 
 const LOGIN = "/api/management/v1/useradm/auth/login";
 const ME = "/api/management/v1/useradm/users/me";
@@ -27,6 +28,7 @@ export function registerLogin(program: Command, io: CliIo): void {
   program
     .command("logout")
     .description("end the session and forget its token")
+    .addHelpText("after", examples("logout"))
     .action(async (_options: unknown, command: Command) => logOut(command.optsWithGlobals<GlobalOptions>(), io));
 }
 
@@ -58,7 +60,8 @@ async function tokenFor(options: LoginOptions, io: CliIo): Promise<string> {
 }
 
 async function asked(io: CliIo, question: string, isSecret: boolean, option: string): Promise<string> {
-  if (io.ask === undefined) throw new AgentError("OPTION_INVALID", { option, reason: "there is no terminal to ask on" });
+  if (io.ask === undefined)
+    throw new AgentError("OPTION_INVALID", { option, reason: "there is no terminal to ask on" });
   return io.ask(question, isSecret);
 }
 
@@ -72,7 +75,6 @@ function passwordFrom(path: string | undefined): string | undefined {
 }
 
 async function logOut(options: GlobalOptions, io: CliIo): Promise<void> {
-  const { connect } = await import("./session.ts");
   await connect(options, io).call("POST", "/api/management/v1/useradm/auth/logout");
   forgetLogin(options, io);
   io.err("Logged out.");

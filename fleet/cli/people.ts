@@ -3,7 +3,7 @@ import type { CliIo } from "../../src/agent/io.ts";
 import { AgentError } from "../../src/errors/agent-error.ts";
 import { readSmallFile } from "../../src/util/small-file.ts";
 import { pagesOf } from "../client/pages.ts";
-import { type Context, done, printRows, withServer } from "./command.ts";
+import { type Context, done, examples, printRows, withServer } from "./command.ts";
 import { ago } from "./table.ts";
 
 const USERADM = "/api/management/v1/useradm";
@@ -25,26 +25,46 @@ interface Token {
 
 export function registerUsers(program: Command, io: CliIo): void {
   const users = program.command("users").description("people who may use the server");
-  users.command("list").description("list users").action(withServer(io, listUsers));
+  users
+    .command("list")
+    .description("list users")
+    .addHelpText("after", examples("users list"))
+    .action(withServer(io, listUsers));
   users
     .command("add")
     .description("add a user")
     .argument("<email>", "email address")
     .requiredOption("--password-file <file>", "file with the password in its first line")
+    .addHelpText("after", examples("users add grace@example.com --password-file password"))
     .action(withServer<{ passwordFile: string }>(io, addUser));
-  users.command("delete").description("delete a user").argument("<user>", "id of the user").action(withServer(io, deleteUser));
+  users
+    .command("delete")
+    .description("delete a user")
+    .argument("<user>", "id of the user")
+    .addHelpText("after", examples("users delete USER_ID"))
+    .action(withServer(io, deleteUser));
 }
 
 export function registerTokens(program: Command, io: CliIo): void {
   const tokens = program.command("tokens").description("personal access tokens, for programs that act for you");
-  tokens.command("list").description("list your tokens").action(withServer(io, listTokens));
+  tokens
+    .command("list")
+    .description("list your tokens")
+    .addHelpText("after", examples("tokens list"))
+    .action(withServer(io, listTokens));
   tokens
     .command("create")
     .description("make a token, and print it: the server shows it only once")
     .argument("<name>", "name of the token")
     .option("--expires-in <days>", "days until it expires", days, 90)
+    .addHelpText("after", examples("tokens create ci --expires-in 365"))
     .action(withServer<{ expiresIn: number }>(io, createToken));
-  tokens.command("revoke").description("revoke a token").argument("<token>", "id of the token").action(withServer(io, revoke));
+  tokens
+    .command("revoke")
+    .description("revoke a token")
+    .argument("<token>", "id of the token")
+    .addHelpText("after", examples("tokens revoke TOKEN_ID"))
+    .action(withServer(io, revoke));
 }
 
 function days(text: string): number {

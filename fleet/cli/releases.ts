@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import type { CliIo } from "../../src/agent/io.ts";
 import { pagesOf } from "../client/pages.ts";
-import { type Context, printOne, printRows, withServer } from "./command.ts";
+import { type Context, examples, printOne, printRows, withServer } from "./command.ts";
 import { ago } from "./table.ts";
 
 const RELEASES = "/api/management/v2/deployments/deployments/releases";
@@ -20,8 +20,14 @@ export function registerReleases(program: Command, io: CliIo): void {
     .command("list")
     .description("list releases")
     .option("--tag <tag...>", "only releases with one of these tags")
+    .addHelpText("after", examples("releases list", "releases list --tag stable"))
     .action(withServer<{ tag?: readonly string[] }>(io, list));
-  releases.command("show").description("show a release").argument("<release>", "name").action(withServer(io, show));
+  releases
+    .command("show")
+    .description("show a release")
+    .argument("<release>", "name of the release")
+    .addHelpText("after", examples("releases show release-7"))
+    .action(withServer(io, show));
 }
 
 async function list(context: Context<{ tag?: readonly string[] }>): Promise<void> {

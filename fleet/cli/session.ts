@@ -33,13 +33,22 @@ export function connectWith(token: string | undefined, options: GlobalOptions, i
   // What was said at the login holds for that server only.
   const isKnown = server === known.server;
   const ca = options.ca ?? io.env["SWITCHBACK_CA"] ?? (isKnown ? known.ca : undefined);
-  return createConnection({ server, token, ca, skipVerify: options.skipVerify === true || (isKnown && known.skipVerify) });
+  return createConnection({
+    server,
+    token,
+    ca,
+    skipVerify: options.skipVerify === true || (isKnown && known.skipVerify),
+  });
 }
 
 /** Keeps a login for later commands. `mender-cli` reads the token from the same file. */
 export function storeLogin(token: string, server: string, options: GlobalOptions, io: CliIo): void {
   const ca = options.ca ?? io.env["SWITCHBACK_CA"];
-  const settings = { server, ...(ca !== undefined && { ca }), ...(options.skipVerify === true && { skip_verify: true }) };
+  const settings = {
+    server,
+    ...(ca !== undefined && { ca }),
+    ...(options.skipVerify === true && { skip_verify: true }),
+  };
   writePrivate(tokenFile(options, io), token);
   writePrivate(serverFile(io), `${JSON.stringify(settings)}\n`);
 }
@@ -106,7 +115,8 @@ function writePrivate(path: string, text: string): void {
     writeFileSync(temporary, text, { mode: 0o600 });
     renameSync(temporary, path);
   } catch (cause) {
-    rmSync(temporary, { force: true });
+    // Where the folder is not one, there is nothing to remove either.
+    if (errnoOf(cause) !== "ENOTDIR") rmSync(temporary, { force: true });
     throw new AgentError("FLEET_FILE", { path }, cause);
   }
 }

@@ -83,7 +83,14 @@ async function run(options: SimulateOptions, io: CliIo): Promise<void> {
 }
 
 const shortLine = ({ counts }: Summary): string =>
-  ["authentication: 200", "poll: 204", "poll: 200", "deployments: installed", "deployments: failed", "errors: connection"]
+  [
+    "authentication: 200",
+    "poll: 204",
+    "poll: 200",
+    "deployments: installed",
+    "deployments: failed",
+    "errors: connection",
+  ]
     .filter((name) => counts[name] !== undefined)
     .map((name) => `${name} ${counts[name]}`)
     .join(", ");

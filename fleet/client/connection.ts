@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
+import type { IncomingMessage } from "node:http";
 import { request as requestPlain } from "node:http";
 import { request as requestTls } from "node:https";
-import type { IncomingMessage } from "node:http";
 import type { Readable } from "node:stream";
 import { AgentError } from "../../src/errors/agent-error.ts";
 import { isJsonObject } from "../../src/util/json-object.ts";
@@ -62,7 +62,10 @@ export function createConnection({ server, token, ca, skipVerify }: ConnectionOp
           headers: {
             accept: "application/json",
             ...(isOurs && token !== undefined && { authorization: `Bearer ${token}` }),
-            ...(json !== undefined && { "content-type": "application/json", "content-length": Buffer.byteLength(json) }),
+            ...(json !== undefined && {
+              "content-type": "application/json",
+              "content-length": Buffer.byteLength(json),
+            }),
             ...(upload !== undefined && { "content-type": upload.type }),
             ...(upload?.bytes !== undefined && { "content-length": upload.bytes }),
             ...headers,
@@ -94,7 +97,8 @@ function readAuthority(path: string): Buffer {
   }
 }
 
-const unreachable = (server: string, cause: unknown): AgentError => new AgentError("FLEET_UNREACHABLE", { server }, cause);
+const unreachable = (server: string, cause: unknown): AgentError =>
+  new AgentError("FLEET_UNREACHABLE", { server }, cause);
 
 function answerOf(status: number, message: IncomingMessage): Answer {
   const text = async (): Promise<string> => {

@@ -8,7 +8,9 @@ export interface Figures {
 
 export interface Summary {
   readonly counts: Readonly<Record<string, number>>;
-  readonly latencyMs: Readonly<Record<string, { readonly p50: number; readonly p95: number; readonly p99: number; readonly max: number }>>;
+  readonly latencyMs: Readonly<
+    Record<string, { readonly p50: number; readonly p95: number; readonly p99: number; readonly max: number }>
+  >;
 }
 
 const GROWTH = 1.1;

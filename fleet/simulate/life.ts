@@ -175,7 +175,10 @@ export class Life {
       { name: "mac", value: mac },
       { name: "site", value: `site-${index % 50}` },
       { name: "hardware", value: `revision-${index % 4}` },
-      ...Array.from({ length: plan.attributes }, (_, n) => ({ name: `attribute_${n}`, value: `value-${(index + n) % 10}` })),
+      ...Array.from({ length: plan.attributes }, (_, n) => ({
+        name: `attribute_${n}`,
+        value: `value-${(index + n) % 10}`,
+      })),
     ];
   }
 
@@ -204,6 +207,10 @@ export class Life {
 const failureLog = (): unknown => ({
   messages: [
     { timestamp: new Date().toISOString(), level: "info", message: "Installing the Artifact." },
-    { timestamp: new Date().toISOString(), level: "error", message: "Cannot write to /dev/mmcblk0p3: no space left on device" },
+    {
+      timestamp: new Date().toISOString(),
+      level: "error",
+      message: "Cannot write to /dev/mmcblk0p3: no space left on device",
+    },
   ],
 });

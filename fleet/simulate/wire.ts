@@ -103,7 +103,7 @@ class Connection {
   readonly #host: string;
   #current: Waiting | undefined;
   #startedAt = 0;
-  #head = Buffer.alloc(0);
+  #head: Buffer = Buffer.alloc(0);
   #answer: { readonly status: number; readonly retryAfterS: number | undefined; readonly closes: boolean } | undefined;
   #left: number | "chunked" = 0;
   #body: Buffer[] = [];
@@ -117,7 +117,13 @@ class Connection {
     const host = url.hostname.replace(/^\[|\]$/g, "");
     this.#socket =
       url.protocol === "https:"
-        ? connectTls({ host, port, servername: host, ...(ca !== undefined && { ca }), rejectUnauthorized: skipVerify !== true })
+        ? connectTls({
+            host,
+            port,
+            servername: host,
+            ...(ca !== undefined && { ca }),
+            rejectUnauthorized: skipVerify !== true,
+          })
         : connectPlain({ host, port, noDelay: true });
     this.#socket.on("data", (chunk: Buffer) => this.#take(chunk));
     let failure = new Error("the server closed the connection");
@@ -154,7 +160,10 @@ class Connection {
       rest = this.#head.subarray(end + HEAD_END.length);
       this.#begin(this.#head.toString("latin1", 0, end));
     }
-    if (this.#left === "chunked") return this.#takeChunked(rest);
+    if (this.#left === "chunked") {
+      this.#takeChunked(rest);
+      return;
+    }
     if (rest.length > 0) this.#keep(rest.subarray(0, this.#left));
     this.#left -= Math.min(rest.length, this.#left);
     if (this.#left === 0) this.#finish();
@@ -162,7 +171,8 @@ class Connection {
 
   #begin(head: string): void {
     const status = Number(head.slice(9, 12));
-    const header = (name: string): string | undefined => new RegExp(`\\r\\n${name}:[ \\t]*([^\\r]*)`, "i").exec(head)?.[1];
+    const header = (name: string): string | undefined =>
+      new RegExp(`\\r\\n${name}:[ \\t]*([^\\r]*)`, "i").exec(head)?.[1];
     const retryAfter = header("retry-after");
     this.#answer = {
       status,

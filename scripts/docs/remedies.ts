@@ -2,6 +2,7 @@ import type { ErrorCode } from "../../src/errors/catalogue.ts";
 import { CONTENT, SIGNATURES, WRITING } from "./remedies/artifact.ts";
 import { ADAPTERS, BOOT, HOST, SLOTS, SNAPSHOTS, VIRTUAL_BOARDS } from "./remedies/board.ts";
 import { CONVERSION } from "./remedies/convert.ts";
+import { FLEET } from "./remedies/fleet.ts";
 import { IMAGES } from "./remedies/image.ts";
 import { IMAGE_FILES } from "./remedies/image-files.ts";
 import { HARNESS, IMAGES_READ } from "./remedies/inspect.ts";
@@ -37,6 +38,7 @@ export const REMEDIES: Readonly<Record<ErrorCode, string>> = {
   ...CONVERSION,
   ...YOCTO,
   ...HARNESS,
+  ...FLEET,
 };
 
 export interface Section {
@@ -69,4 +71,5 @@ export const SECTIONS: readonly Section[] = [
   { title: "Conversion of images", remedies: CONVERSION },
   { title: "Yocto builds", remedies: YOCTO },
   { title: "Tests of images under QEMU", remedies: HARNESS },
+  { title: "Operators' command line", remedies: FLEET },
 ];

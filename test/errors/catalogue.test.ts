@@ -47,6 +47,7 @@ test("no two subjects use the same code", async () => {
   const { CONVERT_ERRORS } = await import("../../src/errors/convert-errors.ts");
   const { YOCTO_ERRORS } = await import("../../src/errors/yocto-errors.ts");
   const { HARNESS_ERRORS } = await import("../../src/errors/harness-errors.ts");
+  const { FLEET_ERRORS } = await import("../../src/errors/fleet-errors.ts");
   const tools = [
     PARTITION_ERRORS,
     IMAGE_FILE_ERRORS,
@@ -55,6 +56,7 @@ test("no two subjects use the same code", async () => {
     CONVERT_ERRORS,
     YOCTO_ERRORS,
     HARNESS_ERRORS,
+    FLEET_ERRORS,
   ];
   const all = [...device, ...tools].flatMap((errors) => Object.keys(errors));
   expect(all.toSorted()).toEqual(codes.toSorted());

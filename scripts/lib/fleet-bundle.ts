@@ -1,0 +1,29 @@
+import { chmod, mkdir, rename, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { build, type Metafile } from "esbuild";
+import { FOR_NODE } from "./bundle.ts";
+
+/** The operators' command line, which is never on a device. */
+export const FLEET = "switchback-fleet.mjs";
+
+const REQUIRE = "const require=process.getBuiltinModule;";
+
+/** A larger number is a decision: the commit must give the reason. */
+export const FLEET_BYTES = 120_000;
+
+/** Bundles `fleet/main.ts` into one file in `outdir`, which is renamed into place when it is complete. */
+export async function bundleFleet(outdir: string): Promise<Metafile> {
+  const path = join(outdir, FLEET);
+  const { outputFiles, metafile } = await build({
+    entryPoints: ["fleet/main.ts"],
+    outfile: path,
+    ...FOR_NODE,
+    banner: { js: `#!/usr/bin/env node\n${REQUIRE}` },
+  });
+  await mkdir(outdir, { recursive: true });
+  const temporary = `${path}.${process.pid}.new`;
+  await writeFile(temporary, outputFiles[0]?.contents ?? "");
+  await chmod(temporary, 0o755);
+  await rename(temporary, path);
+  return metafile;
+}
