@@ -1,8 +1,10 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { expect, test } from "vitest";
 import { run } from "../../../image/run.ts";
+import { loadBoard } from "../../../qemu/image/board.ts";
+import { buildUBoot } from "../../../qemu/image/u-boot.ts";
 import { roomyFolder } from "./test-board.ts";
 import { YoctoBoard } from "./yocto-board.ts";
 
@@ -83,6 +85,38 @@ test(
       expect(found(board.test(disk, boardFile, panics, "reboot")).at(-1)).toBe(
         "reboot failed: The new system in slot B did not start, and the boot loader returned to slot A.",
       );
+    }),
+  TEST_MS,
+);
+
+test(
+  "an sdimg for U-Boot boots and is updated, with an environment that only the disk has",
+  () =>
+    inFolder("u-boot", async (folder) => {
+      const board = await YoctoBoard.make("vexpress-a9", folder, "sdimg", {
+        MACHINE: "vexpress-qemu",
+        MENDER_FEATURES_ENABLE: "mender-uboot mender-image-sd",
+        MENDER_STORAGE_DEVICE: "/dev/mmcblk0",
+        MENDER_STORAGE_TOTAL_SIZE_MB: "384",
+        MENDER_DATA_PART_SIZE_MB: "64",
+        MENDER_UBOOT_STORAGE_INTERFACE: "mmc",
+        MENDER_UBOOT_STORAGE_DEVICE: "0",
+        KERNEL_IMAGETYPE: "zImage",
+        // U-Boot's own environment names another file.
+        KERNEL_DEVICETREE: "arm/vexpress-v2p-ca9.dtb",
+        SERIAL_CONSOLES: "38400;ttyAMA0",
+      });
+      const first = await board.rootfs("release-1");
+      const disk = await board.disk("release-1", first, "--environment", "qemu/boards/u-boot-env.txt");
+      const artifact = await board.artifact("release-2", await board.rootfs("release-2"));
+      const { uBoot } = await loadBoard("vexpress-a9");
+      if (uBoot === undefined) throw new Error("the board has no U-Boot");
+      const machine = { arguments: ["-M", "vexpress-a9"], memoryMiB: 512, network: "virtio-net-device" };
+      const kernel = resolve(await buildUBoot(uBoot), "u-boot");
+      const qemu = { architecture: "armhf", machine: { ...machine, kernel } };
+      const boardFile = board.path("board.yaml");
+      writeFileSync(boardFile, JSON.stringify({ name: "vexpress", disk: { device: "/dev/mmcblk0" }, qemu }));
+      expect(found(board.test(disk, boardFile, artifact, SCENARIOS))).toEqual(ALL_HELD);
     }),
   TEST_MS,
 );
