@@ -17,6 +17,7 @@ export interface TestCommandOptions {
   readonly board: string;
   readonly artifact: readonly string[];
   readonly scenarios?: string;
+  readonly server?: true;
   readonly cuts: string;
   readonly seed: string;
   readonly agent: string;
@@ -57,6 +58,7 @@ export async function test(image: string, options: TestCommandOptions, io: CliIo
       ...chosen,
       ...{ image: plain, shown: image, board, artifacts: [artifact, ...more], folder },
       ...{ progress: progressOn(io, print), signal: io.signal },
+      ...(options.server === true && { server: true }),
       ...(options.bootAnyway === true && { bootAnyway: true }),
       ...(options.kvm === true && { kvm: true }),
       tell: (line) => io.err(line),

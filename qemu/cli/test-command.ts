@@ -11,6 +11,7 @@ export function registerTest(program: Command, io: CliIo): void {
     .requiredOption("--board <file>", "board file, which describes the machine")
     .requiredOption("--artifact <file...>", "Artifact to install; with three, each power cut meets other contents")
     .option("--scenarios <list>", `comma-separated: ${SCENARIO_NAMES.join(",")}; default: all`)
+    .option("--server", "let the agent get its updates from a server, and judge what it tells the server, too")
     .option("--cuts <number>", "how often the power fails", "3")
     .option("--seed <number>", "choose other instants of the power cuts", "1")
     .option("--agent <name>", "client in the image: switchback or mender", "switchback")
@@ -31,6 +32,8 @@ export function registerTest(program: Command, io: CliIo): void {
 
 const EXAMPLES = `
 The image never changes: the machine gets a sparse copy. The image needs an ssh server, and gets its address by DHCP.
+With --server, the harness starts the agent as a daemon of a server that it stands in for: an install is a deployment, a
+rollback a deployment that the server cancels, and each report of the agent must be true.
 
 Exit status:
   0  everything held
@@ -38,5 +41,5 @@ Exit status:
 
 Examples:
   switchback-qemu test disk.img --board pc.yaml --artifact release-2.mender --ssh-key id_ed25519
-  switchback-qemu test disk.img --board pc.yaml --artifact release-2.mender --scenarios install,reboot,commit
+  switchback-qemu test disk.img --board pc.yaml --artifact release-2.mender --server --scenarios install,reboot,commit
   switchback-qemu test disk.img --board pc.yaml --artifact release-2.mender --cuts 20 --seed 7 --junit report.xml`;

@@ -50,6 +50,8 @@ export interface TestedDevice {
   watchEnvironment(): EnvironmentWatcher | undefined;
   /** The last lines on the console. */
   lastWords(): string;
+  /** What the agent has told its server since the last call, as a sentence. */
+  account?(): string | undefined;
 }
 
 export interface EnvironmentWatcher {

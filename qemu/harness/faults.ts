@@ -19,6 +19,9 @@ export const FAULTS = {
   "commits-by-itself": "Remove the service that commits at the start: without a check, a broken update is kept.",
   "artifact-unusable": "Write the Artifact for the device type of the image.",
   "power-cut": "Keep the folder with --keep, and report the cut with its seed.",
+  "server-silence":
+    "Look at the log of the agent. The guest must reach the server at 10.0.2.2, by plain HTTP, from its network.",
+  "server-untruth": "Compare what the agent reports with the log of the agent and the console.",
   harness: "The harness itself failed. Run it again with --keep, and look at console.log in that folder.",
 } as const;
 

@@ -13,11 +13,11 @@ const escaped = (text: string): string => plain(text).replace(/[&<>"]/g, (c) => 
 const attribute = (text: string): string => escaped(text).replace(/[\r\n\t]/g, (c) => `&#${c.charCodeAt(0)};`);
 
 /** A report as JUnit XML: one test suite, with one test case for each check and scenario. */
-export function junitXml({ image, outcomes }: TestReport): string {
+export function junitXml({ image, server, outcomes }: TestReport): string {
   const count = (result: Outcome["result"]): number => outcomes.filter((each) => each.result === result).length;
   const time = outcomes.reduce((sum, { seconds }) => sum + seconds, 0).toFixed(1);
   const counts = `tests="${outcomes.length}" failures="${count("failed")}" errors="0" skipped="${count("skipped")}"`;
-  const suite = `<testsuite name="${attribute(image)}" ${counts} time="${time}">`;
+  const suite = `<testsuite name="${attribute(server ? `${image}, with a server` : image)}" ${counts} time="${time}">`;
   const lines = ['<?xml version="1.0" encoding="UTF-8"?>', `<testsuites ${counts} time="${time}">`, suite];
   return `${[...lines, ...outcomes.flatMap(testCase), "</testsuite>", "</testsuites>"].join("\n")}\n`;
 }

@@ -20,6 +20,8 @@ export interface TestReport {
   readonly image: string;
   readonly artifact: string;
   readonly agent: string;
+  /** Whether the agent was a daemon of the harness's server. */
+  readonly server: boolean;
   /** Seed of the instants of the power cuts. */
   readonly seed: number;
   readonly ok: boolean;

@@ -9,6 +9,7 @@ import type { Access, CommandResult } from "../rig/guest.ts";
 import { Machine } from "../rig/machine.ts";
 import type { ArtifactServer } from "../server/artifact-server.ts";
 import type { AgentCommands } from "./agent-commands.ts";
+import { daemonConfiguration, READ_CONFIGURATION, READ_DAEMON_LOG, startDaemonWith } from "./daemon.ts";
 import {
   type AgentAnswer,
   type BootChoice,
@@ -19,7 +20,9 @@ import {
   type TestedDevice,
 } from "./device.ts";
 import { EnvironmentWatch } from "./environment-watch.ts";
-import { parseSystemFacts, type SlotPartitions, SYSTEM_FACTS } from "./running-slot.ts";
+import { ScenarioFailure } from "./faults.ts";
+import type { ManageableDevice } from "./managed-device.ts";
+import { parseSystemFacts, type SlotPartitions, SYSTEM_FACTS, type SystemFacts } from "./running-slot.ts";
 
 export interface SlotPlace {
   readonly offset: number;
@@ -62,7 +65,7 @@ const SYSTEMD_SETTLED =
   "if [ -d /run/systemd/system ]; then timeout 180 systemctl is-system-running --wait >/dev/null 2>&1; fi; true";
 
 /** A device under QEMU, reached over ssh. */
-export class QemuDevice implements TestedDevice {
+export class QemuDevice implements TestedDevice, ManageableDevice {
   readonly disk: string;
   readonly #options: QemuDeviceOptions;
   readonly #abort: () => void;
@@ -129,9 +132,40 @@ export class QemuDevice implements TestedDevice {
   }
 
   async install(artifact: number, cut?: DownloadCut): Promise<AgentAnswer> {
-    const { server, agent } = this.#options;
+    return await this.#agent(this.#options.agent.install(this.serve(artifact, cut)));
+  }
+
+  serve(artifact: number, cut?: DownloadCut): string {
+    const { server } = this.#options;
     if (cut !== undefined) server.cutNext(artifact, cut.after);
-    return await this.#agent(agent.install(server.urlOf(artifact)));
+    return server.urlOf(artifact);
+  }
+
+  async startDaemon(serverUrl: string): Promise<void> {
+    const { stdout } = await this.shell(READ_CONFIGURATION);
+    try {
+      const configuration = daemonConfiguration(stdout, serverUrl);
+      const { code, stderr } = await this.shell(startDaemonWith(this.#options.agent), configuration);
+      if (code !== 0) throw new ScenarioFailure("agent-refuses", "The daemon could not be started.", stderr);
+    } catch (error) {
+      if (!(error instanceof SyntaxError)) throw error;
+      throw new ScenarioFailure("agent-refuses", `A configuration of the agent is not JSON: ${error.message}`);
+    }
+  }
+
+  async daemonLog(): Promise<string> {
+    return (await this.shell(READ_DAEMON_LOG)).stdout;
+  }
+
+  async restarted(trigger: () => void): Promise<Slot> {
+    const mark = this.machine.console.mark();
+    trigger();
+    return await this.#up(mark);
+  }
+
+  async lookForRestart(): Promise<Slot | undefined> {
+    const facts = await this.#facts();
+    return facts === undefined ? undefined : await this.#settled(facts);
   }
 
   commit(): Promise<AgentAnswer> {
@@ -172,11 +206,11 @@ export class QemuDevice implements TestedDevice {
   }
 
   /** Runs a line of shell as the superuser. */
-  async shell(command: string): Promise<CommandResult> {
+  async shell(command: string, stdin?: string): Promise<CommandResult> {
     const { user } = this.#options.access;
     const line = `PATH=$PATH:/usr/sbin:/sbin:/usr/local/bin; ${command}`;
     const guest = await this.machine.guest();
-    return await guest.run(user === "root" ? line : `sudo -n sh -c '${line.replaceAll("'", "'\\''")}'`);
+    return await guest.run(user === "root" ? line : `sudo -n sh -c '${line.replaceAll("'", "'\\''")}'`, stdin);
   }
 
   async #agent(command: string): Promise<AgentAnswer> {
@@ -191,7 +225,7 @@ export class QemuDevice implements TestedDevice {
 
   /** Waits for a system that has started after the last one. */
   async #up(mark: number): Promise<Slot> {
-    const { startMs, hardware, signal, slots, settle = SYSTEMD_SETTLED } = this.#options;
+    const { startMs, hardware, signal } = this.#options;
     const deadline = Date.now() + startMs;
     if (hardware.up !== undefined) {
       await this.machine.waitFor(new RegExp(hardware.up), startMs, mark).catch((error: Error) => {
@@ -200,21 +234,31 @@ export class QemuDevice implements TestedDevice {
     }
     for (;;) {
       signal.throwIfAborted();
-      const guest = await this.machine.tryGuest(ATTEMPT_MS);
-      const said = await guest?.run(SYSTEM_FACTS).catch(() => undefined); // ignored: the old system has gone.
-      const facts = parseSystemFacts(said?.stdout ?? "");
-      if (facts.bootId !== "" && facts.bootId !== this.#bootId) {
-        this.#bootId = facts.bootId;
-        await this.shell(settle);
-        const slot = (["A", "B"] as const).find((each) => slots[each] === facts.rootPartition);
-        if (slot !== undefined) return slot;
-        throw new DeviceFailure(`Partition ${facts.rootPartition ?? "unknown"} is mounted on /, which is no slot.`);
-      }
-      this.machine.hangUp();
+      const facts = await this.#facts();
+      if (facts !== undefined) return await this.#settled(facts);
       if (!this.machine.isRunning) throw new DeviceFailure("QEMU has ended.");
       if (Date.now() > deadline) throw new DeviceFailure(`No answer from ssh within ${startMs / 1000} s.`);
       await setTimeout(POLL_MS);
     }
+  }
+
+  /** What a system says that has started after the last one. The connection to any other is given up. */
+  async #facts(): Promise<SystemFacts | undefined> {
+    const guest = await this.machine.tryGuest(ATTEMPT_MS);
+    const said = await guest?.run(SYSTEM_FACTS).catch(() => undefined); // ignored: the old system has gone.
+    const facts = parseSystemFacts(said?.stdout ?? "");
+    if (facts.bootId !== "" && facts.bootId !== this.#bootId) return facts;
+    this.machine.hangUp();
+    return undefined;
+  }
+
+  async #settled({ bootId, rootPartition }: SystemFacts): Promise<Slot> {
+    const { slots, settle = SYSTEMD_SETTLED } = this.#options;
+    this.#bootId = bootId;
+    await this.shell(settle);
+    const slot = (["A", "B"] as const).find((each) => slots[each] === rootPartition);
+    if (slot !== undefined) return slot;
+    throw new DeviceFailure(`Partition ${rootPartition ?? "unknown"} is mounted on /, which is no slot.`);
   }
 }
 

@@ -37,7 +37,8 @@ export async function runScenarios(
     const start = now();
     const seconds = (): number => Math.round((now() - start) / 100) / 10;
     try {
-      add({ name, promise, result: "held", found: await run(course), seconds: seconds() });
+      const found = [await run(course), device.account?.() ?? []].flat().join(" ");
+      add({ name, promise, result: "held", found, seconds: seconds() });
     } catch (error) {
       signal.throwIfAborted();
       add(failed(name, promise, error, seconds()));

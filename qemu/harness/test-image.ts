@@ -4,10 +4,13 @@ import { AgentError } from "../../src/errors/agent-error.ts";
 import type { HarnessBoard } from "../board/harness-board.ts";
 import type { Access } from "../rig/guest.ts";
 import { ArtifactServer } from "../server/artifact-server.ts";
+import { DeviceApi } from "../server/device-api.ts";
 import { AGENT_COMMANDS, type AgentName } from "./agent-commands.ts";
 import { checkImage, readNext } from "./check-image.ts";
-import type { Slot } from "./device.ts";
+import type { Slot, TestedDevice } from "./device.ts";
 import type { PlainImage } from "./image-copy.ts";
+import { ManagedDevice, type OfferedArtifact, type Patience } from "./managed-device.ts";
+import { managed } from "./managed-scenarios.ts";
 import type { Outcome, TestReport } from "./outcome.ts";
 import { powerCuts } from "./power-cuts-scenario.ts";
 import { QemuDevice, type SlotPlace } from "./qemu-device.ts";
@@ -25,6 +28,8 @@ export interface TestOptions {
   readonly agent: AgentName;
   /** Names; all of them by default. */
   readonly scenarios?: readonly string[] | undefined;
+  /** Lets the agent run as a daemon of a server, which the harness stands in for. */
+  readonly server?: boolean;
   readonly cuts: number;
   readonly seed: number;
   readonly startMs: number;
@@ -39,6 +44,9 @@ export interface TestOptions {
   /** Receives a line about each power cut. */
   tell(line: string): void;
 }
+
+/** Between two looks at whether the system of a managed device has restarted. */
+const LOOK_MS = 10_000;
 
 /** The names of all scenarios, in the order in which they run. */
 export const SCENARIO_NAMES: readonly string[] = [...SCENARIOS.map(({ name }) => name), "power-cuts"];
@@ -61,7 +69,15 @@ export async function testImage(options: TestOptions): Promise<TestReport> {
   if (!isSound && options.bootAnyway !== true) for (const each of outcomes) progress.ended(each);
   const all = [...checks, ...outcomes];
   const ok = all.every(({ result }) => result !== "failed");
-  return { image: options.shown, artifact: artifacts[0], agent, seed, ok, outcomes: all };
+  return {
+    image: options.shown,
+    artifact: artifacts[0],
+    agent,
+    server: options.server === true,
+    seed,
+    ok,
+    outcomes: all,
+  };
 }
 
 const notRun = ({ name, promise }: Scenario): Outcome => ({
@@ -69,9 +85,9 @@ const notRun = ({ name, promise }: Scenario): Outcome => ({
   found: "Not run, because the image would not pass. --boot-anyway runs it nevertheless.",
 });
 
-function chosen({ scenarios = SCENARIO_NAMES, cuts, seed, tell }: TestOptions): readonly Scenario[] {
+function chosen({ scenarios = SCENARIO_NAMES, cuts, seed, tell, server }: TestOptions): readonly Scenario[] {
   const all = [...SCENARIOS, ...(cuts > 0 ? [powerCuts(cuts, seed, tell)] : [])];
-  return withNeeds(all, scenarios);
+  return withNeeds(server === true ? managed(all) : all, scenarios);
 }
 
 async function onDevice(
@@ -93,14 +109,24 @@ async function onDevice(
     ...(kvm !== undefined && { kvm }),
     ...(processor !== undefined && { processor }),
   });
+  const api = options.server === true ? await DeviceApi.start() : undefined;
   try {
-    await device.reset();
-    return await runScenarios(device, scenarios, options.progress, signal);
+    const tested: TestedDevice =
+      api === undefined ? device : new ManagedDevice(device, api, await offered(artifacts, signal), patience(startMs));
+    await tested.reset();
+    return await runScenarios(tested, scenarios, options.progress, signal);
   } finally {
     await device.close();
+    await api?.close();
     await server.close();
   }
 }
+
+/** What the server says of each Artifact. @throws {AgentError} the codes of `openArtifact` */
+const offered = (artifacts: readonly string[], signal: AbortSignal): Promise<readonly OfferedArtifact[]> =>
+  Promise.all(artifacts.map((path) => readNext(path, signal)));
+
+const patience = (startMs: number): Patience => ({ connectMs: startMs, updateMs: 3 * startMs, lookMs: LOOK_MS });
 
 /** @throws {AgentError} IMAGE_NO_SLOTS */
 function slotPlaces({

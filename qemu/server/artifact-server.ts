@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 
 /** The host's loopback, as guests in QEMU's network see it. */
-const HOST = "10.0.2.2";
+export const HOST = "10.0.2.2";
 
 /** Serves files to a guest, and breaks off downloads on request. */
 export class ArtifactServer {

@@ -19,7 +19,7 @@ const HOSTILE = 'a < b && "c" > \u0000\u001b[31m\ufffe\ud800 ]]>\nnext\ttab';
 
 test("a parser of XML reads every outcome back, whatever characters a console has printed", () => {
   const report: TestReport = {
-    ...{ image: "disk & more.img", artifact: "next.mender", agent: "switchback", seed: 1, ok: false },
+    ...{ image: "disk & more.img", artifact: "next.mender", agent: "switchback", server: true, seed: 1, ok: false },
     outcomes: [
       { name: "start", promise: "it starts", result: "held", found: "Slot A runs.", seconds: 12.5 },
       {
@@ -35,7 +35,7 @@ test("a parser of XML reads every outcome back, whatever characters a console ha
     counts: { tests: "3", failures: "1", errors: "0", skipped: "1", time: "42.5" },
     suites: [
       {
-        name: "disk & more.img",
+        name: "disk & more.img, with a server",
         cases: [
           { name: "start: it starts", children: [{ tag: "system-out", attributes: {}, text: "Slot A runs." }] },
           {

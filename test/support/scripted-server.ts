@@ -1,6 +1,7 @@
 import { createServer as createHttpServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { createServer as createHttpsServer, type ServerOptions } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
+import { callOf, type DeviceApiCall } from "../../qemu/server/device-api-calls.ts";
 
 /** One request, as it arrived. */
 export interface Recorded {
@@ -20,19 +21,8 @@ export interface Exchange extends Recorded {
 /** Answers one request, or breaks the connection. @see answers.ts, faults.ts */
 export type Responder = (exchange: Exchange) => void | Promise<void>;
 
-/** Short names for the calls of the device API. */
-const CALLS = {
-  auth: /^POST \/api\/devices\/v1\/authentication\/auth_requests$/,
-  inventory: /^PUT \/api\/devices\/v1\/inventory\/device\/attributes$/,
-  trouble: /^PATCH \/api\/devices\/v1\/inventory\/device\/attributes$/,
-  next: /^POST \/api\/devices\/v2\/deployments\/device\/deployments\/next$/,
-  nextV1: /^GET \/api\/devices\/v1\/deployments\/device\/deployments\/next\?/,
-  status: /^PUT \/api\/devices\/v1\/deployments\/device\/deployments\/[^/]+\/status$/,
-  log: /^PUT \/api\/devices\/v1\/deployments\/device\/deployments\/[^/]+\/log$/,
-} as const;
-
 /** A call of the device API, or the path of a file that devices download. */
-export type Route = keyof typeof CALLS | `/${string}`;
+export type Route = DeviceApiCall | `/${string}`;
 
 /**
  * A server on the loopback that gives the answers of the test's script, and records the requests. A route without
@@ -143,10 +133,7 @@ export class ScriptedServer {
 
 const JSON_TYPE = { "content-type": "application/json" };
 
-/** Ignores a path prefix of the server's address, which some installations have. */
 function routeOf({ method, path }: Recorded): Route | undefined {
-  const at = path.indexOf("/api/devices/");
-  if (at < 0) return path.replace(/\?.*/, "") as Route;
-  const call = `${method} ${path.slice(at)}`;
-  return (Object.keys(CALLS) as (keyof typeof CALLS)[]).find((name) => CALLS[name].test(call));
+  if (!path.includes("/api/devices/")) return path.replace(/\?.*/, "") as Route;
+  return callOf(method, path);
 }

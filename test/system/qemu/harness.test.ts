@@ -7,6 +7,7 @@ import ssh2 from "ssh2";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { runCommandLine } from "../../../qemu/cli/command-line.ts";
 import type { TestReport } from "../../../qemu/harness/outcome.ts";
+import { SCENARIO_NAMES } from "../../../qemu/harness/test-image.ts";
 import { loadBoard } from "../../../qemu/image/board.ts";
 import { makeBoardDisk } from "../../../qemu/image/board-disk.ts";
 import { buildSystem } from "../../../qemu/image/system.ts";
@@ -77,6 +78,32 @@ test(
   SCENARIO_MS,
 );
 
+test(
+  "with --server, everything holds for the daemon of our own board, and what it tells the server is true",
+  () => {
+    const options = "--artifact release-2.mender --server --cuts 1 --json --junit server.xml";
+    const { status, stdout, stderr } = spawnSync(...shell(`switchback-qemu test disk.img --board pc.yaml ${options}`), {
+      cwd: folder,
+      encoding: "utf8",
+    });
+    const { outcomes, server }: TestReport = JSON.parse(stdout);
+    for (const { name, seconds, found } of outcomes)
+      if (seconds > 0) process.stderr.write(`with a server: ${name}: ${seconds} s: ${found}\n`);
+    expect(outcomes.filter(({ result }) => result !== "held")).toEqual([]);
+    expect({ status, server, cut: /^cut 1 of 1 at .*: rests on the \w+ system$/m.test(stderr) }).toEqual({
+      ...{ status: 0, server: true, cut: true },
+    });
+    const found = Object.fromEntries(outcomes.map((each) => [each.name, each.found]));
+    expect(found["fallback"]).toMatch(/ failure, and got a log of \d+ lines\.$/);
+    expect(found["rollback"]).toMatch(/ It cancelled the deployment\.$/);
+    expect(found["commit"]).toMatch(/ success\.$/);
+    const xml = readFileSync(path("server.xml"), "utf8");
+    for (const name of SCENARIO_NAMES) expect(xml).toContain(`<testcase classname="switchback-qemu" name="${name}: `);
+    expect(xml).toContain("the server accepts the agent and gets its inventory");
+  },
+  SCENARIO_MS,
+);
+
 async function examplesOf(command: string): Promise<readonly string[]> {
   const io = new RecordingIo();
   await runCommandLine([command, "--help"], io);
@@ -93,7 +120,7 @@ test(
       const { status, stdout } = spawnSync(...shell(`${example} --scenarios start`), { cwd: folder, encoding: "utf8" });
       expect({ example, status, stdout }).toEqual({
         ...{ example, status: 0 },
-        stdout: expect.stringMatching(/^held {5}start: .*\n {9}Slot A runs with 'v1'\.$/m),
+        stdout: expect.stringMatching(/^held {5}start: .*\n {9}Slot A runs with 'v1'\.(?: The server has .*)?$/m),
       });
     }
     expect(existsSync(path("report.xml"))).toBe(true);

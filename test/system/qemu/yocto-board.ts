@@ -1,26 +1,17 @@
 import { spawnSync } from "node:child_process";
-import { appendFileSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { appendFileSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import { basename, join } from "node:path";
-import { gzipSync } from "node:zlib";
+import { join } from "node:path";
 import { run } from "../../../image/run.ts";
 import type { TestReport } from "../../../qemu/harness/outcome.ts";
-import { type BoardName, loadBoard } from "../../../qemu/image/board.ts";
-import { buildSystem } from "../../../qemu/image/system.ts";
-import { FASTEST_KERNEL } from "../../../qemu/rig/bench.ts";
+import type { BoardName } from "../../../qemu/image/board.ts";
+import { writeSystemTree } from "../../../scripts/yocto/bootable.ts";
 import { RecordingIo } from "../../support/recording-io.ts";
 import { cli } from "../../support/test-board.ts";
 
 type Build = Readonly<Record<string, string>>;
 
 const PROGRAM = "dist/qemu/switchback-qemu.mjs";
-/** The mounts of our own boards, which images of Yocto have in fstab instead. */
-const MOUNTS = /^e2fsck [\s\S]*\$BOOT_MOUNT"$/m;
-/** As in OE-Core, as far as this system has the folders. */
-const FSTAB = "/dev/root / auto defaults 1 1\ntmpfs /run tmpfs mode=0755,nodev,nosuid,strictatime 0 0\n";
-/** OE-Core names the file of the kernel by its version, and links to it. */
-const KERNEL_VERSION = "6.1";
-
 /** The root filesystem of one of our own boards, laid out and written as the classes of the Yocto layer do it. */
 export class YoctoBoard {
   readonly #folder: string;
@@ -43,9 +34,8 @@ export class YoctoBoard {
       SWITCHBACK_ARTIFACT_COMPRESSION: "none",
     };
     const board = new YoctoBoard(folder, all, kind);
-    await board.#unpack(
-      await buildSystem(await loadBoard(name, FASTEST_KERNEL[name]), { version: "v1", agent: "dist" }),
-    );
+    const kernel = { image: build["KERNEL_IMAGETYPE"] ?? "", deviceTree: build["KERNEL_DEVICETREE"] };
+    await writeSystemTree(name, board.path("base"), kernel);
     return board;
   }
 
@@ -116,33 +106,5 @@ export class YoctoBoard {
 
   #configuration(release: string): string {
     return this.path(`configuration-${release}`);
-  }
-
-  async #unpack(system: string): Promise<void> {
-    const base = this.path("base");
-    const place = (name: string): string => join(base, name);
-    await run(["unsquashfs", "-quiet", "-no-progress", "-dest", base, system]);
-    for (const name of ["mender.conf", "artifact_info"]) rmSync(place(`etc/mender/${name}`));
-    const start = readFileSync(place("etc/rcS"), "utf8");
-    if (!MOUNTS.test(start)) throw new Error("etc/rcS has no mounts to replace");
-    writeFileSync(place("etc/rcS"), start.replace(MOUNTS, "mount -a"));
-    writeFileSync(place("etc/fstab"), FSTAB);
-    const image = this.#build["KERNEL_IMAGETYPE"] ?? "";
-    renameSync(place("boot/zImage"), place(`boot/${image}-${KERNEL_VERSION}`));
-    symlinkSync(`${image}-${KERNEL_VERSION}`, place(`boot/${image}`));
-    const tree = this.#build["KERNEL_DEVICETREE"];
-    if (tree === undefined) await this.#adaptInitramfs(place("boot"));
-    else renameSync(place("boot/board.dtb"), place(`boot/${basename(tree)}`));
-  }
-
-  /** Our initramfs has the drivers of the disk, and mounts a squashfs. What is appended to it replaces its files. */
-  async #adaptInitramfs(boot: string): Promise<void> {
-    const work = this.path("initramfs");
-    mkdirSync(work);
-    const init = readFileSync("qemu/guest/initramfs-init", "utf8").replace("mount -t squashfs", "mount -t ext4");
-    writeFileSync(join(work, "init"), init, { mode: 0o755 });
-    const added = await run(["cpio", "-o", "-H", "newc", "-R", "0:0", "--quiet"], { cwd: work, stdin: "init\n" });
-    writeFileSync(join(boot, "initrd"), Buffer.concat([readFileSync(join(boot, "initrd.img")), gzipSync(added)]));
-    rmSync(join(boot, "initrd.img"));
   }
 }

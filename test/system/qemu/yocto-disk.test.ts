@@ -1,20 +1,14 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { expect, test } from "vitest";
-import { run } from "../../../image/run.ts";
 import { loadBoard } from "../../../qemu/image/board.ts";
 import { buildUBoot } from "../../../qemu/image/u-boot.ts";
+import { writeGrub } from "../../../scripts/yocto/bootable.ts";
 import { roomyFolder } from "./test-board.ts";
 import { YoctoBoard } from "./yocto-board.ts";
 
 const TEST_MS = 1_800_000;
-
-/** The modules and the first commands of GRUB as OE-Core builds it. */
-const GRUB_MODULES =
-  "boot linux ext2 fat serial part_msdos part_gpt normal efi_gop iso9660 configfile search loadenv test";
-const GRUB_START = "search --file --set=root --hint-efi=$cmdpath /EFI/BOOT/grub.cfg\nset prefix=($root)/EFI/BOOT\n";
-const GRUB_APPEND = "yocto-layer/dynamic-layers/core/recipes-bsp/grub/grub-efi_%.bbappend";
 
 /** What a boot loader must be able to do with the texts of the layer. */
 const SCENARIOS = "start,install,reboot,fallback,broken-image,commit";
@@ -45,17 +39,6 @@ const found = (outcomes: ReturnType<YoctoBoard["test"]>): readonly string[] => {
     .map(({ name, result, found: text }) => `${name} ${result}: ${text}`);
 };
 
-/** GRUB with the modules that OE-Core and the layer put into it. */
-async function grubIn(boot: string): Promise<void> {
-  const [, more = ""] = /^GRUB_BUILDIN:append:mender-grub = "(.*)"$/m.exec(readFileSync(GRUB_APPEND, "utf8")) ?? [];
-  mkdirSync(join(boot, "EFI/BOOT"), { recursive: true });
-  const start = join(boot, "..", "start.cfg");
-  writeFileSync(start, GRUB_START);
-  const modules = `${GRUB_MODULES}${more}`.split(" ");
-  const program = join(boot, "EFI/BOOT/bootx64.efi");
-  await run(["grub-mkimage", "-c", start, "-p", "/EFI/BOOT", "-O", "x86_64-efi", "-o", program, ...modules]);
-}
-
 test(
   "a gptimg for GRUB boots, is updated, and returns from releases that do not start",
   () =>
@@ -70,7 +53,7 @@ test(
         KERNEL_IMAGETYPE: "bzImage",
         SERIAL_CONSOLES: "115200;ttyS0 115200;ttyS1",
       });
-      await grubIn(board.path("boot"));
+      await writeGrub(board.path("boot"));
       const first = await board.rootfs("release-1");
       const disk = await board.disk("release-1", first, "--boot-files", board.path("boot"));
       const artifact = await board.artifact("release-2", await board.rootfs("release-2"));
