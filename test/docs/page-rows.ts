@@ -30,6 +30,8 @@ export const NOT_RUN: Readonly<Record<string, string>> = {
   "switchback-qemu run disk.img --board board.yaml": "it starts a whole machine; test/system/qemu/harness.test.ts does",
   "switchback-qemu test disk.img --board board.yaml --artifact release-2.mender --ssh-key id_ed25519":
     "it starts a whole machine; test/system/qemu/converted-debian.test.ts does",
+  "switchback-qemu test disk.img --board board.yaml --artifact release-2.mender --ssh-key id_ed25519 --server":
+    "it starts a whole machine; test/system/qemu/harness.test.ts does",
   "# /etc/switchback/scripts/maintenance-window.conf": "these are files and no commands; test/state-scripts reads them",
   "size() {": "these are functions for a skeleton; test/cli/adapter/device-program.tools.test.ts fills it with them",
   "switchback artifact write module-image -T rpm -t BOARD -n app-2 -o app-2.mender -f app-2.aarch64.rpm -f lib-1.aarch64.rpm":

@@ -1,16 +1,21 @@
 import { spawnSync } from "node:child_process";
 import { appendFileSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
 import { availableParallelism } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
+import { expect } from "vitest";
 import { run } from "../../../image/run.ts";
 import type { TestReport } from "../../../qemu/harness/outcome.ts";
-import type { BoardName } from "../../../qemu/image/board.ts";
+import { type BoardName, loadBoard } from "../../../qemu/image/board.ts";
+import { buildUBoot } from "../../../qemu/image/u-boot.ts";
 import { writeSystemTree } from "../../../scripts/yocto/bootable.ts";
 import { RecordingIo } from "../../support/recording-io.ts";
 import { cli } from "../../support/test-board.ts";
+import { roomyFolder } from "./test-board.ts";
 
 type Build = Readonly<Record<string, string>>;
 
+export const YOCTO_MS = 1_800_000;
 const PROGRAM = "dist/qemu/switchback-qemu.mjs";
 /** The root filesystem of one of our own boards, laid out and written as the classes of the Yocto layer do it. */
 export class YoctoBoard {
@@ -92,9 +97,9 @@ export class YoctoBoard {
   }
 
   /** Runs `switchback-qemu test`. Each scenario tells on the terminal how long it took. */
-  test(disk: string, boardFile: string, artifact: string, scenarios: string): TestReport["outcomes"] {
+  test(disk: string, boardFile: string, artifact: string, ...more: readonly string[]): TestReport["outcomes"] {
     const processor = String(Number(process.env["VITEST_POOL_ID"] ?? 0) % availableParallelism());
-    const options = ["--board", boardFile, "--artifact", artifact, "--scenarios", scenarios, "--json"];
+    const options = ["--board", boardFile, "--artifact", artifact, ...more, "--json"];
     const argv = ["--cpu-list", processor, PROGRAM, "test", disk, ...options, "--keep", this.path("kept")];
     const { stdout, stderr } = spawnSync("taskset", argv, { encoding: "utf8", maxBuffer: 16 * 1024 * 1024 });
     if (stdout === "") throw new Error(stderr);
@@ -108,3 +113,31 @@ export class YoctoBoard {
     return this.path(`configuration-${release}`);
   }
 }
+
+/** The machine of our board with U-Boot. What starts the system is on the disk. */
+export async function uBootBoardFile(): Promise<string> {
+  const { uBoot } = await loadBoard("vexpress-a9");
+  if (uBoot === undefined) throw new Error("the board has no U-Boot");
+  const machine = { arguments: ["-M", "vexpress-a9"], memoryMiB: 512, network: "virtio-net-device" };
+  const kernel = resolve(await buildUBoot(uBoot), "u-boot");
+  const qemu = { architecture: "armhf", machine: { ...machine, kernel } };
+  return JSON.stringify({ name: "vexpress", disk: { device: "/dev/mmcblk0" }, qemu });
+}
+
+export const inFolder = async (name: string, work: (folder: string) => Promise<void>): Promise<void> => {
+  const folder = await mkdtemp(join(await roomyFolder(), `switchback-yocto-${name}-`));
+  try {
+    await work(folder);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+};
+
+/** What the scenarios found, without what the inspection of the image did. */
+export const found = (outcomes: ReturnType<YoctoBoard["test"]>): readonly string[] => {
+  const wrong = outcomes.filter(({ name, result }) => /^(?:image|artifact)/.test(name) && result !== "held");
+  expect(wrong).toEqual([]);
+  return outcomes
+    .filter(({ name }) => !/^(?:image|artifact)/.test(name))
+    .map(({ name, result, found: text }) => `${name} ${result}: ${text}`);
+};
