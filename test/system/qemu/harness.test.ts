@@ -101,7 +101,8 @@ test(
     for (const name of SCENARIO_NAMES) expect(xml).toContain(`<testcase classname="switchback-qemu" name="${name}: `);
     expect(xml).toContain("the server accepts the agent and gets its inventory");
   },
-  SCENARIO_MS,
+  // Eight starts and more.
+  3 * SCENARIO_MS,
 );
 
 async function examplesOf(command: string): Promise<readonly string[]> {
