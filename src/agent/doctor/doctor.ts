@@ -101,8 +101,8 @@ export async function composeDoctor(options: GlobalOptions, io: CliIo): Promise<
     {
       area: "agent",
       advice: `Check ${paths.datastore}: this version of the agent cannot use what is stored there.`,
-      look: async () => [
-        await examinePending(createJournal(composeStore(paths, log, host))),
+      look: async (signal) => [
+        await examinePending(createJournal(composeStore(paths, log, host)), () => isOnTrial(boot, signal)),
         ...(await examineClient(composeStore(paths, log, host), existing(clientStoreIn(paths.datastore)))),
         // Acquiring the lock would create its file and the datastore.
         await examineLock(
@@ -174,10 +174,16 @@ function isDenied(error: unknown): boolean {
   return code === "EACCES" || code === "EPERM" || isDenied(error.cause);
 }
 
+const bootedSlot = (boot: () => Bootloader, signal: AbortSignal): Promise<SlotId | undefined> =>
+  told(() => boot().booted(signal), signal);
+
+const isOnTrial = (boot: () => Bootloader, signal: AbortSignal): Promise<boolean | undefined> =>
+  told(async () => (await boot().plan(signal)).trial, signal);
+
 /** `undefined` if the boot loader cannot tell: the area "boot" reports the reason. */
-async function bootedSlot(boot: () => Bootloader, signal: AbortSignal): Promise<SlotId | undefined> {
+async function told<T>(ask: () => Promise<T>, signal: AbortSignal): Promise<T | undefined> {
   try {
-    return await boot().booted(signal);
+    return await ask();
   } catch (error) {
     signal.throwIfAborted();
     if (error instanceof AgentError) return undefined;

@@ -62,7 +62,7 @@ function describe(dir: string, { origin, runnable, findings }: FolderCheck): rea
   return [
     ...findings.map(({ level, file, message }) => `${level}: ${file} ${message}`),
     ...runnable.map((name) => `runs: ${name}`),
-    `${dir}, as scripts of ${KINDS[origin]}: ${runnable.length} run, ${count("problem", "problem")}, ${count("note", "note")}.`,
+    `${dir}, as scripts of ${KINDS[origin]}: ${runnable.length} ${runnable.length === 1 ? "runs" : "run"}, ${count("problem", "problem")}, ${count("note", "note")}.`,
   ];
 }
 

@@ -7,8 +7,19 @@ import { entryState, placeOf } from "../deployment/snapshot.ts";
 import { isLeftBehind } from "../deployment/standalone.ts";
 import { isTakenOver } from "../takeover/takeover.ts";
 
-/** Whether an update is under way. @throws {AgentError} STORE_DAMAGED, STORE_NEWER, STORE_READ, SNAPSHOT_INVALID */
-export async function examinePending(journal: Journal): Promise<Finding> {
+/** Payload type whose update ends with the trial of the boot loader. */
+const ROOTFS = "rootfs-image";
+
+/**
+ * Whether an update is under way.
+ *
+ * @param isOnTrial whether the boot loader has an update on trial; `undefined` if it cannot tell
+ * @throws {AgentError} STORE_DAMAGED, STORE_NEWER, STORE_READ, SNAPSHOT_INVALID
+ */
+export async function examinePending(
+  journal: Journal,
+  isOnTrial: () => Promise<boolean | undefined>,
+): Promise<Finding> {
   const subject = "pending update";
   const pending = await journal.load();
   if (pending === undefined) return { level: "good", subject, found: "none" };
@@ -22,6 +33,10 @@ export async function examinePending(journal: Journal): Promise<Finding> {
     return { level: "note", subject, found: `${found}, interrupted`, advice };
   }
   const [canCommit, canRollBack] = [entryState("commit", pending), entryState("rollback", pending)];
+  if (canCommit !== undefined && pending.artifact.payloadTypes.includes(ROOTFS) && (await isOnTrial()) === false) {
+    const advice = "Undo the rest of it with 'switchback rollback' before the next update. A commit would be refused.";
+    return { level: "bad", subject, found: `${found}, but the boot loader has returned to the old system`, advice };
+  }
   if (canCommit !== undefined) {
     const advice = "Keep it with 'switchback commit' or undo it with 'switchback rollback' before the next update.";
     return { level: "bad", subject, found, advice };

@@ -191,6 +191,16 @@ test("an update that waits for its commit is reported, because it blocks the nex
     "wrong    pending update: v2, at @commit",
     "         -> Keep it with 'switchback commit' or undo it with 'switchback rollback' before the next update.",
   ]);
+
+  // Without a commit, the boot loader returns to slot A at the second start. A commit is then too late.
+  await board.boot();
+  await board.boot();
+  expect(await complaints()).toEqual([
+    "wrong    pending update: v2, at @commit, but the boot loader has returned to the old system",
+    "         -> Undo the rest of it with 'switchback rollback' before the next update. A commit would be refused.",
+  ]);
+  expect((await board.agent("rollback")).exitCode).toBe(0);
+  expect(await complaints()).toEqual([]);
 });
 
 test("--json prints one object for programs", async () => {

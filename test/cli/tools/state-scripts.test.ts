@@ -79,7 +79,7 @@ test("a folder of scripts for an Artifact is right without run bits and without 
   await put("ArtifactInstall_Enter_00", "#!/bin/sh\n", 0o644);
   expect(await check(dir)).toMatchObject({
     exitCode: 0,
-    out: ["runs: ArtifactInstall_Enter_00", "DIR, as scripts of an Artifact: 1 run, 0 problems, 0 notes."],
+    out: ["runs: ArtifactInstall_Enter_00", "DIR, as scripts of an Artifact: 1 runs, 0 problems, 0 notes."],
   });
 });
 
