@@ -2,10 +2,13 @@ import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { inspectImage } from "../../../image/inspect/inspect-image.ts";
 import { loadConfig } from "../../../src/config/config.ts";
+import { BuiltProgram } from "../../support/built-program.ts";
+import { needs } from "../../support/needs.ts";
 import { put, said } from "../image-rig.ts";
+import { doctorOnDisk } from "./doctor-on-disk.ts";
 import { type Build, bytesOf, printedEnvironment, YoctoBuild } from "./yocto-rig.ts";
 
 const MIB = 1024 * 1024;
@@ -66,6 +69,7 @@ const CASES: Readonly<Record<string, readonly [kind: "sdimg" | "gptimg", build: 
     { MENDER_FEATURES_ENABLE: "mender-grub mender-partlabel", MENDER_BOOT_PART_LABEL: "esp" },
     "1+16 17+17 34+17 51+4",
   ],
+  "a squashfs as the root filesystem": ["sdimg", { ARTIFACTIMG_FSTYPE: "squashfs" }, "3+16 19+16 35+16 51+4"],
   "a copy in slot B": [
     "sdimg",
     { MENDER_FEATURES_ENABLE: "mender-uboot mender-prepopulate-inactive-partition" },
@@ -73,9 +77,19 @@ const CASES: Readonly<Record<string, readonly [kind: "sdimg" | "gptimg", build: 
   ],
 };
 
+type Disk = Awaited<ReturnType<YoctoBuild["disk"]>>;
+const disks = new Map<string, Promise<Disk>>();
+/** The disk of a case, for all tests of the case. */
+function diskOf(title: string): Promise<Disk> {
+  const [kind, build] = CASES[title] ?? ["sdimg", {}];
+  const disk = disks.get(title) ?? yocto.disk(build, kind);
+  disks.set(title, disk);
+  return disk;
+}
+
 for (const [title, [kind, build, layout]] of Object.entries(CASES)) {
   test(`${title}: sfdisk, e2fsck, fw_printenv and the inspection accept the disk`, async () => {
-    const { image, rootfs, configuration, made } = await yocto.disk(build, kind);
+    const { image, rootfs, configuration, made } = await diskOf(title);
     expect(made.warnings).toEqual([]);
     const shown = made.partitions.map(({ start, size }) => `${start / MIB}+${size / MIB}`);
     expect(shown.join(" ")).toBe(layout);
@@ -112,6 +126,48 @@ for (const [title, [kind, build, layout]] of Object.entries(CASES)) {
     expect(await warningsOf(configuration)).toEqual([]);
   });
 }
+
+const privileged = needs("mount", "loop", "namespaces", "mknod");
+let program: string;
+beforeAll(async () => {
+  program = (await BuiltProgram.build()).path;
+});
+
+/** What the doctor says of a small data partition and of a configuration without a key. */
+const REMARKS = [
+  "warning  free space: SIZE in /var/lib/mender",
+  "         -> Remove files that are not needed from the data partition, or enlarge it.",
+  "warning  ArtifactVerifyKeys: none: unsigned Artifacts are installed",
+  "         -> Set ArtifactVerifyKeys to the public key of your signing key.",
+];
+
+for (const [title, [, build]] of Object.entries(CASES)) {
+  privileged.test(`${title}: the doctor accepts the system that runs from the disk`, async () => {
+    const { image, made } = await diskOf(title);
+    const named = Object.entries(build).filter(([name]) => /^MENDER_(?:ROOTFS_PART_[AB]|DATA_PART)$/.test(name));
+    const { status, remarks, verdict } = doctorOnDisk(
+      {
+        ...{ image, device: build["MENDER_STORAGE_DEVICE"] ?? "/dev/mmcblk0", partitions: made.partitions },
+        links: Object.fromEntries(named.map(([, path], at) => [path.slice("/dev/".length), at + 2])),
+      },
+      program,
+    );
+    expect(remarks).toEqual(REMARKS);
+    expect([status, verdict]).toEqual([0, expect.stringMatching(/^(?:19|20) ok, 2 warning, 0 wrong: /)]);
+  });
+}
+
+privileged.test("the doctor names what would prevent updates: an environment at another place", async () => {
+  const { image, rootfs, made } = await yocto.disk({}, "sdimg");
+  const start = made.partitions.find(({ role }) => role === "rootfsA")?.start ?? 0;
+  const elsewhere = yocto.path("elsewhere.config");
+  writeFileSync(elsewhere, "/dev/mmcblk0 0x1800000 0x20000\n/dev/mmcblk0 0x1900000 0x20000\n");
+  await said("debugfs", "-w", "-R", "rm /etc/fw_env.config", rootfs);
+  await said("debugfs", "-w", "-R", `write ${elsewhere} /etc/fw_env.config`, rootfs);
+  await said("dd", `if=${rootfs}`, `of=${image}`, "bs=1M", `seek=${start / MIB}`, "conv=notrunc", "status=none");
+  const { status, remarks } = doctorOnDisk({ image, device: "/dev/mmcblk0", partitions: made.partitions }, program);
+  expect([status, remarks[0]]).toEqual([1, expect.stringMatching(/^wrong +(?:copies of the )?boot environment/)]);
+});
 
 async function agreesWithTools(
   image: string,

@@ -45,11 +45,18 @@ export class YoctoBuild {
       "etc/fstab": "tmpfs /tmp tmpfs defaults 0 0\n",
       "etc/machine-id": "",
       "boot/zImage": "kernel",
+      node: "",
     });
     const link = (path: string, target: string): void => {
       mkdirSync(join(folder, "base", path, ".."), { recursive: true });
       symlinkSync(target, join(folder, "base", path));
     };
+    // Where the programs of this machine are mounted, when it plays the device.
+    for (const name of ["dev", "proc", "sys", "run", "tmp", "program"]) {
+      mkdirSync(join(folder, "base", name), { recursive: true });
+    }
+    for (const name of ["bin", "sbin", "lib", "lib64"]) link(name, `usr/${name}`);
+    link("var/lock", "../run/lock");
     link("usr/bin/switchback", "../lib/switchback/switchback.mjs");
     link("var/lib/mender", "/data/mender");
     link("etc/systemd/system/multi-user.target.wants/switchback.service", "/usr/lib/systemd/system/switchback.service");
@@ -86,8 +93,13 @@ export class YoctoBuild {
     cpSync(this.path("base"), tree, { recursive: true, verbatimSymlinks: true });
     cpSync(join(configuration, "rootfs"), tree, { recursive: true });
     appendFileSync(join(tree, "etc/fstab"), readFileSync(join(configuration, "fstab")));
+    const env = { ...process.env, PATH: `${process.env["PATH"]}:/usr/sbin:/sbin` };
+    if (build["ARTIFACTIMG_FSTYPE"] === "squashfs") {
+      execFileSync("mksquashfs", [tree, image, "-quiet", "-no-progress", "-all-root"], { env, stdio: "ignore" });
+      return { image, configuration };
+    }
     execFileSync("mke2fs", ["-q", "-t", "ext4", "-d", tree, image, `${mib}M`], {
-      env: { ...process.env, PATH: `${process.env["PATH"]}:/usr/sbin:/sbin` },
+      env,
       stdio: ["ignore", "ignore", "pipe"],
     });
     return { image, configuration };
