@@ -2,6 +2,7 @@ import { parseArgs } from "node:util";
 import { say } from "./lib/run.ts";
 import { checkLayer } from "./yocto/check-layer.ts";
 import { expectPlaces } from "./yocto/places.ts";
+import { stageBoot } from "./yocto/stage-boot.ts";
 import { stageOne } from "./yocto/stage-one.ts";
 import { stageTwo } from "./yocto/stage-two.ts";
 import { prepare } from "./yocto/workspace.ts";
@@ -25,7 +26,7 @@ import { prepare } from "./yocto/workspace.ts";
  *   npm run yocto -- --bitbake ../bitbake --openembedded-core ../openembedded-core \
  *     --meta-openembedded ../meta-openembedded --work /tmp/yocto
  */
-const STAGES = { one: stageOne, two: stageTwo, check: checkLayer };
+const STAGES = { one: stageOne, two: stageTwo, check: checkLayer, boot: stageBoot };
 
 const { values } = parseArgs({
   options: {

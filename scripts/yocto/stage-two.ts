@@ -17,7 +17,7 @@ export async function* stageTwo(workspace: Workspace): AsyncGenerator<string> {
   };
   // BitBake prints a warning only when it does the work.
   await clear(workspace.two);
-  await withSettings(workspace, settingsFor(first));
+  await withSettings(workspace.two, settingsFor(first));
   const { output } = await expectClean(workspace, workspace.two, BUILD);
   yield `built without a warning: ${lineOf(output, "NOTE: Tasks Summary").replace("NOTE: ", "")}`;
   yield* expectBuilt(await imagePath(workspace), first);
@@ -26,27 +26,31 @@ export async function* stageTwo(workspace: Workspace): AsyncGenerator<string> {
     ...{ name: "release-2", deviceTypes: ["my-board", "my-board-2"], device: "/dev/sda", totalMb: 640, dataMb: 128 },
     ...{ alignment: 4 * 1024 * 1024, bootloader: "grub", verifyKey: join(workspace.places.work, "public.pem") },
   };
-  await withSettings(workspace, { ...settingsFor(second), ...(await signingKey(workspace)) });
+  await withSettings(workspace.two, { ...settingsFor(second), ...(await signingKey(workspace)) });
   const { output: again } = await expectClean(workspace, workspace.two, BUILD);
   yield `built again after variables changed: ${lineOf(again, "NOTE: Tasks Summary").replace("NOTE: ", "")}`;
   yield* expectBuilt(await imagePath(workspace), second);
 
   // No room for two slots at all, and slots that are too small for a root filesystem with much space to grow.
   for (const [totalMb, more] of [[40, {}] as const, [220, { IMAGE_OVERHEAD_FACTOR: "100" }] as const]) {
-    await withSettings(workspace, { ...settingsFor(first), MENDER_STORAGE_TOTAL_SIZE_MB: String(totalMb), ...more });
+    await withSettings(workspace.two, {
+      ...settingsFor(first),
+      MENDER_STORAGE_TOTAL_SIZE_MB: String(totalMb),
+      ...more,
+    });
     yield await expectRefusal(workspace, totalMb);
   }
-  await withSettings(workspace, { ...settingsFor(first), MENDER_STORAGE_EVICE: "/dev/sda" });
+  await withSettings(workspace.two, { ...settingsFor(first), MENDER_STORAGE_EVICE: "/dev/sda" });
   const { code, output: typo } = await bitbake(workspace, workspace.two, BUILD);
   const warning = remarks(typo).find((line) => line.includes("MENDER_STORAGE_EVICE"));
   if (code !== 0 || warning?.includes("MENDER_STORAGE_DEVICE") !== true)
     throw new Error(`MENDER_STORAGE_EVICE: expected a warning that names MENDER_STORAGE_DEVICE, got ${warning}`);
   yield `a misspelled variable: ${warning}`;
-  await withSettings(workspace, {});
+  await withSettings(workspace.two, {});
 }
 
 const imagePath = async (workspace: Workspace): Promise<string> =>
-  join(await deployed(workspace), `${IMAGE}-qemux86-64.rootfs`);
+  join(await deployed(workspace.two), `${IMAGE}-qemux86-64.rootfs`);
 
 function settingsFor({ name, deviceTypes, device, totalMb, dataMb, alignment, bootloader }: Built) {
   return {

@@ -15,6 +15,7 @@ export interface Workspace {
   readonly one: string;
   readonly two: string;
   readonly check: string;
+  readonly boot: string;
 }
 
 /** Copies the layer, the stubs and a release tree into the work folder, and configures both builds. */
@@ -25,15 +26,18 @@ export async function prepare(places: Places): Promise<Workspace> {
   const at = (name: string): string => join(places.work, name);
   const workspace = {
     ...{ places, layer: at("meta-switchback"), stubs: at("meta-stubs"), tree: at("switchback") },
-    ...{ one: at("one"), two: at("two"), check: at("check") },
+    ...{ one: at("one"), two: at("two"), check: at("check"), boot: at("boot") },
   };
   await mkdir(places.work, { recursive: true });
   await replace("yocto-layer", workspace.layer);
   await replace("test/yocto/meta-stubs", workspace.stubs);
+  await replace("yocto-boards", at("yocto-boards"));
   await copyTree(workspace.tree);
   const real = [join(places.core, "meta"), places.metaOe];
   await configure(workspace.one, [...real, workspace.layer], await oneConf());
   await configure(workspace.two, [...real, workspace.layer, workspace.stubs], await twoConf(workspace));
+  const boards = [at("yocto-boards"), workspace.stubs];
+  await configure(workspace.boot, [...real, workspace.layer, ...boards], await twoConf(workspace));
   // yocto-check-layer adds the layer itself, to compare what other recipes are before and after.
   await configure(workspace.check, [...real, workspace.stubs], await twoConf(workspace));
   return workspace;
@@ -72,16 +76,21 @@ async function replaceText(path: string, text: string): Promise<void> {
   if (old !== text) await writeFile(path, text);
 }
 
-/** Adds lines to the configuration of the tiny build. */
-export async function withSettings({ two }: Workspace, settings: Readonly<Record<string, string>>): Promise<void> {
-  const lines = Object.entries(settings).map(([name, value]) => `${name} = "${value}"\n`);
-  await replaceText(join(two, "conf/auto.conf"), lines.join(""));
+/** Lines of a configuration: name, with an operator behind it unless that is `=`, and value. */
+export type Lines = Readonly<Record<string, string>>;
+
+/** Adds lines to the configuration of a build. */
+export async function withSettings(build: string, settings: Lines): Promise<void> {
+  const lines = Object.entries(settings).map(
+    ([name, value]) => `${name}${name.endsWith("=") ? "" : " ="} "${value}"\n`,
+  );
+  await replaceText(join(build, "conf/auto.conf"), lines.join(""));
 }
 
-/** The only folder below DEPLOY_DIR/images, whatever the release calls TMPDIR. */
-export async function deployed({ two }: Workspace): Promise<string> {
-  const [tmp = "tmp"] = (await readdir(two)).filter((name) => /^tmp(?:-|$)/.test(name));
-  return join(two, tmp, "deploy/images/qemux86-64");
+/** The folder of a machine below DEPLOY_DIR/images, whatever the release calls TMPDIR. */
+export async function deployed(build: string, machine = "qemux86-64"): Promise<string> {
+  const [tmp = "tmp"] = (await readdir(build)).filter((name) => /^tmp(?:-|$)/.test(name));
+  return join(build, tmp, "deploy/images", machine);
 }
 
 /** Removes what a build has made, and keeps its configuration. */

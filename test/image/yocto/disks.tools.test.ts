@@ -87,7 +87,7 @@ function diskOf(title: string): Promise<Disk> {
   return disk;
 }
 
-for (const [title, [kind, build, layout]] of Object.entries(CASES)) {
+for (const [title, [kind, , layout]] of Object.entries(CASES)) {
   test(`${title}: sfdisk, e2fsck, fw_printenv and the inspection accept the disk`, async () => {
     const { image, rootfs, configuration, made } = await diskOf(title);
     expect(made.warnings).toEqual([]);

@@ -1,7 +1,9 @@
 SUMMARY = "Empty packages under the names that the image asks for"
 LICENSE = "CLOSED"
 INHIBIT_DEFAULT_DEPS = "1"
-STUB_PACKAGES = "nodejs packagegroup-core-boot run-postinsts base-files-stub"
+STUB_PACKAGES = "nodejs packagegroup-core-boot run-postinsts base-files-stub \
+    kernel-image e2fsprogs-resize2fs util-linux-findmnt util-linux-partx util-linux-sfdisk util-linux-flock \
+    ca-certificates xz zstd libubootenv-bin grub-editenv"
 PACKAGES = "${STUB_PACKAGES}"
 python __anonymous() {
     for name in d.getVar('STUB_PACKAGES').split():
@@ -10,7 +12,9 @@ python __anonymous() {
             d.setVar('FILES:' + name, '')
 }
 FILES:base-files-stub = "${sysconfdir}/fstab"
-RDEPENDS:packagegroup-core-boot = "base-files-stub"
+# Package with the programs and /etc/fstab.
+STUB_BASE ??= "base-files-stub"
+RDEPENDS:packagegroup-core-boot = "${STUB_BASE}"
 PROVIDES += "nodejs packagegroup-core-boot run-postinsts"
 do_install() {
     install -d ${D}${sysconfdir}
