@@ -3,8 +3,10 @@ import { say } from "./lib/run.ts";
 import { checkLayer } from "./yocto/check-layer.ts";
 import { expectPlaces } from "./yocto/places.ts";
 import { stageBoot } from "./yocto/stage-boot.ts";
+import { stageMachines } from "./yocto/stage-machines.ts";
 import { stageOne } from "./yocto/stage-one.ts";
 import { stageTwo } from "./yocto/stage-two.ts";
+import { stageVariants } from "./yocto/stage-variants.ts";
 import { prepare } from "./yocto/workspace.ts";
 
 /**
@@ -26,13 +28,15 @@ import { prepare } from "./yocto/workspace.ts";
  *   npm run yocto -- --bitbake ../bitbake --openembedded-core ../openembedded-core \
  *     --meta-openembedded ../meta-openembedded --work /tmp/yocto
  */
-const STAGES = { one: stageOne, two: stageTwo, check: checkLayer, boot: stageBoot };
+const STAGES = { one: stageOne, machines: stageMachines, two: stageTwo, variants: stageVariants, check: checkLayer, boot: stageBoot };
 
 const { values } = parseArgs({
   options: {
     bitbake: { type: "string" },
     "openembedded-core": { type: "string" },
     "meta-openembedded": { type: "string" },
+    "meta-yocto": { type: "string" },
+    "meta-raspberrypi": { type: "string" },
     work: { type: "string" },
     user: { type: "string", default: "yocto" },
     only: { type: "string", multiple: true, default: Object.keys(STAGES) },

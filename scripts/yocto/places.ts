@@ -7,15 +7,16 @@ export interface Places {
   readonly core: string;
   readonly metaOe: string;
   readonly work: string;
+  /** Layers with machines, which not everybody has. */
+  readonly "meta-yocto"?: string;
+  readonly "meta-raspberrypi"?: string;
   /** Runs BitBake if we are root. */
   readonly user: string;
   /** Name of the release, such as scarthgap. */
   readonly release: string;
 }
 
-export type Given = Readonly<
-  Partial<Record<"bitbake" | "openembedded-core" | "meta-openembedded" | "work" | "user", string>>
->;
+export type Given = Readonly<Partial<Record<keyof typeof SIGNS | keyof typeof MORE_SIGNS | "work" | "user", string>>>;
 
 /** A file by which each folder is recognised. */
 const SIGNS = {
@@ -24,13 +25,20 @@ const SIGNS = {
   "meta-openembedded": "meta-oe/conf/layer.conf",
 } as const;
 
+/** The same for repositories without which some machines are left out. */
+const MORE_SIGNS = {
+  "meta-yocto": "meta-yocto-bsp/conf/layer.conf",
+  "meta-raspberrypi": "conf/layer.conf",
+} as const;
+
 /** @throws naming the option that is missing or wrong */
 export async function expectPlaces(given: Given): Promise<Places> {
-  const found = async (name: keyof typeof SIGNS): Promise<string> => {
+  const signs = { ...SIGNS, ...MORE_SIGNS };
+  const found = async (name: keyof typeof signs): Promise<string> => {
     const path = required(given, name);
-    const sign = join(path, SIGNS[name]);
+    const sign = join(path, signs[name]);
     await access(sign).catch(() => {
-      throw new Error(`--${name} ${path}: there is no ${SIGNS[name]} in it`);
+      throw new Error(`--${name} ${path}: there is no ${signs[name]} in it`);
     });
     return path;
   };
@@ -39,6 +47,8 @@ export async function expectPlaces(given: Given): Promise<Places> {
     bitbake: await found("bitbake"),
     core,
     metaOe: join(await found("meta-openembedded"), "meta-oe"),
+    ...(given["meta-yocto"] !== undefined && { "meta-yocto": join(await found("meta-yocto"), "meta-yocto-bsp") }),
+    ...(given["meta-raspberrypi"] !== undefined && { "meta-raspberrypi": await found("meta-raspberrypi") }),
     work: required(given, "work"),
     user: given.user ?? "yocto",
     release: await releaseOf(core),

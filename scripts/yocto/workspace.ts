@@ -16,6 +16,7 @@ export interface Workspace {
   readonly two: string;
   readonly check: string;
   readonly boot: string;
+  readonly machines: string;
 }
 
 /** Copies the layer, the stubs and a release tree into the work folder, and configures both builds. */
@@ -26,7 +27,7 @@ export async function prepare(places: Places): Promise<Workspace> {
   const at = (name: string): string => join(places.work, name);
   const workspace = {
     ...{ places, layer: at("meta-switchback"), stubs: at("meta-stubs"), tree: at("switchback") },
-    ...{ one: at("one"), two: at("two"), check: at("check"), boot: at("boot") },
+    ...{ one: at("one"), two: at("two"), check: at("check"), boot: at("boot"), machines: at("machines") },
   };
   await mkdir(places.work, { recursive: true });
   await replace("yocto-layer", workspace.layer);
@@ -36,8 +37,10 @@ export async function prepare(places: Places): Promise<Workspace> {
   const real = [join(places.core, "meta"), places.metaOe];
   await configure(workspace.one, [...real, workspace.layer], await oneConf());
   await configure(workspace.two, [...real, workspace.layer, workspace.stubs], await twoConf(workspace));
-  const boards = [at("yocto-boards"), workspace.stubs];
-  await configure(workspace.boot, [...real, workspace.layer, ...boards], await twoConf(workspace));
+  await configure(workspace.boot, [...real, workspace.layer, workspace.stubs], await twoConf(workspace));
+  const bsp = [places["meta-yocto"], places["meta-raspberrypi"]].filter((path) => path !== undefined);
+  const boards = [...real, workspace.layer, at("yocto-boards"), ...bsp];
+  await configure(workspace.machines, boards, (await template("common.conf")) + (await template("machines.conf")));
   // yocto-check-layer adds the layer itself, to compare what other recipes are before and after.
   await configure(workspace.check, [...real, workspace.stubs], await twoConf(workspace));
   return workspace;
