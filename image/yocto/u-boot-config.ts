@@ -10,6 +10,14 @@ interface Wanted {
 }
 
 /**
+ * Where U-Boot can keep its environment besides an MMC device. It asks several places in a fixed order, in which most of
+ * these come first, and many boards have one of them on by default: the Raspberry Pi FAT, the Versatile Express FLASH.
+ */
+const OTHER_PLACES: readonly string[] = (
+  ["EEPROM", "EXT4", "FAT", "FLASH", "NAND", "NVRAM", "ONENAND", "REMOTE", "SPI_FLASH", "UBI"] as const
+).map((place) => `ENV_IS_IN_${place}`);
+
+/**
  * What U-Boot must be configured to, so that it and the agent read the same environment, and a trial is counted. Newer
  * versions have other names for some symbols; Kconfig drops those that a version does not know.
  */
@@ -17,6 +25,11 @@ function wantedOf({ offsets, bytes, mmc, hardwarePartition, device }: Environmen
   const isMmc = device.startsWith("/dev/mmcblk");
   const inMmc: readonly Wanted[] = [
     { names: ["ENV_IS_IN_MMC"], value: "y", why: "the environment is on the disk" },
+    ...OTHER_PLACES.map((name) => ({
+      names: [name],
+      value: "n",
+      why: "the agent knows the environment on the disk only",
+    })),
     { names: ["ENV_OFFSET"], value: hex(offsets[0]), why: "fw_env.config names this place of the first copy" },
     { names: ["ENV_OFFSET_REDUND"], value: hex(offsets[1]), why: "fw_env.config names this place of the second copy" },
     { names: ["ENV_MMC_DEVICE_INDEX", "SYS_MMC_ENV_DEV"], value: String(mmc), why: "the disk has this number" },

@@ -4,7 +4,7 @@ import { expectClean } from "./bitbake.ts";
 import { ask } from "./built.ts";
 import { type Workspace, withSettings } from "./workspace.ts";
 
-const IMAGE = "switchback-example-image";
+const RECIPE = "recipes-switchback/images/switchback-example-image.bb";
 
 /** The machines that the layer knows, and the repository that brings them, if it is not one of those given always. */
 const MACHINES = {
@@ -31,7 +31,7 @@ export async function* stageMachines(workspace: Workspace): AsyncGenerator<strin
     }
     await withSettings(machines, { MACHINE: machine, MENDER_ARTIFACT_NAME: "release-1" });
     await expectClean(workspace, machines, ["bitbake", "-p"]);
-    const { stdout } = await expectClean(workspace, machines, ["bitbake", "-e", IMAGE]);
+    const { stdout } = await expectClean(workspace, machines, ["bitbake", "-e", "-b", join(workspace.layer, RECIPE)]);
     const variables = variablesIn(stdout);
     const file = join(machines, `${machine}.json`);
     await writeFile(file, JSON.stringify(variables));

@@ -190,6 +190,8 @@ test("the check of U-Boot's .config accepts its own fragment, also in the names 
     [all.replaceAll("0x100000", "0x400000"), "CONFIG_ENV_OFFSET=0x400000 must be 0x100000"],
     [all.replaceAll("0x20000\n", "0x4000\n"), "CONFIG_ENV_SIZE=0x4000 must be 0x20000"],
     [`${all}CONFIG_ENV_IS_NOWHERE=y\n`, "CONFIG_ENV_IS_NOWHERE=y must be n"],
+    // The Raspberry Pi has this by default, and U-Boot would ask it first.
+    [`${all}CONFIG_ENV_IS_IN_FAT=y\n`, "CONFIG_ENV_IS_IN_FAT=y must be n"],
     ["", "CONFIG_ENV_IS_IN_MMC=n", "CONFIG_BOOTCOUNT_LIMIT=n"],
   ] as const) {
     const said = await check(lines);
