@@ -38,7 +38,9 @@ export async function prepare(places: Places): Promise<Workspace> {
   await configure(workspace.one, [...real, workspace.layer], await oneConf());
   await configure(workspace.two, [...real, workspace.layer, workspace.stubs], await twoConf(workspace));
   await configure(workspace.boot, [...real, workspace.layer, workspace.stubs], await twoConf(workspace));
-  const bsp = [places["meta-yocto"], places["meta-raspberrypi"]].filter((path) => path !== undefined);
+  const bsp = [places.folders["meta-yocto"]?.concat("/meta-yocto-bsp"), places.folders["meta-raspberrypi"]].filter(
+    (path) => path !== undefined,
+  );
   const boards = [...real, workspace.layer, at("yocto-boards"), ...bsp];
   await configure(workspace.machines, boards, (await template("common.conf")) + (await template("machines.conf")));
   // yocto-check-layer adds the layer itself, to compare what other recipes are before and after.
@@ -46,7 +48,8 @@ export async function prepare(places: Places): Promise<Workspace> {
   return workspace;
 }
 
-async function replace(from: string, to: string): Promise<void> {
+/** Replaces a folder by a copy of another one. */
+export async function replace(from: string, to: string): Promise<void> {
   await rm(to, { recursive: true, force: true });
   await cp(from, to, { recursive: true, verbatimSymlinks: true });
 }
