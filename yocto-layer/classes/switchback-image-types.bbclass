@@ -26,8 +26,15 @@ IMAGE_CMD:gptimg () {
 
 # Files of the boot partition: IMAGE_BOOT_FILES, as for other image types, and the program of GRUB.
 switchback_boot_files() {
-    mkdir -p "$1"
-    for entry in ${IMAGE_BOOT_FILES}; do
+    folder=$1
+    mkdir -p "$folder"
+    # An entry may hold ; and patterns, which are for the deploy folder and not for the shell.
+    entries="${IMAGE_BOOT_FILES}"
+    set -f
+    # shellcheck disable=SC2086
+    set -- $entries
+    set +f
+    for entry in "$@"; do
         from=${entry%%;*}
         to=${from##*/}
         case $entry in *";"*) to=${entry#*;} ;; esac
@@ -35,15 +42,15 @@ switchback_boot_files() {
             [ -e "$file" ] || bbfatal "IMAGE_BOOT_FILES names $from, which is not in ${DEPLOY_DIR_IMAGE}."
             case $from in *"*"*) to=${file##*/} ;; esac
             case $entry in *"*"*";"*/) to=${entry#*;}${file##*/} ;; esac
-            mkdir -p "$(dirname "$1/$to")"
-            cp -L "$file" "$1/$to"
+            mkdir -p "$(dirname "$folder/$to")"
+            cp -L "$file" "$folder/$to"
         done
     done
     for program in ${DEPLOY_DIR_IMAGE}/grub-efi-boot*.efi; do
         name=${program##*/grub-efi-}
-        if [ ${_SWITCHBACK_CHOSEN_BOOTLOADER} = grub ] && [ -e "$program" ] && [ ! -e "$1/EFI/BOOT/$name" ]; then
-            mkdir -p "$1/EFI/BOOT"
-            cp -L "$program" "$1/EFI/BOOT/$name"
+        if [ ${_SWITCHBACK_CHOSEN_BOOTLOADER} = grub ] && [ -e "$program" ] && [ ! -e "$folder/EFI/BOOT/$name" ]; then
+            mkdir -p "$folder/EFI/BOOT"
+            cp -L "$program" "$folder/EFI/BOOT/$name"
         fi
     done
 }
@@ -74,6 +81,12 @@ _SWITCHBACK_CHOSEN_BOOTLOADER = "${@switchback.slots.bootloader(d.getVar)}"
 _SWITCHBACK_DISK_DEPENDS = "${_SWITCHBACK_DEPENDS} ${KERNEL_DEPLOY_DEPEND}"
 _SWITCHBACK_DISK_DEPENDS:append:mender-uboot = " virtual/bootloader:do_deploy"
 _SWITCHBACK_DISK_DEPENDS:append:mender-grub = " grub-efi:do_deploy"
+_SWITCHBACK_DISK_DEPENDS:append = " ${@switchback_deploys(d)}"
+
+def switchback_deploys(d):
+    """A machine names the recipes that deploy the files of its boot partition, but for images of wic only."""
+    found = (d.getVarFlag('do_image_wic', 'depends') or '').split()
+    return ' '.join(task for task in found if task.endswith(':do_deploy'))
 
 do_image_mender[depends] += "${_SWITCHBACK_DEPENDS}"
 do_image_dataimg[depends] += "${_SWITCHBACK_DEPENDS}"

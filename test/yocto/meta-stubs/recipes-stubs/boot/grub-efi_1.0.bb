@@ -8,6 +8,7 @@ GRUB_BUILDIN ?= "boot linux ext2 fat serial part_msdos part_gpt normal \
 inherit deploy
 # From the modules of the host's GRUB, with the first commands of OE-Core's recipe.
 do_compile() {
+    # shellcheck disable=SC2016
     printf 'search --file --set=root --hint-efi=$cmdpath /EFI/BOOT/grub.cfg\nset prefix=($root)/EFI/BOOT\n' > ${B}/cfg
     grub-mkimage -c ${B}/cfg -p /EFI/BOOT -O x86_64-efi -o ${B}/bootx64.efi ${GRUB_BUILDIN}
 }
