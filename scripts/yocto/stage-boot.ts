@@ -46,9 +46,11 @@ async function variablesFile(build: string): Promise<string> {
 const settingsFor = (release: string, files: string, fragment: string): Lines => ({
   "INHERIT +=": "switchback-full",
   "MENDER_FEATURES_ENABLE:append": " mender-image-sd",
+  // The harness logs in as root, without a password.
+  "IMAGE_FEATURES:append": " allow-empty-password empty-root-password allow-root-login",
   MENDER_ARTIFACT_NAME: release,
   MENDER_STORAGE_DEVICE: "/dev/nvme0n1",
-  MENDER_STORAGE_TOTAL_SIZE_MB: "544",
+  MENDER_STORAGE_TOTAL_SIZE_MB: "512",
   MENDER_BOOT_PART_SIZE_MB: "32",
   MENDER_DATA_PART_SIZE_MB: "64",
   SWITCHBACK_ARTIFACT_COMPRESSION: "none",

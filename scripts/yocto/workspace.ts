@@ -16,7 +16,6 @@ export interface Workspace {
   readonly two: string;
   readonly check: string;
   readonly boot: string;
-  readonly machines: string;
 }
 
 /** Copies the layer, the stubs and a release tree into the work folder, and configures both builds. */
@@ -27,29 +26,23 @@ export async function prepare(places: Places): Promise<Workspace> {
   const at = (name: string): string => join(places.work, name);
   const workspace = {
     ...{ places, layer: at("meta-switchback"), stubs: at("meta-stubs"), tree: at("switchback") },
-    ...{ one: at("one"), two: at("two"), check: at("check"), boot: at("boot"), machines: at("machines") },
+    ...{ one: at("one"), two: at("two"), check: at("check"), boot: at("boot") },
   };
   await mkdir(places.work, { recursive: true });
   await replace("yocto-layer", workspace.layer);
   await replace("test/yocto/meta-stubs", workspace.stubs);
-  await replace("yocto-boards", at("yocto-boards"));
   await copyTree(workspace.tree);
   const real = [join(places.core, "meta"), places.metaOe];
   await configure(workspace.one, [...real, workspace.layer], await oneConf());
   await configure(workspace.two, [...real, workspace.layer, workspace.stubs], await twoConf(workspace));
   await configure(workspace.boot, [...real, workspace.layer, workspace.stubs], await twoConf(workspace));
-  const bsp = [places.folders["meta-yocto"]?.concat("/meta-yocto-bsp"), places.folders["meta-raspberrypi"]].filter(
-    (path) => path !== undefined,
-  );
-  const boards = [...real, workspace.layer, at("yocto-boards"), ...bsp];
-  await configure(workspace.machines, boards, (await template("common.conf")) + (await template("machines.conf")));
   // yocto-check-layer adds the layer itself, to compare what other recipes are before and after.
-  await configure(workspace.check, [...real, workspace.stubs], await twoConf(workspace));
+  const withoutAppends = (await twoConf(workspace)) + 'BBMASK += "/meta-switchback/.*\\.bbappend$"\n';
+  await configure(workspace.check, [...real, workspace.stubs], withoutAppends);
   return workspace;
 }
 
-/** Replaces a folder by a copy of another one. */
-export async function replace(from: string, to: string): Promise<void> {
+async function replace(from: string, to: string): Promise<void> {
   await rm(to, { recursive: true, force: true });
   await cp(from, to, { recursive: true, verbatimSymlinks: true });
 }
