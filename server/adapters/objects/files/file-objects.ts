@@ -1,0 +1,103 @@
+import { randomUUID } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import type { Objects } from "../../../ports/objects.ts";
+
+/** Half-written objects. It is not a valid key, and on the same file system as the objects. */
+const INCOMING = ".incoming";
+const KEY = /^[A-Za-z0-9_-]+(?:\/[A-Za-z0-9_-]+)*$/;
+/** Large reads: fewer turns of the event loop for a download. */
+const READ_BYTES = 512 * 1024;
+
+/** Objects as files below `folder`. Several processes may use the same folder. */
+export async function createFileObjects(folder: string): Promise<Objects> {
+  const incoming = join(folder, INCOMING);
+  await mkdir(incoming, { recursive: true, mode: 0o700 });
+  await syncFolder(folder);
+
+  function pathOf(key: string): string {
+    if (!KEY.test(key)) throw new TypeError(`not a key: ${key}`);
+    return join(folder, key);
+  }
+
+  return {
+    async put(key, content) {
+      const path = pathOf(key);
+      const temporary = join(incoming, randomUUID());
+      try {
+        await writeSynced(temporary, content);
+        await makeFolder(dirname(path));
+        await rename(temporary, path);
+      } catch (error) {
+        await rm(temporary, { force: true });
+        throw error;
+      }
+      await syncFolder(dirname(path));
+    },
+    async get(key, range) {
+      const file = await ifPresent(open(pathOf(key), "r"));
+      return file && createReadStream("", { fd: file, highWaterMark: READ_BYTES, ...range });
+    },
+    async size(key) {
+      return (await ifPresent(stat(pathOf(key))))?.size;
+    },
+    async delete(key) {
+      const path = pathOf(key);
+      await ifPresent(rm(path));
+      await ifPresent(syncFolder(dirname(path)));
+    },
+    async removeLeftovers(idleS) {
+      let removed = 0;
+      for (const name of await readdir(incoming)) {
+        const path = join(incoming, name);
+        const found = await ifPresent(stat(path));
+        if (found === undefined || Date.now() - found.mtimeMs < idleS * 1000) continue;
+        await rm(path, { force: true });
+        removed += 1;
+      }
+      return removed;
+    },
+  };
+}
+
+async function writeSynced(path: string, content: AsyncIterable<Uint8Array>): Promise<void> {
+  const file = await open(path, "wx", 0o600);
+  try {
+    for await (const chunk of content) await writeAll(file, chunk);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+/** `write` may write a part only. */
+async function writeAll(file: FileHandle, chunk: Uint8Array): Promise<void> {
+  for (let at = 0; at < chunk.length; ) at += (await file.write(chunk, at)).bytesWritten;
+}
+
+/** Makes a folder that survives a power cut: each new one is named in a folder that is synced after it. */
+async function makeFolder(path: string): Promise<void> {
+  const first = await mkdir(path, { recursive: true, mode: 0o700 });
+  if (first === undefined) return;
+  for (let made = path; made.length >= first.length; made = dirname(made)) await syncFolder(dirname(made));
+}
+
+async function syncFolder(path: string): Promise<void> {
+  const file = await open(path, "r");
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+/** `undefined` if the file does not exist. */
+async function ifPresent<T>(found: Promise<T>): Promise<T | undefined> {
+  try {
+    return await found;
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+    throw error;
+  }
+}
