@@ -1,4 +1,5 @@
 import type { FastifyBaseLogger } from "fastify";
+import { createFileObjects } from "./adapters/objects/files/file-objects.ts";
 import { migrate } from "./adapters/postgres/migrate.ts";
 import { connectPostgres } from "./adapters/postgres/postgres.ts";
 import { readMigrations } from "./adapters/postgres/read-migrations.ts";
@@ -6,13 +7,20 @@ import { loadSecrets } from "./adapters/postgres/secrets.ts";
 import { createTokens } from "./adapters/tokens/tokens.ts";
 import { type AppOptions, createApp } from "./api/app.ts";
 import type { App } from "./api/app-types.ts";
+import { downloadRoutes } from "./api/downloads/routes.ts";
 import { findCallers } from "./api/find-callers.ts";
+import { artifactRoutes } from "./api/management/artifacts/routes.ts";
+import { releaseRoutes } from "./api/management/releases/routes.ts";
 import { useradmRoutes } from "./api/management/useradm/routes.ts";
 import { operationsRoutes } from "./api/operations/routes.ts";
 import type { Services } from "./api/services.ts";
+import { sweepObjectsHourly } from "./jobs/sweep-objects.ts";
 
 export interface ServerOptions extends Pick<AppOptions, "serverFactory" | "checkAnswers"> {
   readonly databaseUrl: string;
+  /** The folder of the file store. */
+  readonly storage: string;
+  readonly publicUrl?: string;
   readonly log: FastifyBaseLogger;
 }
 
@@ -24,16 +32,33 @@ export interface Server {
 }
 
 /** Builds a server from its options: the only place that knows which adapter is behind a port. */
-export async function composeServer({ databaseUrl, log, ...forApp }: ServerOptions): Promise<Server> {
+export async function composeServer({
+  databaseUrl,
+  storage,
+  publicUrl,
+  log,
+  ...forApp
+}: ServerOptions): Promise<Server> {
   const postgres = connectPostgres({
     url: databaseUrl,
     onError: (error) => log.warn({ err: error }, "A connection to the database broke."),
   });
   await migrate(postgres, await readMigrations());
-  const { tokenKey } = await loadSecrets(postgres);
+  const { tokenKey, linkKey } = await loadSecrets(postgres);
   const tokens = createTokens(tokenKey);
-  const services: Services = { postgres, tokens, log };
-  const routes = [operationsRoutes(services), useradmRoutes(services)];
+  const objects = await createFileObjects(storage);
+  const services: Services = { postgres, tokens, objects, linkKey, publicUrl, log };
+  const routes = [operationsRoutes, useradmRoutes, downloadRoutes, artifactRoutes, releaseRoutes].map((routesOf) =>
+    routesOf(services),
+  );
   const app = await createApp({ log, callers: findCallers(postgres, tokens), routes, ...forApp });
-  return { app, services, close: () => postgres.close() };
+  const endSweeping = sweepObjectsHourly(postgres, objects, log);
+  return {
+    app,
+    services,
+    async close() {
+      await endSweeping();
+      await postgres.close();
+    },
+  };
 }

@@ -25,6 +25,8 @@ export const SERVER_ERRORS = {
   DEVICE_NOT_ACCEPTED: { status: 401, doc: "The device is not accepted." },
   DEVICE_SIGNATURE: { status: 401, doc: "The signature of the request does not match its key." },
   LINK_EXPIRED: { status: 403, doc: "The link has expired, or its signature is wrong." },
+  LINK_INVALID: { status: 400, doc: "The parameters of the link are not valid." },
+  RANGE_NOT_SATISFIABLE: { status: 416, doc: "The file does not have these bytes." },
   ARTIFACT_INVALID: { status: 400, doc: "The file is not a valid Artifact." },
   DEPLOYMENT_ABORTED: { status: 409, doc: "The deployment was aborted." },
   DATABASE_AWAY: { status: 503, doc: "The database cannot be reached. Try again." },

@@ -1,4 +1,7 @@
 import { randomUUID } from "node:crypto";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import pg from "pg";
 import { pino } from "pino";
 import { inject } from "vitest";
@@ -11,6 +14,8 @@ export interface TestServer {
   /** `http://127.0.0.1:PORT` */
   readonly url: string;
   readonly databaseUrl: string;
+  /** The folder of the file store. */
+  readonly storage: string;
   readonly tenant: { readonly id: string; readonly token: string };
   /** The token of the tenant's administrator. */
   readonly token: string;
@@ -37,7 +42,9 @@ async function makeDatabase(): Promise<string> {
 /** A server on a database of its own, with a tenant and its administrator. It checks each of its answers. */
 export async function startTestServer(databaseUrl?: string): Promise<TestServer> {
   const url = databaseUrl ?? (await makeDatabase());
-  const server = await composeServer({ databaseUrl: url, log: pino({ level: "fatal" }), checkAnswers: true });
+  const storage = await mkdtemp(join(tmpdir(), "switchback-objects-"));
+  const log = pino({ level: "fatal" });
+  const server = await composeServer({ databaseUrl: url, storage, log, checkAnswers: true });
   const { postgres } = server.services;
   const tenant = await postgres.shared((session) => addTenant(session, "default"));
   const hash = await hashPassword(ADMIN.password);
@@ -48,6 +55,7 @@ export async function startTestServer(databaseUrl?: string): Promise<TestServer>
     server,
     url: address,
     databaseUrl: url,
+    storage,
     tenant,
     token,
     request: (method, path, body, headers = {}) =>
@@ -63,6 +71,7 @@ export async function startTestServer(databaseUrl?: string): Promise<TestServer>
     async close() {
       await server.app.close();
       await server.close();
+      await rm(storage, { recursive: true, force: true });
     },
   };
 }

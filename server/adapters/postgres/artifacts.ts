@@ -1,0 +1,144 @@
+import type { Selectable } from "kysely";
+import { sql as fragment } from "kysely";
+import { type ArtifactFacts, type ArtifactHead, conflicts } from "../../domain/releases/artifact-facts.ts";
+import { ServerError } from "../../errors/server-error.ts";
+import { type Postgres, type Session, sql } from "./postgres.ts";
+import type { Tables } from "./tables.ts";
+
+export type ArtifactRow = Selectable<Tables["artifacts"]>;
+
+interface StoredArtifact {
+  readonly id: string;
+  readonly key: string;
+  readonly sizeBytes: number;
+  readonly sha256: string;
+  readonly description: string;
+  readonly facts: ArtifactFacts;
+}
+
+/** Adds an artifact to its release, which it makes if it is the first. @throws {ServerError} CONFLICT */
+export async function addArtifact(session: Session, tenant: string, artifact: StoredArtifact): Promise<void> {
+  const { facts } = artifact;
+  // Locks the release: two uploads at once must not both pass the comparison.
+  await session.run(
+    sql
+      .insertInto("releases")
+      .values({ tenant_id: tenant, name: facts.name })
+      .onConflict((conflict) => conflict.columns(["tenant_id", "name"]).doUpdateSet({ modified_at: new Date() })),
+  );
+  await findConflicts(session, tenant, facts);
+  await session.run(
+    sql.insertInto("artifacts").values({
+      tenant_id: tenant,
+      id: artifact.id,
+      name: facts.name,
+      description: artifact.description,
+      object_key: artifact.key,
+      size: artifact.sizeBytes,
+      sha256: artifact.sha256,
+      format_version: facts.formatVersion,
+      signed: facts.signed,
+      device_types: [...facts.deviceTypes],
+      depends: JSON.stringify(facts.depends),
+      provides: JSON.stringify(facts.provides),
+      clears_provides: [...facts.clearsProvides],
+      updates: JSON.stringify(facts.updates),
+      scripts: [...facts.scripts],
+    }),
+  );
+}
+
+/** @throws {ServerError} CONFLICT if an artifact of the same name is for the same devices */
+export async function findConflicts(session: Session, tenant: string, head: ArtifactHead): Promise<void> {
+  const others = await session.rows(
+    sql
+      .selectFrom("artifacts")
+      .select(["id", "device_types", "depends"])
+      .where("tenant_id", "=", tenant)
+      .where("name", "=", head.name),
+  );
+  const found = others.filter(({ device_types: deviceTypes, depends }) => conflicts(head, { deviceTypes, depends }));
+  if (found.length === 0) return;
+  const metadata = {
+    conflicts: found.map(({ id, device_types: deviceTypes, depends }) => ({
+      ...{ artifact_id: id, name: head.name },
+      artifact_depends: { device_type: deviceTypes, ...depends },
+    })),
+  };
+  const detail = { name: head.name, reason: "an artifact of this name is for the same devices" };
+  throw new ServerError("CONFLICT", detail, { body: { metadata } });
+}
+
+export interface ArtifactFilter {
+  /** Exact names, or beginnings that end in `*`. */
+  readonly names: readonly string[];
+  readonly description: string | undefined;
+  readonly deviceType: string | undefined;
+  readonly sort: readonly { readonly by: "name" | "modified" | "size"; readonly direction: "asc" | "desc" }[];
+}
+
+const COLUMN_OF = { name: "name", modified: "modified_at", size: "size" } as const;
+
+/** A page of the artifacts that match, and how many match. */
+export async function listArtifacts(
+  session: Session,
+  tenant: string,
+  filter: ArtifactFilter,
+  window: { readonly offset: number; readonly limit: number },
+): Promise<{ readonly rows: ArtifactRow[]; readonly total: number }> {
+  const { names, description, deviceType } = filter;
+  const matching = sql
+    .selectFrom("artifacts")
+    .where("tenant_id", "=", tenant)
+    .$if(names.length > 0, (query) => query.where((expression) => expression.or(names.map(nameMatches))))
+    .$if(description !== undefined, (query) => query.where(contains("description", description ?? "")))
+    .$if(deviceType !== undefined, (query) => query.where(fragment<boolean>`${deviceType} = any(device_types)`));
+  let sorted = matching.selectAll();
+  for (const { by, direction } of filter.sort) sorted = sorted.orderBy(COLUMN_OF[by], direction);
+  const rows = await session.rows(sorted.orderBy("id").offset(window.offset).limit(window.limit));
+  const count = await session.first(matching.select(({ fn }) => fn.countAll<number>().as("n")));
+  return { rows, total: count?.n ?? 0 };
+}
+
+/** Compares without patterns: nothing in `text` is special. */
+export const contains = (column: string, text: string) =>
+  fragment<boolean>`position(lower(${text}) in lower(${fragment.ref(column)})) > 0`;
+
+export const nameMatches = (name: string) =>
+  name.endsWith("*") ? fragment<boolean>`starts_with(name, ${name.slice(0, -1)})` : fragment<boolean>`name = ${name}`;
+
+export function findArtifact(session: Session, tenant: string, id: string): Promise<ArtifactRow | undefined> {
+  return session.first(sql.selectFrom("artifacts").selectAll().where("tenant_id", "=", tenant).where("id", "=", id));
+}
+
+/** @returns false if there is no such artifact */
+export async function describeArtifact(session: Session, tenant: string, id: string, text: string): Promise<boolean> {
+  const changed = sql.updateTable("artifacts").set({ description: text, modified_at: new Date() });
+  return (await session.run(changed.where("tenant_id", "=", tenant).where("id", "=", id))) > 0;
+}
+
+/** All bytes of a tenant's artifacts. */
+export async function storedBytes(session: Session, tenant: string): Promise<number> {
+  const [row] = await session.raw<{ n: string }>(
+    "SELECT coalesce(sum(size), 0)::bigint AS n FROM artifacts WHERE tenant_id = $1",
+    [tenant],
+  );
+  return Number(row?.n ?? 0);
+}
+
+interface ObjectRow {
+  readonly object_key: string;
+  readonly size: number;
+  readonly sha256: string;
+  readonly name: string;
+}
+
+/** What a download needs to know. */
+export async function findObject(postgres: Postgres, tenant: string, id: string): Promise<ObjectRow | undefined> {
+  return (await postgres.prepared<ObjectRow & { tenant_id: string }>(tenant, FIND_OBJECT, [tenant, id]))[0];
+}
+
+const FIND_OBJECT = {
+  name: "find-object",
+  text: "SELECT object_key, size, sha256, name FROM artifacts WHERE tenant_id = $1 AND id = $2",
+};

@@ -1,0 +1,193 @@
+import { z } from "zod";
+import { Release, ReleaseNotes, ReleaseTags, ReleaseV1 } from "../../../../src/protocol/api/releases.ts";
+import { Line, Repeated } from "../../../../src/protocol/api/text.ts";
+import {
+  changeRelease,
+  findRelease,
+  listReleases,
+  type ReleaseFilter,
+  releaseTags,
+  removeArtifacts,
+  type Release as StoredRelease,
+  updateTypes,
+} from "../../../adapters/postgres/releases.ts";
+import { ServerError } from "../../../errors/server-error.ts";
+import type { App, Routes } from "../../app-types.ts";
+import { callingPerson } from "../../authenticate.ts";
+import { act, look } from "../../guard.ts";
+import { PagingQuery, setPageHeaders, windowOf } from "../../paging.ts";
+import type { Services } from "../../services.ts";
+import { removeObjects } from "../artifacts/remove-objects.ts";
+import { shownArtifact } from "../artifacts/shown.ts";
+import { sortOf } from "../sort.ts";
+
+const V1 = "/api/management/v1/deployments/deployments/releases";
+const V2 = "/api/management/v2/deployments/deployments/releases";
+const ALL = "/api/management/v2/deployments/releases/all";
+/** What clients get that know no pages. */
+const UNPAGED = { offset: 0, limit: 10_000 };
+
+const FilterQuery = z.object({
+  name: Repeated,
+  tag: Repeated,
+  update_type: Line.optional(),
+  sort: Repeated,
+});
+
+const filterOf = (query: z.infer<typeof FilterQuery>): ReleaseFilter => ({
+  names: query.name,
+  tags: query.tag.map((tag) => tag.toLowerCase()),
+  updateType: query.update_type,
+  sort: sortOf(query.sort, ["name", "modified", "artifacts_count", "tags"], { by: "name", direction: "asc" }),
+});
+
+/** Releases: all artifacts of one name, with tags and notes. */
+export const releaseRoutes =
+  (services: Services): Routes =>
+  (app) => {
+    addLists(app, services);
+    addChanges(app, services);
+    const { postgres } = services;
+
+    app.delete(
+      V2,
+      {
+        config: { auth: "user" },
+        schema: { querystring: z.object({ name: Repeated }), response: { 204: z.undefined() } },
+      },
+      async (request, reply) => {
+        const { tenant } = callingPerson(request);
+        const names = [...new Set(request.query.name)];
+        if (names.length === 0) throw new ServerError("REQUEST_INVALID", { in: "query", name: "is missing" });
+        const removed = await act(postgres, request, "ManageReleases", async (session) => {
+          const result: { id: string; object_key: string }[] = [];
+          // In one order for everybody: two requests must not wait for each other.
+          for (const name of names.toSorted()) {
+            await findRelease(session, tenant, name);
+            result.push(...(await removeArtifacts(session, tenant, name)));
+          }
+          return { result, acts: names.map((id) => ({ action: "delete", object: { type: "release", id } })) };
+        });
+        await removeObjects(services, tenant, removed);
+        return reply.status(204).send();
+      },
+    );
+
+    const names = { response: { 200: z.array(z.string()) } };
+    app.get(`${ALL}/tags`, { config: { auth: "user" }, schema: names }, (request) =>
+      look(postgres, request, "ReadReleases", (session) => releaseTags(session, callingPerson(request).tenant)),
+    );
+    app.get(`${ALL}/types`, { config: { auth: "user" }, schema: names }, (request) =>
+      look(postgres, request, "ReadReleases", (session) => updateTypes(session, callingPerson(request).tenant)),
+    );
+  };
+
+function addLists(app: App, { postgres }: Services): void {
+  const paged = FilterQuery.extend(PagingQuery.shape);
+
+  app.get(
+    V1,
+    { config: { auth: "user" }, schema: { querystring: FilterQuery, response: { 200: z.array(ReleaseV1) } } },
+    async (request, reply) => {
+      const { tenant } = callingPerson(request);
+      const { releases, total } = await look(postgres, request, "ReadReleases", (session) =>
+        listReleases(session, tenant, filterOf(request.query), UNPAGED),
+      );
+      reply.header("x-total-count", String(total));
+      return releases.map(shownV1);
+    },
+  );
+
+  app.get(
+    `${V1}/list`,
+    { config: { auth: "user" }, schema: { querystring: paged, response: { 200: z.array(ReleaseV1) } } },
+    async (request, reply) => {
+      const { tenant } = callingPerson(request);
+      const { releases, total } = await look(postgres, request, "ReadReleases", (session) =>
+        listReleases(session, tenant, filterOf(request.query), windowOf(request.query)),
+      );
+      setPageHeaders(request, reply, request.query, { total });
+      return releases.map(shownV1);
+    },
+  );
+
+  app.get(
+    V2,
+    { config: { auth: "user" }, schema: { querystring: paged, response: { 200: z.array(Release) } } },
+    async (request, reply) => {
+      const { tenant } = callingPerson(request);
+      const { releases, total } = await look(postgres, request, "ReadReleases", (session) =>
+        listReleases(session, tenant, filterOf(request.query), windowOf(request.query)),
+      );
+      setPageHeaders(request, reply, request.query, { total });
+      return releases.map(shown);
+    },
+  );
+}
+
+function addChanges(app: App, { postgres }: Services): void {
+  const params = z.object({ name: z.string().min(1) });
+
+  app.get(
+    `${V2}/:name`,
+    { config: { auth: "user" }, schema: { params, response: { 200: Release } } },
+    async (request) => {
+      const { tenant } = callingPerson(request);
+      return shown(
+        await look(postgres, request, "ReadReleases", (session) => findRelease(session, tenant, request.params.name)),
+      );
+    },
+  );
+
+  app.patch(
+    `${V2}/:name`,
+    { config: { auth: "user" }, schema: { params, body: ReleaseNotes, response: { 204: z.undefined() } } },
+    async (request, reply) => {
+      const { tenant } = callingPerson(request);
+      const { name } = request.params;
+      const { notes } = request.body;
+      await act(postgres, request, "ManageReleases", async (session) => {
+        await changeRelease(session, tenant, name, { notes });
+        const object = { type: "release", id: name };
+        return { result: undefined, acts: [{ action: "update", object, change: `notes: ${notes}` }] };
+      });
+      return reply.status(204).send();
+    },
+  );
+
+  app.put(
+    `${V2}/:name/tags`,
+    { config: { auth: "user" }, schema: { params, body: ReleaseTags, response: { 204: z.undefined() } } },
+    async (request, reply) => {
+      const { tenant } = callingPerson(request);
+      const { name } = request.params;
+      const tags = [...new Set(request.body)].toSorted();
+      await act(postgres, request, "ManageReleases", async (session) => {
+        await changeRelease(session, tenant, name, { tags });
+        const object = { type: "release", id: name };
+        return { result: undefined, acts: [{ action: "update", object, change: `tags: ${tags.join(", ")}` }] };
+      });
+      return reply.status(204).send();
+    },
+  );
+}
+
+const shown = ({ name, modified_at, artifacts, tags, notes }: StoredRelease): Release => ({
+  name,
+  modified: modified_at.toISOString(),
+  artifacts: artifacts.map(shownArtifact),
+  artifacts_count: artifacts.length,
+  tags,
+  notes,
+});
+
+const shownV1 = (release: StoredRelease): z.infer<typeof ReleaseV1> => {
+  const {
+    name: Name,
+    modified: Modified,
+    artifacts: Artifacts,
+    artifacts_count: ArtifactsCount,
+    ...rest
+  } = shown(release);
+  return { Name, Modified, Artifacts, ArtifactsCount, ...rest };
+};
