@@ -45,6 +45,11 @@ export async function createApp({ log, callers, routes, serverFactory, checkAnsw
   }).withTypeProvider<ZodTypeProvider>();
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(checkAnswers === true ? serializerCompiler : () => JSON.stringify);
+  const parseJson = app.getDefaultJsonParser("error", "error");
+  // mender-cli announces JSON and sends nothing.
+  app.addContentTypeParser("application/json", { parseAs: "string" }, (request, body: string, done) =>
+    body === "" ? done(null) : parseJson(request, body, done),
+  );
   app.setErrorHandler(answerError);
   app.setNotFoundHandler(answerNotFound);
   app.addHook("onRequest", async (request, reply) => {

@@ -1,7 +1,6 @@
 import type { Readable } from "node:stream";
 import multipart, { type Multipart } from "@fastify/multipart";
 import type { FastifyRequest } from "fastify";
-import type { ZodTypeProvider } from "fastify-type-provider-zod";
 import { ServerError } from "../errors/server-error.ts";
 import type { App, Routes } from "./app-types.ts";
 
@@ -9,9 +8,10 @@ import type { App, Routes } from "./app-types.ts";
 export const withForms =
   (routes: Routes): Routes =>
   (app) => {
-    void app.register(async (scope) => {
-      await scope.register(multipart, { throwFileSizeLimit: false });
-      routes(scope.withTypeProvider<ZodTypeProvider>() as unknown as App);
+    void app.register((scope: App, _options, done) => {
+      void scope.register(multipart, { throwFileSizeLimit: false });
+      routes(scope);
+      done();
     });
   };
 

@@ -1,7 +1,6 @@
 import type { MetaData, PayloadInfo } from "../../../src/artifact/model.ts";
 import { type ArtifactReader, openArtifact } from "../../../src/artifact/reader.ts";
 import { AgentError, describeError } from "../../../src/errors/agent-error.ts";
-import type { PayloadFile } from "../../../src/ports/payload-handler.ts";
 import type { ByteSource } from "../../../src/util/byte-source.ts";
 import type { ArtifactFacts, ArtifactHead } from "../../domain/releases/artifact-facts.ts";
 import { ServerError } from "../../errors/server-error.ts";
@@ -80,8 +79,15 @@ function mergedDepends(all: readonly PayloadInfo["depends"][]): Record<string, r
   return Object.fromEntries(merged);
 }
 
+interface ReadFile {
+  readonly name: string;
+  readonly sha256: string;
+  readonly sizeBytes: number;
+  readonly modified?: number | undefined;
+}
+
 /** Artifacts without dates have the epoch. */
-const shownFile = ({ name, sha256, sizeBytes, modified = 0 }: PayloadFile) => ({
+const shownFile = ({ name, sha256, sizeBytes, modified = 0 }: ReadFile) => ({
   name,
   checksum: sha256,
   size: sizeBytes,

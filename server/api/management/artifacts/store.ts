@@ -84,12 +84,14 @@ async function copyAndRead(
   const hash = createHash("sha256");
   let sizeBytes = 0;
   const copy = new PassThrough({ highWaterMark: BEHIND_BYTES });
-  // Whoever reads the copy gets its errors.
-  copy.on("error", () => {});
+  copy.on("error", () => {
+    // ignored: the store reads the copy and gets the error.
+  });
   const stored = store(copy);
-  stored.catch(() => {});
   const failed = stored.then(() => new Promise<never>(() => {}));
-  failed.catch(() => {});
+  failed.catch(() => {
+    // ignored: whoever waits for the store gets the error.
+  });
   async function* passing(): AsyncGenerator<Uint8Array> {
     for await (const chunk of content) {
       hash.update(chunk);
@@ -105,7 +107,9 @@ async function copyAndRead(
     return { facts, sizeBytes, sha256: hash.digest("hex") };
   } catch (error) {
     copy.destroy(error instanceof Error ? error : new Error("the upload failed"));
-    await stored.catch(() => {});
+    await stored.catch(() => {
+      // ignored: the first error says what went wrong.
+    });
     throw error;
   }
 }
