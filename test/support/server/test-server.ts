@@ -30,13 +30,13 @@ const ADMIN = { email: "admin@example.com", password: "correct horse battery" };
 async function makeDatabase(): Promise<string> {
   const folder = inject("postgresFolder");
   const name = `test_${randomUUID().replaceAll("-", "")}`;
-  const client = new pg.Client(`postgresql://owner@/postgres?host=${folder}`);
+  const client = new pg.Client(`postgresql://switchback@/postgres?host=${folder}`);
   await client.connect();
   // Two copies of the template at once are refused.
   await client.query("SELECT pg_advisory_lock(1)");
-  await client.query(`CREATE DATABASE ${name} TEMPLATE template`);
+  await client.query(`CREATE DATABASE ${name} TEMPLATE switchback`);
   await client.end();
-  return `postgresql://owner@/${name}?host=${folder}`;
+  return `postgresql://switchback@/${name}?host=${folder}`;
 }
 
 /** A server on a database of its own, with a tenant and its administrator. It checks each of its answers. */

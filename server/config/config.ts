@@ -1,0 +1,127 @@
+import { isIPv4 } from "node:net";
+import { join, resolve } from "node:path";
+import { z } from "zod";
+import { ServerError } from "../errors/server-error.ts";
+import type { SettingKey } from "./settings.ts";
+
+export interface Address {
+  /** Without it, all addresses of the machine. */
+  readonly host?: string;
+  readonly port: number;
+}
+
+export type Tls =
+  | { readonly kind: "auto" }
+  | { readonly kind: "off" }
+  | { readonly kind: "files"; readonly cert: string; readonly key: string };
+
+const LEVELS = ["fatal", "error", "warn", "info", "debug", "trace", "silent"] as const;
+
+/** The configuration, checked. */
+export interface Config {
+  readonly data: string;
+  readonly listen: Address;
+  readonly localListen: Address | undefined;
+  readonly url: string | undefined;
+  readonly tls: Tls;
+  readonly database: string | undefined;
+  readonly connections: number;
+  readonly storage: string;
+  readonly role: "all" | "api" | "worker";
+  readonly logLevel: (typeof LEVELS)[number];
+  readonly admin: string;
+  readonly adminPasswordFile: string | undefined;
+}
+
+/** The text of a setting, and where it comes from: for people. */
+export interface Given {
+  readonly text: string;
+  readonly from: string;
+}
+
+const ADDRESS = z
+  .string()
+  .regex(/^(?:\[[0-9a-f:.]+\]|[^:\s]*):?\d{1,5}$/i, "expected HOST:PORT")
+  .transform((text): Address => {
+    const at = text.lastIndexOf(":");
+    const host = text.slice(0, Math.max(0, at)).replace(/^\[|\]$/g, "");
+    return { ...(host !== "" && host !== "*" && { host }), port: Number(text.slice(at + 1)) };
+  })
+  .refine(({ port }) => port <= 65_535, "expected a port up to 65535");
+
+const isLoopback = ({ host = "" }: Address): boolean =>
+  host === "localhost" || host === "::1" || (isIPv4(host) && host.startsWith("127."));
+
+const PATH = z.string().min(1, "expected a path").transform((text) => resolve(text));
+
+const SCHEMAS = {
+  data: PATH,
+  listen: ADDRESS,
+  "local-listen": z.union([
+    z.literal("off").transform(() => undefined),
+    ADDRESS.refine(isLoopback, "expected an address of the loopback interface, such as 127.0.0.1:8080, or off"),
+  ]),
+  url: z
+    .url({ protocol: /^https?$/, error: "expected https://HOST" })
+    .transform((text) => text.replace(/\/+$/, ""))
+    .optional(),
+  tls: z.string().transform((text, context): Tls => {
+    if (text === "auto" || text === "off") return { kind: text };
+    const [cert = "", key = "", ...more] = text.split(",");
+    if (cert !== "" && key !== "" && more.length === 0) return { kind: "files", cert: resolve(cert), key: resolve(key) };
+    context.addIssue({ code: "custom", message: "expected auto, off, or CERT,KEY" });
+    return z.NEVER;
+  }),
+  database: z.url({ protocol: /^postgres(?:ql)?$/, error: "expected postgresql://USER@HOST/DATABASE" }).optional(),
+  "database-connections": z
+    .string()
+    .regex(/^[1-9]\d{0,3}$/, "expected a number from 1 to 9999")
+    .transform(Number),
+  storage: z
+    .string()
+    .refine((text) => !text.includes("://"), "expected a folder; this version stores Artifacts in folders only")
+    .transform((text) => resolve(text))
+    .optional(),
+  role: z.enum(["all", "api", "worker"], "expected all, api or worker"),
+  "log-level": z.enum(LEVELS, `expected one of ${LEVELS.join(", ")}`),
+  admin: z.string().regex(/^[^@\s]+@[^@\s]+$/, "expected an email address"),
+  "admin-password-file": PATH.optional(),
+} satisfies Record<SettingKey, z.ZodType>;
+
+/** @throws {ServerError} CONFIG_INVALID, which names the setting and where it comes from */
+export function checkConfig(given: ReadonlyMap<SettingKey, Given>): Config {
+  const valueOf = <Key extends SettingKey>(key: Key): z.output<(typeof SCHEMAS)[Key]> => {
+    const found = given.get(key);
+    const parsed = z.safeParse(SCHEMAS[key] as z.ZodType<z.output<(typeof SCHEMAS)[Key]>>, found?.text);
+    if (parsed.success) return parsed.data;
+    throw new ServerError("CONFIG_INVALID", {
+      key,
+      ...(found !== undefined && { value: shownValue(key, found.text), from: found.from }),
+      reason: reasonOf(parsed.error.issues[0]),
+    });
+  };
+  const data = valueOf("data");
+  return {
+    data,
+    listen: valueOf("listen"),
+    localListen: valueOf("local-listen"),
+    url: valueOf("url"),
+    tls: valueOf("tls"),
+    database: valueOf("database"),
+    connections: valueOf("database-connections"),
+    storage: valueOf("storage") ?? join(data, "objects"),
+    role: valueOf("role"),
+    logLevel: valueOf("log-level"),
+    admin: valueOf("admin"),
+    adminPasswordFile: valueOf("admin-password-file"),
+  };
+}
+
+function reasonOf(issue: z.core.$ZodIssue | undefined): string {
+  if (issue?.code === "invalid_union") return reasonOf(issue.errors.at(-1)?.[0]);
+  return issue?.message ?? "not valid";
+}
+
+/** A value for people: the password of a database is left out. */
+export const shownValue = (key: SettingKey, text: string): string =>
+  key === "database" ? text.replace(/^([a-z]+:\/\/[^:@/]*):[^@/]*@/, "$1:***@").replace(/([?&]password=)[^&]*/, "$1***") : text;

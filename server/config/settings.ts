@@ -1,0 +1,105 @@
+import { homedir } from "node:os";
+import { join } from "node:path";
+
+/** One setting of the server: a flag, a variable of the environment and a key of the configuration file. */
+export interface Setting {
+  /** The key in the file, and the flag without its dashes. */
+  readonly key: string;
+  /** What stands for the value in help texts. */
+  readonly value: string;
+  readonly doc: string;
+  /** Shown in documents where the value depends on the machine. */
+  readonly defaultDoc?: string;
+  default(): string | undefined;
+}
+
+/** Where packages of distributions put data of services, and where people without root can write. */
+const dataFolder = (): string =>
+  process.getuid?.() === 0
+    ? "/var/lib/switchback-server"
+    : join(process.env["XDG_DATA_HOME"] ?? join(homedir(), ".local", "share"), "switchback-server");
+
+/** All settings. The order is that of `--help`, of `--print-config` and of the reference page. */
+export const SETTINGS = [
+  {
+    key: "data",
+    value: "DIR",
+    doc: "folder of the private database, the certificates and the Artifacts",
+    defaultDoc: "/var/lib/switchback-server for root, else ~/.local/share/switchback-server",
+    default: dataFolder,
+  },
+  {
+    key: "listen",
+    value: "HOST:PORT",
+    doc: "address for devices and people; without HOST, all addresses of this machine",
+    default: () => ":8443",
+  },
+  {
+    key: "local-listen",
+    value: "HOST:PORT",
+    doc: "address for plain HTTP and /metrics, on the loopback interface only; 'off' for none",
+    default: () => "127.0.0.1:8080",
+  },
+  {
+    key: "url",
+    value: "PUBLIC_URL",
+    doc: "how devices reach the server; links to Artifacts begin with it, and the certificate names its host",
+    defaultDoc: "the address that a device used",
+    default: () => undefined,
+  },
+  {
+    key: "tls",
+    value: "auto|off|CERT,KEY",
+    doc: "certificate: from an authority that the server makes, none (behind a proxy), or two PEM files",
+    default: () => "auto",
+  },
+  {
+    key: "database",
+    value: "URL",
+    doc: "PostgreSQL 15 or newer, as a role that is no superuser",
+    defaultDoc: "a private PostgreSQL in the data folder",
+    default: () => undefined,
+  },
+  {
+    key: "database-connections",
+    value: "NUMBER",
+    doc: "connections to the database, at most",
+    default: () => "10",
+  },
+  {
+    key: "storage",
+    value: "DIR",
+    doc: "folder of the Artifacts; processes on one database share it",
+    defaultDoc: "the folder objects in the data folder",
+    default: () => undefined,
+  },
+  {
+    key: "role",
+    value: "all|api|worker",
+    doc: "answer requests, do the work that no request waits for, or both",
+    default: () => "all",
+  },
+  {
+    key: "log-level",
+    value: "LEVEL",
+    doc: "fatal, error, warn, info, debug or trace; debug logs the requests of devices, too",
+    default: () => "info",
+  },
+  {
+    key: "admin",
+    value: "EMAIL",
+    doc: "administrator that the first start makes",
+    default: () => "admin@localhost",
+  },
+  {
+    key: "admin-password-file",
+    value: "FILE",
+    doc: "file with the administrator's password",
+    defaultDoc: "the first start makes a password and prints it once",
+    default: () => undefined,
+  },
+] as const satisfies readonly Setting[];
+
+export type SettingKey = (typeof SETTINGS)[number]["key"];
+
+export const environmentName = (key: string): string => `SWITCHBACK_${key.toUpperCase().replaceAll("-", "_")}`;

@@ -1,0 +1,97 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { readConfig } from "../../../server/config/read-config.ts";
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "config-"));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+async function fileWith(text: string): Promise<string> {
+  const file = join(folder, "server.yaml");
+  await writeFile(file, text);
+  return file;
+}
+
+test("a flag wins over the environment, which wins over the file, which wins over the default", async () => {
+  const file = await fileWith("data: /a\nlisten: 127.0.0.1:1\nrole: worker\nurl: https://a.example/\n");
+  const flags = { data: "/c" };
+  const environment = { SWITCHBACK_DATA: "/b", SWITCHBACK_ROLE: "api", SWITCHBACK_DATABASE: "postgresql://me:secret@db/x" };
+  const { config, printed } = await readConfig({ flags, environment, file });
+  expect(config).toEqual({
+    data: "/c",
+    listen: { host: "127.0.0.1", port: 1 },
+    localListen: { host: "127.0.0.1", port: 8080 },
+    url: "https://a.example",
+    tls: { kind: "auto" },
+    database: "postgresql://me:secret@db/x",
+    connections: 10,
+    storage: "/c/objects",
+    role: "api",
+    logLevel: "info",
+    admin: "admin@localhost",
+    adminPasswordFile: undefined,
+  });
+  const said = printed.map((line) => line.replace(/ {2,}/, "  "));
+  expect(said.slice(0, 4)).toEqual([
+    "data: /c  # --data",
+    `listen: 127.0.0.1:1  # ${file}:2`,
+    "local-listen: 127.0.0.1:8080  # default",
+    `url: https://a.example/  # ${file}:4`,
+  ]);
+  expect(said).toContain('database: "postgresql://me:***@db/x"  # SWITCHBACK_DATABASE');
+  expect(printed.join("\n")).not.toContain("secret");
+  const again = await readConfig({ flags: {}, environment: {}, file: await fileWith(printed.join("\n")) });
+  expect({ ...again.config, database: "" }).toEqual({ ...config, database: "" });
+});
+
+for (const [title, flags, expected] of [
+  ["all addresses", { listen: ":8443" }, { listen: { port: 8443 } }],
+  ["an address of IPv6", { listen: "[::1]:9" }, { listen: { host: "::1", port: 9 } }],
+  ["no local address", { "local-listen": "off" }, { localListen: undefined }],
+  ["files of a certificate", { tls: "/a.crt,/a.key" }, { tls: { kind: "files", cert: "/a.crt", key: "/a.key" } }],
+] as const)
+  test(`flags can give ${title}`, async () => {
+    expect((await readConfig({ flags, environment: {}, file: undefined })).config).toMatchObject(expected);
+  });
+
+for (const [text, detail] of [
+  ["role: all\nlisten: [1]\n", { line: 2, key: "listen", reason: "expected a text" }],
+  ["role: all\n\nlissten: :1\n", { line: 3, key: "lissten", reason: "unknown key" }],
+  ["role: all\n  tls: off\n: {", { line: 2 }],
+  ["- data\n", { line: 1, reason: "expected lines of KEY: VALUE" }],
+] as const)
+  test(`a configuration file is refused with its line: ${JSON.stringify(text)}`, async () => {
+    const file = await fileWith(text);
+    await expect(readConfig({ flags: {}, environment: {}, file })).rejects.toMatchObject({
+      code: "CONFIG_INVALID",
+      detail: { file, ...detail },
+    });
+  });
+
+for (const [key, value, reason] of [
+  ["listen", "nowhere", "expected HOST:PORT"],
+  ["listen", ":70000", "expected a port up to 65535"],
+  ["local-listen", "0.0.0.0:8080", "expected an address of the loopback interface, such as 127.0.0.1:8080, or off"],
+  ["url", "ftp://a", "expected https://HOST"],
+  ["tls", "cert.pem", "expected auto, off, or CERT,KEY"],
+  ["database", "mysql://a/b", "expected postgresql://USER@HOST/DATABASE"],
+  ["database-connections", "0", "expected a number from 1 to 9999"],
+  ["storage", "s3://bucket", "expected a folder; this version stores Artifacts in folders only"],
+  ["role", "both", "expected all, api or worker"],
+  ["admin", "root", "expected an email address"],
+] as const)
+  test(`--${key} ${value} is refused`, async () => {
+    const refused = readConfig({ flags: { [key]: value }, environment: {}, file: undefined });
+    await expect(refused).rejects.toMatchObject({ detail: { key, value, from: `--${key}`, reason } });
+  });
+
+test("a value of the file that is not valid is named with its line", async () => {
+  const file = await fileWith("\nrole: both\n");
+  await expect(readConfig({ flags: {}, environment: {}, file })).rejects.toMatchObject({
+    detail: { key: "role", value: "both", from: `${file}:2` },
+  });
+});
