@@ -6,7 +6,7 @@ import { emitTypes } from "./lib/emit-types.ts";
 import { bundleFleet, FLEET, FLEET_BYTES } from "./lib/fleet-bundle.ts";
 import { bundleHarness, HARNESS, HARNESS_BUDGET, weighHarness } from "./lib/harness-bundle.ts";
 import { say } from "./lib/run.ts";
-import { bundleServer, SERVER } from "./lib/server-bundle.ts";
+import { bundleServer, foreignInputs, SERVER, weighServer } from "./lib/server-bundle.ts";
 import { shipScripts } from "./lib/ship-scripts.ts";
 
 /**
@@ -30,17 +30,14 @@ if (!quiet)
   );
 const harness = weighHarness(await bundleHarness(join("dist", "qemu")), HARNESS_BUDGET);
 if (!quiet) say(`dist/qemu/${HARNESS}: ${harness.bytes} bytes, for build hosts only`);
-const server = Object.values((await bundleServer(join("dist", "server"))).outputs).reduce(
-  (sum, { bytes }) => sum + bytes,
-  0,
-);
-if (!quiet) say(`dist/server/${SERVER}: ${server} bytes, for servers only`);
+const server = weighServer(await bundleServer(join("dist", "server")));
+if (!quiet) say(`dist/server/${SERVER}: ${server.bytes} bytes, for servers only`);
 const fleet = Object.values((await bundleFleet(join("dist", "fleet"))).outputs).reduce(
   (sum, { bytes }) => sum + bytes,
   0,
 );
 if (!quiet) say(`dist/fleet/${FLEET}: ${fleet} bytes, for operators only`);
 const tooLarge = fleet > FLEET_BYTES ? [`the operators' command line: ${fleet} bytes, ${FLEET_BYTES} are allowed`] : [];
-const over = [...problems, ...harness.problems, ...tooLarge];
+const over = [...problems, ...foreignInputs(metafile), ...harness.problems, ...server.problems, ...tooLarge];
 for (const problem of over) say(`over budget: ${problem}`);
 process.exitCode = over.length === 0 ? 0 : 1;

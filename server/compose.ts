@@ -18,6 +18,8 @@ import { sweepObjectsHourly } from "./jobs/sweep-objects.ts";
 
 export interface ServerOptions extends Pick<AppOptions, "serverFactory" | "checkAnswers"> {
   readonly databaseUrl: string;
+  /** Connections to it, at most. */
+  readonly connections?: number;
   /** The folder of the file store. */
   readonly storage: string;
   readonly publicUrl?: string;
@@ -34,6 +36,7 @@ export interface Server {
 /** Builds a server from its options: the only place that knows which adapter is behind a port. */
 export async function composeServer({
   databaseUrl,
+  connections,
   storage,
   publicUrl,
   log,
@@ -41,6 +44,7 @@ export async function composeServer({
 }: ServerOptions): Promise<Server> {
   const postgres = connectPostgres({
     url: databaseUrl,
+    ...(connections !== undefined && { connections }),
     onError: (error) => log.warn({ err: error }, "A connection to the database broke."),
   });
   await migrate(postgres, await readMigrations());

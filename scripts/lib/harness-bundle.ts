@@ -57,7 +57,7 @@ export async function bundleHarness(outdir: string): Promise<Metafile> {
 }
 
 /** Weighs the harness against its budget, which is apart from that of the program for devices. */
-export function weighHarness({ outputs }: Metafile, budget: HarnessBudget): WeighedHarness {
+export function weighHarness({ outputs }: Metafile, budget: HarnessBudget, what = "harness"): WeighedHarness {
   const bytes = Object.values(outputs).reduce((sum, output) => sum + output.bytes, 0);
   const names = new Set(
     Object.values(outputs).flatMap(({ inputs }) => Object.keys(inputs).flatMap((input) => packageOf(input) ?? [])),
@@ -66,9 +66,9 @@ export function weighHarness({ outputs }: Metafile, budget: HarnessBudget): Weig
   return {
     bytes,
     problems: [
-      ...unknown.map((name) => `new package of the harness: ${name}`),
-      ...(bytes > budget.bytes ? [`the harness: ${bytes} bytes, ${budget.bytes} are allowed`] : []),
-      ...(bytes === 0 ? ["the harness is empty"] : []),
+      ...unknown.map((name) => `new package of the ${what}: ${name}`),
+      ...(bytes > budget.bytes ? [`the ${what}: ${bytes} bytes, ${budget.bytes} are allowed`] : []),
+      ...(bytes === 0 ? [`the ${what} is empty`] : []),
     ],
   };
 }

@@ -2,10 +2,67 @@ import { chmod, cp, mkdir, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { build, type Metafile } from "esbuild";
 import { FOR_NODE } from "./bundle.ts";
-import { COMMONJS } from "./harness-bundle.ts";
+import { COMMONJS, type HarnessBudget as ServerBudget, type WeighedHarness, weighHarness } from "./harness-bundle.ts";
 
 /** The management server, which is never on a device. */
 export const SERVER = "switchback-server.mjs";
+
+/** A new name or a larger number is a decision: the commit must give the reason. */
+export const SERVER_BUDGET: ServerBudget = {
+  packages: new Set([
+    ...["commander", "zod", "js-yaml"],
+    // Certificates: Node has no code that makes them.
+    "node-forge",
+    ...["jose", "kysely"],
+    // PostgreSQL's protocol, with what it needs.
+    ...["pg", "pg-cloudflare", "pg-connection-string", "pg-int8", "pg-pool", "pg-protocol", "pg-types", "pgpass"],
+    ...["postgres-array", "postgres-bytea", "postgres-date", "postgres-interval", "split2", "xtend"],
+    // Metrics, with what they need.
+    ...["prom-client", "@opentelemetry/api", "bintrees", "tdigest"],
+    // The log, with what it needs.
+    ...[
+      "pino",
+      "@pinojs/redact",
+      "atomic-sleep",
+      "on-exit-leak-free",
+      "pino-std-serializers",
+      "quick-format-unescaped",
+    ],
+    ...["safe-stable-stringify", "sonic-boom", "thread-stream"],
+    // HTTP and OpenAPI, with what they need.
+    ...["fastify", "fastify-plugin", "fastify-type-provider-zod", "@fastify/swagger", "@fastify/ajv-compiler"],
+    ...["@fastify/deepmerge", "@fastify/error", "@fastify/fast-json-stringify-compiler", "@fastify/forwarded"],
+    ...["@fastify/merge-json-schemas", "@fastify/proxy-addr", "abstract-logging", "ajv", "ajv-formats", "avvio"],
+    ...["cookie", "debug", "dequal", "fast-decode-uri-component", "fast-deep-equal", "fast-json-stringify"],
+    ...["fast-querystring", "fast-uri", "fastq", "find-my-way", "has-flag", "ipaddr.js", "json-schema-ref-resolver"],
+    ...["json-schema-resolver", "json-schema-traverse", "light-my-request", "ms", "process-warning", "ret", "reusify"],
+    ...[
+      "rfdc",
+      "safe-regex2",
+      "secure-json-parse",
+      "semver",
+      "set-cookie-parser",
+      "supports-color",
+      "toad-cache",
+      "yaml",
+    ],
+    ...["@fastify/multipart", "@fastify/busboy"],
+  ]),
+  bytes: 2_500_000,
+};
+
+/** Weighs the server against its budget, which is apart from that of the program for devices. */
+export const weighServer = (metafile: Metafile, budget = SERVER_BUDGET): WeighedHarness =>
+  weighHarness(metafile, budget, "server");
+
+/** Code that must be in no bundle for devices: a slip would bring a database client to a board. */
+const NOT_FOR_DEVICES = /^(?:server|fleet|web|qemu|src\/protocol\/api)\//;
+
+/** What a bundle for devices contains and must not. */
+export const foreignInputs = ({ inputs }: Metafile): readonly string[] =>
+  Object.keys(inputs)
+    .filter((input) => NOT_FOR_DEVICES.test(input))
+    .map((input) => `not for devices: ${input}`);
 
 /** Bundles `server/main.ts` into one file in `outdir`, with the migrations of its database beside it. */
 export async function bundleServer(outdir: string): Promise<Metafile> {

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import swagger from "@fastify/swagger";
-import fastify, { type FastifyBaseLogger, type RawServerDefault } from "fastify";
+import fastify, { type FastifyBaseLogger, LogController, type RawServerDefault } from "fastify";
 import {
   jsonSchemaTransform,
   serializerCompiler,
@@ -31,7 +31,8 @@ const BODY_LIMIT_BYTES = 1024 * 1024;
 export async function createApp({ log, callers, routes, serverFactory, checkAnswers }: AppOptions): Promise<App> {
   const app = fastify({
     loggerInstance: log,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
+    requestIdLogLabel: "request_id",
     genReqId: () => randomUUID(),
     bodyLimit: BODY_LIMIT_BYTES,
     // Devices are on slow lines. A request whose headers take longer is an attack.

@@ -52,7 +52,10 @@ const ADDRESS = z
 const isLoopback = ({ host = "" }: Address): boolean =>
   host === "localhost" || host === "::1" || (isIPv4(host) && host.startsWith("127."));
 
-const PATH = z.string().min(1, "expected a path").transform((text) => resolve(text));
+const PATH = z
+  .string()
+  .min(1, "expected a path")
+  .transform((text) => resolve(text));
 
 const SCHEMAS = {
   data: PATH,
@@ -68,7 +71,8 @@ const SCHEMAS = {
   tls: z.string().transform((text, context): Tls => {
     if (text === "auto" || text === "off") return { kind: text };
     const [cert = "", key = "", ...more] = text.split(",");
-    if (cert !== "" && key !== "" && more.length === 0) return { kind: "files", cert: resolve(cert), key: resolve(key) };
+    if (cert !== "" && key !== "" && more.length === 0)
+      return { kind: "files", cert: resolve(cert), key: resolve(key) };
     context.addIssue({ code: "custom", message: "expected auto, off, or CERT,KEY" });
     return z.NEVER;
   }),
@@ -90,7 +94,7 @@ const SCHEMAS = {
 
 /** @throws {ServerError} CONFIG_INVALID, which names the setting and where it comes from */
 export function checkConfig(given: ReadonlyMap<SettingKey, Given>): Config {
-  const valueOf = <Key extends SettingKey>(key: Key): z.output<(typeof SCHEMAS)[Key]> => {
+  const setting = <Key extends SettingKey>(key: Key): z.output<(typeof SCHEMAS)[Key]> => {
     const found = given.get(key);
     const parsed = z.safeParse(SCHEMAS[key] as z.ZodType<z.output<(typeof SCHEMAS)[Key]>>, found?.text);
     if (parsed.success) return parsed.data;
@@ -100,20 +104,20 @@ export function checkConfig(given: ReadonlyMap<SettingKey, Given>): Config {
       reason: reasonOf(parsed.error.issues[0]),
     });
   };
-  const data = valueOf("data");
+  const data = setting("data");
   return {
     data,
-    listen: valueOf("listen"),
-    localListen: valueOf("local-listen"),
-    url: valueOf("url"),
-    tls: valueOf("tls"),
-    database: valueOf("database"),
-    connections: valueOf("database-connections"),
-    storage: valueOf("storage") ?? join(data, "objects"),
-    role: valueOf("role"),
-    logLevel: valueOf("log-level"),
-    admin: valueOf("admin"),
-    adminPasswordFile: valueOf("admin-password-file"),
+    listen: setting("listen"),
+    localListen: setting("local-listen"),
+    url: setting("url"),
+    tls: setting("tls"),
+    database: setting("database"),
+    connections: setting("database-connections"),
+    storage: setting("storage") ?? join(data, "objects"),
+    role: setting("role"),
+    logLevel: setting("log-level"),
+    admin: setting("admin"),
+    adminPasswordFile: setting("admin-password-file"),
   };
 }
 
@@ -124,4 +128,6 @@ function reasonOf(issue: z.core.$ZodIssue | undefined): string {
 
 /** A value for people: the password of a database is left out. */
 export const shownValue = (key: SettingKey, text: string): string =>
-  key === "database" ? text.replace(/^([a-z]+:\/\/[^:@/]*):[^@/]*@/, "$1:***@").replace(/([?&]password=)[^&]*/, "$1***") : text;
+  key === "database"
+    ? text.replace(/^([a-z]+:\/\/[^:@/]*):[^@/]*@/, "$1:***@").replace(/([?&]password=)[^&]*/, "$1***")
+    : text;

@@ -41,7 +41,8 @@ export async function readConfig({ flags, environment, file }: Sources): Promise
 const from = (text: string | undefined, source: string): Given | undefined =>
   text === undefined ? undefined : { text, from: source };
 
-const quoted = (text: string): string => (/^[\w./][\w./:@,-]*$/.test(text) && !/: /.test(text) ? text : JSON.stringify(text));
+const quoted = (text: string): string =>
+  /^[\w./][\w./:@,-]*$/.test(text) && !/: /.test(text) ? text : JSON.stringify(text);
 
 async function readConfigFile(file: string): Promise<ReadonlyMap<SettingKey, Given>> {
   const text = await readFile(file, "utf8").catch((cause: unknown) => {
@@ -69,7 +70,11 @@ function parse(text: string, file: string): unknown {
     return load(text);
   } catch (cause) {
     if (!(cause instanceof YAMLException)) throw cause;
-    throw new ServerError("CONFIG_INVALID", { file, line: (cause.mark?.line ?? 0) + 1, reason: cause.reason }, { cause });
+    throw new ServerError(
+      "CONFIG_INVALID",
+      { file, line: (cause.mark?.line ?? 0) + 1, reason: cause.reason },
+      { cause },
+    );
   }
 }
 

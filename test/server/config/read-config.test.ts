@@ -19,7 +19,11 @@ async function fileWith(text: string): Promise<string> {
 test("a flag wins over the environment, which wins over the file, which wins over the default", async () => {
   const file = await fileWith("data: /a\nlisten: 127.0.0.1:1\nrole: worker\nurl: https://a.example/\n");
   const flags = { data: "/c" };
-  const environment = { SWITCHBACK_DATA: "/b", SWITCHBACK_ROLE: "api", SWITCHBACK_DATABASE: "postgresql://me:secret@db/x" };
+  const environment = {
+    SWITCHBACK_DATA: "/b",
+    SWITCHBACK_ROLE: "api",
+    SWITCHBACK_DATABASE: "postgresql://me:secret@db/x",
+  };
   const { config, printed } = await readConfig({ flags, environment, file });
   expect(config).toEqual({
     data: "/c",

@@ -1,0 +1,131 @@
+import { Command, CommanderError } from "commander";
+import { printable } from "../../src/errors/agent-error.ts";
+import { VERSION } from "../../src/version.ts";
+import { SETTINGS } from "../config/settings.ts";
+import { SERVER_ERRORS, type ServerErrorEntry } from "../errors/catalogue.ts";
+import { describeServerError, ServerError } from "../errors/server-error.ts";
+import type { ServerIo } from "./io.ts";
+import { addSettings, type Flags, WHERE } from "./options.ts";
+
+export const PROGRAM = "switchback-server";
+
+const examples = (...lines: readonly string[]): string =>
+  `\nExample${lines.length === 1 ? "" : "s"}:\n${lines.map((line) => `  ${PROGRAM} ${line}`).join("\n")}`;
+
+/** The command line of `switchback-server`. Each command loads its code when it is called. */
+export function commandLine(io: ServerIo): Command {
+  const program = new Command(PROGRAM)
+    .description("Manages devices, releases and deployments, and serves them to devices.")
+    .version(VERSION, "-v, --version");
+  addStart(program, io);
+  addMore(program, io);
+  addPeople(program, io);
+  for (const command of withSubcommands(program))
+    command
+      .exitOverride()
+      .configureOutput({
+        writeOut: (text) => eachLine(text, (line) => io.out(line)),
+        writeErr: (text) => eachLine(text, (line) => io.err(line)),
+        outputError: (text, write) => write(printable(text.trimEnd())),
+      })
+      .showHelpAfterError("(run with --help for the options)");
+  return program;
+}
+
+function addStart(program: Command, io: ServerIo): void {
+  const command = program
+    .command("start")
+    .description("run the server; the first start makes a tenant, an administrator and a certificate authority");
+  addSettings(
+    command,
+    SETTINGS.map(({ key }) => key),
+  )
+    .option("--print-config", "print what holds, and where it comes from, and start nothing")
+    .addHelpText("after", START_NOTES)
+    .action(async (flags: Flags) => (await import("./start-action.ts")).start(flags, io));
+}
+
+const START_NOTES = `
+Each option is also a variable of the environment (--local-listen: SWITCHBACK_LOCAL_LISTEN) and a key of the file of
+--config (local-listen). Options win over the environment, and the environment over the file.
+
+SIGTERM and Ctrl-C end the server when it has answered all requests; a second signal ends it at once.
+${examples(
+  "start",
+  "start --data /srv/switchback --url https://ota.example.com:8443",
+  "start --admin me@example.com --admin-password-file password.txt",
+  "start --tls off --listen 127.0.0.1:9000 --print-config",
+)}`;
+
+function addMore(program: Command, io: ServerIo): void {
+  addSettings(program.command("status").description("print whether the server and its database run"), WHERE)
+    .option("--json", "print one JSON object")
+    .addHelpText("after", `\nExit status:\n  0  the server runs\n  1  it does not\n${examples("status --json")}`)
+    .action(async (flags: Flags) => (await import("./status-action.ts")).status(flags, io));
+  addSettings(program.command("migrate").description("bring the schema of the database up to date"), WHERE)
+    .addHelpText("after", `\n'start' does the same.\n${examples("migrate")}`)
+    .action(async (flags: Flags) => (await import("./more-actions.ts")).migrateDatabase(flags, io));
+  addSettings(program.command("ca").description("print the certificate of the server's authority, for boards"), [
+    "data",
+  ])
+    .option("--output <FILE>", "write it there")
+    .addHelpText("after", examples("ca --output server.crt"))
+    .action(async (flags: Flags) => (await import("./more-actions.ts")).showAuthority(flags, io));
+}
+
+function addPeople(program: Command, io: ServerIo): void {
+  const actions = () => import("./people-actions.ts");
+  const tenant = program.command("tenant").description("add and list tenants, which share nothing");
+  addSettings(tenant.command("add").argument("<name>", "unique name"), WHERE)
+    .description("make a tenant with its administrator")
+    .requiredOption("--admin <EMAIL>", "address of the administrator")
+    .option("--admin-password-file <FILE>", "file with the password (default: makes one and prints it)")
+    .option("--json", "print one JSON object")
+    .addHelpText("after", examples("tenant add second --admin you@example.com --admin-password-file password.txt"))
+    .action(async (name: string, flags: Flags) => (await actions()).tenantAdd(name, flags, io));
+  addSettings(tenant.command("list"), WHERE)
+    .description("list all tenants")
+    .option("--json", "print a JSON array, with the token that devices send")
+    .addHelpText("after", examples("tenant list --json"))
+    .action(async (flags: Flags) => (await actions()).tenantList(flags, io));
+
+  const user = program.command("user").description("add and list users, and reset passwords");
+  const ofTenant = (command: Command): Command =>
+    addSettings(command, WHERE).option("--tenant <NAME>", "tenant of the user, if there are several");
+  const withPassword = (command: Command): Command =>
+    command.option("--password-file <FILE>", "file with the password (default: makes one and prints it)");
+  withPassword(ofTenant(user.command("add").argument("<email>", "address")))
+    .description("make a user")
+    .addHelpText("after", examples("user add third@example.com --tenant default --password-file password.txt"))
+    .action(async (email: string, flags: Flags) => (await actions()).userAdd(email, flags, io));
+  ofTenant(user.command("list"))
+    .description("list the users of a tenant")
+    .option("--json", "print a JSON array")
+    .addHelpText("after", examples("user list --tenant default"))
+    .action(async (flags: Flags) => (await actions()).userList(flags, io));
+  withPassword(addSettings(user.command("reset-password").argument("<email>", "address"), WHERE))
+    .description("set a password, and end the sessions of the user")
+    .addHelpText("after", examples("user reset-password me@example.com --password-file password.txt"))
+    .action(async (email: string, flags: Flags) => (await actions()).userResetPassword(email, flags, io));
+}
+
+const withSubcommands = (command: Command): readonly Command[] => [
+  command,
+  ...command.commands.flatMap(withSubcommands),
+];
+
+const eachLine = (text: string, write: (line: string) => void): void => text.trimEnd().split("\n").forEach(write);
+
+/** Runs one command line, and leaves its exit status in `io`. */
+export async function runCommandLine(argv: readonly string[], io: ServerIo): Promise<void> {
+  try {
+    await commandLine(io).parseAsync([...argv], { from: "user" });
+  } catch (error) {
+    if (error instanceof CommanderError) io.exitCode = error.exitCode === 0 ? 0 : 2;
+    else if (error instanceof ServerError) {
+      io.err(printable(`${error.code}: ${describeServerError(error)}`));
+      const { exit }: ServerErrorEntry = SERVER_ERRORS[error.code];
+      io.exitCode = exit ?? 1;
+    } else throw error;
+  }
+}

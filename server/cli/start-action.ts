@@ -1,0 +1,105 @@
+import { VERSION } from "../../src/version.ts";
+import { lockDataFolder } from "../adapters/data-folder/data-lock.ts";
+import { startPrivatePostgres } from "../adapters/postgres/private/private-postgres.ts";
+import { caRoutes } from "../api/operations/ca-routes.ts";
+import { composeServer } from "../compose.ts";
+import type { Config } from "../config/config.ts";
+import { loadCertificate } from "../listeners/certificate.ts";
+import { type Listeners, openListeners } from "../listeners/listeners.ts";
+import { createLogger } from "../logging/logger.ts";
+import { logRequests } from "../logging/request-log.ts";
+import { measure } from "../metrics/metrics.ts";
+import { makeFirstTenant, type NewTenant } from "./first-start.ts";
+import type { ServerIo } from "./io.ts";
+import { configOf, type Flags } from "./options.ts";
+import { clusterFolder, makeDataFolder } from "./with-database.ts";
+
+/** How long a command that uses the data folder may take before `start` gives up. */
+const COMMAND_MS = 30_000;
+const RENEW_EVERY_MS = 12 * 3600 * 1000;
+
+/**
+ * What `start` does: runs the server until a signal ends it.
+ *
+ * @throws {ServerError} CONFIG_INVALID, DATA_FOLDER_BUSY, DATABASE_MISSING, DATABASE_START, DATABASE_NEWER,
+ * DATABASE_AWAY
+ */
+export async function start(flags: Flags, io: ServerIo): Promise<void> {
+  const { config, printed } = await configOf(flags, io);
+  if (flags["printConfig"] === true) {
+    for (const line of printed) io.out(line);
+    return;
+  }
+  const ends: (() => Promise<unknown>)[] = [];
+  // From now on a signal ends the server properly, also one that comes before it is ready.
+  const signalled = new Promise<string>((resolve) => io.onSignal(resolve));
+  try {
+    const running = await run(config, io, ends);
+    const name = await signalled;
+    io.onSignal(() => {
+      void running.stopDatabase();
+      io.exit(1);
+    });
+    io.err(`${name}: the server answers what it was asked, and ends. A second signal ends it at once.`);
+  } finally {
+    for (const end of ends.toReversed()) await end();
+  }
+}
+
+/** Starts everything. What must be ended is in `ends`, also if it throws half way. */
+async function run(config: Config, io: ServerIo, ends: (() => Promise<unknown>)[]) {
+  const log = createLogger(config.logLevel, io.logTo);
+  await makeDataFolder(config.data);
+  let databaseUrl = config.database;
+  let stopDatabase = async (): Promise<void> => {};
+  if (databaseUrl === undefined) {
+    const lock = await lockDataFolder(config.data, "start", COMMAND_MS);
+    ends.push(() => lock.release());
+    const database = await startPrivatePostgres({ folder: clusterFolder(config.data), log });
+    databaseUrl = database.url;
+    stopDatabase = () => database.stop();
+    ends.push(stopDatabase);
+  }
+  const { connections, role } = config;
+  const server = await composeServer({ databaseUrl, connections, log });
+  ends.push(() => server.close());
+  const { postgres } = server.services;
+  const first = await makeFirstTenant(postgres, config.admin, config.adminPasswordFile);
+  const certificate = await loadCertificate(config);
+  caRoutes(certificate?.caCert)(server.app);
+  logRequests(server.app);
+  measure(server.app, postgres);
+  ends.push(() => server.app.close());
+  const listen = role === "worker" ? undefined : config.listen;
+  const listeners = await openListeners(server.app, { listen, localListen: config.localListen, certificate });
+  ends.push(() => listeners.drain());
+  const renewal = setInterval(() => {
+    loadCertificate(config).then(
+      (next) => next && listeners.setCertificate(next),
+      (error: unknown) => log.error({ err: error }, "The certificate cannot be read or renewed."),
+    );
+  }, RENEW_EVERY_MS);
+  ends.push(async () => clearInterval(renewal));
+  announce(config, listeners, first, certificate?.caCert !== undefined, io);
+  return { stopDatabase };
+}
+
+function announce(
+  config: Config,
+  listeners: Listeners,
+  first: NewTenant | undefined,
+  hasCa: boolean,
+  io: ServerIo,
+): void {
+  const { publicUrl, localUrl } = listeners;
+  if (first !== undefined) {
+    io.out(`Made the tenant "${first.name}" with the token ${first.token} and the administrator ${first.admin}.`);
+    if (first.password !== undefined) io.out(`Password, shown only now: ${first.password}`);
+  }
+  if (config.tls.kind === "off" && publicUrl !== undefined)
+    io.err("Warning: devices are served by plain HTTP. Put a proxy with TLS in front.");
+  if (hasCa) io.out(`Certificate authority for devices: ${localUrl ?? publicUrl}/ca.crt, or switchback-server ca`);
+  if (publicUrl !== undefined) io.out(`Devices and people: ${config.url ?? publicUrl}`);
+  if (localUrl !== undefined) io.out(`This machine only:  ${localUrl}`);
+  io.out(`Switchback ${VERSION} is ready. Data: ${config.data}`);
+}

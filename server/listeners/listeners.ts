@@ -1,0 +1,117 @@
+import { createServer, type Server as HttpServer, type IncomingMessage } from "node:http";
+import { createServer as createTlsServer, type Server as TlsServer } from "node:https";
+import type { Socket } from "node:net";
+import type { App } from "../api/app-types.ts";
+import type { Address } from "../config/config.ts";
+import { ServerError } from "../errors/server-error.ts";
+import type { Certificate } from "./certificate.ts";
+
+export interface ListenerOptions {
+  /** Without it, no listener for devices and people: a worker has none. */
+  readonly listen: Address | undefined;
+  readonly localListen: Address | undefined;
+  /** Without it, plain HTTP. */
+  readonly certificate: Certificate | undefined;
+}
+
+export interface Listeners {
+  /** Where they listen, as URLs for this machine. */
+  readonly publicUrl: string | undefined;
+  readonly localUrl: string | undefined;
+  /** Shows another certificate from the next connection on. */
+  setCertificate(certificate: Certificate): void;
+  /**
+   * Ends without cutting a request off: no new connections, each answer says `Connection: close`, and connections
+   * without a request end. Resolves when all requests are answered.
+   */
+  drain(): Promise<void>;
+}
+
+/** Uploads and downloads of slow devices take hours, headers do not. */
+const TIMEOUTS = { requestTimeout: 0, headersTimeout: 60_000, keepAliveTimeout: 72_000 };
+const SWEEP_MS = 50;
+
+const local = new WeakSet<Socket>();
+
+/** Whether a request came over the loopback listener. Some routes are there only. */
+export const isLocal = ({ socket }: IncomingMessage): boolean => local.has(socket);
+
+/**
+ * Opens the listeners of an app, which must not have been started yet.
+ *
+ * @throws {ServerError} CONFIG_INVALID if it cannot listen at an address
+ */
+export async function openListeners(app: App, options: ListenerOptions): Promise<Listeners> {
+  const { listen, localListen, certificate } = options;
+  let isDraining = false;
+  app.addHook("onSend", async (_request, reply) => {
+    if (isDraining) reply.header("connection", "close");
+  });
+  await app.ready();
+  const handler: Parameters<typeof createServer>[1] = (request, response) => app.routing(request, response);
+  const open: (HttpServer | TlsServer)[] = [];
+  const unused = new Set<Socket>();
+  const add = async <Kind extends HttpServer | TlsServer>(server: Kind, key: string, address: Address) => {
+    server.on("connection", (socket: Socket) => {
+      unused.add(socket);
+      socket.once("data", () => unused.delete(socket));
+      socket.once("close", () => unused.delete(socket));
+    });
+    await listenAt(server, key, address);
+    open.push(server);
+    return server;
+  };
+  const closeAll = async (): Promise<void> => {
+    const ended = open.map((server) => new Promise<void>((resolve) => server.close(() => resolve())));
+    const sweep = (): void => {
+      for (const server of open) server.closeIdleConnections();
+      // Browsers connect in advance. Nothing was asked over these.
+      for (const socket of unused) socket.destroy();
+    };
+    sweep();
+    const timer = setInterval(sweep, SWEEP_MS);
+    await Promise.all(ended);
+    clearInterval(timer);
+  };
+  const secure = certificate && createTlsServer({ ...TIMEOUTS, ...pemOf(certificate), minVersion: "TLSv1.2" }, handler);
+  const plain = createServer(TIMEOUTS, handler);
+  plain.on("connection", (socket) => local.add(socket));
+  try {
+    const all = listen && (await add(secure ?? createServer(TIMEOUTS, handler), "listen", listen));
+    const own = localListen && (await add(plain, "local-listen", localListen));
+    return {
+      publicUrl: all && urlOf(all, secure === undefined ? "http" : "https"),
+      localUrl: own && urlOf(own, "http"),
+      setCertificate: (next) => secure?.setSecureContext({ ...pemOf(next), minVersion: "TLSv1.2" }),
+      async drain() {
+        isDraining = true;
+        await closeAll();
+      },
+    };
+  } catch (error) {
+    await closeAll();
+    throw error;
+  }
+}
+
+const pemOf = ({ key, cert }: Certificate) => ({ key, cert });
+
+async function listenAt(server: HttpServer | TlsServer, key: string, address: Address): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(address, () => {
+      server.off("error", reject);
+      resolve();
+    });
+  }).catch((cause: unknown) => {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new ServerError("CONFIG_INVALID", { key, value: `${address.host ?? ""}:${address.port}`, reason }, { cause });
+  });
+}
+
+function urlOf(server: HttpServer | TlsServer, scheme: string): string {
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new Error("not listening on a port");
+  const host = ["::", "0.0.0.0"].includes(address.address) ? "localhost" : address.address;
+  return `${scheme}://${host.includes(":") ? `[${host}]` : host}:${address.port}`;
+}

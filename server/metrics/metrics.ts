@@ -1,0 +1,108 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import { countDeployments } from "../adapters/postgres/deployment-states.ts";
+import type { Postgres } from "../adapters/postgres/postgres.ts";
+import type { App } from "../api/app-types.ts";
+import { ServerError } from "../errors/server-error.ts";
+import { isLocal } from "../listeners/listeners.ts";
+
+/** Seconds; polls take about a millisecond. */
+const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30];
+const PREFIX = "switchback_";
+/** Deployments are counted by the database, at most this often. */
+const COUNT_EVERY_MS = 15_000;
+
+const POLL = /\/deployments\/device\/deployments\/next$/;
+const AUTHENTICATION = /\/authentication\/auth_requests$/;
+const DOWNLOAD = /\/download(?:\/|$)|\/downloads\//;
+
+/** What a status means for a device that polls. */
+const pollAnswer = (status: number): string =>
+  ({ 200: "deployment", 204: "nothing", 401: "unauthorized", 429: "busy", 503: "away" })[status] ?? "failed";
+
+/** Counts what an app does, and answers `/metrics` on the loopback listener. The metrics belong to this app. */
+export function measure(app: App, postgres: Postgres): void {
+  const registry = new Registry();
+  const own = { registers: [registry] };
+  collectDefaultMetrics({ register: registry });
+  const requests = new Histogram({
+    ...own,
+    name: `${PREFIX}request_seconds`,
+    help: "Time to answer requests, by route and status",
+    labelNames: ["method", "route", "status"],
+    buckets: BUCKETS,
+  });
+  const counter = (name: string, help: string, label: string) =>
+    new Counter({ ...own, name: `${PREFIX}${name}`, help, labelNames: [label] });
+  const polls = counter("polls_total", "Polls of devices, by answer", "answer");
+  const authentications = counter("authentications_total", "Authentication requests of devices, by status", "status");
+  const downloads = counter("downloads_total", "Downloads of Artifacts, by status", "status");
+  const downloaded = new Counter({
+    ...own,
+    name: `${PREFIX}download_bytes_total`,
+    help: "Bytes sent on connections that downloaded Artifacts",
+  });
+  measurePool(own, postgres);
+  measureDeployments(own, postgres);
+
+  app.addHook("onResponse", async ({ method, routeOptions, socket }, reply) => {
+    const route = routeOptions.url ?? "unknown";
+    const status = String(reply.statusCode);
+    requests.observe({ method, route, status }, reply.elapsedTime / 1000);
+    if (POLL.test(route)) polls.inc({ answer: pollAnswer(reply.statusCode) });
+    else if (AUTHENTICATION.test(route)) authentications.inc({ status });
+    else if (method === "GET" && DOWNLOAD.test(route)) {
+      downloads.inc({ status });
+      const length = Number(reply.getHeader("content-length") ?? 0);
+      downloaded.inc(Math.min(length, socket.bytesWritten));
+    }
+  });
+  app.get("/metrics", { config: { auth: "none" }, schema: { hide: true } }, async (request, reply) => {
+    if (!isLocal(request.raw)) throw new ServerError("NOT_FOUND", { path: "/metrics" });
+    return reply
+      .type(registry.contentType)
+      .serializer(String)
+      .send(await registry.metrics());
+  });
+}
+
+interface Own {
+  readonly registers: Registry[];
+}
+
+function measurePool(own: Own, postgres: Postgres): void {
+  const gauge = new Gauge({
+    ...own,
+    name: `${PREFIX}database_connections`,
+    help: "Connections to the database: open, idle, and requests that wait for one",
+    labelNames: ["state"],
+    collect() {
+      const { total, idle, waiting } = postgres.usage();
+      gauge.set({ state: "open" }, total);
+      gauge.set({ state: "idle" }, idle);
+      gauge.set({ state: "waiting" }, waiting);
+    },
+  });
+}
+
+function measureDeployments(own: Own, postgres: Postgres): void {
+  let counted = Number.NEGATIVE_INFINITY;
+  const away = new Gauge({
+    ...own,
+    name: `${PREFIX}database_up`,
+    help: "Whether the database answered the last count",
+  });
+  const gauge = new Gauge({
+    ...own,
+    name: `${PREFIX}deployments`,
+    help: "Deployments of all tenants, by state",
+    labelNames: ["state"],
+    async collect() {
+      if (performance.now() - counted < COUNT_EVERY_MS) return;
+      const states = await countDeployments(postgres).catch(() => undefined); // ignored: database_up tells.
+      away.set(states === undefined ? 0 : 1);
+      if (states === undefined) return;
+      counted = performance.now();
+      for (const [state, n] of states) gauge.set({ state }, n);
+    },
+  });
+}
