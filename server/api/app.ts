@@ -31,8 +31,7 @@ const BODY_LIMIT_BYTES = 1024 * 1024;
 export async function createApp({ log, callers, routes, serverFactory, checkAnswers }: AppOptions): Promise<App> {
   const app = fastify({
     loggerInstance: log,
-    logController: new LogController({ disableRequestLogging: true }),
-    requestIdLogLabel: "request_id",
+    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: "request_id" }),
     genReqId: () => randomUUID(),
     bodyLimit: BODY_LIMIT_BYTES,
     // Devices are on slow lines. A request whose headers take longer is an attack.

@@ -65,8 +65,4 @@ export class BuiltServer {
     };
     return { child, ended, said };
   }
-
-  run(...argv: readonly string[]): Promise<Ended> {
-    return this.start(...argv).ended;
-  }
 }
