@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { processesIn } from "../../../server/adapters/postgres/private/postmaster.ts";
+import { endOrphans, processesIn } from "../../../server/adapters/postgres/private/postmaster.ts";
 import { runCommandLine } from "../../../server/cli/command-line.ts";
 import type { ServerIo } from "../../../server/cli/io.ts";
 import { BuiltServer, type Running } from "../../support/server/built-server.ts";
@@ -31,7 +31,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   running.child.kill("SIGKILL");
-  for (const pid of processesIn(join(data, "postgres", "data"))) process.kill(pid, "SIGKILL");
+  await endOrphans(join(data, "postgres", "data"));
   await rm(folder, { recursive: true, force: true });
 });
 
