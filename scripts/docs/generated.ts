@@ -2,6 +2,7 @@ import { artifactReadSchema } from "./artifact-read-schema.ts";
 import { cliPage } from "./cli-page.ts";
 import { errorsPage } from "./errors-page.ts";
 import type { Page } from "./page.ts";
+import { serverConfigPage } from "./server-config-page.ts";
 import { statesPage } from "./states-page.ts";
 import { troubleshootingPage } from "./troubleshooting-page.ts";
 import { yoctoVariablesJson, yoctoVariablesPage } from "./yocto-variables.ts";
@@ -13,6 +14,7 @@ export const generatedPages = async (): Promise<readonly Page[]> => [
   troubleshootingPage(),
   artifactReadSchema(),
   await cliPage(),
+  serverConfigPage(),
   yoctoVariablesPage(),
   yoctoVariablesJson(),
 ];

@@ -19,10 +19,11 @@ for (const [name, walk] of Object.entries(WALKS))
     expect(await walkThrough(`docs/guides/${name}`, walk, lab)).toBeGreaterThan(0);
   });
 
-/** Guides that tests of their own follow: under QEMU, with BitBake, or on a Debian that systemd has started. */
+/** Guides that tests of their own follow: under QEMU, with BitBake, on a Debian that systemd has started, or with PostgreSQL. */
 const ELSEWHERE = {
   "ci-with-qemu.md": "test/qemu/guide.test.ts",
   "packages.md": "test/docs/debian-device.tools.test.ts",
+  "server.md": "test/server/cli/start.server.test.ts",
   "yocto.md": "test/yocto/layer.test.ts",
 };
 

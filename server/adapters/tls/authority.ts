@@ -56,11 +56,6 @@ export async function openAuthority(folder: string, now: Date): Promise<Authorit
   };
 }
 
-/** The certificate of the authority, if one has been made. */
-export async function readCaCert(folder: string): Promise<string | undefined> {
-  return (await readIdentity(join(folder, CA_FILE)))?.cert;
-}
-
 async function makeAuthority(folder: string, now: Date): Promise<Identity> {
   const subject = [
     { name: "commonName", value: `Switchback ${randomBytes(4).toString("hex")}` },

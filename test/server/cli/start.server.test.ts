@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { Agent, request } from "node:https";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
@@ -91,6 +91,20 @@ test("both listeners answer, /metrics only the local one, and boards trust the a
   ]);
 });
 
+test("the commands of docs/guides/server.md do what the page says", async () => {
+  const page = await readFile("docs/guides/server.md", "utf8");
+  const lines = page.split("\n").filter((line) => line.startsWith("switchback-server "));
+  expect(lines.length).toBeGreaterThan(5);
+  for (const line of lines) {
+    const words = line.split(" ").slice(1);
+    const argv = words.map((word) => word.replace(/^\.\/|^(?=server\.crt$)/, `${folder}/`));
+    expect([line, await command(...argv)]).toEqual([line, { exitCode: 0, out: expect.any(String), err: "" }]);
+  }
+  expect(await readFile(join(folder, "server.crt"), "utf8")).toMatch(/^-----BEGIN CERTIFICATE-----/);
+  for (const path of page.match(/(?<=`)\/[a-z.]+(?=`)/g) ?? [])
+    expect([path, await statusOf(path)]).toEqual([path, 200]);
+});
+
 test("commands reach the database of the running server", async () => {
   const where = ["--data", data];
   const admin = ["--admin", "two@example.com", "--admin-password-file", passwordFile];
@@ -98,6 +112,7 @@ test("commands reach the database of the running server", async () => {
   const tenants = JSON.parse((await command("tenant", "list", "--json", ...where)).out);
   expect(tenants).toMatchObject([
     { name: "default" },
+    { name: "customer" },
     { name: "second", tenant_token: expect.stringMatching(/^\w{32}$/) },
   ]);
   const added = await command("user", "add", "Three@example.com", "--tenant", "second", ...where);
@@ -112,7 +127,11 @@ test("commands reach the database of the running server", async () => {
   const state = await command("status", "--json", ...where);
   expect([state.exitCode, JSON.parse(state.out)]).toMatchObject([0, { up: true, pid: running.child.pid }]);
   for (const [argv, exitCode, err] of [
-    [["user", "add", "four@example.com", "--tenant", "nobody"], 1, /^NOT_FOUND: .*there are: default second\)\n$/],
+    [
+      ["user", "add", "four@example.com", "--tenant", "nobody"],
+      1,
+      /^NOT_FOUND: .*there are: default customer second\)\n$/,
+    ],
     [["user", "add", "four@example.com"], 1, /^NOT_FOUND: .*tenant: not given/],
     [["tenant", "add", "second", ...admin], 1, /^CONFLICT: .*tenant: second\)\n$/],
     [["tenant", "add", "third", ...admin], 1, /^NOT_POSSIBLE: .*email address exists\)\n$/],
@@ -123,7 +142,7 @@ test("commands reach the database of the running server", async () => {
     expect([argv, refused.exitCode, refused.out]).toEqual([argv, exitCode, ""]);
     expect(refused.err).toMatch(err);
   }
-  expect(JSON.parse((await command("tenant", "list", "--json", ...where)).out)).toHaveLength(2);
+  expect(JSON.parse((await command("tenant", "list", "--json", ...where)).out)).toHaveLength(3);
 });
 
 test("a second start on the same data folder is refused", async () => {
@@ -180,13 +199,18 @@ test("SIGTERM answers what was asked, refuses new connections, and ends PostgreS
 
 test("commands start PostgreSQL for their own time if the server does not run", async () => {
   const two = [
-    command("tenant", "list", "--data", data),
-    command("user", "list", "--tenant", "second", "--data", data),
-  ];
-  for (const { exitCode, out, err } of await Promise.all(two)) {
-    expect([exitCode, err]).toEqual([0, ""]);
-    expect(out.trim().split("\n")).toHaveLength(2);
-  }
+    ["tenant", "list"],
+    ["user", "list", "--tenant", "second"],
+  ].map((argv) => command(...argv, "--data", data));
+  const lines = (await Promise.all(two)).map(({ exitCode, out, err }) => [
+    exitCode,
+    out.trim().split("\n").length,
+    err,
+  ]);
+  expect(lines).toEqual([
+    [0, 3, ""],
+    [0, 2, ""],
+  ]);
   expect(processesIn(join(data, "postgres", "data"))).toEqual([]);
 });
 
