@@ -23,6 +23,8 @@ export interface ServerOptions extends Pick<AppOptions, "serverFactory" | "check
   /** The folder of the file store. */
   readonly storage: string;
   readonly publicUrl?: string;
+  /** `api` leaves the work that no request waits for to other processes. */
+  readonly role?: "all" | "api" | "worker";
   readonly log: FastifyBaseLogger;
 }
 
@@ -39,6 +41,7 @@ export async function composeServer({
   connections,
   storage,
   publicUrl,
+  role = "all",
   log,
   ...forApp
 }: ServerOptions): Promise<Server> {
@@ -56,7 +59,7 @@ export async function composeServer({
     routesOf(services),
   );
   const app = await createApp({ log, callers: findCallers(postgres, tokens), routes, ...forApp });
-  const endSweeping = sweepObjectsHourly(postgres, objects, log);
+  const endSweeping = role === "api" ? async () => undefined : sweepObjectsHourly(postgres, objects, log);
   return {
     app,
     services,

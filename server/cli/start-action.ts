@@ -60,8 +60,11 @@ async function run(config: Config, io: ServerIo, ends: (() => Promise<unknown>)[
     stopDatabase = () => database.stop();
     ends.push(stopDatabase);
   }
-  const { connections, role } = config;
-  const server = await composeServer({ databaseUrl, connections, log });
+  const { connections, role, storage, url } = config;
+  const server = await composeServer({
+    ...{ databaseUrl, connections, storage, role, log },
+    ...(url !== undefined && { publicUrl: url }),
+  });
   ends.push(() => server.close());
   const { postgres } = server.services;
   const first = await makeFirstTenant(postgres, config.admin, config.adminPasswordFile);
