@@ -1,7 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { lockDataFolder } from "../adapters/data-folder/data-lock.ts";
+import { type DataLock, lockDataFolder } from "../adapters/data-folder/data-lock.ts";
 import { migrate } from "../adapters/postgres/migrate.ts";
 import { connectPostgres, type Postgres } from "../adapters/postgres/postgres.ts";
 import { privateUrl } from "../adapters/postgres/private/make-cluster.ts";
@@ -25,7 +25,7 @@ const POLL_MS = 100;
 
 /**
  * Runs a command on the database: that of `--database`, or the private one. If the server runs, its PostgreSQL is used.
- * If not, PostgreSQL is started for the time of the command.
+ * If not, PostgreSQL is started for the time of the command; another command waits for its end.
  *
  * @throws {ServerError} what `work` throws, and DATABASE_AWAY, DATABASE_START, DATABASE_MISSING, DATA_FOLDER_BUSY
  */
@@ -37,30 +37,35 @@ export async function withDatabaseUrl<T>(
 ): Promise<T> {
   if (config.database !== undefined) return work(config.database);
   await makeDataFolder(config.data);
-  const folder = clusterFolder(config.data);
   const until = performance.now() + PATIENCE_MS;
   for (;;) {
     const lock = await lockDataFolder(config.data, command, 0).catch((error: unknown) => {
-      if (!(error instanceof ServerError) || error.code !== "DATA_FOLDER_BUSY" || performance.now() >= until)
-        throw error;
-      return undefined;
+      if (!(error instanceof ServerError) || error.code !== "DATA_FOLDER_BUSY") throw error;
+      return error;
     });
-    if (lock !== undefined) {
-      try {
-        const started = await startPrivatePostgres({ folder, log: createLogger("error", io.logTo) });
-        try {
-          return await work(started.url);
-        } finally {
-          // Another command may use it, too.
-          await started.stop(true);
-        }
-      } finally {
-        await lock.release();
-      }
-    }
-    const running = await readPostmaster(join(folder, "data"));
-    if (running?.isReady === true) return work(privateUrl(running.socketFolder));
+    if (!(lock instanceof ServerError)) return withOwnPostgres(config, lock, io, work);
+    const running = await readPostmaster(join(clusterFolder(config.data), "data"));
+    if (lock.detail["command"] === "start" && running?.isReady === true) return work(privateUrl(running.socketFolder));
+    if (performance.now() >= until) throw lock;
     await sleep(POLL_MS);
+  }
+}
+
+async function withOwnPostgres<T>(
+  { data }: Config,
+  lock: DataLock,
+  io: ServerIo,
+  work: (url: string) => Promise<T>,
+): Promise<T> {
+  try {
+    const started = await startPrivatePostgres({ folder: clusterFolder(data), log: createLogger("error", io.logTo) });
+    try {
+      return await work(started.url);
+    } finally {
+      await started.stop();
+    }
+  } finally {
+    await lock.release();
   }
 }
 

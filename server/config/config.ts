@@ -57,7 +57,7 @@ const PATH = z
   .min(1, "expected a path")
   .transform((text) => resolve(text));
 
-const SCHEMAS = {
+const SCHEMA = z.object({
   data: PATH,
   listen: ADDRESS,
   "local-listen": z.union([
@@ -90,35 +90,30 @@ const SCHEMAS = {
   "log-level": z.enum(LEVELS, `expected one of ${LEVELS.join(", ")}`),
   admin: z.string().regex(/^[^@\s]+@[^@\s]+$/, "expected an email address"),
   "admin-password-file": PATH.optional(),
-} satisfies Record<SettingKey, z.ZodType>;
+} satisfies Record<SettingKey, z.ZodType>);
 
 /** @throws {ServerError} CONFIG_INVALID, which names the setting and where it comes from */
 export function checkConfig(given: ReadonlyMap<SettingKey, Given>): Config {
-  const setting = <Key extends SettingKey>(key: Key): z.output<(typeof SCHEMAS)[Key]> => {
-    const found = given.get(key);
-    const parsed = z.safeParse(SCHEMAS[key] as z.ZodType<z.output<(typeof SCHEMAS)[Key]>>, found?.text);
-    if (parsed.success) return parsed.data;
-    throw new ServerError("CONFIG_INVALID", {
-      key,
-      ...(found !== undefined && { value: shownValue(key, found.text), from: found.from }),
-      reason: reasonOf(parsed.error.issues[0]),
-    });
-  };
-  const data = setting("data");
+  const texts = [...given].map(([key, { text }]) => [key, text] as const);
+  const parsed = SCHEMA.safeParse(Object.fromEntries(texts));
+  if (!parsed.success) throw invalid(given, parsed.error.issues[0]);
+  const { data, storage, "local-listen": localListen, "database-connections": connections, ...more } = parsed.data;
+  const { "log-level": logLevel, "admin-password-file": adminPasswordFile, ...rest } = more;
+  const { listen, url, tls, database, role, admin } = rest;
   return {
-    data,
-    listen: setting("listen"),
-    localListen: setting("local-listen"),
-    url: setting("url"),
-    tls: setting("tls"),
-    database: setting("database"),
-    connections: setting("database-connections"),
-    storage: setting("storage") ?? join(data, "objects"),
-    role: setting("role"),
-    logLevel: setting("log-level"),
-    admin: setting("admin"),
-    adminPasswordFile: setting("admin-password-file"),
+    ...{ data, listen, localListen, url, tls, database, connections, role, logLevel, admin, adminPasswordFile },
+    storage: storage ?? join(data, "objects"),
   };
+}
+
+function invalid(given: ReadonlyMap<string, Given>, issue: z.core.$ZodIssue | undefined): ServerError {
+  const key = String(issue?.path[0]);
+  const found = given.get(key);
+  return new ServerError("CONFIG_INVALID", {
+    key,
+    ...(found !== undefined && { value: shownValue(key, found.text), from: found.from }),
+    reason: reasonOf(issue),
+  });
 }
 
 function reasonOf(issue: z.core.$ZodIssue | undefined): string {
@@ -127,7 +122,7 @@ function reasonOf(issue: z.core.$ZodIssue | undefined): string {
 }
 
 /** A value for people: the password of a database is left out. */
-export const shownValue = (key: SettingKey, text: string): string =>
+export const shownValue = (key: string, text: string): string =>
   key === "database"
     ? text.replace(/^([a-z]+:\/\/[^:@/]*):[^@/]*@/, "$1:***@").replace(/([?&]password=)[^&]*/, "$1***")
     : text;

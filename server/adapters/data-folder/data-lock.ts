@@ -27,7 +27,7 @@ export async function lockDataFolder(folder: string, holder: string, patienceMs:
   const until = performance.now() + patienceMs;
   while (!(await lock(file))) {
     const { text, pid } = await holderOf(file);
-    if (text === "start" || performance.now() >= until) {
+    if ((text === "start" && isAlive(pid)) || performance.now() >= until) {
       await file.close();
       throw new ServerError("DATA_FOLDER_BUSY", { path: folder, pid, command: text });
     }
@@ -42,6 +42,15 @@ async function holderOf(file: FileHandle): Promise<{ readonly text: string; read
   const { buffer, bytesRead } = await file.read(Buffer.alloc(64), 0, 64, 0);
   const [pid = "0", text = ""] = buffer.toString("utf8", 0, bytesRead).trim().split(" ");
   return { text, pid: Number(pid) };
+}
+
+/** What a killed server has written is there until the next holder has written its own line. */
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return error instanceof Error && "code" in error && error.code === "EPERM";
+  }
 }
 
 async function lock(file: FileHandle): Promise<boolean> {

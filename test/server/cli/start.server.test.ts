@@ -1,12 +1,12 @@
 import { once } from "node:events";
-import { chmod, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { Agent, request } from "node:https";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { endOrphans, processesIn } from "../../../server/adapters/postgres/private/postmaster.ts";
+import { endOrphans, processesIn, readPostmaster } from "../../../server/adapters/postgres/private/postmaster.ts";
 import { runCommandLine } from "../../../server/cli/command-line.ts";
 import type { ServerIo } from "../../../server/cli/io.ts";
 import { BuiltServer, type Running } from "../../support/server/built-server.ts";
@@ -154,12 +154,20 @@ test("a second start on the same data folder is refused", async () => {
 });
 
 test("while PostgreSQL is away, routes answer 503 with Retry-After, and it comes back by itself", async () => {
-  const [postmaster = 0] = processesIn(join(data, "postgres", "data"));
+  const token = await logIn(local, "admin@example.com", "correct horse battery");
+  const cluster = join(data, "postgres", "data");
+  // Until it is back, PostgreSQL cannot start again.
+  await rename(cluster, `${cluster}.away`);
+  const postmaster = (await readPostmaster(`${cluster}.away`))?.pid ?? 0;
   process.kill(postmaster, "SIGKILL");
-  const away = await fetch(`${local}/readyz`);
+  await expect.poll(() => statusOf("/readyz")).toBe(503);
+  const away = await fetch(`${local}/api/management/v1/useradm/users`, {
+    headers: { authorization: `Bearer ${token}` },
+  });
   expect([away.status, Number(away.headers.get("retry-after")) > 0]).toEqual([503, true]);
   expect(((await away.json()) as { code: string }).code).toBe("DATABASE_AWAY");
   expect(await statusOf("/healthz")).toBe(200);
+  await rename(`${cluster}.away`, cluster);
   await expect.poll(() => statusOf("/readyz")).toBe(200);
   await logIn(local, "admin@example.com", "correct horse battery");
 });

@@ -23,7 +23,7 @@ export interface Child {
   readonly pid: number;
   /** Resolves when it has ended, in whichever way. */
   readonly ended: Promise<void>;
-  signal(name: "SIGTERM" | "SIGINT" | "SIGQUIT"): void;
+  signal(name: "SIGINT" | "SIGQUIT"): void;
 }
 
 const POLL_MS = 15;

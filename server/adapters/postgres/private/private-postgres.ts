@@ -22,20 +22,14 @@ export interface PrivatePostgres {
   readonly url: string;
   /** The process that takes connections, or undefined while there is none. */
   pid(): number | undefined;
-  /**
-   * Ends PostgreSQL after what is committed is on the disk.
-   *
-   * @param waitForClients gives other processes time to end their connections: for a command that has started it for
-   * its own time
-   */
-  stop(waitForClients?: boolean): Promise<void>;
+  /** Ends PostgreSQL. What is committed stays. */
+  stop(): Promise<void>;
 }
 
 const RETRY_FIRST_MS = 50;
 const RETRY_LAST_MS = 5000;
 /** The old number can linger for a moment after a kill, and so can the processes of its connections. */
 const START_PATIENCE_MS = 5000;
-const CLIENTS_MS = 20_000;
 const STOP_MS = 60_000;
 
 /**
@@ -60,9 +54,9 @@ export async function startPrivatePostgres(options: PrivatePostgresOptions): Pro
   await supervisor.start();
   try {
     const url = await makeDatabase(place.socketFolder);
-    return { url, pid: () => supervisor.pid, stop: (wait) => supervisor.stop(wait ?? false) };
+    return { url, pid: () => supervisor.pid, stop: () => supervisor.stop() };
   } catch (error) {
-    await supervisor.stop(false);
+    await supervisor.stop();
     throw error;
   }
 }
@@ -95,21 +89,17 @@ class Supervisor {
     this.#watch = this.#supervise(this.#child);
   }
 
-  async stop(waitForClients: boolean): Promise<void> {
+  async stop(): Promise<void> {
     this.#stopping.abort();
     const child = this.#child;
     if (child !== undefined) {
-      const steps = [
-        ...(waitForClients ? [["SIGTERM", CLIENTS_MS] as const] : []),
-        ["SIGINT", STOP_MS] as const,
-        ["SIGQUIT", STOP_MS] as const,
-      ];
-      for (const [signal, patience] of steps) {
+      // Without waiting for clients; then without writing what the next start can recover.
+      for (const signal of ["SIGINT", "SIGQUIT"] as const) {
         child.signal(signal);
         const timer = new AbortController();
         const isEnded = await Promise.race([
           child.ended.then(() => true),
-          sleep(patience, false, { signal: timer.signal }).catch(() => false), // ignored: it has ended in time.
+          sleep(STOP_MS, false, { signal: timer.signal }).catch(() => false), // ignored: it has ended in time.
         ]);
         timer.abort();
         if (isEnded) break;
