@@ -1,7 +1,7 @@
 import { Command, CommanderError } from "commander";
 import { printable } from "../../src/errors/agent-error.ts";
 import { VERSION } from "../../src/version.ts";
-import { SETTINGS } from "../config/settings.ts";
+import { SETTINGS, type SettingKey } from "../config/settings.ts";
 import { SERVER_ERRORS, type ServerErrorEntry } from "../errors/catalogue.ts";
 import { describeServerError, ServerError } from "../errors/server-error.ts";
 import type { ServerIo } from "./io.ts";
@@ -71,6 +71,24 @@ function addMore(program: Command, io: ServerIo): void {
     .option("--output <FILE>", "write it there")
     .addHelpText("after", examples("ca --output server.crt"))
     .action(async (flags: Flags) => (await import("./more-actions.ts")).showAuthority(flags, io));
+  addBackups(program, io);
+}
+
+function addBackups(program: Command, io: ServerIo): void {
+  const keys: readonly SettingKey[] = [...WHERE, "storage"];
+  addSettings(program.command("backup").argument("<file>", "tar archive to write"), keys)
+    .description(
+      "write the database, the Artifacts and the certificate authority into one file, also while the server runs",
+    )
+    .addHelpText(
+      "after",
+      `\nThe file holds keys and hashes of passwords: keep it secret.\n${examples("backup backup.tar")}`,
+    )
+    .action(async (file: string, flags: Flags) => (await import("./backup-actions.ts")).backup(file, flags, io));
+  addSettings(program.command("restore").argument("<file>", "what backup has written"), keys)
+    .description("restore a backup into an empty database")
+    .addHelpText("after", examples("restore backup.tar --data /srv/switchback"))
+    .action(async (file: string, flags: Flags) => (await import("./backup-actions.ts")).restore(file, flags, io));
 }
 
 function addPeople(program: Command, io: ServerIo): void {

@@ -31,7 +31,8 @@ const RENEW_DAYS = 60;
 /** Clocks of boards that are behind must not refuse a new certificate. */
 const BACKDATED_DAYS = 2;
 
-const CA_FILE = "authority.pem";
+/** Holds the key of the authority and its certificate. */
+export const AUTHORITY_FILE = "authority.pem";
 const SERVER_FILE = "server.pem";
 
 /**
@@ -42,7 +43,7 @@ const SERVER_FILE = "server.pem";
  */
 export async function openAuthority(folder: string, now: Date): Promise<Authority> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  const ca = (await readIdentity(join(folder, CA_FILE))) ?? (await makeAuthority(folder, now));
+  const ca = (await readIdentity(join(folder, AUTHORITY_FILE))) ?? (await makeAuthority(folder, now));
   return {
     caCert: ca.cert,
     async serverIdentity(names, at) {
@@ -70,7 +71,7 @@ async function makeAuthority(folder: string, now: Date): Promise<Identity> {
       { name: "subjectKeyIdentifier" },
     ],
   });
-  await writeIdentity(join(folder, CA_FILE), made);
+  await writeIdentity(join(folder, AUTHORITY_FILE), made);
   return made;
 }
 

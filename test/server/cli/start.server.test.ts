@@ -97,10 +97,11 @@ test("the commands of docs/guides/server.md do what the page says", async () => 
   expect(lines.length).toBeGreaterThan(5);
   for (const line of lines) {
     const words = line.split(" ").slice(1);
-    const argv = words.map((word) => word.replace(/^\.\/|^(?=server\.crt$)/, `${folder}/`));
+    const argv = words.map((word) => word.replace(/^\.\/|^(?=(?:server\.crt|backup\.tar)$)/, `${folder}/`));
     expect([line, await command(...argv)]).toEqual([line, { exitCode: 0, out: expect.any(String), err: "" }]);
   }
-  expect(await readFile(join(folder, "server.crt"), "utf8")).toMatch(/^-----BEGIN CERTIFICATE-----/);
+  const restored = await command("ca", "--data", join(folder, "other"));
+  expect(restored.out.replaceAll("\n", "\r\n")).toBe(await readFile(join(folder, "server.crt"), "utf8"));
   for (const path of page.match(/(?<=`)\/[a-z.]+(?=`)/g) ?? [])
     expect([path, await statusOf(path)]).toEqual([path, 200]);
 });
