@@ -37,7 +37,7 @@ export async function prepare(places: Places): Promise<Workspace> {
   await configure(workspace.two, [...real, workspace.layer, workspace.stubs], await twoConf(workspace));
   await configure(workspace.boot, [...real, workspace.layer, workspace.stubs], await twoConf(workspace));
   // yocto-check-layer adds the layer itself, to compare what other recipes are before and after.
-  const withoutAppends = (await twoConf(workspace)) + 'BBMASK += "/meta-switchback/.*\\.bbappend$"\n';
+  const withoutAppends = `${await twoConf(workspace)}BBMASK += "/meta-switchback/.*\\.bbappend$"\n`;
   await configure(workspace.check, [...real, workspace.stubs], withoutAppends);
   return workspace;
 }
