@@ -58,6 +58,12 @@ export function composeWork(server: ServerSide, session: Session, options: WorkO
     });
   }
 
+  /** Whether a trial runs although no update is pending: its record was lost, and only a restart can end it. */
+  async function isTrialLeft(): Promise<boolean> {
+    const { runsOnTrial } = await import("../device/trial.ts");
+    return (await pendingIn(store)) === "none" && (await runsOnTrial({ config, host, log }));
+  }
+
   async function power(): Promise<Power> {
     // The user of a virtual board switches it off and on. A reboot would restart the machine that it is tried on.
     if (options.leavesReboot || config.virtualBoard !== undefined) return createDeferredReboot(options.leave);
@@ -77,12 +83,20 @@ export function composeWork(server: ServerSide, session: Session, options: WorkO
     sendTrouble: (trouble, signal) => sendTrouble(trouble, session, signal),
     async deploy(offered, signal, lost) {
       const { composeDeployment } = await import("./deployment.ts");
-      const managed = composeDeployment(server, session, await power(), intervalsOf(config.server).backoff);
+      const switches = await power();
+      const managed = composeDeployment(server, session, switches, intervalsOf(config.server).backoff);
       await options.alone(async () => {
         const answer = await (offered === undefined
           ? managed.resume(signal, lost)
           : managed.run(wanted(offered), signal));
         options.onEnd?.(answer);
+        if (answer.kind === "ended" && answer.status === "failure" && (await isTrialLeft())) {
+          log(
+            "warning",
+            "The update on trial has no record and cannot be committed: restarting, so that the boot loader returns to the old system.",
+          );
+          await switches.reboot(undefined, signal);
+        }
       });
     },
   };
