@@ -53,6 +53,12 @@ export function lowerFolders({ type, options }: Mount): readonly string[] {
   });
 }
 
+/** The writable folder of an overlay, with its name at mount time. */
+export function upperFolder({ type, options }: Mount): string | undefined {
+  const [, folder] = (type === "overlay" && /(?:^|,)upperdir=([^,]*)/.exec(options)) || [];
+  return folder === undefined ? undefined : withoutEscapes(folder);
+}
+
 /** The kernel writes a space in a name as `\040`. */
 function withoutEscapes(text: string): string {
   return text.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));

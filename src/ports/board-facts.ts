@@ -20,8 +20,13 @@ export interface FolderFacts {
   readonly freeBytes: number;
   /** Absent if the file system does not count inodes. */
   readonly freeFiles?: number;
-  /** Absent if the folder is on the root file system. */
+  /**
+   * Absent if the folder is on the root file system. If that is an overlay, the mount of its upper layer, or absent if
+   * this process does not see that mount.
+   */
   readonly mount?: { readonly folder: string; readonly type: string; readonly source: string };
+  /** The folder is in the upper layer of an overlay, whose mount this process does not see. */
+  readonly isInLayer?: true;
   /** Mount point, possibly `/`, that forbids starting programs (`noexec`). */
   readonly startsNothing?: string;
 }

@@ -16,7 +16,7 @@ export const DATA_PARTITION = "data partition";
 
 /** Whether the agent's data survives a power cut and an update of the root file system. */
 export function assessDatastore(facts: FolderFacts): readonly Finding[] {
-  const { folder, exists, leadsTo, isWritable, mount } = facts;
+  const { folder, exists, leadsTo, isWritable, mount, isInLayer } = facts;
   const subject = DATA_PARTITION;
   const advice = `Mount the data partition before the agent starts (/etc/fstab), and keep ${folder} on it.`;
   if (leadsTo !== undefined) {
@@ -25,6 +25,10 @@ export function assessDatastore(facts: FolderFacts): readonly Finding[] {
     return [{ level: "bad", subject, found, advice }];
   }
   if (!exists) return [{ level: "bad", subject, found: `${folder} does not exist`, advice }];
+  if (isInLayer === true) {
+    const found = `not mounted: ${folder} is in the upper layer of the overlay on /, which may be in memory`;
+    return [{ level: "bad", subject, found, advice }];
+  }
   if (mount === undefined) {
     const found = `not mounted: ${folder} is on the root filesystem, which an update replaces`;
     return [{ level: "bad", subject, found, advice }];

@@ -199,20 +199,35 @@ test("a user without root learns that, and nothing that only follows from it", (
 /**
  * An overlay as the root, as on a board with a read-only system. Its upper layer is in memory and larger than the slot.
  */
-const ON_OVERLAY = `set -e
-  mount -t tmpfs -o size=64m none /data; mkdir /data/upper /data/work /data/new
-  mount -t overlay overlay -o "lowerdir=/,upperdir=/data/upper,workdir=/data/work" /data/new
-  for dir in usr dev proc sys tmp project etc; do mount --rbind "/$dir" "/data/new/$dir"; done
-  mkdir /data/new/lower; mount --rbind / /data/new/lower
-  exec chroot /data/new "$@"`;
+const onOverlay = (rw: string) => `set -e
+  mount -t tmpfs -o size=64m none ${rw}; mkdir ${rw}/upper ${rw}/work ${rw}/new
+  mount -t overlay overlay -o "lowerdir=/,upperdir=${rw}/upper,workdir=${rw}/work" ${rw}/new
+  for dir in usr dev proc sys tmp project etc; do mount --rbind "/$dir" "${rw}/new/$dir"; done
+  mkdir ${rw}/new/lower; mount --rbind / ${rw}/new/lower
+  exec chroot ${rw}/new "$@"`;
 
 test("on a healthy overlay the room is that of the layer below", () => {
-  const { lines } = doctor("sh", "-c", ON_OVERLAY, "sh");
+  const { lines } = doctor("sh", "-c", onOverlay("/data"), "sh");
   expect(lines.filter((line) => /room|running slot/.test(line))).toEqual([
     "ok       running slot: A, SLOT_A",
     "ok       room for an update: SLOT_B has 16.0 MiB",
   ]);
 });
+
+for (const { what, rw, found } of [
+  {
+    ...{ what: "whose mount is out of sight", rw: "/data" },
+    found: "not mounted: /data is in the upper layer of the overlay on /, which may be in memory",
+  },
+  {
+    ...{ what: "in memory", rw: "/dev/shm" },
+    found: "/data is on none (tmpfs) on /dev/shm, which loses its content without power",
+  },
+])
+  test(`without a data partition the agent's data are in the upper layer of an overlay ${what}, and not in what an update replaces`, () => {
+    const { lines } = doctor("sh", "-c", `umount /data 2>/dev/null || :; ${onOverlay(rw)}`, "sh");
+    expect(lines.find((line) => /data partition/.test(line))).toBe(`wrong    data partition: ${found}`);
+  });
 
 test("on a read-only data partition, 'show-artifact' and 'show-provides' still work", () => {
   for (const command of ["show-artifact", "show-provides"]) {
