@@ -21,10 +21,10 @@ for (const [name, walk] of Object.entries(WALKS))
 
 /** Guides that tests of their own follow: under QEMU, with BitBake, on a Debian that systemd has started, or with PostgreSQL. */
 const ELSEWHERE = {
-  "ci-with-qemu.md": "test/qemu/guide.test.ts",
+  "ci-with-qemu.md": "test/system/qemu/ci-guide.test.ts",
   "packages.md": "test/docs/debian-device.tools.test.ts",
   "server.md": "test/server/cli/start.server.test.ts",
-  "yocto.md": "test/yocto/layer.test.ts",
+  "yocto.md": "test/yocto/guide.yocto.test.ts",
 };
 
 test("every guide is followed by a test", () => {

@@ -27,11 +27,11 @@ export const NOT_RUN: Readonly<Record<string, string>> = {
   "npm run qemu -- vexpress-a9 --kernel small": "it starts a whole board; test/qemu does",
   "apt-get install qemu-system-x86 qemu-system-arm ovmf qemu-efi-aarch64 e2fsprogs mtools":
     "it installs packages; test/qemu/guide.test.ts looks for their names in test/debian-packages.txt",
-  "switchback-qemu run disk.img --board board.yaml": "it starts a whole machine; test/system/qemu/harness.test.ts does",
+  "switchback-qemu run disk.img --board board.yaml": "it starts a whole machine; test/system/qemu/ci-guide.test.ts does",
   "switchback-qemu test disk.img --board board.yaml --artifact release-2.mender --ssh-key id_ed25519":
-    "it starts a whole machine; test/system/qemu/converted-debian.test.ts does",
+    "it starts a whole machine; test/system/qemu/ci-guide.test.ts does",
   "switchback-qemu test disk.img --board board.yaml --artifact release-2.mender --ssh-key id_ed25519 --server":
-    "it starts a whole machine; test/system/qemu/harness.test.ts does",
+    "it starts a whole machine; test/system/qemu/ci-guide.test.ts does",
   "# /etc/switchback/scripts/maintenance-window.conf": "these are files and no commands; test/state-scripts reads them",
   "size() {": "these are functions for a skeleton; test/cli/adapter/device-program.tools.test.ts fills it with them",
   "switchback artifact write module-image -T rpm -t BOARD -n app-2 -o app-2.mender -f app-2.aarch64.rpm -f lib-1.aarch64.rpm":
