@@ -24,7 +24,7 @@ const ELSEWHERE = {
   "ci-with-qemu.md": "test/system/qemu/ci-guide.test.ts",
   "packages.md": "test/docs/debian-device.tools.test.ts",
   "server.md": "test/server/cli/start.server.test.ts",
-  "yocto.md": "test/yocto/guide.yocto.test.ts",
+  "yocto.md": "test/yocto/guide.test.ts",
 };
 
 test("every guide is followed by a test", () => {
