@@ -59,6 +59,32 @@ function filledIn(): string {
   return code;
 }
 
+/** The command that a skeleton tells its reader to run, with the file in the folder of the test. */
+function commandIn(code: string): readonly string[] {
+  const [line = "", ...more] = [...code.matchAll(/switchback (adapter check .*)/g)].map(([, words = ""]) => words);
+  expect(more, "one command").toEqual([]);
+  return line.split(" ").map((word) => (word.startsWith("./") ? join(dir, word) : word));
+}
+
+const EXTENSIONS = { js: "mjs", sh: "sh" } as const;
+const MISSING = /missing=\w+/;
+for (const { kind, language, says, more = [] } of [
+  { kind: "bootloader", language: "js", says: MISSING },
+  { kind: "bootloader", language: "sh", says: MISSING },
+  { kind: "device", language: "js", says: MISSING },
+  { kind: "device", language: "sh", says: MISSING },
+  { kind: "payload", language: "js", says: MISSING },
+  // An update module answers for itself: one promise is enough to see that it is this module.
+  { kind: "payload", language: "sh", says: /MODULE_FAILED.*call=ArtifactInstall/, more: ["--only", "changes nothing more"] },
+] as const)
+  test(`the command in the ${language} skeleton of a ${kind} adapter checks this file, which is not filled in`, async () => {
+    const path = await put(SKELETONS[kind][language]("toy"), `toy.${EXTENSIONS[language]}`);
+    const argv = commandIn(SKELETONS[kind][language]("toy"));
+    expect(argv).toContain(path);
+    const { exitCode, out, err } = await cli("switchback", [...argv, ...more]);
+    expect({ exitCode, text: [...out, ...err].join("\n") }).toEqual({ exitCode: 1, text: expect.stringMatching(says) });
+  });
+
 test("the check names what is missing from an unfinished shell skeleton of a boot loader", async () => {
   const { exitCode, err } = await check(await put(SKELETONS.bootloader.sh("toy")));
   expect({ exitCode, missing: /missing=(.*)\)/.exec(err.join())?.[1] }).toEqual({
@@ -67,8 +93,9 @@ test("the check names what is missing from an unfinished shell skeleton of a boo
   });
 });
 
-test("the shell skeleton of a boot loader passes the check once its five functions are filled in", async () => {
-  const { exitCode, broken, kept, err } = await check(await put(filledIn()));
+test("the shell skeleton of a boot loader passes the check that it names once its five functions are filled in", async () => {
+  await put(filledIn());
+  const { exitCode, broken, kept, err } = await check(...commandIn(SKELETONS.bootloader.sh("toy")).slice(2));
   expect({ exitCode, broken, err }).toEqual({ exitCode: 0, broken: [], err: [] });
   expect(kept).toBeGreaterThan(20);
 });
