@@ -46,7 +46,9 @@ async function blocksOf(page: string): Promise<readonly Block[]> {
 }
 
 /** Guides that tests follow from top to bottom. */
-const followed = new Set([...Object.keys(WALKS), "ci-with-qemu.md", "packages.md", "yocto.md"].map((name) => `docs/guides/${name}`));
+const followed = new Set(
+  [...Object.keys(WALKS), "ci-with-qemu.md", "packages.md", "yocto.md"].map((name) => `docs/guides/${name}`),
+);
 const blocks = (await Promise.all(pages.map(blocksOf))).flat();
 const rows = new Map(PAGE_ROWS.map((row) => [row.example, row]));
 const inHelp = new Set(

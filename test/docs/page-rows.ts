@@ -19,6 +19,8 @@ export const NOT_RUN: Readonly<Record<string, string>> = {
   "npm ci && npm run build":
     "it replaces the packages of the checkout in which these tests run; all tests here use a build",
   "systemctl disable --now mender-client": ON_DEBIAN,
+  "systemctl enable --now switchback-resume.service switchback.service": ON_DEBIAN,
+  "systemctl disable --now switchback.service switchback-resume.service": ON_DEBIAN,
   "journalctl -u switchback -u switchback-resume": ON_DEBIAN,
   "npm ci && npm run package":
     "it replaces the packages of the checkout in which these tests run; test/scripts/package builds all of them",
@@ -27,7 +29,8 @@ export const NOT_RUN: Readonly<Record<string, string>> = {
   "npm run qemu -- vexpress-a9 --kernel small": "it starts a whole board; test/qemu does",
   "apt-get install qemu-system-x86 qemu-system-arm ovmf qemu-efi-aarch64 e2fsprogs mtools":
     "it installs packages; test/qemu/guide.test.ts looks for their names in test/debian-packages.txt",
-  "switchback-qemu run disk.img --board board.yaml": "it starts a whole machine; test/system/qemu/ci-guide.test.ts does",
+  "switchback-qemu run disk.img --board board.yaml":
+    "it starts a whole machine; test/system/qemu/ci-guide.test.ts does",
   "switchback-qemu test disk.img --board board.yaml --artifact release-2.mender --ssh-key id_ed25519":
     "it starts a whole machine; test/system/qemu/ci-guide.test.ts does",
   "switchback-qemu test disk.img --board board.yaml --artifact release-2.mender --ssh-key id_ed25519 --server":

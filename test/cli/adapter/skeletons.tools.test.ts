@@ -75,7 +75,12 @@ for (const { kind, language, says, more = [] } of [
   { kind: "device", language: "sh", says: MISSING },
   { kind: "payload", language: "js", says: MISSING },
   // An update module answers for itself: one promise is enough to see that it is this module.
-  { kind: "payload", language: "sh", says: /MODULE_FAILED.*call=ArtifactInstall/, more: ["--only", "changes nothing more"] },
+  {
+    kind: "payload",
+    language: "sh",
+    says: /MODULE_FAILED.*call=ArtifactInstall/,
+    more: ["--only", "changes nothing more"],
+  },
 ] as const)
   test(`the command in the ${language} skeleton of a ${kind} adapter checks this file, which is not filled in`, async () => {
     const path = await put(SKELETONS[kind][language]("toy"), `toy.${EXTENSIONS[language]}`);
