@@ -39,7 +39,6 @@ const LONG = [
     "yocto-disk",
     "harness",
     "mender-client",
-    "ci-guide",
   ],
   ...["persisted-steps", "sigkill", "full-datastore.tools", "adapter-update-module.tools", "managed-steps"],
   ...["power-cuts.tools", "docker-refused.tools", "managed-sigkill", "download-bytes", "power-cuts"],
@@ -48,7 +47,6 @@ const LONG = [
   ...[
     "examples.tools",
     "guides.tools",
-    "debian-device.tools",
     "single-file.tools",
     "managed-resume.tools",
     "doctor.tools",

@@ -7,7 +7,7 @@ import { BuiltPackages } from "../scripts/package/built-packages.ts";
 import { BuiltProgram } from "../support/built-program.ts";
 import { packedDebian } from "../support/debian-root.ts";
 import { needs } from "../support/needs.ts";
-import { NOT_RUN, ON_DEBIAN } from "./page-rows.ts";
+import { NOT_RUN, ON_DEBIAN } from "./not-run.ts";
 import { DebianDevice } from "./walk/debian-device.ts";
 import { type Around, follow, type Road, takeBlock } from "./walk/walk.ts";
 

@@ -12,7 +12,8 @@ import { UPDATE_ROWS } from "../cli/examples/rows-update.ts";
 import { testRow } from "../cli/examples/run-row.ts";
 import { BuiltProgram } from "../support/built-program.ts";
 import { needs } from "../support/needs.ts";
-import { NOT_RUN, PAGE_ROWS } from "./page-rows.ts";
+import { NOT_RUN } from "./not-run.ts";
+import { PAGE_ROWS } from "./page-rows.ts";
 import { fencesOf, keyOf } from "./walk/guide.ts";
 import { WALKS } from "./walk/walks.ts";
 

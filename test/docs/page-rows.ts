@@ -6,49 +6,9 @@ import { disk } from "../cli/examples/disk.ts";
 import { manage } from "../cli/examples/lab.ts";
 import type { Row } from "../cli/examples/row.ts";
 import { SSH } from "../cli/examples/rows-tools.ts";
+import { CHECKOUT, INSTALL_ROWS, settings } from "./install-rows.ts";
 import { KEY_ROWS } from "./key-rows.ts";
 
-/** Why blocks do not run where there is no systemd. */
-export const ON_DEBIAN = "test/docs/debian-device.tools.test.ts runs it, on a device that systemd has started";
-
-/** Blocks that no test runs where it runs the others, by the line with which they begin, and why. */
-export const NOT_RUN: Readonly<Record<string, string>> = {
-  "npm ci": "it replaces the packages of the checkout in which these tests run",
-  "npm ci && npm run demo": "it replaces the packages of the checkout in which these tests run",
-  "npm ci && npm test": "it replaces the packages of the checkout in which these tests run, and runs them",
-  "npm ci && npm run build":
-    "it replaces the packages of the checkout in which these tests run; all tests here use a build",
-  "systemctl disable --now mender-client": ON_DEBIAN,
-  "systemctl enable --now switchback-resume.service switchback.service": ON_DEBIAN,
-  "systemctl disable --now switchback.service switchback-resume.service": ON_DEBIAN,
-  "journalctl -u switchback -u switchback-resume": ON_DEBIAN,
-  "npm ci && npm run package":
-    "it replaces the packages of the checkout in which these tests run; test/scripts/package builds all of them",
-  "systemctl enable switchback-resume.service switchback.service": ON_DEBIAN,
-  "npm run qemu -- vexpress-a9        # an ARM board with U-Boot": "it starts a whole board; test/qemu does",
-  "npm run qemu -- vexpress-a9 --kernel small": "it starts a whole board; test/qemu does",
-  "apt-get install qemu-system-x86 qemu-system-arm ovmf qemu-efi-aarch64 e2fsprogs mtools":
-    "it installs packages; test/qemu/guide.test.ts looks for their names in test/debian-packages.txt",
-  "switchback-qemu run disk.img --board board.yaml":
-    "it starts a whole machine; test/system/qemu/ci-guide.test.ts does",
-  "switchback-qemu test disk.img --board board.yaml --artifact release-2.mender --ssh-key id_ed25519":
-    "it starts a whole machine; test/system/qemu/ci-guide.test.ts does",
-  "switchback-qemu test disk.img --board board.yaml --artifact release-2.mender --ssh-key id_ed25519 --server":
-    "it starts a whole machine; test/system/qemu/ci-guide.test.ts does",
-  "# /etc/switchback/scripts/maintenance-window.conf": "these are files and no commands; test/state-scripts reads them",
-  "size() {": "these are functions for a skeleton; test/cli/adapter/device-program.tools.test.ts fills it with them",
-  "switchback artifact write module-image -T rpm -t BOARD -n app-2 -o app-2.mender -f app-2.aarch64.rpm -f lib-1.aarch64.rpm":
-    "test/update-modules/rpm.tools.test.ts does, with packages that it makes",
-  'echo \'{ "containers": ["localhost/app:2"], "run_args": "--network host" }\' >meta-data.json':
-    "test/update-modules/docker.tools.test.ts does, with an image that it makes",
-};
-
-const files =
-  (...names: readonly string[]) =>
-  (device: Device): void => {
-    for (const name of names) device.put(name, `${name}\n`);
-  };
-const CHECKOUT = "cp -r /opt/switchback dist;";
 const moduleFile = (device: Device): void => {
   device.put("update-modules/single-file", readFileSync("update-modules/single-file"), 0o755);
   device.put("app.conf", "port=80\n");
@@ -56,12 +16,6 @@ const moduleFile = (device: Device): void => {
   device.put("filename", "app.conf\n");
   device.put("permissions", "644\n");
 };
-/** The computer is its own device. */
-const reachable = (device: Device): void => {
-  device.put("/opt/bin/ssh", '#!/bin/sh\nshift\nexec sh -c "$*"\n', 0o755);
-  device.put("/opt/bin/scp", `#!/bin/sh\nexec cp "$1" "\${2#*:}"\n`, 0o755);
-};
-const settings = (device: Device, name: string): unknown => JSON.parse(device.text(name));
 /** Makes the script that of the device, which has no network device then. */
 const withIdentity = (script: string): string =>
   `cat >identity <<'END'\n${script}END
@@ -303,91 +257,5 @@ export const PAGE_ROWS: readonly Row[] = [
     otherwise: {},
   },
   ...KEY_ROWS,
-  {
-    example: "switchback bootstrap --forcebootstrap",
-    fits: {
-      at: "device",
-      given: manage,
-      around: (line) =>
-        `switchback bootstrap; cp /var/lib/mender/mender-agent.pem old; ${line.trim()} && ! cmp -s old /var/lib/mender/mender-agent.pem`,
-    },
-    otherwise: {},
-  },
-  {
-    example:
-      "tar -C dist -c switchback.mjs chunks | ssh root@device 'mkdir -p /usr/lib/switchback && tar -C /usr/lib/switchback -x'",
-    fits: {
-      at: "desk",
-      given: reachable,
-      around: (lines) => `${CHECKOUT} ${lines}\n/usr/bin/switchback --version`,
-      promised: (device) => expect(device.has("/usr/lib/switchback/chunks")).toBe(true),
-    },
-    otherwise: {
-      "not built": { at: "desk", given: reachable, exit: 0, says: ["dist: Cannot open"], changes: ["*"] },
-    },
-  },
-  {
-    example:
-      "ssh root@device switchback setup --quiet --device-type my-board --server-url https://ota.example.com --rootfs-part-a /dev/mmcblk0p2 --rootfs-part-b /dev/mmcblk0p3",
-    fits: {
-      at: "desk",
-      given: reachable,
-      // There is no such disk.
-      exit: 1,
-      says: ["my-board", "/dev/mmcblk0p2"],
-      promised: (device) => {
-        expect(settings(device, "/etc/mender/mender.conf")).toEqual({ ServerURL: "https://ota.example.com" });
-        expect(settings(device, "/var/lib/mender/mender.conf")).toMatchObject({ RootfsPartA: "/dev/mmcblk0p2" });
-      },
-    },
-    otherwise: {},
-  },
-  {
-    example: "switchback artifact write rootfs-image -t my-board -n release-2 -f rootfs.ext4 -o release-2.mender",
-    fits: {
-      at: "device",
-      given: (device) => {
-        reachable(device);
-        device.put("/board/data/device_type", "device_type=my-board\n");
-      },
-      around: (lines) =>
-        `mkdir -p /data; switchback board image rootfs.ext4 --version v2 --size 128K; ${lines.trim()} && switchback commit`,
-      says: ["Slot B is up, v2.", "Committed."],
-    },
-    otherwise: {},
-  },
-  {
-    example: "printf '/etc/app\\n' >dest_dir",
-    fits: {
-      at: "desk",
-      given: files("app.conf"),
-      promised: (device) => expect(device.has("app-conf-2.mender")).toBe(true),
-    },
-    otherwise: { "no such file": { at: "desk", exit: 1, says: ["app.conf"], changes: ["*"] } },
-  },
-  {
-    example: "tar -cf update.tar -C site .",
-    fits: {
-      at: "desk",
-      given: files("site/index.html"),
-      promised: (device) => expect(device.has("site-2.mender")).toBe(true),
-    },
-    otherwise: {},
-  },
-  {
-    example:
-      "switchback artifact write module-image -T script -t BOARD -n migrate-2 -o migrate-2.mender -f 10-migrate -f 10-migrate.rollback -f 20-restart",
-    fits: {
-      at: "desk",
-      given: files("10-migrate", "10-migrate.rollback", "20-restart"),
-      changes: ["/desk/migrate-2.mender"],
-    },
-    otherwise: { "no such file": { at: "desk", exit: 1, says: ["10-migrate"] } },
-  },
-  {
-    example:
-      "switchback artifact write module-image -T deb -t BOARD -n app-2 -o app-2.mender -f app_2_arm64.deb -f lib_1_arm64.deb",
-    fits: { at: "desk", given: files("app_2_arm64.deb", "lib_1_arm64.deb"), changes: ["/desk/app-2.mender"] },
-    otherwise: { "no such file": { at: "desk", exit: 1, says: ["app_2_arm64.deb"] } },
-  },
+  ...INSTALL_ROWS,
 ];

@@ -1,7 +1,8 @@
 import { expect } from "vitest";
 import type { Device, Ended } from "../../cli/examples/device.ts";
 import type { Lab, Place } from "../../cli/examples/lab.ts";
-import { NOT_RUN, PAGE_ROWS } from "../page-rows.ts";
+import { NOT_RUN } from "../not-run.ts";
+import { PAGE_ROWS } from "../page-rows.ts";
 import { fitsPage, type Step, stepsOf } from "./guide.ts";
 
 /** A computer on which a reader types. */
