@@ -24,14 +24,15 @@ const named = values.tier?.map(tierNamed);
 const without = values.without.map(tierNamed);
 const asked = (named ?? (await existingTiers())).filter((tier) => !without.includes(tier));
 const tiers = await prepareTiers(asked, named === undefined ? WHERE_INSTALLED : undefined);
-await bundle("dist");
+const built = "dist";
+await bundle(built);
 
 let counts: Counts = { passed: 0, failed: 0, skipped: await countTests(asked.filter((tier) => !tiers.includes(tier))) };
-if (tiers.length > 0) counts = add(counts, await runVitest(tiers, positionals));
+if (tiers.length > 0) counts = add(counts, await runVitest(tiers, positionals, { built }));
 if (values.ci) {
   const node = await installNode24();
   say("Once more under Node 24: unit");
-  counts = add(counts, await runVitest(["unit"], positionals, node));
+  counts = add(counts, await runVitest(["unit"], positionals, { node, built }));
 }
 const good = counts.failed === 0 && counts.passed > 0 && (!values.ci || counts.skipped === 0);
 if (values.ci && counts.skipped > 0) say("Nothing may be skipped here.");

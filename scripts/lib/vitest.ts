@@ -73,11 +73,18 @@ export function skippedLines({ testResults }: Report, folder: string): string[] 
   return [...byReason].flatMap(([reason, lines]) => [`Skipped, because this machine lacks ${reason}:`, ...lines]);
 }
 
-/** Runs tiers under the given Node. @param node its executable, whose folder becomes the first in PATH */
+interface RunOptions {
+  /** Executable of Node, whose folder becomes the first in PATH. */
+  readonly node?: string;
+  /** Folder with the program, built from the current sources: the tests start a copy. Without it, they build one. */
+  readonly built?: string;
+}
+
+/** Runs tiers, by default under the Node that runs this script. */
 export async function runVitest(
   tiers: readonly TierName[],
   filters: readonly string[],
-  node: string = process.execPath,
+  { node = process.execPath, built }: RunOptions = {},
 ): Promise<Counts> {
   const folder = "node_modules/.cache/switchback";
   const file = `${folder}/test-report-${process.pid}.json`;
@@ -86,7 +93,8 @@ export async function runVitest(
   const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${file}`];
   const path = `${node.slice(0, node.lastIndexOf("/"))}:${process.env["PATH"] ?? ""}`;
   const args = ["node_modules/vitest/vitest.mjs", "run", ...projects, ...reporters, ...filters];
-  const exitCode = await passThrough(node, args, { PATH: path });
+  const env = { PATH: path, ...(built !== undefined && { SWITCHBACK_TEST_PROGRAM: built }) };
+  const exitCode = await passThrough(node, args, env);
   const report = JSON.parse(await readFile(file, "utf8")) as Report;
   await rm(file);
   for (const line of skippedLines(report, process.cwd())) say(line);

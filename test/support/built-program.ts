@@ -1,9 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync } from "node:fs";
-import { chmod, mkdir, mkdtemp, rename } from "node:fs/promises";
 import { join } from "node:path";
-import { inject } from "vitest";
 import { bundle } from "../../scripts/lib/bundle.ts";
+import { madeOnce } from "./made-once.ts";
 
 /** The output and the result of a process. */
 export interface Ended {
@@ -24,19 +22,7 @@ export class BuiltProgram {
 
   /** Builds the program once for all files of a test run. They share it, so no test may change it. */
   static async build(): Promise<BuiltProgram> {
-    const shared = inject("shared");
-    const folder = join(shared, "program");
-    if (!existsSync(folder)) {
-      await mkdir(shared, { recursive: true });
-      const made = await mkdtemp(join(shared, "building-"));
-      await bundle(made);
-      await chmod(made, 0o755);
-      // If another file built it at the same time and came first, that build is the same.
-      await rename(made, folder).catch((error: NodeJS.ErrnoException) => {
-        if (error.code !== "ENOTEMPTY" && error.code !== "EEXIST") throw error;
-      });
-    }
-    return new BuiltProgram(folder);
+    return new BuiltProgram(await madeOnce("program", bundle));
   }
 
   private constructor(folder: string) {

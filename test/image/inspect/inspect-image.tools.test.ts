@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { inspectImage } from "../../../image/inspect/inspect-image.ts";
 import type { ImageReport } from "../../../image/inspect/report.ts";
-import { bundle } from "../../../scripts/lib/bundle.ts";
 import { VERSION } from "../../../src/version.ts";
+import { BuiltProgram } from "../../support/built-program.ts";
 import {
   dataPartition,
   environmentBytes,
@@ -47,8 +47,7 @@ const problems = ({ findings }: ImageReport): readonly string[] =>
   findings.flatMap(({ level, subject, found }) => (level === "ok" ? [] : [`${level} ${subject}: ${found}`]));
 
 test("a board with U-Boot is explained, and nothing is wrong with it", async () => {
-  const real = join(folder, "real-dist");
-  await bundle(real);
+  const { folder: real } = await BuiltProgram.build();
   const path = await image(uBootDisk(real, environment));
   const report = await inspectImage(path, signal);
   expect(problems(report)).toEqual([]);

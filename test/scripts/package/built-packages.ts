@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Metafile } from "esbuild";
@@ -7,33 +7,45 @@ import { bundleHarness } from "../../../scripts/lib/harness-bundle.ts";
 import { shipScripts } from "../../../scripts/lib/ship-scripts.ts";
 import { buildPackages } from "../../../scripts/package/packages.ts";
 import { describeRelease, type Release } from "../../../scripts/package/release.ts";
+import { madeOnce } from "../../support/made-once.ts";
 
 /** Any fixed time. */
 export const EPOCH = 1_700_000_000;
 
-/** Packages that a file of tests builds from the current sources. */
+/** What esbuild says about the files of a `dist`. */
+interface Metafiles {
+  readonly program: Metafile;
+  readonly harness: Metafile;
+}
+
+/** Builds what the packages contain. */
+async function buildDist(dist: string): Promise<void> {
+  const metafiles: Metafiles = { program: await bundle(dist), harness: await bundleHarness(join(dist, "qemu")) };
+  await shipScripts(dist);
+  writeFileSync(join(dist, METAFILES), JSON.stringify(metafiles));
+}
+
+const METAFILES = "metafiles.json";
+
+/** Packages that a file of tests makes of a program from the current sources. */
 export class BuiltPackages {
   readonly folder: string;
-  readonly #metafile: Metafile;
-  readonly #harness: Metafile;
+  readonly #dist: string;
 
   static async make(): Promise<BuiltPackages> {
-    const folder = mkdtempSync(join(tmpdir(), "switchback-packages-"));
-    const metafile = await bundle(join(folder, "dist"));
-    const harness = await bundleHarness(join(folder, "dist/qemu"));
-    await shipScripts(join(folder, "dist"));
-    return new BuiltPackages(folder, metafile, harness);
+    const dist = await madeOnce("dist", buildDist);
+    return new BuiltPackages(mkdtempSync(join(tmpdir(), "switchback-packages-")), dist);
   }
 
-  private constructor(folder: string, metafile: Metafile, harness: Metafile) {
+  private constructor(folder: string, dist: string) {
     this.folder = folder;
-    this.#metafile = metafile;
-    this.#harness = harness;
+    this.#dist = dist;
   }
 
   async release(version: string): Promise<Release> {
     const env = { SOURCE_DATE_EPOCH: String(EPOCH) };
-    return { ...(await describeRelease(join(this.folder, "dist"), this.#metafile, this.#harness, env)), version };
+    const { program, harness }: Metafiles = JSON.parse(readFileSync(join(this.#dist, METAFILES), "utf8"));
+    return { ...(await describeRelease(this.#dist, program, harness, env)), version };
   }
 
   /** Builds all packages of a version. @returns the folder with them */
