@@ -13,7 +13,7 @@ const COUNT_EVERY_MS = 15_000;
 
 const POLL = /\/deployments\/device\/deployments\/next$/;
 const AUTHENTICATION = /\/authentication\/auth_requests$/;
-const DOWNLOAD = /\/download(?:\/|$)|\/downloads\//;
+const DOWNLOAD = /^\/api\/devices\/v1\/download\//;
 
 /** What a status means for a device that polls. */
 const pollAnswer = (status: number): string =>
