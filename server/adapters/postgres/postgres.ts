@@ -47,7 +47,8 @@ export interface Prepared {
 export interface Postgres {
   /**
    * Runs `work` in a transaction for one tenant. Commits when `work` resolves, and rolls back when it rejects. What was
-   * committed survives a power cut.
+   * committed survives a power cut. If PostgreSQL ends the transaction because others stand in its way, `work` runs
+   * again: it must have no effect but through its session.
    */
   inTenant<T>(tenant: string, work: (session: Session) => Promise<T>): Promise<T>;
   /** One prepared statement for one tenant, without a transaction around it: for requests that come often. */
@@ -107,6 +108,16 @@ export function connectPostgres({ url, connections = 10, onError = () => {} }: P
   }
 
   async function transaction<T>(begin: string, work: (session: Session) => Promise<T>): Promise<T> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await tryTransaction(begin, work);
+      } catch (error) {
+        if (attempt === ATTEMPTS || !isVictim(error)) throw error;
+      }
+    }
+  }
+
+  function tryTransaction<T>(begin: string, work: (session: Session) => Promise<T>): Promise<T> {
     return withClient(async (client) => {
       await client.query(begin);
       try {
@@ -153,6 +164,13 @@ function sessionOf(client: pg.PoolClient): Session {
     raw: async (text, values = []) => (await client.query(text, [...values])).rows,
   };
 }
+
+/** How often a transaction is tried that others stand in the way of. */
+const ATTEMPTS = 5;
+
+/** Whether PostgreSQL ended the transaction because of a deadlock or another's change. */
+const isVictim = (error: unknown): boolean =>
+  error instanceof Error && "code" in error && (error.code === "40P01" || error.code === "40001");
 
 /** Classes of SQLSTATE: connection, operator's intervention, resources; and "cannot connect now". */
 const AWAY_STATES = /^(?:08|57P0|53)/;

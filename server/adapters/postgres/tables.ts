@@ -5,7 +5,7 @@ import type { ColumnType, Generated } from "kysely";
  * A bigint arrives as a number: none of ours comes near 2^53.
  */
 export interface Tables {
-  tenants: { id: string; name: string; token: string; created_at: Stamp };
+  tenants: { id: string; name: string; token: string; max_devices: Generated<number>; created_at: Stamp };
   logins: { email: string; tenant_id: string; user_id: string };
   secrets: { name: string; value: string; created_at: Stamp };
   jobs: JobTable;
