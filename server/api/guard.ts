@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { FastifyRequest } from "fastify";
 import { type Postgres, type Session, sql } from "../adapters/postgres/postgres.ts";
+import { canonicalJson } from "../domain/canonical-json.ts";
 import type { Permission } from "../domain/permissions/permissions.ts";
 import { ServerError } from "../errors/server-error.ts";
 import { callingPerson } from "./authenticate.ts";
@@ -70,7 +71,7 @@ async function writeAudit(session: Session, tenant: string, entry: AuditEntry): 
   const previous = last?.hash ?? Buffer.alloc(32);
   const at = new Date();
   const { actor, action, object, change = "", requestId = null } = entry;
-  const text = JSON.stringify([seq, at.toISOString(), actor, action, object, change, requestId]);
+  const text = canonicalJson([seq, at.toISOString(), actor, action, object, change, requestId]);
   const hash = createHash("sha256").update(previous).update(text).digest();
   await session.run(
     sql.insertInto("audit").values({
