@@ -1,19 +1,25 @@
 import type { FastifyBaseLogger } from "fastify";
 import { createFileObjects } from "./adapters/objects/files/file-objects.ts";
+import { collectCheckIns } from "./adapters/postgres/check-ins.ts";
 import { migrate } from "./adapters/postgres/migrate.ts";
+import { listenForNotices } from "./adapters/postgres/notifications.ts";
 import { connectPostgres } from "./adapters/postgres/postgres.ts";
 import { readMigrations } from "./adapters/postgres/read-migrations.ts";
+import { keepRunningDeployments } from "./adapters/postgres/running-deployments.ts";
 import { loadSecrets } from "./adapters/postgres/secrets.ts";
 import { createTokens } from "./adapters/tokens/tokens.ts";
 import { type AppOptions, createApp } from "./api/app.ts";
 import type { App } from "./api/app-types.ts";
 import { downloadRoutes } from "./api/downloads/routes.ts";
+import { DeviceMemories } from "./api/device/device-memories.ts";
+import { deviceRoutes } from "./api/device/routes.ts";
 import { findCallers } from "./api/find-callers.ts";
 import { artifactRoutes } from "./api/management/artifacts/routes.ts";
 import { releaseRoutes } from "./api/management/releases/routes.ts";
 import { useradmRoutes } from "./api/management/useradm/routes.ts";
 import { operationsRoutes } from "./api/operations/routes.ts";
 import type { Services } from "./api/services.ts";
+import { eachSecond } from "./jobs/each-second.ts";
 import { sweepObjectsHourly } from "./jobs/sweep-objects.ts";
 
 export interface ServerOptions extends Pick<AppOptions, "serverFactory" | "checkAnswers"> {
@@ -53,17 +59,28 @@ export async function composeServer({
   await migrate(postgres, await readMigrations());
   const { tokenKey, linkKey } = await loadSecrets(postgres);
   const tokens = createTokens(tokenKey);
+  const notices = listenForNotices(databaseUrl, log);
+  const running = keepRunningDeployments(postgres, notices);
+  const checkIns = collectCheckIns(postgres, log);
   const objects = await createFileObjects(storage);
-  const services: Services = { postgres, tokens, objects, linkKey, publicUrl, log };
-  const routes = [operationsRoutes, useradmRoutes, downloadRoutes, artifactRoutes, releaseRoutes].map((routesOf) =>
-    routesOf(services),
-  );
-  const app = await createApp({ log, callers: findCallers(postgres, tokens), routes, ...forApp });
+  const services: Services = { postgres, tokens, notices, running, checkIns, objects, linkKey, publicUrl, log };
+  const memories = new DeviceMemories(postgres, tokens, notices);
+  const management = [useradmRoutes, downloadRoutes, artifactRoutes, releaseRoutes];
+  const routes = [operationsRoutes, ...management].map((routesOf) => routesOf(services));
+  routes.push(...deviceRoutes(services, memories));
+  const app = await createApp({ log, callers: findCallers(postgres, tokens, memories), routes, ...forApp });
   const endSweeping = role === "api" ? async () => undefined : sweepObjectsHourly(postgres, objects, log);
+  const endTicking = eachSecond(async () => {
+    await checkIns.flush();
+    await running.look();
+  }, log);
   return {
     app,
     services,
     async close() {
+      await endTicking();
+      await checkIns.flush();
+      await notices.close();
       await endSweeping();
       await postgres.close();
     },

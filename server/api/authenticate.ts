@@ -41,6 +41,12 @@ export function callingPerson({ caller }: FastifyRequest): PersonCaller {
   return caller;
 }
 
+/** The device that calls a route with `auth: "device"`. */
+export function callingDevice({ caller }: FastifyRequest): DeviceCaller {
+  if (caller?.kind !== "device") throw new Error("a route without a calling device");
+  return caller;
+}
+
 function bearerToken(header: string | undefined): string | undefined {
   return /^Bearer ([\w.~+/=-]{1,4096})$/i.exec(header ?? "")?.[1];
 }

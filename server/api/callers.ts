@@ -6,6 +6,16 @@ export interface DeviceCaller {
   readonly tenant: string;
   readonly device: string;
   readonly authSet: string;
+  /** The same object for all requests of the device, until something changes about it. */
+  readonly memory: PollMemory;
+}
+
+/** What a process remembers of the polls of a device. */
+export interface PollMemory {
+  /** The poll that got nothing: its facts, and the state of the running deployments at that time. */
+  nothing?: { readonly facts: string; readonly version: number; readonly code: string; readonly about: string | undefined };
+  /** What of the device's provides is written already. */
+  written?: string;
 }
 
 /** A person, or a program with a personal access token of that person. */

@@ -1,5 +1,8 @@
 import type { FastifyBaseLogger } from "fastify";
+import type { CheckIns } from "../adapters/postgres/check-ins.ts";
+import type { Notices } from "../adapters/postgres/notifications.ts";
 import type { Postgres } from "../adapters/postgres/postgres.ts";
+import type { RunningDeployments } from "../adapters/postgres/running-deployments.ts";
 import type { Tokens } from "../adapters/tokens/tokens.ts";
 import type { Objects } from "../ports/objects.ts";
 
@@ -7,6 +10,9 @@ import type { Objects } from "../ports/objects.ts";
 export interface Services {
   readonly postgres: Postgres;
   readonly tokens: Tokens;
+  readonly notices: Notices;
+  readonly running: RunningDeployments;
+  readonly checkIns: CheckIns;
   /** The bytes of Artifacts. */
   readonly objects: Objects;
   /** Signs links to them. */

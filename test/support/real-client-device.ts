@@ -74,14 +74,14 @@ export class RealClientDevice {
   }
 
   /** Runs the real client's daemon until `isOver`, and kills it as a power cut would. */
-  async realDaemon(isOver: () => boolean): Promise<void> {
+  async realDaemon(isOver: () => boolean, limitMs = 60_000): Promise<void> {
     const log = openSync(this.path("log"), "w");
     const alone = ["--mount", "--pid", "--fork", "--kill-child", "--mount-proc"];
     const argv = [...alone, "bash", "-c", IN_NAMESPACE, "bash", this.dir, "daemon"];
     const child: ChildProcess = spawn("unshare", argv, { stdio: ["ignore", log, log] });
     const ended = new Promise((resolve) => child.once("exit", resolve));
     try {
-      await expect.poll(isOver, { timeout: 60_000, message: "see the log of the daemon" }).toBe(true);
+      await expect.poll(isOver, { timeout: limitMs, message: "see the log of the daemon" }).toBe(true);
     } catch (error) {
       throw new Error(readFileSync(this.path("log"), "utf8"), { cause: error });
     } finally {

@@ -185,6 +185,7 @@ interface DeviceDeploymentTable {
   reason: string | null;
   artifact_id: string | null;
   device_type: string | null;
+  from_artifact: string | null;
   attempts: Generated<number>;
   has_log: Generated<boolean>;
   created_at: Stamp;

@@ -15,8 +15,15 @@ export interface Claims {
 }
 
 export interface Tokens {
-  /** @param lifetimeS without it, the token never expires */
-  sign(claims: Omit<Claims, "issuedAt" | "expiresAt">, lifetimeS: number | undefined): Promise<string>;
+  /**
+   * @param lifetimeS without it, the token never expires
+   * @param issuedAt by another clock than that of this machine
+   */
+  sign(
+    claims: Omit<Claims, "issuedAt" | "expiresAt">,
+    lifetimeS: number | undefined,
+    issuedAt?: number,
+  ): Promise<string>;
   /**
    * Checks signature, algorithm, issuer, kind and expiry. Whether the token was revoked is a question for the database.
    *
@@ -34,7 +41,7 @@ export function createTokens(privateKeyPem: string): Tokens {
   const privateKey = createPrivateKey(privateKeyPem);
   const publicKey = createPublicKey(privateKey);
   return {
-    async sign({ jti, sub, tenant, kind }, lifetimeS) {
+    async sign({ jti, sub, tenant, kind }, lifetimeS, issuedAt = Math.floor(Date.now() / 1000)) {
       const own =
         kind === "device"
           ? { "mender.device": true, "mender.plan": "enterprise" }
@@ -44,8 +51,8 @@ export function createTokens(privateKeyPem: string): Tokens {
         .setJti(jti)
         .setSubject(sub)
         .setIssuer(ISSUER[kind])
-        .setIssuedAt();
-      if (lifetimeS !== undefined) token.setExpirationTime(Math.floor(Date.now() / 1000) + lifetimeS);
+        .setIssuedAt(issuedAt);
+      if (lifetimeS !== undefined) token.setExpirationTime(Math.floor(issuedAt) + lifetimeS);
       return token.sign(privateKey);
     },
     async verify(token) {

@@ -40,11 +40,14 @@ async function makeDatabase(): Promise<string> {
 }
 
 /** A server on a database of its own, with a tenant and its administrator. It checks each of its answers. */
-export async function startTestServer(databaseUrl?: string): Promise<TestServer> {
-  const url = databaseUrl ?? (await makeDatabase());
+export async function startTestServer({ publicUrl }: { publicUrl?: string } = {}): Promise<TestServer> {
+  const url = await makeDatabase();
   const storage = await mkdtemp(join(tmpdir(), "switchback-objects-"));
   const log = pino({ level: "fatal" });
-  const server = await composeServer({ databaseUrl: url, storage, log, checkAnswers: true });
+  const server = await composeServer({
+    ...{ databaseUrl: url, storage, log, checkAnswers: true },
+    ...(publicUrl !== undefined && { publicUrl }),
+  });
   const { postgres } = server.services;
   const tenant = await postgres.shared((session) => addTenant(session, "default"));
   const hash = await hashPassword(ADMIN.password);

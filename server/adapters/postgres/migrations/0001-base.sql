@@ -79,6 +79,22 @@ CREATE TABLE auth_sets (
 );
 CREATE UNIQUE INDEX auth_sets_one_accepted ON auth_sets (tenant_id, device_id) WHERE status = 'accepted';
 
+-- Processes keep accepted keys in memory. A key that loses its acceptance loses its tokens, too.
+CREATE FUNCTION auth_set_changes() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF OLD.status = 'accepted' THEN
+    IF TG_OP = 'UPDATE' AND NEW.status <> 'accepted' THEN
+      NEW.tokens_valid_from = clock_timestamp();
+    END IF;
+    PERFORM pg_notify('switchback',
+      json_build_object('tenant', OLD.tenant_id, 'what', 'device', 'device', OLD.device_id)::text);
+  END IF;
+  RETURN CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END;
+END
+$$;
+CREATE TRIGGER auth_set_changes BEFORE UPDATE OR DELETE ON auth_sets
+  FOR EACH ROW EXECUTE FUNCTION auth_set_changes();
+
 -- Hot and narrow: written in batches at each poll, so nothing here has an index but the key.
 CREATE TABLE device_state (
   tenant_id uuid NOT NULL,
@@ -237,8 +253,10 @@ CREATE TABLE device_deployments (
   substate text,
   -- Why it has this status, if the device did not report it: a code of server/domain/selection.
   reason text,
+  -- What it got in this attempt, and what it said of itself when it got it.
   artifact_id uuid,
   device_type text,
+  from_artifact text,
   attempts int NOT NULL DEFAULT 1,
   has_log boolean NOT NULL DEFAULT false,
   created_at timestamptz NOT NULL DEFAULT now(),
@@ -374,6 +392,19 @@ CREATE TABLE events (
   created_at timestamptz NOT NULL DEFAULT now()
 );
 CREATE INDEX events_by_tenant ON events (tenant_id, id);
+
+-- Processes keep the running deployments and their artifacts in memory.
+CREATE FUNCTION running_changes() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM pg_notify('switchback',
+    json_build_object('tenant', coalesce(NEW.tenant_id, OLD.tenant_id), 'what', 'deployment')::text);
+  RETURN NULL;
+END
+$$;
+CREATE TRIGGER running_changes AFTER INSERT OR UPDATE OR DELETE ON deployments
+  FOR EACH ROW EXECUTE FUNCTION running_changes();
+CREATE TRIGGER running_changes AFTER INSERT OR UPDATE OR DELETE ON artifacts
+  FOR EACH ROW EXECUTE FUNCTION running_changes();
 
 DO $$
 DECLARE name text;

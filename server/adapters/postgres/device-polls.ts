@@ -1,0 +1,71 @@
+import type { Membership, Row } from "../../domain/selection/facts.ts";
+import { isFinal } from "../../domain/selection/statuses.ts";
+import type { Postgres } from "./postgres.ts";
+
+export interface PollFacts {
+  readonly member: Membership;
+  /** What the device has to do with the deployments, by their ids. */
+  readonly rows: ReadonlyMap<string, Row>;
+}
+
+/** What a selection needs to know of a device. `undefined`: it is gone. */
+export async function readPollFacts(
+  postgres: Postgres,
+  tenant: string,
+  device: string,
+  deployments: readonly string[],
+): Promise<PollFacts | undefined> {
+  const [row] = await postgres.prepared<FactsRow>(tenant, READ_FACTS, [tenant, device, deployments]);
+  if (row === undefined) return undefined;
+  const { accepted, group_name, since, finished_seq, listed, rows } = row;
+  return {
+    member: {
+      acceptedAt: accepted ?? undefined,
+      group: group_name ?? undefined,
+      groupSince: since ?? undefined,
+      listedIn: new Set(listed),
+      finishedSeq: finished_seq,
+    },
+    rows: new Map(rows.map((one) => [one.deployment, shownRow(one)])),
+  };
+}
+
+const shownRow = ({ status, artifact, from, type }: DeploymentRow): Row => ({
+  isFinal: isFinal(status),
+  artifact: artifact ?? undefined,
+  artifactName: from ?? undefined,
+  deviceType: type ?? undefined,
+});
+
+interface FactsRow {
+  readonly accepted: number | null;
+  readonly group_name: string | null;
+  readonly since: number | null;
+  readonly finished_seq: number;
+  readonly listed: string[];
+  readonly rows: DeploymentRow[];
+}
+
+interface DeploymentRow {
+  readonly deployment: string;
+  readonly status: string;
+  readonly artifact: string | null;
+  readonly from: string | null;
+  readonly type: string | null;
+}
+
+const READ_FACTS = {
+  name: "read-poll-facts",
+  text: `SELECT extract(epoch FROM d.accepted_at)::float8 AS accepted, i.group_name,
+      extract(epoch FROM i.group_since)::float8 AS since, coalesce(s.finished_seq, 0) AS finished_seq,
+      ARRAY(SELECT deployment_id FROM deployment_targets t
+        WHERE t.tenant_id = d.tenant_id AND t.device_id = d.id AND t.deployment_id = ANY ($3::uuid[])) AS listed,
+      (SELECT coalesce(json_agg(json_build_object('deployment', deployment_id, 'status', r.status, 'artifact', artifact_id,
+          'from', from_artifact, 'type', r.device_type)), '[]')
+        FROM device_deployments r
+        WHERE r.tenant_id = d.tenant_id AND r.device_id = d.id AND r.deployment_id = ANY ($3::uuid[])) AS rows
+    FROM devices d
+    LEFT JOIN inventory i ON i.tenant_id = d.tenant_id AND i.device_id = d.id
+    LEFT JOIN device_state s ON s.tenant_id = d.tenant_id AND s.device_id = d.id
+    WHERE d.tenant_id = $1 AND d.id = $2`,
+};

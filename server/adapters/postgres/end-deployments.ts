@@ -1,0 +1,61 @@
+import { FINAL_STATUSES } from "../../domain/selection/statuses.ts";
+import { ADD_CHANGES, SHARD_SQL } from "./deployment-counts.ts";
+import type { Postgres, Session } from "./postgres.ts";
+
+/**
+ * Ends a running deployment, for all devices that have no end in it. Devices that have not asked count as aborted.
+ *
+ * @returns whether it was running
+ */
+export async function abortDeployment(session: Session, tenant: string, deployment: string): Promise<boolean> {
+  await session.raw("SELECT pg_advisory_xact_lock(hashtextextended($1, 3))", [deployment]);
+  const aborted = await session.raw(
+    `UPDATE deployments SET state = 'aborted', finished_at = now()
+      WHERE tenant_id = $1 AND id = $2 AND state IN ('pending', 'inprogress') RETURNING id`,
+    [tenant, deployment],
+  );
+  if (aborted.length === 0) return false;
+  await session.raw(
+    `WITH open AS (
+      SELECT device_id, status FROM device_deployments
+      WHERE tenant_id = $1 AND deployment_id = $2 AND finished_at IS NULL ORDER BY device_id FOR UPDATE
+    ), ended AS (
+      UPDATE device_deployments r SET status = 'aborted', substate = NULL, reason = 'ABORTED', finished_at = now()
+      FROM open WHERE r.tenant_id = $1 AND r.deployment_id = $2 AND r.device_id = open.device_id
+      RETURNING r.device_id, open.status AS before
+    ), changes AS (
+      SELECT status, shard, sum(change) AS change FROM (
+        SELECT before AS status, ${SHARD_SQL} AS shard, -1 AS change FROM ended
+        UNION ALL SELECT 'aborted', ${SHARD_SQL}, 1 FROM ended
+      ) AS x GROUP BY status, shard
+    ), ${ADD_CHANGES}`,
+    [tenant, deployment],
+  );
+  await session.raw(
+    `WITH changes AS (
+      SELECT 'aborted' AS status, 0::smallint AS shard, device_count - (
+        SELECT coalesce(sum(n), 0) FROM deployment_counts WHERE tenant_id = $1 AND deployment_id = $2
+      ) AS change FROM deployments WHERE tenant_id = $1 AND id = $2
+    ), ${ADD_CHANGES}`,
+    [tenant, deployment],
+  );
+  return true;
+}
+
+/**
+ * Finishes running deployments in which all devices have an end. It must run after the commit of what ended the last
+ * one: two devices that end at once do not see each other.
+ *
+ * @param deployment only this one
+ */
+export async function finishDeployments(postgres: Postgres, tenant: string, deployment?: string): Promise<void> {
+  await postgres.prepared(tenant, FINISH, [tenant, FINAL_STATUSES, deployment ?? null]);
+}
+
+const FINISH = {
+  name: "finish-deployments",
+  text: `UPDATE deployments d SET state = 'finished', finished_at = now()
+    WHERE tenant_id = $1 AND state IN ('pending', 'inprogress') AND ($3::uuid IS NULL OR id = $3)
+      AND device_count <= (SELECT coalesce(sum(n), 0) FROM deployment_counts c
+        WHERE c.tenant_id = d.tenant_id AND c.deployment_id = d.id AND c.status = ANY ($2::text[]))`,
+};

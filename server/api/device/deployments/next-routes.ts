@@ -1,0 +1,105 @@
+import { z } from "zod";
+import {
+  ControlMapAnswer,
+  DeploymentOfDevice,
+  DeviceError,
+  NextAnswer,
+  NextQuery,
+  NextRequestV1,
+  NextRequestV2,
+} from "../../../../src/protocol/api/devices.ts";
+import { readPollFacts } from "../../../adapters/postgres/device-polls.ts";
+import type { Facts } from "../../../domain/selection/facts.ts";
+import { ServerError } from "../../../errors/server-error.ts";
+import type { Routes } from "../../app-types.ts";
+import { callingDevice } from "../../authenticate.ts";
+import { downloadLink, LINK_S } from "../../links.ts";
+import type { Services } from "../../services.ts";
+import { createPolls, type Offered } from "./poll.ts";
+
+const V1 = "/api/devices/v1/deployments/device/deployments";
+const V2 = "/api/devices/v2/deployments/device/deployments";
+
+const RESPONSES = { 200: NextAnswer, 204: z.undefined(), 401: DeviceError, 409: DeviceError };
+
+/** What Mender's devices ask for an update by. Old clients try v2 first, then both forms of v1. */
+export const nextRoutes =
+  (services: Services): Routes =>
+  (app) => {
+    const poll = createPolls(services);
+
+    app.post(
+      `${V2}/next`,
+      { config: { auth: "device" }, schema: { body: NextRequestV2, response: RESPONSES } },
+      async (request, reply) => {
+        const { tenant } = callingDevice(request);
+        const offered = await poll(callingDevice(request), factsOf(request.body.device_provides));
+        if (offered === undefined) return reply.status(204).send();
+        const link = downloadLink(services, request, { tenant, artifact: offered.artifact.id, validS: LINK_S.device });
+        const map = request.body.update_control_map === true ? controlMapOf(offered.deployment) : undefined;
+        return reply.send({ ...shown(offered, link), ...(map !== undefined && { update_control_map: map }) });
+      },
+    );
+
+    app.post(
+      `${V1}/next`,
+      { config: { auth: "device" }, schema: { body: NextRequestV1, response: RESPONSES } },
+      async (request, reply) => {
+        const { tenant } = callingDevice(request);
+        const offered = await poll(callingDevice(request), factsOf(request.body));
+        if (offered === undefined) return reply.status(204).send();
+        const link = downloadLink(services, request, { tenant, artifact: offered.artifact.id, validS: LINK_S.device });
+        return reply.send(shown(offered, link));
+      },
+    );
+
+    app.get(
+      `${V1}/next`,
+      { config: { auth: "device" }, schema: { querystring: NextQuery, response: RESPONSES } },
+      async (request, reply) => {
+        const { tenant } = callingDevice(request);
+        const { artifact_name = "", device_type = "" } = request.query;
+        const offered = await poll(callingDevice(request), factsOf({ artifact_name, device_type }));
+        if (offered === undefined) return reply.status(204).send();
+        const link = downloadLink(services, request, { tenant, artifact: offered.artifact.id, validS: LINK_S.device });
+        return reply.send(shown(offered, link));
+      },
+    );
+
+    app.get(
+      `${V2}/:id/update_control_map`,
+      { config: { auth: "device" }, schema: { params: DeploymentOfDevice, response: { 200: ControlMapAnswer } } },
+      async (request) => {
+        const { tenant, device } = callingDevice(request);
+        const { id } = request.params;
+        const { deployments } = await services.running.of(tenant);
+        const deployment = deployments.find((one) => one.id === id);
+        const map = deployment && controlMapOf(deployment);
+        const facts = map && (await readPollFacts(services.postgres, tenant, device, [id]));
+        if (map === undefined || facts?.rows.has(id) !== true) throw new ServerError("NOT_FOUND", { deployment: id });
+        return { update_control_map: map };
+      },
+    );
+  };
+
+/** @throws {ServerError} REQUEST_INVALID if the device does not say what it is and what it runs */
+function factsOf(provides: Readonly<Record<string, string>>): Facts {
+  const { artifact_name: artifactName = "", device_type: deviceType = "" } = provides;
+  if (artifactName === "" || deviceType === "")
+    throw new ServerError("REQUEST_INVALID", { reason: "artifact_name and device_type must not be empty" });
+  return { artifactName, deviceType, provides };
+}
+
+const shown = ({ deployment, artifact }: Offered, { uri, expire }: { uri: string; expire: string }): NextAnswer => ({
+  id: deployment.id,
+  artifact: {
+    id: artifact.id,
+    artifact_name: deployment.artifactName,
+    source: { uri, expire },
+    device_types_compatible: [...artifact.deviceTypes],
+  },
+});
+
+/** Clients refuse a map whose id is not the deployment's. */
+const controlMapOf = ({ id, controlMap }: Offered["deployment"]): ({ id: string } & Record<string, unknown>) | undefined =>
+  controlMap && { ...controlMap, id };

@@ -1,0 +1,90 @@
+/** What a device says of itself when it asks for an update. */
+export interface Facts {
+  readonly artifactName: string;
+  readonly deviceType: string;
+  readonly provides: Readonly<Record<string, string>>;
+}
+
+/** What the server knows of the device. Times are in seconds since 1970, by the clock of the database. */
+export interface Membership {
+  readonly acceptedAt: number | undefined;
+  readonly group: string | undefined;
+  readonly groupSince: number | undefined;
+  /** The deployments that name the device in their list. */
+  readonly listedIn: ReadonlySet<string>;
+  /** The sequence number of the newest deployment that the device has finished. */
+  readonly finishedSeq: number;
+}
+
+export interface ReleasedArtifact {
+  readonly id: string;
+  readonly deviceTypes: readonly string[];
+  /** Key, and the values of which the device must have one. Without the device type. */
+  readonly depends: Readonly<Record<string, readonly string[]>>;
+  readonly createdAt: number;
+}
+
+export interface RunningDeployment {
+  readonly id: string;
+  readonly seq: number;
+  readonly artifactName: string;
+  readonly target: { readonly kind: "all" | "list" } | { readonly kind: "group"; readonly group: string };
+  readonly createdAt: number;
+  readonly forceInstallation: boolean;
+  /** All artifacts of the release. */
+  readonly artifacts: readonly ReleasedArtifact[];
+}
+
+/** What a device has to do with a deployment. */
+export interface Row {
+  readonly isFinal: boolean;
+  /** What it got in its present attempt. `undefined`: it has not got anything in this attempt. */
+  readonly artifact: string | undefined;
+  /** What it said of itself when it got it. */
+  readonly artifactName: string | undefined;
+  readonly deviceType: string | undefined;
+}
+
+/** The end of a deployment for a device, by the server's own decision. */
+export interface Taken {
+  readonly deployment: string;
+  readonly status: "already-installed" | "noartifact";
+  readonly reason: "ALREADY_INSTALLED" | "NO_ARTIFACT" | "DEVICE_TYPE" | "DEPENDS";
+}
+
+/** The reason of an answer. People see it as the answer to "why did this device not get it?". */
+export type AnswerCode =
+  | "OFFERED"
+  /** The device said something else of itself when it got the deployment. */
+  | "REQUEST_CHANGED"
+  /** It runs what it was to install, but its last reports did not arrive. */
+  | "INSTALLED_UNREPORTED"
+  | "NOTHING_RUNNING"
+  /** No running deployment is for this device. */
+  | "NOT_IN_TARGET"
+  /** It has finished a newer deployment. */
+  | "OLDER_THAN_FINISHED"
+  /** It has an end in all deployments that are for it. */
+  | "FINISHED"
+  | Taken["reason"];
+
+/** `D`: what the caller knows of a running deployment besides. */
+export type Answer<D extends RunningDeployment = RunningDeployment> = { readonly ended: readonly Taken[] } & (
+  | {
+      readonly kind: "offer";
+      readonly code: "OFFERED";
+      readonly deployment: D;
+      readonly artifact: D["artifacts"][number];
+      /** The device has not got it before. */
+      readonly isNew: boolean;
+    }
+  | {
+      readonly kind: "conflict";
+      readonly code: "REQUEST_CHANGED" | "INSTALLED_UNREPORTED";
+      readonly deployment: D;
+      /** How the deployment ends for the device. */
+      readonly status: "failure" | "success";
+    }
+  /** `about`: the deployment that the code is about, if there is one. */
+  | { readonly kind: "nothing"; readonly code: AnswerCode; readonly about: string | undefined }
+);
