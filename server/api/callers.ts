@@ -13,7 +13,12 @@ export interface DeviceCaller {
 /** What a process remembers of the polls of a device. */
 export interface PollMemory {
   /** The poll that got nothing: its facts, and the state of the running deployments at that time. */
-  nothing?: { readonly facts: string; readonly version: number; readonly code: string; readonly about: string | undefined };
+  nothing?: {
+    readonly facts: string;
+    readonly version: number;
+    readonly code: string;
+    readonly about: string | undefined;
+  };
   /** What of the device's provides is written already. */
   written?: string;
 }

@@ -122,9 +122,21 @@ test("the same token comes back to a device that authenticates again, until some
 const other = new TestDevice("", "other");
 for (const [title, make, expected] of [
   ["no signature", (d: TestDevice) => [d.authBody(), null], [400, "REQUEST_INVALID"]],
-  ["a signature of another key", (d: TestDevice) => [d.authBody(), other.signatureOf(d.authBody())], [401, "DEVICE_SIGNATURE"]],
-  ["a body that was changed after signing", (d: TestDevice) => [d.authBody().replace("forged", "forgee"), d.signatureOf(d.authBody())], [401, "DEVICE_SIGNATURE"]],
-  ["one space more than was signed", (d: TestDevice) => [`${d.authBody()} `, d.signatureOf(d.authBody())], [401, "DEVICE_SIGNATURE"]],
+  [
+    "a signature of another key",
+    (d: TestDevice) => [d.authBody(), other.signatureOf(d.authBody())],
+    [401, "DEVICE_SIGNATURE"],
+  ],
+  [
+    "a body that was changed after signing",
+    (d: TestDevice) => [d.authBody().replace("forged", "forgee"), d.signatureOf(d.authBody())],
+    [401, "DEVICE_SIGNATURE"],
+  ],
+  [
+    "one space more than was signed",
+    (d: TestDevice) => [`${d.authBody()} `, d.signatureOf(d.authBody())],
+    [401, "DEVICE_SIGNATURE"],
+  ],
   ["a signature that is not base64", (d: TestDevice) => [d.authBody(), "%%%"], [401, "DEVICE_SIGNATURE"]],
   ["no JSON", (d: TestDevice) => ["{", d.signatureOf("{")], [400, "REQUEST_INVALID"]],
   ["an identity that is no object", (d: TestDevice) => signed(d, { id_data: "[1]" }), [400, "REQUEST_INVALID"]],

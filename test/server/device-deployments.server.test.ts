@@ -46,7 +46,10 @@ test("a device gets its deployment by each of the three requests, reports, and t
       artifact: {
         id: artifact,
         artifact_name: release,
-        source: { uri: expect.stringContaining(`${server.url}/api/devices/v1/download/${artifact}?x-men-expire=`), expire: expect.any(String) },
+        source: {
+          uri: expect.stringContaining(`${server.url}/api/devices/v1/download/${artifact}?x-men-expire=`),
+          expire: expect.any(String),
+        },
         device_types_compatible: ["board-a"],
       },
     },
@@ -73,10 +76,18 @@ test("a failure with its log; the log keeps its end if it is too long", async ()
   expect((await device.report(deployment, "failure", "module: exit 1")).status).toBe(204);
   expect(await stateOf(server, deployment)).toEqual({ state: "finished", failure: 1 });
   const path = `v1/deployments/device/deployments/${deployment}/log`;
-  const line = (n: number) => ({ timestamp: "2026-11-21T20:39:25Z", level: "error", message: `${n} ${"x".repeat(1000)}` });
+  const line = (n: number) => ({
+    timestamp: "2026-11-21T20:39:25Z",
+    level: "error",
+    message: `${n} ${"x".repeat(1000)}`,
+  });
   const messages = Array.from({ length: 3000 }, (_, n) => line(n));
   expect((await device.request("PUT", path, { messages })).status).toBe(204);
-  const [kept] = await query<{ messages: Buffer; truncated: boolean }>(server, "SELECT messages, truncated FROM deployment_logs WHERE device_id = $1", id);
+  const [kept] = await query<{ messages: Buffer; truncated: boolean }>(
+    server,
+    "SELECT messages, truncated FROM deployment_logs WHERE device_id = $1",
+    id,
+  );
   const read = JSON.parse(gunzipSync(kept?.messages ?? Buffer.alloc(0)).toString());
   expect([kept?.truncated, read.at(-1), read.length < 1100]).toEqual([true, line(2999), true]);
   const [row] = await query(server, "SELECT has_log, substate FROM device_deployments WHERE device_id = $1", id);
@@ -135,7 +146,11 @@ test("a device with nothing to install is ended, and gets the next deployment at
   expect(await nextOf(device, V)).toEqual([200, last]);
   expect(await stateOf(server, deployment)).toEqual({ state: "finished", "already-installed": 1 });
   expect(await stateOf(server, unfit)).toEqual({ state: "finished", noartifact: 1 });
-  const rows = await query(server, "SELECT status, reason FROM device_deployments WHERE device_id = $1 ORDER BY status", id);
+  const rows = await query(
+    server,
+    "SELECT status, reason FROM device_deployments WHERE device_id = $1 ORDER BY status",
+    id,
+  );
   expect(rows).toEqual([
     { status: "already-installed", reason: "ALREADY_INSTALLED" },
     { status: "noartifact", reason: "DEVICE_TYPE" },
@@ -148,7 +163,11 @@ test("a deployment to all or a group reaches the devices of that time, and a dev
   const [early, inGroup] = [new TestDevice(server.url, "early"), new TestDevice(server.url, "in-group")];
   const earlyId = await enroll(server, early);
   const inGroupId = await enroll(server, inGroup);
-  await query(server, "UPDATE inventory SET group_name = 'g', group_since = clock_timestamp() WHERE device_id = $1", inGroupId);
+  await query(
+    server,
+    "UPDATE inventory SET group_name = 'g', group_since = clock_timestamp() WHERE device_id = $1",
+    inGroupId,
+  );
   await addArtifact(server, "v-group");
   await addArtifact(server, "v-all");
   const toGroup = await addDeployment(server, { release: "v-group", target: { kind: "group", group: "g" } });
@@ -160,11 +179,22 @@ test("a deployment to all or a group reaches the devices of that time, and a dev
   expect(await nextOf(early)).toEqual([200, toAll]);
   expect(await nextOf(inGroup)).toEqual([200, toGroup]);
   await server.server.services.postgres.inTenant(server.tenant.id, async (session) => {
-    await leaveDeployments(session, server.tenant.id, { device: inGroupId, status: "aborted", reason: "LEFT_TARGET", group: "g" });
-    await leaveDeployments(session, server.tenant.id, { device: earlyId, status: "decommissioned", reason: "DECOMMISSIONED" });
+    await leaveDeployments(session, server.tenant.id, {
+      device: inGroupId,
+      status: "aborted",
+      reason: "LEFT_TARGET",
+      group: "g",
+    });
+    await leaveDeployments(session, server.tenant.id, {
+      device: earlyId,
+      status: "decommissioned",
+      reason: "DECOMMISSIONED",
+    });
   });
   expect((await inGroup.report(toGroup, "installing")).status).toBe(409);
-  await expect.poll(() => stateOf(server, toGroup), "by the look of each second").toEqual({ state: "finished", aborted: 1 });
+  await expect
+    .poll(() => stateOf(server, toGroup), { message: "by the look of each second" })
+    .toEqual({ state: "finished", aborted: 1 });
   expect(await stateOf(server, toAll)).toEqual({ state: "inprogress", decommissioned: 1 });
   // It is newer than what the device has finished.
   expect(await nextOf(inGroup)).toEqual([200, toAll]);
@@ -177,7 +207,9 @@ test("only a client that asks for a control map gets it", async () => {
   const asked = await device.next(V0, { update_control_map: true });
   expect(asked.body.update_control_map).toEqual({ ...map, id: deployment });
   const path = (id: string) => `v2/deployments/device/deployments/${id}/update_control_map`;
-  expect((await device.request("GET", path(deployment))).body).toEqual({ update_control_map: { ...map, id: deployment } });
+  expect((await device.request("GET", path(deployment))).body).toEqual({
+    update_control_map: { ...map, id: deployment },
+  });
   const { device: other, deployment: without } = await deployed();
   expect((await other.request("GET", path(without))).status).toBe(404);
   expect((await other.request("GET", path(deployment))).status, "of another device").toBe(404);

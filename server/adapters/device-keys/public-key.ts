@@ -37,8 +37,7 @@ export function readPublicKey(pem: string): PublicKey | undefined {
 const CHECKS: Readonly<
   Record<ReturnType<typeof keyAlgorithm>, (key: KeyObject, bytes: Buffer, signature: Buffer) => boolean>
 > = {
-  rsa: (key, bytes, signature) =>
-    verify("sha256", bytes, { key, padding: constants.RSA_PKCS1_PADDING }, signature),
+  rsa: (key, bytes, signature) => verify("sha256", bytes, { key, padding: constants.RSA_PKCS1_PADDING }, signature),
   "ecdsa-p256": (key, bytes, signature) => verify("sha256", bytes, { key, dsaEncoding: "der" }, signature),
   ed25519: (key, bytes, signature) => verify(null, bytes, key, signature),
 };

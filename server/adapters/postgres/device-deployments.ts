@@ -45,11 +45,7 @@ export async function setDeviceDeployment(session: Session, tenant: string, chan
  * What a device says of itself. A failure begins the next attempt if the deployment has any left: the device gets the
  * deployment again with its next poll.
  */
-export async function reportDeviceDeployment(
-  session: Session,
-  tenant: string,
-  change: StatusChange,
-): Promise<Outcome> {
+export async function reportDeviceDeployment(session: Session, tenant: string, change: StatusChange): Promise<Outcome> {
   const found = await find(session, tenant, change);
   if (found?.row === undefined) return "missing";
   const { deployment, row } = found;

@@ -1,5 +1,5 @@
-import type { RunningDeployment } from "../../domain/selection/facts.ts";
 import { RecentlyUsed } from "../../domain/recently-used.ts";
+import type { RunningDeployment } from "../../domain/selection/facts.ts";
 import { finishDeployments } from "./end-deployments.ts";
 import type { Notices } from "./notifications.ts";
 import type { Postgres } from "./postgres.ts";

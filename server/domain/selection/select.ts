@@ -1,4 +1,13 @@
-import type { Answer, AnswerCode, Facts, Membership, ReleasedArtifact, Row, RunningDeployment, Taken } from "./facts.ts";
+import type {
+  Answer,
+  AnswerCode,
+  Facts,
+  Membership,
+  ReleasedArtifact,
+  Row,
+  RunningDeployment,
+  Taken,
+} from "./facts.ts";
 
 /**
  * Chooses what a device gets. Takes the running deployments in their order; those that have nothing for the device are
@@ -55,8 +64,7 @@ function judge(facts: Facts, member: Membership, deployment: RunningDeployment, 
   const ofType = deployment.artifacts.filter(({ deviceTypes }) => deviceTypes.includes(facts.deviceType));
   const [artifact] = ofType.filter(({ depends }) => isMet(depends, facts)).toSorted(mostSpecificFirst);
   if (artifact !== undefined) return { kind: "offer", artifact, isNew: true };
-  const code =
-    deployment.artifacts.length === 0 ? "NO_ARTIFACT" : ofType.length === 0 ? "DEVICE_TYPE" : "DEPENDS";
+  const code = deployment.artifacts.length === 0 ? "NO_ARTIFACT" : ofType.length === 0 ? "DEVICE_TYPE" : "DEPENDS";
   return { kind: "end", status: "noartifact", code };
 }
 

@@ -1,7 +1,7 @@
 /** The statuses of a device in a deployment that are its end. */
-export const FINAL_STATUSES = [
+export const FINAL_STATUSES: readonly string[] = [
   ...["success", "failure", "already-installed", "noartifact", "aborted", "decommissioned"],
-] as const;
+];
 
 export const isFinal = (status: string): boolean => FINAL_STATUSES.includes(status);
 

@@ -74,9 +74,15 @@ export const LogReport = z.looseObject({
 
 const AttributeValue = z.union([text(65_536), z.number(), z.array(text(65_536)).max(10_000)]);
 
+/** Searches by these have an index, which holds no longer values. */
+const INDEXED: ReadonlySet<string> = new Set(["artifact_name", "device_type"]);
+const INDEXED_MAX = 512;
+
 export const InventoryReport = z
   .array(
-    z.looseObject({ name: text(1024).min(1), value: AttributeValue, description: z.string().nullish() }),
+    z
+      .looseObject({ name: text(1024).min(1), value: AttributeValue, description: z.string().nullish() })
+      .refine(({ name, value }) => !INDEXED.has(name) || JSON.stringify(value).length <= INDEXED_MAX, "is too long"),
   )
   .max(10_000);
 

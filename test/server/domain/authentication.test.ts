@@ -27,7 +27,19 @@ test("an identity is the same whatever its order and spaces, and another one if 
   expect(hash('{"mac":"00:11","sn":"1"}')).not.toBe(one);
 });
 
-for (const text of ["", "{}", "[]", "null", '"x"', "{", '{"a":1}', '{"a":null}', '{"a":[1]}', '{"":"x"}', '{"a":"\\ud800"}'])
+for (const text of [
+  "",
+  "{}",
+  "[]",
+  "null",
+  '"x"',
+  "{",
+  '{"a":1}',
+  '{"a":null}',
+  '{"a":[1]}',
+  '{"":"x"}',
+  '{"a":"\\ud800"}',
+])
   test(`${text} is no identity`, () => {
     expect(readIdentity(text)).toBeUndefined();
   });

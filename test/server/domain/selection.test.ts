@@ -1,5 +1,11 @@
 import { expect, test } from "vitest";
-import type { Facts, Membership, ReleasedArtifact, Row, RunningDeployment } from "../../../server/domain/selection/facts.ts";
+import type {
+  Facts,
+  Membership,
+  ReleasedArtifact,
+  Row,
+  RunningDeployment,
+} from "../../../server/domain/selection/facts.ts";
 import { select } from "../../../server/domain/selection/select.ts";
 
 const FACTS: Facts = { artifactName: "v1", deviceType: "board-a", provides: { "rootfs-image.version": "v1" } };
@@ -59,7 +65,11 @@ const CASES: readonly Case[] = [
     member: { group: "h" },
     expected: ["NOT_IN_TARGET"],
   },
-  { title: "named in the list", running: [deployment("listed", { target: { kind: "list" } })], expected: ["OFFERED", "listed/full"] },
+  {
+    title: "named in the list",
+    running: [deployment("listed", { target: { kind: "list" } })],
+    expected: ["OFFERED", "listed/full"],
+  },
   { title: "not named", running: [deployment("d", { target: { kind: "list" } })], expected: ["NOT_IN_TARGET"] },
   {
     title: "a newer one is finished",

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
-import type { Session } from "../../../server/adapters/postgres/postgres.ts";
+import { openAsBlob } from "node:fs";
 import { setAuthSetStatus } from "../../../server/adapters/postgres/device-status.ts";
+import type { Session } from "../../../server/adapters/postgres/postgres.ts";
 import type { TestDevice } from "./test-device.ts";
 import type { TestServer } from "./test-server.ts";
 
@@ -14,7 +15,11 @@ export function query<T extends Record<string, unknown>>(
 }
 
 /** Changes the newest key of a device. @returns the id of the device */
-export async function decideOn(server: TestServer, device: TestDevice, status: "accepted" | "rejected"): Promise<string> {
+export async function decideOn(
+  server: TestServer,
+  device: TestDevice,
+  status: "accepted" | "rejected",
+): Promise<string> {
   const [set] = await query<{ id: string; device_id: string }>(
     server,
     `SELECT s.id, s.device_id FROM auth_sets s JOIN devices d ON d.id = s.device_id
@@ -61,6 +66,16 @@ export async function addArtifact(
     ...[server.tenant.id, id, name, types, JSON.stringify(depends)],
   );
   return id;
+}
+
+/** Uploads a file as a person does. */
+export async function upload(server: TestServer, path: string): Promise<void> {
+  const form = new FormData();
+  form.append("artifact", await openAsBlob(path), "upload.mender");
+  const answer = await fetch(`${server.url}/api/management/v1/deployments/artifacts`, {
+    ...{ method: "POST", headers: { authorization: `Bearer ${server.token}` }, body: form },
+  });
+  if (answer.status !== 201) throw new Error(`upload: ${answer.status} ${await answer.text()}`);
 }
 
 export interface SeededDeployment {

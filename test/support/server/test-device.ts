@@ -23,7 +23,11 @@ export class TestDevice {
   #keys: { privateKey: KeyObject; publicKey: KeyObject };
   token = "";
 
-  constructor(url: string, mac: string, { tenantToken, kind = "ed25519" }: { tenantToken?: string; kind?: KeyKind } = {}) {
+  constructor(
+    url: string,
+    mac: string,
+    { tenantToken, kind = "ed25519" }: { tenantToken?: string; kind?: KeyKind } = {},
+  ) {
     this.#url = url;
     this.identity = { mac };
     this.#tenantToken = tenantToken;

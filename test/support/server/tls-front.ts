@@ -1,5 +1,5 @@
-import { createServer } from "node:https";
 import { request as askUpstream } from "node:http";
+import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { selfSigned } from "../self-signed.ts";
 
@@ -10,7 +10,6 @@ export class TlsFront {
   #upstream = "";
   #cutAfter: number | undefined;
   /** `GET /path` with its Range, of downloads. */
-  readonly files = new Map<string, Buffer>();
   readonly downloads: string[] = [];
 
   constructor() {
@@ -19,17 +18,6 @@ export class TlsFront {
     this.#server = createServer({ key, cert }, (request, response) => {
       const isDownload = request.url?.includes("/download/") === true;
       if (isDownload) this.downloads.push(request.headers.range ?? "whole");
-      const served = isDownload ? this.files.get(request.url?.split(/[/?]/)[5] ?? "") : undefined;
-      if (served !== undefined) {
-        const start = Number(/bytes=(\d+)-/.exec(request.headers.range ?? "")?.[1] ?? 0);
-        const part = served.subarray(start);
-        response.writeHead(start > 0 ? 206 : 200, { "content-length": part.length, ...(start > 0 && { "content-range": `bytes ${start}-${served.length - 1}/${served.length}` }) });
-        const limit = this.#cutAfter;
-        this.#cutAfter = undefined;
-        if (limit === undefined) response.end(part);
-        else response.write(part.subarray(0, limit), () => setTimeout(() => response.socket?.destroy(), 200));
-        return;
-      }
       const up = askUpstream(`${this.#upstream}${request.url}`, { method: request.method, headers: request.headers });
       up.on("error", () => response.destroy());
       up.on("response", (answer) => {

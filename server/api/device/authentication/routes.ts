@@ -1,5 +1,5 @@
-import { AuthRequest, DeviceError } from "../../../../src/protocol/api/devices.ts";
 import { z } from "zod";
+import { AuthRequest, DeviceError } from "../../../../src/protocol/api/devices.ts";
 import { ServerError } from "../../../errors/server-error.ts";
 import type { Routes } from "../../app-types.ts";
 import type { Services } from "../../services.ts";

@@ -101,5 +101,8 @@ const shown = ({ deployment, artifact }: Offered, { uri, expire }: { uri: string
 });
 
 /** Clients refuse a map whose id is not the deployment's. */
-const controlMapOf = ({ id, controlMap }: Offered["deployment"]): ({ id: string } & Record<string, unknown>) | undefined =>
+const controlMapOf = ({
+  id,
+  controlMap,
+}: Offered["deployment"]): ({ id: string } & Record<string, unknown>) | undefined =>
   controlMap && { ...controlMap, id };
