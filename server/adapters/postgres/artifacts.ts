@@ -101,7 +101,7 @@ export async function listArtifacts(
 }
 
 /** Compares without patterns: nothing in `text` is special. */
-const contains = (column: string, text: string) =>
+export const contains = (column: string, text: string) =>
   fragment<boolean>`position(lower(${text}) in lower(${fragment.ref(column)})) > 0`;
 
 export const nameMatches = (name: string) =>

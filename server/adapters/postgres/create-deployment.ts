@@ -1,0 +1,95 @@
+import { ServerError } from "../../errors/server-error.ts";
+import type { Session } from "./postgres.ts";
+import type { Target } from "./tables.ts";
+
+export interface DeploymentWish {
+  readonly id: string;
+  readonly name: string;
+  readonly artifactName: string;
+  readonly target: Target;
+  /** Of a list, each once. */
+  readonly devices: readonly string[];
+  readonly forceInstallation: boolean;
+  readonly retries: number;
+  readonly updateControlMap: object | undefined;
+  readonly createdBy: object;
+}
+
+/**
+ * Holds off acceptances and changes of groups until the transaction ends, so that the number of devices is exact. It
+ * must come before everything else of the transaction.
+ */
+export async function lockTargets(session: Session, tenant: string): Promise<void> {
+  await session.raw("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", [tenant]);
+}
+
+/**
+ * Creates a deployment with one row, for however many devices; only a list has a row for each of its devices.
+ *
+ * @throws {ServerError} NOT_POSSIBLE without such a release, REQUEST_INVALID without devices, CONFLICT if the same
+ * deployment is running
+ */
+export async function createDeployment(session: Session, tenant: string, wish: DeploymentWish): Promise<void> {
+  // A release that is removed at the same time waits, and finds this deployment.
+  const release = await session.raw("SELECT FROM releases WHERE tenant_id = $1 AND name = $2 FOR SHARE", [
+    tenant,
+    wish.artifactName,
+  ]);
+  if (release.length === 0)
+    throw new ServerError("NOT_POSSIBLE", { artifact_name: wish.artifactName, reason: "there is no such release" });
+  const deviceCount = await countTargets(session, tenant, wish);
+  if (deviceCount === 0) throw new ServerError("REQUEST_INVALID", { reason: "the deployment is for no device" });
+  const same = await findSame(session, tenant, wish);
+  if (same !== undefined)
+    throw new ServerError("CONFLICT", { deployment: same, reason: "the same deployment is running" });
+  // The time after the lock: now() is the beginning of the transaction, before an acceptance that it waited for.
+  await session.raw(
+    `INSERT INTO deployments (tenant_id, id, name, artifact_name, target, force_installation, retries,
+        update_control_map, device_count, created_by, created_at)
+      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, clock_timestamp())`,
+    [
+      ...[tenant, wish.id, wish.name, wish.artifactName, JSON.stringify(wish.target), wish.forceInstallation],
+      ...[wish.retries, wish.updateControlMap && JSON.stringify(wish.updateControlMap)],
+      ...[deviceCount, JSON.stringify(wish.createdBy)],
+    ],
+  );
+  if (wish.target.kind === "list")
+    await session.raw(
+      `INSERT INTO deployment_targets (tenant_id, deployment_id, device_id) SELECT $1, $2, unnest($3::uuid[])`,
+      [tenant, wish.id, wish.devices],
+    );
+}
+
+/** @throws {ServerError} REQUEST_INVALID if a device of a list is not known */
+async function countTargets(session: Session, tenant: string, { target, devices }: DeploymentWish): Promise<number> {
+  if (target.kind === "list") {
+    const [row] = await session.raw<{ n: number }>(
+      "SELECT count(*) AS n FROM devices WHERE tenant_id = $1 AND id = ANY ($2::uuid[])",
+      [tenant, devices],
+    );
+    const known = row?.n ?? 0;
+    if (known < devices.length)
+      throw new ServerError("REQUEST_INVALID", { in: "devices", unknown: devices.length - known });
+    return known;
+  }
+  const what = target.kind === "all" ? "status:accepted" : `group:${target.group}`;
+  const [row] = await session.raw<{ n: number }>(
+    "SELECT coalesce(sum(n), 0)::bigint AS n FROM device_counts WHERE tenant_id = $1 AND what = $2",
+    [tenant, what],
+  );
+  return Math.max(0, row?.n ?? 0);
+}
+
+/** The id of a running deployment with the same name, release and devices. */
+async function findSame(session: Session, tenant: string, wish: DeploymentWish): Promise<string | undefined> {
+  const [row] = await session.raw<{ id: string }>(
+    `SELECT id FROM deployments d
+      WHERE tenant_id = $1 AND state IN ('pending', 'inprogress') AND name = $2 AND artifact_name = $3 AND target = $4
+        AND (target->>'kind' <> 'list' OR (device_count = cardinality($5::uuid[]) AND device_count = (
+          SELECT count(*) FROM deployment_targets t
+          WHERE t.tenant_id = d.tenant_id AND t.deployment_id = d.id AND t.device_id = ANY ($5::uuid[]))))
+      LIMIT 1`,
+    [tenant, wish.name, wish.artifactName, JSON.stringify(wish.target), wish.devices],
+  );
+  return row?.id;
+}

@@ -1,0 +1,94 @@
+import { createHash, randomUUID } from "node:crypto";
+import type { FastifyReply, FastifyRequest } from "fastify";
+import { z } from "zod";
+import {
+  NewGroupDeployment as GroupBody,
+  NewDeployment,
+  type NewGroupDeployment,
+} from "../../../../src/protocol/api/deployments.ts";
+import { createDeployment, lockTargets } from "../../../adapters/postgres/create-deployment.ts";
+import { earlierAnswer, keepAnswer } from "../../../adapters/postgres/idempotency.ts";
+import type { Target } from "../../../adapters/postgres/tables.ts";
+import { ServerError } from "../../../errors/server-error.ts";
+import type { App } from "../../app-types.ts";
+import { callingPerson } from "../../authenticate.ts";
+import { act } from "../../guard.ts";
+import type { Services } from "../../services.ts";
+
+const DEPLOYMENTS = "/api/management/v1/deployments/deployments";
+const Group = z.string().regex(/^[A-Za-z0-9_-]{1,256}$/);
+
+/** Adds the routes that create deployments. A client that lost an answer repeats the request with its Idempotency-Key. */
+export function addCreationRoutes(app: App, services: Services): void {
+  app.post(
+    DEPLOYMENTS,
+    { config: { auth: "user" }, schema: { body: NewDeployment, response: { 201: z.undefined() } } },
+    async (request, reply) => {
+      const { devices = [], all_devices: isAll = false, ...wish } = request.body;
+      if (isAll && devices.length > 0)
+        throw new ServerError("REQUEST_INVALID", { reason: "devices and all_devices exclude each other" });
+      const target: Target = isAll ? { kind: "all" } : { kind: "list" };
+      return create(services, request, reply, { ...wish, target, devices: [...new Set(devices)] });
+    },
+  );
+
+  app.post(
+    `${DEPLOYMENTS}/group/:group`,
+    {
+      config: { auth: "user" },
+      schema: { params: z.object({ group: Group }), body: GroupBody, response: { 201: z.undefined() } },
+    },
+    async (request, reply) => {
+      const target: Target = { kind: "group", group: request.params.group };
+      return create(services, request, reply, { ...request.body, target, devices: [] });
+    },
+  );
+}
+
+interface Wish extends NewGroupDeployment {
+  readonly target: Target;
+  readonly devices: readonly string[];
+}
+
+async function create(
+  { postgres }: Services,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  wish: Wish,
+): Promise<FastifyReply> {
+  const { tenant, user, email } = callingPerson(request);
+  const { name, artifact_name: artifactName, target, devices } = wish;
+  const idempotency = keyOf(request, user, wish);
+  const location = await act(postgres, request, "DeployToDevices", async (session) => {
+    await lockTargets(session, tenant);
+    const earlier = idempotency && (await earlierAnswer(session, tenant, idempotency));
+    if (earlier !== undefined) return { result: earlier, acts: [] };
+    const id = randomUUID();
+    await createDeployment(session, tenant, {
+      ...{ id, name, artifactName, target, devices },
+      forceInstallation: wish.force_installation ?? false,
+      retries: wish.retries ?? 0,
+      updateControlMap: wish.update_control_map,
+      createdBy: { type: "user", id: user, email },
+    });
+    const result = `${DEPLOYMENTS}/${id}`;
+    if (idempotency !== undefined) await keepAnswer(session, tenant, idempotency, result);
+    const object = { type: "deployment", id, name, artifact_name: artifactName };
+    return { result, acts: [{ action: "create", object, change: describe(wish) }] };
+  });
+  return reply.status(201).header("location", location).send();
+}
+
+function describe({ target, devices, artifact_name }: Wish): string {
+  const to = { all: "all devices", list: `${devices.length} devices` };
+  return `${artifact_name} to ${target.kind === "group" ? `group ${target.group}` : to[target.kind]}`;
+}
+
+/** Two people may choose the same key. */
+function keyOf(request: FastifyRequest, user: string, wish: Wish): { key: string; requestHash: Buffer } | undefined {
+  const key = request.headers["idempotency-key"];
+  if (key === undefined) return undefined;
+  if (typeof key !== "string" || !/^[\x21-\x7e]{1,256}$/.test(key))
+    throw new ServerError("REQUEST_INVALID", { in: "headers", header: "Idempotency-Key" });
+  return { key: `${user} ${key}`, requestHash: createHash("sha256").update(JSON.stringify(wish)).digest() };
+}
