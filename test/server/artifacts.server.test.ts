@@ -192,6 +192,52 @@ test("a direct upload is complete only after the client says so", async () => {
   expect(await uploads()).toEqual([]);
 });
 
+/** @param args as the form has them */
+const generate = (fields: readonly (readonly [string, string])[], content: string) => {
+  const form = new FormData();
+  for (const [name, value] of fields) form.append(name, value);
+  form.append("file", new Blob([content]), "ignored");
+  const headers = { authorization: `Bearer ${server.token}` };
+  return fetch(`${server.url}${ARTIFACTS}/generate`, { method: "POST", headers, body: form });
+};
+
+test("an Artifact is made of one file, for the module single-file", async () => {
+  const args = ["args", JSON.stringify({ dest_dir: "/etc/app", filename: "app.conf" })] as const;
+  const fields = [
+    ...([
+      ["name", "generated"],
+      ["description", "of a file"],
+      ["type", "single_file"],
+    ] as const),
+    ...([["device_types_compatible", "a, b"], ["device_types_compatible", "c"], args] as const),
+  ];
+  const answer = await generate(fields, "content");
+  expect([answer.status, await answer.text()]).toEqual([201, ""]);
+  expect(await json(await server.request("GET", answer.headers.get("location") ?? ""))).toMatchObject({
+    ...{ name: "generated", description: "of a file", device_types_compatible: ["a", "b", "c"] },
+    artifact_provides: { artifact_name: "generated", "rootfs-image.single-file.version": "generated" },
+    updates: [
+      {
+        type_info: { type: "single-file" },
+        files: [{ name: "dest_dir" }, { name: "filename" }, { name: "permissions" }, { name: "app.conf", size: 7 }],
+      },
+    ],
+  });
+  expect((await generate(fields, "content")).status).toBe(422);
+  for (const wrong of [
+    ["args", "no JSON"],
+    ["args", JSON.stringify({ dest_dir: "/etc/../root", filename: "x" })],
+    ["args", JSON.stringify({ dest_dir: "relative", filename: "x" })],
+    ["args", JSON.stringify({ dest_dir: "/etc", filename: "a/b" })],
+    ["args", JSON.stringify({ dest_dir: "/etc", filename: "permissions" })],
+    ["type", "rootfs"],
+    ["name", "a\nb"],
+  ] as const) {
+    const changed = [...fields.filter(([name]) => name !== wrong[0]), wrong];
+    expect([wrong, (await generate(changed, "content")).status]).toEqual([wrong, 400]);
+  }
+});
+
 test("description, deletion, storage and pages", async () => {
   const id = await addTestArtifact(server, { name: "short-lived" });
   const usage = async () =>

@@ -20,6 +20,7 @@ import { PagingQuery, setPageHeaders, windowOf } from "../../paging.ts";
 import type { Services } from "../../services.ts";
 import { sortOf } from "../sort.ts";
 import { addDirectUploadRoutes } from "./direct-upload.ts";
+import { addGenerateRoute } from "./generate.ts";
 import { removeObjects } from "./remove-objects.ts";
 import { shownArtifact } from "./shown.ts";
 import { storeArtifact } from "./store.ts";
@@ -49,7 +50,10 @@ const filterOf = (query: z.infer<typeof FilterQuery>): ArtifactFilter => ({
 export const artifactRoutes =
   (services: Services): Routes =>
   (app) => {
-    withForms((forms) => addUploadRoute(forms, services))(app);
+    withForms((forms) => {
+      addUploadRoute(forms, services);
+      addGenerateRoute(forms, services);
+    })(app);
     addDirectUploadRoutes(app, services);
     const { postgres } = services;
 
