@@ -9,7 +9,7 @@ import type { AuthSetStatus, DeviceStatus } from "./tables.ts";
  */
 
 /** Keeps deployments from being created until the transaction ends, because they count the devices they reach. */
-export async function lockMembership(session: Session, tenant: string): Promise<void> {
+async function lockMembership(session: Session, tenant: string): Promise<void> {
   await session.raw("SELECT pg_advisory_xact_lock_shared(hashtextextended($1, 0))", [tenant]);
 }
 
@@ -170,7 +170,7 @@ async function keepToLimit(session: Session, tenant: string): Promise<void> {
 }
 
 /** How many devices may be accepted. 0: any number. */
-export async function readDeviceLimit(session: Session, tenant: string): Promise<number> {
+async function readDeviceLimit(session: Session, tenant: string): Promise<number> {
   const row = await session.first(sql.selectFrom("tenants").select("max_devices").where("id", "=", tenant));
   return row?.max_devices ?? 0;
 }

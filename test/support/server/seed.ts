@@ -15,11 +15,7 @@ export function query<T extends Record<string, unknown>>(
 }
 
 /** Changes the newest key of a device. @returns the id of the device */
-export async function decideOn(
-  server: TestServer,
-  device: TestDevice,
-  status: "accepted" | "rejected",
-): Promise<string> {
+async function decideOn(server: TestServer, device: TestDevice, status: "accepted" | "rejected"): Promise<string> {
   const [set] = await query<{ id: string; device_id: string }>(
     server,
     `SELECT s.id, s.device_id FROM auth_sets s JOIN devices d ON d.id = s.device_id
