@@ -29,6 +29,18 @@ async function decideOn(server: TestServer, device: TestDevice, status: "accepte
   return set.device_id;
 }
 
+/** Accepts the one key that waits. */
+export async function acceptPending(server: TestServer): Promise<void> {
+  const [set] = await query<{ id: string; device_id: string }>(
+    server,
+    "SELECT id, device_id FROM auth_sets WHERE status = 'pending'",
+  );
+  if (set === undefined) throw new Error("no key waits");
+  await server.server.services.postgres.inTenant(server.tenant.id, (session) =>
+    setAuthSetStatus(session, server.tenant.id, set.device_id, set.id, "accepted"),
+  );
+}
+
 /** A device that is accepted and has its token. */
 export async function enroll(server: TestServer, device: TestDevice): Promise<string> {
   await device.authenticate();

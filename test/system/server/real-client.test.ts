@@ -1,12 +1,12 @@
-import { generateKeyPairSync } from "node:crypto";
+import { generateKeyPairSync, randomBytes } from "node:crypto";
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
 import { afterAll, beforeAll, expect } from "vitest";
-import { decommissionDevice, setAuthSetStatus } from "../../../server/adapters/postgres/device-status.ts";
+import { decommissionDevice } from "../../../server/adapters/postgres/device-status.ts";
 import { abortDeployment } from "../../../server/adapters/postgres/end-deployments.ts";
 import { needs } from "../../support/needs.ts";
 import { IS_WAITING, RealClientDevice, WAITS } from "../../support/real-client-device.ts";
-import { addDeployment, query, stateOf, upload } from "../../support/server/seed.ts";
+import { acceptPending, addDeployment, query, stateOf, upload } from "../../support/server/seed.ts";
 import { startTestServer, type TestServer } from "../../support/server/test-server.ts";
 import { TlsFront } from "../../support/server/tls-front.ts";
 
@@ -62,16 +62,6 @@ const statusesOfSets = async (): Promise<string[]> =>
     ({ status }) => status,
   );
 
-async function accept(): Promise<void> {
-  const [set] = await query<{ id: string; device_id: string }>(
-    server,
-    "SELECT id, device_id FROM auth_sets WHERE status = 'pending'",
-  );
-  await server.server.services.postgres.inTenant(server.tenant.id, (session) =>
-    setAuthSetStatus(session, server.tenant.id, set?.device_id ?? "", set?.id ?? "", "accepted"),
-  );
-}
-
 async function deploy(name: string, ...options: string[]): Promise<string> {
   await upload(server, device.artifact(name, ...options));
   return addDeployment(server, { release: name, devices: [await idOfDevice()] });
@@ -97,7 +87,7 @@ test("the real client waits, is accepted, updates, fails with its log, is aborte
   writeFileSync(device.path("share/modules/v3/failmod"), FAILS, { mode: 0o755 });
   await withDaemon(async () => {
     await expect.poll(statusesOfSets, LONG).toEqual(["pending"]);
-    await accept();
+    await acceptPending(server);
     await expect
       .poll(
         () => query(server, "SELECT attributes->'inventory'->>'artifact_name' AS name, device_type FROM inventory"),
@@ -131,7 +121,8 @@ test("the real client waits, is accepted, updates, fails with its log, is aborte
     await expect.poll(said, LONG).toContain("deployment was aborted");
     expect(await stateOf(server, aborted)).toEqual({ state: "aborted", aborted: 1 });
 
-    front.cutNextDownload(6000);
+    writeFileSync(device.path("payload"), randomBytes(64 * 1024));
+    front.cutNextDownload(30_000);
     front.downloads.length = 0;
     const resumed = await deploy("release-4");
     await expect.poll(() => stateOf(server, resumed), LONG).toEqual({ state: "finished", success: 1 });
@@ -144,7 +135,7 @@ test("the real client with a new key waits again, and begins anew when it was de
   newKey();
   await withDaemon(async () => {
     await expect.poll(statusesOfSets, LONG).toEqual(["accepted", "pending"]);
-    await accept();
+    await acceptPending(server);
     expect(await statusesOfSets()).toEqual(["rejected", "accepted"]);
     const updated = await deploy("release-5");
     await expect.poll(() => stateOf(server, updated), LONG).toEqual({ state: "finished", success: 1 });
