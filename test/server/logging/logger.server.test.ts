@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
 import { createApp } from "../../../server/api/app.ts";
 import type { App } from "../../../server/api/app-types.ts";
+import { DeviceMemories } from "../../../server/api/device/device-memories.ts";
 import { findCallers } from "../../../server/api/find-callers.ts";
 import { useradmRoutes } from "../../../server/api/management/useradm/routes.ts";
 import { ServerError } from "../../../server/errors/server-error.ts";
@@ -17,7 +18,8 @@ let url: string;
 beforeAll(async () => {
   server = await startTestServer();
   const { services } = server.server;
-  const callers = findCallers(services.postgres, services.tokens);
+  const { postgres, tokens, notices } = services;
+  const callers = findCallers(postgres, tokens, new DeviceMemories(postgres, tokens, notices));
   app = await createApp({ log, callers, routes: [useradmRoutes(services), failing, logRequests] });
   url = await app.listen({ host: "127.0.0.1", port: 0 });
 });
