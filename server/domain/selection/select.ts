@@ -91,7 +91,10 @@ function reaches({ id, target, createdAt }: RunningDeployment, member: Membershi
 /** The device must have each key, with one of the values. */
 function isMet(depends: ReleasedArtifact["depends"], { artifactName, deviceType, provides }: Facts): boolean {
   const all = new Map(Object.entries({ ...provides, artifact_name: artifactName, device_type: deviceType }));
-  return Object.entries(depends).every(([key, values]) => values.includes(all.get(key) ?? ""));
+  return Object.entries(depends).every(([key, values]) => {
+    const value = all.get(key);
+    return value !== undefined && values.includes(value);
+  });
 }
 
 /** An artifact that depends on more is made for fewer devices: a delta rather than the whole. Then the newest. */
