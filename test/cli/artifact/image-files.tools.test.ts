@@ -72,7 +72,9 @@ test("'ls' shows modes, owners, sizes and targets of links, as text and as JSON"
   ]);
   const [json = ""] = (await done("ls", "--json", `${image}:/etc/link`)).outLines;
   expect(JSON.parse(json)).toEqual({
-    entries: [{ name: "/etc/link", kind: "file", mode: "0644", uid: process.getuid?.(), gid: process.getgid?.(), size: 6 }],
+    entries: [
+      { name: "/etc/link", kind: "file", mode: "0644", uid: process.getuid?.(), gid: process.getgid?.(), size: 6 },
+    ],
   });
   expect((await done("ls", `${lab.at("disk.sdimg")}:/uboot`)).outLines).toEqual(["config.txt"]);
   expect((await done("ls", `${lab.at("disk.sdimg")}:/data`)).outLines).toEqual(["etc", "lost+found"]);
