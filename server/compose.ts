@@ -16,8 +16,8 @@ import { downloadRoutes } from "./api/downloads/routes.ts";
 import { findCallers } from "./api/find-callers.ts";
 import { artifactRoutes } from "./api/management/artifacts/routes.ts";
 import { deploymentRoutes } from "./api/management/deployments/routes.ts";
+import { peopleRoutes } from "./api/management/people-routes.ts";
 import { releaseRoutes } from "./api/management/releases/routes.ts";
-import { useradmRoutes } from "./api/management/useradm/routes.ts";
 import { operationsRoutes } from "./api/operations/routes.ts";
 import type { Services } from "./api/services.ts";
 import { eachSecond } from "./jobs/each-second.ts";
@@ -66,9 +66,9 @@ export async function composeServer({
   const objects = await createFileObjects(storage);
   const services: Services = { postgres, tokens, notices, running, checkIns, objects, linkKey, publicUrl, log };
   const memories = new DeviceMemories(postgres, tokens, notices);
-  const management = [useradmRoutes, downloadRoutes, artifactRoutes, releaseRoutes, deploymentRoutes];
+  const management = [downloadRoutes, artifactRoutes, releaseRoutes, deploymentRoutes];
   const routes = [operationsRoutes, ...management].map((routesOf) => routesOf(services));
-  routes.push(...deviceRoutes(services, memories));
+  routes.push(...peopleRoutes(services), ...deviceRoutes(services, memories));
   const app = await createApp({ log, callers: findCallers(postgres, tokens, memories), routes, ...forApp });
   const endSweeping = role === "api" ? async () => undefined : sweepObjectsHourly(postgres, objects, log);
   const endTicking = eachSecond(async () => {

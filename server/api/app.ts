@@ -13,6 +13,7 @@ import type { App, Routes } from "./app-types.ts";
 import { authenticate, requireAuth } from "./authenticate.ts";
 import type { Callers } from "./callers.ts";
 import { answerError, answerNotFound } from "./error-answers.ts";
+import { refuseUnstorable } from "./storable.ts";
 
 export interface AppOptions {
   readonly log: FastifyBaseLogger;
@@ -55,6 +56,7 @@ export async function createApp({ log, callers, routes, serverFactory, checkAnsw
   app.addHook("onRequest", async (request, reply) => {
     reply.header("x-men-requestid", request.id);
   });
+  app.addHook("preValidation", refuseUnstorable);
   app.addHook("onRoute", requireAuth);
   await app.register(swagger, {
     openapi: {

@@ -66,7 +66,7 @@ test("the status of a device follows its keys, and the counters follow the statu
   expect(await setStatus(device, set, "rejected")).toBe(true);
   expect(await counts()).toEqual({ "status:rejected": 1 });
   expect(await inTenant((session) => removeAuthSet(session, server.tenant.id, device, set))).toBe(true);
-  expect(await stateOf(device)).toEqual({ status: "noauth", copy: "noauth", since: true, sets: null });
+  expect(await stateOf(device)).toEqual({ status: "noauth", copy: "noauth", since: false, sets: null });
   expect(await inTenant((session) => decommissionDevice(session, server.tenant.id, device))).toBe(true);
   expect(await counts()).toEqual({});
 });
@@ -87,14 +87,14 @@ test("a new key that is accepted rejects the old one, and the device stays accep
 });
 
 test("many changes at once leave exact counters", async () => {
-  const devices = await Promise.all(Array.from({ length: 24 }, () => makeDevice("pending")));
+  const devices = await Promise.all(Array.from({ length: 8 }, () => makeDevice("pending")));
   await Promise.all(
     devices.map(async ({ device, set }, n) => {
       await setStatus(device, set, "accepted");
       if (n % 3 === 0) await setStatus(device, set, "rejected");
     }),
   );
-  expect(await counts()).toEqual({ "status:accepted": 16, "status:rejected": 8 });
+  expect(await counts()).toEqual({ "status:accepted": 5, "status:rejected": 3 });
   await Promise.all(
     devices.map(({ device }) => inTenant((session) => decommissionDevice(session, server.tenant.id, device))),
   );

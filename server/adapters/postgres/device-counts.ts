@@ -14,7 +14,7 @@ interface CountChange {
 }
 
 /** Changes counters in one statement, which locks their rows in the same order in each transaction. */
-async function countMany(session: Session, tenant: string, changes: readonly CountChange[]): Promise<void> {
+export async function countMany(session: Session, tenant: string, changes: readonly CountChange[]): Promise<void> {
   const sums = new Map<string, { what: string; shard: number; change: number }>();
   for (const { device, what, change } of changes) {
     const shard = shardOf(device);

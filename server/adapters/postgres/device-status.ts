@@ -1,5 +1,6 @@
 import { ServerError } from "../../errors/server-error.ts";
 import { countDevices, readCounts } from "./device-counts.ts";
+import { leaveDeployments } from "./leave-deployments.ts";
 import { type Session, sql } from "./postgres.ts";
 import type { AuthSetStatus, DeviceStatus } from "./tables.ts";
 
@@ -9,7 +10,7 @@ import type { AuthSetStatus, DeviceStatus } from "./tables.ts";
  */
 
 /** Keeps deployments from being created until the transaction ends, because they count the devices they reach. */
-async function lockMembership(session: Session, tenant: string): Promise<void> {
+export async function lockMembership(session: Session, tenant: string): Promise<void> {
   await session.raw("SELECT pg_advisory_xact_lock_shared(hashtextextended($1, 0))", [tenant]);
 }
 
@@ -136,6 +137,7 @@ export async function decommissionDevice(session: Session, tenant: string, devic
   const device = await lockDevice(session, tenant, deviceId);
   if (device === undefined) return false;
   const group = await groupOf(session, tenant, deviceId);
+  await leaveDeployments(session, tenant, { device: deviceId, status: "decommissioned", reason: "DECOMMISSIONED" });
   await session.run(sql.deleteFrom("devices").where("tenant_id", "=", tenant).where("id", "=", deviceId));
   await countDevices(session, tenant, deviceId, {
     [`status:${device.status}`]: -1,
@@ -170,7 +172,7 @@ async function keepToLimit(session: Session, tenant: string): Promise<void> {
 }
 
 /** How many devices may be accepted. 0: any number. */
-async function readDeviceLimit(session: Session, tenant: string): Promise<number> {
+export async function readDeviceLimit(session: Session, tenant: string): Promise<number> {
   const row = await session.first(sql.selectFrom("tenants").select("max_devices").where("id", "=", tenant));
   return row?.max_devices ?? 0;
 }
@@ -184,9 +186,11 @@ async function followAuthSets(session: Session, tenant: string, { id, status: be
   );
   if (status !== before) {
     const group = await groupOf(session, tenant, id);
+    if (before === "accepted")
+      await leaveDeployments(session, tenant, { device: id, status: "aborted", reason: "LEFT_TARGET" });
     await session.raw(
       `UPDATE devices SET status = $3, updated_at = now(),
-        accepted_at = CASE WHEN $3 = 'accepted' THEN clock_timestamp() ELSE accepted_at END
+        accepted_at = CASE WHEN $3 = 'accepted' THEN clock_timestamp() END
         WHERE tenant_id = $1 AND id = $2`,
       [tenant, id, status],
     );

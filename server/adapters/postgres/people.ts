@@ -10,7 +10,7 @@ export interface User {
   readonly login_at: Date | null;
 }
 
-const USER_COLUMNS = ["id", "email", "created_at", "updated_at", "login_at"] as const;
+export const USER_COLUMNS = ["id", "email", "created_at", "updated_at", "login_at"] as const;
 
 /** Makes a tenant. @throws {ServerError} CONFLICT if there is one with this name */
 export async function addTenant(
@@ -80,7 +80,12 @@ export async function findLogin(postgres: Postgres, email: string): Promise<Logi
 const SESSIONS_MAX = 10;
 
 /** Begins a session. */
-export async function addSession(session: Session, tenant: string, user: string, expiresAt: Date): Promise<string> {
+export async function addSession(
+  session: Session,
+  tenant: string,
+  user: string,
+  expiresAt: Date | null,
+): Promise<string> {
   const id = randomUUID();
   await session.run(
     sql.insertInto("sessions").values({ tenant_id: tenant, id, user_id: user, kind: "session", expires_at: expiresAt }),
@@ -108,6 +113,19 @@ export async function addSession(session: Session, tenant: string, user: string,
   return id;
 }
 
+export interface Tenant {
+  readonly id: string;
+  readonly name: string;
+  readonly token: string;
+  readonly created_at: Date;
+}
+
+export function findTenant(session: Session, tenant: string): Promise<Tenant | undefined> {
+  return session.first(
+    sql.selectFrom("tenants").select(["id", "name", "token", "created_at"]).where("id", "=", tenant),
+  );
+}
+
 /** The person behind a session or a personal access token that has not ended. */
 export function findPerson(postgres: Postgres, tenant: string, session: string): Promise<PersonRow[]> {
   return postgres.prepared<PersonRow>(tenant, FIND_PERSON, [tenant, session]);
@@ -121,6 +139,9 @@ export interface PersonRow {
 
 const FIND_PERSON = {
   name: "find-person",
-  text: `SELECT s.user_id, u.email, s.name FROM sessions s JOIN users u ON u.tenant_id = s.tenant_id AND u.id = s.user_id
+  // When a token was used last is written at most once a minute.
+  text: `WITH used AS (UPDATE sessions SET last_used_at = now() WHERE tenant_id = $1 AND id = $2 AND kind = 'token'
+      AND (last_used_at IS NULL OR last_used_at < now() - interval '1 minute'))
+    SELECT s.user_id, u.email, s.name FROM sessions s JOIN users u ON u.tenant_id = s.tenant_id AND u.id = s.user_id
     WHERE s.tenant_id = $1 AND s.id = $2 AND (s.expires_at IS NULL OR s.expires_at > now())`,
 };

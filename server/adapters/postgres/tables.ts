@@ -7,6 +7,7 @@ import type { ColumnType, Generated } from "kysely";
 export interface Tables {
   tenants: { id: string; name: string; token: string; max_devices: Generated<number>; created_at: Stamp };
   logins: { email: string; tenant_id: string; user_id: string };
+  login_attempts: { key: string; failures: Generated<number>; next_at: Stamp; updated_at: Stamp };
   secrets: { name: string; value: string; created_at: Stamp };
   jobs: JobTable;
   devices: DeviceTable;

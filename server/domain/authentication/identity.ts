@@ -23,7 +23,7 @@ export function readIdentity(text: string): Identity | undefined {
 }
 
 /** A list keeps its order, which is part of what the device says. */
-const hashIdentity = (attributes: Identity["attributes"]): Buffer =>
+export const hashIdentity = (attributes: Identity["attributes"]): Buffer =>
   createHash("sha256").update(canonicalJson(attributes)).digest();
 
 function parsed(text: string): unknown {

@@ -9,6 +9,16 @@ const Password = z.string().min(8).max(512);
 export const NewUser = z.object({ email: Email, password: Password });
 export type NewUser = z.infer<typeof NewUser>;
 
+/** What changes of a user. Who changes their own account says their present password. */
+export const UserChange = z.object({
+  email: Email.optional(),
+  password: Password.optional(),
+  current_password: z.string().max(512).optional(),
+  /** Each user has all permissions so far. */
+  roles: z.array(z.string().max(256)).max(100).optional(),
+});
+export type UserChange = z.infer<typeof UserChange>;
+
 export const User = z.object({
   id: Id,
   email: Email,
@@ -18,4 +28,32 @@ export const User = z.object({
 });
 export type User = z.infer<typeof User>;
 
+const Seconds = z.coerce.number().int().min(0).max(253_402_300_799);
+
+export const UserQuery = z.object({
+  id: z.union([Id, z.array(Id).max(100)]).optional(),
+  email: z.union([z.string().max(254), z.array(z.string().max(254)).max(100)]).optional(),
+  created_after: Seconds.optional(),
+  created_before: Seconds.optional(),
+  updated_after: Seconds.optional(),
+  updated_before: Seconds.optional(),
+});
+
 export const LoginOptions = z.object({ no_expiry: z.boolean().optional(), token2fa: z.string().max(64).optional() });
+
+/** A personal access token. `expires_in` is in seconds; 0 or none: it does not expire. */
+export const NewToken = z.object({
+  name: z.string().min(1).max(256),
+  expires_in: z.int().min(0).max(31_536_000).optional(),
+});
+
+export const Token = z.object({
+  id: Id,
+  name: z.string(),
+  last_used: Timestamp.optional(),
+  expiration_date: Timestamp.optional(),
+  created_ts: Timestamp,
+});
+
+/** Free for whoever shows the API to people. */
+export const Settings = z.record(z.string().max(1024), z.unknown());

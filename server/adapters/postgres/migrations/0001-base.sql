@@ -23,6 +23,14 @@ CREATE TABLE logins (
   user_id uuid NOT NULL
 );
 
+-- Failed logins, by the hash of who tried and from where. With no failures: an address from which an account logs in.
+CREATE TABLE login_attempts (
+  key text PRIMARY KEY,
+  failures int NOT NULL DEFAULT 0,
+  next_at timestamptz NOT NULL DEFAULT now(),
+  updated_at timestamptz NOT NULL DEFAULT now()
+);
+
 -- Keys that all processes share: token signing keys and the key of download links.
 CREATE TABLE secrets (
   name text PRIMARY KEY,
@@ -51,7 +59,7 @@ CREATE TABLE devices (
   identity jsonb NOT NULL,
   identity_hash bytea NOT NULL,
   status text NOT NULL CHECK (status IN ('pending', 'accepted', 'rejected', 'preauthorized', 'noauth')),
-  -- When the device was last accepted. A deployment to all devices reaches those that were accepted before it.
+  -- Since when the device is accepted. A deployment to all devices reaches those that were accepted before it.
   accepted_at timestamptz,
   created_at timestamptz NOT NULL DEFAULT now(),
   updated_at timestamptz NOT NULL DEFAULT now(),

@@ -1,0 +1,72 @@
+import type { Session } from "./postgres.ts";
+import type { AuthSetStatus, DeviceStatus } from "./tables.ts";
+
+/** A device with its keys, as the device authentication knows it. */
+export interface DeviceRow {
+  readonly id: string;
+  readonly identity: Record<string, unknown>;
+  readonly status: DeviceStatus;
+  readonly created_at: Date;
+  readonly updated_at: Date;
+  readonly check_in_at: Date | null;
+  readonly auth_sets: readonly {
+    readonly id: string;
+    readonly pubkey: string;
+    readonly status: AuthSetStatus;
+    readonly ts: string;
+  }[];
+}
+
+const SELECT = `
+  SELECT d.id, d.identity, d.status, d.created_at, d.updated_at, c.check_in_at,
+    coalesce((SELECT jsonb_agg(jsonb_build_object('id', s.id, 'pubkey', s.pubkey, 'status', s.status, 'ts', s.created_at)
+        ORDER BY s.created_at DESC, s.id)
+      FROM auth_sets s WHERE s.tenant_id = d.tenant_id AND s.device_id = d.id), '[]') AS auth_sets
+  FROM devices d LEFT JOIN device_state c ON c.tenant_id = d.tenant_id AND c.device_id = d.id`;
+
+export interface DeviceFilter {
+  readonly status?: readonly DeviceStatus[] | undefined;
+  readonly id?: readonly string[] | undefined;
+}
+
+/** Devices by their age, oldest first. */
+export function listDevices(
+  session: Session,
+  tenant: string,
+  { status, id }: DeviceFilter,
+  { offset, limit }: { readonly offset: number; readonly limit: number },
+): Promise<DeviceRow[]> {
+  return session.raw<DeviceRow & Record<string, unknown>>(
+    `${SELECT} WHERE d.tenant_id = $1
+      AND ($2::text[] IS NULL OR d.status = ANY ($2)) AND ($3::uuid[] IS NULL OR d.id = ANY ($3))
+      ORDER BY d.created_at, d.id OFFSET $4 LIMIT $5`,
+    [tenant, status ?? null, id ?? null, offset, limit],
+  );
+}
+
+export async function findDevice(session: Session, tenant: string, device: string): Promise<DeviceRow | undefined> {
+  const [row] = await listDevices(session, tenant, { id: [device] }, { offset: 0, limit: 1 });
+  return row;
+}
+
+export async function findByIdentity(
+  session: Session,
+  tenant: string,
+  identityHash: Buffer,
+): Promise<DeviceRow | undefined> {
+  const [row] = await session.raw<DeviceRow & Record<string, unknown>>(
+    `${SELECT} WHERE d.tenant_id = $1 AND d.identity_hash = $2`,
+    [tenant, identityHash],
+  );
+  return row;
+}
+
+/** Ends the tokens of a key that were issued so far. @returns whether there is such a key */
+export async function revokeTokens(session: Session, tenant: string, authSet: string): Promise<string | undefined> {
+  const [row] = await session.raw<{ device_id: string }>(
+    `UPDATE auth_sets SET tokens_valid_from = clock_timestamp() WHERE tenant_id = $1 AND id = $2
+      RETURNING device_id`,
+    [tenant, authSet],
+  );
+  return row?.device_id;
+}

@@ -1,0 +1,66 @@
+import { ServerError } from "../../errors/server-error.ts";
+import { USER_COLUMNS, type User } from "./people.ts";
+import { type Session, sql } from "./postgres.ts";
+
+export function findUser(session: Session, tenant: string, id: string): Promise<User | undefined> {
+  return session.first(
+    sql.selectFrom("users").select(USER_COLUMNS).where("tenant_id", "=", tenant).where("id", "=", id),
+  );
+}
+
+export async function findPasswordHash(session: Session, tenant: string, id: string): Promise<string | undefined> {
+  const row = await session.first(
+    sql.selectFrom("users").select("password_hash").where("tenant_id", "=", tenant).where("id", "=", id),
+  );
+  return row?.password_hash;
+}
+
+/** @returns whether there is such a user @throws {ServerError} NOT_POSSIBLE if the email address belongs to another */
+export async function changeUser(
+  session: Session,
+  tenant: string,
+  id: string,
+  { email, hash }: { readonly email: string | undefined; readonly hash: string | undefined },
+): Promise<boolean> {
+  const address = email?.toLowerCase();
+  if (address !== undefined) await moveLogin(session, tenant, id, address);
+  const changed = await session.raw(
+    `UPDATE users SET email = coalesce($3, email), password_hash = coalesce($4, password_hash), updated_at = now()
+      WHERE tenant_id = $1 AND id = $2 RETURNING 1`,
+    [tenant, id, address ?? null, hash ?? null],
+  );
+  return changed.length > 0;
+}
+
+async function moveLogin(session: Session, tenant: string, user: string, email: string): Promise<void> {
+  const made = await session.raw<{ user_id: string }>(
+    `INSERT INTO logins (email, tenant_id, user_id) VALUES ($1, $2, $3)
+      ON CONFLICT (email) DO UPDATE SET email = excluded.email RETURNING user_id`,
+    [email, tenant, user],
+  );
+  if (made[0]?.user_id !== user)
+    throw new ServerError("NOT_POSSIBLE", { reason: "a user with this email address exists" });
+  await session.raw("DELETE FROM logins WHERE tenant_id = $1 AND user_id = $2 AND email <> $3", [tenant, user, email]);
+}
+
+/**
+ * Removes a user with all sessions.
+ *
+ * @returns who it was, if there was such a user
+ * @throws {ServerError} NOT_POSSIBLE for the last one: nobody could log in any more
+ */
+export async function removeUser(session: Session, tenant: string, id: string): Promise<User | undefined> {
+  // Two who remove each other must not both succeed.
+  await session.raw("SELECT pg_advisory_xact_lock(hashtextextended($1, 3))", [tenant]);
+  const user = await findUser(session, tenant, id);
+  if (user === undefined) return undefined;
+  const [others] = await session.raw<{ n: number }>(
+    "SELECT count(*) AS n FROM users WHERE tenant_id = $1 AND id <> $2",
+    [tenant, id],
+  );
+  if (others?.n === 0) throw new ServerError("NOT_POSSIBLE", { reason: "the last user cannot be removed" });
+  await session.raw("DELETE FROM settings WHERE tenant_id = $1 AND user_id = $2", [tenant, id]);
+  await session.raw("DELETE FROM logins WHERE tenant_id = $1 AND user_id = $2", [tenant, id]);
+  await session.raw("DELETE FROM users WHERE tenant_id = $1 AND id = $2", [tenant, id]);
+  return user;
+}

@@ -1,0 +1,107 @@
+import { z } from "zod";
+import { Id } from "../../../../src/protocol/api/common.ts";
+import { GroupName, InventoryDevice, Tags } from "../../../../src/protocol/api/inventory.ts";
+import { clearInventory } from "../../../adapters/postgres/clear-inventory.ts";
+import { type InventoryRow, searchInventory } from "../../../adapters/postgres/inventory-search.ts";
+import type { Session } from "../../../adapters/postgres/postgres.ts";
+import { writeTags } from "../../../adapters/postgres/tags.ts";
+import { ServerError } from "../../../errors/server-error.ts";
+import type { Routes } from "../../app-types.ts";
+import { callingPerson } from "../../authenticate.ts";
+import { revisionIn, showRevision } from "../../etag.ts";
+import { act, look } from "../../guard.ts";
+import { PagingQuery, setPageHeaders } from "../../paging.ts";
+import type { Services } from "../../services.ts";
+import { readAttribute, readSort } from "./query.ts";
+import { findPage, readConditions } from "./search.ts";
+import { shownDevice } from "./shown-device.ts";
+
+const V1 = "/api/management/v1/inventory";
+const DevicePath = z.object({ id: Id });
+
+/** Attributes come as members of their own: `name=value`, `scope/name=eq:value`. */
+const DeviceQuery = PagingQuery.extend({
+  sort: z.string().max(1024).optional(),
+  has_group: z.enum(["true", "false"]).optional(),
+  group: GroupName.optional(),
+}).catchall(z.string().max(4096));
+
+const GROUP = { scope: "system", attribute: "group" };
+
+/** Devices of the inventory, in the first version of its API. */
+export const inventoryDeviceRoutes =
+  ({ postgres }: Services): Routes =>
+  (app) => {
+    app.get(
+      `${V1}/devices`,
+      { config: { auth: "user" }, schema: { querystring: DeviceQuery, response: { 200: z.array(InventoryDevice) } } },
+      async (request, reply) => {
+        const { page, per_page, sort, has_group, group, ...attributes } = request.query;
+        const predicate = readConditions([
+          ...(group === undefined ? [] : [{ ...GROUP, type: "$eq", value: group }]),
+          ...(has_group === undefined ? [] : [{ ...GROUP, type: "$exists", value: has_group === "true" }]),
+          ...Object.entries(attributes).map(([name, value]) => readAttribute(name, String(value))),
+        ]);
+        const { tenant } = callingPerson(request);
+        const paging = { page, per_page };
+        const { rows, total } = await look(postgres, request, "ReadDevices", (session) =>
+          findPage(session, tenant, { predicate, sort: readSort(sort) }, paging),
+        );
+        setPageHeaders(request, reply, paging, { total });
+        return rows.map((row) => shownDevice(row));
+      },
+    );
+
+    app.get(
+      `${V1}/devices/:id`,
+      { config: { auth: "user" }, schema: { params: DevicePath, response: { 200: InventoryDevice } } },
+      async (request, reply) => {
+        const { id } = request.params;
+        const { tenant } = callingPerson(request);
+        const row = await look(postgres, request, "ReadDevices", (session) => findOne(session, tenant, id));
+        showRevision(reply, row.tags_rev);
+        return shownDevice(row);
+      },
+    );
+
+    app.delete(
+      `${V1}/devices/:id`,
+      { config: { auth: "user" }, schema: { params: DevicePath, response: { 204: z.undefined() } } },
+      async (request, reply) => {
+        const { id } = request.params;
+        const { tenant } = callingPerson(request);
+        await act(postgres, request, "ManageDevices", async (session) => {
+          if (!(await clearInventory(session, tenant, id))) throw new ServerError("NOT_FOUND", { device: id });
+          return { result: undefined, acts: [{ action: "delete", object: { type: "inventory", id } }] };
+        });
+        return reply.status(204).send();
+      },
+    );
+
+    for (const method of ["PUT", "PATCH"] as const)
+      app.route({
+        method,
+        url: `${V1}/devices/:id/tags`,
+        config: { auth: "user" },
+        schema: { params: DevicePath, body: Tags, response: { 200: z.undefined() } },
+        handler: async (request, reply) => {
+          const { id } = request.params;
+          const { tenant } = callingPerson(request);
+          const revision = revisionIn(request);
+          const now = await act(postgres, request, "ManageDevices", async (session) => {
+            const result = await writeTags(session, tenant, id, request.body, { merge: method === "PATCH", revision });
+            if (result === undefined) throw new ServerError("NOT_FOUND", { device: id });
+            const change = JSON.stringify(request.body);
+            return { result, acts: [{ action: "update", object: { type: "device", id, what: "tags" }, change }] };
+          });
+          return showRevision(reply, now).status(200).send();
+        },
+      });
+  };
+
+async function findOne(session: Session, tenant: string, id: string): Promise<InventoryRow> {
+  const search = { predicate: readConditions([]), devices: [id] };
+  const [row] = await searchInventory(session, tenant, search, { offset: 0, limit: 1 });
+  if (row === undefined) throw new ServerError("NOT_FOUND", { device: id });
+  return row;
+}

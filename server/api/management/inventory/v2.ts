@@ -1,0 +1,62 @@
+import { z } from "zod";
+import {
+  AttributeNames,
+  InventoryDevice,
+  InventorySearch,
+  InventoryStatistics,
+} from "../../../../src/protocol/api/inventory.ts";
+import { readCounts } from "../../../adapters/postgres/device-counts.ts";
+import { listAttributeNames } from "../../../adapters/postgres/inventory-search.ts";
+import type { Routes } from "../../app-types.ts";
+import { callingPerson } from "../../authenticate.ts";
+import { look } from "../../guard.ts";
+import { setPageHeaders } from "../../paging.ts";
+import type { Services } from "../../services.ts";
+import { findPage, readConditions } from "./search.ts";
+import { shownDevice } from "./shown-device.ts";
+
+const V2 = "/api/management/v2/inventory";
+
+/** Searches over what devices report: Mender's inventory. */
+export const inventoryV2Routes =
+  ({ postgres }: Services): Routes =>
+  (app) => {
+    app.post(
+      `${V2}/filters/search`,
+      { config: { auth: "user" }, schema: { body: InventorySearch, response: { 200: z.array(InventoryDevice) } } },
+      async (request, reply) => {
+        const { page, per_page, filters, sort, attributes, device_ids: devices, text } = request.body;
+        const predicate = readConditions(filters);
+        const { tenant } = callingPerson(request);
+        const paging = { page, per_page };
+        const { rows, total } = await look(postgres, request, "ReadDevices", (session) =>
+          findPage(session, tenant, { predicate, devices, text, sort }, paging),
+        );
+        setPageHeaders(request, reply, paging, { total });
+        return rows.map((row) => shownDevice(row, attributes));
+      },
+    );
+
+    app.get(
+      `${V2}/filters/attributes`,
+      { config: { auth: "user" }, schema: { response: { 200: AttributeNames } } },
+      async (request) => {
+        const { tenant } = callingPerson(request);
+        return look(postgres, request, "ReadDevices", (session) => listAttributeNames(session, tenant));
+      },
+    );
+
+    app.get(
+      `${V2}/statistics`,
+      { config: { auth: "user" }, schema: { response: { 200: InventoryStatistics } } },
+      async (request) => {
+        const { tenant } = callingPerson(request);
+        const counts = await look(postgres, request, "ReadDevices", (session) =>
+          readCounts(session, tenant, "status:"),
+        );
+        const tiers = (n: number) => ({ standard: n, micro: 0, system: 0 });
+        const named = [...counts].map(([what, n]) => [what.slice("status:".length), tiers(n)]);
+        return { devices_by_status: { accepted: tiers(0), pending: tiers(0), ...Object.fromEntries(named) } };
+      },
+    );
+  };

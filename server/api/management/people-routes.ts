@@ -1,0 +1,32 @@
+import type { Routes } from "../app-types.ts";
+import type { Services } from "../services.ts";
+import { auditlogsRoutes } from "./auditlogs/routes.ts";
+import { devauthActRoutes } from "./devauth/acts.ts";
+import { devauthBulkRoutes } from "./devauth/bulk.ts";
+import { devauthDeviceRoutes } from "./devauth/devices.ts";
+import { inventoryDeviceRoutes } from "./inventory/devices.ts";
+import { groupRoutes } from "./inventory/groups.ts";
+import { inventoryV2Routes } from "./inventory/v2.ts";
+import { tenantadmRoutes } from "./tenantadm/routes.ts";
+import { loginRoutes } from "./useradm/login.ts";
+import { planRoutes } from "./useradm/plans.ts";
+import { settingsRoutes } from "./useradm/settings.ts";
+import { tokenRoutes } from "./useradm/tokens.ts";
+import { userRoutes } from "./useradm/users.ts";
+
+/** What people ask about devices and about themselves. */
+export const peopleRoutes = (services: Services): readonly Routes[] => [
+  loginRoutes(services),
+  userRoutes(services),
+  tokenRoutes(services),
+  settingsRoutes(services),
+  planRoutes,
+  tenantadmRoutes(services),
+  devauthDeviceRoutes(services),
+  devauthActRoutes(services),
+  devauthBulkRoutes(services),
+  inventoryDeviceRoutes(services),
+  groupRoutes(services),
+  inventoryV2Routes(services),
+  auditlogsRoutes(services),
+];

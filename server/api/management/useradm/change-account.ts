@@ -1,0 +1,66 @@
+import type { FastifyRequest } from "fastify";
+import type { UserChange } from "../../../../src/protocol/api/useradm.ts";
+import { hashPassword, isPassword } from "../../../adapters/passwords/passwords.ts";
+import { beginAttempt, endAttempt } from "../../../adapters/postgres/login-attempts.ts";
+import type { Postgres } from "../../../adapters/postgres/postgres.ts";
+import { endOtherSessions } from "../../../adapters/postgres/sessions.ts";
+import { changeUser, findPasswordHash, findUser } from "../../../adapters/postgres/users.ts";
+import { weaknessOf } from "../../../domain/passwords/weakness.ts";
+import { ServerError } from "../../../errors/server-error.ts";
+import { callingPerson } from "../../authenticate.ts";
+import { act, look } from "../../guard.ts";
+
+/** @throws {ServerError} NOT_POSSIBLE if the password is easy to guess */
+export function refuseWeak(password: string, email: string): void {
+  const reason = weaknessOf(password, email);
+  if (reason !== undefined) throw new ServerError("NOT_POSSIBLE", { reason });
+}
+
+/**
+ * Changes the email address or the password of a user. One's own account asks for the present password, because a
+ * session that was left open must not be enough to take the account. A new password ends all other sessions and tokens.
+ */
+export async function changeAccount(
+  postgres: Postgres,
+  request: FastifyRequest,
+  id: string,
+  { email, password, current_password }: UserChange,
+): Promise<void> {
+  const { tenant, user: self, session: own } = callingPerson(request);
+  const isOwn = id === self;
+  const user = await look(postgres, request, isOwn ? "Basic" : "ManageUsers", (session) =>
+    findUser(session, tenant, id),
+  );
+  if (user === undefined) throw new ServerError("NOT_FOUND", { user: id });
+  if (email === undefined && password === undefined) return;
+  if (isOwn) await confirm(postgres, request, tenant, user, current_password);
+  if (password !== undefined) refuseWeak(password, email ?? user.email);
+  const hash = password === undefined ? undefined : await hashPassword(password);
+  await act(postgres, request, isOwn ? "Basic" : "ManageUsers", async (session) => {
+    if (!(await changeUser(session, tenant, id, { email, hash }))) throw new ServerError("NOT_FOUND", { user: id });
+    if (hash !== undefined) await endOtherSessions(session, tenant, id, isOwn ? own : undefined);
+    const changes = [
+      ...(email === undefined ? [] : [`email: ${user.email} -> ${email.toLowerCase()}`]),
+      ...(hash === undefined ? [] : ["password: changed"]),
+    ];
+    const object = { type: "user", id, email: email?.toLowerCase() ?? user.email };
+    return { result: undefined, acts: [{ action: "update", object, change: changes.join("\n") }] };
+  });
+}
+
+/** Whoever guesses here is slowed down as at the login. */
+async function confirm(
+  postgres: Postgres,
+  request: FastifyRequest,
+  tenant: string,
+  user: { readonly id: string; readonly email: string },
+  password: string | undefined,
+): Promise<void> {
+  if (password === undefined) throw new ServerError("NOT_POSSIBLE", { reason: "current_password is missing" });
+  const attempt = { account: user.email, address: request.ip };
+  await beginAttempt(postgres, attempt);
+  const stored = await look(postgres, request, "Basic", (session) => findPasswordHash(session, tenant, user.id));
+  if (!(await isPassword(password, stored)))
+    throw new ServerError("NOT_POSSIBLE", { reason: "current_password is wrong" });
+  await endAttempt(postgres, attempt);
+}

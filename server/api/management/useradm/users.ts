@@ -1,0 +1,126 @@
+import { z } from "zod";
+import { Id } from "../../../../src/protocol/api/common.ts";
+import { NewUser, User as UserBody, UserChange, UserQuery } from "../../../../src/protocol/api/useradm.ts";
+import { hashPassword } from "../../../adapters/passwords/passwords.ts";
+import { addUser, listUsers, type User } from "../../../adapters/postgres/people.ts";
+import { findUser, removeUser } from "../../../adapters/postgres/users.ts";
+import { ServerError } from "../../../errors/server-error.ts";
+import type { Routes } from "../../app-types.ts";
+import { callingPerson } from "../../authenticate.ts";
+import { act, look } from "../../guard.ts";
+import type { Services } from "../../services.ts";
+import { changeAccount, refuseWeak } from "./change-account.ts";
+
+const V1 = "/api/management/v1/useradm";
+const V2 = "/api/management/v2/useradm";
+const UserPath = z.object({ id: Id });
+const nothing = { 204: z.undefined() };
+
+/** The people of a tenant, and one's own account. */
+export const userRoutes =
+  ({ postgres }: Services): Routes =>
+  (app) => {
+    app.get(
+      `${V1}/users`,
+      { config: { auth: "user" }, schema: { querystring: UserQuery, response: { 200: z.array(UserBody) } } },
+      async (request) => {
+        const { tenant } = callingPerson(request);
+        const users = await look(postgres, request, "ReadUsers", (session) => listUsers(session, tenant));
+        return users.filter(wanted(request.query)).map(shown);
+      },
+    );
+
+    app.post(
+      `${V1}/users`,
+      { config: { auth: "user" }, schema: { body: NewUser, response: { 201: z.undefined() } } },
+      async (request, reply) => {
+        const { tenant } = callingPerson(request);
+        const { email, password } = request.body;
+        refuseWeak(password, email);
+        const hash = await hashPassword(password);
+        const user = await act(postgres, request, "ManageUsers", async (session) => {
+          const result = await addUser(session, tenant, email, hash);
+          return { result, acts: [{ action: "create", object: { type: "user", id: result.id, email: result.email } }] };
+        });
+        return reply.status(201).header("location", `${V1}/users/${user.id}`).send();
+      },
+    );
+
+    app.get(
+      `${V1}/users/me`,
+      { config: { auth: "user" }, schema: { response: { 200: UserBody } } },
+      async (request) => {
+        const { tenant, user } = callingPerson(request);
+        return shown(found(await look(postgres, request, "Basic", (session) => findUser(session, tenant, user))));
+      },
+    );
+
+    for (const base of [V1, V2])
+      app.put(
+        `${base}/users/me`,
+        { config: { auth: "user" }, schema: { body: UserChange, response: nothing } },
+        async (request, reply) => {
+          await changeAccount(postgres, request, callingPerson(request).user, request.body);
+          return reply.status(204).send();
+        },
+      );
+
+    app.get(
+      `${V1}/users/:id`,
+      { config: { auth: "user" }, schema: { params: UserPath, response: { 200: UserBody } } },
+      async (request) => {
+        const { tenant } = callingPerson(request);
+        const { id } = request.params;
+        return shown(found(await look(postgres, request, "ReadUsers", (session) => findUser(session, tenant, id))));
+      },
+    );
+
+    app.put(
+      `${V1}/users/:id`,
+      { config: { auth: "user" }, schema: { params: UserPath, body: UserChange, response: nothing } },
+      async (request, reply) => {
+        await changeAccount(postgres, request, request.params.id, request.body);
+        return reply.status(204).send();
+      },
+    );
+
+    app.delete(
+      `${V1}/users/:id`,
+      { config: { auth: "user" }, schema: { params: UserPath, response: nothing } },
+      async (request, reply) => {
+        const { tenant } = callingPerson(request);
+        const { id } = request.params;
+        await act(postgres, request, "ManageUsers", async (session) => {
+          const { email } = found(await removeUser(session, tenant, id));
+          return { result: undefined, acts: [{ action: "delete", object: { type: "user", id, email } }] };
+        });
+        return reply.status(204).send();
+      },
+    );
+  };
+
+function found<T>(user: T | undefined): T {
+  if (user === undefined) throw new ServerError("NOT_FOUND");
+  return user;
+}
+
+/** A tenant has few users: they are chosen from in memory. */
+function wanted(query: z.output<typeof UserQuery>): (user: User) => boolean {
+  const ids = query.id === undefined ? undefined : [query.id].flat();
+  const emails = query.email === undefined ? undefined : [query.email].flat().map((email) => email.toLowerCase());
+  const between = (at: Date, after = 0, before = Number.POSITIVE_INFINITY): boolean =>
+    at.getTime() >= after * 1000 && at.getTime() <= before * 1000;
+  return ({ id, email, created_at, updated_at }) =>
+    (ids?.includes(id) ?? true) &&
+    (emails?.includes(email) ?? true) &&
+    between(created_at, query.created_after, query.created_before) &&
+    between(updated_at, query.updated_after, query.updated_before);
+}
+
+const shown = ({ id, email, created_at, updated_at, login_at }: User): UserBody => ({
+  id,
+  email,
+  created_ts: created_at.toISOString(),
+  updated_ts: updated_at.toISOString(),
+  ...(login_at !== null && { login_ts: login_at.toISOString() }),
+});

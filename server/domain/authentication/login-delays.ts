@@ -1,0 +1,26 @@
+/** What failed logins are counted for. */
+export type LoginKey = "pair" | "address" | "account";
+
+interface Rule {
+  /** As many failures cost nothing. */
+  readonly free: number;
+  /** The longest wait, in seconds. */
+  readonly longest: number;
+}
+
+/**
+ * How long to wait after failed logins. A guesser on one address waits longest. An address guesses for many accounts, or
+ * is an office behind one router. An account that many addresses guess for makes strangers wait, but never for long,
+ * because its owner may be on a new address.
+ */
+const RULES: Readonly<Record<LoginKey, Rule>> = {
+  pair: { free: 5, longest: 900 },
+  address: { free: 50, longest: 300 },
+  account: { free: 20, longest: 30 },
+};
+
+/** Seconds until the next attempt, after so many failures in a row. */
+export function loginDelayS(key: LoginKey, failures: number): number {
+  const { free, longest } = RULES[key];
+  return failures < free ? 0 : Math.min(longest, 2 ** Math.min(failures - free, 20));
+}

@@ -1,0 +1,205 @@
+import { randomUUID } from "node:crypto";
+import fc from "fast-check";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { compilePredicate, startParameters } from "../../server/adapters/postgres/filter-sql.ts";
+import type { Session } from "../../server/adapters/postgres/postgres.ts";
+import { type Facts, holds } from "../../server/domain/filters/evaluate.ts";
+import { compilePattern } from "../../server/domain/filters/match-pattern.ts";
+import { PatternError } from "../../server/domain/filters/pattern.ts";
+import { type Condition, FilterError, type Predicate, parseConditions } from "../../server/domain/filters/predicate.ts";
+import { makeDevice } from "../support/server/test-devices.ts";
+import { startTestServer, type TestServer } from "../support/server/test-server.ts";
+
+const DEVICES = 60;
+const text = fc.constantFrom(
+  ...["5", "5.0", "05", "-1", "10", "9", "1e3", "", "a", "ab", "B", "é", "😀", "x.y", "1234567890123456"],
+);
+const number = fc.constantFrom(5, 10, 9, -1, 0.5, 1e21, 1e-7, 0.1 + 0.2, 1234567890123456);
+const scalar = fc.oneof(text, number);
+const attribute = fc.constantFrom("a", "b", "c", "__proto__", "with space", 'quo"te', "a'b");
+const stored = fc.dictionary(attribute, fc.oneof(scalar, fc.array(scalar, { maxLength: 3 })), {
+  maxKeys: 5,
+  noNullPrototype: true,
+});
+
+/** Patterns in our syntax, from pieces that meet the texts above. */
+const pattern = fc
+  .array(
+    fc.constantFrom(
+      ...[
+        "a",
+        "b",
+        "5",
+        ".",
+        "^",
+        "$",
+        "[a-c]",
+        "[^a]",
+        "\\d",
+        "\\.",
+        "(a|b)",
+        "(?:5|)",
+        "x*",
+        ".+",
+        "[0-9]{1,3}",
+        "😀",
+        "é?",
+      ],
+    ),
+    { maxLength: 4 },
+  )
+  .map((parts) => parts.join(""));
+
+const place = fc.oneof(
+  fc.record({ scope: fc.constantFrom("inventory", "identity", "monitor", "nowhere"), attribute }),
+  fc.constantFrom({ scope: "identity", attribute: "status" }, { scope: "system", attribute: "group" }),
+  fc.record({ scope: fc.constant("tags"), attribute: fc.constantFrom("a", "b") }),
+);
+const condition = fc.oneof(
+  fc.record({
+    type: fc.constantFrom("$eq", "$ne", "$gt", "$gte", "$lt", "$lte", "$ltne"),
+    value: fc.oneof(scalar, fc.constantFrom("accepted", "g1")),
+  }),
+  fc.record({ type: fc.constantFrom("$in", "$nin"), value: fc.array(scalar, { maxLength: 12 }) }),
+  fc.record({ type: fc.constant("$exists"), value: fc.boolean() }),
+  fc.record({ type: fc.constant("$regex"), value: pattern }),
+);
+const leaf = fc.tuple(place, condition).map(([at, is]): Condition => ({ ...at, ...is }));
+const predicate = fc.letrec<{ node: Predicate }>((tie) => ({
+  node: fc.oneof(
+    { maxDepth: 3, depthSize: "small" },
+    fc.array(leaf, { minLength: 1, maxLength: 2 }).map(parseConditions),
+    fc.record({ test: fc.constantFrom("any" as const, "all" as const), of: fc.array(tie("node"), { maxLength: 3 }) }),
+    fc.record({ test: fc.constant("not" as const), of: tie("node") }),
+  ),
+})).node;
+
+let server: TestServer;
+const facts = new Map<string, Facts>();
+beforeAll(async () => {
+  server = await startTestServer();
+  const values = fc.sample(
+    fc.tuple(stored, stored, fc.constantFrom(null, "g1", "g2"), fc.constantFrom({}, { a: "5" }, { b: "x.y" })),
+    {
+      numRuns: DEVICES,
+      seed: 1,
+    },
+  );
+  for (const [inventory, monitor, group, tags] of values) {
+    const { device } = await makeDevice(server, "accepted", { c: "5", sn: randomUUID() });
+    await inTenant((session) =>
+      session.raw(
+        `UPDATE inventory SET group_name = $2, tags = $3,
+          attributes = attributes || jsonb_build_object('inventory', $4::jsonb, 'monitor', $5::jsonb) WHERE device_id = $1`,
+        [
+          ...[
+            device,
+            group,
+            JSON.stringify(Object.fromEntries(Object.entries(tags).map(([name, value]) => [name, { value }]))),
+          ],
+          ...[JSON.stringify(inventory), JSON.stringify(monitor)],
+        ],
+      ),
+    );
+    const system = group === null ? {} : { group };
+    facts.set(device, { inventory, monitor, tags, system, identity: { c: "5", status: "accepted" } });
+  }
+});
+afterAll(() => server.close());
+
+const inTenant = <T>(work: (session: Session) => Promise<T>): Promise<T> =>
+  server.server.services.postgres.inTenant(server.tenant.id, work);
+
+async function foundInPostgres(wanted: Predicate): Promise<string[]> {
+  const parameters = startParameters([server.tenant.id]);
+  const where = compilePredicate(wanted, parameters);
+  const rows = await inTenant((session) =>
+    session.raw<{ device_id: string }>(
+      `SELECT i.device_id FROM inventory i JOIN devices d ON d.id = i.device_id
+        LEFT JOIN device_state c ON c.tenant_id = $1 AND c.device_id = i.device_id
+        WHERE i.tenant_id = $1 AND ${where}`,
+      parameters.values,
+    ),
+  );
+  return rows.map(({ device_id }) => device_id).toSorted();
+}
+
+const foundInMemory = (wanted: Predicate): string[] =>
+  [...facts].flatMap(([device, known]) => (holds(wanted, known) ? [device] : [])).toSorted();
+
+test("PostgreSQL finds the devices that the same predicate holds for in memory", async () => {
+  let some = 0;
+  await fc.assert(
+    fc.asyncProperty(predicate, async (wanted) => {
+      const expected = foundInMemory(wanted);
+      if (expected.length > 0 && expected.length < DEVICES) some += 1;
+      expect(await foundInPostgres(wanted)).toEqual(expected);
+    }),
+    { numRuns: 500 },
+  );
+  // Most predicates mean all devices or none. Enough must tell them apart.
+  expect(some).toBeGreaterThan(50);
+});
+
+for (const [title, condition, known, expected] of [
+  ["a text that is a number equals the number", ["$eq", 5], "5", true],
+  ["numbers compare as numbers", ["$gt", "9"], "10", true],
+  ["texts compare as texts", ["$gt", "a9"], "a10", false],
+  ["a text is not greater than a number", ["$gt", 9], "abc", false],
+  ["one element of a list is enough", ["$eq", "b"], ["a", "b"], true],
+  ["$ne asks that no element is equal", ["$ne", "b"], ["a", "b"], false],
+  ["$ne holds for a missing attribute", ["$ne", "b"], undefined, true],
+  ["$nin holds for a missing attribute", ["$nin", ["b"]], undefined, true],
+  ["$lt does not hold for a missing attribute", ["$lt", 9], undefined, false],
+  ["$ltne is less than", ["$ltne", 9], 9, false],
+  ["$exists: false", ["$exists", false], undefined, true],
+  ["$regex is found anywhere", ["$regex", "b.d"], "abcde", true],
+] as const)
+  test(title, () => {
+    const [type, value] = condition;
+    const inventory = known === undefined ? {} : { a: known };
+    expect(holds(parseConditions([{ scope: "inventory", attribute: "a", type, value }]), { inventory })).toBe(expected);
+  });
+
+test("a pattern that makes others backtrack for ever is done at once", () => {
+  const { matches } = compilePattern("^(a+)+$");
+  expect(matches(`${"a".repeat(50_000)}!`)).toBe(false);
+  expect(matches("a".repeat(1000))).toBe(true);
+});
+
+for (const [pattern, reason] of [
+  ["(", "a group is not closed"],
+  [")", "a ) has no ("],
+  ["[a", "a bracket is not closed"],
+  ["[]", "a bracket is empty"],
+  ["[b-a]", "a range in brackets ends before its begin"],
+  ["*", "there is nothing to repeat before *"],
+  ["a**", "a repetition follows another"],
+  ["^*", "an anchor cannot be repeated"],
+  ["a{2,1}", "its end is not before its begin"],
+  ["a{999}", "a repetition counts from 0 to 255"],
+  ["((a{200}){200}){200}", "the expression repeats too much"],
+  ["(?=a)", "look-around"],
+  ["\\1", "is not known here"],
+  ["\\", "ends with a backslash"],
+  ["(".repeat(40), "nested too deep"],
+  ["a".repeat(257), "more than 256 characters"],
+] as const)
+  test(`the pattern ${pattern.slice(0, 30)} is refused`, () => {
+    expect(() => compilePattern(pattern)).toThrow(PatternError);
+    expect(() => compilePattern(pattern)).toThrow(reason);
+  });
+
+test("a condition that means nothing is refused", () => {
+  for (const [type, value] of [
+    ["$like", "a"],
+    ["$eq", ["a"]],
+    ["$eq", null],
+    ["$gt", {}],
+    ["$in", "a"],
+    ["$in", Array.from({ length: 501 }, () => "a")],
+    ["$exists", "true"],
+    ["$regex", 5],
+  ] as const)
+    expect(() => parseConditions([{ scope: "inventory", attribute: "a", type, value }])).toThrow(FilterError);
+});
