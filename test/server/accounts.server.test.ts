@@ -15,7 +15,13 @@ interface Answer<T> {
   readonly headers: Headers;
   readonly body: T;
 }
-async function as<T = { code?: string }>(token: string, method: string, path: string, body?: unknown, headers = {}): Promise<Answer<T>> {
+async function as<T = { code?: string }>(
+  token: string,
+  method: string,
+  path: string,
+  body?: unknown,
+  headers = {},
+): Promise<Answer<T>> {
   const answer = await server.request(method, path, body, { authorization: `Bearer ${token}`, ...headers });
   const text = await answer.text();
   const isJson = answer.headers.get("content-type")?.startsWith("application/json") === true;
@@ -110,7 +116,15 @@ test("consoles and set-up tools learn the plan and the tenant's token", async ()
 });
 
 test("passwords that are easy to guess are refused", async () => {
-  for (const password of ["password", "P4ssw0rd!", "12345678", "87654321", "aaaabbbb", "qwertyuiop1", "Summer@Example.com"])
+  for (const password of [
+    "password",
+    "P4ssw0rd!",
+    "12345678",
+    "87654321",
+    "aaaabbbb",
+    "qwertyuiop1",
+    "Summer@Example.com",
+  ])
     expect(weaknessOf(password, "summer@example.com"), password).toBeTypeOf("string");
   for (const password of ["correct horse battery", "a long enough one", "Xk2#vv9!", "παράθυρο-42"])
     expect(weaknessOf(password, "summer@example.com"), password).toBeUndefined();

@@ -50,14 +50,18 @@ test("each change of a record is found, and a record that is missing", async () 
     ["change", "change = 'x'", "change = ''"],
     ["hash", "hash = decode(repeat('00', 32), 'hex')", undefined],
   ] as const) {
-    const kept = (await tamper("SELECT actor::text AS actor, encode(hash, 'hex') AS hash FROM audit WHERE seq = 2")) as {
+    const kept = (await tamper(
+      "SELECT actor::text AS actor, encode(hash, 'hex') AS hash FROM audit WHERE seq = 2",
+    )) as {
       actor: string;
       hash: string;
     }[];
     await tamper(`UPDATE audit SET ${change} WHERE seq = 2`);
     expect(await get(`${LOGS}/verify`), what).toMatchObject({ valid: false, broken_at: 2, records: 1 });
     const [row] = kept;
-    await tamper(`UPDATE audit SET ${back ?? `actor = '${row?.actor}', hash = decode('${row?.hash}', 'hex')`} WHERE seq = 2`);
+    await tamper(
+      `UPDATE audit SET ${back ?? `actor = '${row?.actor}', hash = decode('${row?.hash}', 'hex')`} WHERE seq = 2`,
+    );
     expect(await get(`${LOGS}/verify`), what).toEqual(whole);
   }
   await tamper("DELETE FROM audit WHERE seq = 2");
