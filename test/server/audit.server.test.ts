@@ -6,7 +6,7 @@ const USERS = "/api/management/v1/useradm/users";
 let server: TestServer;
 beforeAll(async () => {
   server = await startTestServer();
-  for (const name of ["=cmd", "second", "third"])
+  for (const name of ["first", "second", "third"])
     await server.request("POST", USERS, { email: `${name}@example.com`, password: "a long enough one" });
 });
 afterAll(() => server.close());
