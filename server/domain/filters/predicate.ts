@@ -21,13 +21,9 @@ export type Predicate =
 
 export type Comparison = "<" | "<=" | ">" | ">=";
 
-/** Mender's operators. */
-export const OPERATORS = [
-  ...["$eq", "$ne", "$gt", "$gte", "$lt", "$lte", "$ltne", "$in", "$nin", "$exists", "$regex"],
-] as const;
-
 /** A condition as Mender's API has it. */
 export interface Condition extends Place {
+  /** One of Mender's operators: $eq, $ne, $gt, $gte, $lt, $lte, $ltne, $in, $nin, $exists, $regex. */
   readonly type: string;
   readonly value: unknown;
 }
