@@ -64,7 +64,7 @@ export async function createApp({ log, callers, routes, serverFactory, checkAnsw
       info: { title: "Switchback", version: VERSION, description: "Devices, releases and deployments." },
       components: { securitySchemes: { bearer: { type: "http", scheme: "bearer", bearerFormat: "JWT" } } },
     },
-    transform: jsonSchemaTransform,
+    transform: describeRoute,
   });
   authenticate(app, callers);
   // The plugin above sees the routes only if they are added after it has loaded.
@@ -73,3 +73,9 @@ export async function createApp({ log, callers, routes, serverFactory, checkAnsw
   app.get("/openapi.json", { config: { auth: "none" }, schema: { hide: true } }, () => app.swagger());
   return app;
 }
+
+/** What the API's description says of a route: also whether it asks for a token. */
+const describeRoute: typeof jsonSchemaTransform = (input) => {
+  const { schema, url } = jsonSchemaTransform(input);
+  return { url, schema: input.route.config?.auth === "none" ? schema : { ...schema, security: [{ bearer: [] }] } };
+};

@@ -193,6 +193,8 @@ for (const [pattern, reason] of [
 test("a condition that means nothing is refused", () => {
   for (const [type, value] of [
     ["$like", "a"],
+    ["__proto__", "a"],
+    ["constructor", "a"],
     ["$eq", ["a"]],
     ["$eq", null],
     ["$gt", {}],

@@ -64,7 +64,11 @@ test("tables.ts has the columns of the database, with their types", async () => 
 /** Table, then column, then its type as it is written. */
 function readTables(source: string): ReadonlyMap<string, ReadonlyMap<string, string>> {
   const members = (text: string): ReadonlyMap<string, string> =>
-    new Map([...text.matchAll(/^?\s*(\w+): ([^;]+);/gm)].map(([, name = "", type = ""]) => [name, type]));
+    new Map(
+      [...text.replaceAll(/\/\*.*?\*\/|\/\/[^\n]*/gs, "").matchAll(/(\w+): ([^;]+?)\s*(?:;|$)/g)].map(
+        ([, name = "", type = ""]) => [name, type],
+      ),
+    );
   const interfaces = new Map(
     [...source.matchAll(/^(?:export )?interface (\w+) \{\n(.*?)^\}/gms)].map(([, name = "", text = ""]) => [
       name,

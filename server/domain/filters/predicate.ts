@@ -31,7 +31,14 @@ export interface Condition extends Place {
 /** A condition that means nothing. The message is for the person who wrote it. */
 export class FilterError extends Error {}
 
-const COMPARISONS: Readonly<Record<string, Comparison>> = { $gt: ">", $gte: ">=", $lt: "<", $lte: "<=", $ltne: "<" };
+// A map, because an operator may be called like something that each object has.
+const COMPARISONS: ReadonlyMap<string, Comparison> = new Map([
+  ["$gt", ">"],
+  ["$gte", ">="],
+  ["$lt", "<"],
+  ["$lte", "<="],
+  ["$ltne", "<"],
+]);
 
 /** @throws {FilterError, PatternError} */
 export const parseConditions = (conditions: readonly Condition[]): Predicate => ({
@@ -41,7 +48,7 @@ export const parseConditions = (conditions: readonly Condition[]): Predicate => 
 
 function parseCondition({ scope, attribute, type, value }: Condition): Predicate {
   const at = { scope, attribute };
-  const is = COMPARISONS[type];
+  const is = COMPARISONS.get(type);
   if (is !== undefined) return { test: "compares", at, is, value: scalarOf(type, value) };
   switch (type) {
     case "$eq":
