@@ -164,7 +164,7 @@ const HOSTILE = [
 
 test("what is hostile in paths, queries and filters is no fault of the server, and changes nothing", async () => {
   for (const text of HOSTILE) {
-    const encoded = encodeURIComponent(text.isWellFormed?.() === false ? "\ufffd" : text);
+    const encoded = encodeURIComponent(/\p{Cs}/u.test(text) ? "\ufffd" : text);
     for (const route of routes.filter(({ method }) => method === "GET")) {
       const target = `${route.path.replaceAll(/\{\w+\}/g, encoded)}?page=${encoded}&sort=${encoded}&status=${encoded}&${encoded}=${encoded}`;
       expect((await send(route, target, server.token)).status, `${route.path} ${text}`).toBeLessThan(500);
