@@ -4,7 +4,7 @@ import { createApp } from "../../../server/api/app.ts";
 import type { App } from "../../../server/api/app-types.ts";
 import { DeviceMemories } from "../../../server/api/device/device-memories.ts";
 import { findCallers } from "../../../server/api/find-callers.ts";
-import { useradmRoutes } from "../../../server/api/management/useradm/routes.ts";
+import { peopleRoutes } from "../../../server/api/management/people-routes.ts";
 import { ServerError } from "../../../server/errors/server-error.ts";
 import { createLogger } from "../../../server/logging/logger.ts";
 import { logRequests } from "../../../server/logging/request-log.ts";
@@ -20,7 +20,7 @@ beforeAll(async () => {
   const { services } = server.server;
   const { postgres, tokens, notices } = services;
   const callers = findCallers(postgres, tokens, new DeviceMemories(postgres, tokens, notices));
-  app = await createApp({ log, callers, routes: [useradmRoutes(services), failing, logRequests] });
+  app = await createApp({ log, callers, routes: [...peopleRoutes(services), failing, logRequests] });
   url = await app.listen({ host: "127.0.0.1", port: 0 });
 });
 afterAll(async () => {
