@@ -71,5 +71,5 @@ export const SECTIONS: readonly Section[] = [
   { title: "Conversion of images", remedies: CONVERSION },
   { title: "Yocto builds", remedies: YOCTO },
   { title: "Tests of images under QEMU", remedies: HARNESS },
-  { title: "Operators' command line", remedies: FLEET },
+  { title: "The command line of operators", remedies: FLEET },
 ];
