@@ -119,6 +119,16 @@ test("the same token comes back to a device that authenticates again, until some
   expect(device.token).toBe(token);
 });
 
+test("while too many wait for the database, an authentication is told when to come back", async () => {
+  const services = postgres();
+  const { usage } = services;
+  Object.assign(services, { usage: () => ({ ...usage(), waiting: 501 }) });
+  const answer = await new TestDevice(server.url, "crowded").authenticate();
+  Object.assign(services, { usage });
+  expect([answer.status, answer.body.code]).toEqual([429, "TOO_MANY_REQUESTS"]);
+  expect(Number(answer.headers.get("retry-after"))).toBeGreaterThanOrEqual(30);
+});
+
 const other = new TestDevice("", "other");
 for (const [title, make, expected] of [
   ["no signature", (d: TestDevice) => [d.authBody(), null], [400, "REQUEST_INVALID"]],

@@ -15,6 +15,9 @@ const TOKEN_S = 604_800;
 /** A device sends the same key each time, and to parse it costs more than to check a signature. */
 const KEYS_MAX = 10_000;
 const TENANTS_MAX = 1000;
+/** With more requests in the queue for the database, one more would wait in vain. */
+const WAITING_MAX = 500;
+const BUSY_RETRY_S = 30;
 const TENANT_KEPT_MS = 10_000;
 
 interface SignedRequest {
@@ -85,7 +88,7 @@ export function createAdmission({ postgres, tokens }: Services, memories: Device
   return {
     /**
      * @returns a token
-     * @throws {ServerError} DEVICE_SIGNATURE, DEVICE_NOT_ACCEPTED, REQUEST_INVALID
+     * @throws {ServerError} DEVICE_SIGNATURE, DEVICE_NOT_ACCEPTED, REQUEST_INVALID, TOO_MANY_REQUESTS
      */
     async admit({ body, raw, signature }: SignedRequest): Promise<string> {
       const key = keyOf(body.pubkey);
@@ -97,6 +100,9 @@ export function createAdmission({ postgres, tokens }: Services, memories: Device
       const cacheKey = `${tenant} ${identity.hash.toString("base64")} ${key.hash.toString("base64")}`;
       const issued = memories.issued(cacheKey);
       if (issued !== undefined) return issued;
+      // A fleet that authenticates all at once: better a time to come back than a wait without end.
+      if (postgres.usage().waiting > WAITING_MAX)
+        throw new ServerError("TOO_MANY_REQUESTS", {}, { retryAfterS: BUSY_RETRY_S });
       const moment = memories.moment();
       const found = await findAuthSet(postgres, tenant, identity.hash, key.hash);
       const isAccepted = await register(tenant, identity, key, found, body.tier);
