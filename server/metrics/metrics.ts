@@ -86,10 +86,21 @@ function measurePool(own: Own, postgres: Postgres): void {
 
 function measureDeployments(own: Own, postgres: Postgres): void {
   let counted = Number.NEGATIVE_INFINITY;
-  const away = new Gauge({
+  let states: Promise<ReadonlyMap<string, number> | undefined> = Promise.resolve(undefined);
+  const count = (): typeof states => {
+    if (performance.now() - counted >= COUNT_EVERY_MS) {
+      counted = performance.now();
+      states = countDeployments(postgres).catch(() => undefined); // ignored: database_up tells.
+    }
+    return states;
+  };
+  const up = new Gauge({
     ...own,
     name: `${PREFIX}database_up`,
-    help: "Whether the database answered the last count",
+    help: "Whether the database answered the last count of deployments",
+    async collect() {
+      up.set((await count()) === undefined ? 0 : 1);
+    },
   });
   const gauge = new Gauge({
     ...own,
@@ -97,12 +108,7 @@ function measureDeployments(own: Own, postgres: Postgres): void {
     help: "Deployments of all tenants, by state",
     labelNames: ["state"],
     async collect() {
-      if (performance.now() - counted < COUNT_EVERY_MS) return;
-      const states = await countDeployments(postgres).catch(() => undefined); // ignored: database_up tells.
-      away.set(states === undefined ? 0 : 1);
-      if (states === undefined) return;
-      counted = performance.now();
-      for (const [state, n] of states) gauge.set({ state }, n);
+      for (const [state, n] of (await count()) ?? []) gauge.set({ state }, n);
     },
   });
 }

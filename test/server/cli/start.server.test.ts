@@ -85,6 +85,7 @@ test("both listeners answer, /metrics only the local one, and boards trust the a
   const metrics = await (await fetch(`${local}/metrics`)).text();
   expect(metrics).toContain('switchback_deployments{state="inprogress"} 0');
   expect(metrics).toContain('switchback_request_seconds_count{method="GET",route="/healthz",status="200"} 1');
+  expect(metrics).toMatch(/^switchback_database_up 1$/m);
   expect(metrics).toMatch(/^nodejs_eventloop_lag_seconds /m);
   expect([await statusOf("/healthz"), await statusOf("/readyz"), await statusOf("/openapi.json")]).toEqual([
     200, 200, 200,
