@@ -1,0 +1,180 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { commandLine, runCommandLine } from "../../fleet/cli/command-line.ts";
+import { simulate } from "../../fleet/simulate/simulate.ts";
+import { helpParts, leavesOf, pathOf } from "../../scripts/lib/command-tree.ts";
+import { RecordingIo } from "../support/recording-io.ts";
+import { makeArtifact } from "../support/server/artifacts.ts";
+import { startTestServer, type TestServer } from "../support/server/test-server.ts";
+
+const FLEET = {
+  ...{ connections: 4, rampS: 0, intervalS: 1, tenantToken: undefined, deviceType: "simulated", failures: 0 },
+  ...{ stepS: 0, download: true, attributes: 2, seed: "fleet", ca: undefined },
+};
+
+let server: TestServer;
+let home: string;
+const ids: Record<string, string> = {};
+
+beforeAll(async () => {
+  server = await startTestServer();
+  home = mkdtempSync(join(tmpdir(), "switchback-fleet-"));
+});
+afterAll(async () => {
+  await server.close();
+  rmSync(home, { recursive: true, force: true });
+});
+
+interface Ended {
+  readonly exit: number;
+  readonly out: readonly string[];
+  readonly err: readonly string[];
+}
+
+async function run(...words: readonly string[]): Promise<Ended> {
+  const env = { HOME: home, SWITCHBACK_SERVER: server.url };
+  const io = new RecordingIo(false, env);
+  await runCommandLine(words, io);
+  return { exit: io.exitCode, out: io.outLines, err: io.errLines };
+}
+
+/** Runs a command that must succeed. */
+async function done(...words: readonly string[]): Promise<readonly string[]> {
+  const { exit, out, err } = await run(...words);
+  expect({ words, exit, err: exit === 0 ? [] : err }).toEqual({ words, exit: 0, err: [] });
+  return out;
+}
+
+test("an operator logs in, and the login holds for later commands", async () => {
+  writeFileSync(join(home, "password"), "correct horse battery\n");
+  await done("login", "--username", "admin@example.com", "--password-file", join(home, "password"));
+  expect(await done("users", "list")).toEqual([
+    expect.stringContaining("EMAIL"),
+    expect.stringContaining("admin@example.com"),
+  ]);
+});
+
+test("a simulated fleet asks to join, and is accepted with one command", async () => {
+  const first = simulate(
+    { ...FLEET, url: new URL(server.url), devices: 5, durationS: 1 },
+    new AbortController().signal,
+  );
+  const { counts } = await first.ended;
+  expect(counts["authentication: 401"]).toBeGreaterThanOrEqual(5);
+  const pending = await done("devices", "list", "--status", "pending", "--json");
+  expect(JSON.parse(pending[0] ?? "")).toHaveLength(5);
+  expect((await run("devices", "accept", "--all-pending")).err.at(-1)).toMatch(/is accepted\.$/);
+  const accepted = JSON.parse((await done("devices", "list", "--status", "accepted", "--json"))[0] ?? "");
+  expect(accepted).toHaveLength(5);
+  ids["DEVICE_ID"] = accepted[0].id;
+});
+
+test("an Artifact is uploaded, listed, and downloaded as it was", async () => {
+  const path = join(home, "release-7.mender");
+  writeFileSync(path, await makeArtifact({ name: "release-7", deviceTypes: ["simulated"] }));
+  const [id = ""] = await done("artifacts", "upload", path);
+  ids["ARTIFACT_ID"] = id;
+  expect((await done("artifacts", "list")).join("\n")).toContain("release-7");
+  await done("artifacts", "download", id, "--output", join(home, "copy.mender"));
+  expect(readFileSync(join(home, "copy.mender")).equals(readFileSync(path))).toBe(true);
+});
+
+test("a deployment reaches the fleet: who fails is counted, and leaves a log", async () => {
+  const [id = ""] = await done("deployments", "create", "--name", "july", "--release", "release-7", "--all");
+  ids["DEPLOYMENT_ID"] = id;
+  const stop = new AbortController();
+  const fleet = simulate(
+    { ...FLEET, url: new URL(server.url), devices: 5, durationS: undefined, failures: 0.5 },
+    stop.signal,
+  );
+  const watched = await run("deployments", "watch", id, "--interval", "1");
+  stop.abort();
+  const { counts } = await fleet.ended;
+  const failed = counts["deployments: failed"] ?? 0;
+  expect([counts["deployments: installed"], watched.exit]).toEqual([5 - failed, failed === 0 ? 0 : 3]);
+  const shown = JSON.parse((await done("deployments", "show", id, "--json"))[0] ?? "");
+  expect([shown.status, shown.counts.success, shown.counts.failure]).toEqual(["finished", 5 - failed, failed]);
+  expect(failed).toBeGreaterThan(0);
+  const rows = await server.request("GET", `/api/management/v1/deployments/deployments/${id}/devices`);
+  const device = ((await rows.json()) as { id: string; status: string }[]).find(({ status }) => status === "failure");
+  ids["FAILED_ID"] = device?.id ?? "";
+  expect((await done("deployments", "logs", id, device?.id ?? "")).join("\n")).toContain("no space left on device");
+});
+
+/** Puts an accepted device into the group of the examples. */
+async function inGroup(): Promise<void> {
+  await run("devices", "accept", ids["DEVICE_ID"] ?? "");
+  await run("groups", "add", "beta", ids["DEVICE_ID"] ?? "");
+}
+
+/** What makes the situation of an example, where it is not the one that the tests above have left. */
+const BEFORE: Readonly<Record<string, () => Promise<void>>> = {
+  "devices accept DEVICE_ID": async () => void (await done("devices", "reject", ids["DEVICE_ID"] ?? "")),
+  "devices preauthorize": async () => {
+    const { generateKeyPairSync } = await import("node:crypto");
+    const { publicKey } = generateKeyPairSync("ed25519");
+    writeFileSync(join(home, "device.pub"), publicKey.export({ type: "spki", format: "pem" }));
+  },
+  "groups show": inGroup,
+  "deployments create": inGroup,
+  "artifacts delete": async () => {
+    const running = ["pending", "inprogress"].map((status) =>
+      done("deployments", "list", "--status", status, "--json"),
+    );
+    const found = (await Promise.all(running)).flatMap(([json = ""]) => JSON.parse(json) as { id: string }[]);
+    for (const { id } of found) await run("deployments", "abort", id);
+  },
+  "deployments logs": async () => {
+    ids["DEVICE_ID"] = ids["FAILED_ID"] ?? "";
+  },
+  "users delete": async () => {
+    const users = JSON.parse((await done("users", "list", "--json"))[0] ?? "") as { id: string; email: string }[];
+    ids["USER_ID"] = users.find(({ email }) => email === "grace@example.com")?.id ?? "";
+  },
+  "tokens revoke": async () => {
+    const tokens = JSON.parse((await done("tokens", "list", "--json"))[0] ?? "") as { id: string }[];
+    ids["TOKEN_ID"] = tokens[0]?.id ?? "";
+  },
+};
+
+/** Examples that end what later ones need come last, and these are shown to work by the tests above. */
+const LAST = ["deployments abort", "artifacts delete", "devices decommission", "logout"];
+const ABOVE = ["login", "simulate", "artifacts upload", "deployments create --name july --release release-7 --device"];
+
+const EXAMPLES = leavesOf(commandLine(new RecordingIo()))
+  .flatMap((command) => helpParts(command).examples.map((example) => ({ path: pathOf(command), example })))
+  .map(({ path, example }) => ({ path, example: example.replace(/^switchback-fleet /, "") }))
+  .toSorted((a, b) => LAST.indexOf(a.path) - LAST.indexOf(b.path));
+
+for (const { example } of EXAMPLES.filter(({ example: line }) => !ABOVE.some((start) => line.startsWith(start))))
+  test(`the example works: ${example}`, async () => {
+    for (const [start, make] of Object.entries(BEFORE)) if (example.startsWith(start)) await make();
+    const words = [...example.matchAll(/'([^']*)'|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain ?? "");
+    const known = words.map(
+      (word) => ids[word] ?? (/\.(?:pub|mender)$|^password$/.test(word) ? join(home, word) : word),
+    );
+    const folder = process.cwd();
+    process.chdir(home);
+    try {
+      if (example.startsWith("deployments abort")) {
+        const [id = ""] = await done(
+          "deployments",
+          "create",
+          "--name",
+          "n",
+          "--release",
+          "release-7",
+          "--all",
+          "--force",
+        );
+        known[known.indexOf(ids["DEPLOYMENT_ID"] ?? "")] = id;
+      }
+      // The deployment that the tests above have watched ended with a device that failed.
+      if (example.startsWith("deployments watch")) expect((await run(...known)).exit).toBe(3);
+      else await done(...known);
+    } finally {
+      process.chdir(folder);
+    }
+  });
