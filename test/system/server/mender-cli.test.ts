@@ -1,4 +1,5 @@
 import { execFile } from "node:child_process";
+import { generateKeyPairSync } from "node:crypto";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -65,6 +66,18 @@ test("the real mender-cli logs in, uploads, lists and deletes", async () => {
   expect(await menderCli("artifacts", "delete", artifact.id)).toMatchObject({ status: 0 });
   expect((await menderCli("artifacts", "list")).output).not.toContain("from-cli");
   expect(await menderCli("artifacts", "delete", artifact.id)).toMatchObject({ status: 1 });
+});
+
+test("the real mender-cli lists devices", async () => {
+  const { publicKey } = generateKeyPairSync("ed25519");
+  const device = {
+    identity_data: { mac: "26:19:a3:34:8a:81", sn: "0017" },
+    pubkey: publicKey.export({ type: "spki", format: "pem" }),
+  };
+  expect((await server.request("POST", "/api/management/v2/devauth/devices", device)).status).toBe(201);
+  const listed = await menderCli("--token-value", server.token, "devices", "list", "--detail", "3");
+  expect(listed.status).toBe(0);
+  for (const text of ["26:19:a3:34:8a:81", "preauthorized"]) expect(listed.output).toContain(text);
 });
 
 test("the real mender-cli takes a token from its command line", async () => {
