@@ -253,4 +253,6 @@ test("the history of a device is listed, and its end is cleared", async () => {
   expect(await get(`${path}?name=x&per_page=1`)).toMatchObject([{ device: { status: "aborted" } }]);
   expect((await server.request("DELETE", `${path}/history`)).status).toBe(204);
   expect(await get(path)).toEqual([]);
+  const unknown = `${V1}/devices/${randomUUID()}`;
+  for (const gone of [unknown, `${unknown}/history`]) expect((await server.request("DELETE", gone)).status).toBe(404);
 });

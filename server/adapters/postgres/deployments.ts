@@ -125,6 +125,16 @@ export async function findDeploymentLog(
   return row?.messages;
 }
 
+/** @throws {ServerError} NOT_FOUND if the device neither exists nor has a history */
+export async function requireDevice(session: Session, tenant: string, device: string): Promise<void> {
+  const found = await session.raw(
+    `SELECT FROM devices WHERE tenant_id = $1 AND id = $2
+      UNION ALL SELECT FROM device_deployments WHERE tenant_id = $1 AND device_id = $2 LIMIT 1`,
+    [tenant, device],
+  );
+  if (found.length === 0) throw new ServerError("NOT_FOUND", { device });
+}
+
 /** Hides the ended deployments of a device from its history. */
 export async function clearHistory(session: Session, tenant: string, device: string): Promise<void> {
   await session.run(

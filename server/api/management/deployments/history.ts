@@ -2,7 +2,7 @@ import { z } from "zod";
 import { Id } from "../../../../src/protocol/api/common.ts";
 import { DeviceHistory } from "../../../../src/protocol/api/deployments.ts";
 import { listHistory } from "../../../adapters/postgres/deployment-devices.ts";
-import { clearHistory } from "../../../adapters/postgres/deployments.ts";
+import { clearHistory, requireDevice } from "../../../adapters/postgres/deployments.ts";
 import { leaveDeployments } from "../../../adapters/postgres/leave-deployments.ts";
 import type { App } from "../../app-types.ts";
 import { callingPerson } from "../../authenticate.ts";
@@ -45,6 +45,7 @@ export function addHistoryRoutes(app: App, { postgres }: Services): void {
       const { tenant } = callingPerson(request);
       const { device } = request.params;
       await act(postgres, request, "DeployToDevices", async (session) => {
+        await requireDevice(session, tenant, device);
         await leaveDeployments(session, tenant, { device, status: "aborted", reason: "LEFT_TARGET" });
         const object = { type: "device", id: device };
         return { result: undefined, acts: [{ action: "abort", object, change: "all its deployments" }] };
@@ -60,6 +61,7 @@ export function addHistoryRoutes(app: App, { postgres }: Services): void {
       const { tenant } = callingPerson(request);
       const { device } = request.params;
       await act(postgres, request, "DeployToDevices", async (session) => {
+        await requireDevice(session, tenant, device);
         await clearHistory(session, tenant, device);
         const object = { type: "device", id: device };
         return { result: undefined, acts: [{ action: "delete", object, change: "its deployment history" }] };
