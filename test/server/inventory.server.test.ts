@@ -85,6 +85,21 @@ test("a search that means nothing is refused with its reason", async () => {
     expect(await search(body), JSON.stringify(body)).toMatchObject({ status: 400 });
 });
 
+test("an expression that others backtrack on is answered, and one that would be too large is refused", async () => {
+  await setAttributes(server, ids[3] ?? "", {
+    long: "a".repeat(20_000),
+    mem: "12",
+    kind: "box",
+    ips: ["10.0.0.3", "::1"],
+  });
+  for (const pattern of ["^(a+)+$", "(a|a)*b", "(a*)*[^a]$", "(((a{0,9}){0,9}){0,9})[^a]$"])
+    expect(await search({ filters: [where("long", "$regex", pattern)] }), pattern).toMatchObject({
+      status: 200,
+      found: pattern.startsWith("^") ? [3] : [],
+    });
+  expect(await search({ filters: [where("long", "$regex", "((a{99}){99}){99}")] })).toMatchObject({ status: 400 });
+});
+
 test("the first version of the API filters by the query", async () => {
   const list = async (query: string): Promise<number[]> =>
     (await ask<Found>("GET", `${V1}/devices?sort=identity/sn:asc&${query}`)).body.map(({ id }) => ids.indexOf(id));

@@ -84,8 +84,12 @@ async function inTime<T>(session: Session, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    if (!(error instanceof Error && "code" in error && error.code === "57014")) throw error;
-    throw new ServerError("NOT_POSSIBLE", { reason: "the search takes too long" }, { cause: error });
+    const state = error instanceof Error && "code" in error ? error.code : undefined;
+    if (state === "57014")
+      throw new ServerError("NOT_POSSIBLE", { reason: "the search takes too long" }, { cause: error });
+    if (state === "2201B")
+      throw new ServerError("REQUEST_INVALID", { reason: "an expression is too complex" }, { cause: error });
+    throw error;
   }
 }
 
