@@ -156,8 +156,8 @@ export class ScriptedDaemon implements ManageableDevice {
       this.#pending = undefined;
       return await this.#restarts();
     }
-    await this.#device.commit();
-    await this.#ends(id, "success");
+    const { code } = await this.#device.commit();
+    await this.#ends(id, code === 0 ? "success" : "failure");
   }
 
   async #ends(id: string, status: string): Promise<void> {

@@ -43,6 +43,7 @@ export class ScriptedDevice implements TestedDevice {
   readonly artifacts: number;
   readonly #faults: DeviceFaults;
   #isOn = false;
+  #cuts = 0;
   #running: Slot = "A";
   #contents: Record<Slot, string> = { A: "v1", B: BROKEN };
   #environment = { slot: "A" as Slot, trial: false, count: 0 };
@@ -71,6 +72,7 @@ export class ScriptedDevice implements TestedDevice {
 
   cutPower(): Promise<void> {
     this.#isOn = false;
+    this.#cuts++;
     return Promise.resolve();
   }
 
@@ -83,12 +85,13 @@ export class ScriptedDevice implements TestedDevice {
   }
 
   async install(artifact: number, cut?: DownloadCut): Promise<AgentAnswer> {
+    // At once: a cut may come before the first step has ended.
+    if (this.#faults.tearsBothSlots) this.#contents[this.#running] = BROKEN;
     await this.#step();
     if (this.#faults.refuses) return answer(1, "ARTIFACT_NOT_SIGNED");
     if (cut !== undefined && this.#faults.resumesNothing) return answer(1, "TRANSPORT_RESET");
     const target = otherSlot(this.#running);
     this.#contents[target] = BROKEN;
-    if (this.#faults.tearsBothSlots) this.#contents[this.#running] = BROKEN;
     await this.#step();
     this.#contents[target] = this.#faults.brokenArtifact ? BROKEN : `v${artifact + 2}`;
     this.#environment = { slot: target, trial: true, count: 0 };
@@ -165,7 +168,9 @@ export class ScriptedDevice implements TestedDevice {
 
   /** @throws {Error} if the power fails meanwhile */
   async #step(): Promise<void> {
+    const cuts = this.#cuts;
     await setTimeout(STEP_MS);
-    if (!this.#isOn) throw new Error("the power is off");
+    // The power may be back already, and what ran before the cut has gone all the same.
+    if (!this.#isOn || cuts !== this.#cuts) throw new Error("the power is off");
   }
 }
