@@ -7,7 +7,7 @@ import type { Page } from "./page.ts";
 export async function cliPage(): Promise<Page> {
   const program = await commandTree(NAME);
   const commands = program.commands.flatMap((command) => leavesOf(command));
-  const chapters = commands.map(chapter);
+  const chapters = commands.map((command) => commandChapter(command, NAME));
   const text = [
     "# Command line",
     GENERATED("the commands in `src/cli/`"),
@@ -38,12 +38,13 @@ const COMMON_EXITS = [
   ["78", "The daemon refuses the configuration."],
 ] as const;
 
-function indexRow(command: Command): readonly string[] {
+export function indexRow(command: Command): readonly string[] {
   const path = pathOf(command);
   return [`[\`${path}\`](#${path.replaceAll(" ", "-")})`, marked(sentence(command.description()))];
 }
 
-function chapter(command: Command): string {
+/** What a page says of one command of a program. */
+export function commandChapter(command: Command, program: string): string {
   const path = pathOf(command);
   const { notes, exits, examples } = helpParts(command);
   if (command.description() === "" || examples.length === 0) {
@@ -53,7 +54,7 @@ function chapter(command: Command): string {
   return [
     `## ${path}`,
     sentence(command.description()),
-    `\`\`\`text\n${NAME} ${path} ${command.usage()}\n\`\`\``,
+    `\`\`\`text\n${program} ${path} ${command.usage()}\n\`\`\``,
     ...(rows.length === 0 ? [] : [table(["Argument or option", "Meaning"], rows)]),
     ...notes.map(marked),
     ...(exits.length === 0
@@ -76,7 +77,7 @@ const argumentRows = ({ registeredArguments }: Command): readonly (readonly stri
     [argument.description, ...choices(argument.argChoices)].join("; "),
   ]);
 
-const optionRows = ({ options }: Command): readonly (readonly string[])[] =>
+export const optionRows = ({ options }: Command): readonly (readonly string[])[] =>
   options
     .filter(({ hidden, short }) => !hidden && short !== "-h")
     .map((option) => [
@@ -89,7 +90,9 @@ const choices = (all: readonly string[] | undefined): readonly string[] =>
 
 /** Says nothing for `--no-…`, which is on by default. */
 const standard = ({ defaultValue, negate }: Option): readonly string[] =>
-  negate || defaultValue === undefined || Array.isArray(defaultValue) ? [] : [`default: \`${String(defaultValue)}\``];
+  negate || defaultValue === undefined || defaultValue === "" || Array.isArray(defaultValue)
+    ? []
+    : [`default: \`${String(defaultValue)}\``];
 
 /** Help texts have no markup. Escapes them for a page, and turns what they quote into code. */
 const marked = (text: string): string =>

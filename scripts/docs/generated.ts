@@ -1,8 +1,10 @@
 import { artifactReadSchema } from "./artifact-read-schema.ts";
 import { cliPage } from "./cli-page.ts";
 import { errorsPage } from "./errors-page.ts";
+import { fleetPage } from "./fleet-page.ts";
 import type { Page } from "./page.ts";
 import { serverConfigPage } from "./server-config-page.ts";
+import { serverErrorsPage } from "./server-errors-page.ts";
 import { statesPage } from "./states-page.ts";
 import { troubleshootingPage } from "./troubleshooting-page.ts";
 import { yoctoVariablesJson, yoctoVariablesPage } from "./yocto-variables.ts";
@@ -14,7 +16,9 @@ export const generatedPages = async (): Promise<readonly Page[]> => [
   troubleshootingPage(),
   artifactReadSchema(),
   await cliPage(),
+  await fleetPage(),
   serverConfigPage(),
+  serverErrorsPage(),
   yoctoVariablesPage(),
   yoctoVariablesJson(),
 ];

@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { FLEET, commandLine as fleetCommandLine } from "../../fleet/cli/command-line.ts";
 import { commandLine } from "../../qemu/cli/command-line.ts";
 import type { CliIo } from "../../src/agent/io.ts";
 import { commandsFor } from "../../src/cli/commands.ts";
@@ -19,7 +20,7 @@ const HARNESS = "switchback-qemu";
 
 /** How help texts call the program: `mender-artifact` is what they call `switchback artifact`. */
 export function nameInHelp(name: string): string {
-  if (name === HARNESS) return name;
+  if (name === HARNESS || name === FLEET) return name;
   return Object.hasOwn(OF_ONE_COMMAND, name) ? `${PROGRAM} ${OF_ONE_COMMAND[name]}` : PROGRAM;
 }
 
@@ -39,6 +40,7 @@ const NO_IO: CliIo = {
 /** Every command under the name by which the program is called. */
 export async function commandTree(name: string): Promise<Command> {
   if (name === HARNESS) return commandLine(NO_IO);
+  if (name === FLEET) return fleetCommandLine(NO_IO);
   const program = new Command(name).description("Over-the-air updates for embedded Linux that survive a power cut");
   addGlobalOptions(program);
   for (const load of Object.values(commandsFor(name))) (await load()).register(program, NO_IO);

@@ -44,7 +44,12 @@ export async function makeCluster(data: string, binaries: Binaries, user: Servic
     const hint = user === undefined ? {} : { "who runs it": `uid ${user.uid} must be able to enter the folders above` };
     throw new ServerError("DATABASE_START", { reason, path: folder, ...hint }, { cause });
   }
-  await rename(unfinished, data);
+  try {
+    await rename(unfinished, data);
+  } catch (cause) {
+    await rm(unfinished, { recursive: true, force: true });
+    throw new ServerError("DATABASE_START", { reason: "the folder holds something else", path: data }, { cause });
+  }
 }
 
 /**
