@@ -35,7 +35,7 @@ export async function createApp({ log, callers, routes, serverFactory, checkAnsw
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: "request_id" }),
     genReqId: () => randomUUID(),
     bodyLimit: BODY_LIMIT_BYTES,
-    // Devices are on slow lines. A request whose headers take longer is an attack.
+    // Uploads and slow lines take their time. Node ends a request whose headers take longer than a minute.
     connectionTimeout: 0,
     keepAliveTimeout: 72_000,
     requestTimeout: 0,
