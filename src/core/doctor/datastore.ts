@@ -25,13 +25,12 @@ export function assessDatastore(facts: FolderFacts): readonly Finding[] {
     return [{ level: "bad", subject, found, advice }];
   }
   if (!exists) return [{ level: "bad", subject, found: `${folder} does not exist`, advice }];
-  if (isInLayer === true) {
-    const found = `not mounted: ${folder} is in the upper layer of the overlay on /, which may be in memory`;
-    return [{ level: "bad", subject, found, advice }];
-  }
   if (mount === undefined) {
-    const found = `not mounted: ${folder} is on the root filesystem, which an update replaces`;
-    return [{ level: "bad", subject, found, advice }];
+    const place =
+      isInLayer === true
+        ? "in the upper layer of the overlay on /, which may be in memory"
+        : "on the root filesystem, which an update replaces";
+    return [{ level: "bad", subject, found: `not mounted: ${folder} is ${place}`, advice }];
   }
   const where = `${mount.source} (${mount.type}) on ${mount.folder}`;
   if (NOT_KEPT.has(mount.type)) {
