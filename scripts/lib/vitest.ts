@@ -93,7 +93,7 @@ export async function runVitest(
   const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${file}`];
   const path = `${node.slice(0, node.lastIndexOf("/"))}:${process.env["PATH"] ?? ""}`;
   const args = ["node_modules/vitest/vitest.mjs", "run", ...projects, ...reporters, ...filters];
-  const env = { PATH: path, ...(built !== undefined && { SWITCHBACK_TEST_PROGRAM: built }) };
+  const env = { PATH: path, ...(built !== undefined && { TESTED_SWITCHBACK: built }) };
   const exitCode = await passThrough(node, args, env);
   const report = JSON.parse(await readFile(file, "utf8")) as Report;
   await rm(file);

@@ -18,6 +18,8 @@ export interface DaemonFaults {
 interface Pending {
   readonly id: string;
   readonly from: Slot;
+  /** Set when the installation is complete. An update that the power cut short before that is undone. */
+  readonly isInstalled: boolean;
 }
 
 const DEPLOYMENTS = "/api/devices/v1/deployments/device/deployments";
@@ -132,11 +134,12 @@ export class ScriptedDaemon implements ManageableDevice {
     const next = await this.#send("POST", "/api/devices/v2/deployments/device/deployments/next", {});
     if (next.status !== 200) return;
     const { id, artifact } = JSON.parse(next.text);
-    this.#pending = { id, from: this.#slot };
+    this.#pending = { id, from: this.#slot, isInstalled: false };
     await this.#report(id, "downloading");
     const { code } = await this.#device.install(Number(/(\d+)\.mender/.exec(artifact.source.uri)?.[1]));
     if (code !== 0) return await this.#ends(id, "failure");
     await this.#report(id, "installing");
+    this.#pending = { ...this.#pending, isInstalled: true };
     if (this.#faults.reportsNoReboot !== true && (await this.#report(id, "rebooting")) === 409) {
       await this.#device.rollback();
       this.#pending = undefined;
@@ -145,7 +148,11 @@ export class ScriptedDaemon implements ManageableDevice {
     await this.#restarts();
   }
 
-  async #resume({ id, from }: Pending): Promise<void> {
+  async #resume({ id, from, isInstalled }: Pending): Promise<void> {
+    if (!isInstalled && this.#slot !== from) {
+      await this.#device.rollback();
+      return await this.#restarts();
+    }
     if (this.#slot === from) {
       await this.#device.commit();
       return await this.#ends(id, "failure");

@@ -18,7 +18,7 @@ export function setup(project: TestProject): () => void {
   // Some tests start programs from here as another user.
   chmodSync(shared, 0o755);
   // `npm test` has just built the program. Without it, the first test that needs the program builds it.
-  const built = process.env["SWITCHBACK_TEST_PROGRAM"];
+  const built = process.env["TESTED_SWITCHBACK"];
   if (built !== undefined)
     for (const part of PROGRAM) cpSync(join(built, part), join(shared, "program", part), { recursive: true });
   const clear = (): void => rmSync(shared, { recursive: true, force: true });

@@ -58,8 +58,12 @@ export function composeWork(server: ServerSide, session: Session, options: WorkO
     });
   }
 
-  /** Whether a trial runs although no update is pending: its record was lost, and only a restart can end it. */
+  /**
+   * Whether a trial runs although no update is pending: its record was lost, and only a restart can end it. A rollback
+   * that could not be written has its record, and is tried again.
+   */
   async function isTrialLeft(): Promise<boolean> {
+    if ((await store.load()).has(ORIGIN_KEY)) return false;
     const { runsOnTrial } = await import("../device/trial.ts");
     return (await pendingIn(store)) === "none" && (await runsOnTrial({ config, host, log }));
   }
