@@ -11,6 +11,7 @@ const FORBIDDEN: readonly { readonly pattern: RegExp; readonly why: string }[] =
   { pattern: /@ts-(?:ignore|expect-error|nocheck)/, why: "the compiler is not to be silenced" },
   { pattern: /\b(?:TODO|FIXME|XXX)\b/, why: "an intention belongs into an issue" },
   { pattern: /import \{.*\} from "zod/, why: ZOD },
+  { pattern: /process\.kill\(.*\?\? 0/, why: "a signal to 0 goes to the whole group of this process" },
 ];
 
 /** A test that does not run proves nothing. A test that fails for lack of rights says nothing about the code. */

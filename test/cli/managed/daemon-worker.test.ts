@@ -4,6 +4,7 @@ import { afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { waitForFileLock } from "../../../adapters/lock/flock.ts";
 import { empty, refusal } from "../../support/answers.ts";
 import { BuiltProgram, type Started } from "../../support/built-program.ts";
+import { killProcess } from "../../support/kill-process.ts";
 import { ManagedBoard } from "./managed-board.ts";
 
 const KIB = 1024;
@@ -125,7 +126,7 @@ test("a worker that ends twice the same way is not started again for the same wo
   process.kill(worker, "SIGKILL");
   await device.server.asked("/v2.mender", 2);
   const [second] = await childrenOf(child.pid);
-  process.kill(second ?? 0, "SIGKILL");
+  killProcess(second, "SIGKILL");
   await device.server.asked("log");
   while ((await device.board.stored())["state"] !== undefined) await new Promise((resolve) => setTimeout(resolve, 5));
   child.kill("SIGTERM");

@@ -132,7 +132,12 @@ const ENDS: readonly (readonly [string, (child: ChildProcess) => void, number | 
   ["SIGTERM", (child) => child.kill("SIGTERM"), 1, "CANCELLED"],
   ["SIGINT", (child) => child.kill("SIGINT"), 1, "CANCELLED"],
   ["SIGKILL", (child) => child.kill("SIGKILL"), null, ""],
-  ["SIGKILL of all that was started from there", (child) => process.kill(-(child.pid ?? 0), "SIGKILL"), null, ""],
+  [
+    "SIGKILL of all that was started from there",
+    (child) => process.kill(-(child.pid ?? Number.NaN), "SIGKILL"),
+    null,
+    "",
+  ],
   ["SIGKILL of the process that keeps it frozen", (child) => process.kill(guardOf(child), "SIGKILL"), 1, "FREEZE_LOST"],
   ["a reader that goes away", (child) => child.stdout?.destroy(), 1, "DUMP_BROKEN"],
   [

@@ -9,6 +9,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { endOrphans, processesIn, readPostmaster } from "../../../server/adapters/postgres/private/postmaster.ts";
 import { runCommandLine } from "../../../server/cli/command-line.ts";
 import type { ServerIo } from "../../../server/cli/io.ts";
+import { killProcess } from "../../support/kill-process.ts";
 import { BuiltServer, type Running } from "../../support/server/built-server.ts";
 import { logIn } from "../../support/server/test-server.ts";
 
@@ -160,8 +161,8 @@ test("while PostgreSQL is away, routes answer 503 with Retry-After, and it comes
   const cluster = join(data, "postgres", "data");
   // Until it is back, PostgreSQL cannot start again.
   await rename(cluster, `${cluster}.away`);
-  const postmaster = (await readPostmaster(`${cluster}.away`))?.pid ?? 0;
-  process.kill(postmaster, "SIGKILL");
+  const postmaster = (await readPostmaster(`${cluster}.away`))?.pid;
+  killProcess(postmaster, "SIGKILL");
   await expect.poll(() => statusOf("/readyz")).toBe(503);
   const away = await fetch(`${local}/api/management/v1/useradm/users`, {
     headers: { authorization: `Bearer ${token}` },

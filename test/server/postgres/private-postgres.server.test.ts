@@ -42,6 +42,15 @@ const ask = async (postgres: Postgres, text: string): Promise<unknown> => {
   return row && Object.values(row)[0];
 };
 
+/** The id of the process that runs now. While it starts again there is none, and a signal to 0 would end the tests. */
+async function known(pid: () => number | undefined): Promise<number> {
+  for (;;) {
+    const found = pid();
+    if (found !== undefined && found > 1) return found;
+    await sleep(5);
+  }
+}
+
 /** What is committed, by a client that waits while the database is away. */
 async function untilBack(postgres: Postgres, text: string): Promise<unknown> {
   for (;;) {
@@ -74,7 +83,7 @@ test("a killed PostgreSQL comes back, and what was committed is there", async ()
   await ask(postgres, "CREATE TABLE kept (n int)");
   for (let n = 1; n <= 3; n += 1) {
     await ask(postgres, `INSERT INTO kept VALUES (${n})`);
-    const before = pid() ?? 0;
+    const before = await known(pid);
     process.kill(before, "SIGKILL");
     await once(new Exit(before), "gone");
     expect(await untilBack(postgres, "SELECT count(*) FROM kept")).toBe(n);
