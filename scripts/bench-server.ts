@@ -7,7 +7,7 @@
  *   npm run bench:server -- --rounds 5           more rounds
  */
 import { randomUUID } from "node:crypto";
-import { mkdtemp, rm } from "node:fs/promises";
+import { chmod, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -30,11 +30,16 @@ const { values } = parseArgs({
 const sizes = values.devices.split(",").map(Number);
 const rounds = Number(values.rounds);
 const seconds = Number(values.seconds);
-const POLLING = 1000;
+/** Devices that poll. */
+const POLLING = 200;
+/** The first poll of a device looks for its token and for each deployment, which it does not again. */
+const WARM_UP_S = 10;
 const NEXT = "/api/devices/v2/deployments/device/deployments/next";
 const DEPLOYMENTS = "/api/management/v1/deployments/deployments";
 
 const folder = await mkdtemp(join(tmpdir(), "switchback-bench-server-"));
+// The user of PostgreSQL goes through here.
+await chmod(folder, 0o711);
 const database = await startPrivatePostgres({ folder: join(folder, "postgres"), log: pino({ level: "error" }) });
 const programs: Program[] = [];
 try {
@@ -70,9 +75,12 @@ try {
       body: '{"device_provides":{"artifact_name":"release-1","device_type":"board-1"}}',
     }));
     const to = (target: string) => measure({ url: target, seconds, connections: 50, requests: polls });
+    const warmUp = () => measure({ url, seconds: WARM_UP_S, connections: 50, requests: polls });
+    await warmUp();
     const idle = await alternately({ bare: () => to("http://127.0.0.1:18101"), server: () => to(url) });
     const token = await logIn(url, password);
     const deployments = await tenDeployments(url, token, tenant, client);
+    await warmUp();
     const busy = await alternately({ row: () => to("http://127.0.0.1:18102"), server: () => to(url) });
     const paced = await measure({ url, seconds, connections: 50, requests: polls, rate: (1_000_000 / 1800) * 5 });
     const search = await timed(20, () =>

@@ -76,7 +76,11 @@ const SCHEMA = z.object({
     context.addIssue({ code: "custom", message: "expected auto, off, or CERT,KEY" });
     return z.NEVER;
   }),
-  database: z.url({ protocol: /^postgres(?:ql)?$/, error: "expected postgresql://USER@HOST/DATABASE" }).optional(),
+  // Not a URL to everybody: with a socket, the host is in the query, and the place for it is empty.
+  database: z
+    .string()
+    .regex(/^postgres(?:ql)?:\/\/[^\s/]*\/[^\s/?]+(?:\?\S*)?$/, "expected postgresql://USER@HOST/DATABASE")
+    .optional(),
   "database-connections": z
     .string()
     .regex(/^[1-9]\d{0,3}$/, "expected a number from 1 to 9999")

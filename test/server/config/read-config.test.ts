@@ -55,6 +55,11 @@ test("a flag wins over the environment, which wins over the file, which wins ove
 for (const [title, flags, expected] of [
   ["all addresses", { listen: ":8443" }, { listen: { port: 8443 } }],
   ["an address of IPv6", { listen: "[::1]:9" }, { listen: { host: "::1", port: 9 } }],
+  [
+    "a database behind a socket",
+    { database: "postgresql://me@/x?host=/run/postgresql" },
+    { database: "postgresql://me@/x?host=/run/postgresql" },
+  ],
   ["no local address", { "local-listen": "off" }, { localListen: undefined }],
   ["files of a certificate", { tls: "/a.crt,/a.key" }, { tls: { kind: "files", cert: "/a.crt", key: "/a.key" } }],
 ] as const)
@@ -83,6 +88,7 @@ for (const [key, value, reason] of [
   ["url", "ftp://a", "expected https://HOST"],
   ["tls", "cert.pem", "expected auto, off, or CERT,KEY"],
   ["database", "mysql://a/b", "expected postgresql://USER@HOST/DATABASE"],
+  ["database", "postgresql://me@db", "expected postgresql://USER@HOST/DATABASE"],
   ["database-connections", "0", "expected a number from 1 to 9999"],
   ["storage", "s3://bucket", "expected a folder; this version stores Artifacts in folders only"],
   ["role", "both", "expected all, api or worker"],
