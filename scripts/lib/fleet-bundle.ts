@@ -1,7 +1,7 @@
-import { chmod, mkdir, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { build, type Metafile } from "esbuild";
 import { FOR_NODE } from "./bundle.ts";
+import { writeProgram } from "./write-program.ts";
 
 /** The operators' command line, which is never on a device. */
 export const FLEET = "switchback-fleet.mjs";
@@ -20,10 +20,6 @@ export async function bundleFleet(outdir: string): Promise<Metafile> {
     ...FOR_NODE,
     banner: { js: `#!/usr/bin/env node\n${REQUIRE}` },
   });
-  await mkdir(outdir, { recursive: true });
-  const temporary = `${path}.${process.pid}.new`;
-  await writeFile(temporary, outputFiles[0]?.contents ?? "");
-  await chmod(temporary, 0o755);
-  await rename(temporary, path);
+  await writeProgram(path, outputFiles[0]?.contents ?? "");
   return metafile;
 }

@@ -1,7 +1,7 @@
-import { chmod, mkdir, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { build, type Metafile, type Plugin } from "esbuild";
 import { FOR_NODE } from "./bundle.ts";
+import { writeProgram } from "./write-program.ts";
 
 /** The harness for images under QEMU, which is for build hosts and never on a device. */
 export const HARNESS = "switchback-qemu.mjs";
@@ -48,11 +48,7 @@ export async function bundleHarness(outdir: string): Promise<Metafile> {
     banner: { js: `#!/usr/bin/env node\n${COMMONJS}` },
     plugins: [withoutNativeCode],
   });
-  await mkdir(outdir, { recursive: true });
-  const temporary = `${path}.${process.pid}.new`;
-  await writeFile(temporary, outputFiles[0]?.contents ?? "");
-  await chmod(temporary, 0o755);
-  await rename(temporary, path);
+  await writeProgram(path, outputFiles[0]?.contents ?? "");
   return metafile;
 }
 

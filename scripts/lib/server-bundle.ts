@@ -1,8 +1,9 @@
-import { chmod, cp, mkdir, rename, writeFile } from "node:fs/promises";
+import { cp, mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { build, type Metafile } from "esbuild";
 import { FOR_NODE } from "./bundle.ts";
 import { COMMONJS, type HarnessBudget as ServerBudget, type WeighedHarness, weighHarness } from "./harness-bundle.ts";
+import { writeProgram } from "./write-program.ts";
 
 /** The management server, which is never on a device. */
 export const SERVER = "switchback-server.mjs";
@@ -77,9 +78,6 @@ export async function bundleServer(outdir: string): Promise<Metafile> {
   });
   await mkdir(outdir, { recursive: true });
   await cp("server/adapters/postgres/migrations", join(outdir, "migrations"), { recursive: true });
-  const temporary = `${path}.${process.pid}.new`;
-  await writeFile(temporary, outputFiles[0]?.contents ?? "");
-  await chmod(temporary, 0o755);
-  await rename(temporary, path);
+  await writeProgram(path, outputFiles[0]?.contents ?? "");
   return metafile;
 }
