@@ -21,16 +21,17 @@ export function parseStrace(text: string): readonly Call[] {
   const calls: Call[] = [];
   const open = new Map<string, number>();
   for (const [line, content] of text.split("\n").entries()) {
-    const whole = WHOLE.exec(content);
-    if (whole !== null) {
-      const [, thread = "", name = "", args = "", result = ""] = whole;
-      calls.push({ name, args, thread, began: line, ...endOf(result, line) });
-      continue;
-    }
+    // First, because the text of a call that was cut off may look like the end of one.
     const begun = BEGUN.exec(content);
     if (begun !== null) {
       const [, thread = "", name = "", args = ""] = begun;
       open.set(thread, calls.push({ name, args, thread, began: line, failed: false }) - 1);
+      continue;
+    }
+    const whole = WHOLE.exec(content);
+    if (whole !== null) {
+      const [, thread = "", name = "", args = "", result = ""] = whole;
+      calls.push({ name, args, thread, began: line, ...endOf(result, line) });
       continue;
     }
     const resumed = RESUMED.exec(content);
