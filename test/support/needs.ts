@@ -93,7 +93,7 @@ const PROBES = {
         "--mount",
         "sh",
         "-c",
-        `mount -t cgroup2 ${PROBE} "$0" && rmdir $(mktemp -d "$0/${PROBE}XXXXXX")`,
+        `mount -t cgroup2 ${PROBE} "$0" && rmdir "$(mktemp -d "$0/${PROBE}XXXXXX")"`,
         folder,
       ),
     ),

@@ -11,7 +11,7 @@ export interface PublicKey {
   hasSigned(bytes: Buffer, signature: Buffer): boolean;
 }
 
-/** A longer key costs more to check than an honest device has any use for. */
+/** A longer key takes longer to verify, and no honest device needs one. */
 const MAX_RSA_BITS = 8192;
 
 /**

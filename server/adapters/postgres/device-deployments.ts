@@ -42,7 +42,7 @@ export async function setDeviceDeployment(session: Session, tenant: string, chan
 }
 
 /**
- * What a device says of itself. A failure begins the next attempt if the deployment has any left: the device gets the
+ * Records what a device reports. A failure starts the next attempt if the deployment has any left: the device gets the
  * deployment again with its next poll.
  */
 export async function reportDeviceDeployment(session: Session, tenant: string, change: StatusChange): Promise<Outcome> {
