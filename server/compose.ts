@@ -1,5 +1,5 @@
 import type { FastifyBaseLogger } from "fastify";
-import { createFileObjects } from "./adapters/objects/files/file-objects.ts";
+import { openObjects } from "./adapters/objects/open-objects.ts";
 import { collectCheckIns } from "./adapters/postgres/check-ins.ts";
 import { migrate } from "./adapters/postgres/migrate.ts";
 import { listenForNotices } from "./adapters/postgres/notifications.ts";
@@ -20,6 +20,7 @@ import { peopleRoutes } from "./api/management/people-routes.ts";
 import { releaseRoutes } from "./api/management/releases/routes.ts";
 import { operationsRoutes } from "./api/operations/routes.ts";
 import type { Services } from "./api/services.ts";
+import type { Storage } from "./config/storage.ts";
 import { eachSecond } from "./jobs/each-second.ts";
 import { sweepObjectsHourly } from "./jobs/sweep-objects.ts";
 
@@ -27,8 +28,7 @@ export interface ServerOptions extends Pick<AppOptions, "serverFactory" | "check
   readonly databaseUrl: string;
   /** Connections to it, at most. */
   readonly connections?: number;
-  /** The folder of the file store. */
-  readonly storage: string;
+  readonly storage: Storage;
   readonly publicUrl?: string;
   /** `api` leaves the work that no request waits for to other processes. */
   readonly role?: "all" | "api" | "worker";
@@ -52,6 +52,7 @@ export async function composeServer({
   log,
   ...forApp
 }: ServerOptions): Promise<Server> {
+  const objects = await openObjects(storage);
   const postgres = connectPostgres({
     url: databaseUrl,
     ...(connections !== undefined && { connections }),
@@ -63,8 +64,19 @@ export async function composeServer({
   const notices = listenForNotices(databaseUrl, log);
   const running = keepRunningDeployments(postgres, notices);
   const checkIns = collectCheckIns(postgres, log);
-  const objects = await createFileObjects(storage);
-  const services: Services = { postgres, tokens, notices, running, checkIns, objects, linkKey, publicUrl, log };
+  const directLinks = storage.kind === "s3" && storage.presigned;
+  const services: Services = {
+    postgres,
+    tokens,
+    notices,
+    running,
+    checkIns,
+    objects,
+    directLinks,
+    linkKey,
+    publicUrl,
+    log,
+  };
   const memories = new DeviceMemories(postgres, tokens, notices);
   const management = [downloadRoutes, artifactRoutes, releaseRoutes, deploymentRoutes];
   const routes = [operationsRoutes, ...management].map((routesOf) => routesOf(services));
@@ -84,6 +96,7 @@ export async function composeServer({
       await notices.close();
       await endSweeping();
       await postgres.close();
+      await objects.close();
     },
   };
 }

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { build, type Metafile } from "esbuild";
 import { FOR_NODE } from "./bundle.ts";
 import { COMMONJS, type HarnessBudget as ServerBudget, type WeighedHarness, weighHarness } from "./harness-bundle.ts";
+import { leanServer } from "./lean-server.ts";
 import { writeProgram } from "./write-program.ts";
 
 /** The management server, which is never on a device. */
@@ -48,6 +49,13 @@ export const SERVER_BUDGET: ServerBudget = {
       "yaml",
     ],
     ...["@fastify/multipart", "@fastify/busboy"],
+    // S3, with what it needs.
+    ...["@aws-sdk/client-s3", "@aws-sdk/s3-request-presigner", "@aws-sdk/checksums", "@aws-sdk/core"],
+    ...["@aws-sdk/credential-provider-env", "@aws-sdk/credential-provider-http", "@aws-sdk/credential-provider-ini"],
+    ...["@aws-sdk/credential-provider-node", "@aws-sdk/credential-provider-process", "@aws-sdk/nested-clients"],
+    ...["@aws-sdk/credential-provider-web-identity", "@aws-sdk/middleware-sdk-s3", "@aws-sdk/xml-builder"],
+    ...["@aws-sdk/signature-v4-multi-region", "@aws/lambda-invoke-store", "@smithy/core", "@smithy/types"],
+    ...["@smithy/credential-provider-imds", "@smithy/node-http-handler", "@smithy/signature-v4"],
   ]),
   bytes: 2_500_000,
 };
@@ -75,6 +83,7 @@ export async function bundleServer(outdir: string): Promise<Metafile> {
     banner: { js: `#!/usr/bin/env node\n${COMMONJS}` },
     // An optional native client, which pg tries to load and does without.
     external: ["pg-native"],
+    plugins: [leanServer],
   });
   await mkdir(outdir, { recursive: true });
   await cp("server/adapters/postgres/migrations", join(outdir, "migrations"), { recursive: true });

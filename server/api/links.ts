@@ -14,14 +14,32 @@ interface ShownLink {
   readonly expire: string;
 }
 
-/** A link to the bytes of an artifact. */
-export function downloadLink(
-  services: LinkServices,
+interface Download {
+  readonly tenant: string;
+  /** Its id. */
+  readonly artifact: string;
+  readonly validS: number;
+  /** The name of the file for people. */
+  readonly fileName?: string;
+}
+
+/** A link to the bytes of an artifact: to this server, or to the store if it is configured so. */
+export async function downloadLink(
+  services: LinkServices & Pick<Services, "objects" | "directLinks">,
   request: FastifyRequest,
-  { tenant, artifact, validS }: { readonly tenant: string; readonly artifact: string; readonly validS: number },
-): ShownLink {
+  { tenant, artifact, validS, fileName }: Download,
+): Promise<ShownLink> {
+  if (services.directLinks) {
+    const expire = new Date(Date.now() + validS * 1000).toISOString();
+    const shown = fileName === undefined ? undefined : disposition(fileName);
+    const uri = await services.objects.link(artifactKey(tenant, artifact), validS, shown);
+    if (uri !== undefined) return { uri, expire };
+  }
   return linkTo(services, request, { method: "GET", path: downloadPath(artifact), tenant }, validS);
 }
+
+/** Where the store has the bytes of an artifact. */
+export const artifactKey = (tenant: string, artifact: string): string => `${tenant}/${artifact}`;
 
 export function linkTo(
   services: LinkServices,
@@ -55,4 +73,11 @@ export function followedLink({ linkKey }: Pick<Services, "linkKey">, request: Fa
     case "refused":
       throw new ServerError("LINK_EXPIRED");
   }
+}
+
+/** A file name that every client understands, and the exact one for those that know RFC 6266. */
+export function disposition(name: string): string {
+  const plain = name.replace(/[^\w.+ @=~-]/g, "_");
+  const exact = encodeURIComponent(name).replace(/['()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
+  return `attachment; filename="${plain}"${plain === name ? "" : `; filename*=UTF-8''${exact}`}`;
 }

@@ -15,6 +15,8 @@ export interface Services {
   readonly checkIns: CheckIns;
   /** The bytes of Artifacts. */
   readonly objects: Objects;
+  /** Whether devices and people read them from the store itself. */
+  readonly directLinks: boolean;
   /** Signs links to them. */
   readonly linkKey: Buffer;
   /** `https://host:port` for links, if it is configured. */

@@ -1,6 +1,6 @@
 import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { createFileObjects } from "../adapters/objects/files/file-objects.ts";
+import { openObjects } from "../adapters/objects/open-objects.ts";
 import { connectPostgres } from "../adapters/postgres/postgres.ts";
 import { readMigrations } from "../adapters/postgres/read-migrations.ts";
 import { AUTHORITY_FILE } from "../adapters/tls/authority.ts";
@@ -15,16 +15,18 @@ import { makeDataFolder, withDatabaseUrl } from "./with-database.ts";
 
 const authorityFile = ({ data }: Config): string => join(tlsFolder(data), AUTHORITY_FILE);
 
-/** What `backup` does, also while the server runs. @throws {ServerError} BACKUP_FAILED, DATABASE_AWAY */
+/** What `backup` does, also while the server runs. @throws {ServerError} BACKUP_FAILED, DATABASE_AWAY, STORAGE_AWAY, STORAGE_REFUSED */
 export async function backup(file: string, flags: Flags, io: ServerIo): Promise<void> {
   const { config } = await configOf(flags, io);
   const summary = await withDatabaseUrl(config, "backup", io, async (url) => {
+    const objects = await openObjects(config.storage);
     const postgres = connectPostgres({ url, connections: 1 });
     try {
       const authority = await readFile(authorityFile(config), "utf8").catch(() => undefined); // ignored: there is none.
-      return await writeBackup(postgres, await createFileObjects(config.storage), authority, file);
+      return await writeBackup(postgres, objects, authority, file);
     } finally {
       await postgres.close();
+      await objects.close();
     }
   });
   io.out(
@@ -32,16 +34,18 @@ export async function backup(file: string, flags: Flags, io: ServerIo): Promise<
   );
 }
 
-/** What `restore` does. @throws {ServerError} BACKUP_INVALID, RESTORE_REFUSED, DATABASE_NEWER, DATABASE_AWAY */
+/** What `restore` does. @throws {ServerError} BACKUP_INVALID, RESTORE_REFUSED, DATABASE_NEWER, DATABASE_AWAY, STORAGE_AWAY... */
 export async function restore(file: string, flags: Flags, io: ServerIo): Promise<void> {
   const { config } = await configOf(flags, io);
   await makeDataFolder(config.data);
   const restored = await withDatabaseUrl(config, "restore", io, async (url) => {
+    const objects = await openObjects(config.storage);
     const postgres = connectPostgres({ url, connections: 2 });
     try {
-      return await readBackup(postgres, await createFileObjects(config.storage), await readMigrations(), file);
+      return await readBackup(postgres, objects, await readMigrations(), file);
     } finally {
       await postgres.close();
+      await objects.close();
     }
   });
   if (restored.authority !== undefined) await putAuthority(authorityFile(config), restored.authority);

@@ -75,7 +75,8 @@ function addMore(program: Command, io: ServerIo): void {
 }
 
 function addBackups(program: Command, io: ServerIo): void {
-  const keys: readonly SettingKey[] = [...WHERE, "storage"];
+  const storage = SETTINGS.map(({ key }) => key).filter((key) => key.startsWith("storage"));
+  const keys: readonly SettingKey[] = [...WHERE, ...storage.filter((key) => key !== "storage-links")];
   addSettings(program.command("backup").argument("<file>", "tar archive to write"), keys)
     .description(
       "write the database, the Artifacts and the certificate authority into one file, also while the server runs",

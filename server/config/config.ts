@@ -3,6 +3,7 @@ import { join, resolve } from "node:path";
 import { z } from "zod";
 import { ServerError } from "../errors/server-error.ts";
 import type { SettingKey } from "./settings.ts";
+import { hasBothKeys, type Storage, storageOf, storageSchemas } from "./storage.ts";
 
 export interface Address {
   /** Without it, all addresses of the machine. */
@@ -26,7 +27,7 @@ export interface Config {
   readonly tls: Tls;
   readonly database: string | undefined;
   readonly connections: number;
-  readonly storage: string;
+  readonly storage: Storage;
   readonly role: "all" | "api" | "worker";
   readonly logLevel: (typeof LEVELS)[number];
   readonly admin: string;
@@ -57,56 +58,57 @@ const PATH = z
   .min(1, "expected a path")
   .transform((text) => resolve(text));
 
-const SCHEMA = z.object({
-  data: PATH,
-  listen: ADDRESS,
-  "local-listen": z.union([
-    z.literal("off").transform(() => undefined),
-    ADDRESS.refine(isLoopback, "expected an address of the loopback interface, such as 127.0.0.1:8080, or off"),
-  ]),
-  url: z
-    .url({ protocol: /^https?$/, error: "expected https://HOST" })
-    .transform((text) => text.replace(/\/+$/, ""))
-    .optional(),
-  tls: z.string().transform((text, context): Tls => {
-    if (text === "auto" || text === "off") return { kind: text };
-    const [cert = "", key = "", ...more] = text.split(",");
-    if (cert !== "" && key !== "" && more.length === 0)
-      return { kind: "files", cert: resolve(cert), key: resolve(key) };
-    context.addIssue({ code: "custom", message: "expected auto, off, or CERT,KEY" });
-    return z.NEVER;
-  }),
-  // Not a URL to everybody: with a socket, the host is in the query, and the place for it is empty.
-  database: z
-    .string()
-    .regex(/^postgres(?:ql)?:\/\/[^\s/]*\/[^\s/?]+(?:\?\S*)?$/, "expected postgresql://USER@HOST/DATABASE")
-    .optional(),
-  "database-connections": z
-    .string()
-    .regex(/^[1-9]\d{0,3}$/, "expected a number from 1 to 9999")
-    .transform(Number),
-  storage: z
-    .string()
-    .refine((text) => !text.includes("://"), "expected a folder; this version stores Artifacts in folders only")
-    .transform((text) => resolve(text))
-    .optional(),
-  role: z.enum(["all", "api", "worker"], "expected all, api or worker"),
-  "log-level": z.enum(LEVELS, `expected one of ${LEVELS.join(", ")}`),
-  admin: z.string().regex(/^[^@\s]+@[^@\s]+$/, "expected an email address"),
-  "admin-password-file": PATH.optional(),
-} satisfies Record<SettingKey, z.ZodType>);
+const SCHEMA = z
+  .object({
+    data: PATH,
+    listen: ADDRESS,
+    "local-listen": z.union([
+      z.literal("off").transform(() => undefined),
+      ADDRESS.refine(isLoopback, "expected an address of the loopback interface, such as 127.0.0.1:8080, or off"),
+    ]),
+    url: z
+      .url({ protocol: /^https?$/, error: "expected https://HOST" })
+      .transform((text) => text.replace(/\/+$/, ""))
+      .optional(),
+    tls: z.string().transform((text, context): Tls => {
+      if (text === "auto" || text === "off") return { kind: text };
+      const [cert = "", key = "", ...more] = text.split(",");
+      if (cert !== "" && key !== "" && more.length === 0)
+        return { kind: "files", cert: resolve(cert), key: resolve(key) };
+      context.addIssue({ code: "custom", message: "expected auto, off, or CERT,KEY" });
+      return z.NEVER;
+    }),
+    // Not a URL to everybody: with a socket, the host is in the query, and the place for it is empty.
+    database: z
+      .string()
+      .regex(/^postgres(?:ql)?:\/\/[^\s/]*\/[^\s/?]+(?:\?\S*)?$/, "expected postgresql://USER@HOST/DATABASE")
+      .optional(),
+    "database-connections": z
+      .string()
+      .regex(/^[1-9]\d{0,3}$/, "expected a number from 1 to 9999")
+      .transform(Number),
+    ...storageSchemas,
+    role: z.enum(["all", "api", "worker"], "expected all, api or worker"),
+    "log-level": z.enum(LEVELS, `expected one of ${LEVELS.join(", ")}`),
+    admin: z.string().regex(/^[^@\s]+@[^@\s]+$/, "expected an email address"),
+    "admin-password-file": PATH.optional(),
+  } satisfies Record<SettingKey, z.ZodType>)
+  .refine(hasBothKeys, {
+    path: ["storage-secret-key"],
+    error: "expected both an access key and its secret, or neither",
+  });
 
 /** @throws {ServerError} CONFIG_INVALID, which names the setting and where it comes from */
 export function checkConfig(given: ReadonlyMap<SettingKey, Given>): Config {
   const texts = [...given].map(([key, { text }]) => [key, text] as const);
   const parsed = SCHEMA.safeParse(Object.fromEntries(texts));
   if (!parsed.success) throw invalid(given, parsed.error.issues[0]);
-  const { data, storage, "local-listen": localListen, "database-connections": connections, ...more } = parsed.data;
+  const { data, "local-listen": localListen, "database-connections": connections, ...more } = parsed.data;
   const { "log-level": logLevel, "admin-password-file": adminPasswordFile, ...rest } = more;
   const { listen, url, tls, database, role, admin } = rest;
   return {
     ...{ data, listen, localListen, url, tls, database, connections, role, logLevel, admin, adminPasswordFile },
-    storage: storage ?? join(data, "objects"),
+    storage: storageOf(parsed.data, join(data, "objects")),
   };
 }
 
@@ -125,8 +127,9 @@ function reasonOf(issue: z.core.$ZodIssue | undefined): string {
   return issue?.message ?? "not valid";
 }
 
-/** A value for people: the password of a database is left out. */
-export const shownValue = (key: string, text: string): string =>
-  key === "database"
-    ? text.replace(/^([a-z]+:\/\/[^:@/]*):[^@/]*@/, "$1:***@").replace(/([?&]password=)[^&]*/, "$1***")
-    : text;
+/** A value for people: passwords and secret keys are left out. */
+export function shownValue(key: string, text: string): string {
+  if (key === "storage-secret-key") return "***";
+  if (key !== "database") return text;
+  return text.replace(/^([a-z]+:\/\/[^:@/]*):[^@/]*@/, "$1:***@").replace(/([?&]password=)[^&]*/, "$1***");
+}

@@ -2,6 +2,9 @@ import type { Readable } from "node:stream";
 
 /**
  * Stores the bytes of Artifacts under keys that the server chooses. Keys are paths of letters, digits, `-` and `_`.
+ *
+ * All methods throw a ServerError STORAGE_AWAY if the store cannot be reached, and STORAGE_REFUSED if it does not let
+ * the server do it.
  */
 export interface Objects {
   /**
@@ -21,6 +24,17 @@ export interface Objects {
    * @returns how many leftovers there were
    */
   removeLeftovers(idleS: number): Promise<number>;
+  /**
+   * An address of the store itself from which anybody can read an object for `validS` seconds. `undefined` if the store
+   * has no such addresses.
+   *
+   * @param disposition the header `Content-Disposition` that the store answers with
+   */
+  link(key: string, validS: number, disposition?: string): Promise<string | undefined>;
+  /** Asks the store whether it is there. */
+  check(): Promise<void>;
+  /** Ends its connections. */
+  close(): Promise<void>;
 }
 
 /** Both ends are included. */

@@ -4,7 +4,7 @@ import { findObject } from "../../adapters/postgres/artifacts.ts";
 import { rangeOf } from "../../domain/links/byte-range.ts";
 import { ServerError } from "../../errors/server-error.ts";
 import type { Routes } from "../app-types.ts";
-import { downloadPath, followedLink } from "../links.ts";
+import { disposition, downloadPath, followedLink } from "../links.ts";
 import type { Services } from "../services.ts";
 
 /** The bytes of Artifacts, for devices and people with a signed link. */
@@ -44,10 +44,3 @@ export const downloadRoutes =
       },
     });
   };
-
-/** A file name that every client understands, and the exact one for those that know RFC 6266. */
-function disposition(name: string): string {
-  const plain = name.replace(/[^\w.+ @=~-]/g, "_");
-  const exact = encodeURIComponent(name).replace(/['()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
-  return `attachment; filename="${plain}"${plain === name ? "" : `; filename*=UTF-8''${exact}`}`;
-}

@@ -144,7 +144,7 @@ test("a backup that is written while Artifacts come and go is restored as of one
   for (const tenant of [id, other])
     expect(await contentOf(restored, tenant)).toEqual(await contentOf(postgres(), tenant));
   // The restored server takes over: tokens are valid, and new rows get numbers of their own.
-  const storage = join(folder, "objects");
+  const storage = { kind: "folder", folder: join(folder, "objects") } as const;
   const second = await composeServer({ databaseUrl: url, storage, log: pino({ level: "fatal" }), checkAnswers: true });
   const address = await second.app.listen({ host: "127.0.0.1", port: 0 });
   const authorization = `Bearer ${server.token}`;

@@ -33,7 +33,7 @@ test("a flag wins over the environment, which wins over the file, which wins ove
     tls: { kind: "auto" },
     database: "postgresql://me:secret@db/x",
     connections: 10,
-    storage: "/c/objects",
+    storage: { kind: "folder", folder: "/c/objects" },
     role: "api",
     logLevel: "info",
     admin: "admin@localhost",
@@ -59,6 +59,18 @@ for (const [title, flags, expected] of [
     "a database behind a socket",
     { database: "postgresql://me@/x?host=/run/postgresql" },
     { database: "postgresql://me@/x?host=/run/postgresql" },
+  ],
+  [
+    "a bucket",
+    { storage: "s3://ota/fleet", "storage-endpoint": "https://s3.example", "storage-links": "presigned" },
+    {
+      storage: { kind: "s3", bucket: "ota", prefix: "fleet/", endpoint: "https://s3.example", presigned: true },
+    },
+  ],
+  [
+    "a bucket with keys of its own",
+    { storage: "s3://ota", "storage-access-key": "id", "storage-secret-key": "secret" },
+    { storage: { bucket: "ota", prefix: "", presigned: false, keys: { id: "id", secret: "secret" } } },
   ],
   ["no local address", { "local-listen": "off" }, { localListen: undefined }],
   ["files of a certificate", { tls: "/a.crt,/a.key" }, { tls: { kind: "files", cert: "/a.crt", key: "/a.key" } }],
@@ -90,7 +102,11 @@ for (const [key, value, reason] of [
   ["database", "mysql://a/b", "expected postgresql://USER@HOST/DATABASE"],
   ["database", "postgresql://me@db", "expected postgresql://USER@HOST/DATABASE"],
   ["database-connections", "0", "expected a number from 1 to 9999"],
-  ["storage", "s3://bucket", "expected a folder; this version stores Artifacts in folders only"],
+  ["storage", "s3://", "expected a folder, or s3://BUCKET or s3://BUCKET/PREFIX"],
+  ["storage", "https://bucket.example", "expected a folder, or s3://BUCKET or s3://BUCKET/PREFIX"],
+  ["storage-links", "direct", "expected proxied or presigned"],
+  ["storage-endpoint", "s3.example", "expected https://HOST"],
+  ["storage-path-style", "maybe", "expected yes or no"],
   ["role", "both", "expected all, api or worker"],
   ["admin", "root", "expected an email address"],
 ] as const)
@@ -98,6 +114,20 @@ for (const [key, value, reason] of [
     const refused = readConfig({ flags: { [key]: value }, environment: {}, file: undefined });
     await expect(refused).rejects.toMatchObject({ detail: { key, value, from: `--${key}`, reason } });
   });
+
+test("half a pair of keys is refused, and a secret is never shown", async () => {
+  const environment = { SWITCHBACK_STORAGE_SECRET_KEY: "hush" };
+  await expect(readConfig({ flags: {}, environment, file: undefined })).rejects.toMatchObject({
+    detail: {
+      key: "storage-secret-key",
+      value: "***",
+      reason: "expected both an access key and its secret, or neither",
+    },
+  });
+  const flags = { "storage-access-key": "id" };
+  const { printed } = await readConfig({ flags, environment, file: undefined });
+  expect(printed.join("\n")).not.toContain("hush");
+});
 
 test("a value of the file that is not valid is named with its line", async () => {
   const file = await fileWith("\nrole: both\n");

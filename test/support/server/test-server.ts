@@ -8,6 +8,7 @@ import { inject } from "vitest";
 import { hashPassword } from "../../../server/adapters/passwords/passwords.ts";
 import { addTenant, addUser } from "../../../server/adapters/postgres/people.ts";
 import { composeServer, type Server } from "../../../server/compose.ts";
+import type { Storage } from "../../../server/config/storage.ts";
 
 export interface TestServer {
   readonly server: Server;
@@ -27,25 +28,36 @@ export interface TestServer {
 const ADMIN = { email: "admin@example.com", password: "correct horse battery" };
 
 /** A copy of the migrated database, for one test file. */
-async function makeDatabase(): Promise<string> {
+const makeDatabase = (): Promise<string> => createDatabase("TEMPLATE switchback");
+
+/** A database without a schema. */
+export const emptyDatabase = (): Promise<string> => createDatabase("");
+
+async function createDatabase(from: string): Promise<string> {
   const folder = inject("postgresFolder");
   const name = `test_${randomUUID().replaceAll("-", "")}`;
   const client = new pg.Client(`postgresql://switchback@/postgres?host=${folder}`);
   await client.connect();
   // Two copies of the template at once are refused.
   await client.query("SELECT pg_advisory_lock(1)");
-  await client.query(`CREATE DATABASE ${name} TEMPLATE switchback`);
+  await client.query(`CREATE DATABASE ${name} ${from}`);
   await client.end();
   return `postgresql://switchback@/${name}?host=${folder}`;
 }
 
+export interface TestServerWishes {
+  readonly publicUrl?: string;
+  /** A folder without it. */
+  readonly storage?: Storage;
+}
+
 /** A server on a database of its own, with a tenant and its administrator. It checks each of its answers. */
-export async function startTestServer({ publicUrl }: { publicUrl?: string } = {}): Promise<TestServer> {
+export async function startTestServer({ publicUrl, storage }: TestServerWishes = {}): Promise<TestServer> {
   const url = await makeDatabase();
-  const storage = await mkdtemp(join(tmpdir(), "switchback-objects-"));
+  const folder = await mkdtemp(join(tmpdir(), "switchback-objects-"));
   const log = pino({ level: "fatal" });
   const server = await composeServer({
-    ...{ databaseUrl: url, storage, log, checkAnswers: true },
+    ...{ databaseUrl: url, storage: storage ?? { kind: "folder", folder }, log, checkAnswers: true },
     ...(publicUrl !== undefined && { publicUrl }),
   });
   const { postgres } = server.services;
@@ -58,7 +70,7 @@ export async function startTestServer({ publicUrl }: { publicUrl?: string } = {}
     server,
     url: address,
     databaseUrl: url,
-    storage,
+    storage: folder,
     tenant,
     token,
     request: (method, path, body, headers = {}) =>
@@ -74,7 +86,7 @@ export async function startTestServer({ publicUrl }: { publicUrl?: string } = {}
     async close() {
       await server.app.close();
       await server.close();
-      await rm(storage, { recursive: true, force: true });
+      await rm(folder, { recursive: true, force: true });
     },
   };
 }

@@ -17,7 +17,8 @@ beforeAll(async () => {
   front = new TlsFront();
   const publicUrl = await front.listen();
   first = await startTestServer({ publicUrl });
-  const { databaseUrl, storage } = first;
+  const { databaseUrl } = first;
+  const storage = { kind: "folder", folder: first.storage } as const;
   second = await composeServer({ databaseUrl, storage, publicUrl, log: pino({ level: "fatal" }), checkAnswers: true });
   front.passTo(first.url);
   const seconds = { UpdatePollIntervalSeconds: 1, InventoryPollIntervalSeconds: 1, RetryPollIntervalSeconds: 1 };

@@ -1,14 +1,17 @@
 import { randomUUID } from "node:crypto";
-import { createReadStream } from "node:fs";
-import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
+import { constants, createReadStream } from "node:fs";
+import { access, type FileHandle, mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { ServerError } from "../../../errors/server-error.ts";
 import type { Objects } from "../../../ports/objects.ts";
+import { checkedKey } from "../key.ts";
 
 /** Half-written objects. It is not a valid key, and on the same file system as the objects. */
 const INCOMING = ".incoming";
-const KEY = /^[A-Za-z0-9_-]+(?:\/[A-Za-z0-9_-]+)*$/;
 /** Large reads: fewer turns of the event loop for a download. */
 const READ_BYTES = 512 * 1024;
+/** Seconds after which a client may try again. */
+const RETRY_S = 5;
 
 /** Objects as files below `folder`. Several processes may use the same folder. */
 export async function createFileObjects(folder: string): Promise<Objects> {
@@ -16,10 +19,7 @@ export async function createFileObjects(folder: string): Promise<Objects> {
   await mkdir(incoming, { recursive: true, mode: 0o700 });
   await syncFolder(folder);
 
-  function pathOf(key: string): string {
-    if (!KEY.test(key)) throw new TypeError(`not a key: ${key}`);
-    return join(folder, key);
-  }
+  const pathOf = (key: string): string => join(folder, checkedKey(key));
 
   return {
     async put(key, content) {
@@ -58,6 +58,13 @@ export async function createFileObjects(folder: string): Promise<Objects> {
       }
       return removed;
     },
+    link: async () => undefined,
+    async check() {
+      await access(incoming, constants.W_OK).catch((cause: NodeJS.ErrnoException) => {
+        throw new ServerError("STORAGE_AWAY", { folder, reason: cause.message }, { cause, retryAfterS: RETRY_S });
+      });
+    },
+    close: async () => undefined,
   };
 }
 

@@ -35,7 +35,11 @@ export const nextRoutes =
         const { tenant } = callingDevice(request);
         const offered = await poll(callingDevice(request), factsOf(request.body.device_provides));
         if (offered === undefined) return reply.status(204).send();
-        const link = downloadLink(services, request, { tenant, artifact: offered.artifact.id, validS: LINK_S.device });
+        const link = await downloadLink(services, request, {
+          tenant,
+          artifact: offered.artifact.id,
+          validS: LINK_S.device,
+        });
         const map = request.body.update_control_map === true ? controlMapOf(offered.deployment) : undefined;
         return reply.send({ ...shown(offered, link), ...(map !== undefined && { update_control_map: map }) });
       },
@@ -48,7 +52,11 @@ export const nextRoutes =
         const { tenant } = callingDevice(request);
         const offered = await poll(callingDevice(request), factsOf(request.body));
         if (offered === undefined) return reply.status(204).send();
-        const link = downloadLink(services, request, { tenant, artifact: offered.artifact.id, validS: LINK_S.device });
+        const link = await downloadLink(services, request, {
+          tenant,
+          artifact: offered.artifact.id,
+          validS: LINK_S.device,
+        });
         return reply.send(shown(offered, link));
       },
     );
@@ -61,7 +69,11 @@ export const nextRoutes =
         const { artifact_name = "", device_type = "" } = request.query;
         const offered = await poll(callingDevice(request), factsOf({ artifact_name, device_type }));
         if (offered === undefined) return reply.status(204).send();
-        const link = downloadLink(services, request, { tenant, artifact: offered.artifact.id, validS: LINK_S.device });
+        const link = await downloadLink(services, request, {
+          tenant,
+          artifact: offered.artifact.id,
+          validS: LINK_S.device,
+        });
         return reply.send(shown(offered, link));
       },
     );

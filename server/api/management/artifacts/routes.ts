@@ -140,7 +140,8 @@ export const artifactRoutes =
         const { id } = request.params;
         const row = await look(postgres, request, "ReadReleases", (session) => findArtifact(session, tenant, id));
         if (row === undefined) throw new ServerError("NOT_FOUND", { artifact: id });
-        return downloadLink(services, request, { tenant, artifact: id, validS: LINK_S.person });
+        const fileName = `${row.name}.mender`;
+        return downloadLink(services, request, { tenant, artifact: id, validS: LINK_S.person, fileName });
       },
     );
 

@@ -10,6 +10,7 @@ import type { ArtifactFacts, ArtifactHead } from "../../../domain/releases/artif
 import { ServerError } from "../../../errors/server-error.ts";
 import { callingPerson } from "../../authenticate.ts";
 import { act, look } from "../../guard.ts";
+import { artifactKey } from "../../links.ts";
 import type { Services } from "../../services.ts";
 
 /** Bytes that wait for the disk, at most. */
@@ -38,7 +39,7 @@ export async function storeArtifact(
 ): Promise<string> {
   const { tenant } = callingPerson(request);
   const id = randomUUID();
-  const key = `${tenant}/${id}`;
+  const key = artifactKey(tenant, id);
   const expiresAt = new Date(Date.now() + UPLOAD_S * 1000);
   await look(postgres, request, "UploadArtifacts", (session) =>
     beginUpload(session, tenant, { id, key, kind: "stream", expiresAt }),
