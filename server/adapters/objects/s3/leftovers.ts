@@ -8,6 +8,8 @@ import {
 import type { Bucket } from "./s3-client.ts";
 import { isMissing, statusOf } from "./s3-errors.ts";
 
+type Page = Omit<ListMultipartUploadsCommandOutput, "$metadata">;
+
 /**
  * Makes the store forget the parts of uploads that nobody has added to in the last `idleS` seconds. Stores without a
  * list of uploads have a setting of their own for this.
@@ -17,12 +19,12 @@ import { isMissing, statusOf } from "./s3-errors.ts";
 export async function removeOldUploads(client: S3Client, { bucket, prefix }: Bucket, idleS: number): Promise<number> {
   const before = Date.now() - idleS * 1000;
   let removed = 0;
-  let next: Pick<ListMultipartUploadsCommandOutput, "NextKeyMarker" | "NextUploadIdMarker"> = {};
+  let last: Page = {};
   for (;;) {
-    const { NextKeyMarker: KeyMarker, NextUploadIdMarker: UploadIdMarker } = next;
+    const { NextKeyMarker: KeyMarker, NextUploadIdMarker: UploadIdMarker } = last;
     const ask = { Bucket: bucket, Prefix: prefix, KeyMarker, UploadIdMarker };
-    const page = await client.send(new ListMultipartUploadsCommand(ask)).catch((error: unknown) => {
-      if (statusOf(error) === 501) return { Uploads: [], IsTruncated: false };
+    const page = await client.send(new ListMultipartUploadsCommand(ask)).catch((error: unknown): Page => {
+      if (statusOf(error) === 501) return {};
       throw error;
     });
     for (const { Key, UploadId, Initiated } of page.Uploads ?? []) {
@@ -34,7 +36,7 @@ export async function removeOldUploads(client: S3Client, { bucket, prefix }: Buc
       removed += 1;
     }
     if (page.IsTruncated !== true) return removed;
-    next = page;
+    last = page;
   }
 }
 
