@@ -32,8 +32,10 @@ export interface TokenKey extends SigningKey {
  * Keys in PKCS#11 tokens, through the program `openssl`.
  *
  * @param env environment of `openssl`; `SOFTHSM2_CONF`, `PKCS11_MODULE_PATH` and `OPENSSL_CONF` configure it
+ * @param pinFile file whose first line is the PIN of the token, unless the URI has it
  */
-export function createTokenKeys(env: SigningProgram["env"], rules: ProgramRules) {
+export function createTokenKeys(env: SigningProgram["env"], rules: ProgramRules, pinFile?: string) {
+  const pin = pinFile === undefined ? [] : ["-passin", `file:${pinFile}`];
   const openssl = (uri: string, args: readonly string[], signal: AbortSignal): Promise<ProgramResult> =>
     runSigningProgram({ argv: ["openssl", ...args], label: shown(uri), env }, quiet(rules), signal);
   const access = async (uri: string, signal: AbortSignal): Promise<Access> =>
@@ -45,7 +47,7 @@ export function createTokenKeys(env: SigningProgram["env"], rules: ProgramRules)
     const args = ["pkey", ...forKeys, "-in", uri, "-pubout"];
     // Most tokens give out a public key without a PIN. Some have only the private one.
     let result = await openssl(uri, [...args, "-pubin"], signal);
-    if (!holdsKey(result)) result = await openssl(uri, args, signal);
+    if (!holdsKey(result)) result = await openssl(uri, [...args, ...pin], signal);
     if (!holdsKey(result)) throw new AgentError("TOKEN_KEY", { uri: shown(uri), reason: reasonIn(result, uri) });
     const key = createPublicKey(result.stdout);
     const algorithm = keyAlgorithm(key, shown(uri));
@@ -62,7 +64,8 @@ export function createTokenKeys(env: SigningProgram["env"], rules: ProgramRules)
       algorithm: key.algorithm,
       sign: (manifest, signing) =>
         withManifest(manifest, async ({ manifestPath }) => {
-          const result = await openssl(uri, ["dgst", "-sha256", ...forDigests, "-sign", uri, manifestPath], signing);
+          const args = ["dgst", "-sha256", ...forDigests, ...pin, "-sign", uri, manifestPath];
+          const result = await openssl(uri, args, signing);
           if (result.exit !== "0")
             throw new AgentError("TOKEN_KEY", { uri: shown(uri), reason: reasonIn(result, uri) });
           return signatureOf(result, manifest, key, shown(uri));

@@ -26,7 +26,11 @@ export const ARTIFACT = [
   used("MENDER_ARTIFACT_DEPENDS_GROUPS", "list", "groups that the device must be in"),
   used("MENDER_ARTIFACT_NAME_DEPENDS", "list", "Artifacts that the device must run"),
   used("MENDER_ARTIFACT_SIGNING_KEY", "path", "private key in PEM form, or the pkcs11: URI of a key in a token"),
-  used("SWITCHBACK_SIGNING_KEY_PASSPHRASE_FILE", "path", "file with the passphrase of the private key"),
+  used(
+    "SWITCHBACK_SIGNING_KEY_PASSPHRASE_FILE",
+    "path",
+    "file with the passphrase of the private key, or with the PIN of its token",
+  ),
   used("SWITCHBACK_SIGNER", "text", "command that signs instead: the digest is on stdin, the signature goes to stdout"),
   used("MENDER_ARTIFACT_VERIFY_KEY", "path", "public key for the device, which then refuses other Artifacts"),
   build("MENDER_STATE_SCRIPTS_DIR", "path", "folder in which a recipe puts its state scripts"),

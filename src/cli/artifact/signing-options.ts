@@ -22,7 +22,10 @@ const MAX_TIMEOUT_SECONDS = 86_400;
 export function addSigningOptions(command: Command): Command {
   command
     .option("-k, --key <file>", "sign with this private key in PEM form; with --signer: check with this public key")
-    .option("--key-passphrase-file <file>", "file whose first line is the passphrase of the private key")
+    .option(
+      "--key-passphrase-file <file>",
+      "file whose first line is the passphrase of the private key, or the PIN of its token",
+    )
     .option("--key-pkcs11 <uri>", "sign with this key in a PKCS#11 token, through openssl")
     .option("--signer <command>", "sign with this shell command: digest on stdin, signature on stdout")
     .option("--signer-timeout <seconds>", `time limit of --signer (default: ${DEFAULT_TIMEOUT_SECONDS})`);
@@ -54,7 +57,7 @@ export async function loadSigner(
   const uri = keyPkcs11 ?? (key?.startsWith(TOKEN_URI) === true ? key : undefined);
   if (uri !== undefined) {
     const { createTokenKeys } = await import("../../artifact/token-key.ts");
-    const tokenKey = await createTokenKeys(io.env, rules).signingKey(uri, io.signal);
+    const tokenKey = await createTokenKeys(io.env, rules, options.keyPassphraseFile).signingKey(uri, io.signal);
     await warnOf(tokenKey.publicKey, warn);
     return tokenKey;
   }

@@ -31,6 +31,7 @@ beforeAll(async () => {
   mkdirSync(yocto.path("tokens"));
   process.env["SOFTHSM2_CONF"] = yocto.path("softhsm2.conf");
   execFileSync("softhsm2-util", ["--init-token", "--free", "--label", "yocto", "--so-pin", "1357", "--pin", PIN]);
+  writeFileSync(yocto.path("my pin"), `${PIN}\n`);
   writeFileSync(yocto.path("pkcs8.pem"), keys.rsa.privateKey.export({ type: "pkcs8", format: "pem" }));
   const place = ["--token", "yocto", "--pin", PIN, "--label", "signing", "--id", "01"];
   execFileSync("softhsm2-util", ["--import", yocto.path("pkcs8.pem"), ...place]);
@@ -59,6 +60,10 @@ const WRITTEN: Readonly<
     keys.rsa.publicPath,
   ],
   "a key in a token": [{ [KEY]: token("signing") }, keys.rsa.publicPath],
+  "a key in a token with a file for its PIN": [
+    { [KEY]: "pkcs11:token=yocto;object=signing", SWITCHBACK_SIGNING_KEY_PASSPHRASE_FILE: yocto.path("my pin") },
+    keys.rsa.publicPath,
+  ],
   "a command that signs": [
     { SWITCHBACK_SIGNER: SIGNER, MENDER_ARTIFACT_VERIFY_KEY: keys.ec.publicPath },
     keys.ec.publicPath,
