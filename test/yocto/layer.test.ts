@@ -68,3 +68,18 @@ test("each board has its values and a file for kas", async () => {
   const base = load(await readFile(`${LAYER}/kas/base.yml`, "utf8"));
   expect(base).toMatchObject({ target: "switchback-example-image", repos: { switchback: { layers: {} } } });
 });
+
+test("one file for kas decides about the release of every repository of every board", async () => {
+  const read = async (name: string): Promise<unknown> => load(await readFile(`${LAYER}/kas/${name}.yml`, "utf8"));
+  expect(await read("base")).toMatchObject({ defaults: { repos: { branch: "scarthgap" } } });
+  expect(await read("wrynose")).toMatchObject({
+    defaults: { repos: { branch: "wrynose" } },
+    repos: { bitbake: { branch: "2.18" } },
+  });
+  const files = await Promise.all(["base", ...BOARDS].map(read));
+  const branches = files.flatMap((file) => {
+    const { repos = {} } = file as { readonly repos?: Readonly<Record<string, { readonly branch?: string }>> };
+    return Object.entries(repos).flatMap(([name, { branch }]) => (branch === undefined ? [] : [[name, branch]]));
+  });
+  expect(branches).toEqual([["bitbake", "2.8"]]);
+});
