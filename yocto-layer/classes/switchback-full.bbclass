@@ -14,9 +14,8 @@ MENDER_FEATURES_ENABLE:append = " \
     switchback-full \
     mender-image \
     mender-client-install \
-    mender-growfs-data \
     ${SWITCHBACK_FULL_BOOT} \
-    ${@bb.utils.contains('DISTRO_FEATURES', 'systemd', 'mender-systemd', '', d)} \
+    ${@bb.utils.contains('DISTRO_FEATURES', 'systemd', 'mender-systemd mender-growfs-data', '', d)} \
 "
 
 # Values of the boards that the layer knows.
