@@ -24,14 +24,21 @@ export function requireAuth({ config, method, url }: RouteOptions): void {
 /** Finds the caller of each request before its body is read. */
 export function authenticate(app: App, callers: Callers): void {
   app.decorateRequest("caller", undefined);
-  app.addHook("onRequest", async (request) => {
+  app.addHook("onRequest", (request, _reply, done) => {
     const auth = request.routeOptions.config.auth;
-    if (auth === undefined || auth === "none") return;
+    if (auth === undefined || auth === "none") {
+      done();
+      return;
+    }
+    const accept = (caller: FastifyRequest["caller"]): void => {
+      request.caller = caller;
+      if (caller === undefined) done(new ServerError("UNAUTHORIZED"));
+      else done();
+    };
     const token = bearerToken(request.headers.authorization);
-    const caller =
-      token === undefined ? undefined : await (auth === "device" ? callers.device(token) : callers.person(token));
-    if (caller === undefined) throw new ServerError("UNAUTHORIZED");
-    request.caller = caller;
+    const found = token === undefined ? undefined : auth === "device" ? callers.device(token) : callers.person(token);
+    if (found instanceof Promise) found.then(accept, done);
+    else accept(found);
   });
 }
 

@@ -37,6 +37,7 @@ export interface PersonCaller {
 
 /** Finds who a token belongs to. `undefined`: the token is not valid any more, or never was. */
 export interface Callers {
-  device(token: string): Promise<DeviceCaller | undefined>;
+  /** At once if the process knows the token. */
+  device(token: string): DeviceCaller | Promise<DeviceCaller | undefined>;
   person(token: string): Promise<PersonCaller | undefined>;
 }

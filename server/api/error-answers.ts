@@ -14,7 +14,7 @@ const FASTIFY_CODES: Readonly<Record<string, ServerErrorCode>> = {
 export function answerError(thrown: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
   const error = named(thrown);
   const { status } = SERVER_ERRORS[error.code];
-  if (status >= 500) request.log.error({ err: thrown }, describeServerError(error));
+  if (status >= 500) request.log.error({ request_id: request.id, err: thrown }, describeServerError(error));
   if (error.extras.retryAfterS !== undefined) reply.header("retry-after", String(jittered(error.extras.retryAfterS)));
   void reply
     .status(status)

@@ -1,4 +1,4 @@
-import type { FastifyRequest } from "fastify";
+import type { FastifyRequest, HookHandlerDoneFunction } from "fastify";
 import { isStorable } from "../domain/authentication/storable-text.ts";
 import { ServerError } from "../errors/server-error.ts";
 
@@ -10,9 +10,13 @@ const DEPTH_MAX = 32;
  *
  * @throws {ServerError} REQUEST_INVALID
  */
-export async function refuseUnstorable({ params, query, body, routeOptions }: FastifyRequest): Promise<void> {
+export function refuseUnstorable(request: FastifyRequest, _reply: unknown, done: HookHandlerDoneFunction): void {
   // What devices send is checked by the schemas of their routes.
-  if (routeOptions.config.auth === "device") return;
+  if (request.routeOptions.config.auth !== "device") refuse(request);
+  done();
+}
+
+function refuse({ params, query, body }: FastifyRequest): void {
   let level: unknown[] = [params, query, body];
   for (let depth = 0; level.length > 0; depth += 1) {
     if (depth > DEPTH_MAX) throw new ServerError("REQUEST_INVALID", { reason: "it is nested too deep" });

@@ -44,19 +44,22 @@ export const isLocal = ({ socket }: IncomingMessage): boolean => local.has(socke
 export async function openListeners(app: App, options: ListenerOptions): Promise<Listeners> {
   const { listen, localListen, certificate } = options;
   let isDraining = false;
-  app.addHook("onSend", async (_request, reply) => {
+  app.addHook("onSend", (_request, reply, payload, done) => {
     if (isDraining) reply.header("connection", "close");
+    done(null, payload);
   });
   await app.ready();
   const handler: Parameters<typeof createServer>[1] = (request, response) => app.routing(request, response);
   const open: (HttpServer | TlsServer)[] = [];
-  const unused = new Set<Socket>();
+  const sockets = new Set<Socket>();
+  const keep = (socket: Socket): void => {
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
+  };
   const add = async <Kind extends HttpServer | TlsServer>(server: Kind, key: string, address: Address) => {
-    server.on("connection", (socket: Socket) => {
-      unused.add(socket);
-      socket.once("data", () => unused.delete(socket));
-      socket.once("close", () => unused.delete(socket));
-    });
+    server.on("connection", keep);
+    // Of a connection with TLS, the socket above has read the handshake.
+    server.on("secureConnection", keep);
     await listenAt(server, key, address);
     open.push(server);
     return server;
@@ -65,8 +68,9 @@ export async function openListeners(app: App, options: ListenerOptions): Promise
     const ended = open.map((server) => new Promise<void>((resolve) => server.close(() => resolve())));
     const sweep = (): void => {
       for (const server of open) server.closeIdleConnections();
-      // Browsers connect in advance. Nothing was asked over these.
-      for (const socket of unused) socket.destroy();
+      // Browsers connect in advance. Nothing was asked over these. To listen for the first data instead would keep Node
+      // from parsing requests as they arrive from the system.
+      for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy();
     };
     sweep();
     const timer = setInterval(sweep, SWEEP_MS);

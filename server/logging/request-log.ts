@@ -1,3 +1,4 @@
+import type { FastifyReply, FastifyRequest } from "fastify";
 import type { App } from "../api/app-types.ts";
 
 /**
@@ -6,15 +7,29 @@ import type { App } from "../api/app-types.ts";
  * the level debug, because a fleet makes thousands of them a second.
  */
 export function logRequests(app: App): void {
-  app.addHook("onResponse", async (request, reply) => {
+  const isVerbose = app.log.level === "debug" || app.log.level === "trace";
+  app.addHook("onResponse", (request, reply, done) => {
+    log(request, reply);
+    done();
+  });
+
+  function log(request: FastifyRequest, reply: FastifyReply): void {
     const { caller, method } = request;
     const { url = "(unknown)", config } = request.routeOptions;
     const status = reply.statusCode;
     const isQuiet = status < 400 && (config.auth === "device" || url === "/healthz" || url === "/readyz");
+    if (isQuiet && !isVerbose) return;
     const level = status >= 500 ? "error" : isQuiet ? "debug" : "info";
     request.log[level](
       {
-        ...{ method, route: url, status, ms: Math.round(reply.elapsedTime), address: request.ip },
+        ...{
+          request_id: request.id,
+          method,
+          route: url,
+          status,
+          ms: Math.round(reply.elapsedTime),
+          address: request.ip,
+        },
         ...(caller !== undefined && {
           tenant: caller.tenant,
           [caller.kind]: caller.kind === "user" ? caller.user : caller.device,
@@ -22,5 +37,5 @@ export function logRequests(app: App): void {
       },
       "request",
     );
-  });
+  }
 }

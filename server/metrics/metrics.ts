@@ -44,7 +44,7 @@ export function measure(app: App, postgres: Postgres): void {
   measurePool(own, postgres);
   measureDeployments(own, postgres);
 
-  app.addHook("onResponse", async ({ method, routeOptions, socket }, reply) => {
+  app.addHook("onResponse", ({ method, routeOptions, socket }, reply, done) => {
     const route = routeOptions.url ?? "unknown";
     const status = String(reply.statusCode);
     requests.observe({ method, route, status }, reply.elapsedTime / 1000);
@@ -55,6 +55,7 @@ export function measure(app: App, postgres: Postgres): void {
       const length = Number(reply.getHeader("content-length") ?? 0);
       downloaded.inc(Math.min(length, socket.bytesWritten));
     }
+    done();
   });
   app.get("/metrics", { config: { auth: "none" }, schema: { hide: true } }, async (request, reply) => {
     if (!isLocal(request.raw)) throw new ServerError("NOT_FOUND", { path: "/metrics" });

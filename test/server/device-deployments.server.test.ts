@@ -159,6 +159,32 @@ test("a device with nothing to install is ended, and gets the next deployment at
   expect(wrong).toMatch(/-/);
 });
 
+test("devices that poll at once are counted exactly in each deployment that has nothing for them", async () => {
+  const devices = Array.from({ length: 12 }, () => new TestDevice(server.url, randomUUID()));
+  const ids = [];
+  for (const device of devices) ids.push(await enroll(server, device));
+  await addArtifact(server, "v-unfit", { types: ["board-b"] });
+  const deployments: string[] = [];
+  for (let n = 0; n < 4; n += 1) deployments.push(await addDeployment(server, { release: "v-unfit", devices: ids }));
+  const { postgres } = server.server.services;
+  const aborted = deployments[3] ?? "";
+  // Twice each: the second poll may overtake the first.
+  const polls = devices.flatMap((device) => [nextOf(device), nextOf(device)]);
+  await postgres.inTenant(server.tenant.id, (session) => abortDeployment(session, server.tenant.id, aborted));
+  expect(await Promise.all(polls)).toEqual(polls.map(() => [204]));
+  for (const id of deployments.slice(0, 3))
+    expect(await stateOf(server, id)).toEqual({ state: "finished", noartifact: 12 });
+  const { state, ...counts } = await stateOf(server, aborted);
+  expect(["aborted", "finished"]).toContain(state);
+  expect(Object.values(counts).reduce((sum: number, n) => sum + Number(n), 0)).toBe(12);
+  const changes = await query(
+    server,
+    "SELECT sum(change)::int AS n FROM deployment_series WHERE deployment_id = ANY ($1::uuid[])",
+    deployments,
+  );
+  expect(changes).toEqual([{ n: 48 }]);
+});
+
 test("a deployment to all or a group reaches the devices of that time, and a device that leaves gets an end", async () => {
   const [early, inGroup] = [new TestDevice(server.url, "early"), new TestDevice(server.url, "in-group")];
   const earlyId = await enroll(server, early);

@@ -24,7 +24,7 @@ export async function abortDeployment(session: Session, tenant: string, deployme
       FROM open WHERE r.tenant_id = $1 AND r.deployment_id = $2 AND r.device_id = open.device_id
       RETURNING r.device_id, open.status AS before
     ), changes AS (
-      SELECT status, shard, sum(change) AS change FROM (
+      SELECT $2::uuid AS deployment_id, status, shard, sum(change) AS change FROM (
         SELECT before AS status, ${SHARD_SQL} AS shard, -1 AS change FROM ended
         UNION ALL SELECT 'aborted', ${SHARD_SQL}, 1 FROM ended
       ) AS x GROUP BY status, shard
@@ -33,7 +33,7 @@ export async function abortDeployment(session: Session, tenant: string, deployme
   );
   await session.raw(
     `WITH changes AS (
-      SELECT 'aborted' AS status, 0::smallint AS shard, device_count - (
+      SELECT $2::uuid AS deployment_id, 'aborted' AS status, 0::smallint AS shard, device_count - (
         SELECT coalesce(sum(n), 0) FROM deployment_counts WHERE tenant_id = $1 AND deployment_id = $2
       ) AS change FROM deployments WHERE tenant_id = $1 AND id = $2
     ), ${ADD_CHANGES}`,

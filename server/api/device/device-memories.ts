@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { findAcceptedSet } from "../../adapters/postgres/device-auth.ts";
 import type { Notices } from "../../adapters/postgres/notifications.ts";
 import type { Postgres } from "../../adapters/postgres/postgres.ts";
@@ -56,12 +56,16 @@ export class DeviceMemories {
     });
   }
 
-  /** The device with this token, if it is accepted. */
-  async find(token: string): Promise<DeviceCaller | undefined> {
-    const hash = createHash("sha256").update(token).digest("base64");
-    const found = this.#found.get(hash);
+  /** The device with this token, if it is accepted. At once if it is known. */
+  find(token: string): DeviceCaller | Promise<DeviceCaller | undefined> {
+    const digest = hash("sha256", token, "base64");
+    const found = this.#found.get(digest);
     if (found !== undefined && this.#isGood(found)) return found.known.caller;
-    this.#found.delete(hash);
+    this.#found.delete(digest);
+    return this.#look(token, digest);
+  }
+
+  async #look(token: string, digest: string): Promise<DeviceCaller | undefined> {
     const claims = await this.#tokens.verify(token);
     if (claims?.kind !== "device") return undefined;
     const { tenant, sub: device, jti: authSet } = claims;
@@ -70,7 +74,7 @@ export class DeviceMemories {
     const set = await findAcceptedSet(this.#postgres, tenant, authSet);
     if (set?.device !== device || claims.issuedAt < set.valid_from) return undefined;
     const foundAt = performance.now();
-    if (!this.#isOld(known)) this.#found.set(hash, { known, foundAt, expiresAt: claims.expiresAt });
+    if (!this.#isOld(known)) this.#found.set(digest, { known, foundAt, expiresAt: claims.expiresAt });
     return known.caller;
   }
 

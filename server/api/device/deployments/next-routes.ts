@@ -14,6 +14,7 @@ import { ServerError } from "../../../errors/server-error.ts";
 import type { Routes } from "../../app-types.ts";
 import { callingDevice } from "../../authenticate.ts";
 import { downloadLink, LINK_S } from "../../links.ts";
+import { RepeatedBodies } from "../../repeated-bodies.ts";
 import type { Services } from "../../services.ts";
 import { createPolls, type Offered } from "./poll.ts";
 
@@ -27,10 +28,15 @@ export const nextRoutes =
   (services: Services): Routes =>
   (app) => {
     const poll = createPolls(services);
+    const repeatedBodies = new RepeatedBodies();
 
     app.post(
       `${V2}/next`,
-      { config: { auth: "device" }, schema: { body: NextRequestV2, response: RESPONSES } },
+      {
+        config: { auth: "device", repeatedBodies },
+        schema: { body: NextRequestV2, response: RESPONSES },
+        validatorCompiler: repeatedBodies.compileCheck,
+      },
       async (request, reply) => {
         const { tenant } = callingDevice(request);
         const offered = await poll(callingDevice(request), factsOf(request.body.device_provides));

@@ -1,6 +1,7 @@
 import { setDeviceDeployment } from "../../../adapters/postgres/device-deployments.ts";
-import { readPollFacts } from "../../../adapters/postgres/device-polls.ts";
+import { type PollFacts, readPollFacts } from "../../../adapters/postgres/device-polls.ts";
 import { finishDeployments } from "../../../adapters/postgres/end-deployments.ts";
+import { endUnasked } from "../../../adapters/postgres/end-unasked.ts";
 import type { Running } from "../../../adapters/postgres/running-deployments.ts";
 import type { Answer, Facts } from "../../../domain/selection/facts.ts";
 import { select } from "../../../domain/selection/select.ts";
@@ -14,10 +15,21 @@ export interface Offered {
   readonly artifact: Running["artifacts"][number];
 }
 
+/** Requests share what repeated bodies say. */
+const texts = new WeakMap<Facts["provides"], string>();
+
+function textOf(provides: Facts["provides"]): string {
+  const known = texts.get(provides);
+  if (known !== undefined) return known;
+  const text = JSON.stringify(provides);
+  texts.set(provides, text);
+  return text;
+}
+
 /** Answers the polls of devices. */
 export function createPolls({ postgres, running, checkIns }: Services) {
   function note({ tenant, device, memory }: DeviceCaller, facts: Facts, code: string, about: string | undefined): void {
-    const provides = JSON.stringify(facts.provides);
+    const provides = textOf(facts.provides);
     const isWritten = memory.written === provides;
     memory.written = provides;
     const { artifactName, deviceType } = facts;
@@ -30,10 +42,16 @@ export function createPolls({ postgres, running, checkIns }: Services) {
    *
    * @returns whether the answer still holds: a person may have ended the deployment meanwhile
    */
-  async function keep({ tenant, device }: DeviceCaller, facts: Facts, answer: Answer<Running>): Promise<boolean> {
+  async function keep(
+    { tenant, device }: DeviceCaller,
+    facts: Facts,
+    answer: Answer<Running>,
+    rows: PollFacts["rows"],
+  ): Promise<boolean> {
     const { deviceType, artifactName: fromArtifact } = facts;
+    const unasked = answer.ended.filter(({ deployment }) => !rows.has(deployment));
     const changes = [
-      ...answer.ended,
+      ...answer.ended.filter(({ deployment }) => rows.has(deployment)),
       ...(answer.kind === "offer" && answer.isNew
         ? [
             {
@@ -46,14 +64,15 @@ export function createPolls({ postgres, running, checkIns }: Services) {
         ? [{ deployment: answer.deployment.id, status: answer.status, reason: answer.code }]
         : []),
     ];
-    if (changes.length === 0) return true;
+    if (changes.length === 0 && unasked.length === 0) return true;
     const outcomes = await postgres.inTenant(tenant, async (session) => {
+      if (unasked.length > 0) await endUnasked(session, tenant, device, unasked);
       const all = [];
       for (const change of changes) all.push(await setDeviceDeployment(session, tenant, { ...change, device }));
       return all;
     });
-    for (const { deployment, status } of changes)
-      if (status !== "pending") await finishDeployments(postgres, tenant, deployment);
+    const isAnyEnded = unasked.length > 0 || changes.some(({ status }) => status !== "pending");
+    if (isAnyEnded) await finishDeployments(postgres, tenant);
     return !(answer.kind === "offer" && answer.isNew) || outcomes.at(-1) === "changed";
   }
 
@@ -62,7 +81,7 @@ export function createPolls({ postgres, running, checkIns }: Services) {
     const { tenant, device, memory } = caller;
     const { version, deployments } = await running.of(tenant);
     const possible = deployments.filter(({ listed }) => listed === undefined || listed.has(device));
-    const factsText = `${facts.artifactName}\n${facts.deviceType}\n${JSON.stringify(facts.provides)}`;
+    const factsText = `${facts.artifactName}\n${facts.deviceType}\n${textOf(facts.provides)}`;
     const { nothing } = memory;
     if (possible.length === 0) {
       note(caller, facts, deployments.length === 0 ? "NOTHING_RUNNING" : "NOT_IN_TARGET", undefined);
@@ -80,7 +99,7 @@ export function createPolls({ postgres, running, checkIns }: Services) {
     );
     if (found === undefined) throw new ServerError("UNAUTHORIZED");
     const answer = select(facts, found.member, possible, found.rows);
-    if (!(await keep(caller, facts, answer))) return undefined;
+    if (!(await keep(caller, facts, answer, found.rows))) return undefined;
     const about = answer.kind === "nothing" ? answer.about : answer.deployment.id;
     note(caller, facts, answer.code, about);
     if (answer.kind === "offer") return { deployment: answer.deployment, artifact: answer.artifact };

@@ -1,0 +1,50 @@
+import type { FastifySchema, FastifySchemaCompiler } from "fastify";
+import { validatorCompiler } from "fastify-type-provider-zod";
+import { RecentlyUsed } from "../domain/recently-used.ts";
+
+declare module "fastify" {
+  interface FastifyContextConfig {
+    repeatedBodies?: RepeatedBodies;
+  }
+}
+
+const BODIES_MAX = 2000;
+/** Characters. A longer body is parsed each time. */
+const LENGTH_MAX = 4096;
+
+/**
+ * The bodies that a route gets again and again, letter by letter, as the polls of a fleet are. Each is parsed and checked
+ * once. Requests share what came out of it, so that nobody may change it.
+ */
+export class RepeatedBodies {
+  readonly #checked = new RecentlyUsed<string, object>(BODIES_MAX);
+  readonly #shared = new WeakSet();
+  readonly #texts = new WeakMap<object, string>();
+
+  /** What a body says, if it was valid before. */
+  find = (text: string): object | undefined => this.#checked.get(text);
+
+  /** Names the text of a parsed body. It is remembered if it turns out to be valid. */
+  note(text: string, parsed: unknown): void {
+    if (text.length <= LENGTH_MAX && typeof parsed === "object" && parsed !== null) this.#texts.set(parsed, text);
+  }
+
+  /** Checks what was not found. For the option `validatorCompiler` of the route. */
+  readonly compileCheck: FastifySchemaCompiler<FastifySchema> = (part) => {
+    const check = validatorCompiler(part as Parameters<typeof validatorCompiler>[0]);
+    if (part.httpPart !== "body") return check;
+    return (data: object) => {
+      if (this.#shared.has(data)) return { value: data };
+      const result = check(data);
+      const text = this.#texts.get(data);
+      if (text !== undefined && isValid(result)) {
+        this.#checked.set(text, result.value);
+        this.#shared.add(result.value);
+      }
+      return result;
+    };
+  };
+}
+
+const isValid = (result: unknown): result is { readonly value: object } =>
+  typeof result === "object" && result !== null && "value" in result && typeof result.value === "object";
