@@ -17,7 +17,7 @@ export async function bitbake(
   const isRoot = process.getuid?.() === 0;
   const home = isRoot ? `/home/${places.user}` : (process.env["HOME"] ?? "/");
   const clean = ["env", "-i", `HOME=${home}`, "LANG=en_US.UTF-8", "LC_ALL=en_US.UTF-8", `PATH=${path}`];
-  const command = ["nice", ...(isRoot ? ["runuser", "-u", places.user, "--"] : []), ...clean, `BUILDDIR=${build}`];
+  const command = [...(isRoot ? ["runuser", "-u", places.user, "--"] : []), ...clean, `BUILDDIR=${build}`];
   const [program = "", ...args] = [...command, ...argv];
   const finished = await capture(program, args, {}, build);
   await mkdir(join(places.work, "log"), { recursive: true });

@@ -45,6 +45,8 @@ export async function writeSystemTree(
   if (!MOUNTS.test(start)) throw new Error("etc/rcS has no mounts to replace");
   await writeFile(place("etc/rcS"), start.replace(MOUNTS, "mount -a"));
   await writeFile(place("etc/fstab"), FSTAB);
+  // Packages of OE-Core bring it, and features of an image write into it.
+  await mkdir(place("etc/default"), { recursive: true });
   await rename(place("boot/zImage"), place(`boot/${image}-${KERNEL_VERSION}`));
   await symlink(`${image}-${KERNEL_VERSION}`, place(`boot/${image}`));
   if (deviceTree === undefined) await adaptInitramfs(place("boot"), `${tree}-initramfs`);

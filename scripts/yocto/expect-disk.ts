@@ -31,6 +31,7 @@ export async function expectDisk(image: string, kind: "sdimg" | "gptimg", built:
   try {
     await cut(path, part, boot);
     await ask("fsck.vfat", "-n", part);
+    expectText("boot", await ask("mdir", "-/", "-b", "-i", part, "::"), "::/kernel7.img", "::/overlays/bzImage");
     await cut(path, part, data);
     await ask("e2fsck", "-fn", part);
     expectText("data", await ask("dumpe2fs", "-h", part), "Filesystem volume name:   data\n");

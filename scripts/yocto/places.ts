@@ -7,6 +7,14 @@ export interface Places {
   readonly core: string;
   readonly metaOe: string;
   readonly work: string;
+  /** Repositories with further machines, by name, as far as they are given. */
+  readonly folders: Readonly<Partial<Record<keyof typeof MACHINE_SIGNS, string>>>;
+  /** The repositories that every build needs, by name. */
+  readonly repositories: Readonly<Record<keyof typeof SIGNS, string>>;
+  /** Folder with the program kas, if it is given. */
+  readonly kas?: string;
+  /** Unpacked sources of U-Boot, if they are given. */
+  readonly uBoot?: string;
   /** Runs BitBake if we are root. */
   readonly user: string;
   /** Name of the release, such as scarthgap. */
@@ -14,7 +22,7 @@ export interface Places {
 }
 
 export type Given = Readonly<
-  Partial<Record<"bitbake" | "openembedded-core" | "meta-openembedded" | "work" | "user", string>>
+  Partial<Record<keyof typeof SIGNS | keyof typeof MACHINE_SIGNS | "kas" | "u-boot" | "work" | "user", string>>
 >;
 
 /** A file by which each folder is recognised. */
@@ -24,21 +32,35 @@ const SIGNS = {
   "meta-openembedded": "meta-oe/conf/layer.conf",
 } as const;
 
+/** The same for repositories without which some machines are left out. */
+const MACHINE_SIGNS = {
+  "meta-yocto": "meta-yocto-bsp/conf/layer.conf",
+  "meta-raspberrypi": "conf/layer.conf",
+} as const;
+
 /** @throws naming the option that is missing or wrong */
 export async function expectPlaces(given: Given): Promise<Places> {
-  const found = async (name: keyof typeof SIGNS): Promise<string> => {
+  const found = async (name: keyof Given, sign: string): Promise<string> => {
     const path = required(given, name);
-    const sign = join(path, SIGNS[name]);
-    await access(sign).catch(() => {
-      throw new Error(`--${name} ${path}: there is no ${SIGNS[name]} in it`);
+    await access(join(path, sign)).catch(() => {
+      throw new Error(`--${name} ${path}: there is no ${sign} in it`);
     });
     return path;
   };
-  const core = await found("openembedded-core");
+  const folders: Partial<Record<keyof typeof MACHINE_SIGNS, string>> = {};
+  for (const name of ["meta-yocto", "meta-raspberrypi"] as const)
+    if (given[name] !== undefined) folders[name] = await found(name, MACHINE_SIGNS[name]);
+  const repositories = {
+    bitbake: await found("bitbake", SIGNS.bitbake),
+    "openembedded-core": await found("openembedded-core", SIGNS["openembedded-core"]),
+    "meta-openembedded": await found("meta-openembedded", SIGNS["meta-openembedded"]),
+  };
+  const core = repositories["openembedded-core"];
   return {
-    bitbake: await found("bitbake"),
-    core,
-    metaOe: join(await found("meta-openembedded"), "meta-oe"),
+    ...{ bitbake: repositories.bitbake, core, metaOe: join(repositories["meta-openembedded"], "meta-oe") },
+    ...{ folders, repositories },
+    ...(given.kas !== undefined && { kas: await found("kas", "kas/__main__.py") }),
+    ...(given["u-boot"] !== undefined && { uBoot: await found("u-boot", "scripts/kconfig/merge_config.sh") }),
     work: required(given, "work"),
     user: given.user ?? "yocto",
     release: await releaseOf(core),

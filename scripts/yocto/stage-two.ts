@@ -62,6 +62,8 @@ function settingsFor({ name, deviceTypes, device, totalMb, dataMb, alignment, bo
     MENDER_DATA_PART_SIZE_MB: String(dataMb),
     MENDER_PARTITION_ALIGNMENT: String(alignment),
     SWITCHBACK_BOOTLOADER: bootloader,
+    // As the Raspberry Pi has them: another name, and a pattern.
+    IMAGE_BOOT_FILES: "bzImage;kernel7.img bzI*;overlays/",
   };
 }
 

@@ -16,6 +16,10 @@ export interface Workspace {
   readonly two: string;
   readonly check: string;
   readonly boot: string;
+  readonly machines: string;
+  readonly uBoot: string;
+  /** Stands where a reader of the guide begins: it does not have the layer yet. */
+  readonly guide: string;
 }
 
 /** Copies the layer, the stubs and a release tree into the work folder, and configures both builds. */
@@ -26,23 +30,37 @@ export async function prepare(places: Places): Promise<Workspace> {
   const at = (name: string): string => join(places.work, name);
   const workspace = {
     ...{ places, layer: at("meta-switchback"), stubs: at("meta-stubs"), tree: at("switchback") },
-    ...{ one: at("one"), two: at("two"), check: at("check"), boot: at("boot") },
+    ...{ one: at("one"), two: at("two"), check: at("check"), boot: at("boot"), machines: at("machines") },
+    ...{ uBoot: at("u-boot"), guide: at("guide/build") },
   };
   await mkdir(places.work, { recursive: true });
   await replace("yocto-layer", workspace.layer);
   await replace("test/yocto/meta-stubs", workspace.stubs);
+  await replace("yocto-boards", at("yocto-boards"));
   await copyTree(workspace.tree);
   const real = [join(places.core, "meta"), places.metaOe];
   await configure(workspace.one, [...real, workspace.layer], await oneConf());
   await configure(workspace.two, [...real, workspace.layer, workspace.stubs], await twoConf(workspace));
   await configure(workspace.boot, [...real, workspace.layer, workspace.stubs], await twoConf(workspace));
+  const bsp = [places.folders["meta-yocto"]?.concat("/meta-yocto-bsp"), places.folders["meta-raspberrypi"]].filter(
+    (path) => path !== undefined,
+  );
+  const boards = [...real, workspace.layer, at("yocto-boards"), ...bsp];
+  await configure(workspace.machines, boards, (await template("common.conf")) + (await template("machines.conf")));
+  if (places.uBoot !== undefined) {
+    const conf = (await template("u-boot.conf")).replaceAll("@U-BOOT@", places.uBoot);
+    const local = (await twoConf(workspace, "(?!bsp/u-boot/u-boot_)")) + conf;
+    await configure(workspace.uBoot, [...real, workspace.layer, at("yocto-boards"), workspace.stubs], local);
+  }
+  await configure(workspace.guide, [join(places.core, "meta"), workspace.stubs], await guideConf());
   // yocto-check-layer adds the layer itself, to compare what other recipes are before and after.
-  const withoutAppends = `${await twoConf(workspace)}BBMASK += "/meta-switchback/.*\\.bbappend$"\n`;
-  await configure(workspace.check, [...real, workspace.stubs], withoutAppends);
+  const withoutLayer = `${await twoConf(workspace)}BBMASK += "/meta-stubs/recipes-stubs/modules/"\n`;
+  await configure(workspace.check, [...real, workspace.stubs], withoutLayer);
   return workspace;
 }
 
-async function replace(from: string, to: string): Promise<void> {
+/** Replaces a folder by a copy of another one. */
+export async function replace(from: string, to: string): Promise<void> {
   await rm(to, { recursive: true, force: true });
   await cp(from, to, { recursive: true, verbatimSymlinks: true });
 }
@@ -58,8 +76,14 @@ const template = (name: string): Promise<string> => readFile(join(TEMPLATES, nam
 
 const oneConf = async (): Promise<string> => (await template("common.conf")) + (await template("stage-one.conf"));
 
-const twoConf = async ({ tree }: Workspace): Promise<string> =>
-  ((await template("common.conf")) + (await template("stage-two.conf"))).replaceAll("@TREE@", tree);
+/** @param keep a look-ahead for recipes of OE-Core that are not left out */
+const stubsConf = async (keep = ""): Promise<string> =>
+  (await template("common.conf")) + (await template("stage-two.conf")).replace("@KEEP@", keep);
+
+const twoConf = async ({ tree }: Workspace, keep = ""): Promise<string> =>
+  (await stubsConf(keep)) + (await template("agent.conf")).replaceAll("@TREE@", tree);
+
+const guideConf = async (): Promise<string> => (await stubsConf()) + (await template("guide.conf"));
 
 async function configure(build: string, layers: readonly string[], local: string): Promise<void> {
   const conf = join(build, "conf");
