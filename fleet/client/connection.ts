@@ -83,6 +83,8 @@ export function createConnection({ server, token, ca, skipVerify }: ConnectionOp
         }
       });
       const status = answer.statusCode ?? 0;
+      // An answer that nobody reads keeps its connection busy, and the program from ending, until the server closes it.
+      if (answer.headers["content-length"] === "0" || status === 204) answer.resume();
       if (status >= 400) throw await refusal(method, url.pathname, status, answer);
       return answerOf(status, answer);
     },
