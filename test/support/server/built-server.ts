@@ -21,7 +21,7 @@ export interface Running {
 
 /** `switchback-server` as shipped, built from the current sources. */
 export class BuiltServer {
-  readonly #path: string;
+  readonly path: string;
 
   /** Builds it once for all files of a test run. */
   static async build(): Promise<BuiltServer> {
@@ -41,11 +41,11 @@ export class BuiltServer {
   }
 
   private constructor(path: string) {
-    this.#path = path;
+    this.path = path;
   }
 
   start(...argv: readonly string[]): Running {
-    const child = spawn(process.execPath, [this.#path, ...argv], { stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(process.execPath, [this.path, ...argv], { stdio: ["ignore", "pipe", "pipe"] });
     let out = "";
     let err = "";
     child.stdout.on("data", (chunk: Buffer) => {
