@@ -24,7 +24,7 @@ import type { Storage } from "./config/storage.ts";
 import { eachSecond } from "./jobs/each-second.ts";
 import { sweepObjectsHourly } from "./jobs/sweep-objects.ts";
 
-export interface ServerOptions extends Pick<AppOptions, "serverFactory" | "checkAnswers"> {
+export interface ServerOptions extends Pick<AppOptions, "serverFactory" | "checkAnswers" | "trustProxy" | "patience"> {
   readonly databaseUrl: string;
   /** Connections to it, at most. */
   readonly connections?: number;

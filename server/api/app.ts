@@ -13,6 +13,7 @@ import type { App, Routes } from "./app-types.ts";
 import { authenticate, requireAuth } from "./authenticate.ts";
 import type { Callers } from "./callers.ts";
 import { answerError, answerNotFound } from "./error-answers.ts";
+import { type Patience, refuseSlowBodies } from "./slow-bodies.ts";
 import { refuseUnstorable } from "./storable.ts";
 
 export interface AppOptions {
@@ -23,13 +24,17 @@ export interface AppOptions {
   readonly serverFactory?: (handler: (request: IncomingMessage, response: ServerResponse) => void) => RawServerDefault;
   /** Compares each answer with its schema, and fails with 500 if they differ. Tests do so; it costs time. */
   readonly checkAnswers?: boolean;
+  /** Proxies whose word about the client holds: addresses and networks. */
+  readonly trustProxy?: readonly string[];
+  readonly patience?: Patience;
 }
 
 /** Bodies without a limit of their own. Uploads and logs have one. */
 const BODY_LIMIT_BYTES = 1024 * 1024;
 
 /** The HTTP application: how requests are named, parsed, authenticated and answered. Routes add what they do. */
-export async function createApp({ log, callers, routes, serverFactory, checkAnswers }: AppOptions): Promise<App> {
+export async function createApp(options: AppOptions): Promise<App> {
+  const { log, callers, routes, serverFactory, checkAnswers, trustProxy = [], patience } = options;
   const app = fastify({
     loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true }),
@@ -37,7 +42,9 @@ export async function createApp({ log, callers, routes, serverFactory, checkAnsw
     childLoggerFactory: (logger) => logger,
     genReqId: () => randomUUID(),
     bodyLimit: BODY_LIMIT_BYTES,
-    // Uploads and slow lines take their time. Node ends a request whose headers take longer than a minute.
+    // Without a proxy that is known, anybody could say to come from any address.
+    trustProxy: trustProxy.length === 0 ? false : [...trustProxy],
+    // Uploads take their time. Node ends a request whose headers take longer than a minute, and we end slow bodies.
     connectionTimeout: 0,
     keepAliveTimeout: 72_000,
     requestTimeout: 0,
@@ -68,6 +75,7 @@ export async function createApp({ log, callers, routes, serverFactory, checkAnsw
     reply.header("x-men-requestid", request.id);
     done();
   });
+  refuseSlowBodies(app, patience);
   app.addHook("preValidation", refuseUnstorable);
   app.addHook("onRoute", requireAuth);
   await app.register(swagger, {

@@ -60,9 +60,9 @@ async function run(config: Config, io: ServerIo, ends: (() => Promise<unknown>)[
     stopDatabase = () => database.stop();
     ends.push(stopDatabase);
   }
-  const { connections, role, storage, url } = config;
+  const { connections, role, storage, url, trustProxy } = config;
   const server = await composeServer({
-    ...{ databaseUrl, connections, storage, role, log },
+    ...{ databaseUrl, connections, storage, role, log, trustProxy },
     ...(url !== undefined && { publicUrl: url }),
   });
   ends.push(() => server.close());

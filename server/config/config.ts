@@ -1,4 +1,4 @@
-import { isIPv4 } from "node:net";
+import { isIP, isIPv4 } from "node:net";
 import { join, resolve } from "node:path";
 import { z } from "zod";
 import { ServerError } from "../errors/server-error.ts";
@@ -25,6 +25,8 @@ export interface Config {
   readonly localListen: Address | undefined;
   readonly url: string | undefined;
   readonly tls: Tls;
+  /** Addresses and networks. */
+  readonly trustProxy: readonly string[];
   readonly database: string | undefined;
   readonly connections: number;
   readonly storage: Storage;
@@ -53,6 +55,15 @@ const ADDRESS = z
 const isLoopback = ({ host = "" }: Address): boolean =>
   host === "localhost" || host === "::1" || (isIPv4(host) && host.startsWith("127."));
 
+/** An address, or a network with the length of its prefix. A network of all addresses would trust everybody. */
+function isNetwork(text: string): boolean {
+  const [address = "", length, ...more] = text.split("/");
+  const version = isIP(address);
+  if (version === 0 || more.length > 0) return false;
+  const bits = version === 4 ? 32 : 128;
+  return length === undefined || (/^[1-9]\d{0,2}$/.test(length) && Number(length) <= bits);
+}
+
 const PATH = z
   .string()
   .min(1, "expected a path")
@@ -78,6 +89,11 @@ const SCHEMA = z
       context.addIssue({ code: "custom", message: "expected auto, off, or CERT,KEY" });
       return z.NEVER;
     }),
+    "trust-proxy": z
+      .string()
+      .transform((text) => text.split(",").map((each) => each.trim()))
+      .refine((all) => all.every(isNetwork), "expected addresses or networks, such as 10.0.0.7,192.168.1.0/24")
+      .optional(),
     // Not a URL to everybody: with a socket, the host is in the query, and the place for it is empty.
     database: z
       .string()
@@ -104,10 +120,11 @@ export function checkConfig(given: ReadonlyMap<SettingKey, Given>): Config {
   const parsed = SCHEMA.safeParse(Object.fromEntries(texts));
   if (!parsed.success) throw invalid(given, parsed.error.issues[0]);
   const { data, "local-listen": localListen, "database-connections": connections, ...more } = parsed.data;
-  const { "log-level": logLevel, "admin-password-file": adminPasswordFile, ...rest } = more;
+  const { "log-level": logLevel, "admin-password-file": adminPasswordFile, "trust-proxy": trustProxy, ...rest } = more;
   const { listen, url, tls, database, role, admin } = rest;
   return {
     ...{ data, listen, localListen, url, tls, database, connections, role, logLevel, admin, adminPasswordFile },
+    trustProxy: trustProxy ?? [],
     storage: storageOf(parsed.data, join(data, "objects")),
   };
 }

@@ -54,6 +54,13 @@ export const SETTINGS = [
     default: () => "auto",
   },
   {
+    key: "trust-proxy",
+    value: "ADDRESS,…",
+    doc: "proxies in front, as addresses or networks: the server believes what they say about the client",
+    defaultDoc: "none: the address of the connection is that of the client",
+    default: () => undefined,
+  },
+  {
     key: "database",
     value: "URL",
     doc: "PostgreSQL 15 or newer, as a role that is no superuser",

@@ -12,6 +12,9 @@ export interface ListenerOptions {
   readonly localListen: Address | undefined;
   /** Without it, plain HTTP. */
   readonly certificate: Certificate | undefined;
+  /** How long the headers of a request may take, and how often that is looked at. */
+  readonly headersTimeout?: number;
+  readonly connectionsCheckingInterval?: number;
 }
 
 export interface Listeners {
@@ -27,8 +30,8 @@ export interface Listeners {
   drain(): Promise<void>;
 }
 
-/** Uploads and downloads of slow devices take hours, headers do not. */
-const TIMEOUTS = { requestTimeout: 0, headersTimeout: 60_000, keepAliveTimeout: 72_000 };
+/** Uploads and downloads of slow devices take hours, headers and handshakes do not. */
+const TIMEOUTS = { requestTimeout: 0, headersTimeout: 30_000, keepAliveTimeout: 72_000, handshakeTimeout: 30_000 };
 const SWEEP_MS = 50;
 
 const local = new WeakSet<Socket>();
@@ -42,7 +45,8 @@ export const isLocal = ({ socket }: IncomingMessage): boolean => local.has(socke
  * @throws {ServerError} CONFIG_INVALID if it cannot listen at an address
  */
 export async function openListeners(app: App, options: ListenerOptions): Promise<Listeners> {
-  const { listen, localListen, certificate } = options;
+  const { listen, localListen, certificate, ...patience } = options;
+  const timeouts = { ...TIMEOUTS, ...patience };
   let isDraining = false;
   app.addHook("onSend", (_request, reply, payload, done) => {
     if (isDraining) reply.header("connection", "close");
@@ -77,11 +81,11 @@ export async function openListeners(app: App, options: ListenerOptions): Promise
     await Promise.all(ended);
     clearInterval(timer);
   };
-  const secure = certificate && createTlsServer({ ...TIMEOUTS, ...pemOf(certificate), minVersion: "TLSv1.2" }, handler);
-  const plain = createServer(TIMEOUTS, handler);
+  const secure = certificate && createTlsServer({ ...timeouts, ...pemOf(certificate), minVersion: "TLSv1.2" }, handler);
+  const plain = createServer(timeouts, handler);
   plain.on("connection", (socket) => local.add(socket));
   try {
-    const all = listen && (await add(secure ?? createServer(TIMEOUTS, handler), "listen", listen));
+    const all = listen && (await add(secure ?? createServer(timeouts, handler), "listen", listen));
     const own = localListen && (await add(plain, "local-listen", localListen));
     return {
       publicUrl: all && urlOf(all, secure === undefined ? "http" : "https"),

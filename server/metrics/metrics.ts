@@ -19,8 +19,12 @@ const DOWNLOAD = /^\/api\/devices\/v1\/download\//;
 const pollAnswer = (status: number): string =>
   ({ 200: "deployment", 204: "nothing", 401: "unauthorized", 429: "busy", 503: "away" })[status] ?? "failed";
 
-/** Counts what an app does, and answers `/metrics` on the loopback listener. The metrics belong to this app. */
-export function measure(app: App, postgres: Postgres): void {
+/**
+ * Counts what an app does, and answers `/metrics` on the loopback listener. The metrics belong to this app.
+ *
+ * @param countEveryMs how old the numbers of deployments may be
+ */
+export function measure(app: App, postgres: Postgres, countEveryMs = COUNT_EVERY_MS): void {
   const registry = new Registry();
   const own = { registers: [registry] };
   collectDefaultMetrics({ register: registry });
@@ -42,7 +46,7 @@ export function measure(app: App, postgres: Postgres): void {
     help: "Bytes sent on connections that downloaded Artifacts",
   });
   measurePool(own, postgres);
-  measureDeployments(own, postgres);
+  measureDeployments(own, postgres, countEveryMs);
 
   app.addHook("onResponse", ({ method, routeOptions, socket }, reply, done) => {
     const route = routeOptions.url ?? "unknown";
@@ -85,11 +89,11 @@ function measurePool(own: Own, postgres: Postgres): void {
   });
 }
 
-function measureDeployments(own: Own, postgres: Postgres): void {
+function measureDeployments(own: Own, postgres: Postgres, countEveryMs: number): void {
   let counted = Number.NEGATIVE_INFINITY;
   let states: Promise<ReadonlyMap<string, number> | undefined> = Promise.resolve(undefined);
   const count = (): typeof states => {
-    if (performance.now() - counted >= COUNT_EVERY_MS) {
+    if (performance.now() - counted >= countEveryMs) {
       counted = performance.now();
       states = countDeployments(postgres).catch(() => undefined); // ignored: database_up tells.
     }

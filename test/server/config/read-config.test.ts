@@ -31,6 +31,7 @@ test("a flag wins over the environment, which wins over the file, which wins ove
     localListen: { host: "127.0.0.1", port: 8080 },
     url: "https://a.example",
     tls: { kind: "auto" },
+    trustProxy: [],
     database: "postgresql://me:secret@db/x",
     connections: 10,
     storage: { kind: "folder", folder: "/c/objects" },
@@ -54,6 +55,7 @@ test("a flag wins over the environment, which wins over the file, which wins ove
 
 for (const [title, flags, expected] of [
   ["all addresses", { listen: ":8443" }, { listen: { port: 8443 } }],
+  ["two proxies", { "trust-proxy": "10.0.0.7, fd00::/8" }, { trustProxy: ["10.0.0.7", "fd00::/8"] }],
   ["an address of IPv6", { listen: "[::1]:9" }, { listen: { host: "::1", port: 9 } }],
   [
     "a database behind a socket",

@@ -69,3 +69,25 @@ test("requests are logged with their ids, and no password, token, signature or v
   expect(all.find((line) => line["status"] === 201)).toMatchObject({ level: "info", tenant: server.tenant.id });
   expect(all.at(-1)).toMatchObject({ headers: { authorization: "[secret]" }, body: { password: "[secret]" } });
 });
+
+test("nobody can forge a line of the log", async () => {
+  lines.length = 0;
+  const forged = 'a"}\n{"level":"fatal","msg":"forged"}\n{"a":"';
+  await ask("GET", `/api/management/v1/${encodeURIComponent(forged)}`);
+  await ask("GET", "/healthz", undefined);
+  const basic = Buffer.from(`${forged}:${forged}`).toString("base64");
+  await fetch(`${url}/api/management/v1/useradm/auth/login`, {
+    method: "POST",
+    headers: {
+      authorization: `Basic ${basic}`,
+      "user-agent": forged.replaceAll("\n", "\t"),
+      "x-forwarded-for": "forged",
+    },
+  });
+  expect(lines.length).toBeGreaterThan(1);
+  for (const line of lines) {
+    expect(line.indexOf("\n"), line).toBe(line.length - 1);
+    expect((JSON.parse(line) as { msg: string; address: string }).msg, line).toBe("request");
+    expect(line).not.toContain("forged");
+  }
+});

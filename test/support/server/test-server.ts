@@ -7,8 +7,10 @@ import { pino } from "pino";
 import { inject } from "vitest";
 import { hashPassword } from "../../../server/adapters/passwords/passwords.ts";
 import { addTenant, addUser } from "../../../server/adapters/postgres/people.ts";
-import { composeServer, type Server } from "../../../server/compose.ts";
+import { composeServer, type Server, type ServerOptions } from "../../../server/compose.ts";
 import type { Storage } from "../../../server/config/storage.ts";
+import { openListeners } from "../../../server/listeners/listeners.ts";
+import { measure } from "../../../server/metrics/metrics.ts";
 
 export interface TestServer {
   readonly server: Server;
@@ -20,6 +22,8 @@ export interface TestServer {
   readonly tenant: { readonly id: string; readonly token: string };
   /** The token of the tenant's administrator. */
   readonly token: string;
+  /** The listener for this machine, of a measured server. */
+  readonly localUrl: string | undefined;
   /** A request with that token, and JSON as its body if there is one. */
   request(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Response>;
   close(): Promise<void>;
@@ -45,30 +49,38 @@ async function createDatabase(from: string): Promise<string> {
   return `postgresql://switchback@/${name}?host=${folder}`;
 }
 
-export interface TestServerWishes {
-  readonly publicUrl?: string;
-  /** A folder without it. */
-  readonly storage?: Storage;
+interface TestOptions extends Partial<Pick<ServerOptions, "publicUrl" | "trustProxy" | "patience" | "log">> {
+  /** With both listeners and the metrics, whose numbers of deployments are always fresh. */
+  readonly isMeasured?: boolean;
+  /** Of a measured server: how many milliseconds headers may take. */
+  readonly headersTimeout?: number;
 }
 
 /** A server on a database of its own, with a tenant and its administrator. It checks each of its answers. */
-export async function startTestServer({ publicUrl, storage }: TestServerWishes = {}): Promise<TestServer> {
+export async function startTestServer({
+  isMeasured = false,
+  headersTimeout,
+  ...options
+}: TestOptions = {}): Promise<TestServer> {
+import type { Storage } from "../../../server/config/storage.ts";
   const url = await makeDatabase();
   const folder = await mkdtemp(join(tmpdir(), "switchback-objects-"));
   const log = pino({ level: "fatal" });
   const server = await composeServer({
-    ...{ databaseUrl: url, storage: storage ?? { kind: "folder", folder }, log, checkAnswers: true },
-    ...(publicUrl !== undefined && { publicUrl }),
+    ...{ databaseUrl: url, storage, log, checkAnswers: true },
+    ...options,
+import type { Storage } from "../../../server/config/storage.ts";
   });
   const { postgres } = server.services;
   const tenant = await postgres.shared((session) => addTenant(session, "default"));
   const hash = await hashPassword(ADMIN.password);
   await postgres.inTenant(tenant.id, (session) => addUser(session, tenant.id, ADMIN.email, hash));
-  const address = await server.app.listen({ host: "127.0.0.1", port: 0 });
+  const { address, localUrl, endListening } = await listen(server, isMeasured, headersTimeout);
   const token = await logIn(address, ADMIN.email, ADMIN.password);
   return {
     server,
     url: address,
+    localUrl,
     databaseUrl: url,
     storage: folder,
     tenant,
@@ -84,11 +96,28 @@ export async function startTestServer({ publicUrl, storage }: TestServerWishes =
         ...(body !== undefined && { body: JSON.stringify(body) }),
       }),
     async close() {
-      await server.app.close();
+      await endListening();
       await server.close();
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+const ANY_PORT = { host: "127.0.0.1", port: 0 };
+
+async function listen({ app, services }: Server, isMeasured: boolean, headersTimeout: number | undefined) {
+  if (!isMeasured)
+    return { address: await app.listen(ANY_PORT), localUrl: undefined, endListening: async () => app.close() };
+  measure(app, services.postgres, 0);
+  const listeners = await openListeners(app, {
+    ...{ listen: ANY_PORT, localListen: ANY_PORT, certificate: undefined },
+    ...(headersTimeout !== undefined && { headersTimeout, connectionsCheckingInterval: headersTimeout }),
+  });
+  const endListening = async (): Promise<void> => {
+    await listeners.drain();
+    await app.close();
+  };
+  return { address: listeners.publicUrl ?? "", localUrl: listeners.localUrl, endListening };
 }
 
 /** The token of a new session. */

@@ -12,6 +12,8 @@ import { look } from "../../guard.ts";
 import type { Services } from "../../services.ts";
 
 const V1 = "/api/management/v1/useradm";
+/** Anybody may send it. */
+const BODY_LIMIT_BYTES = 16 * 1024;
 const SESSION_S = 7 * 24 * 3600;
 
 /** Begins and ends sessions of people. */
@@ -20,7 +22,11 @@ export const loginRoutes =
   (app) => {
     app.post(
       `${V1}/auth/login`,
-      { config: { auth: "none" }, schema: { body: LoginOptions.nullish(), response: { 200: z.string() } } },
+      {
+        config: { auth: "none" },
+        bodyLimit: BODY_LIMIT_BYTES,
+        schema: { body: LoginOptions.nullish(), response: { 200: z.string() } },
+      },
       async (request, reply) => {
         const { email, password } = basicCredentials(request.headers.authorization);
         const attempt = { account: email, address: request.ip };
