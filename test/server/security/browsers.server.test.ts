@@ -112,7 +112,9 @@ test("no route takes a URL, and the server calls none that is in a text", async 
   const claims = { jti: set, sub: device, tenant: server.tenant.id, kind: "device" } as const;
   const deviceToken = await server.server.services.tokens.sign(claims, 600);
   for (const { method, path, parameters, body } of routes.filter((route) => !route.path.endsWith("/logout"))) {
-    const query = parameters.filter((one) => one.in === "query").map(({ name }) => [name, canaryUrl]);
+    const query = parameters
+      .filter((one) => one.in === "query")
+      .map(({ name }) => [name, canaryUrl] as [string, string]);
     const target = path.replaceAll(/\{\w+\}/g, encodeURIComponent(canaryUrl));
     for (const place of [filled(path), target]) {
       const answer = await fetch(`${server.url}${place}?${new URLSearchParams(query)}`, {

@@ -123,7 +123,7 @@ function valid(schema: Schema | undefined, known: readonly string[], depth = 0):
 }
 
 /** Not every text can stand in a URL: half a character is sent as the character that replaces it. */
-const encoded = (value: unknown): string => encodeURIComponent(String(value).toWellFormed());
+const encoded = (value: unknown): string => encodeURIComponent(String(value).replaceAll(/\p{Cs}/gu, "\ufffd"));
 
 const TYPES = [
   "application/json",

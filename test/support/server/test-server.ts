@@ -8,7 +8,6 @@ import { inject } from "vitest";
 import { hashPassword } from "../../../server/adapters/passwords/passwords.ts";
 import { addTenant, addUser } from "../../../server/adapters/postgres/people.ts";
 import { composeServer, type Server, type ServerOptions } from "../../../server/compose.ts";
-import type { Storage } from "../../../server/config/storage.ts";
 import { openListeners } from "../../../server/listeners/listeners.ts";
 import { measure } from "../../../server/metrics/metrics.ts";
 
@@ -49,7 +48,8 @@ async function createDatabase(from: string): Promise<string> {
   return `postgresql://switchback@/${name}?host=${folder}`;
 }
 
-interface TestOptions extends Partial<Pick<ServerOptions, "publicUrl" | "trustProxy" | "patience" | "log">> {
+interface TestOptions
+  extends Partial<Pick<ServerOptions, "publicUrl" | "trustProxy" | "patience" | "log" | "storage">> {
   /** With both listeners and the metrics, whose numbers of deployments are always fresh. */
   readonly isMeasured?: boolean;
   /** Of a measured server: how many milliseconds headers may take. */
@@ -62,14 +62,13 @@ export async function startTestServer({
   headersTimeout,
   ...options
 }: TestOptions = {}): Promise<TestServer> {
-import type { Storage } from "../../../server/config/storage.ts";
   const url = await makeDatabase();
+  // The store of Artifacts, if there is no other one.
   const folder = await mkdtemp(join(tmpdir(), "switchback-objects-"));
   const log = pino({ level: "fatal" });
   const server = await composeServer({
-    ...{ databaseUrl: url, storage, log, checkAnswers: true },
+    ...{ databaseUrl: url, storage: { kind: "folder", folder }, log, checkAnswers: true },
     ...options,
-import type { Storage } from "../../../server/config/storage.ts";
   });
   const { postgres } = server.services;
   const tenant = await postgres.shared((session) => addTenant(session, "default"));
