@@ -9,7 +9,7 @@ export interface Patience {
 }
 
 /** 270 bytes a second. The slowest modem is faster. */
-export const PATIENCE: Patience = { periodMs: 30_000, bytes: 8192 };
+const PATIENCE: Patience = { periodMs: 30_000, bytes: 8192 };
 
 declare module "fastify" {
   interface FastifyRequest {
