@@ -9,6 +9,7 @@ import { type Listeners, openListeners } from "../listeners/listeners.ts";
 import { createLogger } from "../logging/logger.ts";
 import { logRequests } from "../logging/request-log.ts";
 import { measure } from "../metrics/metrics.ts";
+import { awaitDatabase } from "./await-database.ts";
 import { makeFirstTenant, type NewTenant } from "./first-start.ts";
 import type { ServerIo } from "./io.ts";
 import { configOf, type Flags } from "./options.ts";
@@ -22,7 +23,7 @@ const RENEW_EVERY_MS = 12 * 3600 * 1000;
  * What `start` does: runs the server until a signal ends it.
  *
  * @throws {ServerError} CONFIG_INVALID, DATA_FOLDER_BUSY, DATABASE_MISSING, DATABASE_START, DATABASE_NEWER,
- * DATABASE_AWAY
+ * DATABASE_REFUSED, STORAGE_AWAY, STORAGE_REFUSED
  */
 export async function start(flags: Flags, io: ServerIo): Promise<void> {
   const { config, printed } = await configOf(flags, io);
@@ -32,10 +33,13 @@ export async function start(flags: Flags, io: ServerIo): Promise<void> {
   }
   const ends: (() => Promise<unknown>)[] = [];
   // From now on a signal ends the server properly, also one that comes before it is ready.
+  const stop = new AbortController();
   const signalled = new Promise<string>((resolve) => io.onSignal(resolve));
+  void signalled.then(() => stop.abort());
   try {
-    const running = await run(config, io, ends);
+    const running = await run(config, io, ends, stop.signal);
     const name = await signalled;
+    if (running === undefined) return;
     io.onSignal(() => {
       void running.stopDatabase();
       io.exit(1);
@@ -46,8 +50,8 @@ export async function start(flags: Flags, io: ServerIo): Promise<void> {
   }
 }
 
-/** Starts everything. What must be ended is in `ends`, also if it throws half way. */
-async function run(config: Config, io: ServerIo, ends: (() => Promise<unknown>)[]) {
+/** Starts everything, or nothing if `stop` comes first. What must be ended is in `ends`, also if it throws half way. */
+async function run(config: Config, io: ServerIo, ends: (() => Promise<unknown>)[], stop: AbortSignal) {
   const log = createLogger(config.logLevel, io.logTo);
   await makeDataFolder(config.data);
   let databaseUrl = config.database;
@@ -59,7 +63,7 @@ async function run(config: Config, io: ServerIo, ends: (() => Promise<unknown>)[
     databaseUrl = database.url;
     stopDatabase = () => database.stop();
     ends.push(stopDatabase);
-  }
+  } else if (!(await awaitDatabase(databaseUrl, io, stop))) return undefined;
   const { connections, role, storage, url, trustProxy } = config;
   const server = await composeServer({
     ...{ databaseUrl, connections, storage, role, log, trustProxy },

@@ -2,6 +2,7 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type DataLock, lockDataFolder } from "../adapters/data-folder/data-lock.ts";
+import { checkDatabase } from "../adapters/postgres/fitness.ts";
 import { migrate } from "../adapters/postgres/migrate.ts";
 import { connectPostgres, type Postgres } from "../adapters/postgres/postgres.ts";
 import { privateUrl } from "../adapters/postgres/private/make-cluster.ts";
@@ -27,7 +28,7 @@ const POLL_MS = 100;
  * Runs a command on the database: that of `--database`, or the private one. If the server runs, its PostgreSQL is used.
  * If not, PostgreSQL is started for the time of the command; another command waits for its end.
  *
- * @throws {ServerError} what `work` throws, and DATABASE_AWAY, DATABASE_START, DATABASE_MISSING, DATA_FOLDER_BUSY
+ * @throws {ServerError} what `work` throws, and DATABASE_AWAY, DATABASE_REFUSED, DATABASE_START, DATABASE_MISSING, DATA_FOLDER_BUSY
  */
 export async function withDatabaseUrl<T>(
   config: Config,
@@ -35,7 +36,10 @@ export async function withDatabaseUrl<T>(
   io: ServerIo,
   work: (url: string) => Promise<T>,
 ): Promise<T> {
-  if (config.database !== undefined) return work(config.database);
+  if (config.database !== undefined) {
+    await checkDatabase(config.database);
+    return work(config.database);
+  }
   await makeDataFolder(config.data);
   const until = performance.now() + PATIENCE_MS;
   for (;;) {

@@ -41,7 +41,8 @@ export interface Prepared {
 /**
  * Access to PostgreSQL. Row-level security shows a session the rows of its tenant only.
  *
- * All methods throw a ServerError DATABASE_AWAY if the database cannot be reached. If that happens during a commit, the
+ * All methods throw a ServerError DATABASE_AWAY if the database cannot be reached, and DATABASE_REFUSED if it refuses
+ * the role or the password. If that happens during a commit, the
  * transaction may have been kept.
  */
 export interface Postgres {
@@ -89,7 +90,7 @@ export function connectPostgres({ url, connections = 10, onError = () => {} }: P
 
   async function withClient<T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
     const client = await pool.connect().catch((cause: unknown) => {
-      throw new ServerError("DATABASE_AWAY", {}, { cause, retryAfterS: 2 });
+      throw unconnected(cause);
     });
     // Without a listener, an error of a broken connection would end the process. Its query rejects as well.
     const ignore = (): void => {};
@@ -171,6 +172,16 @@ const ATTEMPTS = 5;
 /** Whether PostgreSQL ended the transaction because of a deadlock or another's change. */
 const isVictim = (error: unknown): boolean =>
   error instanceof Error && "code" in error && (error.code === "40P01" || error.code === "40001");
+
+/** States in which trying again does not help: wrong password or role, no such database. */
+const REFUSED_STATES = /^(?:28|3D000|42501)/;
+
+function unconnected(cause: unknown): ServerError {
+  const retryAfterS = 2;
+  const isRefused = cause instanceof Error && "code" in cause && REFUSED_STATES.test(String(cause.code));
+  if (isRefused) return new ServerError("DATABASE_REFUSED", { reason: cause.message }, { cause, retryAfterS });
+  return new ServerError("DATABASE_AWAY", {}, { cause, retryAfterS });
+}
 
 /** Classes of SQLSTATE: connection, operator's intervention, resources; and "cannot connect now". */
 const AWAY_STATES = /^(?:08|57P0|53)/;

@@ -17,6 +17,8 @@ export interface Running {
   readonly ended: Promise<Ended>;
   /** The part of standard output that `pattern` groups, as soon as it is there. Fails if the program ends before. */
   said(pattern: RegExp): Promise<string>;
+  /** All that it has printed so far. */
+  heard(): string;
 }
 
 /** `switchback-server` as shipped, built from the current sources. */
@@ -45,7 +47,13 @@ export class BuiltServer {
   }
 
   start(...argv: readonly string[]): Running {
-    const child = spawn(process.execPath, [this.path, ...argv], { stdio: ["ignore", "pipe", "pipe"] });
+    return this.startWith({}, ...argv);
+  }
+
+  /** Starts it with more variables in its environment. */
+  startWith(environment: Readonly<Record<string, string>>, ...argv: readonly string[]): Running {
+    const env = { ...process.env, ...environment };
+    const child = spawn(process.execPath, [this.path, ...argv], { stdio: ["ignore", "pipe", "pipe"], env });
     let out = "";
     let err = "";
     child.stdout.on("data", (chunk: Buffer) => {
@@ -63,6 +71,6 @@ export class BuiltServer {
         await Promise.race([once(child.stdout, "data"), ended]);
       }
     };
-    return { child, ended, said };
+    return { child, ended, said, heard: () => out + err };
   }
 }
