@@ -54,7 +54,10 @@ test("the server waits for a database that is not there yet, and a signal ends t
 test("tenants and users are made by --database alone", async () => {
   const admin = ["--admin", "two@example.com", "--admin-password-file", join(folder, "password")];
   const where = ["--database", url];
-  expect(await command("tenant", "add", "second", ...admin, ...where)).toMatchObject([0, expect.stringContaining('"second"')]);
+  expect(await command("tenant", "add", "second", ...admin, ...where)).toMatchObject([
+    0,
+    expect.stringContaining('"second"'),
+  ]);
   const user = ["user", "add", "three@example.com", "--tenant", "second", "--password-file", join(folder, "password")];
   expect((await command(...user, ...where))[0]).toBe(0);
   await logIn(local, "three@example.com", PASSWORD);
@@ -63,7 +66,9 @@ test("tenants and users are made by --database alone", async () => {
 });
 
 /** Method and path of every route, with ids that nobody has. */
-async function routes(): Promise<readonly (readonly [method: string, path: string, kind: "device" | "user" | "none"])[]> {
+async function routes(): Promise<
+  readonly (readonly [method: string, path: string, kind: "device" | "user" | "none"])[]
+> {
   const { paths } = (await (await fetch(`${local}/openapi.json`)).json()) as {
     paths: Record<string, Record<string, { security?: unknown }>>;
   };
@@ -84,7 +89,12 @@ test("while the database is away, every route says 503 with Retry-After, and it 
   await device.authenticate();
   const authorization = { authorization: `Bearer ${user}`, "content-type": "application/json" };
   const accept = await fetch(`${local}/api/management/v2/devauth/devices?status=pending`, { headers: authorization });
-  const [{ id, auth_sets: [set] }] = (await accept.json()) as [{ id: string; auth_sets: [{ id: string }] }];
+  const [
+    {
+      id,
+      auth_sets: [set],
+    },
+  ] = (await accept.json()) as [{ id: string; auth_sets: [{ id: string }] }];
   const path = `${local}/api/management/v2/devauth/devices/${id}/auth/${set.id}/status`;
   const accepted = { method: "PUT", headers: authorization, body: JSON.stringify({ status: "accepted" }) };
   expect((await fetch(path, accepted)).status).toBe(204);
@@ -122,7 +132,8 @@ for (const [title, databaseOf, reason] of [
   ["a role without the right to create", () => database.url("guest", "empty"), /the role guest may not create tables/],
 ] as const)
   test(`${title} is refused at once, by start and by commands`, async () => {
-    if (title === "a superuser") await database.asSuperuser("CREATE ROLE boss LOGIN SUPERUSER PASSWORD 'a long password'");
+    if (title === "a superuser")
+      await database.asSuperuser("CREATE ROLE boss LOGIN SUPERUSER PASSWORD 'a long password'");
     if (title.startsWith("a role")) {
       await database.asSuperuser("CREATE ROLE guest LOGIN PASSWORD 'a long password'");
       await database.asSuperuser("CREATE DATABASE empty");

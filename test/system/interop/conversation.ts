@@ -18,7 +18,7 @@ export interface Conversation {
 const ID = "00000000-0000-4000-8000-000000000001";
 const LIMIT_MS = 60_000;
 /** In a process namespace, so that everything the daemon has started ends with it, as at a power cut. */
-const ALONE = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"];
+export const ALONE = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"];
 const DOWN = "(reboots)";
 
 /**
@@ -98,7 +98,7 @@ function endOf(requests: readonly Recorded[]): number | undefined {
 }
 
 /** Does what U-Boot does: boots the slot on trial, or the other one after a trial that hung. */
-function bootedNext(board: ClientBoard, newSystem: NewSystem): "A" | "B" {
+export function bootedNext(board: ClientBoard, newSystem: NewSystem): "A" | "B" {
   const variables = new Map(board.environment().map((line) => line.split("=") as [string, string]));
   const planned = variables.get("mender_boot_part") === String(board.partition("B")) ? "B" : "A";
   if (variables.get("upgrade_available") !== "1" || newSystem === "comes up") return planned;
