@@ -30,7 +30,7 @@ export const SERVER_ERRORS = {
   ARTIFACT_INVALID: { status: 400, doc: "The file is not a valid Artifact." },
   DEPLOYMENT_ABORTED: { status: 409, doc: "The deployment was aborted." },
   DATABASE_AWAY: { status: 503, doc: "The database cannot be reached. Try again." },
-  DATABASE_REFUSED: { status: 503, doc: "The database cannot be used: its configuration or that of the server is wrong." },
+  DATABASE_REFUSED: { status: 503, doc: "The database refuses the server: a configuration is wrong." },
   STORAGE_AWAY: { status: 503, doc: "The store of Artifacts cannot be reached. Try again." },
   STORAGE_REFUSED: { status: 503, doc: "The store of Artifacts refuses the server: its configuration is wrong." },
   INTERNAL: { status: 500, doc: "The server failed. Its log has the details under the request id." },
