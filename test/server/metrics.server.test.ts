@@ -1,3 +1,5 @@
+import { readFile } from "node:fs/promises";
+import { load } from "js-yaml";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ARTIFACTS, addTestArtifact } from "../support/server/artifacts.ts";
 import { addDeployment, enroll } from "../support/server/seed.ts";
@@ -120,4 +122,31 @@ test("a loop of events that stands still shows", async () => {
 test("/metrics answers on the listener for this machine only", async () => {
   expect((await fetch(`${server.url}/metrics`)).status).toBe(404);
   expect((await fetch(`${server.localUrl}/metrics`)).status).toBe(200);
+});
+
+const METRIC = /\b(?:switchback|process|nodejs)_[a-z0-9_]+/g;
+
+test("the dashboard and the alerts of the guide name metrics that exist, and the guide explains each alert", async () => {
+  const text = await (await fetch(`${server.localUrl}/metrics`)).text();
+  const known = new Set(
+    [...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)].flatMap(([, name = "", type]) =>
+      type === "histogram" ? ["_bucket", "_count", "_sum"].map((end) => name + end) : [name],
+    ),
+  );
+  const dashboard = JSON.parse(await readFile("docs/guides/switchback-dashboard.json", "utf8")) as {
+    panels: { targets: { expr: string }[] }[];
+  };
+  const { groups } = load(await readFile("docs/guides/switchback-alerts.yaml", "utf8")) as {
+    groups: { rules: { alert: string; expr: string }[] }[];
+  };
+  const alerts = groups.flatMap(({ rules }) => rules);
+  const shown = dashboard.panels.flatMap(({ targets }) => targets.map(({ expr }) => expr));
+  const named = new Set([...shown, ...alerts.map(({ expr }) => expr)].flatMap((expr) => expr.match(METRIC) ?? []));
+  expect(named.size).toBeGreaterThan(10);
+  expect([...named].filter((name) => !known.has(name))).toEqual([]);
+  // What the server counts, somebody looks at.
+  const own = [...known].filter((name) => name.startsWith("switchback_") && !name.endsWith("_sum"));
+  expect(own.filter((name) => !named.has(name))).toEqual([]);
+  const guide = await readFile("docs/guides/server-production.md", "utf8");
+  expect(alerts.map(({ alert }) => alert)).toEqual([...guide.matchAll(/^\| `(\w+)` \|/gm)].map(([, name]) => name));
 });
