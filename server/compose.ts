@@ -5,6 +5,7 @@ import { migrate } from "./adapters/postgres/migrate.ts";
 import { listenForNotices } from "./adapters/postgres/notifications.ts";
 import { connectPostgres } from "./adapters/postgres/postgres.ts";
 import { readMigrations } from "./adapters/postgres/read-migrations.ts";
+import { removeOld } from "./adapters/postgres/retention.ts";
 import { keepRunningDeployments } from "./adapters/postgres/running-deployments.ts";
 import { loadSecrets } from "./adapters/postgres/secrets.ts";
 import { createTokens } from "./adapters/tokens/tokens.ts";
@@ -22,7 +23,8 @@ import { operationsRoutes } from "./api/operations/routes.ts";
 import type { Services } from "./api/services.ts";
 import type { Storage } from "./config/storage.ts";
 import { eachSecond } from "./jobs/each-second.ts";
-import { sweepObjectsHourly } from "./jobs/sweep-objects.ts";
+import { hourly } from "./jobs/hourly.ts";
+import { sweepObjects } from "./jobs/sweep-objects.ts";
 
 export interface ServerOptions extends Pick<AppOptions, "serverFactory" | "checkAnswers" | "trustProxy" | "patience"> {
   readonly databaseUrl: string;
@@ -82,7 +84,7 @@ export async function composeServer({
   const routes = [operationsRoutes, ...management].map((routesOf) => routesOf(services));
   routes.push(...peopleRoutes(services), ...deviceRoutes(services, memories));
   const app = await createApp({ log, callers: findCallers(postgres, tokens, memories), routes, ...forApp });
-  const endSweeping = role === "api" ? async () => undefined : sweepObjectsHourly(postgres, objects, log);
+  const endHourly = role === "api" ? [] : startHourly();
   const endTicking = eachSecond(async () => {
     await checkIns.flush();
     await running.look();
@@ -94,9 +96,21 @@ export async function composeServer({
       await endTicking();
       await checkIns.flush();
       await notices.close();
-      await endSweeping();
+      await Promise.all(endHourly.map((end) => end()));
       await postgres.close();
       await objects.close();
     },
   };
+
+  function startHourly(): (() => Promise<void>)[] {
+    const sweep = async () => {
+      const removed = await sweepObjects(postgres, objects);
+      return removed > 0 ? { removed } : undefined;
+    };
+    const forget = async () => {
+      const removed = await removeOld(postgres);
+      return Object.keys(removed).length > 0 ? { removed } : undefined;
+    };
+    return [hourly("remove objects that nothing names", sweep, log), hourly("remove what is too old", forget, log)];
+  }
 }

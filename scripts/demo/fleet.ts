@@ -187,8 +187,8 @@ async function stay(
   const board = boards[0]?.folder ?? "";
   stage.say("The server and its boards keep running until you press Ctrl-C.");
   process.stdout.write(`Open:
-  ${server.people}/openapi.json   the API
-  ${server.people}/metrics        the metrics
+  ${server.people}/reference   the API
+  ${server.people}/metrics     the metrics
 The administrator is ${ADMIN} with the password ${password}
 Type in another terminal:
   . ${stage.file("env")}

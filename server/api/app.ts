@@ -13,6 +13,7 @@ import type { App, Routes } from "./app-types.ts";
 import { authenticate, requireAuth } from "./authenticate.ts";
 import type { Callers } from "./callers.ts";
 import { answerError, answerNotFound } from "./error-answers.ts";
+import { type Described, referencePage } from "./operations/reference-page.ts";
 import { type Patience, refuseSlowBodies } from "./slow-bodies.ts";
 import { refuseUnstorable } from "./storable.ts";
 
@@ -91,6 +92,13 @@ export async function createApp(options: AppOptions): Promise<App> {
   await app.after();
   for (const add of routes) add(app);
   app.get("/openapi.json", { config: { auth: "none" }, schema: { hide: true } }, () => app.swagger());
+  app.get("/reference", { config: { auth: "none" }, schema: { hide: true } }, (_request, reply) =>
+    reply
+      .type("text/html; charset=utf-8")
+      .header("content-security-policy", "default-src 'none'; style-src 'unsafe-inline'")
+      .serializer(String)
+      .send(referencePage(app.swagger() as Described)),
+  );
   return app;
 }
 

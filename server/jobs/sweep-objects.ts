@@ -1,4 +1,3 @@
-import type { FastifyBaseLogger } from "fastify";
 import { type Postgres, sql } from "../adapters/postgres/postgres.ts";
 import { takeExpiredUpload } from "../adapters/postgres/uploads.ts";
 import type { Objects } from "../ports/objects.ts";
@@ -25,27 +24,4 @@ export async function sweepObjects(postgres: Postgres, objects: Objects): Promis
     while (await sweepOne()) removed += 1;
   }
   return removed;
-}
-
-const EVERY_MS = 3600_000;
-
-/** Sweeps now and every hour. @returns ends it, after the sweep that is under way */
-export function sweepObjectsHourly(postgres: Postgres, objects: Objects, log: FastifyBaseLogger): () => Promise<void> {
-  let underWay = Promise.resolve();
-  const sweep = (): void => {
-    underWay = underWay
-      .then(() => sweepObjects(postgres, objects))
-      .then(
-        (removed) => removed > 0 && log.info({ removed }, "Removed objects that nothing names."),
-        (error: unknown) =>
-          log.warn({ err: error }, "Could not remove objects that nothing names. Trying again later."),
-      )
-      .then(() => {});
-  };
-  sweep();
-  const timer = setInterval(sweep, EVERY_MS);
-  return () => {
-    clearInterval(timer);
-    return underWay;
-  };
 }

@@ -1,10 +1,12 @@
 import fc from "fast-check";
 import type { Route, Schema } from "./api-routes.ts";
 
+type Token = "user" | "device" | "none";
+
 /** A request to try: what a schema allows, something near it, or neither. */
 export interface RandomRequest {
   readonly route: Route;
-  readonly token: "user" | "device" | "none";
+  readonly token: Token;
   readonly target: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string | undefined;
@@ -142,9 +144,10 @@ function requestTo(route: Route, known: readonly string[]): fc.Arbitrary<RandomR
     .oneof({ weight: 6, arbitrary: valid(route.body, known) }, { weight: 1, arbitrary: odd })
     .map((value) => JSON.stringify(value));
   const broken = fc.oneof(fc.string({ unit: "binary" }), fc.constantFrom("", "{", "[".repeat(9000), '{"a":1e999}'));
+  const fits: Token = route.path.startsWith("/api/devices/") ? "device" : "user";
   return fc
     .record({
-      token: fc.constantFrom("user", "user", "user", "device", "device", "none"),
+      token: fc.oneof({ weight: 5, arbitrary: fc.constant(fits) }, fc.constantFrom<Token>("user", "device", "none")),
       path: fc.tuple(...places.map(({ schema }) => somewhat(schema))),
       query: fc.record(Object.fromEntries(asked.map(({ name, schema }) => [name, somewhat(schema)])), {
         requiredKeys: [],
@@ -175,7 +178,7 @@ function requestTo(route: Route, known: readonly string[]): fc.Arbitrary<RandomR
       );
       const hasBody = route.method !== "GET" && route.method !== "HEAD";
       return {
-        ...{ route, token: token as RandomRequest["token"], target: `${target}?${pairs.join("&")}` },
+        ...{ route, token, target: `${target}?${pairs.join("&")}` },
         headers: { ...header, ...(hasBody && { "content-type": type }) },
         body: hasBody ? body : undefined,
       };

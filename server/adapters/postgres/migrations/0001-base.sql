@@ -391,6 +391,8 @@ CREATE TABLE idempotency (
   PRIMARY KEY (tenant_id, key)
 );
 
+CREATE INDEX idempotency_age ON idempotency (tenant_id, created_at);
+
 -- The outbox: what happened, for streams and webhooks.
 CREATE TABLE events (
   id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
