@@ -7,21 +7,13 @@ import type { CliIo } from "../../src/agent/io.ts";
 import { AgentError } from "../../src/errors/agent-error.ts";
 import { pagesOf } from "../client/pages.ts";
 import { type Context, done, examples, printOne, printRows, withServer } from "./command.ts";
+import { artifactLines, type Detail, detailOption, isMenderCli, type MenderArtifact } from "./mender-format.ts";
 import { progressBar } from "./progress.ts";
 import { ago, megabytes } from "./table.ts";
 
 const ARTIFACTS = "/api/management/v1/deployments/artifacts";
 
-interface Artifact {
-  readonly id: string;
-  readonly name: string;
-  readonly description?: string;
-  readonly device_types_compatible: readonly string[];
-  readonly signed: boolean;
-  readonly size: number;
-  readonly modified: string;
-  readonly updates: readonly { readonly type_info: { readonly type: string | null } }[];
-}
+type Artifact = MenderArtifact;
 
 export function registerArtifacts(program: Command, io: CliIo): void {
   const artifacts = program.command("artifacts").description("Artifacts: the files that devices install");
@@ -33,11 +25,12 @@ export function registerArtifacts(program: Command, io: CliIo): void {
     .addOption(new Option("--no-progress", "print no progress bar"))
     .addHelpText("after", examples("artifacts upload release-7.mender", "artifacts upload *.mender --description July"))
     .action(withServer<{ description: string; progress: boolean }>(io, upload));
-  artifacts
+  const listing = artifacts
     .command("list")
     .description("list Artifacts")
     .addHelpText("after", examples("artifacts list", "artifacts list --json"))
-    .action(withServer(io, list));
+    .action(withServer<{ detail?: Detail }>(io, list));
+  if (isMenderCli(program)) listing.addOption(detailOption());
   artifacts
     .command("show")
     .description("show an Artifact")
@@ -95,7 +88,10 @@ async function upload(context: Context<{ description: string; progress: boolean 
         signal: io.signal,
       });
       bar.end();
-      io.out(answer.header("location")?.split("/").at(-1) ?? "");
+      if (context.isMender) {
+        if (options.progress) io.out("Processing uploaded file. This may take around one minute.\n");
+        io.out("upload successful");
+      } else io.out(answer.header("location")?.split("/").at(-1) ?? "");
     } finally {
       bar.end();
     }
@@ -110,8 +106,12 @@ function sizeOf(path: string): number {
   }
 }
 
-async function list(context: Context<object>): Promise<void> {
+async function list(context: Context<{ detail?: Detail }>): Promise<void> {
   const rows = await pagesOf<Artifact>(context.connection, `${ARTIFACTS}/list`);
+  if (context.isMender && context.options.json !== true) {
+    for (const row of rows) for (const line of artifactLines(row, context.options.detail ?? 0)) context.io.out(line);
+    return;
+  }
   const now = Date.now();
   printRows(context, rows, [
     { title: "id", value: ({ id }) => id },
@@ -172,6 +172,7 @@ async function download(context: Context<{ output?: string; progress: boolean }>
 async function remove(context: Context<object>): Promise<void> {
   for (const id of context.words) {
     await context.connection.call("DELETE", `${ARTIFACTS}/${id}`);
-    done(context, `${id} is deleted.`);
+    if (context.isMender) context.io.out("delete successful");
+    else done(context, `${id} is deleted.`);
   }
 }

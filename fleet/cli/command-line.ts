@@ -8,6 +8,7 @@ import { registerDeployments } from "./deployments.ts";
 import { registerDevices } from "./devices.ts";
 import { registerGroups } from "./groups.ts";
 import { registerLogin } from "./login.ts";
+import { MENDER_CLI } from "./mender-format.ts";
 import { registerTokens, registerUsers } from "./people.ts";
 import { registerReleases } from "./releases.ts";
 import { registerSimulate } from "./simulate.ts";
@@ -57,7 +58,8 @@ export async function runCommandLine(argv: readonly string[], io: CliIo, name?: 
   } catch (error) {
     if (error instanceof CommanderError) io.exitCode = error.exitCode === 0 ? 0 : 1;
     else if (error instanceof AgentError) {
-      io.err(error.code === "CANCELLED" ? "Interrupted." : describeError(error));
+      const failed = name === MENDER_CLI ? `FAILURE: ${describeError(error)}` : describeError(error);
+      io.err(error.code === "CANCELLED" ? "Interrupted." : failed);
       io.exitCode = entryOf(error.code).exit ?? 1;
     } else throw error;
   }

@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import type { CliIo } from "../../src/agent/io.ts";
 import { jsonLine } from "../../src/cli/one-line.ts";
 import type { Connection } from "../client/connection.ts";
+import { isMenderCli } from "./mender-format.ts";
 import { connect, type GlobalOptions } from "./session.ts";
 import { type Column, tableLines } from "./table.ts";
 
@@ -10,6 +11,8 @@ export interface Context<Options> {
   readonly options: Options & GlobalOptions;
   readonly connection: Connection;
   readonly io: CliIo;
+  /** Whether the program was called `mender-cli`, and prints as that one does. */
+  readonly isMender: boolean;
   /** The arguments that are no options. */
   readonly words: readonly string[];
 }
@@ -22,7 +25,7 @@ export function withServer<Options extends object = object>(
   return async (...given: unknown[]): Promise<void> => {
     const command = given.at(-1) as Command;
     const options = command.optsWithGlobals() as Options & GlobalOptions;
-    await act({ options, connection: connect(options, io), io, words: command.args });
+    await act({ options, connection: connect(options, io), io, words: command.args, isMender: isMenderCli(command) });
   };
 }
 

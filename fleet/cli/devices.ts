@@ -1,38 +1,30 @@
 import { readFileSync } from "node:fs";
 import { type Command, Option } from "commander";
 import type { CliIo } from "../../src/agent/io.ts";
+import { jsonLine } from "../../src/cli/one-line.ts";
 import { AgentError } from "../../src/errors/agent-error.ts";
 import { pagesOf } from "../client/pages.ts";
 import { type Context, done, examples, printOne, printRows, withServer } from "./command.ts";
+import { type Detail, detailOption, deviceLines, isMenderCli, type MenderDevice } from "./mender-format.ts";
 import { ago } from "./table.ts";
 
 const DEVAUTH = "/api/management/v2/devauth/devices";
 const STATUSES = ["pending", "accepted", "rejected", "preauthorized", "noauth"];
 
-interface AuthSet {
-  readonly id: string;
-  readonly status: string;
-  readonly ts?: string;
-}
-
-interface Device {
-  readonly id: string;
-  readonly status: string;
-  readonly identity_data: Readonly<Record<string, unknown>>;
-  readonly created_ts: string;
+interface Device extends MenderDevice {
   readonly check_in_time?: string;
-  readonly auth_sets: readonly AuthSet[];
 }
 
 export function registerDevices(program: Command, io: CliIo): void {
   const devices = program.command("devices").description("devices: who asks to join the fleet, and who belongs to it");
-  devices
+  const listing = devices
     .command("list")
     .description("list devices")
     .addOption(new Option("--status <status>", "only devices with this status").choices(STATUSES))
     .option("--limit <number>", "list at most so many", "500")
     .addHelpText("after", examples("devices list --status pending", "devices list --json"))
-    .action(withServer<{ status?: string; limit: string }>(io, list));
+    .action(withServer<ListOptions>(io, list));
+  if (isMenderCli(program)) listing.addOption(detailOption()).option("-r, --raw", "print what the server answers");
   devices
     .command("show")
     .description("show a device, its keys and where it stands")
@@ -67,9 +59,22 @@ export function registerDevices(program: Command, io: CliIo): void {
     .action(withServer<{ identity: string; key: string }>(io, preauthorize));
 }
 
-async function list(context: Context<{ status?: string; limit: string }>): Promise<void> {
-  const { status, limit } = context.options;
+interface ListOptions {
+  readonly status?: string;
+  readonly limit: string;
+  readonly detail?: Detail;
+  readonly raw?: true;
+}
+
+async function list(context: Context<ListOptions>): Promise<void> {
+  const { status, limit, detail = 0, raw, json } = context.options;
   const rows = await pagesOf<Device>(context.connection, DEVAUTH, { status }, Number(limit));
+  if (context.isMender && json !== true) {
+    // There, mender-cli 1.9 prints it.
+    if (raw === true) context.io.err(jsonLine(rows));
+    else for (const row of rows) for (const line of deviceLines(row, detail)) context.io.out(line);
+    return;
+  }
   const now = Date.now();
   printRows(context, rows, [
     { title: "id", value: ({ id }) => id },

@@ -3,6 +3,7 @@ import type { CliIo } from "../../src/agent/io.ts";
 import { AgentError } from "../../src/errors/agent-error.ts";
 import { readSmallFile } from "../../src/util/small-file.ts";
 import { examples } from "./command.ts";
+import { isMenderCli } from "./mender-format.ts";
 import { connect, connectWith, forgetLogin, type GlobalOptions, storeLogin } from "./session.ts";
 
 const LOGIN = "/api/management/v1/useradm/auth/login";
@@ -24,7 +25,9 @@ export function registerLogin(program: Command, io: CliIo): void {
     .option("--password-file <file>", "file with the password in its first line; otherwise it is asked for")
     .addOption(new Option("--2fa-code <code>", "code of the second factor").hideHelp())
     .addHelpText("after", EXAMPLES)
-    .action(async (_options: unknown, command: Command) => logIn(command.optsWithGlobals<LoginOptions>(), io));
+    .action(async (_options: unknown, command: Command) =>
+      logIn(command.optsWithGlobals<LoginOptions>(), io, isMenderCli(command)),
+    );
   program
     .command("logout")
     .description("end the session and forget its token")
@@ -39,13 +42,14 @@ Examples:
   switchback-fleet login --server https://fleet.example.com:8443 --ca ca.pem --username ada@example.com
   switchback-fleet login --server https://fleet.example.com:8443 --username ci@example.com --password-file password`;
 
-async function logIn(options: LoginOptions, io: CliIo): Promise<void> {
+async function logIn(options: LoginOptions, io: CliIo, isMender: boolean): Promise<void> {
   const token = options.tokenValue ?? io.env["SWITCHBACK_TOKEN"] ?? (await tokenFor(options, io));
   const connection = connectWith(token, options, io);
   // A token that is not valid must not replace one that is.
   await connection.call("GET", ME);
   storeLogin(token, connection.server, options, io);
-  io.err(`Logged in to ${connection.server}.`);
+  if (isMender) io.out("login successful");
+  else io.err(`Logged in to ${connection.server}.`);
 }
 
 async function tokenFor(options: LoginOptions, io: CliIo): Promise<string> {
