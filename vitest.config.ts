@@ -56,6 +56,7 @@ const LONG = [
     "own-root",
   ],
   ...["bootloader-native", "hostile-text", "daemon-worker", "unwritable-env.tools", "snapshot.tools"],
+  ...["demo", "proxies", "login.server", "bodies.server", "random-requests.server"],
   ...["adapter-payload", "types", "model", "mutants", "managed-daemon", "script.tools", "downloaded-artifact"],
 ];
 
