@@ -27,25 +27,25 @@ export function refuseSlowBodies(app: App, { periodMs, bytes }: Patience = PATIE
     const { raw } = request;
     if (raw.headers["content-length"] === undefined && raw.headers["transfer-encoding"] === undefined) return;
     let seen = raw.socket.bytesRead;
-    request.slowBodyTimer = setInterval(() => {
-      if (raw.complete || raw.destroyed) {
-        end(request);
-        return;
-      }
-      const now = raw.socket.bytesRead;
-      // With bytes that wait for us, the client is not the slow one.
-      const isSlow = raw.readableLength === 0 && now - seen < bytes;
-      seen = now;
-      if (!isSlow) return;
+    // With bytes that wait for us, the client is not the slow one.
+    const isSlow = (): boolean =>
+      !raw.complete && !raw.destroyed && raw.readableLength === 0 && raw.socket.bytesRead - seen < bytes;
+    const refuse = (): void => {
       end(request);
-      const error = new ServerError("REQUEST_TIMEOUT", { bytes, seconds: periodMs / 1000 });
       // The parser of the body hears it, and the error takes the usual way to the client. Without a parser, or with an
       // answer that has been sent, there is only the connection to end.
       if (reply.sent || raw.listenerCount("error") === 0) raw.destroy();
       else {
         reply.header("connection", "close");
-        raw.emit("error", error);
+        raw.emit("error", new ServerError("REQUEST_TIMEOUT", { bytes, seconds: periodMs / 1000 }));
       }
+    };
+    request.slowBodyTimer = setInterval(() => {
+      if (raw.complete || raw.destroyed) end(request);
+      else if (isSlow())
+        // If this process stood still, what has come in the meantime is read only after the timers.
+        setImmediate(() => request.slowBodyTimer !== undefined && isSlow() && refuse());
+      else seen = raw.socket.bytesRead;
     }, periodMs).unref();
   });
   app.addHook("preValidation", async (request) => {

@@ -12,7 +12,7 @@ const AUTH = "/api/devices/v1/authentication/auth_requests";
 const LOGIN = "/api/management/v1/useradm/auth/login";
 const BOUNDARY = "a-boundary";
 /** A body must bring so much in so short a time, so that a slow one is refused soon. */
-const PATIENCE = { periodMs: 150, bytes: 64 };
+const PATIENCE = { periodMs: 400, bytes: 64 };
 
 let server: TestServer;
 let port: number;
