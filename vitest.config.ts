@@ -11,6 +11,8 @@ const SHARED = "test/support/shared-folder.ts";
  * file systems that can be frozen.
  */
 const TEMPORARY = "test/support/temporary-folder.ts";
+/** Undoes what a test file does to its process. */
+const STATE = "test/support/process-state.ts";
 /** Starts the PostgreSQL that the tests of the server share. */
 const POSTGRES = "test/support/server/postgres-cluster.ts";
 const IN_MEMORY: readonly string[] = ["unit", "crash", "fuzz", "interop", "server"] satisfies readonly TierName[];
@@ -20,6 +22,12 @@ const IN_MEMORY: readonly string[] = ["unit", "crash", "fuzz", "interop", "serve
  * decodes all of them at each start, which more than doubles its processor time: the tests start Node thousands of times.
  */
 const ENVIRONMENT = { NODE_EXTRA_CA_CERTS: "" };
+
+/**
+ * Tiers whose files share processes, each of which loads a module only once: in most of these files, the modules take
+ * more processor time than the tests.
+ */
+const SHARING: readonly string[] = ["unit", "server"] satisfies readonly TierName[];
 
 /** Boards run after all other tests, with the machine to themselves, and with one processor for each board. */
 const QEMU = {
@@ -60,10 +68,16 @@ const LONG = [
   ...["adapter-payload", "types", "model", "mutants", "managed-daemon", "script.tools", "downloaded-artifact"],
 ];
 
+/** The many short files of `unit` end the run, so that no processor waits for a long one. */
+const LAST: readonly string[] = TIER_NAMES.toReversed();
+
+/** Slow files first. The other files of a tier follow each other, because only then do they share a process. */
 class LongFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    const place = ({ moduleId }: TestSpecification): number =>
-      [...LONG, basename(moduleId, ".test.ts")].indexOf(basename(moduleId, ".test.ts"));
+    const place = ({ moduleId, project }: TestSpecification): number => {
+      const found = LONG.indexOf(basename(moduleId, ".test.ts"));
+      return found >= 0 ? found : LONG.length + LAST.indexOf(project.name);
+    };
     return (await super.sort(files)).toSorted((a, b) => place(a) - place(b));
   }
 }
@@ -86,6 +100,8 @@ export default defineConfig({
         name,
         ...filesOf(name),
         pool: "forks",
+        isolate: !SHARING.includes(name),
+        setupFiles: [STATE],
         env: ENVIRONMENT,
         globalSetup: [
           ...(IN_MEMORY.includes(name) ? [TEMPORARY] : []),

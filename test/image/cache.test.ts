@@ -10,6 +10,8 @@ let cache: typeof import("../../image/cache.ts");
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "switchback-cache-"));
   vi.stubEnv("XDG_CACHE_HOME", folder);
+  // The module reads the variable when it is loaded, and another file may have loaded it.
+  vi.resetModules();
   cache = await import("../../image/cache.ts");
 });
 afterAll(async () => {
