@@ -2,6 +2,7 @@ import { availableParallelism } from "node:os";
 import { basename } from "node:path";
 import { defineConfig } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
+import { SLOW } from "./scripts/lib/slow-tests.ts";
 import { filesOf, TIER_NAMES, type TierName } from "./scripts/lib/tiers.ts";
 
 /** Makes the folder that the files of a run share. */
@@ -36,47 +37,15 @@ const QEMU = {
   sequence: { groupOrder: 1 },
 };
 
-/** Slow files, slowest first, so that none of them starts when the others are about to end. */
-const LONG = [
-  ...[
-    "converted-debian",
-    "vexpress-a9-power-cuts",
-    "vexpress-a9",
-    "x86-64-grub",
-    "vexpress-a9-managed",
-    "yocto-disk",
-    "harness",
-    "mender-client",
-  ],
-  ...["persisted-steps", "sigkill", "full-datastore.tools", "adapter-update-module.tools", "managed-steps"],
-  ...["power-cuts.tools", "docker-refused.tools", "managed-sigkill", "download-bytes", "power-cuts"],
-  ...["adapter-skeletons.tools", "bootloader.tools", "deb.tools", "directory.tools", "adapter-program.tools"],
-  ...["docker.tools", "rpm.tools", "sabotages", "damaged-signed-artifacts", "real-client", "damaged-artifacts"],
-  ...[
-    "examples.tools",
-    "guides.tools",
-    "single-file.tools",
-    "managed-resume.tools",
-    "doctor.tools",
-    "broken-edges",
-    "faults",
-    "managed",
-    "own-root",
-  ],
-  ...["bootloader-native", "hostile-text", "daemon-worker", "unwritable-env.tools", "snapshot.tools"],
-  ...["demo", "proxies", "login.server", "bodies.server", "random-requests.server"],
-  ...["adapter-payload", "types", "model", "mutants", "managed-daemon", "script.tools", "downloaded-artifact"],
-];
-
 /** The many short files of `unit` end the run, so that no processor waits for a long one. */
 const LAST: readonly string[] = TIER_NAMES.toReversed();
 
 /** Slow files first. The other files of a tier follow each other, because only then do they share a process. */
-class LongFirst extends BaseSequencer {
+class SlowFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const place = ({ moduleId, project }: TestSpecification): number => {
-      const found = LONG.indexOf(basename(moduleId, ".test.ts"));
-      return found >= 0 ? found : LONG.length + LAST.indexOf(project.name);
+      const found = SLOW.indexOf(basename(moduleId, ".test.ts"));
+      return found >= 0 ? found : SLOW.length + LAST.indexOf(project.name);
     };
     return (await super.sort(files)).toSorted((a, b) => place(a) - place(b));
   }
@@ -94,7 +63,7 @@ export default defineConfig({
     maxWorkers: WORKERS,
     allowOnly: false,
     passWithNoTests: false,
-    sequence: { sequencer: LongFirst },
+    sequence: { sequencer: SlowFirst },
     projects: TIER_NAMES.map((name) => ({
       test: {
         name,

@@ -1,0 +1,24 @@
+/** Slow files, slowest first, so that none of them starts when the others are about to end. */
+export const SLOW: readonly string[] = [
+  ...[
+    "converted-debian",
+    "vexpress-a9-power-cuts",
+    "vexpress-a9",
+    "x86-64-grub",
+    "vexpress-a9-managed",
+    "yocto-disk",
+    "harness",
+    "mender-client",
+  ],
+  ...["persisted-steps", "download-bytes", "sigkill", "full-datastore.tools", "power-cuts.tools"],
+  ...["power-cuts", "docker-refused.tools", "update-module.tools", "managed-steps", "program.tools"],
+  ...["real-client", "faults", "guides.tools", "examples.tools", "skeletons.tools", "managed-sigkill"],
+  ...["docker.tools", "image-files", "damaged-signed-artifacts", "sabotages", "script-matrix", "types"],
+  ...["model", "header-memory", "own-root", "payload", "archives.tools", "deb.tools", "damaged-artifacts"],
+  ...["modify", "debian.tools", "mender-artifact", "directory.tools", "hostile-names", "broken-edges"],
+  ...["adapter", "disks.tools", "takeover.tools", "managed", "rpm.tools", "debian-device.tools"],
+  ...["script.tools", "bootloader.tools", "daemon-worker", "device-trouble", "faulty-images.tools"],
+  ...["state-scripts", "single-file.tools", "accounts.server", "public-command-lines", "conversation"],
+  ...["start.server", "inspect-image.tools", "managed-resume.tools", "security.server", "ci-guide"],
+  ...["demo", "proxies", "login.server", "bodies.server", "random-requests.server"],
+];
