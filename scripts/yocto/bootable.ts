@@ -45,8 +45,9 @@ export async function writeSystemTree(
   if (!MOUNTS.test(start)) throw new Error("etc/rcS has no mounts to replace");
   await writeFile(place("etc/rcS"), start.replace(MOUNTS, "mount -a"));
   await writeFile(place("etc/fstab"), FSTAB);
-  // Packages of OE-Core bring it, and features of an image write into it.
+  // As OE-Core's package of dropbear. A feature of an image changes it.
   await mkdir(place("etc/default"), { recursive: true });
+  await writeFile(place("etc/default/dropbear"), 'DROPBEAR_EXTRA_ARGS=""\n');
   await rename(place("boot/zImage"), place(`boot/${image}-${KERNEL_VERSION}`));
   await symlink(`${image}-${KERNEL_VERSION}`, place(`boot/${image}`));
   if (deviceTree === undefined) await adaptInitramfs(place("boot"), `${tree}-initramfs`);

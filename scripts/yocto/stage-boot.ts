@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { expectClean, lineOf } from "./bitbake.ts";
 import { writeBootable } from "./bootable.ts";
 import { ask } from "./built.ts";
-import { deployed, type Lines, type Workspace, withSettings } from "./workspace.ts";
+import { clear, deployed, type Lines, type Workspace, withSettings } from "./workspace.ts";
 
 const IMAGE = "switchback-example-image";
 const MACHINE = "qemux86-64";
@@ -14,6 +14,8 @@ const MACHINE = "qemux86-64";
  */
 export async function* stageBoot(workspace: Workspace): AsyncGenerator<string> {
   const { boot, places } = workspace;
+  // BitBake does not see that the content of the tree has changed.
+  await clear(boot);
   const [files, results] = [join(places.work, "boot-files"), join(places.work, "bootable")];
   await writeBootable(files);
   const fragment = join(files, "http.json");
