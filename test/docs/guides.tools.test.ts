@@ -25,7 +25,7 @@ const ELSEWHERE = {
   "packages.md": "test/docs/debian-device.tools.test.ts",
   "server-production.md": "test/server/cli/production-guide.server.test.ts",
   "server.md": "test/server/cli/start.server.test.ts",
-  "yocto.md": "test/yocto/guide.test.ts",
+  "yocto.md": "test/yocto/bitbake.yocto.test.ts",
 };
 
 test("every guide is followed by a test", () => {

@@ -62,6 +62,14 @@ export const BITBAKE_PLACES = {
   work: "SWITCHBACK_YOCTO_WORK",
 } as const;
 
+/** Those that some parts need, which are skipped without them. */
+export const MORE_BITBAKE_PLACES = {
+  "meta-yocto": "SWITCHBACK_META_YOCTO",
+  "meta-raspberrypi": "SWITCHBACK_META_RASPBERRYPI",
+  kas: "SWITCHBACK_KAS",
+  "u-boot": "SWITCHBACK_U_BOOT",
+} as const;
+
 /**
  * What a test may need beyond the rights of an ordinary user. Each probe tries it and returns why it failed. User ids
  * and capabilities prove nothing: a container refuses to root what a desktop allows to every user.
