@@ -19,7 +19,7 @@ const choices = (home: string): Readonly<Record<string, string>> => ({
 });
 
 /** What cannot run here, by the first line of its block, and why. */
-export const NOT_WALKED: Readonly<Record<string, string>> = {
+const NOT_WALKED: Readonly<Record<string, string>> = {
   "npm ci && npm run build":
     "it replaces the packages of the checkout in which the test runs; the test needs its result",
   "switchback install https://server/release-2.mender":
