@@ -9,7 +9,10 @@ import { createWire, type WireRequest } from "../fleet/simulate/wire.ts";
 
 export interface Load {
   readonly url: string;
-  readonly seconds: number;
+  /** How long it lasts, unless `once` is set. */
+  readonly seconds?: number;
+  /** Sends each request once, and ends. */
+  readonly once?: boolean;
   readonly connections: number;
   /** Requests a second. Without it, each connection sends its next request at once. */
   readonly rate?: number;
@@ -36,11 +39,12 @@ const send = async (): Promise<void> => {
   figures.took("all", ms);
 };
 const begin = performance.now();
-const end = begin + load.seconds * 1000;
+const end = begin + (load.seconds ?? 0) * 1000;
+const isOver = (): boolean => (load.once === true ? next >= load.requests.length : performance.now() >= end);
 if (load.rate === undefined)
   await Promise.all(
     Array.from({ length: load.connections }, async () => {
-      while (performance.now() < end) await send();
+      while (!isOver()) await send();
     }),
   );
 else {
