@@ -14,6 +14,11 @@ export interface Objects {
   put(key: string, content: AsyncIterable<Uint8Array>): Promise<void>;
   /** The bytes of an object, or a part of them; `undefined` if there is none. */
   get(key: string, range?: ByteRange): Promise<ObjectBytes | undefined>;
+  /**
+   * As `get`, for a consumer that passes a chunk on before it asks for more, as `pipe` does. It must not keep a chunk: the
+   * store may use its memory again as soon as three more have been read.
+   */
+  getToSend(key: string, range: ByteRange): Promise<ObjectBytes | undefined>;
   /** In bytes; `undefined` if there is no such object. */
   size(key: string): Promise<number | undefined>;
   /** Removes an object for good, if there is one. Readers that have begun may fail. */

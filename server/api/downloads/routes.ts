@@ -38,7 +38,7 @@ export const downloadRoutes =
         if (range.is === "part") reply.status(206).header("content-range", `bytes ${part.start}-${part.end}/${size}`);
         reply.type("application/vnd.mender-artifact").header("content-length", String(part.end - part.start + 1));
         if (request.method === "HEAD") return reply.send();
-        const bytes = await services.objects.get(key, part);
+        const bytes = await services.objects.getToSend(key, part);
         if (bytes === undefined) throw new ServerError("INTERNAL", { reason: "the object is missing" });
         return reply.send(bytes);
       },

@@ -1,4 +1,7 @@
+import { randomBytes } from "node:crypto";
+import { Writable } from "node:stream";
 import { buffer } from "node:stream/consumers";
+import { pipeline } from "node:stream/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Objects } from "../../../server/ports/objects.ts";
 
@@ -34,6 +37,31 @@ export function objectsContract(makeRig: () => Promise<ObjectsRig>): void {
     expect(await text("tenant/one")).toBe("hello world");
     expect(await text("tenant/one", { start: 4, end: 7 })).toBe("o wo");
     expect(await text("tenant/one", { start: 10, end: 10 })).toBe("d");
+  });
+
+  test("sends a large object, whole and in part, to whoever takes a chunk at a time", async () => {
+    const bytes = randomBytes(3 * 1024 * 1024 + 7);
+    await rig.objects.put("tenant/sent", chunks(bytes.toString("latin1")));
+    const stored = Buffer.from(bytes.toString("latin1"));
+    for (const range of [
+      { start: 0, end: stored.length - 1 },
+      { start: 1_000_001, end: 2_500_002 },
+    ]) {
+      const received: Buffer[] = [];
+      const slow = new Writable({
+        write(chunk: Buffer, _encoding, done) {
+          // What it still has when it says that it is done is what it got.
+          setImmediate(() => {
+            received.push(Buffer.from(chunk));
+            done();
+          });
+        },
+      });
+      const found = await rig.objects.getToSend("tenant/sent", range);
+      await pipeline(found ?? [], slow);
+      expect(Buffer.concat(received).equals(stored.subarray(range.start, range.end + 1))).toBe(true);
+    }
+    expect(await rig.objects.getToSend("tenant/none", { start: 0, end: 1 })).toBeUndefined();
   });
 
   test("keeps an object without bytes", async () => {

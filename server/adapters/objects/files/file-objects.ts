@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import { ServerError } from "../../../errors/server-error.ts";
 import type { Objects } from "../../../ports/objects.ts";
 import { checkedKey } from "../key.ts";
+import { RecyclingReader } from "./recycling-reader.ts";
 
 /** Half-written objects. It is not a valid key, and on the same file system as the objects. */
 const INCOMING = ".incoming";
@@ -38,6 +39,10 @@ export async function createFileObjects(folder: string): Promise<Objects> {
     async get(key, range) {
       const file = await ifPresent(open(pathOf(key), "r"));
       return file && createReadStream("", { fd: file, highWaterMark: READ_BYTES, ...range });
+    },
+    async getToSend(key, range) {
+      const file = await ifPresent(open(pathOf(key), "r"));
+      return file && new RecyclingReader(file, range);
     },
     async size(key) {
       return (await ifPresent(stat(pathOf(key))))?.size;

@@ -7,7 +7,7 @@ import {
   PutObjectCommand,
 } from "@aws-sdk/client-s3";
 import { getSignedUrl } from "@aws-sdk/s3-request-presigner";
-import type { Objects } from "../../../ports/objects.ts";
+import type { ByteRange, ObjectBytes, Objects } from "../../../ports/objects.ts";
 import { checkedKey } from "../key.ts";
 import { removeOldUploads } from "./leftovers.ts";
 import { uploadInParts } from "./multipart.ts";
@@ -28,7 +28,19 @@ export function createS3Objects(bucket: Bucket): Objects {
     throw storageError(error, where);
   };
 
+  async function get(key: string, range?: ByteRange): Promise<ObjectBytes | undefined> {
+    const aim = { ...target(key), ...(range && { Range: `bytes=${range.start}-${range.end}` }) };
+    try {
+      const { Body } = await client.send(new GetObjectCommand(aim));
+      return Body as Readable;
+    } catch (error) {
+      return isMissing(error) ? undefined : failed(error);
+    }
+  }
+
   return {
+    get,
+    getToSend: get,
     async put(key, content) {
       const aim = target(key);
       let sourceError: { readonly error: unknown } | undefined;
@@ -51,15 +63,6 @@ export function createS3Objects(bucket: Bucket): Objects {
       } catch (error) {
         if (sourceError !== undefined) throw sourceError.error;
         failed(error);
-      }
-    },
-    async get(key, range) {
-      const aim = { ...target(key), ...(range && { Range: `bytes=${range.start}-${range.end}` }) };
-      try {
-        const { Body } = await client.send(new GetObjectCommand(aim));
-        return Body as Readable;
-      } catch (error) {
-        return isMissing(error) ? undefined : failed(error);
       }
     },
     async size(key) {
