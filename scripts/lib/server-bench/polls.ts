@@ -17,7 +17,7 @@ export interface PollOptions {
 const POLLING = 200;
 /** The first poll of a device looks for its token and for each deployment, which it does not again. */
 const WARM_UP_S = 10;
-export const NEXT = "/api/devices/v2/deployments/device/deployments/next";
+const NEXT = "/api/devices/v2/deployments/device/deployments/next";
 const DEPLOYMENTS = "/api/management/v1/deployments/deployments";
 /** Five times what a million devices make that poll each half hour. */
 export const PACE = (1_000_000 / 1800) * 5;
