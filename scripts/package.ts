@@ -3,8 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { bundle } from "./lib/bundle.ts";
+import { bundleFleet } from "./lib/fleet-bundle.ts";
 import { bundleHarness } from "./lib/harness-bundle.ts";
 import { say } from "./lib/run.ts";
+import { bundleServer } from "./lib/server-bundle.ts";
 import { shipScripts } from "./lib/ship-scripts.ts";
 import { buildPackages } from "./package/packages.ts";
 import { describeRelease } from "./package/release.ts";
@@ -21,10 +23,14 @@ const { values } = parseArgs({ options: { output: { type: "string", default: "di
 const work = await mkdtemp(join(tmpdir(), "switchback-package-"));
 try {
   const dist = join(work, "dist");
-  const metafile = await bundle(dist);
-  const harness = await bundleHarness(join(dist, "qemu"));
+  const programs = {
+    metafile: await bundle(dist),
+    harness: await bundleHarness(join(dist, "qemu")),
+    server: await bundleServer(join(dist, "server")),
+    fleet: await bundleFleet(join(dist, "fleet")),
+  };
   await shipScripts(dist);
-  const release = await describeRelease(dist, metafile, harness, process.env);
+  const release = await describeRelease(dist, programs, process.env);
   for (const name of await buildPackages(release, values.output)) {
     const { size } = await stat(join(values.output, name));
     say(`${String(size).padStart(8)}  ${join(values.output, name)}`);

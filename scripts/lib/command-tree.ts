@@ -1,6 +1,9 @@
 import { Command } from "commander";
 import { FLEET, commandLine as fleetCommandLine } from "../../fleet/cli/command-line.ts";
+import { MENDER_CLI } from "../../fleet/cli/mender-format.ts";
 import { commandLine } from "../../qemu/cli/command-line.ts";
+import { PROGRAM as SERVER, commandLine as serverCommandLine } from "../../server/cli/command-line.ts";
+import type { ServerIo } from "../../server/cli/io.ts";
 import type { CliIo } from "../../src/agent/io.ts";
 import { commandsFor } from "../../src/cli/commands.ts";
 import { addGlobalOptions } from "../../src/cli/global-options.ts";
@@ -18,9 +21,12 @@ const OF_ONE_COMMAND: Readonly<Record<string, string>> = {
 /** The program that tries images under QEMU, which has commands of its own. */
 const HARNESS = "switchback-qemu";
 
+/** Programs with commands of their own. */
+const OTHERS: ReadonlySet<string> = new Set([HARNESS, SERVER, FLEET, MENDER_CLI]);
+
 /** How help texts call the program: `mender-artifact` is what they call `switchback artifact`. */
 export function nameInHelp(name: string): string {
-  if (name === HARNESS || name === FLEET) return name;
+  if (OTHERS.has(name)) return name;
   return Object.hasOwn(OF_ONE_COMMAND, name) ? `${PROGRAM} ${OF_ONE_COMMAND[name]}` : PROGRAM;
 }
 
@@ -37,10 +43,21 @@ const NO_IO: CliIo = {
   exitCode: 0,
 };
 
+const NO_SERVER_IO: ServerIo = {
+  out: () => undefined,
+  err: () => undefined,
+  environment: {},
+  logTo: { write: () => undefined },
+  onSignal: () => undefined,
+  exit: () => undefined,
+  exitCode: 0,
+};
+
 /** Every command under the name by which the program is called. */
 export async function commandTree(name: string): Promise<Command> {
   if (name === HARNESS) return commandLine(NO_IO);
-  if (name === FLEET) return fleetCommandLine(NO_IO);
+  if (name === SERVER) return serverCommandLine(NO_SERVER_IO);
+  if (name === FLEET || name === MENDER_CLI) return fleetCommandLine(NO_IO, name);
   const program = new Command(name).description("Over-the-air updates for embedded Linux that survive a power cut");
   addGlobalOptions(program);
   for (const load of Object.values(commandsFor(name))) (await load()).register(program, NO_IO);

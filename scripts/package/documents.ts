@@ -11,6 +11,12 @@ export const TOOL_NAMES = ["mender-artifact", "switchback-artifact", "switchback
 /** Program that tries images under QEMU. It is a file of its own, beside the tools. */
 export const QEMU_NAME = "switchback-qemu";
 
+/** The management server. */
+export const SERVER_NAME = "switchback-server";
+
+/** Names of the operators' command line. It answers to the second one as that program does. */
+export const FLEET_NAMES = ["switchback-fleet", "mender-cli"] as const;
+
 /** Pages whose names are those of the tools' programs: `switchback artifact` is `switchback-artifact` there. */
 const OF_TOOLS = /\/switchback-(?:artifact|image)\b[^/]*$/;
 
@@ -29,3 +35,9 @@ export async function toolsDocuments(release: Release): Promise<readonly Generat
   const others = await manPages(["mender-artifact", QEMU_NAME], release);
   return [...pages, ...others, ...(await completionFiles([...TOOL_NAMES, QEMU_NAME]))];
 }
+
+/** Manual pages and completions of programs that are in packages of their own. */
+export const documentsOf = async (names: readonly string[], release: Release): Promise<readonly GeneratedFile[]> => [
+  ...(await manPages(names, release)),
+  ...(await completionFiles(names)),
+];

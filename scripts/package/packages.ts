@@ -3,14 +3,16 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { buildDeb } from "./deb.ts";
 import { devicePackage } from "./device-package.ts";
+import { fleetPackage } from "./fleet-package.ts";
 import { outputsOf, type Part } from "./program-files.ts";
 import type { Release } from "./release.ts";
 import { type Delivered, sbom } from "./sbom.ts";
+import { serverPackage } from "./server-package.ts";
 import { buildTarball } from "./tarball.ts";
 import { toolsPackage } from "./tools-package.ts";
 
 /**
- * Builds both Debian packages and the tarball into `output`, each with its SBOM, and the checksums of all of them.
+ * Builds the Debian packages and the tarball into `output`, each with its SBOM, and the checksums of all of them.
  *
  * @returns names of the files, sorted
  */
@@ -20,6 +22,8 @@ export async function buildPackages(release: Release, output: string): Promise<r
   const built: readonly (readonly [path: string, name: string, type: Delivered["type"], part: Part])[] = [
     [await buildDeb(await devicePackage(release), output, epoch), "switchback", "deb", "device"],
     [await buildDeb(await toolsPackage(release), output, epoch), "switchback-tools", "deb", "whole"],
+    [await buildDeb(await serverPackage(release), output, epoch), "switchback-server", "deb", "server"],
+    [await buildDeb(await fleetPackage(release), output, epoch), "switchback-fleet", "deb", "fleet"],
     [await buildTarball(release, output), "switchback", "generic", "whole"],
   ];
   const sums = new Map<string, string>();

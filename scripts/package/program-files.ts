@@ -2,16 +2,17 @@ import { readdir, readFile, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import type { Metafile } from "esbuild";
 import { toolsOnly } from "../lib/bundle-budget.ts";
-import { HARNESS } from "../lib/harness-bundle.ts";
-import type { Release } from "./release.ts";
+import type { Programs } from "./release.ts";
 import type { Staged } from "./staged-tree.ts";
 
-/** The part of the bundle in `dist` that a device gets, or the whole bundle. */
-export type Part = "device" | "whole";
+/** The part of the bundle in `dist` that a device gets, the whole bundle, or another program. */
+export type Part = "device" | "whole" | "server" | "fleet";
 type Output = Metafile["outputs"][string];
 
 /** The outputs that belong to the part. The program that tries images is part of the whole. */
-export function outputsOf({ metafile, harness }: Pick<Release, "metafile" | "harness">, part: Part): readonly Output[] {
+export function outputsOf(programs: Programs, part: Part): readonly Output[] {
+  if (part === "server" || part === "fleet") return Object.values(programs[part].outputs);
+  const { metafile, harness } = programs;
   if (part === "whole") return [...Object.values(metafile.outputs), ...Object.values(harness.outputs)];
   const left = toolsOnly(metafile.outputs);
   return Object.entries(metafile.outputs).flatMap(([path, output]) => (left.includes(path) ? [] : [output]));
@@ -21,7 +22,7 @@ export function outputsOf({ metafile, harness }: Pick<Release, "metafile" | "har
 export async function programFiles(
   dist: string,
   metafile: Metafile,
-  part: Part,
+  part: "device" | "whole",
   folder: string,
 ): Promise<readonly Staged[]> {
   const left = new Set(part === "device" ? toolsOnly(metafile.outputs).map((path) => basename(path)) : []);
@@ -36,9 +37,9 @@ export async function programFiles(
   );
 }
 
-/** The program that tries images under QEMU. */
-export async function harnessFile(dist: string, folder: string): Promise<Staged> {
-  return { path: `${folder}/${HARNESS}`, content: await readFile(join(dist, "qemu", HARNESS)), mode: 0o755 };
+/** A program that is one file, in its own folder of `dist`. */
+export async function oneFile(dist: string, part: string, name: string, folder: string): Promise<Staged> {
+  return { path: `${folder}/${name}`, content: await readFile(join(dist, part, name)), mode: 0o755 };
 }
 
 /** The files directly in `from`, below `folder`, with their modes. Links become files. */

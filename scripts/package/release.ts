@@ -4,6 +4,7 @@ import { capture } from "../lib/run.ts";
 import { debianChangelog } from "./changelog.ts";
 import { copyrightText } from "./copyright.ts";
 import type { Maintainer } from "./deb.ts";
+import { outputsOf } from "./program-files.ts";
 import { packagesIn } from "./sbom.ts";
 
 /** What all packages of one build have in common. */
@@ -17,17 +18,20 @@ export interface Release {
   readonly metafile: Metafile;
   /** That of the program that tries images under QEMU. */
   readonly harness: Metafile;
+  /** Those of the management server and of the operators' command line. */
+  readonly server: Metafile;
+  readonly fleet: Metafile;
   readonly changelog: string;
   readonly copyright: string;
+  readonly serverCopyright: string;
+  readonly fleetCopyright: string;
 }
 
-/** @param dist with the bundle, the harness in `qemu/`, and the scripts */
-export async function describeRelease(
-  dist: string,
-  metafile: Metafile,
-  harness: Metafile,
-  env: NodeJS.ProcessEnv,
-): Promise<Release> {
+/** What the bundler says of each program. */
+export type Programs = Pick<Release, "metafile" | "harness" | "server" | "fleet">;
+
+/** @param dist with the programs, each below the folder that the build gives it, and the scripts */
+export async function describeRelease(dist: string, programs: Programs, env: NodeJS.ProcessEnv): Promise<Release> {
   const { version } = JSON.parse(await readFile("package.json", "utf8"));
   const maintainer = {
     name: env["DEBFULLNAME"] ?? "Switchback maintainers",
@@ -39,10 +43,11 @@ export async function describeRelease(
     maintainer,
     epoch,
     dist,
-    metafile,
-    harness,
+    ...programs,
     changelog: debianChangelog(await readFile("CHANGELOG.md", "utf8"), version, maintainer, epoch),
-    copyright: await copyrightText(packagesIn(Object.values({ ...metafile.outputs, ...harness.outputs }))),
+    copyright: await copyrightText(packagesIn(outputsOf(programs, "whole"))),
+    serverCopyright: await copyrightText(packagesIn(outputsOf(programs, "server"))),
+    fleetCopyright: await copyrightText(packagesIn(outputsOf(programs, "fleet"))),
   };
 }
 

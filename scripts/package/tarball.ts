@@ -1,12 +1,13 @@
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { HARNESS } from "../lib/harness-bundle.ts";
 import { capture } from "../lib/run.ts";
 import type { GeneratedFile } from "./completions.ts";
 import { gzipped } from "./deb.ts";
 import { UNITS } from "./device-package.ts";
 import { deviceDocuments, toolsDocuments } from "./documents.ts";
-import { filesFrom, harnessFile, programFiles } from "./program-files.ts";
+import { filesFrom, oneFile, programFiles } from "./program-files.ts";
 import type { Release } from "./release.ts";
 import { type Staged, stage } from "./staged-tree.ts";
 
@@ -42,7 +43,7 @@ async function tarballFiles(release: Release, top: string): Promise<readonly Sta
   return [
     ...(await programFiles(dist, metafile, "device", `${top}/lib/switchback`)),
     ...(await programFiles(dist, metafile, "whole", `${top}/lib/switchback-tools`)),
-    await harnessFile(dist, `${top}/lib/switchback-tools`),
+    await oneFile(dist, "qemu", HARNESS, `${top}/lib/switchback-tools`),
     ...(await filesFrom("systemd", `${top}/systemd`, UNITS)),
     ...(await filesFrom(join(dist, "update-modules"), `${top}/modules/v3`)),
     ...(await filesFrom(join(dist, "identity"), `${top}/identity`)),

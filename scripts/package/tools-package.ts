@@ -2,7 +2,7 @@ import { HARNESS } from "../lib/harness-bundle.ts";
 import type { DebianPackage } from "./deb.ts";
 import { compressedPage, linkTo } from "./device-package.ts";
 import { QEMU_NAME, TOOL_NAMES, toolsDocuments } from "./documents.ts";
-import { harnessFile, programFiles } from "./program-files.ts";
+import { oneFile, programFiles } from "./program-files.ts";
 import type { Release } from "./release.ts";
 
 const FOLDER = "/usr/lib/switchback-tools";
@@ -43,7 +43,7 @@ export async function toolsPackage(release: Release): Promise<DebianPackage> {
     files: [
       ...(await programFiles(dist, metafile, "whole", FOLDER)),
       ...TOOL_NAMES.map(linkTo(FOLDER)),
-      await harnessFile(dist, FOLDER),
+      await oneFile(dist, "qemu", HARNESS, FOLDER),
       linkTo(FOLDER, HARNESS)(QEMU_NAME),
       ...(await toolsDocuments(release)).map(compressedPage),
     ],

@@ -1,28 +1,28 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Metafile } from "esbuild";
 import { bundle } from "../../../scripts/lib/bundle.ts";
+import { bundleFleet } from "../../../scripts/lib/fleet-bundle.ts";
 import { bundleHarness } from "../../../scripts/lib/harness-bundle.ts";
+import { bundleServer } from "../../../scripts/lib/server-bundle.ts";
 import { shipScripts } from "../../../scripts/lib/ship-scripts.ts";
 import { buildPackages } from "../../../scripts/package/packages.ts";
-import { describeRelease, type Release } from "../../../scripts/package/release.ts";
+import { describeRelease, type Programs, type Release } from "../../../scripts/package/release.ts";
 import { madeOnce } from "../../support/made-once.ts";
 
 /** Any fixed time. */
 export const EPOCH = 1_700_000_000;
 
-/** What esbuild says about the files of a `dist`. */
-interface Metafiles {
-  readonly program: Metafile;
-  readonly harness: Metafile;
-}
-
 /** Builds what the packages contain. */
 async function buildDist(dist: string): Promise<void> {
-  const metafiles: Metafiles = { program: await bundle(dist), harness: await bundleHarness(join(dist, "qemu")) };
+  const programs: Programs = {
+    metafile: await bundle(dist),
+    harness: await bundleHarness(join(dist, "qemu")),
+    server: await bundleServer(join(dist, "server")),
+    fleet: await bundleFleet(join(dist, "fleet")),
+  };
   await shipScripts(dist);
-  writeFileSync(join(dist, METAFILES), JSON.stringify(metafiles));
+  writeFileSync(join(dist, METAFILES), JSON.stringify(programs));
 }
 
 const METAFILES = "metafiles.json";
@@ -44,8 +44,8 @@ export class BuiltPackages {
 
   async release(version: string): Promise<Release> {
     const env = { SOURCE_DATE_EPOCH: String(EPOCH) };
-    const { program, harness }: Metafiles = JSON.parse(readFileSync(join(this.#dist, METAFILES), "utf8"));
-    return { ...(await describeRelease(this.#dist, program, harness, env)), version };
+    const programs: Programs = JSON.parse(readFileSync(join(this.#dist, METAFILES), "utf8"));
+    return { ...(await describeRelease(this.#dist, programs, env)), version };
   }
 
   /** Builds all packages of a version. @returns the folder with them */

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { completionFiles } from "../../../scripts/package/completions.ts";
 
 const TOOLS = ["mender-artifact", "switchback-artifact", "switchback-image", "switchback-qemu"];
-const NAMES = ["switchback", "mender-update", ...TOOLS];
+const NAMES = ["switchback", "mender-update", "switchback-server", "switchback-fleet", ...TOOLS];
 const dir = mkdtempSync(join(tmpdir(), "switchback-completions-"));
 const files = await completionFiles(NAMES);
 const at = (name: string): string => join(dir, name);

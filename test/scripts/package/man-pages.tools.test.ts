@@ -6,7 +6,14 @@ import { afterAll, expect, test } from "vitest";
 import { manPages } from "../../../scripts/package/man-pages.ts";
 import { text } from "../../../scripts/package/roff.ts";
 
-const NAMES = ["switchback", "mender-artifact", "mender-update", "switchback-qemu"];
+const NAMES = [
+  "switchback",
+  "mender-artifact",
+  "mender-update",
+  "switchback-qemu",
+  "switchback-server",
+  "switchback-fleet",
+];
 const EDITION = { version: "1.2.3", epoch: 1_700_000_000 };
 const dir = mkdtempSync(join(tmpdir(), "switchback-man-"));
 afterAll(() => rmSync(dir, { recursive: true }));

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { BUDGET } from "../../../scripts/lib/bundle-budget.ts";
 import { HARNESS_BUDGET } from "../../../scripts/lib/harness-bundle.ts";
+import { SERVER_BUDGET } from "../../../scripts/lib/server-bundle.ts";
 import { outputsOf } from "../../../scripts/package/program-files.ts";
 import type { Release } from "../../../scripts/package/release.ts";
 import { sbom } from "../../../scripts/package/sbom.ts";
@@ -18,7 +19,9 @@ afterAll(() => packages?.remove());
 
 const delivered = { name: "switchback", type: "deb", version: "1.2.3", sha256: "a".repeat(64) } as const;
 const of = async (metafile = release.metafile) =>
-  JSON.parse(await sbom(delivered, outputsOf({ metafile, harness: release.harness }, "device"), EPOCH));
+  JSON.parse(await sbom(delivered, outputsOf({ ...release, metafile }, "device"), EPOCH));
+
+const FLEET_PACKAGES = new Set(["commander", "zod"]);
 
 /** The rules of CycloneDX 1.6 for everything that our documents contain. */
 const HASH_LENGTHS: Readonly<Record<string, number>> = { "SHA-256": 64, "SHA-384": 96, "SHA-512": 128 };
@@ -36,6 +39,7 @@ const DOCUMENT = [
 const COMPONENT = ["type", "bom-ref", "group", "name", "version", "hashes", "licenses", "purl"];
 
 interface Component {
+  readonly group?: string;
   readonly type: string;
   readonly "bom-ref": string;
   readonly name: string;
@@ -113,6 +117,27 @@ test("the document of the whole lists also what only the tools and the program f
   const { licenses } = JSON.parse(readFileSync("node_modules/ssh2/package.json", "utf8"));
   expect(licences["ssh2"]).toEqual([{ license: { id: licenses[0].type } }]);
 });
+
+test.each([
+  ["server", "serverCopyright", SERVER_BUDGET.packages],
+  ["fleet", "fleetCopyright", FLEET_PACKAGES],
+] as const)(
+  "the document of the program %s lists what it contains, with the licences of its copyright",
+  async (part, copyright, all) => {
+    const { components } = JSON.parse(await sbom(delivered, outputsOf(release, part), EPOCH));
+    const listed = (components as readonly Component[]).map(({ group, name, licenses }) => [
+      group === undefined ? name : `${group}/${name}`,
+      licenses,
+    ]);
+    expect(new Set(listed.map(([name]) => name))).toEqual(new Set(all));
+    const stanzas = [
+      ...release[copyright].matchAll(/^Files: node_modules\/(?:.*node_modules\/)?(.*)\/\*\n.*\nLicense: (.*)$/gm),
+    ];
+    expect(Object.fromEntries(stanzas.map(([, name, id]) => [name, [{ license: { id } }]]))).toEqual(
+      Object.fromEntries(listed),
+    );
+  },
+);
 
 test("a package of which nothing is left in the bundle is not listed, and one that the lockfile lacks is refused", async () => {
   const outputs = {
