@@ -15,6 +15,28 @@ const APACHE = `License: Apache-2.0
  text of this license.
 `;
 
+/** Texts of licences, for packages that name one and have no file with it. That of Apache is in each Debian. */
+const TEXTS: Readonly<Record<string, string>> = {
+  "Apache-2.0": "",
+  MIT: `Permission is hereby granted, free of charge, to any person obtaining a copy of this software and associated
+documentation files (the "Software"), to deal in the Software without restriction, including without limitation the
+rights to use, copy, modify, merge, publish, distribute, sublicense, and/or sell copies of the Software, and to permit
+persons to whom the Software is furnished to do so, subject to the following conditions:
+
+The above copyright notice and this permission notice shall be included in all copies or substantial portions of the
+Software.
+
+THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR IMPLIED, INCLUDING BUT NOT LIMITED TO THE
+WARRANTIES OF MERCHANTABILITY, FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO EVENT SHALL THE AUTHORS OR
+COPYRIGHT HOLDERS BE LIABLE FOR ANY CLAIM, DAMAGES OR OTHER LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR
+OTHERWISE, ARISING FROM, OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWARE.`,
+};
+
+/** Licences that we chose of the several that a package offers, and the part of its text that is that one's. */
+const CHOSEN: Readonly<Record<string, { readonly licence: string; readonly text: RegExp }>> = {
+  "(BSD-3-Clause OR GPL-2.0)": { licence: "BSD-3-Clause", text: /^New BSD License[^]*?(?=^-{20,}$)/m },
+};
+
 /**
  * The licences of the program and of the packages that are bundled into it, in Debian's format.
  *
@@ -29,14 +51,18 @@ export async function copyrightText(places: readonly string[]): Promise<string> 
 async function stanzaOf(place: string): Promise<string> {
   const {
     name: named,
-    license = OLD_LICENCES[named],
+    license: offered = OLD_LICENCES[named],
     author,
   } = JSON.parse(await readFile(join(place, "package.json"), "utf8"));
   const name = (await readdir(place)).find((file) => /^licen[cs]e/i.test(file));
-  if (name === undefined) throw new Error(`${place} has no file with its licence`);
-  const text = await readFile(join(place, name), "utf8");
-  const holder = /^\s*Copyright (?:\(c\) )?(\d{4}.*)$/m.exec(text)?.[1] ?? String(author?.name ?? author ?? "");
+  const given = name === undefined ? undefined : await readFile(join(place, name), "utf8");
+  const year = /^\s*Copyright (?:(?:\(c\)|©) )?(\d{4}.*)$/m.exec(given ?? "")?.[1];
+  const holder = year ?? String(author?.name ?? author ?? "");
   if (holder === "") throw new Error(`${place}: nobody holds the copyright`);
+  const chosen = CHOSEN[offered];
+  const license = chosen?.licence ?? offered;
+  const text = chosen === undefined ? (given ?? TEXTS[license]) : chosen.text.exec(given ?? "")?.[0];
+  if (text === undefined) throw new Error(`${place} has no file with its licence`);
   const head = `Files: ${place}/*\nCopyright: ${holder.trim()}\nLicense: `;
   if (license === "Apache-2.0") return `${head}${license}\n`;
   const lines = text

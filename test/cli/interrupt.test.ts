@@ -96,7 +96,8 @@ const exists = (path: string): Promise<boolean> =>
     () => true,
     () => false,
   );
-const isConnected = async (): Promise<boolean> => connections > 0;
+/** A connection may still be that of the program before it, so that it does not tell that this one has handlers. */
+const isConnected = async (child: ChildProcess): Promise<boolean> => connections > 0 && (await handles(child));
 
 async function until(condition: () => Promise<boolean>): Promise<void> {
   while (!(await condition())) await setTimeout(5);
@@ -292,6 +293,7 @@ for (const each of CASES) {
     await each.prepare?.();
     const slot = await board.slot("B");
     for (const ready of [handles, each.later]) {
+      connections = 0;
       const { exitCode, signal, err } = await interruptedInTime(each, ready);
       expect([exitCode, signal, err]).toEqual([each.exitCode ?? 1, null, err]);
       if (each.exitCode === undefined) expect(err.at(-1)).toMatch(/CANCELLED.*signal=SIGINT/);
