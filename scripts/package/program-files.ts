@@ -2,8 +2,18 @@ import { readdir, readFile, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import type { Metafile } from "esbuild";
 import { toolsOnly } from "../lib/bundle-budget.ts";
-import type { Programs } from "./release.ts";
 import type { Staged } from "./staged-tree.ts";
+
+/** What the bundler says of each program. */
+export interface Programs {
+  /** The program for devices and build hosts. */
+  readonly metafile: Metafile;
+  /** The program that tries images under QEMU. */
+  readonly harness: Metafile;
+  /** The management server, and the operators' command line. */
+  readonly server: Metafile;
+  readonly fleet: Metafile;
+}
 
 /** The part of the bundle in `dist` that a device gets, the whole bundle, or another program. */
 export type Part = "device" | "whole" | "server" | "fleet";

@@ -1,34 +1,24 @@
 import { readFile } from "node:fs/promises";
-import type { Metafile } from "esbuild";
 import { capture } from "../lib/run.ts";
 import { debianChangelog } from "./changelog.ts";
 import { copyrightText } from "./copyright.ts";
 import type { Maintainer } from "./deb.ts";
-import { outputsOf } from "./program-files.ts";
+import { outputsOf, type Programs } from "./program-files.ts";
 import { packagesIn } from "./sbom.ts";
 
 /** What all packages of one build have in common. */
-export interface Release {
+export interface Release extends Programs {
   readonly version: string;
   readonly maintainer: Maintainer;
   /** Time of every file in the packages, in seconds. */
   readonly epoch: number;
   /** The folder with the bundle and the scripts that ship with it. */
   readonly dist: string;
-  readonly metafile: Metafile;
-  /** That of the program that tries images under QEMU. */
-  readonly harness: Metafile;
-  /** Those of the management server and of the operators' command line. */
-  readonly server: Metafile;
-  readonly fleet: Metafile;
   readonly changelog: string;
   readonly copyright: string;
   readonly serverCopyright: string;
   readonly fleetCopyright: string;
 }
-
-/** What the bundler says of each program. */
-export type Programs = Pick<Release, "metafile" | "harness" | "server" | "fleet">;
 
 /** @param dist with the programs, each below the folder that the build gives it, and the scripts */
 export async function describeRelease(dist: string, programs: Programs, env: NodeJS.ProcessEnv): Promise<Release> {

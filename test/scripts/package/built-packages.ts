@@ -7,7 +7,8 @@ import { bundleHarness } from "../../../scripts/lib/harness-bundle.ts";
 import { bundleServer } from "../../../scripts/lib/server-bundle.ts";
 import { shipScripts } from "../../../scripts/lib/ship-scripts.ts";
 import { buildPackages } from "../../../scripts/package/packages.ts";
-import { describeRelease, type Programs, type Release } from "../../../scripts/package/release.ts";
+import type { Programs } from "../../../scripts/package/program-files.ts";
+import { describeRelease, type Release } from "../../../scripts/package/release.ts";
 import { madeOnce } from "../../support/made-once.ts";
 
 /** Any fixed time. */
