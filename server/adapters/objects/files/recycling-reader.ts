@@ -2,7 +2,7 @@ import type { FileHandle } from "node:fs/promises";
 import { Readable } from "node:stream";
 import type { ByteRange } from "../../../ports/objects.ts";
 
-const CHUNK_BYTES = 128 * 1024;
+const CHUNK_BYTES = 256 * 1024;
 /** One that is sent, one that waits, one that is being read, and one to spare. */
 const CHUNKS = 4;
 
