@@ -51,6 +51,17 @@ test("the configuration that comes with it holds, and yours stays when you upgra
   expect(printed()).toMatch(/^listen: +0\.0\.0\.0:9443\b/m);
 });
 
+test("the guide names the packages and the unit, and its command runs as the user of the service", () => {
+  const guide = readFileSync("docs/guides/server-production.md", "utf8");
+  const [, names = ""] = /^apt-get install (.*)$/m.exec(guide) ?? [];
+  expect(names.split(" ")).toEqual(["./switchback-server_*_all.deb", "./switchback-fleet_*_all.deb"]);
+  const [, unit = ""] = /^systemctl enable --now (.*)$/m.exec(guide) ?? [];
+  expect(existsSync(root.path(`usr/lib/systemd/system/${unit}.service`))).toBe(true);
+  const [command = ""] = /^runuser .*$/m.exec(guide) ?? [];
+  // The server does not run, which the command says with its exit status.
+  expect(root.shell(command)).toMatchObject({ status: 1, out: expect.stringMatching(/not run/) });
+});
+
 test("a purge removes the configuration, and leaves the data of the fleet", () => {
   writeFileSync(root.path(DATA, "kept"), "");
   expect(root.run("dpkg", "--purge", "switchback-server", "switchback-fleet")).toMatchObject({ status: 0 });
