@@ -17,7 +17,7 @@ export const generatedPages = async (): Promise<readonly Page[]> => [
   artifactReadSchema(),
   await cliPage(),
   await fleetPage(),
-  serverConfigPage(),
+  await serverConfigPage(),
   serverErrorsPage(),
   yoctoVariablesPage(),
   yoctoVariablesJson(),

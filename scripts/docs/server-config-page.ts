@@ -1,25 +1,13 @@
 import type { Command } from "commander";
-import { commandLine, PROGRAM } from "../../server/cli/command-line.ts";
-import type { ServerIo } from "../../server/cli/io.ts";
+import { PROGRAM } from "../../server/cli/command-line.ts";
 import { environmentName, SETTINGS, type Setting } from "../../server/config/settings.ts";
-import { helpParts, leavesOf, pathOf } from "../lib/command-tree.ts";
+import { commandTree, helpParts, leavesOf, pathOf } from "../lib/command-tree.ts";
 import { GENERATED, table } from "./markdown.ts";
 import type { Page } from "./page.ts";
 
-/** The commands are only described; none runs. */
-const NO_IO: ServerIo = {
-  out: () => undefined,
-  err: () => undefined,
-  environment: {},
-  logTo: { write: () => undefined },
-  onSignal: () => undefined,
-  exit: () => undefined,
-  exitCode: 0,
-};
-
 /** `docs/reference/server-config.md`: every setting of the server, and every command. */
-export function serverConfigPage(): Page {
-  const commands = commandLine(NO_IO).commands.flatMap((command) => leavesOf(command));
+export async function serverConfigPage(): Promise<Page> {
+  const commands = leavesOf(await commandTree(PROGRAM));
   const text = [
     "# Configuration of the server",
     GENERATED("`server/config/settings.ts` and `server/cli/`"),
