@@ -1,5 +1,5 @@
 /**
- * Shows what Switchback does, with the built programs and in under 45 seconds: an update of one virtual board that is
+ * Shows what Switchback does, with the built programs: an update of one virtual board that is
  * kept, one whose system never comes up, and then a server with twelve boards, one of which fails. On a terminal, the
  * server and its boards run until Ctrl-C.
  *   --device   only the one board, without a server
