@@ -83,10 +83,11 @@ export function createConnection({ server, token, ca, skipVerify }: ConnectionOp
         }
       });
       const status = answer.statusCode ?? 0;
-      // An answer that nobody reads keeps its connection busy, and the program from ending, until the server closes it.
-      if (answer.headers["content-length"] === "0" || status === 204) answer.resume();
       if (status >= 400) throw await refusal(method, url.pathname, status, answer);
-      return answerOf(status, answer);
+      // An answer that nobody reads keeps its connection busy, and the program from ending, until the server closes it.
+      // Files are the exception: whoever asks for one reads it, and it may be larger than the memory.
+      if (isFile(answer)) return answerOf(status, answer);
+      return answerOf(status, answer, await textOf(answer));
     },
   };
 }
@@ -102,12 +103,19 @@ function readAuthority(path: string): Buffer {
 const unreachable = (server: string, cause: unknown): AgentError =>
   new AgentError("FLEET_UNREACHABLE", { server }, cause);
 
-function answerOf(status: number, message: IncomingMessage): Answer {
-  const text = async (): Promise<string> => {
-    const chunks: Buffer[] = [];
-    for await (const chunk of message) chunks.push(chunk as Buffer);
-    return Buffer.concat(chunks).toString("utf8");
-  };
+function isFile({ statusCode, headers }: IncomingMessage): boolean {
+  const isEmpty = statusCode === 204 || headers["content-length"] === "0";
+  return !isEmpty && !/^(?:application\/json|text\/plain)\b/.test(headers["content-type"] ?? "");
+}
+
+async function textOf(message: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of message) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks).toString("utf8");
+}
+
+function answerOf(status: number, message: IncomingMessage, read?: string): Answer {
+  const text = async (): Promise<string> => read ?? textOf(message);
   return {
     status,
     header: (name) => {
@@ -121,7 +129,7 @@ function answerOf(status: number, message: IncomingMessage): Answer {
 }
 
 async function refusal(method: string, path: string, status: number, message: IncomingMessage): Promise<AgentError> {
-  const text = await answerOf(status, message).text();
+  const text = await textOf(message);
   if (status === 401) return new AgentError("FLEET_NOT_LOGGED_IN", { status, ...said(text) });
   return new AgentError("FLEET_REFUSED", { request: `${method} ${path}`, status, ...said(text) });
 }

@@ -54,11 +54,18 @@ export async function start(flags: Flags, io: ServerIo): Promise<void> {
 async function run(config: Config, io: ServerIo, ends: (() => Promise<unknown>)[], stop: AbortSignal) {
   const log = createLogger(config.logLevel, io.logTo);
   await makeDataFolder(config.data);
+  let loading: Promise<Certificate | undefined> | undefined;
+  // Two new keys take a few seconds, in which the database starts.
+  const loadBeside = (): void => {
+    loading = loadCertificate(config);
+    loading.catch(() => {}); // ignored here: whoever awaits it hears of it.
+  };
   let databaseUrl = config.database;
   let stopDatabase = async (): Promise<void> => {};
   if (databaseUrl === undefined) {
     const lock = await lockDataFolder(config.data, "start", COMMAND_MS);
     ends.push(() => lock.release());
+    loadBeside();
     const database = await startPrivatePostgres({ folder: clusterFolder(config.data), log });
     databaseUrl = database.url;
     stopDatabase = () => database.stop();
@@ -72,7 +79,7 @@ async function run(config: Config, io: ServerIo, ends: (() => Promise<unknown>)[
   ends.push(() => server.close());
   const { postgres } = server.services;
   const first = await makeFirstTenant(postgres, config.admin, config.adminPasswordFile);
-  const certificate = await loadCertificate(config);
+  const certificate = await (loading ?? loadCertificate(config));
   caRoutes(certificate?.caCert)(server.app);
   logRequests(server.app);
   measure(server.app, postgres);

@@ -4,12 +4,20 @@ import type { AddressInfo } from "node:net";
 import { expect, test } from "vitest";
 import { createConnection } from "../../fleet/client/connection.ts";
 
-for (const status of [201, 202, 204])
-  test(`after an empty answer with status ${status}, no connection keeps the program from ending`, async () => {
+for (const [status, body] of [
+  [200, '{"id":"an answer that the caller does not read"}'],
+  [201, ""],
+  [202, ""],
+  [204, ""],
+] as const)
+  test(`after an answer with status ${status}, no connection keeps the program from ending`, async () => {
     const server = createServer((request, response) => {
       request.resume();
-      response.writeHead(status, status === 204 ? {} : { "content-length": 0 }).end();
+      const length = status === 204 ? {} : { "content-length": body.length };
+      response.writeHead(status, { ...length, ...(body !== "" && { "content-type": "application/json" }) }).end(body);
     });
+    // So that only the client can end what it keeps.
+    server.keepAliveTimeout = 0;
     server.listen(0, "127.0.0.1");
     await once(server, "listening");
     const { port } = server.address() as AddressInfo;
