@@ -4,7 +4,7 @@ import { startPrivatePostgres } from "../adapters/postgres/private/private-postg
 import { caRoutes } from "../api/operations/ca-routes.ts";
 import { composeServer } from "../compose.ts";
 import type { Config } from "../config/config.ts";
-import { loadCertificate } from "../listeners/certificate.ts";
+import { type Certificate, loadCertificate } from "../listeners/certificate.ts";
 import { type Listeners, openListeners } from "../listeners/listeners.ts";
 import { createLogger } from "../logging/logger.ts";
 import { logRequests } from "../logging/request-log.ts";
