@@ -4,7 +4,7 @@ import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
 import { DEFAULT_LIMITS } from "../../src/artifact/limits.ts";
 import { TarScanner } from "../../src/artifact/tar/scanner.ts";
-import { type Migration, migrate } from "../adapters/postgres/migrate.ts";
+import { type Migration, makeList, migrate, runMigration } from "../adapters/postgres/migrate.ts";
 import type { Postgres, Session } from "../adapters/postgres/postgres.ts";
 import { ServerError } from "../errors/server-error.ts";
 import { listTables, type Table } from "./tables.ts";
@@ -113,13 +113,9 @@ class Restore {
     const { format, schema } = JSON.parse(content.subarray(0, SCHEMA_BYTES).toString());
     const known = this.#migrations.at(-1)?.number ?? 0;
     if (format !== 1 || schema > known) throw new ServerError("DATABASE_NEWER", { database: schema, program: known });
-    await this.#session.raw(
-      "CREATE TABLE migrations (number int PRIMARY KEY, name text NOT NULL, at timestamptz NOT NULL DEFAULT now())",
-    );
-    for (const { number, name, text } of this.#migrations.filter((each) => each.number <= schema)) {
-      await this.#session.raw(text);
-      await this.#session.raw("INSERT INTO migrations (number, name) VALUES ($1, $2)", [number, name]);
-    }
+    await makeList(this.#session);
+    for (const migration of this.#migrations.filter(({ number }) => number <= schema))
+      await runMigration(this.#session, migration);
     this.#tables = new Map((await listTables(this.#session)).map((table) => [table.name, table]));
     // Triggers have done their work before the backup.
     for (const { name } of this.#tables.values()) await this.#session.raw(`ALTER TABLE "${name}" DISABLE TRIGGER USER`);

@@ -43,9 +43,9 @@ test("the commands of the guide do what it says, on a database that it has to it
   const lines = blocks("text")
     .map((line) => line.trim())
     .filter((line) => !/^(?:apt-get|runuser) /.test(line));
-  expect(lines.map((line) => line.split(" ")[1])).toEqual(["start", "backup", "restore", "migrate"]);
+  expect(lines.map((line) => line.split(" ")[1])).toEqual(["start", "backup", "restore", "migrate", "status"]);
   // A backup needs the schema, which the guide's server has made long before.
-  for (const line of [lines[3], ...lines.slice(0, 3)]) {
+  for (const line of [lines[3], ...lines.slice(0, 3), lines[4]]) {
     const words = (line ?? "")
       .replaceAll("/etc/switchback-server/server.yaml", file)
       .replaceAll("/var/backups", folder)

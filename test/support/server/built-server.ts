@@ -42,6 +42,11 @@ export class BuiltServer {
     return new BuiltServer(join(folder, SERVER));
   }
 
+  /** Another build of it, in a folder of its own. */
+  static at(folder: string): BuiltServer {
+    return new BuiltServer(join(folder, SERVER));
+  }
+
   private constructor(path: string) {
     this.path = path;
   }

@@ -1,3 +1,6 @@
+-- oldest: 1
+-- (No program without this schema works. Each later migration names the newest one of the version before.)
+
 -- Each table of a tenant begins its keys with tenant_id, and row-level security keeps tenants apart even if a query
 -- forgets the condition. FORCE makes the owner of the tables subject to it, too.
 
