@@ -2,10 +2,12 @@ import { existsSync } from "node:fs";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { runningSlot } from "../../adapters/bootloader/fake/board-layout.ts";
 import { createFileEnv, loadVariables } from "../../adapters/bootloader/fake/file-env.ts";
 import { type BoardImageBoots, type BoardStart, type BoardStatus, virtualBoard } from "../../src/agent/device/board.ts";
 import type { ArtifactRequest } from "../../src/artifact/artifact-request.ts";
 import { run } from "../../src/cli/run.ts";
+import type { SlotId } from "../../src/ports/bootloader.ts";
 import { rootfsRequest } from "../artifact/artifact-requests.ts";
 import { RecordingIo } from "./recording-io.ts";
 import { writeArtifact } from "./write-artifact.ts";
@@ -92,6 +94,11 @@ export class TestBoard {
 
   status(): Promise<BoardStatus> {
     return virtualBoard.status(this.dir);
+  }
+
+  /** The running slot alone, without a look into the slots. */
+  running(): Promise<SlotId | undefined> {
+    return runningSlot(this.dir);
   }
 
   /** Changes keys of mender.conf. */

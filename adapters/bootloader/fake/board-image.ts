@@ -21,6 +21,8 @@ const HEADER_BYTES = 512;
 const BLOCK_BYTES = 64 * 1024;
 const BLOCKS_AT_ONCE = 64;
 const READ_BYTES = 1024 * 1024;
+/** Read buffers that no slot uses now. New ones for each slot would keep the garbage collector busy. */
+const idleBuffers: Buffer[] = [];
 
 /**
  * Generates a stand-in for a root file system: a header line, and filler that depends only on the version and the size.
@@ -86,19 +88,26 @@ async function inspectOpen(file: FileHandle): Promise<SlotContent> {
   const { bytesRead } = await file.read(header, 0, HEADER_BYTES, 0);
   const facts = parseHeader(header.toString("utf8", 0, bytesRead));
   if (facts === undefined) return { kind: "nothing" };
+  const { version, boots, sizeBytes } = facts;
+  const buffer = idleBuffers.pop() ?? Buffer.allocUnsafeSlow(READ_BYTES);
+  const sha256 = await hashOf(file, sizeBytes, buffer);
+  idleBuffers.push(buffer);
+  if (sha256 !== facts.sha256) return { kind: "torn", version };
+  return { kind: "complete", version, boots, sizeBytes };
+}
+
+/** @returns SHA-256 of what follows the header, read through `buffer` */
+async function hashOf(file: FileHandle, sizeBytes: number, buffer: Buffer): Promise<string> {
   const hash = createHash("sha256");
-  const buffer = Buffer.alloc(Math.min(READ_BYTES, facts.sizeBytes - HEADER_BYTES));
   let at = HEADER_BYTES;
-  while (at < facts.sizeBytes) {
-    const wanted = Math.min(buffer.length, facts.sizeBytes - at);
+  while (at < sizeBytes) {
+    const wanted = Math.min(buffer.length, sizeBytes - at);
     const read = (await file.read(buffer, 0, wanted, at)).bytesRead;
     if (read === 0) break;
     hash.update(buffer.subarray(0, read));
     at += read;
   }
-  const { version, boots, sizeBytes } = facts;
-  if (hash.digest("hex") !== facts.sha256) return { kind: "torn", version };
-  return { kind: "complete", version, boots, sizeBytes };
+  return hash.digest("hex");
 }
 
 interface HeaderFacts {

@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
-import { mkdir, readFile, rm } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { expect } from "vitest";
@@ -9,13 +9,17 @@ import { type BuiltProgram, type Ended, startProgram } from "../../support/built
 import { cli, MEMORY_FOLDER, TestBoard } from "../../support/test-board.ts";
 import { bootsWhatItNames, bootToRest } from "./power-on.ts";
 import { type Decision, IMAGE_KIB, type Kind } from "./scenarios.ts";
-import { type Disk, type Loss, losePower, readDisk } from "./volatile.ts";
+import { DiskReader, type Loss, losePower } from "./volatile.ts";
 import { type Instant, type Watched, type WatchOptions, watchedRun } from "./watched-run.ts";
 
 const OLD = "v1";
 const NEW = "v2";
 const FURTHER = "v3";
+/** Files from which a power cut may take something. */
+const ON_DISK = ["slots/rootfs2", "slots/rootfs3", "boot/env", "data/switchback-store"];
 const copy = promisify(execFile);
+const copyEntries = (from: string, to: string, names: readonly string[]) =>
+  copy("cp", ["-a", ...names.map((name) => join(from, name)), to]);
 const LOG_LINE = /^(?:info|warning): /;
 
 /** How the power is cut: at a named instant of one of the update's commands, or when a signal aborts. */
@@ -54,6 +58,7 @@ export class CrashDevice {
   readonly #program: BuiltProgram;
   readonly #kind: Kind;
   readonly #options: CrashOptions;
+  readonly #disk: DiskReader;
   /** Path of each released Artifact. */
   readonly #released = new Map<string, string>();
 
@@ -71,6 +76,7 @@ export class CrashDevice {
     this.#program = program;
     this.#kind = kind;
     this.#options = options;
+    this.#disk = new DiskReader(ON_DISK.map((path) => board.path(path)));
   }
 
   async remove(): Promise<void> {
@@ -104,8 +110,8 @@ export class CrashDevice {
   async rehearse(decision: Decision, where: Where = {}): Promise<readonly Watched[]> {
     const runs: Watched[] = [];
     for (const [index, argv] of this.commands(decision).entries()) {
-      await mkdir(this.#saved(), { recursive: true });
-      await copy("cp", ["-a", this.board.folder, this.#saved(index)]);
+      await mkdir(this.#saved(index), { recursive: true });
+      await copyEntries(this.board.folder, this.#saved(index), await this.#changeable());
       runs.push(await this.#run(argv, where));
     }
     await this.#restsAt(decision === "commit" ? NEW : OLD);
@@ -114,8 +120,13 @@ export class CrashDevice {
 
   /** Makes the board again what it was in the rehearsal before this command. */
   async #goBackTo(command: number): Promise<void> {
-    await this.board.remove();
-    await copy("cp", ["-a", this.#saved(command), this.board.folder]);
+    for (const name of await this.#changeable()) await rm(this.board.file(name), { recursive: true });
+    await copyEntries(this.#saved(command), this.board.folder, await readdir(this.#saved(command)));
+  }
+
+  /** What lies beside the board and on it, except for the images and Artifacts, which no update changes. */
+  async #changeable(): Promise<readonly string[]> {
+    return (await readdir(this.board.folder)).filter((name) => !/\.(?:img|mender)$/.test(name));
   }
 
   /**
@@ -144,7 +155,7 @@ export class CrashDevice {
     if (existsSync(this.#saved(first))) await this.#goBackTo(first);
     for (const argv of this.commands(decision).slice(first)) {
       if ("power" in cut && cut.power.aborted) return nothingLost;
-      const before = await this.#disk();
+      const before = this.#disk.read();
       const run = await this.#run(argv, "power" in cut ? { power: cut.power } : { at: cut.at });
       if (run.killed) {
         await this.#kind.losePower?.(this.board);
@@ -166,11 +177,6 @@ export class CrashDevice {
 
   get #env(): Readonly<Record<string, string>> {
     return this.#kind.env?.(this.board) ?? {};
-  }
-
-  #disk(): Promise<Disk> {
-    const paths = ["slots/rootfs2", "slots/rootfs3", "boot/env", "data/switchback-store"];
-    return readDisk(paths.map((path) => this.board.path(path)));
   }
 
   #bootToRest(): Promise<void> {

@@ -142,10 +142,10 @@ export class ManagedDevice {
         if (exitCode === 4) await this.#bootToRest();
         continue;
       }
-      const before = await this.#disk();
+      const isPowered = "killed" in cut && cut.killed;
+      const before = isPowered ? new Map() : await this.#disk();
       const run = await this.#watchedLife("power" in cut ? { power: cut.power } : { at: cut.at });
       if (run.killed) {
-        const isPowered = "killed" in cut && cut.killed;
         const loss = isPowered ? NOTHING_LOST : await losePower(run.calls, this.board.dir, before, random);
         return { loss, killedLife: this.desk.life };
       }

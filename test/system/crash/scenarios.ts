@@ -49,7 +49,7 @@ export const imageThatHangs: Kind = {
 };
 
 async function runningVersion(board: TestBoard, known: readonly string[]): Promise<string> {
-  const { running } = await board.status();
+  const running = await board.running();
   if (running === undefined) throw new Error("nothing runs");
   const slot = board.path(running === "A" ? "slots/rootfs2" : "slots/rootfs3");
   for (const version of known) if (isSameContent(slot, board.file(`${version}.img`))) return version;

@@ -1,5 +1,16 @@
-import { existsSync, mkdirSync, readFileSync, renameSync, truncateSync, writeFileSync } from "node:fs";
-import { open, readFile } from "node:fs/promises";
+import {
+  closeSync,
+  existsSync,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
+import { open } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import type { Random } from "../../../qemu/harness/random.ts";
 import { type Call, pathOfDescriptor, unquote } from "./strace-log.ts";
@@ -111,8 +122,39 @@ export async function losePower(calls: readonly Call[], disk: string, before: Di
 
 /** Reads the files from which a power cut may take something. */
 export async function readDisk(paths: readonly string[]): Promise<Disk> {
-  const missing = (): undefined => undefined; // ignored: a file that is not there yet is an ordinary state.
-  return new Map(await Promise.all(paths.map(async (path) => [path, await readFile(path).catch(missing)] as const)));
+  return new DiskReader(paths).read();
+}
+
+/**
+ * Reads the same files again and again into the same memory: new memory for whole slots at each cut would keep the
+ * garbage collector busy. What it has read is valid until it reads again.
+ */
+export class DiskReader {
+  readonly #paths: readonly string[];
+  readonly #memory = new Map<string, Buffer>();
+
+  constructor(paths: readonly string[]) {
+    this.#paths = paths;
+  }
+
+  read(): Disk {
+    return new Map(this.#paths.map((path) => [path, this.#readOne(path)] as const));
+  }
+
+  #readOne(path: string): Buffer | undefined {
+    // A file that is not there yet is an ordinary state.
+    if (!existsSync(path)) return undefined;
+    const file = openSync(path, "r");
+    try {
+      const { size } = fstatSync(file);
+      let memory = this.#memory.get(path);
+      if (memory === undefined || memory.length < size) memory = Buffer.allocUnsafeSlow(size);
+      this.#memory.set(path, memory);
+      return memory.subarray(0, readSync(file, memory, 0, size, 0));
+    } finally {
+      closeSync(file);
+    }
+  }
 }
 
 async function restore(path: string, bytes: Uint8Array, offset: number): Promise<void> {

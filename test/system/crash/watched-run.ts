@@ -55,24 +55,26 @@ export async function watchedRun(
   const strace = ["-f", "-b", "execve", "-y", "-s", String(TEXT_BYTES), "-o", log];
   const watch = ["-e", `trace=pwrite64,write,fsync,fdatasync,${RENAMES}`, ...inject, "--"];
   try {
+    // What runs already is none of the program's descendants: its environment need not be read at each cut.
+    const others = new Set(processes());
     const { child, ended } = startProgram("strace", [...strace, ...watch, process.execPath, program.path, ...argv], {
       ...env,
       ...threads,
       [MARK]: folder,
     });
-    let isOver = false;
+    // Strace itself must not be killed: it completes its log and ends with the program.
+    others.add(String(child.pid));
     // A dying program may exit by itself first, because a helper is gone. The power was cut all the same.
     let killed = 0;
-    child.once("exit", () => {
-      isOver = true;
-    });
+    const over = new AbortController();
+    child.once("exit", () => over.abort());
     const supervise = async (): Promise<void> => {
-      // Strace itself must not be killed: it completes its log and ends with the program.
-      while (!isOver) {
-        if (power?.aborted === true) killed += killMarked(mark, child.pid);
+      await abortOf(power === undefined ? over.signal : AbortSignal.any([power, over.signal]));
+      while (!over.signal.aborted) {
+        killed += killMarked(mark, others);
         await setTimeout(2);
       }
-      while (killMarked(mark, child.pid) > 0) await setTimeout(1);
+      while (killMarked(mark, others) > 0) await setTimeout(1);
     };
     if (feed === undefined) child.stdin?.end();
     else if (child.stdin !== null) void feed(child.stdin);
@@ -84,11 +86,17 @@ export async function watchedRun(
   }
 }
 
+const abortOf = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+
+const processes = (): readonly string[] => readdirSync("/proc").filter((name) => /^\d+$/.test(name));
+
 /** @returns how many processes had the mark */
-function killMarked(mark: string, except: number | undefined): number {
-  const found = readdirSync("/proc").filter(
-    (name) => /^\d+$/.test(name) && Number(name) !== except && bears(name, mark),
-  );
+function killMarked(mark: string, except: ReadonlySet<string>): number {
+  const found = processes().filter((name) => !except.has(name) && bears(name, mark));
   for (const pid of found) {
     try {
       process.kill(Number(pid), "SIGKILL");
