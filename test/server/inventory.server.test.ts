@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { startParameters } from "../../server/adapters/postgres/filter-sql.ts";
-import { searchStatement } from "../../server/adapters/postgres/inventory-search.ts";
+import { countedStatement, searchAndCount } from "../../server/adapters/postgres/inventory-search.ts";
+import { addTenant } from "../../server/adapters/postgres/people.ts";
 import { parseConditions } from "../../server/domain/filters/predicate.ts";
 import { makeDevice, setAttributes } from "../support/server/test-devices.ts";
 import { startTestServer, type TestServer } from "../support/server/test-server.ts";
@@ -193,7 +194,7 @@ test("the first page of a search on two attributes uses the index, however many 
     await session.raw("ANALYZE inventory");
     const predicate = parseConditions([where("site", "$eq", "s7"), where("kind", "$eq", "k7")]);
     const parameters = startParameters([server.tenant.id]);
-    const statement = searchStatement({ predicate }, { offset: 0, limit: 20 }, parameters);
+    const statement = countedStatement({ predicate }, { offset: 0, limit: 20 }, parameters);
     return [
       await session.raw<{ "QUERY PLAN": string }>(`EXPLAIN ${statement}`, parameters.values),
       await session.raw(statement, parameters.values),
@@ -202,4 +203,27 @@ test("the first page of a search on two attributes uses the index, however many 
   expect(plan.map((line) => line["QUERY PLAN"]).join("\n")).toContain("Bitmap Index Scan on inventory_attributes");
   // Each 2100th device is of both: 10 of 20,000 at most.
   expect(found).toHaveLength(10);
+});
+
+test("a search counts the devices of its own tenant, also behind the last page, and estimates very many", async () => {
+  const filters = [where("kind", "$exists", true)];
+  const first = await ask<Found>("POST", `${V2}/filters/search`, { filters, page: 1, per_page: 3 });
+  expect(first.body).toHaveLength(3);
+  expect(Number(first.headers.get("x-total-count"))).toBeGreaterThan(10_000);
+  const two = { filters: [where("site", "$eq", "s7"), where("kind", "$eq", "k7")], per_page: 4 };
+  for (const [page, rows] of [
+    [1, 4],
+    [3, 2],
+    [9, 0],
+  ] as const) {
+    const { body, headers } = await ask<Found>("POST", `${V2}/filters/search`, { ...two, page });
+    expect([body.length, headers.get("x-total-count")]).toEqual([rows, "10"]);
+  }
+  const { postgres } = server.server.services;
+  const other = await postgres.shared((session) => addTenant(session, "other"));
+  const predicate = parseConditions([where("kind", "$exists", true)]);
+  const found = await postgres.inTenant(other.id, (session) =>
+    searchAndCount(session, other.id, { predicate }, { offset: 0, limit: 20 }),
+  );
+  expect(found).toEqual({ rows: [], total: 0 });
 });

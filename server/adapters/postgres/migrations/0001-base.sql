@@ -435,6 +435,6 @@ END
 $$;
 
 -- Row-level security keeps the planner from using an operator that is not leakproof as the condition of an index, and
--- those of jsonb are not. The owner is therefore not subject to it in this one table: whoever reads it joins devices by
--- the id alone, whose policy keeps tenants apart.
+-- those of jsonb are not. The owner is therefore not subject to it in this one table: whoever shows its rows joins
+-- devices by the id alone, whose policy keeps tenants apart. What a search only counts, it asks for by the tenant.
 ALTER TABLE inventory NO FORCE ROW LEVEL SECURITY;

@@ -1,8 +1,8 @@
 import { readCounts } from "../../../adapters/postgres/device-counts.ts";
 import {
-  countInventory,
-  type InventoryRow,
+  type Found,
   type Search,
+  searchAndCount,
   searchInventory,
 } from "../../../adapters/postgres/inventory-search.ts";
 import type { Session } from "../../../adapters/postgres/postgres.ts";
@@ -22,22 +22,16 @@ export function readConditions(conditions: readonly Condition[]): Predicate {
 }
 
 /** A page of what a search finds, and how many devices it finds. */
-export async function findPage(
-  session: Session,
-  tenant: string,
-  search: Search,
-  paging: Paging,
-): Promise<{ readonly rows: readonly InventoryRow[]; readonly total: number }> {
+export async function findPage(session: Session, tenant: string, search: Search, paging: Paging): Promise<Found> {
+  const what = search.devices === undefined && (search.text ?? "") === "" ? counterOf(search.predicate) : undefined;
+  if (what === undefined) return searchAndCount(session, tenant, search, windowOf(paging));
   const rows = await searchInventory(session, tenant, search, windowOf(paging));
   const isWhole = paging.page === 1 && rows.length < paging.per_page;
-  const total = isWhole ? rows.length : await totalOf(session, tenant, search);
-  return { rows, total };
+  return { rows, total: isWhole ? rows.length : await totalOf(session, tenant, what) };
 }
 
-/** From the counters where they know it, because no page should count rows. */
-async function totalOf(session: Session, tenant: string, search: Search): Promise<number> {
-  const what = search.devices === undefined && (search.text ?? "") === "" ? counterOf(search.predicate) : undefined;
-  if (what === undefined) return countInventory(session, tenant, search);
+/** From the counters, because no page should count rows. */
+async function totalOf(session: Session, tenant: string, what: string): Promise<number> {
   const counts = await readCounts(session, tenant, what);
   return what === "status:" ? [...counts.values()].reduce((sum, n) => sum + n, 0) : (counts.get(what) ?? 0);
 }
