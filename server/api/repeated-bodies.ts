@@ -14,15 +14,15 @@ const LENGTH_MAX = 4096;
 
 /**
  * The bodies that a route gets again and again, letter by letter, as the polls of a fleet are. Each is parsed and checked
- * once. Requests share what came out of it, so that nobody may change it.
+ * once. Requests share what came out of it, so it is frozen.
  */
-export class RepeatedBodies {
-  readonly #checked = new RecentlyUsed<string, object>(BODIES_MAX);
+export class RepeatedBodies<Body extends object = object> {
+  readonly #checked = new RecentlyUsed<string, Body>(BODIES_MAX);
   readonly #shared = new WeakSet();
   readonly #texts = new WeakMap<object, string>();
 
   /** What a body says, if it was valid before. */
-  find = (text: string): object | undefined => this.#checked.get(text);
+  find = (text: string): Body | undefined => this.#checked.get(text);
 
   /** Names the text of a parsed body. It is remembered if it turns out to be valid. */
   note(text: string, parsed: unknown): void {
@@ -38,8 +38,9 @@ export class RepeatedBodies {
       const result = check(data);
       const text = this.#texts.get(data);
       if (text !== undefined && isValid(result)) {
-        this.#checked.set(text, result.value);
-        this.#shared.add(result.value);
+        const value = frozen(result.value as Body);
+        this.#checked.set(text, value);
+        this.#shared.add(value);
       }
       return result;
     };
@@ -48,3 +49,9 @@ export class RepeatedBodies {
 
 const isValid = (result: unknown): result is { readonly value: object } =>
   typeof result === "object" && result !== null && "value" in result && typeof result.value === "object";
+
+/** Freezes what JSON made, down to the last value. */
+function frozen<Value extends object>(value: Value): Value {
+  for (const inner of Object.values(value)) if (typeof inner === "object" && inner !== null) frozen(inner);
+  return Object.freeze(value);
+}
