@@ -1,4 +1,5 @@
 import type { FastifyBaseLogger } from "fastify";
+import type { NextRequestV2 } from "../src/protocol/api/devices.ts";
 import { openObjects } from "./adapters/objects/open-objects.ts";
 import { collectCheckIns } from "./adapters/postgres/check-ins.ts";
 import { migrate } from "./adapters/postgres/migrate.ts";
@@ -11,6 +12,8 @@ import { loadSecrets } from "./adapters/postgres/secrets.ts";
 import { createTokens } from "./adapters/tokens/tokens.ts";
 import { type AppOptions, createApp } from "./api/app.ts";
 import type { App } from "./api/app-types.ts";
+import { createPolls } from "./api/device/deployments/poll.ts";
+import { PollLane } from "./api/device/deployments/poll-lane.ts";
 import { DeviceMemories } from "./api/device/device-memories.ts";
 import { deviceRoutes } from "./api/device/routes.ts";
 import { downloadRoutes } from "./api/downloads/routes.ts";
@@ -20,6 +23,7 @@ import { deploymentRoutes } from "./api/management/deployments/routes.ts";
 import { peopleRoutes } from "./api/management/people-routes.ts";
 import { releaseRoutes } from "./api/management/releases/routes.ts";
 import { operationsRoutes } from "./api/operations/routes.ts";
+import { RepeatedBodies } from "./api/repeated-bodies.ts";
 import type { Services } from "./api/services.ts";
 import type { Storage } from "./config/storage.ts";
 import { eachSecond } from "./jobs/each-second.ts";
@@ -39,6 +43,8 @@ export interface ServerOptions extends Pick<AppOptions, "serverFactory" | "check
 
 export interface Server {
   readonly app: App;
+  /** For the listeners: it answers most polls before they reach the app. */
+  readonly lane: PollLane;
   readonly services: Services;
   /** Ends what the server runs besides requests, and its connections. Close the app first. */
   close(): Promise<void>;
@@ -80,9 +86,10 @@ export async function composeServer({
     log,
   };
   const memories = new DeviceMemories(postgres, tokens, notices);
+  const shared = { memories, polls: createPolls(services), bodies: new RepeatedBodies<NextRequestV2>() };
   const management = [downloadRoutes, artifactRoutes, releaseRoutes, deploymentRoutes];
   const routes = [operationsRoutes, ...management].map((routesOf) => routesOf(services));
-  routes.push(...peopleRoutes(services), ...deviceRoutes(services, memories));
+  routes.push(...peopleRoutes(services), ...deviceRoutes(services, shared));
   const app = await createApp({ log, callers: findCallers(postgres, tokens, memories), routes, ...forApp });
   const endHourly = role === "api" ? [] : startHourly();
   const endTicking = eachSecond(async () => {
@@ -91,6 +98,7 @@ export async function composeServer({
   }, log);
   return {
     app,
+    lane: new PollLane({ ...shared, running }),
     services,
     async close() {
       await endTicking();

@@ -12,9 +12,9 @@ export interface DeviceCaller {
 
 /** What a process remembers of the polls of a device. */
 export interface PollMemory {
-  /** The poll that got nothing: its facts, and the state of the running deployments at that time. */
+  /** The poll that got nothing: what it said, and the state of the running deployments at that time. */
   nothing?: {
-    readonly facts: string;
+    readonly said: string;
     readonly version: number;
     readonly code: string;
     readonly about: string | undefined;

@@ -7,7 +7,7 @@ import type { Config } from "../config/config.ts";
 import { type Certificate, loadCertificate } from "../listeners/certificate.ts";
 import { type Listeners, openListeners } from "../listeners/listeners.ts";
 import { createLogger } from "../logging/logger.ts";
-import { logRequests } from "../logging/request-log.ts";
+import { logRequests, logsPolls } from "../logging/request-log.ts";
 import { measure } from "../metrics/metrics.ts";
 import { awaitDatabase } from "./await-database.ts";
 import { makeFirstTenant, type NewTenant } from "./first-start.ts";
@@ -82,10 +82,13 @@ async function run(config: Config, io: ServerIo, ends: (() => Promise<unknown>)[
   const certificate = await (loading ?? loadCertificate(config));
   caRoutes(certificate?.caCert)(server.app);
   logRequests(server.app);
-  measure(server.app, postgres);
+  measure(server.app, server.lane, postgres);
   ends.push(() => server.app.close());
   const listen = role === "worker" ? undefined : config.listen;
-  const listeners = await openListeners(server.app, { listen, localListen: config.localListen, certificate });
+  const listeners = await openListeners(server.app, {
+    ...{ listen, localListen: config.localListen, certificate },
+    lane: logsPolls(log) ? undefined : server.lane,
+  });
   ends.push(() => listeners.drain());
   const renewal = setInterval(() => {
     loadCertificate(config).then(

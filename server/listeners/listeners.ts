@@ -1,7 +1,8 @@
-import { createServer, type Server as HttpServer, type IncomingMessage } from "node:http";
+import { createServer, type Server as HttpServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { createServer as createTlsServer, type Server as TlsServer } from "node:https";
 import type { Socket } from "node:net";
 import type { App } from "../api/app-types.ts";
+import type { PollLane } from "../api/device/deployments/poll-lane.ts";
 import type { Address } from "../config/config.ts";
 import { ServerError } from "../errors/server-error.ts";
 import type { Certificate } from "./certificate.ts";
@@ -12,6 +13,8 @@ export interface ListenerOptions {
   readonly localListen: Address | undefined;
   /** Without it, plain HTTP. */
   readonly certificate: Certificate | undefined;
+  /** Without it, the app answers all polls. */
+  readonly lane?: PollLane | undefined;
   /** How long the headers of a request may take, and how often that is looked at. */
   readonly headersTimeout?: number;
   readonly connectionsCheckingInterval?: number;
@@ -45,7 +48,7 @@ export const isLocal = ({ socket }: IncomingMessage): boolean => local.has(socke
  * @throws {ServerError} CONFIG_INVALID if it cannot listen at an address
  */
 export async function openListeners(app: App, options: ListenerOptions): Promise<Listeners> {
-  const { listen, localListen, certificate, ...patience } = options;
+  const { listen, localListen, certificate, lane, ...patience } = options;
   const timeouts = { ...TIMEOUTS, ...patience };
   let isDraining = false;
   app.addHook("onSend", (_request, reply, payload, done) => {
@@ -53,7 +56,10 @@ export async function openListeners(app: App, options: ListenerOptions): Promise
     done(null, payload);
   });
   await app.ready();
-  const handler: Parameters<typeof createServer>[1] = (request, response) => app.routing(request, response);
+  const handler = (request: IncomingMessage, response: ServerResponse): void => {
+    if (lane === undefined || isDraining) app.routing(request, response);
+    else lane.handle(request, response, app.routing);
+  };
   const open: (HttpServer | TlsServer)[] = [];
   const sockets = new Set<Socket>();
   const keep = (socket: Socket): void => {

@@ -1,5 +1,9 @@
-import type { FastifyReply, FastifyRequest } from "fastify";
+import type { FastifyBaseLogger, FastifyReply, FastifyRequest } from "fastify";
 import type { App } from "../api/app-types.ts";
+
+/** Whether each poll is logged. Those that the lane answers never are. */
+export const logsPolls = ({ level }: Pick<FastifyBaseLogger, "level">): boolean =>
+  level === "debug" || level === "trace";
 
 /**
  * Logs each request when it is answered: who asked for what, and how it ended. The path is that of the route: the
@@ -7,7 +11,7 @@ import type { App } from "../api/app-types.ts";
  * the level debug, because a fleet makes thousands of them a second.
  */
 export function logRequests(app: App): void {
-  const isVerbose = app.log.level === "debug" || app.log.level === "trace";
+  const isVerbose = logsPolls(app.log);
   app.addHook("onResponse", (request, reply, done) => {
     log(request, reply);
     done();

@@ -2,6 +2,8 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom
 import { countDeployments } from "../adapters/postgres/deployment-states.ts";
 import type { Postgres } from "../adapters/postgres/postgres.ts";
 import type { App } from "../api/app-types.ts";
+import { NEXT_V2 } from "../api/device/deployments/next-routes.ts";
+import type { PollLane } from "../api/device/deployments/poll-lane.ts";
 import { ServerError } from "../errors/server-error.ts";
 import { isLocal } from "../listeners/listeners.ts";
 
@@ -20,11 +22,11 @@ const pollAnswer = (status: number): string =>
   ({ 200: "deployment", 204: "nothing", 401: "unauthorized", 429: "busy", 503: "away" })[status] ?? "failed";
 
 /**
- * Counts what an app does, and answers `/metrics` on the loopback listener. The metrics belong to this app.
+ * Counts what an app and its lane for polls do, and answers `/metrics` on the loopback listener. The metrics belong to this app.
  *
  * @param countEveryMs how old the numbers of deployments may be
  */
-export function measure(app: App, postgres: Postgres, countEveryMs = COUNT_EVERY_MS): void {
+export function measure(app: App, lane: PollLane, postgres: Postgres, countEveryMs = COUNT_EVERY_MS): void {
   const registry = new Registry();
   const own = { registers: [registry] };
   collectDefaultMetrics({ register: registry });
@@ -60,6 +62,10 @@ export function measure(app: App, postgres: Postgres, countEveryMs = COUNT_EVERY
       downloaded.inc(Math.min(length, socket.bytesWritten));
     }
     done();
+  });
+  lane.onAnswer((seconds) => {
+    requests.observe({ method: "POST", route: NEXT_V2, status: "204" }, seconds);
+    polls.inc({ answer: pollAnswer(204) });
   });
   app.get("/metrics", { config: { auth: "none" }, schema: { hide: true } }, async (request, reply) => {
     if (!isLocal(request.raw)) throw new ServerError("NOT_FOUND", { path: "/metrics" });

@@ -22,8 +22,11 @@ export interface CheckIns {
 const DEVICES_MAX = 200_000;
 const ROWS_MAX = 5000;
 
-interface Noted extends CheckIn {
-  readonly at: number;
+interface Noted {
+  checkIn: CheckIn;
+  /** Of all check-ins that wait, the last that was not `undefined`. */
+  provides: CheckIn["provides"];
+  at: number;
 }
 
 /**
@@ -35,14 +38,18 @@ export function collectCheckIns(postgres: Postgres, log: FastifyBaseLogger): Che
   let size = 0;
   let flushing: Promise<void> | undefined;
 
-  function keep(tenant: string, device: string, one: Noted): void {
-    const devices = noted.get(tenant) ?? new Map<string, Noted>();
+  function devicesOf(tenant: string): Map<string, Noted> {
+    const there = noted.get(tenant);
+    if (there !== undefined) return there;
+    const devices = new Map<string, Noted>();
     noted.set(tenant, devices);
-    const before = devices.get(device);
-    if (before === undefined && size >= DEVICES_MAX) return;
-    if (before === undefined) size += 1;
-    // The newer one wins; provides that are not written yet stay.
-    devices.set(device, before === undefined ? one : { ...one, provides: one.provides ?? before.provides });
+    return devices;
+  }
+
+  function add(devices: Map<string, Noted>, device: string, one: Noted): void {
+    if (size >= DEVICES_MAX) return;
+    size += 1;
+    devices.set(device, one);
   }
 
   async function write(): Promise<void> {
@@ -57,14 +64,26 @@ export function collectCheckIns(postgres: Postgres, log: FastifyBaseLogger): Che
           await postgres.prepared(tenant, WRITE, [tenant, ...columnsOf(part)]);
         } catch (error) {
           log.warn({ err: error, devices: part.length }, "Check-ins could not be written. They wait.");
-          for (const [device, one] of part) if (noted.get(tenant)?.has(device) !== true) keep(tenant, device, one);
+          const newer = devicesOf(tenant);
+          for (const [device, one] of part) if (!newer.has(device)) add(newer, device, one);
         }
       }
     }
   }
 
   return {
-    note: (tenant, device, checkIn) => keep(tenant, device, { ...checkIn, at: performance.now() }),
+    note(tenant, device, checkIn) {
+      const devices = devicesOf(tenant);
+      const before = devices.get(device);
+      if (before === undefined) {
+        add(devices, device, { checkIn, provides: checkIn.provides, at: performance.now() });
+        return;
+      }
+      // The newer one wins; provides that are not written yet stay.
+      before.checkIn = checkIn;
+      before.provides = checkIn.provides ?? before.provides;
+      before.at = performance.now();
+    },
     flush() {
       flushing = (flushing ?? Promise.resolve()).then(write);
       return flushing;
@@ -77,11 +96,11 @@ function columnsOf(rows: readonly (readonly [string, Noted])[]): unknown[] {
   return [
     rows.map(([device]) => device),
     rows.map(([, { at }]) => (now - at) / 1000),
-    rows.map(([, { artifactName }]) => artifactName),
-    rows.map(([, { deviceType }]) => deviceType),
+    rows.map(([, { checkIn }]) => checkIn.artifactName),
+    rows.map(([, { checkIn }]) => checkIn.deviceType),
     rows.map(([, { provides }]) => (provides === undefined ? null : JSON.stringify(provides))),
-    rows.map(([, { answer }]) => answer),
-    rows.map(([, { deployment }]) => deployment ?? null),
+    rows.map(([, { checkIn }]) => checkIn.answer),
+    rows.map(([, { checkIn }]) => checkIn.deployment ?? null),
   ];
 }
 

@@ -19,6 +19,8 @@ export interface RunningSet {
 }
 
 export interface RunningDeployments {
+  /** From memory, if that is certain. */
+  known(tenant: string): RunningSet | undefined;
   /** From memory, if notices arrive and none has said that it changed; else from the database. */
   of(tenant: string): Promise<RunningSet>;
   /** Looks at the tenants whose devices ask, in case that a notice was lost. To be called each second. */
@@ -83,12 +85,19 @@ export function keepRunningDeployments(postgres: Postgres, notices: Notices): Ru
     return set;
   }
 
+  function inMemory(known: Known): RunningSet | undefined {
+    known.askedAt = performance.now();
+    return known.loaded?.heard === known.heard && notices.arrive() ? known.loaded.set : undefined;
+  }
+
   return {
+    known(tenant) {
+      const known = tenants.get(tenant);
+      return known && inMemory(known);
+    },
     async of(tenant) {
       const known = knownOf(tenant);
-      known.askedAt = performance.now();
-      if (known.loaded?.heard === known.heard && notices.arrive()) return known.loaded.set;
-      return loadOnce(tenant, known);
+      return inMemory(known) ?? loadOnce(tenant, known);
     },
     async look() {
       const now = performance.now();

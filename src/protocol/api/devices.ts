@@ -32,6 +32,8 @@ export const NextRequestV2 = z.looseObject({
   update_control_map: z.boolean().nullish(),
 });
 
+export type NextRequestV2 = z.infer<typeof NextRequestV2>;
+
 export const NextQuery = z.looseObject({ artifact_name: text(1024).optional(), device_type: text(1024).optional() });
 
 const UpdateControlMap = z.looseObject({ id: Id });

@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { request } from "node:http";
-import { type AddressInfo, connect, type Socket } from "node:net";
+import { connect, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { makeDevice } from "../../support/server/test-devices.ts";
@@ -19,7 +19,7 @@ let port: number;
 let device: string;
 beforeAll(async () => {
   server = await startTestServer({ patience: PATIENCE });
-  port = (server.server.app.server.address() as AddressInfo).port;
+  port = Number(new URL(server.url).port);
   const made = await makeDevice(server);
   const claims = { jti: made.set, sub: made.device, tenant: server.tenant.id, kind: "device" } as const;
   device = await server.server.services.tokens.sign(claims, 600);

@@ -54,11 +54,14 @@ interface TestOptions
   readonly isMeasured?: boolean;
   /** Of a measured server: how many milliseconds headers may take. */
   readonly headersTimeout?: number;
+  /** `false`: Fastify answers all polls. */
+  readonly hasLane?: boolean;
 }
 
 /** A server on a database of its own, with a tenant and its administrator. It checks each of its answers. */
 export async function startTestServer({
   isMeasured = false,
+  hasLane = true,
   headersTimeout,
   ...options
 }: TestOptions = {}): Promise<TestServer> {
@@ -74,7 +77,7 @@ export async function startTestServer({
   const tenant = await postgres.shared((session) => addTenant(session, "default"));
   const hash = await hashPassword(ADMIN.password);
   await postgres.inTenant(tenant.id, (session) => addUser(session, tenant.id, ADMIN.email, hash));
-  const { address, localUrl, endListening } = await listen(server, isMeasured, headersTimeout);
+  const { address, localUrl, endListening } = await listen(server, { isMeasured, hasLane, headersTimeout });
   const token = await logIn(address, ADMIN.email, ADMIN.password);
   return {
     server,
@@ -104,12 +107,18 @@ export async function startTestServer({
 
 const ANY_PORT = { host: "127.0.0.1", port: 0 };
 
-async function listen({ app, services }: Server, isMeasured: boolean, headersTimeout: number | undefined) {
-  if (!isMeasured)
-    return { address: await app.listen(ANY_PORT), localUrl: undefined, endListening: async () => app.close() };
-  measure(app, services.postgres, 0);
+async function listen(
+  { app, lane, services }: Server,
+  {
+    isMeasured,
+    hasLane,
+    headersTimeout,
+  }: { isMeasured: boolean; hasLane: boolean; headersTimeout: number | undefined },
+) {
+  if (isMeasured) measure(app, lane, services.postgres, 0);
   const listeners = await openListeners(app, {
-    ...{ listen: ANY_PORT, localListen: ANY_PORT, certificate: undefined },
+    ...{ listen: ANY_PORT, localListen: isMeasured ? ANY_PORT : undefined, certificate: undefined },
+    lane: hasLane ? lane : undefined,
     ...(headersTimeout !== undefined && { headersTimeout, connectionsCheckingInterval: headersTimeout }),
   });
   const endListening = async (): Promise<void> => {

@@ -9,29 +9,27 @@ import {
   NextRequestV2,
 } from "../../../../src/protocol/api/devices.ts";
 import { readPollFacts } from "../../../adapters/postgres/device-polls.ts";
-import type { Facts } from "../../../domain/selection/facts.ts";
 import { ServerError } from "../../../errors/server-error.ts";
 import type { Routes } from "../../app-types.ts";
 import { callingDevice } from "../../authenticate.ts";
 import { downloadLink, LINK_S } from "../../links.ts";
-import { RepeatedBodies } from "../../repeated-bodies.ts";
+import type { RepeatedBodies } from "../../repeated-bodies.ts";
 import type { Services } from "../../services.ts";
-import { createPolls, type Offered } from "./poll.ts";
+import type { Offered, Polls } from "./poll.ts";
+import { readSaid, type Said } from "./said.ts";
 
 const V1 = "/api/devices/v1/deployments/device/deployments";
 const V2 = "/api/devices/v2/deployments/device/deployments";
+export const NEXT_V2 = `${V2}/next`;
 
 const RESPONSES = { 200: NextAnswer, 204: z.undefined(), 401: DeviceError, 409: DeviceError };
 
 /** What Mender's devices ask for an update by. Old clients try v2 first, then both forms of v1. */
 export const nextRoutes =
-  (services: Services): Routes =>
+  (services: Services, { poll }: Polls, repeatedBodies: RepeatedBodies<NextRequestV2>): Routes =>
   (app) => {
-    const poll = createPolls(services);
-    const repeatedBodies = new RepeatedBodies();
-
     app.post(
-      `${V2}/next`,
+      NEXT_V2,
       {
         config: { auth: "device", repeatedBodies },
         schema: { body: NextRequestV2, response: RESPONSES },
@@ -39,7 +37,7 @@ export const nextRoutes =
       },
       async (request, reply) => {
         const { tenant } = callingDevice(request);
-        const offered = await poll(callingDevice(request), factsOf(request.body.device_provides));
+        const offered = await poll(callingDevice(request), saidBy(request.body.device_provides));
         if (offered === undefined) return reply.status(204).send();
         const link = await downloadLink(services, request, {
           tenant,
@@ -56,7 +54,7 @@ export const nextRoutes =
       { config: { auth: "device" }, schema: { body: NextRequestV1, response: RESPONSES } },
       async (request, reply) => {
         const { tenant } = callingDevice(request);
-        const offered = await poll(callingDevice(request), factsOf(request.body));
+        const offered = await poll(callingDevice(request), saidBy(request.body));
         if (offered === undefined) return reply.status(204).send();
         const link = await downloadLink(services, request, {
           tenant,
@@ -73,7 +71,7 @@ export const nextRoutes =
       async (request, reply) => {
         const { tenant } = callingDevice(request);
         const { artifact_name = "", device_type = "" } = request.query;
-        const offered = await poll(callingDevice(request), factsOf({ artifact_name, device_type }));
+        const offered = await poll(callingDevice(request), saidBy({ artifact_name, device_type }));
         if (offered === undefined) return reply.status(204).send();
         const link = await downloadLink(services, request, {
           tenant,
@@ -101,11 +99,10 @@ export const nextRoutes =
   };
 
 /** @throws {ServerError} REQUEST_INVALID if the device does not say what it is and what it runs */
-function factsOf(provides: Readonly<Record<string, string>>): Facts {
-  const { artifact_name: artifactName = "", device_type: deviceType = "" } = provides;
-  if (artifactName === "" || deviceType === "")
-    throw new ServerError("REQUEST_INVALID", { reason: "artifact_name and device_type must not be empty" });
-  return { artifactName, deviceType, provides };
+function saidBy(provides: Said["facts"]["provides"]): Said {
+  const said = readSaid(provides);
+  if (said !== undefined) return said;
+  throw new ServerError("REQUEST_INVALID", { reason: "artifact_name and device_type must not be empty" });
 }
 
 const shown = ({ deployment, artifact }: Offered, { uri, expire }: { uri: string; expire: string }): NextAnswer => ({

@@ -2,12 +2,13 @@ import { setDeviceDeployment } from "../../../adapters/postgres/device-deploymen
 import { type PollFacts, readPollFacts } from "../../../adapters/postgres/device-polls.ts";
 import { finishDeployments } from "../../../adapters/postgres/end-deployments.ts";
 import { endUnasked } from "../../../adapters/postgres/end-unasked.ts";
-import type { Running } from "../../../adapters/postgres/running-deployments.ts";
+import type { Running, RunningSet } from "../../../adapters/postgres/running-deployments.ts";
 import type { Answer, Facts } from "../../../domain/selection/facts.ts";
 import { select } from "../../../domain/selection/select.ts";
 import { ServerError } from "../../../errors/server-error.ts";
 import type { DeviceCaller } from "../../callers.ts";
 import type { Services } from "../../services.ts";
+import type { Said } from "./said.ts";
 
 /** What a device is offered. `undefined`: nothing. */
 export interface Offered {
@@ -15,26 +16,39 @@ export interface Offered {
   readonly artifact: Running["artifacts"][number];
 }
 
-/** Requests share what repeated bodies say. */
-const texts = new WeakMap<Facts["provides"], string>();
-
-function textOf(provides: Facts["provides"]): string {
-  const known = texts.get(provides);
-  if (known !== undefined) return known;
-  const text = JSON.stringify(provides);
-  texts.set(provides, text);
-  return text;
+/** Answers the polls of devices. */
+export interface Polls {
+  /**
+   * Answers at once, if what the process remembers says that there is nothing for the device.
+   *
+   * @returns whether it has answered; if not, it has done nothing
+   */
+  answerFromMemory(caller: DeviceCaller, said: Said, set: RunningSet): boolean;
+  /** @throws {ServerError} CONFLICT if the device says something else of itself than when it began a deployment */
+  poll(caller: DeviceCaller, said: Said): Promise<Offered | undefined>;
 }
 
-/** Answers the polls of devices. */
-export function createPolls({ postgres, running, checkIns }: Services) {
-  function note({ tenant, device, memory }: DeviceCaller, facts: Facts, code: string, about: string | undefined): void {
-    const provides = textOf(facts.provides);
-    const isWritten = memory.written === provides;
-    memory.written = provides;
-    const { artifactName, deviceType } = facts;
-    const kept = { artifactName, deviceType, provides: isWritten ? undefined : facts.provides };
-    checkIns.note(tenant, device, { ...kept, answer: code, deployment: about });
+export function createPolls({
+  postgres,
+  running,
+  checkIns,
+}: Pick<Services, "postgres" | "running" | "checkIns">): Polls {
+  function note({ tenant, device, memory }: DeviceCaller, said: Said, code: string, about: string | undefined): void {
+    const { artifactName, deviceType, provides } = said.facts;
+    const isWritten = memory.written === said.provides;
+    memory.written = said.provides;
+    const kept = isWritten ? undefined : provides;
+    checkIns.note(tenant, device, { artifactName, deviceType, provides: kept, answer: code, deployment: about });
+  }
+
+  function answerFromMemory(caller: DeviceCaller, said: Said, { version, deployments }: RunningSet): boolean {
+    const { nothing } = caller.memory;
+    if (deployments.length === 0) note(caller, said, "NOTHING_RUNNING", undefined);
+    else if (!deployments.some(mayReach(caller))) note(caller, said, "NOT_IN_TARGET", undefined);
+    else if (nothing?.version === version && nothing.said === said.text)
+      note(caller, said, nothing.code, nothing.about);
+    else return false;
+    return true;
   }
 
   /**
@@ -76,21 +90,12 @@ export function createPolls({ postgres, running, checkIns }: Services) {
     return !(answer.kind === "offer" && answer.isNew) || outcomes.at(-1) === "changed";
   }
 
-  /** @throws {ServerError} CONFLICT if the device says something else of itself than when it began a deployment */
-  return async function poll(caller: DeviceCaller, facts: Facts): Promise<Offered | undefined> {
+  async function poll(caller: DeviceCaller, said: Said): Promise<Offered | undefined> {
     const { tenant, device, memory } = caller;
-    const { version, deployments } = await running.of(tenant);
-    const possible = deployments.filter(({ listed }) => listed === undefined || listed.has(device));
-    const factsText = `${facts.artifactName}\n${facts.deviceType}\n${textOf(facts.provides)}`;
-    const { nothing } = memory;
-    if (possible.length === 0) {
-      note(caller, facts, deployments.length === 0 ? "NOTHING_RUNNING" : "NOT_IN_TARGET", undefined);
-      return undefined;
-    }
-    if (nothing?.version === version && nothing.facts === factsText) {
-      note(caller, facts, nothing.code, nothing.about);
-      return undefined;
-    }
+    const { facts } = said;
+    const set = await running.of(tenant);
+    if (answerFromMemory(caller, said, set)) return undefined;
+    const possible = set.deployments.filter(mayReach(caller));
     const found = await readPollFacts(
       postgres,
       tenant,
@@ -101,11 +106,19 @@ export function createPolls({ postgres, running, checkIns }: Services) {
     const answer = select(facts, found.member, possible, found.rows);
     if (!(await keep(caller, facts, answer, found.rows))) return undefined;
     const about = answer.kind === "nothing" ? answer.about : answer.deployment.id;
-    note(caller, facts, answer.code, about);
+    note(caller, said, answer.code, about);
     if (answer.kind === "offer") return { deployment: answer.deployment, artifact: answer.artifact };
     if (answer.kind === "conflict")
       throw new ServerError("CONFLICT", { reason: "the device type or the artifact name has changed meanwhile" });
-    memory.nothing = { version, facts: factsText, code: answer.code, about };
+    memory.nothing = { version: set.version, said: said.text, code: answer.code, about };
     return undefined;
-  };
+  }
+
+  return { answerFromMemory, poll };
 }
+
+/** Whether a deployment may be for a device, by what is known without the database. */
+const mayReach =
+  ({ device }: DeviceCaller) =>
+  ({ listed }: Running): boolean =>
+    listed === undefined || listed.has(device);
