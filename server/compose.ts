@@ -11,7 +11,7 @@ import { keepRunningDeployments } from "./adapters/postgres/running-deployments.
 import { loadSecrets } from "./adapters/postgres/secrets.ts";
 import { createTokens } from "./adapters/tokens/tokens.ts";
 import { type AppOptions, createApp } from "./api/app.ts";
-import type { App } from "./api/app-types.ts";
+import type { App, Routes } from "./api/app-types.ts";
 import { createPolls } from "./api/device/deployments/poll.ts";
 import { PollLane } from "./api/device/deployments/poll-lane.ts";
 import { DeviceMemories } from "./api/device/device-memories.ts";
@@ -87,9 +87,7 @@ export async function composeServer({
   };
   const memories = new DeviceMemories(postgres, tokens, notices);
   const shared = { memories, polls: createPolls(services), bodies: new RepeatedBodies<NextRequestV2>() };
-  const management = [downloadRoutes, artifactRoutes, releaseRoutes, deploymentRoutes];
-  const routes = [operationsRoutes, ...management].map((routesOf) => routesOf(services));
-  routes.push(...peopleRoutes(services), ...deviceRoutes(services, shared));
+  const routes = allRoutes(services, shared);
   const app = await createApp({ log, callers: findCallers(postgres, tokens, memories), routes, ...forApp });
   const endHourly = role === "api" ? [] : startHourly();
   const endTicking = eachSecond(async () => {
@@ -121,4 +119,11 @@ export async function composeServer({
     };
     return [hourly("remove objects that nothing names", sweep, log), hourly("remove what is too old", forget, log)];
   }
+}
+
+/** Every route of the API. */
+export function allRoutes(services: Services, shared: Parameters<typeof deviceRoutes>[1]): readonly Routes[] {
+  const management = [downloadRoutes, artifactRoutes, releaseRoutes, deploymentRoutes];
+  const routes = [operationsRoutes, ...management].map((routesOf) => routesOf(services));
+  return [...routes, ...peopleRoutes(services), ...deviceRoutes(services, shared)];
 }

@@ -3,6 +3,7 @@ import { cliPage } from "./cli-page.ts";
 import { errorsPage } from "./errors-page.ts";
 import { fleetPage } from "./fleet-page.ts";
 import type { Page } from "./page.ts";
+import { serverApiPage } from "./server-api-page.ts";
 import { serverConfigPage } from "./server-config-page.ts";
 import { serverErrorsPage } from "./server-errors-page.ts";
 import { statesPage } from "./states-page.ts";
@@ -19,6 +20,7 @@ export const generatedPages = async (): Promise<readonly Page[]> => [
   await fleetPage(),
   await serverConfigPage(),
   serverErrorsPage(),
+  await serverApiPage(),
   yoctoVariablesPage(),
   yoctoVariablesJson(),
 ];

@@ -1,0 +1,133 @@
+const DEPLOYMENTS = "/api/management/v1/deployments";
+const DEPLOYMENTS_V2 = "/api/management/v2/deployments";
+const USERADM = "/api/management/v1/useradm";
+const DEVAUTH = "/api/management/v2/devauth";
+const INVENTORY = "/api/management/v1/inventory";
+const DEVICES = "/api/devices";
+
+/** What each route does, in one sentence. A test finds routes that are missing here, and rows without a route. */
+export const API_SENTENCES: Readonly<Record<string, string>> = {
+  "GET /healthz": "Says that the process runs.",
+  "GET /readyz": "Says whether the process reaches its database and its store.",
+
+  [`POST ${DEPLOYMENTS}/artifacts`]: "Uploads an Artifact as a form with the file in `artifact`.",
+  [`GET ${DEPLOYMENTS}/artifacts`]: "Lists all Artifacts.",
+  [`GET ${DEPLOYMENTS}/artifacts/list`]: "Lists Artifacts page by page.",
+  [`GET ${DEPLOYMENTS_V2}/artifacts`]: "Lists Artifacts page by page.",
+  [`GET ${DEPLOYMENTS}/artifacts/{id}`]: "Shows one Artifact.",
+  [`PUT ${DEPLOYMENTS}/artifacts/{id}`]: "Changes the description of an Artifact.",
+  [`DELETE ${DEPLOYMENTS}/artifacts/{id}`]: "Deletes an Artifact that no running deployment uses.",
+  [`GET ${DEPLOYMENTS}/artifacts/{id}/download`]:
+    "Gives a link from which the Artifact can be downloaded for some minutes.",
+  [`POST ${DEPLOYMENTS}/artifacts/generate`]: "Makes an Artifact with one file out of a form, and stores it.",
+  [`POST ${DEPLOYMENTS}/artifacts/directupload`]: "Gives a link to which an Artifact can be uploaded.",
+  [`PUT ${DEPLOYMENTS}/artifacts/directupload/{id}/content`]:
+    "Takes the bytes of an Artifact. The link has the signature that allows it.",
+  [`POST ${DEPLOYMENTS}/artifacts/directupload/{id}/complete`]:
+    "Reads an Artifact that was uploaded to a link, and lists it.",
+  [`GET ${DEPLOYMENTS}/limits/storage`]: "Says how many bytes the Artifacts use, and how many they may use.",
+
+  [`GET ${DEPLOYMENTS}/deployments/releases`]: "Lists all releases.",
+  [`GET ${DEPLOYMENTS}/deployments/releases/list`]: "Lists releases page by page.",
+  [`GET ${DEPLOYMENTS_V2}/deployments/releases`]: "Lists releases with tags and notes, page by page.",
+  [`DELETE ${DEPLOYMENTS_V2}/deployments/releases`]: "Deletes the releases of these names with their Artifacts.",
+  [`GET ${DEPLOYMENTS_V2}/deployments/releases/{name}`]: "Shows one release.",
+  [`PATCH ${DEPLOYMENTS_V2}/deployments/releases/{name}`]: "Changes the notes of a release.",
+  [`PUT ${DEPLOYMENTS_V2}/deployments/releases/{name}/tags`]: "Replaces the tags of a release.",
+  [`GET ${DEPLOYMENTS_V2}/releases/all/tags`]: "Lists the tags that releases have.",
+  [`GET ${DEPLOYMENTS_V2}/releases/all/types`]: "Lists the types of payloads that releases have.",
+
+  [`POST ${DEPLOYMENTS}/deployments`]: "Creates a deployment to devices or to all devices.",
+  [`POST ${DEPLOYMENTS}/deployments/group/{group}`]: "Creates a deployment to the devices of a group.",
+  [`GET ${DEPLOYMENTS}/deployments`]: "Lists deployments page by page.",
+  [`GET ${DEPLOYMENTS_V2}/deployments`]: "Lists deployments page by page.",
+  [`GET ${DEPLOYMENTS}/deployments/{id}`]: "Shows one deployment.",
+  [`PUT ${DEPLOYMENTS}/deployments/{id}/status`]: "Aborts a deployment.",
+  [`GET ${DEPLOYMENTS}/deployments/{id}/statistics`]: "Counts the devices of a deployment by status.",
+  [`POST ${DEPLOYMENTS}/deployments/statistics/list`]: "Counts the devices of several deployments by status.",
+  [`GET ${DEPLOYMENTS}/deployments/{id}/series`]: "Shows how the counts of a deployment changed over time.",
+  [`GET ${DEPLOYMENTS}/deployments/{id}/devices`]: "Lists the devices of a deployment that have asked for it.",
+  [`GET ${DEPLOYMENTS}/deployments/{id}/devices/list`]: "Lists the devices of a deployment page by page.",
+  [`GET ${DEPLOYMENTS}/deployments/{id}/device_list`]: "Lists the ids of the devices that a deployment names.",
+  [`GET ${DEPLOYMENTS}/deployments/{id}/devices/{device}`]: "Says why a device has or has not got a deployment.",
+  [`GET ${DEPLOYMENTS}/deployments/{id}/devices/{device}/log`]: "Shows the log that a device has sent.",
+  [`GET ${DEPLOYMENTS}/deployments/devices/{device}`]: "Lists the deployments of a device.",
+  [`DELETE ${DEPLOYMENTS}/deployments/devices/{device}`]: "Takes a device out of the deployments that run.",
+  [`DELETE ${DEPLOYMENTS}/deployments/devices/{device}/history`]: "Forgets the finished deployments of a device.",
+
+  [`POST ${USERADM}/auth/login`]:
+    "Logs in with email address and password by HTTP basic authentication. The answer is a token.",
+  [`POST ${USERADM}/auth/logout`]: "Ends the session of the token.",
+  [`GET ${USERADM}/users`]: "Lists the users.",
+  [`POST ${USERADM}/users`]: "Makes a user.",
+  [`GET ${USERADM}/users/me`]: "Shows the user of the token.",
+  [`PUT ${USERADM}/users/me`]: "Changes the user of the token.",
+  "PUT /api/management/v2/useradm/users/me": "Changes the user of the token.",
+  [`GET ${USERADM}/users/{id}`]: "Shows one user.",
+  [`PUT ${USERADM}/users/{id}`]: "Changes a user.",
+  [`DELETE ${USERADM}/users/{id}`]: "Deletes a user.",
+  [`GET ${USERADM}/settings/tokens`]: "Lists the personal access tokens of the user, without their secrets.",
+  [`POST ${USERADM}/settings/tokens`]: "Makes a personal access token, and shows it once.",
+  [`DELETE ${USERADM}/settings/tokens/{id}`]: "Revokes a personal access token.",
+  [`GET ${USERADM}/settings`]: "Reads the settings that all users share.",
+  [`POST ${USERADM}/settings`]: "Replaces the settings that all users share.",
+  [`GET ${USERADM}/settings/me`]: "Reads the settings of the user.",
+  [`POST ${USERADM}/settings/me`]: "Replaces the settings of the user.",
+  [`GET ${USERADM}/plans`]: "Lists the plans, which Mender's console asks for.",
+  [`GET ${USERADM}/plan_binding`]: "Shows the plan, which Mender's console asks for.",
+  "GET /api/management/v1/tenantadm/user/tenant": "Shows the tenant of the user, with the token for its devices.",
+
+  [`GET ${DEVAUTH}/devices`]: "Lists devices with their keys, page by page.",
+  [`POST ${DEVAUTH}/devices`]: "Preauthorizes a device, which is then accepted at its first request.",
+  [`POST ${DEVAUTH}/devices/search`]: "Finds devices by ids and status.",
+  [`GET ${DEVAUTH}/devices/count`]: "Counts devices, all or those with a status.",
+  [`GET ${DEVAUTH}/devices/{id}`]: "Shows a device with its keys.",
+  [`DELETE ${DEVAUTH}/devices/{id}`]: "Decommissions a device: it is forgotten with its keys.",
+  [`GET ${DEVAUTH}/limits/max_devices`]: "Says how many devices may be accepted.",
+  [`GET ${DEVAUTH}/devices/{id}/auth/{aid}/status`]: "Shows the status of a key.",
+  [`PUT ${DEVAUTH}/devices/{id}/auth/{aid}/status`]: "Accepts or rejects a key.",
+  [`DELETE ${DEVAUTH}/devices/{id}/auth/{aid}`]: "Dismisses a key.",
+  [`DELETE ${DEVAUTH}/tokens/{id}`]: "Revokes the token of a device.",
+  [`POST ${DEVAUTH}/devices/bulk`]: "Accepts, rejects, dismisses or decommissions many devices.",
+
+  [`GET ${INVENTORY}/devices`]: "Lists devices with what they report, page by page.",
+  [`GET ${INVENTORY}/devices/{id}`]: "Shows what a device reports.",
+  [`DELETE ${INVENTORY}/devices/{id}`]: "Forgets what a device has reported.",
+  [`PUT ${INVENTORY}/devices/{id}/tags`]: "Replaces the tags of a device.",
+  [`PATCH ${INVENTORY}/devices/{id}/tags`]: "Adds and changes tags of a device.",
+  [`GET ${INVENTORY}/devices/{id}/group`]: "Shows the group of a device.",
+  [`PUT ${INVENTORY}/devices/{id}/group`]: "Puts a device into a group.",
+  [`DELETE ${INVENTORY}/devices/{id}/group/{name}`]: "Takes a device out of its group.",
+  [`GET ${INVENTORY}/groups`]: "Lists the groups.",
+  [`GET ${INVENTORY}/groups/{name}/devices`]: "Lists the ids of the devices of a group, page by page.",
+  [`PATCH ${INVENTORY}/groups/{name}/devices`]: "Puts devices into a group.",
+  [`DELETE ${INVENTORY}/groups/{name}/devices`]: "Takes devices out of a group.",
+  [`DELETE ${INVENTORY}/groups/{name}`]: "Removes a group; its devices stay.",
+  "POST /api/management/v2/inventory/filters/search": "Finds devices by what they report.",
+  "GET /api/management/v2/inventory/filters/attributes": "Lists the attributes that devices report.",
+  "GET /api/management/v2/inventory/statistics": "Counts devices by status.",
+
+  "GET /api/management/v1/auditlogs/logs": "Lists what people did, page by page.",
+  "GET /api/management/v1/auditlogs/logs/export": "Gives the audit log as a file with comma-separated values.",
+  "GET /api/management/v1/auditlogs/logs/verify": "Says whether the audit log is whole and in its order.",
+
+  [`POST ${DEVICES}/v1/authentication/auth_requests`]:
+    "A device asks for a token. `X-MEN-Signature` has the signature of the body by the device's key.",
+  [`POST ${DEVICES}/v2/deployments/device/deployments/next`]:
+    "A device asks for its next deployment. 204: there is none.",
+  [`POST ${DEVICES}/v1/deployments/device/deployments/next`]:
+    "A device asks for its next deployment. 204: there is none.",
+  [`GET ${DEVICES}/v1/deployments/device/deployments/next`]:
+    "A device asks for its next deployment. 204: there is none.",
+  [`GET ${DEVICES}/v2/deployments/device/deployments/{id}/update_control_map`]:
+    "A device asks whether it may go on with a deployment.",
+  [`PUT ${DEVICES}/v1/deployments/device/deployments/{id}/status`]: "A device reports how far it is.",
+  [`PUT ${DEVICES}/v1/deployments/device/deployments/{id}/log`]: "A device sends the log of a deployment that failed.",
+  [`PUT ${DEVICES}/v1/inventory/device/attributes`]: "A device replaces what it has reported.",
+  [`PATCH ${DEVICES}/v1/inventory/device/attributes`]: "A device adds to what it has reported.",
+  [`GET ${DEVICES}/v1/deviceconfig/configuration`]: "A device reads its configuration.",
+  [`PUT ${DEVICES}/v1/deviceconfig/configuration`]: "A device reports the configuration that it uses.",
+  [`GET ${DEVICES}/v1/download/{id}`]:
+    "Downloads an Artifact, or the part that `Range` names. The link has its signature.",
+  [`HEAD ${DEVICES}/v1/download/{id}`]: "Says how large an Artifact is.",
+};
