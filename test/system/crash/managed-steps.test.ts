@@ -41,7 +41,7 @@ for (const [index, { kind, when, last = 1000 }] of STEPS.entries()) {
     expect(cuts.length).toBeGreaterThan(15);
     await sideBySide(cuts.slice(-last), async (cut, number) => {
       const random = new Random(SEED + 1000 * index + number);
-      const device = await ManagedDevice.make(program, kind, random, { agent: "poll" });
+      const device = await ManagedDevice.make(program, kind, random, { agent: "poll", livesHere: true });
       await tally.add(`process ${cut.life} at ${cut.at.call} ${cut.at.nth}`, () => device.survive(cut, random));
       await device.remove();
     });
