@@ -83,11 +83,12 @@ class FullBoard {
   readonly board: TestBoard;
   readonly #artifact: string;
   readonly #small: string;
+  readonly #partition: Partition;
 
-  static async make(mount: (board: TestBoard) => void): Promise<FullBoard> {
+  static async make(partition: Partition): Promise<FullBoard> {
     const board = await TestBoard.make({ parent: MEMORY_FOLDER });
     const deviceType = await readFile(board.path("data/device_type"));
-    mount(board);
+    partition.mount(board);
     await writeFile(board.path("data/device_type"), deviceType);
     await mkdir(board.path("share/modules/v3"), { recursive: true });
     await writeFile(board.path("share/modules/v3/app"), MODULE, { mode: 0o755 });
@@ -95,10 +96,11 @@ class FullBoard {
       await writeFile(board.file("data"), Buffer.alloc(blocks * BLOCK_BYTES, name));
       return await board.write(moduleRequest({ type: "app", files: [board.file("data")] }, { name }));
     };
-    return new FullBoard(board, await release("large", PAYLOAD_BLOCKS), await release("small", 1));
+    return new FullBoard(partition, board, await release("large", PAYLOAD_BLOCKS), await release("small", 1));
   }
 
-  private constructor(board: TestBoard, artifact: string, small: string) {
+  private constructor(partition: Partition, board: TestBoard, artifact: string, small: string) {
+    this.#partition = partition;
     this.board = board;
     this.#artifact = artifact;
     this.#small = small;
@@ -119,12 +121,11 @@ class FullBoard {
     rmSync(filler, { recursive: true, force: true });
     await createFileStore(this.board.path("data"), () => undefined).reserve();
     mkdirSync(filler);
-    execFileSync("sync", ["-f", this.board.path("data")]);
+    this.#partition.settle(this.board);
     // One large file cannot fill all blocks, because its block map also takes some.
     const spare = 8;
-    const large = String((free() - blocks - spare) * BLOCK_BYTES);
-    execFileSync("fallocate", ["-l", large, join(filler, "large")]);
-    execFileSync("sync", ["-f", this.board.path("data")]);
+    this.#partition.fill(join(filler, "large"), (free() - blocks - spare) * BLOCK_BYTES);
+    this.#partition.settle(this.board);
     for (let at = free(); at > blocks; at--) {
       writeFileSync(join(filler, String(at)), Buffer.alloc(BLOCK_BYTES), { flush: true });
     }
@@ -177,28 +178,44 @@ class FullBoard {
   }
 }
 
-const FILESYSTEMS = {
-  tmpfs: (board: TestBoard) => {
-    execFileSync("mount", ["-t", "tmpfs", "-o", "size=512k,mode=700", "none", board.path("data")]);
-  },
-  ext4: (board: TestBoard) => {
-    const image = board.file("data.img");
-    writeFileSync(image, "");
-    truncateSync(image, 8 * 2 ** 20);
-    execFileSync("mkfs.ext4", ["-q", "-b", "4096", "-m", "0", image]);
-    execFileSync("mount", ["-o", "loop", image, board.path("data")]);
-  },
-};
+/** A file system for the data partition. */
+interface Partition {
+  readonly mount: (board: TestBoard) => void;
+  /** Makes the free space that the kernel reports exact. */
+  readonly settle: (board: TestBoard) => void;
+  /** Creates a file that takes this much space. */
+  readonly fill: (path: string, bytes: number) => void;
+}
 
-needs("mount").describe("a data partition on tmpfs", () => updatesOn(FILESYSTEMS.tmpfs));
-needs("mount", "loop", "ext4").describe("a data partition on ext4", () => updatesOn(FILESYSTEMS.ext4));
+const PARTITIONS = {
+  tmpfs: {
+    mount: (board) => execFileSync("mount", ["-t", "tmpfs", "-o", "size=512k,mode=700", "none", board.path("data")]),
+    // Takes and frees pages at once, and so few that it is quicker to write them than to start a program.
+    settle: () => undefined,
+    fill: (path, bytes) => writeFileSync(path, Buffer.alloc(bytes)),
+  },
+  ext4: {
+    mount: (board) => {
+      const image = board.file("data.img");
+      writeFileSync(image, "");
+      truncateSync(image, 8 * 2 ** 20);
+      execFileSync("mkfs.ext4", ["-q", "-b", "4096", "-m", "0", image]);
+      execFileSync("mount", ["-o", "loop", image, board.path("data")]);
+    },
+    settle: (board) => execFileSync("sync", ["-f", board.path("data")]),
+    fill: (path, bytes) => execFileSync("fallocate", ["-l", String(bytes), path]),
+  },
+} satisfies Readonly<Record<string, Partition>>;
 
-function updatesOn(mount: (board: TestBoard) => void): void {
+needs("mount").describe("a data partition on tmpfs", () => updatesOn(PARTITIONS.tmpfs));
+needs("mount", "loop", "ext4").describe("a data partition on ext4", () => updatesOn(PARTITIONS.ext4));
+
+function updatesOn(partition: Partition): void {
   let full: FullBoard;
   /** The fewest free blocks with which the update installs. */
   let least: number;
   beforeAll(async () => {
-    full = await FullBoard.make(mount);
+    full = await FullBoard.make(partition);
     await full.expectWhole();
   });
   afterAll(() => full.remove());
