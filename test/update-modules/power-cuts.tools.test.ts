@@ -36,7 +36,7 @@ for (const [index, kind] of [oneFile, directory, script, deb, rpm, docker].entri
         const random = new Random(SEED + 100 * index + cut);
         const decision = cut % 2 === 0 ? "commit" : "rollback";
         const afterMs = random.below(Math.ceil(wholeMs[decision]));
-        const device = await CrashDevice.make(program, kind);
+        const device = await CrashDevice.make(program, kind, { recoversHere: true });
         const power = new AbortController();
         const timer = setTimeout(afterMs).then(() => power.abort());
         await tally.add(`seed ${SEED}, cut ${cut} after ${afterMs} ms (${kind.name}, ${decision})`, () =>
