@@ -122,10 +122,23 @@ export async function clear(build: string): Promise<void> {
     if (name !== "conf") await rm(join(build, name), { recursive: true, force: true });
 }
 
-/** Gives the work folder to the user that runs BitBake. */
+/**
+ * Gives the work folder to the user that runs BitBake. A server of BitBake that still ends removes files of its own
+ * meanwhile, so that only what belongs to others is touched.
+ */
 export async function handOver({ places }: Workspace): Promise<void> {
   if (process.getuid?.() !== 0) return;
-  const { code, output } = await capture("chown", ["-R", places.user, places.work]);
+  const others = ["-ignore_readdir_race", "!", "-user", places.user];
+  const { code, output } = await capture("find", [
+    places.work,
+    ...others,
+    "-exec",
+    "chown",
+    "-h",
+    places.user,
+    "{}",
+    "+",
+  ]);
   if (code !== 0)
     throw new Error(`BitBake needs an ordinary user: create it with \`useradd -m ${places.user}\`. ${output.trim()}`);
 }
