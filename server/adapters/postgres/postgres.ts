@@ -175,10 +175,15 @@ const isVictim = (error: unknown): boolean =>
 
 /** States in which trying again does not help: wrong password or role, no such database. */
 const REFUSED_STATES = /^(?:28|3D000|42501)/;
+/** What PgBouncer says to options that it does not pass on. */
+const UNSUPPORTED = /^unsupported startup parameter/;
 
-function unconnected(cause: unknown): ServerError {
+/** The error for a connection that could not be made. */
+export function unconnected(cause: unknown): ServerError {
   const retryAfterS = 2;
-  const isRefused = cause instanceof Error && "code" in cause && REFUSED_STATES.test(String(cause.code));
+  const isRefused =
+    cause instanceof Error &&
+    (UNSUPPORTED.test(cause.message) || ("code" in cause && REFUSED_STATES.test(String(cause.code))));
   if (isRefused) return new ServerError("DATABASE_REFUSED", { reason: cause.message }, { cause, retryAfterS });
   return new ServerError("DATABASE_AWAY", {}, { cause, retryAfterS });
 }
