@@ -59,6 +59,7 @@ export class CrashDevice {
   readonly #kind: Kind;
   readonly #options: CrashOptions;
   readonly #disk: DiskReader;
+  #kills = 0;
   /** Path of each released Artifact. */
   readonly #released = new Map<string, string>();
 
@@ -77,6 +78,11 @@ export class CrashDevice {
     this.#kind = kind;
     this.#options = options;
     this.#disk = new DiskReader(ON_DISK.map((path) => board.path(path)));
+  }
+
+  /** How many runs of the program were killed. The other cuts came when it had already ended. */
+  get kills(): number {
+    return this.#kills;
   }
 
   async remove(): Promise<void> {
@@ -158,6 +164,7 @@ export class CrashDevice {
       const before = this.#disk.read();
       const run = await this.#run(argv, "power" in cut ? { power: cut.power } : { at: cut.at });
       if (run.killed) {
+        this.#kills++;
         await this.#kind.losePower?.(this.board);
         return losePower(run.calls, this.board.dir, before, random);
       }

@@ -43,6 +43,11 @@ for (let first = 0; first < CUTS; first += CUTS_PER_TEST) {
   });
 }
 
+test("most cuts killed a running program", () => {
+  const kills = [...rehearsed.values()].reduce((total, { device }) => total + device.kills, 0);
+  expect(kills).toBeGreaterThan(CUTS / 2);
+});
+
 async function cutOff(cut: number): Promise<void> {
   const random = new Random(SEED + cut);
   const [kind, decision] = [random.pick(KINDS), random.pick(DECISIONS)];
