@@ -1,7 +1,8 @@
 import { Command, CommanderError, Option } from "commander";
 import type { CliIo } from "../../src/agent/io.ts";
-import { AgentError, describeError, printable } from "../../src/errors/agent-error.ts";
+import { AgentError, describeError } from "../../src/errors/agent-error.ts";
 import { entryOf } from "../../src/errors/catalogue.ts";
+import { printAlike } from "../../src/util/print-alike.ts";
 import { VERSION } from "../../src/version.ts";
 import { registerArtifacts } from "./artifacts.ts";
 import { registerDeployments } from "./deployments.ts";
@@ -16,8 +17,6 @@ import { registerSimulate } from "./simulate.ts";
 /** Name of the operators' command line, which also answers to the name of Mender's. */
 export const FLEET = "switchback-fleet";
 
-const eachLine = (text: string, write: (line: string) => void): void => text.trimEnd().split("\n").forEach(write);
-
 /** The command line of operators. */
 export function commandLine(io: CliIo, name: string = FLEET): Command {
   const program = new Command(name)
@@ -31,16 +30,7 @@ export function commandLine(io: CliIo, name: string = FLEET): Command {
     .option("--json", "print JSON instead of tables");
   if (name !== FLEET) program.addOption(new Option("-v, --verbose").hideHelp());
   for (const register of REGISTER) register(program, io);
-  for (const command of withAllBelow(program)) {
-    command
-      .exitOverride()
-      .configureOutput({
-        writeOut: (text) => eachLine(text, (line) => io.out(line)),
-        writeErr: (text) => eachLine(text, (line) => io.err(line)),
-        outputError: (text, write) => write(printable(text.trimEnd())),
-      })
-      .showHelpAfterError("(run with --help for the options)");
-  }
+  printAlike(program, io);
   return program;
 }
 
@@ -48,8 +38,6 @@ const REGISTER = [
   ...[registerLogin, registerDevices, registerGroups, registerArtifacts, registerReleases],
   ...[registerDeployments, registerUsers, registerTokens, registerSimulate],
 ];
-
-const withAllBelow = (command: Command): readonly Command[] => [command, ...command.commands.flatMap(withAllBelow)];
 
 /** Runs one command line, and leaves its exit status in `io`. */
 export async function runCommandLine(argv: readonly string[], io: CliIo, name?: string): Promise<void> {

@@ -1,12 +1,11 @@
 import { Command, CommanderError } from "commander";
 import type { CliIo } from "../../src/agent/io.ts";
-import { AgentError, describeError, printable } from "../../src/errors/agent-error.ts";
+import { AgentError, describeError } from "../../src/errors/agent-error.ts";
 import { entryOf } from "../../src/errors/catalogue.ts";
+import { printAlike } from "../../src/util/print-alike.ts";
 import { VERSION } from "../../src/version.ts";
 import { registerRun } from "./run-command.ts";
 import { registerTest } from "./test-command.ts";
-
-const eachLine = (text: string, write: (line: string) => void): void => text.trimEnd().split("\n").forEach(write);
 
 /** The command line of `switchback-qemu`. */
 export function commandLine(io: CliIo): Command {
@@ -15,16 +14,7 @@ export function commandLine(io: CliIo): Command {
     .version(VERSION, "-v, --version");
   registerRun(program, io);
   registerTest(program, io);
-  for (const command of [program, ...program.commands]) {
-    command
-      .exitOverride()
-      .configureOutput({
-        writeOut: (text) => eachLine(text, (line) => io.out(line)),
-        writeErr: (text) => eachLine(text, (line) => io.err(line)),
-        outputError: (text, write) => write(printable(text.trimEnd())),
-      })
-      .showHelpAfterError("(run with --help for the options)");
-  }
+  printAlike(program, io);
   return program;
 }
 

@@ -1,5 +1,6 @@
 import { Command, CommanderError } from "commander";
 import { printable } from "../../src/errors/agent-error.ts";
+import { printAlike } from "../../src/util/print-alike.ts";
 import { VERSION } from "../../src/version.ts";
 import { SETTINGS, type SettingKey } from "../config/settings.ts";
 import { SERVER_ERRORS, type ServerErrorEntry } from "../errors/catalogue.ts";
@@ -20,15 +21,7 @@ export function commandLine(io: ServerIo): Command {
   addStart(program, io);
   addMore(program, io);
   addPeople(program, io);
-  for (const command of withSubcommands(program))
-    command
-      .exitOverride()
-      .configureOutput({
-        writeOut: (text) => eachLine(text, (line) => io.out(line)),
-        writeErr: (text) => eachLine(text, (line) => io.err(line)),
-        outputError: (text, write) => write(printable(text.trimEnd())),
-      })
-      .showHelpAfterError("(run with --help for the options)");
+  printAlike(program, io);
   return program;
 }
 
@@ -127,13 +120,6 @@ function addPeople(program: Command, io: ServerIo): void {
     .addHelpText("after", examples("user reset-password me@example.com --password-file password.txt"))
     .action(async (email: string, flags: Flags) => (await actions()).userResetPassword(email, flags, io));
 }
-
-const withSubcommands = (command: Command): readonly Command[] => [
-  command,
-  ...command.commands.flatMap(withSubcommands),
-];
-
-const eachLine = (text: string, write: (line: string) => void): void => text.trimEnd().split("\n").forEach(write);
 
 /** Runs one command line, and leaves its exit status in `io`. */
 export async function runCommandLine(argv: readonly string[], io: ServerIo): Promise<void> {
