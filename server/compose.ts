@@ -88,7 +88,13 @@ export async function composeServer({
   const memories = new DeviceMemories(postgres, tokens, notices);
   const shared = { memories, polls: createPolls(services), bodies: new RepeatedBodies<NextRequestV2>() };
   const routes = allRoutes(services, shared);
-  const app = await createApp({ log, callers: findCallers(postgres, tokens, memories), routes, ...forApp });
+  const app = await createApp({
+    log,
+    callers: findCallers(postgres, tokens, memories),
+    routes,
+    caughtUp: notices.caughtUp,
+    ...forApp,
+  });
   const endHourly = role === "api" ? [] : startHourly();
   const endTicking = eachSecond(async () => {
     await checkIns.flush();

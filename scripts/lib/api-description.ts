@@ -17,7 +17,7 @@ export async function describeApi(): Promise<Described> {
   const postgres = connectPostgres({ url: "postgresql://nobody@127.0.0.1:1/none" });
   const key = generateKeyPairSync("ed25519").privateKey.export({ type: "pkcs8", format: "pem" }).toString();
   const tokens = createTokens(key);
-  const notices = { subscribe: () => undefined, arrive: () => false, close: async () => undefined };
+  const notices = { subscribe: () => undefined, arrive: () => false, close: async () => {}, caughtUp: async () => {} };
   const unused = (): never => {
     throw new Error("a description asks nobody");
   };

@@ -21,6 +21,8 @@ export interface AppOptions {
   readonly log: FastifyBaseLogger;
   readonly callers: Callers;
   readonly routes: readonly Routes[];
+  /** Waits until this process has noticed what was changed before. The answer to an act of a person waits for it. */
+  readonly caughtUp?: () => Promise<void>;
   /** Makes the server that listens: plain HTTP without it. */
   readonly serverFactory?: (handler: (request: IncomingMessage, response: ServerResponse) => void) => RawServerDefault;
   /** Compares each answer with its schema, and fails with 500 if they differ. Tests do so; it costs time. */
@@ -35,7 +37,16 @@ const BODY_LIMIT_BYTES = 1024 * 1024;
 
 /** The HTTP application: how requests are named, parsed, authenticated and answered. Routes add what they do. */
 export async function createApp(options: AppOptions): Promise<App> {
-  const { log, callers, routes, serverFactory, checkAnswers, trustProxy = [], patience } = options;
+  const {
+    log,
+    callers,
+    routes,
+    caughtUp = async () => {},
+    serverFactory,
+    checkAnswers,
+    trustProxy = [],
+    patience,
+  } = options;
   const app = fastify({
     loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true }),
@@ -88,6 +99,15 @@ export async function createApp(options: AppOptions): Promise<App> {
     transform: describeRoute,
   });
   authenticate(app, callers);
+  app.decorateRequest("hasActed", false);
+  app.addHook("onSend", (request, _reply, payload, done) => {
+    if (!request.hasActed) done(null, payload);
+    else
+      caughtUp().then(
+        () => done(null, payload),
+        () => done(null, payload),
+      );
+  });
   // The plugin above sees the routes only if they are added after it has loaded.
   await app.after();
   for (const add of routes) add(app);

@@ -12,6 +12,8 @@ declare module "fastify" {
   }
   interface FastifyRequest {
     caller: DeviceCaller | PersonCaller | undefined;
+    /** Whether a person may have changed something by this request. */
+    hasActed: boolean;
   }
 }
 

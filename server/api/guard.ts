@@ -22,6 +22,7 @@ export async function act<T>(
 ): Promise<T> {
   const person = callingPerson(request);
   if (!person.permissions.has(permission)) throw new ServerError("FORBIDDEN", { permission });
+  request.hasActed = true;
   return postgres.inTenant(person.tenant, async (session) => {
     const { result, acts } = await work(session);
     const actor = {

@@ -167,3 +167,34 @@ function signed(device: TestDevice, change: object): [string, string] {
   const body = JSON.stringify({ ...JSON.parse(device.authBody()), ...change });
   return [body, device.signatureOf(body)];
 }
+
+test("the answer to an act waits until its process has noticed the change, but not without end", async () => {
+  const device = new TestDevice(server.url, "at-once", { tenantToken: server.tenant.token });
+  await device.authenticate();
+  const [set] = await sets(device);
+  const path = `/api/management/v2/devauth/devices/${set?.device_id}/auth/${set?.id}/status`;
+  const decideAsPerson = async (status: string) => (await server.request("PUT", path, { status })).status;
+  expect(await decideAsPerson("accepted")).toBe(204);
+  expect([(await device.authenticate()).status, (await device.next(provides)).status]).toEqual([200, 204]);
+  const [listener] = await rows<{ pid: number }>(
+    "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND query ~ '^(LISTEN|SELECT 1$)'",
+  );
+  if (listener === undefined) throw new Error("nobody listens for notices");
+  const { pid } = listener;
+  process.kill(pid, "SIGSTOP");
+  try {
+    let isAnswered = false;
+    const rejected = decideAsPerson("rejected").finally(() => {
+      isAnswered = true;
+    });
+    await expect.poll(async () => (await sets(device))[0]?.status).toBe("rejected");
+    expect(isAnswered).toBe(false);
+    process.kill(pid, "SIGCONT");
+    expect(await rejected).toBe(204);
+    expect([(await device.next(provides)).status, (await device.authenticate()).status]).toEqual([401, 401]);
+    process.kill(pid, "SIGSTOP");
+    expect(await decideAsPerson("accepted")).toBe(204);
+  } finally {
+    process.kill(pid, "SIGCONT");
+  }
+});

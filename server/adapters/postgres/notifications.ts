@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { FastifyBaseLogger } from "fastify";
 import pg from "pg";
 
@@ -14,11 +15,18 @@ export interface Notices {
   subscribe(hear: (notice: Notice | undefined) => void): void;
   /** Whether notices arrive: without them, nothing that is in memory may be trusted for long. */
   arrive(): boolean;
+  /**
+   * Resolves when the notices of everything that was committed before have arrived, or after a second without an answer.
+   * Who waits for it before an answer finds, at this process, what they have changed.
+   */
+  caughtUp(): Promise<void>;
   close(): Promise<void>;
 }
 
 const CHANNEL = "switchback";
 const BEAT_MS = 1000;
+/** How long an answer waits for the notices of its own changes. */
+const CATCH_UP_MS = 1000;
 /** A connection that has not answered for so long is broken, although no error has said so. */
 const SILENCE_MS = 5000;
 
@@ -83,6 +91,14 @@ export function listenForNotices(url: string, log: FastifyBaseLogger): Notices {
   return {
     subscribe: (hear) => void subscribers.push(hear),
     arrive: () => client !== undefined && !isSilent(),
+    async caughtUp() {
+      const enough = new AbortController();
+      const { signal } = enough;
+      // The database sends notices ahead of the next answer. Without a connection, nothing in memory is trusted for long.
+      const answered = client?.query("SELECT 1").catch(() => {}); // ignored: the connection broke.
+      await Promise.race([answered, sleep(CATCH_UP_MS, undefined, { signal, ref: false }).catch(() => {})]); // ignored: it has answered.
+      enough.abort();
+    },
     async close() {
       isClosed = true;
       clearInterval(timer);

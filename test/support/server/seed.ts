@@ -6,12 +6,14 @@ import type { TestDevice } from "./test-device.ts";
 import type { TestServer } from "./test-server.ts";
 
 /** Rows in the tenant of a test server. */
-export function query<T extends Record<string, unknown>>(
+export async function query<T extends Record<string, unknown>>(
   { server, tenant }: TestServer,
   text: string,
   ...values: unknown[]
 ): Promise<T[]> {
-  return server.services.postgres.inTenant(tenant.id, (session: Session) => session.raw<T>(text, values));
+  const rows = await server.services.postgres.inTenant(tenant.id, (session: Session) => session.raw<T>(text, values));
+  await server.services.notices.caughtUp();
+  return rows;
 }
 
 /** Changes the newest key of a device. @returns the id of the device */
