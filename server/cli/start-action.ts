@@ -58,7 +58,7 @@ async function run(config: Config, io: ServerIo, ends: (() => Promise<unknown>)[
   // Two new keys take a few seconds, in which the database starts.
   const loadBeside = (): void => {
     loading = loadCertificate(config);
-    loading.catch(() => {}); // ignored here: whoever awaits it hears of it.
+    loading.catch(() => {}); // ignored: whoever awaits it hears of it.
   };
   let databaseUrl = config.database;
   let stopDatabase = async (): Promise<void> => {};

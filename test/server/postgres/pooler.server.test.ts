@@ -103,7 +103,7 @@ test("a pooler that refuses the options of a connection is not waited for", asyn
 test("PostgreSQL 14 is refused", async () => {
   const facts = { version: 140_011, shown: "14.11", role: "ota", sees_all: false, may_create: true, has_schema: false };
   const asking = (answer: object) => ({
-    shared: <T>(work: (session: Session) => Promise<T>) => work({ raw: async () => [answer] } as unknown as Session),
+    shared: <T>(work: (session: Session) => Promise<T>) => work({ raw: async () => [answer] } as never),
   });
   const reason = "it is PostgreSQL 14.11, and 15 or newer is needed";
   await expect(refuseUnfit(asking(facts))).rejects.toMatchObject({ code: "DATABASE_REFUSED", detail: { reason } });
