@@ -9,8 +9,19 @@ export interface WindowState {
   readonly changesAt: number;
 }
 
+/** The last answer for a window. It holds until the window changes: time zones are slow to compute. */
+const answers = new WeakMap<Window, { readonly since: number; readonly state: WindowState }>();
+
 /** Whether a maintenance window is open, and until when. Its hours are those of its time zone on each day. */
 export function windowAt(window: Window, now: number): WindowState {
+  const known = answers.get(window);
+  if (known !== undefined && known.since <= now && now < known.state.changesAt) return known.state;
+  const state = compute(window, now);
+  answers.set(window, { since: now, state });
+  return state;
+}
+
+function compute(window: Window, now: number): WindowState {
   // A week and a day, because the window of the day before may still be open.
   const days = Array.from({ length: 10 }, (_, n) => dayOf(window.time_zone, now) + (n - 1) * DAY_MS);
   const spans = days

@@ -4,7 +4,6 @@ import { advance } from "../../../../server/domain/rollout/advance.ts";
 import { initialMemory } from "../../../../server/domain/rollout/memory.ts";
 import { doorOf } from "../../../../server/domain/rollout/sizes.ts";
 import { planArbitrary, stepsArbitrary } from "./plans.ts";
-import { brokenRule } from "./rules.ts";
 import { World } from "./world.ts";
 
 test("random plans, fleets and people break no rule", () => {
@@ -14,7 +13,6 @@ test("random plans, fleets and people break no rule", () => {
       expect(world.start()).toBeUndefined();
       for (const step of steps) expect(world.do(step), JSON.stringify(step)).toBeUndefined();
     }),
-    { numRuns: 1500 },
+    { numRuns: 400 },
   );
 });
-void brokenRule;
