@@ -149,6 +149,8 @@ class Run {
   #roomFor({ allowance }: Advanced): number {
     if (this.#now >= this.#windowState.changesAt && this.#window !== undefined)
       this.#windowState = windowAt(this.#window, this.#now);
+    // The devices of a step poll before it ends. They do not see the wave that opens at its end.
+    if (this.#memory.waves.at(-1)?.openedAt === this.#now) return 0;
     return this.#windowState.isOpen ? allowance.upTo - this.#fleet.taken : 0;
   }
 

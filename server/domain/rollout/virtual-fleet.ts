@@ -122,12 +122,12 @@ export class VirtualFleet {
     return (this.#begun[index]?.at ?? Number.POSITIVE_INFINITY) <= at;
   }
 
-  /** Failures are spread evenly over the devices of a wave. */
+  /** Failures are spread evenly over the devices of a wave. A part of a device is none, so no share is exceeded. */
   #end(batch: Batch | undefined): void {
     if (batch === undefined) return;
     const tally = this.#tally(batch.wave);
     const ended = tally.updated + tally.failed + batch.devices;
-    const failed = Math.round((ended * this.#is.failurePct) / 100) - tally.failed;
+    const failed = Math.floor((ended * this.#is.failurePct) / 100 + 1e-9) - tally.failed;
     tally.underWay -= batch.devices;
     tally.failed += failed;
     tally.updated = ended - tally.failed;
