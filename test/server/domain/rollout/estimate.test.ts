@@ -64,6 +64,20 @@ test("a halt rule with a window reads the reports of that time only", () => {
   // 20 devices report in each step: in a minute and a step, 5 steps. 1 in 100 of them fails.
   expect(estimate(plan, { failurePct: 1 }).outcome.kind).toBe("finishes");
   expect(estimate(plan, { failurePct: 4 }).outcome).toMatchObject({ kind: "halts", reading: { reading: 3 } });
+  // 100 reports are too few, and there are never more.
+  const share = { waves: [{ rest: true }], halt: { failure_pct: 3, window_s: 60, min_reports: 110 } };
+  expect(estimate(share, { failurePct: 4 }).outcome.kind).toBe("finishes");
+  expect(estimate({ ...share, halt: { ...share.halt, min_reports: 100 } }, { failurePct: 4 }).outcome).toMatchObject({
+    kind: "halts",
+    reading: { failed: 4, reports: 100 },
+  });
+});
+
+test("a device that was overdue and ends its update is overdue no more", () => {
+  const plan = (count: number) => ({ waves: [{ rest: true }], halt: { failure_count: count, overdue_after_s: 300 } });
+  // In the last 30 s of an update, two steps with 20 devices each.
+  expect(estimate(plan(40), { updateMs: 330_000 }).outcome.kind).toBe("finishes");
+  expect(estimate(plan(39), { updateMs: 330_000 }).outcome).toMatchObject({ kind: "halts", reading: { overdue: 40 } });
 });
 
 test("a gate that is never met is named", () => {
