@@ -26,7 +26,6 @@ function findBroken(product: Product): string | undefined {
 
 test("the rules notice each mistake in the reducer", async () => {
   const survivors: string[] = [];
-  for (const mistake of MISTAKES)
-    if (findBroken(await withMistake(mistake)) === undefined) survivors.push(nameOf(mistake));
+  for (const mistake of MISTAKES) if (findBroken(await withMistake(mistake)) === undefined) survivors.push(nameOf(mistake));
   expect(survivors.toSorted()).toEqual(Object.keys(SURVIVORS).toSorted());
 });

@@ -77,27 +77,13 @@ export type Step =
 const deviceArbitrary = fc.nat(59);
 const actArbitrary = fc.record({
   act: fc.constantFrom(
-    ...[
-      "approve",
-      "approve",
-      "pause",
-      "resume",
-      "resume",
-      "open_next",
-      "skip_soak",
-      "retry_failed",
-      "abort",
-      "roll_back",
-    ],
+    ...["approve", "approve", "pause", "resume", "resume", "open_next", "skip_soak", "retry_failed", "abort", "roll_back"],
   ),
   by: fc.constantFrom("author", "ann", "bob"),
 });
 
 const stepArbitrary: fc.Arbitrary<Step> = fc.oneof(
-  {
-    weight: 3,
-    arbitrary: fc.record({ do: fc.constant("wait" as const), s: fc.constantFrom(1, 9, 20, 60, 61, 300, 1800) }),
-  },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant("wait" as const), s: fc.constantFrom(1, 9, 20, 60, 61, 300, 1800) }) },
   { weight: 10, arbitrary: fc.record({ do: fc.constant("poll" as const), device: deviceArbitrary }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("leave" as const), device: deviceArbitrary }) },
   {
@@ -108,13 +94,7 @@ const stepArbitrary: fc.Arbitrary<Step> = fc.oneof(
       as: fc.constantFrom("updated", "updated", "updated", "failed", "had", "unfit"),
     }),
   },
-  {
-    weight: 2,
-    arbitrary: fc.record({
-      do: fc.constant("act" as const),
-      acts: fc.array(actArbitrary, { minLength: 1, maxLength: 2 }),
-    }),
-  },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant("act" as const), acts: fc.array(actArbitrary, { minLength: 1, maxLength: 2 }) }) },
 );
 
 /** What happens to a rollout. `poll` and `end` are about the nth device that can do so. */

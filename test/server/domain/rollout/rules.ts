@@ -29,8 +29,7 @@ function isPassed(world: World, before: Memory, counts: Counts): boolean {
   if (newest === undefined || newest.passedAt !== undefined) return true;
   const isMet = isGateMet(world, index, newest, counts);
   if (isMet) world.metSince[index] ??= world.now;
-  const soaked =
-    world.now - (world.metSince[index] ?? world.now) >= (world.plan.waves[index]?.gate?.soak_s ?? 0) * 1000;
+  const soaked = world.now - (world.metSince[index] ?? world.now) >= (world.plan.waves[index]?.gate?.soak_s ?? 0) * 1000;
   return isMet && (soaked || world.skipped.has(index));
 }
 
@@ -67,8 +66,7 @@ function isInHours({ plan, now }: World): boolean {
   return isDay && (end < start ? time >= start || time < end : time >= start && time < end);
 }
 
-const isExpired = ({ plan, now }: World): boolean =>
-  plan.expires_at !== undefined && now >= Date.parse(plan.expires_at);
+const isExpired = ({ plan, now }: World): boolean => plan.expires_at !== undefined && now >= Date.parse(plan.expires_at);
 const stops = ({ paused, halted, expiredAt, ended }: Memory): boolean =>
   [paused, halted, expiredAt, ended].some((one) => one !== undefined);
 
@@ -76,7 +74,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   "time does not go back": (_w, before, news, { memory }) => memory.at === Math.max(before.at, news.now),
   "it wakes up in the future": (w, _b, _n, { wakeAt }) => wakeAt === undefined || wakeAt > w.now,
   "it ends or says what it waits for": (_w, _b, _n, { memory, waits }) =>
-    (memory.ended === undefined) === waits.length > 0,
+    (memory.ended === undefined) === (waits.length > 0),
   "what has ended stays as it is": (_w, before, { acts }, { memory, decisions, refused }) =>
     before.ended === undefined ||
     (decisions.length === 0 &&
@@ -175,8 +173,9 @@ const RULES: Readonly<Record<string, Rule>> = {
   "a wave opens only behind a gate that is passed": (w, before, { counts }, result) =>
     isPassed(w, before, counts) || !has(result, "OPENED"),
   "a wave opens in time": (w, _b, _n, { memory, decisions }) =>
-    decisions.filter(({ code }) => code === "OPENED").every(({ facts }) => isStarted(w, Number(facts["wave"]))) &&
-    memory.waves.length <= w.plan.waves.length,
+    decisions
+      .filter(({ code }) => code === "OPENED")
+      .every(({ facts }) => isStarted(w, Number(facts["wave"]))) && memory.waves.length <= w.plan.waves.length,
   "nothing opens while it is stopped": (_w, before, news, result) =>
     !has(result, "OPENED") ||
     !stops(before) ||
@@ -188,8 +187,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   },
   "only one wave opens behind a gate that is not passed": (w, before, { counts }, { memory }) => {
     const gated = memory.waves.findIndex(
-      (wave, index) =>
-        index >= before.waves.length && index < memory.waves.length - 1 && !isGateMet(w, index, wave, counts),
+      (wave, index) => index >= before.waves.length && index < memory.waves.length - 1 && !isGateMet(w, index, wave, counts),
     );
     return gated < 0;
   },
@@ -208,8 +206,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   "it ends once those that have begun have ended": (w, _b, { counts, ended }, { memory }) => {
     const isBusy = counts.waves.some(({ underWay }) => underWay > 0);
     const isFull = w.plan.max_devices !== undefined && sum(counts) >= w.plan.max_devices;
-    if (!isBusy && (isExpired(w) || isFull || ended !== undefined))
-      return memory.ended !== undefined || wasRetried(w, counts);
+    if (!isBusy && (isExpired(w) || isFull || ended !== undefined)) return memory.ended !== undefined || wasRetried(w, counts);
     const why = memory.ended?.why;
     return why !== "EXPIRED" && why !== "LIMIT_REACHED" ? true : !isBusy || _b.ended !== undefined;
   },

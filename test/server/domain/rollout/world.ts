@@ -1,8 +1,8 @@
+import type { Plan } from "../../../../src/protocol/api/rollouts.ts";
 import type { Advanced, advance, News } from "../../../../server/domain/rollout/advance.ts";
 import type { Counts, Tally } from "../../../../server/domain/rollout/counts.ts";
 import type { initialMemory, Memory } from "../../../../server/domain/rollout/memory.ts";
 import type { doorOf } from "../../../../server/domain/rollout/sizes.ts";
-import type { Plan } from "../../../../src/protocol/api/rollouts.ts";
 import { BEGIN, type Step } from "./plans.ts";
 import { brokenRule } from "./rules.ts";
 
@@ -41,9 +41,7 @@ export class World {
   /** Since when each wave's gate is met, by this world's own reading. */
   readonly metSince: number[] = [];
   readonly skipped = new Set<number>();
-  resumed:
-    | { readonly at: number; readonly wave: number; readonly failed: number; readonly reports: number; overdue: number }
-    | undefined;
+  resumed: { readonly at: number; readonly wave: number; readonly failed: number; readonly reports: number; overdue: number } | undefined;
 
   constructor(plan: Plan, product: Product) {
     this.plan = plan;
@@ -154,8 +152,7 @@ export class World {
       overdue:
         limit === undefined
           ? 0
-          : this.devices.filter(({ status, begunAt }) => status === "underWay" && this.now - begunAt > limit * 1000)
-              .length,
+          : this.devices.filter(({ status, begunAt }) => status === "underWay" && this.now - begunAt > limit * 1000).length,
     };
   }
 
