@@ -12,6 +12,7 @@ import { registerLogin } from "./login.ts";
 import { MENDER_CLI } from "./mender-format.ts";
 import { registerTokens, registerUsers } from "./people.ts";
 import { registerReleases } from "./releases.ts";
+import { registerRollouts } from "./rollouts.ts";
 import { registerSimulate } from "./simulate.ts";
 
 /** Name of the operators' command line, which also answers to the name of Mender's. */
@@ -36,7 +37,7 @@ export function commandLine(io: CliIo, name: string = FLEET): Command {
 
 const REGISTER = [
   ...[registerLogin, registerDevices, registerGroups, registerArtifacts, registerReleases],
-  ...[registerDeployments, registerUsers, registerTokens, registerSimulate],
+  ...[registerDeployments, registerRollouts, registerUsers, registerTokens, registerSimulate],
 ];
 
 /** Runs one command line, and leaves its exit status in `io`. */

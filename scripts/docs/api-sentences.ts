@@ -46,6 +46,8 @@ export const API_SENTENCES: Readonly<Record<string, string>> = {
   [`GET ${DEPLOYMENTS}/deployments/{id}/statistics`]: "Counts the devices of a deployment by status.",
   [`POST ${DEPLOYMENTS}/deployments/statistics/list`]: "Counts the devices of several deployments by status.",
   [`GET ${DEPLOYMENTS}/deployments/{id}/series`]: "Shows how the counts of a deployment changed over time.",
+  [`POST ${DEPLOYMENTS_V2}/rollouts/estimate`]:
+    "Says when the waves of a plan would open and end, and what it would need at its peak. It changes nothing.",
   [`GET ${DEPLOYMENTS}/deployments/{id}/devices`]: "Lists the devices of a deployment that have asked for it.",
   [`GET ${DEPLOYMENTS}/deployments/{id}/devices/list`]: "Lists the devices of a deployment page by page.",
   [`GET ${DEPLOYMENTS}/deployments/{id}/device_list`]: "Lists the ids of the devices that a deployment names.",

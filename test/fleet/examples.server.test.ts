@@ -117,6 +117,10 @@ const BEFORE: Readonly<Record<string, () => Promise<void>>> = {
     const { publicKey } = generateKeyPairSync("ed25519");
     writeFileSync(join(home, "device.pub"), publicKey.export({ type: "spki", format: "pem" }));
   },
+  "rollouts estimate": async () => {
+    const waves = [{ percent: 10, gate: { success_pct: 90, soak_s: 3600 } }, { rest: true }];
+    writeFileSync(join(home, "plan.json"), JSON.stringify({ waves, halt: { failure_pct: 5 } }));
+  },
   "groups show": inGroup,
   "deployments create": inGroup,
   "artifacts delete": async () => {

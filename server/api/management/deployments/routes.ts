@@ -12,6 +12,7 @@ import { PagingQuery, setPageHeaders, windowOf } from "../../paging.ts";
 import type { Services } from "../../services.ts";
 import { addCreationRoutes } from "./create.ts";
 import { addDeviceRoutes } from "./devices.ts";
+import { addEstimateRoute } from "./estimate.ts";
 import { addHistoryRoutes } from "./history.ts";
 import { addSeriesRoute } from "./series.ts";
 import { shownDeployment } from "./shown.ts";
@@ -28,6 +29,7 @@ export const deploymentRoutes =
     addDeviceRoutes(app, services);
     addHistoryRoutes(app, services);
     addSeriesRoute(app, services);
+    addEstimateRoute(app, services);
 
     const params = z.object({ id: Id });
     const body = z.object({ status: z.literal("aborted") });
