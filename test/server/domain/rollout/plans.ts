@@ -5,7 +5,7 @@ import { Plan } from "../../../../src/protocol/api/rollouts.ts";
 export const BEGIN = Date.UTC(2026, 5, 1);
 const at = (minutes: number): string => new Date(BEGIN + minutes * 60_000).toISOString();
 const maybe = <T>(arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> =>
-  fc.option(arbitrary, { nil: undefined, freq: 1 });
+  fc.option(arbitrary, { nil: undefined, freq: 2 });
 
 const sizeArbitrary = fc.oneof(
   fc.constantFrom(5, 10, 25, 30).map((percent) => ({ percent })),
