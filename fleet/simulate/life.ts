@@ -1,4 +1,5 @@
-import { type SimulatedDevice, share } from "./device.ts";
+import type { SimulatedDevice } from "./device.ts";
+import { doesFail } from "./failures.ts";
 import type { Figures } from "./figures.ts";
 import type { Schedule } from "./schedule.ts";
 import type { Wire, WireAnswer } from "./wire.ts";
@@ -116,7 +117,7 @@ export class Life {
   /** Goes through a deployment, and reports each step as a client does. */
   async #update({ id, artifact }: Deployment): Promise<void> {
     const { plan, figures } = this.#world;
-    const fails = share(plan.seed, "fails", id, this.#device.index) < plan.failures;
+    const fails = doesFail(plan, id, this.#device.index);
     if (!(await this.#report(id, "downloading"))) return;
     await this.#download(artifact.source.uri);
     await this.#wait();

@@ -1,0 +1,25 @@
+import { randomUUID } from "node:crypto";
+import { expect, test } from "vitest";
+import { doesFail } from "../../fleet/simulate/failures.ts";
+
+const failuresOf = (failures: number, devices: number, deployment: string): number[] =>
+  Array.from({ length: devices }, (_, n) => n).filter((n) => doesFail({ seed: "s", failures }, deployment, n));
+
+test("in each deployment, the share of failures is close to what was asked for, and other devices fail", () => {
+  const deployments = Array.from({ length: 1000 }, () => randomUUID());
+  for (const [share, devices, least, most] of [
+    [0.5, 5, 1, 4],
+    [0.05, 1000, 45, 55],
+    [0.08, 10_000, 790, 810],
+    [0, 100, 0, 0],
+    [1, 100, 100, 100],
+  ] as const)
+    for (const deployment of devices > 1000 ? deployments.slice(0, 20) : deployments) {
+      const { length } = failuresOf(share, devices, deployment);
+      expect(length, `${share} of ${devices}`).toBeGreaterThanOrEqual(least);
+      expect(length, `${share} of ${devices}`).toBeLessThanOrEqual(most);
+    }
+  const sets = new Set(deployments.map((deployment) => failuresOf(0.05, 100, deployment).join()));
+  expect(sets.size).toBeGreaterThan(50);
+  expect(failuresOf(0.05, 100, "one")).toEqual(failuresOf(0.05, 100, "one"));
+});
