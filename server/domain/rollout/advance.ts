@@ -4,7 +4,7 @@ import { type Allowance, allowanceOf, sampled } from "./allowance.ts";
 import { type Counts, takenIn, underWayIn, withoutFailures } from "./counts.ts";
 import { readGate, soakOf, startOf } from "./gates.ts";
 import { forgetEnded, passedLimit } from "./halt.ts";
-import { type Decision, type End, isStopped, type Memory } from "./memory.ts";
+import { type Decision, type End, type Memory } from "./memory.ts";
 import { type Wait, waitsOf, wakeAtOf } from "./waits.ts";
 
 /** What a rollout hears. */
@@ -52,7 +52,7 @@ export function advance(plan: Plan, before: Memory, news: News): Advanced {
   memory = { ...memory, begun: sampled(plan, memory, counts, memory.at) };
   const allowance = allowanceOf(plan, memory, counts);
   const waits = waitsOf(plan, memory, counts, allowance);
-  return { memory, decisions, refused, allowance, waits, wakeAt: wakeAtOf(plan, memory, waits) };
+  return { memory, decisions, refused, allowance, waits, wakeAt: wakeAtOf(plan, memory, counts, waits) };
 }
 
 const isAbort = ({ act }: Act): boolean => act === "abort" || act === "roll_back";
@@ -124,16 +124,4 @@ function endOf(plan: Plan, memory: Memory, counts: Counts): End | undefined {
 function end(memory: Memory, why: End, counts: Counts, decisions: Decision[]): Memory {
   decisions.push({ code: "ENDED", facts: { why, underWay: underWayIn(counts) } });
   return { ...memory, ended: { at: memory.at, why } };
-}
-
-/** The state of a rollout in one word. */
-export type State = "waiting" | "running" | "paused" | "halted" | "ending" | "aborted" | "finished";
-
-export function stateOf(plan: Plan, memory: Memory): State {
-  if (memory.ended !== undefined)
-    return ["ABORTED", "ROLLED_BACK", "HALTED"].includes(memory.ended.why) ? "aborted" : "finished";
-  if (memory.expiredAt !== undefined) return "ending";
-  if (memory.halted !== undefined) return "halted";
-  if (isStopped(memory)) return "paused";
-  return memory.waves.length === 0 || !isApproved(plan, memory) ? "waiting" : "running";
 }

@@ -46,6 +46,10 @@ export function sampled(plan: Plan, { begun }: Memory, counts: Counts, now: numb
   return [...begun.slice(Math.max(0, first)), [now, takenIn(counts)]];
 }
 
-/** When more devices may begin because of the rate, if nothing else changes. */
-export const rateChangesAt = ({ begun, at }: Memory): readonly number[] =>
-  begun.flatMap(([then]) => [then + SPELL_MS, then + MINUTE_MS]).filter((change) => change > at);
+/** When more devices may begin because of the rate, if nothing else changes, and when to remember who has begun. */
+export function rateChangesAt({ begun, at }: Memory, counts: Counts): readonly number[] {
+  const changes = begun.flatMap(([then]) => [then + SPELL_MS, then + MINUTE_MS]);
+  const [then = at, taken = 0] = begun.at(-1) ?? [];
+  if (takenIn(counts) > taken) changes.push(then + SAMPLE_MS);
+  return changes.filter((change) => change > at);
+}

@@ -30,23 +30,7 @@ export interface Counts {
 
 export const NO_TALLY: Tally = { updated: 0, failed: 0, had: 0, unfit: 0, left: 0, underWay: 0 };
 
-const KINDS: Readonly<Record<string, keyof Tally>> = {
-  success: "updated",
-  failure: "failed",
-  "already-installed": "had",
-  noartifact: "unfit",
-  aborted: "left",
-  decommissioned: "left",
-};
-
-/** Adds up Mender's statuses: what is no end is under way. */
-export function tallyOf(statuses: Readonly<Record<string, number>>): Tally {
-  const tally: Record<keyof Tally, number> = { ...NO_TALLY };
-  for (const [status, n] of Object.entries(statuses)) tally[KINDS[status] ?? "underWay"] += n;
-  return tally;
-}
-
-export const endedIn = ({ updated, failed, had, unfit, left }: Tally): number => updated + failed + had + unfit + left;
+const endedIn = ({ updated, failed, had, unfit, left }: Tally): number => updated + failed + had + unfit + left;
 
 /** How many devices have begun, or had their end when it was their turn. */
 export const takenIn = ({ waves }: Counts): number =>

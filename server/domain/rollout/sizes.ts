@@ -1,4 +1,3 @@
-import { hash } from "node:crypto";
 import type { Plan } from "../../../src/protocol/api/rollouts.ts";
 import type { Counts } from "./counts.ts";
 
@@ -37,9 +36,4 @@ export function doorOf(plan: Plan, open: number, counts: Pick<Counts, "devices" 
   const reach = reachOf(plan, open - 1, counts);
   const below = (1.5 * reach + 4 * Math.sqrt(reach) + 8) / Math.max(1, counts.devices);
   return { below: isOnlyGroups ? 0 : Math.min(1, below), groups };
-}
-
-/** The place of a device in a deployment, from 0 to 1. It is the same at each poll and on each node. */
-export function placeOf(deployment: string, device: string): number {
-  return hash("sha256", `${deployment}/${device}`, "buffer").readUInt32BE(0) / 2 ** 32;
 }

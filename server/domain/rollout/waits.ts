@@ -68,11 +68,11 @@ function waitsOfWaves(plan: Plan, memory: Memory, counts: Counts): readonly Wait
 }
 
 /** The next time at which time alone may move a rollout. Always in the future. */
-export function wakeAtOf(plan: Plan, memory: Memory, waits: readonly Wait[]): number | undefined {
+export function wakeAtOf(plan: Plan, memory: Memory, counts: Counts, waits: readonly Wait[]): number | undefined {
   if (memory.ended !== undefined) return undefined;
   const times = waits.flatMap(({ until }) => (until === undefined ? [] : [until]));
   if (plan.window !== undefined) times.push(windowAt(plan.window, memory.at).changesAt);
-  if (plan.rate_per_minute !== undefined) times.push(...rateChangesAt(memory));
+  if (plan.rate_per_minute !== undefined) times.push(...rateChangesAt(memory, counts));
   const future = times.filter((at) => at > memory.at);
   return future.length === 0 ? undefined : Math.min(...future);
 }

@@ -22,17 +22,19 @@ export function windowAt(window: Window, now: number): WindowState {
 }
 
 function compute(window: Window, now: number): WindowState {
-  // A week and a day, because the window of the day before may still be open.
-  const days = Array.from({ length: 10 }, (_, n) => dayOf(window.time_zone, now) + (n - 1) * DAY_MS);
+  // From the day before, whose window may still be open. Two weeks, because on the day on which clocks go forward a window
+  // may be empty.
+  const days = Array.from({ length: 17 }, (_, n) => dayOf(window.time_zone, now) + (n - 1) * DAY_MS);
   const spans = days
     .filter((day) => window.days.includes(DAYS[new Date(day).getUTCDay()] ?? "sun"))
     .map((day) => ({
       from: instantOf(window.time_zone, day + minutesOf(window.start) * 60_000),
       to: instantOf(window.time_zone, day + minutesOf(window.end) * 60_000 + (window.end < window.start ? DAY_MS : 0)),
-    }));
+    }))
+    .filter(({ from, to }) => from < to);
   const open = spans.find(({ from, to }) => from <= now && now < to);
   if (open !== undefined) return { isOpen: true, changesAt: open.to };
-  const next = spans.filter(({ from, to }) => from > now && to > from).map(({ from }) => from);
+  const next = spans.filter(({ from }) => from > now).map(({ from }) => from);
   return { isOpen: false, changesAt: Math.min(...next) };
 }
 

@@ -38,7 +38,7 @@ export const planArbitrary: fc.Arbitrary<Plan> = fc
       }),
     ),
     hours: maybe(fc.constantFrom(["00:00", "00:30"], ["00:20", "01:10"], ["23:00", "00:15"])),
-    expires: maybe(fc.integer({ min: 95, max: 200 })),
+    expires: maybe(fc.integer({ min: 20, max: 120 })),
     approvals: maybe(fc.constantFrom(1, 2)),
   })
   .map(({ waves, lastStart, rate, concurrency, max, halt, hours, expires, approvals }) => {
@@ -76,19 +76,15 @@ export type Step =
 
 const deviceArbitrary = fc.nat(59);
 const actArbitrary = fc.record({
-  act: fc.constantFrom(
-    ...[
-      "approve",
-      "approve",
-      "pause",
-      "resume",
-      "resume",
-      "open_next",
-      "skip_soak",
-      "retry_failed",
-      "abort",
-      "roll_back",
-    ],
+  act: fc.oneof(
+    {
+      weight: 30,
+      arbitrary: fc.constantFrom(
+        ...["approve", "approve", "pause", "resume", "resume", "resume", "open_next", "skip_soak", "retry_failed"],
+      ),
+    },
+    // They end everything, so they must be rare.
+    { weight: 1, arbitrary: fc.constantFrom("abort", "roll_back") },
   ),
   by: fc.constantFrom("author", "ann", "bob"),
 });
@@ -109,7 +105,7 @@ const stepArbitrary: fc.Arbitrary<Step> = fc.oneof(
     }),
   },
   {
-    weight: 2,
+    weight: 1,
     arbitrary: fc.record({
       do: fc.constant("act" as const),
       acts: fc.array(actArbitrary, { minLength: 1, maxLength: 2 }),

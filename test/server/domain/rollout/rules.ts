@@ -150,7 +150,10 @@ const RULES: Readonly<Record<string, Rule>> = {
     begun.filter((at) => at > now - 10_000).length <= Math.max(1, Math.ceil(plan.rate_per_minute / 6)),
   "nothing begins outside of the hours": (w, _b, { counts }, { allowance }) =>
     isInHours(w) || allowance.upTo === sum(counts),
-  "what may begin is not held back": (w, _b, { counts }, { memory, allowance }) => {
+  "what may begin is not held back": (w, _b, { counts }, result) => {
+    const { memory, allowance } = result;
+    // The failures are under way again: the next look counts them so.
+    if (has(result, "RETRIED")) return true;
     const newest = memory.waves.at(-1);
     const { concurrency, max_devices: max, rate_per_minute: rate } = w.plan;
     if (newest === undefined || stops(memory) || !isInHours(w) || rate !== undefined) return true;
@@ -168,12 +171,14 @@ const RULES: Readonly<Record<string, Rule>> = {
     const room = Math.min(newest.from + newest.size, max ?? 1e9, sum(counts) - underWay + (concurrency ?? 1e9));
     return room <= sum(counts) || allowance.upTo > sum(counts);
   },
-  "the first wave opens with approval and in time": (w, before, _n, result) =>
-    !has(result, "OPENED") || before.waves.length > 0 || (isApproved(w) && isStarted(w, 0)),
+  "the first wave opens with approval and in time": (w, _b, _n, { decisions }) =>
+    !decisions.some(({ code, facts }) => code === "OPENED" && facts["wave"] === 0) ||
+    (isApproved(w) && isStarted(w, 0)),
   "nothing opens without approval": (w, before, _n, { memory }) =>
     memory.waves.length === before.waves.length || isApproved(w),
-  "a wave opens only behind a gate that is passed": (w, before, { counts }, result) =>
-    isPassed(w, before, counts) || !has(result, "OPENED"),
+  "a wave opens only behind a gate that is passed": (w, before, { counts }, { decisions }) =>
+    isPassed(w, before, counts) ||
+    !decisions.some(({ code, facts }) => code === "OPENED" && facts["wave"] === before.waves.length),
   "a wave opens in time": (w, _b, _n, { memory, decisions }) =>
     decisions.filter(({ code }) => code === "OPENED").every(({ facts }) => isStarted(w, Number(facts["wave"]))) &&
     memory.waves.length <= w.plan.waves.length,
@@ -186,15 +191,16 @@ const RULES: Readonly<Record<string, Rule>> = {
     const isDue = isPassed(w, before, counts) && isStarted(w, next) && isApproved(w) && next < w.plan.waves.length;
     return !isDue || stops(memory) || memory.waves.length > next;
   },
-  "only one wave opens behind a gate that is not passed": (w, before, { counts }, { memory }) => {
-    const gated = memory.waves.findIndex(
-      (wave, index) =>
-        index >= before.waves.length && index < memory.waves.length - 1 && !isGateMet(w, index, wave, counts),
-    );
-    return gated < 0;
-  },
+  "only a person opens a wave behind a gate that is not passed": (w, before, { counts }, { memory, decisions }) =>
+    decisions
+      .filter(({ code, facts }) => code === "OPENED" && Number(facts["wave"]) > before.waves.length)
+      .every(({ facts }) => {
+        const index = Number(facts["wave"]) - 1;
+        const wave = memory.waves[index];
+        return wave !== undefined && isGateMet(w, index, wave, counts);
+      }),
   "it halts when a limit is passed": (w, before, news, { memory }) => {
-    const counts = did({ refused: [] } as unknown as Advanced, news, "retry_failed") ? undefined : news.counts;
+    const counts = news.acts.some(({ act }) => act === "retry_failed") ? undefined : news.counts;
     if (counts === undefined || before.ended !== undefined || memory.ended?.why === "ABORTED") return true;
     if (memory.ended !== undefined && memory.ended.why !== "HALTED") return true;
     return !isOverLimit(w, before, counts) || memory.halted !== undefined;
@@ -231,7 +237,15 @@ function moreSuccess(w: World, before: Memory, news: News, result: Advanced): bo
   return better.memory.waves.length >= result.memory.waves.length && better.allowance.upTo >= result.allowance.upTo;
 }
 
+/** A gate may be met in the moment in which its wave opens. */
+function noteGate(world: World, { waves }: Memory, counts: Counts): void {
+  const index = waves.length - 1;
+  const newest = waves[index];
+  if (newest !== undefined && isGateMet(world, index, newest, counts)) world.metSince[index] ??= world.now;
+}
+
 /** The first rule that the step breaks. */
 export function brokenRule(world: World, before: Memory, news: News, result: Advanced): string | undefined {
+  noteGate(world, result.memory, news.counts);
   return Object.entries(RULES).find(([, rule]) => !rule(world, before, news, result))?.[0];
 }

@@ -4,7 +4,6 @@ import type { initialMemory, Memory } from "../../../../server/domain/rollout/me
 import type { doorOf } from "../../../../server/domain/rollout/sizes.ts";
 import type { Plan } from "../../../../src/protocol/api/rollouts.ts";
 import { BEGIN, type Step } from "./plans.ts";
-import { brokenRule } from "./rules.ts";
 
 /** What is checked: the real functions, or some with a mistake in them. */
 export interface Product {
@@ -12,6 +11,9 @@ export interface Product {
   readonly initialMemory: typeof initialMemory;
   readonly doorOf: typeof doorOf;
 }
+
+/** The first rule that a step breaks. */
+type FindBroken = (world: World, before: Memory, news: News, result: Advanced) => string | undefined;
 
 type End = keyof Tally;
 
@@ -45,9 +47,12 @@ export class World {
     | { readonly at: number; readonly wave: number; readonly failed: number; readonly reports: number; overdue: number }
     | undefined;
 
-  constructor(plan: Plan, product: Product) {
+  readonly #brokenRule: FindBroken;
+
+  constructor(plan: Plan, product: Product, brokenRule: FindBroken) {
     this.plan = plan;
     this.product = product;
+    this.#brokenRule = brokenRule;
     this.devices = Array.from({ length: DEVICES }, (_, n) => ({
       ...{ place: ((n * 37) % DEVICES) / DEVICES, isCanary: n % 8 === 3 },
       ...{ wave: undefined, status: undefined, begunAt: 0, endedAt: 0 },
@@ -64,8 +69,7 @@ export class World {
   do(step: Step): string | undefined {
     switch (step.do) {
       case "wait":
-        this.now += step.s * 1000;
-        return this.#look([]);
+        return this.#wait(this.now + step.s * 1000);
       case "poll":
         return this.#poll(step.device) ?? this.#look([]);
       case "leave": {
@@ -86,6 +90,17 @@ export class World {
       case "act":
         return this.#look(step.acts as News["acts"]);
     }
+  }
+
+  /** Looks whenever the rollout wants to, as the server does. */
+  #wait(until: number): string | undefined {
+    for (let at = this.last.wakeAt; at !== undefined && at < until; at = this.last.wakeAt) {
+      this.now = at;
+      const broken = this.#look([]);
+      if (broken !== undefined) return broken;
+    }
+    this.now = until;
+    return this.#look([]);
   }
 
   /** A device asks: the nth of those that could begin. */
@@ -112,7 +127,7 @@ export class World {
     const news = this.#news(acts);
     const result = this.product.advance(this.plan, before, news);
     this.#note(result, acts, counts);
-    const broken = brokenRule(this, before, news, result);
+    const broken = this.#brokenRule(this, before, news, result);
     this.memory = result.memory;
     this.last = result;
     if (result.decisions.some(({ code }) => code === "RETRIED"))
@@ -124,13 +139,18 @@ export class World {
   /** What people have done counts from the moment at which it was done. */
   #note({ refused }: Advanced, acts: News["acts"], counts: Counts): void {
     const wave = this.memory.waves.length - 1;
+    const { updated = 0, failed = 0 } = counts.waves[wave] ?? {};
+    const { overdue } = counts;
+    let isRetried = false;
     for (const act of acts.filter((one) => !refused.some((other) => other.act === one))) {
       if (act.act === "approve") this.approvals.add(act.by);
       if (act.act === "skip_soak") this.skipped.add(wave);
-      const { updated = 0, failed = 0 } = counts.waves[wave] ?? {};
-      const overdue = counts.overdue;
-      if (act.act === "resume") this.resumed = { at: this.now, wave, failed, reports: updated + failed, overdue };
-      if (act.act === "retry_failed" && this.resumed) this.resumed = { ...this.resumed, failed: 0, reports: 0 };
+      if (act.act === "retry_failed") {
+        isRetried = true;
+        if (this.resumed) this.resumed = { ...this.resumed, failed: 0, reports: 0 };
+      }
+      const left = isRetried ? 0 : failed;
+      if (act.act === "resume") this.resumed = { at: this.now, wave, failed: left, reports: updated + left, overdue };
     }
     if (this.resumed) this.resumed.overdue = Math.min(this.resumed.overdue, counts.overdue);
   }
