@@ -41,7 +41,7 @@ export async function endLeftPrograms(
 
 async function end(record: LeftRecord, tell: (line: string) => void, limits: EndingLimits): Promise<void> {
   if (!(await isGone(record, limits.patienceMs))) {
-    const [first] = record.remaining();
+    const first = programOf(record.remaining());
     if (first !== undefined) tell(`Ending a program that an earlier run left running: ${nameOf(first)}`);
     signalAll(record.remaining(), "SIGTERM");
     if (!(await isGone(record, limits.graceMs))) {
@@ -56,6 +56,15 @@ async function end(record: LeftRecord, tell: (line: string) => void, limits: End
     }
   }
   record.remove();
+}
+
+/** The process that the agent started, of all that run for it. The list has them in the order of text: 10015 before 9998. */
+export function programOf(processes: readonly ProcessFacts[]): ProcessFacts | undefined {
+  const leaders = processes.filter(({ pid, session }) => pid === session);
+  const [eldest] = (leaders.length > 0 ? leaders : processes).toSorted(
+    (a, b) => Number(a.startTicks) - Number(b.startTicks),
+  );
+  return eldest;
 }
 
 async function isGone(record: LeftRecord, withinMs: number): Promise<boolean> {

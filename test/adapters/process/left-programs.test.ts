@@ -4,7 +4,7 @@ import { chmod, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { endLeftPrograms } from "../../../adapters/process/left-programs.ts";
+import { endLeftPrograms, programOf } from "../../../adapters/process/left-programs.ts";
 import { leftRecords, processFacts, recordProgram } from "../../../adapters/process/program-record.ts";
 
 const LIMITS = { patienceMs: 0, graceMs: 100, killMs: 5_000 };
@@ -133,4 +133,12 @@ test("an agent of another device on the same machine ends nothing of this one", 
   expect(processFacts(pid)).toMatchObject({ pid });
   await end();
   expect(processFacts(pid)).toBeUndefined();
+});
+
+test("the program that is named is the one that the agent started, whatever the order of the list", () => {
+  const facts = (pid: number, session: number, startTicks: string) => ({ pid, group: session, session, startTicks });
+  const [child, program, detached] = [facts(10015, 9998, "500"), facts(9998, 9998, "500"), facts(10020, 10020, "1000")];
+  expect(programOf([child, detached, program])).toBe(program);
+  expect(programOf([child])).toBe(child);
+  expect(programOf([])).toBeUndefined();
 });
