@@ -2,6 +2,7 @@ import type { FastifyBaseLogger } from "fastify";
 import type { NextRequestV2 } from "../src/protocol/api/devices.ts";
 import { openObjects } from "./adapters/objects/open-objects.ts";
 import { collectCheckIns } from "./adapters/postgres/check-ins.ts";
+import { numberEvents } from "./adapters/postgres/events.ts";
 import { migrate } from "./adapters/postgres/migrate.ts";
 import { listenForNotices } from "./adapters/postgres/notifications.ts";
 import { connectPostgres } from "./adapters/postgres/postgres.ts";
@@ -26,9 +27,12 @@ import { operationsRoutes } from "./api/operations/routes.ts";
 import { RepeatedBodies } from "./api/repeated-bodies.ts";
 import type { Services } from "./api/services.ts";
 import type { Storage } from "./config/storage.ts";
-import { eachSecond } from "./jobs/each-second.ts";
+import { again } from "./jobs/again.ts";
 import { hourly } from "./jobs/hourly.ts";
 import { sweepObjects } from "./jobs/sweep-objects.ts";
+
+/** How long an event may wait for its number. */
+const NUMBER_EVERY_MS = 200;
 
 export interface ServerOptions extends Pick<AppOptions, "serverFactory" | "checkAnswers" | "trustProxy" | "patience"> {
   readonly databaseUrl: string;
@@ -96,16 +100,21 @@ export async function composeServer({
     ...forApp,
   });
   const endHourly = role === "api" ? [] : startHourly();
-  const endTicking = eachSecond(async () => {
+  const endTicking = again("the work of each second", 1000, log, async () => {
     await checkIns.flush();
     await running.look();
-  }, log);
+  });
+  const endNumbering =
+    role === "api"
+      ? async () => {}
+      : again("giving numbers to events", NUMBER_EVERY_MS, log, () => numberEvents(postgres));
   return {
     app,
     lane: new PollLane({ ...shared, running }),
     services,
     async close() {
       await endTicking();
+      await endNumbering();
       await checkIns.flush();
       await notices.close();
       await Promise.all(endHourly.map((end) => end()));

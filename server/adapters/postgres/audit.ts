@@ -1,4 +1,5 @@
 import { type AuditRecord, hashRecord, NO_HASH } from "../../domain/audit-chain.ts";
+import { writeEvent } from "./events.ts";
 import { type Session, sql } from "./postgres.ts";
 
 export interface AuditEntry {
@@ -28,6 +29,8 @@ export async function writeAudit(session: Session, tenant: string, entry: AuditE
       ...{ actor: JSON.stringify(actor), object: JSON.stringify(object) },
     }),
   );
+  const data = { seq, time: at.toISOString(), actor, action, object, change, request_id: requestId };
+  await writeEvent(session, tenant, { type: "audit-recorded", data: { ...data, hash: hash.toString("hex") } });
 }
 
 export interface AuditFilter {

@@ -1,4 +1,5 @@
 import { ServerError } from "../../errors/server-error.ts";
+import { writeEvent } from "./events.ts";
 import type { Session } from "./postgres.ts";
 import type { Target } from "./tables.ts";
 
@@ -58,6 +59,11 @@ export async function createDeployment(session: Session, tenant: string, wish: D
       `INSERT INTO deployment_targets (tenant_id, deployment_id, device_id) SELECT $1, $2, unnest($3::uuid[])`,
       [tenant, wish.id, wish.devices],
     );
+  const { id, name, artifactName: artifact_name, target } = wish;
+  await writeEvent(session, tenant, {
+    type: "deployment-created",
+    data: { id, name, artifact_name, target, device_count: deviceCount },
+  });
 }
 
 /** @throws {ServerError} REQUEST_INVALID if a device of a list is not known */

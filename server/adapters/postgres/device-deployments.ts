@@ -1,6 +1,7 @@
 import { isEndedByPeople, isFinal } from "../../domain/selection/statuses.ts";
 import { countDeployment } from "./deployment-counts.ts";
-import { type Session, sql } from "./postgres.ts";
+import { startDeployment, writeFailure } from "./deployment-events.ts";
+import type { Session } from "./postgres.ts";
 import type { DeploymentState } from "./tables.ts";
 
 /**
@@ -111,15 +112,9 @@ async function write(
   ]);
   if (row?.status !== status) await countDeployment(session, tenant, id, device, row?.status, status);
   if (isFinal(status)) await keepFinished(session, tenant, device, deployment.seq);
-  if (deployment.state === "pending")
-    await session.run(
-      sql
-        .updateTable("deployments")
-        .set({ state: "inprogress", started_at: new Date() })
-        .where("tenant_id", "=", tenant)
-        .where("id", "=", id)
-        .where("state", "=", "pending"),
-    );
+  if (deployment.state === "pending") await startDeployment(session, tenant, id);
+  if (status === "failure" || isNewAttempt)
+    await writeFailure(session, tenant, { deployment: id, device, substate, willRetry: isNewAttempt });
   return "changed";
 }
 

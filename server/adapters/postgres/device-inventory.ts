@@ -23,9 +23,25 @@ export async function keepInventory(
 
 const KEEP = {
   name: "keep-inventory",
-  text: `UPDATE inventory SET
-      attributes = jsonb_set(attributes, '{inventory}',
-        CASE WHEN $4::boolean THEN $3::jsonb ELSE coalesce(attributes->'inventory', '{}') || $3::jsonb END),
-      time_zone = coalesce($5, time_zone), updated_at = now()
-    WHERE tenant_id = $1 AND device_id = $2 RETURNING device_id`,
+  // The names of what changed are enough for an event: whoever wants more asks for the inventory.
+  text: `WITH before AS (
+      SELECT coalesce(attributes->'inventory', '{}') AS own, group_name FROM inventory
+      WHERE tenant_id = $1 AND device_id = $2 FOR NO KEY UPDATE
+    ), kept AS (
+      UPDATE inventory i SET
+        attributes = jsonb_set(attributes, '{inventory}', CASE WHEN $4::boolean THEN $3::jsonb ELSE own || $3::jsonb END),
+        time_zone = coalesce($5, time_zone), updated_at = now()
+      FROM before WHERE i.tenant_id = $1 AND i.device_id = $2
+      RETURNING i.device_id, i.attributes->'inventory' AS own
+    ), changed AS (
+      SELECT kept.device_id, before.group_name, ARRAY(
+        SELECT coalesce(a.key, b.key) FROM jsonb_each(kept.own) a FULL JOIN jsonb_each(before.own) b USING (key)
+        WHERE a.value IS DISTINCT FROM b.value ORDER BY 1) AS names
+      FROM kept, before WHERE kept.own <> before.own
+    ), told AS (
+      INSERT INTO outbox (tenant_id, key, type, data)
+      SELECT $1, gen_random_uuid(), 'device-inventory-changed',
+        jsonb_build_object('id', device_id, 'group', group_name, 'changed', names) FROM changed
+    )
+    SELECT device_id FROM kept`,
 };

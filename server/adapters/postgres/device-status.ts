@@ -1,5 +1,6 @@
 import { ServerError } from "../../errors/server-error.ts";
 import { countDevices, readCounts } from "./device-counts.ts";
+import { writeDecommissioned, writeStatusChanged } from "./device-events.ts";
 import { leaveDeployments } from "./leave-deployments.ts";
 import { type Session, sql } from "./postgres.ts";
 import type { AuthSetStatus, DeviceStatus } from "./tables.ts";
@@ -143,6 +144,7 @@ export async function decommissionDevice(session: Session, tenant: string, devic
     [`status:${device.status}`]: -1,
     ...(group !== null && device.status === "accepted" && { [`group:${group}`]: -1 }),
   });
+  await writeDecommissioned(session, tenant, deviceId, group);
   return true;
 }
 
@@ -202,6 +204,7 @@ async function followAuthSets(session: Session, tenant: string, { id, status: be
       ...{ [`status:${before}`]: -1, [`status:${status}`]: 1 },
       ...(group !== null && { [`group:${group}`]: accepted }),
     });
+    await writeStatusChanged(session, tenant, { device: id, before, status, group });
   }
 }
 

@@ -1,5 +1,6 @@
 import { FINAL_STATUSES } from "../../domain/selection/statuses.ts";
 import { ADD_CHANGES, SHARD_SQL } from "./deployment-counts.ts";
+import { writeEvent } from "./events.ts";
 import type { Postgres, Session } from "./postgres.ts";
 
 /**
@@ -9,12 +10,13 @@ import type { Postgres, Session } from "./postgres.ts";
  */
 export async function abortDeployment(session: Session, tenant: string, deployment: string): Promise<boolean> {
   await session.raw("SELECT pg_advisory_xact_lock(hashtextextended($1, 3))", [deployment]);
-  const aborted = await session.raw(
+  const [aborted] = await session.raw<{ name: string; artifact_name: string }>(
     `UPDATE deployments SET state = 'aborted', finished_at = now()
-      WHERE tenant_id = $1 AND id = $2 AND state IN ('pending', 'inprogress') RETURNING id`,
+      WHERE tenant_id = $1 AND id = $2 AND state IN ('pending', 'inprogress') RETURNING name, artifact_name`,
     [tenant, deployment],
   );
-  if (aborted.length === 0) return false;
+  if (aborted === undefined) return false;
+  await writeEvent(session, tenant, { type: "deployment-aborted", data: { id: deployment, ...aborted } });
   await session.raw(
     `WITH open AS (
       SELECT device_id, status FROM device_deployments
@@ -54,8 +56,18 @@ export async function finishDeployments(postgres: Postgres, tenant: string, depl
 
 const FINISH = {
   name: "finish-deployments",
-  text: `UPDATE deployments d SET state = 'finished', finished_at = now()
-    WHERE tenant_id = $1 AND state IN ('pending', 'inprogress') AND ($3::uuid IS NULL OR id = $3)
-      AND device_count <= (SELECT coalesce(sum(n), 0) FROM deployment_counts c
-        WHERE c.tenant_id = d.tenant_id AND c.deployment_id = d.id AND c.status = ANY ($2::text[]))`,
+  text: `WITH finished AS (
+      UPDATE deployments d SET state = 'finished', finished_at = now()
+      WHERE tenant_id = $1 AND state IN ('pending', 'inprogress') AND ($3::uuid IS NULL OR id = $3)
+        AND device_count <= (SELECT coalesce(sum(n), 0) FROM deployment_counts c
+          WHERE c.tenant_id = d.tenant_id AND c.deployment_id = d.id AND c.status = ANY ($2::text[]))
+      RETURNING id, name, artifact_name
+    )
+    INSERT INTO outbox (tenant_id, key, type, data)
+    SELECT $1, gen_random_uuid(), 'deployment-finished',
+      jsonb_build_object('id', id, 'name', name, 'artifact_name', artifact_name, 'counts', coalesce((
+        SELECT jsonb_object_agg(status, n) FROM (
+          SELECT status, sum(n)::bigint AS n FROM deployment_counts c
+          WHERE c.tenant_id = $1 AND c.deployment_id = finished.id GROUP BY status HAVING sum(n) <> 0) AS c), '{}'))
+    FROM finished`,
 };

@@ -47,6 +47,11 @@ const END = `WITH running AS (
   ), begun AS (
     UPDATE deployments d SET state = 'inprogress', started_at = now()
     FROM waiting WHERE d.tenant_id = $1 AND d.id = waiting.id
+    RETURNING d.id, d.name, d.artifact_name
+  ), told AS (
+    INSERT INTO outbox (tenant_id, key, type, data)
+    SELECT $1, gen_random_uuid(), 'deployment-started',
+      jsonb_build_object('id', id, 'name', name, 'artifact_name', artifact_name) FROM begun
   ), changes AS (
     SELECT deployment_id, status, ${SHARD_SQL} AS shard, 1 AS change FROM ended
   ), ${ADD_CHANGES}`;

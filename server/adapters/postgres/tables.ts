@@ -36,7 +36,8 @@ export interface Tables {
   settings: { tenant_id: string; user_id: string; value: Json<object>; rev: Generated<number> };
   audit: AuditTable;
   idempotency: IdempotencyTable;
-  events: { id: Generated<number>; tenant_id: string; topic: string; body: Json<object>; created_at: Stamp };
+  outbox: OutboxTable;
+  events: EventTable;
 }
 
 /** A column that the database fills with the present time. */
@@ -265,4 +266,22 @@ interface IdempotencyTable {
   location: string | null;
   body: string;
   created_at: Stamp;
+}
+
+interface OutboxTable {
+  id: Generated<number>;
+  tenant_id: string;
+  key: string;
+  type: string;
+  data: Json<Record<string, unknown>>;
+  created_at: Stamp;
+}
+
+interface EventTable {
+  tenant_id: string;
+  id: Generated<number>;
+  key: string;
+  type: string;
+  data: Json<Record<string, unknown>>;
+  created_at: Date;
 }

@@ -396,15 +396,29 @@ CREATE TABLE idempotency (
 
 CREATE INDEX idempotency_age ON idempotency (tenant_id, created_at);
 
--- The outbox: what happened, for streams and webhooks.
-CREATE TABLE events (
+-- The outbox: what happened, written in the transaction in which it happened. It is not under row-level security, because
+-- one process takes the events of all tenants from it.
+CREATE TABLE outbox (
   id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   tenant_id uuid NOT NULL REFERENCES tenants ON DELETE CASCADE,
-  topic text NOT NULL,
-  body jsonb NOT NULL,
+  key uuid NOT NULL,
+  type text NOT NULL,
+  data jsonb NOT NULL,
   created_at timestamptz NOT NULL DEFAULT now()
 );
-CREATE INDEX events_by_tenant ON events (tenant_id, id);
+
+-- Events with numbers, which they get after their commit, one process at a time: a reader that has seen a number has not
+-- missed a smaller one.
+CREATE TABLE events (
+  tenant_id uuid NOT NULL REFERENCES tenants ON DELETE CASCADE,
+  id bigint GENERATED ALWAYS AS IDENTITY,
+  -- Stays the same if the event is sent twice.
+  key uuid NOT NULL,
+  type text NOT NULL,
+  data jsonb NOT NULL,
+  created_at timestamptz NOT NULL,
+  PRIMARY KEY (tenant_id, id)
+);
 
 -- Processes keep the running deployments and their artifacts in memory.
 CREATE FUNCTION running_changes() RETURNS trigger LANGUAGE plpgsql AS $$
