@@ -48,9 +48,13 @@ export async function serverApiPage(): Promise<Page> {
   return { path: "docs/reference/server-api.md", rows: routes.length, text: `${text.join("\n\n")}\n` };
 }
 
-function chapter(method: string, path: string, { security, parameters = [], requestBody, responses = {} }: Operation) {
-  const token = path.startsWith("/api/devices/") ? "a device" : "a user";
-  const needs = security === undefined ? "Needs no token." : `Needs the token of ${token}.`;
+function chapter(
+  method: string,
+  path: string,
+  { security, parameters = [], requestBody, responses = {}, "x-switchback-permission": permission }: Operation,
+) {
+  const who = permission === undefined ? "a device" : `a user with the permission \`${permission}\``;
+  const needs = security === undefined ? "Needs no token." : `Needs the token of ${who}.`;
   const lines = parameters.map(({ in: place, name, required, schema }) => {
     const type = typeText(schema);
     // A list in a query may be empty.

@@ -122,8 +122,11 @@ export async function createApp(options: AppOptions): Promise<App> {
   return app;
 }
 
-/** What the API's description says of a route: also whether it asks for a token. */
+/** What the API's description says of a route: also whether it asks for a token, and for which permission. */
 const describeRoute: typeof jsonSchemaTransform = (input) => {
   const { schema, url } = jsonSchemaTransform(input);
-  return { url, schema: input.route.config?.auth === "none" ? schema : { ...schema, security: [{ bearer: [] }] } };
+  const { auth, permission } = input.route.config ?? {};
+  if (auth === "none") return { url, schema };
+  const needs = permission === undefined ? {} : { "x-switchback-permission": permission };
+  return { url, schema: { ...schema, security: [{ bearer: [] }], ...needs } };
 };

@@ -1,4 +1,5 @@
 import type { FastifyRequest, RouteOptions } from "fastify";
+import type { Permission } from "../domain/permissions/permissions.ts";
 import { ServerError } from "../errors/server-error.ts";
 import type { App } from "./app-types.ts";
 import type { Callers, DeviceCaller, PersonCaller } from "./callers.ts";
@@ -9,6 +10,8 @@ export type Auth = "device" | "user" | "none";
 declare module "fastify" {
   interface FastifyContextConfig {
     auth?: Auth;
+    /** What a person needs for the route: of each route with `auth: "user"`, and of no other. */
+    permission?: Permission;
   }
   interface FastifyRequest {
     caller: DeviceCaller | PersonCaller | undefined;
@@ -19,15 +22,20 @@ declare module "fastify" {
 
 /** Refuses a route that does not say who may call it: a forgotten line must not open a route. */
 export function requireAuth({ config, method, url }: RouteOptions): void {
-  if (config?.auth === undefined && method !== "HEAD")
-    throw new Error(`${String(method)} ${url}: config.auth is missing`);
+  if (method === "HEAD") return;
+  if (config?.auth === undefined) throw new Error(`${String(method)} ${url}: config.auth is missing`);
+  if ((config.auth === "user") !== (config.permission !== undefined))
+    throw new Error(`${String(method)} ${url}: a route of people, and no other, has config.permission`);
 }
 
-/** Finds the caller of each request before its body is read. */
+/**
+ * Finds the caller of each request, and asks whether a person has the permission that the route declares, before the
+ * path, the query or the body is looked at.
+ */
 export function authenticate(app: App, callers: Callers): void {
   app.decorateRequest("caller", undefined);
   app.addHook("onRequest", (request, _reply, done) => {
-    const auth = request.routeOptions.config.auth;
+    const { auth, permission } = request.routeOptions.config;
     if (auth === undefined || auth === "none") {
       done();
       return;
@@ -35,6 +43,8 @@ export function authenticate(app: App, callers: Callers): void {
     const accept = (caller: FastifyRequest["caller"]): void => {
       request.caller = caller;
       if (caller === undefined) done(new ServerError("UNAUTHORIZED"));
+      else if (permission !== undefined && !(caller.kind === "user" && caller.permissions.has(permission)))
+        done(new ServerError("FORBIDDEN", { permission }));
       else done();
     };
     const token = bearerToken(request.headers.authorization);

@@ -1,11 +1,15 @@
+import { randomUUID } from "node:crypto";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pino } from "pino";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { z } from "zod";
 import { filesBelow } from "../../scripts/lib/files.ts";
 import { startPrivatePostgres } from "../../server/adapters/postgres/private/private-postgres.ts";
-import { look } from "../../server/api/guard.ts";
+import { createApp } from "../../server/api/app.ts";
+import type { App } from "../../server/api/app-types.ts";
+import type { PersonCaller } from "../../server/api/callers.ts";
 import { SERVER_ERRORS } from "../../server/errors/catalogue.ts";
 import { ARTIFACTS, makeArtifact, upload } from "../support/server/artifacts.ts";
 import { startTestServer, type TestServer } from "../support/server/test-server.ts";
@@ -65,13 +69,34 @@ for (const [code, title, ask] of ANSWERS)
   });
 
 test("a person without the permission is refused with FORBIDDEN, before anything is read", async () => {
-  const caller = { kind: "user", tenant: server.tenant.id, permissions: new Set(["Basic"]) };
+  const person: PersonCaller = {
+    ...{ kind: "user", tenant: server.tenant.id, user: randomUUID(), email: "a@example.com", session: randomUUID() },
+    ...{ tokenName: undefined, permissions: new Set(["Basic"]) },
+  };
   const seen: string[] = [];
-  const looking = look(server.server.services.postgres, { caller } as never, "ReadUsers", async () =>
-    seen.push("read"),
-  );
-  await expect(looking).rejects.toMatchObject({ code: "FORBIDDEN", detail: { permission: "ReadUsers" } });
+  const app = await createApp({
+    log: pino({ level: "silent" }),
+    callers: { device: async () => undefined, person: async () => person },
+    routes: [
+      (made) => {
+        const schema = { body: z.object({ a: z.string() }) };
+        const config = { auth: "user", permission: "ReadUsers" } as const;
+        made.post("/guarded", { config, schema }, () => seen.push("read"));
+      },
+    ],
+  });
+  const headers = { authorization: "Bearer x" };
+  const answer = await app.inject({ method: "POST", url: "/guarded", headers, payload: { not: "valid" } });
+  expect([answer.statusCode, answer.json().code]).toEqual([SERVER_ERRORS.FORBIDDEN.status, "FORBIDDEN"]);
+  expect(answer.json().error).toContain("ReadUsers");
   expect(seen).toEqual([]);
+  await app.close();
+});
+
+test("a route of people that does not declare its permission is not added", async () => {
+  const routes = [(made: App) => void made.get("/open", { config: { auth: "user" } }, () => "")];
+  const callers = { device: async () => undefined, person: async () => undefined };
+  await expect(createApp({ log: pino({ level: "silent" }), callers, routes })).rejects.toThrow("config.permission");
 });
 
 test("a data folder that holds something else is refused with DATABASE_START, and stays as it is", async () => {

@@ -11,6 +11,8 @@ interface Content {
 
 interface Operation {
   readonly security?: unknown;
+  /** What a person needs for the route. */
+  readonly "x-switchback-permission"?: string;
   readonly parameters?: readonly {
     readonly in: string;
     readonly name: string;
@@ -60,15 +62,16 @@ ${sections.join("\n")}
 function route(
   method: string,
   path: string,
-  { security, parameters = [], requestBody, responses = {} }: Operation,
+  { security, parameters = [], requestBody, responses = {}, "x-switchback-permission": permission }: Operation,
 ): string {
+  const needs = permission === undefined ? "" : ` and the permission <code>${escaped(permission)}</code>`;
   const places = parameters.map(
     ({ in: place, name, required, schema }) =>
       `<tr><td><code>${escaped(name)}</code></td><td>${escaped(place)}${required === true ? ", required" : ""}</td><td><code>${escaped(shown(schema, 0))}</code></td></tr>`,
   );
   const answers = Object.entries(responses).map(([status, answer]) => `<p>${escaped(status)}</p>${schemasOf(answer)}`);
   return `<details><summary><b>${method}</b> <code>${escaped(path)}</code></summary>
-<p>${security === undefined ? "Needs no token." : "Needs a token: <code>Authorization: Bearer TOKEN</code>."}</p>
+<p>${security === undefined ? "Needs no token." : `Needs a token: <code>Authorization: Bearer TOKEN</code>${needs}.`}</p>
 ${places.length === 0 ? "" : `<table>${places.join("")}</table>`}
 ${requestBody === undefined ? "" : `<h4>Body</h4>${schemasOf(requestBody)}`}
 ${answers.length === 0 ? "" : `<h4>Answers</h4>${answers.join("")}`}</details>`;

@@ -24,17 +24,21 @@ const ARTIFACT_MAX_BYTES = 10 * 1024 ** 3;
 export function addDirectUploadRoutes(app: App, services: Services): void {
   const { postgres, objects } = services;
 
-  app.post(DIRECT, { config: { auth: "user" }, schema: { response: { 200: DirectUpload } } }, async (request) => {
-    const { tenant } = callingPerson(request);
-    const id = randomUUID();
-    const link = linkTo(services, request, { method: "PUT", path: `${DIRECT}/${id}/content`, tenant }, DIRECT_S);
-    // What came by the link just before its end can still be completed.
-    const expiresAt = new Date(Date.parse(link.expire) + DIRECT_S * 1000);
-    await look(postgres, request, "UploadArtifacts", (session) =>
-      beginUpload(session, tenant, { id, key: `${tenant}/${id}`, kind: "direct", expiresAt }),
-    );
-    return { id, method: "PUT" as const, header: { "Content-Type": ARTIFACT_TYPE }, ...link };
-  });
+  app.post(
+    DIRECT,
+    { config: { auth: "user", permission: "UploadArtifacts" }, schema: { response: { 200: DirectUpload } } },
+    async (request) => {
+      const { tenant } = callingPerson(request);
+      const id = randomUUID();
+      const link = linkTo(services, request, { method: "PUT", path: `${DIRECT}/${id}/content`, tenant }, DIRECT_S);
+      // What came by the link just before its end can still be completed.
+      const expiresAt = new Date(Date.parse(link.expire) + DIRECT_S * 1000);
+      await look(postgres, request, (session) =>
+        beginUpload(session, tenant, { id, key: `${tenant}/${id}`, kind: "direct", expiresAt }),
+      );
+      return { id, method: "PUT" as const, header: { "Content-Type": ARTIFACT_TYPE }, ...link };
+    },
+  );
 
   const params = z.object({ id: Id });
   void app.register((scope: typeof app, _options, done) => {
@@ -53,13 +57,11 @@ export function addDirectUploadRoutes(app: App, services: Services): void {
 
   app.post(
     `${DIRECT}/:id/complete`,
-    { config: { auth: "user" }, schema: { params, response: { 202: z.undefined() } } },
+    { config: { auth: "user", permission: "UploadArtifacts" }, schema: { params, response: { 202: z.undefined() } } },
     async (request, reply) => {
       const { tenant } = callingPerson(request);
       const { id } = request.params;
-      const upload = await look(postgres, request, "UploadArtifacts", (session) =>
-        findDirectUpload(session, tenant, id),
-      );
+      const upload = await look(postgres, request, (session) => findDirectUpload(session, tenant, id));
       const content = upload && (await objects.get(upload.object_key));
       if (upload === undefined || content === undefined) throw new ServerError("NOT_FOUND", { upload: id });
       // Stores a copy: the link still works, and must not change what was checked.

@@ -3,7 +3,6 @@ import { FreeText, Line } from "../../../../src/protocol/api/text.ts";
 import { writeSingleFile } from "../../../adapters/artifacts/write-single-file.ts";
 import { ServerError } from "../../../errors/server-error.ts";
 import type { App } from "../../app-types.ts";
-import { look } from "../../guard.ts";
 import { type OpenForm, openForm } from "../../multipart.ts";
 import type { Services } from "../../services.ts";
 import { storeArtifact } from "./store.ts";
@@ -30,10 +29,11 @@ const Args = z.object({
 export function addGenerateRoute(app: App, services: Services): void {
   app.post(
     `${ARTIFACTS}/generate`,
-    { config: { auth: "user" }, schema: { consumes: ["multipart/form-data"], response: { 201: z.undefined() } } },
+    {
+      config: { auth: "user", permission: "UploadArtifacts" },
+      schema: { consumes: ["multipart/form-data"], response: { 201: z.undefined() } },
+    },
     async (request, reply) => {
-      // Before the file comes.
-      await look(services.postgres, request, "UploadArtifacts", async () => {});
       const form = await openForm(request, FILE_MAX_BYTES);
       try {
         const { name, description, device_types: deviceTypes } = parsed(Fields, fieldsOf(form));

@@ -59,11 +59,14 @@ export const artifactRoutes =
 
     app.get(
       ARTIFACTS,
-      { config: { auth: "user" }, schema: { querystring: FilterQuery, response: { 200: z.array(Artifact) } } },
+      {
+        config: { auth: "user", permission: "ReadReleases" },
+        schema: { querystring: FilterQuery, response: { 200: z.array(Artifact) } },
+      },
       async (request, reply) => {
         const { tenant } = callingPerson(request);
         const window = { offset: 0, limit: UNPAGED_MAX };
-        const { rows, total } = await look(postgres, request, "ReadReleases", (session) =>
+        const { rows, total } = await look(postgres, request, (session) =>
           listArtifacts(session, tenant, filterOf(request.query), window),
         );
         reply.header("x-total-count", String(total));
@@ -73,9 +76,9 @@ export const artifactRoutes =
 
     const listed = { querystring: FilterQuery.extend(PagingQuery.shape), response: { 200: z.array(Artifact) } };
     for (const url of [`${ARTIFACTS}/list`, V2_ARTIFACTS])
-      app.get(url, { config: { auth: "user" }, schema: listed }, async (request, reply) => {
+      app.get(url, { config: { auth: "user", permission: "ReadReleases" }, schema: listed }, async (request, reply) => {
         const { tenant } = callingPerson(request);
-        const { rows, total } = await look(postgres, request, "ReadReleases", (session) =>
+        const { rows, total } = await look(postgres, request, (session) =>
           listArtifacts(session, tenant, filterOf(request.query), windowOf(request.query)),
         );
         setPageHeaders(request, reply, request.query, { total });
@@ -85,11 +88,11 @@ export const artifactRoutes =
     const params = z.object({ id: Id });
     app.get(
       `${ARTIFACTS}/:id`,
-      { config: { auth: "user" }, schema: { params, response: { 200: Artifact } } },
+      { config: { auth: "user", permission: "ReadReleases" }, schema: { params, response: { 200: Artifact } } },
       async (request) => {
         const { tenant } = callingPerson(request);
         const { id } = request.params;
-        const row = await look(postgres, request, "ReadReleases", (session) => findArtifact(session, tenant, id));
+        const row = await look(postgres, request, (session) => findArtifact(session, tenant, id));
         if (row === undefined) throw new ServerError("NOT_FOUND", { artifact: id });
         return shownArtifact(row);
       },
@@ -98,14 +101,14 @@ export const artifactRoutes =
     app.put(
       `${ARTIFACTS}/:id`,
       {
-        config: { auth: "user" },
+        config: { auth: "user", permission: "ManageReleases" },
         schema: { params, body: z.object({ description: FreeText }), response: { 204: z.undefined() } },
       },
       async (request, reply) => {
         const { tenant } = callingPerson(request);
         const { id } = request.params;
         const { description } = request.body;
-        await act(postgres, request, "ManageReleases", async (session) => {
+        await act(postgres, request, async (session) => {
           if (!(await describeArtifact(session, tenant, id, description)))
             throw new ServerError("NOT_FOUND", { artifact: id });
           const object = { type: "artifact", id };
@@ -117,11 +120,11 @@ export const artifactRoutes =
 
     app.delete(
       `${ARTIFACTS}/:id`,
-      { config: { auth: "user" }, schema: { params, response: { 204: z.undefined() } } },
+      { config: { auth: "user", permission: "ManageReleases" }, schema: { params, response: { 204: z.undefined() } } },
       async (request, reply) => {
         const { tenant } = callingPerson(request);
         const { id } = request.params;
-        const removed = await act(postgres, request, "ManageReleases", async (session) => {
+        const removed = await act(postgres, request, async (session) => {
           const row = await findArtifact(session, tenant, id);
           const result = row === undefined ? [] : await removeArtifacts(session, tenant, row.name, [id]);
           if (row === undefined || result.length === 0) throw new ServerError("NOT_FOUND", { artifact: id });
@@ -134,11 +137,11 @@ export const artifactRoutes =
 
     app.get(
       `${ARTIFACTS}/:id/download`,
-      { config: { auth: "user" }, schema: { params, response: { 200: Link } } },
+      { config: { auth: "user", permission: "ReadReleases" }, schema: { params, response: { 200: Link } } },
       async (request) => {
         const { tenant } = callingPerson(request);
         const { id } = request.params;
-        const row = await look(postgres, request, "ReadReleases", (session) => findArtifact(session, tenant, id));
+        const row = await look(postgres, request, (session) => findArtifact(session, tenant, id));
         if (row === undefined) throw new ServerError("NOT_FOUND", { artifact: id });
         const fileName = `${row.name}.mender`;
         return downloadLink(services, request, { tenant, artifact: id, validS: LINK_S.person, fileName });
@@ -147,10 +150,10 @@ export const artifactRoutes =
 
     app.get(
       `${V1}/limits/storage`,
-      { config: { auth: "user" }, schema: { response: { 200: StorageLimit } } },
+      { config: { auth: "user", permission: "ReadReleases" }, schema: { response: { 200: StorageLimit } } },
       async (request) => {
         const { tenant } = callingPerson(request);
-        const usage = await look(postgres, request, "ReadReleases", (session) => storedBytes(session, tenant));
+        const usage = await look(postgres, request, (session) => storedBytes(session, tenant));
         return { limit: 0, usage };
       },
     );
@@ -159,7 +162,10 @@ export const artifactRoutes =
 function addUploadRoute(...[app, services]: [Parameters<Routes>[0], Services]): void {
   app.post(
     ARTIFACTS,
-    { config: { auth: "user" }, schema: { consumes: ["multipart/form-data"], response: { 201: z.undefined() } } },
+    {
+      config: { auth: "user", permission: "UploadArtifacts" },
+      schema: { consumes: ["multipart/form-data"], response: { 201: z.undefined() } },
+    },
     async (request, reply) => {
       const form = await openForm(request, ARTIFACT_MAX_BYTES);
       try {

@@ -41,16 +41,14 @@ export async function storeArtifact(
   const id = randomUUID();
   const key = artifactKey(tenant, id);
   const expiresAt = new Date(Date.now() + UPLOAD_S * 1000);
-  await look(postgres, request, "UploadArtifacts", (session) =>
-    beginUpload(session, tenant, { id, key, kind: "stream", expiresAt }),
-  );
+  await look(postgres, request, (session) => beginUpload(session, tenant, { id, key, kind: "stream", expiresAt }));
   const refuseConflict = async (head: ArtifactHead): Promise<void> => {
     await postgres.inTenant(tenant, (session) => findConflicts(session, tenant, head));
   };
   try {
     const { facts, sizeBytes, sha256 } = await copyAndRead(content, refuseConflict, (copy) => objects.put(key, copy));
     await onEnd(sizeBytes);
-    return await act(postgres, request, "UploadArtifacts", async (session) => {
+    return await act(postgres, request, async (session) => {
       await addArtifact(session, tenant, { id, key, sizeBytes, sha256, description, facts });
       if (!(await endUpload(session, tenant, id)))
         throw new ServerError("NOT_POSSIBLE", { reason: "it took too long" });

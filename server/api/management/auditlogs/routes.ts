@@ -19,14 +19,14 @@ export const auditlogsRoutes =
     app.get(
       V1,
       {
-        config: { auth: "user" },
+        config: { auth: "user", permission: "ReadAuditLogs" },
         schema: { querystring: AuditQuery.extend(PagingQuery.shape), response: { 200: z.array(AuditLog) } },
       },
       async (request, reply) => {
         const { page, per_page, sort, ...query } = request.query;
         const { tenant } = callingPerson(request);
         const filter = filterOf(query);
-        const [rows, total] = await look(postgres, request, "ReadAuditLogs", async (session) => [
+        const [rows, total] = await look(postgres, request, async (session) => [
           await listAudit(session, tenant, filter, { sort, ...windowOf({ page, per_page }) }),
           await countAudit(session, tenant, filter),
         ]);
@@ -38,7 +38,7 @@ export const auditlogsRoutes =
     app.get(
       `${V1}/export`,
       {
-        config: { auth: "user" },
+        config: { auth: "user", permission: "ReadAuditLogs" },
         schema: {
           querystring: AuditQuery.extend({ limit: z.coerce.number().int().min(1).max(EXPORT_MAX).default(EXPORT_MAX) }),
           response: { 200: z.string() },
@@ -47,7 +47,7 @@ export const auditlogsRoutes =
       async (request, reply) => {
         const { limit, sort, ...query } = request.query;
         const { tenant } = callingPerson(request);
-        const rows = await look(postgres, request, "ReadAuditLogs", (session) =>
+        const rows = await look(postgres, request, (session) =>
           listAudit(session, tenant, filterOf(query), { sort, offset: 0, limit }),
         );
         const lines = [
@@ -64,12 +64,10 @@ export const auditlogsRoutes =
 
     app.get(
       `${V1}/verify`,
-      { config: { auth: "user" }, schema: { response: { 200: AuditChain } } },
+      { config: { auth: "user", permission: "ReadAuditLogs" }, schema: { response: { 200: AuditChain } } },
       async (request) => {
         const { tenant } = callingPerson(request);
-        const { records, brokenAt, head } = await look(postgres, request, "ReadAuditLogs", (session) =>
-          verifyAudit(session, tenant),
-        );
+        const { records, brokenAt, head } = await look(postgres, request, (session) => verifyAudit(session, tenant));
         return { valid: brokenAt === undefined, records, head, ...(brokenAt !== undefined && { broken_at: brokenAt }) };
       },
     );

@@ -22,7 +22,10 @@ const Group = z.string().regex(/^[A-Za-z0-9_-]{1,256}$/);
 export function addCreationRoutes(app: App, services: Services): void {
   app.post(
     DEPLOYMENTS,
-    { config: { auth: "user" }, schema: { body: NewDeployment, response: { 201: z.undefined() } } },
+    {
+      config: { auth: "user", permission: "DeployToDevices" },
+      schema: { body: NewDeployment, response: { 201: z.undefined() } },
+    },
     async (request, reply) => {
       const { devices = [], all_devices: isAll = false, ...wish } = request.body;
       if (isAll && devices.length > 0)
@@ -35,7 +38,7 @@ export function addCreationRoutes(app: App, services: Services): void {
   app.post(
     `${DEPLOYMENTS}/group/:group`,
     {
-      config: { auth: "user" },
+      config: { auth: "user", permission: "DeployToDevices" },
       schema: { params: z.object({ group: Group }), body: GroupBody, response: { 201: z.undefined() } },
     },
     async (request, reply) => {
@@ -59,7 +62,7 @@ async function create(
   const { tenant, user, email } = callingPerson(request);
   const { name, artifact_name: artifactName, target, devices } = wish;
   const idempotency = keyOf(request, user, wish);
-  const location = await act(postgres, request, "DeployToDevices", async (session) => {
+  const location = await act(postgres, request, async (session) => {
     await lockTargets(session, tenant);
     const earlier = idempotency && (await earlierAnswer(session, tenant, idempotency));
     if (earlier !== undefined) return { result: earlier, acts: [] };

@@ -28,13 +28,13 @@ export function addDeviceRoutes(app: App, { postgres }: Services): void {
   app.get(
     `${DEPLOYMENT}/devices`,
     {
-      config: { auth: "user" },
+      config: { auth: "user", permission: "ReadDeployments" },
       schema: { params, querystring: StatusQuery, response: { 200: z.array(DeploymentDevice) } },
     },
     async (request) => {
       const { tenant } = callingPerson(request);
       const statuses = statusesIn(request.query.status);
-      return look(postgres, request, "ReadDeployments", async (session) => {
+      return look(postgres, request, async (session) => {
         const deployment = await findDeployment(session, tenant, request.params.id);
         const { devices } = await listDeploymentDevices(session, tenant, deployment, statuses, UNPAGED);
         return devices.map((device) => shownDevice(device, deployment));
@@ -45,7 +45,7 @@ export function addDeviceRoutes(app: App, { postgres }: Services): void {
   app.get(
     `${DEPLOYMENT}/devices/list`,
     {
-      config: { auth: "user" },
+      config: { auth: "user", permission: "ReadDeployments" },
       schema: {
         params,
         querystring: StatusQuery.extend(PagingQuery.shape),
@@ -55,7 +55,7 @@ export function addDeviceRoutes(app: App, { postgres }: Services): void {
     async (request, reply) => {
       const { tenant } = callingPerson(request);
       const statuses = statusesIn(request.query.status);
-      return look(postgres, request, "ReadDeployments", async (session) => {
+      return look(postgres, request, async (session) => {
         const deployment = await findDeployment(session, tenant, request.params.id);
         const window = windowOf(request.query);
         const { devices, total } = await listDeploymentDevices(session, tenant, deployment, statuses, window);
@@ -67,10 +67,10 @@ export function addDeviceRoutes(app: App, { postgres }: Services): void {
 
   app.get(
     `${DEPLOYMENT}/device_list`,
-    { config: { auth: "user" }, schema: { params, response: { 200: z.array(Id) } } },
+    { config: { auth: "user", permission: "ReadDeployments" }, schema: { params, response: { 200: z.array(Id) } } },
     async (request) => {
       const { tenant } = callingPerson(request);
-      return look(postgres, request, "ReadDeployments", async (session) => {
+      return look(postgres, request, async (session) => {
         const deployment = await findDeployment(session, tenant, request.params.id);
         const { devices } = await listDeploymentDevices(session, tenant, deployment, undefined, UNPAGED);
         return devices.map(({ device }) => device);
@@ -81,11 +81,14 @@ export function addDeviceRoutes(app: App, { postgres }: Services): void {
   const ofDevice = params.extend({ device: Id });
   app.get(
     `${DEPLOYMENT}/devices/:device`,
-    { config: { auth: "user" }, schema: { params: ofDevice, response: { 200: DeploymentDecision } } },
+    {
+      config: { auth: "user", permission: "ReadDeployments" },
+      schema: { params: ofDevice, response: { 200: DeploymentDecision } },
+    },
     async (request) => {
       const { tenant } = callingPerson(request);
       const { id, device } = request.params;
-      return look(postgres, request, "ReadDeployments", async (session) => {
+      return look(postgres, request, async (session) => {
         const deployment = await findDeployment(session, tenant, id);
         const found = await findDeploymentDevice(session, tenant, deployment, device);
         if (found === undefined) throw new ServerError("NOT_FOUND", { device });
@@ -102,13 +105,14 @@ export function addDeviceRoutes(app: App, { postgres }: Services): void {
 
   app.get(
     `${DEPLOYMENT}/devices/:device/log`,
-    { config: { auth: "user" }, schema: { params: ofDevice, response: { 200: z.string() } } },
+    {
+      config: { auth: "user", permission: "ReadDeployments" },
+      schema: { params: ofDevice, response: { 200: z.string() } },
+    },
     async (request, reply) => {
       const { tenant } = callingPerson(request);
       const { id, device } = request.params;
-      const stored = await look(postgres, request, "ReadDeployments", (session) =>
-        findDeploymentLog(session, tenant, id, device),
-      );
+      const stored = await look(postgres, request, (session) => findDeploymentLog(session, tenant, id, device));
       if (stored === undefined) throw new ServerError("NOT_FOUND", { log: device });
       return reply
         .type("text/plain; charset=utf-8")

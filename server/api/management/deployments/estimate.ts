@@ -19,15 +19,16 @@ const POLL_INTERVAL_S = 1800;
 export function addEstimateRoute(app: App, { postgres }: Services): void {
   app.post(
     URL,
-    { config: { auth: "user" }, schema: { body: RolloutToEstimate, response: { 200: RolloutEstimate } } },
+    {
+      config: { auth: "user", permission: "ReadDeployments" },
+      schema: { body: RolloutToEstimate, response: { 200: RolloutEstimate } },
+    },
     async (request) => {
       const { tenant } = callingPerson(request);
       const { rollout, phases, max_devices } = request.body;
       // The schema lets one of them pass.
       const plan = rollout ?? fromMender({ phases: phases ?? [], max_devices });
-      const supposed = await look(postgres, request, "ReadDeployments", (session) =>
-        suppose(session, tenant, plan, request.body),
-      );
+      const supposed = await look(postgres, request, (session) => suppose(session, tenant, plan, request.body));
       return shownEstimate(estimateOf(plan, supposed), plan, supposed);
     },
   );

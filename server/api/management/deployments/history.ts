@@ -21,12 +21,15 @@ export function addHistoryRoutes(app: App, { postgres }: Services): void {
 
   app.get(
     OF_DEVICE,
-    { config: { auth: "user" }, schema: { params, querystring, response: { 200: z.array(DeviceHistory) } } },
+    {
+      config: { auth: "user", permission: "ReadDeployments" },
+      schema: { params, querystring, response: { 200: z.array(DeviceHistory) } },
+    },
     async (request, reply) => {
       const { tenant } = callingPerson(request);
       const { device } = request.params;
       const statuses = statusesIn(request.query.status);
-      const { history, total } = await look(postgres, request, "ReadDeployments", (session) =>
+      const { history, total } = await look(postgres, request, (session) =>
         listHistory(session, tenant, device, statuses, windowOf(request.query)),
       );
       setPageHeaders(request, reply, request.query, { total });
@@ -40,11 +43,11 @@ export function addHistoryRoutes(app: App, { postgres }: Services): void {
 
   app.delete(
     OF_DEVICE,
-    { config: { auth: "user" }, schema: { params, response: { 204: z.undefined() } } },
+    { config: { auth: "user", permission: "DeployToDevices" }, schema: { params, response: { 204: z.undefined() } } },
     async (request, reply) => {
       const { tenant } = callingPerson(request);
       const { device } = request.params;
-      await act(postgres, request, "DeployToDevices", async (session) => {
+      await act(postgres, request, async (session) => {
         await requireDevice(session, tenant, device);
         await leaveDeployments(session, tenant, { device, status: "aborted", reason: "LEFT_TARGET" });
         const object = { type: "device", id: device };
@@ -56,11 +59,11 @@ export function addHistoryRoutes(app: App, { postgres }: Services): void {
 
   app.delete(
     `${OF_DEVICE}/history`,
-    { config: { auth: "user" }, schema: { params, response: { 204: z.undefined() } } },
+    { config: { auth: "user", permission: "DeployToDevices" }, schema: { params, response: { 204: z.undefined() } } },
     async (request, reply) => {
       const { tenant } = callingPerson(request);
       const { device } = request.params;
-      await act(postgres, request, "DeployToDevices", async (session) => {
+      await act(postgres, request, async (session) => {
         await requireDevice(session, tenant, device);
         await clearHistory(session, tenant, device);
         const object = { type: "device", id: device };

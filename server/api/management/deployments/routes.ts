@@ -35,11 +35,14 @@ export const deploymentRoutes =
     const body = z.object({ status: z.literal("aborted") });
     app.put(
       `${DEPLOYMENTS}/:id/status`,
-      { config: { auth: "user" }, schema: { params, body, response: { 204: z.undefined() } } },
+      {
+        config: { auth: "user", permission: "DeployToDevices" },
+        schema: { params, body, response: { 204: z.undefined() } },
+      },
       async (request, reply) => {
         const { tenant } = callingPerson(request);
         const { id } = request.params;
-        await act(services.postgres, request, "DeployToDevices", async (session) => {
+        await act(services.postgres, request, async (session) => {
           const { name } = await findDeployment(session, tenant, id);
           if (!(await abortDeployment(session, tenant, id)))
             throw new ServerError("NOT_POSSIBLE", { deployment: id, reason: "it has finished" });
@@ -53,35 +56,40 @@ export const deploymentRoutes =
 function addReads(app: App, { postgres }: Services): void {
   const listed = { querystring: DeploymentsQuery.extend(PagingQuery.shape), response: { 200: z.array(Deployment) } };
   for (const url of [DEPLOYMENTS, V2_DEPLOYMENTS])
-    app.get(url, { config: { auth: "user" }, schema: listed }, async (request, reply) => {
-      const { tenant } = callingPerson(request);
-      const { deployments, total } = await look(postgres, request, "ReadDeployments", (session) =>
-        listDeployments(session, tenant, filterOf(request.query), windowOf(request.query)),
-      );
-      setPageHeaders(request, reply, request.query, { total });
-      return deployments.map(shownDeployment);
-    });
+    app.get(
+      url,
+      { config: { auth: "user", permission: "ReadDeployments" }, schema: listed },
+      async (request, reply) => {
+        const { tenant } = callingPerson(request);
+        const { deployments, total } = await look(postgres, request, (session) =>
+          listDeployments(session, tenant, filterOf(request.query), windowOf(request.query)),
+        );
+        setPageHeaders(request, reply, request.query, { total });
+        return deployments.map(shownDeployment);
+      },
+    );
 
   const params = z.object({ id: Id });
   app.get(
     `${DEPLOYMENTS}/:id`,
-    { config: { auth: "user" }, schema: { params, response: { 200: Deployment } } },
+    { config: { auth: "user", permission: "ReadDeployments" }, schema: { params, response: { 200: Deployment } } },
     async (request) => {
       const { tenant } = callingPerson(request);
       return shownDeployment(
-        await look(postgres, request, "ReadDeployments", (session) =>
-          findDeployment(session, tenant, request.params.id),
-        ),
+        await look(postgres, request, (session) => findDeployment(session, tenant, request.params.id)),
       );
     },
   );
 
   app.get(
     `${DEPLOYMENTS}/:id/statistics`,
-    { config: { auth: "user" }, schema: { params, response: { 200: DeploymentStatistics } } },
+    {
+      config: { auth: "user", permission: "ReadDeployments" },
+      schema: { params, response: { 200: DeploymentStatistics } },
+    },
     async (request) => {
       const { tenant } = callingPerson(request);
-      const { statistics } = await look(postgres, request, "ReadDeployments", (session) =>
+      const { statistics } = await look(postgres, request, (session) =>
         findDeployment(session, tenant, request.params.id),
       );
       return statistics;
@@ -92,12 +100,12 @@ function addReads(app: App, { postgres }: Services): void {
   const answer = z.array(z.object({ id: Id, stats: DeploymentStatistics }));
   app.post(
     `${DEPLOYMENTS}/statistics/list`,
-    { config: { auth: "user" }, schema: { body, response: { 200: answer } } },
+    { config: { auth: "user", permission: "ReadDeployments" }, schema: { body, response: { 200: answer } } },
     async (request) => {
       const { tenant } = callingPerson(request);
       const ids = [...new Set(request.body.deployment_ids)];
       if (ids.length === 0) return [];
-      const { deployments } = await look(postgres, request, "ReadDeployments", (session) =>
+      const { deployments } = await look(postgres, request, (session) =>
         listDeployments(session, tenant, { ...NO_FILTER, ids }, { offset: 0, limit: ids.length }),
       );
       return ids.map((id) => {

@@ -21,14 +21,14 @@ export function addSeriesRoute(app: App, { postgres }: Services): void {
   app.get(
     "/api/management/v1/deployments/deployments/:id/series",
     {
-      config: { auth: "user" },
+      config: { auth: "user", permission: "ReadDeployments" },
       schema: { params: z.object({ id: Id }), querystring, response: { 200: DeploymentSeries } },
     },
     async (request) => {
       const { tenant } = callingPerson(request);
       const { id } = request.params;
       const { from, to, step } = request.query;
-      return look(postgres, request, "ReadDeployments", async (session) => {
+      return look(postgres, request, async (session) => {
         const deployment = await findDeployment(session, tenant, id);
         const window = {
           from: new Date(from ?? deployment.created_at.getTime() - 60_000),

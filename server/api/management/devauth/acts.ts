@@ -31,13 +31,13 @@ export const devauthActRoutes =
     app.get(
       `${V2}/devices/:id/auth/:aid/status`,
       {
-        config: { auth: "user" },
+        config: { auth: "user", permission: "ReadDevices" },
         schema: { params: AuthSetPath, response: { 200: z.object({ status: z.string() }) } },
       },
       async (request) => {
         const { id, aid } = request.params;
         const { tenant } = callingPerson(request);
-        const device = await look(postgres, request, "ReadDevices", (session) => findDevice(session, tenant, id));
+        const device = await look(postgres, request, (session) => findDevice(session, tenant, id));
         const set = device?.auth_sets.find((one) => one.id === aid);
         if (set === undefined) throw new ServerError("NOT_FOUND", { device: id, auth_set: aid });
         return { status: set.status };
@@ -46,12 +46,15 @@ export const devauthActRoutes =
 
     app.put(
       `${V2}/devices/:id/auth/:aid/status`,
-      { config: { auth: "user" }, schema: { params: AuthSetPath, body: NewAuthSetStatus, response: nothing } },
+      {
+        config: { auth: "user", permission: "ManageDevices" },
+        schema: { params: AuthSetPath, body: NewAuthSetStatus, response: nothing },
+      },
       async (request, reply) => {
         const { id, aid } = request.params;
         const { status } = request.body;
         const { tenant } = callingPerson(request);
-        await act(postgres, request, "ManageDevices", async (session) => {
+        await act(postgres, request, async (session) => {
           if (!(await setAuthSetStatus(session, tenant, id, aid, status)))
             throw new ServerError("NOT_FOUND", { device: id, auth_set: aid });
           const action = ({ accepted: "accept", rejected: "reject", pending: "update" } as const)[status];
@@ -63,11 +66,11 @@ export const devauthActRoutes =
 
     app.delete(
       `${V2}/devices/:id/auth/:aid`,
-      { config: { auth: "user" }, schema: { params: AuthSetPath, response: nothing } },
+      { config: { auth: "user", permission: "ManageDevices" }, schema: { params: AuthSetPath, response: nothing } },
       async (request, reply) => {
         const { id, aid } = request.params;
         const { tenant } = callingPerson(request);
-        await act(postgres, request, "ManageDevices", async (session) => {
+        await act(postgres, request, async (session) => {
           if (!(await removeAuthSet(session, tenant, id, aid)))
             throw new ServerError("NOT_FOUND", { device: id, auth_set: aid });
           return { result: undefined, acts: [{ action: "dismiss", object: { type: "device", id, auth_set: aid } }] };
@@ -78,11 +81,14 @@ export const devauthActRoutes =
 
     app.delete(
       `${V2}/devices/:id`,
-      { config: { auth: "user" }, schema: { params: z.object({ id: Id }), response: nothing } },
+      {
+        config: { auth: "user", permission: "ManageDevices" },
+        schema: { params: z.object({ id: Id }), response: nothing },
+      },
       async (request, reply) => {
         const { id } = request.params;
         const { tenant } = callingPerson(request);
-        await act(postgres, request, "ManageDevices", async (session) => {
+        await act(postgres, request, async (session) => {
           const device = await findDevice(session, tenant, id);
           if (device === undefined || !(await decommissionDevice(session, tenant, id)))
             throw new ServerError("NOT_FOUND", { device: id });
@@ -95,7 +101,10 @@ export const devauthActRoutes =
 
     app.post(
       `${V2}/devices`,
-      { config: { auth: "user" }, schema: { body: PreauthorizedDevice, response: { 201: z.undefined() } } },
+      {
+        config: { auth: "user", permission: "ManageDevices" },
+        schema: { body: PreauthorizedDevice, response: { 201: z.undefined() } },
+      },
       async (request, reply) => {
         const { identity_data, pubkey, force = false } = request.body;
         const identity = readIdentity(JSON.stringify(identity_data));
@@ -103,7 +112,7 @@ export const devauthActRoutes =
         const key = readPublicKey(pubkey);
         if (key === undefined) throw new ServerError("REQUEST_INVALID", { in: "pubkey", reason: "not a public key" });
         const { tenant } = callingPerson(request);
-        const device = await act(postgres, request, "ManageDevices", async (session) => {
+        const device = await act(postgres, request, async (session) => {
           const result = await preauthorize(session, tenant, identity, key, force);
           const object = { type: "device", id: result, identity_data };
           return { result, acts: [{ action: "preauthorize", object }] };
@@ -114,11 +123,14 @@ export const devauthActRoutes =
 
     app.delete(
       `${V2}/tokens/:id`,
-      { config: { auth: "user" }, schema: { params: z.object({ id: Id }), response: nothing } },
+      {
+        config: { auth: "user", permission: "ManageDevices" },
+        schema: { params: z.object({ id: Id }), response: nothing },
+      },
       async (request, reply) => {
         const { id } = request.params;
         const { tenant } = callingPerson(request);
-        await act(postgres, request, "ManageDevices", async (session) => {
+        await act(postgres, request, async (session) => {
           const device = await revokeTokens(session, tenant, id);
           if (device === undefined) throw new ServerError("NOT_FOUND", { token: id });
           return { result: undefined, acts: [{ action: "revoke", object: { type: "device", id: device, token: id } }] };

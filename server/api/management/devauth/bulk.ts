@@ -14,7 +14,10 @@ export const devauthBulkRoutes =
   (app) => {
     app.post(
       "/api/management/v2/devauth/devices/bulk",
-      { config: { auth: "user" }, schema: { body: BulkAct, response: { 200: BulkAnswer } } },
+      {
+        config: { auth: "user", permission: "ManageDevices" },
+        schema: { body: BulkAct, response: { 200: BulkAnswer } },
+      },
       async (request) => {
         const { action, device_ids } = request.body;
         const { tenant } = callingPerson(request);
@@ -24,7 +27,7 @@ export const devauthBulkRoutes =
         };
         for (const id of new Set(device_ids)) {
           try {
-            await act(postgres, request, "ManageDevices", async (session) => {
+            await act(postgres, request, async (session) => {
               const set = await decide(session, tenant, id, action);
               return { result: undefined, acts: [{ action, object: { type: "device", id, auth_set: set } }] };
             });

@@ -30,14 +30,14 @@ export const devauthDeviceRoutes =
     app.get(
       `${V2}/devices`,
       {
-        config: { auth: "user" },
+        config: { auth: "user", permission: "ReadDevices" },
         schema: { querystring: DeviceSearch.extend(PagingQuery.shape), response: list },
       },
       async (request, reply) => {
         const { page, per_page, ...filter } = request.query;
         const paging = { page, per_page };
         const { tenant } = callingPerson(request);
-        const found = await look(postgres, request, "ReadDevices", pageOf(tenant, filter, paging));
+        const found = await look(postgres, request, pageOf(tenant, filter, paging));
         setPageHeaders(request, reply, paging, extentOf(found));
         return found.devices;
       },
@@ -45,10 +45,13 @@ export const devauthDeviceRoutes =
 
     app.post(
       `${V2}/devices/search`,
-      { config: { auth: "user" }, schema: { querystring: PagingQuery, body: DeviceSearch, response: list } },
+      {
+        config: { auth: "user", permission: "ReadDevices" },
+        schema: { querystring: PagingQuery, body: DeviceSearch, response: list },
+      },
       async (request, reply) => {
         const { tenant } = callingPerson(request);
-        const found = await look(postgres, request, "ReadDevices", pageOf(tenant, request.body, request.query));
+        const found = await look(postgres, request, pageOf(tenant, request.body, request.query));
         setPageHeaders(request, reply, request.query, extentOf(found));
         return found.devices;
       },
@@ -57,7 +60,7 @@ export const devauthDeviceRoutes =
     app.get(
       `${V2}/devices/count`,
       {
-        config: { auth: "user" },
+        config: { auth: "user", permission: "ReadDevices" },
         schema: {
           querystring: z.object({ status: DeviceStatus.optional() }),
           response: { 200: z.object({ count: z.number().int() }) },
@@ -67,7 +70,7 @@ export const devauthDeviceRoutes =
         const { status } = request.query;
         const { tenant } = callingPerson(request);
         const filter = status === undefined ? {} : { status: [status] };
-        return look(postgres, request, "ReadDevices", async (session) => ({
+        return look(postgres, request, async (session) => ({
           count: (await countOf(session, tenant, filter)) ?? 0,
         }));
       },
@@ -75,11 +78,14 @@ export const devauthDeviceRoutes =
 
     app.get(
       `${V2}/devices/:id`,
-      { config: { auth: "user" }, schema: { params: z.object({ id: Id }), response: { 200: Device } } },
+      {
+        config: { auth: "user", permission: "ReadDevices" },
+        schema: { params: z.object({ id: Id }), response: { 200: Device } },
+      },
       async (request) => {
         const { id } = request.params;
         const { tenant } = callingPerson(request);
-        const device = await look(postgres, request, "ReadDevices", (session) => findDevice(session, tenant, id));
+        const device = await look(postgres, request, (session) => findDevice(session, tenant, id));
         if (device === undefined) throw new ServerError("NOT_FOUND", { device: id });
         return shownDevice(device);
       },
@@ -87,10 +93,13 @@ export const devauthDeviceRoutes =
 
     app.get(
       `${V2}/limits/max_devices`,
-      { config: { auth: "user" }, schema: { response: { 200: z.object({ limit: z.number().int() }) } } },
+      {
+        config: { auth: "user", permission: "ReadDevices" },
+        schema: { response: { 200: z.object({ limit: z.number().int() }) } },
+      },
       async (request) => {
         const { tenant } = callingPerson(request);
-        return look(postgres, request, "ReadDevices", async (session) => ({
+        return look(postgres, request, async (session) => ({
           limit: await readDeviceLimit(session, tenant),
         }));
       },

@@ -34,7 +34,10 @@ export const inventoryDeviceRoutes =
   (app) => {
     app.get(
       `${V1}/devices`,
-      { config: { auth: "user" }, schema: { querystring: DeviceQuery, response: { 200: z.array(InventoryDevice) } } },
+      {
+        config: { auth: "user", permission: "ReadDevices" },
+        schema: { querystring: DeviceQuery, response: { 200: z.array(InventoryDevice) } },
+      },
       async (request, reply) => {
         const { page, per_page, sort, has_group, group, ...attributes } = request.query;
         const predicate = readConditions([
@@ -44,7 +47,7 @@ export const inventoryDeviceRoutes =
         ]);
         const { tenant } = callingPerson(request);
         const paging = { page, per_page };
-        const { rows, total } = await look(postgres, request, "ReadDevices", (session) =>
+        const { rows, total } = await look(postgres, request, (session) =>
           findPage(session, tenant, { predicate, sort: readSort(sort) }, paging),
         );
         setPageHeaders(request, reply, paging, { total });
@@ -54,11 +57,14 @@ export const inventoryDeviceRoutes =
 
     app.get(
       `${V1}/devices/:id`,
-      { config: { auth: "user" }, schema: { params: DevicePath, response: { 200: InventoryDevice } } },
+      {
+        config: { auth: "user", permission: "ReadDevices" },
+        schema: { params: DevicePath, response: { 200: InventoryDevice } },
+      },
       async (request, reply) => {
         const { id } = request.params;
         const { tenant } = callingPerson(request);
-        const row = await look(postgres, request, "ReadDevices", (session) => findOne(session, tenant, id));
+        const row = await look(postgres, request, (session) => findOne(session, tenant, id));
         showRevision(reply, row.tags_rev);
         return shownDevice(row);
       },
@@ -66,11 +72,14 @@ export const inventoryDeviceRoutes =
 
     app.delete(
       `${V1}/devices/:id`,
-      { config: { auth: "user" }, schema: { params: DevicePath, response: { 204: z.undefined() } } },
+      {
+        config: { auth: "user", permission: "ManageDevices" },
+        schema: { params: DevicePath, response: { 204: z.undefined() } },
+      },
       async (request, reply) => {
         const { id } = request.params;
         const { tenant } = callingPerson(request);
-        await act(postgres, request, "ManageDevices", async (session) => {
+        await act(postgres, request, async (session) => {
           if (!(await clearInventory(session, tenant, id))) throw new ServerError("NOT_FOUND", { device: id });
           return { result: undefined, acts: [{ action: "delete", object: { type: "inventory", id } }] };
         });
@@ -82,13 +91,13 @@ export const inventoryDeviceRoutes =
       app.route({
         method,
         url: `${V1}/devices/:id/tags`,
-        config: { auth: "user" },
+        config: { auth: "user", permission: "ManageDevices" },
         schema: { params: DevicePath, body: Tags, response: { 200: z.undefined() } },
         handler: async (request, reply) => {
           const { id } = request.params;
           const { tenant } = callingPerson(request);
           const revision = revisionIn(request);
-          const now = await act(postgres, request, "ManageDevices", async (session) => {
+          const now = await act(postgres, request, async (session) => {
             const result = await writeTags(session, tenant, id, request.body, { merge: method === "PATCH", revision });
             if (result === undefined) throw new ServerError("NOT_FOUND", { device: id });
             const change = JSON.stringify(request.body);

@@ -22,13 +22,13 @@ export const groupRoutes =
     app.get(
       `${V1}/devices/:id/group`,
       {
-        config: { auth: "user" },
+        config: { auth: "user", permission: "ReadDevices" },
         schema: { params: DevicePath, response: { 200: z.object({ group: z.string().nullable() }) } },
       },
       async (request) => {
         const { id } = request.params;
         const { tenant } = callingPerson(request);
-        const group = await look(postgres, request, "ReadDevices", (session) => readGroup(session, tenant, id));
+        const group = await look(postgres, request, (session) => readGroup(session, tenant, id));
         if (group === undefined) throw new ServerError("NOT_FOUND", { device: id });
         return { group };
       },
@@ -37,14 +37,14 @@ export const groupRoutes =
     app.put(
       `${V1}/devices/:id/group`,
       {
-        config: { auth: "user" },
+        config: { auth: "user", permission: "ManageDevices" },
         schema: { params: DevicePath, body: z.object({ group: GroupName }), response: nothing },
       },
       async (request, reply) => {
         const { id } = request.params;
         const { group } = request.body;
         const { tenant } = callingPerson(request);
-        await act(postgres, request, "ManageDevices", async (session) => {
+        await act(postgres, request, async (session) => {
           const { matched } = await moveToGroup(session, tenant, [id], group);
           if (matched === 0) throw new ServerError("NOT_FOUND", { device: id });
           return { result: undefined, acts: [{ action: "update", object: { type: "device", id, group } }] };
@@ -55,11 +55,14 @@ export const groupRoutes =
 
     app.delete(
       `${V1}/devices/:id/group/:name`,
-      { config: { auth: "user" }, schema: { params: DevicePath.extend(GroupPath.shape), response: nothing } },
+      {
+        config: { auth: "user", permission: "ManageDevices" },
+        schema: { params: DevicePath.extend(GroupPath.shape), response: nothing },
+      },
       async (request, reply) => {
         const { id, name } = request.params;
         const { tenant } = callingPerson(request);
-        await act(postgres, request, "ManageDevices", async (session) => {
+        await act(postgres, request, async (session) => {
           const { updated } = await moveToGroup(session, tenant, [id], null, name);
           if (updated === 0) throw new ServerError("NOT_FOUND", { device: id, group: name });
           return { result: undefined, acts: [{ action: "update", object: { type: "device", id, group: null } }] };
@@ -71,7 +74,7 @@ export const groupRoutes =
     app.get(
       `${V1}/groups`,
       {
-        config: { auth: "user" },
+        config: { auth: "user", permission: "ReadDevices" },
         schema: {
           querystring: z.object({ status: DeviceStatus.optional() }),
           response: { 200: z.array(z.string()) },
@@ -80,21 +83,21 @@ export const groupRoutes =
       async (request) => {
         const { tenant } = callingPerson(request);
         const { status } = request.query;
-        return look(postgres, request, "ReadDevices", (session) => listGroups(session, tenant, status));
+        return look(postgres, request, (session) => listGroups(session, tenant, status));
       },
     );
 
     app.get(
       `${V1}/groups/:name/devices`,
       {
-        config: { auth: "user" },
+        config: { auth: "user", permission: "ReadDevices" },
         schema: { params: GroupPath, querystring: PagingQuery, response: { 200: z.array(Id) } },
       },
       async (request, reply) => {
         const { name } = request.params;
         const { tenant } = callingPerson(request);
         const { offset, limit } = windowOf(request.query);
-        const ids = await look(postgres, request, "ReadDevices", (session) =>
+        const ids = await look(postgres, request, (session) =>
           listGroupDevices(session, tenant, name, { offset, limit: limit + 1 }),
         );
         if (ids.length === 0 && offset === 0) throw new ServerError("NOT_FOUND", { group: name });
@@ -107,13 +110,13 @@ export const groupRoutes =
       app.route({
         method,
         url: `${V1}/groups/:name/devices`,
-        config: { auth: "user" },
+        config: { auth: "user", permission: "ManageDevices" },
         schema: { params: GroupPath, body: DeviceIds, response: { 200: GroupChange } },
         handler: async (request) => {
           const { name } = request.params;
           const { tenant } = callingPerson(request);
           const ids = [...new Set(request.body)];
-          return act(postgres, request, "ManageDevices", async (session) => {
+          return act(postgres, request, async (session) => {
             const { matched, updated } =
               method === "PATCH"
                 ? await moveToGroup(session, tenant, ids, name)
@@ -127,11 +130,11 @@ export const groupRoutes =
 
     app.delete(
       `${V1}/groups/:name`,
-      { config: { auth: "user" }, schema: { params: GroupPath, response: nothing } },
+      { config: { auth: "user", permission: "ManageDevices" }, schema: { params: GroupPath, response: nothing } },
       async (request, reply) => {
         const { name } = request.params;
         const { tenant } = callingPerson(request);
-        await act(postgres, request, "ManageDevices", async (session) => {
+        await act(postgres, request, async (session) => {
           const all = { offset: 0, limit: Number.MAX_SAFE_INTEGER };
           const ids = await listGroupDevices(session, tenant, name, all);
           if (ids.length === 0) throw new ServerError("NOT_FOUND", { group: name });

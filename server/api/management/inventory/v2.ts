@@ -23,13 +23,16 @@ export const inventoryV2Routes =
   (app) => {
     app.post(
       `${V2}/filters/search`,
-      { config: { auth: "user" }, schema: { body: InventorySearch, response: { 200: z.array(InventoryDevice) } } },
+      {
+        config: { auth: "user", permission: "ReadDevices" },
+        schema: { body: InventorySearch, response: { 200: z.array(InventoryDevice) } },
+      },
       async (request, reply) => {
         const { page, per_page, filters, sort, attributes, device_ids: devices, text } = request.body;
         const predicate = readConditions(filters);
         const { tenant } = callingPerson(request);
         const paging = { page, per_page };
-        const { rows, total } = await look(postgres, request, "ReadDevices", (session) =>
+        const { rows, total } = await look(postgres, request, (session) =>
           findPage(session, tenant, { predicate, devices, text, sort }, paging),
         );
         setPageHeaders(request, reply, paging, { total });
@@ -39,21 +42,19 @@ export const inventoryV2Routes =
 
     app.get(
       `${V2}/filters/attributes`,
-      { config: { auth: "user" }, schema: { response: { 200: AttributeNames } } },
+      { config: { auth: "user", permission: "ReadDevices" }, schema: { response: { 200: AttributeNames } } },
       async (request) => {
         const { tenant } = callingPerson(request);
-        return look(postgres, request, "ReadDevices", (session) => listAttributeNames(session, tenant));
+        return look(postgres, request, (session) => listAttributeNames(session, tenant));
       },
     );
 
     app.get(
       `${V2}/statistics`,
-      { config: { auth: "user" }, schema: { response: { 200: InventoryStatistics } } },
+      { config: { auth: "user", permission: "ReadDevices" }, schema: { response: { 200: InventoryStatistics } } },
       async (request) => {
         const { tenant } = callingPerson(request);
-        const counts = await look(postgres, request, "ReadDevices", (session) =>
-          readCounts(session, tenant, "status:"),
-        );
+        const counts = await look(postgres, request, (session) => readCounts(session, tenant, "status:"));
         const tiers = (n: number) => ({ standard: n, micro: 0, system: 0 });
         const named = [...counts].map(([what, n]) => [what.slice("status:".length), tiers(n)]);
         return { devices_by_status: { accepted: tiers(0), pending: tiers(0), ...Object.fromEntries(named) } };

@@ -52,14 +52,14 @@ export const releaseRoutes =
     app.delete(
       V2,
       {
-        config: { auth: "user" },
+        config: { auth: "user", permission: "ManageReleases" },
         schema: { querystring: z.object({ name: Repeated }), response: { 204: z.undefined() } },
       },
       async (request, reply) => {
         const { tenant } = callingPerson(request);
         const names = [...new Set(request.query.name)];
         if (names.length === 0) throw new ServerError("REQUEST_INVALID", { in: "query", name: "is missing" });
-        const removed = await act(postgres, request, "ManageReleases", async (session) => {
+        const removed = await act(postgres, request, async (session) => {
           const result: { id: string; object_key: string }[] = [];
           // In one order for everybody: two requests must not wait for each other.
           for (const name of names.toSorted()) {
@@ -74,11 +74,11 @@ export const releaseRoutes =
     );
 
     const names = { response: { 200: z.array(z.string()) } };
-    app.get(`${ALL}/tags`, { config: { auth: "user" }, schema: names }, (request) =>
-      look(postgres, request, "ReadReleases", (session) => releaseTags(session, callingPerson(request).tenant)),
+    app.get(`${ALL}/tags`, { config: { auth: "user", permission: "ReadReleases" }, schema: names }, (request) =>
+      look(postgres, request, (session) => releaseTags(session, callingPerson(request).tenant)),
     );
-    app.get(`${ALL}/types`, { config: { auth: "user" }, schema: names }, (request) =>
-      look(postgres, request, "ReadReleases", (session) => updateTypes(session, callingPerson(request).tenant)),
+    app.get(`${ALL}/types`, { config: { auth: "user", permission: "ReadReleases" }, schema: names }, (request) =>
+      look(postgres, request, (session) => updateTypes(session, callingPerson(request).tenant)),
     );
   };
 
@@ -87,10 +87,13 @@ function addLists(app: App, { postgres }: Services): void {
 
   app.get(
     V1,
-    { config: { auth: "user" }, schema: { querystring: FilterQuery, response: { 200: z.array(ReleaseV1) } } },
+    {
+      config: { auth: "user", permission: "ReadReleases" },
+      schema: { querystring: FilterQuery, response: { 200: z.array(ReleaseV1) } },
+    },
     async (request, reply) => {
       const { tenant } = callingPerson(request);
-      const { releases, total } = await look(postgres, request, "ReadReleases", (session) =>
+      const { releases, total } = await look(postgres, request, (session) =>
         listReleases(session, tenant, filterOf(request.query), UNPAGED),
       );
       reply.header("x-total-count", String(total));
@@ -100,10 +103,13 @@ function addLists(app: App, { postgres }: Services): void {
 
   app.get(
     `${V1}/list`,
-    { config: { auth: "user" }, schema: { querystring: paged, response: { 200: z.array(ReleaseV1) } } },
+    {
+      config: { auth: "user", permission: "ReadReleases" },
+      schema: { querystring: paged, response: { 200: z.array(ReleaseV1) } },
+    },
     async (request, reply) => {
       const { tenant } = callingPerson(request);
-      const { releases, total } = await look(postgres, request, "ReadReleases", (session) =>
+      const { releases, total } = await look(postgres, request, (session) =>
         listReleases(session, tenant, filterOf(request.query), windowOf(request.query)),
       );
       setPageHeaders(request, reply, request.query, { total });
@@ -113,10 +119,13 @@ function addLists(app: App, { postgres }: Services): void {
 
   app.get(
     V2,
-    { config: { auth: "user" }, schema: { querystring: paged, response: { 200: z.array(Release) } } },
+    {
+      config: { auth: "user", permission: "ReadReleases" },
+      schema: { querystring: paged, response: { 200: z.array(Release) } },
+    },
     async (request, reply) => {
       const { tenant } = callingPerson(request);
-      const { releases, total } = await look(postgres, request, "ReadReleases", (session) =>
+      const { releases, total } = await look(postgres, request, (session) =>
         listReleases(session, tenant, filterOf(request.query), windowOf(request.query)),
       );
       setPageHeaders(request, reply, request.query, { total });
@@ -130,23 +139,24 @@ function addChanges(app: App, { postgres }: Services): void {
 
   app.get(
     `${V2}/:name`,
-    { config: { auth: "user" }, schema: { params, response: { 200: Release } } },
+    { config: { auth: "user", permission: "ReadReleases" }, schema: { params, response: { 200: Release } } },
     async (request) => {
       const { tenant } = callingPerson(request);
-      return shown(
-        await look(postgres, request, "ReadReleases", (session) => findRelease(session, tenant, request.params.name)),
-      );
+      return shown(await look(postgres, request, (session) => findRelease(session, tenant, request.params.name)));
     },
   );
 
   app.patch(
     `${V2}/:name`,
-    { config: { auth: "user" }, schema: { params, body: ReleaseNotes, response: { 204: z.undefined() } } },
+    {
+      config: { auth: "user", permission: "ManageReleases" },
+      schema: { params, body: ReleaseNotes, response: { 204: z.undefined() } },
+    },
     async (request, reply) => {
       const { tenant } = callingPerson(request);
       const { name } = request.params;
       const { notes } = request.body;
-      await act(postgres, request, "ManageReleases", async (session) => {
+      await act(postgres, request, async (session) => {
         await changeRelease(session, tenant, name, { notes });
         const object = { type: "release", id: name };
         return { result: undefined, acts: [{ action: "update", object, change: `notes: ${notes}` }] };
@@ -157,12 +167,15 @@ function addChanges(app: App, { postgres }: Services): void {
 
   app.put(
     `${V2}/:name/tags`,
-    { config: { auth: "user" }, schema: { params, body: ReleaseTags, response: { 204: z.undefined() } } },
+    {
+      config: { auth: "user", permission: "ManageReleases" },
+      schema: { params, body: ReleaseTags, response: { 204: z.undefined() } },
+    },
     async (request, reply) => {
       const { tenant } = callingPerson(request);
       const { name } = request.params;
       const tags = [...new Set(request.body)].toSorted();
-      await act(postgres, request, "ManageReleases", async (session) => {
+      await act(postgres, request, async (session) => {
         await changeRelease(session, tenant, name, { tags });
         const object = { type: "release", id: name };
         return { result: undefined, acts: [{ action: "update", object, change: `tags: ${tags.join(", ")}` }] };

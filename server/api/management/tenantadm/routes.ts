@@ -22,10 +22,10 @@ export const tenantadmRoutes =
   (app) => {
     app.get(
       "/api/management/v1/tenantadm/user/tenant",
-      { config: { auth: "user" }, schema: { response: { 200: Tenant } } },
+      { config: { auth: "user", permission: "ReadDevices" }, schema: { response: { 200: Tenant } } },
       async (request) => {
         const { tenant } = callingPerson(request);
-        const row = await look(postgres, request, "ReadDevices", (session) => findTenant(session, tenant));
+        const row = await look(postgres, request, (session) => findTenant(session, tenant));
         if (row === undefined) throw new ServerError("NOT_FOUND");
         const { id, name, token, created_at } = row;
         const plan = { status: "active", plan: "enterprise" } as const;

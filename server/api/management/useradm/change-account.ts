@@ -28,15 +28,13 @@ export async function changeAccount(
 ): Promise<void> {
   const { tenant, user: self, session: own } = callingPerson(request);
   const isOwn = id === self;
-  const user = await look(postgres, request, isOwn ? "Basic" : "ManageUsers", (session) =>
-    findUser(session, tenant, id),
-  );
+  const user = await look(postgres, request, (session) => findUser(session, tenant, id));
   if (user === undefined) throw new ServerError("NOT_FOUND", { user: id });
   if (email === undefined && password === undefined) return;
   if (isOwn) await confirm(postgres, request, tenant, user, current_password);
   if (password !== undefined) refuseWeak(password, email ?? user.email);
   const hash = password === undefined ? undefined : await hashPassword(password);
-  await act(postgres, request, isOwn ? "Basic" : "ManageUsers", async (session) => {
+  await act(postgres, request, async (session) => {
     if (!(await changeUser(session, tenant, id, { email, hash }))) throw new ServerError("NOT_FOUND", { user: id });
     if (hash !== undefined) await endOtherSessions(session, tenant, id, isOwn ? own : undefined);
     const changes = [
@@ -59,7 +57,7 @@ async function confirm(
   if (password === undefined) throw new ServerError("NOT_POSSIBLE", { reason: "current_password is missing" });
   const attempt = { account: user.email, address: request.ip };
   await beginAttempt(postgres, attempt);
-  const stored = await look(postgres, request, "Basic", (session) => findPasswordHash(session, tenant, user.id));
+  const stored = await look(postgres, request, (session) => findPasswordHash(session, tenant, user.id));
   if (!(await isPassword(password, stored)))
     throw new ServerError("NOT_POSSIBLE", { reason: "current_password is wrong" });
   await endAttempt(postgres, attempt);

@@ -46,10 +46,10 @@ export const loginRoutes =
 
     app.post(
       `${V1}/auth/logout`,
-      { config: { auth: "user" }, schema: { response: { 202: z.undefined() } } },
+      { config: { auth: "user", permission: "Basic" }, schema: { response: { 202: z.undefined() } } },
       async (request, reply) => {
         const { tenant, session: id } = callingPerson(request);
-        await look(postgres, request, "Basic", (session) => endSession(session, tenant, id));
+        await look(postgres, request, (session) => endSession(session, tenant, id));
         return reply.status(202).send();
       },
     );

@@ -24,10 +24,18 @@ const PLAN: z.infer<typeof Plan> = {
 };
 
 export const planRoutes: Routes = (app) => {
-  app.get(`${V1}/plans`, { config: { auth: "user" }, schema: { response: { 200: z.array(Plan) } } }, () => [PLAN]);
+  app.get(
+    `${V1}/plans`,
+    { config: { auth: "user", permission: "Basic" }, schema: { response: { 200: z.array(Plan) } } },
+    () => [PLAN],
+  );
   const binding = z.object({ plan: Plan, limits: z.object({ devices: z.int() }) });
-  app.get(`${V1}/plan_binding`, { config: { auth: "user" }, schema: { response: { 200: binding } } }, () => ({
-    plan: PLAN,
-    limits: { devices: 0 },
-  }));
+  app.get(
+    `${V1}/plan_binding`,
+    { config: { auth: "user", permission: "Basic" }, schema: { response: { 200: binding } } },
+    () => ({
+      plan: PLAN,
+      limits: { devices: 0 },
+    }),
+  );
 };

@@ -17,22 +17,26 @@ export const settingsRoutes =
       [PATH, "ManageUsers", false],
       [`${PATH}/me`, "Basic", true],
     ] as const) {
-      app.get(path, { config: { auth: "user" }, schema: { response: { 200: Settings } } }, async (request, reply) => {
-        const { tenant, user } = callingPerson(request);
-        const { value, rev } = await look(postgres, request, "Basic", (session) =>
-          readSettings(session, tenant, isOwn ? user : EVERYBODY),
-        );
-        showRevision(reply, rev);
-        return value;
-      });
+      app.get(
+        path,
+        { config: { auth: "user", permission: "Basic" }, schema: { response: { 200: Settings } } },
+        async (request, reply) => {
+          const { tenant, user } = callingPerson(request);
+          const { value, rev } = await look(postgres, request, (session) =>
+            readSettings(session, tenant, isOwn ? user : EVERYBODY),
+          );
+          showRevision(reply, rev);
+          return value;
+        },
+      );
 
       app.post(
         path,
-        { config: { auth: "user" }, schema: { body: Settings, response: { 201: z.undefined() } } },
+        { config: { auth: "user", permission }, schema: { body: Settings, response: { 201: z.undefined() } } },
         async (request, reply) => {
           const { tenant, user } = callingPerson(request);
           const whose = isOwn ? user : EVERYBODY;
-          const rev = await act(postgres, request, permission, async (session) => {
+          const rev = await act(postgres, request, async (session) => {
             const result = await writeSettings(session, tenant, whose, request.body, revisionIn(request));
             // What one sets for oneself is not worth a record.
             const acts = isOwn ? [] : [{ action: "update", object: { type: "settings", id: tenant } }];

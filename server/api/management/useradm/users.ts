@@ -22,23 +22,29 @@ export const userRoutes =
   (app) => {
     app.get(
       `${V1}/users`,
-      { config: { auth: "user" }, schema: { querystring: UserQuery, response: { 200: z.array(UserBody) } } },
+      {
+        config: { auth: "user", permission: "ReadUsers" },
+        schema: { querystring: UserQuery, response: { 200: z.array(UserBody) } },
+      },
       async (request) => {
         const { tenant } = callingPerson(request);
-        const users = await look(postgres, request, "ReadUsers", (session) => listUsers(session, tenant));
+        const users = await look(postgres, request, (session) => listUsers(session, tenant));
         return users.filter(wanted(request.query)).map(shown);
       },
     );
 
     app.post(
       `${V1}/users`,
-      { config: { auth: "user" }, schema: { body: NewUser, response: { 201: z.undefined() } } },
+      {
+        config: { auth: "user", permission: "ManageUsers" },
+        schema: { body: NewUser, response: { 201: z.undefined() } },
+      },
       async (request, reply) => {
         const { tenant } = callingPerson(request);
         const { email, password } = request.body;
         refuseWeak(password, email);
         const hash = await hashPassword(password);
-        const user = await act(postgres, request, "ManageUsers", async (session) => {
+        const user = await act(postgres, request, async (session) => {
           const result = await addUser(session, tenant, email, hash);
           return { result, acts: [{ action: "create", object: { type: "user", id: result.id, email: result.email } }] };
         });
@@ -48,17 +54,17 @@ export const userRoutes =
 
     app.get(
       `${V1}/users/me`,
-      { config: { auth: "user" }, schema: { response: { 200: UserBody } } },
+      { config: { auth: "user", permission: "Basic" }, schema: { response: { 200: UserBody } } },
       async (request) => {
         const { tenant, user } = callingPerson(request);
-        return shown(found(await look(postgres, request, "Basic", (session) => findUser(session, tenant, user))));
+        return shown(found(await look(postgres, request, (session) => findUser(session, tenant, user))));
       },
     );
 
     for (const base of [V1, V2])
       app.put(
         `${base}/users/me`,
-        { config: { auth: "user" }, schema: { body: UserChange, response: nothing } },
+        { config: { auth: "user", permission: "Basic" }, schema: { body: UserChange, response: nothing } },
         async (request, reply) => {
           await changeAccount(postgres, request, callingPerson(request).user, request.body);
           return reply.status(204).send();
@@ -67,17 +73,20 @@ export const userRoutes =
 
     app.get(
       `${V1}/users/:id`,
-      { config: { auth: "user" }, schema: { params: UserPath, response: { 200: UserBody } } },
+      { config: { auth: "user", permission: "ReadUsers" }, schema: { params: UserPath, response: { 200: UserBody } } },
       async (request) => {
         const { tenant } = callingPerson(request);
         const { id } = request.params;
-        return shown(found(await look(postgres, request, "ReadUsers", (session) => findUser(session, tenant, id))));
+        return shown(found(await look(postgres, request, (session) => findUser(session, tenant, id))));
       },
     );
 
     app.put(
       `${V1}/users/:id`,
-      { config: { auth: "user" }, schema: { params: UserPath, body: UserChange, response: nothing } },
+      {
+        config: { auth: "user", permission: "ManageUsers" },
+        schema: { params: UserPath, body: UserChange, response: nothing },
+      },
       async (request, reply) => {
         await changeAccount(postgres, request, request.params.id, request.body);
         return reply.status(204).send();
@@ -86,11 +95,11 @@ export const userRoutes =
 
     app.delete(
       `${V1}/users/:id`,
-      { config: { auth: "user" }, schema: { params: UserPath, response: nothing } },
+      { config: { auth: "user", permission: "ManageUsers" }, schema: { params: UserPath, response: nothing } },
       async (request, reply) => {
         const { tenant } = callingPerson(request);
         const { id } = request.params;
-        await act(postgres, request, "ManageUsers", async (session) => {
+        await act(postgres, request, async (session) => {
           const { email } = found(await removeUser(session, tenant, id));
           return { result: undefined, acts: [{ action: "delete", object: { type: "user", id, email } }] };
         });
