@@ -13,6 +13,7 @@ import { loadSecrets } from "./adapters/postgres/secrets.ts";
 import { createTokens } from "./adapters/tokens/tokens.ts";
 import { type AppOptions, createApp } from "./api/app.ts";
 import type { App, Routes } from "./api/app-types.ts";
+import { FullRollouts } from "./api/device/deployments/full-rollouts.ts";
 import { createPolls } from "./api/device/deployments/poll.ts";
 import { PollLane } from "./api/device/deployments/poll-lane.ts";
 import { DeviceMemories } from "./api/device/device-memories.ts";
@@ -30,6 +31,7 @@ import type { Storage } from "./config/storage.ts";
 import { again } from "./jobs/again.ts";
 import { hourly } from "./jobs/hourly.ts";
 import { sweepObjects } from "./jobs/sweep-objects.ts";
+import { tickRollouts } from "./jobs/tick-rollouts.ts";
 
 /** How long an event may wait for its number. */
 const NUMBER_EVERY_MS = 200;
@@ -75,6 +77,7 @@ export async function composeServer({
   const tokens = createTokens(tokenKey);
   const notices = listenForNotices(databaseUrl, log);
   const running = keepRunningDeployments(postgres, notices);
+  const full = new FullRollouts();
   const checkIns = collectCheckIns(postgres, log);
   const directLinks = storage.kind === "s3" && storage.presigned;
   const services: Services = {
@@ -83,6 +86,7 @@ export async function composeServer({
     notices,
     running,
     checkIns,
+    full,
     objects,
     directLinks,
     linkKey,
@@ -104,6 +108,9 @@ export async function composeServer({
     await checkIns.flush();
     await running.look();
   });
+  const endRollouts = again("moving rollouts", 1000, log, () =>
+    tickRollouts(postgres, (deployment) => full.delete(deployment), log),
+  );
   const endNumbering =
     role === "api"
       ? async () => {}
@@ -115,6 +122,7 @@ export async function composeServer({
     async close() {
       await endTicking();
       await endNumbering();
+      await endRollouts();
       await checkIns.flush();
       await notices.close();
       await Promise.all(endHourly.map((end) => end()));

@@ -3,6 +3,7 @@ import { pino } from "pino";
 import { connectPostgres } from "../../server/adapters/postgres/postgres.ts";
 import { createTokens } from "../../server/adapters/tokens/tokens.ts";
 import { createApp } from "../../server/api/app.ts";
+import { FullRollouts } from "../../server/api/device/deployments/full-rollouts.ts";
 import { createPolls } from "../../server/api/device/deployments/poll.ts";
 import { DeviceMemories } from "../../server/api/device/device-memories.ts";
 import { findCallers } from "../../server/api/find-callers.ts";
@@ -25,6 +26,7 @@ export async function describeApi(): Promise<Described> {
     ...{ postgres, tokens, notices, log, directLinks: false, linkKey: randomBytes(32), publicUrl: undefined },
     running: { of: unused, look: unused } as Partial<Services["running"]> as Services["running"],
     checkIns: { note: unused, flush: unused } as Partial<Services["checkIns"]> as Services["checkIns"],
+    full: new FullRollouts(),
     objects: {} as Services["objects"],
   };
   const memories = new DeviceMemories(postgres, tokens, notices);

@@ -18,6 +18,8 @@ export interface PollMemory {
     readonly version: number;
     readonly code: string;
     readonly about: string | undefined;
+    /** The rollouts that had no place for it. Once one may have, the answer is not certain any more. */
+    readonly waitsIn: ReadonlySet<string>;
   };
   /** What of the device's provides is written already. */
   written?: string;

@@ -5,6 +5,7 @@ import type { Postgres } from "../adapters/postgres/postgres.ts";
 import type { RunningDeployments } from "../adapters/postgres/running-deployments.ts";
 import type { Tokens } from "../adapters/tokens/tokens.ts";
 import type { Objects } from "../ports/objects.ts";
+import type { FullRollouts } from "./device/deployments/full-rollouts.ts";
 
 /** What routes need. The composition root makes it once for a process. */
 export interface Services {
@@ -13,6 +14,7 @@ export interface Services {
   readonly notices: Notices;
   readonly running: RunningDeployments;
   readonly checkIns: CheckIns;
+  readonly full: FullRollouts;
   /** The bytes of Artifacts. */
   readonly objects: Objects;
   /** Whether devices and people read them from the store itself. */

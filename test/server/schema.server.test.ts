@@ -15,6 +15,7 @@ const TYPES: Readonly<Record<string, RegExp>> = {
   integer: /number/,
   bigint: /number/,
   smallint: /number/,
+  "double precision": /number/,
   boolean: /boolean/,
   bytea: /Buffer/,
   jsonb: /Json/,

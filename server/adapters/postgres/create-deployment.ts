@@ -1,7 +1,10 @@
+import type { Plan } from "../../../src/protocol/api/rollouts.ts";
 import { ServerError } from "../../errors/server-error.ts";
 import { writeEvent } from "./events.ts";
+import { createRollout } from "./move-rollout.ts";
 import type { Session } from "./postgres.ts";
 import type { Target } from "./tables.ts";
+import { countUpdated } from "./updated-devices.ts";
 
 export interface DeploymentWish {
   readonly id: string;
@@ -14,6 +17,10 @@ export interface DeploymentWish {
   readonly retries: number;
   readonly updateControlMap: object | undefined;
   readonly createdBy: object;
+  /** How it reaches its devices. `undefined`: all of them may begin at once. */
+  readonly plan: Plan | undefined;
+  /** The id of who creates it. */
+  readonly author: string;
 }
 
 /**
@@ -46,14 +53,15 @@ export async function createDeployment(session: Session, tenant: string, wish: D
   // The time after the lock: now() is the beginning of the transaction, before an acceptance that it waited for.
   await session.raw(
     `INSERT INTO deployments (tenant_id, id, name, artifact_name, target, force_installation, retries,
-        update_control_map, device_count, created_by, created_at)
-      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, clock_timestamp())`,
+        update_control_map, device_count, created_by, is_rollout, created_at)
+      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, clock_timestamp())`,
     [
       ...[tenant, wish.id, wish.name, wish.artifactName, JSON.stringify(wish.target), wish.forceInstallation],
       ...[wish.retries, wish.updateControlMap && JSON.stringify(wish.updateControlMap)],
-      ...[deviceCount, JSON.stringify(wish.createdBy)],
+      ...[deviceCount, JSON.stringify(wish.createdBy), wish.plan !== undefined],
     ],
   );
+  if (wish.plan !== undefined) await createRollout(session, tenant, wish.id, wish.plan, wish.author);
   if (wish.target.kind === "list")
     await session.raw(
       `INSERT INTO deployment_targets (tenant_id, deployment_id, device_id) SELECT $1, $2, unnest($3::uuid[])`,
@@ -78,6 +86,7 @@ async function countTargets(session: Session, tenant: string, { target, devices 
       throw new ServerError("REQUEST_INVALID", { in: "devices", unknown: devices.length - known });
     return known;
   }
+  if (target.kind === "updated") return countUpdated(session, tenant, target.deployment);
   const what = target.kind === "all" ? "status:accepted" : `group:${target.group}`;
   const [row] = await session.raw<{ n: number }>(
     "SELECT coalesce(sum(n), 0)::bigint AS n FROM device_counts WHERE tenant_id = $1 AND what = $2",

@@ -4,6 +4,7 @@ import type { DecisionFacts } from "../../domain/deployments/why.ts";
 import { complete, type Deployment } from "./deployments.ts";
 import { type Session, sql } from "./postgres.ts";
 import type { Tables } from "./tables.ts";
+import { isUpdatedIn } from "./updated-devices.ts";
 
 type Row = Selectable<Tables["device_deployments"]>;
 
@@ -61,11 +62,16 @@ const MEMBERS = {
       AND d.tenant_id = $1 AND d.status = 'accepted' AND d.accepted_at <= $3`,
   list: `SELECT t.device_id FROM deployment_targets t
     WHERE t.tenant_id = $1 AND t.deployment_id = $2 AND $3::timestamptz IS NOT NULL AND $4::text IS NULL`,
+  updated: `SELECT d.id AS device_id FROM devices d
+    WHERE d.tenant_id = $1 AND d.status = 'accepted' AND d.accepted_at <= $3 AND ${isUpdatedIn("$4::uuid", "d.id")}`,
 } as const;
 
 const membersOf = (tenant: string, { id, target, created_at: createdAt }: Deployment) => ({
   text: MEMBERS[target.kind],
-  values: [tenant, id, createdAt, target.kind === "group" ? target.group : null],
+  values: [
+    ...[tenant, id, createdAt],
+    target.kind === "group" ? target.group : target.kind === "updated" ? target.deployment : null,
+  ],
 });
 
 async function listUnasked(

@@ -2,6 +2,7 @@ import { isEndedByPeople, isFinal } from "../../domain/selection/statuses.ts";
 import { countDeployment } from "./deployment-counts.ts";
 import { startDeployment, writeFailure } from "./deployment-events.ts";
 import type { Session } from "./postgres.ts";
+import { takePlace } from "./rollout-places.ts";
 import type { DeploymentState } from "./tables.ts";
 
 /**
@@ -10,8 +11,9 @@ import type { DeploymentState } from "./tables.ts";
  * - `final`: it has an end, which stays
  * - `ended`: a person has ended it, which stays
  * - `missing`: there is no such deployment, or not for this device
+ * - `full`: it is a rollout, and no more devices may begin now
  */
-export type Outcome = "changed" | "same" | "final" | "ended" | "missing";
+export type Outcome = "changed" | "same" | "final" | "ended" | "missing" | "full";
 
 export interface StatusChange {
   readonly deployment: string;
@@ -58,15 +60,19 @@ export async function reportDeviceDeployment(session: Session, tenant: string, c
   return write(session, tenant, deployment, row, change);
 }
 
+/** Of devices that have not begun, and of deployments without a plan. */
+const NO_WAVE = -1;
 const RUNNING: ReadonlySet<DeploymentState> = new Set(["pending", "inprogress"]);
 
 interface Deployment {
   readonly state: DeploymentState;
   readonly retries: number;
   readonly seq: number;
+  readonly is_rollout: boolean;
 }
 
 interface Row {
+  readonly wave: number;
   readonly status: string;
   readonly substate: string | null;
   readonly attempts: number;
@@ -81,12 +87,12 @@ async function find(
   // An abort takes it alone: it must not miss a device that begins at the same time.
   await session.raw("SELECT pg_advisory_xact_lock_shared(hashtextextended($1, 3))", [id]);
   const [deployment] = await session.raw<Deployment & Record<string, unknown>>(
-    "SELECT state, retries, seq FROM deployments WHERE tenant_id = $1 AND id = $2",
+    "SELECT state, retries, seq, is_rollout FROM deployments WHERE tenant_id = $1 AND id = $2",
     [tenant, id],
   );
   if (deployment === undefined) return undefined;
   const [row] = await session.raw<Row & Record<string, unknown>>(
-    `SELECT status, substate, attempts, artifact_id FROM device_deployments
+    `SELECT status, substate, attempts, artifact_id, wave FROM device_deployments
       WHERE tenant_id = $1 AND deployment_id = $2 AND device_id = $3 FOR UPDATE`,
     [tenant, id, device],
   );
@@ -105,12 +111,16 @@ async function write(
     return row.status === status ? "same" : isEndedByPeople(row.status) ? "ended" : "final";
   const isSame = row?.status === status && row.substate === (substate ?? null);
   if (isSame && offer === undefined && !isNewAttempt) return "same";
+  const wave =
+    row?.wave ??
+    (deployment.is_rollout && !isEndedByPeople(status) ? await takePlace(session, tenant, id, device) : NO_WAVE);
+  if (wave === undefined) return "full";
   await session.raw(UPSERT, [
     ...[tenant, id, device, status, substate ?? null, reason ?? null],
     ...[offer?.artifact ?? null, offer?.deviceType ?? null, offer?.fromArtifact ?? null],
-    ...[isFinal(status), isNewAttempt],
+    ...[isFinal(status), isNewAttempt, wave],
   ]);
-  if (row?.status !== status) await countDeployment(session, tenant, id, device, row?.status, status);
+  if (row?.status !== status) await countDeployment(session, tenant, id, device, wave, row?.status, status);
   if (isFinal(status)) await keepFinished(session, tenant, device, deployment.seq);
   if (deployment.state === "pending") await startDeployment(session, tenant, id);
   if (status === "failure" || isNewAttempt)
@@ -120,9 +130,9 @@ async function write(
 
 const UPSERT = `INSERT INTO device_deployments
     (tenant_id, deployment_id, device_id, status, substate, reason, artifact_id, device_type, from_artifact, started_at,
-      finished_at)
+      finished_at, wave)
   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, CASE WHEN $7::uuid IS NOT NULL THEN now() END,
-    CASE WHEN $10::boolean THEN now() END)
+    CASE WHEN $10::boolean THEN now() END, $12)
   ON CONFLICT (tenant_id, deployment_id, device_id) DO UPDATE SET
     status = excluded.status, substate = excluded.substate, reason = excluded.reason,
     artifact_id = CASE WHEN $11::boolean THEN NULL ELSE coalesce(excluded.artifact_id, device_deployments.artifact_id) END,

@@ -1,6 +1,7 @@
 import type { Membership, Row } from "../../domain/selection/facts.ts";
 import { isFinal } from "../../domain/selection/statuses.ts";
 import type { Postgres } from "./postgres.ts";
+import { isUpdatedIn } from "./updated-devices.ts";
 
 export interface PollFacts {
   readonly member: Membership;
@@ -8,22 +9,29 @@ export interface PollFacts {
   readonly rows: ReadonlyMap<string, Row>;
 }
 
-/** What a selection needs to know of a device. `undefined`: it is gone. */
+/**
+ * What a selection needs to know of a device. `undefined`: it is gone.
+ *
+ * @param origins the deployments whose devices others go back to
+ */
 export async function readPollFacts(
   postgres: Postgres,
   tenant: string,
   device: string,
   deployments: readonly string[],
+  origins: readonly string[],
 ): Promise<PollFacts | undefined> {
-  const [row] = await postgres.prepared<FactsRow>(tenant, READ_FACTS, [tenant, device, deployments]);
+  const [row] = await postgres.prepared<FactsRow>(tenant, READ_FACTS, [tenant, device, deployments, origins]);
   if (row === undefined) return undefined;
-  const { accepted, group_name, since, finished_seq, listed, rows } = row;
+  const { accepted, group_name, since, finished_seq, listed, updated, rows } = row;
   return {
     member: {
+      device,
       acceptedAt: accepted ?? undefined,
       group: group_name ?? undefined,
       groupSince: since ?? undefined,
       listedIn: new Set(listed),
+      updatedIn: new Set(updated),
       finishedSeq: finished_seq,
     },
     rows: new Map(rows.map((one) => [one.deployment, shownRow(one)])),
@@ -43,6 +51,7 @@ interface FactsRow {
   readonly since: number | null;
   readonly finished_seq: number;
   readonly listed: string[];
+  readonly updated: string[];
   readonly rows: DeploymentRow[];
 }
 
@@ -60,6 +69,7 @@ const READ_FACTS = {
       extract(epoch FROM i.group_since)::float8 AS since, coalesce(s.finished_seq, 0) AS finished_seq,
       ARRAY(SELECT deployment_id FROM deployment_targets t
         WHERE t.tenant_id = d.tenant_id AND t.device_id = d.id AND t.deployment_id = ANY ($3::uuid[])) AS listed,
+      ARRAY(SELECT id FROM unnest($4::uuid[]) AS o (id) WHERE ${isUpdatedIn("o.id", "d.id")}) AS updated,
       (SELECT coalesce(json_agg(json_build_object('deployment', deployment_id, 'status', r.status, 'artifact', artifact_id,
           'from', from_artifact, 'type', r.device_type)), '[]')
         FROM device_deployments r

@@ -6,41 +6,55 @@ import type { Postgres, Session } from "./postgres.ts";
 /**
  * Ends a running deployment, for all devices that have no end in it. Devices that have not asked count as aborted.
  *
+ * @param as `finished`: it has reached what it was to reach
+ * @param reason why devices get no more of it, in the devices that have begun
  * @returns whether it was running
  */
-export async function abortDeployment(session: Session, tenant: string, deployment: string): Promise<boolean> {
+export async function abortDeployment(
+  session: Session,
+  tenant: string,
+  deployment: string,
+  { as = "aborted", reason = "ABORTED" }: { readonly as?: "aborted" | "finished"; readonly reason?: string } = {},
+): Promise<boolean> {
   await session.raw("SELECT pg_advisory_xact_lock(hashtextextended($1, 3))", [deployment]);
-  const [aborted] = await session.raw<{ name: string; artifact_name: string }>(
-    `UPDATE deployments SET state = 'aborted', finished_at = now()
+  const [ended] = await session.raw<{ name: string; artifact_name: string }>(
+    `UPDATE deployments SET state = $3, finished_at = now()
       WHERE tenant_id = $1 AND id = $2 AND state IN ('pending', 'inprogress') RETURNING name, artifact_name`,
-    [tenant, deployment],
+    [tenant, deployment, as],
   );
-  if (aborted === undefined) return false;
-  await writeEvent(session, tenant, { type: "deployment-aborted", data: { id: deployment, ...aborted } });
+  if (ended === undefined) return false;
   await session.raw(
     `WITH open AS (
       SELECT device_id, status FROM device_deployments
       WHERE tenant_id = $1 AND deployment_id = $2 AND finished_at IS NULL ORDER BY device_id FOR UPDATE
     ), ended AS (
-      UPDATE device_deployments r SET status = 'aborted', substate = NULL, reason = 'ABORTED', finished_at = now()
+      UPDATE device_deployments r SET status = 'aborted', substate = NULL, reason = $3, finished_at = now()
       FROM open WHERE r.tenant_id = $1 AND r.deployment_id = $2 AND r.device_id = open.device_id
-      RETURNING r.device_id, open.status AS before
+      RETURNING r.device_id, r.wave, open.status AS before
     ), changes AS (
-      SELECT $2::uuid AS deployment_id, status, shard, sum(change) AS change FROM (
-        SELECT before AS status, ${SHARD_SQL} AS shard, -1 AS change FROM ended
-        UNION ALL SELECT 'aborted', ${SHARD_SQL}, 1 FROM ended
-      ) AS x GROUP BY status, shard
+      SELECT $2::uuid AS deployment_id, status, wave, shard, sum(change) AS change FROM (
+        SELECT before AS status, wave, ${SHARD_SQL} AS shard, -1 AS change FROM ended
+        UNION ALL SELECT 'aborted', wave, ${SHARD_SQL}, 1 FROM ended
+      ) AS x GROUP BY status, wave, shard
     ), ${ADD_CHANGES}`,
-    [tenant, deployment],
+    [tenant, deployment, reason],
   );
   await session.raw(
     `WITH changes AS (
-      SELECT $2::uuid AS deployment_id, 'aborted' AS status, 0::smallint AS shard, device_count - (
+      SELECT $2::uuid AS deployment_id, 'aborted' AS status, -1 AS wave, 0::smallint AS shard, device_count - (
         SELECT coalesce(sum(n), 0) FROM deployment_counts WHERE tenant_id = $1 AND deployment_id = $2
       ) AS change FROM deployments WHERE tenant_id = $1 AND id = $2
     ), ${ADD_CHANGES}`,
     [tenant, deployment],
   );
+  const counts = await session.raw<{ status: string; n: number }>(
+    `SELECT status, sum(n)::bigint AS n FROM deployment_counts
+      WHERE tenant_id = $1 AND deployment_id = $2 GROUP BY status HAVING sum(n) <> 0`,
+    [tenant, deployment],
+  );
+  const numbers = Object.fromEntries(counts.map(({ status, n }) => [status, n]));
+  const data = { id: deployment, ...ended, ...(as === "finished" && { counts: numbers }) };
+  await writeEvent(session, tenant, { type: `deployment-${as}`, data });
   return true;
 }
 

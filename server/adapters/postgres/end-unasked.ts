@@ -53,5 +53,5 @@ const END = `WITH running AS (
     SELECT $1, gen_random_uuid(), 'deployment-started',
       jsonb_build_object('id', id, 'name', name, 'artifact_name', artifact_name) FROM begun
   ), changes AS (
-    SELECT deployment_id, status, ${SHARD_SQL} AS shard, 1 AS change FROM ended
+    SELECT deployment_id, status, -1 AS wave, ${SHARD_SQL} AS shard, 1 AS change FROM ended
   ), ${ADD_CHANGES}`;

@@ -1,5 +1,6 @@
 import { setDeviceDeployment } from "./device-deployments.ts";
 import type { Session } from "./postgres.ts";
+import { isUpdatedIn } from "./updated-devices.ts";
 
 export interface Leaving {
   readonly device: string;
@@ -33,6 +34,7 @@ const REACHING = `SELECT p.id FROM deployments p
       WHEN 'all' THEN d.accepted_at <= p.created_at
       WHEN 'group' THEN d.accepted_at <= p.created_at
         AND i.group_name = p.target->>'group' AND i.group_since <= p.created_at
+      WHEN 'updated' THEN d.accepted_at <= p.created_at AND ${isUpdatedIn("(p.target->>'deployment')::uuid", "d.id")}
       ELSE EXISTS (SELECT FROM deployment_targets t
         WHERE t.tenant_id = p.tenant_id AND t.deployment_id = p.id AND t.device_id = d.id) END)
   ORDER BY p.id`;

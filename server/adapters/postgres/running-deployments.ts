@@ -1,5 +1,5 @@
 import { RecentlyUsed } from "../../domain/recently-used.ts";
-import type { RunningDeployment } from "../../domain/selection/facts.ts";
+import type { Gate, RunningDeployment } from "../../domain/selection/facts.ts";
 import { finishDeployments } from "./end-deployments.ts";
 import type { Notices } from "./notifications.ts";
 import type { Postgres } from "./postgres.ts";
@@ -9,6 +9,7 @@ export interface Running extends RunningDeployment {
   readonly controlMap: Readonly<Record<string, unknown>> | undefined;
   /** The devices of a list. `undefined`: not a list, or too long to be kept. */
   readonly listed: ReadonlySet<string> | undefined;
+  readonly priority: number;
 }
 
 /** The running deployments of a tenant. */
@@ -70,7 +71,7 @@ export function keepRunningDeployments(postgres: Postgres, notices: Notices): Ru
     known.lookedAt = performance.now();
     if (known.loaded?.text !== text) {
       versions += 1;
-      known.loaded = { heard, text, set: { version: versions, deployments: rows.map(shown) } };
+      known.loaded = { heard, text, set: { version: versions, deployments: rows.map(shown).toSorted(byPriority) } };
     } else known.loaded = { ...known.loaded, heard };
     return known.loaded.set;
   }
@@ -126,6 +127,15 @@ interface RunningRow {
   readonly created: number;
   readonly listed: string[] | null;
   readonly artifacts: Running["artifacts"];
+  readonly rollout: RolloutRow | null;
+}
+
+interface RolloutRow {
+  readonly rev: number;
+  readonly below: number;
+  readonly groups: readonly string[];
+  readonly closed: Gate["closed"] | null;
+  readonly priority: number;
 }
 
 const LOAD = {
@@ -137,7 +147,11 @@ const LOAD = {
         ORDER BY device_id LIMIT $2 + 1) END AS listed,
       (SELECT coalesce(json_agg(json_build_object('id', id, 'deviceTypes', device_types, 'depends', depends,
           'createdAt', extract(epoch FROM created_at)) ORDER BY id), '[]')
-        FROM artifacts a WHERE a.tenant_id = d.tenant_id AND a.name = d.artifact_name) AS artifacts
+        FROM artifacts a WHERE a.tenant_id = d.tenant_id AND a.name = d.artifact_name) AS artifacts,
+      CASE WHEN is_rollout THEN (
+        SELECT json_build_object('rev', rev, 'below', door_below, 'groups', door_groups, 'closed', closed,
+          'priority', (plan->>'priority')::int)
+        FROM rollouts r WHERE r.tenant_id = d.tenant_id AND r.deployment_id = d.id) END AS rollout
     FROM deployments d
     WHERE tenant_id = $1 AND state IN ('pending', 'inprogress') AND kind = 'software' ORDER BY seq`,
 };
@@ -152,4 +166,16 @@ const shown = (row: RunningRow): Running => ({
   controlMap: row.update_control_map ?? undefined,
   listed: row.listed === null || row.listed.length > LISTED_MAX ? undefined : new Set(row.listed),
   artifacts: row.artifacts,
+  priority: row.rollout?.priority ?? 0,
+  gate:
+    row.rollout === null
+      ? undefined
+      : {
+          closed: row.rollout.closed ?? undefined,
+          below: row.rollout.below,
+          groups: new Set(row.rollout.groups),
+        },
 });
+
+/** In the order in which devices take them: the rows are in that of their sequence numbers. */
+const byPriority = (a: Running, b: Running): number => b.priority - a.priority;

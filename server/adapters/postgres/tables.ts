@@ -1,4 +1,7 @@
 import type { ColumnType, Generated } from "kysely";
+import type { Plan } from "../../../src/protocol/api/rollouts.ts";
+import type { Memory } from "../../domain/rollout/memory.ts";
+import type { Samples } from "../../domain/rollout/recent.ts";
 
 /**
  * The columns of each table, as `pg` returns them. A test compares this file with the schema of a migrated database.
@@ -27,7 +30,11 @@ export interface Tables {
   deployments: DeploymentTable;
   deployment_targets: { tenant_id: string; deployment_id: string; device_id: string };
   device_deployments: DeviceDeploymentTable;
-  deployment_counts: { tenant_id: string; deployment_id: string; status: string; shard: number; n: Generated<number> };
+  deployment_counts: DeploymentCountTable;
+  rollouts: RolloutTable;
+  rollout_clocks: { tenant_id: string; deployment_id: string; wake_at: Stamp };
+  rollout_places: RolloutPlaceTable;
+  rollout_decisions: RolloutDecisionTable;
   deployment_series: DeploymentSeriesTable;
   deployment_logs: DeploymentLogTable;
   device_configurations: DeviceConfigurationTable;
@@ -153,7 +160,9 @@ export interface StoredUpdate {
 export type Target =
   | { readonly kind: "all" }
   | { readonly kind: "group"; readonly group: string }
-  | { readonly kind: "list" };
+  | { readonly kind: "list" }
+  /** Those that got this deployment. */
+  | { readonly kind: "updated"; readonly deployment: string };
 
 export type DeploymentState = "pending" | "inprogress" | "finished" | "aborted";
 
@@ -165,7 +174,7 @@ interface DeploymentTable {
   artifact_name: string;
   kind: Generated<"software" | "configuration">;
   target: Json<Target>;
-  plan: JsonWithDefault<Record<string, unknown>>;
+  is_rollout: Generated<boolean>;
   force_installation: Generated<boolean>;
   retries: Generated<number>;
   update_control_map: Json<Record<string, unknown>> | null;
@@ -190,10 +199,53 @@ interface DeviceDeploymentTable {
   from_artifact: string | null;
   attempts: Generated<number>;
   has_log: Generated<boolean>;
+  wave: Generated<number>;
   created_at: Stamp;
   started_at: Date | null;
   finished_at: Date | null;
   deleted_at: Date | null;
+}
+
+interface DeploymentCountTable {
+  tenant_id: string;
+  deployment_id: string;
+  status: string;
+  wave: number;
+  shard: number;
+  n: Generated<number>;
+}
+
+interface RolloutTable {
+  tenant_id: string;
+  deployment_id: string;
+  plan: Json<Plan>;
+  memory: Json<Memory>;
+  samples: JsonWithDefault<Samples>;
+  seen: Generated<string>;
+  rev: Generated<number>;
+  door_below: Generated<number>;
+  door_groups: Generated<string[]>;
+  closed: string | null;
+  ended: string | null;
+}
+
+interface RolloutPlaceTable {
+  tenant_id: string;
+  deployment_id: string;
+  shard: number;
+  wave: Generated<number>;
+  cap: Generated<number>;
+  n: Generated<number>;
+}
+
+interface RolloutDecisionTable {
+  tenant_id: string;
+  deployment_id: string;
+  seq: number;
+  at: Date;
+  code: string;
+  facts: Json<Record<string, string | number>>;
+  by: Json<Record<string, unknown>> | null;
 }
 
 interface DeploymentSeriesTable {

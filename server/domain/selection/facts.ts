@@ -1,3 +1,5 @@
+import type { Closed } from "../rollout/state.ts";
+
 /** What a device says of itself when it asks for an update. */
 export interface Facts {
   readonly artifactName: string;
@@ -7,13 +9,27 @@ export interface Facts {
 
 /** What the server knows of the device. Times are in seconds since 1970, by the clock of the database. */
 export interface Membership {
+  /** The id of the device. */
+  readonly device: string;
   readonly acceptedAt: number | undefined;
   readonly group: string | undefined;
   readonly groupSince: number | undefined;
   /** The deployments that name the device in their list. */
   readonly listedIn: ReadonlySet<string>;
+  /** The deployments that the device got, of those that others go back to. */
+  readonly updatedIn: ReadonlySet<string>;
   /** The sequence number of the newest deployment that the device has finished. */
   readonly finishedSeq: number;
+}
+
+/** What stands between a rollout and the devices that have not begun. */
+export interface Gate {
+  /** Why no device may begin. */
+  readonly closed: Closed | undefined;
+  /** Devices with a lower rank may begin, if there is a place. */
+  readonly below: number;
+  /** So may the devices of these groups. */
+  readonly groups: ReadonlySet<string>;
 }
 
 export interface ReleasedArtifact {
@@ -28,11 +44,16 @@ export interface RunningDeployment {
   readonly id: string;
   readonly seq: number;
   readonly artifactName: string;
-  readonly target: { readonly kind: "all" | "list" } | { readonly kind: "group"; readonly group: string };
+  readonly target:
+    | { readonly kind: "all" | "list" }
+    | { readonly kind: "group"; readonly group: string }
+    | { readonly kind: "updated"; readonly deployment: string };
   readonly createdAt: number;
   readonly forceInstallation: boolean;
   /** All artifacts of the release. */
   readonly artifacts: readonly ReleasedArtifact[];
+  /** Of a rollout. Without it, all devices may begin. */
+  readonly gate: Gate | undefined;
 }
 
 /** What a device has to do with a deployment. */
@@ -48,9 +69,17 @@ export interface Row {
 /** The end of a deployment for a device, by the server's own decision. */
 export interface Taken {
   readonly deployment: string;
-  readonly status: "already-installed" | "noartifact";
-  readonly reason: "ALREADY_INSTALLED" | "NO_ARTIFACT" | "DEVICE_TYPE" | "DEPENDS";
+  readonly status: "already-installed" | "noartifact" | "aborted";
+  readonly reason: "ALREADY_INSTALLED" | "NO_ARTIFACT" | "DEVICE_TYPE" | "DEPENDS" | "SUPERSEDED";
 }
+
+/** Why a device of a rollout waits. */
+export type Waiting =
+  | Closed
+  /** The wave of the device has not opened. */
+  | "WAITS_FOR_WAVE"
+  /** As many devices have begun as may. */
+  | "WAITS_FOR_PLACE";
 
 /** The reason of an answer. People see it as the answer to "why did this device not get it?". */
 export type AnswerCode =
@@ -66,6 +95,7 @@ export type AnswerCode =
   | "OLDER_THAN_FINISHED"
   /** It has an end in all deployments that are for it. */
   | "FINISHED"
+  | Waiting
   | Taken["reason"];
 
 /** `D`: what the caller knows of a running deployment besides. */

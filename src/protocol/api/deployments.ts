@@ -1,5 +1,7 @@
 import { z } from "zod";
 import { Id, Timestamp } from "./common.ts";
+import { MenderPhases } from "./rollout-estimates.ts";
+import { Plan } from "./rollouts.ts";
 import { Line } from "./text.ts";
 
 const Name = Line.min(1);
@@ -18,22 +20,37 @@ const UpdateControlMap = z.object({
   ),
 });
 
-/** A deployment to the devices of a group. */
-export const NewGroupDeployment = z.object({
+const GroupFields = z.object({
   name: Name,
   artifact_name: Name,
   force_installation: z.boolean().optional(),
   /** How often a device that failed tries again. */
   retries: z.number().int().min(0).max(100).optional(),
   update_control_map: UpdateControlMap.optional(),
+  /** How the deployment reaches its devices. Without it, all of them may begin at once. */
+  rollout: Plan.optional(),
+  /** Instead of a plan, Mender's fields. */
+  phases: MenderPhases.optional(),
+  max_devices: z.number().int().min(0).max(1_000_000_000).optional(),
 });
+/** Of a plan and Mender's own fields, a body has one. */
+const hasOnePlan = ({
+  rollout,
+  phases,
+  max_devices: max,
+}: Pick<z.infer<typeof GroupFields>, "rollout" | "phases" | "max_devices">): boolean =>
+  rollout === undefined || (phases === undefined && max === undefined);
+const ONE_PLAN = { error: "phases and max_devices do not go with rollout, which has its own", path: ["rollout"] };
+
+/** A deployment to the devices of a group. */
+export const NewGroupDeployment = GroupFields.refine(hasOnePlan, ONE_PLAN);
 export type NewGroupDeployment = z.infer<typeof NewGroupDeployment>;
 
 /** A deployment to a list of devices, or to all that are accepted. */
-export const NewDeployment = NewGroupDeployment.extend({
+export const NewDeployment = GroupFields.extend({
   devices: z.array(Id).optional(),
   all_devices: z.boolean().optional(),
-});
+}).refine(hasOnePlan, ONE_PLAN);
 
 export const DeploymentStatistics = z.record(z.string(), z.number().int());
 

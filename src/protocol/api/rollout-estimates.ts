@@ -11,7 +11,7 @@ const Phase = z.object({
 });
 
 /** Mender's own fields of a rollout. */
-const MenderPhases = z
+export const MenderPhases = z
   .array(Phase)
   .min(1)
   .max(100)

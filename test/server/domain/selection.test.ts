@@ -14,6 +14,8 @@ const MEMBER: Membership = {
   group: "g",
   groupSince: 20,
   listedIn: new Set(["listed"]),
+  device: "device",
+  updatedIn: new Set(["before"]),
   finishedSeq: 0,
 };
 const artifact = (id: string, more: Partial<ReleasedArtifact> = {}): ReleasedArtifact => ({
@@ -22,7 +24,7 @@ const artifact = (id: string, more: Partial<ReleasedArtifact> = {}): ReleasedArt
 });
 const deployment = (id: string, more: Partial<RunningDeployment> = {}): RunningDeployment => ({
   ...{ id, seq: 1, artifactName: "v2", target: { kind: "all" }, createdAt: 100, forceInstallation: false },
-  ...{ artifacts: [artifact("full")] },
+  ...{ artifacts: [artifact("full")], gate: undefined },
   ...more,
 });
 const begun = (more: Partial<Row> = {}): Row => ({

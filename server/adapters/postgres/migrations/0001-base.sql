@@ -53,6 +53,15 @@ CREATE TABLE jobs (
 );
 CREATE INDEX jobs_due ON jobs (run_at) WHERE failed_at IS NULL;
 
+-- The rollouts of all tenants that have not ended, and when time alone moves them: a ticker finds them here, and whoever
+-- changes a rollout locks its row first.
+CREATE TABLE rollout_clocks (
+  tenant_id uuid NOT NULL REFERENCES tenants ON DELETE CASCADE,
+  deployment_id uuid NOT NULL,
+  wake_at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (tenant_id, deployment_id)
+) WITH (fillfactor = 50);
+
 -- Devices ----------------------------------------------------------------------------------------------------------
 
 CREATE TABLE devices (
@@ -226,8 +235,10 @@ CREATE TABLE deployments (
   artifact_name text NOT NULL,
   kind text NOT NULL DEFAULT 'software' CHECK (kind IN ('software', 'configuration')),
   -- {"kind": "all"} | {"kind": "group", "group": ...} | {"kind": "list"}: the list is in deployment_targets.
+  -- {"kind": "updated", "deployment": ...}: the devices that got that deployment.
   target jsonb NOT NULL,
-  plan jsonb NOT NULL DEFAULT '{}',
+  -- Whether it has a plan: see the table rollouts.
+  is_rollout boolean NOT NULL DEFAULT false,
   force_installation boolean NOT NULL DEFAULT false,
   retries int NOT NULL DEFAULT 0,
   update_control_map jsonb,
@@ -270,6 +281,8 @@ CREATE TABLE device_deployments (
   from_artifact text,
   attempts int NOT NULL DEFAULT 1,
   has_log boolean NOT NULL DEFAULT false,
+  -- The wave of a rollout in which the device began. -1: none, as for all devices of a deployment without a plan.
+  wave smallint NOT NULL DEFAULT -1,
   created_at timestamptz NOT NULL DEFAULT now(),
   started_at timestamptz,
   finished_at timestamptz,
@@ -280,14 +293,18 @@ CREATE TABLE device_deployments (
 ) WITH (fillfactor = 80);
 CREATE INDEX device_deployments_active ON device_deployments (tenant_id, device_id) WHERE finished_at IS NULL;
 CREATE INDEX device_deployments_history ON device_deployments (tenant_id, device_id, created_at);
+-- Which devices of a rollout are under way for too long.
+CREATE INDEX device_deployments_under_way ON device_deployments (tenant_id, deployment_id, started_at)
+  WHERE finished_at IS NULL AND wave >= 0;
 
 CREATE TABLE deployment_counts (
   tenant_id uuid NOT NULL,
   deployment_id uuid NOT NULL,
   status text NOT NULL,
+  wave smallint NOT NULL,
   shard smallint NOT NULL,
   n bigint NOT NULL DEFAULT 0,
-  PRIMARY KEY (tenant_id, deployment_id, status, shard),
+  PRIMARY KEY (tenant_id, deployment_id, status, wave, shard),
   FOREIGN KEY (tenant_id, deployment_id) REFERENCES deployments ON DELETE CASCADE
 ) WITH (fillfactor = 50);
 
@@ -303,6 +320,57 @@ CREATE TABLE deployment_series (
   FOREIGN KEY (tenant_id, deployment_id) REFERENCES deployments ON DELETE CASCADE
 );
 CREATE INDEX deployment_series_age ON deployment_series (minute);
+
+-- A deployment with a plan. Only the reducer changes it: see server/domain/rollout.
+CREATE TABLE rollouts (
+  tenant_id uuid NOT NULL,
+  deployment_id uuid NOT NULL,
+  plan jsonb NOT NULL,
+  memory jsonb NOT NULL,
+  -- How many reports there were at which time, for a halt rule with a window.
+  samples jsonb NOT NULL DEFAULT '[]',
+  -- What the counters were when the reducer looked last.
+  seen text NOT NULL DEFAULT '',
+  -- Counts its decisions.
+  rev int NOT NULL DEFAULT 0,
+  -- Devices whose rank is below may begin, and those of these groups.
+  door_below double precision NOT NULL DEFAULT 0,
+  door_groups text[] NOT NULL DEFAULT '{}',
+  -- Why no device may begin now: a code of server/domain/selection.
+  closed text,
+  -- How it has ended.
+  ended text,
+  PRIMARY KEY (tenant_id, deployment_id),
+  FOREIGN KEY (tenant_id, deployment_id) REFERENCES deployments ON DELETE CASCADE
+) WITH (fillfactor = 50);
+
+-- How many devices of a rollout may have begun, and have. A device begins only if it can add 1 to n. A row per shard:
+-- devices that begin at once rarely wait for each other.
+CREATE TABLE rollout_places (
+  tenant_id uuid NOT NULL,
+  deployment_id uuid NOT NULL,
+  shard smallint NOT NULL,
+  -- The wave of the next device that begins.
+  wave smallint NOT NULL DEFAULT 0,
+  cap bigint NOT NULL DEFAULT 0,
+  n bigint NOT NULL DEFAULT 0,
+  PRIMARY KEY (tenant_id, deployment_id, shard),
+  FOREIGN KEY (tenant_id, deployment_id) REFERENCES rollouts ON DELETE CASCADE
+) WITH (fillfactor = 50);
+
+-- What was decided, by the reducer or by a person.
+CREATE TABLE rollout_decisions (
+  tenant_id uuid NOT NULL,
+  deployment_id uuid NOT NULL,
+  seq int NOT NULL,
+  at timestamptz NOT NULL,
+  code text NOT NULL,
+  facts jsonb NOT NULL,
+  -- Who: {"id": ..., "email": ...}. Without it, the plan.
+  by jsonb,
+  PRIMARY KEY (tenant_id, deployment_id, seq),
+  FOREIGN KEY (tenant_id, deployment_id) REFERENCES rollouts ON DELETE CASCADE
+);
 
 CREATE TABLE deployment_logs (
   tenant_id uuid NOT NULL,
@@ -432,13 +500,17 @@ CREATE TRIGGER running_changes AFTER INSERT OR UPDATE OR DELETE ON deployments
   FOR EACH ROW EXECUTE FUNCTION running_changes();
 CREATE TRIGGER running_changes AFTER INSERT OR UPDATE OR DELETE ON artifacts
   FOR EACH ROW EXECUTE FUNCTION running_changes();
+CREATE TRIGGER running_changes AFTER UPDATE ON rollouts FOR EACH ROW
+  WHEN ((OLD.rev, OLD.door_below, OLD.door_groups, OLD.closed)
+    IS DISTINCT FROM (NEW.rev, NEW.door_below, NEW.door_groups, NEW.closed))
+  EXECUTE FUNCTION running_changes();
 
 DO $$
 DECLARE name text;
 BEGIN
   FOREACH name IN ARRAY ARRAY['devices', 'auth_sets', 'device_state', 'inventory', 'device_counts', 'releases',
     'artifacts', 'uploads', 'deployments', 'deployment_targets', 'device_deployments', 'deployment_counts',
-    'deployment_series', 'deployment_logs', 'device_configurations', 'users', 'sessions', 'settings', 'audit',
+    'deployment_series', 'rollouts', 'rollout_places', 'rollout_decisions', 'deployment_logs', 'device_configurations', 'users', 'sessions', 'settings', 'audit',
     'idempotency', 'events']
   LOOP
     EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', name);

@@ -3,7 +3,7 @@ import { type PollFacts, readPollFacts } from "../../../adapters/postgres/device
 import { finishDeployments } from "../../../adapters/postgres/end-deployments.ts";
 import { endUnasked } from "../../../adapters/postgres/end-unasked.ts";
 import type { Running, RunningSet } from "../../../adapters/postgres/running-deployments.ts";
-import type { Answer, Facts } from "../../../domain/selection/facts.ts";
+import type { Answer, Facts, Taken } from "../../../domain/selection/facts.ts";
 import { select } from "../../../domain/selection/select.ts";
 import { ServerError } from "../../../errors/server-error.ts";
 import type { DeviceCaller } from "../../callers.ts";
@@ -32,7 +32,8 @@ export function createPolls({
   postgres,
   running,
   checkIns,
-}: Pick<Services, "postgres" | "running" | "checkIns">): Polls {
+  full,
+}: Pick<Services, "postgres" | "running" | "checkIns" | "full">): Polls {
   function note({ tenant, device, memory }: DeviceCaller, said: Said, code: string, about: string | undefined): void {
     const { artifactName, deviceType, provides } = said.facts;
     const isWritten = memory.written === said.provides;
@@ -45,7 +46,11 @@ export function createPolls({
     const { nothing } = caller.memory;
     if (deployments.length === 0) note(caller, said, "NOTHING_RUNNING", undefined);
     else if (!deployments.some(mayReach(caller))) note(caller, said, "NOT_IN_TARGET", undefined);
-    else if (nothing?.version === version && nothing.said === said.text)
+    else if (
+      nothing?.version === version &&
+      nothing.said === said.text &&
+      (nothing.waitsIn.size === 0 || [...nothing.waitsIn].every((id) => full.has(id)))
+    )
       note(caller, said, nothing.code, nothing.about);
     else return false;
     return true;
@@ -54,18 +59,23 @@ export function createPolls({
   /**
    * Writes what the answer changes. The device gets the answer after the commit.
    *
-   * @returns whether the answer still holds: a person may have ended the deployment meanwhile
+   * @returns whether the answer still holds: a person may have ended the deployment meanwhile, or the last place of a
+   * rollout may be taken
    */
   async function keep(
     { tenant, device }: DeviceCaller,
     facts: Facts,
     answer: Answer<Running>,
-    rows: PollFacts["rows"],
-  ): Promise<boolean> {
+    { rows }: PollFacts,
+    gated: ReadonlySet<string>,
+  ): Promise<"holds" | "ended" | "full"> {
     const { deviceType, artifactName: fromArtifact } = facts;
-    const unasked = answer.ended.filter(({ deployment }) => !rows.has(deployment));
+    // An end of a rollout needs a place as well, unless the device is not to get it any more.
+    const isUnasked = ({ deployment, status }: Taken): boolean =>
+      !rows.has(deployment) && (!gated.has(deployment) || status === "aborted");
+    const unasked = answer.ended.filter(isUnasked);
     const changes = [
-      ...answer.ended.filter(({ deployment }) => rows.has(deployment)),
+      ...answer.ended.filter((taken) => !isUnasked(taken)),
       ...(answer.kind === "offer" && answer.isNew
         ? [
             {
@@ -78,7 +88,7 @@ export function createPolls({
         ? [{ deployment: answer.deployment.id, status: answer.status, reason: answer.code }]
         : []),
     ];
-    if (changes.length === 0 && unasked.length === 0) return true;
+    if (changes.length === 0 && unasked.length === 0) return "holds";
     const outcomes = await postgres.inTenant(tenant, async (session) => {
       if (unasked.length > 0) await endUnasked(session, tenant, device, unasked);
       const all = [];
@@ -87,7 +97,10 @@ export function createPolls({
     });
     const isAnyEnded = unasked.length > 0 || changes.some(({ status }) => status !== "pending");
     if (isAnyEnded) await finishDeployments(postgres, tenant);
-    return !(answer.kind === "offer" && answer.isNew) || outcomes.at(-1) === "changed";
+    for (const [index, outcome] of outcomes.entries())
+      if (outcome === "full") full.add(changes[index]?.deployment ?? "");
+    if (outcomes.includes("full")) return "full";
+    return !(answer.kind === "offer" && answer.isNew) || outcomes.at(-1) === "changed" ? "holds" : "ended";
   }
 
   async function poll(caller: DeviceCaller, said: Said): Promise<Offered | undefined> {
@@ -96,22 +109,31 @@ export function createPolls({
     const set = await running.of(tenant);
     if (answerFromMemory(caller, said, set)) return undefined;
     const possible = set.deployments.filter(mayReach(caller));
-    const found = await readPollFacts(
-      postgres,
-      tenant,
-      device,
-      possible.map(({ id }) => id),
-    );
-    if (found === undefined) throw new ServerError("UNAUTHORIZED");
-    const answer = select(facts, found.member, possible, found.rows);
-    if (!(await keep(caller, facts, answer, found.rows))) return undefined;
-    const about = answer.kind === "nothing" ? answer.about : answer.deployment.id;
-    note(caller, said, answer.code, about);
-    if (answer.kind === "offer") return { deployment: answer.deployment, artifact: answer.artifact };
-    if (answer.kind === "conflict")
-      throw new ServerError("CONFLICT", { reason: "the device type or the artifact name has changed meanwhile" });
-    memory.nothing = { version: set.version, said: said.text, code: answer.code, about };
-    return undefined;
+    const gated = new Set(possible.filter(({ gate }) => gate !== undefined).map(({ id }) => id));
+    const ids = possible.map(({ id }) => id);
+    const origins = possible.flatMap(({ target }) => (target.kind === "updated" ? [target.deployment] : []));
+    // The rollouts in which this poll has found no place.
+    const tried = new Set([...gated].filter((id) => full.has(id)));
+    for (;;) {
+      const found = await readPollFacts(postgres, tenant, device, ids, origins);
+      if (found === undefined) throw new ServerError("UNAUTHORIZED");
+      const answer = select(facts, found.member, possible, found.rows, tried);
+      const kept = await keep(caller, facts, answer, found, gated);
+      if (kept === "ended") return undefined;
+      if (kept === "full") {
+        const before = tried.size;
+        for (const id of gated) if (full.has(id)) tried.add(id);
+        if (tried.size > before) continue;
+        return undefined;
+      }
+      const about = answer.kind === "nothing" ? answer.about : answer.deployment.id;
+      note(caller, said, answer.code, about);
+      if (answer.kind === "offer") return { deployment: answer.deployment, artifact: answer.artifact };
+      if (answer.kind === "conflict")
+        throw new ServerError("CONFLICT", { reason: "the device type or the artifact name has changed meanwhile" });
+      memory.nothing = { version: set.version, said: said.text, code: answer.code, about, waitsIn: tried };
+      return undefined;
+    }
   }
 
   return { answerFromMemory, poll };

@@ -6,9 +6,11 @@ import {
   NewDeployment,
   type NewGroupDeployment,
 } from "../../../../src/protocol/api/deployments.ts";
+import type { Plan } from "../../../../src/protocol/api/rollouts.ts";
 import { createDeployment, lockTargets } from "../../../adapters/postgres/create-deployment.ts";
 import { earlierAnswer, keepAnswer } from "../../../adapters/postgres/idempotency.ts";
 import type { Target } from "../../../adapters/postgres/tables.ts";
+import { fromMender } from "../../../domain/rollout/from-mender.ts";
 import { ServerError } from "../../../errors/server-error.ts";
 import type { App } from "../../app-types.ts";
 import { callingPerson } from "../../authenticate.ts";
@@ -73,6 +75,8 @@ async function create(
       retries: wish.retries ?? 0,
       updateControlMap: wish.update_control_map,
       createdBy: { type: "user", id: user, email },
+      plan: planOf(wish),
+      author: user,
     });
     const result = `${DEPLOYMENTS}/${id}`;
     if (idempotency !== undefined) await keepAnswer(session, tenant, idempotency, result);
@@ -82,9 +86,21 @@ async function create(
   return reply.status(201).header("location", location).send();
 }
 
-function describe({ target, devices, artifact_name }: Wish): string {
-  const to = { all: "all devices", list: `${devices.length} devices` };
-  return `${artifact_name} to ${target.kind === "group" ? `group ${target.group}` : to[target.kind]}`;
+function describe(wish: Wish): string {
+  const { target, devices, artifact_name } = wish;
+  const to =
+    target.kind === "group" ? `group ${target.group}` : isAll(target) ? "all devices" : `${devices.length} devices`;
+  const waves = planOf(wish)?.waves.length;
+  return `${artifact_name} to ${to}${waves === undefined ? "" : `, in ${waves} waves`}`;
+}
+
+const isAll = ({ kind }: Target): boolean => kind === "all";
+
+function planOf({ rollout, phases, max_devices: max }: Wish): Plan | undefined {
+  if (rollout !== undefined) return rollout;
+  // To Mender, no devices at most means that there is no limit.
+  if (phases === undefined && (max === undefined || max === 0)) return undefined;
+  return fromMender({ phases: phases ?? [{}], max_devices: max });
 }
 
 /** Two people may choose the same key. */

@@ -1,0 +1,35 @@
+import { ADD_CHANGES, SHARD_SQL } from "./deployment-counts.ts";
+import type { Session } from "./postgres.ts";
+
+/**
+ * Has the devices of a rollout that failed try again, each in the wave and the place that it has. A device that has
+ * finished a newer deployment since does not go back to this one. The rollout must be locked.
+ *
+ * @returns how many try again
+ */
+export async function retryFailed(session: Session, tenant: string, deployment: string): Promise<number> {
+  const rows = await session.raw<{ device_id: string }>(
+    `WITH failed AS (
+      SELECT r.device_id FROM device_deployments r
+      JOIN deployments d ON d.tenant_id = r.tenant_id AND d.id = r.deployment_id
+      JOIN device_state s ON s.tenant_id = r.tenant_id AND s.device_id = r.device_id AND s.finished_seq <= d.seq
+      WHERE r.tenant_id = $1 AND r.deployment_id = $2 AND r.status = 'failure' AND r.wave >= 0
+      ORDER BY r.device_id FOR UPDATE OF r
+    )
+    UPDATE device_deployments r SET status = 'pending', substate = NULL, reason = 'RETRY', artifact_id = NULL,
+      attempts = attempts + 1, started_at = NULL, finished_at = NULL
+    FROM failed WHERE r.tenant_id = $1 AND r.deployment_id = $2 AND r.device_id = failed.device_id
+    RETURNING r.device_id`,
+    [tenant, deployment],
+  );
+  await session.raw(
+    `WITH changes AS (
+      SELECT deployment_id, x.status, wave, ${SHARD_SQL} AS shard, sum(x.change) AS change
+      FROM device_deployments, (VALUES ('failure', -1), ('pending', 1)) AS x (status, change)
+      WHERE tenant_id = $1 AND deployment_id = $2 AND device_id = ANY ($3::uuid[])
+      GROUP BY 1, 2, 3, 4
+    ), ${ADD_CHANGES}`,
+    [tenant, deployment, rows.map(({ device_id: device }) => device)],
+  );
+  return rows.length;
+}
