@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { tickRollouts } from "../../../server/jobs/tick-rollouts.ts";
+import { moveRollout } from "../../../server/adapters/postgres/move-rollout.ts";
 import { addArtifact, query } from "./seed.ts";
 import { TestDevice } from "./test-device.ts";
 import { makeDevice } from "./test-devices.ts";
@@ -49,10 +49,12 @@ export class RolloutFleet {
     return answer.status === 201 ? 201 : answer.json();
   }
 
-  /** Has the server look at all rollouts, as it does each second. */
+  /** Looks at the rollout, as the server does each second. If it just does so, this waits for it. */
   async tick(): Promise<void> {
-    const { postgres, full, notices, log } = this.server.server.services;
-    await tickRollouts(postgres, (deployment) => full.delete(deployment), log);
+    const { postgres, full, notices } = this.server.server.services;
+    const { id: tenant } = this.server.tenant;
+    await postgres.inTenant(tenant, (session) => moveRollout(session, tenant, this.deployment, true));
+    full.delete(this.deployment);
     await notices.caughtUp();
   }
 
