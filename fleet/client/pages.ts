@@ -1,8 +1,11 @@
-import type { Call, Connection } from "./connection.ts";
+import type { Answer, Call, Connection } from "./connection.ts";
 
 const PER_PAGE = 500;
 
-/** Reads a list page by page, up to `limit` rows. */
+/**
+ * Reads a list, up to `limit` rows. It walks by cursor what the server walks, so that no row is missed or read twice
+ * while others come and go; other lists, and other servers, by pages.
+ */
 export async function pagesOf<Row>(
   connection: Connection,
   path: string,
@@ -11,11 +14,21 @@ export async function pagesOf<Row>(
 ): Promise<Row[]> {
   const rows: Row[] = [];
   const perPage = Math.min(PER_PAGE, limit);
-  for (let page = 1; rows.length < limit; page += 1) {
-    const paging = { page: String(page), per_page: String(perPage) };
-    const found = (await (await connection.call("GET", path, { query: { ...query, ...paging } })).json()) as Row[];
+  const isWalked = WALKED.test(path);
+  let at: { page: string } | { cursor: string } = isWalked ? { cursor: "" } : { page: "1" };
+  for (let page = 2; ; page += 1) {
+    const answer = await connection.call("GET", path, { query: { ...query, ...at, per_page: String(perPage) } });
+    const found = (await answer.json()) as Row[];
     rows.push(...found);
-    if (found.length < perPage) break;
+    const next = answer.header("x-next-cursor");
+    const hasMore = knowsCursors(answer) ? next !== undefined : found.length === perPage;
+    if (!hasMore || rows.length >= limit) return rows.slice(0, limit);
+    at = next === undefined ? { page: String(page) } : { cursor: next };
   }
-  return rows.slice(0, limit);
 }
+
+/** Lists that our server walks by cursor. */
+const WALKED = /\/(?:devauth\/devices|deployments\/[^/]+\/devices\/list|auditlogs\/logs)$/;
+
+/** A server that does not know cursors answers with the first page, whose links have none. */
+const knowsCursors = (answer: Answer): boolean => /[?&]cursor=/.test(answer.header("link") ?? "");

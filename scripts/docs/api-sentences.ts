@@ -49,7 +49,8 @@ export const API_SENTENCES: Readonly<Record<string, string>> = {
   [`POST ${DEPLOYMENTS_V2}/rollouts/estimate`]:
     "Says when the waves of a plan would open and end, and what it would need at its peak. It changes nothing.",
   [`GET ${DEPLOYMENTS}/deployments/{id}/devices`]: "Lists the devices of a deployment that have asked for it.",
-  [`GET ${DEPLOYMENTS}/deployments/{id}/devices/list`]: "Lists the devices of a deployment page by page.",
+  [`GET ${DEPLOYMENTS}/deployments/{id}/devices/list`]:
+    "Lists the devices of a deployment page by page, or by cursor in the order of their ids.",
   [`GET ${DEPLOYMENTS}/deployments/{id}/device_list`]: "Lists the ids of the devices that a deployment names.",
   [`GET ${DEPLOYMENTS}/deployments/{id}/devices/{device}`]: "Says why a device has or has not got a deployment.",
   [`GET ${DEPLOYMENTS}/deployments/{id}/devices/{device}/log`]: "Shows the log that a device has sent.",
@@ -79,7 +80,7 @@ export const API_SENTENCES: Readonly<Record<string, string>> = {
   [`GET ${USERADM}/plan_binding`]: "Shows the plan, which Mender's console asks for.",
   "GET /api/management/v1/tenantadm/user/tenant": "Shows the tenant of the user, with the token for its devices.",
 
-  [`GET ${DEVAUTH}/devices`]: "Lists devices with their keys, page by page.",
+  [`GET ${DEVAUTH}/devices`]: "Lists devices with their keys, page by page or by cursor.",
   [`POST ${DEVAUTH}/devices`]: "Preauthorizes a device, which is then accepted at its first request.",
   [`POST ${DEVAUTH}/devices/search`]: "Finds devices by ids and status.",
   [`GET ${DEVAUTH}/devices/count`]: "Counts devices, all or those with a status.",
@@ -105,11 +106,11 @@ export const API_SENTENCES: Readonly<Record<string, string>> = {
   [`PATCH ${INVENTORY}/groups/{name}/devices`]: "Puts devices into a group.",
   [`DELETE ${INVENTORY}/groups/{name}/devices`]: "Takes devices out of a group.",
   [`DELETE ${INVENTORY}/groups/{name}`]: "Removes a group; its devices stay.",
-  "POST /api/management/v2/inventory/filters/search": "Finds devices by what they report.",
+  "POST /api/management/v2/inventory/filters/search": "Finds devices by what they report, page by page or by cursor.",
   "GET /api/management/v2/inventory/filters/attributes": "Lists the attributes that devices report.",
   "GET /api/management/v2/inventory/statistics": "Counts devices by status.",
 
-  "GET /api/management/v1/auditlogs/logs": "Lists what people did, page by page.",
+  "GET /api/management/v1/auditlogs/logs": "Lists what people did, page by page or by cursor.",
   "GET /api/management/v1/auditlogs/logs/export": "Gives the audit log as a file with comma-separated values.",
   "GET /api/management/v1/auditlogs/logs/verify": "Says whether the audit log is whole and in its order.",
 

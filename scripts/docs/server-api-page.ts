@@ -37,6 +37,12 @@ export async function serverApiPage(): Promise<Page> {
       "bodies and answers are Mender's, so its clients work.",
     "Send the token as `Authorization: Bearer TOKEN`. A token of a device is good for the routes of devices only, and a token\n" +
       "of a user for the others only. A `?` marks what may be missing.",
+    "Lists have pages: `page` counts from 1, `per_page` is at most 500, and `Link` and `X-Total-Count` say what else there is.\n" +
+      "A row that comes or goes between two requests shifts the pages. Lists with a `cursor` can also be walked: send an empty\n" +
+      "`cursor` first, and then the `X-Next-Cursor` of each answer, until an answer has none. A walk shows each row that stays\n" +
+      "exactly once, as long as the values by which the list is sorted do not change. It counts nothing, so it has no\n" +
+      "`X-Total-Count`. A cursor is good for one list, one query and one tenant, for any time, and for any `per_page`; for\n" +
+      "others, the answer is 400 (`CURSOR_INVALID`).",
     "Any route may also answer 400 (`REQUEST_INVALID`), 413, 415 or 429 (`TOO_MANY_REQUESTS`) to a request that is not as it\n" +
       "should be, 401 and 403 without the right token, 404 and 409 for things that are not there or in use, and 503\n" +
       "(`DATABASE_AWAY`) with `Retry-After`. The body names a code: see the [error codes](server-errors.md).",

@@ -29,20 +29,21 @@ export function setPageHeaders(request: FastifyRequest, reply: FastifyReply, pag
   const { page, per_page } = paging;
   const last = extent.total === undefined ? undefined : Math.max(1, Math.ceil(extent.total / per_page));
   const more = last === undefined ? extent.more === true : page < last;
+  const to = (number: number, rel: string): string => linkTo(request, { page: number, per_page }, rel);
   const links = [
-    linkTo(request, 1, per_page, "first"),
-    ...(page > 1 ? [linkTo(request, page - 1, per_page, "prev")] : []),
-    ...(more ? [linkTo(request, page + 1, per_page, "next")] : []),
-    ...(last === undefined ? [] : [linkTo(request, last, per_page, "last")]),
+    to(1, "first"),
+    ...(page > 1 ? [to(page - 1, "prev")] : []),
+    ...(more ? [to(page + 1, "next")] : []),
+    ...(last === undefined ? [] : [to(last, "last")]),
   ];
   reply.header("link", links);
   if (extent.total !== undefined) reply.header("x-total-count", String(extent.total));
 }
 
-function linkTo({ url }: FastifyRequest, page: number, perPage: number, rel: string): string {
+/** A link to the path and the query of a request with other parameters. */
+export function linkTo({ url }: FastifyRequest, changed: Readonly<Record<string, string | number>>, rel: string) {
   const [path = "/", query = ""] = url.split("?", 2);
   const parameters = new URLSearchParams(query);
-  parameters.set("page", String(page));
-  parameters.set("per_page", String(perPage));
+  for (const [name, value] of Object.entries(changed)) parameters.set(name, String(value));
   return `<${path}?${parameters}>; rel="${rel}"`;
 }

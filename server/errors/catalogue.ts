@@ -11,6 +11,7 @@ export interface ServerErrorEntry {
  */
 export const SERVER_ERRORS = {
   REQUEST_INVALID: { status: 400, doc: "The request is not valid." },
+  CURSOR_INVALID: { status: 400, doc: "The cursor is not one of this list, or it belongs to another query." },
   REQUEST_TIMEOUT: { status: 408, doc: "The body of the request came too slowly." },
   REQUEST_TOO_LARGE: { status: 413, doc: "The body of the request is too large." },
   REQUEST_MEDIA_TYPE: { status: 415, doc: "The server does not read this content type here." },

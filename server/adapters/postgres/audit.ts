@@ -1,4 +1,5 @@
 import { type AuditRecord, hashRecord, NO_HASH } from "../../domain/audit-chain.ts";
+import { type Stretch, stretchOf, type Walk } from "../../domain/cursors/cursors.ts";
 import { writeEvent } from "./events.ts";
 import { type Session, sql } from "./postgres.ts";
 
@@ -66,6 +67,21 @@ export function listAudit(
     `SELECT ${RECORD} FROM audit WHERE ${WHERE} ORDER BY seq ${sort === "asc" ? "ASC" : "DESC"} OFFSET $9 LIMIT $10`,
     [...valuesOf(tenant, filter), offset, limit],
   );
+}
+
+/** The records after a position, by their numbers. */
+export async function walkAudit(
+  session: Session,
+  tenant: string,
+  filter: AuditFilter,
+  { sort, after, limit }: Walk & { readonly sort: "asc" | "desc" },
+): Promise<Stretch<AuditRecord>> {
+  const rows = await session.raw<AuditRecord & Record<string, unknown>>(
+    `SELECT ${RECORD} FROM audit WHERE ${WHERE} AND ($9::bigint IS NULL OR seq ${sort === "asc" ? ">" : "<"} $9)
+      ORDER BY seq ${sort === "asc" ? "ASC" : "DESC"} LIMIT $10`,
+    [...valuesOf(tenant, filter), after?.[0] ?? null, limit + 1],
+  );
+  return stretchOf(rows, limit, ({ seq }) => [String(seq)]);
 }
 
 /** How many records a filter finds. Without a filter, the number of the last record: none is ever removed. */

@@ -1,4 +1,5 @@
 import type { Selectable } from "kysely";
+import { type Stretch, stretchOf, type Walk } from "../../domain/cursors/cursors.ts";
 import { statusOfUnasked } from "../../domain/deployments/statistics.ts";
 import type { DecisionFacts } from "../../domain/deployments/why.ts";
 import { complete, type Deployment } from "./deployments.ts";
@@ -89,6 +90,45 @@ async function listUnasked(
   );
   return rows.map(({ device_id: device }) => device);
 }
+
+/**
+ * Devices of a deployment after a position, by their ids: a device that asks for the first time keeps its place. One
+ * statement finds both those that have asked and the others, so that none changes sides in between.
+ */
+export async function walkDeploymentDevices(
+  session: Session,
+  tenant: string,
+  deployment: Deployment,
+  statuses: readonly string[] | undefined,
+  { after, limit }: Walk,
+): Promise<Stretch<DeploymentDevice>> {
+  const { text, values } = membersOf(tenant, deployment);
+  const unasked = statusOfUnasked(deployment.state);
+  const hasUnasked = unasked !== undefined && (statuses?.includes(unasked) ?? true);
+  const found = await session.raw<Partial<Row> & { readonly walked: string } & Record<string, unknown>>(
+    `SELECT walked, r.* FROM (
+        (SELECT true AS asked, device_id AS walked FROM device_deployments
+          WHERE tenant_id = $1 AND deployment_id = $2 AND ($6::text[] IS NULL OR status = ANY ($6))
+            AND ($7::uuid IS NULL OR device_id > $7) ORDER BY device_id LIMIT $8)
+        UNION ALL (SELECT false, m.device_id FROM (${text}) AS m
+          WHERE $5::boolean AND ($7::uuid IS NULL OR m.device_id > $7) AND NOT EXISTS (
+            SELECT FROM device_deployments r
+            WHERE r.tenant_id = $1 AND r.deployment_id = $2 AND r.device_id = m.device_id)
+          ORDER BY m.device_id LIMIT $8)
+        ORDER BY walked LIMIT $8) AS found
+      LEFT JOIN device_deployments r
+        ON found.asked AND r.tenant_id = $1 AND r.deployment_id = $2 AND r.device_id = found.walked
+      ORDER BY walked`,
+    [...values, hasUnasked, statuses ?? null, after?.[0] ?? null, limit + 1],
+  );
+  const devices = found.map(({ walked: device, ...row }) =>
+    hasAsked(row) ? { device, status: row.status, row } : { device, status: unasked ?? "", row: undefined },
+  );
+  return stretchOf(devices, limit, ({ device }) => [device]);
+}
+
+/** A device that has not asked has no row: all columns are NULL. */
+const hasAsked = (row: Partial<Row>): row is Row => typeof row.status === "string";
 
 /** A device of a deployment, and what explains its status. `undefined`: there is no such device. */
 export async function findDeploymentDevice(

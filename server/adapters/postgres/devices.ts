@@ -1,3 +1,4 @@
+import { type Stretch, stretchOf, type Walk } from "../../domain/cursors/cursors.ts";
 import type { Session } from "./postgres.ts";
 import type { AuthSetStatus, DeviceStatus } from "./tables.ts";
 
@@ -42,6 +43,24 @@ export function listDevices(
       ORDER BY d.created_at, d.id OFFSET $4 LIMIT $5`,
     [tenant, status ?? null, id ?? null, offset, limit],
   );
+}
+
+/** Devices after a position, in the order of `listDevices`. */
+export async function walkDevices(
+  session: Session,
+  tenant: string,
+  { status, id }: DeviceFilter,
+  { after, limit }: Walk,
+): Promise<Stretch<DeviceRow>> {
+  // Text keeps the microseconds, which a Date does not have.
+  const rows = await session.raw<DeviceRow & { readonly at: string } & Record<string, unknown>>(
+    `SELECT page.*, created_at::text AS at FROM (${SELECT} WHERE d.tenant_id = $1
+      AND ($2::text[] IS NULL OR d.status = ANY ($2)) AND ($3::uuid[] IS NULL OR d.id = ANY ($3))
+      AND ($4::timestamptz IS NULL OR (d.created_at, d.id) > ($4, $5::uuid))
+      ORDER BY d.created_at, d.id LIMIT $6) AS page ORDER BY created_at, id`,
+    [tenant, status ?? null, id ?? null, after?.[0] ?? null, after?.[1] ?? null, limit + 1],
+  );
+  return stretchOf(rows, limit, ({ at, id: last }) => [at, last]);
 }
 
 export async function findDevice(session: Session, tenant: string, device: string): Promise<DeviceRow | undefined> {

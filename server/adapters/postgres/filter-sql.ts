@@ -58,9 +58,12 @@ const INSTANTS: Readonly<Record<string, string>> = {
 };
 
 /** The column to sort by, if a place is one. */
-export function sortColumn({ scope, attribute }: Place): string | undefined {
-  const key = `${scope}/${attribute}`;
-  return Object.hasOwn(COLUMNS, key) ? COLUMNS[key] : Object.hasOwn(INSTANTS, key) ? INSTANTS[key] : undefined;
+export function sortColumn({ scope, attribute }: Place): { key: string; type: "text" | "timestamptz" } | undefined {
+  const name = `${scope}/${attribute}`;
+  const column = Object.hasOwn(COLUMNS, name) ? COLUMNS[name] : undefined;
+  if (column !== undefined) return { key: column, type: "text" };
+  const instant = Object.hasOwn(INSTANTS, name) ? INSTANTS[name] : undefined;
+  return instant === undefined ? undefined : { key: instant, type: "timestamptz" };
 }
 
 /** The attribute as jsonb. NULL: the device has none. */

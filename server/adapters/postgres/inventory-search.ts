@@ -38,8 +38,8 @@ export interface Found {
  * The tables of a row that is shown. Devices are joined by the id alone: their policy keeps tenants apart, and with one
  * more condition on the tenant the planner would not use the index of the attributes. See the end of 0001-base.sql.
  */
-const SHOWN = `inventory i JOIN devices d ON d.id = i.device_id LEFT JOIN device_state c ON c.device_id = i.device_id`;
-const COLUMNS = `i.device_id, i.status, i.attributes, i.group_name, i.tags, i.tags_rev, i.created_at, i.updated_at,
+export const SHOWN = `inventory i JOIN devices d ON d.id = i.device_id LEFT JOIN device_state c ON c.device_id = i.device_id`;
+export const COLUMNS = `i.device_id, i.status, i.attributes, i.group_name, i.tags, i.tags_rev, i.created_at, i.updated_at,
     c.check_in_at`;
 
 /** How long a search may take. Its conditions are not ours, so it must not keep a connection for as long as others. */
@@ -120,7 +120,7 @@ async function estimate(session: Session, tenant: string, search: Search): Promi
   return plan?.["QUERY PLAN"][0].Plan["Plan Rows"] ?? 0;
 }
 
-async function inTime<T>(session: Session, work: () => Promise<T>): Promise<T> {
+export async function inTime<T>(session: Session, work: () => Promise<T>): Promise<T> {
   await session.raw(`SET LOCAL statement_timeout = '${SEARCH_MAX}'`);
   try {
     return await work();
@@ -134,7 +134,7 @@ async function inTime<T>(session: Session, work: () => Promise<T>): Promise<T> {
   }
 }
 
-function whereOf({ predicate, devices, text = "" }: Search, parameters: Parameters): string {
+export function whereOf({ predicate, devices, text = "" }: Search, parameters: Parameters): string {
   const words = text.split(/\s+/).filter((word) => word !== "");
   const conditions = [
     "i.tenant_id = $1",
@@ -148,12 +148,22 @@ function whereOf({ predicate, devices, text = "" }: Search, parameters: Paramete
 /** What the words of a search are looked for in. */
 const TEXT = `lower(concat_ws(' ', i.device_id, i.attributes ->> 'identity', i.attributes #>> '{inventory,hostname}', i.tags))`;
 
-function sortKeys({ sort = [] }: Search, parameters: Parameters): { readonly key: string; readonly order: string }[] {
-  return sort.flatMap(({ scope, attribute, order }) => {
+/** A value to sort by, in SQL. */
+export interface SortKey {
+  readonly key: string;
+  readonly direction: "asc" | "desc";
+  readonly order: string;
+  readonly type: "text" | "numeric" | "timestamptz";
+}
+
+export function sortKeys({ sort = [] }: Search, parameters: Parameters): SortKey[] {
+  return sort.flatMap(({ scope, attribute, order: direction }): SortKey[] => {
+    const order = `${direction} NULLS LAST`;
     const column = sortColumn({ scope, attribute });
+    if (column !== undefined) return [{ ...column, direction, order }];
     const value = valueAt({ scope, attribute }, parameters);
-    const by = column === undefined ? [numberIn(value), `(${value} #>> '{}') COLLATE "C"`] : [column];
-    return by.map((key) => ({ key, order: `${order} NULLS LAST` }));
+    const text = { key: `(${value} #>> '{}') COLLATE "C"`, type: "text" } as const;
+    return [{ key: numberIn(value), type: "numeric" } as const, text].map((key) => ({ ...key, direction, order }));
   });
 }
 

@@ -20,6 +20,8 @@ const Place = z.object({ scope: Name, attribute: Name });
 export const InventorySearch = z.object({
   page: z.int().min(1).max(1_000_000).default(1),
   per_page: z.int().min(1).max(500).default(20),
+  /** In place of a page: the `X-Next-Cursor` of the answer before, or an empty text for the first devices. */
+  cursor: z.string().max(16_384).optional(),
   filters: z
     .array(Place.extend({ type: z.string().max(16), value: z.unknown() }))
     .max(100)

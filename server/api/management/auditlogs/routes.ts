@@ -1,11 +1,12 @@
 import { z } from "zod";
 import { AuditChain, AuditLog, AuditQuery } from "../../../../src/protocol/api/audit.ts";
-import { type AuditFilter, countAudit, listAudit, verifyAudit } from "../../../adapters/postgres/audit.ts";
+import { type AuditFilter, countAudit, listAudit, verifyAudit, walkAudit } from "../../../adapters/postgres/audit.ts";
 import type { AuditRecord } from "../../../domain/audit-chain.ts";
 import type { Routes } from "../../app-types.ts";
 import { callingPerson } from "../../authenticate.ts";
+import { CursorQuery, walkerOf } from "../../cursors.ts";
 import { look } from "../../guard.ts";
-import { PagingQuery, setPageHeaders, windowOf } from "../../paging.ts";
+import { setPageHeaders, windowOf } from "../../paging.ts";
 import type { Services } from "../../services.ts";
 import { csvLine } from "./csv.ts";
 
@@ -14,18 +15,28 @@ const EXPORT_MAX = 20_000;
 
 /** Who did what: the audit log, to read. */
 export const auditlogsRoutes =
-  ({ postgres }: Services): Routes =>
+  (services: Services): Routes =>
   (app) => {
+    const { postgres } = services;
     app.get(
       V1,
       {
         config: { auth: "user", permission: "ReadAuditLogs" },
-        schema: { querystring: AuditQuery.extend(PagingQuery.shape), response: { 200: z.array(AuditLog) } },
+        schema: { querystring: AuditQuery.extend(CursorQuery.shape), response: { 200: z.array(AuditLog) } },
       },
       async (request, reply) => {
-        const { page, per_page, sort, ...query } = request.query;
+        const { page, per_page, cursor, sort, ...query } = request.query;
         const { tenant } = callingPerson(request);
         const filter = filterOf(query);
+        const walked = { tenant, list: "audit", query: { sort, ...query } };
+        const walker = walkerOf(services, request, { page, per_page, cursor }, walked);
+        if (walker !== undefined) {
+          const { rows, next } = await look(postgres, request, (session) =>
+            walkAudit(session, tenant, filter, { sort, ...walker }),
+          );
+          walker.setHeaders(reply, next);
+          return rows.map(shown);
+        }
         const [rows, total] = await look(postgres, request, async (session) => [
           await listAudit(session, tenant, filter, { sort, ...windowOf({ page, per_page }) }),
           await countAudit(session, tenant, filter),

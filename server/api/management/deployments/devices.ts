@@ -4,15 +4,20 @@ import { z } from "zod";
 import { printable } from "../../../../src/errors/agent-error.ts";
 import { Id } from "../../../../src/protocol/api/common.ts";
 import { DeploymentDecision, DeploymentDevice } from "../../../../src/protocol/api/deployments.ts";
-import { findDeploymentDevice, listDeploymentDevices } from "../../../adapters/postgres/deployment-devices.ts";
+import {
+  findDeploymentDevice,
+  listDeploymentDevices,
+  walkDeploymentDevices,
+} from "../../../adapters/postgres/deployment-devices.ts";
 import { findDeployment, findDeploymentLog } from "../../../adapters/postgres/deployments.ts";
 import { statusesOf } from "../../../domain/deployments/statistics.ts";
 import { whyOf } from "../../../domain/deployments/why.ts";
 import { ServerError } from "../../../errors/server-error.ts";
 import type { App } from "../../app-types.ts";
 import { callingPerson } from "../../authenticate.ts";
+import { CursorQuery, walkerOf } from "../../cursors.ts";
 import { look } from "../../guard.ts";
-import { PagingQuery, setPageHeaders, windowOf } from "../../paging.ts";
+import { setPageHeaders, windowOf } from "../../paging.ts";
 import type { Services } from "../../services.ts";
 import { shownDevice } from "./shown.ts";
 
@@ -21,7 +26,8 @@ const DEPLOYMENT = "/api/management/v1/deployments/deployments/:id";
 const UNPAGED = { offset: 0, limit: 50_000 };
 
 /** Adds what can be read of the devices of a deployment. */
-export function addDeviceRoutes(app: App, { postgres }: Services): void {
+export function addDeviceRoutes(app: App, services: Services): void {
+  const { postgres } = services;
   const params = z.object({ id: Id });
   const StatusQuery = z.object({ status: z.string().max(64).optional() });
 
@@ -48,15 +54,23 @@ export function addDeviceRoutes(app: App, { postgres }: Services): void {
       config: { auth: "user", permission: "ReadDeployments" },
       schema: {
         params,
-        querystring: StatusQuery.extend(PagingQuery.shape),
+        querystring: StatusQuery.extend(CursorQuery.shape),
         response: { 200: z.array(DeploymentDevice) },
       },
     },
     async (request, reply) => {
       const { tenant } = callingPerson(request);
-      const statuses = statusesIn(request.query.status);
+      const { status, ...paging } = request.query;
+      const statuses = statusesIn(status);
+      const query = { deployment: request.params.id, status };
+      const walker = walkerOf(services, request, paging, { tenant, list: "deployment-devices", query });
       return look(postgres, request, async (session) => {
         const deployment = await findDeployment(session, tenant, request.params.id);
+        if (walker !== undefined) {
+          const { rows, next } = await walkDeploymentDevices(session, tenant, deployment, statuses, walker);
+          walker.setHeaders(reply, next);
+          return rows.map((device) => shownDevice(device, deployment));
+        }
         const window = windowOf(request.query);
         const { devices, total } = await listDeploymentDevices(session, tenant, deployment, statuses, window);
         setPageHeaders(request, reply, request.query, { total });

@@ -3,11 +3,12 @@ import { Id } from "../../../../src/protocol/api/common.ts";
 import { Device, DeviceSearch, DeviceStatus } from "../../../../src/protocol/api/devauth.ts";
 import { readCounts } from "../../../adapters/postgres/device-counts.ts";
 import { readDeviceLimit } from "../../../adapters/postgres/device-status.ts";
-import { type DeviceFilter, findDevice, listDevices } from "../../../adapters/postgres/devices.ts";
+import { type DeviceFilter, findDevice, listDevices, walkDevices } from "../../../adapters/postgres/devices.ts";
 import type { Session } from "../../../adapters/postgres/postgres.ts";
 import { ServerError } from "../../../errors/server-error.ts";
 import type { Routes } from "../../app-types.ts";
 import { callingPerson } from "../../authenticate.ts";
+import { CursorQuery, walkerOf } from "../../cursors.ts";
 import { look } from "../../guard.ts";
 import { type Paging, PagingQuery, setPageHeaders, windowOf } from "../../paging.ts";
 import type { Services } from "../../services.ts";
@@ -17,8 +18,9 @@ const V2 = "/api/management/v2/devauth";
 
 /** Devices and their keys, to read: Mender's deviceauth. */
 export const devauthDeviceRoutes =
-  ({ postgres }: Services): Routes =>
+  (services: Services): Routes =>
   (app) => {
+    const { postgres } = services;
     const list = { 200: z.array(Device) };
     const pageOf = (tenant: string, filter: DeviceFilter, paging: Paging) => async (session: Session) => {
       const total = await countOf(session, tenant, filter);
@@ -31,12 +33,20 @@ export const devauthDeviceRoutes =
       `${V2}/devices`,
       {
         config: { auth: "user", permission: "ReadDevices" },
-        schema: { querystring: DeviceSearch.extend(PagingQuery.shape), response: list },
+        schema: { querystring: DeviceSearch.extend(CursorQuery.shape), response: list },
       },
       async (request, reply) => {
-        const { page, per_page, ...filter } = request.query;
+        const { page, per_page, cursor, ...filter } = request.query;
         const paging = { page, per_page };
         const { tenant } = callingPerson(request);
+        const walker = walkerOf(services, request, { ...paging, cursor }, { tenant, list: "devices", query: filter });
+        if (walker !== undefined) {
+          const { rows, next } = await look(postgres, request, (session) =>
+            walkDevices(session, tenant, filter, walker),
+          );
+          walker.setHeaders(reply, next);
+          return rows.map(shownDevice);
+        }
         const found = await look(postgres, request, pageOf(tenant, filter, paging));
         setPageHeaders(request, reply, paging, extentOf(found));
         return found.devices;

@@ -7,8 +7,10 @@ import {
 } from "../../../../src/protocol/api/inventory.ts";
 import { readCounts } from "../../../adapters/postgres/device-counts.ts";
 import { listAttributeNames } from "../../../adapters/postgres/inventory-search.ts";
+import { walkInventory } from "../../../adapters/postgres/inventory-walk.ts";
 import type { Routes } from "../../app-types.ts";
 import { callingPerson } from "../../authenticate.ts";
+import { walkerOf } from "../../cursors.ts";
 import { look } from "../../guard.ts";
 import { setPageHeaders } from "../../paging.ts";
 import type { Services } from "../../services.ts";
@@ -19,8 +21,9 @@ const V2 = "/api/management/v2/inventory";
 
 /** Searches over what devices report: Mender's inventory. */
 export const inventoryV2Routes =
-  ({ postgres }: Services): Routes =>
+  (services: Services): Routes =>
   (app) => {
+    const { postgres } = services;
     app.post(
       `${V2}/filters/search`,
       {
@@ -28,13 +31,21 @@ export const inventoryV2Routes =
         schema: { body: InventorySearch, response: { 200: z.array(InventoryDevice) } },
       },
       async (request, reply) => {
-        const { page, per_page, filters, sort, attributes, device_ids: devices, text } = request.body;
+        const { page, per_page, cursor, filters, sort, attributes, device_ids: devices, text } = request.body;
         const predicate = readConditions(filters);
         const { tenant } = callingPerson(request);
         const paging = { page, per_page };
-        const { rows, total } = await look(postgres, request, (session) =>
-          findPage(session, tenant, { predicate, devices, text, sort }, paging),
-        );
+        const search = { predicate, devices, text, sort };
+        const query = { filters, sort, devices, text };
+        const walker = walkerOf(services, request, { ...paging, cursor }, { tenant, list: "search", query });
+        if (walker !== undefined) {
+          const { rows, next } = await look(postgres, request, (session) =>
+            walkInventory(session, tenant, search, walker),
+          );
+          walker.setHeaders(reply, next);
+          return rows.map((row) => shownDevice(row, attributes));
+        }
+        const { rows, total } = await look(postgres, request, (session) => findPage(session, tenant, search, paging));
         setPageHeaders(request, reply, paging, { total });
         return rows.map((row) => shownDevice(row, attributes));
       },
