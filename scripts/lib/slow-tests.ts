@@ -16,7 +16,7 @@ export const SLOW: readonly string[] = [
   ...["docker.tools", "image-files", "damaged-signed-artifacts", "sabotages", "script-matrix", "types"],
   ...["model", "header-memory", "own-root", "payload", "archives.tools", "deb.tools", "damaged-artifacts"],
   ...["modify", "debian.tools", "mender-artifact", "directory.tools", "hostile-names", "broken-edges"],
-  ...["adapter", "disks.tools", "takeover.tools", "managed", "rpm.tools", "debian-device.tools"],
+  ...["adapter", "disks.tools", "takeover.tools", "managed", "rpm.tools", "debian-device.tools", "server-unit.tools"],
   ...["script.tools", "bootloader.tools", "daemon-worker", "device-trouble", "faulty-images.tools"],
   ...["state-scripts", "single-file.tools", "accounts.server", "public-command-lines", "conversation"],
   ...["start.server", "inspect-image.tools", "managed-resume.tools", "security.server", "ci-guide"],

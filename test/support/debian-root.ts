@@ -1,5 +1,15 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { cached } from "../../image/cache.ts";
@@ -89,18 +99,47 @@ export class DebianRoot {
 }
 
 /** Packs the running Node as the package `nodejs`, with the libraries that a system lacks. @returns its path */
-export function packNode(version: string, has: (path: string) => boolean): string {
-  const tree = mkdtempSync(join(tmpdir(), "switchback-nodejs-"));
+export const packNode = (version: string, has: (path: string) => boolean): string =>
+  packOwn("nodejs", version, [[process.execPath, "/usr/bin/node"]], has);
+
+const POSTGRES = "/usr/lib/postgresql/15";
+
+/**
+ * Packs the PostgreSQL of this machine as the package `postgresql`, with the libraries that a system lacks and without
+ * its compiler of queries, which would bring 100 MB of LLVM. @returns its path
+ */
+export function packPostgres(has: (path: string) => boolean): string {
+  const programs = ["postgres", "initdb", "pg_ctl"].map((name) => `${POSTGRES}/bin/${name}`);
+  const shared = ["/usr/share/postgresql/15", "/usr/share/zoneinfo/UTC", "/usr/share/zoneinfo/Etc/UTC"];
+  const libraries = readdirSync(`${POSTGRES}/lib`).filter((name) => /\.so$/.test(name) && !name.startsWith("llvmjit"));
+  const paths = [...programs, ...shared, ...libraries.map((name) => `${POSTGRES}/lib/${name}`)];
+  return packOwn(
+    "postgresql",
+    "15",
+    paths.map((path) => [path, path]),
+    has,
+  );
+}
+
+/** Packs files and folders of this machine with the libraries that their programs need and a system lacks. */
+function packOwn(
+  name: string,
+  version: string,
+  files: readonly (readonly [from: string, to: string])[],
+  has: (path: string) => boolean,
+): string {
+  const tree = mkdtempSync(join(tmpdir(), `switchback-${name}-`));
   try {
-    const libraries = execFileSync("ldd", [process.execPath], { encoding: "utf8" }).matchAll(/=> (\/\S+)/g);
-    const missing = [...libraries].map(([, path = ""]) => path).filter((path) => !has(path));
-    for (const [from, to] of [[process.execPath, "/usr/bin/node"], ...missing.map((path) => [path, path])] as const) {
+    const programs = files.map(([from]) => from).filter((path) => /\/bin\//.test(path));
+    const libraries = execFileSync("ldd", programs, { encoding: "utf8" }).matchAll(/=> (\/\S+)/g);
+    const missing = new Set([...libraries].map(([, path = ""]) => path).filter((path) => !has(path)));
+    for (const [from, to] of [...files, ...[...missing].map((path) => [path, path] as const)]) {
       mkdirSync(join(tree, dirname(to)), { recursive: true });
-      copyFileSync(from, join(tree, to));
+      cpSync(from, join(tree, to), { recursive: true, dereference: true });
     }
     mkdirSync(join(tree, "DEBIAN"));
-    const fields = `Package: nodejs\nVersion: ${version}\nArchitecture: all\nMaintainer: tests <tests@localhost>\n`;
-    writeFileSync(join(tree, "DEBIAN/control"), `${fields}Description: Node.js of this machine\n`);
+    const fields = `Package: ${name}\nVersion: ${version}\nArchitecture: all\nMaintainer: tests <tests@localhost>\n`;
+    writeFileSync(join(tree, "DEBIAN/control"), `${fields}Description: of this machine\n`);
     const deb = `${tree}.deb`;
     execFileSync("dpkg-deb", ["--build", "--root-owner-group", "-Znone", tree, deb]);
     return deb;
