@@ -28,10 +28,10 @@ export async function createSandboxRig({ sandbox, firmware, create }: SandboxRig
   const powerCycle = (): Promise<SlotId | undefined> => restart();
   await firmware.factory();
   await firmware.powerOn(up);
-  const factory = await readFiles(sandbox.root);
+  const factory = readFiles(sandbox.root);
   const reset = async (): Promise<void> => {
     fates = up;
-    await writeFiles(sandbox.root, factory);
+    writeFiles(sandbox.root, factory);
     await powerCycle();
   };
   await reset();

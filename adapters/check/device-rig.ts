@@ -21,7 +21,7 @@ export async function createDeviceRig(sandbox: Sandbox, create: () => Promise<Sl
     await mkdir(dirname(path), { recursive: true });
     await writeFile(path, Buffer.alloc(SLOT_BYTES, `what slot ${slot} held before. `));
   }
-  const factory = await readFiles(sandbox.root);
+  const factory = readFiles(sandbox.root);
   let current = await create();
   const device: SlotDevice = {
     open: (slot, image, signal) => current.open(slot, image, signal),
@@ -50,7 +50,7 @@ export async function createDeviceRig(sandbox: Sandbox, create: () => Promise<Sl
     failStorage: () => sandbox.failStorage(),
     failRead: <T>(number: number, work: () => Promise<T>) => sandbox.failRead(number, work),
     async reset() {
-      await writeFiles(sandbox.root, factory);
+      writeFiles(sandbox.root, factory);
       await restart();
     },
   };

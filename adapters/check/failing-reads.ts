@@ -53,7 +53,7 @@ export class FailingRead {
     isRoot: boolean,
   ): Promise<ProcessResult> {
     if (this.#left <= 0) return inner.run(argv, limits, signal, stdin);
-    const before = await readFiles(this.#root);
+    const before = readFiles(this.#root);
     const input = await repeatable(stdin);
     const held: Uint8Array[] = [];
     const holding = limits.onOutput && { ...limits, onOutput: async (chunk: Uint8Array) => void held.push(chunk) };
@@ -66,13 +66,13 @@ export class FailingRead {
       return result;
     }
     this.failed = fault.words;
-    await writeFiles(this.#root, before);
+    writeFiles(this.#root, before);
     return inner.run(await fault.arrange(argv), limits, signal, input());
   }
 
   /** @param roots paths by which the program may refer to the sandbox folder */
   async #faults(roots: readonly string[], before: Files): Promise<readonly Fault[]> {
-    const known = new Set([...before.keys(), ...(await readFiles(this.#root)).keys(), KERNEL_SAYS]);
+    const known = new Set([...before.keys(), ...readFiles(this.#root).keys(), KERNEL_SAYS]);
     const { files, programs } = readsIn(await readFile(this.#log, "latin1"), roots, known);
     const pathsOf = (name: string): readonly string[] => roots.map((root) => `${root}/${name}`);
     const paths = files.flatMap(pathsOf);

@@ -19,11 +19,11 @@ interface Contents {
 export async function createPayloadRig(sandbox: Sandbox, contents: Contents, create: () => Promise<PayloadHandler>) {
   const own = `${relative(sandbox.root, payloadFolder(sandbox.root))}/`;
   await mkdir(sandbox.root, { recursive: true });
-  const factory = await readFiles(sandbox.root);
+  const factory = readFiles(sandbox.root);
   let start: Files = factory;
   let current = await create();
   const filesOf = async (isOwn: boolean): Promise<string> =>
-    shown([...(await readFiles(sandbox.root))].filter(([name]) => name.startsWith(own) === isOwn));
+    shown([...readFiles(sandbox.root)].filter(([name]) => name.startsWith(own) === isOwn));
   const reboot = async (): Promise<void> => {
     current = await create();
     await sandbox.settle();
@@ -49,27 +49,27 @@ export async function createPayloadRig(sandbox: Sandbox, contents: Contents, cre
     failStorage: () => sandbox.failStorage(),
     failRead: <T>(number: number, work: () => Promise<T>) => sandbox.failRead(number, work),
     async reset() {
-      await writeFiles(sandbox.root, start);
+      writeFiles(sandbox.root, start);
       await reboot();
     },
     /** Like `reset`, but restores the state before any `keep`. */
     async resetToFactory() {
       start = factory;
-      await writeFiles(sandbox.root, start);
+      writeFiles(sandbox.root, start);
       await reboot();
     },
     async keep() {
       await reboot();
-      start = await readFiles(sandbox.root);
+      start = readFiles(sandbox.root);
     },
     /** Truncates every file that differs from the factory state. */
     async tear() {
-      const torn = [...(await readFiles(sandbox.root))].map(([name, bytes]): [string, Uint8Array] => {
+      const torn = [...readFiles(sandbox.root)].map(([name, bytes]): [string, Uint8Array] => {
         const made = factory.get(name);
         const isNew = made === undefined || Buffer.compare(made, bytes) !== 0;
         return [name, isNew ? bytes.subarray(0, bytes.length / 2) : bytes];
       });
-      await writeFiles(sandbox.root, new Map(torn));
+      writeFiles(sandbox.root, new Map(torn));
     },
   };
 }

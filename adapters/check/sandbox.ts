@@ -61,14 +61,14 @@ export class Sandbox {
 
   /** Declares the current files durable, and ends the effect of `cutPowerAt` and `failStorage`. */
   async settle(): Promise<void> {
-    this.#medium = new Medium(await readFiles(this.root));
+    this.#medium = new Medium(readFiles(this.root));
     this.#cut = undefined;
     this.#fails = false;
   }
 
   /** Loses everything that is not durable. */
   async losePower(): Promise<void> {
-    await writeFiles(this.root, this.#medium.safe);
+    writeFiles(this.root, this.#medium.safe);
   }
 
   cutPowerAt(act: number, moment: CutMoment): void {
@@ -114,7 +114,7 @@ export class Sandbox {
     const acts = this.#acts;
     this.#acts = undefined;
     for (const act of acts) await this.#replay(act);
-    const unexplained = this.#fails ? undefined : differingFile(this.#medium.seen, await readFiles(this.root));
+    const unexplained = this.#fails ? undefined : differingFile(this.#medium.seen, readFiles(this.root));
     if (unexplained !== undefined) {
       throw new AgentError("ADAPTER_SANDBOX", {
         file: unexplained,
@@ -145,7 +145,7 @@ export class Sandbox {
       return MOMENTS.map(({ moment, word }) => ({
         words: `${word} ${inWords(act)}`,
         leave: async () => {
-          await writeFiles(this.root, before.copy().cut(act, moment));
+          writeFiles(this.root, before.copy().cut(act, moment));
           await this.settle();
         },
       }));
@@ -157,7 +157,7 @@ export class Sandbox {
     if (this.#cut !== undefined) this.#cut.left -= 1;
     if (this.#cut?.left !== 0) return this.#medium.apply(act);
     this.cutAct = inWords(act);
-    await writeFiles(this.root, this.#medium.cut(act, this.#cut.moment));
+    writeFiles(this.root, this.#medium.cut(act, this.#cut.moment));
     await this.settle();
     throw new Error("power cut");
   }
@@ -204,7 +204,7 @@ export class Sandbox {
     remove: async (path) => {
       this.#expectStorage();
       const name = relative(this.root, path);
-      const gone = [...(await readFiles(this.root)).keys()].filter((one) => one === name || one.startsWith(`${name}/`));
+      const gone = [...readFiles(this.root).keys()].filter((one) => one === name || one.startsWith(`${name}/`));
       await rm(path, { recursive: true, force: true });
       for (const one of gone) this.#acts?.push({ kind: "remove", path: one });
     },
@@ -244,7 +244,7 @@ export class Sandbox {
 
   /** A medium has no folders. Moving one moves its files, which keep their durability. */
   async #renamed(from: string, to: string): Promise<readonly MediumAct[]> {
-    const moved = [...(await readFiles(this.root)).keys()].filter((name) => name.startsWith(`${to}/`));
+    const moved = [...readFiles(this.root).keys()].filter((name) => name.startsWith(`${to}/`));
     if (moved.length === 0) return [{ kind: "rename", from, to }];
     const old = (name: string): string => `${from}${name.slice(to.length)}`;
     const folders = new Set(moved.flatMap((name) => [dirname(name), dirname(old(name))]));
@@ -270,7 +270,7 @@ export class Sandbox {
         const limits = { ...given, timeoutMs: Math.min(given.timeoutMs, this.calls.timeoutMs) };
         if (this.#reads !== undefined) return this.#reads.run(inner, argv, limits, signal, stdin, isRoot);
         if (this.#acts === undefined) return inner.run(argv, limits, signal, stdin);
-        const before = await readFiles(this.root);
+        const before = readFiles(this.root);
         const input = this.#fails ? await repeatable(stdin) : () => stdin;
         const result = await inner.run([...traceArgv(this.#log), ...argv], limits, signal, input());
         const acts = await this.#readTrace(argv[0], before, isRoot);
@@ -280,7 +280,7 @@ export class Sandbox {
         }
         // The storage must fail only for the files that the program touches, and not for its output. The first run
         // finds these files and is undone.
-        await writeFiles(this.root, before);
+        writeFiles(this.root, before);
         const names = touchedBy(acts);
         const touched = [this.root, ...(isRoot ? ["/"] : [])].flatMap((root) => names.map((name) => join(root, name)));
         return inner.run([...brokenStorageArgv(this.#log, touched), ...argv], limits, signal, input());
