@@ -49,11 +49,9 @@ export class BuiltPackages {
     return { ...(await describeRelease(this.#dist, programs, env)), version };
   }
 
-  /** Builds all packages of a version. @returns the folder with them */
-  async build(version: string): Promise<string> {
-    const output = join(this.folder, version);
-    await buildPackages(await this.release(version), output);
-    return output;
+  /** Builds all packages of a version once for all files of a run. @returns the folder with them, for reading only */
+  build(version: string): Promise<string> {
+    return madeOnce(`packages-${version}`, async (output) => buildPackages(await this.release(version), output));
   }
 
   remove(): void {
