@@ -5,6 +5,7 @@ import { jsonLine } from "../../src/cli/one-line.ts";
 import { AgentError } from "../../src/errors/agent-error.ts";
 import { pagesOf } from "../client/pages.ts";
 import { type Context, done, examples, printOne, printRows, withServer } from "./command.ts";
+import { readPlan } from "./read-plan.ts";
 import { ago } from "./table.ts";
 
 const DEPLOYMENTS = "/api/management/v1/deployments/deployments";
@@ -42,6 +43,7 @@ export function registerDeployments(program: Command, io: CliIo): void {
     .option("--all", "to all accepted devices")
     .option("--retries <number>", "how often a device may try again", number)
     .option("--force", "install also where the release is installed already")
+    .option("--plan <file>", "JSON file with its waves and limits; 'rollouts estimate' says what they look like")
     .option("--watch", "then watch it to its end, as 'deployments watch' does")
     .addHelpText(
       "after",
@@ -49,6 +51,7 @@ export function registerDeployments(program: Command, io: CliIo): void {
         "deployments create --name july --release release-7 --group beta",
         "deployments create --name july --release release-7 --device DEVICE_ID --watch",
         "deployments create --name july --release release-7 --all",
+        "deployments create --name august --release release-7 --all --plan plan.json",
       ),
     )
     .action(withServer<CreateOptions>(io, create));
@@ -104,6 +107,7 @@ interface CreateOptions {
   readonly all?: true;
   readonly retries?: number;
   readonly force?: true;
+  readonly plan?: string;
   readonly watch?: true;
 }
 
@@ -113,7 +117,7 @@ function number(text: string): number {
 }
 
 async function create(context: Context<CreateOptions>): Promise<void> {
-  const { name, release, device, group, all, retries, force, watch: watches } = context.options;
+  const { name, release, device, group, all, retries, force, plan, watch: watches } = context.options;
   const targets = [device, group, all].filter((target) => target !== undefined).length;
   if (targets !== 1)
     throw new AgentError("OPTION_INVALID", { option: "--device, --group, --all", expected: "exactly one of them" });
@@ -123,12 +127,18 @@ async function create(context: Context<CreateOptions>): Promise<void> {
     ...(all !== undefined && { all_devices: true }),
     ...(retries !== undefined && { retries }),
     ...(force !== undefined && { force_installation: true }),
+    ...(plan !== undefined && planFields(plan)),
   };
   const path = group === undefined ? DEPLOYMENTS : `${DEPLOYMENTS}/group/${encodeURIComponent(group)}`;
   const answer = await context.connection.call("POST", path, { body });
   const id = answer.header("location")?.split("/").at(-1) ?? "";
   context.io.out(context.options.json === true ? jsonLine({ id }) : id);
   if (watches === true) await follow(context, id, 2);
+}
+
+function planFields(path: string): object {
+  const plan = readPlan(path);
+  return "phases" in plan ? { phases: plan["phases"], max_devices: plan["max_devices"] } : { rollout: plan };
 }
 
 async function list(context: Context<{ status?: string; limit: number }>): Promise<void> {

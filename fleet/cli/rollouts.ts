@@ -1,19 +1,18 @@
-import { readFileSync } from "node:fs";
 import { type Command, InvalidArgumentError } from "commander";
 import type { CliIo } from "../../src/agent/io.ts";
 import { jsonLine } from "../../src/cli/one-line.ts";
 import { AgentError } from "../../src/errors/agent-error.ts";
 import type { RolloutEstimate } from "../../src/protocol/api/rollout-estimates.ts";
-import { isJsonObject } from "../../src/util/json-object.ts";
 import { type Context, examples, printRows, withServer } from "./command.ts";
 import { estimateSentences, shownTime } from "./estimate-sentences.ts";
+import { readPlan } from "./read-plan.ts";
+import { registerRolloutActs } from "./rollout-acts.ts";
 
 const ESTIMATE = "/api/management/v2/deployments/rollouts/estimate";
 
 export function registerRollouts(program: Command, io: CliIo): void {
-  program
-    .command("rollouts")
-    .description("rollouts: how a release reaches its devices, wave by wave")
+  const rollouts = program.command("rollouts").description("rollouts: how a release reaches its devices, wave by wave");
+  rollouts
     .command("estimate")
     .description("say when the waves of a plan would open and end, and what it would need at its peak")
     .requiredOption("--plan <file>", "JSON file with the waves and limits, or with the phases of a Mender deployment")
@@ -33,7 +32,7 @@ export function registerRollouts(program: Command, io: CliIo): void {
     .addHelpText(
       "after",
       `
-The server does not run plans yet. It estimates them, and changes nothing.
+An estimate changes nothing. 'deployments create --plan' runs a plan.
 
 PLAN: {"waves": [{"percent": 1, "gate": {"success_pct": 95, "soak_s": 3600}}, {"rest": true}],
        "halt": {"failure_pct": 5}, "rate_per_minute": 1000}
@@ -43,6 +42,7 @@ ${examples(
 )}`,
     )
     .action(withServer<EstimateOptions>(io, estimate));
+  registerRolloutActs(rollouts, io);
 }
 
 interface EstimateOptions {
@@ -96,18 +96,4 @@ async function estimate(context: Context<EstimateOptions>): Promise<void> {
     { title: "ends", value: (wave) => shownTime(wave.ends_at) },
   ]);
   for (const sentence of estimateSentences(answer)) io.out(sentence);
-}
-
-function readPlan(path: string): Readonly<Record<string, unknown>> {
-  let value: unknown;
-  try {
-    value = JSON.parse(readFileSync(path, "utf8"));
-  } catch (cause) {
-    if (cause instanceof SyntaxError)
-      throw new AgentError("OPTION_INVALID", { option: "--plan", value: path, reason: "not JSON" }, cause);
-    throw new AgentError("FLEET_FILE", { path }, cause);
-  }
-  if (!isJsonObject(value))
-    throw new AgentError("OPTION_INVALID", { option: "--plan", value: path, expected: "a JSON object" });
-  return value;
 }

@@ -48,6 +48,12 @@ export const API_SENTENCES: Readonly<Record<string, string>> = {
   [`GET ${DEPLOYMENTS}/deployments/{id}/series`]: "Shows how the counts of a deployment changed over time.",
   [`POST ${DEPLOYMENTS_V2}/rollouts/estimate`]:
     "Says when the waves of a plan would open and end, and what it would need at its peak. It changes nothing.",
+  [`GET ${DEPLOYMENTS_V2}/rollouts`]: "Lists rollouts page by page, the newest first.",
+  [`GET ${DEPLOYMENTS_V2}/rollouts/{id}`]: "Shows a rollout: its plan, its waves, and what it waits for.",
+  [`GET ${DEPLOYMENTS_V2}/rollouts/{id}/decisions`]:
+    "Lists what was decided about a rollout, by its plan and by people.",
+  [`POST ${DEPLOYMENTS_V2}/rollouts/{id}/acts`]:
+    "Pauses, resumes, aborts or rolls back a rollout, and more; or tells what that would do.",
   [`GET ${DEPLOYMENTS}/deployments/{id}/devices`]: "Lists the devices of a deployment that have asked for it.",
   [`GET ${DEPLOYMENTS}/deployments/{id}/devices/list`]:
     "Lists the devices of a deployment page by page, or by cursor in the order of their ids.",

@@ -30,6 +30,8 @@ export const SERVER_ERRORS = {
   RANGE_NOT_SATISFIABLE: { status: 416, doc: "The file does not have these bytes." },
   ARTIFACT_INVALID: { status: 400, doc: "The file is not a valid Artifact." },
   DEPLOYMENT_ABORTED: { status: 409, doc: "The deployment was aborted." },
+  ROLLOUT_REFUSED: { status: 409, doc: "The rollout is in a state in which this cannot be done." },
+  ROLLOUT_MOVED_ON: { status: 409, doc: "The rollout is not as you saw it. Look again." },
   DATABASE_AWAY: { status: 503, doc: "The database cannot be reached. Try again." },
   DATABASE_REFUSED: { status: 503, doc: "The database refuses the server: a configuration is wrong." },
   STORAGE_AWAY: { status: 503, doc: "The store of Artifacts cannot be reached. Try again." },

@@ -7,6 +7,7 @@ import { simulate } from "../../fleet/simulate/simulate.ts";
 import { helpParts, leavesOf, pathOf } from "../../scripts/lib/command-tree.ts";
 import { RecordingIo } from "../support/recording-io.ts";
 import { makeArtifact } from "../support/server/artifacts.ts";
+import { query } from "../support/server/seed.ts";
 import { startTestServer, type TestServer } from "../support/server/test-server.ts";
 
 const FLEET = {
@@ -109,6 +110,33 @@ async function inGroup(): Promise<void> {
   await run("groups", "add", "beta", ids["DEVICE_ID"] ?? "");
 }
 
+function writePlan(): void {
+  const waves = [{ percent: 10, gate: { success_pct: 90, soak_s: 3600 } }, { rest: true }];
+  writeFileSync(join(home, "plan.json"), JSON.stringify({ waves, halt: { failure_pct: 5 } }));
+}
+
+/** A rollout in which the act of the example is possible. */
+async function makeRollout(example: string): Promise<void> {
+  const isApprove = example.includes("approve");
+  const plan = {
+    waves: [{ percent: 20, gate: { success_pct: 0, soak_s: 3600 } }, { rest: true }],
+    ...(isApprove && { approvals: 1 }),
+  };
+  writeFileSync(join(home, "own-plan.json"), JSON.stringify(plan));
+  const words = ["--release", "release-7", "--all", "--force", "--plan", join(home, "own-plan.json")];
+  const [id = ""] = await done("deployments", "create", "--name", example, ...words);
+  ids["ROLLOUT_ID"] = id;
+  if (example.includes("resume")) await done("rollouts", "pause", id);
+  if (example.includes("watch")) await done("rollouts", "abort", id);
+  if (isApprove) await query(server, `UPDATE rollouts SET memory = memory || '{"author": "another"}'`);
+  if (example.includes("retry-failed"))
+    await query(
+      server,
+      "INSERT INTO deployment_counts (tenant_id, deployment_id, status, wave, shard, n) VALUES ($1, $2, 'failure', 0, 0, 1)",
+      ...[server.tenant.id, id],
+    );
+}
+
 /** What makes the situation of an example, where it is not the one that the tests above have left. */
 const BEFORE: Readonly<Record<string, () => Promise<void>>> = {
   "devices accept DEVICE_ID": async () => void (await done("devices", "reject", ids["DEVICE_ID"] ?? "")),
@@ -117,12 +145,12 @@ const BEFORE: Readonly<Record<string, () => Promise<void>>> = {
     const { publicKey } = generateKeyPairSync("ed25519");
     writeFileSync(join(home, "device.pub"), publicKey.export({ type: "spki", format: "pem" }));
   },
-  "rollouts estimate": async () => {
-    const waves = [{ percent: 10, gate: { success_pct: 90, soak_s: 3600 } }, { rest: true }];
-    writeFileSync(join(home, "plan.json"), JSON.stringify({ waves, halt: { failure_pct: 5 } }));
-  },
+  "rollouts estimate": async () => writePlan(),
   "groups show": inGroup,
-  "deployments create": inGroup,
+  "deployments create": async () => {
+    writePlan();
+    await inGroup();
+  },
   "artifacts delete": async () => {
     const running = ["pending", "inprogress"].map((status) =>
       done("deployments", "list", "--status", status, "--json"),
@@ -155,6 +183,7 @@ const EXAMPLES = leavesOf(commandLine(new RecordingIo()))
 for (const { example } of EXAMPLES.filter(({ example: line }) => !ABOVE.some((start) => line.startsWith(start))))
   test(`the example works: ${example}`, async () => {
     for (const [start, make] of Object.entries(BEFORE)) if (example.startsWith(start)) await make();
+    if (example.includes("ROLLOUT_ID")) await makeRollout(example);
     const words = [...example.matchAll(/'([^']*)'|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain ?? "");
     const known = words.map(
       (word) => ids[word] ?? (/\.(?:pub|mender)$|^password$/.test(word) ? join(home, word) : word),
@@ -176,7 +205,8 @@ for (const { example } of EXAMPLES.filter(({ example: line }) => !ABOVE.some((st
         known[known.indexOf(ids["DEPLOYMENT_ID"] ?? "")] = id;
       }
       // The deployment that the tests above have watched ended with a device that failed.
-      if (example.startsWith("deployments watch")) expect((await run(...known)).exit).toBe(3);
+      if (example.startsWith("rollouts watch")) expect((await run(...known)).exit).toBe(4);
+      else if (example.startsWith("deployments watch")) expect((await run(...known)).exit).toBe(3);
       else await done(...known);
     } finally {
       process.chdir(folder);

@@ -1,4 +1,4 @@
-import { createHash, randomUUID } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
 import {
@@ -16,6 +16,7 @@ import type { App } from "../../app-types.ts";
 import { callingPerson } from "../../authenticate.ts";
 import { act } from "../../guard.ts";
 import type { Services } from "../../services.ts";
+import { keyOf } from "./idempotency-key.ts";
 
 const DEPLOYMENTS = "/api/management/v1/deployments/deployments";
 const Group = z.string().regex(/^[A-Za-z0-9_-]{1,256}$/);
@@ -101,13 +102,4 @@ function planOf({ rollout, phases, max_devices: max }: Wish): Plan | undefined {
   // To Mender, no devices at most means that there is no limit.
   if (phases === undefined && (max === undefined || max === 0)) return undefined;
   return fromMender({ phases: phases ?? [{}], max_devices: max });
-}
-
-/** Two people may choose the same key. */
-function keyOf(request: FastifyRequest, user: string, wish: Wish): { key: string; requestHash: Buffer } | undefined {
-  const key = request.headers["idempotency-key"];
-  if (key === undefined) return undefined;
-  if (typeof key !== "string" || !/^[\x21-\x7e]{1,256}$/.test(key))
-    throw new ServerError("REQUEST_INVALID", { in: "headers", header: "Idempotency-Key" });
-  return { key: `${user} ${key}`, requestHash: createHash("sha256").update(JSON.stringify(wish)).digest() };
 }

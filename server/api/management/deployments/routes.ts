@@ -3,6 +3,7 @@ import { Id } from "../../../../src/protocol/api/common.ts";
 import { Deployment, DeploymentStatistics, DeploymentsQuery } from "../../../../src/protocol/api/deployments.ts";
 import { type DeploymentFilter, findDeployment, listDeployments } from "../../../adapters/postgres/deployments.ts";
 import { abortDeployment } from "../../../adapters/postgres/end-deployments.ts";
+import { actOnRollout } from "../../../adapters/postgres/move-rollout.ts";
 import type { DeploymentState } from "../../../adapters/postgres/tables.ts";
 import { ServerError } from "../../../errors/server-error.ts";
 import type { App, Routes } from "../../app-types.ts";
@@ -14,6 +15,7 @@ import { addCreationRoutes } from "./create.ts";
 import { addDeviceRoutes } from "./devices.ts";
 import { addEstimateRoute } from "./estimate.ts";
 import { addHistoryRoutes } from "./history.ts";
+import { addRolloutRoutes } from "./rollouts.ts";
 import { addSeriesRoute } from "./series.ts";
 import { shownDeployment } from "./shown.ts";
 
@@ -30,6 +32,7 @@ export const deploymentRoutes =
     addHistoryRoutes(app, services);
     addSeriesRoute(app, services);
     addEstimateRoute(app, services);
+    addRolloutRoutes(app, services);
 
     const params = z.object({ id: Id });
     const body = z.object({ status: z.literal("aborted") });
@@ -40,12 +43,15 @@ export const deploymentRoutes =
         schema: { params, body, response: { 204: z.undefined() } },
       },
       async (request, reply) => {
-        const { tenant } = callingPerson(request);
+        const { tenant, user, email } = callingPerson(request);
         const { id } = request.params;
         await act(services.postgres, request, async (session) => {
-          const { name } = await findDeployment(session, tenant, id);
-          if (!(await abortDeployment(session, tenant, id)))
-            throw new ServerError("NOT_POSSIBLE", { deployment: id, reason: "it has finished" });
+          const { name, is_rollout: isRollout } = await findDeployment(session, tenant, id);
+          const by = { id: user, email };
+          const isDone = isRollout
+            ? (await actOnRollout(session, tenant, id, { act: "abort", by, isDry: false }))?.refused === undefined
+            : await abortDeployment(session, tenant, id);
+          if (!isDone) throw new ServerError("NOT_POSSIBLE", { deployment: id, reason: "it has finished" });
           return { result: undefined, acts: [{ action: "abort", object: { type: "deployment", id, name } }] };
         });
         return reply.status(204).send();

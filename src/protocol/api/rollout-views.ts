@@ -1,0 +1,109 @@
+import { z } from "zod";
+import { Id, Timestamp } from "./common.ts";
+import { Plan } from "./rollouts.ts";
+import { Line } from "./text.ts";
+
+const Count = z.number().int();
+const Facts = z.record(z.string(), z.union([z.string(), z.number()]));
+
+/** What became of devices. `had`: they had the release before. `unfit`: no Artifact fits. `left`: they are out of it. */
+const Tally = z.object({
+  updated: Count,
+  failed: Count,
+  had: Count,
+  unfit: Count,
+  left: Count,
+  under_way: Count,
+});
+
+const Totals = Tally.extend({
+  /** Devices that have not begun and have no end. */
+  waiting: Count,
+});
+
+export const Rollout = z.object({
+  /** The id of its deployment. */
+  id: Id,
+  name: z.string(),
+  artifact_name: z.string(),
+  state: z.enum(["waiting", "running", "paused", "halted", "ending", "aborted", "finished"]),
+  /** How it has ended. */
+  ended: z.string().optional(),
+  /** Counts its decisions. */
+  rev: Count,
+  created: Timestamp,
+  device_count: Count,
+  totals: Totals,
+  /** How many waves have opened, and how many there are. */
+  waves_open: Count,
+  waves: Count,
+});
+export type Rollout = z.infer<typeof Rollout>;
+
+const Wave = z.object({
+  /** How many devices it is for. Before it opens, as the plan says. */
+  size: Count,
+  opened_at: Timestamp.optional(),
+  passed_at: Timestamp.optional(),
+  tally: Tally.optional(),
+  /** The gate behind a wave that is open. */
+  gate: z
+    .object({ good: Count, of: Count, needed: Count, is_met: z.boolean(), met_at: Timestamp.optional() })
+    .optional(),
+});
+
+/** A rollout with its plan, its waves, what it waits for, and the reading that has halted it. */
+export const RolloutDetails = Rollout.extend({
+  plan: Plan,
+  wave_list: z.array(Wave),
+  /** The most urgent first. */
+  waits: z.array(z.object({ code: z.string(), facts: Facts, until: Timestamp.optional() })),
+  halt: z
+    .object({ rule: z.string(), reading: z.number(), limit: z.number(), failed: Count, overdue: Count, reports: Count })
+    .optional(),
+  approved_by: z.array(z.string()),
+  /** Why no device may begin now. */
+  closed: z.string().optional(),
+});
+export type RolloutDetails = z.infer<typeof RolloutDetails>;
+
+export const RolloutDecision = z.object({
+  seq: Count,
+  at: Timestamp,
+  code: z.string(),
+  facts: Facts,
+  /** Who decided. Without it, the plan did. */
+  by: z.object({ id: z.string(), email: z.string() }).optional(),
+});
+export type RolloutDecision = z.infer<typeof RolloutDecision>;
+
+/** What a person does to a rollout. */
+export const RolloutAct = z
+  .object({
+    act: z.enum(["approve", "pause", "resume", "open_next", "skip_soak", "retry_failed", "abort", "roll_back"]),
+    /** Changes nothing, and tells what would happen. */
+    dry_run: z.boolean().default(false),
+    /** What the person has seen. If more has changed than 1 % and 10 devices, the act is refused. */
+    expect: z.object({ rev: Count.optional(), totals: Totals.partial().optional() }).optional(),
+    /** To which release the devices go back. Without it, the one that most of them had before. */
+    release: Line.min(1).optional(),
+  })
+  .refine(({ act, release }) => release === undefined || act === "roll_back", {
+    error: "belongs to roll_back",
+    path: ["release"],
+  });
+export type RolloutAct = z.infer<typeof RolloutAct>;
+
+/** What an act has done, or would do. */
+export const RolloutActed = z.object({
+  act: z.string(),
+  dry_run: z.boolean(),
+  /** What is decided with it, in order. */
+  decisions: z.array(z.object({ code: z.string(), facts: Facts })),
+  /** What becomes of how many devices, as codes. */
+  effects: z.array(z.object({ code: z.string(), devices: Count })),
+  /** To which release devices go back, and by which deployment. */
+  roll_back: z.object({ release: z.string(), devices: Count, deployment: Id.optional() }).optional(),
+  rollout: Rollout,
+});
+export type RolloutActed = z.infer<typeof RolloutActed>;
