@@ -11,6 +11,7 @@ import { removeOld } from "./adapters/postgres/retention.ts";
 import { keepRunningDeployments } from "./adapters/postgres/running-deployments.ts";
 import { loadSecrets } from "./adapters/postgres/secrets.ts";
 import { createTokens } from "./adapters/tokens/tokens.ts";
+import { createSender } from "./adapters/webhooks/send.ts";
 import { type AppOptions, createApp } from "./api/app.ts";
 import type { App, Routes } from "./api/app-types.ts";
 import { FullRollouts } from "./api/device/deployments/full-rollouts.ts";
@@ -22,6 +23,7 @@ import { downloadRoutes } from "./api/downloads/routes.ts";
 import { findCallers } from "./api/find-callers.ts";
 import { artifactRoutes } from "./api/management/artifacts/routes.ts";
 import { deploymentRoutes } from "./api/management/deployments/routes.ts";
+import { integrationRoutes } from "./api/management/integrations/routes.ts";
 import { peopleRoutes } from "./api/management/people-routes.ts";
 import { releaseRoutes } from "./api/management/releases/routes.ts";
 import { operationsRoutes } from "./api/operations/routes.ts";
@@ -29,6 +31,7 @@ import { RepeatedBodies } from "./api/repeated-bodies.ts";
 import type { Services } from "./api/services.ts";
 import type { Storage } from "./config/storage.ts";
 import { again } from "./jobs/again.ts";
+import { deliverWebhooks } from "./jobs/deliver-webhooks.ts";
 import { hourly } from "./jobs/hourly.ts";
 import { sweepObjects } from "./jobs/sweep-objects.ts";
 import { tickRollouts } from "./jobs/tick-rollouts.ts";
@@ -42,6 +45,8 @@ export interface ServerOptions extends Pick<AppOptions, "serverFactory" | "check
   readonly connections?: number;
   readonly storage: Storage;
   readonly publicUrl?: string;
+  /** Private addresses and networks that webhooks may call. */
+  readonly webhookAllow?: readonly string[];
   /** `api` leaves the work that no request waits for to other processes. */
   readonly role?: "all" | "api" | "worker";
   readonly log: FastifyBaseLogger;
@@ -62,6 +67,7 @@ export async function composeServer({
   connections,
   storage,
   publicUrl,
+  webhookAllow = [],
   role = "all",
   log,
   ...forApp
@@ -79,6 +85,7 @@ export async function composeServer({
   const running = keepRunningDeployments(postgres, notices);
   const full = new FullRollouts();
   const checkIns = collectCheckIns(postgres, log);
+  const webhooks = createSender(webhookAllow);
   const directLinks = storage.kind === "s3" && storage.presigned;
   const services: Services = {
     postgres,
@@ -88,6 +95,7 @@ export async function composeServer({
     checkIns,
     full,
     objects,
+    webhooks,
     directLinks,
     linkKey,
     publicUrl,
@@ -111,18 +119,18 @@ export async function composeServer({
   const endRollouts = again("moving rollouts", 1000, log, () =>
     tickRollouts(postgres, (deployment) => full.delete(deployment), log),
   );
-  const endNumbering =
-    role === "api"
-      ? async () => {}
-      : again("giving numbers to events", NUMBER_EVERY_MS, log, () => numberEvents(postgres));
+  const deliveries = deliverWebhooks(postgres, webhooks, log);
+  const endEvents = role === "api" ? [] : startEvents();
   return {
     app,
     lane: new PollLane({ ...shared, running }),
     services,
     async close() {
       await endTicking();
-      await endNumbering();
       await endRollouts();
+      await Promise.all(endEvents.map((end) => end()));
+      await deliveries.close();
+      webhooks.close();
       await checkIns.flush();
       await notices.close();
       await Promise.all(endHourly.map((end) => end()));
@@ -130,6 +138,16 @@ export async function composeServer({
       await objects.close();
     },
   };
+
+  function startEvents(): (() => Promise<void>)[] {
+    notices.subscribe((notice) => {
+      if (notice === undefined || notice.what === "events") deliveries.start().catch(() => {}); // ignored: tried each second.
+    });
+    return [
+      again("giving numbers to events", NUMBER_EVERY_MS, log, () => numberEvents(postgres)),
+      again("deliveries to webhooks", 1000, log, () => deliveries.start()),
+    ];
+  }
 
   function startHourly(): (() => Promise<void>)[] {
     const sweep = async () => {
@@ -146,7 +164,7 @@ export async function composeServer({
 
 /** Every route of the API. */
 export function allRoutes(services: Services, shared: Parameters<typeof deviceRoutes>[1]): readonly Routes[] {
-  const management = [downloadRoutes, artifactRoutes, releaseRoutes, deploymentRoutes];
+  const management = [downloadRoutes, artifactRoutes, releaseRoutes, deploymentRoutes, integrationRoutes];
   const routes = [operationsRoutes, ...management].map((routesOf) => routesOf(services));
   return [...routes, ...peopleRoutes(services), ...deviceRoutes(services, shared)];
 }

@@ -4,6 +4,7 @@ const USERADM = "/api/management/v1/useradm";
 const DEVAUTH = "/api/management/v2/devauth";
 const INVENTORY = "/api/management/v1/inventory";
 const DEVICES = "/api/devices";
+const IOT = "/api/management/v1/iot-manager";
 
 /** What each route does, in one sentence. A test finds routes that are missing here, and rows without a route. */
 export const API_SENTENCES: Readonly<Record<string, string>> = {
@@ -139,4 +140,15 @@ export const API_SENTENCES: Readonly<Record<string, string>> = {
   [`GET ${DEVICES}/v1/download/{id}`]:
     "Downloads an Artifact, or the part that `Range` names. The link has its signature.",
   [`HEAD ${DEVICES}/v1/download/{id}`]: "Says how large an Artifact is.",
+
+  [`GET ${IOT}/integrations`]: "Lists webhooks, without their secrets.",
+  [`POST ${IOT}/integrations`]:
+    "Makes a webhook. `secret` is hexadecimal; without `events`, the four of Mender are sent.",
+  [`GET ${IOT}/integrations/{id}`]: "Shows one webhook.",
+  [`DELETE ${IOT}/integrations/{id}`]: "Deletes a webhook and what waits for it.",
+  [`PUT ${IOT}/integrations/{id}/credentials`]: "Gives a webhook another address and secret, and enables it.",
+  [`POST ${IOT}/integrations/{id}/enable`]: "Enables a webhook that was disabled because it failed for three days.",
+  [`POST ${IOT}/integrations/{id}/test`]: "Sends a test event to a webhook at once, and says how it went.",
+  [`GET ${IOT}/integrations/{id}/deliveries`]: "Lists the deliveries to a webhook, newest first.",
+  [`GET ${IOT}/events`]: "Lists the events that webhooks get, with the state of each delivery.",
 };

@@ -2,6 +2,7 @@ import { generateKeyPairSync, randomBytes } from "node:crypto";
 import { pino } from "pino";
 import { connectPostgres } from "../../server/adapters/postgres/postgres.ts";
 import { createTokens } from "../../server/adapters/tokens/tokens.ts";
+import { createSender } from "../../server/adapters/webhooks/send.ts";
 import { createApp } from "../../server/api/app.ts";
 import { FullRollouts } from "../../server/api/device/deployments/full-rollouts.ts";
 import { createPolls } from "../../server/api/device/deployments/poll.ts";
@@ -28,6 +29,7 @@ export async function describeApi(): Promise<Described> {
     checkIns: { note: unused, flush: unused } as Partial<Services["checkIns"]> as Services["checkIns"],
     full: new FullRollouts(),
     objects: {} as Services["objects"],
+    webhooks: createSender([]),
   };
   const memories = new DeviceMemories(postgres, tokens, notices);
   const app = await createApp({

@@ -4,6 +4,7 @@ import type { Notices } from "../adapters/postgres/notifications.ts";
 import type { Postgres } from "../adapters/postgres/postgres.ts";
 import type { RunningDeployments } from "../adapters/postgres/running-deployments.ts";
 import type { Tokens } from "../adapters/tokens/tokens.ts";
+import type { WebhookSender } from "../adapters/webhooks/send.ts";
 import type { Objects } from "../ports/objects.ts";
 import type { FullRollouts } from "./device/deployments/full-rollouts.ts";
 
@@ -15,6 +16,7 @@ export interface Services {
   readonly running: RunningDeployments;
   readonly checkIns: CheckIns;
   readonly full: FullRollouts;
+  readonly webhooks: WebhookSender;
   /** The bytes of Artifacts. */
   readonly objects: Objects;
   /** Whether devices and people read them from the store itself. */

@@ -71,9 +71,9 @@ async function run(config: Config, io: ServerIo, ends: (() => Promise<unknown>)[
     stopDatabase = () => database.stop();
     ends.push(stopDatabase);
   } else if (!(await awaitDatabase(databaseUrl, io, stop))) return undefined;
-  const { connections, role, storage, url, trustProxy } = config;
+  const { connections, role, storage, url, trustProxy, webhookAllow } = config;
   const server = await composeServer({
-    ...{ databaseUrl, connections, storage, role, log, trustProxy },
+    ...{ databaseUrl, connections, storage, role, log, trustProxy, webhookAllow },
     ...(url !== undefined && { publicUrl: url }),
   });
   ends.push(() => server.close());

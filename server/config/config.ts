@@ -27,6 +27,8 @@ export interface Config {
   readonly tls: Tls;
   /** Addresses and networks. */
   readonly trustProxy: readonly string[];
+  /** Private addresses and networks that webhooks may call. */
+  readonly webhookAllow: readonly string[];
   readonly database: string | undefined;
   readonly connections: number;
   readonly storage: Storage;
@@ -69,6 +71,11 @@ const PATH = z
   .min(1, "expected a path")
   .transform((text) => resolve(text));
 
+const NETWORKS = z
+  .string()
+  .transform((text) => text.split(",").map((each) => each.trim()))
+  .refine((all) => all.every(isNetwork), "expected addresses or networks, such as 10.0.0.7,192.168.1.0/24");
+
 const SCHEMA = z
   .object({
     data: PATH,
@@ -89,11 +96,8 @@ const SCHEMA = z
       context.addIssue({ code: "custom", message: "expected auto, off, or CERT,KEY" });
       return z.NEVER;
     }),
-    "trust-proxy": z
-      .string()
-      .transform((text) => text.split(",").map((each) => each.trim()))
-      .refine((all) => all.every(isNetwork), "expected addresses or networks, such as 10.0.0.7,192.168.1.0/24")
-      .optional(),
+    "trust-proxy": NETWORKS.optional(),
+    "webhook-allow": NETWORKS.optional(),
     // Not a URL to everybody: with a socket, the host is in the query, and the place for it is empty.
     database: z
       .string()
@@ -121,10 +125,11 @@ export function checkConfig(given: ReadonlyMap<SettingKey, Given>): Config {
   if (!parsed.success) throw invalid(given, parsed.error.issues[0]);
   const { data, "local-listen": localListen, "database-connections": connections, ...more } = parsed.data;
   const { "log-level": logLevel, "admin-password-file": adminPasswordFile, "trust-proxy": trustProxy, ...rest } = more;
-  const { listen, url, tls, database, role, admin } = rest;
+  const { listen, url, tls, database, role, admin, "webhook-allow": webhookAllow } = rest;
   return {
     ...{ data, listen, localListen, url, tls, database, connections, role, logLevel, admin, adminPasswordFile },
     trustProxy: trustProxy ?? [],
+    webhookAllow: webhookAllow ?? [],
     storage: storageOf(parsed.data, join(data, "objects")),
   };
 }

@@ -61,6 +61,13 @@ export const SETTINGS = [
     default: () => undefined,
   },
   {
+    key: "webhook-allow",
+    value: "ADDRESS,…",
+    doc: "private addresses and networks that webhooks may call nevertheless",
+    defaultDoc: "none: webhooks call public addresses only",
+    default: () => undefined,
+  },
+  {
     key: "database",
     value: "URL",
     doc: "PostgreSQL 15 or newer, as a role that is no superuser",

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { EventType, Happening } from "../../domain/events/event-types.ts";
 import { type Postgres, type Session, sql } from "./postgres.ts";
+import { queueDeliveries } from "./webhook-queue.ts";
 
 /**
  * Writes down what happened, in the transaction in which it happens: either both are kept, or neither is. The event has
@@ -23,6 +24,8 @@ export interface StoredEvent {
   readonly created_at: Date;
 }
 
+type NumberedEvent = Pick<StoredEvent, "id" | "type"> & Record<string, unknown>;
+
 /** Events of one transaction: none may hold the lock for long. */
 const BATCH = 1000;
 /** Any number: whoever gives numbers holds it. */
@@ -34,6 +37,7 @@ const LOCK = 7_340_522;
  * A sequence alone would not do: of two transactions, the one that takes the smaller number may commit last, and a
  * reader that has gone past it would miss its event. Here only committed events get numbers, and only one process at a
  * time gives them, until its own commit: whoever has seen a number can have seen all smaller ones.
+ * Deliveries to webhooks are queued in the same transaction, so that a crash loses none and queues none twice.
  *
  * @returns how many events got a number
  */
@@ -58,7 +62,7 @@ async function numberSome(session: Session): Promise<number> {
   for (const { tenant, ids } of waiting) {
     // Row-level security shows one tenant at a time.
     await session.raw("SELECT set_config('app.tenant', $1, true)", [tenant]);
-    await session.raw(MOVE, [tenant, ids]);
+    await queueDeliveries(session, tenant, await session.raw<NumberedEvent>(MOVE, [tenant, ids]));
     await session.raw("SELECT pg_notify('switchback', json_build_object('tenant', $1::text, 'what', 'events')::text)", [
       tenant,
     ]);

@@ -45,6 +45,9 @@ export interface Tables {
   idempotency: IdempotencyTable;
   outbox: OutboxTable;
   events: EventTable;
+  webhooks: WebhookTable;
+  webhook_deliveries: WebhookDeliveryTable;
+  webhook_queues: { webhook_id: string; tenant_id: string; due_at: Stamp; claimed_until: Date | null };
 }
 
 /** A column that the database fills with the present time. */
@@ -336,4 +339,32 @@ interface EventTable {
   type: string;
   data: Json<Record<string, unknown>>;
   created_at: Date;
+}
+
+interface WebhookTable {
+  tenant_id: string;
+  id: string;
+  url: string;
+  secret: Buffer | null;
+  description: Generated<string>;
+  events: string[];
+  failures: Generated<number>;
+  failing_since: Date | null;
+  disabled_at: Date | null;
+  disabled_reason: string | null;
+  created_at: Stamp;
+}
+
+interface WebhookDeliveryTable {
+  tenant_id: string;
+  webhook_id: string;
+  event_id: number;
+  state: Generated<string>;
+  attempts: Generated<number>;
+  next_at: Stamp;
+  attempted_at: Date | null;
+  status: number | null;
+  error: string | null;
+  duration_ms: number | null;
+  created_at: Stamp;
 }

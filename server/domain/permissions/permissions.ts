@@ -5,6 +5,8 @@
 export const PERMISSIONS = [
   ...["ReadDevices", "ManageDevices", "ReadReleases", "UploadArtifacts", "ManageReleases"],
   ...["ReadDeployments", "DeployToDevices", "ConfigureDevices", "ReadUsers", "ManageUsers", "ReadAuditLogs"],
+  // Webhooks.
+  ...["ReadIntegrations", "ManageIntegrations"],
   // One's own account, tokens and settings.
   "Basic",
 ] as const;

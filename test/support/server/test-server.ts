@@ -49,7 +49,7 @@ async function createDatabase(from: string): Promise<string> {
 }
 
 interface TestOptions
-  extends Partial<Pick<ServerOptions, "publicUrl" | "trustProxy" | "patience" | "log" | "storage">> {
+  extends Partial<Pick<ServerOptions, "publicUrl" | "trustProxy" | "webhookAllow" | "patience" | "log" | "storage">> {
   /** With both listeners and the metrics, whose numbers of deployments are always fresh. */
   readonly isMeasured?: boolean;
   /** Of a measured server: how many milliseconds headers may take. */

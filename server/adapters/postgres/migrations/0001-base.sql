@@ -489,6 +489,54 @@ CREATE TABLE events (
   PRIMARY KEY (tenant_id, id)
 );
 
+CREATE TABLE webhooks (
+  tenant_id uuid NOT NULL REFERENCES tenants ON DELETE CASCADE,
+  id uuid NOT NULL,
+  url text NOT NULL,
+  -- The key of its signatures, which is never shown again.
+  secret bytea,
+  description text NOT NULL DEFAULT '',
+  events text[] NOT NULL,
+  -- Attempts that failed since the last one that succeeded, and since when.
+  failures int NOT NULL DEFAULT 0,
+  failing_since timestamptz,
+  disabled_at timestamptz,
+  disabled_reason text,
+  created_at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (tenant_id, id)
+);
+
+CREATE TABLE webhook_deliveries (
+  tenant_id uuid NOT NULL,
+  webhook_id uuid NOT NULL,
+  event_id bigint NOT NULL,
+  state text NOT NULL DEFAULT 'waiting' CHECK (state IN ('waiting', 'delivered', 'failed')),
+  attempts int NOT NULL DEFAULT 0,
+  next_at timestamptz NOT NULL DEFAULT now(),
+  attempted_at timestamptz,
+  -- Of the last attempt.
+  status int,
+  error text,
+  duration_ms int,
+  created_at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (tenant_id, webhook_id, event_id),
+  FOREIGN KEY (tenant_id, webhook_id) REFERENCES webhooks ON DELETE CASCADE,
+  FOREIGN KEY (tenant_id, event_id) REFERENCES events ON DELETE CASCADE
+) WITH (fillfactor = 80);
+CREATE INDEX webhook_deliveries_waiting ON webhook_deliveries (tenant_id, webhook_id, next_at) WHERE state = 'waiting';
+CREATE INDEX webhook_deliveries_by_event ON webhook_deliveries (tenant_id, event_id);
+
+-- When each webhook has something to deliver, and until when a process works for it. It is not under row-level security,
+-- because processes look for webhooks of all tenants.
+CREATE TABLE webhook_queues (
+  webhook_id uuid PRIMARY KEY,
+  tenant_id uuid NOT NULL,
+  due_at timestamptz NOT NULL DEFAULT 'infinity',
+  claimed_until timestamptz,
+  FOREIGN KEY (tenant_id, webhook_id) REFERENCES webhooks ON DELETE CASCADE
+);
+CREATE INDEX webhook_queues_due ON webhook_queues (due_at);
+
 -- Processes keep the running deployments and their artifacts in memory.
 CREATE FUNCTION running_changes() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -512,7 +560,7 @@ BEGIN
   FOREACH name IN ARRAY ARRAY['devices', 'auth_sets', 'device_state', 'inventory', 'device_counts', 'releases',
     'artifacts', 'uploads', 'deployments', 'deployment_targets', 'device_deployments', 'deployment_counts',
     'deployment_series', 'rollouts', 'rollout_places', 'rollout_decisions', 'deployment_logs', 'device_configurations', 'users', 'sessions', 'settings', 'audit',
-    'idempotency', 'events']
+    'idempotency', 'events', 'webhooks', 'webhook_deliveries']
   LOOP
     EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', name);
     EXECUTE format('CREATE POLICY tenant ON %I USING (tenant_id = app_tenant()) WITH CHECK (tenant_id = app_tenant())',
