@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { moveRollout } from "../../server/adapters/postgres/move-rollout.ts";
 import { RolloutFleet } from "../support/server/rollout-fleet.ts";
-import { addArtifact } from "../support/server/seed.ts";
+import { addArtifact, query } from "../support/server/seed.ts";
 import { startTestServer, type TestServer } from "../support/server/test-server.ts";
 
 let server: TestServer;
@@ -161,4 +161,74 @@ test("two processes that look at once decide once, and what a crash undoes is de
   await Promise.all([fleet.tick(), fleet.tick(), fleet.tick()]);
   expect(await fleet.decisions()).toEqual(["OPENED", "GATE_MET", "PASSED", "OPENED"]);
   expect(await fleet.broken()).toEqual([]);
+});
+
+test("a rate, a window and a time of expiry hold", async () => {
+  const fleet = await RolloutFleet.make(server, 12);
+  // A sixth of a minute's devices in ten seconds.
+  await fleet.create({ waves: [{ rest: true }], rate_per_minute: 18 });
+  expect(await fleet.poll()).toHaveLength(3);
+  await fleet.tick();
+  expect(await fleet.poll()).toHaveLength(3);
+  expect(await fleet.answers()).toMatchObject({ WAITS_FOR_PLACE: 9 });
+  await act(fleet, { act: "abort" });
+
+  const day = (["sun", "mon", "tue", "wed", "thu", "fri", "sat"] as const)[(new Date().getUTCDay() + 3) % 7];
+  const window = { time_zone: "UTC", days: [day], start: "03:00", end: "04:00" };
+  expect(await fleet.create({ waves: [{ rest: true }], window }, { name: "window" })).toBe(201);
+  expect(await fleet.poll()).toEqual([]);
+  expect(await fleet.answers()).toEqual({ OUTSIDE_WINDOW: 12 });
+  await act(fleet, { act: "abort" });
+
+  const expires = new Date(Date.now() + 3000).toISOString();
+  await fleet.create({ waves: [{ count: 2 }, { rest: true }], concurrency: 2, expires_at: expires }, { name: "short" });
+  const begun = await fleet.poll();
+  expect(begun).toHaveLength(2);
+  await expect.poll(async () => (await get(`/${fleet.deployment}`)).state, { timeout: 15_000 }).toBe("ending");
+  expect(await fleet.poll()).toEqual(begun);
+  await fleet.report(begun, "success");
+  await fleet.tick();
+  expect(await fleet.state()).toEqual({ state: "finished", ended: "EXPIRED" });
+});
+
+test("nobody begins before somebody else has approved", async () => {
+  const fleet = await RolloutFleet.make(server, 3);
+  await fleet.create({ waves: [{ rest: true }], approvals: 1 });
+  expect(await fleet.poll()).toEqual([]);
+  expect(await fleet.answers()).toEqual({ NEEDS_APPROVAL: 3 });
+  const own = await act(fleet, { act: "approve" });
+  expect([own.status, own.body.error]).toEqual([409, expect.stringContaining("IS_AUTHOR")]);
+  await query(
+    server,
+    `UPDATE rollouts SET memory = memory || '{"author": "another"}' WHERE deployment_id = $1`,
+    fleet.deployment,
+  );
+  expect((await act(fleet, { act: "approve" })).status).toBe(200);
+  await server.server.services.notices.caughtUp();
+  expect(await fleet.poll()).toHaveLength(3);
+});
+
+test("a device takes a deployment of a higher priority first, and the older one ends for it", async () => {
+  const fleet = await RolloutFleet.make(server, 2);
+  await fleet.create({ waves: [{ rest: true }] });
+  const older = fleet.deployment;
+  await fleet.create({ waves: [{ rest: true }], priority: 5 }, { name: "urgent" });
+  expect(await fleet.poll()).toHaveLength(2);
+  await fleet.report(fleet.members, "success");
+  await fleet.poll();
+  fleet.deployment = older;
+  await fleet.tick();
+  expect(await fleet.tallies()).toEqual({ "-1 aborted": 2 });
+  expect(await fleet.state()).toEqual({ state: "finished", ended: "FINISHED" });
+});
+
+test("Mender's phases are waves, and a deployment has either them or a plan", async () => {
+  const fleet = await RolloutFleet.make(server, 10);
+  const phases = [{ batch_size: 30 }, { start_ts: "2999-01-01T00:00:00Z" }];
+  expect(await fleet.create({ waves: [{ rest: true }] }, { phases })).toMatchObject({ code: "REQUEST_INVALID" });
+  const answer = await server.request("POST", "/api/management/v1/deployments/deployments", {
+    ...{ name: "phases", artifact_name: fleet.release, devices: fleet.members.map(({ id }) => id), phases },
+  });
+  fleet.deployment = answer.headers.get("location")?.split("/").at(-1) ?? "";
+  expect(await fleet.poll()).toHaveLength(3);
 });
