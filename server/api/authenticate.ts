@@ -43,7 +43,7 @@ export function authenticate(app: App, callers: Callers): void {
     const accept = (caller: FastifyRequest["caller"]): void => {
       request.caller = caller;
       if (caller === undefined) done(new ServerError("UNAUTHORIZED"));
-      else if (permission !== undefined && !(caller.kind === "user" && caller.permissions.has(permission)))
+      else if (permission !== undefined && !(caller.kind === "user" && caller.grants.has(permission)))
         done(new ServerError("FORBIDDEN", { permission }));
       else done();
     };

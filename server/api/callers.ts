@@ -1,4 +1,4 @@
-import type { Permission } from "../domain/permissions/permissions.ts";
+import type { Grants } from "../domain/permissions/grants.ts";
 
 /** A device whose token is valid, and which is accepted. */
 export interface DeviceCaller {
@@ -34,7 +34,7 @@ export interface PersonCaller {
   /** The session or the personal access token. */
   readonly session: string;
   readonly tokenName: string | undefined;
-  readonly permissions: ReadonlySet<Permission>;
+  readonly grants: Grants;
 }
 
 /** Finds who a token belongs to. `undefined`: the token is not valid any more, or never was. */

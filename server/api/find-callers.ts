@@ -1,13 +1,15 @@
 import { findPerson } from "../adapters/postgres/people.ts";
 import type { Postgres } from "../adapters/postgres/postgres.ts";
 import type { Tokens } from "../adapters/tokens/tokens.ts";
-import { PERMISSIONS } from "../domain/permissions/permissions.ts";
+import { grantsOf } from "../domain/permissions/grants.ts";
+import { BUILT_IN_ROLES } from "../domain/permissions/matrix.ts";
 import type { Callers } from "./callers.ts";
 import type { DeviceMemories } from "./device/device-memories.ts";
 
-const ALL_PERMISSIONS = new Set(PERMISSIONS);
-
-/** Finds callers by the signature of their token and by what the database says of it. */
+/**
+ * Finds callers by the signature of their token and by what the database says of it. Nothing of a person is remembered:
+ * roles that change hold for the next request, on every process.
+ */
 export function findCallers(postgres: Postgres, tokens: Tokens, memories: DeviceMemories): Callers {
   return {
     device: (token) => memories.find(token),
@@ -18,7 +20,9 @@ export function findCallers(postgres: Postgres, tokens: Tokens, memories: Device
       if (row?.user_id !== claims.sub) return undefined;
       const { tenant, sub: user, jti: session } = claims;
       const tokenName = row.name ?? undefined;
-      return { kind: "user", tenant, user, email: row.email, session, tokenName, permissions: ALL_PERMISSIONS };
+      const builtIn = row.roles.flatMap((role) => BUILT_IN_ROLES[role]?.sets ?? []);
+      const grants = grantsOf([...builtIn, ...row.sets]);
+      return { kind: "user", tenant, user, email: row.email, session, tokenName, grants };
     },
   };
 }

@@ -1,6 +1,7 @@
 import type { FastifyRequest } from "fastify";
 import { type AuditEntry, writeAudit } from "../adapters/postgres/audit.ts";
 import type { Postgres, Session } from "../adapters/postgres/postgres.ts";
+import { type Sight, sightOf } from "../domain/permissions/grants.ts";
 import { callingPerson } from "./authenticate.ts";
 
 /** What a person did, for the audit log. The guard adds who it was. */
@@ -8,7 +9,8 @@ type Act = Omit<AuditEntry, "actor" | "requestId">;
 
 /**
  * The one way to an act of a person: does it, and writes the audit record, in one transaction. The person has the
- * permission that the route declares: the request was refused before its body was read if they do not.
+ * permission that the route declares: the request was refused before its body was read if they do not. The session sees
+ * only what the permission's scope lets them act on.
  * `work` returns the act as it turned out, because the id of a new thing is not known before.
  */
 export async function act<T>(
@@ -18,7 +20,7 @@ export async function act<T>(
 ): Promise<T> {
   const person = callingPerson(request);
   request.hasActed = true;
-  return postgres.inTenant(person.tenant, async (session) => {
+  const recorded = async (session: Session): Promise<T> => {
     const { result, acts } = await work(session);
     const actor = {
       type: "user",
@@ -28,7 +30,8 @@ export async function act<T>(
     };
     for (const one of acts) await writeAudit(session, person.tenant, { ...one, actor, requestId: request.id });
     return result;
-  });
+  };
+  return postgres.inTenant(person.tenant, recorded, sightIn(request));
 }
 
 /** Reads for a person, who has the permission that the route declares. */
@@ -37,5 +40,12 @@ export async function look<T>(
   request: FastifyRequest,
   work: (session: Session) => Promise<T>,
 ): Promise<T> {
-  return postgres.inTenant(callingPerson(request).tenant, work);
+  return postgres.inTenant(callingPerson(request).tenant, work, sightIn(request));
+}
+
+/** What the caller sees in this request: the session's queries keep to it. */
+export function sightIn(request: FastifyRequest): Sight {
+  const { permission } = request.routeOptions.config;
+  if (permission === undefined) throw new Error("a route of people without a permission");
+  return sightOf(callingPerson(request).grants, permission);
 }

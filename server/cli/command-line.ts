@@ -108,7 +108,14 @@ function addPeople(program: Command, io: ServerIo): void {
     command.option("--password-file <FILE>", "file with the password (default: makes one and prints it)");
   withPassword(ofTenant(user.command("add").argument("<email>", "address")))
     .description("make a user")
-    .addHelpText("after", examples("user add third@example.com --tenant default --password-file password.txt"))
+    .option("--role <NAMES...>", "roles of the user (default: RBAC_ROLE_PERMIT_ALL, an administrator)")
+    .addHelpText(
+      "after",
+      examples(
+        "user add third@example.com --tenant default --password-file password.txt",
+        "user add build@example.com --role RBAC_ROLE_CI",
+      ),
+    )
     .action(async (email: string, flags: Flags) => (await actions()).userAdd(email, flags, io));
   ofTenant(user.command("list"))
     .description("list the users of a tenant")

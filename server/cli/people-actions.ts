@@ -1,6 +1,8 @@
 import { hashPassword } from "../adapters/passwords/passwords.ts";
 import { findTenant, listTenants, resetPassword } from "../adapters/postgres/administration.ts";
 import { addUser, listUsers } from "../adapters/postgres/people.ts";
+import { lockRoles, setsOfRoles } from "../adapters/postgres/roles.ts";
+import { ADMINISTRATOR } from "../domain/permissions/matrix.ts";
 import { ServerError } from "../errors/server-error.ts";
 import { makeTenant } from "./first-start.ts";
 import type { ServerIo } from "./io.ts";
@@ -47,11 +49,18 @@ export async function tenantList(flags: Flags, io: ServerIo): Promise<void> {
 export async function userAdd(email: string, flags: Flags, io: ServerIo): Promise<void> {
   const { config } = await configOf(flags, io);
   const address = emailOf(email);
+  const given = flags["role"];
+  const roles = Array.isArray(given) ? given.map(String) : [ADMINISTRATOR];
   const password = await passwordFrom("--password-file", textOf(flags, "password-file"));
   const hash = await hashPassword(password.text);
   await withDatabase(config, "user add", io, async (postgres) => {
     const tenant = await postgres.shared((session) => findTenant(session, textOf(flags, "tenant")));
-    await postgres.inTenant(tenant.id, (session) => addUser(session, tenant.id, address, hash));
+    await postgres.inTenant(tenant.id, async (session) => {
+      await lockRoles(session, tenant.id);
+      // Fails if there is no such role.
+      await setsOfRoles(session, tenant.id, roles);
+      await addUser(session, tenant.id, address, hash, roles);
+    });
   });
   io.out(`Made the user ${address.toLowerCase()}.`);
   if (password.isNew) io.out(`Password, shown only now: ${password.text}`);
@@ -66,9 +75,11 @@ export async function userList(flags: Flags, io: ServerIo): Promise<void> {
   });
   if (flags["json"] === true)
     io.out(
-      JSON.stringify(users.map(({ id, email, created_at }) => ({ id, email, created_ts: created_at.toISOString() }))),
+      JSON.stringify(
+        users.map(({ id, email, roles, created_at }) => ({ id, email, roles, created_ts: created_at.toISOString() })),
+      ),
     );
-  else for (const { id, email } of users) io.out(`${id}  ${email}`);
+  else for (const { id, email, roles } of users) io.out(`${id}  ${email}  ${roles.join(", ")}`);
 }
 
 /** `user reset-password`. @throws {ServerError} NOT_FOUND, OPTION_INVALID */

@@ -18,6 +18,8 @@ export const SERVER_ERRORS = {
   NOT_FOUND: { status: 404, doc: "There is no such thing, or it belongs to someone else." },
   UNAUTHORIZED: { status: 401, doc: "The token is missing, not valid, expired or revoked." },
   FORBIDDEN: { status: 403, doc: "You may not do this." },
+  OWN_ROLES: { status: 422, doc: "You cannot change your own roles. Ask another administrator." },
+  LAST_ADMINISTRATOR: { status: 422, doc: "The tenant would have no administrator left." },
   LOGIN_FAILED: { status: 401, doc: "The email address or the password is wrong." },
   TOO_MANY_REQUESTS: { status: 429, doc: "There were too many requests. Try again later." },
   CONFLICT: { status: 409, doc: "The request conflicts with what is there." },

@@ -10,6 +10,7 @@ import { startPrivatePostgres } from "../../server/adapters/postgres/private/pri
 import { createApp } from "../../server/api/app.ts";
 import type { App } from "../../server/api/app-types.ts";
 import type { PersonCaller } from "../../server/api/callers.ts";
+import { grantsOf } from "../../server/domain/permissions/grants.ts";
 import { SERVER_ERRORS } from "../../server/errors/catalogue.ts";
 import { ARTIFACTS, makeArtifact, upload } from "../support/server/artifacts.ts";
 import { startTestServer, type TestServer } from "../support/server/test-server.ts";
@@ -71,7 +72,7 @@ for (const [code, title, ask] of ANSWERS)
 test("a person without the permission is refused with FORBIDDEN, before anything is read", async () => {
   const person: PersonCaller = {
     ...{ kind: "user", tenant: server.tenant.id, user: randomUUID(), email: "a@example.com", session: randomUUID() },
-    ...{ tokenName: undefined, permissions: new Set(["Basic"]) },
+    ...{ tokenName: undefined, grants: grantsOf([]) },
   };
   const seen: string[] = [];
   const app = await createApp({

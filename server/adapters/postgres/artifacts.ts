@@ -3,6 +3,7 @@ import { sql as fragment } from "kysely";
 import { type ArtifactFacts, type ArtifactHead, conflicts } from "../../domain/releases/artifact-facts.ts";
 import { ServerError } from "../../errors/server-error.ts";
 import { type Postgres, type Session, sql } from "./postgres.ts";
+import { artifactInSight, requireRelease } from "./sight.ts";
 import type { Tables } from "./tables.ts";
 
 export type ArtifactRow = Selectable<Tables["artifacts"]>;
@@ -16,14 +17,19 @@ interface StoredArtifact {
   readonly facts: ArtifactFacts;
 }
 
-/** Adds an artifact to its release, which it makes if it is the first. @throws {ServerError} CONFLICT */
+/**
+ * Adds an artifact to its release, which it makes if it is the first. A release that somebody makes who is limited to
+ * tags gets these tags: else they would not see what they have made.
+ *
+ * @throws {ServerError} CONFLICT; FORBIDDEN if the release is there, and out of sight
+ */
 export async function addArtifact(session: Session, tenant: string, artifact: StoredArtifact): Promise<void> {
   const { facts } = artifact;
   // Locks the release: two uploads at once must not both pass the comparison.
   await session.run(
     sql
       .insertInto("releases")
-      .values({ tenant_id: tenant, name: facts.name })
+      .values({ tenant_id: tenant, name: facts.name, tags: [...(session.sight.tags ?? [])] })
       .onConflict((conflict) => conflict.columns(["tenant_id", "name"]).doUpdateSet({ modified_at: new Date() })),
   );
   await findConflicts(session, tenant, facts);
@@ -48,8 +54,9 @@ export async function addArtifact(session: Session, tenant: string, artifact: St
   );
 }
 
-/** @throws {ServerError} CONFLICT if an artifact of the same name is for the same devices */
+/** @throws {ServerError} FORBIDDEN if the release is out of sight; CONFLICT if an artifact of the same name is for the same devices */
 export async function findConflicts(session: Session, tenant: string, head: ArtifactHead): Promise<void> {
+  await requireRelease(session, tenant, head.name);
   const others = await session.rows(
     sql
       .selectFrom("artifacts")
@@ -90,6 +97,7 @@ export async function listArtifacts(
   const matching = sql
     .selectFrom("artifacts")
     .where("tenant_id", "=", tenant)
+    .$if(session.sight.tags !== undefined, (query) => query.where(artifactInSight(session.sight.tags ?? [])))
     .$if(names.length > 0, (query) => query.where((expression) => expression.or(names.map(nameMatches))))
     .$if(description !== undefined, (query) => query.where(contains("description", description ?? "")))
     .$if(deviceType !== undefined, (query) => query.where(fragment<boolean>`${deviceType} = any(device_types)`));
@@ -108,11 +116,19 @@ export const nameMatches = (name: string) =>
   name.endsWith("*") ? fragment<boolean>`starts_with(name, ${name.slice(0, -1)})` : fragment<boolean>`name = ${name}`;
 
 export function findArtifact(session: Session, tenant: string, id: string): Promise<ArtifactRow | undefined> {
-  return session.first(sql.selectFrom("artifacts").selectAll().where("tenant_id", "=", tenant).where("id", "=", id));
+  return session.first(
+    sql
+      .selectFrom("artifacts")
+      .selectAll()
+      .where("tenant_id", "=", tenant)
+      .where("id", "=", id)
+      .$if(session.sight.tags !== undefined, (query) => query.where(artifactInSight(session.sight.tags ?? []))),
+  );
 }
 
-/** @returns false if there is no such artifact */
+/** @returns false if there is no such artifact in sight */
 export async function describeArtifact(session: Session, tenant: string, id: string, text: string): Promise<boolean> {
+  if ((await findArtifact(session, tenant, id)) === undefined) return false;
   const changed = sql.updateTable("artifacts").set({ description: text, modified_at: new Date() });
   return (await session.run(changed.where("tenant_id", "=", tenant).where("id", "=", id))) > 0;
 }

@@ -3,6 +3,7 @@ import { ServerError } from "../../errors/server-error.ts";
 import { writeEvent } from "./events.ts";
 import { createRollout } from "./move-rollout.ts";
 import type { Session } from "./postgres.ts";
+import { deviceInSight, requireAllDevices, requireGroup } from "./sight.ts";
 import type { Target } from "./tables.ts";
 import { countUpdated } from "./updated-devices.ts";
 
@@ -34,17 +35,20 @@ export async function lockTargets(session: Session, tenant: string): Promise<voi
 /**
  * Creates a deployment with one row, for however many devices; only a list has a row for each of its devices.
  *
- * @throws {ServerError} NOT_POSSIBLE without such a release, REQUEST_INVALID without devices, CONFLICT if the same
- * deployment is running
+ * @throws {ServerError} NOT_POSSIBLE without such a release, REQUEST_INVALID without devices, FORBIDDEN for devices out of sight,
+ * CONFLICT if the same deployment is running
  */
 export async function createDeployment(session: Session, tenant: string, wish: DeploymentWish): Promise<void> {
   // A release that is removed at the same time waits, and finds this deployment.
-  const release = await session.raw("SELECT FROM releases WHERE tenant_id = $1 AND name = $2 FOR SHARE", [
-    tenant,
-    wish.artifactName,
-  ]);
+  const release = await session.raw(
+    `SELECT FROM releases WHERE tenant_id = $1 AND name = $2
+    AND ($3::text[] IS NULL OR tags && $3) FOR SHARE`,
+    [tenant, wish.artifactName, session.sight.tags ?? null],
+  );
   if (release.length === 0)
     throw new ServerError("NOT_POSSIBLE", { artifact_name: wish.artifactName, reason: "there is no such release" });
+  if (wish.target.kind === "group") requireGroup(session, wish.target.group);
+  else if (wish.target.kind !== "list") requireAllDevices(session);
   const deviceCount = await countTargets(session, tenant, wish);
   if (deviceCount === 0) throw new ServerError("REQUEST_INVALID", { reason: "the deployment is for no device" });
   const same = await findSame(session, tenant, wish);
@@ -78,8 +82,9 @@ export async function createDeployment(session: Session, tenant: string, wish: D
 async function countTargets(session: Session, tenant: string, { target, devices }: DeploymentWish): Promise<number> {
   if (target.kind === "list") {
     const [row] = await session.raw<{ n: number }>(
-      "SELECT count(*) AS n FROM devices WHERE tenant_id = $1 AND id = ANY ($2::uuid[])",
-      [tenant, devices],
+      `SELECT count(*) AS n FROM devices d
+        WHERE tenant_id = $1 AND id = ANY ($2::uuid[]) AND ${deviceInSight("d.id", "$3")}`,
+      [tenant, devices, session.sight.groups ?? null],
     );
     const known = row?.n ?? 0;
     if (known < devices.length)

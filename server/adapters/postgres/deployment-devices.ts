@@ -4,6 +4,7 @@ import { statusOfUnasked } from "../../domain/deployments/statistics.ts";
 import type { DecisionFacts } from "../../domain/deployments/why.ts";
 import { complete, type Deployment } from "./deployments.ts";
 import { type Session, sql } from "./postgres.ts";
+import { deviceInSight, isInSight, rowOfDeviceInSight } from "./sight.ts";
 import type { Tables } from "./tables.ts";
 import { isUpdatedIn } from "./updated-devices.ts";
 
@@ -33,10 +34,12 @@ export async function listDeploymentDevices(
   statuses: readonly string[] | undefined,
   { offset, limit }: Window,
 ): Promise<{ readonly devices: DeploymentDevice[]; readonly total: number }> {
+  const { groups } = session.sight;
   const matching = sql
     .selectFrom("device_deployments")
     .where("tenant_id", "=", tenant)
     .where("deployment_id", "=", deployment.id)
+    .$if(groups !== undefined, (query) => query.where(rowOfDeviceInSight(tenant, "device_id", groups ?? [])))
     .$if(statuses !== undefined, (query) => query.where("status", "in", [...(statuses ?? [])]));
   const rows = await session.rows(
     matching.selectAll().orderBy("created_at").orderBy("device_id").offset(offset).limit(limit),
@@ -48,6 +51,11 @@ export async function listDeploymentDevices(
     const rest = { offset: Math.max(0, offset - (asked?.n ?? 0)), limit: limit - rows.length };
     const ids = await listUnasked(session, tenant, deployment, rest);
     devices.push(...ids.map((device) => ({ device, status: unasked, row: undefined })));
+  }
+  if (groups !== undefined) {
+    const counts = await countInSight(session, tenant, deployment);
+    const wanted = [...counts].filter(([status]) => statuses?.includes(status) ?? true);
+    return { devices, total: wanted.reduce((sum, [, n]) => sum + n, 0) };
   }
   const numbers = Object.entries(deployment.statistics);
   const total = numbers.reduce((sum, [status, n]) => ((statuses?.includes(status) ?? true) ? sum + n : sum), 0);
@@ -85,8 +93,8 @@ async function listUnasked(
   const rows = await session.raw<{ device_id: string }>(
     `SELECT device_id FROM (${text}) AS m WHERE $2::uuid IS NOT NULL AND NOT EXISTS (
         SELECT FROM device_deployments r WHERE r.tenant_id = $1 AND r.deployment_id = $2 AND r.device_id = m.device_id)
-      ORDER BY device_id OFFSET $5 LIMIT $6`,
-    [...values, offset, limit],
+      AND ${deviceInSight("m.device_id", "$7")} ORDER BY device_id OFFSET $5 LIMIT $6`,
+    [...values, offset, limit, session.sight.groups ?? null],
   );
   return rows.map(({ device_id: device }) => device);
 }
@@ -109,9 +117,10 @@ export async function walkDeploymentDevices(
     `SELECT walked, r.* FROM (
         (SELECT true AS asked, device_id AS walked FROM device_deployments
           WHERE tenant_id = $1 AND deployment_id = $2 AND ($6::text[] IS NULL OR status = ANY ($6))
-            AND ($7::uuid IS NULL OR device_id > $7) ORDER BY device_id LIMIT $8)
+            AND ($7::uuid IS NULL OR device_id > $7) AND ${deviceInSight("device_deployments.device_id", "$9")}
+          ORDER BY device_id LIMIT $8)
         UNION ALL (SELECT false, m.device_id FROM (${text}) AS m
-          WHERE $5::boolean AND ($7::uuid IS NULL OR m.device_id > $7) AND NOT EXISTS (
+          WHERE $5::boolean AND ${deviceInSight("m.device_id", "$9")} AND ($7::uuid IS NULL OR m.device_id > $7) AND NOT EXISTS (
             SELECT FROM device_deployments r
             WHERE r.tenant_id = $1 AND r.deployment_id = $2 AND r.device_id = m.device_id)
           ORDER BY m.device_id LIMIT $8)
@@ -119,7 +128,7 @@ export async function walkDeploymentDevices(
       LEFT JOIN device_deployments r
         ON found.asked AND r.tenant_id = $1 AND r.deployment_id = $2 AND r.device_id = found.walked
       ORDER BY walked`,
-    [...values, hasUnasked, statuses ?? null, after?.[0] ?? null, limit + 1],
+    [...values, hasUnasked, statuses ?? null, after?.[0] ?? null, limit + 1, session.sight.groups ?? null],
   );
   const devices = found.map(({ walked: device, ...row }) =>
     hasAsked(row) ? { device, status: row.status, row } : { device, status: unasked ?? "", row: undefined },
@@ -130,13 +139,32 @@ export async function walkDeploymentDevices(
 /** A device that has not asked has no row: all columns are NULL. */
 const hasAsked = (row: Partial<Row>): row is Row => typeof row.status === "string";
 
-/** A device of a deployment, and what explains its status. `undefined`: there is no such device. */
+/** How many devices in sight have each status in a deployment. */
+async function countInSight(
+  session: Session,
+  tenant: string,
+  deployment: Deployment,
+): Promise<ReadonlyMap<string, number>> {
+  const { text, values } = membersOf(tenant, deployment);
+  const rows = await session.raw<{ status: string; n: number }>(
+    `SELECT status, count(*) AS n FROM (
+        SELECT coalesce(r.status, $6) AS status, coalesce(r.device_id, m.device_id) AS device_id
+        FROM (${text}) AS m FULL JOIN (SELECT device_id, status FROM device_deployments
+          WHERE tenant_id = $1 AND deployment_id = $2) AS r ON r.device_id = m.device_id) AS x
+      WHERE status IS NOT NULL AND ${deviceInSight("x.device_id", "$5")} GROUP BY status`,
+    [...values, session.sight.groups ?? null, statusOfUnasked(deployment.state) ?? null],
+  );
+  return new Map(rows.map(({ status, n }) => [status, n]));
+}
+
+/** A device of a deployment, and what explains its status. `undefined`: there is no such device in sight. */
 export async function findDeploymentDevice(
   session: Session,
   tenant: string,
   deployment: Deployment,
   device: string,
 ): Promise<{ readonly device: DeploymentDevice | undefined; readonly facts: DecisionFacts } | undefined> {
+  if (!(await isInSight(session, tenant, device))) return undefined;
   const row = await session.first(
     sql
       .selectFrom("device_deployments")
@@ -187,6 +215,7 @@ export async function listHistory(
   statuses: readonly string[] | undefined,
   { offset, limit }: Window,
 ): Promise<{ readonly history: { readonly deployment: Deployment; readonly row: Row }[]; readonly total: number }> {
+  if (!(await isInSight(session, tenant, device))) return { history: [], total: 0 };
   const matching = sql
     .selectFrom("device_deployments")
     .where("tenant_id", "=", tenant)

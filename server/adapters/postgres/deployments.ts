@@ -3,6 +3,7 @@ import { statisticsOf } from "../../domain/deployments/statistics.ts";
 import { ServerError } from "../../errors/server-error.ts";
 import { contains } from "./artifacts.ts";
 import { type Session, sql } from "./postgres.ts";
+import { deploymentInSight, isInSight } from "./sight.ts";
 import type { DeploymentState, Tables } from "./tables.ts";
 
 export interface Deployment extends Selectable<Tables["deployments"]> {
@@ -34,6 +35,7 @@ export async function listDeployments(
   const matching = sql
     .selectFrom("deployments")
     .where("tenant_id", "=", tenant)
+    .$if(session.sight.groups !== undefined, (query) => query.where(deploymentInSight(session.sight.groups ?? [])))
     .$if(states.length > 0, (query) => query.where("state", "in", [...states]))
     .$if(type !== undefined, (query) => query.where("kind", "=", type ?? "software"))
     .$if(search !== undefined, (query) =>
@@ -49,10 +51,15 @@ export async function listDeployments(
   return { deployments: await complete(session, tenant, rows), total: count?.n ?? 0 };
 }
 
-/** @throws {ServerError} NOT_FOUND */
+/** @throws {ServerError} NOT_FOUND if there is none in sight */
 export async function findDeployment(session: Session, tenant: string, id: string): Promise<Deployment> {
   const row = await session.first(
-    sql.selectFrom("deployments").selectAll().where("tenant_id", "=", tenant).where("id", "=", id),
+    sql
+      .selectFrom("deployments")
+      .selectAll()
+      .where("tenant_id", "=", tenant)
+      .where("id", "=", id)
+      .$if(session.sight.groups !== undefined, (query) => query.where(deploymentInSight(session.sight.groups ?? []))),
   );
   const [deployment] = row === undefined ? [] : await complete(session, tenant, [row]);
   if (deployment === undefined) throw new ServerError("NOT_FOUND", { deployment: id });
@@ -107,13 +114,15 @@ export async function deploymentSeries(
   return rows;
 }
 
-/** The log of a device, as it was stored. */
+/** The log of a device, as it was stored. @throws {ServerError} NOT_FOUND if there is no such deployment in sight */
 export async function findDeploymentLog(
   session: Session,
   tenant: string,
   deployment: string,
   device: string,
 ): Promise<Buffer | undefined> {
+  await findDeployment(session, tenant, deployment);
+  if (!(await isInSight(session, tenant, device))) return undefined;
   const row = await session.first(
     sql
       .selectFrom("deployment_logs")
@@ -132,7 +141,7 @@ export async function requireDevice(session: Session, tenant: string, device: st
       UNION ALL SELECT FROM device_deployments WHERE tenant_id = $1 AND device_id = $2 LIMIT 1`,
     [tenant, device],
   );
-  if (found.length === 0) throw new ServerError("NOT_FOUND", { device });
+  if (found.length === 0 || !(await isInSight(session, tenant, device))) throw new ServerError("NOT_FOUND", { device });
 }
 
 /** Hides the ended deployments of a device from its history. */

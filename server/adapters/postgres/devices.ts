@@ -1,5 +1,7 @@
 import { type Stretch, stretchOf, type Walk } from "../../domain/cursors/cursors.ts";
+import { readCounts } from "./device-counts.ts";
 import type { Session } from "./postgres.ts";
+import { deviceInSight } from "./sight.ts";
 import type { AuthSetStatus, DeviceStatus } from "./tables.ts";
 
 /** A device with its keys, as the device authentication knows it. */
@@ -30,7 +32,22 @@ export interface DeviceFilter {
   readonly id?: readonly string[] | undefined;
 }
 
-/** Devices by their age, oldest first. */
+/**
+ * How many devices in sight have each status: `status:accepted` and so on. From the counters if that is all of them, so
+ * that no page counts rows.
+ */
+export async function countByStatus(session: Session, tenant: string): Promise<ReadonlyMap<string, number>> {
+  const { groups } = session.sight;
+  if (groups === undefined) return readCounts(session, tenant, "status:");
+  const rows = await session.raw<{ status: string; n: number }>(
+    `SELECT d.status, count(*) AS n FROM inventory i JOIN devices d ON d.tenant_id = i.tenant_id AND d.id = i.device_id
+      WHERE i.tenant_id = $1 AND i.group_name = ANY ($2::text[]) GROUP BY d.status ORDER BY d.status`,
+    [tenant, groups],
+  );
+  return new Map(rows.map(({ status, n }) => [`status:${status}`, n]));
+}
+
+/** Devices in sight by their age, oldest first. */
 export function listDevices(
   session: Session,
   tenant: string,
@@ -40,8 +57,8 @@ export function listDevices(
   return session.raw<DeviceRow & Record<string, unknown>>(
     `${SELECT} WHERE d.tenant_id = $1
       AND ($2::text[] IS NULL OR d.status = ANY ($2)) AND ($3::uuid[] IS NULL OR d.id = ANY ($3))
-      ORDER BY d.created_at, d.id OFFSET $4 LIMIT $5`,
-    [tenant, status ?? null, id ?? null, offset, limit],
+      AND ${deviceInSight("d.id", "$6")} ORDER BY d.created_at, d.id OFFSET $4 LIMIT $5`,
+    [tenant, status ?? null, id ?? null, offset, limit, session.sight.groups ?? null],
   );
 }
 
@@ -56,9 +73,17 @@ export async function walkDevices(
   const rows = await session.raw<DeviceRow & { readonly at: string } & Record<string, unknown>>(
     `SELECT page.*, created_at::text AS at FROM (${SELECT} WHERE d.tenant_id = $1
       AND ($2::text[] IS NULL OR d.status = ANY ($2)) AND ($3::uuid[] IS NULL OR d.id = ANY ($3))
-      AND ($4::timestamptz IS NULL OR (d.created_at, d.id) > ($4, $5::uuid))
+      AND ${deviceInSight("d.id", "$7")} AND ($4::timestamptz IS NULL OR (d.created_at, d.id) > ($4, $5::uuid))
       ORDER BY d.created_at, d.id LIMIT $6) AS page ORDER BY created_at, id`,
-    [tenant, status ?? null, id ?? null, after?.[0] ?? null, after?.[1] ?? null, limit + 1],
+    [
+      tenant,
+      status ?? null,
+      id ?? null,
+      after?.[0] ?? null,
+      after?.[1] ?? null,
+      limit + 1,
+      session.sight.groups ?? null,
+    ],
   );
   return stretchOf(rows, limit, ({ at, id: last }) => [at, last]);
 }

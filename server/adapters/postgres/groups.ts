@@ -70,17 +70,17 @@ async function endDeployments(session: Session, tenant: string, leaving: readonl
       await leaveDeployments(session, tenant, { device, status: "aborted", reason: "LEFT_TARGET", group });
 }
 
-/** The group of a device. `undefined`: there is no such device. */
+/** The group of a device. `undefined`: there is no such device in sight. */
 export async function readGroup(session: Session, tenant: string, device: string): Promise<string | null | undefined> {
   const [row] = await session.raw<{ group_name: string | null }>(
     `SELECT i.group_name FROM inventory i JOIN devices d ON d.id = i.device_id
-      WHERE i.tenant_id = $1 AND i.device_id = $2`,
-    [tenant, device],
+      WHERE i.tenant_id = $1 AND i.device_id = $2 AND ($3::text[] IS NULL OR i.group_name = ANY ($3))`,
+    [tenant, device, session.sight.groups ?? null],
   );
   return row?.group_name;
 }
 
-/** The names of groups that have devices, of a status if one is given. It takes a look into the index for each group. */
+/** The names of groups in sight that have devices, of a status if one is given. It takes a look into the index for each group. */
 export async function listGroups(session: Session, tenant: string, status?: DeviceStatus): Promise<string[]> {
   const rows = await session.raw<{ name: string }>(
     `WITH RECURSIVE names AS (
@@ -95,7 +95,7 @@ export async function listGroups(session: Session, tenant: string, status?: Devi
         WHERE i.tenant_id = $1 AND i.group_name = names.name AND i.status = $2))`,
     [tenant, status ?? null],
   );
-  return rows.map(({ name }) => name);
+  return rows.map(({ name }) => name).filter((name) => session.sight.groups?.includes(name) !== false);
 }
 
 export async function listGroupDevices(
@@ -104,6 +104,7 @@ export async function listGroupDevices(
   group: string,
   { offset, limit }: { readonly offset: number; readonly limit: number },
 ): Promise<string[]> {
+  if (session.sight.groups?.includes(group) === false) return [];
   const rows = await session.raw<{ device_id: string }>(
     `SELECT i.device_id FROM inventory i JOIN devices d ON d.id = i.device_id
       WHERE i.tenant_id = $1 AND i.group_name = $2 ORDER BY i.device_id OFFSET $3 LIMIT $4`,

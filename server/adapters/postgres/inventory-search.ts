@@ -23,6 +23,11 @@ export interface Search {
   readonly sort?: readonly (Place & { readonly order: "asc" | "desc" })[];
 }
 
+/** A search for somebody who sees only some groups. */
+interface SearchInSight extends Search {
+  readonly groups?: readonly string[] | undefined;
+}
+
 interface Window {
   readonly offset: number;
   readonly limit: number;
@@ -61,7 +66,7 @@ export function searchInventory(
 export function searchAndCount(session: Session, tenant: string, search: Search, page: Window): Promise<Found> {
   return inTime(session, async () => {
     const parameters = startParameters([tenant]);
-    const text = countedStatement(search, page, parameters);
+    const text = countedStatement({ ...search, groups: session.sight.groups }, page, parameters);
     const found = await session.raw<CountedRow>(text, parameters.values);
     const total = found[0]?.total ?? 0;
     if (total <= COUNTED_MAX) return { rows: found.filter((row): row is Counted => row.device_id !== null), total };
@@ -79,7 +84,7 @@ type CountedRow = Counted | ({ readonly device_id: null; readonly total: number 
  * joins the other tables for the devices of the page: a search that finds 2,000 devices takes a tenth of the time. The
  * first parameter is the tenant.
  */
-export function countedStatement(search: Search, { offset, limit }: Window, parameters: Parameters): string {
+export function countedStatement(search: SearchInSight, { offset, limit }: Window, parameters: Parameters): string {
   const where = whereOf(search, parameters);
   const keys = sortKeys(search, parameters).map(({ key, order }, n) => ({ key, name: `k${n}`, order }));
   const found = ["i.device_id", ...keys.map(({ key, name }) => `${key} AS ${name}`)].join(", ");
@@ -105,7 +110,7 @@ async function pageOf(
   const parameters = startParameters([tenant]);
   const keys = sortKeys(search, parameters).map(({ key, order }) => `${key} ${order}`);
   return session.raw<InventoryRow & Record<string, unknown>>(
-    `SELECT ${COLUMNS} FROM ${SHOWN} WHERE ${whereOf(search, parameters)} ORDER BY ${[...keys, "i.device_id"].join(", ")}
+    `SELECT ${COLUMNS} FROM ${SHOWN} WHERE ${whereOf({ ...search, groups: session.sight.groups }, parameters)} ORDER BY ${[...keys, "i.device_id"].join(", ")}
       OFFSET ${parameters.add(offset, "bigint")} LIMIT ${parameters.add(limit, "bigint")}`,
     parameters.values,
   );
@@ -114,7 +119,7 @@ async function pageOf(
 async function estimate(session: Session, tenant: string, search: Search): Promise<number> {
   const parameters = startParameters([tenant]);
   const [plan] = await session.raw<{ "QUERY PLAN": [{ Plan: { "Plan Rows": number } }] }>(
-    `EXPLAIN (FORMAT JSON) SELECT FROM ${SHOWN} WHERE ${whereOf(search, parameters)}`,
+    `EXPLAIN (FORMAT JSON) SELECT FROM ${SHOWN} WHERE ${whereOf({ ...search, groups: session.sight.groups }, parameters)}`,
     parameters.values,
   );
   return plan?.["QUERY PLAN"][0].Plan["Plan Rows"] ?? 0;
@@ -134,11 +139,12 @@ export async function inTime<T>(session: Session, work: () => Promise<T>): Promi
   }
 }
 
-export function whereOf({ predicate, devices, text = "" }: Search, parameters: Parameters): string {
+export function whereOf({ predicate, devices, text = "", groups }: SearchInSight, parameters: Parameters): string {
   const words = text.split(/\s+/).filter((word) => word !== "");
   const conditions = [
     "i.tenant_id = $1",
     compilePredicate(predicate, parameters),
+    ...(groups === undefined ? [] : [`i.group_name = ANY (${parameters.add(groups, "text[]")})`]),
     ...(devices === undefined ? [] : [`i.device_id = ANY (${parameters.add(devices, "uuid[]")})`]),
     ...words.map((word) => `position(lower(${parameters.add(word, "text")}) IN ${TEXT}) > 0`),
   ];
@@ -174,10 +180,11 @@ export function listAttributeNames(
 ): Promise<{ scope: string; name: string; count: number }[]> {
   return session.raw(
     `WITH sample AS (SELECT i.attributes || jsonb_build_object('tags', i.tags) AS attributes
-        FROM inventory i JOIN devices d ON d.id = i.device_id WHERE i.tenant_id = $1 LIMIT 5000)
+        FROM inventory i JOIN devices d ON d.id = i.device_id
+        WHERE i.tenant_id = $1 AND ($2::text[] IS NULL OR i.group_name = ANY ($2)) LIMIT 5000)
       SELECT scope, name, count(*) AS count FROM sample, jsonb_each(attributes) AS a (scope, named),
         jsonb_object_keys(CASE jsonb_typeof(named) WHEN 'object' THEN named ELSE '{}' END) AS name
       GROUP BY scope, name ORDER BY count(*) DESC, scope, name LIMIT 500`,
-    [tenant],
+    [tenant, session.sight.groups ?? null],
   );
 }

@@ -23,7 +23,7 @@ export function walkInventory(
     const parameters = startParameters([tenant]);
     const keys = sortKeys(search, parameters).map(shortened);
     const conditions = [
-      whereOf(search, parameters),
+      whereOf({ ...search, groups: session.sight.groups }, parameters),
       ...(after === undefined ? [] : [behind([...keys, BY_ID], after, parameters)]),
     ];
     const order = [...keys.map(({ key, order: by }) => `${key} ${by}`), "i.device_id"].join(", ");

@@ -1,16 +1,18 @@
 import { randomUUID } from "node:crypto";
+import { ADMINISTRATOR, type ScopedSet } from "../../domain/permissions/matrix.ts";
 import { ServerError } from "../../errors/server-error.ts";
 import { type Postgres, type Session, sql } from "./postgres.ts";
 
 export interface User {
   readonly id: string;
   readonly email: string;
+  readonly roles: readonly string[];
   readonly created_at: Date;
   readonly updated_at: Date;
   readonly login_at: Date | null;
 }
 
-export const USER_COLUMNS = ["id", "email", "created_at", "updated_at", "login_at"] as const;
+export const USER_COLUMNS = ["id", "email", "roles", "created_at", "updated_at", "login_at"] as const;
 
 /** Makes a tenant. @throws {ServerError} CONFLICT if there is one with this name */
 export async function addTenant(
@@ -29,11 +31,17 @@ export async function addTenant(
 }
 
 /**
- * Makes a user. The session must be in the tenant.
+ * Makes a user with these roles, which must be there. The session must be in the tenant.
  *
  * @throws {ServerError} NOT_POSSIBLE if the email address belongs to a user already, of this tenant or another
  */
-export async function addUser(session: Session, tenant: string, email: string, passwordHash: string): Promise<User> {
+export async function addUser(
+  session: Session,
+  tenant: string,
+  email: string,
+  passwordHash: string,
+  roles: readonly string[] = [ADMINISTRATOR],
+): Promise<User> {
   const id = randomUUID();
   const address = email.toLowerCase();
   const made = await session.run(
@@ -43,8 +51,8 @@ export async function addUser(session: Session, tenant: string, email: string, p
       .onConflict((conflict) => conflict.doNothing()),
   );
   if (made === 0) throw new ServerError("NOT_POSSIBLE", { reason: "a user with this email address exists" });
-  const user = sql.insertInto("users").values({ tenant_id: tenant, id, email: address, password_hash: passwordHash });
-  const row = await session.first(user.returning(USER_COLUMNS));
+  const values = { tenant_id: tenant, id, email: address, password_hash: passwordHash, roles: [...new Set(roles)] };
+  const row = await session.first(sql.insertInto("users").values(values).returning(USER_COLUMNS));
   if (row === undefined) throw new Error("no row came back");
   return row;
 }
@@ -135,6 +143,9 @@ export interface PersonRow {
   readonly user_id: string;
   readonly email: string;
   readonly name: string | null;
+  readonly roles: readonly string[];
+  /** Of the roles that the tenant has made. */
+  readonly sets: readonly ScopedSet[];
 }
 
 const FIND_PERSON = {
@@ -142,6 +153,9 @@ const FIND_PERSON = {
   // When a token was used last is written at most once a minute.
   text: `WITH used AS (UPDATE sessions SET last_used_at = now() WHERE tenant_id = $1 AND id = $2 AND kind = 'token'
       AND (last_used_at IS NULL OR last_used_at < now() - interval '1 minute'))
-    SELECT s.user_id, u.email, s.name FROM sessions s JOIN users u ON u.tenant_id = s.tenant_id AND u.id = s.user_id
+    SELECT s.user_id, u.email, s.name, u.roles,
+      coalesce((SELECT jsonb_agg(element) FROM roles r, jsonb_array_elements(r.sets) AS element
+        WHERE r.tenant_id = $1 AND r.name = ANY (u.roles)), '[]') AS sets
+    FROM sessions s JOIN users u ON u.tenant_id = s.tenant_id AND u.id = s.user_id
     WHERE s.tenant_id = $1 AND s.id = $2 AND (s.expires_at IS NULL OR s.expires_at > now())`,
 };

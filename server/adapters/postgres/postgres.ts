@@ -7,6 +7,7 @@ import {
   PostgresQueryCompiler,
 } from "kysely";
 import pg from "pg";
+import { EVERYTHING, type Sight } from "../../domain/permissions/grants.ts";
 import { ServerError } from "../../errors/server-error.ts";
 import type { Tables } from "./tables.ts";
 
@@ -22,6 +23,8 @@ export const sql = new Kysely<Tables>({
 
 /** One connection, in a transaction or for one statement. */
 export interface Session {
+  /** What the person sees for whom it works; everything, if it works for nobody. Queries that show or count ask for it. */
+  readonly sight: Sight;
   /** All rows of the answer. */
   rows<T>(query: Compilable<T>): Promise<T[]>;
   /** The first row of the answer, if there is one. */
@@ -51,7 +54,7 @@ export interface Postgres {
    * committed survives a power cut. If PostgreSQL ends the transaction because others stand in its way, `work` runs
    * again: it must have no effect but through its session.
    */
-  inTenant<T>(tenant: string, work: (session: Session) => Promise<T>): Promise<T>;
+  inTenant<T>(tenant: string, work: (session: Session) => Promise<T>, sight?: Sight): Promise<T>;
   /** One prepared statement for one tenant, without a transaction around it: for requests that come often. */
   prepared<T extends pg.QueryResultRow>(tenant: string, statement: Prepared, values: readonly unknown[]): Promise<T[]>;
   /** Runs `work` in a transaction without a tenant: it sees only the tables that have none. */
@@ -108,21 +111,21 @@ export function connectPostgres({ url, connections = 10, onError = () => {} }: P
     }
   }
 
-  async function transaction<T>(begin: string, work: (session: Session) => Promise<T>): Promise<T> {
+  async function transaction<T>(begin: string, work: (session: Session) => Promise<T>, sight: Sight): Promise<T> {
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return await tryTransaction(begin, work);
+        return await tryTransaction(begin, work, sight);
       } catch (error) {
         if (attempt === ATTEMPTS || !isVictim(error)) throw error;
       }
     }
   }
 
-  function tryTransaction<T>(begin: string, work: (session: Session) => Promise<T>): Promise<T> {
+  function tryTransaction<T>(begin: string, work: (session: Session) => Promise<T>, sight: Sight): Promise<T> {
     return withClient(async (client) => {
       await client.query(begin);
       try {
-        const result = await work(sessionOf(client));
+        const result = await work(sessionOf(client, sight));
         await client.query("COMMIT");
         return result;
       } catch (error) {
@@ -133,9 +136,9 @@ export function connectPostgres({ url, connections = 10, onError = () => {} }: P
   }
 
   return {
-    async inTenant(tenant, work) {
+    async inTenant(tenant, work, sight = EVERYTHING) {
       if (!UUID.test(tenant)) throw new TypeError(`not a tenant: ${tenant}`);
-      return transaction(`BEGIN; SET LOCAL app.tenant = '${tenant}'`, work);
+      return transaction(`BEGIN; SET LOCAL app.tenant = '${tenant}'`, work, sight);
     },
     async prepared(tenant, statement, values) {
       return withClient(async (client) => {
@@ -147,18 +150,19 @@ export function connectPostgres({ url, connections = 10, onError = () => {} }: P
         return rows;
       });
     },
-    shared: (work) => transaction("BEGIN; SET LOCAL app.tenant = ''", work),
+    shared: (work) => transaction("BEGIN; SET LOCAL app.tenant = ''", work, EVERYTHING),
     usage: () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
     close: () => pool.end(),
   };
 }
 
-function sessionOf(client: pg.PoolClient): Session {
+function sessionOf(client: pg.PoolClient, sight: Sight): Session {
   const send = async <T>(query: Compilable<T>): Promise<pg.QueryResult> => {
     const { sql: text, parameters } = query.compile();
     return client.query(text, [...parameters]);
   };
   return {
+    sight,
     rows: async (query) => (await send(query)).rows,
     first: async (query) => (await send(query)).rows[0],
     run: async (query) => (await send(query)).rowCount ?? 0,

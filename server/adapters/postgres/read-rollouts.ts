@@ -5,6 +5,7 @@ import { ServerError } from "../../errors/server-error.ts";
 import { type Deployment, findDeployment } from "./deployments.ts";
 import type { Session } from "./postgres.ts";
 import { readRollout, readRolloutCounts, type StoredRollout } from "./rollouts.ts";
+import { rowOfDeploymentInSight } from "./sight.ts";
 
 /** A rollout with its deployment and its counters. */
 export interface RolloutView {
@@ -36,8 +37,8 @@ export async function listRollouts(
     `SELECT id, count(*) OVER () AS total FROM deployments d
       JOIN rollouts r ON r.tenant_id = d.tenant_id AND r.deployment_id = d.id
       WHERE d.tenant_id = $1 AND is_rollout AND ($2::boolean IS NULL OR (r.ended IS NULL) = $2)
-      ORDER BY seq DESC OFFSET $3 LIMIT $4`,
-    [tenant, isRunning ?? null, offset, limit],
+      AND ${rowOfDeploymentInSight("d", "$5")} ORDER BY seq DESC OFFSET $3 LIMIT $4`,
+    [tenant, isRunning ?? null, offset, limit, session.sight.groups ?? null],
   );
   const rollouts = [];
   for (const { id } of rows) rollouts.push(await viewRollout(session, tenant, id));

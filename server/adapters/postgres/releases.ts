@@ -1,8 +1,10 @@
 import type { Selectable } from "kysely";
 import { sql as fragment } from "kysely";
+import { EVERYTHING } from "../../domain/permissions/grants.ts";
 import { ServerError } from "../../errors/server-error.ts";
 import { type ArtifactRow, nameMatches } from "./artifacts.ts";
 import { type Session, sql } from "./postgres.ts";
+import { releaseInSight } from "./sight.ts";
 import type { Tables } from "./tables.ts";
 import { beginUpload } from "./uploads.ts";
 
@@ -42,6 +44,7 @@ export async function listReleases(
   const matching = sql
     .selectFrom("releases")
     .where("tenant_id", "=", tenant)
+    .$if(session.sight.tags !== undefined, (query) => query.where(releaseInSight(session.sight.tags ?? [])))
     .$if(names.length > 0, (query) => query.where((expression) => expression.or(names.map(nameMatches))))
     .$if(tags.length > 0, (query) => query.where(fragment<boolean>`tags @> ${[...tags]}::text[]`))
     .$if(updateType !== undefined, (query) =>
@@ -75,10 +78,15 @@ async function withArtifacts(session: Session, tenant: string, rows: readonly Re
   return rows.map((row) => ({ ...row, artifacts: artifacts.filter(({ name }) => name === row.name) }));
 }
 
-/** @throws {ServerError} NOT_FOUND */
+/** @throws {ServerError} NOT_FOUND if there is none in sight */
 export async function findRelease(session: Session, tenant: string, name: string): Promise<Release> {
   const row = await session.first(
-    sql.selectFrom("releases").selectAll().where("tenant_id", "=", tenant).where("name", "=", name),
+    sql
+      .selectFrom("releases")
+      .selectAll()
+      .where("tenant_id", "=", tenant)
+      .where("name", "=", name)
+      .$if(session.sight.tags !== undefined, (query) => query.where(releaseInSight(session.sight.tags ?? []))),
   );
   const [release] = await withArtifacts(session, tenant, row === undefined ? [] : [row]);
   if (release === undefined) throw new ServerError("NOT_FOUND", { release: name });
@@ -87,33 +95,48 @@ export async function findRelease(session: Session, tenant: string, name: string
 
 const DISTINCT_TAGS_MAX = 100;
 
-/** @throws {ServerError} NOT_FOUND; CONFLICT if the tenant would have too many different tags */
+/** Who is limited to tags must not hand a release over to others, or take it from them. */
+function requireTags(seen: readonly string[], before: readonly string[], after: readonly string[]): void {
+  const changed = [...before.filter((tag) => !after.includes(tag)), ...after.filter((tag) => !before.includes(tag))];
+  const foreign = changed.find((tag) => !seen.includes(tag));
+  if (foreign !== undefined)
+    throw new ServerError("FORBIDDEN", { tag: foreign, reason: "your role is limited to other tags of releases" });
+}
+
+/** @throws {ServerError} NOT_FOUND; FORBIDDEN for tags out of sight; CONFLICT if the tenant would have too many different tags */
 export async function changeRelease(
   session: Session,
   tenant: string,
   name: string,
   change: { readonly tags: string[] } | { readonly notes: string },
 ): Promise<void> {
+  const { tags: seen } = session.sight;
+  if (seen !== undefined) {
+    const present = await findRelease(session, tenant, name);
+    if ("tags" in change) requireTags(seen, present.tags, change.tags);
+  }
   const update = sql.updateTable("releases").set({ ...change, modified_at: new Date() });
   const changed = await session.run(update.where("tenant_id", "=", tenant).where("name", "=", name));
   if (changed === 0) throw new ServerError("NOT_FOUND", { release: name });
-  if ("tags" in change && (await releaseTags(session, tenant)).length > DISTINCT_TAGS_MAX)
+  if ("tags" in change && (await releaseTags({ ...session, sight: EVERYTHING }, tenant)).length > DISTINCT_TAGS_MAX)
     throw new ServerError("CONFLICT", { reason: `more than ${DISTINCT_TAGS_MAX} different tags` });
 }
 
 export async function releaseTags(session: Session, tenant: string): Promise<string[]> {
   const rows = await session.raw<{ tag: string }>(
-    "SELECT DISTINCT unnest(tags) AS tag FROM releases WHERE tenant_id = $1 ORDER BY tag",
-    [tenant],
+    `SELECT DISTINCT unnest(tags) AS tag FROM releases
+      WHERE tenant_id = $1 AND ($2::text[] IS NULL OR tags && $2) ORDER BY tag`,
+    [tenant, session.sight.tags ?? null],
   );
   return rows.map(({ tag }) => tag);
 }
 
 export async function updateTypes(session: Session, tenant: string): Promise<string[]> {
   const rows = await session.raw<{ type: string }>(
-    `SELECT DISTINCT u ->> 'type' AS type FROM artifacts, jsonb_array_elements(updates) u
-      WHERE tenant_id = $1 AND u ->> 'type' IS NOT NULL ORDER BY type`,
-    [tenant],
+    `SELECT DISTINCT u ->> 'type' AS type FROM artifacts a, jsonb_array_elements(updates) u
+      WHERE tenant_id = $1 AND u ->> 'type' IS NOT NULL AND ($2::text[] IS NULL OR EXISTS (
+        SELECT FROM releases r WHERE r.tenant_id = a.tenant_id AND r.name = a.name AND r.tags && $2)) ORDER BY type`,
+    [tenant, session.sight.tags ?? null],
   );
   return rows.map(({ type }) => type);
 }

@@ -1,5 +1,6 @@
 import type { ColumnType, Generated } from "kysely";
 import type { Plan } from "../../../src/protocol/api/rollouts.ts";
+import type { ScopedSet } from "../../domain/permissions/matrix.ts";
 import type { Memory } from "../../domain/rollout/memory.ts";
 import type { Samples } from "../../domain/rollout/recent.ts";
 
@@ -39,6 +40,7 @@ export interface Tables {
   deployment_logs: DeploymentLogTable;
   device_configurations: DeviceConfigurationTable;
   users: UserTable;
+  roles: RoleTable;
   sessions: SessionTable;
   settings: { tenant_id: string; user_id: string; value: Json<object>; rev: Generated<number> };
   audit: AuditTable;
@@ -279,11 +281,21 @@ interface DeviceConfigurationTable {
   updated_at: Stamp;
 }
 
+interface RoleTable {
+  tenant_id: string;
+  name: string;
+  description: Generated<string>;
+  sets: Json<readonly ScopedSet[]>;
+  created_at: Stamp;
+  updated_at: Stamp;
+}
+
 interface UserTable {
   tenant_id: string;
   id: string;
   email: string;
   password_hash: string;
+  roles: string[];
   created_at: Stamp;
   updated_at: Stamp;
   login_at: Date | null;

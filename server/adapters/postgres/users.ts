@@ -1,6 +1,8 @@
+import { ADMINISTRATOR } from "../../domain/permissions/matrix.ts";
 import { ServerError } from "../../errors/server-error.ts";
 import { USER_COLUMNS, type User } from "./people.ts";
 import { type Session, sql } from "./postgres.ts";
+import { lockRoles } from "./roles.ts";
 
 export function findUser(session: Session, tenant: string, id: string): Promise<User | undefined> {
   return session.first(
@@ -15,19 +17,33 @@ export async function findPasswordHash(session: Session, tenant: string, id: str
   return row?.password_hash;
 }
 
-/** @returns whether there is such a user @throws {ServerError} NOT_POSSIBLE if the email address belongs to another */
+/**
+ * Changes what is given.
+ *
+ * @returns whether there is such a user
+ * @throws {ServerError} NOT_POSSIBLE if the email address belongs to another; LAST_ADMINISTRATOR
+ */
 export async function changeUser(
   session: Session,
   tenant: string,
   id: string,
-  { email, hash }: { readonly email: string | undefined; readonly hash: string | undefined },
+  {
+    email,
+    hash,
+    roles,
+  }: {
+    readonly email: string | undefined;
+    readonly hash: string | undefined;
+    readonly roles: readonly string[] | undefined;
+  },
 ): Promise<boolean> {
   const address = email?.toLowerCase();
+  if (roles?.includes(ADMINISTRATOR) === false) await requireOtherAdministrator(session, tenant, id);
   if (address !== undefined) await moveLogin(session, tenant, id, address);
   const changed = await session.raw(
-    `UPDATE users SET email = coalesce($3, email), password_hash = coalesce($4, password_hash), updated_at = now()
-      WHERE tenant_id = $1 AND id = $2 RETURNING 1`,
-    [tenant, id, address ?? null, hash ?? null],
+    `UPDATE users SET email = coalesce($3, email), password_hash = coalesce($4, password_hash),
+      roles = coalesce($5, roles), updated_at = now() WHERE tenant_id = $1 AND id = $2 RETURNING 1`,
+    [tenant, id, address ?? null, hash ?? null, roles ?? null],
   );
   return changed.length > 0;
 }
@@ -47,20 +63,26 @@ async function moveLogin(session: Session, tenant: string, user: string, email: 
  * Removes a user with all sessions.
  *
  * @returns who it was, if there was such a user
- * @throws {ServerError} NOT_POSSIBLE for the last one: nobody could log in any more
+ * @throws {ServerError} LAST_ADMINISTRATOR
  */
 export async function removeUser(session: Session, tenant: string, id: string): Promise<User | undefined> {
-  // Two who remove each other must not both succeed.
-  await session.raw("SELECT pg_advisory_xact_lock(hashtextextended($1, 3))", [tenant]);
+  await requireOtherAdministrator(session, tenant, id);
   const user = await findUser(session, tenant, id);
   if (user === undefined) return undefined;
-  const [others] = await session.raw<{ n: number }>(
-    "SELECT count(*) AS n FROM users WHERE tenant_id = $1 AND id <> $2",
-    [tenant, id],
-  );
-  if (others?.n === 0) throw new ServerError("NOT_POSSIBLE", { reason: "the last user cannot be removed" });
   await session.raw("DELETE FROM settings WHERE tenant_id = $1 AND user_id = $2", [tenant, id]);
   await session.raw("DELETE FROM logins WHERE tenant_id = $1 AND user_id = $2", [tenant, id]);
   await session.raw("DELETE FROM users WHERE tenant_id = $1 AND id = $2", [tenant, id]);
   return user;
+}
+
+/** @throws {ServerError} LAST_ADMINISTRATOR if this user is an administrator, and nobody else is */
+async function requireOtherAdministrator(session: Session, tenant: string, id: string): Promise<void> {
+  // Two who remove each other must not both succeed.
+  await lockRoles(session, tenant);
+  const administrators = await session.raw<{ id: string }>(
+    "SELECT id FROM users WHERE tenant_id = $1 AND $2 = ANY (roles) LIMIT 2",
+    [tenant, ADMINISTRATOR],
+  );
+  if (administrators.length === 1 && administrators[0]?.id === id)
+    throw new ServerError("LAST_ADMINISTRATOR", { role: ADMINISTRATOR });
 }

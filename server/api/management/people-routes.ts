@@ -10,6 +10,7 @@ import { inventoryV2Routes } from "./inventory/v2.ts";
 import { tenantadmRoutes } from "./tenantadm/routes.ts";
 import { loginRoutes } from "./useradm/login.ts";
 import { planRoutes } from "./useradm/plans.ts";
+import { roleRoutes } from "./useradm/roles.ts";
 import { settingsRoutes } from "./useradm/settings.ts";
 import { tokenRoutes } from "./useradm/tokens.ts";
 import { userRoutes } from "./useradm/users.ts";
@@ -19,6 +20,7 @@ export const peopleRoutes = (services: Services): readonly Routes[] => [
   loginRoutes(services),
   userRoutes(services),
   tokenRoutes(services),
+  roleRoutes(services),
   settingsRoutes(services),
   planRoutes,
   tenantadmRoutes(services),

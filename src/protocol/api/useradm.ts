@@ -6,7 +6,11 @@ const Email = z.email().max(254);
 /** At least eight characters; what is too common is refused by the server. */
 const Password = z.string().min(8).max(512);
 
-export const NewUser = z.object({ email: Email, password: Password });
+/** Names of roles. */
+const RoleNames = z.array(z.string().min(1).max(256)).max(100);
+
+/** A user without `roles` becomes an administrator; one with an empty list has only their own account. */
+export const NewUser = z.object({ email: Email, password: Password, roles: RoleNames.optional() });
 export type NewUser = z.infer<typeof NewUser>;
 
 /** What changes of a user. Who changes their own account says their present password. */
@@ -14,14 +18,14 @@ export const UserChange = z.object({
   email: Email.optional(),
   password: Password.optional(),
   current_password: z.string().max(512).optional(),
-  /** Each user has all permissions so far. */
-  roles: z.array(z.string().max(256)).max(100).optional(),
+  roles: RoleNames.optional(),
 });
 export type UserChange = z.infer<typeof UserChange>;
 
 export const User = z.object({
   id: Id,
   email: Email,
+  roles: z.array(z.string()),
   created_ts: Timestamp,
   updated_ts: Timestamp,
   login_ts: Timestamp.optional(),

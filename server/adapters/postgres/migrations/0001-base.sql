@@ -404,11 +404,25 @@ CREATE TABLE users (
   id uuid NOT NULL,
   email text NOT NULL,
   password_hash text NOT NULL,
+  -- Names of roles. Without any, a user has only their own account.
+  roles text[] NOT NULL,
   created_at timestamptz NOT NULL DEFAULT now(),
   updated_at timestamptz NOT NULL DEFAULT now(),
   login_at timestamptz,
   PRIMARY KEY (tenant_id, id),
   UNIQUE (tenant_id, email)
+);
+
+-- Roles that a tenant has made. The built-in ones are in server/domain/permissions/matrix.ts.
+CREATE TABLE roles (
+  tenant_id uuid NOT NULL REFERENCES tenants ON DELETE CASCADE,
+  name text NOT NULL,
+  description text NOT NULL DEFAULT '',
+  -- [{"name": permission set, "scope": {"type": "DeviceGroups" | "ReleaseTags", "value": [...]}}]
+  sets jsonb NOT NULL,
+  created_at timestamptz NOT NULL DEFAULT now(),
+  updated_at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (tenant_id, name)
 );
 
 -- Sessions of people and their personal access tokens. The id is the jti of the token.
@@ -559,7 +573,8 @@ DECLARE name text;
 BEGIN
   FOREACH name IN ARRAY ARRAY['devices', 'auth_sets', 'device_state', 'inventory', 'device_counts', 'releases',
     'artifacts', 'uploads', 'deployments', 'deployment_targets', 'device_deployments', 'deployment_counts',
-    'deployment_series', 'rollouts', 'rollout_places', 'rollout_decisions', 'deployment_logs', 'device_configurations', 'users', 'sessions', 'settings', 'audit',
+    'deployment_series', 'rollouts', 'rollout_places', 'rollout_decisions', 'deployment_logs', 'device_configurations',
+    'users', 'roles', 'sessions', 'settings', 'audit',
     'idempotency', 'events', 'webhooks', 'webhook_deliveries']
   LOOP
     EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', name);

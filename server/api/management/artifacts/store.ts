@@ -43,7 +43,7 @@ export async function storeArtifact(
   const expiresAt = new Date(Date.now() + UPLOAD_S * 1000);
   await look(postgres, request, (session) => beginUpload(session, tenant, { id, key, kind: "stream", expiresAt }));
   const refuseConflict = async (head: ArtifactHead): Promise<void> => {
-    await postgres.inTenant(tenant, (session) => findConflicts(session, tenant, head));
+    await look(postgres, request, (session) => findConflicts(session, tenant, head));
   };
   try {
     const { facts, sizeBytes, sha256 } = await copyAndRead(content, refuseConflict, (copy) => objects.put(key, copy));

@@ -1,6 +1,7 @@
 import { RolloutEstimate, RolloutToEstimate } from "../../../../src/protocol/api/rollout-estimates.ts";
 import type { Plan } from "../../../../src/protocol/api/rollouts.ts";
 import { readCounts } from "../../../adapters/postgres/device-counts.ts";
+import { countByStatus } from "../../../adapters/postgres/devices.ts";
 import { usualPollInterval } from "../../../adapters/postgres/poll-intervals.ts";
 import type { Session } from "../../../adapters/postgres/postgres.ts";
 import { findRelease } from "../../../adapters/postgres/releases.ts";
@@ -60,9 +61,9 @@ async function readSizes(
   { devices: given, group: target }: RolloutToEstimate,
 ): Promise<Pick<Supposed, "devices" | "groups">> {
   const counts = await readCounts(session, tenant, "group:");
-  const inGroup = (name: string): number => counts.get(`group:${name}`) ?? 0;
-  const all = async (): Promise<number> =>
-    (await readCounts(session, tenant, "status:accepted")).get("status:accepted") ?? 0;
+  const { groups } = session.sight;
+  const inGroup = (name: string): number => (groups?.includes(name) === false ? 0 : (counts.get(`group:${name}`) ?? 0));
+  const all = async (): Promise<number> => (await countByStatus(session, tenant)).get("status:accepted") ?? 0;
   const devices = given ?? (target === undefined ? await all() : inGroup(target));
   if (devices === 0) throw new ServerError("REQUEST_INVALID", { reason: "the rollout is for no device" });
   const names = waves.flatMap(({ group }) => (group === undefined ? [] : [group]));

@@ -12,6 +12,7 @@ import {
 } from "../../../adapters/postgres/device-status.ts";
 import { findByIdentity, findDevice, revokeTokens } from "../../../adapters/postgres/devices.ts";
 import type { Session } from "../../../adapters/postgres/postgres.ts";
+import { isInSight, requireAllDevices } from "../../../adapters/postgres/sight.ts";
 import { readIdentity } from "../../../domain/authentication/identity.ts";
 import { ServerError } from "../../../errors/server-error.ts";
 import type { Routes } from "../../app-types.ts";
@@ -55,7 +56,7 @@ export const devauthActRoutes =
         const { status } = request.body;
         const { tenant } = callingPerson(request);
         await act(postgres, request, async (session) => {
-          if (!(await setAuthSetStatus(session, tenant, id, aid, status)))
+          if (!((await isInSight(session, tenant, id)) && (await setAuthSetStatus(session, tenant, id, aid, status))))
             throw new ServerError("NOT_FOUND", { device: id, auth_set: aid });
           const action = ({ accepted: "accept", rejected: "reject", pending: "update" } as const)[status];
           return { result: undefined, acts: [{ action, object: { type: "device", id, auth_set: aid } }] };
@@ -71,7 +72,7 @@ export const devauthActRoutes =
         const { id, aid } = request.params;
         const { tenant } = callingPerson(request);
         await act(postgres, request, async (session) => {
-          if (!(await removeAuthSet(session, tenant, id, aid)))
+          if (!((await isInSight(session, tenant, id)) && (await removeAuthSet(session, tenant, id, aid))))
             throw new ServerError("NOT_FOUND", { device: id, auth_set: aid });
           return { result: undefined, acts: [{ action: "dismiss", object: { type: "device", id, auth_set: aid } }] };
         });
@@ -113,6 +114,8 @@ export const devauthActRoutes =
         if (key === undefined) throw new ServerError("REQUEST_INVALID", { in: "pubkey", reason: "not a public key" });
         const { tenant } = callingPerson(request);
         const device = await act(postgres, request, async (session) => {
+          // A new device is in no group.
+          requireAllDevices(session);
           const result = await preauthorize(session, tenant, identity, key, force);
           const object = { type: "device", id: result, identity_data };
           return { result, acts: [{ action: "preauthorize", object }] };
@@ -132,7 +135,8 @@ export const devauthActRoutes =
         const { tenant } = callingPerson(request);
         await act(postgres, request, async (session) => {
           const device = await revokeTokens(session, tenant, id);
-          if (device === undefined) throw new ServerError("NOT_FOUND", { token: id });
+          if (device === undefined || !(await isInSight(session, tenant, device)))
+            throw new ServerError("NOT_FOUND", { token: id });
           return { result: undefined, acts: [{ action: "revoke", object: { type: "device", id: device, token: id } }] };
         });
         return reply.status(204).send();

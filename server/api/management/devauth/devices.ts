@@ -1,9 +1,14 @@
 import { z } from "zod";
 import { Id } from "../../../../src/protocol/api/common.ts";
 import { Device, DeviceSearch, DeviceStatus } from "../../../../src/protocol/api/devauth.ts";
-import { readCounts } from "../../../adapters/postgres/device-counts.ts";
 import { readDeviceLimit } from "../../../adapters/postgres/device-status.ts";
-import { type DeviceFilter, findDevice, listDevices, walkDevices } from "../../../adapters/postgres/devices.ts";
+import {
+  countByStatus,
+  type DeviceFilter,
+  findDevice,
+  listDevices,
+  walkDevices,
+} from "../../../adapters/postgres/devices.ts";
 import type { Session } from "../../../adapters/postgres/postgres.ts";
 import { ServerError } from "../../../errors/server-error.ts";
 import type { Routes } from "../../app-types.ts";
@@ -119,7 +124,7 @@ export const devauthDeviceRoutes =
 /** From the counters, so that no page counts rows. Unknown for a list of ids. */
 async function countOf(session: Session, tenant: string, { status, id }: DeviceFilter): Promise<number | undefined> {
   if (id !== undefined) return undefined;
-  const counts = await readCounts(session, tenant, "status:");
+  const counts = await countByStatus(session, tenant);
   const wanted = status === undefined ? undefined : new Set(status.map((one) => `status:${one}`));
   return [...counts].reduce((sum, [what, n]) => (wanted?.has(what) === false ? sum : sum + n), 0);
 }

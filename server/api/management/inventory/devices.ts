@@ -4,6 +4,7 @@ import { GroupName, InventoryDevice, Tags } from "../../../../src/protocol/api/i
 import { clearInventory } from "../../../adapters/postgres/clear-inventory.ts";
 import { type InventoryRow, searchInventory } from "../../../adapters/postgres/inventory-search.ts";
 import type { Session } from "../../../adapters/postgres/postgres.ts";
+import { isInSight } from "../../../adapters/postgres/sight.ts";
 import { writeTags } from "../../../adapters/postgres/tags.ts";
 import { ServerError } from "../../../errors/server-error.ts";
 import type { Routes } from "../../app-types.ts";
@@ -80,7 +81,8 @@ export const inventoryDeviceRoutes =
         const { id } = request.params;
         const { tenant } = callingPerson(request);
         await act(postgres, request, async (session) => {
-          if (!(await clearInventory(session, tenant, id))) throw new ServerError("NOT_FOUND", { device: id });
+          if (!((await isInSight(session, tenant, id)) && (await clearInventory(session, tenant, id))))
+            throw new ServerError("NOT_FOUND", { device: id });
           return { result: undefined, acts: [{ action: "delete", object: { type: "inventory", id } }] };
         });
         return reply.status(204).send();
@@ -98,6 +100,7 @@ export const inventoryDeviceRoutes =
           const { tenant } = callingPerson(request);
           const revision = revisionIn(request);
           const now = await act(postgres, request, async (session) => {
+            if (!(await isInSight(session, tenant, id))) throw new ServerError("NOT_FOUND", { device: id });
             const result = await writeTags(session, tenant, id, request.body, { merge: method === "PATCH", revision });
             if (result === undefined) throw new ServerError("NOT_FOUND", { device: id });
             const change = JSON.stringify(request.body);

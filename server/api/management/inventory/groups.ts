@@ -3,6 +3,7 @@ import { Id } from "../../../../src/protocol/api/common.ts";
 import { DeviceStatus } from "../../../../src/protocol/api/devauth.ts";
 import { DeviceIds, GroupChange, GroupName } from "../../../../src/protocol/api/inventory.ts";
 import { listGroupDevices, listGroups, moveToGroup, readGroup } from "../../../adapters/postgres/groups.ts";
+import { devicesInSight, requireGroup } from "../../../adapters/postgres/sight.ts";
 import { ServerError } from "../../../errors/server-error.ts";
 import type { Routes } from "../../app-types.ts";
 import { callingPerson } from "../../authenticate.ts";
@@ -45,7 +46,9 @@ export const groupRoutes =
         const { group } = request.body;
         const { tenant } = callingPerson(request);
         await act(postgres, request, async (session) => {
-          const { matched } = await moveToGroup(session, tenant, [id], group);
+          requireGroup(session, group);
+          const seen = await devicesInSight(session, tenant, [id]);
+          const { matched } = await moveToGroup(session, tenant, seen, group);
           if (matched === 0) throw new ServerError("NOT_FOUND", { device: id });
           return { result: undefined, acts: [{ action: "update", object: { type: "device", id, group } }] };
         });
@@ -63,7 +66,8 @@ export const groupRoutes =
         const { id, name } = request.params;
         const { tenant } = callingPerson(request);
         await act(postgres, request, async (session) => {
-          const { updated } = await moveToGroup(session, tenant, [id], null, name);
+          const seen = await devicesInSight(session, tenant, [id]);
+          const { updated } = await moveToGroup(session, tenant, seen, null, name);
           if (updated === 0) throw new ServerError("NOT_FOUND", { device: id, group: name });
           return { result: undefined, acts: [{ action: "update", object: { type: "device", id, group: null } }] };
         });
@@ -115,8 +119,9 @@ export const groupRoutes =
         handler: async (request) => {
           const { name } = request.params;
           const { tenant } = callingPerson(request);
-          const ids = [...new Set(request.body)];
           return act(postgres, request, async (session) => {
+            requireGroup(session, name);
+            const ids = await devicesInSight(session, tenant, [...new Set(request.body)]);
             const { matched, updated } =
               method === "PATCH"
                 ? await moveToGroup(session, tenant, ids, name)

@@ -23,7 +23,8 @@ export function readConditions(conditions: readonly Condition[]): Predicate {
 
 /** A page of what a search finds, and how many devices it finds. */
 export async function findPage(session: Session, tenant: string, search: Search, paging: Paging): Promise<Found> {
-  const what = search.devices === undefined && (search.text ?? "") === "" ? counterOf(search.predicate) : undefined;
+  const isAll = session.sight.groups === undefined && search.devices === undefined && (search.text ?? "") === "";
+  const what = isAll ? counterOf(search.predicate) : undefined;
   if (what === undefined) return searchAndCount(session, tenant, search, windowOf(paging));
   const rows = await searchInventory(session, tenant, search, windowOf(paging));
   const isWhole = paging.page === 1 && rows.length < paging.per_page;

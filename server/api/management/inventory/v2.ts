@@ -5,7 +5,7 @@ import {
   InventorySearch,
   InventoryStatistics,
 } from "../../../../src/protocol/api/inventory.ts";
-import { readCounts } from "../../../adapters/postgres/device-counts.ts";
+import { countByStatus } from "../../../adapters/postgres/devices.ts";
 import { listAttributeNames } from "../../../adapters/postgres/inventory-search.ts";
 import { walkInventory } from "../../../adapters/postgres/inventory-walk.ts";
 import type { Routes } from "../../app-types.ts";
@@ -65,7 +65,7 @@ export const inventoryV2Routes =
       { config: { auth: "user", permission: "ReadDevices" }, schema: { response: { 200: InventoryStatistics } } },
       async (request) => {
         const { tenant } = callingPerson(request);
-        const counts = await look(postgres, request, (session) => readCounts(session, tenant, "status:"));
+        const counts = await look(postgres, request, (session) => countByStatus(session, tenant));
         const tiers = (n: number) => ({ standard: n, micro: 0, system: 0 });
         const named = [...counts].map(([what, n]) => [what.slice("status:".length), tiers(n)]);
         return { devices_by_status: { accepted: tiers(0), pending: tiers(0), ...Object.fromEntries(named) } };

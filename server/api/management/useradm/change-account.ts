@@ -3,12 +3,14 @@ import type { UserChange } from "../../../../src/protocol/api/useradm.ts";
 import { hashPassword, isPassword } from "../../../adapters/passwords/passwords.ts";
 import { beginAttempt, endAttempt } from "../../../adapters/postgres/login-attempts.ts";
 import type { Postgres } from "../../../adapters/postgres/postgres.ts";
+import { lockRoles, setsOfRoles } from "../../../adapters/postgres/roles.ts";
 import { endOtherSessions } from "../../../adapters/postgres/sessions.ts";
 import { changeUser, findPasswordHash, findUser } from "../../../adapters/postgres/users.ts";
 import { weaknessOf } from "../../../domain/passwords/weakness.ts";
 import { ServerError } from "../../../errors/server-error.ts";
 import { callingPerson } from "../../authenticate.ts";
 import { act, look } from "../../guard.ts";
+import { requireCovered } from "./roles.ts";
 
 /** @throws {ServerError} NOT_POSSIBLE if the password is easy to guess */
 export function refuseWeak(password: string, email: string): void {
@@ -17,34 +19,46 @@ export function refuseWeak(password: string, email: string): void {
 }
 
 /**
- * Changes the email address or the password of a user. One's own account asks for the present password, because a
+ * Changes the email address, the password or the roles of a user. One's own account asks for the present password, because a
  * session that was left open must not be enough to take the account. A new password ends all other sessions and tokens.
  */
 export async function changeAccount(
   postgres: Postgres,
   request: FastifyRequest,
   id: string,
-  { email, password, current_password }: UserChange,
+  { email, password, current_password, roles: given }: UserChange,
 ): Promise<void> {
   const { tenant, user: self, session: own } = callingPerson(request);
   const isOwn = id === self;
   const user = await look(postgres, request, (session) => findUser(session, tenant, id));
   if (user === undefined) throw new ServerError("NOT_FOUND", { user: id });
-  if (email === undefined && password === undefined) return;
+  const roles = given === undefined || sameNames(given, user.roles) ? undefined : [...new Set(given)];
+  if (email === undefined && password === undefined && roles === undefined) return;
+  if (isOwn && roles !== undefined) throw new ServerError("OWN_ROLES");
   if (isOwn) await confirm(postgres, request, tenant, user, current_password);
   if (password !== undefined) refuseWeak(password, email ?? user.email);
   const hash = password === undefined ? undefined : await hashPassword(password);
   await act(postgres, request, async (session) => {
-    if (!(await changeUser(session, tenant, id, { email, hash }))) throw new ServerError("NOT_FOUND", { user: id });
+    if (!isOwn) {
+      await lockRoles(session, tenant);
+      requireCovered(request, await setsOfRoles(session, tenant, user.roles));
+      requireCovered(request, await setsOfRoles(session, tenant, roles ?? []));
+    }
+    if (!(await changeUser(session, tenant, id, { email, hash, roles })))
+      throw new ServerError("NOT_FOUND", { user: id });
     if (hash !== undefined) await endOtherSessions(session, tenant, id, isOwn ? own : undefined);
     const changes = [
       ...(email === undefined ? [] : [`email: ${user.email} -> ${email.toLowerCase()}`]),
       ...(hash === undefined ? [] : ["password: changed"]),
+      ...(roles === undefined ? [] : [`roles: ${user.roles.join(", ")} -> ${roles.join(", ")}`]),
     ];
     const object = { type: "user", id, email: email?.toLowerCase() ?? user.email };
     return { result: undefined, acts: [{ action: "update", object, change: changes.join("\n") }] };
   });
 }
+
+const sameNames = (a: readonly string[], b: readonly string[]): boolean =>
+  JSON.stringify([...new Set(a)].toSorted()) === JSON.stringify([...new Set(b)].toSorted());
 
 /** Whoever guesses here is slowed down as at the login. */
 async function confirm(

@@ -3,13 +3,16 @@ import { Id } from "../../../../src/protocol/api/common.ts";
 import { NewUser, User as UserBody, UserChange, UserQuery } from "../../../../src/protocol/api/useradm.ts";
 import { hashPassword } from "../../../adapters/passwords/passwords.ts";
 import { addUser, listUsers, type User } from "../../../adapters/postgres/people.ts";
+import { lockRoles, setsOfRoles } from "../../../adapters/postgres/roles.ts";
 import { findUser, removeUser } from "../../../adapters/postgres/users.ts";
+import { ADMINISTRATOR } from "../../../domain/permissions/matrix.ts";
 import { ServerError } from "../../../errors/server-error.ts";
 import type { Routes } from "../../app-types.ts";
 import { callingPerson } from "../../authenticate.ts";
 import { act, look } from "../../guard.ts";
 import type { Services } from "../../services.ts";
 import { changeAccount, refuseWeak } from "./change-account.ts";
+import { requireCovered } from "./roles.ts";
 
 const V1 = "/api/management/v1/useradm";
 const V2 = "/api/management/v2/useradm";
@@ -41,12 +44,15 @@ export const userRoutes =
       },
       async (request, reply) => {
         const { tenant } = callingPerson(request);
-        const { email, password } = request.body;
+        const { email, password, roles = [ADMINISTRATOR] } = request.body;
         refuseWeak(password, email);
         const hash = await hashPassword(password);
         const user = await act(postgres, request, async (session) => {
-          const result = await addUser(session, tenant, email, hash);
-          return { result, acts: [{ action: "create", object: { type: "user", id: result.id, email: result.email } }] };
+          await lockRoles(session, tenant);
+          requireCovered(request, await setsOfRoles(session, tenant, roles));
+          const result = await addUser(session, tenant, email, hash, roles);
+          const object = { type: "user", id: result.id, email: result.email };
+          return { result, acts: [{ action: "create", object, change: `roles: ${result.roles.join(", ")}` }] };
         });
         return reply.status(201).header("location", `${V1}/users/${user.id}`).send();
       },
@@ -100,6 +106,8 @@ export const userRoutes =
         const { tenant } = callingPerson(request);
         const { id } = request.params;
         await act(postgres, request, async (session) => {
+          const { roles } = found(await findUser(session, tenant, id));
+          requireCovered(request, await setsOfRoles(session, tenant, roles));
           const { email } = found(await removeUser(session, tenant, id));
           return { result: undefined, acts: [{ action: "delete", object: { type: "user", id, email } }] };
         });
@@ -126,9 +134,10 @@ function wanted(query: z.output<typeof UserQuery>): (user: User) => boolean {
     between(updated_at, query.updated_after, query.updated_before);
 }
 
-const shown = ({ id, email, created_at, updated_at, login_at }: User): UserBody => ({
+const shown = ({ id, email, roles, created_at, updated_at, login_at }: User): UserBody => ({
   id,
   email,
+  roles: [...roles],
   created_ts: created_at.toISOString(),
   updated_ts: updated_at.toISOString(),
   ...(login_at !== null && { login_ts: login_at.toISOString() }),

@@ -1,0 +1,104 @@
+import { sql as fragment } from "kysely";
+import { ServerError } from "../../errors/server-error.ts";
+import type { Session } from "./postgres.ts";
+import type { Target } from "./tables.ts";
+
+/**
+ * The condition that a device is in sight: in one of the groups.
+ *
+ * @param device the expression of its id
+ * @param groups the parameter with the session's groups; NULL: all devices are in sight. $1 is the tenant
+ */
+export const deviceInSight = (device: string, groups: string): string =>
+  `(${groups}::text[] IS NULL OR EXISTS (SELECT FROM inventory seen WHERE seen.tenant_id = $1
+    AND seen.device_id = ${device} AND seen.group_name = ANY (${groups}::text[])))`;
+
+/** The same for a query that is built. */
+export const rowOfDeviceInSight = (tenant: string, device: string, groups: readonly string[]) =>
+  fragment<boolean>`EXISTS (SELECT FROM inventory seen WHERE seen.tenant_id = ${tenant}
+    AND seen.device_id = ${fragment.ref(device)} AND seen.group_name = ANY (${[...groups]}::text[]))`;
+
+/** Those of the devices that the session sees. */
+export async function devicesInSight(
+  { sight: { groups }, raw }: Session,
+  tenant: string,
+  devices: readonly string[],
+): Promise<readonly string[]> {
+  if (groups === undefined) return devices;
+  const rows = await raw<{ device_id: string }>(
+    `SELECT device_id FROM inventory
+      WHERE tenant_id = $1 AND device_id = ANY ($2::uuid[]) AND group_name = ANY ($3::text[])`,
+    [tenant, devices, groups],
+  );
+  return rows.map(({ device_id: device }) => device);
+}
+
+export async function isInSight(session: Session, tenant: string, device: string): Promise<boolean> {
+  return (await devicesInSight(session, tenant, [device])).length > 0;
+}
+
+/** @throws {ServerError} FORBIDDEN if the session does not see all devices */
+export function requireAllDevices({ sight: { groups } }: Session): void {
+  if (groups !== undefined) throw new ServerError("FORBIDDEN", { reason: "your role is limited to groups of devices" });
+}
+
+/** Says nothing about whether there is such a group. @throws {ServerError} FORBIDDEN */
+export function requireGroup({ sight: { groups } }: Session, group: string): void {
+  if (groups?.includes(group) === false)
+    throw new ServerError("FORBIDDEN", { group, reason: "your role is limited to other groups" });
+}
+
+/** A deployment concerns who sees a device that it is for, or may be for. */
+export const deploymentInSight = (groups: readonly string[]) => fragment<boolean>`(
+  deployments.target ->> 'kind' NOT IN ('group', 'list') OR deployments.target ->> 'group' = ANY (${[...groups]}::text[])
+  OR EXISTS (SELECT FROM deployment_targets t JOIN inventory i ON i.tenant_id = t.tenant_id AND i.device_id = t.device_id
+    WHERE t.tenant_id = deployments.tenant_id AND t.deployment_id = deployments.id
+      AND i.group_name = ANY (${[...groups]}::text[])))`;
+
+/** The same in a statement, for a row of deployments. */
+export const rowOfDeploymentInSight = (row: string, groups: string): string => `(${groups}::text[] IS NULL
+  OR ${row}.target ->> 'kind' NOT IN ('group', 'list') OR ${row}.target ->> 'group' = ANY (${groups}::text[])
+  OR EXISTS (SELECT FROM deployment_targets t JOIN inventory i ON i.tenant_id = t.tenant_id AND i.device_id = t.device_id
+    WHERE t.tenant_id = ${row}.tenant_id AND t.deployment_id = ${row}.id AND i.group_name = ANY (${groups}::text[])))`;
+
+/**
+ * Asks before an act on a whole deployment whether the session sees all devices that it is for.
+ *
+ * @throws {ServerError} FORBIDDEN
+ */
+export async function requireWholeDeployment(
+  session: Session,
+  tenant: string,
+  { id, target }: { readonly id: string; readonly target: Target },
+): Promise<void> {
+  const { groups } = session.sight;
+  if (groups === undefined) return;
+  if (target.kind === "group" && groups.includes(target.group)) return;
+  const others = await session.raw(
+    `SELECT FROM deployment_targets t WHERE t.tenant_id = $1 AND t.deployment_id = $2
+      AND NOT ${deviceInSight("t.device_id", "$3")} LIMIT 1`,
+    [tenant, id, groups],
+  );
+  if (target.kind !== "list" || others.length > 0)
+    throw new ServerError("FORBIDDEN", { deployment: id, reason: "it is also for devices outside of your groups" });
+}
+
+/** The condition that a release is in sight, for a query of releases or of their artifacts. */
+export const releaseInSight = (tags: readonly string[]) => fragment<boolean>`releases.tags && ${[...tags]}::text[]`;
+
+export const artifactInSight = (tags: readonly string[]) => fragment<boolean>`EXISTS (SELECT FROM releases
+  WHERE releases.tenant_id = artifacts.tenant_id AND releases.name = artifacts.name AND ${releaseInSight(tags)})`;
+
+/** @throws {ServerError} FORBIDDEN for a release that is there and that the session does not see */
+export async function requireRelease(
+  { sight: { tags }, raw }: Session,
+  tenant: string,
+  release: string,
+): Promise<void> {
+  if (tags === undefined) return;
+  const hidden = await raw("SELECT FROM releases WHERE tenant_id = $1 AND name = $2 AND NOT tags && $3::text[]", [
+    ...[tenant, release, tags],
+  ]);
+  if (hidden.length > 0)
+    throw new ServerError("FORBIDDEN", { release, reason: "your role is limited to other tags of releases" });
+}
