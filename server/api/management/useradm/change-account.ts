@@ -41,7 +41,9 @@ export async function changeAccount(
   await act(postgres, request, async (session) => {
     if (!isOwn) {
       await lockRoles(session, tenant);
-      requireCovered(request, await setsOfRoles(session, tenant, user.roles));
+      // Read again under the lock: meanwhile they may have got more.
+      const { roles: present = [] } = (await findUser(session, tenant, id)) ?? {};
+      requireCovered(request, await setsOfRoles(session, tenant, present));
       requireCovered(request, await setsOfRoles(session, tenant, roles ?? []));
     }
     if (!(await changeUser(session, tenant, id, { email, hash, roles })))

@@ -106,6 +106,7 @@ export const userRoutes =
         const { tenant } = callingPerson(request);
         const { id } = request.params;
         await act(postgres, request, async (session) => {
+          await lockRoles(session, tenant);
           const { roles } = found(await findUser(session, tenant, id));
           requireCovered(request, await setsOfRoles(session, tenant, roles));
           const { email } = found(await removeUser(session, tenant, id));
