@@ -12,6 +12,7 @@ import { registerLogin } from "./login.ts";
 import { MENDER_CLI } from "./mender-format.ts";
 import { registerTokens, registerUsers } from "./people.ts";
 import { registerReleases } from "./releases.ts";
+import { registerRoles } from "./roles.ts";
 import { registerRollouts } from "./rollouts.ts";
 import { registerSimulate } from "./simulate.ts";
 
@@ -37,7 +38,7 @@ export function commandLine(io: CliIo, name: string = FLEET): Command {
 
 const REGISTER = [
   ...[registerLogin, registerDevices, registerGroups, registerArtifacts, registerReleases],
-  ...[registerDeployments, registerRollouts, registerUsers, registerTokens, registerSimulate],
+  ...[registerDeployments, registerRollouts, registerUsers, registerRoles, registerTokens, registerSimulate],
 ];
 
 /** Runs one command line, and leaves its exit status in `io`. */

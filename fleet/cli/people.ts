@@ -3,7 +3,7 @@ import type { CliIo } from "../../src/agent/io.ts";
 import { AgentError } from "../../src/errors/agent-error.ts";
 import { readSmallFile } from "../../src/util/small-file.ts";
 import { pagesOf } from "../client/pages.ts";
-import { type Context, done, examples, printRows, withServer } from "./command.ts";
+import { type Context, done, examples, printOne, printRows, withServer } from "./command.ts";
 import { ago } from "./table.ts";
 
 const USERADM = "/api/management/v1/useradm";
@@ -11,6 +11,7 @@ const USERADM = "/api/management/v1/useradm";
 interface User {
   readonly id: string;
   readonly email: string;
+  readonly roles: readonly string[];
   readonly created_ts: string;
   readonly login_ts?: string;
 }
@@ -31,12 +32,32 @@ export function registerUsers(program: Command, io: CliIo): void {
     .addHelpText("after", examples("users list"))
     .action(withServer(io, listUsers));
   users
+    .command("show")
+    .description("show a user")
+    .argument("<user>", "id of the user")
+    .addHelpText("after", examples("users show USER_ID"))
+    .action(withServer(io, showUser));
+  users
     .command("add")
     .description("add a user")
     .argument("<email>", "email address")
     .requiredOption("--password-file <file>", "file with the password in its first line")
-    .addHelpText("after", examples("users add grace@example.com --password-file password"))
-    .action(withServer<{ passwordFile: string }>(io, addUser));
+    .option("--role <names...>", "roles of the user; default: RBAC_ROLE_PERMIT_ALL, an administrator")
+    .addHelpText(
+      "after",
+      examples(
+        "users add grace@example.com --password-file password",
+        "users add build@example.com --password-file password --role RBAC_ROLE_CI",
+      ),
+    )
+    .action(withServer<{ passwordFile: string; role?: readonly string[] }>(io, addUser));
+  users
+    .command("set-roles")
+    .description("replace the roles of a user; without a role, a user has only their own account")
+    .argument("<user>", "id of the user")
+    .argument("[role...]", "names of roles")
+    .addHelpText("after", examples("users set-roles USER_ID RBAC_ROLE_OBSERVER RBAC_ROLE_CI"))
+    .action(withServer(io, setRoles));
   users
     .command("delete")
     .description("delete a user")
@@ -79,14 +100,34 @@ async function listUsers(context: Context<object>): Promise<void> {
   printRows(context, rows, [
     { title: "id", value: ({ id }) => id },
     { title: "email", value: ({ email }) => email },
+    { title: "roles", value: ({ roles }) => roles.join(" ") },
     { title: "last login", value: (user) => ago(user.login_ts, now) },
   ]);
 }
 
-async function addUser(context: Context<{ passwordFile: string }>): Promise<void> {
+async function showUser(context: Context<object>): Promise<void> {
+  const answer = await context.connection.call("GET", `${USERADM}/users/${context.words[0]}`);
+  printOne(context, (await answer.json()) as User, [
+    { title: "id", value: ({ id }) => id },
+    { title: "email", value: ({ email }) => email },
+    { title: "roles", value: ({ roles }) => roles.join(" ") },
+    { title: "created", value: ({ created_ts }) => created_ts },
+    { title: "last login", value: ({ login_ts }) => login_ts },
+  ]);
+}
+
+async function setRoles(context: Context<object>): Promise<void> {
+  const [id, ...roles] = context.words;
+  await context.connection.call("PUT", `${USERADM}/users/${id}`, { body: { roles } });
+  done(context, `${id} has ${roles.length === 0 ? "no role" : roles.join(" ")}.`);
+}
+
+async function addUser(context: Context<{ passwordFile: string; role?: readonly string[] }>): Promise<void> {
   const [email] = context.words;
   const password = firstLine(context.options.passwordFile);
-  const answer = await context.connection.call("POST", `${USERADM}/users`, { body: { email, password } });
+  const answer = await context.connection.call("POST", `${USERADM}/users`, {
+    body: { email, password, ...(context.options.role !== undefined && { roles: context.options.role }) },
+  });
   context.io.out(answer.header("location")?.split("/").at(-1) ?? "");
 }
 

@@ -137,6 +137,12 @@ async function makeRollout(example: string): Promise<void> {
     );
 }
 
+/** The user of the examples. */
+async function findGrace(): Promise<void> {
+  const users = JSON.parse((await done("users", "list", "--json"))[0] ?? "") as { id: string; email: string }[];
+  ids["USER_ID"] = users.find(({ email }) => email === "grace@example.com")?.id ?? "";
+}
+
 /** What makes the situation of an example, where it is not the one that the tests above have left. */
 const BEFORE: Readonly<Record<string, () => Promise<void>>> = {
   "devices accept DEVICE_ID": async () => void (await done("devices", "reject", ids["DEVICE_ID"] ?? "")),
@@ -161,10 +167,9 @@ const BEFORE: Readonly<Record<string, () => Promise<void>>> = {
   "deployments logs": async () => {
     ids["DEVICE_ID"] = ids["FAILED_ID"] ?? "";
   },
-  "users delete": async () => {
-    const users = JSON.parse((await done("users", "list", "--json"))[0] ?? "") as { id: string; email: string }[];
-    ids["USER_ID"] = users.find(({ email }) => email === "grace@example.com")?.id ?? "";
-  },
+  "users show": findGrace,
+  "users set-roles": findGrace,
+  "users delete": findGrace,
   "tokens revoke": async () => {
     const tokens = JSON.parse((await done("tokens", "list", "--json"))[0] ?? "") as { id: string }[];
     ids["TOKEN_ID"] = tokens[0]?.id ?? "";
