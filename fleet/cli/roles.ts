@@ -24,7 +24,7 @@ interface PermissionSet {
 }
 
 const SETS = `
-<set> is a permission set. The server limits it if you add names: of groups for sets about devices, of tags for sets
+A permission set is limited if you add names to it: of groups for sets about devices, of tags for sets
 about releases. 'roles sets' lists all of them.
 `;
 
@@ -50,7 +50,7 @@ export function registerRoles(program: Command, io: CliIo): void {
     .command("create")
     .description("make a role")
     .argument("<role>", "name of the role")
-    .requiredOption("--allow <set[=names]...>", "permission set, with names of groups or tags separated by commas")
+    .requiredOption("--allow <sets...>", "permission sets, each as SET or SET=NAME,NAME with groups or tags")
     .option("--description <text>", "for whom the role is")
     .addHelpText(
       "after",
