@@ -86,7 +86,7 @@ async function run(config: Config, io: ServerIo, ends: (() => Promise<unknown>)[
   ends.push(() => server.app.close());
   const listen = role === "worker" ? undefined : config.listen;
   const listeners = await openListeners(server.app, {
-    ...{ listen, localListen: config.localListen, certificate },
+    ...{ listen, localListen: config.localListen, metricsListen: config.metricsListen, certificate },
     lane: logsPolls(log) ? undefined : server.lane,
   });
   ends.push(() => listeners.drain());
@@ -108,7 +108,7 @@ function announce(
   hasCa: boolean,
   io: ServerIo,
 ): void {
-  const { publicUrl, localUrl } = listeners;
+  const { publicUrl, localUrl, metricsUrl } = listeners;
   if (first !== undefined) {
     io.out(`Made the tenant "${first.name}" with the token ${first.token} and the administrator ${first.admin}.`);
     if (first.password !== undefined) io.out(`Password, shown only now: ${first.password}`);
@@ -118,5 +118,6 @@ function announce(
   if (hasCa) io.out(`Certificate authority for devices: ${localUrl ?? publicUrl}/ca.crt, or switchback-server ca`);
   if (publicUrl !== undefined) io.out(`Devices and people: ${config.url ?? publicUrl}`);
   if (localUrl !== undefined) io.out(`This machine only:  ${localUrl}`);
+  if (metricsUrl !== undefined) io.out(`Metrics:            ${metricsUrl}/metrics`);
   io.out(`Switchback ${VERSION} is ready. Data: ${config.data}`);
 }

@@ -23,6 +23,7 @@ export interface Config {
   readonly data: string;
   readonly listen: Address;
   readonly localListen: Address | undefined;
+  readonly metricsListen: Address | undefined;
   readonly url: string | undefined;
   readonly tls: Tls;
   /** Addresses and networks. */
@@ -84,6 +85,7 @@ const SCHEMA = z
       z.literal("off").transform(() => undefined),
       ADDRESS.refine(isLoopback, "expected an address of the loopback interface, such as 127.0.0.1:8080, or off"),
     ]),
+    "metrics-listen": ADDRESS.optional(),
     url: z
       .url({ protocol: /^https?$/, error: "expected https://HOST" })
       .transform((text) => text.replace(/\/+$/, ""))
@@ -125,11 +127,24 @@ export function checkConfig(given: ReadonlyMap<SettingKey, Given>): Config {
   if (!parsed.success) throw invalid(given, parsed.error.issues[0]);
   const { data, "local-listen": localListen, "database-connections": connections, ...more } = parsed.data;
   const { "log-level": logLevel, "admin-password-file": adminPasswordFile, "trust-proxy": trustProxy, ...rest } = more;
-  const { listen, url, tls, database, role, admin, "webhook-allow": webhookAllow } = rest;
+  const { listen, "metrics-listen": metricsListen, url, tls, database, role, admin } = rest;
   return {
-    ...{ data, listen, localListen, url, tls, database, connections, role, logLevel, admin, adminPasswordFile },
+    ...{
+      data,
+      listen,
+      localListen,
+      metricsListen,
+      url,
+      tls,
+      database,
+      connections,
+      role,
+      logLevel,
+      admin,
+      adminPasswordFile,
+    },
     trustProxy: trustProxy ?? [],
-    webhookAllow: webhookAllow ?? [],
+    webhookAllow: rest["webhook-allow"] ?? [],
     storage: storageOf(parsed.data, join(data, "objects")),
   };
 }

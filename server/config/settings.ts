@@ -41,6 +41,13 @@ export const SETTINGS = [
     default: () => "127.0.0.1:8080",
   },
   {
+    key: "metrics-listen",
+    value: "HOST:PORT",
+    doc: "address for /metrics, /healthz and /readyz alone, by plain HTTP and without a token: for a monitoring system elsewhere",
+    defaultDoc: "none: local-listen has them",
+    default: () => undefined,
+  },
+  {
     key: "url",
     value: "PUBLIC_URL",
     doc: "how devices reach the server; links to Artifacts begin with it, and the certificate names its host",

@@ -11,6 +11,8 @@ export interface ListenerOptions {
   /** Without it, no listener for devices and people: a worker has none. */
   readonly listen: Address | undefined;
   readonly localListen: Address | undefined;
+  /** For what a monitoring system asks, and nothing else. */
+  readonly metricsListen?: Address | undefined;
   /** Without it, plain HTTP. */
   readonly certificate: Certificate | undefined;
   /** Without it, the app answers all polls. */
@@ -24,6 +26,7 @@ export interface Listeners {
   /** Where they listen, as URLs for this machine. */
   readonly publicUrl: string | undefined;
   readonly localUrl: string | undefined;
+  readonly metricsUrl: string | undefined;
   /** Shows another certificate from the next connection on. */
   setCertificate(certificate: Certificate): void;
   /**
@@ -37,10 +40,13 @@ export interface Listeners {
 const TIMEOUTS = { requestTimeout: 0, headersTimeout: 30_000, keepAliveTimeout: 72_000, handshakeTimeout: 30_000 };
 const SWEEP_MS = 50;
 
-const local = new WeakSet<Socket>();
+const monitored = new WeakSet<Socket>();
 
-/** Whether a request came over the loopback listener. Some routes are there only. */
-export const isLocal = ({ socket }: IncomingMessage): boolean => local.has(socket);
+/** What the listener for a monitoring system answers. */
+const MONITORED: ReadonlySet<string> = new Set(["/metrics", "/healthz", "/readyz"]);
+
+/** Whether a request came over the loopback listener or that of the monitoring system: only these show metrics. */
+export const mayShowMetrics = ({ socket }: IncomingMessage): boolean => monitored.has(socket);
 
 /**
  * Opens the listeners of an app, which must not have been started yet.
@@ -48,7 +54,7 @@ export const isLocal = ({ socket }: IncomingMessage): boolean => local.has(socke
  * @throws {ServerError} CONFIG_INVALID if it cannot listen at an address
  */
 export async function openListeners(app: App, options: ListenerOptions): Promise<Listeners> {
-  const { listen, localListen, certificate, lane, ...patience } = options;
+  const { listen, localListen, metricsListen, certificate, lane, ...patience } = options;
   const timeouts = { ...TIMEOUTS, ...patience };
   let isDraining = false;
   app.addHook("onSend", (_request, reply, payload, done) => {
@@ -89,13 +95,19 @@ export async function openListeners(app: App, options: ListenerOptions): Promise
   };
   const secure = certificate && createTlsServer({ ...timeouts, ...pemOf(certificate), minVersion: "TLSv1.2" }, handler);
   const plain = createServer(timeouts, handler);
-  plain.on("connection", (socket) => local.add(socket));
+  const metrics = createServer(timeouts, (request, response) => {
+    if (MONITORED.has(request.url ?? "")) app.routing(request, response);
+    else response.writeHead(404).end();
+  });
+  for (const server of [plain, metrics]) server.on("connection", (socket) => monitored.add(socket));
   try {
     const all = listen && (await add(secure ?? createServer(timeouts, handler), "listen", listen));
     const own = localListen && (await add(plain, "local-listen", localListen));
+    const measured = metricsListen && (await add(metrics, "metrics-listen", metricsListen));
     return {
       publicUrl: all && urlOf(all, secure === undefined ? "http" : "https"),
       localUrl: own && urlOf(own, "http"),
+      metricsUrl: measured && urlOf(measured, "http"),
       setCertificate: (next) => secure?.setSecureContext({ ...pemOf(next), minVersion: "TLSv1.2" }),
       async drain() {
         isDraining = true;

@@ -5,7 +5,7 @@ import type { App } from "../api/app-types.ts";
 import { NEXT_V2 } from "../api/device/deployments/next-routes.ts";
 import type { PollLane } from "../api/device/deployments/poll-lane.ts";
 import { ServerError } from "../errors/server-error.ts";
-import { isLocal } from "../listeners/listeners.ts";
+import { mayShowMetrics } from "../listeners/listeners.ts";
 
 /** Seconds; polls take about a millisecond. */
 const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30];
@@ -22,7 +22,8 @@ const pollAnswer = (status: number): string =>
   ({ 200: "deployment", 204: "nothing", 401: "unauthorized", 429: "busy", 503: "away" })[status] ?? "failed";
 
 /**
- * Counts what an app and its lane for polls do, and answers `/metrics` on the loopback listener. The metrics belong to this app.
+ * Counts what an app and its lane for polls do, and answers `/metrics` where the listener allows it. The metrics
+ * belong to this app.
  *
  * @param countEveryMs how old the numbers of deployments may be
  */
@@ -68,7 +69,7 @@ export function measure(app: App, lane: PollLane, postgres: Postgres, countEvery
     polls.inc({ answer: pollAnswer(204) });
   });
   app.get("/metrics", { config: { auth: "none" }, schema: { hide: true } }, async (request, reply) => {
-    if (!isLocal(request.raw)) throw new ServerError("NOT_FOUND", { path: "/metrics" });
+    if (!mayShowMetrics(request.raw)) throw new ServerError("NOT_FOUND", { path: "/metrics" });
     return reply
       .type(registry.contentType)
       .serializer(String)

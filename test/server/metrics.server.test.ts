@@ -121,9 +121,17 @@ test("a loop of events that stands still shows", async () => {
   expect(await lag()).toBeGreaterThan(0.2);
 });
 
-test("/metrics answers on the listener for this machine only", async () => {
+test("/metrics answers on the listeners for this machine and for a monitoring system only", async () => {
   expect((await fetch(`${server.url}/metrics`)).status).toBe(404);
   expect((await fetch(`${server.localUrl}/metrics`)).status).toBe(200);
+  expect((await fetch(`${server.metricsUrl}/metrics`)).status).toBe(200);
+});
+
+test("the listener for a monitoring system answers nothing else", async () => {
+  const statusOf = async (path: string): Promise<number> => (await fetch(`${server.metricsUrl}${path}`)).status;
+  expect([await statusOf("/healthz"), await statusOf("/readyz")]).toEqual([200, 200]);
+  const others = ["/", "/openapi.json", "/reference", "/metrics/", "//metrics", "/api/management/v1/useradm/users"];
+  expect(await Promise.all(others.map(statusOf))).toEqual(others.map(() => 404));
 });
 
 const METRIC = /\b(?:switchback|process|nodejs)_[a-z0-9_]+/g;

@@ -29,6 +29,7 @@ test("a flag wins over the environment, which wins over the file, which wins ove
     data: "/c",
     listen: { host: "127.0.0.1", port: 1 },
     localListen: { host: "127.0.0.1", port: 8080 },
+    metricsListen: undefined,
     url: "https://a.example",
     tls: { kind: "auto" },
     trustProxy: [],
@@ -75,6 +76,7 @@ for (const [title, flags, expected] of [
     { storage: { bucket: "ota", prefix: "", presigned: false, keys: { id: "id", secret: "secret" } } },
   ],
   ["no local address", { "local-listen": "off" }, { localListen: undefined }],
+  ["an address for a monitoring system", { "metrics-listen": ":9090" }, { metricsListen: { port: 9090 } }],
   ["files of a certificate", { tls: "/a.crt,/a.key" }, { tls: { kind: "files", cert: "/a.crt", key: "/a.key" } }],
 ] as const)
   test(`flags can give ${title}`, async () => {

@@ -23,6 +23,7 @@ export interface TestServer {
   readonly token: string;
   /** The listener for this machine, of a measured server. */
   readonly localUrl: string | undefined;
+  readonly metricsUrl: string | undefined;
   /** A request with that token, and JSON as its body if there is one. */
   request(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Response>;
   close(): Promise<void>;
@@ -77,12 +78,13 @@ export async function startTestServer({
   const tenant = await postgres.shared((session) => addTenant(session, "default"));
   const hash = await hashPassword(ADMIN.password);
   await postgres.inTenant(tenant.id, (session) => addUser(session, tenant.id, ADMIN.email, hash));
-  const { address, localUrl, endListening } = await listen(server, { isMeasured, hasLane, headersTimeout });
+  const { address, localUrl, metricsUrl, endListening } = await listen(server, { isMeasured, hasLane, headersTimeout });
   const token = await logIn(address, ADMIN.email, ADMIN.password);
   return {
     server,
     url: address,
     localUrl,
+    metricsUrl,
     databaseUrl: url,
     storage: folder,
     tenant,
@@ -118,6 +120,7 @@ async function listen(
   if (isMeasured) measure(app, lane, services.postgres, 0);
   const listeners = await openListeners(app, {
     ...{ listen: ANY_PORT, localListen: isMeasured ? ANY_PORT : undefined, certificate: undefined },
+    metricsListen: isMeasured ? ANY_PORT : undefined,
     lane: hasLane ? lane : undefined,
     ...(headersTimeout !== undefined && { headersTimeout, connectionsCheckingInterval: headersTimeout }),
   });
@@ -125,7 +128,8 @@ async function listen(
     await listeners.drain();
     await app.close();
   };
-  return { address: listeners.publicUrl ?? "", localUrl: listeners.localUrl, endListening };
+  const { publicUrl: address = "", localUrl, metricsUrl } = listeners;
+  return { address, localUrl, metricsUrl, endListening };
 }
 
 /** The token of a new session. */
