@@ -1,8 +1,6 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { loadAll } from "js-yaml";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { readFileSync } from "node:fs";
+import { load, loadAll } from "js-yaml";
+import { beforeAll, describe, expect, test } from "vitest";
 import { readConfig } from "../../server/config/read-config.ts";
 import { environmentName, SETTINGS } from "../../server/config/settings.ts";
 import { helmProgram, runHelm } from "../support/helm.ts";
@@ -12,12 +10,9 @@ const CHART = "deploy/helm";
 const KNOWN = new Set(SETTINGS.map(({ key }) => environmentName(key)));
 
 let helm: string;
-let folder: string;
 beforeAll(async () => {
   helm = await helmProgram();
-  folder = await mkdtemp(join(tmpdir(), "chart-"));
 });
-afterAll(() => rm(folder, { recursive: true }));
 
 interface Container {
   readonly env: readonly { readonly name: string; readonly value?: string }[];
@@ -135,6 +130,11 @@ test("one node keeps its database on a volume, and several keep nothing", () => 
   expect([one.kind, one.spec.replicas, one.spec.volumeClaimTemplates?.length]).toEqual(["StatefulSet", 1, 1]);
   const three = workloadOf(render("--values", `${CHART}/values-three-nodes.yaml`));
   expect([three.kind, three.spec.replicas, three.spec.volumeClaimTemplates]).toEqual(["Deployment", 3, undefined]);
+});
+
+test("the chart has the version of the program", () => {
+  const { version } = JSON.parse(readFileSync("package.json", "utf8")) as { version: string };
+  expect(load(readFileSync(`${CHART}/Chart.yaml`, "utf8"))).toMatchObject({ version, appVersion: version });
 });
 
 test("a server runs without root, and without writing to its root", () => {
