@@ -23,6 +23,8 @@ import { downloadRoutes } from "./api/downloads/routes.ts";
 import { findCallers } from "./api/find-callers.ts";
 import { artifactRoutes } from "./api/management/artifacts/routes.ts";
 import { deploymentRoutes } from "./api/management/deployments/routes.ts";
+import { createEventHub } from "./api/management/events/event-hub.ts";
+import { eventRoutes } from "./api/management/events/routes.ts";
 import { integrationRoutes } from "./api/management/integrations/routes.ts";
 import { peopleRoutes } from "./api/management/people-routes.ts";
 import { releaseRoutes } from "./api/management/releases/routes.ts";
@@ -87,6 +89,9 @@ export async function composeServer({
   const checkIns = collectCheckIns(postgres, log);
   const webhooks = createSender(webhookAllow);
   const directLinks = storage.kind === "s3" && storage.presigned;
+  const memories = new DeviceMemories(postgres, tokens, notices);
+  const callers = findCallers(postgres, tokens, memories);
+  const events = createEventHub(postgres, notices, callers);
   const services: Services = {
     postgres,
     tokens,
@@ -96,17 +101,17 @@ export async function composeServer({
     full,
     objects,
     webhooks,
+    events,
     directLinks,
     linkKey,
     publicUrl,
     log,
   };
-  const memories = new DeviceMemories(postgres, tokens, notices);
   const shared = { memories, polls: createPolls(services), bodies: new RepeatedBodies<NextRequestV2>() };
   const routes = allRoutes(services, shared);
   const app = await createApp({
     log,
-    callers: findCallers(postgres, tokens, memories),
+    callers,
     routes,
     caughtUp: notices.caughtUp,
     ...forApp,
@@ -164,7 +169,7 @@ export async function composeServer({
 
 /** Every route of the API. */
 export function allRoutes(services: Services, shared: Parameters<typeof deviceRoutes>[1]): readonly Routes[] {
-  const management = [downloadRoutes, artifactRoutes, releaseRoutes, deploymentRoutes, integrationRoutes];
+  const management = [downloadRoutes, artifactRoutes, releaseRoutes, deploymentRoutes, integrationRoutes, eventRoutes];
   const routes = [operationsRoutes, ...management].map((routesOf) => routesOf(services));
   return [...routes, ...peopleRoutes(services), ...deviceRoutes(services, shared)];
 }

@@ -158,4 +158,7 @@ export const API_SENTENCES: Readonly<Record<string, string>> = {
   [`POST ${IOT}/integrations/{id}/test`]: "Sends a test event to a webhook at once, and says how it went.",
   [`GET ${IOT}/integrations/{id}/deliveries`]: "Lists the deliveries to a webhook, newest first.",
   [`GET ${IOT}/events`]: "Lists the events that webhooks get, with the state of each delivery.",
+
+  "GET /api/management/v1/events":
+    "Streams what happens (`text/event-stream`), as far as you may see it. `Last-Event-ID` resumes; `topics` chooses.",
 };

@@ -30,6 +30,7 @@ export async function describeApi(): Promise<Described> {
     full: new FullRollouts(),
     objects: {} as Services["objects"],
     webhooks: createSender([]),
+    events: { open: unused, end: unused, figures: { listeners: 0, sent: 0, lagged: 0 } },
   };
   const memories = new DeviceMemories(postgres, tokens, notices);
   const app = await createApp({

@@ -66,6 +66,7 @@ export function callingDevice({ caller }: FastifyRequest): DeviceCaller {
   return caller;
 }
 
-function bearerToken(header: string | undefined): string | undefined {
+/** The token that a request has. */
+export function bearerToken(header: string | undefined): string | undefined {
   return /^Bearer ([\w.~+/=-]{1,4096})$/i.exec(header ?? "")?.[1];
 }

@@ -7,6 +7,7 @@ import type { Tokens } from "../adapters/tokens/tokens.ts";
 import type { WebhookSender } from "../adapters/webhooks/send.ts";
 import type { Objects } from "../ports/objects.ts";
 import type { FullRollouts } from "./device/deployments/full-rollouts.ts";
+import type { EventHub } from "./management/events/event-hub.ts";
 
 /** What routes need. The composition root makes it once for a process. */
 export interface Services {
@@ -17,6 +18,8 @@ export interface Services {
   readonly checkIns: CheckIns;
   readonly full: FullRollouts;
   readonly webhooks: WebhookSender;
+  /** Streams of what happens, to people. */
+  readonly events: EventHub;
   /** The bytes of Artifacts. */
   readonly objects: Objects;
   /** Whether devices and people read them from the store itself. */

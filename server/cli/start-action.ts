@@ -89,7 +89,10 @@ async function run(config: Config, io: ServerIo, ends: (() => Promise<unknown>)[
     ...{ listen, localListen: config.localListen, metricsListen: config.metricsListen, certificate },
     lane: logsPolls(log) ? undefined : server.lane,
   });
-  ends.push(() => listeners.drain());
+  ends.push(() => {
+    server.services.events.end();
+    return listeners.drain();
+  });
   const renewal = setInterval(() => {
     loadCertificate(config).then(
       (next) => next && listeners.setCertificate(next),

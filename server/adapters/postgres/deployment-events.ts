@@ -1,5 +1,5 @@
 import { writeEvent } from "./events.ts";
-import type { Session } from "./postgres.ts";
+import type { Postgres, Session } from "./postgres.ts";
 
 /** Starts a deployment with its first device, if it has not started. */
 export async function startDeployment(session: Session, tenant: string, deployment: string): Promise<void> {
@@ -35,3 +35,20 @@ export async function writeFailure(
   const data = { id: deployment, device, ...row, will_retry: willRetry, ...(substate !== undefined && { substate }) };
   await writeEvent(session, tenant, { type: "deployment-device-failed", data });
 }
+
+/** How far the running deployments of a tenant are. */
+export function readProgress(
+  postgres: Postgres,
+  tenant: string,
+): Promise<{ readonly id: string; readonly counts: Readonly<Record<string, number>> }[]> {
+  return postgres.prepared(tenant, PROGRESS, [tenant]);
+}
+
+const PROGRESS = {
+  name: "read-progress",
+  text: `SELECT id, jsonb_object_agg(status, n) AS counts FROM (
+      SELECT d.id, c.status, sum(c.n)::bigint AS n FROM deployments d
+      JOIN deployment_counts c ON c.tenant_id = d.tenant_id AND c.deployment_id = d.id
+      WHERE d.tenant_id = $1 AND d.state IN ('pending', 'inprogress')
+      GROUP BY d.id, c.status HAVING sum(c.n) <> 0) AS counts GROUP BY id`,
+};

@@ -104,3 +104,14 @@ const BOUNDS = {
   name: "event-bounds",
   text: "SELECT min(id) AS oldest, max(id) AS newest FROM events WHERE tenant_id = $1",
 };
+
+/** How many events there are after a number, up to `limit`. */
+export async function countAfter(postgres: Postgres, tenant: string, after: number, limit: number): Promise<number> {
+  const [row] = await postgres.prepared<{ n: number }>(tenant, COUNT, [tenant, after, limit]);
+  return row?.n ?? 0;
+}
+
+const COUNT = {
+  name: "count-events",
+  text: "SELECT count(*) AS n FROM (SELECT FROM events WHERE tenant_id = $1 AND id > $2 LIMIT $3) AS later",
+};

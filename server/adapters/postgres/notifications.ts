@@ -7,6 +7,8 @@ export interface Notice {
   readonly tenant: string;
   readonly what: string;
   readonly device?: string;
+  /** Of a session, or of a personal access token, that has ended. */
+  readonly session?: string;
 }
 
 /** What other processes say through the database. */

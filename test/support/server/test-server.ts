@@ -125,6 +125,7 @@ async function listen(
     ...(headersTimeout !== undefined && { headersTimeout, connectionsCheckingInterval: headersTimeout }),
   });
   const endListening = async (): Promise<void> => {
+    services.events.end();
     await listeners.drain();
     await app.close();
   };

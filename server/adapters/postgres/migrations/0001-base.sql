@@ -441,6 +441,16 @@ CREATE TABLE sessions (
 CREATE UNIQUE INDEX sessions_token_names ON sessions (tenant_id, user_id, name) WHERE kind = 'token';
 CREATE INDEX sessions_by_user ON sessions (tenant_id, user_id, kind, created_at);
 
+-- Streams end with their session.
+CREATE FUNCTION session_ends() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM pg_notify('switchback',
+    json_build_object('tenant', OLD.tenant_id, 'what', 'session', 'session', OLD.id)::text);
+  RETURN NULL;
+END
+$$;
+CREATE TRIGGER session_ends AFTER DELETE ON sessions FOR EACH ROW EXECUTE FUNCTION session_ends();
+
 -- Settings of the tenant (user_id is the zero UUID) and of people.
 CREATE TABLE settings (
   tenant_id uuid NOT NULL REFERENCES tenants ON DELETE CASCADE,
