@@ -44,7 +44,7 @@ export async function look<T>(
 }
 
 /** What the caller sees in this request: the session's queries keep to it. */
-export function sightIn(request: FastifyRequest): Sight {
+function sightIn(request: FastifyRequest): Sight {
   const { permission } = request.routeOptions.config;
   if (permission === undefined) throw new Error("a route of people without a permission");
   return sightOf(callingPerson(request).grants, permission);

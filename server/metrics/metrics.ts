@@ -1,6 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import { countDeployments } from "../adapters/postgres/deployment-states.ts";
 import type { Postgres } from "../adapters/postgres/postgres.ts";
+import { countWaiting } from "../adapters/postgres/webhook-queue.ts";
 import type { App } from "../api/app-types.ts";
 import { NEXT_V2 } from "../api/device/deployments/next-routes.ts";
 import type { PollLane } from "../api/device/deployments/poll-lane.ts";
@@ -50,6 +51,7 @@ export function measure(app: App, lane: PollLane, postgres: Postgres, countEvery
   });
   measurePool(own, postgres);
   measureDeployments(own, postgres, countEveryMs);
+  measureWebhooks(own, postgres, countEveryMs);
 
   app.addHook("onResponse", ({ method, routeOptions, socket }, reply, done) => {
     const route = routeOptions.url ?? "unknown";
@@ -121,6 +123,30 @@ function measureDeployments(own: Own, postgres: Postgres, countEveryMs: number):
     labelNames: ["state"],
     async collect() {
       for (const [state, n] of (await count()) ?? []) gauge.set({ state }, n);
+    },
+  });
+}
+
+function measureWebhooks(own: Own, postgres: Postgres, countEveryMs: number): void {
+  let counted = Number.NEGATIVE_INFINITY;
+  const waiting = new Gauge({
+    ...own,
+    name: `${PREFIX}webhook_deliveries_waiting`,
+    help: "Events that webhooks have not got yet, of all tenants",
+  });
+  const webhooks = new Gauge({
+    ...own,
+    name: `${PREFIX}webhooks`,
+    help: "Webhooks whose last delivery failed, and webhooks that are disabled, of all tenants",
+    labelNames: ["state"],
+    async collect() {
+      if (performance.now() - counted < countEveryMs) return;
+      counted = performance.now();
+      const now = await countWaiting(postgres).catch(() => undefined); // ignored: database_up tells.
+      if (now === undefined) return;
+      waiting.set(now.waiting);
+      webhooks.set({ state: "failing" }, now.failing);
+      webhooks.set({ state: "disabled" }, now.disabled);
     },
   });
 }

@@ -4,6 +4,8 @@ import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { writeEvent } from "../../server/adapters/postgres/events.ts";
 import { addTenant } from "../../server/adapters/postgres/people.ts";
 import { createEventHub } from "../../server/api/management/events/event-hub.ts";
+import type { Grants } from "../../server/domain/permissions/grants.ts";
+import type { Permission } from "../../server/domain/permissions/permissions.ts";
 import { type EventStream, openStream } from "../support/server/event-stream.ts";
 import { query } from "../support/server/seed.ts";
 import { logIn, startTestServer, type TestServer } from "../support/server/test-server.ts";
@@ -132,11 +134,16 @@ test("what a person may not read does not come, and what they lose ends; a heart
   const { postgres, notices } = server.server.services;
   const tenant = server.tenant.id;
   const person = { kind: "user", user: "u", email: "e", session: "s", tokenName: undefined, tenant } as const;
-  let permissions: ReadonlySet<"ReadDeployments" | "Basic"> | undefined = new Set(["Basic", "ReadDeployments"]);
-  const callers = { person: async () => permissions && { ...person, permissions } };
+  // The last one is for one group only, and an event does not say which group it is about.
+  let grants: Grants | undefined = new Map<Permission, "all" | ReadonlySet<string>>([
+    ["Basic", "all"],
+    ["ReadDeployments", "all"],
+    ["ReadDevices", new Set(["a-group"])],
+  ]);
+  const callers = { person: async () => grants && { ...person, grants } };
   const hub = createEventHub(postgres, notices, callers, 300);
   const http = createServer((_request, response) => {
-    const wanted = { person: { ...person, permissions: permissions ?? new Set() }, token: "t" };
+    const wanted = { person: { ...person, grants: grants ?? new Map() }, token: "t" };
     void hub.open({ ...wanted, topics: undefined, lastSeen: undefined }, response, {});
   });
   await new Promise<void>((resolve) => http.listen(0, "127.0.0.1", resolve));
@@ -149,11 +156,11 @@ test("what a person may not read does not come, and what they lose ends; a heart
   await expect.poll(() => stream.frames.map(({ event }) => event)).toEqual(["rollout-decided"]);
   const [row] = await query<{ id: number }>(server, "SELECT max(id) AS id FROM events");
   await expect.poll(() => stream.text()).toContain(`: heartbeat\nid: ${row?.id}\n\n`);
-  permissions = new Set(["Basic"]);
+  grants = new Map([["Basic", "all"]]);
   await new Promise((resolve) => setTimeout(resolve, 1000));
   await tell([4]);
   await expect.poll(() => query(server, "SELECT FROM outbox")).toEqual([]);
-  permissions = undefined;
+  grants = undefined;
   await stream.ended;
   expect(numbers(stream)).toEqual([2]);
   expect(hub.figures.listeners).toBe(0);

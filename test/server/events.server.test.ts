@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { keepInventory } from "../../server/adapters/postgres/device-inventory.ts";
-import { numberEvents, readEvents, type StoredEvent, writeEvent } from "../../server/adapters/postgres/events.ts";
+import { numberEvents, readEvents, writeEvent } from "../../server/adapters/postgres/events.ts";
 import { addTenant } from "../../server/adapters/postgres/people.ts";
+import type { StoredEvent } from "../../server/adapters/postgres/stored-event.ts";
 import { addArtifact, addDeployment, query } from "../support/server/seed.ts";
 import { makeDevice } from "../support/server/test-devices.ts";
 import { startTestServer, type TestServer } from "../support/server/test-server.ts";

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
-import type { EventType, Happening } from "../../domain/events/event-types.ts";
+import type { Happening } from "../../domain/events/event-types.ts";
 import { type Postgres, type Session, sql } from "./postgres.ts";
+import type { StoredEvent } from "./stored-event.ts";
 import { queueDeliveries } from "./webhook-queue.ts";
 
 /**
@@ -11,17 +12,6 @@ export async function writeEvent(session: Session, tenant: string, { type, data 
   await session.run(
     sql.insertInto("outbox").values({ tenant_id: tenant, key: randomUUID(), type, data: JSON.stringify(data) }),
   );
-}
-
-/** An event with its number, as streams and webhooks send it. */
-export interface StoredEvent {
-  /** Larger than the number of each event that any reader has seen before this one. */
-  readonly id: number;
-  /** Stays the same if the event is sent twice. */
-  readonly key: string;
-  readonly type: EventType;
-  readonly data: Readonly<Record<string, unknown>>;
-  readonly created_at: Date;
 }
 
 type NumberedEvent = Pick<StoredEvent, "id" | "type"> & Record<string, unknown>;

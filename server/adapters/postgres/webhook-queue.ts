@@ -1,6 +1,6 @@
 import type { EventType } from "../../domain/events/event-types.ts";
-import type { StoredEvent } from "./events.ts";
 import type { Postgres, Session } from "./postgres.ts";
+import type { StoredEvent } from "./stored-event.ts";
 
 /** Queues events for the webhooks that want them, in the transaction that gives them their numbers. */
 export async function queueDeliveries(
@@ -29,7 +29,7 @@ export interface Claim {
 }
 
 /** A process that has not said how it went by then has crashed, and another one delivers. */
-export const CLAIM_S = 60;
+const CLAIM_S = 60;
 
 /** Takes webhooks that are due. */
 export async function claimWebhooks(postgres: Postgres, limit: number): Promise<Claim[]> {

@@ -1,10 +1,11 @@
 import type { ServerResponse } from "node:http";
 import { readProgress } from "../../../adapters/postgres/deployment-events.ts";
-import { countAfter, eventBounds, readEvents, type StoredEvent } from "../../../adapters/postgres/events.ts";
+import { countAfter, eventBounds, readEvents } from "../../../adapters/postgres/events.ts";
 import type { Notices } from "../../../adapters/postgres/notifications.ts";
 import type { Postgres } from "../../../adapters/postgres/postgres.ts";
+import type { StoredEvent } from "../../../adapters/postgres/stored-event.ts";
 import { EVENT_TYPES, type EventType } from "../../../domain/events/event-types.ts";
-import type { Permission } from "../../../domain/permissions/permissions.ts";
+import type { Grants } from "../../../domain/permissions/grants.ts";
 import { ServerError } from "../../../errors/server-error.ts";
 import type { Callers, PersonCaller } from "../../callers.ts";
 import { eventFrame, heartbeatFrame, openingFrame, partingFrame, progressFrame, resyncFrame } from "./frames.ts";
@@ -34,7 +35,7 @@ export interface NewListener {
 
 interface Listener extends NewListener {
   readonly response: ServerResponse;
-  permissions: ReadonlySet<Permission>;
+  grants: Grants;
   /** The number of the last event that was sent, or that is not for this person. */
   after: number;
   /** Gets events as they come. Otherwise it catches up by reading them again. */
@@ -77,8 +78,9 @@ export function createEventHub(
         if (one.person.session === notice.session) void verify(one);
   });
 
-  const wants = ({ permissions, topics }: Listener, type: EventType): boolean =>
-    permissions.has(EVENT_TYPES[type]) && (topics === undefined || topics.has(type));
+  /** An event does not say which groups and tags it concerns: it is for those whose permission has no scope. */
+  const wants = ({ grants, topics }: Listener, type: EventType): boolean =>
+    grants.get(EVENT_TYPES[type]) === "all" && (topics === undefined || topics.has(type));
 
   /** Sends an event, or passes it over. @returns whether the listener can take more */
   function hand(listener: Listener, event: StoredEvent, frame: () => string): boolean {
@@ -145,7 +147,7 @@ export function createEventHub(
   async function verify(listener: Listener): Promise<void> {
     const person = await callers.person(listener.token).catch(() => listener.person); // ignored: the database is away.
     if (person === undefined) listener.response.end();
-    else listener.permissions = person.permissions;
+    else listener.grants = person.grants;
   }
 
   async function tellProgress(tenant: string, feed: Feed): Promise<void> {
@@ -209,9 +211,9 @@ export function createEventHub(
         ...{ listeners: new Set<Listener>(), progress: new Map<string, string>() },
       };
       feeds.set(tenant, feed);
-      const { permissions } = wanted.person;
+      const { grants } = wanted.person;
       const state = { after: start.after, isLive: false, isCatchingUp: false };
-      const listener: Listener = { ...wanted, response, permissions, ...state };
+      const listener: Listener = { ...wanted, response, grants, ...state };
       feed.listeners.add(listener);
       figures.listeners += 1;
       response.on("drain", () => void catchUp(listener, feed));

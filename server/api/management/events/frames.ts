@@ -1,4 +1,4 @@
-import type { StoredEvent } from "../../../adapters/postgres/events.ts";
+import type { StoredEvent } from "../../../adapters/postgres/stored-event.ts";
 import { messageOf } from "../../../domain/webhooks/message.ts";
 
 /** A frame of an event. JSON has no line breaks. */

@@ -20,7 +20,7 @@ import type { Services } from "../../services.ts";
 import { addLogRoutes } from "./log-routes.ts";
 import { shownIntegration } from "./shown.ts";
 
-export const INTEGRATIONS = "/api/management/v1/iot-manager/integrations";
+const INTEGRATIONS = "/api/management/v1/iot-manager/integrations";
 const params = z.object({ id: Id });
 
 /** Webhooks: Mender's iot-manager, of which this server has one provider. */
