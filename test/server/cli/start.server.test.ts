@@ -118,7 +118,8 @@ test("commands reach the database of the running server", async () => {
     { name: "customer" },
     { name: "second", tenant_token: expect.stringMatching(/^\w{32}$/) },
   ]);
-  const added = await command("user", "add", "Three@example.com", "--tenant", "second", ...where);
+  const observer = ["--role", "RBAC_ROLE_OBSERVER"];
+  const added = await command("user", "add", "Three@example.com", "--tenant", "second", ...observer, ...where);
   const password = /shown only now: (\S+)/.exec(added.out)?.[1] ?? "";
   expect((await logIn(local, "three@example.com", password)).split(".")).toHaveLength(3);
   const reset = ["user", "reset-password", "three@example.com", "--password-file", passwordFile];
@@ -126,7 +127,7 @@ test("commands reach the database of the running server", async () => {
   await expect(logIn(local, "three@example.com", password)).rejects.toThrow("401");
   await logIn(local, "three@example.com", "correct horse battery");
   const users = (await command("user", "list", "--tenant", "second", ...where)).out;
-  expect(users).toMatch(/three@example\.com\n.*two@example\.com\n$/);
+  expect(users).toMatch(/three@example\.com {2}RBAC_ROLE_OBSERVER\n.*two@example\.com {2}RBAC_ROLE_PERMIT_ALL\n$/);
   const state = await command("status", "--json", ...where);
   expect([state.exitCode, JSON.parse(state.out)]).toMatchObject([0, { up: true, pid: running.child.pid }]);
   for (const [argv, exitCode, err] of [
