@@ -132,6 +132,13 @@ test("one node keeps its database on a volume, and several keep nothing", () => 
   expect([three.kind, three.spec.replicas, three.spec.volumeClaimTemplates]).toEqual(["Deployment", 3, undefined]);
 });
 
+test("the command of the guide installs what the chart can render", () => {
+  const guide = readFileSync("docs/guides/server-production.md", "utf8");
+  const [, words = ""] = /^helm install (.*)$/m.exec(guide) ?? [];
+  const done = runHelm(helm, "template", ...words.split(" "));
+  expect(done, done.err).toMatchObject({ status: 0, out: expect.stringContaining("registry.example.com") });
+});
+
 test("the chart has the version of the program", () => {
   const { version } = JSON.parse(readFileSync("package.json", "utf8")) as { version: string };
   expect(load(readFileSync(`${CHART}/Chart.yaml`, "utf8"))).toMatchObject({ version, appVersion: version });

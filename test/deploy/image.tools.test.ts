@@ -68,6 +68,15 @@ test("the image runs as a user of its own, with its own PostgreSQL, and what it 
   await end(second);
 });
 
+test("the guide builds the image as its Containerfile says, which is how this test builds it", () => {
+  const [guide, file] = ["docs/guides/server-production.md", "deploy/Containerfile"].map((path) =>
+    readFileSync(path, "utf8"),
+  );
+  const [command = ""] = /^podman build .*$/m.exec(guide ?? "") ?? [];
+  expect(file).toContain(`#   ${command}\n`);
+  expect(command).toBe("podman build --format docker --file deploy/Containerfile --tag switchback-server dist");
+});
+
 test("nothing but /data and /tmp can be written to", async () => {
   const write = (path: string) => image.run({}, "sh", "-c", `echo >${path}`);
   expect(await write("/usr/lib/switchback-server/x")).toMatchObject({ status: 2 });

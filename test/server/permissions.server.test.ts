@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { grantsOf } from "../../server/domain/permissions/grants.ts";
 import { BUILT_IN_ROLES } from "../../server/domain/permissions/matrix.ts";
 import { PERMISSIONS, type Permission } from "../../server/domain/permissions/permissions.ts";
+import { bodyOf } from "../support/server/event-stream.ts";
 import { addPerson } from "../support/server/people.ts";
 import { query } from "../support/server/seed.ts";
 import { makeDevice } from "../support/server/test-devices.ts";
@@ -39,13 +40,6 @@ beforeAll(async () => {
 });
 afterAll(() => server.close());
 
-/** The body of an answer, or nothing of a stream, which does not end. */
-async function textOf(answer: Response): Promise<string> {
-  if (!(answer.headers.get("content-type") ?? "").startsWith("text/event-stream")) return answer.text();
-  await answer.body?.cancel();
-  return "";
-}
-
 const records = async (): Promise<number> =>
   (await query<{ n: number }>(server, "SELECT count(*) AS n FROM audit"))[0]?.n ?? -1;
 
@@ -68,7 +62,7 @@ for (const role of [...Object.keys(BUILT_IN_ROLES), undefined])
         // Not valid for any route with a body: a route that may be called gets as far as to notice it.
         const body = method === "GET" ? undefined : { not: { "valid for any": "route" } };
         const answer = await person.request(method, path.replaceAll(/\{\w+\}/g, encodeURIComponent(id)), body);
-        const text = await textOf(answer);
+        const text = await bodyOf(answer);
         if (mayAsk) {
           expect([401, 403], `${title}: ${text}`).not.toContain(answer.status);
           expect(answer.status, `${title}: ${text}`).toBeLessThan(500);

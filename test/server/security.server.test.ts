@@ -3,6 +3,7 @@ import { SignJWT } from "jose";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { hashPassword } from "../../server/adapters/passwords/passwords.ts";
 import { addTenant, addUser } from "../../server/adapters/postgres/people.ts";
+import { bodyOf } from "../support/server/event-stream.ts";
 import { makeDevice } from "../support/server/test-devices.ts";
 import { logIn, startTestServer, type TestServer } from "../support/server/test-server.ts";
 
@@ -136,7 +137,7 @@ test("a person of another tenant neither sees nor changes what belongs to the fi
   inOrder.sort((a, b) => Number(b.path.includes("auditlogs")) - Number(a.path.includes("auditlogs")));
   for (const route of inOrder) {
     const answer = await send(route, filled(route), stranger);
-    const text = await answer.text();
+    const text = await bodyOf(answer);
     const title = `${route.method} ${route.path}: ${answer.status}`;
     expect(answer.status, title).toBeLessThan(500);
     for (const secret of [device, set, user, server.tenant.token, "admin@example.com"])

@@ -39,10 +39,11 @@ test("the commands of the guide do what it says, on a database that it has to it
     .replace(/^database: .*$/m, `database: ${first}`)
     .replace(/^storage: .*$/m, `storage: ${join(folder, "objects")}`);
   await writeFile(file, text);
-  // Those of the package run in a Debian of their own: test/scripts/package/server-package.tools.test.ts.
+  // Those of the package run in a Debian of their own: test/scripts/package/server-package.tools.test.ts. Those of the
+  // image and of the chart are in test/deploy.
   const lines = blocks("text")
     .map((line) => line.trim())
-    .filter((line) => !/^(?:apt-get|runuser) /.test(line));
+    .filter((line) => !/^(?:apt-get|runuser|npm|helm) /.test(line));
   expect(lines.map((line) => line.split(" ")[1])).toEqual(["start", "backup", "restore", "migrate", "status"]);
   // A backup needs the schema, which the guide's server has made long before.
   for (const line of [lines[3], ...lines.slice(0, 3), lines[4]]) {

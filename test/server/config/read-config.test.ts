@@ -33,6 +33,7 @@ test("a flag wins over the environment, which wins over the file, which wins ove
     url: "https://a.example",
     tls: { kind: "auto" },
     trustProxy: [],
+    webhookAllow: [],
     database: "postgresql://me:secret@db/x",
     connections: 10,
     storage: { kind: "folder", folder: "/c/objects" },

@@ -61,3 +61,10 @@ export function openStream(url: string, token: string, headers: Record<string, s
     asking.end();
   });
 }
+
+/** The body of an answer, or nothing of a stream, which does not end. */
+export async function bodyOf(answer: Response): Promise<string> {
+  if (!(answer.headers.get("content-type") ?? "").startsWith("text/event-stream")) return answer.text();
+  await answer.body?.cancel();
+  return "";
+}
