@@ -57,7 +57,7 @@ export const SERVER_BUDGET: ServerBudget = {
     ...["@aws-sdk/signature-v4-multi-region", "@aws/lambda-invoke-store", "@smithy/core", "@smithy/types"],
     ...["@smithy/credential-provider-imds", "@smithy/node-http-handler", "@smithy/signature-v4"],
   ]),
-  bytes: 2_500_000,
+  bytes: 2_750_000,
 };
 
 /** Weighs the server against its budget, which is apart from that of the program for devices. */
