@@ -1,4 +1,5 @@
 import type { RolloutEstimate } from "../../src/protocol/api/rollout-estimates.ts";
+import { count, shownTime } from "../../src/protocol/words/numbers.ts";
 import { megabytes } from "./table.ts";
 
 type Outcome = RolloutEstimate["outcome"];
@@ -58,13 +59,4 @@ const reportsOf = (facts: Facts): string => count(Number(facts["reports"]) + Num
 
 const waveOf = (facts: Facts, waves: number): string => `wave ${Number(facts["wave"]) + 1} of ${waves}`;
 
-const count = (number: number): string => number.toLocaleString("en");
-
 const timeZone = (): string => new Intl.DateTimeFormat("en").resolvedOptions().timeZone;
-
-/** `Tue, 2 Jun 2026, 10:05`, in the time zone of who reads it. */
-export function shownTime(timestamp: string | undefined): string {
-  if (timestamp === undefined) return "";
-  const date = { weekday: "short", day: "numeric", month: "short", year: "numeric" } as const;
-  return new Date(timestamp).toLocaleString("en-GB", { ...date, hour: "2-digit", minute: "2-digit" });
-}

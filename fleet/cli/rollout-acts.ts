@@ -3,7 +3,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Command } from "commander";
 import type { CliIo } from "../../src/agent/io.ts";
 import { jsonLine } from "../../src/cli/one-line.ts";
-import type { Rollout, RolloutActed, RolloutDecision, RolloutDetails } from "../../src/protocol/api/rollout-views.ts";
+import type { RolloutSummary } from "../../src/protocol/api/rollout-summaries.ts";
+import type { Rollout, RolloutActed, RolloutDecision } from "../../src/protocol/api/rollout-views.ts";
+import { factSentence, headlineSentence } from "../../src/protocol/words/rollout-words.ts";
 import { pagesOf } from "../client/pages.ts";
 import { type Context, examples, printRows, withServer } from "./command.ts";
 import { actedSentences, decisionSentence, rolloutSentences } from "./rollout-sentences.ts";
@@ -95,12 +97,14 @@ async function read<T>({ connection }: Context<object>, path: string): Promise<T
 
 async function show(context: Context<object>): Promise<void> {
   const [id] = context.words;
-  const rollout = await read<RolloutDetails>(context, `${id}`);
+  const rollout = await read<RolloutSummary>(context, `${id}/summary`);
   const decisions = await read<RolloutDecision[]>(context, `${id}/decisions`);
   if (context.options.json === true) {
     context.io.out(jsonLine({ ...rollout, decisions }));
     return;
   }
+  context.io.out(headlineSentence(rollout.headline));
+  for (const fact of rollout.facts) context.io.out(`- ${factSentence(fact)}`);
   for (const line of rolloutSentences(rollout)) context.io.out(line);
   printRows(
     context,
@@ -117,21 +121,24 @@ async function show(context: Context<object>): Promise<void> {
   for (const decision of decisions) context.io.out(decisionSentence(decision));
 }
 
-/** Prints each decision once, and how the rollout stands whenever that changes. */
+/** Prints each decision once, and the headline and the facts whenever they change. */
 async function watch(context: Context<{ interval: number }>): Promise<void> {
   const { io, options, words } = context;
   const [id] = words;
   let after = 0;
-  let last = "";
+  let said: readonly string[] = [];
   for (;;) {
-    const rollout = await read<RolloutDetails>(context, `${id}`);
+    const summary = await read<RolloutSummary>(context, `${id}/summary`);
     const decisions = await read<RolloutDecision[]>(context, `${id}/decisions?after=${after}`);
     for (const decision of decisions) io.out(options.json === true ? jsonLine(decision) : decisionSentence(decision));
     after = decisions.at(-1)?.seq ?? after;
-    const { state, totals, ended } = rollout;
-    const line = options.json === true ? jsonLine({ state, totals }) : (rolloutSentences(rollout)[0] ?? "");
-    if (line !== last) io.out(line);
-    last = line;
+    const { state, totals, headline, facts, ended } = summary;
+    const lines =
+      options.json === true
+        ? [jsonLine({ state, totals, headline, facts })]
+        : [headlineSentence(headline), ...facts.map((fact) => `- ${factSentence(fact)}`)];
+    for (const line of lines) if (!said.includes(line)) io.out(line);
+    said = lines;
     if (ended !== undefined) {
       io.exitCode = state === "aborted" ? 4 : totals.failed > 0 ? 3 : 0;
       return;

@@ -3,8 +3,9 @@ import type { CliIo } from "../../src/agent/io.ts";
 import { jsonLine } from "../../src/cli/one-line.ts";
 import { AgentError } from "../../src/errors/agent-error.ts";
 import type { RolloutEstimate } from "../../src/protocol/api/rollout-estimates.ts";
+import { shownTime } from "../../src/protocol/words/numbers.ts";
 import { type Context, examples, printRows, withServer } from "./command.ts";
-import { estimateSentences, shownTime } from "./estimate-sentences.ts";
+import { estimateSentences } from "./estimate-sentences.ts";
 import { readPlan } from "./read-plan.ts";
 import { registerRolloutActs } from "./rollout-acts.ts";
 

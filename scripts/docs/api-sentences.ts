@@ -51,6 +51,8 @@ export const API_SENTENCES: Readonly<Record<string, string>> = {
     "Says when the waves of a plan would open and end, and what it would need at its peak. It changes nothing.",
   [`GET ${DEPLOYMENTS_V2}/rollouts`]: "Lists rollouts page by page, the newest first.",
   [`GET ${DEPLOYMENTS_V2}/rollouts/{id}`]: "Shows a rollout: its plan, its waves, and what it waits for.",
+  [`GET ${DEPLOYMENTS_V2}/rollouts/{id}/summary`]:
+    "Says how a rollout stands: a headline, at most five facts, and what you can do with what it would do.",
   [`GET ${DEPLOYMENTS_V2}/rollouts/{id}/decisions`]:
     "Lists what was decided about a rollout, by its plan and by people.",
   [`POST ${DEPLOYMENTS_V2}/rollouts/{id}/acts`]:

@@ -3,7 +3,7 @@ import { ServerError } from "../../errors/server-error.ts";
 import { writeEvent } from "./events.ts";
 import { createRollout } from "./move-rollout.ts";
 import type { Session } from "./postgres.ts";
-import { deviceInSight, requireAllDevices, requireGroup } from "./sight.ts";
+import { deviceInSight, requireAllDevices, requireGroup, requireUpdated } from "./sight.ts";
 import type { Target } from "./tables.ts";
 import { countUpdated } from "./updated-devices.ts";
 
@@ -48,6 +48,7 @@ export async function createDeployment(session: Session, tenant: string, wish: D
   if (release.length === 0)
     throw new ServerError("NOT_POSSIBLE", { artifact_name: wish.artifactName, reason: "there is no such release" });
   if (wish.target.kind === "group") requireGroup(session, wish.target.group);
+  else if (wish.target.kind === "updated") await requireUpdated(session, tenant, wish.target.deployment);
   else if (wish.target.kind !== "list") requireAllDevices(session);
   const deviceCount = await countTargets(session, tenant, wish);
   if (deviceCount === 0) throw new ServerError("REQUEST_INVALID", { reason: "the deployment is for no device" });

@@ -140,7 +140,7 @@ const UPSERT = `INSERT INTO device_deployments
     from_artifact = coalesce(excluded.from_artifact, device_deployments.from_artifact),
     attempts = device_deployments.attempts + $11::boolean::int,
     started_at = coalesce(device_deployments.started_at, excluded.started_at),
-    finished_at = excluded.finished_at`;
+    changed_at = now(), finished_at = excluded.finished_at`;
 
 /** Devices take deployments in their order: after a newer one, no older one. */
 async function keepFinished(session: Session, tenant: string, device: string, seq: number): Promise<void> {

@@ -70,12 +70,32 @@ export function listDecisions(
 /** The state of a rollout in one word. */
 export const stateOfView = ({ stored }: RolloutView) => stateOf(stored.plan, stored.memory);
 
+/** Who made the last decision of a kind. `undefined`: the plan did, or there is none. */
+export async function lastDeciderOf(
+  session: Session,
+  tenant: string,
+  id: string,
+  code: string,
+): Promise<{ readonly id: string; readonly email: string } | undefined> {
+  const [row] = await session.raw<{ by: StoredDecision["by"] }>(
+    `SELECT by FROM rollout_decisions WHERE tenant_id = $1 AND deployment_id = $2 AND code = $3
+      ORDER BY seq DESC LIMIT 1`,
+    [tenant, id, code],
+  );
+  return row?.by ?? undefined;
+}
+
+/** So many devices tell which release they had. Their ids are random. */
+const ASKED_MAX = 10_000;
+
 /** The release that most devices of a deployment had before it, if it is still there. */
 export async function releaseBefore(session: Session, tenant: string, id: string): Promise<string | undefined> {
   const [row] = await session.raw<{ name: string }>(
-    `SELECT from_artifact AS name FROM device_deployments r
-      JOIN releases l ON l.tenant_id = r.tenant_id AND l.name = r.from_artifact
-      WHERE r.tenant_id = $1 AND r.deployment_id = $2 GROUP BY from_artifact ORDER BY count(*) DESC, 1 LIMIT 1`,
+    `SELECT from_artifact AS name FROM (
+        SELECT from_artifact FROM device_deployments WHERE tenant_id = $1 AND deployment_id = $2
+        ORDER BY device_id LIMIT ${ASKED_MAX}) AS r
+      JOIN releases l ON l.tenant_id = $1 AND l.name = r.from_artifact
+      GROUP BY from_artifact ORDER BY count(*) DESC, 1 LIMIT 1`,
     [tenant, id],
   );
   return row?.name;

@@ -17,7 +17,7 @@ export async function retryFailed(session: Session, tenant: string, deployment: 
       ORDER BY r.device_id FOR UPDATE OF r
     )
     UPDATE device_deployments r SET status = 'pending', substate = NULL, reason = 'RETRY', artifact_id = NULL,
-      attempts = attempts + 1, started_at = NULL, finished_at = NULL
+      attempts = attempts + 1, started_at = NULL, changed_at = now(), finished_at = NULL
     FROM failed WHERE r.tenant_id = $1 AND r.deployment_id = $2 AND r.device_id = failed.device_id
     RETURNING r.device_id`,
     [tenant, deployment],

@@ -1,7 +1,9 @@
 import { sql as fragment } from "kysely";
+import type { Sight } from "../../domain/permissions/grants.ts";
 import { ServerError } from "../../errors/server-error.ts";
 import type { Session } from "./postgres.ts";
 import type { Target } from "./tables.ts";
+import { IS_UPDATED } from "./updated-devices.ts";
 
 /**
  * The condition that a device is in sight: in one of the groups.
@@ -61,6 +63,41 @@ export const rowOfDeploymentInSight = (row: string, groups: string): string => `
   OR EXISTS (SELECT FROM deployment_targets t JOIN inventory i ON i.tenant_id = t.tenant_id AND i.device_id = t.device_id
     WHERE t.tenant_id = ${row}.tenant_id AND t.deployment_id = ${row}.id AND i.group_name = ANY (${groups}::text[])))`;
 
+/** Whether somebody with this sight sees all devices that a deployment is for. */
+export async function seesWholeDeployment(
+  { raw }: Session,
+  tenant: string,
+  { id, target }: { readonly id: string; readonly target: Target },
+  { groups }: Sight,
+): Promise<boolean> {
+  if (groups === undefined) return true;
+  if (target.kind === "updated") return seesUpdated({ raw }, tenant, target.deployment, { groups });
+  if (target.kind !== "list") return target.kind === "group" && groups.includes(target.group);
+  const others = await raw(
+    `SELECT FROM deployment_targets t WHERE t.tenant_id = $1 AND t.deployment_id = $2
+      AND NOT ${deviceInSight("t.device_id", "$3")} LIMIT 1`,
+    [tenant, id, groups],
+  );
+  return others.length === 0;
+}
+
+/** Whether somebody with this sight sees all devices that got a deployment, or are getting it. */
+export async function seesUpdated(
+  { raw }: Pick<Session, "raw">,
+  tenant: string,
+  deployment: string,
+  { groups }: Pick<Sight, "groups">,
+): Promise<boolean> {
+  if (groups === undefined) return true;
+  const others = await raw(
+    `SELECT FROM device_deployments u JOIN devices d ON d.tenant_id = u.tenant_id AND d.id = u.device_id
+      WHERE u.tenant_id = $1 AND u.deployment_id = $2 AND (${IS_UPDATED} OR u.finished_at IS NULL)
+        AND NOT ${deviceInSight("u.device_id", "$3")} LIMIT 1`,
+    [tenant, deployment, groups],
+  );
+  return others.length === 0;
+}
+
 /**
  * Asks before an act on a whole deployment whether the session sees all devices that it is for.
  *
@@ -69,18 +106,18 @@ export const rowOfDeploymentInSight = (row: string, groups: string): string => `
 export async function requireWholeDeployment(
   session: Session,
   tenant: string,
-  { id, target }: { readonly id: string; readonly target: Target },
+  deployment: { readonly id: string; readonly target: Target },
 ): Promise<void> {
-  const { groups } = session.sight;
-  if (groups === undefined) return;
-  if (target.kind === "group" && groups.includes(target.group)) return;
-  const others = await session.raw(
-    `SELECT FROM deployment_targets t WHERE t.tenant_id = $1 AND t.deployment_id = $2
-      AND NOT ${deviceInSight("t.device_id", "$3")} LIMIT 1`,
-    [tenant, id, groups],
-  );
-  if (target.kind !== "list" || others.length > 0)
-    throw new ServerError("FORBIDDEN", { deployment: id, reason: "it is also for devices outside of your groups" });
+  if (!(await seesWholeDeployment(session, tenant, deployment, session.sight)))
+    throw new ServerError("FORBIDDEN", {
+      ...{ deployment: deployment.id, reason: "it is also for devices outside of your groups" },
+    });
+}
+
+/** The same before a deployment to the devices that got another one. @throws {ServerError} FORBIDDEN */
+export async function requireUpdated(session: Session, tenant: string, deployment: string): Promise<void> {
+  if (!(await seesUpdated(session, tenant, deployment, session.sight)))
+    throw new ServerError("FORBIDDEN", { deployment, reason: "devices outside of your groups got it" });
 }
 
 /** The condition that a release is in sight, for a query of releases or of their artifacts. */

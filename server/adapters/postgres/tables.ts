@@ -207,6 +207,7 @@ interface DeviceDeploymentTable {
   wave: Generated<number>;
   created_at: Stamp;
   started_at: Date | null;
+  changed_at: Stamp;
   finished_at: Date | null;
   deleted_at: Date | null;
 }

@@ -1,6 +1,7 @@
 import type { Session } from "./postgres.ts";
 
-const IS_UPDATED = "(u.status = 'success' OR (u.status = 'aborted' AND u.started_at IS NOT NULL))";
+/** The condition that the row `u` is of a device that has updated, or that was stopped on its way. */
+export const IS_UPDATED = "(u.status = 'success' OR (u.status = 'aborted' AND u.started_at IS NOT NULL))";
 
 /**
  * The condition, in SQL, that a device of the tenant $1 got a deployment: it has updated, or it was stopped on its way,

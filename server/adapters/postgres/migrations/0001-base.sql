@@ -286,6 +286,8 @@ CREATE TABLE device_deployments (
   wave smallint NOT NULL DEFAULT -1,
   created_at timestamptz NOT NULL DEFAULT now(),
   started_at timestamptz,
+  -- When it got the status that it has.
+  changed_at timestamptz NOT NULL DEFAULT now(),
   finished_at timestamptz,
   -- The history of a device that a person has cleared.
   deleted_at timestamptz,
@@ -297,6 +299,11 @@ CREATE INDEX device_deployments_history ON device_deployments (tenant_id, device
 -- Which devices of a rollout are under way for too long.
 CREATE INDEX device_deployments_under_way ON device_deployments (tenant_id, deployment_id, started_at)
   WHERE finished_at IS NULL AND wave >= 0;
+-- How the devices of a rollout are that were updated or that failed.
+CREATE INDEX device_deployments_updated ON device_deployments (tenant_id, deployment_id, wave, device_id)
+  WHERE status = 'success' AND wave >= 0;
+CREATE INDEX device_deployments_failed ON device_deployments (tenant_id, deployment_id, device_id)
+  WHERE status = 'failure' AND wave >= 0;
 
 CREATE TABLE deployment_counts (
   tenant_id uuid NOT NULL,

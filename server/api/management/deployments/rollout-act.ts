@@ -6,7 +6,7 @@ import { earlierAnswer, keepAnswer } from "../../../adapters/postgres/idempotenc
 import { actOnRollout, type Moved } from "../../../adapters/postgres/move-rollout.ts";
 import type { Session } from "../../../adapters/postgres/postgres.ts";
 import { type RolloutView, releaseBefore, viewRollout } from "../../../adapters/postgres/read-rollouts.ts";
-import { requireWholeDeployment } from "../../../adapters/postgres/sight.ts";
+import { requireUpdated, requireWholeDeployment } from "../../../adapters/postgres/sight.ts";
 import { countUpdated } from "../../../adapters/postgres/updated-devices.ts";
 import { underWayIn } from "../../../domain/rollout/counts.ts";
 import { effectsOf, hasMoved } from "../../../domain/rollout/effects.ts";
@@ -89,6 +89,8 @@ async function goBack(
   const release = wish.release ?? (await releaseBefore(session, tenant, id));
   if (release === undefined)
     throw new ServerError("NOT_POSSIBLE", { reason: "the release before is not known; name one in release" });
+  // A dry run is refused as well as the act.
+  await requireUpdated(session, tenant, id);
   // Those that are under way have been stopped by now, and may run the release.
   const devices = (await countUpdated(session, tenant, id)) + (wish.dry_run ? underWayIn(counts) : 0);
   if (wish.dry_run || devices === 0) return { release, devices };

@@ -19,6 +19,7 @@ import { addHistoryRoutes } from "./history.ts";
 import { addRolloutRoutes } from "./rollouts.ts";
 import { addSeriesRoute } from "./series.ts";
 import { shownDeployment } from "./shown.ts";
+import { addSummaryRoute } from "./summary.ts";
 
 const DEPLOYMENTS = "/api/management/v1/deployments/deployments";
 const V2_DEPLOYMENTS = "/api/management/v2/deployments/deployments";
@@ -34,6 +35,7 @@ export const deploymentRoutes =
     addSeriesRoute(app, services);
     addEstimateRoute(app, services);
     addRolloutRoutes(app, services);
+    addSummaryRoute(app, services);
 
     const params = z.object({ id: Id });
     const body = z.object({ status: z.literal("aborted") });
