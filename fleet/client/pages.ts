@@ -28,7 +28,7 @@ export async function pagesOf<Row>(
 }
 
 /** Lists that our server walks by cursor. */
-const WALKED = /\/(?:devauth\/devices|deployments\/[^/]+\/devices\/list|auditlogs\/logs)$/;
+const WALKED = /\/(?:devauth\/devices|deployments\/[^/]+\/devices\/list|auditlogs\/logs|filters\/[^/]+\/search)$/;
 
 /** A server that does not know cursors answers with the first page, whose links have none. */
 const knowsCursors = (answer: Answer): boolean => /[?&]cursor=/.test(answer.header("link") ?? "");

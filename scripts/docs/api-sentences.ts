@@ -3,6 +3,7 @@ const DEPLOYMENTS_V2 = "/api/management/v2/deployments";
 const USERADM = "/api/management/v1/useradm";
 const DEVAUTH = "/api/management/v2/devauth";
 const INVENTORY = "/api/management/v1/inventory";
+const FILTERS = "/api/management/v2/inventory/filters";
 const DEVICES = "/api/devices";
 const IOT = "/api/management/v1/iot-manager";
 
@@ -124,6 +125,14 @@ export const API_SENTENCES: Readonly<Record<string, string>> = {
   [`DELETE ${INVENTORY}/groups/{name}`]: "Removes a group; its devices stay.",
   "POST /api/management/v2/inventory/filters/search": "Finds devices by what they report, page by page or by cursor.",
   "GET /api/management/v2/inventory/filters/attributes": "Lists the attributes that devices report.",
+  [`GET ${FILTERS}`]: "Lists the dynamic groups by their names, page by page.",
+  [`POST ${FILTERS}`]: "Makes a dynamic group of terms, which AND, OR and NOT can join.",
+  [`GET ${FILTERS}/{id}`]: "Shows a dynamic group.",
+  [`PUT ${FILTERS}/{id}`]: "Replaces a dynamic group. Deployments to it keep the terms with which they were created.",
+  [`DELETE ${FILTERS}/{id}`]: "Deletes a dynamic group; its devices stay.",
+  [`GET ${FILTERS}/{id}/search`]: "Lists the devices that a dynamic group has now, page by page or by cursor.",
+  [`GET ${FILTERS}/{id}/count`]:
+    "Counts the devices of a dynamic group. More than 10,000 are estimated from a sample, unless `exact` is true.",
   "GET /api/management/v2/inventory/statistics": "Counts devices by status.",
 
   "GET /api/management/v1/auditlogs/logs": "Lists what people did, page by page or by cursor.",

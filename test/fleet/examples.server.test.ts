@@ -153,6 +153,7 @@ const BEFORE: Readonly<Record<string, () => Promise<void>>> = {
   },
   "rollouts estimate": async () => writePlan(),
   "groups show": inGroup,
+  "groups count": inGroup,
   "deployments create": async () => {
     writePlan();
     await inGroup();
@@ -177,7 +178,7 @@ const BEFORE: Readonly<Record<string, () => Promise<void>>> = {
 };
 
 /** Examples that end what later ones need come last, and these are shown to work by the tests above. */
-const LAST = ["deployments abort", "artifacts delete", "devices decommission", "logout"];
+const LAST = ["groups delete", "deployments abort", "artifacts delete", "devices decommission", "logout"];
 const ABOVE = ["login", "simulate", "artifacts upload", "deployments create --name july --release release-7 --device"];
 
 const EXAMPLES = leavesOf(commandLine(new RecordingIo()))

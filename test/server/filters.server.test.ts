@@ -1,12 +1,15 @@
 import { randomUUID } from "node:crypto";
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { compilePredicate, startParameters } from "../../server/adapters/postgres/filter-sql.ts";
+import { compilePredicate, FACTS, startParameters } from "../../server/adapters/postgres/filter-sql.ts";
 import type { Session } from "../../server/adapters/postgres/postgres.ts";
+import { factsOf, type InventoryOfDevice } from "../../server/domain/filters/device-facts.ts";
 import { type Facts, holds } from "../../server/domain/filters/evaluate.ts";
 import { compilePattern } from "../../server/domain/filters/match-pattern.ts";
 import { PatternError } from "../../server/domain/filters/pattern.ts";
 import { type Condition, FilterError, type Predicate, parseConditions } from "../../server/domain/filters/predicate.ts";
+import { parseTerms } from "../../server/domain/filters/terms.ts";
+import type { Term } from "../../src/protocol/api/filters.ts";
 import { makeDevice } from "../support/server/test-devices.ts";
 import { startTestServer, type TestServer } from "../support/server/test-server.ts";
 
@@ -54,42 +57,57 @@ const place = fc.oneof(
   fc.record({ scope: fc.constantFrom("inventory", "identity", "monitor", "nowhere"), attribute }),
   fc.constantFrom({ scope: "identity", attribute: "status" }, { scope: "system", attribute: "group" }),
   fc.record({ scope: fc.constant("tags"), attribute: fc.constantFrom("a", "b") }),
+  fc.record({
+    scope: fc.constant("system"),
+    attribute: fc.constantFrom("created_ts", "updated_ts", "check_in_time", "nothing"),
+  }),
 );
+/** Around the instants that devices have, and exactly some of them. */
+const instant = fc.constantFrom("2025-01-01T00:00:00.000Z", "2025-01-01T00:00:00.250Z", "2025-06-01", "2");
 const condition = fc.oneof(
   fc.record({
     type: fc.constantFrom("$eq", "$ne", "$gt", "$gte", "$lt", "$lte", "$ltne"),
-    value: fc.oneof(scalar, fc.constantFrom("accepted", "g1")),
+    value: fc.oneof(scalar, instant, fc.constantFrom("accepted", "g1")),
   }),
   fc.record({ type: fc.constantFrom("$in", "$nin"), value: fc.array(scalar, { maxLength: 12 }) }),
   fc.record({ type: fc.constant("$exists"), value: fc.boolean() }),
   fc.record({ type: fc.constant("$regex"), value: pattern }),
 );
 const leaf = fc.tuple(place, condition).map(([at, is]): Condition => ({ ...at, ...is }));
-const predicate = fc.letrec<{ node: Predicate }>((tie) => ({
+/** As the API has them. */
+const term = fc.letrec<{ node: Term }>((tie) => ({
   node: fc.oneof(
     { maxDepth: 3, depthSize: "small" },
-    fc.array(leaf, { minLength: 1, maxLength: 2 }).map(parseConditions),
-    fc.record({ test: fc.constantFrom("any" as const, "all" as const), of: fc.array(tie("node"), { maxLength: 3 }) }),
-    fc.record({ test: fc.constant("not" as const), of: tie("node") }),
+    leaf,
+    fc.record({ any: fc.array(tie("node"), { minLength: 1, maxLength: 3 }) }),
+    fc.record({ all: fc.array(tie("node"), { minLength: 1, maxLength: 3 }) }),
+    fc.record({ not: tie("node") }),
   ),
 })).node;
+const predicate = fc.array(term, { maxLength: 2 }).map(parseTerms);
 
 let server: TestServer;
 const facts = new Map<string, Facts>();
 beforeAll(async () => {
   server = await startTestServer();
   const values = fc.sample(
-    fc.tuple(stored, stored, fc.constantFrom(null, "g1", "g2"), fc.constantFrom({}, { a: "5" }, { b: "x.y" })),
+    fc.tuple(
+      ...[stored, stored],
+      fc.constantFrom(null, "g1", "g2"),
+      fc.constantFrom({}, { a: "5" }, { b: "x.y" }),
+      fc.constantFrom(0, 250_000, 250_999, 1_999),
+    ),
     {
       numRuns: DEVICES,
       seed: 1,
     },
   );
-  for (const [inventory, monitor, group, tags] of values) {
+  for (const [inventory, monitor, group, tags, microseconds] of values) {
     const { device } = await makeDevice(server, "accepted", { c: "5", sn: randomUUID() });
     await inTenant((session) =>
       session.raw(
-        `UPDATE inventory SET group_name = $2, tags = $3,
+        `UPDATE inventory SET group_name = $2, tags = $3, created_at = '2025-01-01T00:00:00Z'::timestamptz
+            + $6 * interval '1 microsecond',
           attributes = attributes || jsonb_build_object('inventory', $4::jsonb, 'monitor', $5::jsonb) WHERE device_id = $1`,
         [
           ...[
@@ -97,13 +115,21 @@ beforeAll(async () => {
             group,
             JSON.stringify(Object.fromEntries(Object.entries(tags).map(([name, value]) => [name, { value }]))),
           ],
-          ...[JSON.stringify(inventory), JSON.stringify(monitor)],
+          ...[JSON.stringify(inventory), JSON.stringify(monitor), microseconds],
         ],
       ),
     );
-    const system = group === null ? {} : { group };
-    facts.set(device, { inventory, monitor, tags, system, identity: { c: "5", status: "accepted" } });
+    if (group !== null)
+      await inTenant((session) =>
+        session.raw("UPDATE device_state SET check_in_at = '2025-01-01T00:00:00.25Z' WHERE device_id = $1", [device]),
+      );
   }
+  const rows = await inTenant((session) =>
+    session.raw<InventoryOfDevice & { device_id: string } & Record<string, unknown>>(
+      `SELECT i.device_id, ${FACTS} FROM inventory i LEFT JOIN device_state c ON c.device_id = i.device_id`,
+    ),
+  );
+  for (const row of rows) facts.set(row.device_id, factsOf(row));
 });
 afterAll(() => server.close());
 
@@ -189,6 +215,34 @@ for (const [pattern, reason] of [
     expect(() => compilePattern(pattern)).toThrow(PatternError);
     expect(() => compilePattern(pattern)).toThrow(reason);
   });
+
+const nested = (depth: number): unknown =>
+  depth === 0 ? { scope: "a", attribute: "b", type: "$eq", value: 1 } : { not: nested(depth - 1) };
+const conditions = (n: number): unknown[] => Array.from({ length: n }, () => nested(0));
+
+for (const [title, terms, reason] of [
+  ["that is no object", [5], "[0] is not a term"],
+  ["that is empty", [{}], "must be a condition or have one of all, any and not"],
+  ["that is two things", [{ all: conditions(1), any: conditions(1) }], "must be a condition or have one of"],
+  ["that is a condition and more", [{ scope: "a", not: nested(0) }], "must be a condition or have one of"],
+  ["without parts", [{ any: [] }], "[0].any is not a list of terms"],
+  ["that joins no terms", [{ any: "x" }], "[0].any is not a list of terms"],
+  ["with a mistake in its depth", [{ all: [nested(0), { not: null }] }], "[0].all[1].not is not a term"],
+  ["without a scope", [{ attribute: "a", type: "$eq", value: 1 }], "[0] names no scope"],
+  ["without an operator", [{ scope: "a", attribute: "a", value: 1 }], "[0] has no operator"],
+  ["that is too deep", [nested(8)], "nested deeper than 8"],
+  ["with too many conditions", [{ any: conditions(51) }, { all: conditions(50) }], "more than 100 conditions"],
+  ["that is too long", [{ scope: "a", attribute: "a", type: "$eq", value: "a".repeat(65_536) }], "more than 65536"],
+] as const)
+  test(`a term ${title} is refused`, () => {
+    expect(() => parseTerms(terms)).toThrow(FilterError);
+    expect(() => parseTerms(terms)).toThrow(reason);
+  });
+
+test("a flat list means what Mender means by it", () => {
+  const list = [{ scope: "inventory", attribute: "a", type: "$ne", value: "b" }];
+  expect(parseTerms(list)).toEqual(parseConditions(list));
+});
 
 test("a condition that means nothing is refused", () => {
   for (const [type, value] of [

@@ -60,3 +60,9 @@ export async function readCounts(
   );
   return new Map(rows.map(({ what, n }) => [what, n]));
 }
+
+/** The value of one counter, or for `status:` the number of all devices. */
+export async function readCounter(session: Session, tenant: string, what: string): Promise<number> {
+  const counts = await readCounts(session, tenant, what);
+  return what === "status:" ? [...counts.values()].reduce((sum, n) => sum + n, 0) : (counts.get(what) ?? 0);
+}

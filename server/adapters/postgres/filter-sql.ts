@@ -72,10 +72,17 @@ export function valueAt({ scope, attribute }: Place, parameters: Parameters): st
   const column = Object.hasOwn(COLUMNS, key) ? COLUMNS[key] : undefined;
   if (column !== undefined) return `to_jsonb(${column})`;
   const instant = Object.hasOwn(INSTANTS, key) ? INSTANTS[key] : undefined;
-  if (instant !== undefined) return `to_jsonb(to_char(${instant}, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'))`;
+  if (instant !== undefined) return `to_jsonb(${instantText(instant)})`;
   if (scope === "tags") return `(i.tags -> ${parameters.add(attribute, "text")} -> 'value')`;
   return `(i.attributes -> ${parameters.add(scope, "text")} -> ${parameters.add(attribute, "text")})`;
 }
+
+/** An instant as a filter compares it. */
+const instantText = (instant: string): string => `to_char(${instant}, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
+
+/** Columns with all that filters can ask of a device, of `i` and `c`: see `InventoryOfDevice`. */
+export const FACTS = `i.status, i.attributes, i.group_name AS "group", i.tags, ${instantText("i.created_at")} AS created,
+  ${instantText("i.updated_at")} AS updated, ${instantText("c.check_in_at")} AS "checkedIn"`;
 
 /** The number that a jsonb value is or says, else NULL. */
 export const numberIn = (value: string): string => `CASE jsonb_typeof(${value})

@@ -1,5 +1,6 @@
 import type { Place, Predicate } from "../../domain/filters/predicate.ts";
 import { ServerError } from "../../errors/server-error.ts";
+import { readCounter } from "./device-counts.ts";
 import { compilePredicate, numberIn, type Parameters, sortColumn, startParameters, valueAt } from "./filter-sql.ts";
 import type { Session } from "./postgres.ts";
 import type { Attributes, DeviceStatus } from "./tables.ts";
@@ -50,7 +51,7 @@ export const COLUMNS = `i.device_id, i.status, i.attributes, i.group_name, i.tag
 /** How long a search may take. Its conditions are not ours, so it must not keep a connection for as long as others. */
 const SEARCH_MAX = "5s";
 /** Up to here a count is exact. */
-const COUNTED_MAX = 10_000;
+export const COUNTED_MAX = 10_000;
 
 /** A page of the devices that a search finds. */
 export function searchInventory(
@@ -62,7 +63,7 @@ export function searchInventory(
   return inTime(session, () => pageOf(session, tenant, search, page));
 }
 
-/** A page, and the number of all: exact for a few thousand, else what the planner believes. */
+/** A page, and the number of all: exact for a few thousand, else estimated from a sample. */
 export function searchAndCount(session: Session, tenant: string, search: Search, page: Window): Promise<Found> {
   return inTime(session, async () => {
     const parameters = startParameters([tenant]);
@@ -90,9 +91,8 @@ export function countedStatement(search: SearchInSight, { offset, limit }: Windo
   const found = ["i.device_id", ...keys.map(({ key, name }) => `${key} AS ${name}`)].join(", ");
   const order = [...keys.map((key) => `${key.name} ${key.order}`), "device_id"].join(", ");
   const shown = [...keys.map(({ name }) => `p.${name}`), COLUMNS].join(", ");
-  const needsState = `${where} ${found}`.includes("c.check_in_at");
   return `WITH found AS MATERIALIZED (SELECT ${found} FROM inventory i
-      ${needsState ? "LEFT JOIN device_state c ON c.device_id = i.device_id" : ""} WHERE ${where}
+      ${needsState(`${where} ${found}`) ? STATE : ""} WHERE ${where}
       LIMIT ${COUNTED_MAX + 1}),
     page AS MATERIALIZED (SELECT * FROM found ORDER BY ${order}
       OFFSET ${parameters.add(offset, "bigint")} LIMIT ${parameters.add(limit, "bigint")})
@@ -116,13 +116,29 @@ async function pageOf(
   );
 }
 
-async function estimate(session: Session, tenant: string, search: Search): Promise<number> {
+/** A search that looks at the state of devices joins it. */
+export const STATE = "LEFT JOIN device_state c ON c.device_id = i.device_id";
+export const needsState = (text: string): boolean => text.includes("c.check_in_at");
+
+/** About as many rows has the sample of an estimate: a share of a quarter is then off by 1 % at most, mostly. */
+const SAMPLED = 50_000;
+
+/** How many devices a search finds, by the share of those that it finds in a sample of the inventory's pages. */
+export async function estimate(session: Session, tenant: string, search: Search): Promise<number> {
+  const [size] = await session.raw<{ percent: number }>(
+    `SELECT least(100, ${SAMPLED} * 100.0 / greatest(1, reltuples))::float8 AS percent FROM pg_class
+      WHERE oid = 'inventory'::regclass`,
+  );
   const parameters = startParameters([tenant]);
-  const [plan] = await session.raw<{ "QUERY PLAN": [{ Plan: { "Plan Rows": number } }] }>(
-    `EXPLAIN (FORMAT JSON) SELECT FROM ${SHOWN} WHERE ${whereOf({ ...search, groups: session.sight.groups }, parameters)}`,
+  const where = whereOf({ ...search, groups: session.sight.groups }, parameters);
+  const [row] = await session.raw<{ found: number; sampled: number }>(
+    `SELECT count(*) FILTER (WHERE ${where}) AS found, count(*) AS sampled
+      FROM inventory i TABLESAMPLE SYSTEM (${parameters.add(size?.percent ?? 100, "float8")})
+      ${needsState(where) ? STATE : ""} WHERE i.tenant_id = $1`,
     parameters.values,
   );
-  return plan?.["QUERY PLAN"][0].Plan["Plan Rows"] ?? 0;
+  if (row === undefined || row.sampled === 0) return 0;
+  return Math.round((row.found / row.sampled) * (await readCounter(session, tenant, "status:")));
 }
 
 export async function inTime<T>(session: Session, work: () => Promise<T>): Promise<T> {

@@ -18,6 +18,7 @@ export interface Tables {
   auth_sets: AuthSetTable;
   device_state: DeviceStateTable;
   inventory: InventoryTable;
+  filters: FilterTable;
   device_counts: { tenant_id: string; what: string; shard: number; n: Generated<number> };
   releases: {
     tenant_id: string;
@@ -125,6 +126,15 @@ interface InventoryTable {
   tags: JsonWithDefault<Record<string, { value: string; description?: string }>>;
   tags_rev: Generated<number>;
   time_zone: string | null;
+  created_at: Stamp;
+  updated_at: Stamp;
+}
+
+interface FilterTable {
+  tenant_id: string;
+  id: string;
+  name: string;
+  terms: Json<readonly Record<string, unknown>[]>;
   created_at: Stamp;
   updated_at: Stamp;
 }

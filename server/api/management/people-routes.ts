@@ -5,6 +5,7 @@ import { devauthActRoutes } from "./devauth/acts.ts";
 import { devauthBulkRoutes } from "./devauth/bulk.ts";
 import { devauthDeviceRoutes } from "./devauth/devices.ts";
 import { inventoryDeviceRoutes } from "./inventory/devices.ts";
+import { filterRoutes } from "./inventory/filters.ts";
 import { groupRoutes } from "./inventory/groups.ts";
 import { inventoryV2Routes } from "./inventory/v2.ts";
 import { tenantadmRoutes } from "./tenantadm/routes.ts";
@@ -30,5 +31,6 @@ export const peopleRoutes = (services: Services): readonly Routes[] => [
   inventoryDeviceRoutes(services),
   groupRoutes(services),
   inventoryV2Routes(services),
+  filterRoutes(services),
   auditlogsRoutes(services),
 ];

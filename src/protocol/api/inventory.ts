@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { Id, Timestamp } from "./common.ts";
 import { DeviceStatus } from "./devauth.ts";
+import { Terms } from "./filters.ts";
 
 const Name = z.string().min(1).max(1024);
 
@@ -22,10 +23,7 @@ export const InventorySearch = z.object({
   per_page: z.int().min(1).max(500).default(20),
   /** In place of a page: the `X-Next-Cursor` of the answer before, or an empty text for the first devices. */
   cursor: z.string().max(16_384).optional(),
-  filters: z
-    .array(Place.extend({ type: z.string().max(16), value: z.unknown() }))
-    .max(100)
-    .default([]),
+  filters: Terms.default([]),
   sort: z
     .array(Place.extend({ order: z.enum(["asc", "desc"]).default("asc") }))
     .max(5)

@@ -165,6 +165,19 @@ CREATE INDEX inventory_by_update ON inventory (tenant_id, status, updated_at, de
 CREATE INDEX inventory_by_artifact ON inventory (tenant_id, artifact_name, device_id);
 CREATE INDEX inventory_by_type ON inventory (tenant_id, device_type, device_id);
 
+-- Dynamic groups: names of predicates.
+CREATE TABLE filters (
+  tenant_id uuid NOT NULL REFERENCES tenants ON DELETE CASCADE,
+  id uuid NOT NULL,
+  name text NOT NULL,
+  -- As the API has them: see server/domain/filters/terms.ts.
+  terms jsonb NOT NULL,
+  created_at timestamptz NOT NULL DEFAULT now(),
+  updated_at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (tenant_id, id),
+  UNIQUE (tenant_id, name)
+);
+
 -- Counters, so that no page counts rows. A row per shard: devices that change at once do not wait for each other.
 CREATE TABLE device_counts (
   tenant_id uuid NOT NULL REFERENCES tenants ON DELETE CASCADE,
@@ -588,7 +601,8 @@ CREATE TRIGGER running_changes AFTER UPDATE ON rollouts FOR EACH ROW
 DO $$
 DECLARE name text;
 BEGIN
-  FOREACH name IN ARRAY ARRAY['devices', 'auth_sets', 'device_state', 'inventory', 'device_counts', 'releases',
+  FOREACH name IN ARRAY ARRAY['devices', 'auth_sets', 'device_state', 'inventory', 'filters',
+    'device_counts', 'releases',
     'artifacts', 'uploads', 'deployments', 'deployment_targets', 'device_deployments', 'deployment_counts',
     'deployment_series', 'rollouts', 'rollout_places', 'rollout_decisions', 'deployment_logs', 'device_configurations',
     'users', 'roles', 'sessions', 'settings', 'audit',

@@ -14,7 +14,7 @@ import { walkerOf } from "../../cursors.ts";
 import { look } from "../../guard.ts";
 import { setPageHeaders } from "../../paging.ts";
 import type { Services } from "../../services.ts";
-import { findPage, readConditions } from "./search.ts";
+import { findPage, readTerms } from "./search.ts";
 import { shownDevice } from "./shown-device.ts";
 
 const V2 = "/api/management/v2/inventory";
@@ -32,7 +32,7 @@ export const inventoryV2Routes =
       },
       async (request, reply) => {
         const { page, per_page, cursor, filters, sort, attributes, device_ids: devices, text } = request.body;
-        const predicate = readConditions(filters);
+        const predicate = readTerms(filters, "filters");
         const { tenant } = callingPerson(request);
         const paging = { page, per_page };
         const search = { predicate, devices, text, sort };
