@@ -33,6 +33,7 @@ import { RepeatedBodies } from "./api/repeated-bodies.ts";
 import type { Services } from "./api/services.ts";
 import type { Storage } from "./config/storage.ts";
 import { again } from "./jobs/again.ts";
+import { anchorAudit } from "./jobs/anchor-audit.ts";
 import { deliverWebhooks } from "./jobs/deliver-webhooks.ts";
 import { hourly } from "./jobs/hourly.ts";
 import { sweepObjects } from "./jobs/sweep-objects.ts";
@@ -163,7 +164,13 @@ export async function composeServer({
       const removed = await removeOld(postgres);
       return Object.keys(removed).length > 0 ? { removed } : undefined;
     };
-    return [hourly("remove objects that nothing names", sweep, log), hourly("remove what is too old", forget, log)];
+    const said = new Map<string, string>();
+    const anchor = () => anchorAudit(postgres, said, log);
+    return [
+      hourly("write anchors of the audit log", anchor, log),
+      hourly("remove objects that nothing names", sweep, log),
+      hourly("remove what is too old", forget, log),
+    ];
   }
 }
 

@@ -136,8 +136,10 @@ export const API_SENTENCES: Readonly<Record<string, string>> = {
   "GET /api/management/v2/inventory/statistics": "Counts devices by status.",
 
   "GET /api/management/v1/auditlogs/logs": "Lists what people did, page by page or by cursor.",
-  "GET /api/management/v1/auditlogs/logs/export": "Gives the audit log as a file with comma-separated values.",
-  "GET /api/management/v1/auditlogs/logs/verify": "Says whether the audit log is whole and in its order.",
+  "GET /api/management/v1/auditlogs/logs/export":
+    "Gives the audit log as a file of any size: comma-separated values, or with `format=ndjson` one JSON object a line.",
+  "GET /api/management/v1/auditlogs/logs/verify":
+    "Says whether the audit log is whole, in its order and in agreement with each `anchor`, and names the first record that is not as it was written.",
 
   [`POST ${DEVICES}/v1/authentication/auth_requests`]:
     "A device asks for a token. `X-MEN-Signature` has the signature of the body by the device's key.",

@@ -5,7 +5,7 @@ import { type Sight, sightOf } from "../domain/permissions/grants.ts";
 import { callingPerson } from "./authenticate.ts";
 
 /** What a person did, for the audit log. The guard adds who it was. */
-type Act = Omit<AuditEntry, "actor" | "requestId">;
+type Act = Omit<AuditEntry, "actor" | "origin" | "requestId">;
 
 /**
  * The one way to an act of a person: does it, and writes the audit record, in one transaction. The person has the
@@ -23,12 +23,11 @@ export async function act<T>(
   const recorded = async (session: Session): Promise<T> => {
     const { result, acts } = await work(session);
     const actor = {
-      type: "user",
-      id: person.user,
-      email: person.email,
+      ...{ type: "user", id: person.user, email: person.email, session: person.session },
       ...(person.tokenName !== undefined && { token: person.tokenName }),
     };
-    for (const one of acts) await writeAudit(session, person.tenant, { ...one, actor, requestId: request.id });
+    const who = { actor, origin: originOf(request), requestId: request.id };
+    for (const one of acts) await writeAudit(session, person.tenant, { ...one, ...who });
     return result;
   };
   return postgres.inTenant(person.tenant, recorded, sightIn(request));
@@ -41,6 +40,14 @@ export async function look<T>(
   work: (session: Session) => Promise<T>,
 ): Promise<T> {
   return postgres.inTenant(callingPerson(request).tenant, work, sightIn(request));
+}
+
+const AGENT_MAX = 300;
+
+/** From where a request comes. Of the address, a proxy is believed only if it is configured. */
+function originOf({ ip, headers }: FastifyRequest): AuditEntry["origin"] {
+  const agent = headers["user-agent"]?.slice(0, AGENT_MAX);
+  return { address: ip, ...(agent !== undefined && { agent }) };
 }
 
 /** What the caller sees in this request: the session's queries keep to it. */

@@ -43,4 +43,6 @@ export async function listTables(session: Session): Promise<readonly Table[]> {
 }
 
 /** They name a tenant, and have no row-level security: all rows are seen at once. */
-const SHARED: ReadonlySet<string> = new Set(["logins", "jobs", "outbox", "rollout_clocks", "webhook_queues"]);
+const SHARED: ReadonlySet<string> = new Set([
+  ...["logins", "jobs", "outbox", "rollout_clocks", "webhook_queues", "audit_ends"],
+]);

@@ -2,6 +2,8 @@ import { createHash } from "node:crypto";
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
 import type { Postgres, Session } from "../adapters/postgres/postgres.ts";
+import { listEnds } from "../adapters/postgres/verify-audit.ts";
+import { anchorText } from "../domain/audit/anchors.ts";
 import { ServerError } from "../errors/server-error.ts";
 import { ArchiveWriter } from "./archive.ts";
 import { listTables, type Table } from "./tables.ts";
@@ -15,6 +17,11 @@ export interface BackupSource {
 export interface BackupSummary {
   readonly rows: number;
   readonly objects: number;
+}
+
+export interface WrittenBackup extends BackupSummary {
+  /** Where the audit log of each tenant ended, for later checks. They are in the file as well. */
+  readonly anchors: readonly string[];
 }
 
 /** How many rows are in memory at once. */
@@ -38,7 +45,7 @@ export async function writeBackup(
   source: BackupSource,
   authority: string | undefined,
   path: string,
-): Promise<BackupSummary> {
+): Promise<WrittenBackup> {
   let archive: ArchiveWriter | undefined;
   try {
     archive = await ArchiveWriter.create(path);
@@ -54,11 +61,11 @@ export async function writeBackup(
   }
 }
 
-async function fill(archive: ArchiveWriter, postgres: Postgres, source: BackupSource): Promise<BackupSummary> {
+async function fill(archive: ArchiveWriter, postgres: Postgres, source: BackupSource): Promise<WrittenBackup> {
   const copied = new Set<string>();
   for (const key of await postgres.shared(listObjects)) if (await copyObject(archive, source, key)) copied.add(key);
   for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
-    const rows = await postgres.shared(async (session) => {
+    const copy = await postgres.shared(async (session) => {
       await session.raw("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY");
       await session.raw("SET LOCAL statement_timeout = 0");
       await session.raw("SET LOCAL idle_in_transaction_session_timeout = 0");
@@ -70,7 +77,7 @@ async function fill(archive: ArchiveWriter, postgres: Postgres, source: BackupSo
         }
       return copyRows(archive, session, keys);
     });
-    if (rows !== undefined) return { rows, objects: copied.size };
+    if (copy !== undefined) return { ...copy, objects: copied.size };
   }
   throw new ServerError("BACKUP_FAILED", { reason: "Artifacts were deleted all the time" });
 }
@@ -100,7 +107,11 @@ async function copyObject(archive: ArchiveWriter, source: BackupSource, key: str
   return true;
 }
 
-async function copyRows(archive: ArchiveWriter, session: Session, keys: readonly string[]): Promise<number> {
+async function copyRows(
+  archive: ArchiveWriter,
+  session: Session,
+  keys: readonly string[],
+): Promise<Omit<WrittenBackup, "objects">> {
   const [newest] = await session.raw<{ n: number }>("SELECT max(number) AS n FROM migrations");
   await addText(archive, "schema.json", JSON.stringify({ format: 1, schema: newest?.n ?? 0 }));
   const tenants = await tenantsOf(session);
@@ -117,9 +128,10 @@ async function copyRows(archive: ArchiveWriter, session: Session, keys: readonly
         const name = `rows/${String(part).padStart(8, "0")}-${table.name}-${tenant === "" ? "all" : tenant}.jsonl.gz`;
         await addBytes(archive, name, await promisify(gzip)(text));
       }
-  const end = { rows, parts: part, sha256: hash.digest("hex"), objects: keys };
+  const anchors = (await listEnds(session)).map(anchorText);
+  const end = { rows, parts: part, sha256: hash.digest("hex"), objects: keys, anchors };
   await addText(archive, "end.json", JSON.stringify(end));
-  return rows;
+  return { rows, anchors };
 }
 
 async function* rowsOf(session: Session, table: Table, tenant: string): AsyncGenerator<readonly string[]> {

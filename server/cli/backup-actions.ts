@@ -32,6 +32,7 @@ export async function backup(file: string, flags: Flags, io: ServerIo): Promise<
   io.out(
     `Wrote ${file}: ${summary.rows} rows and ${summary.objects} files of Artifacts. It holds keys: keep it secret.`,
   );
+  for (const anchor of summary.anchors) io.out(anchor);
 }
 
 /** What `restore` does. @throws {ServerError} BACKUP_INVALID, RESTORE_REFUSED, DATABASE_NEWER, DATABASE_AWAY, STORAGE_AWAY... */

@@ -21,6 +21,7 @@ export function commandLine(io: ServerIo): Command {
   addStart(program, io);
   addMore(program, io);
   addPeople(program, io);
+  addAudit(program, io);
   printAlike(program, io);
   return program;
 }
@@ -127,6 +128,27 @@ function addPeople(program: Command, io: ServerIo): void {
     .addHelpText("after", examples("user reset-password me@example.com --password-file password.txt"))
     .action(async (email: string, flags: Flags) => (await actions()).userResetPassword(email, flags, io));
 }
+
+function addAudit(program: Command, io: ServerIo): void {
+  const audit = program.command("audit").description("check the record of what people did");
+  addSettings(audit.command("verify"), WHERE)
+    .description("compute all hashes of the audit log anew, and name the first record that is not as it was written")
+    .option("--tenant <NAME>", "only the log of this tenant")
+    .option("--anchors <FILES...>", "files with anchors to compare with: logs of the server, backups, earlier output")
+    .option("--json", "print one JSON object for each tenant")
+    .addHelpText("after", VERIFY_NOTES)
+    .action(async (flags: Flags) => (await import("./audit-actions.ts")).auditVerify(flags, io));
+}
+
+const VERIFY_NOTES = `
+It prints an anchor: the number and the hash of the last record. Keep anchors outside of the database. With one of
+them, the command also finds records that were cut off from the end, and a log that was written anew as a whole.
+The server writes anchors to its log every hour, and into each backup.
+
+Exit status:
+  0  all records are as they were written
+  1  a log is broken
+${examples("audit verify", "audit verify --anchors backup.tar", "audit verify --anchors server.log --json")}`;
 
 /** Runs one command line, and leaves its exit status in `io`. */
 export async function runCommandLine(argv: readonly string[], io: ServerIo): Promise<void> {

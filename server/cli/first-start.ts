@@ -1,7 +1,9 @@
 import { hashPassword } from "../adapters/passwords/passwords.ts";
 import { listTenants } from "../adapters/postgres/administration.ts";
+import { writeAudit } from "../adapters/postgres/audit.ts";
 import { addTenant, addUser } from "../adapters/postgres/people.ts";
 import type { Postgres, Session } from "../adapters/postgres/postgres.ts";
+import { operator } from "./operator.ts";
 import { passwordFrom } from "./password.ts";
 
 /** Any number: processes that start at the same time make one tenant. */
@@ -54,6 +56,8 @@ async function prepare(passwordFile: string | undefined): Promise<Prepared> {
 async function insert(session: Session, name: string, admin: string, { hash, shown }: Prepared): Promise<NewTenant> {
   const { id, token } = await addTenant(session, name);
   await session.raw("SELECT set_config('app.tenant', $1, true)", [id]);
-  const { email } = await addUser(session, id, admin, hash);
+  const { id: user, email, roles } = await addUser(session, id, admin, hash);
+  const object = { type: "user", id: user, email };
+  await writeAudit(session, id, { ...operator(), action: "create", object, after: { email, roles } });
   return { id, name, token, admin: email, password: shown };
 }

@@ -1,11 +1,13 @@
 import { hashPassword } from "../adapters/passwords/passwords.ts";
 import { findTenant, listTenants, resetPassword } from "../adapters/postgres/administration.ts";
+import { writeAudit } from "../adapters/postgres/audit.ts";
 import { addUser, listUsers } from "../adapters/postgres/people.ts";
 import { lockRoles, setsOfRoles } from "../adapters/postgres/roles.ts";
 import { ADMINISTRATOR } from "../domain/permissions/matrix.ts";
 import { ServerError } from "../errors/server-error.ts";
 import { makeTenant } from "./first-start.ts";
 import type { ServerIo } from "./io.ts";
+import { operator } from "./operator.ts";
 import { configOf, type Flags, textOf } from "./options.ts";
 import { passwordFrom } from "./password.ts";
 import { withDatabase } from "./with-database.ts";
@@ -59,7 +61,10 @@ export async function userAdd(email: string, flags: Flags, io: ServerIo): Promis
       await lockRoles(session, tenant.id);
       // Fails if there is no such role.
       await setsOfRoles(session, tenant.id, roles);
-      await addUser(session, tenant.id, address, hash, roles);
+      const { id, ...user } = await addUser(session, tenant.id, address, hash, roles);
+      const object = { type: "user", id, email: user.email };
+      const after = { email: user.email, roles: user.roles };
+      await writeAudit(session, tenant.id, { ...operator(), action: "create", object, after });
     });
   });
   io.out(`Made the user ${address.toLowerCase()}.`);
@@ -87,7 +92,7 @@ export async function userResetPassword(email: string, flags: Flags, io: ServerI
   const { config } = await configOf(flags, io);
   const password = await passwordFrom("--password-file", textOf(flags, "password-file"));
   const hash = await hashPassword(password.text);
-  await withDatabase(config, "user reset-password", io, (postgres) => resetPassword(postgres, email, hash));
+  await withDatabase(config, "user reset-password", io, (postgres) => resetPassword(postgres, email, hash, operator()));
   io.out(`The user ${email.toLowerCase()} has a new password, and all sessions have ended.`);
   if (password.isNew) io.out(`Password, shown only now: ${password.text}`);
 }

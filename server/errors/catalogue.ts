@@ -41,6 +41,7 @@ export const SERVER_ERRORS = {
   INTERNAL: { status: 500, doc: "The server failed. Its log has the details under the request id." },
   CONFIG_INVALID: { status: 500, exit: 2, doc: "The configuration is not valid." },
   OPTION_INVALID: { status: 500, exit: 2, doc: "An option or an argument is not valid." },
+  AUDIT_BROKEN: { status: 500, doc: "The audit log is not as it was written." },
   BACKUP_INVALID: { status: 500, doc: "The file is not a whole backup." },
   BACKUP_FAILED: { status: 500, doc: "The backup could not be written." },
   RESTORE_REFUSED: { status: 500, doc: "A backup is restored into an empty database only." },

@@ -189,7 +189,8 @@ async function deploy(): Promise<string> {
 }
 
 test("walking the audit log shows each record once, in both directions, while more are written", async () => {
-  const entry = { actor: { type: "user", id: "u" }, action: "create", object: { type: "device", id: "d" } };
+  const who = { actor: { type: "user", id: "u" }, origin: {} };
+  const entry = { ...who, action: "create", object: { type: "device", id: "d" } };
   const write = () => inTenant((session) => writeAudit(session, server.tenant.id, entry));
   for (let n = 0; n < 7; n += 1) await write();
   for (const direction of ["asc", "desc"]) {

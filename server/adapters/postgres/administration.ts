@@ -1,4 +1,5 @@
 import { ServerError } from "../../errors/server-error.ts";
+import { type AuditEntry, writeAudit } from "./audit.ts";
 import { type Postgres, type Session, sql } from "./postgres.ts";
 
 /** What those who run the server do on its machine, for all tenants. */
@@ -29,7 +30,12 @@ export async function findTenant(session: Session, name: string | undefined): Pr
 }
 
 /** Sets a password, and ends the sessions of the user. Personal access tokens stay. @throws {ServerError} NOT_FOUND */
-export async function resetPassword(postgres: Postgres, email: string, passwordHash: string): Promise<void> {
+export async function resetPassword(
+  postgres: Postgres,
+  email: string,
+  passwordHash: string,
+  by: Pick<AuditEntry, "actor" | "origin">,
+): Promise<void> {
   const address = email.toLowerCase();
   const login = await postgres.shared((session) =>
     session.first(sql.selectFrom("logins").selectAll().where("email", "=", address)),
@@ -51,5 +57,7 @@ export async function resetPassword(postgres: Postgres, email: string, passwordH
         .where("user_id", "=", user)
         .where("kind", "=", "session"),
     );
+    const object = { type: "user", id: user, email: address };
+    await writeAudit(session, tenant, { ...by, action: "update", object, change: "The password was changed." });
   });
 }

@@ -1,37 +1,63 @@
-import { type AuditRecord, hashRecord, NO_HASH } from "../../domain/audit-chain.ts";
+import { anchorText } from "../../domain/audit/anchors.ts";
+import { type AuditRecord, hashRecord, NO_HASH } from "../../domain/audit/chain.ts";
+import { differenceOf } from "../../domain/audit/difference.ts";
 import { type Stretch, stretchOf, type Walk } from "../../domain/cursors/cursors.ts";
 import { writeEvent } from "./events.ts";
 import { type Session, sql } from "./postgres.ts";
 
 export interface AuditEntry {
   readonly actor: Readonly<Record<string, unknown>>;
+  readonly origin: Readonly<Record<string, unknown>>;
   /** Mender's words: create, update, delete, abort, reject, decommission ... */
   readonly action: string;
   readonly object: { readonly type: string; readonly id: string; readonly [key: string]: unknown };
   /** What changed, for people. */
   readonly change?: string;
+  /** The thing before and after, as far as it matters: only members that differ are kept, and no secrets. */
+  readonly before?: Readonly<Record<string, unknown>>;
+  readonly after?: Readonly<Record<string, unknown>>;
   readonly requestId?: string;
 }
 
-/** Appends a record to the audit log of a tenant. Each record has the hash of the one before it. */
+/**
+ * Appends a record to the audit log of a tenant. Each record has the hash of the one before it. Whoever appends waits for
+ * those that have appended in transactions that have not ended, so it comes last in a transaction.
+ */
 export async function writeAudit(session: Session, tenant: string, entry: AuditEntry): Promise<void> {
-  await session.raw("SELECT pg_advisory_xact_lock(hashtextextended($1, 1))", [tenant]);
-  const last = await session.first(
-    sql.selectFrom("audit").select(["seq", "hash"]).where("tenant_id", "=", tenant).orderBy("seq", "desc").limit(1),
-  );
-  const { actor, action, object, change = "", requestId = null } = entry;
-  const seq = (last?.seq ?? 0) + 1;
+  const { actor, origin, action, object, change = "", before, after, requestId = null } = entry;
+  const end = await lockEnd(session, tenant);
+  const seq = end.seq + 1;
   const at = new Date();
-  const previous = last?.hash ?? NO_HASH;
-  const hash = hashRecord(previous, { seq, at, actor, action, object, change, requestId });
+  const difference = differenceOf(before, after);
+  const record = { seq, at, actor, origin, action, object, change, difference, requestId };
+  const hash = hashRecord(end.hash, tenant, record);
+  // A trigger moves the end, and refuses a record that does not follow it.
   await session.run(
     sql.insertInto("audit").values({
-      ...{ tenant_id: tenant, seq, at, action, change, request_id: requestId, previous_hash: previous, hash },
-      ...{ actor: JSON.stringify(actor), object: JSON.stringify(object) },
+      ...{ tenant_id: tenant, seq, at, action, change, request_id: requestId, previous_hash: end.hash, hash },
+      ...{ actor: JSON.stringify(actor), origin: JSON.stringify(origin), object: JSON.stringify(object) },
+      difference: JSON.stringify(difference),
     }),
   );
-  const data = { seq, time: at.toISOString(), actor, action, object, change, request_id: requestId };
-  await writeEvent(session, tenant, { type: "audit-recorded", data: { ...data, hash: hash.toString("hex") } });
+  const anchor = anchorText({ tenant, seq, hash: hash.toString("hex") });
+  const data = { seq, time: at.toISOString(), actor, origin, action, object, change, difference };
+  await writeEvent(session, tenant, { type: "audit-recorded", data: { ...data, request_id: requestId, anchor } });
+}
+
+async function lockEnd(session: Session, tenant: string): Promise<{ readonly seq: number; readonly hash: Buffer }> {
+  const find = () =>
+    session.first(
+      sql.selectFrom("audit_ends").select(["seq", "hash"]).where("tenant_id", "=", tenant).forNoKeyUpdate(),
+    );
+  const found = await find();
+  if (found !== undefined) return found;
+  await session.raw("INSERT INTO audit_ends (tenant_id, hash) VALUES ($1, $2) ON CONFLICT DO NOTHING", [
+    tenant,
+    NO_HASH,
+  ]);
+  const made = await find();
+  if (made === undefined) throw new Error("the audit log has no end");
+  return made;
 }
 
 export interface AuditFilter {
@@ -45,7 +71,7 @@ export interface AuditFilter {
   readonly before?: Date | undefined;
 }
 
-const RECORD = `seq, at, actor, action, object, change, request_id AS "requestId"`;
+export const RECORD = `seq, at, actor, origin, action, object, change, difference, request_id AS "requestId"`;
 const WHERE = `tenant_id = $1
   AND ($2::text IS NULL OR actor ->> 'id' = $2) AND ($3::text IS NULL OR actor ->> 'email' = $3)
   AND ($4::text IS NULL OR object ->> 'type' = $4) AND ($5::text IS NULL OR object ->> 'id' = $5)
@@ -91,35 +117,4 @@ export async function countAudit(session: Session, tenant: string, filter: Audit
     ? await session.raw<{ n: number }>("SELECT max(seq) AS n FROM audit WHERE tenant_id = $1", [tenant])
     : await session.raw<{ n: number }>(`SELECT count(*) AS n FROM audit WHERE ${WHERE}`, valuesOf(tenant, filter));
   return row?.n ?? 0;
-}
-
-/** What a look at the whole chain says. */
-export interface ChainState {
-  readonly records: number;
-  /** The first record that is not what was written, or that is missing. */
-  readonly brokenAt: number | undefined;
-  /** The hash of the last record, in hexadecimal. Who keeps it notices if records vanish from the end. */
-  readonly head: string;
-}
-
-const BATCH = 1000;
-
-/** Computes the hash of each record anew. */
-export async function verifyAudit(session: Session, tenant: string): Promise<ChainState> {
-  let previous: Buffer = NO_HASH;
-  let records = 0;
-  for (;;) {
-    const rows = await session.raw<AuditRecord & { hash: Buffer; previous_hash: Buffer } & Record<string, unknown>>(
-      `SELECT ${RECORD}, hash, previous_hash FROM audit WHERE tenant_id = $1 AND seq > $2 ORDER BY seq LIMIT ${BATCH}`,
-      [tenant, records],
-    );
-    for (const row of rows) {
-      const isNext = row.seq === records + 1 && row.previous_hash.equals(previous);
-      if (!isNext || !hashRecord(previous, row).equals(row.hash))
-        return { records, brokenAt: records + 1, head: previous.toString("hex") };
-      previous = row.hash;
-      records += 1;
-    }
-    if (rows.length < BATCH) return { records, brokenAt: undefined, head: previous.toString("hex") };
-  }
 }

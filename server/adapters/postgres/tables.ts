@@ -1,5 +1,6 @@
 import type { ColumnType, Generated } from "kysely";
 import type { Plan } from "../../../src/protocol/api/rollouts.ts";
+import type { Difference } from "../../domain/audit/difference.ts";
 import type { ScopedSet } from "../../domain/permissions/matrix.ts";
 import type { Memory } from "../../domain/rollout/memory.ts";
 import type { Samples } from "../../domain/rollout/recent.ts";
@@ -45,6 +46,7 @@ export interface Tables {
   sessions: SessionTable;
   settings: { tenant_id: string; user_id: string; value: Json<object>; rev: Generated<number> };
   audit: AuditTable;
+  audit_ends: { tenant_id: string; seq: Generated<number>; hash: Buffer };
   idempotency: IdempotencyTable;
   outbox: OutboxTable;
   events: EventTable;
@@ -328,9 +330,11 @@ interface AuditTable {
   seq: number;
   at: Stamp;
   actor: Json<Record<string, unknown>>;
+  origin: Json<Record<string, unknown>>;
   action: string;
   object: Json<Record<string, unknown>>;
   change: Generated<string>;
+  difference: JsonWithDefault<Difference>;
   request_id: string | null;
   previous_hash: Buffer;
   hash: Buffer;

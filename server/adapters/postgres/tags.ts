@@ -13,7 +13,7 @@ const TAGS_MAX = 20;
  * Sets the tags of a device, or with `merge` adds to them.
  *
  * @param revision what the caller has read, if it matters
- * @returns the new revision. `undefined`: there is no such device
+ * @returns the new revision, and the names of the tags before and after. `undefined`: there is no such device
  * @throws {ServerError} PRECONDITION_FAILED, NOT_POSSIBLE
  */
 export async function writeTags(
@@ -22,7 +22,7 @@ export async function writeTags(
   device: string,
   tags: readonly Tag[],
   { merge, revision }: { readonly merge: boolean; readonly revision: string | undefined },
-): Promise<number | undefined> {
+): Promise<{ readonly revision: number; readonly before: string[]; readonly after: string[] } | undefined> {
   const [row] = await session.raw<{ tags: Record<string, unknown>; tags_rev: number }>(
     `SELECT i.tags, i.tags_rev FROM inventory i JOIN devices d ON d.id = i.device_id
       WHERE i.tenant_id = $1 AND i.device_id = $2 FOR NO KEY UPDATE OF i`,
@@ -39,5 +39,6 @@ export async function writeTags(
     `UPDATE inventory SET tags = $3, tags_rev = $4, updated_at = now() WHERE tenant_id = $1 AND device_id = $2`,
     [tenant, device, JSON.stringify(Object.fromEntries(given)), row.tags_rev + 1],
   );
-  return row.tags_rev + 1;
+  const [before, after] = [Object.keys(row.tags).toSorted(), [...given.keys()].toSorted()];
+  return { revision: row.tags_rev + 1, before, after };
 }

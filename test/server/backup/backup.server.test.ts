@@ -42,6 +42,7 @@ let server: TestServer;
 let folder: string;
 let file: string;
 const objects = new MemoryObjects();
+const USERS = "/api/management/v1/useradm/users";
 const databases: Postgres[] = [];
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "backup-"));
@@ -130,8 +131,11 @@ test("a backup that is written while Artifacts come and go is restored as of one
       await addArtifact(id, "later", "later");
     }
   };
-  const written = await writeBackup(postgres(), objects, "key and certificate", file);
+  await server.request("POST", USERS, { email: "audited@example.com", password: "a long enough one" });
+  const { anchors, ...written } = await writeBackup(postgres(), objects, "key and certificate", file);
   expect(written.objects).toBe(3);
+  expect(anchors).toEqual([expect.stringMatching(`^switchback-audit:${id}:1:[0-9a-f]{64}$`)]);
+  expect((await readFile(file)).includes(anchors[0] ?? "")).toBe(true);
   const into = new MemoryObjects();
   const { postgres: restored, url } = await empty();
   const result = await readBackup(restored, into, await readMigrations(), file);
@@ -148,8 +152,17 @@ test("a backup that is written while Artifacts come and go is restored as of one
   const second = await composeServer({ databaseUrl: url, storage, log: pino({ level: "fatal" }), checkAnswers: true });
   const address = await second.app.listen({ host: "127.0.0.1", port: 0 });
   const authorization = `Bearer ${server.token}`;
-  const users = await fetch(`${address}/api/management/v1/useradm/users`, { headers: { authorization } });
+  const users = await fetch(`${address}${USERS}`, { headers: { authorization } });
   expect(users.status).toBe(200);
+  // The audit log goes on where it was, and is kept as before.
+  const body = JSON.stringify({ email: "later@example.com", password: "a long enough one" });
+  const json = { authorization, "content-type": "application/json" };
+  expect((await fetch(`${address}${USERS}`, { method: "POST", headers: json, body })).status).toBe(201);
+  const verify = `${address}/api/management/v1/auditlogs/logs/verify?anchor=${anchors[0]}`;
+  expect(await (await fetch(verify, { headers: { authorization } })).json()).toMatchObject({ valid: true, records: 2 });
+  await expect(restored.inTenant(id, (session) => session.raw("UPDATE audit_ends SET seq = 1"))).rejects.toThrow(
+    "appended only",
+  );
   await logIn(address, "admin@example.com", "correct horse battery");
   await second.app.close();
   await second.close();

@@ -480,20 +480,64 @@ CREATE TABLE settings (
   PRIMARY KEY (tenant_id, user_id)
 );
 
--- Appended only. Each row has the hash of the one before it.
+-- Appended only. Each row has the hash of the one before it. A tenant that has records cannot be deleted.
 CREATE TABLE audit (
-  tenant_id uuid NOT NULL REFERENCES tenants ON DELETE CASCADE,
+  tenant_id uuid NOT NULL REFERENCES tenants,
   seq bigint NOT NULL,
-  at timestamptz NOT NULL DEFAULT now(),
+  -- In milliseconds, as the hash covers it.
+  at timestamptz NOT NULL DEFAULT date_trunc('milliseconds', now()),
+  -- {"type": "user", "id": ..., "email": ..., "session": ..., "token": name} | {"type": "operator", "id": ...}
   actor jsonb NOT NULL,
+  -- {"address": ..., "agent": ...}
+  origin jsonb NOT NULL,
   action text NOT NULL,
   object jsonb NOT NULL,
   change text NOT NULL DEFAULT '',
+  -- {"name": {"before": ..., "after": ...}}, without secrets.
+  difference jsonb NOT NULL DEFAULT '{}',
   request_id text,
   previous_hash bytea NOT NULL,
   hash bytea NOT NULL,
   PRIMARY KEY (tenant_id, seq)
 );
+
+-- Where the log of each tenant ends. Whoever appends locks the row. It is not under row-level security, because a process
+-- looks for the ends of all tenants.
+CREATE TABLE audit_ends (
+  tenant_id uuid PRIMARY KEY REFERENCES tenants,
+  seq bigint NOT NULL DEFAULT 0,
+  hash bytea NOT NULL
+) WITH (fillfactor = 50);
+
+-- A record follows the last one, or it is refused.
+CREATE FUNCTION audit_append() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  UPDATE audit_ends SET seq = NEW.seq, hash = NEW.hash
+    WHERE tenant_id = NEW.tenant_id AND seq = NEW.seq - 1 AND hash = NEW.previous_hash;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'audit record % does not follow the last one', NEW.seq USING ERRCODE = 'integrity_constraint_violation';
+  END IF;
+  RETURN NEW;
+END
+$$;
+CREATE TRIGGER audit_append BEFORE INSERT ON audit FOR EACH ROW EXECUTE FUNCTION audit_append();
+
+-- Records stay as they are, for the server as well. The owner of a table can still switch its triggers off, and a
+-- superuser can do anything: that is what the hashes and the anchors outside of the database are for.
+CREATE FUNCTION audit_keep() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  RAISE EXCEPTION 'the audit log is appended only: % of % is refused', TG_OP, TG_TABLE_NAME
+    USING ERRCODE = 'insufficient_privilege';
+END
+$$;
+CREATE TRIGGER audit_keep BEFORE UPDATE OR DELETE ON audit FOR EACH ROW EXECUTE FUNCTION audit_keep();
+CREATE TRIGGER audit_keep_all BEFORE TRUNCATE ON audit FOR EACH STATEMENT EXECUTE FUNCTION audit_keep();
+-- An end moves only when a record is appended.
+CREATE TRIGGER audit_keep BEFORE UPDATE ON audit_ends FOR EACH ROW WHEN (pg_trigger_depth() = 0)
+  EXECUTE FUNCTION audit_keep();
+CREATE TRIGGER audit_keep_rows BEFORE DELETE ON audit_ends FOR EACH ROW EXECUTE FUNCTION audit_keep();
+CREATE TRIGGER audit_keep_all BEFORE TRUNCATE ON audit_ends FOR EACH STATEMENT EXECUTE FUNCTION audit_keep();
+REVOKE UPDATE, DELETE, TRUNCATE ON audit FROM CURRENT_USER;
 
 -- Answers to requests with an Idempotency-Key.
 CREATE TABLE idempotency (

@@ -109,10 +109,12 @@ export const artifactRoutes =
         const { id } = request.params;
         const { description } = request.body;
         await act(postgres, request, async (session) => {
-          if (!(await describeArtifact(session, tenant, id, description)))
+          const row = await findArtifact(session, tenant, id);
+          if (row === undefined || !(await describeArtifact(session, tenant, id, description)))
             throw new ServerError("NOT_FOUND", { artifact: id });
-          const object = { type: "artifact", id };
-          return { result: undefined, acts: [{ action: "update", object, change: `description: ${description}` }] };
+          const object = { type: "artifact", id, name: row.name };
+          const before = { description: row.description };
+          return { result: undefined, acts: [{ action: "update", object, before, after: { description } }] };
         });
         return reply.status(204).send();
       },

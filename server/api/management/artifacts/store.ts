@@ -53,7 +53,8 @@ export async function storeArtifact(
       if (!(await endUpload(session, tenant, id)))
         throw new ServerError("NOT_POSSIBLE", { reason: "it took too long" });
       const object = { type: "artifact", id, name: facts.name };
-      return { result: id, acts: [{ action: "create", object, change: `${sizeBytes} bytes` }] };
+      const after = { name: facts.name, description, size: sizeBytes, sha256 };
+      return { result: id, acts: [{ action: "create", object, change: `${sizeBytes} bytes`, after }] };
     });
   } catch (error) {
     // After a lost connection to the database, nobody knows whether the artifact was added.

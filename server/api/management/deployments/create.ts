@@ -82,7 +82,9 @@ async function create(
     const result = `${DEPLOYMENTS}/${id}`;
     if (idempotency !== undefined) await keepAnswer(session, tenant, idempotency, result);
     const object = { type: "deployment", id, name, artifact_name: artifactName };
-    return { result, acts: [{ action: "create", object, change: describe(wish) }] };
+    const { force_installation = false, retries = 0 } = wish;
+    const after = { name, artifact_name: artifactName, target, force_installation, retries, plan: planOf(wish) };
+    return { result, acts: [{ action: "create", object, change: describe(wish), after }] };
   });
   return reply.status(201).header("location", location).send();
 }

@@ -56,10 +56,13 @@ export const devauthActRoutes =
         const { status } = request.body;
         const { tenant } = callingPerson(request);
         await act(postgres, request, async (session) => {
-          if (!((await isInSight(session, tenant, id)) && (await setAuthSetStatus(session, tenant, id, aid, status))))
+          const device = await findDevice(session, tenant, id);
+          const set = device?.auth_sets.find((one) => one.id === aid);
+          if (set === undefined || !(await setAuthSetStatus(session, tenant, id, aid, status)))
             throw new ServerError("NOT_FOUND", { device: id, auth_set: aid });
           const action = ({ accepted: "accept", rejected: "reject", pending: "update" } as const)[status];
-          return { result: undefined, acts: [{ action, object: { type: "device", id, auth_set: aid } }] };
+          const object = { type: "device", id, auth_set: aid };
+          return { result: undefined, acts: [{ action, object, before: { status: set.status }, after: { status } }] };
         });
         return reply.status(204).send();
       },
@@ -93,8 +96,8 @@ export const devauthActRoutes =
           const device = await findDevice(session, tenant, id);
           if (device === undefined || !(await decommissionDevice(session, tenant, id)))
             throw new ServerError("NOT_FOUND", { device: id });
-          const object = { type: "device", id, identity_data: device.identity };
-          return { result: undefined, acts: [{ action: "decommission", object }] };
+          const object = { type: "device", id };
+          return { result: undefined, acts: [{ action: "decommission", object, before: { status: device.status } }] };
         });
         return reply.status(204).send();
       },
@@ -117,8 +120,12 @@ export const devauthActRoutes =
           // A new device is in no group.
           requireAllDevices(session);
           const result = await preauthorize(session, tenant, identity, key, force);
-          const object = { type: "device", id: result, identity_data };
-          return { result, acts: [{ action: "preauthorize", object }] };
+          // Not its identity data, which can be erased: a record cannot.
+          const object = { type: "device", id: result };
+          return {
+            result,
+            acts: [{ action: "preauthorize", object, after: { key_sha256: key.hash.toString("hex") } }],
+          };
         });
         return reply.status(201).header("location", `${V2}/devices/${device}`).send();
       },

@@ -81,7 +81,8 @@ function addCreation(app: App, { postgres, webhooks }: Services): void {
         if (!(await addWebhook(session, tenant, { id: result, ...receiver, description, events: types })))
           throw new ServerError("NOT_POSSIBLE", { reason: "there are as many webhooks as there may be" });
         const object = { type: "integration", id: result, url: receiver.url };
-        return { result, acts: [{ action: "create", object, change: types.join(" ") }] };
+        const after = { url: receiver.url, description, events: types, signed: receiver.secret !== undefined };
+        return { result, acts: [{ action: "create", object, after }] };
       });
       return reply.status(201).header("location", `${INTEGRATIONS}/${id}`).send();
     },
@@ -100,7 +101,9 @@ function addChanges(app: App, { postgres, webhooks }: Services): void {
         const row = await findWebhook(session, tenant, id);
         if (row === undefined || !(await removeWebhook(session, tenant, id)))
           throw new ServerError("NOT_FOUND", { integration: id });
-        return { result: undefined, acts: [{ action: "delete", object: { type: "integration", id, url: row.url } }] };
+        const before = { url: row.url, description: row.description, events: row.events };
+        const object = { type: "integration", id, url: row.url };
+        return { result: undefined, acts: [{ action: "delete", object, before }] };
       });
       return reply.status(204).send();
     },
@@ -117,10 +120,12 @@ function addChanges(app: App, { postgres, webhooks }: Services): void {
       const { id } = request.params;
       const receiver = receiverOf(webhooks, request.body.http);
       await act(postgres, request, async (session) => {
-        if (!(await replaceCredentials(session, tenant, id, receiver)))
+        const row = await findWebhook(session, tenant, id);
+        if (row === undefined || !(await replaceCredentials(session, tenant, id, receiver)))
           throw new ServerError("NOT_FOUND", { integration: id });
         const object = { type: "integration", id, url: receiver.url };
-        return { result: undefined, acts: [{ action: "update", object, change: "credentials" }] };
+        const states = { before: { url: row.url }, after: { url: receiver.url } };
+        return { result: undefined, acts: [{ action: "update", object, change: "credentials", ...states }] };
       });
       return reply.status(204).send();
     },

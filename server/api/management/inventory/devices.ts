@@ -101,10 +101,13 @@ export const inventoryDeviceRoutes =
           const revision = revisionIn(request);
           const now = await act(postgres, request, async (session) => {
             if (!(await isInSight(session, tenant, id))) throw new ServerError("NOT_FOUND", { device: id });
-            const result = await writeTags(session, tenant, id, request.body, { merge: method === "PATCH", revision });
-            if (result === undefined) throw new ServerError("NOT_FOUND", { device: id });
-            const change = JSON.stringify(request.body);
-            return { result, acts: [{ action: "update", object: { type: "device", id, what: "tags" }, change }] };
+            const written = await writeTags(session, tenant, id, request.body, { merge: method === "PATCH", revision });
+            if (written === undefined) throw new ServerError("NOT_FOUND", { device: id });
+            const object = { type: "device", id, what: "tags" };
+            // Values are data of the device, which can be erased. A record cannot.
+            const change = `set: ${request.body.map((tag) => tag.name).join(", ")}`;
+            const states = { before: { tags: written.before }, after: { tags: written.after } };
+            return { result: written.revision, acts: [{ action: "update", object, change, ...states }] };
           });
           return showRevision(reply, now).status(200).send();
         },

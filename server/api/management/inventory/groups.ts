@@ -48,9 +48,11 @@ export const groupRoutes =
         await act(postgres, request, async (session) => {
           requireGroup(session, group);
           const seen = await devicesInSight(session, tenant, [id]);
+          const before = { group: await readGroup(session, tenant, id) };
           const { matched } = await moveToGroup(session, tenant, seen, group);
           if (matched === 0) throw new ServerError("NOT_FOUND", { device: id });
-          return { result: undefined, acts: [{ action: "update", object: { type: "device", id, group } }] };
+          const object = { type: "device", id, group };
+          return { result: undefined, acts: [{ action: "update", object, before, after: { group } }] };
         });
         return reply.status(204).send();
       },
@@ -69,7 +71,9 @@ export const groupRoutes =
           const seen = await devicesInSight(session, tenant, [id]);
           const { updated } = await moveToGroup(session, tenant, seen, null, name);
           if (updated === 0) throw new ServerError("NOT_FOUND", { device: id, group: name });
-          return { result: undefined, acts: [{ action: "update", object: { type: "device", id, group: null } }] };
+          const object = { type: "device", id, group: null };
+          const change = { before: { group: name }, after: { group: null } };
+          return { result: undefined, acts: [{ action: "update", object, ...change }] };
         });
         return reply.status(204).send();
       },
@@ -144,7 +148,8 @@ export const groupRoutes =
           const ids = await listGroupDevices(session, tenant, name, all);
           if (ids.length === 0) throw new ServerError("NOT_FOUND", { group: name });
           await moveToGroup(session, tenant, ids, null, name);
-          return { result: undefined, acts: [{ action: "delete", object: { type: "group", id: name } }] };
+          const before = { devices: ids };
+          return { result: undefined, acts: [{ action: "delete", object: { type: "group", id: name }, before }] };
         });
         return reply.status(204).send();
       },

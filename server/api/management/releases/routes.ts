@@ -157,9 +157,10 @@ function addChanges(app: App, { postgres }: Services): void {
       const { name } = request.params;
       const { notes } = request.body;
       await act(postgres, request, async (session) => {
+        const before = { notes: (await findRelease(session, tenant, name)).notes };
         await changeRelease(session, tenant, name, { notes });
         const object = { type: "release", id: name };
-        return { result: undefined, acts: [{ action: "update", object, change: `notes: ${notes}` }] };
+        return { result: undefined, acts: [{ action: "update", object, before, after: { notes } }] };
       });
       return reply.status(204).send();
     },
@@ -176,9 +177,10 @@ function addChanges(app: App, { postgres }: Services): void {
       const { name } = request.params;
       const tags = [...new Set(request.body)].toSorted();
       await act(postgres, request, async (session) => {
+        const before = { tags: (await findRelease(session, tenant, name)).tags };
         await changeRelease(session, tenant, name, { tags });
         const object = { type: "release", id: name };
-        return { result: undefined, acts: [{ action: "update", object, change: `tags: ${tags.join(", ")}` }] };
+        return { result: undefined, acts: [{ action: "update", object, before, after: { tags } }] };
       });
       return reply.status(204).send();
     },

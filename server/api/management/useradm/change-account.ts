@@ -49,13 +49,11 @@ export async function changeAccount(
     if (!(await changeUser(session, tenant, id, { email, hash, roles })))
       throw new ServerError("NOT_FOUND", { user: id });
     if (hash !== undefined) await endOtherSessions(session, tenant, id, isOwn ? own : undefined);
-    const changes = [
-      ...(email === undefined ? [] : [`email: ${user.email} -> ${email.toLowerCase()}`]),
-      ...(hash === undefined ? [] : ["password: changed"]),
-      ...(roles === undefined ? [] : [`roles: ${user.roles.join(", ")} -> ${roles.join(", ")}`]),
-    ];
-    const object = { type: "user", id, email: email?.toLowerCase() ?? user.email };
-    return { result: undefined, acts: [{ action: "update", object, change: changes.join("\n") }] };
+    const before = { email: user.email, roles: user.roles };
+    const after = { email: email?.toLowerCase() ?? user.email, roles: roles ?? user.roles };
+    const object = { type: "user", id, email: after.email };
+    const change = hash === undefined ? "" : "The password was changed.";
+    return { result: undefined, acts: [{ action: "update", object, change, before, after }] };
   });
 }
 

@@ -78,8 +78,8 @@ export const roleRoutes =
         await act(postgres, request, async (session) => {
           requireCovered(request, sets);
           await addRole(session, tenant, { name, description, sets });
-          const change = JSON.stringify(sets);
-          return { result: undefined, acts: [{ action: "create", object: { type: "role", id: name }, change }] };
+          const object = { type: "role", id: name };
+          return { result: undefined, acts: [{ action: "create", object, after: { description, sets } }] };
         });
         return reply
           .status(201)
@@ -103,8 +103,11 @@ export const roleRoutes =
           requireCovered(request, sets);
           const { description = before.description } = request.body;
           await changeRole(session, tenant, { name, description, sets });
-          const change = `${JSON.stringify(before.sets)} -> ${JSON.stringify(sets)}`;
-          return { result: undefined, acts: [{ action: "update", object: { type: "role", id: name }, change }] };
+          const states = {
+            before: { description: before.description, sets: before.sets },
+            after: { description, sets },
+          };
+          return { result: undefined, acts: [{ action: "update", object: { type: "role", id: name }, ...states }] };
         });
         return reply.status(204).send();
       },
@@ -117,9 +120,10 @@ export const roleRoutes =
         const { tenant } = callingPerson(request);
         const { name } = request.params;
         await act(postgres, request, async (session) => {
-          await findToChange(session, request, name);
+          const { description, sets } = await findToChange(session, request, name);
           await removeRole(session, tenant, name);
-          return { result: undefined, acts: [{ action: "delete", object: { type: "role", id: name } }] };
+          const object = { type: "role", id: name };
+          return { result: undefined, acts: [{ action: "delete", object, before: { description, sets } }] };
         });
         return reply.status(204).send();
       },

@@ -37,9 +37,11 @@ export const settingsRoutes =
           const { tenant, user } = callingPerson(request);
           const whose = isOwn ? user : EVERYBODY;
           const rev = await act(postgres, request, async (session) => {
+            const { value: before } = await readSettings(session, tenant, whose);
             const result = await writeSettings(session, tenant, whose, request.body, revisionIn(request));
+            const object = { type: "settings", id: tenant };
             // What one sets for oneself is not worth a record.
-            const acts = isOwn ? [] : [{ action: "update", object: { type: "settings", id: tenant } }];
+            const acts = isOwn ? [] : [{ action: "update", object, before, after: request.body }];
             return { result, acts };
           });
           return showRevision(reply, rev).status(201).send();

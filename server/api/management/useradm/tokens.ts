@@ -38,7 +38,8 @@ export const tokenRoutes =
         const expiresAt = lifetimeS === undefined ? null : new Date(Date.now() + lifetimeS * 1000);
         const jti = await act(postgres, request, async (session) => {
           const result = await addAccessToken(session, tenant, user, name, expiresAt);
-          return { result, acts: [{ action: "create", object: { type: "token", id: result, name } }] };
+          const after = { name, expires: expiresAt };
+          return { result, acts: [{ action: "create", object: { type: "token", id: result, name }, after }] };
         });
         const token = await tokens.sign({ jti, sub: user, tenant, kind: "user" }, lifetimeS);
         return reply.type("application/jwt").serializer(String).send(token);

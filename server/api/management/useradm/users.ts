@@ -52,7 +52,8 @@ export const userRoutes =
           requireCovered(request, await setsOfRoles(session, tenant, roles));
           const result = await addUser(session, tenant, email, hash, roles);
           const object = { type: "user", id: result.id, email: result.email };
-          return { result, acts: [{ action: "create", object, change: `roles: ${result.roles.join(", ")}` }] };
+          const after = { email: result.email, roles: result.roles };
+          return { result, acts: [{ action: "create", object, after }] };
         });
         return reply.status(201).header("location", `${V1}/users/${user.id}`).send();
       },
