@@ -4,6 +4,7 @@ import { jsonLine } from "../../src/cli/one-line.ts";
 import { AgentError } from "../../src/errors/agent-error.ts";
 import type { RolloutEstimate } from "../../src/protocol/api/rollout-estimates.ts";
 import { shownTime } from "../../src/protocol/words/numbers.ts";
+import { registerCauses } from "./causes.ts";
 import { type Context, examples, printRows, withServer } from "./command.ts";
 import { estimateSentences } from "./estimate-sentences.ts";
 import { readPlan } from "./read-plan.ts";
@@ -44,6 +45,7 @@ ${examples(
     )
     .action(withServer<EstimateOptions>(io, estimate));
   registerRolloutActs(rollouts, io);
+  registerCauses(rollouts, io);
 }
 
 interface EstimateOptions {

@@ -54,6 +54,8 @@ export const API_SENTENCES: Readonly<Record<string, string>> = {
   [`GET ${DEPLOYMENTS_V2}/rollouts/{id}`]: "Shows a rollout: its plan, its waves, and what it waits for.",
   [`GET ${DEPLOYMENTS_V2}/rollouts/{id}/summary`]:
     "Says how a rollout stands: a headline, at most five facts, and what you can do with what it would do.",
+  [`GET ${DEPLOYMENTS_V2}/rollouts/{id}/causes`]:
+    "Shows why devices of a deployment failed, by what their logs say, and what the devices of each cause share that others lack. The deployment needs no plan.",
   [`GET ${DEPLOYMENTS_V2}/rollouts/{id}/decisions`]:
     "Lists what was decided about a rollout, by its plan and by people.",
   [`POST ${DEPLOYMENTS_V2}/rollouts/{id}/acts`]:

@@ -75,7 +75,8 @@ const MEMBERS = {
     WHERE d.tenant_id = $1 AND d.status = 'accepted' AND d.accepted_at <= $3 AND ${isUpdatedIn("$4::uuid", "d.id")}`,
 } as const;
 
-const membersOf = (tenant: string, { id, target, created_at: createdAt }: Deployment) => ({
+/** A statement with the devices that a deployment is for. $2 is not in each of them. */
+export const membersOf = (tenant: string, { id, target, created_at: createdAt }: Deployment) => ({
   text: MEMBERS[target.kind],
   values: [
     ...[tenant, id, createdAt],

@@ -1,6 +1,8 @@
+import { causeByServer, NO_LOG } from "../../domain/failures/cause.ts";
 import { isEndedByPeople, isFinal } from "../../domain/selection/statuses.ts";
 import { countDeployment } from "./deployment-counts.ts";
 import { startDeployment, writeFailure } from "./deployment-events.ts";
+import { countCause, keepCause } from "./failure-causes.ts";
 import type { Session } from "./postgres.ts";
 import { takePlace } from "./rollout-places.ts";
 import type { DeploymentState } from "./tables.ts";
@@ -77,6 +79,7 @@ interface Row {
   readonly substate: string | null;
   readonly attempts: number;
   readonly artifact_id: string | null;
+  readonly cause: string | null;
 }
 
 async function find(
@@ -92,7 +95,7 @@ async function find(
   );
   if (deployment === undefined) return undefined;
   const [row] = await session.raw<Row & Record<string, unknown>>(
-    `SELECT status, substate, attempts, artifact_id, wave FROM device_deployments
+    `SELECT status, substate, attempts, artifact_id, wave, cause FROM device_deployments
       WHERE tenant_id = $1 AND deployment_id = $2 AND device_id = $3 FOR UPDATE`,
     [tenant, id, device],
   );
@@ -115,12 +118,19 @@ async function write(
     row?.wave ??
     (deployment.is_rollout && !isEndedByPeople(status) ? await takePlace(session, tenant, id, device) : NO_WAVE);
   if (wave === undefined) return "full";
+  // The log may have come before the status, or comes later.
+  const cause =
+    status === "failure"
+      ? (row?.cause ?? (await keepCause(session, tenant, id, device, reason ? causeByServer(reason) : NO_LOG)))
+      : undefined;
   await session.raw(UPSERT, [
     ...[tenant, id, device, status, substate ?? null, reason ?? null],
     ...[offer?.artifact ?? null, offer?.deviceType ?? null, offer?.fromArtifact ?? null],
-    ...[isFinal(status), isNewAttempt, wave],
+    ...[isFinal(status), isNewAttempt, wave, cause ?? null],
   ]);
   if (row?.status !== status) await countDeployment(session, tenant, id, device, wave, row?.status, status);
+  if (cause !== undefined)
+    await countCause(session, tenant, { deployment: id, device, wave, before: undefined, after: cause });
   if (isFinal(status)) await keepFinished(session, tenant, device, deployment.seq);
   if (deployment.state === "pending") await startDeployment(session, tenant, id);
   if (status === "failure" || isNewAttempt)
@@ -130,9 +140,9 @@ async function write(
 
 const UPSERT = `INSERT INTO device_deployments
     (tenant_id, deployment_id, device_id, status, substate, reason, artifact_id, device_type, from_artifact, started_at,
-      finished_at, wave)
+      finished_at, wave, cause)
   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, CASE WHEN $7::uuid IS NOT NULL THEN now() END,
-    CASE WHEN $10::boolean THEN now() END, $12)
+    CASE WHEN $10::boolean THEN now() END, $12, $13)
   ON CONFLICT (tenant_id, deployment_id, device_id) DO UPDATE SET
     status = excluded.status, substate = excluded.substate, reason = excluded.reason,
     artifact_id = CASE WHEN $11::boolean THEN NULL ELSE coalesce(excluded.artifact_id, device_deployments.artifact_id) END,
@@ -140,7 +150,8 @@ const UPSERT = `INSERT INTO device_deployments
     from_artifact = coalesce(excluded.from_artifact, device_deployments.from_artifact),
     attempts = device_deployments.attempts + $11::boolean::int,
     started_at = coalesce(device_deployments.started_at, excluded.started_at),
-    changed_at = now(), finished_at = excluded.finished_at`;
+    changed_at = now(), finished_at = excluded.finished_at,
+    cause = CASE WHEN $11::boolean OR $7::uuid IS NOT NULL THEN NULL ELSE coalesce(excluded.cause, device_deployments.cause) END`;
 
 /** Devices take deployments in their order: after a newer one, no older one. */
 async function keepFinished(session: Session, tenant: string, device: string, seq: number): Promise<void> {

@@ -1,4 +1,5 @@
 import { ADD_CHANGES, SHARD_SQL } from "./deployment-counts.ts";
+import { ADD_CAUSES } from "./failure-causes.ts";
 import type { Session } from "./postgres.ts";
 
 /**
@@ -8,18 +9,18 @@ import type { Session } from "./postgres.ts";
  * @returns how many try again
  */
 export async function retryFailed(session: Session, tenant: string, deployment: string): Promise<number> {
-  const rows = await session.raw<{ device_id: string }>(
+  const rows = await session.raw<{ device_id: string; cause: string | null }>(
     `WITH failed AS (
-      SELECT r.device_id FROM device_deployments r
+      SELECT r.device_id, r.cause FROM device_deployments r
       JOIN deployments d ON d.tenant_id = r.tenant_id AND d.id = r.deployment_id
       JOIN device_state s ON s.tenant_id = r.tenant_id AND s.device_id = r.device_id AND s.finished_seq <= d.seq
       WHERE r.tenant_id = $1 AND r.deployment_id = $2 AND r.status = 'failure' AND r.wave >= 0
       ORDER BY r.device_id FOR UPDATE OF r
     )
     UPDATE device_deployments r SET status = 'pending', substate = NULL, reason = 'RETRY', artifact_id = NULL,
-      attempts = attempts + 1, started_at = NULL, changed_at = now(), finished_at = NULL
+      cause = NULL, attempts = attempts + 1, started_at = NULL, changed_at = now(), finished_at = NULL
     FROM failed WHERE r.tenant_id = $1 AND r.deployment_id = $2 AND r.device_id = failed.device_id
-    RETURNING r.device_id`,
+    RETURNING r.device_id, failed.cause`,
     [tenant, deployment],
   );
   await session.raw(
@@ -30,6 +31,15 @@ export async function retryFailed(session: Session, tenant: string, deployment: 
       GROUP BY 1, 2, 3, 4
     ), ${ADD_CHANGES}`,
     [tenant, deployment, rows.map(({ device_id: device }) => device)],
+  );
+  await session.raw(
+    `WITH changes AS (
+      SELECT deployment_id, x.cause, wave, ${SHARD_SQL} AS shard, -1 AS change
+      FROM unnest($3::uuid[], $4::text[]) AS x (device, cause)
+      JOIN device_deployments r ON r.tenant_id = $1 AND r.deployment_id = $2 AND r.device_id = x.device
+      WHERE x.cause IS NOT NULL
+    ) ${ADD_CAUSES}`,
+    [tenant, deployment, rows.map(({ device_id: device }) => device), rows.map(({ cause }) => cause)],
   );
   return rows.length;
 }

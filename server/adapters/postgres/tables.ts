@@ -4,6 +4,7 @@ import type { Difference } from "../../domain/audit/difference.ts";
 import type { ScopedSet } from "../../domain/permissions/matrix.ts";
 import type { Memory } from "../../domain/rollout/memory.ts";
 import type { Samples } from "../../domain/rollout/recent.ts";
+import type { FailureCauseTable, FailureCountTable } from "./failure-tables.ts";
 
 /**
  * The columns of each table, as `pg` returns them. A test compares this file with the schema of a migrated database.
@@ -33,6 +34,8 @@ export interface Tables {
   deployments: DeploymentTable;
   deployment_targets: { tenant_id: string; deployment_id: string; device_id: string };
   device_deployments: DeviceDeploymentTable;
+  failure_causes: FailureCauseTable;
+  failure_counts: FailureCountTable;
   deployment_counts: DeploymentCountTable;
   rollouts: RolloutTable;
   rollout_clocks: { tenant_id: string; deployment_id: string; wake_at: Stamp };
@@ -216,6 +219,7 @@ interface DeviceDeploymentTable {
   from_artifact: string | null;
   attempts: Generated<number>;
   has_log: Generated<boolean>;
+  cause: string | null;
   wave: Generated<number>;
   created_at: Stamp;
   started_at: Date | null;

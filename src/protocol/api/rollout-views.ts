@@ -107,3 +107,31 @@ export const RolloutActed = z.object({
   rollout: Rollout,
 });
 export type RolloutActed = z.infer<typeof RolloutActed>;
+
+const Share = z.object({ have: Count, of: Count });
+
+/** Why devices of a deployment failed, the most frequent cause first. */
+export const FailureCauses = z.array(
+  z.object({
+    id: z.string(),
+    /**
+     * `line`: a line of the log says it. `no_log`: no log came. `server`: the server ended the update, and the signature
+     * is its reason. `other`: all causes beyond the first 200.
+     */
+    kind: z.enum(["line", "no_log", "server", "other"]),
+    /** The line without numbers, ids, paths, addresses and times. */
+    signature: z.string(),
+    count: Count,
+    example: z.object({ device: Id, line: z.string().optional(), has_log: z.boolean() }).optional(),
+    /**
+     * What the failed share and those that succeeded lack, the strongest first: so many of so many. A filter with `$eq`
+     * finds the devices. Release and device type are those with which a device got the deployment.
+     */
+    factors: z.array(
+      z.object({ scope: z.string(), attribute: z.string(), value: z.string(), failed: Share, succeeded: Share }),
+    ),
+    /** Not all devices were compared, but a sample of 400 that failed so, or of 800 that succeeded. */
+    is_sampled: z.boolean(),
+  }),
+);
+export type FailureCauses = z.infer<typeof FailureCauses>;

@@ -295,6 +295,8 @@ CREATE TABLE device_deployments (
   from_artifact text,
   attempts int NOT NULL DEFAULT 1,
   has_log boolean NOT NULL DEFAULT false,
+  -- Why its present attempt failed: see failure_causes. A log may come before the status.
+  cause text,
   -- The wave of a rollout in which the device began. -1: none, as for all devices of a deployment without a plan.
   wave smallint NOT NULL DEFAULT -1,
   created_at timestamptz NOT NULL DEFAULT now(),
@@ -317,6 +319,36 @@ CREATE INDEX device_deployments_updated ON device_deployments (tenant_id, deploy
   WHERE status = 'success' AND wave >= 0;
 CREATE INDEX device_deployments_failed ON device_deployments (tenant_id, deployment_id, device_id)
   WHERE status = 'failure' AND wave >= 0;
+-- Examples of a cause, and what its devices have in common.
+CREATE INDEX device_deployments_by_cause ON device_deployments (tenant_id, deployment_id, cause, device_id)
+  WHERE cause IS NOT NULL;
+
+-- Why devices of a deployment fail: a row for each signature, and no more than some hundred for a deployment.
+CREATE TABLE failure_causes (
+  tenant_id uuid NOT NULL,
+  deployment_id uuid NOT NULL,
+  -- A hash of the kind and the signature, or no_log, or other: see server/domain/failures.
+  cause text NOT NULL,
+  kind text NOT NULL CHECK (kind IN ('line', 'no_log', 'server', 'other')),
+  signature text NOT NULL,
+  -- The first device that failed so, with its line of the log.
+  device_id uuid NOT NULL,
+  line text NOT NULL,
+  PRIMARY KEY (tenant_id, deployment_id, cause),
+  FOREIGN KEY (tenant_id, deployment_id) REFERENCES deployments ON DELETE CASCADE
+);
+
+-- How many devices have failed by each cause.
+CREATE TABLE failure_counts (
+  tenant_id uuid NOT NULL,
+  deployment_id uuid NOT NULL,
+  cause text NOT NULL,
+  wave smallint NOT NULL,
+  shard smallint NOT NULL,
+  n bigint NOT NULL DEFAULT 0,
+  PRIMARY KEY (tenant_id, deployment_id, cause, wave, shard),
+  FOREIGN KEY (tenant_id, deployment_id) REFERENCES deployments ON DELETE CASCADE
+) WITH (fillfactor = 50);
 
 CREATE TABLE deployment_counts (
   tenant_id uuid NOT NULL,
@@ -647,7 +679,8 @@ DECLARE name text;
 BEGIN
   FOREACH name IN ARRAY ARRAY['devices', 'auth_sets', 'device_state', 'inventory', 'filters',
     'device_counts', 'releases',
-    'artifacts', 'uploads', 'deployments', 'deployment_targets', 'device_deployments', 'deployment_counts',
+    'artifacts', 'uploads', 'deployments', 'deployment_targets', 'device_deployments', 'failure_causes',
+    'failure_counts', 'deployment_counts',
     'deployment_series', 'rollouts', 'rollout_places', 'rollout_decisions', 'deployment_logs', 'device_configurations',
     'users', 'roles', 'sessions', 'settings', 'audit',
     'idempotency', 'events', 'webhooks', 'webhook_deliveries']

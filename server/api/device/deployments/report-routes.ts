@@ -3,6 +3,7 @@ import { DeploymentOfDevice, DeviceError, LogReport, StatusReport } from "../../
 import { keepDeploymentLog } from "../../../adapters/postgres/deployment-logs.ts";
 import { reportDeviceDeployment } from "../../../adapters/postgres/device-deployments.ts";
 import { finishDeployments } from "../../../adapters/postgres/end-deployments.ts";
+import { causeOf } from "../../../domain/failures/cause.ts";
 import { isFinal } from "../../../domain/selection/statuses.ts";
 import { ServerError } from "../../../errors/server-error.ts";
 import type { Routes } from "../../app-types.ts";
@@ -55,8 +56,9 @@ export const reportRoutes =
         const { tenant, device } = callingDevice(request);
         const deployment = request.params.id;
         const log = await packLog(request.body.messages);
+        const cause = causeOf(request.body.messages);
         const isKept = await postgres.inTenant(tenant, (session) =>
-          keepDeploymentLog(session, tenant, { deployment, device, ...log }),
+          keepDeploymentLog(session, tenant, { deployment, device, ...log, cause }),
         );
         if (!isKept) throw new ServerError("NOT_FOUND", { deployment });
         return reply.status(204).send();

@@ -12,6 +12,7 @@ import { callingPerson } from "../../authenticate.ts";
 import { act, look } from "../../guard.ts";
 import { PagingQuery, setPageHeaders, windowOf } from "../../paging.ts";
 import type { Services } from "../../services.ts";
+import { addCausesRoute } from "./causes.ts";
 import { addCreationRoutes } from "./create.ts";
 import { addDeviceRoutes } from "./devices.ts";
 import { addEstimateRoute } from "./estimate.ts";
@@ -36,6 +37,7 @@ export const deploymentRoutes =
     addEstimateRoute(app, services);
     addRolloutRoutes(app, services);
     addSummaryRoute(app, services);
+    addCausesRoute(app, services);
 
     const params = z.object({ id: Id });
     const body = z.object({ status: z.literal("aborted") });
