@@ -5,10 +5,12 @@ import { jsonLine } from "../../src/cli/one-line.ts";
 import { AgentError } from "../../src/errors/agent-error.ts";
 import { pagesOf } from "../client/pages.ts";
 import { type Context, done, examples, printOne, printRows, withServer } from "./command.ts";
+import { findDynamic } from "./groups.ts";
 import { readPlan } from "./read-plan.ts";
 import { ago } from "./table.ts";
 
 const DEPLOYMENTS = "/api/management/v1/deployments/deployments";
+const DEPLOYMENTS_V2 = "/api/management/v2/deployments/deployments";
 
 interface Deployment {
   readonly id: string;
@@ -40,6 +42,8 @@ export function registerDeployments(program: Command, io: CliIo): void {
     .requiredOption("--release <name>", "release to deploy: the name in its Artifacts")
     .option("--device <id...>", "to these devices")
     .option("--group <name>", "to the devices of this group")
+    .option("--filter <name>", "to the devices of this dynamic group, also those that match later")
+    .option("--fixed", "with --filter: only to the devices that match now")
     .option("--all", "to all accepted devices")
     .option("--retries <number>", "how often a device may try again", number)
     .option("--force", "install also where the release is installed already")
@@ -51,6 +55,7 @@ export function registerDeployments(program: Command, io: CliIo): void {
         "deployments create --name july --release release-7 --group beta",
         "deployments create --name july --release release-7 --device DEVICE_ID --watch",
         "deployments create --name july --release release-7 --all",
+        "deployments create --name boards --release release-7 --filter old-boards",
         "deployments create --name august --release release-7 --all --plan plan.json",
       ),
     )
@@ -104,6 +109,8 @@ interface CreateOptions {
   readonly release: string;
   readonly device?: readonly string[];
   readonly group?: string;
+  readonly filter?: string;
+  readonly fixed?: true;
   readonly all?: true;
   readonly retries?: number;
   readonly force?: true;
@@ -117,19 +124,26 @@ function number(text: string): number {
 }
 
 async function create(context: Context<CreateOptions>): Promise<void> {
-  const { name, release, device, group, all, retries, force, plan, watch: watches } = context.options;
-  const targets = [device, group, all].filter((target) => target !== undefined).length;
+  const { name, release, device, group, filter, fixed, all, retries, force, plan, watch: watches } = context.options;
+  const targets = [device, group, filter, all].filter((target) => target !== undefined).length;
   if (targets !== 1)
-    throw new AgentError("OPTION_INVALID", { option: "--device, --group, --all", expected: "exactly one of them" });
+    throw new AgentError("OPTION_INVALID", {
+      ...{ option: "--device, --group, --filter, --all", expected: "exactly one of them" },
+    });
+  const dynamic = filter === undefined ? undefined : await findDynamic(context.connection, filter);
+  if (filter !== undefined && dynamic === undefined)
+    throw new AgentError("OPTION_INVALID", { option: "--filter", value: filter, expected: "a dynamic group" });
   const body = {
     ...{ name, artifact_name: release },
     ...(device !== undefined && { devices: device }),
+    ...(dynamic !== undefined && { filter_id: dynamic.id, dynamic: fixed !== true }),
     ...(all !== undefined && { all_devices: true }),
     ...(retries !== undefined && { retries }),
     ...(force !== undefined && { force_installation: true }),
     ...(plan !== undefined && planFields(plan)),
   };
-  const path = group === undefined ? DEPLOYMENTS : `${DEPLOYMENTS}/group/${encodeURIComponent(group)}`;
+  const ofGroup = group === undefined ? DEPLOYMENTS : `${DEPLOYMENTS}/group/${encodeURIComponent(group)}`;
+  const path = dynamic === undefined ? ofGroup : DEPLOYMENTS_V2;
   const answer = await context.connection.call("POST", path, { body });
   const id = answer.header("location")?.split("/").at(-1) ?? "";
   context.io.out(context.options.json === true ? jsonLine({ id }) : id);

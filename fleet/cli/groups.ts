@@ -142,7 +142,7 @@ async function remove(context: Context<object>): Promise<void> {
 }
 
 /** The dynamic group of this name. */
-async function findDynamic(connection: Connection, name: string): Promise<DynamicGroup | undefined> {
+export async function findDynamic(connection: Connection, name: string): Promise<DynamicGroup | undefined> {
   const answer = await connection.call("GET", FILTERS, { query: { name } });
   return ((await answer.json()) as DynamicGroup[]).find((one) => one.name === name);
 }

@@ -41,6 +41,8 @@ export const API_SENTENCES: Readonly<Record<string, string>> = {
 
   [`POST ${DEPLOYMENTS}/deployments`]: "Creates a deployment to devices or to all devices.",
   [`POST ${DEPLOYMENTS}/deployments/group/{group}`]: "Creates a deployment to the devices of a group.",
+  [`POST ${DEPLOYMENTS_V2}/deployments`]:
+    "Creates a deployment to a dynamic group: to the devices that match, also later, or to those that match now.",
   [`GET ${DEPLOYMENTS}/deployments`]: "Lists deployments page by page.",
   [`GET ${DEPLOYMENTS_V2}/deployments`]: "Lists deployments page by page.",
   [`GET ${DEPLOYMENTS}/deployments/{id}`]: "Shows one deployment.",

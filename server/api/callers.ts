@@ -21,8 +21,16 @@ export interface PollMemory {
     /** The rollouts that had no place for it. Once one may have, the answer is not certain any more. */
     readonly waitsIn: ReadonlySet<string>;
   };
+  /** Counts the changes that may give the device an answer to its poll that it did not get before. */
+  changes?: number;
   /** What of the device's provides is written already. */
   written?: string;
+}
+
+/** Something about the device has changed: what its last poll got nothing for may not hold any more. */
+export function forgetAnswer(memory: PollMemory): void {
+  memory.changes = (memory.changes ?? 0) + 1;
+  delete memory.nothing;
 }
 
 /** A person, or a program with a personal access token of that person. */

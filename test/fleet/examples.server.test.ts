@@ -155,6 +155,7 @@ const BEFORE: Readonly<Record<string, () => Promise<void>>> = {
   "groups show": inGroup,
   "groups count": inGroup,
   "deployments create": async () => {
+    await run("groups", "create", "old-boards", "--filter", "type:board-1");
     writePlan();
     await inGroup();
   },

@@ -1,10 +1,14 @@
 import type { Plan } from "../../../src/protocol/api/rollouts.ts";
+import { parseTerms } from "../../domain/filters/terms.ts";
 import { ServerError } from "../../errors/server-error.ts";
+import { countMatching } from "./count-matching.ts";
 import { writeEvent } from "./events.ts";
+import { compilePredicate, startParameters } from "./filter-sql.ts";
+import { requirePredicateInSight } from "./filters.ts";
 import { createRollout } from "./move-rollout.ts";
 import type { Session } from "./postgres.ts";
 import { deviceInSight, requireAllDevices, requireGroup, requireUpdated } from "./sight.ts";
-import type { Target } from "./tables.ts";
+import type { Target, TargetFilter } from "./tables.ts";
 import { countUpdated } from "./updated-devices.ts";
 
 export interface DeploymentWish {
@@ -49,9 +53,13 @@ export async function createDeployment(session: Session, tenant: string, wish: D
     throw new ServerError("NOT_POSSIBLE", { artifact_name: wish.artifactName, reason: "there is no such release" });
   if (wish.target.kind === "group") requireGroup(session, wish.target.group);
   else if (wish.target.kind === "updated") await requireUpdated(session, tenant, wish.target.deployment);
+  else if ("filter" in wish.target && wish.target.filter !== undefined)
+    requirePredicateInSight(session, parseTerms(wish.target.filter.terms));
   else if (wish.target.kind !== "list") requireAllDevices(session);
   const deviceCount = await countTargets(session, tenant, wish);
-  if (deviceCount === 0) throw new ServerError("REQUEST_INVALID", { reason: "the deployment is for no device" });
+  // Devices may match later. But the waves of a plan are shares of those that match now.
+  if (deviceCount === 0 && (wish.target.kind !== "filter" || wish.plan !== undefined))
+    throw new ServerError("REQUEST_INVALID", { reason: "the deployment is for no device" });
   const same = await findSame(session, tenant, wish);
   if (same !== undefined)
     throw new ServerError("CONFLICT", { deployment: same, reason: "the same deployment is running" });
@@ -66,12 +74,14 @@ export async function createDeployment(session: Session, tenant: string, wish: D
       ...[deviceCount, JSON.stringify(wish.createdBy), wish.plan !== undefined],
     ],
   );
-  if (wish.plan !== undefined) await createRollout(session, tenant, wish.id, wish.plan, wish.author);
-  if (wish.target.kind === "list")
+  if (wish.target.kind === "list" && wish.target.filter !== undefined)
+    await keepMatching(session, tenant, wish.id, wish.target.filter);
+  else if (wish.target.kind === "list")
     await session.raw(
       `INSERT INTO deployment_targets (tenant_id, deployment_id, device_id) SELECT $1, $2, unnest($3::uuid[])`,
       [tenant, wish.id, wish.devices],
     );
+  if (wish.plan !== undefined) await createRollout(session, tenant, wish.id, wish.plan, wish.author);
   const { id, name, artifactName: artifact_name, target } = wish;
   await writeEvent(session, tenant, {
     type: "deployment-created",
@@ -79,8 +89,31 @@ export async function createDeployment(session: Session, tenant: string, wish: D
   });
 }
 
+/** Makes the devices that match now the list of a deployment. */
+async function keepMatching(session: Session, tenant: string, id: string, filter: TargetFilter): Promise<void> {
+  const parameters = startParameters([tenant, id]);
+  const matches = compilePredicate(parseTerms(filter.terms), parameters);
+  const kept = await session.raw<{ n: number }>(
+    `WITH kept AS (
+        INSERT INTO deployment_targets (tenant_id, deployment_id, device_id)
+        SELECT $1, $2, i.device_id FROM inventory i LEFT JOIN device_state c ON c.device_id = i.device_id
+        WHERE i.tenant_id = $1 AND i.status = 'accepted' AND ${matches} RETURNING 1)
+      SELECT count(*) AS n FROM kept`,
+    parameters.values,
+  );
+  // Between the count and the list, devices may have changed.
+  await session.raw("UPDATE deployments SET device_count = $3 WHERE tenant_id = $1 AND id = $2", [
+    ...[tenant, id, kept[0]?.n ?? 0],
+  ]);
+}
+
 /** @throws {ServerError} REQUEST_INVALID if a device of a list is not known */
 async function countTargets(session: Session, tenant: string, { target, devices }: DeploymentWish): Promise<number> {
+  if ("filter" in target && target.filter !== undefined) {
+    const accepted = { test: "equals", at: { scope: "identity", attribute: "status" }, values: ["accepted"] } as const;
+    const predicate = { test: "all", of: [accepted, parseTerms(target.filter.terms)] } as const;
+    return (await countMatching(session, tenant, predicate, true)).count;
+  }
   if (target.kind === "list") {
     const [row] = await session.raw<{ n: number }>(
       `SELECT count(*) AS n FROM devices d
@@ -93,6 +126,7 @@ async function countTargets(session: Session, tenant: string, { target, devices 
     return known;
   }
   if (target.kind === "updated") return countUpdated(session, tenant, target.deployment);
+  if (target.kind === "filter") return 0;
   const what = target.kind === "all" ? "status:accepted" : `group:${target.group}`;
   const [row] = await session.raw<{ n: number }>(
     "SELECT coalesce(sum(n), 0)::bigint AS n FROM device_counts WHERE tenant_id = $1 AND what = $2",

@@ -2,7 +2,9 @@ import type { Selectable } from "kysely";
 import { type Stretch, stretchOf, type Walk } from "../../domain/cursors/cursors.ts";
 import { statusOfUnasked } from "../../domain/deployments/statistics.ts";
 import type { DecisionFacts } from "../../domain/deployments/why.ts";
+import { parseTerms } from "../../domain/filters/terms.ts";
 import { complete, type Deployment } from "./deployments.ts";
+import { compilePredicate, startParameters } from "./filter-sql.ts";
 import { type Session, sql } from "./postgres.ts";
 import { deviceInSight, isInSight, rowOfDeviceInSight } from "./sight.ts";
 import type { Tables } from "./tables.ts";
@@ -75,14 +77,25 @@ const MEMBERS = {
     WHERE d.tenant_id = $1 AND d.status = 'accepted' AND d.accepted_at <= $3 AND ${isUpdatedIn("$4::uuid", "d.id")}`,
 } as const;
 
-/** A statement with the devices that a deployment is for. $2 is not in each of them. */
-export const membersOf = (tenant: string, { id, target, created_at: createdAt }: Deployment) => ({
-  text: MEMBERS[target.kind],
-  values: [
-    ...[tenant, id, createdAt],
-    target.kind === "group" ? target.group : target.kind === "updated" ? target.deployment : null,
-  ],
-});
+/**
+ * A statement with the devices that a deployment is for. $2 is not in each of them.
+ *
+ * @param own the values of the statement that asks for the members, from $5 on
+ */
+export function membersOf(
+  tenant: string,
+  { id, target, created_at: createdAt }: Deployment,
+  own: readonly unknown[],
+): { readonly text: string; readonly values: readonly unknown[] } {
+  const which = target.kind === "group" ? target.group : target.kind === "updated" ? target.deployment : null;
+  const parameters = startParameters([tenant, id, createdAt, which, ...own]);
+  if (target.kind !== "filter") return { text: MEMBERS[target.kind], values: parameters.values };
+  const matches = compilePredicate(parseTerms(target.filter.terms), parameters);
+  const text = `SELECT d.id AS device_id FROM inventory i JOIN devices d ON d.id = i.device_id
+      LEFT JOIN device_state c ON c.device_id = i.device_id
+    WHERE i.tenant_id = $1 AND d.status = 'accepted' AND ${matches} AND $3::timestamptz IS NOT NULL AND $4::text IS NULL`;
+  return { text, values: parameters.values };
+}
 
 async function listUnasked(
   session: Session,
@@ -90,12 +103,12 @@ async function listUnasked(
   deployment: Deployment,
   { offset, limit }: Window,
 ): Promise<string[]> {
-  const { text, values } = membersOf(tenant, deployment);
+  const { text, values } = membersOf(tenant, deployment, [offset, limit, session.sight.groups ?? null]);
   const rows = await session.raw<{ device_id: string }>(
     `SELECT device_id FROM (${text}) AS m WHERE $2::uuid IS NOT NULL AND NOT EXISTS (
         SELECT FROM device_deployments r WHERE r.tenant_id = $1 AND r.deployment_id = $2 AND r.device_id = m.device_id)
       AND ${deviceInSight("m.device_id", "$7")} ORDER BY device_id OFFSET $5 LIMIT $6`,
-    [...values, offset, limit, session.sight.groups ?? null],
+    values,
   );
   return rows.map(({ device_id: device }) => device);
 }
@@ -111,9 +124,11 @@ export async function walkDeploymentDevices(
   statuses: readonly string[] | undefined,
   { after, limit }: Walk,
 ): Promise<Stretch<DeploymentDevice>> {
-  const { text, values } = membersOf(tenant, deployment);
   const unasked = statusOfUnasked(deployment.state);
   const hasUnasked = unasked !== undefined && (statuses?.includes(unasked) ?? true);
+  const { text, values } = membersOf(tenant, deployment, [
+    ...[hasUnasked, statuses ?? null, after?.[0] ?? null, limit + 1, session.sight.groups ?? null],
+  ]);
   const found = await session.raw<Partial<Row> & { readonly walked: string } & Record<string, unknown>>(
     `SELECT walked, r.* FROM (
         (SELECT true AS asked, device_id AS walked FROM device_deployments
@@ -129,7 +144,7 @@ export async function walkDeploymentDevices(
       LEFT JOIN device_deployments r
         ON found.asked AND r.tenant_id = $1 AND r.deployment_id = $2 AND r.device_id = found.walked
       ORDER BY walked`,
-    [...values, hasUnasked, statuses ?? null, after?.[0] ?? null, limit + 1, session.sight.groups ?? null],
+    values,
   );
   const devices = found.map(({ walked: device, ...row }) =>
     hasAsked(row) ? { device, status: row.status, row } : { device, status: unasked ?? "", row: undefined },
@@ -146,14 +161,16 @@ async function countInSight(
   tenant: string,
   deployment: Deployment,
 ): Promise<ReadonlyMap<string, number>> {
-  const { text, values } = membersOf(tenant, deployment);
+  const { text, values } = membersOf(tenant, deployment, [
+    ...[session.sight.groups ?? null, statusOfUnasked(deployment.state) ?? null],
+  ]);
   const rows = await session.raw<{ status: string; n: number }>(
     `SELECT status, count(*) AS n FROM (
         SELECT coalesce(r.status, $6) AS status, coalesce(r.device_id, m.device_id) AS device_id
         FROM (${text}) AS m FULL JOIN (SELECT device_id, status FROM device_deployments
           WHERE tenant_id = $1 AND deployment_id = $2) AS r ON r.device_id = m.device_id) AS x
       WHERE status IS NOT NULL AND ${deviceInSight("x.device_id", "$5")} GROUP BY status`,
-    [...values, session.sight.groups ?? null, statusOfUnasked(deployment.state) ?? null],
+    values,
   );
   return new Map(rows.map(({ status, n }) => [status, n]));
 }
@@ -187,11 +204,8 @@ export async function findDeploymentDevice(
       .where("devices.id", "=", device),
   );
   if (row === undefined && known === undefined) return undefined;
-  const { text, values } = membersOf(tenant, deployment);
-  const member = await session.raw(`SELECT FROM (${text}) AS m WHERE $2::uuid IS NOT NULL AND device_id = $5`, [
-    ...values,
-    device,
-  ]);
+  const { text, values } = membersOf(tenant, deployment, [device]);
+  const member = await session.raw(`SELECT FROM (${text}) AS m WHERE $2::uuid IS NOT NULL AND device_id = $5`, values);
   const isTarget = row !== undefined || member.length > 0;
   const status = row?.status ?? (isTarget ? statusOfUnasked(deployment.state) : undefined);
   return {

@@ -41,9 +41,9 @@ export async function abortDeployment(
   );
   await session.raw(
     `WITH changes AS (
-      SELECT $2::uuid AS deployment_id, 'aborted' AS status, -1 AS wave, 0::smallint AS shard, device_count - (
+      SELECT $2::uuid AS deployment_id, 'aborted' AS status, -1 AS wave, 0::smallint AS shard, greatest(0, device_count - (
         SELECT coalesce(sum(n), 0) FROM deployment_counts WHERE tenant_id = $1 AND deployment_id = $2
-      ) AS change FROM deployments WHERE tenant_id = $1 AND id = $2
+      )) AS change FROM deployments WHERE tenant_id = $1 AND id = $2
     ), ${ADD_CHANGES}`,
     [tenant, deployment],
   );
@@ -59,7 +59,7 @@ export async function abortDeployment(
 }
 
 /**
- * Finishes running deployments in which all devices have an end. It must run after the commit of what ended the last
+ * Finishes running deployments in which all devices have an end. Those to a filter wait for devices that match later. It must run after the commit of what ended the last
  * one: two devices that end at once do not see each other.
  *
  * @param deployment only this one
@@ -73,6 +73,7 @@ const FINISH = {
   text: `WITH finished AS (
       UPDATE deployments d SET state = 'finished', finished_at = now()
       WHERE tenant_id = $1 AND state IN ('pending', 'inprogress') AND ($3::uuid IS NULL OR id = $3)
+        AND target->>'kind' <> 'filter'
         AND device_count <= (SELECT coalesce(sum(n), 0) FROM deployment_counts c
           WHERE c.tenant_id = d.tenant_id AND c.deployment_id = d.id AND c.status = ANY ($2::text[]))
       RETURNING id, name, artifact_name

@@ -1,5 +1,5 @@
 import type { Predicate } from "../../domain/filters/predicate.ts";
-import { groupsOf } from "../../domain/filters/terms.ts";
+import { isWithin } from "../../domain/filters/terms.ts";
 import { ServerError } from "../../errors/server-error.ts";
 import type { Session } from "./postgres.ts";
 
@@ -73,7 +73,7 @@ export async function removeFilter(session: Session, tenant: string, id: string)
  * @throws {ServerError} FORBIDDEN
  */
 export function requirePredicateInSight({ sight: { groups } }: Session, predicate: Predicate): void {
-  if (groups === undefined || groupsOf(predicate)?.every((group) => groups.includes(group)) === true) return;
+  if (groups === undefined || isWithin(predicate, groups)) return;
   throw new ServerError("FORBIDDEN", {
     reason: "your role is limited to groups of devices: the filter must have a condition on system/group with them",
   });

@@ -65,13 +65,13 @@ export async function sampleDevices(
       WHERE status = 'success' AND ${deviceInSight("r.device_id", "$3")} ORDER BY device_id LIMIT ${SAMPLE.succeeded}`,
     [tenant, deployment.id, sight],
   );
-  const { text, values } = membersOf(tenant, deployment);
+  const { text, values } = membersOf(tenant, deployment, [sight]);
   const waiting = await idsOf(
     `SELECT device_id AS id FROM (SELECT device_id FROM (${text}) AS m ORDER BY device_id LIMIT ${LOOKED_AT}) AS m
       WHERE $2::uuid IS NOT NULL AND ${deviceInSight("m.device_id", "$5")} AND NOT EXISTS (
         SELECT FROM device_deployments r WHERE r.tenant_id = $1 AND r.deployment_id = $2 AND r.device_id = m.device_id)
       ORDER BY device_id LIMIT ${SAMPLE.waiting}`,
-    [...values, sight],
+    values,
   );
   const failed = new Map<string, readonly string[]>();
   for (const cause of causes)

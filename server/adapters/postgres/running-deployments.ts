@@ -1,8 +1,10 @@
+import { isTimed, parseTerms } from "../../domain/filters/terms.ts";
 import { RecentlyUsed } from "../../domain/recently-used.ts";
 import type { Gate, RunningDeployment } from "../../domain/selection/facts.ts";
 import { finishDeployments } from "./end-deployments.ts";
 import type { Notices } from "./notifications.ts";
 import type { Postgres } from "./postgres.ts";
+import type { Target } from "./tables.ts";
 
 /** A running deployment with what its answers need. */
 export interface Running extends RunningDeployment {
@@ -10,6 +12,8 @@ export interface Running extends RunningDeployment {
   /** The devices of a list. `undefined`: not a list, or too long to be kept. */
   readonly listed: ReadonlySet<string> | undefined;
   readonly priority: number;
+  /** Whether it may reach a device after some time, although nothing has changed that the process would hear of. */
+  readonly isTimed: boolean;
 }
 
 /** The running deployments of a tenant. */
@@ -121,7 +125,7 @@ interface RunningRow {
   readonly id: string;
   readonly seq: number;
   readonly artifact_name: string;
-  readonly target: Running["target"];
+  readonly target: Target;
   readonly force_installation: boolean;
   readonly update_control_map: Record<string, unknown> | null;
   readonly created: number;
@@ -156,11 +160,16 @@ const LOAD = {
     WHERE tenant_id = $1 AND state IN ('pending', 'inprogress') AND kind = 'software' ORDER BY seq`,
 };
 
+function targetOf(target: Target): Running["target"] {
+  return target.kind === "filter" ? { kind: "filter", predicate: parseTerms(target.filter.terms) } : target;
+}
+
 const shown = (row: RunningRow): Running => ({
   id: row.id,
   seq: row.seq,
   artifactName: row.artifact_name,
-  target: row.target,
+  target: targetOf(row.target),
+  isTimed: row.target.kind === "filter" && isTimed(parseTerms(row.target.filter.terms)),
   createdAt: row.created,
   forceInstallation: row.force_installation,
   controlMap: row.update_control_map ?? undefined,

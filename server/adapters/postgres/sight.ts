@@ -1,4 +1,5 @@
 import { sql as fragment } from "kysely";
+import { isWithin, parseTerms } from "../../domain/filters/terms.ts";
 import type { Sight } from "../../domain/permissions/grants.ts";
 import { ServerError } from "../../errors/server-error.ts";
 import type { Session } from "./postgres.ts";
@@ -72,6 +73,7 @@ export async function seesWholeDeployment(
 ): Promise<boolean> {
   if (groups === undefined) return true;
   if (target.kind === "updated") return seesUpdated({ raw }, tenant, target.deployment, { groups });
+  if (target.kind === "filter") return isWithin(parseTerms(target.filter.terms), groups);
   if (target.kind !== "list") return target.kind === "group" && groups.includes(target.group);
   const others = await raw(
     `SELECT FROM deployment_targets t WHERE t.tenant_id = $1 AND t.deployment_id = $2

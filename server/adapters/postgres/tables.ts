@@ -180,9 +180,19 @@ export interface StoredUpdate {
 export type Target =
   | { readonly kind: "all" }
   | { readonly kind: "group"; readonly group: string }
-  | { readonly kind: "list" }
+  /** `filter`: the dynamic group whose devices it had at its creation. */
+  | { readonly kind: "list"; readonly filter?: TargetFilter }
+  /** The devices that match, also those that match later. */
+  | { readonly kind: "filter"; readonly filter: TargetFilter }
   /** Those that got this deployment. */
   | { readonly kind: "updated"; readonly deployment: string };
+
+/** A dynamic group as it was when a deployment to it was created. */
+export interface TargetFilter {
+  readonly id: string;
+  readonly name: string;
+  readonly terms: readonly Record<string, unknown>[];
+}
 
 export type DeploymentState = "pending" | "inprogress" | "finished" | "aborted";
 

@@ -4,7 +4,7 @@ import type { Notices } from "../../adapters/postgres/notifications.ts";
 import type { Postgres } from "../../adapters/postgres/postgres.ts";
 import type { Tokens } from "../../adapters/tokens/tokens.ts";
 import { RecentlyUsed } from "../../domain/recently-used.ts";
-import type { DeviceCaller } from "../callers.ts";
+import { type DeviceCaller, forgetAnswer } from "../callers.ts";
 
 const DEVICES_MAX = 200_000;
 /** How long a token is believed while no notices arrive. */
@@ -49,6 +49,10 @@ export class DeviceMemories {
     this.#tokens = tokens;
     this.#notices = notices;
     notices.subscribe((notice) => {
+      if (notice?.what === "facts" && notice.device !== undefined) {
+        const known = this.#devices.get(keyOf(notice.tenant, notice.device));
+        if (known !== undefined) forgetAnswer(known.caller.memory);
+      }
       if (notice !== undefined && notice.what !== "device") return;
       this.#heard += 1;
       if (notice === undefined) this.#devices.clear();

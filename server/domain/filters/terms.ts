@@ -42,7 +42,7 @@ function parseTerm(term: unknown, at: string, depth: number, left: { conditions:
 }
 
 /** The groups that alone can have devices for which a predicate holds; `undefined`: it is not limited to groups. */
-export function groupsOf(predicate: Predicate): readonly string[] | undefined {
+function groupsOf(predicate: Predicate): readonly string[] | undefined {
   switch (predicate.test) {
     case "equals":
       return predicate.at.scope === "system" && predicate.at.attribute === "group"
@@ -58,6 +58,25 @@ export function groupsOf(predicate: Predicate): readonly string[] | undefined {
       return undefined;
   }
 }
+
+/** Whether a predicate holds only for devices of these groups. */
+export const isWithin = (predicate: Predicate, groups: readonly string[]): boolean =>
+  groupsOf(predicate)?.every((group) => groups.includes(group)) === true;
+
+/** Whether a predicate asks for instants that change without a change of the device: with a poll, or a report. */
+export function isTimed(predicate: Predicate): boolean {
+  switch (predicate.test) {
+    case "all":
+    case "any":
+      return predicate.of.some(isTimed);
+    case "not":
+      return isTimed(predicate.of);
+    default:
+      return predicate.at.scope === "system" && TIMES.has(predicate.at.attribute);
+  }
+}
+
+const TIMES: ReadonlySet<string> = new Set(["check_in_time", "updated_ts"]);
 
 /** Whether a mistake is one of the person who wrote the filter. */
 export const isFilterMistake = (error: unknown): error is Error =>

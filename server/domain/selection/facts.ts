@@ -1,3 +1,5 @@
+import type { Facts as KnownFacts } from "../filters/evaluate.ts";
+import type { Predicate } from "../filters/predicate.ts";
 import type { Closed } from "../rollout/state.ts";
 
 /** What a device says of itself when it asks for an update. */
@@ -20,6 +22,8 @@ export interface Membership {
   readonly updatedIn: ReadonlySet<string>;
   /** The sequence number of the newest deployment that the device has finished. */
   readonly finishedSeq: number;
+  /** What filters can ask of the device. Only needed for deployments to a filter. */
+  readonly known: KnownFacts | undefined;
 }
 
 /** What stands between a rollout and the devices that have not begun. */
@@ -47,6 +51,8 @@ export interface RunningDeployment {
   readonly target:
     | { readonly kind: "all" | "list" }
     | { readonly kind: "group"; readonly group: string }
+    /** Devices for which it holds when they ask, also those that came later. */
+    | { readonly kind: "filter"; readonly predicate: Predicate }
     | { readonly kind: "updated"; readonly deployment: string };
   readonly createdAt: number;
   readonly forceInstallation: boolean;

@@ -1,3 +1,4 @@
+import { holds } from "../filters/evaluate.ts";
 import { rankOf } from "../rollout/state.ts";
 import type {
   Answer,
@@ -120,6 +121,8 @@ function reaches({ id, target, createdAt }: RunningDeployment, member: Membershi
         member.groupSince !== undefined &&
         member.groupSince <= createdAt
       );
+    case "filter":
+      return member.acceptedAt !== undefined && member.known !== undefined && holds(target.predicate, member.known);
     case "list":
       return member.listedIn.has(id);
     case "updated":

@@ -52,6 +52,13 @@ export const NewDeployment = GroupFields.extend({
   all_devices: z.boolean().optional(),
 }).refine(hasOnePlan, ONE_PLAN);
 
+/** A deployment to the devices of a dynamic group. */
+export const NewFilterDeployment = GroupFields.extend({
+  filter_id: Id,
+  /** Whether devices that match later get it as well. If not, it is for those that match now. */
+  dynamic: z.boolean().default(true),
+}).refine(hasOnePlan, ONE_PLAN);
+
 export const DeploymentStatistics = z.record(z.string(), z.number().int());
 
 export const Deployment = z.object({
@@ -73,6 +80,10 @@ export const Deployment = z.object({
   /** Ids of the artifacts of its release. */
   artifacts: z.array(Id),
   groups: z.array(z.string()),
+  /** Of a deployment to a dynamic group: the group as it was then. */
+  filter: z.object({ id: Id, name: z.string(), terms: z.array(z.record(z.string(), z.unknown())) }).optional(),
+  /** Whether devices that match later get it as well. Such a deployment does not finish by itself. */
+  dynamic: z.boolean().optional(),
   statistics: z.object({ status: DeploymentStatistics }),
   force_installation: z.boolean(),
   retries: z.number().int(),

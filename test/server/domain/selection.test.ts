@@ -1,4 +1,6 @@
 import { expect, test } from "vitest";
+import type { Predicate } from "../../../server/domain/filters/predicate.ts";
+import { parseTerms } from "../../../server/domain/filters/terms.ts";
 import type {
   Facts,
   Membership,
@@ -17,6 +19,7 @@ const MEMBER: Membership = {
   device: "device",
   updatedIn: new Set(["before"]),
   finishedSeq: 0,
+  known: { inventory: { site: "antwerp" } },
 };
 const artifact = (id: string, more: Partial<ReleasedArtifact> = {}): ReleasedArtifact => ({
   ...{ id, deviceTypes: ["board-a"], depends: {}, createdAt: 1 },
@@ -43,6 +46,8 @@ interface Case {
 }
 
 const delta = artifact("delta", { depends: { "rootfs-image.version": ["v0", "v1"] } });
+const atSite = (value: string): Predicate =>
+  parseTerms([{ scope: "inventory", attribute: "site", type: "$eq", value }]);
 const group = { kind: "group", group: "g" } as const;
 
 const CASES: readonly Case[] = [
@@ -71,6 +76,28 @@ const CASES: readonly Case[] = [
     title: "named in the list",
     running: [deployment("listed", { target: { kind: "list" } })],
     expected: ["OFFERED", "listed/full"],
+  },
+  {
+    title: "to a filter that holds, however late it came",
+    running: [deployment("d", { target: { kind: "filter", predicate: atSite("antwerp") }, createdAt: 1 })],
+    expected: ["OFFERED", "d/full"],
+  },
+  {
+    title: "to a filter that does not hold",
+    running: [deployment("d", { target: { kind: "filter", predicate: atSite("ghent") } })],
+    expected: ["NOT_IN_TARGET"],
+  },
+  {
+    title: "to a filter that held when it began",
+    running: [deployment("d", { target: { kind: "filter", predicate: atSite("ghent") } })],
+    rows: { d: begun() },
+    expected: ["OFFERED", "d/full"],
+  },
+  {
+    title: "to a filter that holds, not accepted",
+    running: [deployment("d", { target: { kind: "filter", predicate: atSite("antwerp") } })],
+    member: { acceptedAt: undefined },
+    expected: ["NOT_IN_TARGET"],
   },
   { title: "not named", running: [deployment("d", { target: { kind: "list" } })], expected: ["NOT_IN_TARGET"] },
   {

@@ -249,6 +249,7 @@ CREATE TABLE deployments (
   artifact_name text NOT NULL,
   kind text NOT NULL DEFAULT 'software' CHECK (kind IN ('software', 'configuration')),
   -- {"kind": "all"} | {"kind": "group", "group": ...} | {"kind": "list"}: the list is in deployment_targets.
+  -- {"kind": "filter", "filter": ...}: the devices that match, also those that match later.
   -- {"kind": "updated", "deployment": ...}: the devices that got that deployment.
   target jsonb NOT NULL,
   -- Whether it has a plan: see the table rollouts.
@@ -673,6 +674,22 @@ CREATE TRIGGER running_changes AFTER UPDATE ON rollouts FOR EACH ROW
   WHEN ((OLD.rev, OLD.door_below, OLD.door_groups, OLD.closed)
     IS DISTINCT FROM (NEW.rev, NEW.door_below, NEW.door_groups, NEW.closed))
   EXECUTE FUNCTION running_changes();
+
+-- A device that a deployment to a filter has not reached may match after a change.
+CREATE FUNCTION inventory_changes() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF EXISTS (SELECT FROM deployments WHERE tenant_id = NEW.tenant_id AND state IN ('pending', 'inprogress')
+      AND target->>'kind' = 'filter') THEN
+    PERFORM pg_notify('switchback',
+      json_build_object('tenant', NEW.tenant_id, 'what', 'facts', 'device', NEW.device_id)::text);
+  END IF;
+  RETURN NULL;
+END
+$$;
+CREATE TRIGGER inventory_changes AFTER UPDATE ON inventory FOR EACH ROW
+  WHEN ((OLD.attributes, OLD.tags, OLD.group_name, OLD.status)
+    IS DISTINCT FROM (NEW.attributes, NEW.tags, NEW.group_name, NEW.status))
+  EXECUTE FUNCTION inventory_changes();
 
 DO $$
 DECLARE name text;

@@ -91,7 +91,7 @@ export const nextRoutes =
         const { deployments } = await services.running.of(tenant);
         const deployment = deployments.find((one) => one.id === id);
         const map = deployment && controlMapOf(deployment);
-        const facts = map && (await readPollFacts(services.postgres, tenant, device, [id], []));
+        const facts = map && (await readPollFacts(services.postgres, tenant, device, [id], [], false));
         if (map === undefined || facts?.rows.has(id) !== true) throw new ServerError("NOT_FOUND", { deployment: id });
         return { update_control_map: map };
       },

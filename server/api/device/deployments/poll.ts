@@ -112,10 +112,13 @@ export function createPolls({
     const gated = new Set(possible.filter(({ gate }) => gate !== undefined).map(({ id }) => id));
     const ids = possible.map(({ id }) => id);
     const origins = possible.flatMap(({ target }) => (target.kind === "updated" ? [target.deployment] : []));
+    const withInventory = possible.some(({ target }) => target.kind === "filter");
+    const isTimed = possible.some((one) => one.isTimed);
+    const { changes } = memory;
     // The rollouts in which this poll has found no place.
     const tried = new Set([...gated].filter((id) => full.has(id)));
     for (;;) {
-      const found = await readPollFacts(postgres, tenant, device, ids, origins);
+      const found = await readPollFacts(postgres, tenant, device, ids, origins, withInventory);
       if (found === undefined) throw new ServerError("UNAUTHORIZED");
       const answer = select(facts, found.member, possible, found.rows, tried);
       const kept = await keep(caller, facts, answer, found, gated);
@@ -131,7 +134,9 @@ export function createPolls({
       if (answer.kind === "offer") return { deployment: answer.deployment, artifact: answer.artifact };
       if (answer.kind === "conflict")
         throw new ServerError("CONFLICT", { reason: "the device type or the artifact name has changed meanwhile" });
-      memory.nothing = { version: set.version, said: said.text, code: answer.code, about, waitsIn: tried };
+      // What has changed since the database was asked may give it another answer.
+      if (!isTimed && memory.changes === changes)
+        memory.nothing = { version: set.version, said: said.text, code: answer.code, about, waitsIn: tried };
       return undefined;
     }
   }

@@ -4,6 +4,7 @@ import { keepInventory } from "../../../adapters/postgres/device-inventory.ts";
 import { ServerError } from "../../../errors/server-error.ts";
 import type { Routes } from "../../app-types.ts";
 import { callingDevice } from "../../authenticate.ts";
+import { forgetAnswer } from "../../callers.ts";
 import type { Services } from "../../services.ts";
 
 const PATH = "/api/devices/v1/inventory/device/attributes";
@@ -21,10 +22,12 @@ export const deviceInventoryRoutes =
         bodyLimit: LIMIT_BYTES,
         schema: { body: InventoryReport, response: { 200: z.undefined(), 401: DeviceError } },
         handler: async (request, reply) => {
-          const { tenant, device } = callingDevice(request);
+          const { tenant, device, memory } = callingDevice(request);
           const attributes = Object.fromEntries(request.body.map(({ name, value }) => [name, value]));
           const kept = { attributes, timeZone: timeZoneOf(attributes), replaces: method === "PUT" };
           if (!(await keepInventory(postgres, tenant, device, kept))) throw new ServerError("UNAUTHORIZED");
+          // Other processes hear of it by a notice. This one answers the next poll.
+          forgetAnswer(memory);
           return reply.status(200).send();
         },
       });

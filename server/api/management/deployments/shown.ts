@@ -2,6 +2,13 @@ import type { Deployment as Shown, DeploymentDevice as ShownDevice } from "../..
 import type { DeploymentDevice } from "../../../adapters/postgres/deployment-devices.ts";
 import type { Deployment } from "../../../adapters/postgres/deployments.ts";
 
+function filterOf({ target }: Deployment): Pick<Shown, "filter" | "dynamic"> {
+  const filter = target.kind === "filter" || target.kind === "list" ? target.filter : undefined;
+  return filter === undefined
+    ? {}
+    : { filter: { ...filter, terms: [...filter.terms] }, dynamic: target.kind === "filter" };
+}
+
 export const shownDeployment = (row: Deployment): Shown => ({
   id: row.id,
   name: row.name,
@@ -17,6 +24,7 @@ export const shownDeployment = (row: Deployment): Shown => ({
   max_devices: row.device_count,
   artifacts: [...row.artifacts],
   groups: row.target.kind === "group" ? [row.target.group] : [],
+  ...filterOf(row),
   statistics: { status: row.statistics },
   force_installation: row.force_installation,
   retries: row.retries,

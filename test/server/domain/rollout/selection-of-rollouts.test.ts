@@ -94,7 +94,7 @@ test("only reports within the window count, and none from before a restart", () 
 
 const MEMBER: Membership = {
   ...{ device: "d", acceptedAt: 1, group: "lab", groupSince: 1 },
-  ...{ listedIn: new Set<string>(), updatedIn: new Set<string>(), finishedSeq: 0 },
+  ...{ listedIn: new Set<string>(), updatedIn: new Set<string>(), finishedSeq: 0, known: undefined },
 };
 const gate = (more: Partial<Gate>): Gate => ({ closed: undefined, below: 0, groups: new Set(), ...more });
 const own = rankOf("r", "d");
