@@ -65,8 +65,8 @@ export const filterRoutes =
         await act(postgres, request, async (session) => {
           requirePredicateInSight(session, predicate);
           await addFilter(session, tenant, { id, name, terms });
-          const change = JSON.stringify(terms);
-          return { result: undefined, acts: [{ action: "create", object: { type: "filter", id, name }, change }] };
+          const object = { type: "filter", id, name };
+          return { result: undefined, acts: [{ action: "create", object, after: { name, terms } }] };
         });
         return reply.status(201).header("location", `${FILTERS}/${id}`).send();
       },
@@ -98,8 +98,14 @@ export const filterRoutes =
           requirePredicateInSight(session, readTerms(before.terms));
           requirePredicateInSight(session, predicate);
           await changeFilter(session, tenant, { id, name, terms });
-          const change = `${JSON.stringify(before.terms)} -> ${JSON.stringify(terms)}`;
-          return { result: undefined, acts: [{ action: "update", object: { type: "filter", id, name }, change }] };
+          const acts = [
+            {
+              ...{ action: "update", object: { type: "filter", id, name } },
+              before: { name: before.name, terms: before.terms },
+              after: { name, terms },
+            },
+          ];
+          return { result: undefined, acts };
         });
         return reply.status(204).send();
       },
