@@ -5,10 +5,11 @@ import { countMatching } from "./count-matching.ts";
 import { writeEvent } from "./events.ts";
 import { compilePredicate, startParameters } from "./filter-sql.ts";
 import { requirePredicateInSight } from "./filters.ts";
+import type { TargetFilter } from "./group-tables.ts";
 import { createRollout } from "./move-rollout.ts";
 import type { Session } from "./postgres.ts";
 import { deviceInSight, requireAllDevices, requireGroup, requireUpdated } from "./sight.ts";
-import type { Target, TargetFilter } from "./tables.ts";
+import type { Target } from "./tables.ts";
 import { countUpdated } from "./updated-devices.ts";
 
 export interface DeploymentWish {

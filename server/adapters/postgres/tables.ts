@@ -5,6 +5,7 @@ import type { ScopedSet } from "../../domain/permissions/matrix.ts";
 import type { Memory } from "../../domain/rollout/memory.ts";
 import type { Samples } from "../../domain/rollout/recent.ts";
 import type { FailureCauseTable, FailureCountTable } from "./failure-tables.ts";
+import type { FilterTable, TargetFilter } from "./group-tables.ts";
 
 /**
  * The columns of each table, as `pg` returns them. A test compares this file with the schema of a migrated database.
@@ -135,15 +136,6 @@ interface InventoryTable {
   updated_at: Stamp;
 }
 
-interface FilterTable {
-  tenant_id: string;
-  id: string;
-  name: string;
-  terms: Json<readonly Record<string, unknown>[]>;
-  created_at: Stamp;
-  updated_at: Stamp;
-}
-
 interface ArtifactTable {
   tenant_id: string;
   id: string;
@@ -186,13 +178,6 @@ export type Target =
   | { readonly kind: "filter"; readonly filter: TargetFilter }
   /** Those that got this deployment. */
   | { readonly kind: "updated"; readonly deployment: string };
-
-/** A dynamic group as it was when a deployment to it was created. */
-export interface TargetFilter {
-  readonly id: string;
-  readonly name: string;
-  readonly terms: readonly Record<string, unknown>[];
-}
 
 export type DeploymentState = "pending" | "inprogress" | "finished" | "aborted";
 
