@@ -26,6 +26,7 @@ import { deploymentRoutes } from "./api/management/deployments/routes.ts";
 import { createEventHub } from "./api/management/events/event-hub.ts";
 import { eventRoutes } from "./api/management/events/routes.ts";
 import { integrationRoutes } from "./api/management/integrations/routes.ts";
+import { overviewRoutes } from "./api/management/overview/routes.ts";
 import { peopleRoutes } from "./api/management/people-routes.ts";
 import { releaseRoutes } from "./api/management/releases/routes.ts";
 import { operationsRoutes } from "./api/operations/routes.ts";
@@ -176,7 +177,15 @@ export async function composeServer({
 
 /** Every route of the API. */
 export function allRoutes(services: Services, shared: Parameters<typeof deviceRoutes>[1]): readonly Routes[] {
-  const management = [downloadRoutes, artifactRoutes, releaseRoutes, deploymentRoutes, integrationRoutes, eventRoutes];
+  const management = [
+    downloadRoutes,
+    artifactRoutes,
+    releaseRoutes,
+    deploymentRoutes,
+    integrationRoutes,
+    eventRoutes,
+    overviewRoutes,
+  ];
   const routes = [operationsRoutes, ...management].map((routesOf) => routesOf(services));
   return [...routes, ...peopleRoutes(services), ...deviceRoutes(services, shared)];
 }

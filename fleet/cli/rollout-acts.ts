@@ -1,14 +1,15 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Command } from "commander";
+import { type Command, InvalidArgumentError } from "commander";
 import type { CliIo } from "../../src/agent/io.ts";
 import { jsonLine } from "../../src/cli/one-line.ts";
+import { AgentError } from "../../src/errors/agent-error.ts";
 import type { RolloutSummary } from "../../src/protocol/api/rollout-summaries.ts";
-import type { Rollout, RolloutActed, RolloutDecision } from "../../src/protocol/api/rollout-views.ts";
+import type { Rollout, RolloutActed, RolloutDecision, RolloutDetails } from "../../src/protocol/api/rollout-views.ts";
 import { factSentence, headlineSentence } from "../../src/protocol/words/rollout-words.ts";
 import { pagesOf } from "../client/pages.ts";
 import { type Context, examples, printRows, withServer } from "./command.ts";
-import { actedSentences, decisionSentence, rolloutSentences } from "./rollout-sentences.ts";
+import { actedSentences, decisionSentence, rolloutSentences, seenSentence } from "./rollout-sentences.ts";
 import { ago } from "./table.ts";
 
 /** The end of a command that acts, for its example. */
@@ -54,7 +55,8 @@ export function registerRolloutActs(rollouts: Command, io: CliIo): void {
       .command(name)
       .description(description)
       .argument("<rollout>", "id of its deployment")
-      .option("--dry-run", "change nothing, and say what would happen");
+      .option("--dry-run", "change nothing, and say what would happen")
+      .option("--revision <number>", "act only on this revision of the rollout, which --dry-run has shown", revisionOf);
     if (act === "roll_back") command.option("--release <name>", "release to go back to; default: that of most devices");
     command
       .addHelpText("after", examples(`rollouts ${name} ROLLOUT_ID ${EXAMPLES[act] ?? "--dry-run"}`))
@@ -72,7 +74,13 @@ Exit status:
 
 interface ActOptions {
   readonly dryRun?: true;
+  readonly revision?: number;
   readonly release?: string;
+}
+
+function revisionOf(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError("It must be a whole number.");
+  return Number(text);
 }
 
 async function list(context: Context<{ running?: true }>): Promise<void> {
@@ -147,12 +155,27 @@ async function watch(context: Context<{ interval: number }>): Promise<void> {
   }
 }
 
+/**
+ * Acts on the rollout as it was seen: at the revision that `--revision` names, or as it is shown before the act. If more
+ * has changed since, the server refuses, and the new numbers are shown.
+ */
 async function doAct(context: Context<ActOptions>, act: string): Promise<void> {
   const { connection, options, words, io } = context;
-  const body = { act, dry_run: options.dryRun === true, release: options.release };
-  const path = `${ROLLOUTS}/${words[0]}/acts`;
+  const [id] = words;
+  const { revision, dryRun } = options;
+  const seen = await read<RolloutDetails>(context, `${id}`);
+  if (options.json !== true) io.out(seenSentence(seen));
+  const expect = { rev: revision ?? seen.rev, totals: seen.totals };
+  const body = { act, dry_run: dryRun === true, release: options.release, ...(dryRun !== true && { expect }) };
   const headers = { "idempotency-key": randomUUID() };
-  const acted = (await (await connection.call("POST", path, { body, headers })).json()) as RolloutActed;
-  if (options.json === true) io.out(jsonLine(acted));
-  else for (const line of actedSentences(acted)) io.out(line);
+  try {
+    const answer = await connection.call("POST", `${ROLLOUTS}/${id}/acts`, { body, headers });
+    const acted = (await answer.json()) as RolloutActed;
+    if (options.json === true) io.out(jsonLine(acted));
+    else for (const line of actedSentences(acted, seen.rev)) io.out(line);
+  } catch (error) {
+    if (error instanceof AgentError && error.detail["code"] === "ROLLOUT_MOVED_ON" && options.json !== true)
+      io.err(seenSentence(await read<RolloutDetails>(context, `${id}`)));
+    throw error;
+  }
 }

@@ -17,12 +17,21 @@ export function rolloutSentences({ state, ended, totals, waits, waves, waves_ope
 export const decisionSentence = ({ at: time, code, facts, by }: RolloutDecision): string =>
   `${shownTime(time)}: ${DECISIONS[code]?.(facts) ?? code}${by === undefined ? "" : ` (by ${by.email})`}`;
 
-/** What an act has done, or would do. */
-export function actedSentences({ act, dry_run: isDry, decisions, effects, roll_back: back }: RolloutActed): string[] {
+/** What a person sees of a rollout before an act. */
+export const seenSentence = (rollout: RolloutDetails): string =>
+  `Revision ${rollout.rev}. ${rolloutSentences(rollout)[0]}`;
+
+/** What an act has done, or would do to this revision. */
+export function actedSentences(
+  { act, dry_run: isDry, decisions, effects, roll_back: back }: RolloutActed,
+  rev: number,
+): string[] {
+  const name = act.replaceAll("_", "-");
   return [
-    isDry ? `If you ask for ${act.replaceAll("_", "-")}:` : `Done: ${act.replaceAll("_", "-")}.`,
+    isDry ? `If you ask for ${name}:` : `Done: ${name}.`,
     ...decisions.map(({ code, facts }) => `- ${DECISIONS[code]?.(facts) ?? code}`),
     ...effects.map(({ code, devices: n }) => `- ${EFFECTS[code]?.(devices(n), isDry) ?? code}`),
     ...(back === undefined ? [] : [`- ${devices(back.devices)} with the release: they go back to ${back.release}.`]),
+    ...(isDry ? [`To do so only if nothing has been decided meanwhile: ${name} --revision ${rev}`] : []),
   ];
 }

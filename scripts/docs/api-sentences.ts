@@ -58,6 +58,11 @@ export const API_SENTENCES: Readonly<Record<string, string>> = {
     "Says how a rollout stands: a headline, at most five facts, and what you can do with what it would do.",
   [`GET ${DEPLOYMENTS_V2}/rollouts/{id}/causes`]:
     "Shows why devices of a deployment failed, by what their logs say, and what the devices of each cause share that others lack. The deployment needs no plan.",
+  [`GET ${DEPLOYMENTS_V2}/rollouts/{id}/series`]:
+    "Shows how many devices of a rollout had which status, in steps of minutes.",
+  "GET /api/management/v2/attention": "Lists what needs a person, the most harm first, as codes with numbers.",
+  "GET /api/management/v2/devices/{id}/why":
+    "Says why a device has not got the deployments that run, check by check, and when it polls next.",
   [`GET ${DEPLOYMENTS_V2}/rollouts/{id}/decisions`]:
     "Lists what was decided about a rollout, by its plan and by people.",
   [`POST ${DEPLOYMENTS_V2}/rollouts/{id}/acts`]:

@@ -3,6 +3,7 @@ import { gunzipSync } from "node:zlib";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { abortDeployment } from "../../server/adapters/postgres/end-deployments.ts";
 import { leaveDeployments } from "../../server/adapters/postgres/leave-deployments.ts";
+import { WholeDeployment } from "../../server/adapters/postgres/sight.ts";
 import { addArtifact, addDeployment, enroll, query, type SeededDeployment, stateOf } from "../support/server/seed.ts";
 import { TestDevice } from "../support/server/test-device.ts";
 import { startTestServer, type TestServer } from "../support/server/test-server.ts";
@@ -113,7 +114,7 @@ test("an abort reaches the device at its next report, and stays", async () => {
   await device.report(deployment, "downloading");
   const abort = () =>
     server.server.services.postgres.inTenant(server.tenant.id, (session) =>
-      abortDeployment(session, server.tenant.id, deployment),
+      abortDeployment(session, server.tenant.id, WholeDeployment.byPlan(deployment)),
     );
   expect(await abort()).toBe(true);
   expect(await abort()).toBe(false);
@@ -170,7 +171,9 @@ test("devices that poll at once are counted exactly in each deployment that has 
   const aborted = deployments[3] ?? "";
   // Twice each: the second poll may overtake the first.
   const polls = devices.flatMap((device) => [nextOf(device), nextOf(device)]);
-  await postgres.inTenant(server.tenant.id, (session) => abortDeployment(session, server.tenant.id, aborted));
+  await postgres.inTenant(server.tenant.id, (session) =>
+    abortDeployment(session, server.tenant.id, WholeDeployment.byPlan(aborted)),
+  );
   expect(await Promise.all(polls)).toEqual(polls.map(() => [204]));
   for (const id of deployments.slice(0, 3))
     expect(await stateOf(server, id)).toEqual({ state: "finished", noartifact: 12 });

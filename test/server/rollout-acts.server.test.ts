@@ -86,3 +86,32 @@ test("a wave for a group is for its devices first", async () => {
   const begun = await fleet.poll();
   expect(begun.map(({ id }) => id).toSorted()).toEqual(friends.map(({ id }) => id).toSorted());
 });
+
+test("a device that has finished a newer deployment does not try again, and is not counted so", async () => {
+  const fleet = await RolloutFleet.make(server, 4);
+  await fleet.create({ waves: [{ count: 3 }, { rest: true, start_at: "2999-01-01T00:00:00Z" }] });
+  const begun = await fleet.poll();
+  await fleet.report(begun, "failure");
+  await fleet.tick();
+  await query(
+    server,
+    "UPDATE device_state SET finished_seq = finished_seq + 1000 WHERE device_id = $1",
+    begun[0]?.id ?? "",
+  );
+  const path = `/api/management/v2/deployments/rollouts/${fleet.deployment}`;
+  const ask = async (body: object) =>
+    (await (await server.request("POST", `${path}/acts`, body)).json()) as { effects: object[]; decisions: object[] };
+  const again = { code: "TRY_AGAIN", devices: 2 };
+  expect((await ask({ act: "retry_failed", dry_run: true })).effects).toContainEqual(again);
+  const summary = (await (await server.request("GET", `${path}/summary`)).json()) as {
+    acts: { act: string; effects: object[] }[];
+  };
+  expect(summary.acts.find(({ act: name }) => name === "retry_failed")?.effects).toContainEqual(again);
+  const { effects, decisions } = await ask({ act: "retry_failed" });
+  expect([effects[0], decisions[0]]).toEqual([again, { code: "RETRIED", facts: { failed: 2 } }]);
+  expect(await fleet.tallies()).toEqual({ "0 failure": 1, "0 pending": 2 });
+  await fleet.report(begun.slice(1), "success");
+  await fleet.tick();
+  expect(await act(fleet, { act: "retry_failed" })).toBe(409);
+  expect(await fleet.broken()).toEqual([]);
+});

@@ -3,7 +3,7 @@ import { statisticsOf } from "../../domain/deployments/statistics.ts";
 import { ServerError } from "../../errors/server-error.ts";
 import { contains } from "./artifacts.ts";
 import { type Session, sql } from "./postgres.ts";
-import { deploymentInSight, isInSight } from "./sight.ts";
+import { deploymentInSight, isInSight, rowOfDeploymentInSight } from "./sight.ts";
 import type { DeploymentState, Tables } from "./tables.ts";
 
 export interface Deployment extends Selectable<Tables["deployments"]> {
@@ -66,6 +66,22 @@ export async function findDeployment(session: Session, tenant: string, id: strin
   return deployment;
 }
 
+/** More deployments that run are not explained at once. */
+const RUNNING_MAX = 50;
+
+/** The deployments in sight that run, in the order in which devices take them. */
+export async function listRunning(session: Session, tenant: string): Promise<Deployment[]> {
+  const rows = await session.raw<Selectable<Tables["deployments"]> & Record<string, unknown>>(
+    `SELECT d.* FROM deployments d
+      LEFT JOIN rollouts r ON r.tenant_id = d.tenant_id AND r.deployment_id = d.id
+      WHERE d.tenant_id = $1 AND d.state IN ('pending', 'inprogress') AND d.kind = 'software'
+        AND ${rowOfDeploymentInSight("d", "$2")}
+      ORDER BY coalesce((r.plan->>'priority')::int, 0) DESC, d.seq LIMIT ${RUNNING_MAX}`,
+    [tenant, session.sight.groups ?? null],
+  );
+  return complete(session, tenant, rows);
+}
+
 /** Adds to rows of deployments what other tables have of them. */
 export async function complete(
   session: Session,
@@ -112,6 +128,21 @@ export async function deploymentSeries(
     [tenant, id, from, to, stepS],
   );
   return rows;
+}
+
+/** How many devices of a deployment had which status before a moment. */
+export async function countsBefore(
+  session: Session,
+  tenant: string,
+  id: string,
+  moment: Date,
+): Promise<ReadonlyMap<string, number>> {
+  const rows = await session.raw<{ status: string; n: number }>(
+    `SELECT status, sum(change)::bigint AS n FROM deployment_series
+      WHERE tenant_id = $1 AND deployment_id = $2 AND minute < $3 GROUP BY status`,
+    [tenant, id, moment],
+  );
+  return new Map(rows.map(({ status, n }) => [status, n]));
 }
 
 /** The log of a device, as it was stored. @throws {ServerError} NOT_FOUND if there is no such deployment in sight */

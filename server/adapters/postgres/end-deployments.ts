@@ -2,6 +2,7 @@ import { FINAL_STATUSES } from "../../domain/selection/statuses.ts";
 import { ADD_CHANGES, SHARD_SQL } from "./deployment-counts.ts";
 import { writeEvent } from "./events.ts";
 import type { Postgres, Session } from "./postgres.ts";
+import type { WholeDeployment } from "./sight.ts";
 
 /**
  * Ends a running deployment, for all devices that have no end in it. Devices that have not asked count as aborted.
@@ -13,7 +14,7 @@ import type { Postgres, Session } from "./postgres.ts";
 export async function abortDeployment(
   session: Session,
   tenant: string,
-  deployment: string,
+  { id: deployment }: WholeDeployment,
   { as = "aborted", reason = "ABORTED" }: { readonly as?: "aborted" | "finished"; readonly reason?: string } = {},
 ): Promise<boolean> {
   await session.raw("SELECT pg_advisory_xact_lock(hashtextextended($1, 3))", [deployment]);

@@ -1,14 +1,14 @@
 import type { Plan } from "../../../src/protocol/api/rollouts.ts";
 import type { Act, Refusal } from "../../domain/rollout/acts.ts";
 import { type Advanced, advance, type News } from "../../domain/rollout/advance.ts";
-import type { Counts } from "../../domain/rollout/counts.ts";
+import { type Counts, withoutFailures } from "../../domain/rollout/counts.ts";
 import { initialMemory } from "../../domain/rollout/memory.ts";
 import { nextSamples, restart, samplesChangeAt } from "../../domain/rollout/recent.ts";
 import { doorOf } from "../../domain/rollout/sizes.ts";
 import { closedBy } from "../../domain/rollout/state.ts";
 import { abortDeployment } from "./end-deployments.ts";
 import type { Session } from "./postgres.ts";
-import { retryFailed } from "./retry-failed.ts";
+import { countRetriable, retryFailed } from "./retry-failed.ts";
 import { makePlaces, setPlaces } from "./rollout-places.ts";
 import {
   type By,
@@ -20,6 +20,7 @@ import {
   type StoredRollout,
   writeRollout,
 } from "./rollouts.ts";
+import { WholeDeployment } from "./sight.ts";
 
 /** Begins the rollout of a new deployment, in the transaction that makes the deployment. */
 export async function createRollout(
@@ -82,7 +83,7 @@ export async function moveRollout(
 export async function actOnRollout(
   session: Session,
   tenant: string,
-  deployment: string,
+  { id: deployment }: WholeDeployment,
   {
     act,
     by,
@@ -98,7 +99,8 @@ export async function actOnRollout(
   const isLocked = !isDry && (await lockRollout(session, tenant, deployment, true));
   const before = await readRollout(session, tenant, deployment);
   if (before === undefined) return undefined;
-  const counts = await readRolloutCounts(session, tenant, before);
+  const retriable = act === "retry_failed" ? await countRetriable(session, tenant, before) : undefined;
+  const counts = { ...(await readRolloutCounts(session, tenant, before)), ...(retriable && { retriable }) };
   check?.(before, counts);
   const after = advance(before.plan, before.memory, newsOf(before, counts, [{ act, by: by.id }]));
   const refused = isDry || isLocked ? after.refused[0]?.why : "ENDED";
@@ -121,7 +123,7 @@ async function keep(session: Session, tenant: string, { before, counts, after }:
   if (decisions.some(({ code }) => code === "RETRIED")) await retryFailed(session, tenant, deployment);
   const why = memory.ended?.why;
   if (why !== undefined && (state === "pending" || state === "inprogress"))
-    await abortDeployment(session, tenant, deployment, {
+    await abortDeployment(session, tenant, WholeDeployment.byPlan(deployment), {
       as: why === "EXPIRED" || why === "LIMIT_REACHED" ? "finished" : "aborted",
       reason: why,
     });
@@ -131,9 +133,7 @@ async function keep(session: Session, tenant: string, { before, counts, after }:
     isLimited: allowance.upTo < counts.devices,
   });
   const hasRestarted = decisions.some(({ code }) => code === "RESUMED" || code === "RETRIED");
-  const waves = decisions.some(({ code }) => code === "RETRIED")
-    ? counts.waves.map((wave) => ({ ...wave, failed: 0 }))
-    : counts.waves;
+  const waves = decisions.some(({ code }) => code === "RETRIED") ? withoutFailures(counts).waves : counts.waves;
   const samples = hasRestarted
     ? restart(plan, waves, memory.at)
     : nextSamples(plan, before.samples, counts.waves, memory.at);

@@ -101,19 +101,42 @@ export async function seesUpdated(
 }
 
 /**
- * Asks before an act on a whole deployment whether the session sees all devices that it is for.
- *
- * @throws {ServerError} FORBIDDEN
+ * A deployment that may be ended or changed as a whole. Whatever acts on whole deployments takes nothing else, so no
+ * route can forget to ask.
  */
-export async function requireWholeDeployment(
-  session: Session,
-  tenant: string,
-  deployment: { readonly id: string; readonly target: Target },
-): Promise<void> {
-  if (!(await seesWholeDeployment(session, tenant, deployment, session.sight)))
+export class WholeDeployment {
+  // Private, so that no object but one of this class has its type.
+  readonly #id: string;
+
+  private constructor(id: string) {
+    this.#id = id;
+  }
+
+  get id(): string {
+    return this.#id;
+  }
+
+  /**
+   * Asks whether the session sees all devices that the deployment is for.
+   *
+   * @throws {ServerError} FORBIDDEN
+   */
+  static async inSight(
+    session: Session,
+    tenant: string,
+    deployment: { readonly id: string; readonly target: Target },
+  ): Promise<WholeDeployment> {
+    if (await seesWholeDeployment(session, tenant, deployment, session.sight))
+      return new WholeDeployment(deployment.id);
     throw new ServerError("FORBIDDEN", {
       ...{ deployment: deployment.id, reason: "it is also for devices outside of your groups" },
     });
+  }
+
+  /** For what the plan of a rollout decides. */
+  static byPlan(id: string): WholeDeployment {
+    return new WholeDeployment(id);
+  }
 }
 
 /** The same before a deployment to the devices that got another one. @throws {ServerError} FORBIDDEN */

@@ -1,5 +1,5 @@
 import type { Plan } from "../../../src/protocol/api/rollouts.ts";
-import { type Counts, takenIn, underWayIn } from "./counts.ts";
+import { type Counts, retriableIn, takenIn, underWayIn } from "./counts.ts";
 import { startOf } from "./gates.ts";
 import { forgive } from "./halt.ts";
 import type { Decision, Memory } from "./memory.ts";
@@ -82,10 +82,12 @@ const DOINGS: Readonly<Record<Act["act"], Doing>> = {
   },
   retry_failed(_plan, memory, counts) {
     if (memory.expiredAt !== undefined) return "EXPIRED";
-    const failed = counts.waves.reduce((sum, wave) => sum + wave.failed, 0);
+    const failed = counts.waves.reduce((sum, _, wave) => sum + retriableIn(counts, wave), 0);
     if (failed === 0) return "NONE_FAILED";
-    // They are failures no more: what was forgiven must not hide others.
-    const forgiven = { ...memory.forgiven, failed: 0, reports: 0 };
+    // They are failures no more: what was forgiven must not hide others. Those that cannot try again stay forgiven.
+    const { wave } = memory.forgiven;
+    const stay = Math.min(memory.forgiven.failed, (counts.waves[wave]?.failed ?? 0) - retriableIn(counts, wave));
+    const forgiven = { ...memory.forgiven, failed: stay, reports: stay };
     return done({ ...memory, forgiven }, "RETRIED", { failed });
   },
   abort: (_plan, memory, counts) => end(memory, counts, "ABORTED"),

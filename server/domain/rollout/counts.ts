@@ -26,6 +26,11 @@ export interface Counts {
   readonly overdue: number;
   /** How many accepted devices a group of the plan has. */
   readonly groups: Readonly<Record<string, number>>;
+  /**
+   * By wave, how many of those that failed can try again: devices that have finished a newer deployment since do not go
+   * back. It is known when a person asks. `undefined`: all of them.
+   */
+  readonly retriable?: readonly number[];
 }
 
 export const NO_TALLY: Tally = { updated: 0, failed: 0, had: 0, unfit: 0, left: 0, underWay: 0 };
@@ -36,11 +41,25 @@ const endedIn = ({ updated, failed, had, unfit, left }: Tally): number => update
 export const takenIn = ({ waves }: Counts): number =>
   waves.reduce((sum, wave) => sum + endedIn(wave) + wave.underWay, 0);
 
-/** As they are once all that have failed try again. */
-export const withoutFailures = (counts: Counts): Counts => ({
-  ...counts,
-  waves: counts.waves.map((wave) => ({ ...wave, failed: 0, underWay: wave.underWay + wave.failed })),
-  recent: { failed: 0, reports: Math.max(0, counts.recent.reports - counts.recent.failed) },
-});
+/** How many of those that failed in a wave can try again. */
+export const retriableIn = ({ waves, retriable }: Counts, wave: number): number => {
+  const failed = waves[wave]?.failed ?? 0;
+  return Math.min(failed, retriable === undefined ? failed : (retriable[wave] ?? 0));
+};
+
+/** As they are once all that have failed, and can, try again. */
+export const withoutFailures = (counts: Counts): Counts => {
+  const again = counts.waves.map((_, index) => retriableIn(counts, index));
+  const sum = again.reduce((all, n) => all + n, 0);
+  const gone = Math.min(sum, counts.recent.failed);
+  return {
+    ...counts,
+    waves: counts.waves.map((wave, index) => {
+      const n = again[index] ?? 0;
+      return { ...wave, failed: wave.failed - n, underWay: wave.underWay + n };
+    }),
+    recent: { failed: counts.recent.failed - gone, reports: Math.max(0, counts.recent.reports - gone) },
+  };
+};
 
 export const underWayIn = ({ waves }: Counts): number => waves.reduce((sum, wave) => sum + wave.underWay, 0);

@@ -1,6 +1,6 @@
 import type { Act } from "./acts.ts";
 import type { Advanced } from "./advance.ts";
-import { type Counts, NO_TALLY, type Tally, takenIn, underWayIn } from "./counts.ts";
+import { type Counts, NO_TALLY, retriableIn, type Tally, takenIn, underWayIn } from "./counts.ts";
 
 /** What becomes of devices by an act. */
 export interface Effect {
@@ -21,7 +21,7 @@ export interface Effect {
 export function effectsOf(act: Act["act"], counts: Counts, { memory, allowance }: Advanced): readonly Effect[] {
   const waiting = Math.max(0, counts.devices - counts.outside - takenIn(counts));
   const isEnded = memory.ended !== undefined;
-  const failed = act === "retry_failed" ? sumOf(counts).failed : 0;
+  const failed = act === "retry_failed" ? counts.waves.reduce((sum, _, wave) => sum + retriableIn(counts, wave), 0) : 0;
   const mayBegin = isEnded ? 0 : Math.min(waiting, Math.max(0, allowance.upTo - takenIn(counts)));
   const effects: readonly Effect[] = [
     { code: "TRY_AGAIN", devices: failed },

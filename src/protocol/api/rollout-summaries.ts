@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { FACT_CODES, HEADLINE_CODES } from "../words/rollout-codes.ts";
+import { Timestamp } from "./common.ts";
 import { RolloutDetails } from "./rollout-views.ts";
 
 const Count = z.number().int();
@@ -27,3 +28,23 @@ export const RolloutSummary = RolloutDetails.extend({
   ),
 });
 export type RolloutSummary = z.infer<typeof RolloutSummary>;
+
+/** How many devices had which status after each step, from the first step with a change on. */
+export const RolloutSeries = z.object({
+  /** In seconds. */
+  step: Count,
+  points: z.array(
+    z.object({
+      time: Timestamp,
+      counts: z.object({
+        updated: Count,
+        had: Count,
+        failed: Count,
+        unfit: Count,
+        left: Count,
+        under_way: Count,
+      }),
+    }),
+  ),
+});
+export type RolloutSeries = z.infer<typeof RolloutSeries>;

@@ -4,6 +4,7 @@ import { gunzipSync } from "node:zlib";
 import { afterAll, beforeAll, expect } from "vitest";
 import { decommissionDevice } from "../../../server/adapters/postgres/device-status.ts";
 import { abortDeployment } from "../../../server/adapters/postgres/end-deployments.ts";
+import { WholeDeployment } from "../../../server/adapters/postgres/sight.ts";
 import { needs } from "../../support/needs.ts";
 import { IS_WAITING, RealClientDevice, WAITS } from "../../support/real-client-device.ts";
 import { acceptPending, addDeployment, query, stateOf, upload } from "../../support/server/seed.ts";
@@ -114,7 +115,7 @@ test("the real client waits, is accepted, updates, fails with its log, is aborte
     const aborted = await deploy("release-3");
     await expect.poll(() => existsSync(device.path(`data/${IS_WAITING}`)), LONG).toBe(true);
     await server.server.services.postgres.inTenant(server.tenant.id, (session) =>
-      abortDeployment(session, server.tenant.id, aborted),
+      abortDeployment(session, server.tenant.id, WholeDeployment.byPlan(aborted)),
     );
     rmSync(device.path(`data/${WAITS}`));
     const said = (): string => readFileSync(device.path("log"), "utf8");

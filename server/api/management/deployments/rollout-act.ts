@@ -6,7 +6,7 @@ import { earlierAnswer, keepAnswer } from "../../../adapters/postgres/idempotenc
 import { actOnRollout, type Moved } from "../../../adapters/postgres/move-rollout.ts";
 import type { Session } from "../../../adapters/postgres/postgres.ts";
 import { type RolloutView, releaseBefore, viewRollout } from "../../../adapters/postgres/read-rollouts.ts";
-import { requireUpdated, requireWholeDeployment } from "../../../adapters/postgres/sight.ts";
+import { requireUpdated, WholeDeployment } from "../../../adapters/postgres/sight.ts";
 import { countUpdated } from "../../../adapters/postgres/updated-devices.ts";
 import { underWayIn } from "../../../domain/rollout/counts.ts";
 import { effectsOf, hasMoved } from "../../../domain/rollout/effects.ts";
@@ -35,10 +35,10 @@ export async function actOn(
     // It must come before everything else.
     if (name === "roll_back" && !isDry) await lockTargets(session, tenant);
     const view = await viewRollout(session, tenant, id);
-    await requireWholeDeployment(session, tenant, view.deployment);
+    const whole = await WholeDeployment.inSight(session, tenant, view.deployment);
     if (key !== undefined && (await earlierAnswer(session, tenant, key)) !== undefined)
       return { result: { ...nothing(wish), rollout: shownRollout(view) }, acts: [] };
-    const moved = await actOnRollout(session, tenant, id, {
+    const moved = await actOnRollout(session, tenant, whole, {
       ...{ act: name, by: { id: user, email }, isDry },
       check: ({ rev }, counts) => requireExpected(wish, rev, totalsOf(counts)),
     });

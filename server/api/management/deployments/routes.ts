@@ -4,7 +4,7 @@ import { Deployment, DeploymentStatistics, DeploymentsQuery } from "../../../../
 import { type DeploymentFilter, findDeployment, listDeployments } from "../../../adapters/postgres/deployments.ts";
 import { abortDeployment } from "../../../adapters/postgres/end-deployments.ts";
 import { actOnRollout } from "../../../adapters/postgres/move-rollout.ts";
-import { requireWholeDeployment } from "../../../adapters/postgres/sight.ts";
+import { WholeDeployment } from "../../../adapters/postgres/sight.ts";
 import type { DeploymentState } from "../../../adapters/postgres/tables.ts";
 import { ServerError } from "../../../errors/server-error.ts";
 import type { App, Routes } from "../../app-types.ts";
@@ -52,12 +52,12 @@ export const deploymentRoutes =
         const { id } = request.params;
         await act(services.postgres, request, async (session) => {
           const deployment = await findDeployment(session, tenant, id);
-          await requireWholeDeployment(session, tenant, deployment);
+          const whole = await WholeDeployment.inSight(session, tenant, deployment);
           const { name, is_rollout: isRollout } = deployment;
           const by = { id: user, email };
           const isDone = isRollout
-            ? (await actOnRollout(session, tenant, id, { act: "abort", by, isDry: false }))?.refused === undefined
-            : await abortDeployment(session, tenant, id);
+            ? (await actOnRollout(session, tenant, whole, { act: "abort", by, isDry: false }))?.refused === undefined
+            : await abortDeployment(session, tenant, whole);
           if (!isDone) throw new ServerError("NOT_POSSIBLE", { deployment: id, reason: "it has finished" });
           return { result: undefined, acts: [{ action: "abort", object: { type: "deployment", id, name } }] };
         });

@@ -9,6 +9,7 @@ import {
   viewRollout,
   waitsNow,
 } from "../../../adapters/postgres/read-rollouts.ts";
+import { countRetriable } from "../../../adapters/postgres/retry-failed.ts";
 import { readHealth } from "../../../adapters/postgres/rollout-health.ts";
 import { seesUpdated, seesWholeDeployment } from "../../../adapters/postgres/sight.ts";
 import { sightOf } from "../../../domain/permissions/grants.ts";
@@ -74,13 +75,16 @@ async function actsFor(
   const isWhole = mayDeploy && (await seesWholeDeployment(session, tenant, deployment, sight));
   const mayGoBack = isWhole && (await seesUpdated(session, tenant, deployment.id, sight));
   const release = await releaseBefore(session, tenant, deployment.id);
-  return possibleActs(plan, memory, { counts, now }, user).map(({ act, refused, effects }: PossibleAct) => {
-    const shown = { act, effects: [...effects] };
-    if (refused !== undefined) return { ...shown, refused };
-    if (!(act === "roll_back" ? mayGoBack : isWhole)) return { ...shown, refused: "FORBIDDEN", effects: [] };
-    if (act !== "roll_back") return shown;
-    if (release === undefined) return { ...shown, refused: "RELEASE_UNKNOWN", effects: [] };
-    // The counters are quick to read, and have devices that were decommissioned since.
-    return { ...shown, roll_back: { release, devices: sumOf(counts).updated + underWayIn(counts) } };
-  });
+  const retriable = await countRetriable(session, tenant, stored);
+  return possibleActs(plan, memory, { counts: { ...counts, retriable }, now }, user).map(
+    ({ act, refused, effects }: PossibleAct) => {
+      const shown = { act, effects: [...effects] };
+      if (refused !== undefined) return { ...shown, refused };
+      if (!(act === "roll_back" ? mayGoBack : isWhole)) return { ...shown, refused: "FORBIDDEN", effects: [] };
+      if (act !== "roll_back") return shown;
+      if (release === undefined) return { ...shown, refused: "RELEASE_UNKNOWN", effects: [] };
+      // The counters are quick to read, and have devices that were decommissioned since.
+      return { ...shown, roll_back: { release, devices: sumOf(counts).updated + underWayIn(counts) } };
+    },
+  );
 }
