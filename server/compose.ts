@@ -82,10 +82,10 @@ export async function composeServer({
     ...(connections !== undefined && { connections }),
     onError: (error) => log.warn({ err: error }, "A connection to the database broke."),
   });
-  await migrate(postgres, await readMigrations());
+  await migrateDatabase(databaseUrl);
   const { tokenKey, linkKey } = await loadSecrets(postgres);
   const tokens = createTokens(tokenKey);
-  const notices = listenForNotices(databaseUrl, log);
+  const notices = listenForNotices(databaseUrl, log, () => postgres.renew());
   const running = keepRunningDeployments(postgres, notices);
   const full = new FullRollouts();
   const checkIns = collectCheckIns(postgres, log);
@@ -172,6 +172,15 @@ export async function composeServer({
       hourly("remove objects that nothing names", sweep, log),
       hourly("remove what is too old", forget, log),
     ];
+  }
+}
+
+async function migrateDatabase(url: string): Promise<void> {
+  const postgres = connectPostgres({ url, connections: 1, isPatient: true });
+  try {
+    await migrate(postgres, await readMigrations());
+  } finally {
+    await postgres.close();
   }
 }
 

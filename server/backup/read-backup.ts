@@ -38,8 +38,6 @@ export async function readBackup(
 ): Promise<Restored> {
   await refuseUnlessEmpty(postgres);
   const summary = await postgres.shared(async (session) => {
-    await session.raw("SET LOCAL statement_timeout = 0");
-    await session.raw("SET LOCAL idle_in_transaction_session_timeout = 0");
     return new Restore(session, target, migrations, path).run();
   });
   await migrate(postgres, migrations);

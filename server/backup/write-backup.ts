@@ -67,8 +67,6 @@ async function fill(archive: ArchiveWriter, postgres: Postgres, source: BackupSo
   for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
     const copy = await postgres.shared(async (session) => {
       await session.raw("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY");
-      await session.raw("SET LOCAL statement_timeout = 0");
-      await session.raw("SET LOCAL idle_in_transaction_session_timeout = 0");
       const keys = await listObjects(session);
       for (const key of keys)
         if (!copied.has(key)) {

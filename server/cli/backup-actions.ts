@@ -20,7 +20,7 @@ export async function backup(file: string, flags: Flags, io: ServerIo): Promise<
   const { config } = await configOf(flags, io);
   const summary = await withDatabaseUrl(config, "backup", io, async (url) => {
     const objects = await openObjects(config.storage);
-    const postgres = connectPostgres({ url, connections: 1 });
+    const postgres = connectPostgres({ url, connections: 1, isPatient: true });
     try {
       const authority = await readFile(authorityFile(config), "utf8").catch(() => undefined); // ignored: there is none.
       return await writeBackup(postgres, objects, authority, file);
@@ -41,7 +41,7 @@ export async function restore(file: string, flags: Flags, io: ServerIo): Promise
   await makeDataFolder(config.data);
   const restored = await withDatabaseUrl(config, "restore", io, async (url) => {
     const objects = await openObjects(config.storage);
-    const postgres = connectPostgres({ url, connections: 2 });
+    const postgres = connectPostgres({ url, connections: 2, isPatient: true });
     try {
       return await readBackup(postgres, objects, await readMigrations(), file);
     } finally {

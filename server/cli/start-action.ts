@@ -87,6 +87,7 @@ async function run(config: Config, io: ServerIo, ends: (() => Promise<unknown>)[
   const listen = role === "worker" ? undefined : config.listen;
   const listeners = await openListeners(server.app, {
     ...{ listen, localListen: config.localListen, metricsListen: config.metricsListen, certificate },
+    drainDelayMs: config.drainDelayS * 1000,
     lane: logsPolls(log) ? undefined : server.lane,
   });
   ends.push(() => {

@@ -81,7 +81,7 @@ export function withDatabase<T>(
   work: (postgres: Postgres) => Promise<T>,
 ): Promise<T> {
   return withDatabaseUrl(config, command, io, async (url) => {
-    const postgres = connectPostgres({ url, connections: 2 });
+    const postgres = connectPostgres({ url, connections: 2, isPatient: true });
     try {
       await migrate(postgres, await readMigrations());
       return await work(postgres);

@@ -24,6 +24,8 @@ export interface Config {
   readonly listen: Address;
   readonly localListen: Address | undefined;
   readonly metricsListen: Address | undefined;
+  /** Between a signal and the end of new requests. */
+  readonly drainDelayS: number;
   readonly url: string | undefined;
   readonly tls: Tls;
   /** Addresses and networks. */
@@ -86,6 +88,10 @@ const SCHEMA = z
       ADDRESS.refine(isLoopback, "expected an address of the loopback interface, such as 127.0.0.1:8080, or off"),
     ]),
     "metrics-listen": ADDRESS.optional(),
+    "drain-delay": z
+      .string()
+      .regex(/^(?:[1-9]?\d|[1-5]\d\d|600)$/, "expected seconds from 0 to 600")
+      .transform(Number),
     url: z
       .url({ protocol: /^https?$/, error: "expected https://HOST" })
       .transform((text) => text.replace(/\/+$/, ""))
@@ -143,6 +149,7 @@ export function checkConfig(given: ReadonlyMap<SettingKey, Given>): Config {
       admin,
       adminPasswordFile,
     },
+    drainDelayS: rest["drain-delay"],
     trustProxy: trustProxy ?? [],
     webhookAllow: rest["webhook-allow"] ?? [],
     storage: storageOf(parsed.data, join(data, "objects")),

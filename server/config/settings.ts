@@ -48,6 +48,12 @@ export const SETTINGS = [
     default: () => undefined,
   },
   {
+    key: "drain-delay",
+    value: "SECONDS",
+    doc: "after a signal, how long /readyz answers 503 before the server takes no more requests: for a balancer to notice",
+    default: () => "0",
+  },
+  {
     key: "url",
     value: "PUBLIC_URL",
     doc: "how devices reach the server; links to Artifacts begin with it, and the certificate names its host",

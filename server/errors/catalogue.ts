@@ -34,6 +34,7 @@ export const SERVER_ERRORS = {
   DEPLOYMENT_ABORTED: { status: 409, doc: "The deployment was aborted." },
   ROLLOUT_REFUSED: { status: 409, doc: "The rollout is in a state in which this cannot be done." },
   ROLLOUT_MOVED_ON: { status: 409, doc: "The rollout is not as you saw it. Look again." },
+  SERVER_ENDING: { status: 503, doc: "This process of the server ends. Ask another one." },
   DATABASE_AWAY: { status: 503, doc: "The database cannot be reached. Try again." },
   DATABASE_REFUSED: { status: 503, doc: "The database refuses the server: a configuration is wrong." },
   STORAGE_AWAY: { status: 503, doc: "The store of Artifacts cannot be reached. Try again." },

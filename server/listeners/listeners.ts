@@ -1,6 +1,7 @@
 import { createServer, type Server as HttpServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { createServer as createTlsServer, type Server as TlsServer } from "node:https";
 import type { Socket } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { App } from "../api/app-types.ts";
 import type { PollLane } from "../api/device/deployments/poll-lane.ts";
 import type { Address } from "../config/config.ts";
@@ -17,6 +18,8 @@ export interface ListenerOptions {
   readonly certificate: Certificate | undefined;
   /** Without it, the app answers all polls. */
   readonly lane?: PollLane | undefined;
+  /** How long a balancer has to notice that this process ends. */
+  readonly drainDelayMs?: number;
   /** How long the headers of a request may take, and how often that is looked at. */
   readonly headersTimeout?: number;
   readonly connectionsCheckingInterval?: number;
@@ -30,8 +33,9 @@ export interface Listeners {
   /** Shows another certificate from the next connection on. */
   setCertificate(certificate: Certificate): void;
   /**
-   * Ends without cutting a request off: no new connections, each answer says `Connection: close`, and connections
-   * without a request end. Resolves when all requests are answered.
+   * Ends without cutting a request off. From now on, `/readyz` answers 503 and each answer says `Connection: close`.
+   * After `drainDelayMs` there are no new connections, and those without a request end. Resolves when all requests are
+   * answered.
    */
   drain(): Promise<void>;
 }
@@ -54,12 +58,19 @@ export const mayShowMetrics = ({ socket }: IncomingMessage): boolean => monitore
  * @throws {ServerError} CONFIG_INVALID if it cannot listen at an address
  */
 export async function openListeners(app: App, options: ListenerOptions): Promise<Listeners> {
-  const { listen, localListen, metricsListen, certificate, lane, ...patience } = options;
+  const { listen, localListen, metricsListen, certificate, lane, drainDelayMs = 0, ...patience } = options;
   const timeouts = { ...TIMEOUTS, ...patience };
   let isDraining = false;
   app.addHook("onSend", (_request, reply, payload, done) => {
     if (isDraining) reply.header("connection", "close");
     done(null, payload);
+  });
+  app.addHook("onRequest", ({ routeOptions }, _reply, done) => {
+    done(
+      isDraining && routeOptions.url === "/readyz"
+        ? new ServerError("SERVER_ENDING", {}, { retryAfterS: 2 })
+        : undefined,
+    );
   });
   await app.ready();
   const handler = (request: IncomingMessage, response: ServerResponse): void => {
@@ -111,6 +122,7 @@ export async function openListeners(app: App, options: ListenerOptions): Promise
       setCertificate: (next) => secure?.setSecureContext({ ...pemOf(next), minVersion: "TLSv1.2" }),
       async drain() {
         isDraining = true;
+        await sleep(drainDelayMs);
         await closeAll();
       },
     };

@@ -41,8 +41,6 @@ export async function numberEvents(postgres: Postgres): Promise<number> {
 }
 
 async function numberSome(session: Session): Promise<number> {
-  // A process that hangs must not keep the lock.
-  await session.raw("SET LOCAL idle_in_transaction_session_timeout = '5s'");
   const [lock] = await session.raw<{ free: boolean }>(`SELECT pg_try_advisory_xact_lock(${LOCK}) AS free`);
   if (lock?.free !== true) return 0;
   const waiting = await session.raw<{ tenant: string; ids: number[] }>(

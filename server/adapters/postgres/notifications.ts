@@ -32,8 +32,12 @@ const CATCH_UP_MS = 1000;
 /** A connection that has not answered for so long is broken, although no error has said so. */
 const SILENCE_MS = 5000;
 
-/** Listens on a connection of its own, because a pool would close it, and connects again when it breaks. */
-export function listenForNotices(url: string, log: FastifyBaseLogger): Notices {
+/**
+ * Listens on a connection of its own, because a pool would close it, and connects again when it breaks.
+ *
+ * @param fellSilent hears when the database has not answered for five seconds, although no error has said so
+ */
+export function listenForNotices(url: string, log: FastifyBaseLogger, fellSilent: () => void = () => {}): Notices {
   const subscribers: ((notice: Notice | undefined) => void)[] = [];
   const tell = (notice: Notice | undefined): void => {
     for (const hear of subscribers) hear(notice);
@@ -68,6 +72,8 @@ export function listenForNotices(url: string, log: FastifyBaseLogger): Notices {
     if (isSilent()) {
       client = undefined;
       asked.end().catch(() => {}); // ignored: the connection is broken.
+      log.warn("The database has not answered for five seconds. New connections take the place of the old ones.");
+      fellSilent();
       return;
     }
     await asked.query("SELECT 1");

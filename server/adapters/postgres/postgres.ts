@@ -59,6 +59,11 @@ export interface Postgres {
   prepared<T extends pg.QueryResultRow>(tenant: string, statement: Prepared, values: readonly unknown[]): Promise<T[]>;
   /** Runs `work` in a transaction without a tenant: it sees only the tables that have none. */
   shared<T>(work: (session: Session) => Promise<T>): Promise<T>;
+  /**
+   * Uses new connections from now on: those of before may lead to a server that has gone without a word. What is under
+   * way on them has five seconds to end; then it fails with DATABASE_AWAY.
+   */
+  renew(): void;
   /** How many connections are open, idle, and how many requests wait for one. */
   usage(): { readonly total: number; readonly idle: number; readonly waiting: number };
   close(): Promise<void>;
@@ -72,33 +77,68 @@ export interface PostgresOptions {
   readonly url: string;
   /** Connections at most. */
   readonly connections?: number;
+  /** Statements and transactions may take as long as they want: for migrations and backups. */
+  readonly isPatient?: boolean;
   /** Hears of connections that break while they are idle. */
   readonly onError?: (error: Error) => void;
 }
 
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-export function connectPostgres({ url, connections = 10, onError = () => {} }: PostgresOptions): Postgres {
+/** A statement ends after so long. */
+const STATEMENT_S = 30;
+/** How long statements have on connections that are not trusted any more. */
+const GRACE_MS = 5000;
+/** A database that has not answered by then is away, although the connection looks whole. */
+const SILENCE_MS = STATEMENT_S * 1000 + 3000;
+/**
+ * A process that stops in the middle of a transaction, with locks that others wait for, loses it after so long. No
+ * transaction waits for anything but the database.
+ */
+const IDLE_S = 5;
+const LIMITS = ` -c statement_timeout=${STATEMENT_S}s -c idle_in_transaction_session_timeout=${IDLE_S}s`;
+
+export function connectPostgres({
+  url,
+  connections = 10,
+  isPatient = false,
+  onError = () => {},
+}: PostgresOptions): Postgres {
   const pool = new pg.Pool({
     connectionString: url,
     max: connections,
     connectionTimeoutMillis: 3000,
     idleTimeoutMillis: 30_000,
     application_name: "switchback-server",
-    options: "-c statement_timeout=30s -c idle_in_transaction_session_timeout=60s -c timezone=UTC",
+    options: `-c timezone=UTC${isPatient ? "" : LIMITS}`,
+    keepAlive: true,
+    ...(!isPatient && { query_timeout: SILENCE_MS }),
   });
   pool.on("error", onError);
+  let age = 0;
+  const ages = new WeakMap<pg.PoolClient, number>();
+  const busy = new Set<pg.PoolClient>();
+  pool.on("connect", (client) => ages.set(client, age));
   /** The tenant that a connection is set to outside of transactions. */
   const tenantOf = new WeakMap<pg.PoolClient, string>();
 
+  async function connect(): Promise<pg.PoolClient> {
+    for (;;) {
+      const client = await pool.connect().catch((cause: unknown) => {
+        throw unconnected(cause);
+      });
+      if (ages.get(client) === age) return client;
+      client.release(true);
+    }
+  }
+
   async function withClient<T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
-    const client = await pool.connect().catch((cause: unknown) => {
-      throw unconnected(cause);
-    });
+    const client = await connect();
     // Without a listener, an error of a broken connection would end the process. Its query rejects as well.
     const ignore = (): void => {};
     client.on("error", ignore);
     let broken: Error | undefined;
+    busy.add(client);
     try {
       return await work(client);
     } catch (error) {
@@ -106,6 +146,7 @@ export function connectPostgres({ url, connections = 10, onError = () => {} }: P
       broken = error;
       throw new ServerError("DATABASE_AWAY", {}, { cause: error, retryAfterS: 2 });
     } finally {
+      busy.delete(client);
       client.off("error", ignore);
       client.release(broken);
     }
@@ -151,6 +192,15 @@ export function connectPostgres({ url, connections = 10, onError = () => {} }: P
       });
     },
     shared: (work) => transaction("BEGIN; SET LOCAL app.tenant = ''", work, EVERYTHING),
+    renew() {
+      age += 1;
+      const old = [...busy];
+      const end = (): void => {
+        // A connection with a statement under way breaks at once, and its statement fails.
+        for (const client of old) if (busy.has(client) && ages.get(client) !== age) void client.end();
+      };
+      setTimeout(end, GRACE_MS).unref();
+    },
     usage: () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
     close: () => pool.end(),
   };
@@ -192,8 +242,11 @@ export function unconnected(cause: unknown): ServerError {
   return new ServerError("DATABASE_AWAY", {}, { cause, retryAfterS });
 }
 
-/** Classes of SQLSTATE: connection, operator's intervention, resources; and "cannot connect now". */
-const AWAY_STATES = /^(?:08|57P0|53)/;
+/**
+ * Classes of SQLSTATE: connection, operator's intervention, resources; "cannot connect now"; a server that is a replica,
+ * until it is promoted; a transaction that was ended because this process did not go on with it.
+ */
+const AWAY_STATES = /^(?:08|57P0|53|25006|25P03)/;
 const AWAY_ERRNOS: ReadonlySet<string> = new Set([
   "ECONNREFUSED",
   "ECONNRESET",
@@ -207,5 +260,9 @@ const AWAY_ERRNOS: ReadonlySet<string> = new Set([
 function isAway(error: unknown): error is Error {
   if (!(error instanceof Error)) return false;
   const code = "code" in error && typeof error.code === "string" ? error.code : "";
-  return AWAY_STATES.test(code) || AWAY_ERRNOS.has(code) || /^Connection terminated|not queryable/.test(error.message);
+  return (
+    AWAY_STATES.test(code) ||
+    AWAY_ERRNOS.has(code) ||
+    /^Connection terminated|not queryable|^Query read timeout/.test(error.message)
+  );
 }

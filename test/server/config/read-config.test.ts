@@ -30,6 +30,7 @@ test("a flag wins over the environment, which wins over the file, which wins ove
     listen: { host: "127.0.0.1", port: 1 },
     localListen: { host: "127.0.0.1", port: 8080 },
     metricsListen: undefined,
+    drainDelayS: 0,
     url: "https://a.example",
     tls: { kind: "auto" },
     trustProxy: [],
@@ -47,7 +48,7 @@ test("a flag wins over the environment, which wins over the file, which wins ove
     "data: /c  # --data",
     `listen: 127.0.0.1:1  # ${file}:2`,
     "local-listen: 127.0.0.1:8080  # default",
-    `url: https://a.example/  # ${file}:4`,
+    "drain-delay: 0  # default",
   ]);
   expect(said).toContain('database: "postgresql://me:***@db/x"  # SWITCHBACK_DATABASE');
   expect(printed.join("\n")).not.toContain("secret");
@@ -77,6 +78,7 @@ for (const [title, flags, expected] of [
     { storage: { bucket: "ota", prefix: "", presigned: false, keys: { id: "id", secret: "secret" } } },
   ],
   ["no local address", { "local-listen": "off" }, { localListen: undefined }],
+  ["a balancer that looks every few seconds", { "drain-delay": "15" }, { drainDelayS: 15 }],
   ["an address for a monitoring system", { "metrics-listen": ":9090" }, { metricsListen: { port: 9090 } }],
   ["files of a certificate", { tls: "/a.crt,/a.key" }, { tls: { kind: "files", cert: "/a.crt", key: "/a.key" } }],
 ] as const)
@@ -102,6 +104,7 @@ for (const [key, value, reason] of [
   ["listen", "nowhere", "expected HOST:PORT"],
   ["listen", ":70000", "expected a port up to 65535"],
   ["local-listen", "0.0.0.0:8080", "expected an address of the loopback interface, such as 127.0.0.1:8080, or off"],
+  ["drain-delay", "601", "expected seconds from 0 to 600"],
   ["url", "ftp://a", "expected https://HOST"],
   ["tls", "cert.pem", "expected auto, off, or CERT,KEY"],
   ["database", "mysql://a/b", "expected postgresql://USER@HOST/DATABASE"],

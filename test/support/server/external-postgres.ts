@@ -1,5 +1,4 @@
 import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
@@ -10,6 +9,7 @@ import {
   startPrivatePostgres,
 } from "../../../server/adapters/postgres/private/private-postgres.ts";
 import { socketFolder } from "../../../server/adapters/postgres/private/socket-folder.ts";
+import { DatabaseFront } from "./database-front.ts";
 
 const PASSWORD = "a long password";
 /** Passwords for all but the tests themselves. */
@@ -18,10 +18,8 @@ const ACCESS = "local all postgres,switchback trust\nlocal all all scram-sha-256
 /** A PostgreSQL that an operator runs apart from the server: with a TCP port, and passwords. */
 export class ExternalPostgres {
   readonly #folder: string;
-  readonly #sockets = new Set<Socket>();
-  readonly #front: Server;
+  readonly #front = new DatabaseFront();
   #socketFolder = "";
-  #port = 0;
   #running: PrivatePostgres | undefined;
 
   /** Does not start it yet, but gives it its port. */
@@ -29,28 +27,13 @@ export class ExternalPostgres {
     const folder = await mkdtemp(join(tmpdir(), "external-postgres-"));
     await chmod(folder, 0o711);
     const made = new ExternalPostgres(folder);
-    await made.#listen();
-    await made.#endListening();
+    await made.#front.listen();
+    await made.#front.close();
     return made;
   }
 
   private constructor(folder: string) {
     this.#folder = folder;
-    this.#front = createServer((client) => {
-      const inside = connect(join(this.#socketFolder, ".s.PGSQL.5432"));
-      for (const [from, to] of [
-        [client, inside],
-        [inside, client],
-      ] as const) {
-        this.#sockets.add(from);
-        from.on("error", () => to.destroy());
-        from.on("close", () => {
-          this.#sockets.delete(from);
-          to.destroy();
-        });
-        from.pipe(to);
-      }
-    });
   }
 
   /** @param prepare what must be there before anybody can reach it */
@@ -62,12 +45,13 @@ export class ExternalPostgres {
     await writeFile(join(folder, "data", "pg_hba.conf"), ACCESS);
     await this.asSuperuser("SELECT pg_reload_conf()");
     await prepare();
-    await this.#listen();
+    this.#front.passTo(this.#socketFolder);
+    await this.#front.listen();
   }
 
   async stop(): Promise<void> {
     if (this.#running === undefined) return;
-    await this.#endListening();
+    await this.#front.close();
     await this.#running.stop();
     this.#running = undefined;
   }
@@ -99,17 +83,6 @@ export class ExternalPostgres {
   }
 
   url(role: string, database: string, password = PASSWORD): string {
-    return `postgresql://${role}:${encodeURIComponent(password)}@127.0.0.1:${this.#port}/${database}`;
-  }
-
-  async #listen(): Promise<void> {
-    await new Promise<void>((resolve) => this.#front.listen(this.#port, "127.0.0.1", resolve));
-    this.#port = (this.#front.address() as AddressInfo).port;
-  }
-
-  async #endListening(): Promise<void> {
-    const ended = new Promise((resolve) => this.#front.close(resolve));
-    for (const socket of this.#sockets) socket.destroy();
-    await ended;
+    return `postgresql://${role}:${encodeURIComponent(password)}@127.0.0.1:${this.#front.port}/${database}`;
   }
 }

@@ -10,6 +10,7 @@ import { addTenant, addUser } from "../../../server/adapters/postgres/people.ts"
 import { composeServer, type Server, type ServerOptions } from "../../../server/compose.ts";
 import { openListeners } from "../../../server/listeners/listeners.ts";
 import { measure } from "../../../server/metrics/metrics.ts";
+import type { DatabaseFront } from "./database-front.ts";
 
 export interface TestServer {
   readonly server: Server;
@@ -49,12 +50,18 @@ async function createDatabase(from: string): Promise<string> {
   return `postgresql://switchback@/${name}?host=${folder}`;
 }
 
+const nameOf = (url: string): string => /test_\w+/.exec(url)?.[0] ?? "";
+
 interface TestOptions
   extends Partial<Pick<ServerOptions, "publicUrl" | "trustProxy" | "webhookAllow" | "patience" | "log" | "storage">> {
   /** With both listeners and the metrics, whose numbers of deployments are always fresh. */
   readonly isMeasured?: boolean;
   /** Of a measured server: how many milliseconds headers may take. */
   readonly headersTimeout?: number;
+  /** How long it still takes requests when it closes. */
+  readonly drainDelayMs?: number;
+  /** The server reaches the database through it. */
+  readonly front?: DatabaseFront;
   /** `false`: Fastify answers all polls. */
   readonly hasLane?: boolean;
 }
@@ -64,21 +71,34 @@ export async function startTestServer({
   isMeasured = false,
   hasLane = true,
   headersTimeout,
+  drainDelayMs = 0,
+  front,
   ...options
 }: TestOptions = {}): Promise<TestServer> {
   const url = await makeDatabase();
+  if (front !== undefined) {
+    front.passTo(inject("postgresFolder"));
+    await front.listen();
+  }
   // The store of Artifacts, if there is no other one.
   const folder = await mkdtemp(join(tmpdir(), "switchback-objects-"));
   const log = pino({ level: "fatal" });
   const server = await composeServer({
-    ...{ databaseUrl: url, storage: { kind: "folder", folder }, log, checkAnswers: true },
+    ...{
+      databaseUrl: front === undefined ? url : `postgresql://switchback@127.0.0.1:${front.port}/${nameOf(url)}`,
+      storage: { kind: "folder", folder },
+      log,
+      checkAnswers: true,
+    },
     ...options,
   });
   const { postgres } = server.services;
   const tenant = await postgres.shared((session) => addTenant(session, "default"));
   const hash = await hashPassword(ADMIN.password);
   await postgres.inTenant(tenant.id, (session) => addUser(session, tenant.id, ADMIN.email, hash));
-  const { address, localUrl, metricsUrl, endListening } = await listen(server, { isMeasured, hasLane, headersTimeout });
+  const { address, localUrl, metricsUrl, endListening } = await listen(server, {
+    ...{ isMeasured, hasLane, headersTimeout, drainDelayMs },
+  });
   const token = await logIn(address, ADMIN.email, ADMIN.password);
   return {
     server,
@@ -115,13 +135,15 @@ async function listen(
     isMeasured,
     hasLane,
     headersTimeout,
-  }: { isMeasured: boolean; hasLane: boolean; headersTimeout: number | undefined },
+    drainDelayMs,
+  }: { isMeasured: boolean; hasLane: boolean; headersTimeout: number | undefined; drainDelayMs: number },
 ) {
   if (isMeasured) measure(app, lane, services.postgres, 0);
   const listeners = await openListeners(app, {
     ...{ listen: ANY_PORT, localListen: isMeasured ? ANY_PORT : undefined, certificate: undefined },
     metricsListen: isMeasured ? ANY_PORT : undefined,
     lane: hasLane ? lane : undefined,
+    drainDelayMs,
     ...(headersTimeout !== undefined && { headersTimeout, connectionsCheckingInterval: headersTimeout }),
   });
   const endListening = async (): Promise<void> => {

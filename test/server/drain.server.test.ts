@@ -1,0 +1,18 @@
+import { expect, test } from "vitest";
+import { startTestServer } from "../support/server/test-server.ts";
+
+test("a server that ends tells the balancer first, and answers everything until then", async () => {
+  const server = await startTestServer({ drainDelayMs: 5000 });
+  const ask = async (path: string) => {
+    const answer = await fetch(`${server.url}${path}`);
+    const { code } = (await answer.json()) as { code?: string };
+    return [answer.status, code, answer.headers.get("retry-after"), answer.headers.get("connection")];
+  };
+  expect(await ask("/readyz")).toEqual([200, undefined, null, "keep-alive"]);
+  const closed = server.close();
+  await expect.poll(() => ask("/readyz")).toEqual([503, "SERVER_ENDING", "2", "close"]);
+  expect(await ask("/healthz")).toEqual([200, undefined, null, "close"]);
+  expect((await server.request("GET", "/api/management/v2/devauth/devices")).status).toBe(200);
+  await closed;
+  await expect(ask("/healthz")).rejects.toThrow("fetch failed");
+});
