@@ -23,6 +23,7 @@ for (const [name, walk] of Object.entries(WALKS))
 const ELSEWHERE = {
   "ci-with-qemu.md": "test/system/qemu/ci-guide.test.ts",
   "packages.md": "test/docs/debian-device.tools.test.ts",
+  "scaling.md": "test/system/server/nodes.test.ts",
   "server-production.md": "test/server/cli/production-guide.server.test.ts",
   "server.md": "test/server/cli/start.server.test.ts",
   "yocto.md": "test/yocto/bitbake.yocto.test.ts",

@@ -43,20 +43,22 @@ test("a process that stops with a rollout in its hands loses it, and others move
 }, 30_000);
 
 test("a database that goes without a word is left for the one behind the same address", async () => {
-  const ask = async (): Promise<number> => {
-    const signal = AbortSignal.timeout(2000);
+  const ask = async (patienceMs: number): Promise<number> => {
+    const signal = AbortSignal.timeout(patienceMs);
     const headers = { authorization: `Bearer ${server.token}` };
     const answer = await fetch(`${server.url}${DEVICES}`, { headers, signal }).catch(() => undefined); // ignored: it hangs.
     await answer?.body?.cancel();
     return answer?.status ?? 0;
   };
   // All connections are open, and soon each of them waits for an answer that never comes.
-  expect(await Promise.all(Array.from({ length: 20 }, ask))).toEqual(Array.from({ length: 20 }, () => 200));
+  const askTogether = (patienceMs: number) => Promise.all(Array.from({ length: 20 }, () => ask(patienceMs)));
+  const all = Array.from({ length: 20 }, () => 200);
+  expect(await askTogether(30_000)).toEqual(all);
   front.silence();
-  expect(await Promise.all(Array.from({ length: 20 }, ask))).not.toContain(200);
-  await expect.poll(ask, { timeout: 20_000 }).toBe(200);
-  expect(await Promise.all(Array.from({ length: 20 }, ask))).toEqual(Array.from({ length: 20 }, () => 200));
-}, 60_000);
+  expect(await askTogether(1000)).not.toContain(200);
+  await expect.poll(() => ask(2000), { timeout: 30_000 }).toBe(200);
+  expect(await askTogether(30_000)).toEqual(all);
+}, 120_000);
 
 test("a replica that answers questions only is a database that is away, until it is promoted", async () => {
   const write = server.server.services.postgres.inTenant(server.tenant.id, async (session) => {
