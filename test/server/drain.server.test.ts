@@ -12,7 +12,7 @@ test("a server that ends tells the balancer first, and answers everything until 
   const closed = server.close();
   const listed = server.request("GET", "/api/management/v2/devauth/devices");
   expect(await Promise.all([ask("/readyz"), ask("/healthz"), listed.then(({ status }) => status)])).toEqual([
-    [503, "SERVER_ENDING", "2", "close"],
+    [503, "SERVER_ENDING", expect.stringMatching(/^[1-9]$/), "close"],
     [200, undefined, null, "close"],
     200,
   ]);
