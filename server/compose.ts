@@ -22,6 +22,8 @@ import { deviceRoutes } from "./api/device/routes.ts";
 import { downloadRoutes } from "./api/downloads/routes.ts";
 import { findCallers } from "./api/find-callers.ts";
 import { artifactRoutes } from "./api/management/artifacts/routes.ts";
+import { channelRoutes } from "./api/management/channels/channels.ts";
+import { signingKeyRoutes } from "./api/management/channels/keys.ts";
 import { deploymentRoutes } from "./api/management/deployments/routes.ts";
 import { createEventHub } from "./api/management/events/event-hub.ts";
 import { eventRoutes } from "./api/management/events/routes.ts";
@@ -190,6 +192,8 @@ export function allRoutes(services: Services, shared: Parameters<typeof deviceRo
     downloadRoutes,
     artifactRoutes,
     releaseRoutes,
+    signingKeyRoutes,
+    channelRoutes,
     deploymentRoutes,
     integrationRoutes,
     eventRoutes,

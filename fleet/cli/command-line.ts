@@ -5,6 +5,7 @@ import { entryOf } from "../../src/errors/catalogue.ts";
 import { printAlike } from "../../src/util/print-alike.ts";
 import { VERSION } from "../../src/version.ts";
 import { registerArtifacts } from "./artifacts.ts";
+import { registerChannels, registerKeys } from "./channels.ts";
 import { registerDeployments } from "./deployments.ts";
 import { registerDevices } from "./devices.ts";
 import { registerGroups } from "./groups.ts";
@@ -37,7 +38,15 @@ export function commandLine(io: CliIo, name: string = FLEET): Command {
 }
 
 const REGISTER = [
-  ...[registerLogin, registerDevices, registerGroups, registerArtifacts, registerReleases],
+  ...[
+    registerLogin,
+    registerDevices,
+    registerGroups,
+    registerArtifacts,
+    registerReleases,
+    registerChannels,
+    registerKeys,
+  ],
   ...[registerDeployments, registerRollouts, registerUsers, registerRoles, registerTokens, registerSimulate],
 ];
 

@@ -29,6 +29,19 @@ export const API_SENTENCES: Readonly<Record<string, string>> = {
     "Reads an Artifact that was uploaded to a link, and lists it.",
   [`GET ${DEPLOYMENTS}/limits/storage`]: "Says how many bytes the Artifacts use, and how many they may use.",
 
+  [`GET ${DEPLOYMENTS}/signing-keys`]: "Lists the public keys that sign Artifacts.",
+  [`POST ${DEPLOYMENTS}/signing-keys`]:
+    "Takes a public key in PEM form, and says from then on which Artifacts it has signed, also of those that are there.",
+  [`DELETE ${DEPLOYMENTS}/signing-keys/{name}`]: "Deletes a public key that no channel names.",
+  [`GET ${DEPLOYMENTS}/channels`]: "Lists the channels with the release that each has.",
+  [`GET ${DEPLOYMENTS}/channels/{name}`]: "Shows a channel, its policy and its release.",
+  [`PUT ${DEPLOYMENTS}/channels/{name}`]: "Makes a channel, or replaces its policy. Its release stays.",
+  [`DELETE ${DEPLOYMENTS}/channels/{name}`]: "Deletes a channel; its release stays.",
+  [`GET ${DEPLOYMENTS}/channels/{name}/promotions`]: "Lists what was brought into a channel, the newest first.",
+  [`POST ${DEPLOYMENTS}/channels/{name}/promotions`]:
+    "Brings a release into a channel, at once or when enough people have approved it.",
+  [`POST ${DEPLOYMENTS}/channels/{name}/promotions/{id}/decision`]: "Approves or rejects a promotion that waits.",
+
   [`GET ${DEPLOYMENTS}/deployments/releases`]: "Lists all releases.",
   [`GET ${DEPLOYMENTS}/deployments/releases/list`]: "Lists releases page by page.",
   [`GET ${DEPLOYMENTS_V2}/deployments/releases`]: "Lists releases with tags and notes, page by page.",

@@ -35,6 +35,8 @@ export const SERVER_ERRORS = {
   ROLLOUT_REFUSED: { status: 409, doc: "The rollout is in a state in which this cannot be done." },
   ROLLOUT_MOVED_ON: { status: 409, doc: "The rollout is not as you saw it. Look again." },
   SERVER_ENDING: { status: 503, doc: "This process of the server ends. Ask another one." },
+  SIGNATURE_REFUSED: { status: 422, doc: "The channel does not accept the signature of an Artifact of the release." },
+  OWN_PROMOTION: { status: 422, doc: "Another person must approve a release that you have promoted." },
   DATABASE_AWAY: { status: 503, doc: "The database cannot be reached. Try again." },
   DATABASE_REFUSED: { status: 503, doc: "The database refuses the server: a configuration is wrong." },
   STORAGE_AWAY: { status: 503, doc: "The store of Artifacts cannot be reached. Try again." },

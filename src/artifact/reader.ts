@@ -25,6 +25,8 @@ export interface ReaderOptions extends HeaderTakers {
    * reported and otherwise ignored (this is also the way to read a bootstrap Artifact).
    */
   readonly verifyKeys?: readonly VerificationKey[];
+  /** Gets the manifest of a signed Artifact and the content of `manifest.sig`, for keys that are known later. */
+  takeSignature?(manifest: Uint8Array, signature: Uint8Array): void;
   /** Version 2 is only for display and validation; a device installs only version 3, the default. */
   readonly allowVersion2?: boolean;
   readonly limits?: Partial<ArtifactLimits>;
@@ -77,7 +79,7 @@ export async function openArtifact(source: ByteSource, options: ReaderOptions = 
     const versionBytes = await members.readWhole("version", limits.documentBytes);
     const version = readVersion(versionBytes, options.allowVersion2 === true);
     const manifestBytes = await members.readWhole("manifest", limits.documentBytes);
-    const signature = await readSignature(members, manifestBytes, options.verifyKeys ?? [], limits);
+    const signature = await readSignature(members, manifestBytes, options, limits);
     const manifest = parseManifest(manifestBytes);
     verifyChecksum("version", versionBytes, manifest.version);
     const format = await expectHeader(members, manifest);
@@ -99,14 +101,17 @@ function readVersion(bytes: Uint8Array, allowVersion2: boolean): 2 | 3 {
 async function readSignature(
   members: OuterMembers,
   manifest: Uint8Array,
-  keys: readonly VerificationKey[],
+  options: ReaderOptions,
   limits: ArtifactLimits,
 ): Promise<SignatureStatus> {
+  const keys = options.verifyKeys ?? [];
   if ((await members.peek()) !== "manifest.sig") {
     if (keys.length > 0) throw new AgentError("ARTIFACT_NOT_SIGNED");
     return { present: false };
   }
-  const status = verifySignature(manifest, await members.readWhole("manifest.sig", limits.documentBytes), keys);
+  const signature = await members.readWhole("manifest.sig", limits.documentBytes);
+  options.takeSignature?.(manifest, signature);
+  const status = verifySignature(manifest, signature, keys);
   if (keys.length > 0 && status.valid !== true) throw new AgentError("ARTIFACT_SIGNATURE", { keys: keys.length });
   return status;
 }

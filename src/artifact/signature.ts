@@ -22,7 +22,15 @@ const RAW_ECDSA_BYTES = 64;
  * @throws {AgentError} KEY_UNREADABLE, KEY_NOT_PUBLIC (a private key or a certificate), KEY_INVALID, KEY_UNSUPPORTED, KEY_WEAK
  */
 export async function loadVerificationKey(path: string): Promise<VerificationKey> {
-  const pem = await readKeyFile(path);
+  return verificationKeyOf(path, await readKeyFile(path));
+}
+
+/**
+ * The same for the text of a key.
+ *
+ * @throws {AgentError} KEY_NOT_PUBLIC, KEY_INVALID, KEY_UNSUPPORTED, KEY_WEAK
+ */
+export function verificationKeyOf(path: string, pem: string): VerificationKey {
   const found = /-----BEGIN (?:[A-Z0-9]+ )*(PRIVATE KEY|CERTIFICATE)-----/.exec(pem)?.[1];
   if (found !== undefined) throw new AgentError("KEY_NOT_PUBLIC", { path, found: found.toLowerCase() });
   const key = parsePublicKey(pem, path);

@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -59,7 +60,7 @@ test("an operator logs in, and the login holds for later commands", async () => 
 
 test("a simulated fleet asks to join, and is accepted with one command", async () => {
   const first = simulate(
-    { ...FLEET, url: new URL(server.url), devices: 5, durationS: 1 },
+    { ...FLEET, url: new URL(server.url), devices: 5, durationS: 3 },
     new AbortController().signal,
   );
   const { counts } = await first.ended;
@@ -137,6 +138,13 @@ async function makeRollout(example: string): Promise<void> {
     );
 }
 
+/** A release that another person has promoted, and that waits for the channel of the examples. */
+async function waitForChannel(): Promise<void> {
+  await done("channels", "set", "stable", "--approvals", "1");
+  await done("channels", "promote", "stable", "release-7");
+  await query(server, `UPDATE promotions SET by = '{"id": "another", "email": "grace@example.com"}'`);
+}
+
 /** The user of the examples: the one that an example adds, or before that the administrator. */
 async function findGrace(): Promise<void> {
   const users = JSON.parse((await done("users", "list", "--json"))[0] ?? "") as { id: string; email: string }[];
@@ -147,11 +155,18 @@ async function findGrace(): Promise<void> {
 const BEFORE: Readonly<Record<string, () => Promise<void>>> = {
   "devices accept DEVICE_ID": async () => void (await done("devices", "reject", ids["DEVICE_ID"] ?? "")),
   "devices preauthorize": async () => {
-    const { generateKeyPairSync } = await import("node:crypto");
     const { publicKey } = generateKeyPairSync("ed25519");
     writeFileSync(join(home, "device.pub"), publicKey.export({ type: "spki", format: "pem" }));
   },
   "rollouts estimate": async () => writePlan(),
+  "channels set stable": async () => void (await run("channels", "set", "beta")),
+  "channels promote": async () => void (await run("channels", "set", "beta")),
+  "channels approve": waitForChannel,
+  "channels reject": waitForChannel,
+  "keys add": async () => {
+    const { publicKey } = generateKeyPairSync("ed25519");
+    writeFileSync(join(home, "signing.pub"), publicKey.export({ type: "spki", format: "pem" }));
+  },
   "groups show": inGroup,
   "groups count": inGroup,
   "deployments create": async () => {

@@ -2,7 +2,7 @@ import type { MetaData, PayloadInfo } from "../../../src/artifact/model.ts";
 import { type ArtifactReader, openArtifact } from "../../../src/artifact/reader.ts";
 import { AgentError, describeError } from "../../../src/errors/agent-error.ts";
 import type { ByteSource } from "../../../src/util/byte-source.ts";
-import type { ArtifactFacts, ArtifactHead } from "../../domain/releases/artifact-facts.ts";
+import type { ArtifactFacts, ArtifactHead, ArtifactSignature } from "../../domain/releases/artifact-facts.ts";
 import { ServerError } from "../../errors/server-error.ts";
 
 /** Data that unpack to more than this are an attack on the processor. */
@@ -21,7 +21,13 @@ export async function readFacts(
 ): Promise<ArtifactFacts> {
   let reader: ArtifactReader | undefined;
   try {
-    reader = await openArtifact(source, { allowVersion2: true });
+    let signature: ArtifactSignature | undefined;
+    reader = await openArtifact(source, {
+      allowVersion2: true,
+      takeSignature: (manifest, bytes) => {
+        signature = { manifest, signature: bytes };
+      },
+    });
     const head = headOf(reader);
     await onHead(head);
     const updates: ArtifactFacts["updates"][number][] = [];
@@ -37,9 +43,8 @@ export async function readFacts(
       updates.push({ type: info?.type ?? null, files, metadata: metadataOf(info?.metaData) });
     }
     await reader.finish();
-    const facts = { ...head, updates };
-    refuseUnstorable(facts);
-    return facts;
+    refuseUnstorable({ ...head, updates });
+    return { ...head, updates, signature };
   } catch (error) {
     if (!(error instanceof AgentError)) throw error;
     const code = error.code.startsWith("ARTIFACT_") ? "ARTIFACT_INVALID" : "NOT_POSSIBLE";

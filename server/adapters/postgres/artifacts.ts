@@ -2,8 +2,10 @@ import type { Selectable } from "kysely";
 import { sql as fragment } from "kysely";
 import { type ArtifactFacts, type ArtifactHead, conflicts } from "../../domain/releases/artifact-facts.ts";
 import { ServerError } from "../../errors/server-error.ts";
+import { requireAcceptedInChannels } from "./channels.ts";
 import { type Postgres, type Session, sql } from "./postgres.ts";
 import { artifactInSight, requireRelease } from "./sight.ts";
+import { keepSignature, keyThatSigned } from "./signing-keys.ts";
 import type { Tables } from "./tables.ts";
 
 export type ArtifactRow = Selectable<Tables["artifacts"]>;
@@ -21,7 +23,8 @@ interface StoredArtifact {
  * Adds an artifact to its release, which it makes if it is the first. A release that somebody makes who is limited to
  * tags gets these tags: else they would not see what they have made.
  *
- * @throws {ServerError} CONFLICT; FORBIDDEN if the release is there, and out of sight
+ * @throws {ServerError} CONFLICT; FORBIDDEN if the release is there, and out of sight; SIGNATURE_REFUSED if a channel has
+ * the release, and does not accept the signature
  */
 export async function addArtifact(session: Session, tenant: string, artifact: StoredArtifact): Promise<void> {
   const { facts } = artifact;
@@ -33,6 +36,8 @@ export async function addArtifact(session: Session, tenant: string, artifact: St
       .onConflict((conflict) => conflict.columns(["tenant_id", "name"]).doUpdateSet({ modified_at: new Date() })),
   );
   await findConflicts(session, tenant, facts);
+  const signedBy = await keyThatSigned(session, tenant, facts.signature);
+  await requireAcceptedInChannels(session, tenant, facts.name, { id: artifact.id, signed_by: signedBy });
   await session.run(
     sql.insertInto("artifacts").values({
       tenant_id: tenant,
@@ -44,6 +49,7 @@ export async function addArtifact(session: Session, tenant: string, artifact: St
       sha256: artifact.sha256,
       format_version: facts.formatVersion,
       signed: facts.signed,
+      signed_by: signedBy,
       device_types: [...facts.deviceTypes],
       depends: JSON.stringify(facts.depends),
       provides: JSON.stringify(facts.provides),
@@ -52,6 +58,7 @@ export async function addArtifact(session: Session, tenant: string, artifact: St
       scripts: [...facts.scripts],
     }),
   );
+  if (facts.signature !== undefined) await keepSignature(session, tenant, artifact.id, facts.signature);
 }
 
 /** @throws {ServerError} FORBIDDEN if the release is out of sight; CONFLICT if an artifact of the same name is for the same devices */

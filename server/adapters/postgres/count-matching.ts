@@ -11,6 +11,13 @@ export interface Matching {
   readonly exact: boolean;
 }
 
+/** Rows of a sample that only tells many matches from few. */
+const LOOK = 10_000;
+
+/** Whether there are so many more matches than are counted that a look at a hundredth of the devices tells. */
+const areSurelyMany = async (session: Session, tenant: string, predicate: Predicate): Promise<boolean> =>
+  (await estimate(session, tenant, { predicate }, LOOK)) > 3 * COUNTED_MAX;
+
 /**
  * Counts the devices in sight that match. It takes about as long for a million devices as for ten thousand: more matches
  * than that are estimated, unless `isExact` asks to look at each of them.
@@ -24,6 +31,8 @@ export async function countMatching(
   const what = session.sight.groups === undefined ? counterOf(predicate) : undefined;
   if (what !== undefined) return { count: await readCounter(session, tenant, what), exact: true };
   return inTime(session, async () => {
+    if (!isExact && (await areSurelyMany(session, tenant, predicate)))
+      return { count: await estimate(session, tenant, { predicate }), exact: false };
     const parameters = startParameters([tenant]);
     const where = whereOf({ predicate, groups: session.sight.groups }, parameters);
     const [row] = await session.raw<{ n: number }>(

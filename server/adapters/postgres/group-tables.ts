@@ -1,9 +1,10 @@
-import type { ColumnType } from "kysely";
+import type { ColumnType, Generated } from "kysely";
 
 type Stamp = ColumnType<Date, Date | undefined, Date>;
 type Json<T> = ColumnType<T, string, string>;
+type JsonWithDefault<T> = ColumnType<T, string | undefined, string>;
 
-/** The table of dynamic groups: see tables.ts. */
+/** Tables of dynamic groups and of channels of releases: see tables.ts. */
 export interface FilterTable {
   tenant_id: string;
   id: string;
@@ -18,4 +19,45 @@ export interface TargetFilter {
   readonly id: string;
   readonly name: string;
   readonly terms: readonly Record<string, unknown>[];
+}
+
+export interface SigningKeyTable {
+  tenant_id: string;
+  name: string;
+  algorithm: string;
+  pem: string;
+  fingerprint: string;
+  created_at: Stamp;
+}
+
+export interface ChannelTable {
+  tenant_id: string;
+  name: string;
+  description: Generated<string>;
+  after: string | null;
+  keys: string[] | null;
+  approvals: Generated<number>;
+  release: string | null;
+  released_at: Date | null;
+  created_at: Stamp;
+}
+
+/** A person who promoted or decided. */
+export interface Deciding {
+  readonly id: string;
+  readonly email: string;
+}
+
+export interface PromotionTable {
+  tenant_id: string;
+  id: string;
+  channel: string;
+  release: string;
+  state: "waiting" | "done" | "rejected" | "superseded";
+  note: Generated<string>;
+  by: Json<Deciding>;
+  approved: JsonWithDefault<readonly Deciding[]>;
+  rejected_by: Json<Deciding> | null;
+  created_at: Stamp;
+  decided_at: Date | null;
 }

@@ -124,9 +124,14 @@ export const needsState = (text: string): boolean => text.includes("c.check_in_a
 const SAMPLED = 50_000;
 
 /** How many devices a search finds, by the share of those that it finds in a sample of the inventory's pages. */
-export async function estimate(session: Session, tenant: string, search: Search): Promise<number> {
+export async function estimate(
+  session: Session,
+  tenant: string,
+  search: Search,
+  sampled: number = SAMPLED,
+): Promise<number> {
   const [size] = await session.raw<{ percent: number }>(
-    `SELECT least(100, ${SAMPLED} * 100.0 / greatest(1, reltuples))::float8 AS percent FROM pg_class
+    `SELECT least(100, ${sampled} * 100.0 / greatest(1, reltuples))::float8 AS percent FROM pg_class
       WHERE oid = 'inventory'::regclass`,
   );
   const parameters = startParameters([tenant]);

@@ -5,7 +5,7 @@ import type { ScopedSet } from "../../domain/permissions/matrix.ts";
 import type { Memory } from "../../domain/rollout/memory.ts";
 import type { Samples } from "../../domain/rollout/recent.ts";
 import type { FailureCauseTable, FailureCountTable } from "./failure-tables.ts";
-import type { FilterTable, TargetFilter } from "./group-tables.ts";
+import type { ChannelTable, FilterTable, PromotionTable, SigningKeyTable, TargetFilter } from "./group-tables.ts";
 
 /**
  * The columns of each table, as `pg` returns them. A test compares this file with the schema of a migrated database.
@@ -31,6 +31,10 @@ export interface Tables {
     modified_at: Stamp;
   };
   artifacts: ArtifactTable;
+  artifact_signatures: { tenant_id: string; artifact_id: string; manifest: Buffer; signature: Buffer };
+  signing_keys: SigningKeyTable;
+  channels: ChannelTable;
+  promotions: PromotionTable;
   uploads: { tenant_id: string; id: string; object_key: string; kind: string; expires_at: Date; created_at: Stamp };
   deployments: DeploymentTable;
   deployment_targets: { tenant_id: string; deployment_id: string; device_id: string };
@@ -146,6 +150,7 @@ interface ArtifactTable {
   sha256: string;
   format_version: number;
   signed: boolean;
+  signed_by: string | null;
   device_types: string[];
   depends: Json<Record<string, readonly string[]>>;
   provides: Json<Record<string, string>>;

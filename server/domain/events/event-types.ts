@@ -17,6 +17,8 @@ export const EVENT_TYPES = {
   "deployment-device-failed": "ReadDeployments",
   // A decision of the rollout engine or of a person: a wave opens, a rule halts, someone resumes.
   "rollout-decided": "ReadDeployments",
+  // A release has come into a channel.
+  "release-promoted": "ReadReleases",
   "audit-recorded": "ReadAuditLogs",
 } as const satisfies Record<string, Permission>;
 

@@ -50,6 +50,11 @@ export const PERMISSION_SETS = {
     permissions: ["ReadReleases", "ManageReleases"],
     scope: "ReleaseTags",
   },
+  PromoteReleases: {
+    description: "bring releases into channels, and approve it",
+    permissions: ["ReadReleases", "PromoteReleases"],
+    scope: "ReleaseTags",
+  },
   ReadUsers: { description: "see users and roles", permissions: ["ReadUsers"], scope: undefined },
   ManageUsers: {
     description: "change users and roles, up to one's own permissions",

@@ -21,6 +21,10 @@ export const PERMISSIONS = {
   ReadReleases: "tags",
   UploadArtifacts: "tags",
   ManageReleases: "tags",
+  /** Bring releases into channels, and approve it. */
+  PromoteReleases: "tags",
+  /** Channels and signing keys. Of the built-in roles, only administrators have it. */
+  ManageChannels: "none",
   ReadUsers: "none",
   ManageUsers: "none",
   ReadAuditLogs: "none",

@@ -11,8 +11,16 @@ export interface ArtifactHead {
   readonly scripts: readonly string[];
 }
 
+/** What a signature is made for, and the signature, as the Artifact has them. */
+export interface ArtifactSignature {
+  readonly manifest: Uint8Array;
+  readonly signature: Uint8Array;
+}
+
 /** What a whole Artifact contains. */
 export interface ArtifactFacts extends ArtifactHead {
+  /** `undefined`: it is not signed. */
+  readonly signature: ArtifactSignature | undefined;
   readonly updates: readonly {
     readonly type: string | null;
     readonly files: readonly {

@@ -18,6 +18,8 @@ export const Artifact = z.object({
   device_types_compatible: z.array(z.string()),
   info: z.object({ format: z.literal("mender"), version: z.number().int() }),
   signed: z.boolean(),
+  /** The name of the key that verifies its signature, of those that were uploaded. */
+  signed_by: z.string().optional(),
   updates: z.array(Update),
   artifact_provides: z.record(z.string(), z.string()),
   artifact_depends: z.record(z.string(), z.array(z.string())),

@@ -214,6 +214,8 @@ CREATE TABLE artifacts (
   sha256 text NOT NULL,
   format_version int NOT NULL,
   signed boolean NOT NULL,
+  -- The name of the key that verifies its signature, of those that were uploaded.
+  signed_by text,
   device_types text[] NOT NULL,
   -- The depends and provides of the whole Artifact, as a device compares them.
   depends jsonb NOT NULL,
@@ -228,6 +230,65 @@ CREATE TABLE artifacts (
   FOREIGN KEY (tenant_id, name) REFERENCES releases
 );
 CREATE INDEX artifacts_by_name ON artifacts (tenant_id, name, id);
+
+-- What the signature of an artifact is made for, and the signature: for keys that are uploaded later.
+CREATE TABLE artifact_signatures (
+  tenant_id uuid NOT NULL,
+  artifact_id uuid NOT NULL,
+  manifest bytea NOT NULL,
+  signature bytea NOT NULL,
+  PRIMARY KEY (tenant_id, artifact_id),
+  FOREIGN KEY (tenant_id, artifact_id) REFERENCES artifacts ON DELETE CASCADE
+);
+
+-- Public keys that sign artifacts.
+CREATE TABLE signing_keys (
+  tenant_id uuid NOT NULL REFERENCES tenants ON DELETE CASCADE,
+  name text NOT NULL,
+  algorithm text NOT NULL,
+  pem text NOT NULL,
+  -- SHA-256 of its DER form.
+  fingerprint text NOT NULL,
+  created_at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (tenant_id, name),
+  UNIQUE (tenant_id, fingerprint)
+);
+
+-- Channels of releases: dev, beta, stable ...
+CREATE TABLE channels (
+  tenant_id uuid NOT NULL REFERENCES tenants ON DELETE CASCADE,
+  name text NOT NULL,
+  description text NOT NULL DEFAULT '',
+  -- The channel in which a release must have been before.
+  after text,
+  -- Names of signing keys of which one must have signed. NULL: any artifact, signed or not. Empty: any known key.
+  keys text[],
+  -- How many people other than the promoter must approve.
+  approvals int NOT NULL DEFAULT 0,
+  -- The release that it has now.
+  release text,
+  released_at timestamptz,
+  created_at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (tenant_id, name)
+);
+
+CREATE TABLE promotions (
+  tenant_id uuid NOT NULL,
+  id uuid NOT NULL,
+  channel text NOT NULL,
+  release text NOT NULL,
+  state text NOT NULL CHECK (state IN ('waiting', 'done', 'rejected', 'superseded')),
+  note text NOT NULL DEFAULT '',
+  -- People as {"id": ..., "email": ...}.
+  by jsonb NOT NULL,
+  approved jsonb NOT NULL DEFAULT '[]',
+  rejected_by jsonb,
+  created_at timestamptz NOT NULL DEFAULT now(),
+  decided_at timestamptz,
+  PRIMARY KEY (tenant_id, id),
+  FOREIGN KEY (tenant_id, channel) REFERENCES channels ON DELETE CASCADE
+);
+CREATE INDEX promotions_by_channel ON promotions (tenant_id, channel, created_at);
 
 -- Objects whose upload has begun and that no artifact names yet. What a crash leaves here is removed later.
 CREATE TABLE uploads (
@@ -699,7 +760,7 @@ DECLARE name text;
 BEGIN
   FOREACH name IN ARRAY ARRAY['devices', 'auth_sets', 'device_state', 'inventory', 'filters',
     'device_counts', 'releases',
-    'artifacts', 'uploads', 'deployments', 'deployment_targets', 'device_deployments', 'failure_causes',
+    'artifacts', 'artifact_signatures', 'signing_keys', 'channels', 'promotions', 'uploads', 'deployments', 'deployment_targets', 'device_deployments', 'failure_causes',
     'failure_counts', 'deployment_counts',
     'deployment_series', 'rollouts', 'rollout_places', 'rollout_decisions', 'deployment_logs', 'device_configurations',
     'users', 'roles', 'sessions', 'settings', 'audit',

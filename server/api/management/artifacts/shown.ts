@@ -8,6 +8,7 @@ export const shownArtifact = (row: ArtifactRow): Artifact => ({
   device_types_compatible: row.device_types,
   info: { format: "mender", version: row.format_version },
   signed: row.signed,
+  ...(row.signed_by !== null && { signed_by: row.signed_by }),
   updates: row.updates.map(({ type, files, metadata }) => ({
     type_info: { type },
     files: files.map((file) => ({ ...file })),
