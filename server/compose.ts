@@ -23,6 +23,7 @@ import { downloadRoutes } from "./api/downloads/routes.ts";
 import { findCallers } from "./api/find-callers.ts";
 import { artifactRoutes } from "./api/management/artifacts/routes.ts";
 import { channelRoutes } from "./api/management/channels/channels.ts";
+import { continuousRoutes } from "./api/management/channels/continuous.ts";
 import { signingKeyRoutes } from "./api/management/channels/keys.ts";
 import { deploymentRoutes } from "./api/management/deployments/routes.ts";
 import { createEventHub } from "./api/management/events/event-hub.ts";
@@ -193,6 +194,7 @@ export function allRoutes(services: Services, shared: Parameters<typeof deviceRo
     artifactRoutes,
     releaseRoutes,
     signingKeyRoutes,
+    continuousRoutes,
     channelRoutes,
     deploymentRoutes,
     integrationRoutes,

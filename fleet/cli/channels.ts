@@ -5,8 +5,11 @@ import type { CliIo } from "../../src/agent/io.ts";
 import { AgentError } from "../../src/errors/agent-error.ts";
 import { pagesOf } from "../client/pages.ts";
 import { type Context, done, examples, printOne, printRows, withServer } from "./command.ts";
+import { findDynamic } from "./groups.ts";
+import { readPlan } from "./read-plan.ts";
 
 const BASE = "/api/management/v1/deployments";
+const CONTINUOUS = `${BASE}/continuous`;
 
 interface Channel {
   readonly name: string;
@@ -31,6 +34,19 @@ interface Key {
   readonly name: string;
   readonly algorithm: string;
   readonly fingerprint: string;
+}
+
+interface Follower {
+  readonly id: string;
+  readonly name: string;
+  readonly channel: string;
+  readonly deployment?: string;
+}
+
+interface FollowOptions {
+  readonly filter: string;
+  readonly name?: string;
+  readonly plan?: string;
 }
 
 interface PolicyOptions {
@@ -83,6 +99,26 @@ export function registerChannels(program: Command, io: CliIo): void {
       .argument("<channel>", "name of the channel")
       .addHelpText("after", examples(`channels ${decision} stable`))
       .action(withServer(io, (context) => decide(context, decision)));
+  channels
+    .command("follow")
+    .description("give the devices of a dynamic group what a channel has, now and after each promotion")
+    .argument("<channel>", "name of the channel")
+    .requiredOption("--filter <name>", "the dynamic group")
+    .option("--name <name>", "name of the continuous deployment; default: that of the dynamic group")
+    .option("--plan <file>", "JSON file with waves and limits for each release")
+    .addHelpText("after", examples("channels follow beta --filter old-boards"))
+    .action(withServer<FollowOptions>(io, follow));
+  channels
+    .command("unfollow")
+    .description("end a continuous deployment, and the deployment that it has now")
+    .argument("<name>", "name of the continuous deployment")
+    .addHelpText("after", examples("channels unfollow old-boards"))
+    .action(withServer(io, unfollow));
+  channels
+    .command("followers")
+    .description("list the continuous deployments")
+    .addHelpText("after", examples("channels followers"))
+    .action(withServer(io, followers));
   channels
     .command("delete")
     .description("delete a channel; its release stays")
@@ -181,6 +217,37 @@ async function decide(context: Context<object>, decision: "approve" | "reject"):
     body: { decision },
   });
   printPromotion(context, (await answer.json()) as Promotion);
+}
+
+async function follow(context: Context<FollowOptions>): Promise<void> {
+  const [channel = ""] = context.words;
+  const { filter, name = filter, plan } = context.options;
+  const dynamic = await findDynamic(context.connection, filter);
+  if (dynamic === undefined)
+    throw new AgentError("OPTION_INVALID", { option: "--filter", value: filter, expected: "a dynamic group" });
+  const body = { name, channel, filter_id: dynamic.id, ...(plan !== undefined && { rollout: readPlan(plan) }) };
+  await context.connection.call("POST", CONTINUOUS, { body });
+  done(context, `${filter} follows ${channel}.`);
+}
+
+const followersOf = async ({ connection }: Context<object>): Promise<readonly Follower[]> =>
+  (await (await connection.call("GET", CONTINUOUS)).json()) as Follower[];
+
+async function unfollow(context: Context<object>): Promise<void> {
+  const [name = ""] = context.words;
+  const found = (await followersOf(context)).find((one) => one.name === name);
+  if (found === undefined)
+    throw new AgentError("OPTION_INVALID", { value: name, expected: "the name of a continuous deployment" });
+  await context.connection.call("DELETE", `${CONTINUOUS}/${found.id}`);
+  done(context, `${name} is ended.`);
+}
+
+async function followers(context: Context<object>): Promise<void> {
+  printRows(context, await followersOf(context), [
+    { title: "name", value: ({ name }) => name },
+    { title: "channel", value: ({ channel }) => channel },
+    { title: "deployment", value: ({ deployment }) => deployment },
+  ]);
 }
 
 async function remove(context: Context<object>): Promise<void> {

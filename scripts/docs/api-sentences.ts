@@ -29,6 +29,10 @@ export const API_SENTENCES: Readonly<Record<string, string>> = {
     "Reads an Artifact that was uploaded to a link, and lists it.",
   [`GET ${DEPLOYMENTS}/limits/storage`]: "Says how many bytes the Artifacts use, and how many they may use.",
 
+  [`GET ${DEPLOYMENTS}/continuous`]: "Lists the continuous deployments with the deployment that each has now.",
+  [`POST ${DEPLOYMENTS}/continuous`]:
+    "Gives the devices of a dynamic group the release of a channel, now and after each promotion.",
+  [`DELETE ${DEPLOYMENTS}/continuous/{id}`]: "Ends a continuous deployment, and the deployment that it has now.",
   [`GET ${DEPLOYMENTS}/signing-keys`]: "Lists the public keys that sign Artifacts.",
   [`POST ${DEPLOYMENTS}/signing-keys`]:
     "Takes a public key in PEM form, and says from then on which Artifacts it has signed, also of those that are there.",

@@ -161,6 +161,10 @@ const BEFORE: Readonly<Record<string, () => Promise<void>>> = {
   "rollouts estimate": async () => writePlan(),
   "channels set stable": async () => void (await run("channels", "set", "beta")),
   "channels promote": async () => void (await run("channels", "set", "beta")),
+  "channels follow": async () => {
+    await run("channels", "set", "beta");
+    await run("groups", "create", "old-boards", "--filter", "type:board-1");
+  },
   "channels approve": waitForChannel,
   "channels reject": waitForChannel,
   "keys add": async () => {

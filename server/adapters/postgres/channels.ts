@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { ServerError } from "../../errors/server-error.ts";
+import { deployChannel } from "./continuous-deployments.ts";
 import { writeEvent } from "./events.ts";
 import type { Deciding } from "./group-tables.ts";
 import type { Session } from "./postgres.ts";
@@ -85,7 +86,7 @@ function isBehind(all: readonly Channel[], name: string, after: string | null): 
   return false;
 }
 
-/** @throws {ServerError} NOT_FOUND; CONFLICT while another channel comes after it */
+/** @throws {ServerError} NOT_FOUND; CONFLICT while another channel comes after it, or a continuous deployment follows it */
 export async function removeChannel(session: Session, tenant: string, name: string): Promise<void> {
   await lockChannels(session, tenant);
   const all = await listChannels(session, tenant);
@@ -93,6 +94,12 @@ export async function removeChannel(session: Session, tenant: string, name: stri
   const next = all.find(({ after }) => after === name);
   if (next !== undefined)
     throw new ServerError("CONFLICT", { channel: next.name, reason: "a channel comes after this one" });
+  const [used] = await session.raw<{ name: string }>(
+    "SELECT name FROM continuous_deployments WHERE tenant_id = $1 AND channel = $2 LIMIT 1",
+    [tenant, name],
+  );
+  if (used !== undefined)
+    throw new ServerError("CONFLICT", { continuous: used.name, reason: "a continuous deployment follows it" });
   await session.raw("DELETE FROM channels WHERE tenant_id = $1 AND name = $2", [tenant, name]);
 }
 
@@ -116,6 +123,7 @@ export async function listPromotions(
 
 /**
  * Brings a release into a channel: at once, or when enough people have approved it. What waits there waits no longer.
+ * Continuous deployments follow. The caller has called `lockTargets`.
  *
  * @throws {ServerError} NOT_FOUND; NOT_POSSIBLE without such a release in sight, or if it was not in the channel before;
  * SIGNATURE_REFUSED
@@ -191,6 +199,7 @@ async function finish(
   ]);
   const data = { id, channel, release, ...(before !== null && { before }) };
   await writeEvent(session, tenant, { type: "release-promoted", data });
+  await deployChannel(session, tenant, channel, release);
 }
 
 /** @throws {ServerError} NOT_FOUND if there is none in sight */

@@ -62,7 +62,14 @@ export async function changeFilter(session: Session, tenant: string, { id, name,
   ]);
 }
 
+/** @throws {ServerError} CONFLICT while a continuous deployment is for it */
 export async function removeFilter(session: Session, tenant: string, id: string): Promise<void> {
+  const [used] = await session.raw<{ name: string }>(
+    "SELECT name FROM continuous_deployments WHERE tenant_id = $1 AND filter_id = $2 LIMIT 1",
+    [tenant, id],
+  );
+  if (used !== undefined)
+    throw new ServerError("CONFLICT", { continuous: used.name, reason: "a continuous deployment is for it" });
   await session.raw("DELETE FROM filters WHERE tenant_id = $1 AND id = $2", [tenant, id]);
 }
 

@@ -1,4 +1,5 @@
 import type { ColumnType, Generated } from "kysely";
+import type { Plan } from "../../../src/protocol/api/rollouts.ts";
 
 type Stamp = ColumnType<Date, Date | undefined, Date>;
 type Json<T> = ColumnType<T, string, string>;
@@ -60,4 +61,17 @@ export interface PromotionTable {
   rejected_by: Json<Deciding> | null;
   created_at: Stamp;
   decided_at: Date | null;
+}
+
+export interface ContinuousDeploymentTable {
+  tenant_id: string;
+  id: string;
+  name: string;
+  channel: string;
+  filter_id: string;
+  plan: Json<Plan> | null;
+  retries: Generated<number>;
+  by: Json<Deciding>;
+  deployment_id: string | null;
+  created_at: Stamp;
 }

@@ -5,7 +5,15 @@ import type { ScopedSet } from "../../domain/permissions/matrix.ts";
 import type { Memory } from "../../domain/rollout/memory.ts";
 import type { Samples } from "../../domain/rollout/recent.ts";
 import type { FailureCauseTable, FailureCountTable } from "./failure-tables.ts";
-import type { ChannelTable, FilterTable, PromotionTable, SigningKeyTable, TargetFilter } from "./group-tables.ts";
+import type {
+  ChannelTable,
+  ContinuousDeploymentTable,
+  FilterTable,
+  PromotionTable,
+  SigningKeyTable,
+  TargetFilter,
+} from "./group-tables.ts";
+import type { WebhookDeliveryTable, WebhookTable } from "./webhook-tables.ts";
 
 /**
  * The columns of each table, as `pg` returns them. A test compares this file with the schema of a migrated database.
@@ -35,6 +43,7 @@ export interface Tables {
   signing_keys: SigningKeyTable;
   channels: ChannelTable;
   promotions: PromotionTable;
+  continuous_deployments: ContinuousDeploymentTable;
   uploads: { tenant_id: string; id: string; object_key: string; kind: string; expires_at: Date; created_at: Stamp };
   deployments: DeploymentTable;
   deployment_targets: { tenant_id: string; deployment_id: string; device_id: string };
@@ -370,32 +379,4 @@ interface EventTable {
   type: string;
   data: Json<Record<string, unknown>>;
   created_at: Date;
-}
-
-interface WebhookTable {
-  tenant_id: string;
-  id: string;
-  url: string;
-  secret: Buffer | null;
-  description: Generated<string>;
-  events: string[];
-  failures: Generated<number>;
-  failing_since: Date | null;
-  disabled_at: Date | null;
-  disabled_reason: string | null;
-  created_at: Stamp;
-}
-
-interface WebhookDeliveryTable {
-  tenant_id: string;
-  webhook_id: string;
-  event_id: number;
-  state: Generated<string>;
-  attempts: Generated<number>;
-  next_at: Stamp;
-  attempted_at: Date | null;
-  status: number | null;
-  error: string | null;
-  duration_ms: number | null;
-  created_at: Stamp;
 }

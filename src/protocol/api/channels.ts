@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { Id, Timestamp } from "./common.ts";
+import { Plan } from "./rollouts.ts";
 import { FreeText, Line } from "./text.ts";
 
 export const ChannelName = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, "must be 1 to 64 letters, digits, - or _");
@@ -61,3 +62,33 @@ export type Channel = z.infer<typeof Channel>;
 
 export const NewPromotion = z.object({ release: Line.min(1), note: FreeText.default("") });
 export const PromotionDecision = z.object({ decision: z.enum(["approve", "reject"]) });
+
+/** A plan that is used again with each release: instants in it would lie in the past. */
+const RepeatedPlan = Plan.refine(
+  ({ waves, expires_at: expires }) =>
+    expires === undefined && waves.every(({ start_at: start }) => start === undefined),
+  { error: "start_at and expires_at are instants, and the plan is used with each release" },
+);
+
+/** A standing wish: the devices of a dynamic group get the release of a channel, whichever it is. */
+export const NewContinuousDeployment = z.object({
+  name: Line.min(1).max(200),
+  channel: ChannelName,
+  filter_id: Id,
+  retries: z.int().min(0).max(100).default(0),
+  rollout: RepeatedPlan.optional(),
+});
+
+export const ContinuousDeployment = z.object({
+  id: Id,
+  name: z.string(),
+  channel: z.string(),
+  filter_id: Id,
+  retries: z.int(),
+  rollout: Plan.optional(),
+  by: Person,
+  /** The id of the deployment of the present release. */
+  deployment: Id.optional(),
+  created: Timestamp,
+});
+export type ContinuousDeployment = z.infer<typeof ContinuousDeployment>;

@@ -288,6 +288,26 @@ CREATE TABLE promotions (
   PRIMARY KEY (tenant_id, id),
   FOREIGN KEY (tenant_id, channel) REFERENCES channels ON DELETE CASCADE
 );
+-- The devices of a dynamic group get the release of a channel, whichever it is.
+CREATE TABLE continuous_deployments (
+  tenant_id uuid NOT NULL,
+  id uuid NOT NULL,
+  name text NOT NULL,
+  channel text NOT NULL,
+  filter_id uuid NOT NULL,
+  plan jsonb,
+  retries int NOT NULL DEFAULT 0,
+  -- Who made it: {"id": ..., "email": ...}.
+  by jsonb NOT NULL,
+  -- The deployment of the present release.
+  deployment_id uuid,
+  created_at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (tenant_id, id),
+  UNIQUE (tenant_id, name),
+  FOREIGN KEY (tenant_id, channel) REFERENCES channels,
+  FOREIGN KEY (tenant_id, filter_id) REFERENCES filters
+);
+
 CREATE INDEX promotions_by_channel ON promotions (tenant_id, channel, created_at);
 
 -- Objects whose upload has begun and that no artifact names yet. What a crash leaves here is removed later.
@@ -760,7 +780,7 @@ DECLARE name text;
 BEGIN
   FOREACH name IN ARRAY ARRAY['devices', 'auth_sets', 'device_state', 'inventory', 'filters',
     'device_counts', 'releases',
-    'artifacts', 'artifact_signatures', 'signing_keys', 'channels', 'promotions', 'uploads', 'deployments', 'deployment_targets', 'device_deployments', 'failure_causes',
+    'artifacts', 'artifact_signatures', 'signing_keys', 'channels', 'promotions', 'continuous_deployments', 'uploads', 'deployments', 'deployment_targets', 'device_deployments', 'failure_causes',
     'failure_counts', 'deployment_counts',
     'deployment_series', 'rollouts', 'rollout_places', 'rollout_decisions', 'deployment_logs', 'device_configurations',
     'users', 'roles', 'sessions', 'settings', 'audit',

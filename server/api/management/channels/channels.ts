@@ -19,6 +19,7 @@ import {
   type Promotion as StoredPromotion,
   writeChannel,
 } from "../../../adapters/postgres/channels.ts";
+import { lockTargets } from "../../../adapters/postgres/create-deployment.ts";
 import type { App, Routes } from "../../app-types.ts";
 import { callingPerson } from "../../authenticate.ts";
 import { act, look } from "../../guard.ts";
@@ -127,6 +128,7 @@ function addPromotions(app: App, { postgres }: Services): void {
       const { name } = request.params;
       const by = { id: user, email };
       const made = await act(postgres, request, async (session) => {
+        await lockTargets(session, tenant);
         const result = await promote(session, tenant, name, { ...request.body, by });
         const object = { type: "channel", id: name, promotion: result.id, release: result.release };
         return { result, acts: [{ action: "promote", object, change: result.state }] };
@@ -148,6 +150,7 @@ function addPromotions(app: App, { postgres }: Services): void {
       const by = { id: user, email };
       return shownPromotion(
         await act(postgres, request, async (session) => {
+          await lockTargets(session, tenant);
           const result = await decide(session, tenant, name, { id, isApproved: decision === "approve", by });
           const object = { type: "channel", id: name, promotion: id, release: result.release };
           return { result, acts: [{ action: decision, object, change: result.state }] };
