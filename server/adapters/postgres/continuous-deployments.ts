@@ -5,10 +5,12 @@ import { EVERYTHING } from "../../domain/permissions/grants.ts";
 import { ServerError } from "../../errors/server-error.ts";
 import { countMatching } from "./count-matching.ts";
 import { createDeployment } from "./create-deployment.ts";
+import { findDeployment } from "./deployments.ts";
 import { abortDeployment } from "./end-deployments.ts";
 import { findFilter } from "./filters.ts";
 import type { Deciding } from "./group-tables.ts";
 import type { Session } from "./postgres.ts";
+import { WholeDeployment } from "./sight.ts";
 
 /** A standing wish: the devices of a dynamic group get the release of a channel, whichever it is. */
 export interface ContinuousDeployment {
@@ -69,12 +71,15 @@ export async function addContinuous(
     await deploy(session, tenant, { ...wish, deployment_id: null, created_at: new Date() }, channel.release);
 }
 
-/** Ends a standing wish, and its deployment. @throws {ServerError} NOT_FOUND */
+/** Ends a standing wish, and its deployment. @throws {ServerError} NOT_FOUND; FORBIDDEN */
 export async function removeContinuous(session: Session, tenant: string, id: string): Promise<ContinuousDeployment> {
   const rule = (await listContinuous(session, tenant)).find((one) => one.id === id);
   if (rule === undefined) throw new ServerError("NOT_FOUND", { continuous: id });
   await session.raw("DELETE FROM continuous_deployments WHERE tenant_id = $1 AND id = $2", [tenant, id]);
-  if (rule.deployment_id !== null) await abortDeployment(session, tenant, rule.deployment_id);
+  if (rule.deployment_id !== null) {
+    const deployment = await findDeployment(session, tenant, rule.deployment_id);
+    await abortDeployment(session, tenant, await WholeDeployment.inSight(session, tenant, deployment));
+  }
   return rule;
 }
 
@@ -96,7 +101,8 @@ async function deploy(session: Session, tenant: string, rule: ContinuousDeployme
       [tenant, rule.deployment_id, release],
     );
     if (same.length > 0) return;
-    await abortDeployment(session, tenant, rule.deployment_id, { reason: "SUPERSEDED" });
+    // Who made the standing wish has seen all of them.
+    await abortDeployment(session, tenant, WholeDeployment.byPlan(rule.deployment_id), { reason: "SUPERSEDED" });
   }
   const filter = await findFilter(session, tenant, rule.filter_id);
   const id = randomUUID();
