@@ -2,7 +2,7 @@ import type { Selectable } from "kysely";
 import { sql as fragment } from "kysely";
 import { type ArtifactFacts, type ArtifactHead, conflicts } from "../../domain/releases/artifact-facts.ts";
 import { ServerError } from "../../errors/server-error.ts";
-import { requireAcceptedInChannels } from "./channels.ts";
+import { requireAcceptedInChannels } from "./channel-signatures.ts";
 import { type Postgres, type Session, sql } from "./postgres.ts";
 import { artifactInSight, requireRelease } from "./sight.ts";
 import { keepSignature, keyThatSigned } from "./signing-keys.ts";

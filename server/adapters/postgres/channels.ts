@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { ServerError } from "../../errors/server-error.ts";
+import { requireAccepted, type Signed } from "./channel-signatures.ts";
 import { deployChannel } from "./continuous-deployments.ts";
 import { writeEvent } from "./events.ts";
 import type { Deciding } from "./group-tables.ts";
@@ -214,11 +215,6 @@ async function findPromotion(session: Session, tenant: string, channel: string, 
   return row;
 }
 
-interface Signed {
-  readonly id: string;
-  readonly signed_by: string | null;
-}
-
 /** @throws {ServerError} NOT_POSSIBLE, SIGNATURE_REFUSED */
 async function requirePossible(session: Session, tenant: string, channel: Channel, release: string): Promise<void> {
   // No artifact joins or leaves the release meanwhile.
@@ -244,30 +240,6 @@ async function requirePossible(session: Session, tenant: string, channel: Channe
     [tenant, release],
   );
   for (const artifact of artifacts) requireAccepted(channel, artifact);
-}
-
-function requireAccepted({ name, keys }: Pick<Channel, "name" | "keys">, { id, signed_by: by }: Signed): void {
-  if (keys === null || (by !== null && (keys.length === 0 || keys.includes(by)))) return;
-  throw new ServerError("SIGNATURE_REFUSED", { channel: name, artifact: id, signed_by: by ?? "no known key" });
-}
-
-/**
- * Asks before an artifact joins a release whether the channels that have the release accept its signature. The caller has
- * locked the release.
- *
- * @throws {ServerError} SIGNATURE_REFUSED
- */
-export async function requireAcceptedInChannels(
-  session: Session,
-  tenant: string,
-  release: string,
-  artifact: Signed,
-): Promise<void> {
-  const channels = await session.raw<{ name: string; keys: string[] | null }>(
-    "SELECT name, keys FROM channels WHERE tenant_id = $1 AND release = $2",
-    [tenant, release],
-  );
-  for (const channel of channels) requireAccepted(channel, artifact);
 }
 
 async function lockChannels(session: Session, tenant: string): Promise<void> {
