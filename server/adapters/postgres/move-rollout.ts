@@ -2,6 +2,7 @@ import type { Plan } from "../../../src/protocol/api/rollouts.ts";
 import type { Act, Refusal } from "../../domain/rollout/acts.ts";
 import { type Advanced, advance, type News } from "../../domain/rollout/advance.ts";
 import { type Counts, withoutFailures } from "../../domain/rollout/counts.ts";
+import { asksForHealth } from "../../domain/rollout/gates.ts";
 import { initialMemory } from "../../domain/rollout/memory.ts";
 import { nextSamples, restart, samplesChangeAt } from "../../domain/rollout/recent.ts";
 import { doorOf } from "../../domain/rollout/sizes.ts";
@@ -148,9 +149,14 @@ async function keep(session: Session, tenant: string, { before, counts, after }:
       after.wakeAt,
       await overdueAt(session, tenant, deployment, plan),
       samplesChangeAt(plan, samples, counts.waves, memory.at),
+      // Polls and inventory change no counter.
+      asksForHealth(plan, memory, counts) ? memory.at + HEALTH_MS : undefined,
     ]),
   });
 }
+
+/** How often a gate looks how updated devices are, if nothing else happens. */
+const HEALTH_MS = 10_000;
 
 /** What a decision is called that a person has made. `ENDED` may be one, too. */
 const ACTED: ReadonlySet<string> = new Set([

@@ -1,3 +1,5 @@
+import type { HealthRule } from "../../../src/protocol/api/rollouts.ts";
+import type { Counts } from "../../domain/rollout/counts.ts";
 import type { Health } from "../../domain/rollout/facts.ts";
 import type { Session } from "./postgres.ts";
 
@@ -63,3 +65,33 @@ const HEALTH = `WITH d AS (
       FROM under_way) AS under_way,
     (SELECT floor(extract(epoch FROM max(usual_until)) * 1000)::float8
       FROM updated WHERE usual_until >= now() AND heard IS NOT TRUE) AS usual_until`;
+
+/**
+ * How many of the updated devices of a wave are well: they have polled since their update and no longer ago than usual,
+ * and report each attribute of the rule within its limits. A device that does not report one is not well.
+ */
+export async function countWell(
+  session: Session,
+  tenant: string,
+  deployment: string,
+  wave: number,
+  { attributes }: HealthRule,
+): Promise<NonNullable<Counts["health"]>> {
+  const [row] = await session.raw<{ looked: number; well: number }>(WELL, [
+    ...[tenant, deployment, wave, JSON.stringify(attributes)],
+  ]);
+  return row ?? { looked: 0, well: 0 };
+}
+
+/** Attributes are numbers, or texts of clients that write numbers so. */
+const WELL = `SELECT count(*) AS looked, count(*) FILTER (WHERE s.check_in_at > r.finished_at
+      AND s.check_in_at + ${USUAL} >= now() AND NOT EXISTS (
+        SELECT FROM jsonb_to_recordset($4::jsonb) AS a (attribute text, min float8, max float8)
+        WHERE (CASE WHEN i.attributes->'inventory'->>a.attribute ~ '^-?[0-9]{1,15}([.][0-9]{1,15})?$'
+          THEN (i.attributes->'inventory'->>a.attribute)::float8
+            BETWEEN coalesce(a.min, '-infinity') AND coalesce(a.max, 'infinity') END) IS NOT TRUE)) AS well
+    FROM (SELECT device_id, finished_at FROM device_deployments
+      WHERE tenant_id = $1 AND deployment_id = $2 AND wave = $3 AND status = 'success' AND wave >= 0
+      ORDER BY device_id LIMIT ${LOOKED_MAX}) AS r
+    JOIN device_state s ON s.tenant_id = $1 AND s.device_id = r.device_id
+    JOIN inventory i ON i.tenant_id = $1 AND i.device_id = r.device_id`;

@@ -1,10 +1,12 @@
 import type { Plan } from "../../../src/protocol/api/rollouts.ts";
 import type { Counts } from "../../domain/rollout/counts.ts";
+import { asksForHealth } from "../../domain/rollout/gates.ts";
 import type { Decision, Memory } from "../../domain/rollout/memory.ts";
 import { recentOf, type Samples } from "../../domain/rollout/recent.ts";
 import { tallyOf } from "../../domain/rollout/state.ts";
 import { writeEvent } from "./events.ts";
 import type { Session } from "./postgres.ts";
+import { countWell } from "./rollout-health.ts";
 import type { DeploymentState } from "./tables.ts";
 
 /** A rollout as the database has it. */
@@ -73,8 +75,20 @@ export async function readRollout(
   return row;
 }
 
-/** What the reducer needs to know of the devices: sums of counters, and the number of those that are overdue. */
-export async function readRolloutCounts(
+/**
+ * What the reducer needs to know of the devices: sums of counters, the number of those that are overdue, and how the
+ * updated ones are if the gate needs nothing else.
+ */
+export async function readRolloutCounts(session: Session, tenant: string, stored: StoredRollout): Promise<Counts> {
+  const { deployment, plan, memory } = stored;
+  const counts = await readCounters(session, tenant, stored);
+  const wave = memory.waves.length - 1;
+  const rule = plan.waves[wave]?.gate?.health;
+  if (rule === undefined || !asksForHealth(plan, memory, counts)) return counts;
+  return { ...counts, health: await countWell(session, tenant, deployment, wave, rule) };
+}
+
+async function readCounters(
   session: Session,
   tenant: string,
   { deployment, plan, memory, samples, now }: StoredRollout,

@@ -96,9 +96,15 @@ function step(plan: Plan, memory: Memory, counts: Counts, decisions: Decision[])
   const isLast = index === plan.waves.length - 1;
   if (isLast) return undefined;
   if (newest !== undefined && newest.passedAt === undefined) {
-    const { good, of, isMet } = readGate(plan, index, newest, counts);
-    if (!isMet) return undefined;
+    const { good, of, isMet, isReached, health } = readGate(plan, index, newest, counts);
     const replace = (wave: typeof newest): Memory => ({ ...memory, waves: memory.waves.with(index, wave) });
+    if (isReached && !isMet && health !== undefined && newest.soakAt !== undefined) {
+      // Devices must be well for the whole soak: it begins anew when they are.
+      const { soakAt: _, ...unsoaked } = newest;
+      decisions.push({ code: "HEALTH_LOST", facts: { wave: index, ...health } });
+      return replace(unsoaked);
+    }
+    if (!isMet) return undefined;
     if (newest.soakAt === undefined) {
       decisions.push({ code: "GATE_MET", facts: { wave: index, good, of } });
       return replace({ ...newest, soakAt: memory.at });

@@ -31,6 +31,11 @@ export interface Counts {
    * back. It is known when a person asks. `undefined`: all of them.
    */
   readonly retriable?: readonly number[];
+  /**
+   * Of the updated devices of the newest wave, how many were looked at and how many of them are well. It is read when
+   * the gate needs nothing else. `undefined`: it is not known.
+   */
+  readonly health?: { readonly looked: number; readonly well: number };
 }
 
 export const NO_TALLY: Tally = { updated: 0, failed: 0, had: 0, unfit: 0, left: 0, underWay: 0 };

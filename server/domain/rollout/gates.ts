@@ -1,6 +1,6 @@
-import type { Plan } from "../../../src/protocol/api/rollouts.ts";
+import type { HealthRule, Plan } from "../../../src/protocol/api/rollouts.ts";
 import { type Counts, NO_TALLY } from "./counts.ts";
-import type { OpenWave } from "./memory.ts";
+import type { Memory, OpenWave } from "./memory.ts";
 
 /** What a gate reads. */
 export interface GateReading {
@@ -9,6 +9,10 @@ export interface GateReading {
   /** Devices that it could have. */
   readonly of: number;
   readonly needed: number;
+  /** The devices alone, whatever is known of their health. */
+  readonly isReached: boolean;
+  /** Of a gate that asks for the health of updated devices. `undefined`: it does not, or the health is not known. */
+  readonly health: { readonly looked: number; readonly well: number; readonly needed: number } | undefined;
   readonly isMet: boolean;
 }
 
@@ -20,7 +24,23 @@ export function readGate({ waves }: Plan, index: number, { from, size }: OpenWav
   const gate = waves[index]?.gate;
   const needed = gate === undefined ? 0 : Math.ceil((of * gate.success_pct) / 100 - 1e-9);
   const good = updated + had;
-  return { good, of, needed, isMet: good >= needed };
+  const isReached = good >= needed;
+  const health = readHealth(gate?.health, counts.health);
+  const isHealthy = gate?.health === undefined || (health !== undefined && health.well >= health.needed);
+  return { good, of, needed, isReached, health, isMet: isReached && isHealthy };
+}
+
+function readHealth(rule: HealthRule | undefined, health: Counts["health"]): GateReading["health"] {
+  if (rule === undefined || health === undefined) return undefined;
+  return { ...health, needed: Math.ceil((health.looked * rule.well_pct) / 100 - 1e-9) };
+}
+
+/** Whether the gate of the newest wave needs to know how its updated devices are. */
+export function asksForHealth(plan: Plan, { waves, ended }: Memory, counts: Counts): boolean {
+  const index = waves.length - 1;
+  const newest = waves[index];
+  if (newest === undefined || newest.passedAt !== undefined || ended !== undefined) return false;
+  return plan.waves[index]?.gate?.health !== undefined && readGate(plan, index, newest, counts).isReached;
 }
 
 export const soakOf = ({ waves }: Plan, index: number): number => (waves[index]?.gate?.soak_s ?? 0) * 1000;

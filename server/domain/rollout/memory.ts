@@ -62,6 +62,7 @@ export interface Decision {
   readonly code:
     | "OPENED"
     | "GATE_MET"
+    | "HEALTH_LOST"
     | "PASSED"
     | "HALTED"
     | "EXPIRED"

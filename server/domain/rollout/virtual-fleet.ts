@@ -68,7 +68,10 @@ export class VirtualFleet {
   counts(): Counts {
     const { devices, groups } = this.#is;
     const waves = this.#tallies.map((tally) => ({ ...tally }));
-    return { devices, groups, waves, outside: 0, recent: this.#recent, overdue: this.#overdue };
+    // An estimate supposes that updated devices are well.
+    const well = waves.at(-1)?.updated ?? 0;
+    const health = { looked: well, well };
+    return { devices, groups, waves, outside: 0, recent: this.#recent, overdue: this.#overdue, health };
   }
 
   /** Opens the doors of the waves that are open, for cohorts of the same size. */

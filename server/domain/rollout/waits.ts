@@ -15,6 +15,7 @@ export interface Wait {
     | "EXPIRY"
     | "START"
     | "GATE"
+    | "HEALTH"
     | "SOAK"
     | "WINDOW"
     | "RATE"
@@ -61,7 +62,8 @@ function waitsOfWaves(plan: Plan, memory: Memory, counts: Counts): readonly Wait
   const start = startOf(plan, next);
   const starts: Wait[] = memory.at < start ? [{ code: "START", facts: { wave: next, at: start }, until: start }] : [];
   if (newest === undefined || newest.passedAt !== undefined) return starts;
-  const { good, of, needed, isMet } = readGate(plan, index, newest, counts);
+  const { good, of, needed, isMet, isReached, health } = readGate(plan, index, newest, counts);
+  if (isReached && !isMet) return [{ code: "HEALTH", facts: { wave: index, ...health } }, ...starts];
   if (!isMet) return [{ code: "GATE", facts: { wave: index, good, of, needed } }, ...starts];
   const until = (newest.soakAt ?? memory.at) + soakOf(plan, index);
   return [{ code: "SOAK", facts: { wave: index, until }, until }, ...starts];

@@ -48,7 +48,11 @@ const Wave = z.object({
   tally: Tally.optional(),
   /** The gate behind a wave that is open. */
   gate: z
-    .object({ good: Count, of: Count, needed: Count, is_met: z.boolean(), met_at: Timestamp.optional() })
+    .object({
+      ...{ good: Count, of: Count, needed: Count, is_met: z.boolean(), met_at: Timestamp.optional() },
+      /** Of a gate that asks how updated devices are, once enough have the release. */
+      health: z.object({ looked: Count, well: Count, needed: Count }).optional(),
+    })
     .optional(),
 });
 

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { Timestamp } from "./common.ts";
+import { Line } from "./text.ts";
 
 const Count = z.number().int().min(1).max(1_000_000_000);
 const Percent = z.number().gt(0).max(100);
@@ -10,12 +11,33 @@ const Seconds = z
   .max(366 * 86_400);
 const GroupName = z.string().regex(/^[A-Za-z0-9_-]{1,256}$/);
 
+/** A number in the inventory of a device that must be within limits. */
+const Range = z
+  .object({
+    /** The name of an attribute that devices report. */
+    attribute: Line.min(1),
+    min: z.number().optional(),
+    max: z.number().optional(),
+  })
+  .refine(({ min, max }) => min !== undefined || max !== undefined, { error: "a range has min or max" })
+  .refine(({ min, max }) => min === undefined || max === undefined || min <= max, { error: "min is more than max" });
+
+/** How updated devices must be while the wave soaks. It works with all clients: it takes polls and inventory only. */
+const HealthRule = z.object({
+  /** How many of the updated devices must poll as usual, with all attributes within their limits, in per cent. */
+  well_pct: Percent.default(95),
+  attributes: z.array(Range).max(5).default([]),
+});
+export type HealthRule = z.infer<typeof HealthRule>;
+
 /** What must hold before the next wave opens. */
 const Gate = z.object({
   /** How many of the devices of the wave must run the release, in per cent. */
   success_pct: z.number().min(0).max(100).default(95),
   /** How long to wait after that. */
   soak_s: Seconds.default(0),
+  /** What must also hold, from the beginning of the soak to its end. */
+  health: HealthRule.optional(),
 });
 
 /** One of `percent` and `count` of all devices, of `group`, and `rest`. */

@@ -26,6 +26,10 @@ export const WAITS: Readonly<Record<string, Wording>> = {
   GATE: (facts) =>
     `The gate of ${waveOf(facts)} needs ${devices(facts["needed"])} with the release; ${count(facts["good"])} of ${count(facts["of"])} have it.`,
   SOAK: (facts) => `The gate of ${waveOf(facts)} is met. It soaks until ${at(facts["until"])}.`,
+  HEALTH: (facts) =>
+    facts["looked"] === undefined
+      ? `The gate of ${waveOf(facts)} looks how updated devices are.`
+      : `The gate of ${waveOf(facts)} needs ${devices(facts["needed"])} with the release that are well; ${count(facts["well"])} of ${count(facts["looked"])} are.`,
   RATE: () => "Its rate is reached. More devices may begin soon.",
   CONCURRENCY: () => "As many devices are under way at once as may be.",
   DEVICES: ({ underWay, left }) => `${devices(underWay)} under way, ${count(left)} have not begun.`,
@@ -46,6 +50,8 @@ export const ENDS: Readonly<Record<string, string>> = {
 export const DECISIONS: Readonly<Record<string, Wording>> = {
   OPENED: (facts) => `${waveOf(facts)} opened for ${devices(facts["size"])}`,
   GATE_MET: (facts) => `the gate of ${waveOf(facts)} is met: ${count(facts["good"])} of ${count(facts["of"])}`,
+  HEALTH_LOST: (facts) =>
+    `${waveOf(facts)} soaks no more: ${count(facts["well"])} of ${devices(facts["looked"])} are well, ${count(facts["needed"])} must be`,
   PASSED: (facts) => `${waveOf(facts)} has passed its gate`,
   HALTED: (facts) => `halted in ${waveOf(facts)}: ${reading(facts)}`,
   EXPIRED: ({ underWay }) => `expired with ${devices(underWay)} under way`,

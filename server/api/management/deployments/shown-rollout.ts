@@ -45,14 +45,16 @@ export function shownDetails(view: RolloutView): RolloutDetails {
     const tally = counts.waves[index];
     if (wave === undefined || tally === undefined)
       return { size: reachOf(plan, index, counts) - (index === 0 ? 0 : reachOf(plan, index - 1, counts)) };
-    const { good, of, needed, isMet } = readGate(plan, index, wave, counts);
+    const { good, of, needed, isMet, health } = readGate(plan, index, wave, counts);
     const metAt = wave.soakAt === undefined ? {} : { met_at: time(wave.soakAt) };
     return {
       size: wave.size,
       opened_at: time(wave.openedAt),
       ...(wave.passedAt !== undefined && { passed_at: time(wave.passedAt) }),
       tally: shownTally(tally),
-      ...(plan.waves[index]?.gate !== undefined && { gate: { good, of, needed, is_met: isMet, ...metAt } }),
+      ...(plan.waves[index]?.gate !== undefined && {
+        gate: { good, of, needed, is_met: isMet, ...metAt, ...(health !== undefined && { health }) },
+      }),
     };
   };
   return {

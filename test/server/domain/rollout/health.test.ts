@@ -1,0 +1,77 @@
+import { expect, test } from "vitest";
+import { advance } from "../../../../server/domain/rollout/advance.ts";
+import { type Counts, NO_TALLY } from "../../../../server/domain/rollout/counts.ts";
+import { estimateOf } from "../../../../server/domain/rollout/estimate.ts";
+import { initialMemory, type Memory } from "../../../../server/domain/rollout/memory.ts";
+import { Plan } from "../../../../src/protocol/api/rollouts.ts";
+
+const BEGIN = Date.UTC(2026, 5, 1);
+const MINUTE = 60_000;
+const PLAN = Plan.parse({
+  waves: [{ count: 10, gate: { success_pct: 80, soak_s: 600, health: { well_pct: 90 } } }, { rest: true }],
+});
+
+/** A rollout whose first wave is open, looked at from time to time. */
+class Run {
+  memory: Memory = advance(PLAN, initialMemory("author", BEGIN), {
+    ...{ counts: countsOf(undefined, undefined), acts: [], now: BEGIN },
+  }).memory;
+
+  /** @returns the codes of the decisions, and the first thing that it waits for */
+  look(minutes: number, updated: number, health: Counts["health"]): string {
+    const counts = countsOf(updated, health);
+    const after = advance(PLAN, this.memory, { counts, acts: [], now: BEGIN + minutes * MINUTE });
+    this.memory = after.memory;
+    return [...after.decisions.map(({ code }) => code), after.waits[0]?.code].join(" ");
+  }
+}
+
+function countsOf(updated: number | undefined, health: Counts["health"]): Counts {
+  const waves = updated === undefined ? [] : [{ ...NO_TALLY, updated }];
+  return {
+    ...{ devices: 100, waves, outside: 0, recent: { failed: 0, reports: 0 }, overdue: 0, groups: {} },
+    ...(health !== undefined && { health }),
+  };
+}
+
+test("a gate that asks for health soaks only while enough updated devices are well", () => {
+  const run = new Run();
+  expect(run.look(1, 7, { looked: 7, well: 7 })).toBe("GATE");
+  expect(run.look(2, 8, undefined), "what is not known is not well").toBe("HEALTH");
+  // 90 % of 8 devices are 8 devices.
+  expect(run.look(3, 8, { looked: 8, well: 7 })).toBe("HEALTH");
+  expect(run.look(4, 8, { looked: 8, well: 8 })).toBe("GATE_MET SOAK");
+  expect(run.look(13, 8, { looked: 8, well: 8 })).toBe("SOAK");
+  // One is lost: the soak begins anew when it is back.
+  expect(run.look(13.5, 8, { looked: 8, well: 7 })).toBe("HEALTH_LOST HEALTH");
+  expect(run.look(15, 8, { looked: 8, well: 7 })).toBe("HEALTH");
+  expect(run.look(20, 8, { looked: 8, well: 8 })).toBe("GATE_MET SOAK");
+  expect(run.look(29, 8, { looked: 8, well: 8 })).toBe("SOAK");
+  expect(run.look(30, 8, { looked: 8, well: 8 })).toMatch(/^PASSED OPENED /);
+});
+
+test("health that cannot be read for a moment does not begin the soak anew, and does not end it", () => {
+  const run = new Run();
+  expect(run.look(1, 10, { looked: 10, well: 9 })).toBe("GATE_MET SOAK");
+  expect(run.look(11, 10, undefined)).toBe("HEALTH");
+  expect(run.look(12, 10, { looked: 10, well: 9 })).toMatch(/^PASSED OPENED /);
+});
+
+test("an estimate supposes that updated devices are well", () => {
+  const supposed = {
+    ...{ devices: 100, groups: {}, pollMs: 10 * MINUTE, updateMs: 10 * MINUTE, failurePct: 0 },
+    ...{ start: BEGIN, size: 1, downloadMs: 1 },
+  };
+  expect(estimateOf(PLAN, supposed).outcome.kind).toBe("finishes");
+});
+
+for (const health of [
+  { well_pct: 0 },
+  { well_pct: 101 },
+  { attributes: [{ attribute: "temperature" }] },
+  { attributes: [{ attribute: "temperature", min: 5, max: 4 }] },
+  { attributes: [{ attribute: "", max: 4 }] },
+])
+  test(`health ${JSON.stringify(health)} is refused`, () => {
+    expect(Plan.safeParse({ waves: [{ count: 1, gate: { health } }, { rest: true }] }).success).toBe(false);
+  });
