@@ -10,6 +10,7 @@ import { addTenant, addUser } from "../../../server/adapters/postgres/people.ts"
 import { composeServer, type Server, type ServerOptions } from "../../../server/compose.ts";
 import { openListeners } from "../../../server/listeners/listeners.ts";
 import { measure } from "../../../server/metrics/metrics.ts";
+import { keepLedger } from "./audit-ledger.ts";
 import type { DatabaseFront } from "./database-front.ts";
 
 export interface TestServer {
@@ -92,6 +93,7 @@ export async function startTestServer({
     },
     ...options,
   });
+  const wrong = keepLedger(server);
   const { postgres } = server.services;
   const tenant = await postgres.shared((session) => addTenant(session, "default"));
   const hash = await hashPassword(ADMIN.password);
@@ -123,6 +125,8 @@ export async function startTestServer({
       await endListening();
       await server.close();
       await rm(folder, { recursive: true, force: true });
+      // The test file fails, whatever it is about.
+      if (wrong.length > 0) throw new Error(`the audit log has not what happened:\n${wrong.join("\n")}`);
     },
   };
 }

@@ -8,7 +8,7 @@ import { isStorable } from "../../../domain/authentication/storable-text.ts";
 import { ServerError } from "../../../errors/server-error.ts";
 import type { Routes } from "../../app-types.ts";
 import { callingPerson } from "../../authenticate.ts";
-import { look } from "../../guard.ts";
+import { act } from "../../guard.ts";
 import type { Services } from "../../services.ts";
 
 const V1 = "/api/management/v1/useradm";
@@ -49,7 +49,10 @@ export const loginRoutes =
       { config: { auth: "user", permission: "Basic" }, schema: { response: { 202: z.undefined() } } },
       async (request, reply) => {
         const { tenant, session: id } = callingPerson(request);
-        await look(postgres, request, (session) => endSession(session, tenant, id));
+        await act(postgres, request, async (session) => {
+          await endSession(session, tenant, id);
+          return { result: undefined, acts: [{ action: "logout", object: { type: "session", id } }] };
+        });
         return reply.status(202).send();
       },
     );
