@@ -5,9 +5,12 @@ import { entryOf } from "../../src/errors/catalogue.ts";
 import { printAlike } from "../../src/util/print-alike.ts";
 import { VERSION } from "../../src/version.ts";
 import { registerArtifacts } from "./artifacts.ts";
+import { registerAudit } from "./audit.ts";
 import { registerChannels, registerKeys } from "./channels.ts";
 import { registerDeployments } from "./deployments.ts";
 import { registerDevices } from "./devices.ts";
+import { registerEnrolment } from "./enrolment.ts";
+import { registerEvents } from "./events.ts";
 import { registerGroups } from "./groups.ts";
 import { registerLogin } from "./login.ts";
 import { MENDER_CLI } from "./mender-format.ts";
@@ -16,6 +19,7 @@ import { registerReleases } from "./releases.ts";
 import { registerRoles } from "./roles.ts";
 import { registerRollouts } from "./rollouts.ts";
 import { registerSimulate } from "./simulate.ts";
+import { registerWebhooks } from "./webhooks.ts";
 
 /** Name of the operators' command line, which also answers to the name of Mender's. */
 export const FLEET = "switchback-fleet";
@@ -47,7 +51,8 @@ const REGISTER = [
     registerChannels,
     registerKeys,
   ],
-  ...[registerDeployments, registerRollouts, registerUsers, registerRoles, registerTokens, registerSimulate],
+  ...[registerDeployments, registerRollouts, registerUsers, registerRoles, registerTokens],
+  ...[registerEnrolment, registerAudit, registerEvents, registerWebhooks, registerSimulate],
 ];
 
 /** Runs one command line, and leaves its exit status in `io`. */

@@ -129,6 +129,15 @@ export const API_SENTENCES: Readonly<Record<string, string>> = {
   [`GET ${DEVAUTH}/devices/count`]: "Counts devices, all or those with a status.",
   [`GET ${DEVAUTH}/devices/{id}`]: "Shows a device with its keys.",
   [`DELETE ${DEVAUTH}/devices/{id}`]: "Decommissions a device: it is forgotten with its keys.",
+  [`GET ${DEVAUTH}/enrolment/rules`]: "Lists the rules that accept devices without a person.",
+  [`POST ${DEVAUTH}/enrolment/rules`]:
+    "Makes a rule: devices whose identity and address fit are accepted at their next request.",
+  [`POST ${DEVAUTH}/enrolment/rules/preview`]: "Says which of the devices that wait a rule would accept.",
+  [`DELETE ${DEVAUTH}/enrolment/rules/{id}`]: "Deletes a rule. Devices that it has accepted stay.",
+  [`GET ${DEVAUTH}/enrolment/tokens`]: "Lists the enrolment tokens, without their texts.",
+  [`POST ${DEVAUTH}/enrolment/tokens`]:
+    "Makes an enrolment token, which devices send as their tenant token to be accepted. Its text is shown this once.",
+  [`DELETE ${DEVAUTH}/enrolment/tokens/{id}`]: "Revokes an enrolment token. Devices that came in by it stay.",
   [`GET ${DEVAUTH}/limits/max_devices`]: "Says how many devices may be accepted.",
   [`GET ${DEVAUTH}/devices/{id}/auth/{aid}/status`]: "Shows the status of a key.",
   [`PUT ${DEVAUTH}/devices/{id}/auth/{aid}/status`]: "Accepts or rejects a key.",

@@ -10,6 +10,7 @@ import { RecordingIo } from "../support/recording-io.ts";
 import { makeArtifact } from "../support/server/artifacts.ts";
 import { query } from "../support/server/seed.ts";
 import { startTestServer, type TestServer } from "../support/server/test-server.ts";
+import { type Receiver, startReceiver } from "../support/server/webhook-receiver.ts";
 
 const FLEET = {
   ...{ connections: 4, rampS: 0, intervalS: 1, tenantToken: undefined, deviceType: "simulated", failures: 0 },
@@ -17,15 +18,18 @@ const FLEET = {
 };
 
 let server: TestServer;
+let receiver: Receiver;
 let home: string;
 const ids: Record<string, string> = {};
 
 beforeAll(async () => {
-  server = await startTestServer();
+  server = await startTestServer({ webhookAllow: ["127.0.0.1"] });
+  receiver = await startReceiver();
   home = mkdtempSync(join(tmpdir(), "switchback-fleet-"));
 });
 afterAll(async () => {
   await server.close();
+  await receiver.close();
   rmSync(home, { recursive: true, force: true });
 });
 
@@ -191,15 +195,37 @@ const BEFORE: Readonly<Record<string, () => Promise<void>>> = {
   "users show": findGrace,
   "users set-roles": findGrace,
   "users delete": findGrace,
+  "audit verify": async () => {
+    ids["ANCHOR"] = (await done("audit", "verify"))[1] ?? "";
+  },
+  enrolment: async () => {
+    writeFileSync(join(home, "serials.csv"), "1001,board\n1002,board\n");
+    const [id = ""] = await done("enrolment", "add-rule", `r${Math.random()}`, "--identity", "none=none");
+    ids["RULE_ID"] = id;
+    await done("enrolment", "create-token", "of the examples");
+    const [tokens = "[]"] = await done("enrolment", "tokens", "--json");
+    ids["ENROLMENT_TOKEN_ID"] = (JSON.parse(tokens) as { id: string }[])[0]?.id ?? "";
+  },
+  webhooks: async () => {
+    writeFileSync(join(home, "webhook.key"), "00112233\n");
+    const [id = ""] = await done("webhooks", "add", receiver.url, "--description", "of the examples");
+    ids["WEBHOOK_ID"] = id;
+  },
   "tokens revoke": async () => {
     const tokens = JSON.parse((await done("tokens", "list", "--json"))[0] ?? "") as { id: string }[];
     ids["TOKEN_ID"] = tokens[0]?.id ?? "";
   },
 };
 
-/** Examples that end what later ones need come last, and these are shown to work by the tests above. */
+/** Examples that end what later ones need come last, and these are shown to work by the tests above, or by watching.server.test.ts: they do not end by themselves. */
 const LAST = ["groups delete", "deployments abort", "artifacts delete", "devices decommission", "logout"];
-const ABOVE = ["login", "simulate", "artifacts upload", "deployments create --name july --release release-7 --device"];
+const ABOVE = [
+  "events watch --topics",
+  "login",
+  "simulate",
+  "artifacts upload",
+  "deployments create --name july --release release-7 --device",
+];
 
 const EXAMPLES = leavesOf(commandLine(new RecordingIo()))
   .flatMap((command) => helpParts(command).examples.map((example) => ({ path: pathOf(command), example })))

@@ -65,6 +65,8 @@ export interface NewAuthSet {
   readonly pubkey: string;
   readonly pubkeyHash: Buffer;
   readonly tier?: string;
+  /** The address from which the device asks with it. */
+  readonly seenFrom?: string;
   readonly status: AuthSetStatus;
 }
 
@@ -72,12 +74,13 @@ export interface NewAuthSet {
 export async function addAuthSet(session: Session, tenant: string, set: NewAuthSet): Promise<void> {
   const device = await lockDevice(session, tenant, set.device);
   if (device === undefined) throw new ServerError("NOT_FOUND", { device: set.device });
-  const { id, pubkey, pubkeyHash, tier, status } = set;
+  const { id, pubkey, pubkeyHash, tier, seenFrom, status } = set;
   if (status === "accepted") await makeRoom(session, tenant, device, undefined);
   await session.run(
     sql.insertInto("auth_sets").values({
       ...{ tenant_id: tenant, id, device_id: device.id, pubkey, pubkey_hash: pubkeyHash, status },
       ...(tier !== undefined && { tier }),
+      ...(seenFrom !== undefined && { seen_from: seenFrom }),
     }),
   );
   await followAuthSets(session, tenant, device);

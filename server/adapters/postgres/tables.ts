@@ -1,9 +1,9 @@
 import type { ColumnType, Generated } from "kysely";
 import type { Plan } from "../../../src/protocol/api/rollouts.ts";
-import type { Difference } from "../../domain/audit/difference.ts";
 import type { ScopedSet } from "../../domain/permissions/matrix.ts";
 import type { Memory } from "../../domain/rollout/memory.ts";
 import type { Samples } from "../../domain/rollout/recent.ts";
+import type { Json, JsonWithDefault, Stamp } from "./column-types.ts";
 import type { FailureCauseTable, FailureCountTable } from "./failure-tables.ts";
 import type {
   ChannelTable,
@@ -13,6 +13,7 @@ import type {
   SigningKeyTable,
   TargetFilter,
 } from "./group-tables.ts";
+import type { AuditTable, EnrolmentRuleTable, EnrolmentTokenTable, EventTable, OutboxTable } from "./more-tables.ts";
 import type { WebhookDeliveryTable, WebhookTable } from "./webhook-tables.ts";
 
 /**
@@ -27,6 +28,8 @@ export interface Tables {
   jobs: JobTable;
   devices: DeviceTable;
   auth_sets: AuthSetTable;
+  enrolment_rules: EnrolmentRuleTable;
+  enrolment_tokens: EnrolmentTokenTable;
   device_state: DeviceStateTable;
   inventory: InventoryTable;
   filters: FilterTable;
@@ -72,12 +75,6 @@ export interface Tables {
   webhook_queues: { webhook_id: string; tenant_id: string; due_at: Stamp; claimed_until: Date | null };
 }
 
-/** A column that the database fills with the present time. */
-type Stamp = ColumnType<Date, Date | undefined, Date>;
-/** A jsonb column: written as text, read as a value. */
-type Json<T> = ColumnType<T, string, string>;
-type JsonWithDefault<T> = ColumnType<T, string | undefined, string>;
-
 interface JobTable {
   id: Generated<number>;
   kind: string;
@@ -112,6 +109,7 @@ interface AuthSetTable {
   tier: Generated<string>;
   status: AuthSetStatus;
   tokens_valid_from: ColumnType<Date | number, Date | undefined, Date>;
+  seen_from: string | null;
   created_at: Stamp;
 }
 
@@ -338,21 +336,6 @@ interface SessionTable {
   created_at: Stamp;
 }
 
-interface AuditTable {
-  tenant_id: string;
-  seq: number;
-  at: Stamp;
-  actor: Json<Record<string, unknown>>;
-  origin: Json<Record<string, unknown>>;
-  action: string;
-  object: Json<Record<string, unknown>>;
-  change: Generated<string>;
-  difference: JsonWithDefault<Difference>;
-  request_id: string | null;
-  previous_hash: Buffer;
-  hash: Buffer;
-}
-
 interface IdempotencyTable {
   tenant_id: string;
   key: string;
@@ -361,22 +344,4 @@ interface IdempotencyTable {
   location: string | null;
   body: string;
   created_at: Stamp;
-}
-
-interface OutboxTable {
-  id: Generated<number>;
-  tenant_id: string;
-  key: string;
-  type: string;
-  data: Json<Record<string, unknown>>;
-  created_at: Stamp;
-}
-
-interface EventTable {
-  tenant_id: string;
-  id: Generated<number>;
-  key: string;
-  type: string;
-  data: Json<Record<string, unknown>>;
-  created_at: Date;
 }

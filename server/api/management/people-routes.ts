@@ -4,6 +4,7 @@ import { auditlogsRoutes } from "./auditlogs/routes.ts";
 import { devauthActRoutes } from "./devauth/acts.ts";
 import { devauthBulkRoutes } from "./devauth/bulk.ts";
 import { devauthDeviceRoutes } from "./devauth/devices.ts";
+import { enrolmentRoutes } from "./devauth/enrolment.ts";
 import { inventoryDeviceRoutes } from "./inventory/devices.ts";
 import { filterRoutes } from "./inventory/filters.ts";
 import { groupRoutes } from "./inventory/groups.ts";
@@ -28,6 +29,7 @@ export const peopleRoutes = (services: Services): readonly Routes[] => [
   devauthDeviceRoutes(services),
   devauthActRoutes(services),
   devauthBulkRoutes(services),
+  enrolmentRoutes(services),
   inventoryDeviceRoutes(services),
   groupRoutes(services),
   inventoryV2Routes(services),

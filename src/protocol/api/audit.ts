@@ -48,3 +48,4 @@ export const AuditChain = z.object({
   head: z.string(),
   anchor: z.string(),
 });
+export type AuditChain = z.infer<typeof AuditChain>;

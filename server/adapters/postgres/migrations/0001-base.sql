@@ -92,6 +92,8 @@ CREATE TABLE auth_sets (
   status text NOT NULL CHECK (status IN ('pending', 'accepted', 'rejected', 'preauthorized')),
   -- Tokens that were issued before this instant are not valid any more.
   tokens_valid_from timestamptz NOT NULL DEFAULT '-infinity',
+  -- The address from which the device first asked with this key.
+  seen_from text,
   created_at timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (tenant_id, id),
   UNIQUE (tenant_id, device_id, pubkey_hash),
@@ -114,6 +116,37 @@ END
 $$;
 CREATE TRIGGER auth_set_changes BEFORE UPDATE OR DELETE ON auth_sets
   FOR EACH ROW EXECUTE FUNCTION auth_set_changes();
+
+-- Devices that fit are accepted without a person. See server/domain/enrolment.
+CREATE TABLE enrolment_rules (
+  tenant_id uuid NOT NULL REFERENCES tenants ON DELETE CASCADE,
+  id uuid NOT NULL,
+  name text NOT NULL,
+  -- [{"attribute": ..., "regex": ...} | {"attribute": ..., "values": [...]}]: all of them must hold.
+  identity jsonb NOT NULL,
+  -- Addresses and networks, of which one must fit. Empty: from anywhere.
+  networks text[] NOT NULL,
+  created_at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (tenant_id, id),
+  UNIQUE (tenant_id, name)
+);
+
+-- What devices send as their tenant token, and are accepted for. It is not under row-level security, because the tenant of
+-- a device is found by it. A row is never removed: devices that came in by it still send it.
+CREATE TABLE enrolment_tokens (
+  tenant_id uuid NOT NULL REFERENCES tenants ON DELETE CASCADE,
+  id uuid NOT NULL,
+  name text NOT NULL,
+  -- SHA-256.
+  token_hash bytea NOT NULL UNIQUE,
+  expires_at timestamptz NOT NULL,
+  -- How many devices may come in by it. Without it, any number.
+  uses_max bigint,
+  uses bigint NOT NULL DEFAULT 0,
+  revoked_at timestamptz,
+  created_at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (tenant_id, id)
+);
 
 -- Hot and narrow: written in batches at each poll, so nothing that each poll changes has an index.
 CREATE TABLE device_state (
@@ -778,7 +811,7 @@ CREATE TRIGGER inventory_changes AFTER UPDATE ON inventory FOR EACH ROW
 DO $$
 DECLARE name text;
 BEGIN
-  FOREACH name IN ARRAY ARRAY['devices', 'auth_sets', 'device_state', 'inventory', 'filters',
+  FOREACH name IN ARRAY ARRAY['devices', 'auth_sets', 'enrolment_rules', 'device_state', 'inventory', 'filters',
     'device_counts', 'releases',
     'artifacts', 'artifact_signatures', 'signing_keys', 'channels', 'promotions', 'continuous_deployments', 'uploads', 'deployments', 'deployment_targets', 'device_deployments', 'failure_causes',
     'failure_counts', 'deployment_counts',

@@ -3,6 +3,7 @@ import type { AuthRequest } from "../../../../src/protocol/api/devices.ts";
 import { type PublicKey, readPublicKey } from "../../../adapters/device-keys/public-key.ts";
 import { findAuthSet, findTenant, type KnownSet } from "../../../adapters/postgres/device-auth.ts";
 import { addAuthSet, addDevice, setAuthSetStatus } from "../../../adapters/postgres/device-status.ts";
+import { enrol, findTokenTenant, isEnrolmentToken } from "../../../adapters/postgres/enrolment.ts";
 import { decide } from "../../../domain/authentication/decide.ts";
 import { type Identity, readIdentity } from "../../../domain/authentication/identity.ts";
 import { RecentlyUsed } from "../../../domain/recently-used.ts";
@@ -25,6 +26,8 @@ interface SignedRequest {
   /** The bytes that the device has signed. */
   readonly raw: Buffer;
   readonly signature: string;
+  /** From where it came. */
+  readonly address: string;
 }
 
 /** Answers authentication requests. */
@@ -42,7 +45,7 @@ export function createAdmission({ postgres, tokens }: Services, memories: Device
   async function tenantOf(token: string): Promise<string> {
     const known = tenants.get(token);
     if (known !== undefined && performance.now() - known.foundAt < TENANT_KEPT_MS) return known.id;
-    const id = await findTenant(postgres, token);
+    const id = await (isEnrolmentToken(token) ? findTokenTenant(postgres, token) : findTenant(postgres, token));
     if (id === undefined) throw new ServerError("DEVICE_NOT_ACCEPTED");
     tenants.set(token, { id, foundAt: performance.now() });
     return id;
@@ -54,10 +57,16 @@ export function createAdmission({ postgres, tokens }: Services, memories: Device
     identity: Identity,
     key: PublicKey,
     found: KnownSet | undefined,
-    tier: string | null | undefined,
+    { body: { tier }, address }: SignedRequest,
   ): Promise<boolean> {
     const decision = decide(found === undefined ? "unknown" : "known", found?.status ?? "unknown");
-    const set = { id: randomUUID(), pubkey: key.pem, pubkeyHash: key.hash, status: "pending" as const };
+    const set = {
+      id: randomUUID(),
+      pubkey: key.pem,
+      pubkeyHash: key.hash,
+      status: "pending" as const,
+      seenFrom: address,
+    };
     const withTier = { ...set, ...(typeof tier === "string" && { tier }) };
     switch (decision) {
       case "addDevice":
@@ -85,12 +94,29 @@ export function createAdmission({ postgres, tokens }: Services, memories: Device
     }
   }
 
+  /** Whether a rule or a token accepts a device that waits. At the limit of devices, it goes on waiting. */
+  async function mayComeIn(
+    tenant: string,
+    found: KnownSet | undefined,
+    said: { readonly address: string; readonly token: string },
+  ): Promise<boolean> {
+    if (found === undefined || found.auth_set === null || found.status !== "pending") return false;
+    const application = { device: found.device, authSet: found.auth_set, ...said };
+    return postgres
+      .inTenant(tenant, (session) => enrol(session, tenant, application))
+      .catch((error: unknown) => {
+        if (error instanceof ServerError && error.code === "NOT_POSSIBLE") return false;
+        throw error;
+      });
+  }
+
   return {
     /**
      * @returns a token
      * @throws {ServerError} DEVICE_SIGNATURE, DEVICE_NOT_ACCEPTED, REQUEST_INVALID, TOO_MANY_REQUESTS
      */
-    async admit({ body, raw, signature }: SignedRequest): Promise<string> {
+    async admit(request: SignedRequest): Promise<string> {
+      const { body, raw, signature, address } = request;
       const key = keyOf(body.pubkey);
       if (!key.hasSigned(raw, Buffer.from(signature, "base64"))) throw new ServerError("DEVICE_SIGNATURE");
       const identity = readIdentity(body.id_data);
@@ -104,8 +130,14 @@ export function createAdmission({ postgres, tokens }: Services, memories: Device
       if (postgres.usage().waiting > WAITING_MAX)
         throw new ServerError("TOO_MANY_REQUESTS", {}, { retryAfterS: BUSY_RETRY_S });
       const moment = memories.moment();
-      const found = await findAuthSet(postgres, tenant, identity.hash, key.hash);
-      const isAccepted = await register(tenant, identity, key, found, body.tier);
+      const find = () => findAuthSet(postgres, tenant, identity.hash, key.hash);
+      let found = await find();
+      let isAccepted = await register(tenant, identity, key, found, request);
+      if (!isAccepted && found?.status !== "rejected") {
+        // Of a device that was new, or new with this key, only now it is known who it is.
+        found = found?.auth_set == null ? await find() : found;
+        isAccepted = await mayComeIn(tenant, found, { address, token: body.tenant_token ?? "" });
+      }
       if (!isAccepted || found === undefined || found.auth_set === null) throw new ServerError("DEVICE_NOT_ACCEPTED");
       const { device, auth_set: authSet, now } = found;
       const token = await tokens.sign({ jti: authSet, sub: device, tenant, kind: "device" }, TOKEN_S, now);

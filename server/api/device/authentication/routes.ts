@@ -42,7 +42,12 @@ export const deviceAuthRoutes =
           const signature = request.headers["x-men-signature"];
           if (typeof signature !== "string" || signature === "")
             throw new ServerError("REQUEST_INVALID", { in: "headers/x-men-signature", reason: "missing" });
-          const token = await admit({ body: request.body as AuthRequest, raw: request.rawBody, signature });
+          const token = await admit({
+            body: request.body as AuthRequest,
+            raw: request.rawBody,
+            signature,
+            address: request.ip,
+          });
           return reply.type("application/jwt").serializer(String).send(token);
         },
       );

@@ -1,0 +1,60 @@
+import type { Generated } from "kysely";
+import type { Difference } from "../../domain/audit/difference.ts";
+import type { IdentityCondition } from "../../domain/enrolment/rules.ts";
+import type { Json, JsonWithDefault, Stamp } from "./column-types.ts";
+
+/** Tables of tables.ts: what happened, and who joins. */
+
+export interface AuditTable {
+  tenant_id: string;
+  seq: number;
+  at: Stamp;
+  actor: Json<Record<string, unknown>>;
+  origin: Json<Record<string, unknown>>;
+  action: string;
+  object: Json<Record<string, unknown>>;
+  change: Generated<string>;
+  difference: JsonWithDefault<Difference>;
+  request_id: string | null;
+  previous_hash: Buffer;
+  hash: Buffer;
+}
+
+export interface OutboxTable {
+  id: Generated<number>;
+  tenant_id: string;
+  key: string;
+  type: string;
+  data: Json<Record<string, unknown>>;
+  created_at: Stamp;
+}
+
+export interface EventTable {
+  tenant_id: string;
+  id: Generated<number>;
+  key: string;
+  type: string;
+  data: Json<Record<string, unknown>>;
+  created_at: Date;
+}
+
+export interface EnrolmentRuleTable {
+  tenant_id: string;
+  id: string;
+  name: string;
+  identity: Json<readonly IdentityCondition[]>;
+  networks: string[];
+  created_at: Stamp;
+}
+
+export interface EnrolmentTokenTable {
+  tenant_id: string;
+  id: string;
+  name: string;
+  token_hash: Buffer;
+  expires_at: Date;
+  uses_max: number | null;
+  uses: Generated<number>;
+  revoked_at: Date | null;
+  created_at: Stamp;
+}
