@@ -1,6 +1,6 @@
 import { createHash, randomBytes, randomUUID } from "node:crypto";
-import { compileRule, type EnrolmentRule } from "../../domain/enrolment/rules.ts";
 import { ServerError } from "../../errors/server-error.ts";
+import { compileRule, type EnrolmentRule } from "../enrolment/rules.ts";
 import { writeAudit } from "./audit.ts";
 import { setAuthSetStatus } from "./device-status.ts";
 import type { Postgres, Session } from "./postgres.ts";

@@ -1,6 +1,6 @@
 import type { Generated } from "kysely";
 import type { Difference } from "../../domain/audit/difference.ts";
-import type { IdentityCondition } from "../../domain/enrolment/rules.ts";
+import type { IdentityCondition } from "../enrolment/rules.ts";
 import type { Json, JsonWithDefault, Stamp } from "./column-types.ts";
 
 /** Tables of tables.ts: what happened, and who joins. */

@@ -117,7 +117,7 @@ $$;
 CREATE TRIGGER auth_set_changes BEFORE UPDATE OR DELETE ON auth_sets
   FOR EACH ROW EXECUTE FUNCTION auth_set_changes();
 
--- Devices that fit are accepted without a person. See server/domain/enrolment.
+-- Devices that fit are accepted without a person. See server/adapters/enrolment.
 CREATE TABLE enrolment_rules (
   tenant_id uuid NOT NULL REFERENCES tenants ON DELETE CASCADE,
   id uuid NOT NULL,

@@ -8,6 +8,7 @@ import {
   NewEnrolmentRule,
   NewEnrolmentToken,
 } from "../../../../src/protocol/api/enrolment.ts";
+import { compileRule, isNetwork } from "../../../adapters/enrolment/rules.ts";
 import {
   addRule,
   addToken,
@@ -20,7 +21,6 @@ import {
 } from "../../../adapters/postgres/enrolment.ts";
 import type { Session } from "../../../adapters/postgres/postgres.ts";
 import { requireAllDevices } from "../../../adapters/postgres/sight.ts";
-import { compileRule, isNetwork } from "../../../domain/enrolment/rules.ts";
 import { PatternError } from "../../../domain/filters/pattern.ts";
 import { ServerError } from "../../../errors/server-error.ts";
 import type { App, Routes } from "../../app-types.ts";

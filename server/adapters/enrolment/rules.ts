@@ -1,5 +1,5 @@
 import { BlockList, isIP } from "node:net";
-import { compilePattern } from "../filters/match-pattern.ts";
+import { compilePattern } from "../../domain/filters/match-pattern.ts";
 
 /** What an attribute of the identity must be: as an expression says, all of it, or one of a list. */
 export type IdentityCondition =

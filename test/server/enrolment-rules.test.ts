@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { compileRule } from "../../../server/domain/enrolment/rules.ts";
+import { compileRule } from "../../server/adapters/enrolment/rules.ts";
 
 const MAC = { attribute: "mac", regex: "02:.*" };
 
