@@ -3,6 +3,7 @@ import type { CliIo } from "../../src/agent/io.ts";
 import { jsonLine } from "../../src/cli/one-line.ts";
 import { printable } from "../../src/errors/agent-error.ts";
 import type { FailureCauses } from "../../src/protocol/api/rollout-views.ts";
+import { causeText } from "../../src/protocol/words/rollout-words.ts";
 import { type Context, examples, withServer } from "./command.ts";
 
 type Cause = FailureCauses[number];
@@ -29,7 +30,7 @@ async function causes({ connection, options, words, io }: Context<{ limit: strin
 function causeLines({ count, example, factors, is_sampled: isSampled, ...cause }: Cause): string[] {
   const [strongest, ...others] = factors;
   return [
-    `${count.toLocaleString("en")} ${count === 1 ? "device" : "devices"}: ${causeText(cause)}`,
+    `${count.toLocaleString("en")} ${count === 1 ? "device" : "devices"}: ${causeText(cause.kind, printable(cause.signature))}`,
     ...(strongest === undefined
       ? []
       : [
@@ -38,12 +39,6 @@ function causeLines({ count, example, factors, is_sampled: isSampled, ...cause }
         ]),
     ...(example?.line === undefined ? [] : [`  ${example.device} said: ${printable(example.line)}`]),
   ];
-}
-
-function causeText({ kind, signature }: Pick<Cause, "kind" | "signature">): string {
-  if (kind === "no_log") return "no log came";
-  if (kind === "other") return "all other causes";
-  return kind === "server" ? `the server ended the update (${signature})` : printable(signature);
 }
 
 const factorText = ({ attribute, value, failed, succeeded }: Cause["factors"][number]): string =>

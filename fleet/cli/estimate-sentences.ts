@@ -14,7 +14,8 @@ export function estimateSentences({ outcome, begun, waves, peak, supposed, step_
       `begin in a minute, and they download ${megabytes(peak.bytes_per_second)}/s.`,
     `It supposes that each device polls every ${count(supposed.poll_interval_s)} s, that an update takes ` +
       `${count(supposed.update_s)} s (${count(Math.ceil(supposed.download_s))} s to download ` +
-      `${megabytes(supposed.artifact_size)}), and that ${supposed.failure_pct} % of the updates fail.`,
+      `${megabytes(supposed.artifact_size)}), and that ${supposed.failure_pct} % of the updates fail` +
+      `${supposed.failure_cause === undefined ? "" : ", all by the cause that the halt rule names"}.`,
     ...(approvals > 0 ? [`${approvals} ${approvals === 1 ? "approval counts" : "approvals count"} as given.`] : []),
     `Each time may be late by ${count(Math.ceil(stepS))} s for each wave before it. Times are in ${timeZone()}.`,
   ];

@@ -2,10 +2,10 @@ import type { Command } from "commander";
 import type { CliIo } from "../../src/agent/io.ts";
 import { jsonLine } from "../../src/cli/one-line.ts";
 import { AgentError } from "../../src/errors/agent-error.ts";
-import { parseQuery, QueryError } from "../../src/protocol/query.ts";
 import type { Connection } from "../client/connection.ts";
 import { pagesOf } from "../client/pages.ts";
 import { type Context, done, examples, printRows, withServer } from "./command.ts";
+import { readQuery } from "./read-query.ts";
 
 const INVENTORY = "/api/management/v1/inventory";
 const FILTERS = "/api/management/v2/inventory/filters";
@@ -145,16 +145,6 @@ async function remove(context: Context<object>): Promise<void> {
 export async function findDynamic(connection: Connection, name: string): Promise<DynamicGroup | undefined> {
   const answer = await connection.call("GET", FILTERS, { query: { name } });
   return ((await answer.json()) as DynamicGroup[]).find((one) => one.name === name);
-}
-
-/** @throws {AgentError} OPTION_INVALID */
-function readQuery(option: string, query: string): ReturnType<typeof parseQuery> {
-  try {
-    return parseQuery(query);
-  } catch (error) {
-    if (!(error instanceof QueryError)) throw error;
-    throw new AgentError("OPTION_INVALID", { option, value: query, reason: error.message });
-  }
 }
 
 async function change(context: Context<object>, method: "PATCH" | "DELETE"): Promise<void> {

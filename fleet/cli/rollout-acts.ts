@@ -9,11 +9,15 @@ import type { Rollout, RolloutActed, RolloutDecision, RolloutDetails } from "../
 import { factSentence, headlineSentence } from "../../src/protocol/words/rollout-words.ts";
 import { pagesOf } from "../client/pages.ts";
 import { type Context, examples, printRows, withServer } from "./command.ts";
+import { readQuery } from "./read-query.ts";
 import { actedSentences, decisionSentence, rolloutSentences, seenSentence } from "./rollout-sentences.ts";
 import { ago } from "./table.ts";
 
 /** The end of a command that acts, for its example. */
-const EXAMPLES: Readonly<Record<string, string>> = { roll_back: "--release release-7 --dry-run" };
+const EXAMPLES: Readonly<Record<string, string>> = {
+  ...{ resume: "--without hardware:rev-b --dry-run", leave_out: "--without 'type:board-1 OR site:antwerp-*'" },
+  roll_back: "--release release-7 --dry-run",
+};
 
 const ROLLOUTS = "/api/management/v2/deployments/rollouts";
 
@@ -25,6 +29,7 @@ const ACTS = [
   { name: "open-next", act: "open_next", description: "open the next wave now" },
   { name: "skip-soak", act: "skip_soak", description: "do not wait any longer after the gate is met" },
   { name: "retry-failed", act: "retry_failed", description: "have the devices that failed try again" },
+  { name: "leave-out", act: "leave_out", description: "leave devices out that have not begun" },
   { name: "abort", act: "abort", description: "abort a rollout: devices that have not finished do not go on" },
   { name: "roll-back", act: "roll_back", description: "abort a rollout, and deploy the release before where it went" },
 ] as const;
@@ -58,6 +63,8 @@ export function registerRolloutActs(rollouts: Command, io: CliIo): void {
       .option("--dry-run", "change nothing, and say what would happen")
       .option("--revision <number>", "act only on this revision of the rollout, which --dry-run has shown", revisionOf);
     if (act === "roll_back") command.option("--release <name>", "release to go back to; default: that of most devices");
+    if (act === "resume") command.option("--without <query>", "leave out the devices that match and have not begun");
+    if (act === "leave_out") command.requiredOption("--without <query>", "which devices");
     command
       .addHelpText("after", examples(`rollouts ${name} ROLLOUT_ID ${EXAMPLES[act] ?? "--dry-run"}`))
       .action(withServer<ActOptions>(io, (context) => doAct(context, act)));
@@ -76,6 +83,7 @@ interface ActOptions {
   readonly dryRun?: true;
   readonly revision?: number;
   readonly release?: string;
+  readonly without?: string;
 }
 
 function revisionOf(text: string): number {
@@ -163,10 +171,12 @@ async function doAct(context: Context<ActOptions>, act: string): Promise<void> {
   const { connection, options, words, io } = context;
   const [id] = words;
   const { revision, dryRun } = options;
+  const without = options.without === undefined ? {} : { without: readQuery("--without", options.without) };
   const seen = await read<RolloutDetails>(context, `${id}`);
   if (options.json !== true) io.out(seenSentence(seen));
   const expect = { rev: revision ?? seen.rev, totals: seen.totals };
-  const body = { act, dry_run: dryRun === true, release: options.release, ...(dryRun !== true && { expect }) };
+  const wish = { act, dry_run: dryRun === true, release: options.release, ...without };
+  const body = { ...wish, ...(dryRun !== true && { expect }) };
   const headers = { "idempotency-key": randomUUID() };
   try {
     const answer = await connection.call("POST", `${ROLLOUTS}/${id}/acts`, { body, headers });

@@ -15,6 +15,9 @@ interface SimulateOptions extends GlobalOptions {
   readonly duration?: number;
   readonly type: string;
   readonly failures: number;
+  readonly otherType?: readonly [type: string, percent: number];
+  readonly failingType?: string;
+  readonly failureLine: string;
   readonly step: number;
   readonly attributes: number;
   readonly connections: number;
@@ -33,6 +36,13 @@ export function registerSimulate(program: Command, io: CliIo): void {
     .option("--duration <seconds>", "end after this time; default: at Ctrl-C", whole(1, 10_000_000))
     .option("--type <name>", "device type", "simulated")
     .option("--failures <percent>", "how many of all installations fail", whole(0, 100), 0)
+    .option("--other-type <name=percent>", "so many devices are of this type instead", typePart)
+    .option("--failing-type <name>", "installations fail on all devices of this type")
+    .option(
+      "--failure-line <text>",
+      "what those devices log; '{n}' is the number of the device",
+      "cannot start board {n}",
+    )
     .option("--step <seconds>", "how long a download, an installation and a reboot take, each", whole(0, 86_400), 5)
     .option("--attributes <number>", "inventory attributes beyond the usual ones", whole(0, 500), 0)
     .option("--connections <number>", "connections that the devices share", whole(1, 10_000), 50)
@@ -47,7 +57,8 @@ The devices are new to the server. Accept them there, or with 'devices accept --
 
 Examples:
   switchback-fleet simulate --server https://fleet.example.com:8443 --ca ca.pem --devices 1000 --interval 10
-  switchback-fleet simulate --server http://127.0.0.1:8080 --devices 100000 --interval 1800 --ramp 60 --failures 5`;
+  switchback-fleet simulate --server http://127.0.0.1:8080 --devices 100000 --interval 1800 --ramp 60 --failures 5
+  switchback-fleet simulate --server http://127.0.0.1:8080 --devices 500 --other-type board-b=8 --failing-type board-b`;
 
 function whole(from: number, to: number): (text: string) => number {
   return (text) => {
@@ -56,6 +67,18 @@ function whole(from: number, to: number): (text: string) => number {
     throw new InvalidArgumentError(`It must be a whole number from ${from} to ${to}.`);
   };
 }
+
+function typePart(text: string): readonly [string, number] {
+  const [, type, percent] = /^([^=]{1,256})=(\d{1,3})$/.exec(text) ?? [];
+  if (type === undefined || Number(percent) > 100)
+    throw new InvalidArgumentError("It must be a device type and a percentage, as board-b=8.");
+  return [type, Number(percent)];
+}
+
+const failingOf = (type: string, line: string) => ({
+  type,
+  line: (device: number): string => line.replaceAll("{n}", String(device)),
+});
 
 async function run(options: SimulateOptions, io: CliIo): Promise<void> {
   const server = options.server ?? io.env["SWITCHBACK_SERVER"];
@@ -66,6 +89,8 @@ async function run(options: SimulateOptions, io: CliIo): Promise<void> {
       ...{ connections: options.connections, devices: options.devices, rampS: options.ramp ?? options.interval },
       ...{ durationS: options.duration, intervalS: options.interval, tenantToken: options.tenantToken },
       ...{ deviceType: options.type, failures: options.failures / 100, stepS: options.step, seed: options.seed },
+      ...(options.otherType !== undefined && { otherTypes: { [options.otherType[0]]: options.otherType[1] / 100 } }),
+      ...(options.failingType !== undefined && { failing: failingOf(options.failingType, options.failureLine) }),
       ...{ download: options.download === true, attributes: options.attributes },
     },
     io.signal,

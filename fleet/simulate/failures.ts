@@ -14,3 +14,24 @@ export function doesFail(
 ): boolean {
   return (device * GOLDEN + share(seed, "fails", deployment)) % 1 < failures;
 }
+
+/** The type of a device: as many devices have another type as was asked for, spread evenly. */
+export function typeOf(
+  {
+    seed,
+    deviceType,
+    otherTypes = {},
+  }: {
+    readonly seed: string;
+    readonly deviceType: string;
+    readonly otherTypes?: Readonly<Record<string, number>>;
+  },
+  device: number,
+): string {
+  let place = (device * GOLDEN + share(seed, "type")) % 1;
+  for (const [type, part] of Object.entries(otherTypes)) {
+    if (place < part) return type;
+    place -= part;
+  }
+  return deviceType;
+}

@@ -1,5 +1,5 @@
 import type { SimulatedDevice } from "./device.ts";
-import { doesFail } from "./failures.ts";
+import { doesFail, typeOf } from "./failures.ts";
 import type { Figures } from "./figures.ts";
 import type { Schedule } from "./schedule.ts";
 import type { Wire, WireAnswer } from "./wire.ts";
@@ -9,6 +9,10 @@ export interface FleetPlan {
   readonly intervalS: number;
   readonly tenantToken: string | undefined;
   readonly deviceType: string;
+  /** Other device types, each with its part of the devices, from 0 to 1. */
+  readonly otherTypes?: Readonly<Record<string, number>>;
+  /** While it is there, installations fail on all devices of this type, and each says this line. */
+  readonly failing?: { readonly type: string; readonly line: (device: number) => string } | undefined;
   /** The part of all installations that fail, from 0 to 1. */
   readonly failures: number;
   /** How long a device downloads, installs and reboots, in seconds each. */
@@ -43,6 +47,7 @@ export class Life {
   readonly #device: SimulatedDevice;
   readonly #world: World;
   #token: string | undefined;
+  readonly #type: string;
   #artifact = "release-0";
   #failures = 0;
   #hasSentInventory = false;
@@ -50,6 +55,7 @@ export class Life {
   constructor(device: SimulatedDevice, world: World) {
     this.#device = device;
     this.#world = world;
+    this.#type = typeOf(world.plan, device.index);
   }
 
   begin(delayMs: number): void {
@@ -84,7 +90,7 @@ export class Life {
       if (sent.status !== 200) return this.#refused(sent);
       this.#hasSentInventory = true;
     }
-    const provides = { artifact_name: this.#artifact, device_type: this.#world.plan.deviceType };
+    const provides = { artifact_name: this.#artifact, device_type: this.#type };
     const answer = await this.#call("poll", "POST", NEXT, { device_provides: provides });
     if (answer.status === 204) return this.#rest();
     if (answer.status !== 200) return this.#refused(answer);
@@ -117,7 +123,9 @@ export class Life {
   /** Goes through a deployment, and reports each step as a client does. */
   async #update({ id, artifact }: Deployment): Promise<void> {
     const { plan, figures } = this.#world;
-    const fails = doesFail(plan, id, this.#device.index);
+    const { index } = this.#device;
+    const line = plan.failing?.type === this.#type ? plan.failing.line(index) : undefined;
+    const fails = line !== undefined || doesFail(plan, id, index);
     if (!(await this.#report(id, "downloading"))) return;
     await this.#download(artifact.source.uri);
     await this.#wait();
@@ -125,7 +133,12 @@ export class Life {
     await this.#wait();
     if (fails) {
       await this.#report(id, "failure");
-      await this.#call("log", "PUT", `${DEVICES_V1}/deployments/device/deployments/${id}/log`, failureLog());
+      await this.#call(
+        "log",
+        "PUT",
+        `${DEVICES_V1}/deployments/device/deployments/${id}/log`,
+        failureLog(line ?? DISK_FULL),
+      );
       figures.count("deployments: failed");
       return;
     }
@@ -170,7 +183,7 @@ export class Life {
     const { plan } = this.#world;
     const { index, mac } = this.#device;
     return [
-      { name: "device_type", value: plan.deviceType },
+      { name: "device_type", value: this.#type },
       { name: "artifact_name", value: this.#artifact },
       { name: "mender_client_version", value: "simulated" },
       { name: "mac", value: mac },
@@ -205,13 +218,11 @@ export class Life {
   }
 }
 
-const failureLog = (): unknown => ({
+const DISK_FULL = "Cannot write to /dev/mmcblk0p3: no space left on device";
+
+const failureLog = (line: string): unknown => ({
   messages: [
     { timestamp: new Date().toISOString(), level: "info", message: "Installing the Artifact." },
-    {
-      timestamp: new Date().toISOString(),
-      level: "error",
-      message: "Cannot write to /dev/mmcblk0p3: no space left on device",
-    },
+    { timestamp: new Date().toISOString(), level: "error", message: line },
   ],
 });

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { expect, test } from "vitest";
-import { doesFail } from "../../fleet/simulate/failures.ts";
+import { doesFail, typeOf } from "../../fleet/simulate/failures.ts";
 
 const failuresOf = (failures: number, devices: number, deployment: string): number[] =>
   Array.from({ length: devices }, (_, n) => n).filter((n) => doesFail({ seed: "s", failures }, deployment, n));
@@ -22,4 +22,16 @@ test("in each deployment, the share of failures is close to what was asked for, 
   const sets = new Set(deployments.map((deployment) => failuresOf(0.05, 100, deployment).join()));
   expect(sets.size).toBeGreaterThan(50);
   expect(failuresOf(0.05, 100, "one")).toEqual(failuresOf(0.05, 100, "one"));
+});
+
+test("as many devices are of another type as was asked for, always the same ones", () => {
+  const types = (seed: string, devices: number): string[] =>
+    Array.from({ length: devices }, (_, n) => typeOf({ seed, deviceType: "a", otherTypes: { b: 0.08, c: 0.02 } }, n));
+  for (const seed of ["1", "2", "x"]) {
+    const all = types(seed, 10_000);
+    expect(Math.abs(all.filter((one) => one === "b").length - 800), seed).toBeLessThanOrEqual(10);
+    expect(Math.abs(all.filter((one) => one === "c").length - 200), seed).toBeLessThanOrEqual(10);
+    expect(types(seed, 100)).toEqual(all.slice(0, 100));
+  }
+  expect(typeOf({ seed: "1", deviceType: "a" }, 5)).toBe("a");
 });

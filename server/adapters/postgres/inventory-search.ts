@@ -146,8 +146,9 @@ export async function estimate(
   return Math.round((row.found / row.sampled) * (await readCounter(session, tenant, "status:")));
 }
 
-export async function inTime<T>(session: Session, work: () => Promise<T>): Promise<T> {
-  await session.raw(`SET LOCAL statement_timeout = '${SEARCH_MAX}'`);
+/** @param limit holds for the rest of the transaction */
+export async function inTime<T>(session: Session, work: () => Promise<T>, limit = SEARCH_MAX): Promise<T> {
+  await session.raw(`SET LOCAL statement_timeout = '${limit}'`);
   try {
     return await work();
   } catch (error) {

@@ -1,13 +1,16 @@
 import type { Plan } from "../../../src/protocol/api/rollouts.ts";
 import type { Act, Refusal } from "../../domain/rollout/acts.ts";
 import { type Advanced, advance, type News } from "../../domain/rollout/advance.ts";
-import { type Counts, withoutFailures } from "../../domain/rollout/counts.ts";
+import { type Counts, type Leaving, withoutDevices, withoutFailures } from "../../domain/rollout/counts.ts";
 import { asksForHealth } from "../../domain/rollout/gates.ts";
+import { wavesAsRead } from "../../domain/rollout/halt.ts";
 import { initialMemory } from "../../domain/rollout/memory.ts";
 import { nextSamples, restart, samplesChangeAt } from "../../domain/rollout/recent.ts";
 import { doorOf } from "../../domain/rollout/sizes.ts";
 import { closedBy } from "../../domain/rollout/state.ts";
+import { findDeployment } from "./deployments.ts";
 import { abortDeployment } from "./end-deployments.ts";
+import { countLeaving, type LeftOut, leaveOut } from "./leave-out.ts";
 import type { Session } from "./postgres.ts";
 import { countRetriable, retryFailed } from "./retry-failed.ts";
 import { makePlaces, setPlaces } from "./rollout-places.ts";
@@ -90,23 +93,33 @@ export async function actOnRollout(
     by,
     isDry,
     check,
+    leftOut,
   }: {
     readonly act: Act["act"];
     readonly by: { readonly id: string; readonly email: string };
     readonly isDry: boolean;
     readonly check?: (before: StoredRollout, counts: Counts) => void;
+    /** Which devices are left out with it. */
+    readonly leftOut?: LeftOut | undefined;
   },
-): Promise<(Moved & { readonly refused: Refusal | undefined }) | undefined> {
+): Promise<(Moved & { readonly refused: Refusal | undefined; readonly leaving: Leaving | undefined }) | undefined> {
   const isLocked = !isDry && (await lockRollout(session, tenant, deployment, true));
   const before = await readRollout(session, tenant, deployment);
   if (before === undefined) return undefined;
   const retriable = act === "retry_failed" ? await countRetriable(session, tenant, before) : undefined;
   const counts = { ...(await readRolloutCounts(session, tenant, before)), ...(retriable && { retriable }) };
   check?.(before, counts);
-  const after = advance(before.plan, before.memory, newsOf(before, counts, [{ act, by: by.id }]));
+  const target = leftOut && (await findDeployment(session, tenant, deployment));
+  const leaving = leftOut && target && (await countLeaving(session, tenant, target, leftOut));
+  const wish: Act = { act, by: by.id, ...(leaving !== undefined && { leaving }) };
+  const after = advance(before.plan, before.memory, newsOf(before, counts, [wish]));
   const refused = isDry || isLocked ? after.refused[0]?.why : "ENDED";
-  if (refused === undefined && !isDry) await keep(session, tenant, { before, counts, after }, by);
-  return { before, counts, after, refused };
+  if (refused === undefined && !isDry) {
+    if (leftOut !== undefined && target !== undefined) await leaveOut(session, tenant, target, leftOut);
+    const left = leaving === undefined ? counts : withoutDevices(counts, leaving);
+    await keep(session, tenant, { before, counts: left, after }, by);
+  }
+  return { before, counts, after, refused, leaving };
 }
 
 const newsOf = ({ state, now }: StoredRollout, counts: Counts, acts: readonly Act[]): News => ({
@@ -134,10 +147,9 @@ async function keep(session: Session, tenant: string, { before, counts, after }:
     isLimited: allowance.upTo < counts.devices,
   });
   const hasRestarted = decisions.some(({ code }) => code === "RESUMED" || code === "RETRIED");
-  const waves = decisions.some(({ code }) => code === "RETRIED") ? withoutFailures(counts).waves : counts.waves;
-  const samples = hasRestarted
-    ? restart(plan, waves, memory.at)
-    : nextSamples(plan, before.samples, counts.waves, memory.at);
+  const read = wavesAsRead(plan, counts);
+  const waves = decisions.some(({ code }) => code === "RETRIED") ? wavesAsRead(plan, withoutFailures(counts)) : read;
+  const samples = hasRestarted ? restart(plan, waves, memory.at) : nextSamples(plan, before.samples, read, memory.at);
   const door = doorOf(plan, memory.waves.length, counts);
   // A person's act comes first; what follows from it, the plan decides.
   const acted = decisions.findIndex(({ code }) => ACTED.has(code));
@@ -148,7 +160,7 @@ async function keep(session: Session, tenant: string, { before, counts, after }:
     wakeAt: earliest([
       after.wakeAt,
       await overdueAt(session, tenant, deployment, plan),
-      samplesChangeAt(plan, samples, counts.waves, memory.at),
+      samplesChangeAt(plan, samples, read, memory.at),
       // Polls and inventory change no counter.
       asksForHealth(plan, memory, counts) ? memory.at + HEALTH_MS : undefined,
     ]),
@@ -160,7 +172,7 @@ const HEALTH_MS = 10_000;
 
 /** What a decision is called that a person has made. `ENDED` may be one, too. */
 const ACTED: ReadonlySet<string> = new Set([
-  ...["APPROVED", "PAUSED", "RESUMED", "OPENED_EARLY", "SOAK_SKIPPED", "RETRIED", "ENDED"],
+  ...["APPROVED", "PAUSED", "RESUMED", "OPENED_EARLY", "SOAK_SKIPPED", "RETRIED", "LEFT_OUT", "ENDED"],
 ]);
 
 function earliest(times: readonly (number | undefined)[]): number | undefined {

@@ -1,10 +1,13 @@
 import type { Plan } from "../../../src/protocol/api/rollouts.ts";
+import type { CauseKind } from "../../domain/failures/cause.ts";
 import type { Counts } from "../../domain/rollout/counts.ts";
 import { asksForHealth } from "../../domain/rollout/gates.ts";
+import { wavesAsRead } from "../../domain/rollout/halt.ts";
 import type { Decision, Memory } from "../../domain/rollout/memory.ts";
 import { recentOf, type Samples } from "../../domain/rollout/recent.ts";
 import { tallyOf } from "../../domain/rollout/state.ts";
 import { writeEvent } from "./events.ts";
+import { LEFT_OUT_WAVE } from "./leave-out.ts";
 import type { Session } from "./postgres.ts";
 import { countWell } from "./rollout-health.ts";
 import type { DeploymentState } from "./tables.ts";
@@ -99,23 +102,35 @@ async function readCounters(
         (SELECT coalesce(json_agg(json_build_array(wave, status, n)), '[]') FROM (
           SELECT wave, status, sum(n) AS n FROM deployment_counts
           WHERE tenant_id = $1 AND deployment_id = $2 GROUP BY wave, status) AS x) AS counts,
+        (SELECT coalesce(json_agg(json_build_array(kind, signature, wave, n)), '[]') FROM (
+          SELECT kind, signature, wave, sum(n) AS n FROM failure_counts f JOIN failure_causes USING (tenant_id, deployment_id, cause)
+          WHERE f.tenant_id = $1 AND f.deployment_id = $2 GROUP BY kind, signature, wave HAVING sum(n) > 0) AS x) AS causes,
         (SELECT coalesce(json_object_agg(what, n), '{}') FROM (
           SELECT what, sum(n) AS n FROM device_counts WHERE tenant_id = $1 AND what = ANY ($3) GROUP BY what) AS x) AS groups
       FROM deployments WHERE tenant_id = $1 AND id = $2`,
     [tenant, deployment, names.map((name) => `group:${name}`)],
   );
-  const { devices = 0, target_group: target = null, counts = [], groups = {} } = row ?? {};
+  const { target_group: target = null, counts = [], causes = [], groups = {} } = row ?? {};
+  const sumOf = (isMeant: (wave: number) => boolean): number =>
+    counts.reduce((sum, [wave, , n]) => sum + (isMeant(wave) ? n : 0), 0);
+  const leftOut = sumOf((wave) => wave === LEFT_OUT_WAVE);
+  const devices = (row?.devices ?? 0) - leftOut;
   const waves = memory.waves.map((_, index) =>
     tallyOf(new Map(counts.filter(([wave]) => wave === index).map(([, status, n]) => [status, n]))),
   );
   // A rollout to a group has no devices of other groups.
   const sizeOf = (name: string): number =>
-    target === null || target === name ? Math.min(devices, Math.max(0, groups[`group:${name}`] ?? 0)) : 0;
+    target === null || target === name
+      ? Math.min(devices, Math.max(0, (groups[`group:${name}`] ?? 0) - (memory.leftOut?.[name] ?? 0)))
+      : 0;
+  const tallies = causeTallies(causes, waves.length);
   return {
     devices,
+    leftOut,
     waves,
-    outside: counts.reduce((sum, [wave, , n]) => sum + (wave < 0 ? n : 0), 0),
-    recent: recentOf(plan, samples, waves, now),
+    outside: sumOf((wave) => wave < 0 && wave !== LEFT_OUT_WAVE),
+    causes: tallies,
+    recent: recentOf(plan, samples, wavesAsRead(plan, { waves, causes: tallies }), now),
     overdue: plan.halt?.overdue_after_s === undefined ? 0 : await countOverdue(session, tenant, deployment, plan),
     groups: Object.fromEntries(names.map((name) => [name, sizeOf(name)])),
   };
@@ -125,7 +140,19 @@ interface CountsRow extends Record<string, unknown> {
   readonly devices: number;
   readonly target_group: string | null;
   readonly counts: readonly (readonly [wave: number, status: string, n: number])[];
+  readonly causes: readonly (readonly [kind: CauseKind, signature: string, wave: number, n: number])[];
   readonly groups: Readonly<Record<string, number>>;
+}
+
+function causeTallies(rows: CountsRow["causes"], length: number): Counts["causes"] {
+  const tallies = new Map<string, { kind: CauseKind; signature: string; waves: number[] }>();
+  for (const [kind, signature, wave, n] of rows) {
+    const key = `${kind} ${signature}`;
+    const tally = tallies.get(key) ?? { kind, signature, waves: Array.from({ length }, () => 0) };
+    if (wave in tally.waves) tally.waves[wave] = n;
+    tallies.set(key, tally);
+  }
+  return [...tallies.values()];
 }
 
 /** No rollout goes on with so many, so more need not be counted. */
@@ -158,9 +185,15 @@ export async function overdueAt(
   return row?.at == null ? undefined : row.at + halt.overdue_after_s * 1000 + 1;
 }
 
-/** What the counters of a rollout are, in a few letters: others if any of them has changed. */
+/**
+ * What the counters of a rollout are, in a few letters: others if any of them has changed. Logs change causes later than
+ * statuses do, which matters if the halt rule is about one.
+ */
 const SEEN = `(SELECT d.state || ' ' || coalesce(sum(n * hashtext(status || ' ' || wave)::bigint), 0)
-  FROM deployment_counts c WHERE c.tenant_id = d.tenant_id AND c.deployment_id = d.id)`;
+    FROM deployment_counts c WHERE c.tenant_id = d.tenant_id AND c.deployment_id = d.id)
+  || CASE WHEN r.plan #> '{halt,cause}' IS NULL THEN '' ELSE (
+    SELECT ' ' || coalesce(sum(n * hashtext(cause || ' ' || wave)::bigint), 0)
+    FROM failure_counts f WHERE f.tenant_id = d.tenant_id AND f.deployment_id = d.id) END`;
 
 export interface RolloutChange {
   readonly memory: Memory;
@@ -236,5 +269,5 @@ export const UNSEEN = {
   name: "unseen-rollouts",
   text: `SELECT r.deployment_id AS deployment
     FROM rollouts r JOIN deployments d ON d.tenant_id = r.tenant_id AND d.id = r.deployment_id
-    WHERE r.tenant_id = $1 AND r.deployment_id = ANY ($2::uuid[]) AND r.seen <> ${SEEN}`,
+    WHERE r.tenant_id = $1 AND r.deployment_id = ANY ($2::uuid[]) AND r.seen <> (${SEEN})`,
 };

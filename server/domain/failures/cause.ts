@@ -37,6 +37,16 @@ function causeFrom(kind: CauseKind, signature: string, line: string): Cause {
   return { id, kind, signature, line };
 }
 
+/**
+ * Whether a person means a cause: by its signature or a part of it, by a line of a log or a part of it, or as `no_log`.
+ * Capitals do not matter.
+ */
+export function isNamed(named: string, { kind, signature }: Pick<Cause, "kind" | "signature">): boolean {
+  const wanted = signatureOf(named).toLowerCase();
+  if (kind === "no_log" || kind === "other") return wanted === kind;
+  return wanted !== "" && signature.toLowerCase().includes(wanted);
+}
+
 /** So many of the newest messages are read: what went wrong stands at the end. */
 const READ_MAX = 20_000;
 /** A program says why it failed in one of so many messages before the client says that it did. */

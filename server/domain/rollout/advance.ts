@@ -1,9 +1,9 @@
 import type { Plan } from "../../../src/protocol/api/rollouts.ts";
 import { type Act, doAct, isApproved, openWave, type Refusal } from "./acts.ts";
 import { type Allowance, allowanceOf, sampled } from "./allowance.ts";
-import { type Counts, takenIn, underWayIn, withoutFailures } from "./counts.ts";
+import { type Counts, takenIn, underWayIn, withoutDevices, withoutFailures } from "./counts.ts";
 import { readGate, soakOf, startOf } from "./gates.ts";
-import { forgetEnded, passedLimit } from "./halt.ts";
+import { causeFacts, forgetEnded, passedLimit } from "./halt.ts";
 import type { Decision, End, Memory } from "./memory.ts";
 import { type Wait, waitsOf, wakeAtOf } from "./waits.ts";
 
@@ -45,6 +45,7 @@ export function advance(plan: Plan, before: Memory, news: News): Advanced {
       memory = result.memory;
       decisions.push(result.decision);
       if (act.act === "retry_failed") counts = withoutFailures(counts);
+      if (act.leaving !== undefined) counts = withoutDevices(counts, act.leaving);
     }
   }
   memory = forgetEnded(memory, counts);
@@ -75,7 +76,9 @@ function halt(plan: Plan, memory: Memory, counts: Counts, decisions: Decision[])
   const passed = passedLimit(plan, memory, counts);
   if (passed === undefined) return memory;
   const wave = memory.waves.length - 1;
-  decisions.push({ code: "HALTED", facts: { wave, ...passed } });
+  const { rule, reading, limit, failed, overdue, reports } = passed;
+  const facts = { wave, rule, reading, limit, failed, overdue, reports, ...causeFacts(passed) };
+  decisions.push({ code: "HALTED", facts });
   const halted: Memory = { ...memory, halted: { at: memory.at, wave, ...passed } };
   return plan.halt?.action === "abort" ? end(halted, "HALTED", counts, decisions) : halted;
 }
@@ -96,7 +99,7 @@ function step(plan: Plan, memory: Memory, counts: Counts, decisions: Decision[])
   const isLast = index === plan.waves.length - 1;
   if (isLast) return undefined;
   if (newest !== undefined && newest.passedAt === undefined) {
-    const { good, of, isMet, isReached, health } = readGate(plan, index, newest, counts);
+    const { good, of, isMet, isReached, health } = readGate(plan, index, newest, counts, memory);
     const replace = (wave: typeof newest): Memory => ({ ...memory, waves: memory.waves.with(index, wave) });
     if (isReached && !isMet && health !== undefined && newest.soakAt !== undefined) {
       // Devices must be well for the whole soak: it begins anew when they are.

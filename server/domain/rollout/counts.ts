@@ -1,3 +1,5 @@
+import type { CauseKind } from "../failures/cause.ts";
+
 /** What became of the devices of one wave. */
 export interface Tally {
   readonly updated: number;
@@ -12,10 +14,19 @@ export interface Tally {
   readonly underWay: number;
 }
 
+/** How many devices failed by one cause, by wave. */
+export interface CauseTally {
+  readonly kind: CauseKind;
+  readonly signature: string;
+  readonly waves: readonly number[];
+}
+
 /** What is known of the devices of a rollout. All of it comes from counters. */
 export interface Counts {
-  /** How many devices the rollout has. */
+  /** How many devices the rollout has, without those that were left out. */
   readonly devices: number;
+  /** Devices that a person has left out before they began. */
+  readonly leftOut: number;
   /** By wave. */
   readonly waves: readonly Tally[];
   /** Devices that have an end without having begun, in no wave. */
@@ -24,6 +35,8 @@ export interface Counts {
   readonly recent: { readonly failed: number; readonly reports: number };
   /** Devices that are under way for longer than the halt rule allows. */
   readonly overdue: number;
+  /** Why devices failed. A failure whose log has not come yet has no line. */
+  readonly causes: readonly CauseTally[];
   /** How many accepted devices a group of the plan has. */
   readonly groups: Readonly<Record<string, number>>;
   /**
@@ -64,7 +77,29 @@ export const withoutFailures = (counts: Counts): Counts => {
       return { ...wave, failed: wave.failed - n, underWay: wave.underWay + n };
     }),
     recent: { failed: counts.recent.failed - gone, reports: Math.max(0, counts.recent.reports - gone) },
+    causes: [],
   };
 };
+/** The devices that an act leaves out. */
+export interface Leaving {
+  /** What they are like, in words of the person. */
+  readonly without: string;
+  /** How many have not begun. */
+  readonly devices: number;
+  /** How many of them are in each group. */
+  readonly groups: Readonly<Record<string, number>>;
+  /** By wave, how many have failed: gates and halt rules ask for them no more. */
+  readonly failed: readonly number[];
+}
+
+/** As they are once those devices are out. */
+export const withoutDevices = (counts: Counts, { devices, groups }: Leaving): Counts => ({
+  ...counts,
+  devices: counts.devices - devices,
+  leftOut: counts.leftOut + devices,
+  groups: Object.fromEntries(
+    Object.entries(counts.groups).map(([name, n]) => [name, Math.max(0, n - (groups[name] ?? 0))]),
+  ),
+});
 
 export const underWayIn = ({ waves }: Counts): number => waves.reduce((sum, wave) => sum + wave.underWay, 0);

@@ -1,6 +1,6 @@
 import type { Act } from "./acts.ts";
 import type { Advanced } from "./advance.ts";
-import { type Counts, NO_TALLY, retriableIn, type Tally, takenIn, underWayIn } from "./counts.ts";
+import { type Counts, NO_TALLY, retriableIn, type Tally, takenIn, underWayIn, withoutDevices } from "./counts.ts";
 
 /** What becomes of devices by an act. */
 export interface Effect {
@@ -12,18 +12,36 @@ export interface Effect {
    * - `WAIT`: they have not begun, and wait
    * - `NEVER_BEGIN`: they have not begun, and do not get the release any more
    * - `KEEP`: they have the release, and keep it
+   * - `LEAVE`: they have not begun, and are left out
+   * - `COUNT_NO_MORE`: they have failed, and gates do not ask for them any more
    */
-  readonly code: "MAY_BEGIN" | "GO_ON" | "STOPPED" | "TRY_AGAIN" | "WAIT" | "NEVER_BEGIN" | "KEEP";
+  readonly code:
+    | "MAY_BEGIN"
+    | "GO_ON"
+    | "STOPPED"
+    | "TRY_AGAIN"
+    | "WAIT"
+    | "NEVER_BEGIN"
+    | "KEEP"
+    | "LEAVE"
+    | "COUNT_NO_MORE";
   readonly devices: number;
 }
 
 /** What an act that is done means for the devices. Those that are meant by nothing are left out. */
-export function effectsOf(act: Act["act"], counts: Counts, { memory, allowance }: Advanced): readonly Effect[] {
+export function effectsOf(
+  { act, leaving }: Pick<Act, "act" | "leaving">,
+  before: Counts,
+  { memory, allowance }: Advanced,
+): readonly Effect[] {
+  const counts = leaving === undefined ? before : withoutDevices(before, leaving);
   const waiting = Math.max(0, counts.devices - counts.outside - takenIn(counts));
   const isEnded = memory.ended !== undefined;
   const failed = act === "retry_failed" ? counts.waves.reduce((sum, _, wave) => sum + retriableIn(counts, wave), 0) : 0;
   const mayBegin = isEnded ? 0 : Math.min(waiting, Math.max(0, allowance.upTo - takenIn(counts)));
   const effects: readonly Effect[] = [
+    { code: "LEAVE", devices: leaving?.devices ?? 0 },
+    { code: "COUNT_NO_MORE", devices: (leaving?.failed ?? []).reduce((sum, n) => sum + n, 0) },
     { code: "TRY_AGAIN", devices: failed },
     { code: isEnded ? "STOPPED" : "GO_ON", devices: underWayIn(counts) },
     { code: "MAY_BEGIN", devices: mayBegin },

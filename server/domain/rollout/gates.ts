@@ -17,10 +17,16 @@ export interface GateReading {
 }
 
 /** Reads the gate behind a wave. Without a gate, a wave is always passed. */
-export function readGate({ waves }: Plan, index: number, { from, size }: OpenWave, counts: Counts): GateReading {
+export function readGate(
+  { waves }: Plan,
+  index: number,
+  { from, size }: OpenWave,
+  counts: Counts,
+  { excused = [] }: Pick<Memory, "excused">,
+): GateReading {
   const { updated, had, unfit, left } = counts.waves[index] ?? NO_TALLY;
   // Devices that are gone without having begun leave places that nobody takes.
-  const of = Math.max(0, Math.min(size, counts.devices - counts.outside - from) - unfit - left);
+  const of = Math.max(0, Math.min(size, counts.devices - counts.outside - from) - unfit - left - (excused[index] ?? 0));
   const gate = waves[index]?.gate;
   const needed = gate === undefined ? 0 : Math.ceil((of * gate.success_pct) / 100 - 1e-9);
   const good = updated + had;

@@ -1,14 +1,30 @@
 import type { Plan } from "../../../src/protocol/api/rollouts.ts";
-import { type Counts, NO_TALLY } from "./counts.ts";
+import { isNamed } from "../failures/cause.ts";
+import { type CauseTally, type Counts, type Leaving, NO_TALLY } from "./counts.ts";
 import type { Memory, Reading } from "./memory.ts";
+
+/** The waves as the halt rule reads them. If it names a cause, other failures are no more than reports. */
+export function wavesAsRead({ halt }: Plan, { waves, causes }: Pick<Counts, "waves" | "causes">): Counts["waves"] {
+  const named = halt?.cause;
+  if (named === undefined) return waves;
+  const meant = causes.filter((one) => isNamed(named, one));
+  return waves.map((wave, index) => {
+    const failed = Math.min(
+      wave.failed,
+      meant.reduce((sum, one) => sum + (one.waves[index] ?? 0), 0),
+    );
+    return { ...wave, failed, updated: wave.updated + wave.failed - failed };
+  });
+}
 
 /**
  * What the halt rule reads: the newest wave, or the reports of its window. What a person has seen and resumed in spite
  * of is not counted again.
  */
-function readHalt({ halt }: Plan, { waves, forgiven }: Memory, counts: Counts) {
+function readHalt(plan: Plan, { waves, forgiven }: Memory, counts: Counts) {
+  const { halt } = plan;
   const newest = waves.length - 1;
-  const { updated, failed } = counts.waves[newest] ?? NO_TALLY;
+  const { updated, failed } = wavesAsRead(plan, counts)[newest] ?? NO_TALLY;
   const seen = halt?.window_s === undefined ? { failed, reports: updated + failed } : counts.recent;
   const isForgiven = halt?.window_s === undefined && forgiven.wave === newest;
   return {
@@ -19,10 +35,20 @@ function readHalt({ halt }: Plan, { waves, forgiven }: Memory, counts: Counts) {
 }
 
 /** What a person who resumes the rollout now accepts. */
-export function forgive(memory: Memory, counts: Counts, now: number): Memory["forgiven"] {
+export function forgive(plan: Plan, memory: Memory, counts: Counts, now: number): Memory["forgiven"] {
   const wave = memory.waves.length - 1;
-  const { updated, failed } = counts.waves[wave] ?? NO_TALLY;
+  const { updated, failed } = wavesAsRead(plan, counts)[wave] ?? NO_TALLY;
   return { at: now, wave, failed, reports: updated + failed, overdue: counts.overdue };
+}
+
+/** Failures of devices like those that are left out are reports of the newest wave no more. */
+export function forgiveLeft({ halt }: Plan, { waves, forgiven }: Memory, { failed }: Leaving): Memory["forgiven"] {
+  const wave = waves.length - 1;
+  const left = failed[wave] ?? 0;
+  // Which of them failed by the cause of the rule is not known: to halt once too often does less harm.
+  if (halt?.cause !== undefined || left === 0) return forgiven;
+  const known = forgiven.wave === wave ? forgiven : { failed: 0, reports: 0 };
+  return { ...forgiven, wave, failed: known.failed + left, reports: known.reports + left };
 }
 
 /** Devices that were overdue then and have an end now are no reason to leave others out. */
@@ -38,8 +64,31 @@ export function passedLimit(plan: Plan, memory: Memory, counts: Counts): Reading
   const read = readHalt(plan, memory, counts);
   const bad = read.failed + read.overdue;
   const all = read.reports + read.overdue;
+  const known = { ...read, ...mostFrequent(plan, memory.waves.length - 1, counts) };
   if (halt.failure_count !== undefined && bad > halt.failure_count)
-    return { rule: "FAILURE_COUNT", reading: bad, limit: halt.failure_count, ...read };
+    return { rule: "FAILURE_COUNT", reading: bad, limit: halt.failure_count, ...known };
   if (halt.failure_pct === undefined || all < halt.min_reports || bad * 100 <= halt.failure_pct * all) return undefined;
-  return { rule: "FAILURE_PCT", reading: (bad * 100) / all, limit: halt.failure_pct, ...read };
+  return { rule: "FAILURE_PCT", reading: (bad * 100) / all, limit: halt.failure_pct, ...known };
 }
+
+/**
+ * The cause of most failures in a wave, of those that the halt rule is about. A failure without a log may only be one
+ * whose log is on its way, so any other cause comes first.
+ */
+function mostFrequent(
+  { halt }: Plan,
+  wave: number,
+  { causes }: Counts,
+): Pick<Reading, "cause" | "causeKind" | "causeFailed"> {
+  const failed = (one: CauseTally): number => one.waves[wave] ?? 0;
+  const isKnown = ({ kind }: CauseTally): number => (kind === "no_log" || kind === "other" ? 0 : 1);
+  const [first] = causes
+    .filter((one) => failed(one) > 0 && (halt?.cause === undefined || isNamed(halt.cause, one)))
+    .toSorted((a, b) => isKnown(b) - isKnown(a) || failed(b) - failed(a) || (a.signature < b.signature ? -1 : 1));
+  if (first === undefined) return {};
+  return { cause: first.signature, causeKind: first.kind, causeFailed: failed(first) };
+}
+
+/** The cause in a reading, as facts of a decision. */
+export const causeFacts = ({ cause, causeKind, causeFailed }: Reading): Readonly<Record<string, string | number>> =>
+  cause === undefined ? {} : { cause, causeKind: causeKind ?? "line", causeFailed: causeFailed ?? 0 };

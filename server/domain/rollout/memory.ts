@@ -1,3 +1,5 @@
+import type { CauseKind } from "../failures/cause.ts";
+
 /** A number that a decision was made on, and the limit that it passed. */
 export interface Reading {
   readonly rule: "FAILURE_PCT" | "FAILURE_COUNT";
@@ -6,6 +8,10 @@ export interface Reading {
   readonly failed: number;
   readonly overdue: number;
   readonly reports: number;
+  /** The cause of most failures, if one is known, and how many failed by it. */
+  readonly cause?: string;
+  readonly causeKind?: CauseKind;
+  readonly causeFailed?: number;
 }
 
 /** A wave that has opened. Times are in milliseconds since 1970. */
@@ -42,6 +48,10 @@ export interface Memory {
   readonly halted?: { readonly at: number; readonly wave: number } & Reading;
   /** What the halt rule leaves out, because a person has resumed the rollout in spite of it. */
   readonly forgiven: Forgiven;
+  /** By wave, how many failures gates do not ask for: devices like them were left out. */
+  readonly excused?: readonly number[];
+  /** How many devices of each group were left out. */
+  readonly leftOut?: Readonly<Record<string, number>>;
   readonly expiredAt?: number;
   readonly ended?: { readonly at: number; readonly why: End };
   /** How many had begun at which time, in the last minute: the rate is kept by it. */
@@ -72,7 +82,8 @@ export interface Decision {
     | "RESUMED"
     | "OPENED_EARLY"
     | "SOAK_SKIPPED"
-    | "RETRIED";
+    | "RETRIED"
+    | "LEFT_OUT";
   readonly facts: Readonly<Record<string, string | number>>;
 }
 

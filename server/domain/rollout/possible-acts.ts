@@ -25,6 +25,6 @@ export function possibleActs(
   return ACTS.map((name) => {
     const after = advance(plan, memory, { counts, now, acts: [{ act: name, by }] });
     const refused = after.refused[0]?.why;
-    return { act: name, refused, effects: refused === undefined ? effectsOf(name, counts, after) : [] };
+    return { act: name, refused, effects: refused === undefined ? effectsOf({ act: name }, counts, after) : [] };
   });
 }

@@ -1,4 +1,5 @@
 import type { Plan } from "../../../src/protocol/api/rollouts.ts";
+import { signatureOf } from "../failures/signature.ts";
 import { type Counts, NO_TALLY, type Tally } from "./counts.ts";
 import { doorOf } from "./sizes.ts";
 
@@ -70,8 +71,18 @@ export class VirtualFleet {
     const waves = this.#tallies.map((tally) => ({ ...tally }));
     // An estimate supposes that updated devices are well.
     const well = waves.at(-1)?.updated ?? 0;
-    const health = { looked: well, well };
-    return { devices, groups, waves, outside: 0, recent: this.#recent, overdue: this.#overdue, health };
+    // All that fail do so by the cause that the halt rule names.
+    const named = this.#plan.halt?.cause;
+    const cause = {
+      kind: "line",
+      signature: signatureOf(named ?? ""),
+      waves: waves.map(({ failed }) => failed),
+    } as const;
+    return {
+      ...{ devices, groups, waves, outside: 0, leftOut: 0, recent: this.#recent, overdue: this.#overdue },
+      health: { looked: well, well },
+      causes: named === undefined ? [] : [cause],
+    };
   }
 
   /** Opens the doors of the waves that are open, for cohorts of the same size. */

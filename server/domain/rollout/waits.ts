@@ -3,6 +3,7 @@ import { isApproved } from "./acts.ts";
 import { type Allowance, rateChangesAt } from "./allowance.ts";
 import { type Counts, takenIn, underWayIn } from "./counts.ts";
 import { readGate, soakOf, startOf } from "./gates.ts";
+import { causeFacts } from "./halt.ts";
 import type { Memory } from "./memory.ts";
 import { windowAt } from "./window.ts";
 
@@ -32,7 +33,7 @@ export function waitsOf(plan: Plan, memory: Memory, counts: Counts, { upTo, by }
   const { paused, halted, expiredAt } = memory;
   if (halted !== undefined) {
     const { rule, reading, limit, wave } = halted;
-    waits.push({ code: "HALTED", facts: { rule, reading, limit, wave } });
+    waits.push({ code: "HALTED", facts: { rule, reading, limit, wave, ...causeFacts(halted) } });
   }
   if (paused !== undefined) waits.push({ code: "RESUME", facts: { by: paused.by, at: paused.at } });
   if (!isApproved(plan, memory))
@@ -62,7 +63,7 @@ function waitsOfWaves(plan: Plan, memory: Memory, counts: Counts): readonly Wait
   const start = startOf(plan, next);
   const starts: Wait[] = memory.at < start ? [{ code: "START", facts: { wave: next, at: start }, until: start }] : [];
   if (newest === undefined || newest.passedAt !== undefined) return starts;
-  const { good, of, needed, isMet, isReached, health } = readGate(plan, index, newest, counts);
+  const { good, of, needed, isMet, isReached, health } = readGate(plan, index, newest, counts, memory);
   if (isReached && !isMet) return [{ code: "HEALTH", facts: { wave: index, ...health } }, ...starts];
   if (!isMet) return [{ code: "GATE", facts: { wave: index, good, of, needed } }, ...starts];
   const until = (newest.soakAt ?? memory.at) + soakOf(plan, index);

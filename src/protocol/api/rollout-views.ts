@@ -1,10 +1,13 @@
 import { z } from "zod";
 import { Id, Timestamp } from "./common.ts";
+import { Terms } from "./filters.ts";
 import { Plan } from "./rollouts.ts";
 import { Line } from "./text.ts";
 
 const Count = z.number().int();
 const Facts = z.record(z.string(), z.union([z.string(), z.number()]));
+
+const CauseKind = z.enum(["line", "no_log", "server", "other"]);
 
 /** What became of devices. `had`: they had the release before. `unfit`: no Artifact fits. `left`: they are out of it. */
 const Tally = z.object({
@@ -19,6 +22,8 @@ const Tally = z.object({
 const Totals = Tally.extend({
   /** Devices that have not begun and have no end. */
   waiting: Count,
+  /** Devices that a person has left out before they began. No other number has them. */
+  left_out: Count,
 });
 
 export const Rollout = z.object({
@@ -63,7 +68,11 @@ export const RolloutDetails = Rollout.extend({
   /** The most urgent first. */
   waits: z.array(z.object({ code: z.string(), facts: Facts, until: Timestamp.optional() })),
   halt: z
-    .object({ rule: z.string(), reading: z.number(), limit: z.number(), failed: Count, overdue: Count, reports: Count })
+    .object({
+      ...{ rule: z.string(), reading: z.number(), limit: z.number(), failed: Count, overdue: Count, reports: Count },
+      /** The cause of most of the failures. */
+      cause: z.object({ kind: CauseKind, signature: z.string(), failed: Count }).optional(),
+    })
     .optional(),
   approved_by: z.array(z.string()),
   /** Why no device may begin now. */
@@ -81,17 +90,34 @@ export const RolloutDecision = z.object({
 });
 export type RolloutDecision = z.infer<typeof RolloutDecision>;
 
+const ROLLOUT_ACTS = [
+  ...(["approve", "pause", "resume", "open_next", "skip_soak", "retry_failed", "leave_out"] as const),
+  ...(["abort", "roll_back"] as const),
+] as const;
+
 /** What a person does to a rollout. */
 export const RolloutAct = z
   .object({
-    act: z.enum(["approve", "pause", "resume", "open_next", "skip_soak", "retry_failed", "abort", "roll_back"]),
+    act: z.enum(ROLLOUT_ACTS),
     /** Changes nothing, and tells what would happen. */
     dry_run: z.boolean().default(false),
     /** What the person has seen. If more has changed than 1 % and 10 devices, the act is refused. */
     expect: z.object({ rev: Count.optional(), totals: Totals.partial().optional() }).optional(),
     /** To which release the devices go back. Without it, the one that most of them had before. */
     release: Line.min(1).optional(),
+    /**
+     * Devices that match and have not begun leave the rollout, and never get it. Those that have begun stay in; gates
+     * do not ask for those of them that have failed. Terms as in a search.
+     */
+    without: Terms.min(1).optional(),
   })
+  .refine(
+    ({ act, without }) => (act === "leave_out" ? without !== undefined : without === undefined || act === "resume"),
+    {
+      error: "belongs to resume and leave_out, which needs it",
+      path: ["without"],
+    },
+  )
   .refine(({ act, release }) => release === undefined || act === "roll_back", {
     error: "belongs to roll_back",
     path: ["release"],
@@ -122,7 +148,7 @@ export const FailureCauses = z.array(
      * `line`: a line of the log says it. `no_log`: no log came. `server`: the server ended the update, and the signature
      * is its reason. `other`: all causes beyond the first 200.
      */
-    kind: z.enum(["line", "no_log", "server", "other"]),
+    kind: CauseKind,
     /** The line without numbers, ids, paths, addresses and times. */
     signature: z.string(),
     count: Count,

@@ -69,11 +69,20 @@ const Halt = z
     min_reports: Count.default(20),
     /** A device that has not ended its update after so long counts as a failure. */
     overdue_after_s: Seconds.min(60).optional(),
+    /**
+     * Only failures by this cause: its signature, or a part of a line that a log says it by, in which numbers, paths and
+     * addresses do not matter. `no_log`: devices that sent no log.
+     */
+    cause: Line.min(1).optional(),
     /** `pause` keeps the rollout until a person resumes it. */
     action: z.enum(["pause", "abort"]).default("pause"),
   })
   .refine(({ failure_pct: pct, failure_count: count }) => pct !== undefined || count !== undefined, {
     error: "a halt rule has failure_pct or failure_count",
+  })
+  .refine(({ cause, overdue_after_s: overdue }) => cause === undefined || overdue === undefined, {
+    error: "a device that is overdue tells no cause",
+    path: ["overdue_after_s"],
   });
 export type Halt = z.infer<typeof Halt>;
 

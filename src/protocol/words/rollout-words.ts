@@ -12,9 +12,24 @@ const waveOf = (facts: Facts): string => `wave ${Number(facts["wave"]) + 1}`;
 
 /** How a rule that has halted a rollout read. */
 const reading = (facts: Facts): string =>
-  facts["rule"] === "FAILURE_PCT"
+  (facts["rule"] === "FAILURE_PCT"
     ? `${Number(facts["reading"]).toFixed(1)} % of the reports are failures, and the limit is ${facts["limit"]} %`
-    : `${devices(facts["reading"])} failed, and the limit is ${count(facts["limit"])}`;
+    : `${devices(facts["reading"])} failed, and the limit is ${count(facts["limit"])}`) + causeOf(facts);
+
+/** The cause of most failures, as far as it was known. */
+const causeOf = ({ cause, causeKind, causeFailed }: Facts): string =>
+  cause === undefined ? "" : `; ${devices(causeFailed)} failed by: ${causeText(String(causeKind), String(cause))}`;
+
+/** A cause of failures in words. */
+export function causeText(kind: string, signature: string): string {
+  if (kind === "no_log") return "no log came";
+  if (kind === "other") return "all other causes";
+  return kind === "server" ? `the server ended the update (${signature})` : `"${signature}"`;
+}
+
+/** Who was left out: devices that had not begun, and failures that gates do not ask for any more. */
+const leftOut = (facts: Facts): string =>
+  `${devices(facts["devices"])} left out, and ${count(facts["failed"])} that failed count no more (without ${facts["without"]})`;
 
 /** What a rollout waits for. */
 export const WAITS: Readonly<Record<string, Wording>> = {
@@ -58,7 +73,8 @@ export const DECISIONS: Readonly<Record<string, Wording>> = {
   ENDED: ({ why }) => `ended. ${ENDS[String(why)] ?? why}`,
   APPROVED: ({ have, need }) => `approved, ${count(have)} of ${count(need)}`,
   PAUSED: () => "paused",
-  RESUMED: () => "resumed",
+  RESUMED: (facts) => (facts["without"] === undefined ? "resumed" : `resumed, ${leftOut(facts)}`),
+  LEFT_OUT: leftOut,
   OPENED_EARLY: (facts) => `${waveOf(facts)} opened before its time`,
   SOAK_SKIPPED: (facts) => `the soak of ${waveOf(facts)} was skipped`,
   RETRIED: ({ failed }) => `${devices(failed)} that failed try again`,
@@ -73,6 +89,8 @@ export const EFFECTS: Readonly<Record<string, (devices: string, isDry: boolean) 
   WAIT: (n) => `${n}: they wait.`,
   NEVER_BEGIN: (n) => `${n}: they have not begun, and do not get the release.`,
   KEEP: (n) => `${n} with the release: they keep it.`,
+  LEAVE: (n) => `${n}: they are left out, and do not get the release.`,
+  COUNT_NO_MORE: (n) => `${n} that failed: gates do not ask for them any more.`,
 };
 
 /** How a rollout stands, in one sentence. `by`: who has brought it there. */

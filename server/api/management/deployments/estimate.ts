@@ -76,7 +76,7 @@ const shown = (at: number): string => new Date(at).toISOString();
 
 function shownEstimate(
   { outcome, begun, waves, peaks, stepMs }: Estimate,
-  { approvals = 0 }: Plan,
+  { approvals = 0, halt }: Plan,
   supposed: Supposed,
 ): RolloutEstimate {
   return {
@@ -102,6 +102,7 @@ function shownEstimate(
       update_s: supposed.updateMs / 1000,
       download_s: supposed.downloadMs / 1000,
       failure_pct: supposed.failurePct,
+      ...(halt?.cause !== undefined && { failure_cause: halt.cause }),
       approvals,
     },
     step_s: stepMs / 1000,
@@ -115,5 +116,7 @@ function reasonsOf(outcome: Outcome): RolloutEstimate["outcome"]["reasons"] {
   return outcome.kind === "waits" ? outcome.waits.map(({ code, facts }) => ({ code, facts })) : [];
 }
 
-const factsOf = ({ rule: _, ...facts }: Extract<Outcome, { kind: "halts" }>["reading"]): Record<string, number> =>
-  facts;
+const factsOf = ({
+  rule: _,
+  ...facts
+}: Extract<Outcome, { kind: "halts" }>["reading"]): Record<string, string | number> => facts;

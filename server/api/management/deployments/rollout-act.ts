@@ -8,12 +8,14 @@ import type { Session } from "../../../adapters/postgres/postgres.ts";
 import { type RolloutView, releaseBefore, viewRollout } from "../../../adapters/postgres/read-rollouts.ts";
 import { requireUpdated, WholeDeployment } from "../../../adapters/postgres/sight.ts";
 import { countUpdated } from "../../../adapters/postgres/updated-devices.ts";
+import { shownTerms } from "../../../domain/filters/shown-terms.ts";
 import { underWayIn } from "../../../domain/rollout/counts.ts";
 import { effectsOf, hasMoved } from "../../../domain/rollout/effects.ts";
 import { ServerError } from "../../../errors/server-error.ts";
 import { callingPerson } from "../../authenticate.ts";
 import { act } from "../../guard.ts";
 import type { Services } from "../../services.ts";
+import { readTerms } from "../inventory/search.ts";
 import { keyOf } from "./idempotency-key.ts";
 import { shownRollout, totalsOf } from "./shown-rollout.ts";
 
@@ -30,6 +32,7 @@ export async function actOn(
 ): Promise<RolloutActed> {
   const { tenant, user, email } = callingPerson(request);
   const { act: name, dry_run: isDry } = wish;
+  const leftOut = wish.without && { predicate: readTerms(wish.without, "without"), without: shownTerms(wish.without) };
   const key = isDry ? undefined : keyOf(request, user, { id, ...wish });
   return act(postgres, request, async (session) => {
     // It must come before everything else.
@@ -39,11 +42,11 @@ export async function actOn(
     if (key !== undefined && (await earlierAnswer(session, tenant, key)) !== undefined)
       return { result: { ...nothing(wish), rollout: shownRollout(view) }, acts: [] };
     const moved = await actOnRollout(session, tenant, whole, {
-      ...{ act: name, by: { id: user, email }, isDry },
+      ...{ act: name, by: { id: user, email }, isDry, leftOut },
       check: ({ rev }, counts) => requireExpected(wish, rev, totalsOf(counts)),
     });
     if (moved === undefined) throw new ServerError("NOT_FOUND", { rollout: id });
-    const { refused, before, counts, after } = moved;
+    const { refused, before, counts, after, leaving } = moved;
     if (refused !== undefined) throw new ServerError("ROLLOUT_REFUSED", { act: name, reason: refused });
     const rollBack =
       name === "roll_back" ? await goBack(session, tenant, view, moved, wish, { id: user, email }) : undefined;
@@ -52,7 +55,7 @@ export async function actOn(
     const result: RolloutActed = {
       ...nothing(wish),
       decisions: after.decisions.map(({ code, facts }) => ({ code, facts })),
-      effects: [...effectsOf(name, counts, after)],
+      effects: [...effectsOf({ act: name, ...(leaving !== undefined && { leaving }) }, counts, after)],
       ...(rollBack !== undefined && { roll_back: rollBack }),
       rollout: isDry ? shownRollout({ ...view, stored }) : shownRollout(await viewRollout(session, tenant, id)),
     };

@@ -11,7 +11,7 @@ const shownTally = ({ underWay, ...tally }: Tally) => ({ ...tally, under_way: un
 export function totalsOf(counts: Counts): Rollout["totals"] {
   const sum = sumOf(counts);
   const waiting = Math.max(0, counts.devices - counts.outside - takenIn(counts));
-  return { ...shownTally({ ...sum, left: sum.left + counts.outside }), waiting };
+  return { ...shownTally({ ...sum, left: sum.left + counts.outside }), waiting, left_out: counts.leftOut };
 }
 
 export function shownRollout(view: RolloutView): Rollout {
@@ -45,7 +45,7 @@ export function shownDetails(view: RolloutView): RolloutDetails {
     const tally = counts.waves[index];
     if (wave === undefined || tally === undefined)
       return { size: reachOf(plan, index, counts) - (index === 0 ? 0 : reachOf(plan, index - 1, counts)) };
-    const { good, of, needed, isMet, health } = readGate(plan, index, wave, counts);
+    const { good, of, needed, isMet, health } = readGate(plan, index, wave, counts, memory);
     const metAt = wave.soakAt === undefined ? {} : { met_at: time(wave.soakAt) };
     return {
       size: wave.size,
@@ -66,6 +66,9 @@ export function shownDetails(view: RolloutView): RolloutDetails {
       halt: {
         ...{ rule: halted.rule, reading: halted.reading, limit: halted.limit },
         ...{ failed: halted.failed, overdue: halted.overdue, reports: halted.reports },
+        ...(halted.cause !== undefined && {
+          cause: { kind: halted.causeKind ?? "line", signature: halted.cause, failed: halted.causeFailed ?? 0 },
+        }),
       },
     }),
     approved_by: [...memory.approvedBy],

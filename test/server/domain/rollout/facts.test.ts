@@ -17,7 +17,16 @@ const WELL: Health = {
 
 function countsOf(tally: Partial<Tally>, devices = 100): Counts {
   const waves = [{ ...NO_TALLY, ...tally }];
-  return { devices, waves, outside: 0, recent: { failed: 0, reports: 0 }, overdue: 0, groups: {} };
+  return {
+    devices,
+    waves,
+    outside: 0,
+    leftOut: 0,
+    causes: [],
+    recent: { failed: 0, reports: 0 },
+    overdue: 0,
+    groups: {},
+  };
 }
 
 function summaryOf(

@@ -7,7 +7,16 @@ import { BEGIN } from "./plans.ts";
 
 test("a rollout with a rate looks again soon after devices have begun, so that a quiet minute holds nobody back", () => {
   const plan = Plan.parse({ waves: [{ rest: true }], rate_per_minute: 6 });
-  const counts = { devices: 60, waves: [], groups: {}, outside: 0, recent: { failed: 0, reports: 0 }, overdue: 0 };
+  const counts = {
+    devices: 60,
+    waves: [],
+    groups: {},
+    outside: 0,
+    leftOut: 0,
+    causes: [],
+    recent: { failed: 0, reports: 0 },
+    overdue: 0,
+  };
   const opened = advance(plan, initialMemory("author", BEGIN), { counts, acts: [], now: BEGIN });
   const begun = { ...counts, waves: [{ ...NO_TALLY, underWay: 1 }] };
   const looked = advance(plan, opened.memory, { counts: begun, acts: [], now: BEGIN + 1000 });

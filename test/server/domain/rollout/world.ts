@@ -169,6 +169,7 @@ export class World {
     const limit = halt?.overdue_after_s;
     return {
       ...{ devices: DEVICES, waves, groups: { canary: this.devices.filter(({ isCanary }) => isCanary).length } },
+      ...{ leftOut: 0, causes: [] },
       outside: this.devices.filter(({ wave, status }) => wave === undefined && status !== undefined).length,
       recent: { failed, reports: failed + late.filter(({ status }) => status === "updated").length },
       overdue:
