@@ -79,8 +79,8 @@ const DOINGS: Readonly<Record<Act["act"], Doing>> = {
   leave_out(plan, memory, _counts, { leaving }) {
     if (memory.expiredAt !== undefined) return "EXPIRED";
     if (leaving === undefined || isNone(leaving)) return "NONE_MATCH";
-    const forgiven = forgiveLeft(plan, memory, leaving);
-    return done(leave({ ...memory, forgiven }, leaving), "LEFT_OUT", leftFacts(leaving));
+    const left = leave(memory, leaving);
+    return done({ ...left, forgiven: forgiveLeft(plan, left) }, "LEFT_OUT", leftFacts(leaving));
   },
   open_next(plan, memory, counts) {
     if (memory.expiredAt !== undefined) return "EXPIRED";

@@ -1,6 +1,6 @@
 import type { Plan } from "../../../src/protocol/api/rollouts.ts";
 import { isNamed } from "../failures/cause.ts";
-import { type CauseTally, type Counts, type Leaving, NO_TALLY } from "./counts.ts";
+import { type CauseTally, type Counts, NO_TALLY } from "./counts.ts";
 import type { Memory, Reading } from "./memory.ts";
 
 /** The waves as the halt rule reads them. If it names a cause, other failures are no more than reports. */
@@ -41,14 +41,17 @@ export function forgive(plan: Plan, memory: Memory, counts: Counts, now: number)
   return { at: now, wave, failed, reports: updated + failed, overdue: counts.overdue };
 }
 
-/** Failures of devices like those that are left out are reports of the newest wave no more. */
-export function forgiveLeft({ halt }: Plan, { waves, forgiven }: Memory, { failed }: Leaving): Memory["forgiven"] {
+/**
+ * Failures of devices like those that were left out are reports of the newest wave no more. Which of them a person has
+ * accepted before is not known: to halt once too often does less harm.
+ */
+export function forgiveLeft({ halt }: Plan, { waves, forgiven, excused = [] }: Memory): Memory["forgiven"] {
   const wave = waves.length - 1;
-  const left = failed[wave] ?? 0;
-  // Which of them failed by the cause of the rule is not known: to halt once too often does less harm.
+  const left = excused[wave] ?? 0;
+  // Nor is it known which of them failed by the cause of the rule.
   if (halt?.cause !== undefined || left === 0) return forgiven;
   const known = forgiven.wave === wave ? forgiven : { failed: 0, reports: 0 };
-  return { ...forgiven, wave, failed: known.failed + left, reports: known.reports + left };
+  return { ...forgiven, wave, failed: Math.max(known.failed, left), reports: Math.max(known.reports, left) };
 }
 
 /** Devices that were overdue then and have an end now are no reason to leave others out. */

@@ -80,7 +80,18 @@ const actArbitrary = fc.record({
     {
       weight: 30,
       arbitrary: fc.constantFrom(
-        ...["approve", "approve", "pause", "resume", "resume", "resume", "open_next", "skip_soak", "retry_failed"],
+        ...[
+          "approve",
+          "approve",
+          "pause",
+          "resume",
+          "resume",
+          "resume",
+          "open_next",
+          "skip_soak",
+          "retry_failed",
+          "leave_out",
+        ],
       ),
     },
     // They end everything, so they must be rare.

@@ -18,7 +18,7 @@ function isGateMet(world: World, wave: number, { from, size }: Memory["waves"][n
   if (gate === undefined) return true;
   const tally = world.tally(wave);
   const places = Math.min(size, counts.devices - counts.outside - from);
-  const base = Math.max(0, places - tally.unfit - tally.left);
+  const base = Math.max(0, places - tally.unfit - tally.left - world.excused(wave));
   return (tally.updated + tally.had) * 100 >= gate.success_pct * base;
 }
 
@@ -114,16 +114,20 @@ const RULES: Readonly<Record<string, Rule>> = {
     memory.waves.every(
       ({ from, size, openedAt }, index) =>
         size >= 0 &&
-        from + size <= news.counts.devices &&
+        from + size <= news.counts.devices + news.counts.leftOut &&
         from >= (memory.waves[index - 1]?.from ?? 0) &&
         openedAt >= (memory.waves[index - 1]?.openedAt ?? 0),
     ),
-  "a wave has its size": (w, before, { counts }, { memory }) =>
+  "a wave has its size": (w, before, { counts }, { memory, decisions }) =>
+    // It may have opened before others were left out.
+    (decisions.some(({ code }) => code === "OPENED_EARLY") && decisions.some(({ code }) => code === "LEFT_OUT")) ||
     memory.waves.slice(before.waves.length).every(({ from, size }, n) => {
       const index = before.waves.length + n;
       const sizes = w.plan.waves.slice(0, index + 1).map(({ percent, count, group, rest }) => {
         if (rest === true) return counts.devices;
-        return group === undefined ? (count ?? Math.ceil((counts.devices * (percent ?? 0)) / 100)) : 8;
+        return group === undefined
+          ? (count ?? Math.ceil((counts.devices * (percent ?? 0)) / 100))
+          : (counts.groups["canary"] ?? 0);
       });
       const reach = Math.min(
         counts.devices,

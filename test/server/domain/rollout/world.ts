@@ -1,5 +1,5 @@
 import type { Advanced, advance, News } from "../../../../server/domain/rollout/advance.ts";
-import type { Counts, Tally } from "../../../../server/domain/rollout/counts.ts";
+import type { Counts, Leaving, Tally } from "../../../../server/domain/rollout/counts.ts";
 import type { initialMemory, Memory } from "../../../../server/domain/rollout/memory.ts";
 import type { doorOf } from "../../../../server/domain/rollout/sizes.ts";
 import type { Plan } from "../../../../src/protocol/api/rollouts.ts";
@@ -20,6 +20,10 @@ type End = keyof Tally;
 interface Device {
   readonly place: number;
   readonly isCanary: boolean;
+  /** It is of the kind that acts leave out. */
+  readonly isOdd: boolean;
+  isOut: boolean;
+  isExcused: boolean;
   wave: number | undefined;
   status: End | undefined;
   begunAt: number;
@@ -54,7 +58,8 @@ export class World {
     this.product = product;
     this.#brokenRule = brokenRule;
     this.devices = Array.from({ length: DEVICES }, (_, n) => ({
-      ...{ place: ((n * 37) % DEVICES) / DEVICES, isCanary: n % 8 === 3 },
+      ...{ place: ((n * 37) % DEVICES) / DEVICES, isCanary: n % 8 === 3, isOdd: n % 10 === 7 },
+      ...{ isOut: false, isExcused: false },
       ...{ wave: undefined, status: undefined, begunAt: 0, endedAt: 0 },
     }));
     this.memory = product.initialMemory(this.author, this.now);
@@ -88,9 +93,43 @@ export class World {
         return this.#look([]);
       }
       case "act":
-        return this.#look(step.acts as News["acts"]);
+        return this.#look(this.#withLeaving(step.acts as News["acts"]));
     }
   }
+
+  /** The server does one act at a time, so only the first of a step leaves devices out. */
+  #withLeaving(acts: News["acts"]): News["acts"] {
+    const first = acts.find(({ act }) => act === "leave_out");
+    const isRetried = acts.some(({ act }) => act === "retry_failed");
+    const waiting = this.devices.filter(({ isOdd, status }) => isOdd && status === undefined);
+    const failed = this.devices.filter((one) => one.isOdd && one.status === "failed" && !one.isExcused && !isRetried);
+    const leaving = {
+      ...{ without: "odd", devices: waiting.length },
+      groups: { canary: waiting.filter(({ isCanary }) => isCanary).length },
+      failed: this.memory.waves.map((_, index) => failed.filter(({ wave }) => wave === index).length),
+    };
+    return acts.map((act) => (act === first ? { ...act, leaving } : act));
+  }
+
+  #leaveOut(leaving: Leaving): void {
+    const isRetried = leaving.failed.every((n) => n === 0);
+    for (const device of this.devices.filter(({ isOdd }) => isOdd)) {
+      if (device.status === undefined) Object.assign(device, { status: "left", isOut: true, endedAt: this.now });
+      else if (device.status === "failed" && !isRetried) device.isExcused = true;
+    }
+    const wave = this.memory.waves.length - 1;
+    const left = this.excused(wave);
+    const known = this.resumed?.wave === wave ? this.resumed : { failed: 0, reports: 0 };
+    if (left > 0)
+      this.resumed = {
+        ...{ at: this.resumed?.at ?? 0, wave, overdue: this.resumed?.overdue ?? 0 },
+        ...{ failed: Math.max(known.failed, left), reports: Math.max(known.reports, left) },
+      };
+  }
+
+  /** How many failures of a wave its gate does not ask for. */
+  excused = (wave: number): number =>
+    this.devices.filter((one) => one.wave === wave && one.isExcused && one.status === "failed").length;
 
   /** Looks whenever the rollout wants to, as the server does. */
   #wait(until: number): string | undefined {
@@ -127,12 +166,16 @@ export class World {
     const news = this.#news(acts);
     const result = this.product.advance(this.plan, before, news);
     this.#note(result, acts, counts);
-    const broken = this.#brokenRule(this, before, news, result);
+    const leaving = acts.find((act) => act.leaving !== undefined && !result.refused.some((one) => one.act === act));
+    if (leaving?.leaving !== undefined) this.#leaveOut(leaving.leaving);
+    const after = leaving === undefined ? news : { ...news, counts: this.counts() };
+    const broken = this.#brokenRule(this, before, after, result);
     this.memory = result.memory;
     this.last = result;
     if (result.decisions.some(({ code }) => code === "RETRIED"))
       for (const device of this.devices)
-        if (device.status === "failed") Object.assign(device, { status: "underWay", begunAt: this.now });
+        if (device.status === "failed")
+          Object.assign(device, { status: "underWay", begunAt: this.now, isExcused: false });
     return broken;
   }
 
@@ -167,10 +210,12 @@ export class World {
     const late = this.devices.filter(({ endedAt }) => endedAt > since);
     const failed = late.filter(({ status }) => status === "failed").length;
     const limit = halt?.overdue_after_s;
+    const leftOut = this.devices.filter(({ isOut }) => isOut).length;
     return {
-      ...{ devices: DEVICES, waves, groups: { canary: this.devices.filter(({ isCanary }) => isCanary).length } },
-      ...{ leftOut: 0, causes: [] },
-      outside: this.devices.filter(({ wave, status }) => wave === undefined && status !== undefined).length,
+      ...{ devices: DEVICES - leftOut, leftOut, waves, causes: [] },
+      groups: { canary: this.devices.filter(({ isCanary, isOut }) => isCanary && !isOut).length },
+      outside: this.devices.filter(({ wave, status, isOut }) => wave === undefined && status !== undefined && !isOut)
+        .length,
       recent: { failed, reports: failed + late.filter(({ status }) => status === "updated").length },
       overdue:
         limit === undefined
