@@ -133,6 +133,12 @@ async function makeRollout(example: string): Promise<void> {
   ids["ROLLOUT_ID"] = id;
   if (example.includes("resume")) await done("rollouts", "pause", id);
   if (example.includes("watch")) await done("rollouts", "abort", id);
+  if (example.includes("--without"))
+    await query(
+      server,
+      "UPDATE inventory SET attributes = jsonb_set(attributes, '{inventory}', $1)",
+      JSON.stringify({ hardware: "rev-b", site: "antwerp-1" }),
+    );
   if (isApprove) await query(server, `UPDATE rollouts SET memory = memory || '{"author": "another"}'`);
   if (example.includes("retry-failed"))
     await query(
