@@ -90,7 +90,7 @@ interface Part {
 
 /** From where the devices come that have not begun. */
 function waitingOf(tenant: string, deployment: Deployment, predicate: Predicate): Part {
-  const { text, values } = membersOf(tenant, deployment);
+  const { text, values } = membersOf(tenant, deployment, []);
   const parameters = startParameters(values);
   const from = `FROM (${text}) AS m ${conditionsOf("m", predicate, parameters)}
     AND NOT EXISTS (
