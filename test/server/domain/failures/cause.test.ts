@@ -116,7 +116,8 @@ test("devices that fail alike have one signature, whatever their numbers, paths 
 
 test("a hostile log costs little, and its signature stays short", () => {
   const long = 1_000_000;
-  const began = performance.now();
+  // Of the processor: the machine may be busy with other tests.
+  const began = process.cpuUsage();
   for (const line of [
     "a".repeat(long),
     "0".repeat(long),
@@ -136,5 +137,5 @@ test("a hostile log costs little, and its signature stays short", () => {
     expect(cause?.signature).not.toMatch(/\p{Surrogate}/u);
   }
   expect(causeOf(Array.from({ length: 200_000 }, (_, n) => info(`line ${n}`)))?.line).toBe("line 199999");
-  expect(performance.now() - began).toBeLessThan(2000);
+  expect(process.cpuUsage(began).user).toBeLessThan(3_000_000);
 });
