@@ -10,7 +10,7 @@ import { RecordingIo } from "../support/recording-io.ts";
 
 const ROLLOUT: RolloutDetails = {
   ...{ id: "r", name: "july", artifact_name: "app-2", state: "running", rev: 7, created: "2026-06-01T08:00:00Z" },
-  totals: { updated: 3, failed: 1, had: 0, unfit: 0, left: 0, under_way: 2, waiting: 4 },
+  totals: { updated: 3, failed: 1, had: 0, unfit: 0, left: 0, under_way: 2, waiting: 4, left_out: 0 },
   ...{ device_count: 10, waves_open: 1, waves: 2, wave_list: [], waits: [], approved_by: [] },
   plan: { waves: [{ rest: true }], priority: 0 },
 };

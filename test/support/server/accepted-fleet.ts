@@ -20,7 +20,9 @@ export async function acceptFleet(server: TestServer, seed: string, devices: num
 function setOf(device: SimulatedDevice) {
   const { id_data: idData, pubkey } = JSON.parse(device.request(undefined).body) as { id_data: string; pubkey: string };
   const identity = JSON.parse(idData) as Record<string, string>;
-  const { pem, hash } = readPublicKey(pubkey);
+  const key = readPublicKey(pubkey);
+  if (key === undefined) throw new Error("a simulated device has no key that the server accepts");
+  const { pem, hash } = key;
   return { id: randomUUID(), set: randomUUID(), identity, identityHash: hashIdentity(identity), pem, hash };
 }
 
