@@ -44,6 +44,7 @@ for (const [log, signature] of [
 const error = (message: string): LogMessage => ({ level: "error", message });
 const info = (message: string): LogMessage => ({ level: "info", message });
 for (const [what, log, line] of [
+  ["the error that ended the update", [error("proxy is away"), error("transient error: disk is full")], "disk is full"],
   ["the first of several errors", [error("disk is full"), error("cannot roll back")], "disk is full"],
   [
     "not an error after which the client goes on",

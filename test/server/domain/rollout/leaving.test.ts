@@ -116,6 +116,14 @@ test("left out alone, they are no reason to halt either, and a stopped rollout s
   expect([both.memory.paused === undefined, both.allowance.by]).toEqual([false, "STOPPED"]);
 });
 
+test("failures that a person has accepted before are not forgiven twice", () => {
+  const plan = planOf(HALT);
+  const counts = countsOf({ updated: 81, failed: 9 });
+  const resumed = look(plan, look(plan, opened(plan), counts).memory, counts, { act: "resume", by: "ann" }).memory;
+  const { memory } = look(plan, resumed, counts, { act: "leave_out", by: "ann", leaving: LEAVING });
+  expect(memory.forgiven).toMatchObject({ failed: 9, reports: 90 });
+});
+
 test("nothing is left out if nothing matches, and a retry counts all failures again", () => {
   const plan = planOf();
   const counts = countsOf({ updated: 91, failed: 9 });
