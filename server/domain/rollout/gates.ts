@@ -42,11 +42,12 @@ function readHealth(rule: HealthRule | undefined, health: Counts["health"]): Gat
 }
 
 /** Whether the gate of the newest wave needs to know how its updated devices are. */
-export function asksForHealth(plan: Plan, { waves, ended }: Memory, counts: Counts): boolean {
+export function asksForHealth(plan: Plan, memory: Memory, counts: Counts): boolean {
+  const { waves, ended } = memory;
   const index = waves.length - 1;
   const newest = waves[index];
   if (newest === undefined || newest.passedAt !== undefined || ended !== undefined) return false;
-  return plan.waves[index]?.gate?.health !== undefined && readGate(plan, index, newest, counts).isReached;
+  return plan.waves[index]?.gate?.health !== undefined && readGate(plan, index, newest, counts, memory).isReached;
 }
 
 export const soakOf = ({ waves }: Plan, index: number): number => (waves[index]?.gate?.soak_s ?? 0) * 1000;
