@@ -29,7 +29,16 @@ class Run {
 function countsOf(updated: number | undefined, health: Counts["health"]): Counts {
   const waves = updated === undefined ? [] : [{ ...NO_TALLY, updated }];
   return {
-    ...{ devices: 100, waves, outside: 0, recent: { failed: 0, reports: 0 }, overdue: 0, groups: {} },
+    ...{
+      devices: 100,
+      waves,
+      outside: 0,
+      leftOut: 0,
+      causes: [],
+      recent: { failed: 0, reports: 0 },
+      overdue: 0,
+      groups: {},
+    },
     ...(health !== undefined && { health }),
   };
 }
