@@ -18,6 +18,7 @@ import { registerTokens, registerUsers } from "./people.ts";
 import { registerReleases } from "./releases.ts";
 import { registerRoles } from "./roles.ts";
 import { registerRollouts } from "./rollouts.ts";
+import { registerSessions } from "./sessions.ts";
 import { registerSimulate } from "./simulate.ts";
 import { registerWebhooks } from "./webhooks.ts";
 
@@ -51,7 +52,8 @@ const REGISTER = [
     registerChannels,
     registerKeys,
   ],
-  ...[registerDeployments, registerRollouts, registerUsers, registerRoles, registerTokens],
+  ...[registerDeployments, registerRollouts, registerUsers, registerRoles],
+  ...[registerTokens, registerSessions],
   ...[registerEnrolment, registerAudit, registerEvents, registerWebhooks, registerSimulate],
 ];
 

@@ -105,6 +105,14 @@ export const API_SENTENCES: Readonly<Record<string, string>> = {
   [`GET ${USERADM}/users/{id}`]: "Shows one user.",
   [`PUT ${USERADM}/users/{id}`]: "Changes a user.",
   [`DELETE ${USERADM}/users/{id}`]: "Deletes a user.",
+  [`GET ${USERADM}/users/me/sessions`]:
+    "Lists the sessions and access tokens of the user, with where they were used last.",
+  [`DELETE ${USERADM}/users/me/sessions`]:
+    "Ends all other sessions and access tokens of the user, or those of a `kind`.",
+  [`DELETE ${USERADM}/users/me/sessions/{session}`]: "Ends one session or access token of the user.",
+  [`GET ${USERADM}/users/{id}/sessions`]: "Lists the sessions and access tokens of a user.",
+  [`DELETE ${USERADM}/users/{id}/sessions`]: "Ends all sessions and access tokens of a user, or those of a `kind`.",
+  [`DELETE ${USERADM}/users/{id}/sessions/{session}`]: "Ends one session or access token of a user.",
   [`GET ${USERADM}/roles`]: "Lists the roles.",
   "GET /api/management/v2/useradm/roles": "Lists the roles: the built-in ones, and those of the tenant.",
   "GET /api/management/v2/useradm/roles/{name}": "Shows one role.",

@@ -48,7 +48,8 @@ export function authenticate(app: App, callers: Callers): void {
       else done();
     };
     const token = bearerToken(request.headers.authorization);
-    const found = token === undefined ? undefined : auth === "device" ? callers.device(token) : callers.person(token);
+    const found =
+      token === undefined ? undefined : auth === "device" ? callers.device(token) : callers.person(token, request.ip);
     if (found instanceof Promise) found.then(accept, done);
     else accept(found);
   });

@@ -41,6 +41,8 @@ export interface PersonCaller {
   readonly email: string;
   /** The session or the personal access token. */
   readonly session: string;
+  /** When they logged in, or made the token. */
+  readonly issuedAt: Date;
   readonly tokenName: string | undefined;
   readonly grants: Grants;
 }
@@ -49,5 +51,6 @@ export interface PersonCaller {
 export interface Callers {
   /** At once if the process knows the token. */
   device(token: string): DeviceCaller | Promise<DeviceCaller | undefined>;
-  person(token: string): Promise<PersonCaller | undefined>;
+  /** @param address from where the token is used; without it, it is not noted */
+  person(token: string, address?: string): Promise<PersonCaller | undefined>;
 }

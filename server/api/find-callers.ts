@@ -13,16 +13,17 @@ import type { DeviceMemories } from "./device/device-memories.ts";
 export function findCallers(postgres: Postgres, tokens: Tokens, memories: DeviceMemories): Callers {
   return {
     device: (token) => memories.find(token),
-    async person(token) {
+    async person(token, address) {
       const claims = await tokens.verify(token);
       if (claims?.kind !== "user") return undefined;
-      const [row] = await findPerson(postgres, claims.tenant, claims.jti);
+      const [row] = await findPerson(postgres, claims.tenant, claims.jti, address);
       if (row?.user_id !== claims.sub) return undefined;
       const { tenant, sub: user, jti: session } = claims;
       const tokenName = row.name ?? undefined;
       const builtIn = row.roles.flatMap((role) => BUILT_IN_ROLES[role]?.sets ?? []);
       const grants = grantsOf([...builtIn, ...row.sets]);
-      return { kind: "user", tenant, user, email: row.email, session, tokenName, grants };
+      const { email, created_at: issuedAt } = row;
+      return { kind: "user", tenant, user, email, session, issuedAt, tokenName, grants };
     },
   };
 }

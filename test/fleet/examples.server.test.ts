@@ -9,7 +9,7 @@ import { helpParts, leavesOf, pathOf } from "../../scripts/lib/command-tree.ts";
 import { RecordingIo } from "../support/recording-io.ts";
 import { makeArtifact } from "../support/server/artifacts.ts";
 import { query } from "../support/server/seed.ts";
-import { startTestServer, type TestServer } from "../support/server/test-server.ts";
+import { logIn, startTestServer, type TestServer } from "../support/server/test-server.ts";
 import { type Receiver, startReceiver } from "../support/server/webhook-receiver.ts";
 
 const FLEET = {
@@ -216,6 +216,16 @@ const BEFORE: Readonly<Record<string, () => Promise<void>>> = {
     writeFileSync(join(home, "webhook.key"), "00112233\n");
     const [id = ""] = await done("webhooks", "add", receiver.url, "--description", "of the examples");
     ids["WEBHOOK_ID"] = id;
+  },
+  "sessions list": findGrace,
+  "sessions revoke-all": findGrace,
+  "sessions revoke SESSION_ID": async () => {
+    await logIn(server.url, "admin@example.com", "correct horse battery");
+    const sessions = JSON.parse((await done("sessions", "list", "--json"))[0] ?? "") as {
+      id: string;
+      current: boolean;
+    }[];
+    ids["SESSION_ID"] = sessions.find(({ current }) => !current)?.id ?? "";
   },
   "tokens revoke": async () => {
     const tokens = JSON.parse((await done("tokens", "list", "--json"))[0] ?? "") as { id: string }[];

@@ -133,7 +133,8 @@ test("a listener that has missed too much, or comes from elsewhere, is told to r
 test("what a person may not read does not come, and what they lose ends; a heartbeat tells how far they are", async () => {
   const { postgres, notices } = server.server.services;
   const tenant = server.tenant.id;
-  const person = { kind: "user", user: "u", email: "e", session: "s", tokenName: undefined, tenant } as const;
+  const who = { kind: "user", user: "u", email: "e", session: "s", tokenName: undefined, tenant } as const;
+  const person = { ...who, issuedAt: new Date() };
   // The last one is for one group only, and an event does not say which group it is about.
   let grants: Grants | undefined = new Map<Permission, "all" | ReadonlySet<string>>([
     ["Basic", "all"],

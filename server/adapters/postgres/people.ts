@@ -84,43 +84,6 @@ export async function findLogin(postgres: Postgres, email: string): Promise<Logi
   return row && { tenant, user, passwordHash: row.password_hash };
 }
 
-/** How many sessions a person has at most. A new one ends the oldest. */
-const SESSIONS_MAX = 10;
-
-/** Begins a session. */
-export async function addSession(
-  session: Session,
-  tenant: string,
-  user: string,
-  expiresAt: Date | null,
-): Promise<string> {
-  const id = randomUUID();
-  await session.run(
-    sql.insertInto("sessions").values({ tenant_id: tenant, id, user_id: user, kind: "session", expires_at: expiresAt }),
-  );
-  const kept = sql
-    .selectFrom("sessions")
-    .select("id")
-    .where("tenant_id", "=", tenant)
-    .where("user_id", "=", user)
-    .where("kind", "=", "session")
-    .orderBy("created_at", "desc")
-    .limit(SESSIONS_MAX);
-  await session.run(
-    sql
-      .deleteFrom("sessions")
-      .where("tenant_id", "=", tenant)
-      .where("user_id", "=", user)
-      .where("kind", "=", "session")
-      .where("id", "not in", kept)
-      .where("id", "!=", id),
-  );
-  await session.run(
-    sql.updateTable("users").set({ login_at: new Date() }).where("tenant_id", "=", tenant).where("id", "=", user),
-  );
-  return id;
-}
-
 export interface Tenant {
   readonly id: string;
   readonly name: string;
@@ -134,15 +97,25 @@ export function findTenant(session: Session, tenant: string): Promise<Tenant | u
   );
 }
 
-/** The person behind a session or a personal access token that has not ended. */
-export function findPerson(postgres: Postgres, tenant: string, session: string): Promise<PersonRow[]> {
-  return postgres.prepared<PersonRow>(tenant, FIND_PERSON, [tenant, session]);
+/**
+ * The person behind a session or a personal access token that has not ended. Notes the use.
+ *
+ * @param address from where it is used; `undefined`: not known
+ */
+export function findPerson(
+  postgres: Postgres,
+  tenant: string,
+  session: string,
+  address: string | undefined,
+): Promise<PersonRow[]> {
+  return postgres.prepared<PersonRow>(tenant, FIND_PERSON, [tenant, session, address ?? null]);
 }
 
 export interface PersonRow {
   readonly user_id: string;
   readonly email: string;
   readonly name: string | null;
+  readonly created_at: Date;
   readonly roles: readonly string[];
   /** Of the roles that the tenant has made. */
   readonly sets: readonly ScopedSet[];
@@ -150,10 +123,11 @@ export interface PersonRow {
 
 const FIND_PERSON = {
   name: "find-person",
-  // When a token was used last is written at most once a minute.
-  text: `WITH used AS (UPDATE sessions SET last_used_at = now() WHERE tenant_id = $1 AND id = $2 AND kind = 'token'
-      AND (last_used_at IS NULL OR last_used_at < now() - interval '1 minute'))
-    SELECT s.user_id, u.email, s.name, u.roles,
+  // The last use is written at most once a minute, and when the address changes.
+  text: `WITH used AS (UPDATE sessions SET last_used_at = now(), last_address = coalesce($3, last_address)
+      WHERE tenant_id = $1 AND id = $2
+      AND (last_used_at IS NULL OR last_used_at < now() - interval '1 minute' OR last_address <> $3))
+    SELECT s.user_id, u.email, s.name, s.created_at, u.roles,
       coalesce((SELECT jsonb_agg(element) FROM roles r, jsonb_array_elements(r.sets) AS element
         WHERE r.tenant_id = $1 AND r.name = ANY (u.roles)), '[]') AS sets
     FROM sessions s JOIN users u ON u.tenant_id = s.tenant_id AND u.id = s.user_id

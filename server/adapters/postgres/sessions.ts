@@ -1,17 +1,92 @@
 import { randomUUID } from "node:crypto";
+import { sql as fragment, type Selectable } from "kysely";
 import { ServerError } from "../../errors/server-error.ts";
 import { type Session, sql } from "./postgres.ts";
+import type { Tables } from "./tables.ts";
 
-/** Ends a session, or a personal access token, that the caller uses. */
-export async function endSession(session: Session, tenant: string, id: string): Promise<void> {
-  await session.run(sql.deleteFrom("sessions").where("tenant_id", "=", tenant).where("id", "=", id));
+/** How many sessions a person has at most. A new one ends the oldest. */
+const SESSIONS_MAX = 10;
+
+/** Where a session or a token is made. */
+export interface Origin {
+  readonly address: string;
+  readonly userAgent: string | undefined;
 }
 
-/** Ends all sessions and personal access tokens of a user but one: who knew the old password has made some of them. */
-export async function endOtherSessions(session: Session, tenant: string, user: string, but?: string): Promise<void> {
-  await session.raw("DELETE FROM sessions WHERE tenant_id = $1 AND user_id = $2 AND id IS DISTINCT FROM $3", [
-    ...[tenant, user, but ?? null],
-  ]);
+/** Begins a session. */
+export async function addSession(
+  session: Session,
+  tenant: string,
+  user: string,
+  expiresAt: Date | null,
+  { address, userAgent }: Origin,
+): Promise<string> {
+  const id = randomUUID();
+  const values = { tenant_id: tenant, id, user_id: user, kind: "session", expires_at: expiresAt } as const;
+  await session.run(sql.insertInto("sessions").values({ ...values, address, user_agent: userAgent ?? null }));
+  const kept = sql
+    .selectFrom("sessions")
+    .select("id")
+    .where("tenant_id", "=", tenant)
+    .where("user_id", "=", user)
+    .where("kind", "=", "session")
+    .orderBy("created_at", "desc")
+    .limit(SESSIONS_MAX);
+  await session.run(
+    sql
+      .deleteFrom("sessions")
+      .where("tenant_id", "=", tenant)
+      .where("user_id", "=", user)
+      .where("kind", "=", "session")
+      .where("id", "not in", kept)
+      .where("id", "!=", id),
+  );
+  await session.run(
+    sql.updateTable("users").set({ login_at: new Date() }).where("tenant_id", "=", tenant).where("id", "=", user),
+  );
+  return id;
+}
+
+/** A session, or a personal access token, that has not ended. */
+export type StoredSession = Omit<Selectable<Tables["sessions"]>, "tenant_id" | "user_id">;
+
+/** The sessions of a user and their personal access tokens, the newest first. */
+export function listSessions(session: Session, tenant: string, user: string): Promise<StoredSession[]> {
+  return session.rows(
+    sql
+      .selectFrom("sessions")
+      .select(["id", "kind", "name", "expires_at", "last_used_at", "address", "user_agent", "last_address"])
+      .select("created_at")
+      .where("tenant_id", "=", tenant)
+      .where("user_id", "=", user)
+      .where(({ or, eb }) => or([eb("expires_at", "is", null), eb("expires_at", ">", fragment<Date>`now()`)]))
+      .orderBy("created_at", "desc")
+      .orderBy("id"),
+  );
+}
+
+/** Ends a session or a personal access token of a user. @returns whether the user had it */
+export async function endSession(session: Session, tenant: string, user: string, id: string): Promise<boolean> {
+  const ended = await session.raw(
+    "DELETE FROM sessions WHERE tenant_id = $1 AND user_id = $2 AND id = $3 RETURNING 1",
+    [tenant, user, id],
+  );
+  return ended.length > 0;
+}
+
+/** Ends all sessions of a user, all access tokens, or both, but one. @returns how many */
+export async function endSessions(
+  session: Session,
+  tenant: string,
+  user: string,
+  { kind, but }: { readonly kind?: "session" | "token" | undefined; readonly but?: string | undefined },
+): Promise<number> {
+  const ended = await session.raw(
+    `DELETE FROM sessions WHERE tenant_id = $1 AND user_id = $2 AND ($3::text IS NULL OR kind = $3)
+      AND id IS DISTINCT FROM $4 RETURNING 1`,
+    [tenant, user, kind ?? null, but ?? null],
+  );
+  return ended.length;
 }
 
 export interface AccessToken {
@@ -42,8 +117,7 @@ export async function addAccessToken(
   session: Session,
   tenant: string,
   user: string,
-  name: string,
-  expiresAt: Date | null,
+  { name, expiresAt, origin }: { readonly name: string; readonly expiresAt: Date | null; readonly origin: Origin },
 ): Promise<string> {
   // One after the other, so that the limit holds.
   await session.raw("SELECT FROM users WHERE tenant_id = $1 AND id = $2 FOR NO KEY UPDATE", [tenant, user]);
@@ -56,11 +130,9 @@ export async function addAccessToken(
   if (present.length >= TOKENS_MAX)
     throw new ServerError("NOT_POSSIBLE", { reason: `a user has at most ${TOKENS_MAX} access tokens` });
   const id = randomUUID();
-  await session.run(
-    sql
-      .insertInto("sessions")
-      .values({ tenant_id: tenant, id, user_id: user, kind: "token", name, expires_at: expiresAt }),
-  );
+  const values = { tenant_id: tenant, id, user_id: user, kind: "token", name, expires_at: expiresAt } as const;
+  const { address, userAgent } = origin;
+  await session.run(sql.insertInto("sessions").values({ ...values, address, user_agent: userAgent ?? null }));
   return id;
 }
 

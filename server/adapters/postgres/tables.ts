@@ -333,6 +333,9 @@ interface SessionTable {
   name: string | null;
   expires_at: Date | null;
   last_used_at: Date | null;
+  address: string | null;
+  user_agent: string | null;
+  last_address: string | null;
   created_at: Stamp;
 }
 

@@ -13,6 +13,7 @@ import { tenantadmRoutes } from "./tenantadm/routes.ts";
 import { loginRoutes } from "./useradm/login.ts";
 import { planRoutes } from "./useradm/plans.ts";
 import { roleRoutes } from "./useradm/roles.ts";
+import { sessionRoutes } from "./useradm/sessions.ts";
 import { settingsRoutes } from "./useradm/settings.ts";
 import { tokenRoutes } from "./useradm/tokens.ts";
 import { userRoutes } from "./useradm/users.ts";
@@ -21,6 +22,7 @@ import { userRoutes } from "./useradm/users.ts";
 export const peopleRoutes = (services: Services): readonly Routes[] => [
   loginRoutes(services),
   userRoutes(services),
+  sessionRoutes(services),
   tokenRoutes(services),
   roleRoutes(services),
   settingsRoutes(services),

@@ -59,5 +59,25 @@ export const Token = z.object({
   created_ts: Timestamp,
 });
 
+/** A session, or a personal access token, which has a `name`. */
+export const Session = z.object({
+  id: Id,
+  kind: z.enum(["session", "token"]),
+  name: z.string().optional(),
+  /** When the person logged in or made the token. */
+  issued_at: Timestamp,
+  expires_at: Timestamp.optional(),
+  last_used_at: Timestamp.optional(),
+  /** Where it was made, and what the program said of itself. */
+  address: z.string().optional(),
+  user_agent: z.string().optional(),
+  last_address: z.string().optional(),
+  /** Whether it is the one that asks. */
+  current: z.boolean(),
+});
+export type Session = z.infer<typeof Session>;
+
+export const SessionQuery = z.object({ kind: z.enum(["session", "token"]).optional() });
+
 /** Free for whoever shows the API to people. */
 export const Settings = z.record(z.string().max(1024), z.unknown());

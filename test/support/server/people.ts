@@ -1,7 +1,10 @@
 import { randomUUID } from "node:crypto";
-import { addSession, addUser } from "../../../server/adapters/postgres/people.ts";
+import { addUser } from "../../../server/adapters/postgres/people.ts";
+import { addSession } from "../../../server/adapters/postgres/sessions.ts";
 import type { ScopedSet } from "../../../server/domain/permissions/matrix.ts";
 import type { TestServer } from "./test-server.ts";
+
+const ORIGIN = { address: "192.0.2.1", userAgent: "test" };
 
 interface TestPerson {
   readonly id: string;
@@ -15,7 +18,7 @@ export async function addPerson(server: TestServer, roles: readonly string[]): P
   const { id: tenant } = server.tenant;
   const { id, jti } = await postgres.inTenant(tenant, async (session) => {
     const user = await addUser(session, tenant, `${randomUUID()}@example.com`, "no hash", roles);
-    return { id: user.id, jti: await addSession(session, tenant, user.id, null) };
+    return { id: user.id, jti: await addSession(session, tenant, user.id, null, ORIGIN) };
   });
   const token = await tokens.sign({ jti, sub: id, tenant, kind: "user" }, 3600);
   const headers = { authorization: `Bearer ${token}` };

@@ -604,6 +604,10 @@ CREATE TABLE sessions (
   name text,
   expires_at timestamptz,
   last_used_at timestamptz,
+  -- Where it was made, by which program, and where it was used last.
+  address text,
+  user_agent text,
+  last_address text,
   created_at timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (tenant_id, id),
   FOREIGN KEY (tenant_id, user_id) REFERENCES users ON DELETE CASCADE

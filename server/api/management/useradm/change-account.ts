@@ -4,7 +4,7 @@ import { hashPassword, isPassword } from "../../../adapters/passwords/passwords.
 import { beginAttempt, endAttempt } from "../../../adapters/postgres/login-attempts.ts";
 import type { Postgres } from "../../../adapters/postgres/postgres.ts";
 import { lockRoles, setsOfRoles } from "../../../adapters/postgres/roles.ts";
-import { endOtherSessions } from "../../../adapters/postgres/sessions.ts";
+import { endSessions } from "../../../adapters/postgres/sessions.ts";
 import { changeUser, findPasswordHash, findUser } from "../../../adapters/postgres/users.ts";
 import { weaknessOf } from "../../../domain/passwords/weakness.ts";
 import { ServerError } from "../../../errors/server-error.ts";
@@ -48,7 +48,8 @@ export async function changeAccount(
     }
     if (!(await changeUser(session, tenant, id, { email, hash, roles })))
       throw new ServerError("NOT_FOUND", { user: id });
-    if (hash !== undefined) await endOtherSessions(session, tenant, id, isOwn ? own : undefined);
+    // Who knew the old password has made some of them.
+    if (hash !== undefined) await endSessions(session, tenant, id, { but: isOwn ? own : undefined });
     const before = { email: user.email, roles: user.roles };
     const after = { email: email?.toLowerCase() ?? user.email, roles: roles ?? user.roles };
     const object = { type: "user", id, email: after.email };

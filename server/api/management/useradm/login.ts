@@ -2,14 +2,15 @@ import { z } from "zod";
 import { LoginOptions } from "../../../../src/protocol/api/useradm.ts";
 import { isPassword } from "../../../adapters/passwords/passwords.ts";
 import { beginAttempt, endAttempt } from "../../../adapters/postgres/login-attempts.ts";
-import { addSession, findLogin } from "../../../adapters/postgres/people.ts";
-import { endSession } from "../../../adapters/postgres/sessions.ts";
+import { findLogin } from "../../../adapters/postgres/people.ts";
+import { addSession, endSession } from "../../../adapters/postgres/sessions.ts";
 import { isStorable } from "../../../domain/authentication/storable-text.ts";
 import { ServerError } from "../../../errors/server-error.ts";
 import type { Routes } from "../../app-types.ts";
 import { callingPerson } from "../../authenticate.ts";
 import { act } from "../../guard.ts";
 import type { Services } from "../../services.ts";
+import { originOf } from "./origin.ts";
 
 const V1 = "/api/management/v1/useradm";
 /** Anybody may send it. */
@@ -38,7 +39,9 @@ export const loginRoutes =
         const { tenant, user } = login;
         const lifetimeS = request.body?.no_expiry === true ? undefined : SESSION_S;
         const expiresAt = lifetimeS === undefined ? null : new Date(Date.now() + lifetimeS * 1000);
-        const jti = await postgres.inTenant(tenant, (session) => addSession(session, tenant, user, expiresAt));
+        const jti = await postgres.inTenant(tenant, (session) =>
+          addSession(session, tenant, user, expiresAt, originOf(request)),
+        );
         const token = await tokens.sign({ jti, sub: user, tenant, kind: "user" }, lifetimeS);
         return reply.type("application/jwt").serializer(String).send(token);
       },
@@ -48,9 +51,9 @@ export const loginRoutes =
       `${V1}/auth/logout`,
       { config: { auth: "user", permission: "Basic" }, schema: { response: { 202: z.undefined() } } },
       async (request, reply) => {
-        const { tenant, session: id } = callingPerson(request);
+        const { tenant, user, session: id } = callingPerson(request);
         await act(postgres, request, async (session) => {
-          await endSession(session, tenant, id);
+          await endSession(session, tenant, user, id);
           return { result: undefined, acts: [{ action: "logout", object: { type: "session", id } }] };
         });
         return reply.status(202).send();
