@@ -18,6 +18,7 @@ import { registerTokens, registerUsers } from "./people.ts";
 import { registerReleases } from "./releases.ts";
 import { registerRoles } from "./roles.ts";
 import { registerRollouts } from "./rollouts.ts";
+import { registerSecondFactor } from "./second-factor.ts";
 import { registerSessions } from "./sessions.ts";
 import { registerSimulate } from "./simulate.ts";
 import { registerWebhooks } from "./webhooks.ts";
@@ -53,7 +54,7 @@ const REGISTER = [
     registerKeys,
   ],
   ...[registerDeployments, registerRollouts, registerUsers, registerRoles],
-  ...[registerTokens, registerSessions],
+  ...[registerTokens, registerSessions, registerSecondFactor],
   ...[registerEnrolment, registerAudit, registerEvents, registerWebhooks, registerSimulate],
 ];
 

@@ -13,7 +13,8 @@ interface LoginOptions extends GlobalOptions {
   readonly username?: string;
   readonly password?: string;
   readonly passwordFile?: string;
-  readonly code?: string;
+  readonly totpCode?: string;
+  readonly "2faCode"?: string;
 }
 
 export function registerLogin(program: Command, io: CliIo): void {
@@ -23,7 +24,8 @@ export function registerLogin(program: Command, io: CliIo): void {
     .option("--username <email>", "email address; asked for if it is missing")
     .option("--password <text>", "password, which others on this machine can see in the list of processes")
     .option("--password-file <file>", "file with the password in its first line; otherwise it is asked for")
-    .addOption(new Option("--2fa-code <code>", "code of the second factor").hideHelp())
+    .option("--totp-code <code>", "code of the second factor; default: SWITCHBACK_TOTP_CODE, else it is asked for")
+    .addOption(new Option("--2fa-code <code>", "the same, as mender-cli calls it").hideHelp())
     .addHelpText("after", EXAMPLES)
     .action(async (_options: unknown, command: Command) =>
       logIn(command.optsWithGlobals<LoginOptions>(), io, isMenderCli(command)),
@@ -40,7 +42,8 @@ A personal access token needs no login: give it in SWITCHBACK_TOKEN, or log in w
 
 Examples:
   switchback-fleet login --server https://fleet.example.com:8443 --ca ca.pem --username ada@example.com
-  switchback-fleet login --server https://fleet.example.com:8443 --username ci@example.com --password-file password`;
+  switchback-fleet login --server https://fleet.example.com:8443 --username ci@example.com --password-file password
+  switchback-fleet login --username ada@example.com --password-file password --totp-code 123456`;
 
 async function logIn(options: LoginOptions, io: CliIo, isMender: boolean): Promise<void> {
   const token = options.tokenValue ?? io.env["SWITCHBACK_TOKEN"] ?? (await tokenFor(options, io));
@@ -57,10 +60,21 @@ async function tokenFor(options: LoginOptions, io: CliIo): Promise<string> {
   const password =
     options.password ?? passwordFrom(options.passwordFile) ?? (await asked(io, "Password: ", true, "--password-file"));
   const credentials = Buffer.from(`${username}:${password}`, "utf8").toString("base64");
-  const answer = await connectWith(undefined, options, io).call("POST", LOGIN, {
-    headers: { authorization: `Basic ${credentials}` },
-  });
-  return (await answer.text()).trim();
+  const connection = connectWith(undefined, options, io);
+  const send = async (code: string | undefined): Promise<string> => {
+    const answer = await connection.call("POST", LOGIN, {
+      headers: { authorization: `Basic ${credentials}` },
+      ...(code !== undefined && { body: { token2fa: code } }),
+    });
+    return (await answer.text()).trim();
+  };
+  const code = options.totpCode ?? options["2faCode"] ?? io.env["SWITCHBACK_TOTP_CODE"];
+  try {
+    return await send(code);
+  } catch (error) {
+    if (!(error instanceof AgentError) || error.detail["code"] !== "SECOND_FACTOR_MISSING") throw error;
+    return send(await asked(io, "Code of the second factor: ", false, "--totp-code"));
+  }
 }
 
 async function asked(io: CliIo, question: string, isSecret: boolean, option: string): Promise<string> {
@@ -69,7 +83,8 @@ async function asked(io: CliIo, question: string, isSecret: boolean, option: str
   return io.ask(question, isSecret);
 }
 
-function passwordFrom(path: string | undefined): string | undefined {
+/** The first line of a file. @throws {AgentError} OPTION_INVALID */
+export function passwordFrom(path: string | undefined): string | undefined {
   if (path === undefined) return undefined;
   try {
     return readSmallFile(path).split("\n", 1)[0] ?? "";

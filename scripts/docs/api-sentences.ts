@@ -113,6 +113,16 @@ export const API_SENTENCES: Readonly<Record<string, string>> = {
   [`GET ${USERADM}/users/{id}/sessions`]: "Lists the sessions and access tokens of a user.",
   [`DELETE ${USERADM}/users/{id}/sessions`]: "Ends all sessions and access tokens of a user, or those of a `kind`.",
   [`DELETE ${USERADM}/users/{id}/sessions/{session}`]: "Ends one session or access token of a user.",
+  [`POST ${USERADM}/users/{id}/2fa/enable`]:
+    "Makes the secret of a second factor for oneself; `id` may be `me`. No login asks for it until it is verified.",
+  [`GET ${USERADM}/2faqr`]: "Shows the secret of a second factor that is being set up, as a QR code and as text.",
+  [`PUT ${USERADM}/2faverify`]:
+    "Verifies a second factor with a code of the app: from now on, logins need one. The answer has the recovery codes.",
+  [`POST ${USERADM}/users/{id}/2fa/disable`]: "Removes one's own second factor; needs `current_password`.",
+  [`POST ${USERADM}/users/me/2fa/recovery_codes`]: "Replaces one's recovery codes; needs `current_password`.",
+  [`POST ${USERADM}/users/{id}/2fa/reset`]: "Removes the second factor of a user who has lost it.",
+  [`GET ${USERADM}/sign_in`]: "Shows how the people of the tenant sign in.",
+  [`PUT ${USERADM}/sign_in`]: "Changes how the people of the tenant sign in. Only administrators may do so.",
   [`GET ${USERADM}/roles`]: "Lists the roles.",
   "GET /api/management/v2/useradm/roles": "Lists the roles: the built-in ones, and those of the tenant.",
   "GET /api/management/v2/useradm/roles/{name}": "Shows one role.",

@@ -16,6 +16,8 @@ export const SERVER_BUDGET: ServerBudget = {
     // Certificates: Node has no code that makes them.
     "node-forge",
     ...["jose", "kysely"],
+    // QR codes for apps that make codes of the second factor.
+    "qr",
     // PostgreSQL's protocol, with what it needs.
     ...["pg", "pg-cloudflare", "pg-connection-string", "pg-int8", "pg-pool", "pg-protocol", "pg-types", "pgpass"],
     ...["postgres-array", "postgres-bytea", "postgres-date", "postgres-interval", "split2", "xtend"],

@@ -12,6 +12,8 @@ declare module "fastify" {
     auth?: Auth;
     /** What a person needs for the route: of each route with `auth: "user"`, and of no other. */
     permission?: Permission;
+    /** Of a route by which people set up a second factor, if they must have one before they can do anything else. */
+    beforeSecondFactor?: true;
   }
   interface FastifyRequest {
     caller: DeviceCaller | PersonCaller | undefined;
@@ -35,7 +37,7 @@ export function requireAuth({ config, method, url }: RouteOptions): void {
 export function authenticate(app: App, callers: Callers): void {
   app.decorateRequest("caller", undefined);
   app.addHook("onRequest", (request, _reply, done) => {
-    const { auth, permission } = request.routeOptions.config;
+    const { auth, permission, beforeSecondFactor } = request.routeOptions.config;
     if (auth === undefined || auth === "none") {
       done();
       return;
@@ -43,6 +45,8 @@ export function authenticate(app: App, callers: Callers): void {
     const accept = (caller: FastifyRequest["caller"]): void => {
       request.caller = caller;
       if (caller === undefined) done(new ServerError("UNAUTHORIZED"));
+      else if (caller.kind === "user" && caller.mustSetUp && beforeSecondFactor !== true)
+        done(new ServerError("SECOND_FACTOR_NOT_SET_UP"));
       else if (permission !== undefined && !(caller.kind === "user" && caller.grants.has(permission)))
         done(new ServerError("FORBIDDEN", { permission }));
       else done();

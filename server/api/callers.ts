@@ -44,6 +44,8 @@ export interface PersonCaller {
   /** When they logged in, or made the token. */
   readonly issuedAt: Date;
   readonly tokenName: string | undefined;
+  /** They must set up a second factor before they can do anything else. */
+  readonly mustSetUp: boolean;
   readonly grants: Grants;
 }
 

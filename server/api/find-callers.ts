@@ -21,9 +21,9 @@ export function findCallers(postgres: Postgres, tokens: Tokens, memories: Device
       const { tenant, sub: user, jti: session } = claims;
       const tokenName = row.name ?? undefined;
       const builtIn = row.roles.flatMap((role) => BUILT_IN_ROLES[role]?.sets ?? []);
-      const grants = grantsOf([...builtIn, ...row.sets]);
-      const { email, created_at: issuedAt } = row;
-      return { kind: "user", tenant, user, email, session, issuedAt, tokenName, grants };
+      const { email, created_at: issuedAt, must_set_up: mustSetUp } = row;
+      const grants = grantsOf(mustSetUp ? [] : [...builtIn, ...row.sets]);
+      return { kind: "user", tenant, user, email, session, issuedAt, tokenName, mustSetUp, grants };
     },
   };
 }

@@ -127,6 +127,10 @@ function addPeople(program: Command, io: ServerIo): void {
     .description("set a password, and end the sessions of the user")
     .addHelpText("after", examples("user reset-password me@example.com --password-file password.txt"))
     .action(async (email: string, flags: Flags) => (await actions()).userResetPassword(email, flags, io));
+  addSettings(user.command("reset-second-factor").argument("<email>", "address"), WHERE)
+    .description("remove the second factor of a user who has lost it")
+    .addHelpText("after", examples("user reset-second-factor me@example.com"))
+    .action(async (email: string, flags: Flags) => (await actions()).userResetSecondFactor(email, flags, io));
 }
 
 function addAudit(program: Command, io: ServerIo): void {

@@ -1,8 +1,9 @@
 import { hashPassword } from "../adapters/passwords/passwords.ts";
 import { findTenant, listTenants, resetPassword } from "../adapters/postgres/administration.ts";
 import { writeAudit } from "../adapters/postgres/audit.ts";
-import { addUser, listUsers } from "../adapters/postgres/people.ts";
+import { addUser, findLogin, listUsers } from "../adapters/postgres/people.ts";
 import { lockRoles, setsOfRoles } from "../adapters/postgres/roles.ts";
+import { removeSecondFactor } from "../adapters/postgres/second-factors.ts";
 import { ADMINISTRATOR } from "../domain/permissions/matrix.ts";
 import { ServerError } from "../errors/server-error.ts";
 import { makeTenant } from "./first-start.ts";
@@ -95,6 +96,23 @@ export async function userResetPassword(email: string, flags: Flags, io: ServerI
   await withDatabase(config, "user reset-password", io, (postgres) => resetPassword(postgres, email, hash, operator()));
   io.out(`The user ${email.toLowerCase()} has a new password, and all sessions have ended.`);
   if (password.isNew) io.out(`Password, shown only now: ${password.text}`);
+}
+
+/** `user reset-second-factor`. @throws {ServerError} NOT_FOUND */
+export async function userResetSecondFactor(email: string, flags: Flags, io: ServerIo): Promise<void> {
+  const { config } = await configOf(flags, io);
+  const had = await withDatabase(config, "user reset-second-factor", io, async (postgres) => {
+    const login = await findLogin(postgres, email);
+    if (login === undefined) throw new ServerError("NOT_FOUND", { user: email.toLowerCase() });
+    const { tenant, user } = login;
+    return postgres.inTenant(tenant, async (session) => {
+      const isRemoved = await removeSecondFactor(session, tenant, user);
+      const act = { action: "update", object: { type: "user", id: user, email: email.toLowerCase() } };
+      if (isRemoved) await writeAudit(session, tenant, { ...operator(), ...act, change: "second factor: reset" });
+      return isRemoved;
+    });
+  });
+  io.out(`The user ${email.toLowerCase()} ${had ? "has no second factor any more" : "had no second factor"}.`);
 }
 
 function emailOf(text: string): string {

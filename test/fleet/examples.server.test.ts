@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { commandLine, runCommandLine } from "../../fleet/cli/command-line.ts";
 import { simulate } from "../../fleet/simulate/simulate.ts";
 import { helpParts, leavesOf, pathOf } from "../../scripts/lib/command-tree.ts";
+import { totpCode, totpStep } from "../../server/domain/authentication/totp.ts";
 import { RecordingIo } from "../support/recording-io.ts";
 import { makeArtifact } from "../support/server/artifacts.ts";
 import { query } from "../support/server/seed.ts";
@@ -216,6 +217,20 @@ const BEFORE: Readonly<Record<string, () => Promise<void>>> = {
     writeFileSync(join(home, "webhook.key"), "00112233\n");
     const [id = ""] = await done("webhooks", "add", receiver.url, "--description", "of the examples");
     ids["WEBHOOK_ID"] = id;
+  },
+  "second-factor set-up": async () => void (await query(server, "DELETE FROM second_factors")),
+  "second-factor verify": async () => {
+    await query(server, "DELETE FROM second_factors");
+    await done("second-factor", "set-up");
+    const [row] = await query<{ secret: Buffer; now: number }>(
+      ...([server, "SELECT secret, extract(epoch FROM now())::float8 AS now FROM second_factors"] as const),
+    );
+    ids["CODE"] = totpCode(row?.secret ?? Buffer.alloc(0), totpStep(row?.now ?? 0));
+  },
+  "second-factor reset": async () => {
+    await run("users", "add", "reset@example.com", "--password-file", join(home, "password"));
+    const users = JSON.parse((await done("users", "list", "--json"))[0] ?? "") as { id: string; email: string }[];
+    ids["USER_ID"] = users.find(({ email }) => email === "reset@example.com")?.id ?? "";
   },
   "sessions list": findGrace,
   "sessions revoke-all": findGrace,

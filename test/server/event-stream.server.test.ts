@@ -134,7 +134,7 @@ test("what a person may not read does not come, and what they lose ends; a heart
   const { postgres, notices } = server.server.services;
   const tenant = server.tenant.id;
   const who = { kind: "user", user: "u", email: "e", session: "s", tokenName: undefined, tenant } as const;
-  const person = { ...who, issuedAt: new Date() };
+  const person = { ...who, issuedAt: new Date(), mustSetUp: false };
   // The last one is for one group only, and an event does not say which group it is about.
   let grants: Grants | undefined = new Map<Permission, "all" | ReadonlySet<string>>([
     ["Basic", "all"],

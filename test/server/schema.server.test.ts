@@ -32,8 +32,8 @@ interface Column {
 }
 
 test("tables.ts has the columns of the database, with their types", async () => {
-  const parts = ["tables", "failure-tables", "more-tables", "group-tables", "webhook-tables"].map((name) =>
-    readFile(new URL(`../../server/adapters/postgres/${name}.ts`, import.meta.url), "utf8"),
+  const parts = ["tables", "failure-tables", "more-tables", "group-tables", "people-tables", "webhook-tables"].map(
+    (name) => readFile(new URL(`../../server/adapters/postgres/${name}.ts`, import.meta.url), "utf8"),
   );
   const source = (await Promise.all(parts)).join("\n");
   const columns = await server.server.services.postgres.shared((session) =>

@@ -19,6 +19,7 @@ const keysOf = ({ account, address }: Attempt): Readonly<Record<LoginKey | "know
   pair: hash("pair", account.toLowerCase(), address),
   address: hash("address", address),
   account: hash("account", account.toLowerCase()),
+  code: hash("code", account.toLowerCase()),
   known: hash("known", account.toLowerCase(), address),
 });
 
@@ -40,6 +41,19 @@ export async function beginAttempt(postgres: Postgres, attempt: Attempt): Promis
   });
 }
 
+/**
+ * Counts a guess at a code of the second factor, whose password was right, from whatever address that is not known.
+ *
+ * @throws {ServerError} TOO_MANY_REQUESTS with the time to wait
+ */
+export async function beginCode(postgres: Postgres, attempt: Attempt): Promise<void> {
+  const keys = keysOf(attempt);
+  await postgres.shared(async (session) => {
+    const waitS = (await has(session, keys.known)) ? 0 : await count(session, "code", keys.code);
+    if (waitS > 0) throw new ServerError("TOO_MANY_REQUESTS", {}, { retryAfterS: waitS });
+  });
+}
+
 /** Forgets the failures of who has logged in, and remembers the address. */
 export async function endAttempt(postgres: Postgres, attempt: Attempt): Promise<void> {
   const keys = keysOf(attempt);
@@ -48,7 +62,7 @@ export async function endAttempt(postgres: Postgres, attempt: Attempt): Promise<
       `UPDATE login_attempts SET failures = greatest(failures - 1, 0), next_at = now() WHERE key = ANY ($1)`,
       [[keys.account, keys.address].toSorted()],
     );
-    await session.raw("DELETE FROM login_attempts WHERE key = $1", [keys.pair]);
+    await session.raw("DELETE FROM login_attempts WHERE key = ANY ($1)", [[keys.pair, keys.code]]);
     await session.raw(
       `INSERT INTO login_attempts (key) VALUES ($1)
         ON CONFLICT (key) DO UPDATE SET updated_at = now(), next_at = now()`,

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { sql as fragment } from "kysely";
 import { ADMINISTRATOR, type ScopedSet } from "../../domain/permissions/matrix.ts";
 import { ServerError } from "../../errors/server-error.ts";
 import { type Postgres, type Session, sql } from "./postgres.ts";
@@ -10,9 +11,22 @@ export interface User {
   readonly created_at: Date;
   readonly updated_at: Date;
   readonly login_at: Date | null;
+  readonly second_factor: SecondFactorStatus;
 }
 
-export const USER_COLUMNS = ["id", "email", "roles", "created_at", "updated_at", "login_at"] as const;
+/** `unverified`: a secret was made, and no code has shown yet that an app has it. */
+export type SecondFactorStatus = "enabled" | "unverified" | "disabled";
+
+const COLUMNS = ["id", "email", "roles", "created_at", "updated_at", "login_at"] as const;
+
+/** What is selected of users. */
+export const USER_COLUMNS = [
+  ...COLUMNS,
+  fragment<SecondFactorStatus>`coalesce((SELECT CASE WHEN f.verified_at IS NULL THEN 'unverified' ELSE 'enabled' END
+    FROM second_factors f WHERE f.tenant_id = users.tenant_id AND f.user_id = users.id), 'disabled')`.as(
+    "second_factor",
+  ),
+] as const;
 
 /** Makes a tenant. @throws {ServerError} CONFLICT if there is one with this name */
 export async function addTenant(
@@ -52,9 +66,9 @@ export async function addUser(
   );
   if (made === 0) throw new ServerError("NOT_POSSIBLE", { reason: "a user with this email address exists" });
   const values = { tenant_id: tenant, id, email: address, password_hash: passwordHash, roles: [...new Set(roles)] };
-  const row = await session.first(sql.insertInto("users").values(values).returning(USER_COLUMNS));
+  const row = await session.first(sql.insertInto("users").values(values).returning(COLUMNS));
   if (row === undefined) throw new Error("no row came back");
-  return row;
+  return { ...row, second_factor: "disabled" };
 }
 
 export function listUsers(session: Session, tenant: string): Promise<User[]> {
@@ -67,6 +81,7 @@ export interface Login {
   readonly tenant: string;
   readonly user: string;
   readonly passwordHash: string;
+  readonly hasSecondFactor: boolean;
 }
 
 /** The user with this email address, of whichever tenant. */
@@ -76,12 +91,14 @@ export async function findLogin(postgres: Postgres, email: string): Promise<Logi
   );
   if (login === undefined) return undefined;
   const { tenant_id: tenant, user_id: user } = login;
-  const row = await postgres.inTenant(tenant, (session) =>
-    session.first(
-      sql.selectFrom("users").select("password_hash").where("tenant_id", "=", tenant).where("id", "=", user),
+  const [row] = await postgres.inTenant(tenant, (session) =>
+    session.raw<{ password_hash: string; has: boolean }>(
+      `SELECT password_hash, EXISTS (SELECT FROM second_factors f WHERE f.tenant_id = $1 AND f.user_id = $2
+          AND f.verified_at IS NOT NULL) AS has FROM users WHERE tenant_id = $1 AND id = $2`,
+      [tenant, user],
     ),
   );
-  return row && { tenant, user, passwordHash: row.password_hash };
+  return row && { tenant, user, passwordHash: row.password_hash, hasSecondFactor: row.has };
 }
 
 export interface Tenant {
@@ -119,6 +136,8 @@ export interface PersonRow {
   readonly roles: readonly string[];
   /** Of the roles that the tenant has made. */
   readonly sets: readonly ScopedSet[];
+  /** A session of somebody who must have a second factor, and has none. */
+  readonly must_set_up: boolean;
 }
 
 const FIND_PERSON = {
@@ -129,7 +148,10 @@ const FIND_PERSON = {
       AND (last_used_at IS NULL OR last_used_at < now() - interval '1 minute' OR last_address <> $3))
     SELECT s.user_id, u.email, s.name, s.created_at, u.roles,
       coalesce((SELECT jsonb_agg(element) FROM roles r, jsonb_array_elements(r.sets) AS element
-        WHERE r.tenant_id = $1 AND r.name = ANY (u.roles)), '[]') AS sets
+        WHERE r.tenant_id = $1 AND r.name = ANY (u.roles)), '[]') AS sets,
+      s.kind = 'session' AND EXISTS (SELECT FROM sign_in_rules i
+        WHERE i.tenant_id = $1 AND i.second_factor = 'required') AND NOT EXISTS (SELECT FROM second_factors f
+        WHERE f.tenant_id = $1 AND f.user_id = u.id AND f.verified_at IS NOT NULL) AS must_set_up
     FROM sessions s JOIN users u ON u.tenant_id = s.tenant_id AND u.id = s.user_id
     WHERE s.tenant_id = $1 AND s.id = $2 AND (s.expires_at IS NULL OR s.expires_at > now())`,
 };

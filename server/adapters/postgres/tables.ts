@@ -1,6 +1,5 @@
 import type { ColumnType, Generated } from "kysely";
 import type { Plan } from "../../../src/protocol/api/rollouts.ts";
-import type { ScopedSet } from "../../domain/permissions/matrix.ts";
 import type { Memory } from "../../domain/rollout/memory.ts";
 import type { Samples } from "../../domain/rollout/recent.ts";
 import type { Json, JsonWithDefault, Stamp } from "./column-types.ts";
@@ -14,6 +13,7 @@ import type {
   TargetFilter,
 } from "./group-tables.ts";
 import type { AuditTable, EnrolmentRuleTable, EnrolmentTokenTable, EventTable, OutboxTable } from "./more-tables.ts";
+import type { RoleTable, SecondFactorTable, SessionTable, UserTable } from "./people-tables.ts";
 import type { WebhookDeliveryTable, WebhookTable } from "./webhook-tables.ts";
 
 /**
@@ -64,6 +64,8 @@ export interface Tables {
   users: UserTable;
   roles: RoleTable;
   sessions: SessionTable;
+  second_factors: SecondFactorTable;
+  sign_in_rules: { tenant_id: string; second_factor: Generated<"optional" | "required"> };
   settings: { tenant_id: string; user_id: string; value: Json<object>; rev: Generated<number> };
   audit: AuditTable;
   audit_ends: { tenant_id: string; seq: Generated<number>; hash: Buffer };
@@ -303,40 +305,6 @@ interface DeviceConfigurationTable {
   deployment_id: string | null;
   reported_at: Date | null;
   updated_at: Stamp;
-}
-
-interface RoleTable {
-  tenant_id: string;
-  name: string;
-  description: Generated<string>;
-  sets: Json<readonly ScopedSet[]>;
-  created_at: Stamp;
-  updated_at: Stamp;
-}
-
-interface UserTable {
-  tenant_id: string;
-  id: string;
-  email: string;
-  password_hash: string;
-  roles: string[];
-  created_at: Stamp;
-  updated_at: Stamp;
-  login_at: Date | null;
-}
-
-interface SessionTable {
-  tenant_id: string;
-  id: string;
-  user_id: string;
-  kind: "session" | "token";
-  name: string | null;
-  expires_at: Date | null;
-  last_used_at: Date | null;
-  address: string | null;
-  user_agent: string | null;
-  last_address: string | null;
-  created_at: Stamp;
 }
 
 interface IdempotencyTable {

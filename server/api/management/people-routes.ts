@@ -13,8 +13,10 @@ import { tenantadmRoutes } from "./tenantadm/routes.ts";
 import { loginRoutes } from "./useradm/login.ts";
 import { planRoutes } from "./useradm/plans.ts";
 import { roleRoutes } from "./useradm/roles.ts";
+import { secondFactorRoutes } from "./useradm/second-factor.ts";
 import { sessionRoutes } from "./useradm/sessions.ts";
 import { settingsRoutes } from "./useradm/settings.ts";
+import { signInRoutes } from "./useradm/sign-in.ts";
 import { tokenRoutes } from "./useradm/tokens.ts";
 import { userRoutes } from "./useradm/users.ts";
 
@@ -22,6 +24,8 @@ import { userRoutes } from "./useradm/users.ts";
 export const peopleRoutes = (services: Services): readonly Routes[] => [
   loginRoutes(services),
   userRoutes(services),
+  secondFactorRoutes(services),
+  signInRoutes(services),
   sessionRoutes(services),
   tokenRoutes(services),
   roleRoutes(services),

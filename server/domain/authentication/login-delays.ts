@@ -1,5 +1,5 @@
 /** What failed logins are counted for. */
-export type LoginKey = "pair" | "address" | "account";
+export type LoginKey = "pair" | "address" | "account" | "code";
 
 interface Rule {
   /** As many failures cost nothing. */
@@ -11,12 +11,14 @@ interface Rule {
 /**
  * How long to wait after failed logins. A guesser on one address waits longest. An address guesses for many accounts, or
  * is an office behind one router. An account that many addresses guess for makes strangers wait, but never for long,
- * because its owner may be on a new address.
+ * because its owner may be on a new address. Who guesses codes of the second factor knows the password: its owner must
+ * change it anyway.
  */
 const RULES: Readonly<Record<LoginKey, Rule>> = {
   pair: { free: 5, longest: 900 },
   address: { free: 50, longest: 300 },
   account: { free: 20, longest: 30 },
+  code: { free: 10, longest: 900 },
 };
 
 /** Seconds until the next attempt, after so many failures in a row. */

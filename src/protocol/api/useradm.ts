@@ -26,6 +26,8 @@ export const User = z.object({
   id: Id,
   email: Email,
   roles: z.array(z.string()),
+  /** Whether there is a second factor. `unverified`: it is being set up, and no login asks for it yet. */
+  tfa_status: z.enum(["enabled", "unverified", "disabled"]),
   created_ts: Timestamp,
   updated_ts: Timestamp,
   login_ts: Timestamp.optional(),
@@ -44,6 +46,28 @@ export const UserQuery = z.object({
 });
 
 export const LoginOptions = z.object({ no_expiry: z.boolean().optional(), token2fa: z.string().max(64).optional() });
+
+/** What an app needs for codes: a PNG image in base64, the same for a terminal, the address in it, and the bare secret. */
+export const SecondFactorSecret = z.object({
+  qr: z.string(),
+  qr_text: z.string(),
+  uri: z.string(),
+  secret: z.string(),
+});
+export type SecondFactorSecret = z.infer<typeof SecondFactorSecret>;
+
+export const SecondFactorCode = z.object({ token2fa: z.string().min(1).max(64) });
+
+/** Who changes what protects their account says their present password. */
+export const PresentPassword = z.object({ current_password: z.string().max(512).optional() });
+
+/** Each is good once, in place of a code of the app. They are shown only now. */
+export const RecoveryCodes = z.object({ recovery_codes: z.array(z.string()) });
+export type RecoveryCodes = z.infer<typeof RecoveryCodes>;
+
+/** How people of a tenant sign in. */
+export const SignInRules = z.object({ second_factor: z.enum(["optional", "required"]) });
+export type SignInRules = z.infer<typeof SignInRules>;
 
 /** A personal access token. `expires_in` is in seconds; 0 or none: it does not expire. */
 export const NewToken = z.object({

@@ -615,6 +615,27 @@ CREATE TABLE sessions (
 CREATE UNIQUE INDEX sessions_token_names ON sessions (tenant_id, user_id, name) WHERE kind = 'token';
 CREATE INDEX sessions_by_user ON sessions (tenant_id, user_id, kind, created_at);
 
+-- The second factor of a user: a secret that an app has, too.
+CREATE TABLE second_factors (
+  tenant_id uuid NOT NULL,
+  user_id uuid NOT NULL,
+  secret bytea NOT NULL,
+  -- When a code has shown that the app has the secret. Until then, no login asks for it.
+  verified_at timestamptz,
+  -- The time step of the last code that was used: no code is good twice.
+  last_step bigint NOT NULL DEFAULT 0,
+  -- SHA-256 of the recovery codes that are left.
+  recovery_hashes text[] NOT NULL DEFAULT '{}',
+  PRIMARY KEY (tenant_id, user_id),
+  FOREIGN KEY (tenant_id, user_id) REFERENCES users ON DELETE CASCADE
+);
+
+-- How people of a tenant sign in. Without a row, by a password.
+CREATE TABLE sign_in_rules (
+  tenant_id uuid PRIMARY KEY REFERENCES tenants ON DELETE CASCADE,
+  second_factor text NOT NULL DEFAULT 'optional' CHECK (second_factor IN ('optional', 'required'))
+);
+
 -- Streams end with their session.
 CREATE FUNCTION session_ends() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -820,7 +841,7 @@ BEGIN
     'artifacts', 'artifact_signatures', 'signing_keys', 'channels', 'promotions', 'continuous_deployments', 'uploads', 'deployments', 'deployment_targets', 'device_deployments', 'failure_causes',
     'failure_counts', 'deployment_counts',
     'deployment_series', 'rollouts', 'rollout_places', 'rollout_decisions', 'deployment_logs', 'device_configurations',
-    'users', 'roles', 'sessions', 'settings', 'audit',
+    'users', 'roles', 'sessions', 'second_factors', 'sign_in_rules', 'settings', 'audit',
     'idempotency', 'events', 'webhooks', 'webhook_deliveries']
   LOOP
     EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', name);

@@ -61,8 +61,12 @@ export async function changeAccount(
 const sameNames = (a: readonly string[], b: readonly string[]): boolean =>
   JSON.stringify([...new Set(a)].toSorted()) === JSON.stringify([...new Set(b)].toSorted());
 
-/** Whoever guesses here is slowed down as at the login. */
-async function confirm(
+/**
+ * Asks for the present password of an account. Whoever guesses here is slowed down as at the login.
+ *
+ * @throws {ServerError} NOT_POSSIBLE, TOO_MANY_REQUESTS
+ */
+export async function confirm(
   postgres: Postgres,
   request: FastifyRequest,
   tenant: string,

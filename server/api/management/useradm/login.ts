@@ -1,8 +1,9 @@
 import { z } from "zod";
 import { LoginOptions } from "../../../../src/protocol/api/useradm.ts";
 import { isPassword } from "../../../adapters/passwords/passwords.ts";
-import { beginAttempt, endAttempt } from "../../../adapters/postgres/login-attempts.ts";
+import { beginAttempt, beginCode, endAttempt } from "../../../adapters/postgres/login-attempts.ts";
 import { findLogin } from "../../../adapters/postgres/people.ts";
+import { useSecondFactor } from "../../../adapters/postgres/second-factors.ts";
 import { addSession, endSession } from "../../../adapters/postgres/sessions.ts";
 import { isStorable } from "../../../domain/authentication/storable-text.ts";
 import { ServerError } from "../../../errors/server-error.ts";
@@ -35,13 +36,20 @@ export const loginRoutes =
         const login = await findLogin(postgres, email);
         const matches = await isPassword(password, login?.passwordHash);
         if (login === undefined || !matches) throw new ServerError("LOGIN_FAILED");
-        await endAttempt(postgres, attempt);
-        const { tenant, user } = login;
+        const { tenant, user, hasSecondFactor } = login;
+        const code = request.body?.token2fa ?? "";
+        if (hasSecondFactor) {
+          if (code === "") throw new ServerError("SECOND_FACTOR_MISSING");
+          await beginCode(postgres, attempt);
+        }
         const lifetimeS = request.body?.no_expiry === true ? undefined : SESSION_S;
         const expiresAt = lifetimeS === undefined ? null : new Date(Date.now() + lifetimeS * 1000);
-        const jti = await postgres.inTenant(tenant, (session) =>
-          addSession(session, tenant, user, expiresAt, originOf(request)),
-        );
+        const jti = await postgres.inTenant(tenant, async (session) => {
+          if (hasSecondFactor && !(await useSecondFactor(session, tenant, user, code)))
+            throw new ServerError("SECOND_FACTOR_WRONG");
+          return addSession(session, tenant, user, expiresAt, originOf(request));
+        });
+        await endAttempt(postgres, attempt);
         const token = await tokens.sign({ jti, sub: user, tenant, kind: "user" }, lifetimeS);
         return reply.type("application/jwt").serializer(String).send(token);
       },
@@ -49,7 +57,10 @@ export const loginRoutes =
 
     app.post(
       `${V1}/auth/logout`,
-      { config: { auth: "user", permission: "Basic" }, schema: { response: { 202: z.undefined() } } },
+      {
+        config: { auth: "user", permission: "Basic", beforeSecondFactor: true },
+        schema: { response: { 202: z.undefined() } },
+      },
       async (request, reply) => {
         const { tenant, user, session: id } = callingPerson(request);
         await act(postgres, request, async (session) => {

@@ -61,7 +61,10 @@ export const userRoutes =
 
     app.get(
       `${V1}/users/me`,
-      { config: { auth: "user", permission: "Basic" }, schema: { response: { 200: UserBody } } },
+      {
+        config: { auth: "user", permission: "Basic", beforeSecondFactor: true },
+        schema: { response: { 200: UserBody } },
+      },
       async (request) => {
         const { tenant, user } = callingPerson(request);
         return shown(found(await look(postgres, request, (session) => findUser(session, tenant, user))));
@@ -136,10 +139,11 @@ function wanted(query: z.output<typeof UserQuery>): (user: User) => boolean {
     between(updated_at, query.updated_after, query.updated_before);
 }
 
-const shown = ({ id, email, roles, created_at, updated_at, login_at }: User): UserBody => ({
+const shown = ({ id, email, roles, created_at, updated_at, login_at, second_factor }: User): UserBody => ({
   id,
   email,
   roles: [...roles],
+  tfa_status: second_factor,
   created_ts: created_at.toISOString(),
   updated_ts: updated_at.toISOString(),
   ...(login_at !== null && { login_ts: login_at.toISOString() }),

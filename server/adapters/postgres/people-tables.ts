@@ -1,0 +1,46 @@
+import type { Generated } from "kysely";
+import type { ScopedSet } from "../../domain/permissions/matrix.ts";
+import type { Json, Stamp } from "./column-types.ts";
+
+export interface RoleTable {
+  tenant_id: string;
+  name: string;
+  description: Generated<string>;
+  sets: Json<readonly ScopedSet[]>;
+  created_at: Stamp;
+  updated_at: Stamp;
+}
+
+export interface UserTable {
+  tenant_id: string;
+  id: string;
+  email: string;
+  password_hash: string;
+  roles: string[];
+  created_at: Stamp;
+  updated_at: Stamp;
+  login_at: Date | null;
+}
+
+export interface SessionTable {
+  tenant_id: string;
+  id: string;
+  user_id: string;
+  kind: "session" | "token";
+  name: string | null;
+  expires_at: Date | null;
+  last_used_at: Date | null;
+  address: string | null;
+  user_agent: string | null;
+  last_address: string | null;
+  created_at: Stamp;
+}
+
+export interface SecondFactorTable {
+  tenant_id: string;
+  user_id: string;
+  secret: Buffer;
+  verified_at: Date | null;
+  last_step: Generated<number>;
+  recovery_hashes: Generated<string[]>;
+}
