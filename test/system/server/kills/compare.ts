@@ -1,11 +1,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "vitest";
 import { ARTIFACTS } from "../../../support/server/artifacts.ts";
-import type { Ledger, Report } from "./ledger.ts";
+import type { Received } from "../../../support/server/webhook-receiver.ts";
+import type { Deployment, Ledger, Report } from "./ledger.ts";
 import { type Place, sha256Of } from "./load.ts";
 
 const DEPLOYMENTS = "/api/management/v1/deployments/deployments";
 const DEVAUTH = "/api/management/v2/devauth/devices";
+const ROLLOUTS = "/api/management/v2/deployments/rollouts";
 const AUDIT = "/api/management/v1/auditlogs/logs";
 const FINAL = new Set(["success", "failure"]);
 const PAGE = 500;
@@ -59,12 +61,58 @@ export class Comparison {
     for (const { id, name, device_count: count, status } of listed) {
       const asked = this.#ledger.deployments.get(name);
       expect([name, count]).toEqual([name, asked?.devices.length]);
-      if (!this.#whole.has(id)) await this.#members(id, asked?.devices ?? [], status);
+      if (this.#whole.has(id)) continue;
+      if (asked?.isRollout === true) await this.#rollout(id, asked);
+      await this.#members(id, asked?.devices ?? [], status);
     }
     const ids = new Set(listed.map(({ id }) => id));
     for (const [name, { acked, id }] of this.#ledger.deployments)
       if (acked) expect([name, ids.has(id ?? "")]).toEqual([name, true]);
     return ids;
+  }
+
+  /** No wave has opened twice, and people have done what they were told, once. */
+  async #rollout(id: string, { acts }: Deployment): Promise<void> {
+    const decisions = await this.#decisions(id);
+    const opened = decisions.filter(({ code }) => code === "OPENED").map(({ facts }) => facts["wave"]);
+    expect([id, opened]).toEqual([id, [1, 2].slice(0, opened.length)]);
+    for (const [act, code] of [
+      ["pause", "PAUSED"],
+      ["resume", "RESUMED"],
+    ] as const) {
+      const done = decisions.filter((decision) => decision.code === code).length;
+      const [acked, asked] = [acts.acked, acts.asked].map((all) => all.filter((one) => one === act).length);
+      expect([id, act, done, Math.min(Math.max(done, acked ?? 0), asked ?? 0)]).toEqual([id, act, done, done]);
+    }
+  }
+
+  #decisions(id: string): Promise<readonly { readonly code: string; readonly facts: Record<string, unknown> }[]> {
+    return this.#json(`${ROLLOUTS}/${id}/decisions`);
+  }
+
+  /** Each deployment and each decision was told at least once, with an id of its own. @returns how many events */
+  async events(received: readonly Received[]): Promise<number> {
+    const listed = await this.#all<Listed>(DEPLOYMENTS);
+    const rollouts = listed.filter(({ name }) => this.#ledger.deployments.get(name)?.isRollout === true);
+    const told = (): Map<string, Set<string>> => {
+      const keys = new Map<string, Set<string>>();
+      for (const { body } of received) {
+        const what = `${body.type} ${body.data["id"]}`;
+        keys.set(what, (keys.get(what) ?? new Set()).add(body.id));
+      }
+      return keys;
+    };
+    const missing = async (): Promise<unknown[]> => {
+      const count = (what: string): number => told().get(what)?.size ?? 0;
+      const untold: unknown[] = listed.filter(({ id }) => count(`deployment-created ${id}`) !== 1);
+      for (const { id } of rollouts) {
+        const decided = (await this.#decisions(id)).length;
+        if (count(`rollout-decided ${id}`) !== decided) untold.push({ id, decided });
+      }
+      return untold;
+    };
+    await expect.poll(missing, { timeout: 120_000, interval: 200 }).toEqual([]);
+    return [...told().values()].reduce((sum, { size }) => sum + size, 0);
   }
 
   /** Rows, counters and reports of a deployment agree. */

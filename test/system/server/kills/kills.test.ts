@@ -11,6 +11,7 @@ import { BuiltServer, type Running } from "../../../support/server/built-server.
 import { command } from "../../../support/server/command.ts";
 import { freePort } from "../../../support/server/free-port.ts";
 import { logIn } from "../../../support/server/test-server.ts";
+import { startReceiver } from "../../../support/server/webhook-receiver.ts";
 import { Comparison } from "./compare.ts";
 import { Ledger } from "./ledger.ts";
 import { Load, type Place } from "./load.ts";
@@ -54,8 +55,9 @@ const cluster = (): string => join(data(), "postgres", "data");
 /** What a supervisor does with a program that has ended: nothing else is needed. */
 function start(): void {
   const where = ["--data", data(), "--listen", `127.0.0.1:${port}`, "--local-listen", "off", "--tls", "off"];
+  const receivers = ["--webhook-allow", "127.0.0.1"];
   const admin = ["--admin", "admin@example.com", "--admin-password-file", join(folder, "password")];
-  running = program.start("start", ...where, ...admin, "--log-level", "error");
+  running = program.start("start", ...where, ...admin, ...receivers, "--log-level", "error");
 }
 
 async function isReady(): Promise<boolean> {
@@ -101,6 +103,8 @@ test(`killed at ${KILLS} instants under load, the server comes back, and has all
   const [, tenants] = await command("tenant", "list", "--json", "--data", data());
   const tenantToken: string = JSON.parse(tenants)[0].tenant_token;
   const place: Place = { url, tenantToken, token: await logIn(url, "admin@example.com", PASSWORD) };
+  const receiver = await startReceiver();
+  await registerReceiver(place, receiver.url);
   const load = new Load(place, ledger, new Random(SEED + 1));
   await load.start();
   const end = new AbortController();
@@ -126,13 +130,25 @@ test(`killed at ${KILLS} instants under load, the server comes back, and has all
   await load.stop();
   await untilReady();
   await comparison.run();
+  const events = await comparison.events(receiver.received);
+  await receiver.close();
   end.abort();
   const { counts } = await simulation.ended;
   expect(counts["poll: 204"]).toBeGreaterThan(0);
-  const acked = ledger.counts();
+  const acked = { ...ledger.counts(), events };
   for (const n of Object.values(acked)) expect(n).toBeGreaterThan(0);
   await tell({ seed: SEED, kills: KILLS, killed, acked, failedStarts, backMs: backMs.toSorted((a, b) => a - b) });
 }, 3_600_000);
+
+async function registerReceiver({ url, token }: Place, receiver: string): Promise<void> {
+  const events = ["deployment-created", "rollout-decided"];
+  const answer = await fetch(`${url}/api/management/v1/iot-manager/integrations`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
+    body: JSON.stringify({ provider: "webhook", credentials: { type: "http", http: { url: receiver } }, events }),
+  });
+  if (answer.status !== 201) throw new Error(`webhook: ${answer.status} ${await answer.text()}`);
+}
 
 async function tell(result: object): Promise<void> {
   const line = JSON.stringify(result);

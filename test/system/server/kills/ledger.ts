@@ -19,7 +19,7 @@ export class Ledger {
   }
 
   /** How many acts the server has acknowledged, by kind. */
-  counts(): Record<"statuses" | "logs" | "uploads" | "acceptances" | "deployments", number> {
+  counts(): Record<"statuses" | "logs" | "uploads" | "acceptances" | "deployments" | "acts", number> {
     const acked = (all: Iterable<Asked>): number => [...all].filter(({ acked }) => acked).length;
     const reports = [...this.reports.values()];
     return {
@@ -31,9 +31,12 @@ export class Ledger {
       uploads: acked(this.uploads.values()),
       acceptances: acked(this.acceptances.values()),
       deployments: acked(this.deployments.values()),
+      acts: [...this.deployments.values()].reduce((sum, { acts }) => sum + acts.acked.length, 0),
     };
   }
 }
+
+export type Act = "pause" | "resume";
 
 interface Asked {
   acked: boolean;
@@ -44,8 +47,11 @@ interface Upload extends Asked {
   id: string | undefined;
 }
 
-interface Deployment extends Asked {
+export interface Deployment extends Asked {
   readonly devices: readonly string[];
+  readonly isRollout: boolean;
+  /** What people did with the rollout. */
+  readonly acts: { readonly asked: Act[]; readonly acked: Act[] };
   id: string | undefined;
 }
 

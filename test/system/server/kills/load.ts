@@ -3,10 +3,13 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Random } from "../../../../qemu/harness/random.ts";
 import { makeArtifact, upload } from "../../../support/server/artifacts.ts";
 import { TestDevice } from "../../../support/server/test-device.ts";
-import type { Ledger } from "./ledger.ts";
+import type { Deployment, Ledger } from "./ledger.ts";
 
 const DEVAUTH = "/api/management/v2/devauth/devices";
 const DEPLOYMENTS = "/api/management/v1/deployments/deployments";
+const ROLLOUTS = "/api/management/v2/deployments/rollouts";
+/** One device first. It may fail. */
+const PLAN = { waves: [{ count: 1, gate: { success_pct: 0 } }, { rest: true }] };
 const PAUSE_MS = 50;
 const DEVICES = 8;
 
@@ -53,7 +56,13 @@ export class Load {
       const { sub } = JSON.parse(Buffer.from(device.token.split(".")[1] ?? "", "base64url").toString());
       this.#ids.push(sub);
     }
-    const works = [() => this.#upload(), () => this.#deploy(), () => this.#acceptPending(), () => this.#enroll()];
+    const works = [
+      () => this.#upload(),
+      () => this.#deploy(),
+      () => this.#act(),
+      () => this.#acceptPending(),
+      () => this.#enroll(),
+    ];
     this.#workers.push(...works.map((work) => this.#repeat(work)));
     this.#workers.push(...this.#devices.map((device, index) => this.#repeat(() => this.#update(device, index))));
   }
@@ -116,14 +125,31 @@ export class Load {
     const name = `deployment-${this.#number}`;
     const devices = this.#ids.filter(() => this.#random.below(2) === 0);
     if (devices.length === 0) return;
-    const entry = { acked: false, id: undefined as string | undefined, devices };
+    const isRollout = this.#random.below(3) > 0;
+    const entry: Deployment = { acked: false, id: undefined, devices, isRollout, acts: { asked: [], acked: [] } };
     this.#ledger.deployments.set(name, entry);
-    const wish = { name, artifact_name: release, devices, force_installation: true };
+    const rollout = isRollout ? { rollout: PLAN } : {};
+    const wish = { name, artifact_name: release, devices, force_installation: true, ...rollout };
     const answer = await this.#ask("POST", DEPLOYMENTS, wish);
     if (answer.status !== 201) throw new Error(`deployment: ${answer.status}`);
     entry.id = answer.headers.get("location")?.split("/").at(-1);
     entry.acked = true;
     await sleep(this.#random.below(500));
+  }
+
+  /** Somebody stops a rollout, and lets it go on. */
+  async #act(): Promise<void> {
+    const rollouts = [...this.#ledger.deployments.values()].filter(({ acked, isRollout }) => acked && isRollout);
+    const entry = rollouts.at(-1 - this.#random.below(3));
+    if (entry === undefined) return;
+    for (const act of ["pause", "resume"] as const) {
+      entry.acts.asked.push(act);
+      const answer = await this.#ask("POST", `${ROLLOUTS}/${entry.id}/acts`, { act });
+      // 409: it has ended, or the act before was kept although its answer was lost.
+      if (answer.status === 409) entry.acts.asked.pop();
+      else if (answer.status !== 200) throw new Error(`${act}: ${answer.status}`);
+      else entry.acts.acked.push(act);
+    }
   }
 
   async #acceptPending(): Promise<void> {
