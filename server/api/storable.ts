@@ -17,7 +17,8 @@ export function refuseUnstorable(request: FastifyRequest, _reply: unknown, done:
 }
 
 function refuse({ params, query, body }: FastifyRequest): void {
-  let level: unknown[] = [params, query, body];
+  // The router and the parser of queries make objects of their own kinds.
+  let level: unknown[] = [Object.entries(params ?? {}), Object.entries(query ?? {}), body];
   for (let depth = 0; level.length > 0; depth += 1) {
     if (depth > DEPTH_MAX) throw new ServerError("REQUEST_INVALID", { reason: "it is nested too deep" });
     level = level.flatMap(childrenOf);

@@ -141,12 +141,23 @@ async function makeRollout(example: string): Promise<void> {
       JSON.stringify({ hardware: "rev-b", site: "antwerp-1" }),
     );
   if (isApprove) await query(server, `UPDATE rollouts SET memory = memory || '{"author": "another"}'`);
-  if (example.includes("retry-failed"))
-    await query(
-      server,
-      "INSERT INTO deployment_counts (tenant_id, deployment_id, status, wave, shard, n) VALUES ($1, $2, 'failure', 0, 0, 1)",
-      ...[server.tenant.id, id],
-    );
+  if (example.includes("retry-failed")) await failOne(id);
+}
+
+/** A device of the rollout has failed. */
+async function failOne(rollout: string): Promise<void> {
+  const { id: tenant } = server.tenant;
+  await query(
+    server,
+    `INSERT INTO device_deployments (tenant_id, deployment_id, device_id, status, wave)
+      SELECT $1, $2, device_id, 'failure', 0 FROM device_state WHERE tenant_id = $1 LIMIT 1`,
+    ...[tenant, rollout],
+  );
+  await query(
+    server,
+    "INSERT INTO deployment_counts (tenant_id, deployment_id, status, wave, shard, n) VALUES ($1, $2, 'failure', 0, 0, 1)",
+    ...[tenant, rollout],
+  );
 }
 
 /** A release that another person has promoted, and that waits for the channel of the examples. */

@@ -47,6 +47,22 @@ async function send({ route, token, target, headers, body }: RandomRequest): Pro
   });
 }
 
+test("a text that PostgreSQL cannot keep is refused in the path and in the query of each route", async () => {
+  const asked = routes.filter(({ isOpen, path }) => !isOpen && path.startsWith("/api/management/"));
+  const targets = asked.flatMap(({ method, path }) => [
+    { method, target: `${path.replaceAll(/\{\w+\}/g, crypto.randomUUID())}?some=%00` },
+    ...(path.includes("{") ? [{ method, target: path.replaceAll(/\{\w+\}/g, "%00") }] : []),
+  ]);
+  const answers = await Promise.all(
+    targets.map(async ({ method, target }) => {
+      const answer = await server.request(method, target, method === "GET" ? undefined : {});
+      return [method, target, answer.status, ((await answer.json()) as { error: string }).error];
+    }),
+  );
+  expect(asked.length).toBeGreaterThan(70);
+  expect(answers.filter(([, , status, error]) => status !== 400 || !/NUL/.test(String(error)))).toEqual([]);
+});
+
 test("no request that fits the description of the API, nearly fits it or does not is a fault of the server", async () => {
   expect(routes.length).toBeGreaterThan(70);
   const answers = new Map<number, number>();

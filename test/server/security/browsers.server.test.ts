@@ -149,7 +149,11 @@ test("only the database, the store of objects and webhooks are called by the ser
       found.push(path);
   }
   // A certificate is read, and whether a text is an address.
-  expect(found).toEqual(["server/adapters/tls/authority.ts", "server/config/config.ts"]);
+  expect(found).toEqual([
+    "server/adapters/enrolment/rules.ts",
+    "server/adapters/tls/authority.ts",
+    "server/config/config.ts",
+  ]);
 });
 
 test("what is hostile in names and paths stays in its place", async () => {
