@@ -34,6 +34,7 @@ OTHERWISE, ARISING FROM, OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR
 
 /** Licences that we chose of the several that a package offers, and the part of its text that is that one's. */
 const CHOSEN: Readonly<Record<string, { readonly licence: string; readonly text: RegExp }>> = {
+  "(MIT OR Apache-2.0)": { licence: "Apache-2.0", text: /Apache License/ },
   "(BSD-3-Clause OR GPL-2.0)": { licence: "BSD-3-Clause", text: /^New BSD License.*?(?=^-{20,}$)/ms },
 };
 
