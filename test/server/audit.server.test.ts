@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { writeAudit } from "../../server/adapters/postgres/audit.ts";
 import { anchorText } from "../../server/domain/audit/anchors.ts";
 import { type AuditRecord, hashRecord } from "../../server/domain/audit/chain.ts";
 import { query } from "../support/server/seed.ts";
@@ -160,6 +161,7 @@ interface Answer {
   readonly records: number;
   readonly head: string;
   readonly anchor: string;
+  readonly breach?: string;
 }
 const verify = (...anchors: readonly string[]): Promise<Answer> =>
   get(`${LOGS}/verify?${new URLSearchParams(anchors.map((one): [string, string] => ["anchor", one]))}`);
@@ -207,6 +209,29 @@ test("a change of any column of any record is found, and the first such record i
         await query(server, "ALTER TABLE audit FORCE ROW LEVEL SECURITY");
       });
   expect(await verify()).toEqual(whole);
+});
+
+test("a chain to which people append while it is verified is whole", async () => {
+  const other = await startTestServer();
+  const append = async (): Promise<void> => {
+    const { postgres } = other.server.services;
+    const entry = { actor: {}, origin: {}, action: "x", object: { type: "x", id: "x" } };
+    for (let n = 0; n < 150; n += 1)
+      await postgres.inTenant(other.tenant.id, (session) => writeAudit(session, other.tenant.id, entry));
+  };
+  let isOver = false;
+  const verdicts = new Set<string>();
+  const verifying = Array.from({ length: 3 }, async () => {
+    while (!isOver) {
+      const { valid, breach } = (await (await other.request("GET", `${LOGS}/verify`)).json()) as Answer;
+      verdicts.add(`${valid} ${breach}`);
+    }
+  });
+  await append();
+  isOver = true;
+  await Promise.all(verifying);
+  expect([...verdicts]).toEqual(["true undefined"]);
+  await other.close();
 });
 
 test("a gap, another order, and an end that is cut off are found", async () => {

@@ -7,10 +7,11 @@ const BATCH = 1000;
 
 /**
  * Computes the hash of each record of a tenant anew, and compares the end with what the database says of it beside the
- * records, and with anchors from outside. Holds a thousand records at a time.
+ * records, and with anchors from outside. Holds a thousand records at a time. It must be the first of its transaction:
+ * all of it looks at one instant, and records that come meanwhile are not seen.
  */
 export async function verifyAudit(session: Session, tenant: string, anchors: readonly Anchor[] = []): Promise<Verdict> {
-  // Records that come meanwhile are not looked at.
+  await session.raw("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY");
   const end = await readEnd(session, tenant);
   const check = new ChainCheck(
     tenant,
