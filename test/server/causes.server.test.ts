@@ -66,6 +66,32 @@ test("a failure counts by its log, whether the log comes before the status, afte
   });
 });
 
+test("the summary says the cause that most failures have, and what these devices share", async () => {
+  const fleet = await RolloutFleet.make(server, 8);
+  for (const [index, { id }] of fleet.members.entries())
+    await setAttributes(server, id, { device_type: "board-a", hardware: index < 3 ? "rev-b" : "rev-a" });
+  await fleet.create(ALL);
+  await fleet.poll();
+  const [broken, well] = [fleet.members.slice(0, 3), fleet.members.slice(3)];
+  await fleet.report(broken, "failure");
+  await fleet.report(well, "success");
+  const path = `/api/management/v2/deployments/rollouts/${fleet.deployment}/summary`;
+  const fact = async () => {
+    const { facts } = (await (await server.request("GET", path)).json()) as { facts: { code: string }[] };
+    return facts.find(({ code }) => code === "ONE_CAUSE");
+  };
+  // Their logs may still come.
+  expect(await fact()).toBeUndefined();
+  for (const [index, member] of broken.entries()) await log(fleet, member, `disk ${index} is full`);
+  expect(await fact()).toEqual({
+    code: "ONE_CAUSE",
+    facts: {
+      ...{ devices: 3, failed: 3, kind: "line", cause: "disk ‹n› is full" },
+      ...{ scope: "inventory", attribute: "hardware", value: "rev-b", have: 3, of: 3, othersHave: 0, othersOf: 5 },
+    },
+  });
+});
+
 test("another attempt begins without a cause, and so do failures that are retried", async () => {
   const fleet = await RolloutFleet.make(server, 3);
   await fleet.create(ALL, { retries: 1 });

@@ -1,5 +1,6 @@
 import type { CauseKind } from "../../domain/failures/cause.ts";
-import type { Samples, Traits } from "../../domain/failures/factors.ts";
+import { factorsOf, type Samples, type Traits } from "../../domain/failures/factors.ts";
+import type { FrequentCause } from "../../domain/rollout/facts.ts";
 import { membersOf } from "./deployment-devices.ts";
 import type { Deployment } from "./deployments.ts";
 import type { Session } from "./postgres.ts";
@@ -140,4 +141,18 @@ function shownTraits({ attributes, tags, group_name: group, ...row }: TraitsRow)
   const release = row.from_artifact ?? attributes["inventory"]?.["artifact_name"];
   if (release !== undefined) add("inventory/artifact_name", release);
   return traits;
+}
+
+/** The most frequent cause of a deployment that a log or the server tells, with what its devices share. */
+export async function findFrequentCause(
+  session: Session,
+  tenant: string,
+  deployment: Deployment,
+): Promise<FrequentCause | undefined> {
+  const [first] = await listCauses(session, tenant, deployment.id, 1);
+  // Without a log there is nothing to compare: it may still come.
+  if (first === undefined || first.kind === "no_log" || first.kind === "other") return undefined;
+  const samples = (await sampleDevices(session, tenant, deployment, [first.cause])).get(first.cause);
+  const [factor] = samples === undefined ? [] : factorsOf(samples);
+  return { kind: first.kind, signature: first.signature, devices: first.n, factor };
 }

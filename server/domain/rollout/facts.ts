@@ -1,5 +1,7 @@
 import type { Plan } from "../../../src/protocol/api/rollouts.ts";
 import { FACT_CODES, type FactCode, type HeadlineCode } from "../../../src/protocol/words/rollout-codes.ts";
+import type { Cause } from "../failures/cause.ts";
+import type { Factor } from "../failures/factors.ts";
 import { type Counts, takenIn, underWayIn } from "./counts.ts";
 import { sumOf } from "./effects.ts";
 import type { Memory } from "./memory.ts";
@@ -37,6 +39,15 @@ export interface Summary {
   /** The most urgent first. */
   readonly waits: readonly Wait[];
   readonly health: Health;
+  /** Of what most devices failed. `undefined`: nothing that a log says. */
+  readonly cause: FrequentCause | undefined;
+}
+
+/** A cause with how many devices failed by it. */
+export interface FrequentCause extends Pick<Cause, "kind" | "signature"> {
+  readonly devices: number;
+  /** The strongest thing that these devices share, and that others lack. */
+  readonly factor: Factor | undefined;
 }
 
 type Numbers = Readonly<Record<string, string | number>>;
@@ -50,8 +61,11 @@ export interface Fact {
 const FACTS_MAX = 5;
 
 /** At most five facts about a rollout, the most urgent first. */
-export function factsOf({ counts, health }: Summary): readonly Fact[] {
-  const facts = [...ofFailed(health, counts), ...ofUpdated(health), ...ofOthers(health, counts)];
+export function factsOf({ counts, health, cause }: Summary): readonly Fact[] {
+  const facts = [
+    ...[...ofFailed(health, counts), ...ofCause(cause, counts)],
+    ...[...ofUpdated(health), ...ofOthers(health, counts)],
+  ];
   return facts.toSorted((a, b) => FACT_CODES.indexOf(a.code) - FACT_CODES.indexOf(b.code)).slice(0, FACTS_MAX);
 }
 
@@ -63,6 +77,22 @@ function* ofFailed({ failed: { looked, back, inconsistent } }: Health, counts: C
   const unheard = Math.max(looked, failed) - back - inconsistent;
   if (unheard > 0) yield { code: "FAILED_UNHEARD", facts: { devices: unheard, failed } };
   else if (inconsistent === 0) yield { code: "FAILED_BACK", facts: { devices: failed } };
+}
+
+/** A cause is worth a fact if so many of the failures have it. */
+const CAUSE_LEAST = 0.6;
+
+function* ofCause(cause: FrequentCause | undefined, counts: Counts): Generator<Fact> {
+  const { failed } = sumOf(counts);
+  if (cause === undefined || cause.devices < 2 || cause.devices < failed * CAUSE_LEAST) return;
+  const { kind, signature, devices, factor } = cause;
+  const shared = factor && {
+    ...{ scope: factor.scope, attribute: factor.attribute, value: factor.value },
+    ...{ have: factor.failed.have, of: factor.failed.of },
+    ...{ othersHave: factor.succeeded.have, othersOf: factor.succeeded.of },
+  };
+  // A device may have failed since it was counted by its cause, or the other way round.
+  yield { code: "ONE_CAUSE", facts: { devices, failed: Math.max(failed, devices), kind, cause: signature, ...shared } };
 }
 
 function* ofUpdated({ updated, usualUntil }: Health): Generator<Fact> {

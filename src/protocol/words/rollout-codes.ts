@@ -6,6 +6,7 @@
  * - `UPDATED_SILENT`: devices have the release, and poll no more
  * - `UPDATED_OTHER`: devices were updated, and run another release now
  * - `UNDER_WAY_SILENT`: devices have begun, and are not heard any more
+ * - `ONE_CAUSE`: most of the devices that failed have the same cause; and what they share, if that is known
  * - `FAILED_BACK`: all that failed run what they ran before
  * - `UPDATED_UNHEARD`: devices have the release and have not polled since, which is usual so soon
  * - `UPDATED_WELL`: all that have the release have polled since
@@ -14,7 +15,7 @@
  */
 export const FACT_CODES = [
   ...(["FAILED_INCONSISTENT", "FAILED_UNHEARD", "UPDATED_SILENT", "UPDATED_OTHER", "UNDER_WAY_SILENT"] as const),
-  ...(["FAILED_BACK", "UPDATED_UNHEARD", "UPDATED_WELL", "UNDER_WAY", "NOT_BEGUN"] as const),
+  ...(["ONE_CAUSE", "FAILED_BACK", "UPDATED_UNHEARD", "UPDATED_WELL", "UNDER_WAY", "NOT_BEGUN"] as const),
 ] as const;
 export type FactCode = (typeof FACT_CODES)[number];
 

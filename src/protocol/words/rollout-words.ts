@@ -123,12 +123,21 @@ function nowOf({ failedNow, reportsNow, rule }: Facts): string {
   return ` Now ${count(failed)} of ${count(reports)} have failed${share}.`;
 }
 
+/** What devices that failed share, and how many of the others have it, too. */
+const sharedOf = ({ attribute, value, have, of, othersHave, othersOf }: Facts): string =>
+  attribute === undefined
+    ? ""
+    : ` ${count(have)} of ${count(of)} have ${attribute} ${value}; of those with the release, ${count(othersHave)} of ${count(othersOf)}.`;
+
 /** `All 40 devices`, or `The 10,000 devices that were looked at`: never more is said than is known. */
 const FACTS: Readonly<Record<FactCode, Wording>> = {
   FAILED_INCONSISTENT: (facts) =>
     `${count(facts["devices"])} of the ${devices(facts["failed"])} that failed could not go back, and may be down.`,
   FAILED_UNHEARD: (facts) =>
     `${count(facts["devices"])} of the ${devices(facts["failed"])} that failed have not said since that they run what they ran before.`,
+  ONE_CAUSE: (facts) =>
+    `${count(facts["devices"])} of the ${devices(facts["failed"])} that failed have one cause: ` +
+    `${causeText(String(facts["kind"]), String(facts["cause"]))}.${sharedOf(facts)}`,
   FAILED_BACK: (facts) =>
     Number(facts["devices"]) === 1
       ? "The device that failed is not down: it runs what it ran before."

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { Id } from "../../../../src/protocol/api/common.ts";
 import { RolloutSummary } from "../../../../src/protocol/api/rollout-summaries.ts";
 import type { Session } from "../../../adapters/postgres/postgres.ts";
+import { findFrequentCause } from "../../../adapters/postgres/read-causes.ts";
 import {
   lastDeciderOf,
   type RolloutView,
@@ -48,7 +49,9 @@ async function summarize(session: Session, person: PersonCaller, view: RolloutVi
   const { plan, memory } = stored;
   const { waits } = waitsNow(view);
   const health = await readHealth(session, tenant, stored.deployment);
-  const summary = { plan, memory, counts, waits, health };
+  const hasFailures = sumOf(counts).failed > 1;
+  const cause = hasFailures ? await findFrequentCause(session, tenant, view.deployment) : undefined;
+  const summary = { plan, memory, counts, waits, health, cause };
   const { code, facts } = headlineOf(summary);
   const decision = DECIDED[code];
   const by = decision === undefined ? undefined : await lastDeciderOf(session, tenant, stored.deployment, decision);

@@ -41,7 +41,7 @@ function summaryOf(
   const wishes = acts.map((act) => ({ act: act as "pause", by: "ann" }));
   const after = advance(parsed, memory, { counts, acts: wishes, now: BEGIN + 60_000 });
   memory = { ...after.memory, ...change };
-  return { plan: parsed, memory, counts, waits: after.waits, health };
+  return { plan: parsed, memory, counts, waits: after.waits, health, cause: undefined };
 }
 
 const GATED = { waves: [{ percent: 20, gate: { success_pct: 95, soak_s: 3600 } }, { rest: true }] };
@@ -117,6 +117,36 @@ for (const [name, counts, health, said] of FACTS)
   test(`facts when ${name}`, () => {
     const facts = factsOf(summaryOf(GATED, counts, { health: { ...WELL, ...health } }));
     expect(facts.map((fact) => `${fact.code}: ${factSentence(fact)}`)).toEqual(said);
+  });
+
+const FACTOR = {
+  ...{ scope: "inventory", attribute: "hardware", value: "rev-b" },
+  ...{ failed: { have: 6, of: 6 }, succeeded: { have: 1, of: 40 } },
+};
+const CAUSE = { kind: "line", signature: "disk ‹n› is full", devices: 6, factor: FACTOR } as const;
+
+for (const [name, failed, cause, said] of [
+  [
+    "most failures have one, with what these devices share",
+    10,
+    CAUSE,
+    '6 of the 10 devices that failed have one cause: "disk ‹n› is full". 6 of 6 have hardware rev-b; of those with the ' +
+      "release, 1 of 40.",
+  ],
+  [
+    "it is known, and not what the devices share",
+    6,
+    { ...CAUSE, factor: undefined },
+    '6 of the 6 devices that failed have one cause: "disk ‹n› is full".',
+  ],
+  ["others are more frequent together", 11, CAUSE, undefined],
+  ["a single device failed", 1, { ...CAUSE, devices: 1 }, undefined],
+  ["none is known", 10, undefined, undefined],
+] as const)
+  test(`the cause is a fact if it is one: ${name}`, () => {
+    const facts = factsOf({ ...summaryOf(GATED, countsOf({ failed, updated: 40 })), cause });
+    const fact = facts.find(({ code }) => code === "ONE_CAUSE");
+    expect(fact && factSentence(fact)).toBe(said);
   });
 
 const HALT = { ...GATED, halt: { failure_pct: 5, min_reports: 10 } };
