@@ -91,9 +91,10 @@ async function count(session: Session, kind: LoginKey, key: string): Promise<num
   if (row === undefined) return 0;
   if (row.wait > 0) return Math.ceil(row.wait);
   const failures = (row.old ? 0 : row.failures) + 1;
+  // The transaction may have begun long before: attempts for one account wait for each other.
   await session.raw(
-    `UPDATE login_attempts SET failures = $2, updated_at = now(), next_at = clock_timestamp() + make_interval(secs => $3)
-      WHERE key = $1`,
+    `UPDATE login_attempts SET failures = $2, updated_at = clock_timestamp(),
+      next_at = clock_timestamp() + make_interval(secs => $3) WHERE key = $1`,
     [key, failures, loginDelayS(kind, failures)],
   );
   return 0;
