@@ -1,10 +1,5 @@
-import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
-import { arch, cpus } from "node:os";
 import { parseArgs } from "node:util";
-import { replaceSection } from "./lib/crash-section.ts";
-import { prepareTiers } from "./lib/debian.ts";
-import { say } from "./lib/run.ts";
-import { countsLine, runVitest } from "./lib/vitest.ts";
+import { recordRun } from "./lib/recorded-run.ts";
 import { type WavesResult, wavesSection } from "./lib/waves-section.ts";
 
 /**
@@ -13,21 +8,10 @@ import { type WavesResult, wavesSection } from "./lib/waves-section.ts";
  * docs/reliability.md.
  */
 const { values } = parseArgs({ options: { devices: { type: "string", default: "10000" } } });
-const PAGE = "docs/reliability.md";
-const FOLDER = "node_modules/.cache/switchback";
-const result = `${FOLDER}/waves-${process.pid}.json`;
 
-await mkdir(FOLDER, { recursive: true });
-process.env["SWITCHBACK_WAVES"] = values.devices;
-process.env["SWITCHBACK_WAVES_RESULT"] = result;
-if ((await prepareTiers(["server"])).length === 0) throw new Error("the packages that this test needs are missing");
-const counts = await runVitest(["server"], ["test/system/server/waves/waves.test.ts"]);
-say(countsLine(counts));
-if (counts.failed > 0 || counts.passed === 0) process.exitCode = 1;
-else {
-  const found: WavesResult = JSON.parse(await readFile(result, "utf8"));
-  await rm(result);
-  const where = `${new Date().toISOString().slice(0, 10)}, Node ${process.versions.node}, ${arch()}, ${cpus().length} CPUs`;
-  await writeFile(PAGE, replaceSection(await readFile(PAGE, "utf8"), wavesSection(found, where)));
-  say(`The result stands in ${PAGE}.`);
-}
+await recordRun<WavesResult>({
+  file: "test/system/server/waves/waves.test.ts",
+  environment: { SWITCHBACK_WAVES: values.devices },
+  resultVariable: "SWITCHBACK_WAVES_RESULT",
+  section: wavesSection,
+});
