@@ -1,5 +1,6 @@
 import type { FastifyBaseLogger } from "fastify";
 import type { NextRequestV2 } from "../src/protocol/api/devices.ts";
+import type { MailServer } from "./adapters/mail/mailer.ts";
 import { openObjects } from "./adapters/objects/open-objects.ts";
 import { collectCheckIns } from "./adapters/postgres/check-ins.ts";
 import { numberEvents } from "./adapters/postgres/events.ts";
@@ -40,6 +41,7 @@ import { again } from "./jobs/again.ts";
 import { anchorAudit } from "./jobs/anchor-audit.ts";
 import { deliverWebhooks } from "./jobs/deliver-webhooks.ts";
 import { hourly } from "./jobs/hourly.ts";
+import { sendMails } from "./jobs/send-mails.ts";
 import { sweepObjects } from "./jobs/sweep-objects.ts";
 import { tickRollouts } from "./jobs/tick-rollouts.ts";
 
@@ -54,6 +56,8 @@ export interface ServerOptions extends Pick<AppOptions, "serverFactory" | "check
   readonly publicUrl?: string;
   /** Private addresses and networks that webhooks may call. */
   readonly webhookAllow?: readonly string[];
+  /** How mails are sent, for which `publicUrl` must be known. */
+  readonly mail?: MailServer;
   /** `api` leaves the work that no request waits for to other processes. */
   readonly role?: "all" | "api" | "worker";
   readonly log: FastifyBaseLogger;
@@ -75,6 +79,7 @@ export async function composeServer({
   storage,
   publicUrl,
   webhookAllow = [],
+  mail,
   role = "all",
   log,
   ...forApp
@@ -97,6 +102,7 @@ export async function composeServer({
   const memories = new DeviceMemories(postgres, tokens, notices);
   const callers = findCallers(postgres, tokens, memories);
   const events = createEventHub(postgres, notices, callers);
+  const mailer = mail && (await import("./adapters/mail/mailer.ts")).createMailer(mail);
   const services: Services = {
     postgres,
     tokens,
@@ -110,6 +116,7 @@ export async function composeServer({
     directLinks,
     linkKey,
     publicUrl,
+    canMail: mailer !== undefined,
     log,
   };
   const shared = { memories, polls: createPolls(services), bodies: new RepeatedBodies<NextRequestV2>() };
@@ -130,7 +137,7 @@ export async function composeServer({
     tickRollouts(postgres, (deployment) => full.delete(deployment), log),
   );
   const deliveries = deliverWebhooks(postgres, webhooks, log);
-  const endEvents = role === "api" ? [] : startEvents();
+  const endEvents = role === "api" ? [] : [...startEvents(), ...startMails()];
   return {
     app,
     lane: new PollLane({ ...shared, running }),
@@ -157,6 +164,12 @@ export async function composeServer({
       again("giving numbers to events", NUMBER_EVERY_MS, log, () => numberEvents(postgres)),
       again("deliveries to webhooks", 1000, log, () => deliveries.start()),
     ];
+  }
+
+  function startMails(): (() => Promise<void>)[] {
+    if (mailer === undefined || publicUrl === undefined) return [];
+    const sending = { mailer, publicUrl };
+    return [again("sending mails", 1000, log, () => sendMails(postgres, sending, log))];
   }
 
   function startHourly(): (() => Promise<void>)[] {

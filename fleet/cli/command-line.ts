@@ -14,6 +14,7 @@ import { registerEvents } from "./events.ts";
 import { registerGroups } from "./groups.ts";
 import { registerLogin } from "./login.ts";
 import { MENDER_CLI } from "./mender-format.ts";
+import { registerPasswords } from "./passwords.ts";
 import { registerTokens, registerUsers } from "./people.ts";
 import { registerReleases } from "./releases.ts";
 import { registerRoles } from "./roles.ts";
@@ -54,7 +55,7 @@ const REGISTER = [
     registerKeys,
   ],
   ...[registerDeployments, registerRollouts, registerUsers, registerRoles],
-  ...[registerTokens, registerSessions, registerSecondFactor],
+  ...[registerTokens, registerSessions, registerSecondFactor, registerPasswords],
   ...[registerEnrolment, registerAudit, registerEvents, registerWebhooks, registerSimulate],
 ];
 

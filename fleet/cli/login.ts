@@ -77,7 +77,8 @@ async function tokenFor(options: LoginOptions, io: CliIo): Promise<string> {
   }
 }
 
-async function asked(io: CliIo, question: string, isSecret: boolean, option: string): Promise<string> {
+/** Asks on the terminal. @throws {AgentError} OPTION_INVALID if there is none */
+export async function asked(io: CliIo, question: string, isSecret: boolean, option: string): Promise<string> {
   if (io.ask === undefined)
     throw new AgentError("OPTION_INVALID", { option, reason: "there is no terminal to ask on" });
   return io.ask(question, isSecret);

@@ -4,6 +4,7 @@ import { AgentError } from "../../src/errors/agent-error.ts";
 import { readSmallFile } from "../../src/util/small-file.ts";
 import { pagesOf } from "../client/pages.ts";
 import { type Context, done, examples, printOne, printRows, withServer } from "./command.ts";
+import { registerPasswordLinks } from "./passwords.ts";
 import { ago } from "./table.ts";
 
 const USERADM = "/api/management/v1/useradm";
@@ -14,6 +15,8 @@ interface User {
   readonly roles: readonly string[];
   readonly created_ts: string;
   readonly login_ts?: string;
+  /** Not before they have accepted their invitation. */
+  readonly has_password: boolean;
 }
 
 interface Token {
@@ -51,6 +54,7 @@ export function registerUsers(program: Command, io: CliIo): void {
       ),
     )
     .action(withServer<{ passwordFile: string; role?: readonly string[] }>(io, addUser));
+  registerPasswordLinks(users, io);
   users
     .command("set-roles")
     .description("replace the roles of a user; without a role, a user has only their own account")
@@ -101,7 +105,7 @@ async function listUsers(context: Context<object>): Promise<void> {
     { title: "id", value: ({ id }) => id },
     { title: "email", value: ({ email }) => email },
     { title: "roles", value: ({ roles }) => roles.join(" ") },
-    { title: "last login", value: (user) => ago(user.login_ts, now) },
+    { title: "last login", value: (user) => (user.has_password ? ago(user.login_ts, now) : "invited") },
   ]);
 }
 

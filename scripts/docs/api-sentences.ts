@@ -97,8 +97,14 @@ export const API_SENTENCES: Readonly<Record<string, string>> = {
   [`POST ${USERADM}/auth/login`]:
     "Logs in with email address and password by HTTP basic authentication. The answer is a token.",
   [`POST ${USERADM}/auth/logout`]: "Ends the session of the token.",
+  [`POST ${USERADM}/auth/password-reset/start`]:
+    "Sends a link to set a new password to an email address, if it has an account. The answer does not tell.",
+  [`POST ${USERADM}/auth/password-reset/complete`]:
+    "Sets a password with what stands behind the `#` of a link, and ends all sessions and access tokens of the user.",
+  [`POST ${USERADM}/users/{id}/password_link`]:
+    "Sends a user a link to set a password. If the server sends no mails, the answer has the link.",
   [`GET ${USERADM}/users`]: "Lists the users.",
-  [`POST ${USERADM}/users`]: "Makes a user.",
+  [`POST ${USERADM}/users`]: "Makes a user, with a password or, with `send_reset_password`, by an invitation.",
   [`GET ${USERADM}/users/me`]: "Shows the user of the token.",
   [`PUT ${USERADM}/users/me`]: "Changes the user of the token.",
   "PUT /api/management/v2/useradm/users/me": "Changes the user of the token.",

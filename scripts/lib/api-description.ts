@@ -25,6 +25,7 @@ export async function describeApi(): Promise<Described> {
   };
   const services: Services = {
     ...{ postgres, tokens, notices, log, directLinks: false, linkKey: randomBytes(32), publicUrl: undefined },
+    canMail: false,
     running: { of: unused, look: unused } as Partial<Services["running"]> as Services["running"],
     checkIns: { note: unused, flush: unused } as Partial<Services["checkIns"]> as Services["checkIns"],
     full: new FullRollouts(),

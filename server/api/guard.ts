@@ -45,7 +45,7 @@ export async function look<T>(
 const AGENT_MAX = 300;
 
 /** From where a request comes. Of the address, a proxy is believed only if it is configured. */
-function originOf({ ip, headers }: FastifyRequest): AuditEntry["origin"] {
+export function originOf({ ip, headers }: FastifyRequest): AuditEntry["origin"] {
   const agent = headers["user-agent"]?.slice(0, AGENT_MAX);
   return { address: ip, ...(agent !== undefined && { agent }) };
 }

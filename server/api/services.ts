@@ -28,5 +28,7 @@ export interface Services {
   readonly linkKey: Buffer;
   /** `https://host:port` for links, if it is configured. */
   readonly publicUrl: string | undefined;
+  /** Whether mails are sent. */
+  readonly canMail: boolean;
   readonly log: FastifyBaseLogger;
 }

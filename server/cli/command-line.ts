@@ -88,6 +88,7 @@ function addBackups(program: Command, io: ServerIo): void {
 
 function addPeople(program: Command, io: ServerIo): void {
   const actions = () => import("./people-actions.ts");
+  const links = () => import("./link-actions.ts");
   const tenant = program.command("tenant").description("add and list tenants, which share nothing");
   addSettings(tenant.command("add").argument("<name>", "unique name"), WHERE)
     .description("make a tenant with its administrator")
@@ -118,15 +119,32 @@ function addPeople(program: Command, io: ServerIo): void {
       ),
     )
     .action(async (email: string, flags: Flags) => (await actions()).userAdd(email, flags, io));
+  addSettings(user.command("invite").argument("<email>", "address"), [...WHERE, "url"])
+    .option("--tenant <NAME>", "tenant of the user, if there are several")
+    .description("make a user without a password, and print a link to set one, which works once within 7 days")
+    .option("--role <NAMES...>", "roles of the user (default: RBAC_ROLE_PERMIT_ALL, an administrator)")
+    .addHelpText("after", examples("user invite fifth@example.com --tenant default --url https://ota.example.com"))
+    .action(async (email: string, flags: Flags) => (await links()).userInvite(email, flags, io));
   ofTenant(user.command("list"))
     .description("list the users of a tenant")
     .option("--json", "print a JSON array")
     .addHelpText("after", examples("user list --tenant default"))
     .action(async (flags: Flags) => (await actions()).userList(flags, io));
-  withPassword(addSettings(user.command("reset-password").argument("<email>", "address"), WHERE))
+  withPassword(addSettings(user.command("reset-password").argument("<email>", "address"), [...WHERE, "url"]))
     .description("set a password, and end the sessions of the user")
-    .addHelpText("after", examples("user reset-password me@example.com --password-file password.txt"))
-    .action(async (email: string, flags: Flags) => (await actions()).userResetPassword(email, flags, io));
+    .option("--link", "print a link to set one instead, which works once within an hour")
+    .addHelpText(
+      "after",
+      examples(
+        "user reset-password me@example.com --password-file password.txt",
+        "user reset-password me@example.com --link",
+      ),
+    )
+    .action(async (email: string, flags: Flags) =>
+      flags["link"] === true
+        ? (await links()).userResetLink(email, flags, io)
+        : (await actions()).userResetPassword(email, flags, io),
+    );
   addSettings(user.command("reset-second-factor").argument("<email>", "address"), WHERE)
     .description("remove the second factor of a user who has lost it")
     .addHelpText("after", examples("user reset-second-factor me@example.com"))

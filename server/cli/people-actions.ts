@@ -115,7 +115,7 @@ export async function userResetSecondFactor(email: string, flags: Flags, io: Ser
   io.out(`The user ${email.toLowerCase()} ${had ? "has no second factor any more" : "had no second factor"}.`);
 }
 
-function emailOf(text: string): string {
+export function emailOf(text: string): string {
   if (/^[^@\s\p{Cc}]{1,100}@[^@\s\p{Cc}]{1,150}$/u.test(text)) return text;
   throw new ServerError("OPTION_INVALID", { value: text, reason: "expected an email address" });
 }

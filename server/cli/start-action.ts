@@ -1,6 +1,7 @@
 import { VERSION } from "../../src/version.ts";
 import { lockDataFolder } from "../adapters/data-folder/data-lock.ts";
 import { startPrivatePostgres } from "../adapters/postgres/private/private-postgres.ts";
+import { trustedCas } from "../adapters/tls/trusted-cas.ts";
 import { caRoutes } from "../api/operations/ca-routes.ts";
 import { composeServer } from "../compose.ts";
 import type { Config } from "../config/config.ts";
@@ -71,10 +72,12 @@ async function run(config: Config, io: ServerIo, ends: (() => Promise<unknown>)[
     stopDatabase = () => database.stop();
     ends.push(stopDatabase);
   } else if (!(await awaitDatabase(databaseUrl, io, stop))) return undefined;
-  const { connections, role, storage, url, trustProxy, webhookAllow } = config;
+  const { connections, role, storage, url, trustProxy, webhookAllow, mail } = config;
+  const ca = await trustedCas(config.trustCa);
   const server = await composeServer({
     ...{ databaseUrl, connections, storage, role, log, trustProxy, webhookAllow },
     ...(url !== undefined && { publicUrl: url }),
+    ...(mail !== undefined && { mail: { ...mail, ca } }),
   });
   ends.push(() => server.close());
   const { postgres } = server.services;

@@ -2,6 +2,7 @@ import { isIP, isIPv4 } from "node:net";
 import { join, resolve } from "node:path";
 import { z } from "zod";
 import { ServerError } from "../errors/server-error.ts";
+import { isMailWhole, type MailSettings, mailOf, mailSchemas } from "./mail.ts";
 import type { SettingKey } from "./settings.ts";
 import { hasBothKeys, type Storage, storageOf, storageSchemas } from "./storage.ts";
 
@@ -32,6 +33,9 @@ export interface Config {
   readonly trustProxy: readonly string[];
   /** Private addresses and networks that webhooks may call. */
   readonly webhookAllow: readonly string[];
+  readonly mail: MailSettings | undefined;
+  /** A file of certificates that are trusted besides the usual ones. */
+  readonly trustCa: string | undefined;
   readonly database: string | undefined;
   readonly connections: number;
   readonly storage: Storage;
@@ -106,6 +110,8 @@ const SCHEMA = z
     }),
     "trust-proxy": NETWORKS.optional(),
     "webhook-allow": NETWORKS.optional(),
+    ...mailSchemas,
+    "trust-ca": PATH.optional(),
     // Not a URL to everybody: with a socket, the host is in the query, and the place for it is empty.
     database: z
       .string()
@@ -124,7 +130,8 @@ const SCHEMA = z
   .refine(hasBothKeys, {
     path: ["storage-secret-key"],
     error: "expected both an access key and its secret, or neither",
-  });
+  })
+  .refine(isMailWhole, { path: ["smtp-url"], error: "expected smtp-from and url as well: mails have links" });
 
 /** @throws {ServerError} CONFIG_INVALID, which names the setting and where it comes from */
 export function checkConfig(given: ReadonlyMap<SettingKey, Given>): Config {
@@ -152,6 +159,8 @@ export function checkConfig(given: ReadonlyMap<SettingKey, Given>): Config {
     drainDelayS: rest["drain-delay"],
     trustProxy: trustProxy ?? [],
     webhookAllow: rest["webhook-allow"] ?? [],
+    mail: mailOf(parsed.data),
+    trustCa: rest["trust-ca"],
     storage: storageOf(parsed.data, join(data, "objects")),
   };
 }
@@ -174,6 +183,6 @@ function reasonOf(issue: z.core.$ZodIssue | undefined): string {
 /** A value for people: passwords and secret keys are left out. */
 export function shownValue(key: string, text: string): string {
   if (key === "storage-secret-key") return "***";
-  if (key !== "database") return text;
+  if (key !== "database" && key !== "smtp-url") return text;
   return text.replace(/^([a-z]+:\/\/[^:@/]*):[^@/]*@/, "$1:***@").replace(/([?&]password=)[^&]*/, "$1***");
 }

@@ -81,6 +81,33 @@ export const SETTINGS = [
     default: () => undefined,
   },
   {
+    key: "smtp-url",
+    value: "URL",
+    doc: "mail server for invitations and new passwords: smtp://USER:PASSWORD@HOST:587 or smtps://HOST:465; give it in the environment or the file if it has a password, and give 'url', too",
+    defaultDoc: "none: those who manage users see the links, and pass them on",
+    default: () => undefined,
+  },
+  {
+    key: "smtp-from",
+    value: "ADDRESS",
+    doc: "sender of mails: an address, or 'Name <address>'",
+    defaultDoc: "none: smtp-url needs one",
+    default: () => undefined,
+  },
+  {
+    key: "smtp-tls",
+    value: "required|off",
+    doc: "with smtp://, whether the mail server must offer TLS; 'off' is for one on this machine",
+    default: () => "required",
+  },
+  {
+    key: "trust-ca",
+    value: "FILE",
+    doc: "certificates of authorities, besides the usual ones, that the mail server's certificate may come from",
+    defaultDoc: "none",
+    default: () => undefined,
+  },
+  {
     key: "database",
     value: "URL",
     doc: "PostgreSQL 15 or newer, as a role that is no superuser",

@@ -31,6 +31,10 @@ export const SERVER_ERRORS = {
   DEVICE_NOT_ACCEPTED: { status: 401, doc: "The device is not accepted." },
   DEVICE_SIGNATURE: { status: 401, doc: "The signature of the request does not match its key." },
   LINK_EXPIRED: { status: 403, doc: "The link has expired, or its signature is wrong." },
+  PASSWORD_LINK_INVALID: {
+    status: 403,
+    doc: "The link to set a password is not valid: it was used, has expired, or is not whole. Ask for a new one.",
+  },
   LINK_INVALID: { status: 400, doc: "The parameters of the link are not valid." },
   RANGE_NOT_SATISFIABLE: { status: 416, doc: "The file does not have these bytes." },
   ARTIFACT_INVALID: { status: 400, doc: "The file is not a valid Artifact." },

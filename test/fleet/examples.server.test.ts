@@ -212,6 +212,11 @@ const BEFORE: Readonly<Record<string, () => Promise<void>>> = {
   },
   "users show": findGrace,
   "users set-roles": findGrace,
+  "users reset-password": findGrace,
+  "password set": async () => {
+    const [made = "{}"] = await done("users", "invite", `p${Math.random()}@example.com`, "--json");
+    ids["PASSWORD_LINK"] = (JSON.parse(made) as { link: string }).link;
+  },
   "users delete": findGrace,
   "audit verify": async () => {
     ids["ANCHOR"] = (await done("audit", "verify"))[1] ?? "";

@@ -55,6 +55,12 @@ const ANSWERS: readonly (readonly [code: keyof typeof SERVER_ERRORS, title: stri
     () => server.request("POST", `${USERADM}/settings`, {}, { "if-match": '"77"' }),
   ],
   ["LINK_EXPIRED", "a link with another signature", () => fetch(linkWith("x-men-signature", "AAAA"))],
+  [
+    "PASSWORD_LINK_INVALID",
+    "a link to set a password that was never made",
+    () =>
+      server.request("POST", `${USERADM}/auth/password-reset/complete`, { secret_hash: "x", password: "a long one" }),
+  ],
   ["LINK_INVALID", "a link with a time that is none", () => fetch(linkWith("x-men-expire", "soon"))],
   ["RANGE_NOT_SATISFIABLE", "bytes beyond the end", () => fetch(link, { headers: { range: "bytes=99999999-" } })],
   ["ARTIFACT_INVALID", "a file that is no Artifact", () => upload(server, Buffer.from("no Artifact"))],

@@ -15,6 +15,8 @@ interface Route {
 /** Whoever has a signed link needs no token. */
 const OPEN = [
   "POST /api/management/v1/useradm/auth/login",
+  "POST /api/management/v1/useradm/auth/password-reset/complete",
+  "POST /api/management/v1/useradm/auth/password-reset/start",
   "PUT /api/management/v1/deployments/artifacts/directupload/{id}/content",
 ];
 /** Ends the session that the next attempts need. */

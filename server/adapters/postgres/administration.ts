@@ -1,5 +1,6 @@
 import { ServerError } from "../../errors/server-error.ts";
 import { type AuditEntry, writeAudit } from "./audit.ts";
+import { removePasswordLinks } from "./password-links.ts";
 import { type Postgres, type Session, sql } from "./postgres.ts";
 
 /** What those who run the server do on its machine, for all tenants. */
@@ -57,6 +58,7 @@ export async function resetPassword(
         .where("user_id", "=", user)
         .where("kind", "=", "session"),
     );
+    await removePasswordLinks(session, tenant, user);
     const object = { type: "user", id: user, email: address };
     await writeAudit(session, tenant, { ...by, action: "update", object, change: "The password was changed." });
   });

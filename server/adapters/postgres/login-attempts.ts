@@ -16,6 +16,8 @@ const FORGOTTEN_AFTER = "1 hour";
 
 const hash = (...parts: readonly string[]): string => createHash("sha256").update(parts.join("\0")).digest("hex");
 const keysOf = ({ account, address }: Attempt): Readonly<Record<LoginKey | "known", string>> => ({
+  "reset-account": hash("reset-account", account.toLowerCase()),
+  "reset-address": hash("reset-address", address),
   pair: hash("pair", account.toLowerCase(), address),
   address: hash("address", address),
   account: hash("account", account.toLowerCase()),
@@ -52,6 +54,19 @@ export async function beginCode(postgres: Postgres, attempt: Attempt): Promise<v
     const waitS = (await has(session, keys.known)) ? 0 : await count(session, "code", keys.code);
     if (waitS > 0) throw new ServerError("TOO_MANY_REQUESTS", {}, { retryAfterS: waitS });
   });
+}
+
+/**
+ * Counts a request for a link to a new password, in the transaction that queues its mail.
+ *
+ * @returns whether the account may get one more mail now; there may be no such account
+ * @throws {ServerError} TOO_MANY_REQUESTS if so many come from the address
+ */
+export async function countReset(session: Session, attempt: Attempt): Promise<boolean> {
+  const keys = keysOf(attempt);
+  const addressS = await count(session, "reset-address", keys["reset-address"]);
+  if (addressS > 0) throw new ServerError("TOO_MANY_REQUESTS", {}, { retryAfterS: addressS });
+  return (await count(session, "reset-account", keys["reset-account"])) === 0;
 }
 
 /** Forgets the failures of who has logged in, and remembers the address. */

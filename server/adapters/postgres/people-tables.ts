@@ -44,3 +44,12 @@ export interface SecondFactorTable {
   last_step: Generated<number>;
   recovery_hashes: Generated<string[]>;
 }
+
+export interface PasswordLinkTable {
+  tenant_id: string;
+  token_hash: Buffer;
+  user_id: string;
+  purpose: "invitation" | "reset";
+  expires_at: Date;
+  created_at: Stamp;
+}

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { sql as fragment } from "kysely";
+import { NO_PASSWORD } from "../../domain/passwords/no-password.ts";
 import { ADMINISTRATOR, type ScopedSet } from "../../domain/permissions/matrix.ts";
 import { ServerError } from "../../errors/server-error.ts";
 import { type Postgres, type Session, sql } from "./postgres.ts";
@@ -11,6 +12,8 @@ export interface User {
   readonly created_at: Date;
   readonly updated_at: Date;
   readonly login_at: Date | null;
+  /** Not until an invitation is accepted. */
+  readonly has_password: boolean;
   readonly second_factor: SecondFactorStatus;
 }
 
@@ -22,6 +25,7 @@ const COLUMNS = ["id", "email", "roles", "created_at", "updated_at", "login_at"]
 /** What is selected of users. */
 export const USER_COLUMNS = [
   ...COLUMNS,
+  fragment<boolean>`password_hash <> ${fragment.lit(NO_PASSWORD)}`.as("has_password"),
   fragment<SecondFactorStatus>`coalesce((SELECT CASE WHEN f.verified_at IS NULL THEN 'unverified' ELSE 'enabled' END
     FROM second_factors f WHERE f.tenant_id = users.tenant_id AND f.user_id = users.id), 'disabled')`.as(
     "second_factor",
@@ -68,7 +72,7 @@ export async function addUser(
   const values = { tenant_id: tenant, id, email: address, password_hash: passwordHash, roles: [...new Set(roles)] };
   const row = await session.first(sql.insertInto("users").values(values).returning(COLUMNS));
   if (row === undefined) throw new Error("no row came back");
-  return { ...row, second_factor: "disabled" };
+  return { ...row, has_password: passwordHash !== NO_PASSWORD, second_factor: "disabled" };
 }
 
 export function listUsers(session: Session, tenant: string): Promise<User[]> {

@@ -13,7 +13,7 @@ import type {
   TargetFilter,
 } from "./group-tables.ts";
 import type { AuditTable, EnrolmentRuleTable, EnrolmentTokenTable, EventTable, OutboxTable } from "./more-tables.ts";
-import type { RoleTable, SecondFactorTable, SessionTable, UserTable } from "./people-tables.ts";
+import type { PasswordLinkTable, RoleTable, SecondFactorTable, SessionTable, UserTable } from "./people-tables.ts";
 import type { WebhookDeliveryTable, WebhookTable } from "./webhook-tables.ts";
 
 /**
@@ -65,6 +65,7 @@ export interface Tables {
   roles: RoleTable;
   sessions: SessionTable;
   second_factors: SecondFactorTable;
+  password_links: PasswordLinkTable;
   sign_in_rules: { tenant_id: string; second_factor: Generated<"optional" | "required"> };
   settings: { tenant_id: string; user_id: string; value: Json<object>; rev: Generated<number> };
   audit: AuditTable;
@@ -86,6 +87,7 @@ interface JobTable {
   attempts: Generated<number>;
   failed_at: Date | null;
   error: string | null;
+  created_at: Stamp;
 }
 
 export type DeviceStatus = "pending" | "accepted" | "rejected" | "preauthorized" | "noauth";

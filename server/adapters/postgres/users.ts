@@ -1,5 +1,6 @@
 import { ADMINISTRATOR } from "../../domain/permissions/matrix.ts";
 import { ServerError } from "../../errors/server-error.ts";
+import { removePasswordLinks } from "./password-links.ts";
 import { USER_COLUMNS, type User } from "./people.ts";
 import { type Session, sql } from "./postgres.ts";
 import { lockRoles } from "./roles.ts";
@@ -45,6 +46,8 @@ export async function changeUser(
       roles = coalesce($5, roles), updated_at = now() WHERE tenant_id = $1 AND id = $2 RETURNING 1`,
     [tenant, id, address ?? null, hash ?? null, roles ?? null],
   );
+  // They went to the old address, or were for the password that is replaced now.
+  if (address !== undefined || hash !== undefined) await removePasswordLinks(session, tenant, id);
   return changed.length > 0;
 }
 

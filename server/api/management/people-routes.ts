@@ -1,4 +1,5 @@
 import type { Routes } from "../app-types.ts";
+import { passwordPage } from "../operations/password-page.ts";
 import type { Services } from "../services.ts";
 import { auditlogsRoutes } from "./auditlogs/routes.ts";
 import { devauthActRoutes } from "./devauth/acts.ts";
@@ -11,6 +12,7 @@ import { groupRoutes } from "./inventory/groups.ts";
 import { inventoryV2Routes } from "./inventory/v2.ts";
 import { tenantadmRoutes } from "./tenantadm/routes.ts";
 import { loginRoutes } from "./useradm/login.ts";
+import { passwordLinkRoutes } from "./useradm/password-links.ts";
 import { planRoutes } from "./useradm/plans.ts";
 import { roleRoutes } from "./useradm/roles.ts";
 import { secondFactorRoutes } from "./useradm/second-factor.ts";
@@ -24,6 +26,8 @@ import { userRoutes } from "./useradm/users.ts";
 export const peopleRoutes = (services: Services): readonly Routes[] => [
   loginRoutes(services),
   userRoutes(services),
+  passwordLinkRoutes(services),
+  passwordPage,
   secondFactorRoutes(services),
   signInRoutes(services),
   sessionRoutes(services),

@@ -9,8 +9,16 @@ const Password = z.string().min(8).max(512);
 /** Names of roles. */
 const RoleNames = z.array(z.string().min(1).max(256)).max(100);
 
-/** A user without `roles` becomes an administrator; one with an empty list has only their own account. */
-export const NewUser = z.object({ email: Email, password: Password, roles: RoleNames.optional() });
+/**
+ * A user without `roles` becomes an administrator; one with an empty list has only their own account. With
+ * `send_reset_password`, the person gets a link to set a password, and needs none before.
+ */
+export const NewUser = z.object({
+  email: Email,
+  password: Password.optional(),
+  roles: RoleNames.optional(),
+  send_reset_password: z.boolean().optional(),
+});
 export type NewUser = z.infer<typeof NewUser>;
 
 /** What changes of a user. Who changes their own account says their present password. */
@@ -28,11 +36,29 @@ export const User = z.object({
   roles: z.array(z.string()),
   /** Whether there is a second factor. `unverified`: it is being set up, and no login asks for it yet. */
   tfa_status: z.enum(["enabled", "unverified", "disabled"]),
+  /** Not until they have accepted their invitation. */
+  has_password: z.boolean(),
   created_ts: Timestamp,
   updated_ts: Timestamp,
   login_ts: Timestamp.optional(),
 });
 export type User = z.infer<typeof User>;
+
+/**
+ * How the person gets the link by which they set a password: by mail, or by you. A server that does not know its own
+ * address answers a link that is relative to the address by which you reach it.
+ */
+export const PasswordLink = z.object({
+  mailed: z.boolean(),
+  link: z.string().optional(),
+  expires_at: Timestamp.optional(),
+});
+export type PasswordLink = z.infer<typeof PasswordLink>;
+
+export const PasswordResetStart = z.object({ email: Email });
+
+/** `secret_hash` is what stands behind the `#` of the link. */
+export const PasswordResetComplete = z.object({ secret_hash: z.string().min(1).max(256), password: Password });
 
 const Seconds = z.coerce.number().int().min(0).max(253_402_300_799);
 

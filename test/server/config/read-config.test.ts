@@ -35,6 +35,8 @@ test("a flag wins over the environment, which wins over the file, which wins ove
     tls: { kind: "auto" },
     trustProxy: [],
     webhookAllow: [],
+    mail: undefined,
+    trustCa: undefined,
     database: "postgresql://me:secret@db/x",
     connections: 10,
     storage: { kind: "folder", folder: "/c/objects" },
@@ -81,6 +83,26 @@ for (const [title, flags, expected] of [
   ["a balancer that looks every few seconds", { "drain-delay": "15" }, { drainDelayS: 15 }],
   ["an address for a monitoring system", { "metrics-listen": ":9090" }, { metricsListen: { port: 9090 } }],
   ["files of a certificate", { tls: "/a.crt,/a.key" }, { tls: { kind: "files", cert: "/a.crt", key: "/a.key" } }],
+  [
+    "a mail server with a login",
+    { "smtp-url": "smtp://a%40b:p%3Aw@mail.example", "smtp-from": "Fleet <fleet@a.example>", url: "https://a.example" },
+    {
+      mail: {
+        ...{ host: "mail.example", port: 587, security: "starttls", login: { user: "a@b", password: "p:w" } },
+        from: { name: "Fleet", address: "fleet@a.example" },
+      },
+    },
+  ],
+  [
+    "a mail server on this machine",
+    { "smtp-url": "smtp://[::1]:25", "smtp-from": "fleet@a.example", "smtp-tls": "off", url: "https://a.example" },
+    { mail: { host: "::1", port: 25, security: "none", login: undefined, from: { name: "" } } },
+  ],
+  [
+    "a mail server inside of TLS",
+    { "smtp-url": "smtps://mail.example", "smtp-from": "fleet@a.example", url: "https://a.example" },
+    { mail: { port: 465, security: "tls" } },
+  ],
 ] as const)
   test(`flags can give ${title}`, async () => {
     expect((await readConfig({ flags, environment: {}, file: undefined })).config).toMatchObject(expected);
@@ -115,6 +137,13 @@ for (const [key, value, reason] of [
   ["storage-links", "direct", "expected proxied or presigned"],
   ["storage-endpoint", "s3.example", "expected https://HOST"],
   ["storage-path-style", "maybe", "expected yes or no"],
+  ["smtp-url", "mail.example", "expected smtp://USER:PASSWORD@HOST:PORT or smtps://HOST"],
+  ["smtp-url", "smtp://a%0d:b@mail.example", "expected smtp://USER:PASSWORD@HOST:PORT or smtps://HOST"],
+  ["smtp-url", "smtp://mail.example/path", "expected smtp://USER:PASSWORD@HOST:PORT or smtps://HOST"],
+  ["smtp-url", "smtp://mail.example", "expected smtp-from and url as well: mails have links"],
+  ["smtp-from", "Fleet", "expected ADDRESS or NAME <ADDRESS>"],
+  ["smtp-from", "x\r\nBcc: evil@a.example <fleet@a.example>", "expected ADDRESS or NAME <ADDRESS>"],
+  ["smtp-tls", "on", "expected required or off"],
   ["role", "both", "expected all, api or worker"],
   ["admin", "root", "expected an email address"],
 ] as const)
@@ -122,6 +151,13 @@ for (const [key, value, reason] of [
     const refused = readConfig({ flags: { [key]: value }, environment: {}, file: undefined });
     await expect(refused).rejects.toMatchObject({ detail: { key, value, from: `--${key}`, reason } });
   });
+
+test("the password of the mail server is not shown", async () => {
+  const environment = { SWITCHBACK_SMTP_URL: "smtp://me:hush@mail.example", SWITCHBACK_SMTP_FROM: "a@b.example" };
+  const { printed } = await readConfig({ flags: { url: "https://a.example" }, environment, file: undefined });
+  expect(printed.join("\n")).toContain('smtp-url: "smtp://me:***@mail.example"');
+  expect(printed.join("\n")).not.toContain("hush");
+});
 
 test("half a pair of keys is refused, and a secret is never shown", async () => {
   const environment = { SWITCHBACK_STORAGE_SECRET_KEY: "hush" };

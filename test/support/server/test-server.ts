@@ -54,7 +54,9 @@ async function createDatabase(from: string): Promise<string> {
 const nameOf = (url: string): string => /test_\w+/.exec(url)?.[0] ?? "";
 
 interface TestOptions
-  extends Partial<Pick<ServerOptions, "publicUrl" | "trustProxy" | "webhookAllow" | "patience" | "log" | "storage">> {
+  extends Partial<
+    Pick<ServerOptions, "publicUrl" | "trustProxy" | "webhookAllow" | "patience" | "log" | "storage" | "mail">
+  > {
   /** With both listeners and the metrics, whose numbers of deployments are always fresh. */
   readonly isMeasured?: boolean;
   /** Of a measured server: how many milliseconds headers may take. */

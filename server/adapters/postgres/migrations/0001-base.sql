@@ -41,6 +41,9 @@ CREATE TABLE secrets (
   created_at timestamptz NOT NULL DEFAULT now()
 );
 
+-- Work that outlives the request that asks for it: mails. A job that is claimed has its run_at in the future, so that
+-- another process takes it if the first one has crashed. It is not under row-level security, because processes look for the
+-- jobs of all tenants, and a job may be there before its tenant is known.
 CREATE TABLE jobs (
   id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   kind text NOT NULL,
@@ -48,8 +51,10 @@ CREATE TABLE jobs (
   body jsonb NOT NULL DEFAULT '{}',
   run_at timestamptz NOT NULL DEFAULT now(),
   attempts int NOT NULL DEFAULT 0,
+  -- When it was given up, and why the last attempt failed.
   failed_at timestamptz,
-  error text
+  error text,
+  created_at timestamptz NOT NULL DEFAULT now()
 );
 CREATE INDEX jobs_due ON jobs (run_at) WHERE failed_at IS NULL;
 
@@ -573,6 +578,7 @@ CREATE TABLE users (
   tenant_id uuid NOT NULL REFERENCES tenants ON DELETE CASCADE,
   id uuid NOT NULL,
   email text NOT NULL,
+  -- 'none' until an invitation is accepted.
   password_hash text NOT NULL,
   -- Names of roles. Without any, a user has only their own account.
   roles text[] NOT NULL,
@@ -629,6 +635,20 @@ CREATE TABLE second_factors (
   PRIMARY KEY (tenant_id, user_id),
   FOREIGN KEY (tenant_id, user_id) REFERENCES users ON DELETE CASCADE
 );
+
+-- Links by which people set a password. Each is good once: its row goes when it is used.
+CREATE TABLE password_links (
+  tenant_id uuid NOT NULL,
+  -- SHA-256 of what the link has. Nobody can make a link from it.
+  token_hash bytea NOT NULL,
+  user_id uuid NOT NULL,
+  purpose text NOT NULL CHECK (purpose IN ('invitation', 'reset')),
+  expires_at timestamptz NOT NULL,
+  created_at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (tenant_id, token_hash),
+  FOREIGN KEY (tenant_id, user_id) REFERENCES users ON DELETE CASCADE
+);
+CREATE INDEX password_links_by_user ON password_links (tenant_id, user_id);
 
 -- How people of a tenant sign in. Without a row, by a password.
 CREATE TABLE sign_in_rules (
@@ -841,7 +861,7 @@ BEGIN
     'artifacts', 'artifact_signatures', 'signing_keys', 'channels', 'promotions', 'continuous_deployments', 'uploads', 'deployments', 'deployment_targets', 'device_deployments', 'failure_causes',
     'failure_counts', 'deployment_counts',
     'deployment_series', 'rollouts', 'rollout_places', 'rollout_decisions', 'deployment_logs', 'device_configurations',
-    'users', 'roles', 'sessions', 'second_factors', 'sign_in_rules', 'settings', 'audit',
+    'users', 'roles', 'sessions', 'second_factors', 'password_links', 'sign_in_rules', 'settings', 'audit',
     'idempotency', 'events', 'webhooks', 'webhook_deliveries']
   LOOP
     EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', name);

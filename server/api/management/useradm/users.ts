@@ -1,10 +1,17 @@
 import { z } from "zod";
 import { Id } from "../../../../src/protocol/api/common.ts";
-import { NewUser, User as UserBody, UserChange, UserQuery } from "../../../../src/protocol/api/useradm.ts";
+import {
+  NewUser,
+  PasswordLink,
+  User as UserBody,
+  UserChange,
+  UserQuery,
+} from "../../../../src/protocol/api/useradm.ts";
 import { hashPassword } from "../../../adapters/passwords/passwords.ts";
 import { addUser, listUsers, type User } from "../../../adapters/postgres/people.ts";
 import { lockRoles, setsOfRoles } from "../../../adapters/postgres/roles.ts";
 import { findUser, removeUser } from "../../../adapters/postgres/users.ts";
+import { NO_PASSWORD } from "../../../domain/passwords/no-password.ts";
 import { ADMINISTRATOR } from "../../../domain/permissions/matrix.ts";
 import { ServerError } from "../../../errors/server-error.ts";
 import type { Routes } from "../../app-types.ts";
@@ -12,6 +19,7 @@ import { callingPerson } from "../../authenticate.ts";
 import { act, look } from "../../guard.ts";
 import type { Services } from "../../services.ts";
 import { changeAccount, refuseWeak } from "./change-account.ts";
+import { linkFor } from "./password-links.ts";
 import { requireCovered } from "./roles.ts";
 
 const V1 = "/api/management/v1/useradm";
@@ -21,8 +29,9 @@ const nothing = { 204: z.undefined() };
 
 /** The people of a tenant, and one's own account. */
 export const userRoutes =
-  ({ postgres }: Services): Routes =>
+  (services: Services): Routes =>
   (app) => {
+    const { postgres } = services;
     app.get(
       `${V1}/users`,
       {
@@ -40,22 +49,28 @@ export const userRoutes =
       `${V1}/users`,
       {
         config: { auth: "user", permission: "ManageUsers" },
-        schema: { body: NewUser, response: { 201: z.undefined() } },
+        schema: { body: NewUser, response: { 201: PasswordLink.optional() } },
       },
       async (request, reply) => {
         const { tenant } = callingPerson(request);
-        const { email, password, roles = [ADMINISTRATOR] } = request.body;
-        refuseWeak(password, email);
-        const hash = await hashPassword(password);
-        const user = await act(postgres, request, async (session) => {
+        const { email, password, roles = [ADMINISTRATOR], send_reset_password: sendsLink = false } = request.body;
+        if (password === undefined && !sendsLink)
+          throw new ServerError("NOT_POSSIBLE", { reason: "give a password, or send_reset_password" });
+        if (password !== undefined) refuseWeak(password, email);
+        const hash = password === undefined ? NO_PASSWORD : await hashPassword(password);
+        const { id, link } = await act(postgres, request, async (session) => {
           await lockRoles(session, tenant);
           requireCovered(request, await setsOfRoles(session, tenant, roles));
-          const result = await addUser(session, tenant, email, hash, roles);
-          const object = { type: "user", id: result.id, email: result.email };
-          const after = { email: result.email, roles: result.roles };
-          return { result, acts: [{ action: "create", object, after }] };
+          const user = await addUser(session, tenant, email, hash, roles);
+          const purpose = password === undefined ? "invitation" : "reset";
+          const made = sendsLink ? await linkFor(services, request, session, user.id, purpose) : undefined;
+          const object = { type: "user", id: user.id, email: user.email };
+          const after = { email: user.email, roles: user.roles };
+          const change = made === undefined ? "" : `A link to set a password was ${made.mailed ? "sent" : "shown"}.`;
+          return { result: { id: user.id, link: made }, acts: [{ action: "create", object, after, change }] };
         });
-        return reply.status(201).header("location", `${V1}/users/${user.id}`).send();
+        void reply.header("cache-control", "no-store");
+        return reply.status(201).header("location", `${V1}/users/${id}`).send(link);
       },
     );
 
@@ -139,11 +154,21 @@ function wanted(query: z.output<typeof UserQuery>): (user: User) => boolean {
     between(updated_at, query.updated_after, query.updated_before);
 }
 
-const shown = ({ id, email, roles, created_at, updated_at, login_at, second_factor }: User): UserBody => ({
+const shown = ({
+  id,
+  email,
+  roles,
+  created_at,
+  updated_at,
+  login_at,
+  has_password,
+  second_factor,
+}: User): UserBody => ({
   id,
   email,
   roles: [...roles],
   tfa_status: second_factor,
+  has_password,
   created_ts: created_at.toISOString(),
   updated_ts: updated_at.toISOString(),
   ...(login_at !== null && { login_ts: login_at.toISOString() }),
