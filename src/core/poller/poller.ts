@@ -5,6 +5,7 @@ import type { Logger } from "../../util/logger.ts";
 import type { ScriptAction, ScriptState } from "../scripts/names.ts";
 import type { ScriptRunner } from "../scripts/runner.ts";
 import { isAuthorizationFailure } from "../server/authorization-failure.ts";
+import type { Polled } from "../server/deployments.ts";
 import { askedPauseMs } from "../server/exchange.ts";
 import {
   afterFailure,
@@ -12,6 +13,7 @@ import {
   afterSuccess,
   CALLS,
   type Call,
+  earlier,
   firstDue,
   type Intervals,
   requested,
@@ -29,7 +31,7 @@ export interface PollerParts extends Pick<Work, "sendInventory" | "sendTrouble" 
   random(): number;
   pending(signal: AbortSignal): Promise<Pending>;
   isInventorySent(): Promise<boolean>;
-  nextDeployment(signal: AbortSignal): Promise<NextDeployment | undefined>;
+  nextDeployment(signal: AbortSignal): Promise<Polled>;
 }
 
 export interface Poller {
@@ -86,12 +88,12 @@ export function createPoller(parts: PollerParts, start: Schedule): Poller {
     isIdle = false;
   }
 
-  async function visit(call: Call, signal: AbortSignal): Promise<NextDeployment | undefined> {
+  async function visit(call: Call, signal: AbortSignal): Promise<Polled> {
     try {
       await scripts.run("Sync", "Enter", signal);
       const found = call === "inventory" ? await parts.sendInventory(signal) : await parts.nextDeployment(signal);
       await scripts.run("Sync", "Leave", signal);
-      return found ?? undefined;
+      return found ?? {};
     } catch (error) {
       if (signal.aborted || !(error instanceof AgentError)) throw error;
       await leniently("Sync", "Error", signal);
@@ -100,9 +102,10 @@ export function createPoller(parts: PollerParts, start: Schedule): Poller {
   }
 
   async function call(which: Call, signal: AbortSignal): Promise<void> {
-    const found = await visit(which, signal);
+    const { deployment, comeBackMs } = await visit(which, signal);
     schedule = afterSuccess(schedule, which);
-    if (found !== undefined) await deploy(found, signal);
+    if (comeBackMs !== undefined) schedule = earlier(schedule, which, clock.monotonicMs(), parts.random(), comeBackMs);
+    if (deployment !== undefined) await deploy(deployment, signal);
     // A device that the server has just accepted has not sent its first inventory yet.
     else if (which === "deployments" && !(await parts.isInventorySent())) want("inventory");
   }

@@ -70,6 +70,26 @@ export const afterSuccess = (schedule: Schedule, call: Call): Schedule => ({
   [call]: { atMs: schedule[call].atMs, failures: 0 },
 });
 
+const SOONEST_MS = 1000;
+
+/**
+ * After a call that succeeded, but whose answer says when there may be more: makes the next one due then. The regular
+ * time stays the latest, so that no server can silence a device.
+ *
+ * @param random at least 0 and less than 1
+ */
+export function earlier(
+  schedule: Schedule,
+  call: Call,
+  nowMs: number,
+  random: number,
+  comeBackMs: number,
+): Schedule {
+  // Add at most a tenth: the server may have given others the same time.
+  const backMs = nowMs + Math.max(SOONEST_MS, withJitter(comeBackMs, random / 10));
+  return { ...schedule, [call]: { ...schedule[call], atMs: Math.min(schedule[call].atMs, backMs) } };
+}
+
 /**
  * After a failed call: backs off, or waits for the regular time when the attempts are used up. A pause that the server
  * asks for does not count as an attempt.

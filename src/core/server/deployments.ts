@@ -11,6 +11,13 @@ const V1 = "/api/devices/v1/deployments/device/deployments";
 /** What the device reports to the server: `artifact_name`, `device_type`, and everything else that it provides. */
 export type DeviceProvidesAll = Provides & Readonly<Record<"artifact_name" | "device_type", string>>;
 
+/** The answer to a poll. */
+export interface Polled {
+  readonly deployment?: NextDeployment;
+  /** There is nothing now, but there may be after this time (`Retry-After`). */
+  readonly comeBackMs?: number;
+}
+
 /**
  * Asks for a deployment, with the newest API version that the server supports.
  *
@@ -21,7 +28,7 @@ export async function nextDeployment(
   session: Session,
   provides: DeviceProvidesAll,
   signal: AbortSignal,
-): Promise<NextDeployment | undefined> {
+): Promise<Polled> {
   const v2: ServerRequest = { method: "POST", path: NEXT_V2, body: JSON.stringify({ device_provides: provides }) };
   const answer = await session.send(v2, signal);
   if (answer.status !== 404) return deploymentIn(answer, v2);
@@ -31,12 +38,13 @@ export async function nextDeployment(
   return deploymentIn(await session.send(v1, signal), v1);
 }
 
-function deploymentIn(answer: ServerAnswer, request: ServerRequest): NextDeployment | undefined {
-  if (answer.status === 204) return undefined;
+function deploymentIn(answer: ServerAnswer, request: ServerRequest): Polled {
+  const { status, retryAfterMs: comeBackMs } = answer;
+  if (status === 204) return comeBackMs === undefined ? {} : { comeBackMs };
   expectStatus(answer, 200, request);
   const found = readNextDeployment(jsonOf(answer.text));
   if (typeof found === "string") throw new AgentError("SERVER_ANSWER", { request: "next", where: found });
-  return found;
+  return { deployment: found };
 }
 
 function jsonOf(text: string): unknown {

@@ -25,6 +25,8 @@ function device(change: Partial<PollerParts> = {}, start = startSchedule(0)) {
     deploy: [],
     scripts: [],
   };
+  /** What the answers to polls without a deployment say, in order. */
+  const comeBackMs: number[] = [];
   let isInventorySent = false;
   const step = (what: string): void => void steps.push(`${clock.nowMs() / MINUTE} ${what}`);
   const happen = (which: keyof typeof script): NextDeployment | undefined => {
@@ -50,7 +52,10 @@ function device(change: Partial<PollerParts> = {}, start = startSchedule(0)) {
     isInventorySent: async () => isInventorySent,
     async nextDeployment() {
       step("poll");
-      return happen("deployments");
+      const found = happen("deployments");
+      if (found !== undefined) return { deployment: found };
+      const comeBack = comeBackMs.shift();
+      return comeBack === undefined ? {} : { comeBackMs: comeBack };
     },
     async deploy(deployment) {
       step(deployment === undefined ? "resume" : `deploy ${deployment.id}`);
@@ -64,6 +69,7 @@ function device(change: Partial<PollerParts> = {}, start = startSchedule(0)) {
     poller,
     clock,
     script,
+    comeBackMs,
     steps,
     step,
     /** Lets the daemon run for some minutes and stops it. */
@@ -106,6 +112,21 @@ test("a server that asks for a pause gets it, and no attempt is lost", async () 
   const one = device();
   one.script.deployments.push(failure({ retryAfterMs: 10 * MINUTE }), failure(), failure(), failure(), failure());
   expect((await one.run(17)).slice(1)).toEqual([0, 10, 11, 12, 13, 15].map((minute) => `${minute} poll`));
+});
+
+test("a device comes back when the server says that there may be more, and never later than usual", async () => {
+  const one = device();
+  one.comeBackMs.push(10 * MINUTE, 60 * MINUTE);
+  expect((await one.run(75)).slice(1)).toEqual([0, 10, 40, 70].map((minute) => `${minute} poll`));
+  const spread = device({ random: () => 0.5 });
+  spread.comeBackMs.push(20 * MINUTE);
+  expect((await spread.run(25)).slice(1)).toEqual(["0 poll", "21 poll"]);
+});
+
+test("a server that says that there may be more at once is not asked again in the same second", async () => {
+  const one = device();
+  one.comeBackMs.push(...Array.from({ length: 1000 }, () => 0));
+  expect((await one.run(1)).length).toBeLessThanOrEqual(62);
 });
 
 test("trouble of the device itself is reported to the server, and nothing else is requested until it is repaired", async () => {
@@ -254,7 +275,7 @@ test.each([
     },
     async nextDeployment() {
       steps.push("poll");
-      return what === "nothing new" ? undefined : DEPLOYMENT;
+      return what === "nothing new" ? {} : { deployment: DEPLOYMENT };
     },
     async deploy(deployment: NextDeployment | undefined) {
       steps.push(deployment?.id ?? "");

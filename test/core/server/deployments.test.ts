@@ -26,15 +26,22 @@ const next = () => nextDeployment(session(), PROVIDES, signal);
 
 test("a poll contains all provides of the device, and 204 means that there is nothing", async () => {
   server.answer("next", empty(204));
-  expect(await next()).toBeUndefined();
+  expect(await next()).toEqual({});
   expect(JSON.parse(server.of("next")[0]?.body.toString() ?? "")).toEqual({ device_provides: PROVIDES });
 });
 
 test("a deployment is known by its id and its address; unknown members do not disturb", async () => {
   server.answer("next", json(200, { id: "d1", new: 1, artifact: { source: { uri: "http://x/a", also: 2 } } }));
-  expect(await next()).toEqual({ id: "d1", artifact: { source: { uri: "http://x/a" } } });
+  expect(await next()).toEqual({ deployment: { id: "d1", artifact: { source: { uri: "http://x/a" } } } });
   server.answer("next", deployment("d2", "v2", "http://x/b"));
-  expect(await next()).toMatchObject({ id: "d2", artifact: { artifact_name: "v2", source: { uri: "http://x/b" } } });
+  expect(await next()).toMatchObject({
+    deployment: { id: "d2", artifact: { artifact_name: "v2", source: { uri: "http://x/b" } } },
+  });
+});
+
+test("an answer without a deployment may say when to come back", async () => {
+  server.answer("next", empty(204, { "retry-after": "90" }));
+  expect(await next()).toEqual({ comeBackMs: 90_000 });
 });
 
 test("a server that knows only the first version gets that form, tried anew at every poll", async () => {
