@@ -6,6 +6,7 @@ import type { RolloutEstimate } from "../../src/protocol/api/rollout-estimates.t
 import { shownTime } from "../../src/protocol/words/numbers.ts";
 import { registerCauses } from "./causes.ts";
 import { type Context, examples, printRows, withServer } from "./command.ts";
+import { registerDownloadLimits } from "./download-limits.ts";
 import { estimateSentences } from "./estimate-sentences.ts";
 import { readPlan } from "./read-plan.ts";
 import { registerRolloutActs } from "./rollout-acts.ts";
@@ -44,6 +45,7 @@ ${examples(
 )}`,
     )
     .action(withServer<EstimateOptions>(io, estimate));
+  registerDownloadLimits(rollouts, io);
   registerRolloutActs(rollouts, io);
   registerCauses(rollouts, io);
 }

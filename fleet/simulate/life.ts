@@ -92,15 +92,16 @@ export class Life {
     }
     const provides = { artifact_name: this.#artifact, device_type: this.#type };
     const answer = await this.#call("poll", "POST", NEXT, { device_provides: provides });
-    if (answer.status === 204) return this.#rest();
+    if (answer.status === 204) return this.#rest(answer.retryAfterS);
     if (answer.status !== 200) return this.#refused(answer);
     await this.#update(JSON.parse(answer.body) as Deployment);
     return this.#rest();
   }
 
-  #rest(): number {
+  /** As Switchback's agent: a server can make it come back earlier, and not later. */
+  #rest(comeBackS = Number.POSITIVE_INFINITY): number {
     this.#failures = 0;
-    return this.#world.plan.intervalS;
+    return Math.min(this.#world.plan.intervalS, comeBackS);
   }
 
   #refused({ status, retryAfterS }: WireAnswer): number {

@@ -69,6 +69,9 @@ export const API_SENTENCES: Readonly<Record<string, string>> = {
   [`GET ${DEPLOYMENTS}/deployments/{id}/series`]: "Shows how the counts of a deployment changed over time.",
   [`POST ${DEPLOYMENTS_V2}/rollouts/estimate`]:
     "Says when the waves of a plan would open and end, and what it would need at its peak. It changes nothing.",
+  [`GET ${DEPLOYMENTS_V2}/download_limits`]:
+    "Shows how many bytes devices may download in a second, all together and at each site.",
+  [`PUT ${DEPLOYMENTS_V2}/download_limits`]: "Replaces these limits. They hold for downloads that begin from then on.",
   [`GET ${DEPLOYMENTS_V2}/rollouts`]: "Lists rollouts page by page, the newest first.",
   [`GET ${DEPLOYMENTS_V2}/rollouts/{id}`]: "Shows a rollout: its plan, its waves, and what it waits for.",
   [`GET ${DEPLOYMENTS_V2}/rollouts/{id}/summary`]:

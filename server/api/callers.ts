@@ -1,4 +1,5 @@
 import type { Grants } from "../domain/permissions/grants.ts";
+import type { ComeBack } from "../domain/rollout/come-back.ts";
 
 /** A device whose token is valid, and which is accepted. */
 export interface DeviceCaller {
@@ -18,8 +19,10 @@ export interface PollMemory {
     readonly version: number;
     readonly code: string;
     readonly about: string | undefined;
-    /** The rollouts that had no place for it. Once one may have, the answer is not certain any more. */
+    /** The rollouts that had no place for it, and budgets that were used up. Once that ends, the answer is not certain. */
     readonly waitsIn: ReadonlySet<string>;
+    /** When it is to come back, if that is not at its usual time. */
+    readonly comeBack: ComeBack | undefined;
   };
   /** Counts the changes that may give the device an answer to its poll that it did not get before. */
   changes?: number;

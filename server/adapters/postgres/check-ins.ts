@@ -10,6 +10,8 @@ export interface CheckIn {
   /** Why the device got what it got, and the deployment that this is about. */
   readonly answer: string;
   readonly deployment: string | undefined;
+  /** The answer said when to come back. */
+  readonly isAskedBack: boolean;
 }
 
 export interface CheckIns {
@@ -101,27 +103,28 @@ function columnsOf(rows: readonly (readonly [string, Noted])[]): unknown[] {
     rows.map(([, { provides }]) => (provides === undefined ? null : JSON.stringify(provides))),
     rows.map(([, { checkIn }]) => checkIn.answer),
     rows.map(([, { checkIn }]) => checkIn.deployment ?? null),
+    rows.map(([, { checkIn }]) => checkIn.isAskedBack),
   ];
 }
 
 /**
  * The poll interval moves a quarter of the way to the last gap between two polls. A gap counts up to four times the
- * interval, because a device that was off says nothing about its interval.
+ * interval, because a device that was off says nothing about its interval. Neither does one that was asked to come back.
  */
 const WRITE = {
   name: "write-check-ins",
   text: `INSERT INTO device_state AS s (tenant_id, device_id, check_in_at, artifact_name, device_type, provides, answer,
-      answer_deployment, answer_at)
+      answer_deployment, answer_at, asked_back)
     SELECT $1, device, now() - age * interval '1 second', name, type, provides::jsonb, answer, deployment,
-      now() - age * interval '1 second'
-    FROM unnest($2::uuid[], $3::float8[], $4::text[], $5::text[], $6::text[], $7::text[], $8::uuid[])
-      AS x (device, age, name, type, provides, answer, deployment)
+      now() - age * interval '1 second', is_asked_back
+    FROM unnest($2::uuid[], $3::float8[], $4::text[], $5::text[], $6::text[], $7::text[], $8::uuid[], $9::boolean[])
+      AS x (device, age, name, type, provides, answer, deployment, is_asked_back)
     WHERE EXISTS (SELECT FROM devices d WHERE d.tenant_id = $1 AND d.id = device)
     ORDER BY device
     ON CONFLICT (tenant_id, device_id) DO UPDATE SET
       check_in_at = excluded.check_in_at,
       poll_interval_s = CASE
-        WHEN s.check_in_at IS NULL OR excluded.check_in_at - s.check_in_at < interval '1 second' THEN s.poll_interval_s
+        WHEN s.asked_back OR s.check_in_at IS NULL OR excluded.check_in_at - s.check_in_at < interval '1 second' THEN s.poll_interval_s
         WHEN s.poll_interval_s IS NULL
           THEN least(extract(epoch FROM excluded.check_in_at - s.check_in_at), 31536000)::int
         ELSE (s.poll_interval_s + (least(extract(epoch FROM excluded.check_in_at - s.check_in_at),
@@ -131,5 +134,6 @@ const WRITE = {
       provides = coalesce(excluded.provides, s.provides),
       answer = excluded.answer,
       answer_deployment = excluded.answer_deployment,
-      answer_at = excluded.answer_at`,
+      answer_at = excluded.answer_at,
+      asked_back = excluded.asked_back`,
 };

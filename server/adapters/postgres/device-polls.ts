@@ -9,6 +9,8 @@ export interface PollFacts {
   readonly member: Membership;
   /** What the device has to do with the deployments, by their ids. */
   readonly rows: ReadonlyMap<string, Row>;
+  /** How often the device polls, in seconds. `undefined`: it has not shown it yet. */
+  readonly intervalS: number | undefined;
 }
 
 /**
@@ -28,7 +30,7 @@ export async function readPollFacts(
   const statement = withInventory ? READ_FACTS_AND_INVENTORY : READ_FACTS;
   const [row] = await postgres.prepared<FactsRow>(tenant, statement, [tenant, device, deployments, origins]);
   if (row === undefined) return undefined;
-  const { accepted, group_name, since, finished_seq, listed, updated_in, rows } = row;
+  const { accepted, group_name, since, finished_seq, listed, updated_in, rows, interval } = row;
   return {
     member: {
       device,
@@ -41,6 +43,7 @@ export async function readPollFacts(
       known: hasInventory(row) ? factsOf(row) : undefined,
     },
     rows: new Map(rows.map((one) => [one.deployment, shownRow(one)])),
+    intervalS: interval ?? undefined,
   };
 }
 
@@ -59,6 +62,7 @@ interface FactsRow extends Partial<InventoryOfDevice> {
   readonly group_name: string | null;
   readonly since: number | null;
   readonly finished_seq: number;
+  readonly interval: number | null;
   readonly listed: string[];
   readonly updated_in: string[];
   readonly rows: DeploymentRow[];
@@ -76,6 +80,7 @@ const readFacts = (
   more: string,
 ): string => `SELECT ${more} extract(epoch FROM d.accepted_at)::float8 AS accepted, i.group_name,
       extract(epoch FROM i.group_since)::float8 AS since, coalesce(c.finished_seq, 0) AS finished_seq,
+      c.poll_interval_s AS interval,
       ARRAY(SELECT deployment_id FROM deployment_targets t
         WHERE t.tenant_id = d.tenant_id AND t.device_id = d.id AND t.deployment_id = ANY ($3::uuid[])) AS listed,
       ARRAY(SELECT id FROM unnest($4::uuid[]) AS o (id) WHERE ${isUpdatedIn("o.id", "d.id")}) AS updated_in,

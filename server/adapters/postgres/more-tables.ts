@@ -3,7 +3,7 @@ import type { Difference } from "../../domain/audit/difference.ts";
 import type { IdentityCondition } from "../enrolment/rules.ts";
 import type { Json, JsonWithDefault, Stamp } from "./column-types.ts";
 
-/** Tables of tables.ts: what happened, and who joins. */
+/** Tables of tables.ts: what happened, who joins, and limits. */
 
 export interface AuditTable {
   tenant_id: string;
@@ -57,4 +57,13 @@ export interface EnrolmentTokenTable {
   uses: Generated<number>;
   revoked_at: Date | null;
   created_at: Stamp;
+}
+
+export interface DownloadLimitsTable {
+  tenant_id: string;
+  rev: number;
+  bytes_per_second: number | null;
+  site_bytes_per_second: number | null;
+  ipv4_prefix: number;
+  ipv6_prefix: number;
 }

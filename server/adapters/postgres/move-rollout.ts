@@ -1,6 +1,7 @@
 import type { Plan } from "../../../src/protocol/api/rollouts.ts";
 import type { Act, Refusal } from "../../domain/rollout/acts.ts";
 import { type Advanced, advance, type News } from "../../domain/rollout/advance.ts";
+import { reopeningOf } from "../../domain/rollout/come-back.ts";
 import { type Counts, type Leaving, withoutDevices, withoutFailures } from "../../domain/rollout/counts.ts";
 import { asksForHealth } from "../../domain/rollout/gates.ts";
 import { wavesAsRead } from "../../domain/rollout/halt.ts";
@@ -156,6 +157,7 @@ async function keep(session: Session, tenant: string, { before, counts, after }:
   await writeRollout(session, tenant, before, {
     ...{ memory, samples, below: door.below, groups: door.groups },
     closed: closedBy(plan, memory, counts, allowance),
+    reopens: reopeningOf(plan, memory, counts, allowance, after.waits),
     decisions: decisions.map((decision, index) => ({ decision, by: index === acted ? by : undefined })),
     wakeAt: earliest([
       after.wakeAt,

@@ -4,6 +4,8 @@ import type { Postgres } from "./postgres.ts";
 const KEPT = [
   { table: "idempotency", column: "created_at", for: "24 hours" },
   { table: "deployment_series", column: "minute", for: "400 days" },
+  // What was used up until then says nothing any more.
+  { table: "download_budgets", column: "free_at", for: "1 hour" },
 ] as const;
 
 /** How many events of a tenant are kept, and for how long. Their deliveries go with them. */

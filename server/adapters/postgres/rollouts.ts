@@ -1,5 +1,6 @@
 import type { Plan } from "../../../src/protocol/api/rollouts.ts";
 import type { CauseKind } from "../../domain/failures/cause.ts";
+import type { Reopening } from "../../domain/rollout/come-back.ts";
 import type { Counts } from "../../domain/rollout/counts.ts";
 import { asksForHealth } from "../../domain/rollout/gates.ts";
 import { wavesAsRead } from "../../domain/rollout/halt.ts";
@@ -201,6 +202,7 @@ export interface RolloutChange {
   readonly below: number;
   readonly groups: readonly string[];
   readonly closed: string | undefined;
+  readonly reopens: Reopening | undefined;
   readonly decisions: readonly { readonly decision: Decision; readonly by: By }[];
   /** In milliseconds since 1970. `undefined`: only counters and people move it. */
   readonly wakeAt: number | undefined;
@@ -216,11 +218,12 @@ export async function writeRollout(
   const { memory, decisions } = change;
   await session.raw(
     `UPDATE rollouts r SET memory = $3, samples = $4, door_below = $5, door_groups = $6, closed = $7, ended = $8,
-        rev = rev + $9, seen = ${SEEN}
+        rev = rev + $9, reopens = $10, seen = ${SEEN}
       FROM deployments d WHERE r.tenant_id = $1 AND r.deployment_id = $2 AND d.tenant_id = $1 AND d.id = $2`,
     [
       ...[tenant, deployment, JSON.stringify(memory), JSON.stringify(change.samples), change.below, change.groups],
       ...[change.closed ?? null, memory.ended?.why ?? null, decisions.length],
+      change.reopens === undefined ? null : JSON.stringify(change.reopens),
     ],
   );
   for (const [index, { decision, by }] of decisions.entries())

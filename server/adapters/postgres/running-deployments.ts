@@ -1,6 +1,9 @@
+import type { DownloadRates as RateLimits } from "../../../src/protocol/api/rollouts.ts";
+import type { DownloadLimits, DownloadRates } from "../../domain/downloads/budgets.ts";
 import { isTimed, parseTerms } from "../../domain/filters/terms.ts";
 import { RecentlyUsed } from "../../domain/recently-used.ts";
 import type { Gate, RunningDeployment } from "../../domain/selection/facts.ts";
+import { loadDownloadLimits } from "./download-budgets.ts";
 import { finishDeployments } from "./end-deployments.ts";
 import type { Notices } from "./notifications.ts";
 import type { Postgres } from "./postgres.ts";
@@ -21,6 +24,10 @@ export interface RunningSet {
   /** Another one if anything has changed that a selection depends on. */
   readonly version: number;
   readonly deployments: readonly Running[];
+  /** The limits of the tenant for all of them together. */
+  readonly limits: DownloadLimits;
+  /** The time of the database, in milliseconds since 1970, when `performance.now()` was 0. */
+  readonly epochMs: number;
 }
 
 export interface RunningDeployments {
@@ -71,12 +78,15 @@ export function keepRunningDeployments(postgres: Postgres, notices: Notices): Ru
   async function load(tenant: string, known: Known): Promise<RunningSet> {
     const { heard } = known;
     const rows = await postgres.prepared<RunningRow>(tenant, LOAD, [tenant, LISTED_MAX]);
-    const text = JSON.stringify(rows);
+    const { limits, now } = await loadDownloadLimits(postgres, tenant);
+    const epochMs = now - performance.now();
+    const text = JSON.stringify([rows, limits]);
     known.lookedAt = performance.now();
     if (known.loaded?.text !== text) {
       versions += 1;
-      known.loaded = { heard, text, set: { version: versions, deployments: rows.map(shown).toSorted(byPriority) } };
-    } else known.loaded = { ...known.loaded, heard };
+      const deployments = rows.map(shown).toSorted(byPriority);
+      known.loaded = { heard, text, set: { version: versions, deployments, limits, epochMs } };
+    } else known.loaded = { heard, text, set: { ...known.loaded.set, epochMs } };
     return known.loaded.set;
   }
 
@@ -139,6 +149,8 @@ interface RolloutRow {
   readonly below: number;
   readonly groups: readonly string[];
   readonly closed: Gate["closed"] | null;
+  readonly reopens: Gate["reopens"] | null;
+  readonly downloads: RateLimits | null;
   readonly priority: number;
 }
 
@@ -150,11 +162,11 @@ const LOAD = {
         SELECT device_id FROM deployment_targets t WHERE t.tenant_id = d.tenant_id AND t.deployment_id = d.id
         ORDER BY device_id LIMIT $2 + 1) END AS listed,
       (SELECT coalesce(json_agg(json_build_object('id', id, 'deviceTypes', device_types, 'depends', depends,
-          'createdAt', extract(epoch FROM created_at)) ORDER BY id), '[]')
+          'size', size, 'createdAt', extract(epoch FROM created_at)) ORDER BY id), '[]')
         FROM artifacts a WHERE a.tenant_id = d.tenant_id AND a.name = d.artifact_name) AS artifacts,
       CASE WHEN is_rollout THEN (
         SELECT json_build_object('rev', rev, 'below', door_below, 'groups', door_groups, 'closed', closed,
-          'priority', (plan->>'priority')::int)
+          'reopens', reopens, 'downloads', plan->'downloads', 'priority', (plan->>'priority')::int)
         FROM rollouts r WHERE r.tenant_id = d.tenant_id AND r.deployment_id = d.id) END AS rollout
     FROM deployments d
     WHERE tenant_id = $1 AND state IN ('pending', 'inprogress') AND kind = 'software' ORDER BY seq`,
@@ -176,14 +188,21 @@ const shown = (row: RunningRow): Running => ({
   listed: row.listed === null || row.listed.length > LISTED_MAX ? undefined : new Set(row.listed),
   artifacts: row.artifacts,
   priority: row.rollout?.priority ?? 0,
+  downloads: row.rollout?.downloads == null ? undefined : ratesOf(row.rollout.downloads),
   gate:
     row.rollout === null
       ? undefined
       : {
           closed: row.rollout.closed ?? undefined,
+          reopens: row.rollout.reopens ?? undefined,
           below: row.rollout.below,
           groups: new Set(row.rollout.groups),
         },
+});
+
+const ratesOf = ({ bytes_per_second: all, site_bytes_per_second: each }: RateLimits): DownloadRates => ({
+  bytesPerSecond: all,
+  siteBytesPerSecond: each,
 });
 
 /** In the order in which devices take them: the rows are in that of their sequence numbers. */

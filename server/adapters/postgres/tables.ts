@@ -1,5 +1,6 @@
 import type { ColumnType, Generated } from "kysely";
 import type { Plan } from "../../../src/protocol/api/rollouts.ts";
+import type { Reopening } from "../../domain/rollout/come-back.ts";
 import type { Memory } from "../../domain/rollout/memory.ts";
 import type { Samples } from "../../domain/rollout/recent.ts";
 import type { Json, JsonWithDefault, Stamp } from "./column-types.ts";
@@ -12,7 +13,14 @@ import type {
   SigningKeyTable,
   TargetFilter,
 } from "./group-tables.ts";
-import type { AuditTable, EnrolmentRuleTable, EnrolmentTokenTable, EventTable, OutboxTable } from "./more-tables.ts";
+import type {
+  AuditTable,
+  DownloadLimitsTable,
+  EnrolmentRuleTable,
+  EnrolmentTokenTable,
+  EventTable,
+  OutboxTable,
+} from "./more-tables.ts";
 import type { PasswordLinkTable, RoleTable, SecondFactorTable, SessionTable, UserTable } from "./people-tables.ts";
 import type { WebhookDeliveryTable, WebhookTable } from "./webhook-tables.ts";
 
@@ -58,6 +66,8 @@ export interface Tables {
   rollout_clocks: { tenant_id: string; deployment_id: string; wake_at: Stamp };
   rollout_places: RolloutPlaceTable;
   rollout_decisions: RolloutDecisionTable;
+  download_limits: DownloadLimitsTable;
+  download_budgets: { tenant_id: string; key: string; free_at: Date };
   deployment_series: DeploymentSeriesTable;
   deployment_logs: DeploymentLogTable;
   device_configurations: DeviceConfigurationTable;
@@ -129,6 +139,7 @@ interface DeviceStateTable {
   answer: string | null;
   answer_deployment: string | null;
   answer_at: Date | null;
+  asked_back: Generated<boolean>;
 }
 
 /** Scope, then name, then value. */
@@ -259,6 +270,7 @@ interface RolloutTable {
   door_below: Generated<number>;
   door_groups: Generated<string[]>;
   closed: string | null;
+  reopens: Json<Reopening> | null;
   ended: string | null;
 }
 

@@ -19,6 +19,7 @@ const CHECKS = [
   ["PLACE_FREE", ["WAITS_FOR_PLACE"]],
   ["NOT_INSTALLED", ["ALREADY_INSTALLED", "INSTALLED_UNREPORTED"]],
   ["ARTIFACT_FITS", ["NO_ARTIFACT", "DEVICE_TYPE", "DEPENDS"]],
+  ["DOWNLOADS_FREE", ["WAITS_FOR_DOWNLOADS", "WAITS_FOR_SITE"]],
   ["SAYS_THE_SAME", ["REQUEST_CHANGED"]],
 ] as const satisfies readonly (readonly [string, readonly string[]])[];
 

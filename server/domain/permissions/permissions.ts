@@ -25,6 +25,8 @@ export const PERMISSIONS = {
   PromoteReleases: "tags",
   /** Channels and signing keys. Of the built-in roles, only administrators have it. */
   ManageChannels: "none",
+  /** What all deployments together may need. Of the built-in roles, only administrators have it. */
+  ManageLimits: "none",
   ReadUsers: "none",
   ManageUsers: "none",
   ReadAuditLogs: "none",

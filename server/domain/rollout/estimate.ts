@@ -15,6 +15,8 @@ export interface Supposed extends Behaviour {
   readonly size: number;
   /** How long one download takes. It is a part of the update. */
   readonly downloadMs: number;
+  /** What all downloads together may need in a second, besides what the plan says. Budgets of sites are left out. */
+  readonly bytesPerSecond?: number | undefined;
 }
 
 export interface WaveEstimate {
@@ -69,13 +71,24 @@ export function estimateOf(plan: Plan, supposed: Supposed): Estimate {
 }
 
 /** A small part of an update and of the poll interval, but large enough for a rollout that a limit makes long. */
-function firstStep(plan: Plan, { devices, pollMs, updateMs }: Supposed): number {
-  const byRate = (devices / (plan.rate_per_minute ?? Number.POSITIVE_INFINITY)) * 60_000;
+function firstStep(plan: Plan, supposed: Supposed): number {
+  const { devices, pollMs, updateMs } = supposed;
+  const byRate = (devices / rateOf(plan, supposed)) * 60_000;
   const byConcurrency = (devices / (plan.concurrency ?? Number.POSITIVE_INFINITY)) * updateMs;
   const fine = Math.max(STEP_LEAST_MS, Math.min(pollMs / 120, updateMs / 4));
   const wanted = Math.max(fine, byRate / 2000, byConcurrency / 2000);
   // A whole number of steps to an update: a place that becomes free is taken at once.
   return wanted >= updateMs ? Math.ceil(wanted / 1000) * 1000 : updateMs / Math.ceil(updateMs / wanted);
+}
+
+/** How many devices may begin in a minute, by the rate and by the budgets of downloads. */
+function rateOf({ rate_per_minute: rate, downloads }: Plan, { size, bytesPerSecond }: Supposed): number {
+  const bytes = Math.min(
+    bytesPerSecond ?? Number.POSITIVE_INFINITY,
+    downloads?.bytes_per_second ?? Number.POSITIVE_INFINITY,
+  );
+  const byBytes = size === 0 ? Number.POSITIVE_INFINITY : (bytes * 60) / size;
+  return Math.min(rate ?? Number.POSITIVE_INFINITY, byBytes);
 }
 
 class Run {
@@ -95,10 +108,11 @@ class Run {
   #underWayMost = 0;
   #asked = 0;
 
-  constructor({ window, rate_per_minute: rate, ...plan }: Plan, supposed: Supposed, stepMs: number) {
+  constructor(whole: Plan, supposed: Supposed, stepMs: number) {
+    const { window, rate_per_minute: _, ...plan } = whole;
     this.#plan = plan;
     this.#window = window;
-    this.#rate = rate ?? Number.POSITIVE_INFINITY;
+    this.#rate = rateOf(whole, supposed);
     this.#is = supposed;
     this.#stepMs = stepMs;
     this.#fleet = new VirtualFleet(plan, supposed, stepMs);

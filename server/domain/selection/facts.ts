@@ -1,5 +1,7 @@
+import type { Busy, DownloadRates } from "../downloads/budgets.ts";
 import type { Facts as KnownFacts } from "../filters/evaluate.ts";
 import type { Predicate } from "../filters/predicate.ts";
+import type { Reopening } from "../rollout/come-back.ts";
 import type { Closed } from "../rollout/state.ts";
 
 /** What a device says of itself when it asks for an update. */
@@ -34,6 +36,8 @@ export interface Gate {
   readonly below: number;
   /** So may the devices of these groups. */
   readonly groups: ReadonlySet<string>;
+  /** When devices that wait may begin. */
+  readonly reopens: Reopening | undefined;
 }
 
 export interface ReleasedArtifact {
@@ -42,6 +46,8 @@ export interface ReleasedArtifact {
   /** Key, and the values of which the device must have one. Without the device type. */
   readonly depends: Readonly<Record<string, readonly string[]>>;
   readonly createdAt: number;
+  /** In bytes. */
+  readonly size: number;
 }
 
 export interface RunningDeployment {
@@ -60,6 +66,8 @@ export interface RunningDeployment {
   readonly artifacts: readonly ReleasedArtifact[];
   /** Of a rollout. Without it, all devices may begin. */
   readonly gate: Gate | undefined;
+  /** How many bytes its devices may download in a second. */
+  readonly downloads: DownloadRates | undefined;
 }
 
 /** What a device has to do with a deployment. */
@@ -85,7 +93,8 @@ export type Waiting =
   /** The wave of the device has not opened. */
   | "WAITS_FOR_WAVE"
   /** As many devices have begun as may. */
-  | "WAITS_FOR_PLACE";
+  | "WAITS_FOR_PLACE"
+  | Busy;
 
 /** The reason of an answer. People see it as the answer to "why did this device not get it?". */
 export type AnswerCode =

@@ -1,3 +1,4 @@
+import type { Busy } from "../downloads/budgets.ts";
 import { holds } from "../filters/evaluate.ts";
 import { rankOf } from "../rollout/state.ts";
 import type {
@@ -19,6 +20,7 @@ import type {
  * @param running in the order in which devices take them
  * @param rows what the device has to do with each of them so far
  * @param full rollouts in which there is no place now
+ * @param busy why no download of a deployment may begin now
  */
 export function select<D extends RunningDeployment>(
   facts: Facts,
@@ -26,6 +28,7 @@ export function select<D extends RunningDeployment>(
   running: readonly D[],
   rows: ReadonlyMap<string, Row>,
   full: ReadonlySet<string> = NONE,
+  busy: (deployment: D) => Busy | undefined = () => undefined,
 ): Answer<D> {
   const ended: Taken[] = [];
   let code: AnswerCode = running.length === 0 ? "NOTHING_RUNNING" : "NOT_IN_TARGET";
@@ -33,7 +36,7 @@ export function select<D extends RunningDeployment>(
   let isWaiting = false;
   for (const deployment of rows.size === 0 ? running : begunFirst(running, rows)) {
     const { id } = deployment;
-    const verdict = judge(facts, member, deployment, rows.get(id), full.has(id));
+    const verdict = judge(facts, member, deployment, rows.get(id), full.has(id), () => busy(deployment));
     if (verdict.kind === "offer") return { ...verdict, code: "OFFERED", deployment, ended };
     if (verdict.kind === "conflict") return { ...verdict, deployment, ended };
     if (verdict.kind === "end") ended.push({ deployment: id, status: verdict.status, reason: verdict.code });
@@ -67,6 +70,7 @@ function judge(
   deployment: RunningDeployment,
   row: Row | undefined,
   isFull: boolean,
+  busy: () => Busy | undefined,
 ): Verdict {
   if (row?.isFinal === true) return { kind: "skip", code: "FINISHED" };
   // An attempt that has begun: the device gets the same answer again.
@@ -90,6 +94,9 @@ function judge(
     return { kind: "end", status: "already-installed", code: "ALREADY_INSTALLED" };
   const ofType = deployment.artifacts.filter(({ deviceTypes }) => deviceTypes.includes(facts.deviceType));
   const [artifact] = ofType.filter(({ depends }) => isMet(depends, facts)).toSorted(mostSpecificFirst);
+  // One that has begun has its place, and does not wait again.
+  const isBusy = artifact !== undefined && row === undefined ? busy() : undefined;
+  if (isBusy !== undefined) return { kind: "wait", code: isBusy };
   if (artifact !== undefined) return { kind: "offer", artifact, isNew: true };
   const code = deployment.artifacts.length === 0 ? "NO_ARTIFACT" : ofType.length === 0 ? "DEVICE_TYPE" : "DEPENDS";
   return { kind: "end", status: "noartifact", code };

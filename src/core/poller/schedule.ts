@@ -78,13 +78,7 @@ const SOONEST_MS = 1000;
  *
  * @param random at least 0 and less than 1
  */
-export function earlier(
-  schedule: Schedule,
-  call: Call,
-  nowMs: number,
-  random: number,
-  comeBackMs: number,
-): Schedule {
+export function earlier(schedule: Schedule, call: Call, nowMs: number, random: number, comeBackMs: number): Schedule {
   // Add at most a tenth: the server may have given others the same time.
   const backMs = nowMs + Math.max(SOONEST_MS, withJitter(comeBackMs, random / 10));
   return { ...schedule, [call]: { ...schedule[call], atMs: Math.min(schedule[call].atMs, backMs) } };

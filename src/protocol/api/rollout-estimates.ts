@@ -121,6 +121,8 @@ export const RolloutEstimate = z.object({
     update_s: z.number().int(),
     download_s: z.number(),
     failure_pct: z.number(),
+    /** The limit of the tenant for all downloads together. Budgets of sites are left out. */
+    bytes_per_second: z.number().optional(),
     /** All that fail do so by this cause, which the halt rule names. */
     failure_cause: z.string().optional(),
     /** So many approvals count as given. */

@@ -109,6 +109,25 @@ function isTimeZone(name: string): boolean {
   }
 }
 
+const ByteRate = z.number().int().min(1024).max(1e13);
+
+/** Downloads begin only so fast that they need so many bytes a second, as a mean of some time. */
+export const DownloadRates = z.object({
+  /** For all devices together. */
+  bytes_per_second: ByteRate.optional(),
+  /** For the devices of each site: those whose addresses begin with the same bits. */
+  site_bytes_per_second: ByteRate.optional(),
+});
+export type DownloadRates = z.infer<typeof DownloadRates>;
+
+/** The same for all deployments of a tenant together, and what a site is. */
+export const DownloadLimits = DownloadRates.extend({
+  /** The addresses of a site have so many first bits in common. */
+  ipv4_prefix: z.number().int().min(8).max(32).default(24),
+  ipv6_prefix: z.number().int().min(16).max(128).default(48),
+});
+export type DownloadLimits = z.infer<typeof DownloadLimits>;
+
 /** How a deployment reaches its devices. */
 export const Plan = z
   .object({
@@ -118,6 +137,7 @@ export const Plan = z
     rate_per_minute: Count.optional(),
     /** How many devices may be under way at once. */
     concurrency: Count.optional(),
+    downloads: DownloadRates.optional(),
     /** How many devices may begin at all. */
     max_devices: Count.optional(),
     halt: Halt.optional(),

@@ -22,12 +22,12 @@ const MEMBER: Membership = {
   known: { inventory: { site: "antwerp" } },
 };
 const artifact = (id: string, more: Partial<ReleasedArtifact> = {}): ReleasedArtifact => ({
-  ...{ id, deviceTypes: ["board-a"], depends: {}, createdAt: 1 },
+  ...{ id, deviceTypes: ["board-a"], depends: {}, createdAt: 1, size: 1 },
   ...more,
 });
 const deployment = (id: string, more: Partial<RunningDeployment> = {}): RunningDeployment => ({
   ...{ id, seq: 1, artifactName: "v2", target: { kind: "all" }, createdAt: 100, forceInstallation: false },
-  ...{ artifacts: [artifact("full")], gate: undefined },
+  ...{ artifacts: [artifact("full")], gate: undefined, downloads: undefined },
   ...more,
 });
 const begun = (more: Partial<Row> = {}): Row => ({

@@ -22,6 +22,8 @@ export class TestDevice {
   readonly #tenantToken: string | undefined;
   #keys: { privateKey: KeyObject; publicKey: KeyObject };
   token = "";
+  /** The address that a proxy says it has. */
+  address: string | undefined;
 
   constructor(
     url: string,
@@ -83,6 +85,7 @@ export class TestDevice {
         method,
         headers: {
           authorization: `Bearer ${this.token}`,
+          ...(this.address !== undefined && { "x-forwarded-for": this.address }),
           ...(body !== undefined && { "content-type": "application/json" }),
         },
         ...(body !== undefined && { body: typeof body === "string" ? body : JSON.stringify(body) }),

@@ -169,6 +169,8 @@ CREATE TABLE device_state (
   answer text,
   answer_deployment uuid,
   answer_at timestamptz,
+  -- The answer said when to come back. The time until the next poll then says nothing about the interval.
+  asked_back boolean NOT NULL DEFAULT false,
   PRIMARY KEY (tenant_id, device_id),
   FOREIGN KEY (tenant_id, device_id) REFERENCES devices ON DELETE CASCADE
 ) WITH (fillfactor = 70);
@@ -514,6 +516,8 @@ CREATE TABLE rollouts (
   door_groups text[] NOT NULL DEFAULT '{}',
   -- Why no device may begin now: a code of server/domain/selection.
   closed text,
+  -- When devices that wait may begin: see server/domain/rollout/come-back.ts.
+  reopens jsonb,
   -- How it has ended.
   ended text,
   PRIMARY KEY (tenant_id, deployment_id),
@@ -532,6 +536,26 @@ CREATE TABLE rollout_places (
   n bigint NOT NULL DEFAULT 0,
   PRIMARY KEY (tenant_id, deployment_id, shard),
   FOREIGN KEY (tenant_id, deployment_id) REFERENCES rollouts ON DELETE CASCADE
+) WITH (fillfactor = 50);
+
+-- How many bytes the devices of a tenant may download in a second. NULL: any number.
+CREATE TABLE download_limits (
+  tenant_id uuid PRIMARY KEY REFERENCES tenants ON DELETE CASCADE,
+  rev int NOT NULL,
+  bytes_per_second bigint,
+  site_bytes_per_second bigint,
+  -- The addresses of a site have so many first bits in common.
+  ipv4_prefix smallint NOT NULL,
+  ipv6_prefix smallint NOT NULL
+);
+
+-- Until when downloads that have begun use up a budget, of the tenant, of a rollout, or of a site. A device begins only
+-- if all budgets that it needs are free: see server/domain/downloads.
+CREATE TABLE download_budgets (
+  tenant_id uuid NOT NULL REFERENCES tenants ON DELETE CASCADE,
+  key text NOT NULL,
+  free_at timestamptz NOT NULL,
+  PRIMARY KEY (tenant_id, key)
 ) WITH (fillfactor = 50);
 
 -- What was decided, by the reducer or by a person.
@@ -833,9 +857,11 @@ CREATE TRIGGER running_changes AFTER INSERT OR UPDATE OR DELETE ON deployments
 CREATE TRIGGER running_changes AFTER INSERT OR UPDATE OR DELETE ON artifacts
   FOR EACH ROW EXECUTE FUNCTION running_changes();
 CREATE TRIGGER running_changes AFTER UPDATE ON rollouts FOR EACH ROW
-  WHEN ((OLD.rev, OLD.door_below, OLD.door_groups, OLD.closed)
-    IS DISTINCT FROM (NEW.rev, NEW.door_below, NEW.door_groups, NEW.closed))
+  WHEN ((OLD.rev, OLD.door_below, OLD.door_groups, OLD.closed, OLD.reopens)
+    IS DISTINCT FROM (NEW.rev, NEW.door_below, NEW.door_groups, NEW.closed, NEW.reopens))
   EXECUTE FUNCTION running_changes();
+CREATE TRIGGER running_changes AFTER INSERT OR UPDATE ON download_limits
+  FOR EACH ROW EXECUTE FUNCTION running_changes();
 
 -- A device that a deployment to a filter has not reached may match after a change.
 CREATE FUNCTION inventory_changes() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -860,7 +886,8 @@ BEGIN
     'device_counts', 'releases',
     'artifacts', 'artifact_signatures', 'signing_keys', 'channels', 'promotions', 'continuous_deployments', 'uploads', 'deployments', 'deployment_targets', 'device_deployments', 'failure_causes',
     'failure_counts', 'deployment_counts',
-    'deployment_series', 'rollouts', 'rollout_places', 'rollout_decisions', 'deployment_logs', 'device_configurations',
+    'deployment_series', 'rollouts', 'rollout_places', 'rollout_decisions', 'download_limits', 'download_budgets',
+    'deployment_logs', 'device_configurations',
     'users', 'roles', 'sessions', 'second_factors', 'password_links', 'sign_in_rules', 'settings', 'audit',
     'idempotency', 'events', 'webhooks', 'webhook_deliveries']
   LOOP

@@ -1,3 +1,4 @@
+import type { FastifyReply } from "fastify";
 import { z } from "zod";
 import {
   ControlMapAnswer,
@@ -15,7 +16,7 @@ import { callingDevice } from "../../authenticate.ts";
 import { downloadLink, LINK_S } from "../../links.ts";
 import type { RepeatedBodies } from "../../repeated-bodies.ts";
 import type { Services } from "../../services.ts";
-import type { Offered, Polls } from "./poll.ts";
+import type { Nothing, Offered, Polls } from "./poll.ts";
 import { readSaid, type Said } from "./said.ts";
 
 const V1 = "/api/devices/v1/deployments/device/deployments";
@@ -37,8 +38,8 @@ export const nextRoutes =
       },
       async (request, reply) => {
         const { tenant } = callingDevice(request);
-        const offered = await poll(callingDevice(request), saidBy(request.body.device_provides));
-        if (offered === undefined) return reply.status(204).send();
+        const offered = await poll(callingDevice(request), saidBy(request.body.device_provides), request.ip);
+        if (!("artifact" in offered)) return answerNothing(reply, offered);
         const link = await downloadLink(services, request, {
           tenant,
           artifact: offered.artifact.id,
@@ -54,8 +55,8 @@ export const nextRoutes =
       { config: { auth: "device" }, schema: { body: NextRequestV1, response: RESPONSES } },
       async (request, reply) => {
         const { tenant } = callingDevice(request);
-        const offered = await poll(callingDevice(request), saidBy(request.body));
-        if (offered === undefined) return reply.status(204).send();
+        const offered = await poll(callingDevice(request), saidBy(request.body), request.ip);
+        if (!("artifact" in offered)) return answerNothing(reply, offered);
         const link = await downloadLink(services, request, {
           tenant,
           artifact: offered.artifact.id,
@@ -71,8 +72,8 @@ export const nextRoutes =
       async (request, reply) => {
         const { tenant } = callingDevice(request);
         const { artifact_name = "", device_type = "" } = request.query;
-        const offered = await poll(callingDevice(request), saidBy({ artifact_name, device_type }));
-        if (offered === undefined) return reply.status(204).send();
+        const offered = await poll(callingDevice(request), saidBy({ artifact_name, device_type }), request.ip);
+        if (!("artifact" in offered)) return answerNothing(reply, offered);
         const link = await downloadLink(services, request, {
           tenant,
           artifact: offered.artifact.id,
@@ -97,6 +98,12 @@ export const nextRoutes =
       },
     );
   };
+
+/** Clients that do not know `Retry-After` here come at their usual time. */
+function answerNothing(reply: FastifyReply, { retryAfterS }: Nothing): FastifyReply {
+  if (retryAfterS !== undefined) reply.header("retry-after", String(retryAfterS));
+  return reply.status(204).send();
+}
 
 /** @throws {ServerError} REQUEST_INVALID if the device does not say what it is and what it runs */
 function saidBy(provides: Said["facts"]["provides"]): Said {

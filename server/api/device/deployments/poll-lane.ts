@@ -79,12 +79,15 @@ export class PollLane {
     const bytes = request.read() as Buffer;
     const body = bodies.find(bytes.toString());
     const said = body && readSaid(body.device_provides);
-    if (said === undefined || !polls.answerFromMemory(caller, said, set)) {
+    const answer = said && polls.answerFromMemory(caller, said, set);
+    if (answer === undefined) {
       // The stream says that it has ended when nothing is left to read, and not before the next tick.
       request.unshift(bytes);
       return false;
     }
-    response.writeHead(204, { "x-men-requestid": randomUUID() });
+    const { retryAfterS } = answer;
+    const retry = retryAfterS === undefined ? {} : { "retry-after": String(retryAfterS) };
+    response.writeHead(204, { "x-men-requestid": randomUUID(), ...retry });
     response.end();
     const seconds = (performance.now() - begin) / 1000;
     for (const listener of this.#listeners) listener(seconds);

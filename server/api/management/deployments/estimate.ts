@@ -2,6 +2,7 @@ import { RolloutEstimate, RolloutToEstimate } from "../../../../src/protocol/api
 import type { Plan } from "../../../../src/protocol/api/rollouts.ts";
 import { readCounts } from "../../../adapters/postgres/device-counts.ts";
 import { countByStatus } from "../../../adapters/postgres/devices.ts";
+import { readDownloadLimits } from "../../../adapters/postgres/download-budgets.ts";
 import { usualPollInterval } from "../../../adapters/postgres/poll-intervals.ts";
 import type { Session } from "../../../adapters/postgres/postgres.ts";
 import { findRelease } from "../../../adapters/postgres/releases.ts";
@@ -40,6 +41,7 @@ async function suppose(session: Session, tenant: string, plan: Plan, wish: Rollo
   const { artifact_name: release, poll_interval_s: given, update_s: updateS, line_rate: lineRate } = wish;
   const { artifacts } = release === undefined ? { artifacts: [] } : await findRelease(session, tenant, release);
   const size = Math.max(0, ...artifacts.map((artifact) => artifact.size));
+  const { bytesPerSecond } = await readDownloadLimits(session, tenant);
   const pollS = given ?? (await usualPollInterval(session, tenant)) ?? POLL_INTERVAL_S;
   return {
     ...sizes,
@@ -50,6 +52,7 @@ async function suppose(session: Session, tenant: string, plan: Plan, wish: Rollo
     downloadMs: Math.min(updateS, size / lineRate) * 1000,
     pollMs: pollS * 1000,
     failurePct: wish.failure_pct,
+    bytesPerSecond,
   };
 }
 
@@ -102,6 +105,7 @@ function shownEstimate(
       update_s: supposed.updateMs / 1000,
       download_s: supposed.downloadMs / 1000,
       failure_pct: supposed.failurePct,
+      ...(supposed.bytesPerSecond !== undefined && { bytes_per_second: supposed.bytesPerSecond }),
       ...(halt?.cause !== undefined && { failure_cause: halt.cause }),
       approvals,
     },

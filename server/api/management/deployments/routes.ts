@@ -15,6 +15,7 @@ import type { Services } from "../../services.ts";
 import { addCausesRoute } from "./causes.ts";
 import { addCreationRoutes } from "./create.ts";
 import { addDeviceRoutes } from "./devices.ts";
+import { addDownloadLimitRoutes } from "./download-limits.ts";
 import { addEstimateRoute } from "./estimate.ts";
 import { addHistoryRoutes } from "./history.ts";
 import { addRolloutRoutes } from "./rollouts.ts";
@@ -35,6 +36,7 @@ export const deploymentRoutes =
     addHistoryRoutes(app, services);
     addSeriesRoute(app, services);
     addEstimateRoute(app, services);
+    addDownloadLimitRoutes(app, services);
     addRolloutRoutes(app, services);
     addSummaryRoute(app, services);
     addCausesRoute(app, services);

@@ -43,6 +43,20 @@ test("four waves with gates and soaks take as long as arithmetic by hand says", 
   expect(peaks).toEqual({ underWay: 760, bytesPerSecond: 76e6, devicesPerMinute: 76 });
 });
 
+test("a budget for downloads makes a rollout as long as its bytes need, of the plan or of the tenant", () => {
+  const plan = { waves: [{ rest: true }] };
+  // 60 of the 80 devices that poll in a minute begin. The others begin when they poll again.
+  const expected = 60 * MINUTE + FLEET.updateMs;
+  const own = { ...plan, downloads: { bytes_per_second: 60e6 } };
+  for (const one of [estimate(own), estimate(plan, { bytesPerSecond: 60e6 })]) {
+    expect(one.outcome.kind).toBe("finishes");
+    expect(Math.abs(one.outcome.at - BEGIN - expected)).toBeLessThan(0.05 * expected);
+    expect(one.peaks.bytesPerSecond).toBeLessThan(1.3 * 60e6);
+  }
+  expect(estimate(own, { bytesPerSecond: 30e6 }).outcome.at - BEGIN).toBeGreaterThan(80 * MINUTE);
+  expect(estimate(own, { size: 0 }).outcome).toEqual(estimate(plan, { size: 0 }).outcome);
+});
+
 test("the halt rule stops a bad release as soon as enough devices have reported", () => {
   const plan = { ...FOUR, halt: { failure_pct: 5, min_reports: 20 } };
   const halted = estimate(plan, { failurePct: 10 });

@@ -96,7 +96,10 @@ const MEMBER: Membership = {
   ...{ device: "d", acceptedAt: 1, group: "lab", groupSince: 1 },
   ...{ listedIn: new Set<string>(), updatedIn: new Set<string>(), finishedSeq: 0, known: undefined },
 };
-const gate = (more: Partial<Gate>): Gate => ({ closed: undefined, below: 0, groups: new Set(), ...more });
+const gate = (more: Partial<Gate>): Gate => ({
+  ...{ closed: undefined, below: 0, groups: new Set<string>(), reopens: undefined },
+  ...more,
+});
 const own = rankOf("r", "d");
 for (const { title, is, expected } of [
   { title: "no plan", is: undefined, expected: undefined },
@@ -112,10 +115,10 @@ for (const { title, is, expected } of [
 
 test("a device that waits gets another deployment, what it has begun comes first, and what it has passed ends", () => {
   const facts = { artifactName: "v1", deviceType: "a", provides: {} };
-  const artifact = { id: "x", deviceTypes: ["a"], depends: {}, createdAt: 1 };
+  const artifact = { id: "x", deviceTypes: ["a"], depends: {}, createdAt: 1, size: 5 };
   const make = (id: string, seq: number, own: Gate | undefined) => ({
     ...{ id, seq, artifactName: "v2", target: { kind: "all" as const }, createdAt: 5, forceInstallation: false },
-    ...{ artifacts: [artifact], gate: own },
+    ...{ artifacts: [artifact], gate: own, downloads: undefined },
   });
   const closed = make("closed", 1, gate({ closed: "NEEDS_APPROVAL" }));
   const plain = make("plain", 2, undefined);
@@ -123,6 +126,12 @@ test("a device that waits gets another deployment, what it has begun comes first
   expect(select(facts, MEMBER, [closed], new Map())).toMatchObject({ code: "NEEDS_APPROVAL", about: "closed" });
   const open = make("open", 1, gate({ below: 1 }));
   expect(select(facts, MEMBER, [open], new Map(), new Set(["open"]))).toMatchObject({ code: "WAITS_FOR_PLACE" });
+  const busy = () => "WAITS_FOR_SITE" as const;
+  expect(select(facts, MEMBER, [open], new Map(), new Set(), busy)).toMatchObject({ code: "WAITS_FOR_SITE" });
+  // What needs no download ends, and what has begun goes on.
+  expect(select({ ...facts, artifactName: "v2" }, MEMBER, [open], new Map(), new Set(), busy).ended).toHaveLength(1);
+  const again = { isFinal: false, artifact: undefined, artifactName: "v1", deviceType: "a" };
+  expect(select(facts, MEMBER, [open], new Map([["open", again]]), new Set(), busy)).toMatchObject({ kind: "offer" });
   const row = { isFinal: false, artifact: "x", artifactName: "v1", deviceType: "a" };
   expect(select(facts, MEMBER, [open, plain], new Map([["plain", row]]))).toMatchObject({
     deployment: { id: "plain" },
