@@ -99,6 +99,9 @@ export const API_SENTENCES: Readonly<Record<string, string>> = {
 
   [`POST ${USERADM}/auth/login`]:
     "Logs in with email address and password by HTTP basic authentication. The answer is a token.",
+  "POST /api/management/v1/session": "Begins a session of the console, which is in a cookie.",
+  "GET /api/management/v1/session": "Says who asks, what they may do, and what a page of the console must send.",
+  "DELETE /api/management/v1/session": "Ends the session of the console.",
   [`POST ${USERADM}/auth/logout`]: "Ends the session of the token.",
   [`POST ${USERADM}/auth/password-reset/start`]:
     "Sends a link to set a new password to an email address, if it has an account. The answer does not tell.",

@@ -2,7 +2,8 @@ import type { FastifyRequest, RouteOptions } from "fastify";
 import type { Permission } from "../domain/permissions/permissions.ts";
 import { ServerError } from "../errors/server-error.ts";
 import type { App } from "./app-types.ts";
-import type { Callers, DeviceCaller, PersonCaller } from "./callers.ts";
+import type { Callers, Credential, DeviceCaller, PersonCaller } from "./callers.ts";
+import { isOwnPage, sessionCookie } from "./cookies.ts";
 
 /** Who may call a route: a device, a person, or anybody. */
 export type Auth = "device" | "user" | "none";
@@ -51,12 +52,34 @@ export function authenticate(app: App, callers: Callers): void {
         done(new ServerError("FORBIDDEN", { permission }));
       else done();
     };
-    const token = bearerToken(request.headers.authorization);
-    const found =
-      token === undefined ? undefined : auth === "device" ? callers.device(token) : callers.person(token, request.ip);
-    if (found instanceof Promise) found.then(accept, done);
-    else accept(found);
+    if (auth === "device") {
+      const token = bearerToken(request.headers.authorization);
+      const found = token === undefined ? undefined : callers.device(token);
+      if (found instanceof Promise) found.then(accept, done);
+      else accept(found);
+      return;
+    }
+    const credential = credentialOf(request);
+    if (credential === undefined) accept(undefined);
+    else if (credential === "both") done(new ServerError("REQUEST_INVALID", { reason: "a token and a cookie" }));
+    else
+      callers.person(credential, request.ip).then((person) => {
+        if (person?.pageSecret === undefined || isOwnPage(request, person.pageSecret)) accept(person);
+        else done(new ServerError("FOREIGN_PAGE"));
+      }, done);
   });
+}
+
+/**
+ * The token of a program, or that in the cookie of the console. A request with both would leave open which of them holds:
+ * it is refused.
+ */
+export function credentialOf({ headers }: FastifyRequest): Credential | "both" | undefined {
+  const token = bearerToken(headers.authorization);
+  const cookie = sessionCookie(headers.cookie);
+  if (headers.authorization !== undefined && cookie !== undefined) return "both";
+  if (token !== undefined) return { from: "header", token };
+  return cookie === undefined ? undefined : { from: "cookie", token: cookie };
 }
 
 /** The person that calls a route with `auth: "user"`. */

@@ -49,7 +49,15 @@ export interface PersonCaller {
   readonly tokenName: string | undefined;
   /** They must set up a second factor before they can do anything else. */
   readonly mustSetUp: boolean;
+  /** Of a session of the console: what its pages send with each request that changes something. */
+  readonly pageSecret: string | undefined;
   readonly grants: Grants;
+}
+
+/** What shows who a person is: the token of a program, or that in the cookie of a browser. One is not good as the other. */
+export interface Credential {
+  readonly from: "header" | "cookie";
+  readonly token: string;
 }
 
 /** Finds who a token belongs to. `undefined`: the token is not valid any more, or never was. */
@@ -57,5 +65,5 @@ export interface Callers {
   /** At once if the process knows the token. */
   device(token: string): DeviceCaller | Promise<DeviceCaller | undefined>;
   /** @param address from where the token is used; without it, it is not noted */
-  person(token: string, address?: string): Promise<PersonCaller | undefined>;
+  person(credential: Credential, address?: string): Promise<PersonCaller | undefined>;
 }

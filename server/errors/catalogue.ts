@@ -18,6 +18,7 @@ export const SERVER_ERRORS = {
   NOT_FOUND: { status: 404, doc: "There is no such thing, or it belongs to someone else." },
   UNAUTHORIZED: { status: 401, doc: "The token is missing, not valid, expired or revoked." },
   FORBIDDEN: { status: 403, doc: "You may not do this." },
+  FOREIGN_PAGE: { status: 403, doc: "The request does not come from a page of the console." },
   OWN_ROLES: { status: 422, doc: "You cannot change your own roles. Ask another administrator." },
   LAST_ADMINISTRATOR: { status: 422, doc: "The tenant would have no administrator left." },
   LOGIN_FAILED: { status: 401, doc: "The email address or the password is wrong." },

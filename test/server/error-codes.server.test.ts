@@ -78,7 +78,7 @@ for (const [code, title, ask] of ANSWERS)
 test("a person without the permission is refused with FORBIDDEN, before anything is read", async () => {
   const person: PersonCaller = {
     ...{ kind: "user", tenant: server.tenant.id, user: randomUUID(), email: "a@example.com", session: randomUUID() },
-    ...{ issuedAt: new Date(), mustSetUp: false, tokenName: undefined, grants: grantsOf([]) },
+    ...{ issuedAt: new Date(), mustSetUp: false, pageSecret: undefined, tokenName: undefined, grants: grantsOf([]) },
   };
   const seen: string[] = [];
   const app = await createApp({

@@ -134,7 +134,7 @@ test("what a person may not read does not come, and what they lose ends; a heart
   const { postgres, notices } = server.server.services;
   const tenant = server.tenant.id;
   const who = { kind: "user", user: "u", email: "e", session: "s", tokenName: undefined, tenant } as const;
-  const person = { ...who, issuedAt: new Date(), mustSetUp: false };
+  const person = { ...who, issuedAt: new Date(), mustSetUp: false, pageSecret: undefined };
   // The last one is for one group only, and an event does not say which group it is about.
   let grants: Grants | undefined = new Map<Permission, "all" | ReadonlySet<string>>([
     ["Basic", "all"],
@@ -144,7 +144,8 @@ test("what a person may not read does not come, and what they lose ends; a heart
   const callers = { person: async () => grants && { ...person, grants } };
   const hub = createEventHub(postgres, notices, callers, 300);
   const http = createServer((_request, response) => {
-    const wanted = { person: { ...person, grants: grants ?? new Map() }, token: "t" };
+    const credential = { from: "header", token: "t" } as const;
+    const wanted = { person: { ...person, grants: grants ?? new Map() }, credential };
     void hub.open({ ...wanted, topics: undefined, lastSeen: undefined }, response, {});
   });
   await new Promise<void>((resolve) => http.listen(0, "127.0.0.1", resolve));

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type Route, routesOf } from "../support/server/api-routes.ts";
+import { endsSession, type Route, routesOf } from "../support/server/api-routes.ts";
 import { addTestArtifact } from "../support/server/artifacts.ts";
 import { type RandomRequest, randomRequests } from "../support/server/random-requests.ts";
 import { addDeployment } from "../support/server/seed.ts";
@@ -12,7 +12,6 @@ const SECONDS = Number(process.env["SWITCHBACK_REQUEST_SECONDS"] ?? "0");
 const SEED = Number(process.env["SWITCHBACK_REQUEST_SEED"] ?? "20");
 const RUNS = 800;
 /** What ends a session, or changes who can log in, would make all that follows a stranger's request. */
-const LOGOUT = "/api/management/v1/useradm/auth/logout";
 /** Its answer does not end. */
 const STREAM = "/api/management/v1/events";
 
@@ -24,7 +23,7 @@ let known: string[];
 
 beforeAll(async () => {
   server = await startTestServer();
-  routes = routesOf(server, "/").filter(({ path }) => path !== LOGOUT && path !== STREAM);
+  routes = routesOf(server, "/").filter((route) => !endsSession(route) && route.path !== STREAM);
   user = server.token;
   const made = await makeDevice(server);
   const claims = { jti: made.set, sub: made.device, tenant: server.tenant.id, kind: "device" } as const;

@@ -29,6 +29,7 @@ export interface SessionTable {
   kind: "session" | "token";
   name: string | null;
   expires_at: Date | null;
+  idle_s: number | null;
   last_used_at: Date | null;
   address: string | null;
   user_agent: string | null;

@@ -157,5 +157,6 @@ const FIND_PERSON = {
         WHERE i.tenant_id = $1 AND i.second_factor = 'required') AND NOT EXISTS (SELECT FROM second_factors f
         WHERE f.tenant_id = $1 AND f.user_id = u.id AND f.verified_at IS NOT NULL) AS must_set_up
     FROM sessions s JOIN users u ON u.tenant_id = s.tenant_id AND u.id = s.user_id
-    WHERE s.tenant_id = $1 AND s.id = $2 AND (s.expires_at IS NULL OR s.expires_at > now())`,
+    WHERE s.tenant_id = $1 AND s.id = $2 AND (s.expires_at IS NULL OR s.expires_at > now())
+      AND (s.idle_s IS NULL OR coalesce(s.last_used_at, s.created_at) > now() - make_interval(secs => s.idle_s))`,
 };

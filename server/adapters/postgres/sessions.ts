@@ -13,16 +13,18 @@ export interface Origin {
   readonly userAgent: string | undefined;
 }
 
-/** Begins a session. */
+/** Begins a session. @param idleS after how many seconds without a use it ends; without it, it does not */
 export async function addSession(
   session: Session,
   tenant: string,
   user: string,
   expiresAt: Date | null,
   { address, userAgent }: Origin,
+  idleS?: number,
 ): Promise<string> {
   const id = randomUUID();
-  const values = { tenant_id: tenant, id, user_id: user, kind: "session", expires_at: expiresAt } as const;
+  const ends = { expires_at: expiresAt, idle_s: idleS ?? null };
+  const values = { tenant_id: tenant, id, user_id: user, kind: "session", ...ends } as const;
   await session.run(sql.insertInto("sessions").values({ ...values, address, user_agent: userAgent ?? null }));
   const kept = sql
     .selectFrom("sessions")
@@ -48,7 +50,7 @@ export async function addSession(
 }
 
 /** A session, or a personal access token, that has not ended. */
-export type StoredSession = Omit<Selectable<Tables["sessions"]>, "tenant_id" | "user_id">;
+export type StoredSession = Omit<Selectable<Tables["sessions"]>, "tenant_id" | "user_id" | "idle_s">;
 
 /** The sessions of a user and their personal access tokens, the newest first. */
 export function listSessions(session: Session, tenant: string, user: string): Promise<StoredSession[]> {

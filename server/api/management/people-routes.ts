@@ -11,6 +11,7 @@ import { filterRoutes } from "./inventory/filters.ts";
 import { groupRoutes } from "./inventory/groups.ts";
 import { inventoryV2Routes } from "./inventory/v2.ts";
 import { tenantadmRoutes } from "./tenantadm/routes.ts";
+import { consoleSessionRoutes } from "./useradm/console-session.ts";
 import { loginRoutes } from "./useradm/login.ts";
 import { passwordLinkRoutes } from "./useradm/password-links.ts";
 import { planRoutes } from "./useradm/plans.ts";
@@ -25,6 +26,7 @@ import { userRoutes } from "./useradm/users.ts";
 /** What people ask about devices and about themselves. */
 export const peopleRoutes = (services: Services): readonly Routes[] => [
   loginRoutes(services),
+  consoleSessionRoutes(services),
   userRoutes(services),
   passwordLinkRoutes(services),
   passwordPage,

@@ -109,6 +109,27 @@ export const Token = z.object({
   created_ts: Timestamp,
 });
 
+/** What begins a session of the console. */
+export const ConsoleLogin = z.object({
+  email: z.string().max(254),
+  password: z.string().max(512),
+  token2fa: z.string().max(64).optional(),
+});
+export type ConsoleLogin = z.infer<typeof ConsoleLogin>;
+
+/** Who asks, and what they may do. */
+export const ConsoleSession = z.object({
+  user: z.object({ id: Id, email: z.string() }),
+  tenant: z.object({ id: Id, name: z.string() }),
+  /** What a page sends as `X-CSRF-Token` with each request that changes something. Only sessions of the console have one. */
+  csrf_token: z.string().optional(),
+  /** They must set up a second factor before they can do anything else. */
+  must_set_up: z.boolean(),
+  /** Permissions by their names: everywhere, or in these groups or for these tags. */
+  permissions: z.record(z.string(), z.union([z.literal("all"), z.array(z.string())])),
+});
+export type ConsoleSession = z.infer<typeof ConsoleSession>;
+
 /** A session, or a personal access token, which has a `name`. */
 export const Session = z.object({
   id: Id,

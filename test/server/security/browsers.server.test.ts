@@ -4,7 +4,7 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { filesBelow } from "../../../scripts/lib/files.ts";
-import { type Route, routesOf, type Schema } from "../../support/server/api-routes.ts";
+import { endsSession, type Route, routesOf, type Schema } from "../../support/server/api-routes.ts";
 import { makeArtifact, upload } from "../../support/server/artifacts.ts";
 import { makeDevice } from "../../support/server/test-devices.ts";
 import { startTestServer, type TestServer } from "../../support/server/test-server.ts";
@@ -115,7 +115,7 @@ test("only webhooks take a URL, and the server calls none that is in a text", as
   const { device, set } = await makeDevice(server);
   const claims = { jti: set, sub: device, tenant: server.tenant.id, kind: "device" } as const;
   const deviceToken = await server.server.services.tokens.sign(claims, 600);
-  for (const { method, path, parameters, body } of routes.filter((route) => !route.path.endsWith("/logout"))) {
+  for (const { method, path, parameters, body } of routes.filter((route) => !endsSession(route))) {
     const query = parameters
       .filter((one) => one.in === "query")
       .map(({ name }) => [name, canaryUrl] as [string, string]);

@@ -43,3 +43,7 @@ export function routesOf({ server }: TestServer, prefix: string): readonly Route
       })),
     );
 }
+
+/** Whether a route ends the session that calls it: whoever goes on needs another one. */
+export const endsSession = ({ method, path }: Pick<Route, "method" | "path">): boolean =>
+  path.endsWith("/auth/logout") || (method === "DELETE" && path === "/api/management/v1/session");

@@ -21,10 +21,15 @@ export interface EventStream {
   close(): void;
 }
 
-/** Opens a stream. */
-export function openStream(url: string, token: string, headers: Record<string, string> = {}): Promise<EventStream> {
+/** Opens a stream. @param token without it, the request has none */
+export function openStream(
+  url: string,
+  token: string | undefined,
+  headers: Record<string, string> = {},
+): Promise<EventStream> {
   return new Promise((resolve, reject) => {
-    const asking = request(url, { headers: { authorization: `Bearer ${token}`, ...headers }, agent: false });
+    const authorization = token === undefined ? {} : { authorization: `Bearer ${token}` };
+    const asking = request(url, { headers: { ...authorization, ...headers }, agent: false });
     asking.once("error", reject);
     asking.once("response", (response) => {
       const frames: Frame[] = [];

@@ -633,6 +633,8 @@ CREATE TABLE sessions (
   kind text NOT NULL CHECK (kind IN ('session', 'token')),
   name text,
   expires_at timestamptz,
+  -- A session of the console also ends if it was not used for so long.
+  idle_s integer,
   last_used_at timestamptz,
   -- Where it was made, by which program, and where it was used last.
   address text,

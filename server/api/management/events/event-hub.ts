@@ -7,7 +7,7 @@ import type { StoredEvent } from "../../../adapters/postgres/stored-event.ts";
 import { EVENT_TYPES, type EventType } from "../../../domain/events/event-types.ts";
 import type { Grants } from "../../../domain/permissions/grants.ts";
 import { ServerError } from "../../../errors/server-error.ts";
-import type { Callers, PersonCaller } from "../../callers.ts";
+import type { Callers, Credential, PersonCaller } from "../../callers.ts";
 import { eventFrame, heartbeatFrame, openingFrame, partingFrame, progressFrame, resyncFrame } from "./frames.ts";
 
 /** Streams of events to people. */
@@ -26,7 +26,7 @@ export interface EventHub {
 
 export interface NewListener {
   readonly person: PersonCaller;
-  readonly token: string;
+  readonly credential: Credential;
   /** `undefined`: all that the person may see. */
   readonly topics: ReadonlySet<EventType> | undefined;
   /** The number of the last event that the person has seen. `undefined`: only what is new. */
@@ -145,7 +145,7 @@ export function createEventHub(
 
   /** Ends the stream of a person whose session has ended, and follows what the person may see. */
   async function verify(listener: Listener): Promise<void> {
-    const person = await callers.person(listener.token).catch(() => listener.person); // ignored: the database is away.
+    const person = await callers.person(listener.credential).catch(() => listener.person); // ignored: the database is away.
     if (person === undefined) listener.response.end();
     else listener.grants = person.grants;
   }

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { EVENT_NAMES, type EventType } from "../../../domain/events/event-types.ts";
 import { ServerError } from "../../../errors/server-error.ts";
 import type { Routes } from "../../app-types.ts";
-import { bearerToken, callingPerson } from "../../authenticate.ts";
+import { callingPerson, credentialOf } from "../../authenticate.ts";
 import type { Services } from "../../services.ts";
 
 /** The stream of events for people: what happens, as far as they may see it. */
@@ -22,7 +22,8 @@ export const eventRoutes =
       async (request, reply) => {
         const person = callingPerson(request);
         const topics = request.query.topics === undefined ? undefined : topicsOf(request.query.topics);
-        const token = bearerToken(request.headers.authorization) ?? "";
+        const credential = credentialOf(request);
+        if (credential === undefined || credential === "both") throw new Error("a calling person without a credential");
         const headers = {
           "content-type": "text/event-stream; charset=utf-8",
           "cache-control": "no-store",
@@ -31,7 +32,7 @@ export const eventRoutes =
           "x-men-requestid": request.id,
         };
         const lastSeen = request.headers["last-event-id"];
-        const listener = { person, token, topics, lastSeen };
+        const listener = { person, credential, topics, lastSeen };
         await events.open(listener, reply.raw, headers);
         reply.hijack();
       },

@@ -1,17 +1,13 @@
 import { z } from "zod";
 import { LoginOptions } from "../../../../src/protocol/api/useradm.ts";
-import { isPassword } from "../../../adapters/passwords/passwords.ts";
-import { beginAttempt, beginCode, endAttempt } from "../../../adapters/postgres/login-attempts.ts";
-import { findLogin } from "../../../adapters/postgres/people.ts";
-import { useSecondFactor } from "../../../adapters/postgres/second-factors.ts";
-import { addSession, endSession } from "../../../adapters/postgres/sessions.ts";
+import { endSession } from "../../../adapters/postgres/sessions.ts";
 import { isStorable } from "../../../domain/authentication/storable-text.ts";
 import { ServerError } from "../../../errors/server-error.ts";
 import type { Routes } from "../../app-types.ts";
 import { callingPerson } from "../../authenticate.ts";
 import { act } from "../../guard.ts";
 import type { Services } from "../../services.ts";
-import { originOf } from "./origin.ts";
+import { logIn } from "./log-in.ts";
 
 const V1 = "/api/management/v1/useradm";
 /** Anybody may send it. */
@@ -30,27 +26,11 @@ export const loginRoutes =
         schema: { body: LoginOptions.nullish(), response: { 200: z.string() } },
       },
       async (request, reply) => {
-        const { email, password } = basicCredentials(request.headers.authorization);
-        const attempt = { account: email, address: request.ip };
-        await beginAttempt(postgres, attempt);
-        const login = await findLogin(postgres, email);
-        const matches = await isPassword(password, login?.passwordHash);
-        if (login === undefined || !matches) throw new ServerError("LOGIN_FAILED");
-        const { tenant, user, hasSecondFactor } = login;
-        const code = request.body?.token2fa ?? "";
-        if (hasSecondFactor) {
-          if (code === "") throw new ServerError("SECOND_FACTOR_MISSING");
-          await beginCode(postgres, attempt);
-        }
+        const credentials = basicCredentials(request.headers.authorization);
         const lifetimeS = request.body?.no_expiry === true ? undefined : SESSION_S;
-        const expiresAt = lifetimeS === undefined ? null : new Date(Date.now() + lifetimeS * 1000);
-        const jti = await postgres.inTenant(tenant, async (session) => {
-          if (hasSecondFactor && !(await useSecondFactor(session, tenant, user, code)))
-            throw new ServerError("SECOND_FACTOR_WRONG");
-          return addSession(session, tenant, user, expiresAt, originOf(request));
-        });
-        await endAttempt(postgres, attempt);
-        const token = await tokens.sign({ jti, sub: user, tenant, kind: "user" }, lifetimeS);
+        const code = request.body?.token2fa ?? "";
+        const claims = await logIn(postgres, request, { ...credentials, code, lifetimeS });
+        const token = await tokens.sign({ ...claims, kind: "user" }, lifetimeS);
         return reply.type("application/jwt").serializer(String).send(token);
       },
     );

@@ -1,0 +1,52 @@
+import type { FastifyRequest } from "fastify";
+import { isPassword } from "../../../adapters/passwords/passwords.ts";
+import { beginAttempt, beginCode, endAttempt } from "../../../adapters/postgres/login-attempts.ts";
+import { findLogin } from "../../../adapters/postgres/people.ts";
+import type { Postgres } from "../../../adapters/postgres/postgres.ts";
+import { useSecondFactor } from "../../../adapters/postgres/second-factors.ts";
+import { addSession } from "../../../adapters/postgres/sessions.ts";
+import { ServerError } from "../../../errors/server-error.ts";
+import { originOf } from "./origin.ts";
+
+interface Credentials {
+  readonly email: string;
+  readonly password: string;
+  /** Of the second factor, or empty. */
+  readonly code: string;
+  /** How long the session lasts. `undefined`: until it is ended. */
+  readonly lifetimeS: number | undefined;
+  /** After how long without a use it ends. `undefined`: it does not. */
+  readonly idleS?: number;
+}
+
+/**
+ * Begins a session of a person who knows the password, and the second factor if there is one. Wrong tries are slowed down,
+ * by account and by address.
+ *
+ * @returns what the session's token says
+ * @throws {ServerError} LOGIN_FAILED, SECOND_FACTOR_MISSING, SECOND_FACTOR_WRONG, TOO_MANY_REQUESTS
+ */
+export async function logIn(
+  postgres: Postgres,
+  request: FastifyRequest,
+  { email, password, code, lifetimeS, idleS }: Credentials,
+): Promise<{ readonly jti: string; readonly sub: string; readonly tenant: string }> {
+  const attempt = { account: email, address: request.ip };
+  await beginAttempt(postgres, attempt);
+  const login = await findLogin(postgres, email);
+  const matches = await isPassword(password, login?.passwordHash);
+  if (login === undefined || !matches) throw new ServerError("LOGIN_FAILED");
+  const { tenant, user, hasSecondFactor } = login;
+  if (hasSecondFactor) {
+    if (code === "") throw new ServerError("SECOND_FACTOR_MISSING");
+    await beginCode(postgres, attempt);
+  }
+  const expiresAt = lifetimeS === undefined ? null : new Date(Date.now() + lifetimeS * 1000);
+  const jti = await postgres.inTenant(tenant, async (session) => {
+    if (hasSecondFactor && !(await useSecondFactor(session, tenant, user, code)))
+      throw new ServerError("SECOND_FACTOR_WRONG");
+    return addSession(session, tenant, user, expiresAt, originOf(request), idleS);
+  });
+  await endAttempt(postgres, attempt);
+  return { jti, sub: user, tenant };
+}
