@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { grantsOf } from "../../server/domain/permissions/grants.ts";
 import { BUILT_IN_ROLES } from "../../server/domain/permissions/matrix.ts";
 import { PERMISSIONS, type Permission } from "../../server/domain/permissions/permissions.ts";
+import { endsSession } from "../support/server/api-routes.ts";
 import { bodyOf } from "../support/server/event-stream.ts";
 import { addPerson } from "../support/server/people.ts";
 import { query } from "../support/server/seed.ts";
@@ -15,7 +16,6 @@ interface Declared {
   readonly permission: unknown;
 }
 
-/** It would end the session that the other requests need. */
 let server: TestServer;
 /** All routes of people with a token, as the API describes itself. */
 let routes: readonly Declared[];

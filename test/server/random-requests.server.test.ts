@@ -11,7 +11,6 @@ import { logIn, startTestServer, type TestServer } from "../support/server/test-
 const SECONDS = Number(process.env["SWITCHBACK_REQUEST_SECONDS"] ?? "0");
 const SEED = Number(process.env["SWITCHBACK_REQUEST_SEED"] ?? "20");
 const RUNS = 800;
-/** What ends a session, or changes who can log in, would make all that follows a stranger's request. */
 /** Its answer does not end. */
 const STREAM = "/api/management/v1/events";
 

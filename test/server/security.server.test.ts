@@ -3,6 +3,7 @@ import { SignJWT } from "jose";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { hashPassword } from "../../server/adapters/passwords/passwords.ts";
 import { addTenant, addUser } from "../../server/adapters/postgres/people.ts";
+import { endsSession } from "../support/server/api-routes.ts";
 import { bodyOf } from "../support/server/event-stream.ts";
 import { makeDevice } from "../support/server/test-devices.ts";
 import { logIn, startTestServer, type TestServer } from "../support/server/test-server.ts";
