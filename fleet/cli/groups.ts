@@ -39,7 +39,7 @@ export function registerGroups(program: Command, io: CliIo): void {
     .command("count")
     .description("say how many devices a group has, or a dynamic group has now")
     .argument("<group>", "name of the group")
-    .option("--exact", "count each device, even if there are many; else more than 10,000 are estimated")
+    .option("--exact", "count each device; else very many are estimated")
     .addHelpText("after", examples("groups count beta"))
     .action(withServer<{ exact?: true }>(io, count));
   groups

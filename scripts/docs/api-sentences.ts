@@ -14,8 +14,8 @@ export const API_SENTENCES: Readonly<Record<string, string>> = {
 
   [`POST ${DEPLOYMENTS}/artifacts`]: "Uploads an Artifact as a form with the file in `artifact`.",
   [`GET ${DEPLOYMENTS}/artifacts`]: "Lists all Artifacts.",
-  [`GET ${DEPLOYMENTS}/artifacts/list`]: "Lists Artifacts page by page.",
-  [`GET ${DEPLOYMENTS_V2}/artifacts`]: "Lists Artifacts page by page.",
+  [`GET ${DEPLOYMENTS}/artifacts/list`]: "Lists Artifacts page by page or by cursor.",
+  [`GET ${DEPLOYMENTS_V2}/artifacts`]: "Lists Artifacts page by page or by cursor.",
   [`GET ${DEPLOYMENTS}/artifacts/{id}`]: "Shows one Artifact.",
   [`PUT ${DEPLOYMENTS}/artifacts/{id}`]: "Changes the description of an Artifact.",
   [`DELETE ${DEPLOYMENTS}/artifacts/{id}`]: "Deletes an Artifact that no running deployment uses.",
@@ -47,8 +47,8 @@ export const API_SENTENCES: Readonly<Record<string, string>> = {
   [`POST ${DEPLOYMENTS}/channels/{name}/promotions/{id}/decision`]: "Approves or rejects a promotion that waits.",
 
   [`GET ${DEPLOYMENTS}/deployments/releases`]: "Lists all releases.",
-  [`GET ${DEPLOYMENTS}/deployments/releases/list`]: "Lists releases page by page.",
-  [`GET ${DEPLOYMENTS_V2}/deployments/releases`]: "Lists releases with tags and notes, page by page.",
+  [`GET ${DEPLOYMENTS}/deployments/releases/list`]: "Lists releases page by page or by cursor.",
+  [`GET ${DEPLOYMENTS_V2}/deployments/releases`]: "Lists releases with tags and notes, page by page or by cursor.",
   [`DELETE ${DEPLOYMENTS_V2}/deployments/releases`]: "Deletes the releases of these names with their Artifacts.",
   [`GET ${DEPLOYMENTS_V2}/deployments/releases/{name}`]: "Shows one release.",
   [`PATCH ${DEPLOYMENTS_V2}/deployments/releases/{name}`]: "Changes the notes of a release.",
@@ -175,7 +175,7 @@ export const API_SENTENCES: Readonly<Record<string, string>> = {
   [`DELETE ${DEVAUTH}/tokens/{id}`]: "Revokes the token of a device.",
   [`POST ${DEVAUTH}/devices/bulk`]: "Accepts, rejects, dismisses or decommissions many devices.",
 
-  [`GET ${INVENTORY}/devices`]: "Lists devices with what they report, page by page.",
+  [`GET ${INVENTORY}/devices`]: "Lists devices with what they report, page by page or by cursor.",
   [`GET ${INVENTORY}/devices/{id}`]: "Shows what a device reports.",
   [`DELETE ${INVENTORY}/devices/{id}`]: "Forgets what a device has reported.",
   [`PUT ${INVENTORY}/devices/{id}/tags`]: "Replaces the tags of a device.",
@@ -184,7 +184,7 @@ export const API_SENTENCES: Readonly<Record<string, string>> = {
   [`PUT ${INVENTORY}/devices/{id}/group`]: "Puts a device into a group.",
   [`DELETE ${INVENTORY}/devices/{id}/group/{name}`]: "Takes a device out of its group.",
   [`GET ${INVENTORY}/groups`]: "Lists the groups.",
-  [`GET ${INVENTORY}/groups/{name}/devices`]: "Lists the ids of the devices of a group, page by page.",
+  [`GET ${INVENTORY}/groups/{name}/devices`]: "Lists the ids of the devices of a group, page by page or by cursor.",
   [`PATCH ${INVENTORY}/groups/{name}/devices`]: "Puts devices into a group.",
   [`DELETE ${INVENTORY}/groups/{name}/devices`]: "Takes devices out of a group.",
   [`DELETE ${INVENTORY}/groups/{name}`]: "Removes a group; its devices stay.",
@@ -197,7 +197,7 @@ export const API_SENTENCES: Readonly<Record<string, string>> = {
   [`DELETE ${FILTERS}/{id}`]: "Deletes a dynamic group; its devices stay.",
   [`GET ${FILTERS}/{id}/search`]: "Lists the devices that a dynamic group has now, page by page or by cursor.",
   [`GET ${FILTERS}/{id}/count`]:
-    "Counts the devices of a dynamic group. More than 10,000 are estimated from a sample, unless `exact` is true.",
+    "Counts the devices of a dynamic group, and says whether the count is exact. Many are estimated from a sample, unless `exact` is true.",
   "GET /api/management/v2/inventory/statistics": "Counts devices by status.",
 
   "GET /api/management/v1/auditlogs/logs": "Lists what people did, page by page or by cursor.",

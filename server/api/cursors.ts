@@ -6,7 +6,7 @@ import { linkTo, type Paging, PagingQuery } from "./paging.ts";
 import type { Services } from "./services.ts";
 
 /** A list that is read page by page, or by a cursor. An empty cursor asks for the first rows. */
-export const CursorQuery = PagingQuery.extend({ cursor: z.string().max(1024).optional() });
+export const CursorQuery = PagingQuery.extend({ cursor: z.string().max(2048).optional() });
 export type CursorQuery = Paging & { readonly cursor?: string | undefined };
 
 /** How a request walks a list. */

@@ -9,6 +9,7 @@ import { addTestArtifact } from "../support/server/artifacts.ts";
 import { logIn, startTestServer, type TestServer } from "../support/server/test-server.ts";
 
 const DEVICES = "/api/management/v2/devauth/devices";
+const INVENTORY = "/api/management/v1/inventory";
 const SEARCH = "/api/management/v2/inventory/filters/search";
 const DEPLOYMENTS = "/api/management/v1/deployments/deployments";
 const AUDIT = "/api/management/v1/auditlogs/logs";
@@ -150,6 +151,68 @@ test("walking a search does, too, however it is sorted, and sorts as pages do", 
       .beforeEach(clear),
     RUNS,
   );
+});
+
+test("walking a group or the first version of the inventory does, too", async () => {
+  await fc.assert(
+    fc
+      .asyncProperty(
+        fleet,
+        fc.constantFrom("groups/g/devices?", "devices?sort=value:desc&group=g&"),
+        async (of, path) => {
+          const { perPage, ...rest } = of;
+          const read = async (cursor: string): Promise<Page> => {
+            await sqlOf("UPDATE inventory SET group_name = 'g' WHERE tenant_id = $1");
+            const answer = await server.request("GET", `${INVENTORY}/${path}per_page=${perPage}&cursor=${cursor}`);
+            // Ids alone, or devices. A group without devices is no more.
+            if (answer.status === 404) return { ids: [], next: undefined };
+            const rows = (await answer.json()) as (string | { id: string })[];
+            const next = answer.headers.get("x-next-cursor") ?? undefined;
+            return { ids: rows.map((row) => (typeof row === "string" ? row : row.id)), next };
+          };
+          expectOnce(await walkFleet(rest, read));
+        },
+      )
+      .beforeEach(clear),
+    RUNS,
+  );
+});
+
+test("walking the releases and the artifacts shows what pages show, however they are sorted", async () => {
+  for (const [name, deviceTypes] of [
+    ["app-2", ["b"]],
+    ["app-3", ["a"]],
+    ["app-3", ["b", "c"]],
+    ["app-4", ["a"]],
+  ] as const)
+    await addTestArtifact(server, { name, deviceTypes: [...deviceTypes], content: name });
+  await sqlOf("UPDATE releases SET tags = '{b,a}' WHERE tenant_id = $1 AND name IN ('app-1', 'app-3')");
+  await sqlOf("UPDATE artifacts SET modified_at = '2025-01-01' WHERE tenant_id = $1 AND name <> 'app-3'");
+  const lists = {
+    "/api/management/v1/deployments/artifacts/list": ["", "name:desc", "modified:asc,size:desc", "size"],
+    "/api/management/v2/deployments/artifacts": ["modified:desc", "name"],
+    "/api/management/v1/deployments/deployments/releases/list": ["", "name:desc", "modified:asc"],
+    "/api/management/v2/deployments/deployments/releases": ["artifacts_count:desc", "tags", "tags:desc,name:desc"],
+  };
+  for (const [path, orders] of Object.entries(lists))
+    for (const by of orders) {
+      const named = async (query: string) => {
+        const answer = await server.request("GET", `${path}?sort=${by}&${query}`);
+        expect(answer.status).toBe(200);
+        const rows = (await answer.json()) as { id?: string; name?: string; Name?: string }[];
+        return { answer, ids: rows.map(({ id, name, Name }) => id ?? name ?? Name ?? "") };
+      };
+      const paged = (await named("per_page=500")).ids;
+      expect(paged.length).toBeGreaterThan(3);
+      const seen = await walk(
+        async (cursor) => {
+          const { answer, ids } = await named(`per_page=2&cursor=${cursor}`);
+          return { ids, next: answer.headers.get("x-next-cursor") ?? undefined };
+        },
+        async () => {},
+      );
+      expect(seen, `${path} ${by}`).toEqual(paged);
+    }
 });
 
 test("walking a deployment does, too, while devices ask for the first time", async () => {

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { compilePredicate, FACTS, startParameters } from "../../server/adapters/postgres/filter-sql.ts";
+import { compilePredicate, type Expected, FACTS, startParameters } from "../../server/adapters/postgres/filter-sql.ts";
 import type { Session } from "../../server/adapters/postgres/postgres.ts";
 import { factsOf, type InventoryOfDevice } from "../../server/domain/filters/device-facts.ts";
 import { type Facts, holds } from "../../server/domain/filters/evaluate.ts";
@@ -136,9 +136,9 @@ afterAll(() => server.close());
 const inTenant = <T>(work: (session: Session) => Promise<T>): Promise<T> =>
   server.server.services.postgres.inTenant(server.tenant.id, work);
 
-async function foundInPostgres(wanted: Predicate): Promise<string[]> {
+async function foundInPostgres(wanted: Predicate, expected: Expected): Promise<string[]> {
   const parameters = startParameters([server.tenant.id]);
-  const where = compilePredicate(wanted, parameters);
+  const where = compilePredicate(wanted, parameters, expected);
   const rows = await inTenant((session) =>
     session.raw<{ device_id: string }>(
       `SELECT i.device_id FROM inventory i JOIN devices d ON d.id = i.device_id
@@ -159,7 +159,7 @@ test("PostgreSQL finds the devices that the same predicate holds for in memory",
     fc.asyncProperty(predicate, async (wanted) => {
       const expected = foundInMemory(wanted);
       if (expected.length > 0 && expected.length < DEVICES) some += 1;
-      expect(await foundInPostgres(wanted)).toEqual(expected);
+      for (const size of ["few", "many"] as const) expect(await foundInPostgres(wanted, size)).toEqual(expected);
     }),
     { numRuns: 500 },
   );

@@ -1,8 +1,10 @@
 import type { Selectable } from "kysely";
 import { sql as fragment } from "kysely";
+import { type Stretch, stretchOf, type Walk } from "../../domain/cursors/cursors.ts";
 import { type ArtifactFacts, type ArtifactHead, conflicts } from "../../domain/releases/artifact-facts.ts";
 import { ServerError } from "../../errors/server-error.ts";
 import { requireAcceptedInChannels } from "./channel-signatures.ts";
+import { isBehind, type Key, positionOf } from "./keyset.ts";
 import { type Postgres, type Session, sql } from "./postgres.ts";
 import { artifactInSight, requireRelease } from "./sight.ts";
 import { keepSignature, keyThatSigned } from "./signing-keys.ts";
@@ -100,19 +102,43 @@ export async function listArtifacts(
   filter: ArtifactFilter,
   window: { readonly offset: number; readonly limit: number },
 ): Promise<{ readonly rows: ArtifactRow[]; readonly total: number }> {
-  const { names, description, deviceType } = filter;
-  const matching = sql
+  const matching = matchingArtifacts(session, tenant, filter);
+  let sorted = matching.selectAll();
+  for (const { by, direction } of filter.sort) sorted = sorted.orderBy(COLUMN_OF[by], direction);
+  const rows = await session.rows(sorted.orderBy("id").offset(window.offset).limit(window.limit));
+  const count = await session.first(matching.select(({ fn }) => fn.countAll<number>().as("n")));
+  return { rows, total: count?.n ?? 0 };
+}
+
+const TYPE_OF = { name: "text", modified: "timestamptz", size: "bigint" } as const;
+
+/** Artifacts after a position, in the order of `listArtifacts`. */
+export async function walkArtifacts(
+  session: Session,
+  tenant: string,
+  filter: ArtifactFilter,
+  { after, limit }: Walk,
+): Promise<Stretch<ArtifactRow>> {
+  const keys: Key[] = [
+    ...filter.sort.map(({ by, direction }) => ({
+      ...{ value: fragment.ref(COLUMN_OF[by]), type: TYPE_OF[by], direction },
+    })),
+    { value: fragment.ref("id"), type: "uuid", direction: "asc" },
+  ];
+  let sorted = matchingArtifacts(session, tenant, filter).selectAll().select(positionOf(keys).as("position"));
+  if (after !== undefined) sorted = sorted.where(isBehind(keys, after));
+  for (const { value, direction } of keys) sorted = sorted.orderBy(value, direction);
+  return stretchOf(await session.rows(sorted.limit(limit + 1)), limit, ({ position }) => position);
+}
+
+function matchingArtifacts(session: Session, tenant: string, { names, description, deviceType }: ArtifactFilter) {
+  return sql
     .selectFrom("artifacts")
     .where("tenant_id", "=", tenant)
     .$if(session.sight.tags !== undefined, (query) => query.where(artifactInSight(session.sight.tags ?? [])))
     .$if(names.length > 0, (query) => query.where((expression) => expression.or(names.map(nameMatches))))
     .$if(description !== undefined, (query) => query.where(contains("description", description ?? "")))
     .$if(deviceType !== undefined, (query) => query.where(fragment<boolean>`${deviceType} = any(device_types)`));
-  let sorted = matching.selectAll();
-  for (const { by, direction } of filter.sort) sorted = sorted.orderBy(COLUMN_OF[by], direction);
-  const rows = await session.rows(sorted.orderBy("id").offset(window.offset).limit(window.limit));
-  const count = await session.first(matching.select(({ fn }) => fn.countAll<number>().as("n")));
-  return { rows, total: count?.n ?? 0 };
 }
 
 /** Compares without patterns: nothing in `text` is special. */

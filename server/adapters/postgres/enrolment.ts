@@ -76,10 +76,10 @@ export function listApplicants(
   limit: number,
 ): Promise<Pending[]> {
   return session.raw<Pending>(
-    `SELECT d.id, d.identity, s.seen_from AS address FROM devices d
-      JOIN auth_sets s ON s.tenant_id = d.tenant_id AND s.device_id = d.id
+    `SELECT d.id, d.identity, s.address FROM devices d
+      JOIN LATERAL (SELECT min(seen_from) AS address FROM auth_sets
+        WHERE tenant_id = d.tenant_id AND device_id = d.id HAVING count(*) = 1) AS s ON true
       WHERE d.tenant_id = $1 AND d.status = 'pending' AND ($2::uuid IS NULL OR d.id > $2)
-        AND NOT EXISTS (SELECT FROM auth_sets o WHERE o.tenant_id = d.tenant_id AND o.device_id = d.id AND o.id <> s.id)
       ORDER BY d.id LIMIT $3`,
     [tenant, after ?? null, limit],
   );

@@ -18,11 +18,18 @@ export function startParameters(first: readonly unknown[]): Parameters {
   };
 }
 
+/**
+ * How many devices a condition is believed to find. Of `few`, the planner asks the index for the rarest value, and looks
+ * at the rest in the rows. Of `many`, the index is asked for all values at once, so that fewer rows are looked at.
+ */
+export type Expected = "few" | "many";
+
 /** The condition in SQL on `i`, a row of the inventory, and `c`, the state of its device. */
-export function compilePredicate(predicate: Predicate, parameters: Parameters): string {
+export function compilePredicate(predicate: Predicate, parameters: Parameters, expected: Expected = "few"): string {
   switch (predicate.test) {
     case "all":
     case "any": {
+      if (predicate.test === "all" && expected === "many") return compileJoined(predicate.of, parameters);
       const parts = predicate.of.map((one) => compilePredicate(one, parameters));
       if (parts.length === 0) return predicate.test === "all" ? "true" : "false";
       return `(${parts.join(predicate.test === "all" ? " AND " : " OR ")})`;
@@ -40,7 +47,7 @@ export function compilePredicate(predicate: Predicate, parameters: Parameters): 
       return someElement(
         predicate.at,
         parameters,
-        `CASE WHEN jsonb_typeof(e.v) = 'string' THEN (e.v #>> '{}') COLLATE "C" ~ ${pattern} END`,
+        (value) => `CASE WHEN jsonb_typeof(${value}) = 'string' THEN (${value} #>> '{}') COLLATE "C" ~ ${pattern} END`,
       );
     }
   }
@@ -91,17 +98,26 @@ export const numberIn = (value: string): string => `CASE jsonb_typeof(${value})
     THEN (${value} #>> '{}')::numeric END
   END`;
 
-function compileCompare(is: string, value: Scalar, parameters: Parameters): string {
+/** The condition in SQL on a jsonb value that is no list. */
+type OnScalar = (value: string) => string;
+
+function compileCompare(is: string, value: Scalar, parameters: Parameters): OnScalar {
   const number = numberOf(value);
-  if (number !== undefined) return `${numberIn("e.v")} ${is} ${parameters.add(String(number), "numeric")}`;
+  if (number !== undefined) {
+    const wanted = parameters.add(String(number), "numeric");
+    return (stored) => `${numberIn(stored)} ${is} ${wanted}`;
+  }
   const text = parameters.add(value, "text");
-  return `CASE WHEN jsonb_typeof(e.v) = 'string' THEN (e.v #>> '{}') COLLATE "C" ${is} ${text} END`;
+  return (stored) =>
+    `CASE WHEN jsonb_typeof(${stored}) = 'string' THEN (${stored} #>> '{}') COLLATE "C" ${is} ${text} END`;
 }
 
-function someElement(at: Place, parameters: Parameters, condition: string): string {
+/** Lists are rare, and looking into one takes ten times as long as looking at a value. */
+function someElement(at: Place, parameters: Parameters, condition: OnScalar): string {
   const value = valueAt(at, parameters);
-  const list = `CASE jsonb_typeof(${value}) WHEN 'array' THEN ${value} ELSE jsonb_build_array(${value}) END`;
-  return `EXISTS (SELECT FROM jsonb_array_elements(${list}) AS e (v) WHERE ${condition})`;
+  return `CASE jsonb_typeof(${value}) WHEN 'array'
+    THEN EXISTS (SELECT FROM jsonb_array_elements(${value}) AS e (v) WHERE ${condition("e.v")})
+    ELSE ${condition(value)} END`;
 }
 
 /** More values than this are compared one by one: the index would be asked for each. */
@@ -114,7 +130,11 @@ function compileEquals(at: Place, values: readonly Scalar[], parameters: Paramet
   const forms = values.flatMap(formsOf);
   if (Object.hasOwn(INSTANTS, key) || values.length > INDEXED_MAX || forms.length === 0) {
     const wanted = parameters.add(JSON.stringify(forms), "jsonb");
-    return someElement(at, parameters, `e.v <@ ${wanted} AND jsonb_typeof(e.v) IN ('string', 'number')`);
+    return someElement(
+      at,
+      parameters,
+      (value) => `${value} <@ ${wanted} AND jsonb_typeof(${value}) IN ('string', 'number')`,
+    );
   }
   const contained = forms.flatMap((form) => {
     if (at.scope === "tags")
@@ -125,6 +145,36 @@ function compileEquals(at: Place, values: readonly Scalar[], parameters: Paramet
     });
   });
   return `(${contained.join(" OR ")})`;
+}
+
+/** Conditions that all must hold: those that the index of the attributes answers are asked as one. */
+function compileJoined(parts: readonly Predicate[], parameters: Parameters): string {
+  const paths = parts.map(jsonPathOf);
+  const joined = paths.filter((path) => path !== undefined);
+  const others = parts.filter((_, n) => paths[n] === undefined).map((part) => compilePredicate(part, parameters));
+  const indexed = joined.length === 0 ? [] : [`i.attributes @@ ${parameters.add(joined.join(" && "), "jsonpath")}`];
+  return `(${[...indexed, ...others, "true"].join(" AND ")})`;
+}
+
+/** Whether the index of the attributes answers a condition, or one of those that all must hold. */
+export const isIndexed = (predicate: Predicate): boolean =>
+  predicate.test === "all" ? predicate.of.some(isIndexed) : jsonPathOf(predicate) !== undefined;
+
+/**
+ * The condition as a predicate of jsonpath, which looks into lists as well. `undefined`: the index of the attributes does
+ * not answer it.
+ */
+function jsonPathOf(predicate: Predicate): string | undefined {
+  if (predicate.test !== "equals") return undefined;
+  const { at, values } = predicate;
+  const key = `${at.scope}/${at.attribute}`;
+  const forms = values.flatMap(formsOf);
+  if (Object.hasOwn(COLUMNS, key) || Object.hasOwn(INSTANTS, key) || at.scope === "tags") return undefined;
+  // A minus is an operator of jsonpath, and the index has only values.
+  if (forms.length === 0 || values.length > INDEXED_MAX || forms.some((form) => typeof form === "number" && form < 0))
+    return undefined;
+  const path = `$.${JSON.stringify(at.scope)}.${JSON.stringify(at.attribute)}`;
+  return `(${forms.map((form) => `${path} == ${JSON.stringify(form)}`).join(" || ")})`;
 }
 
 /** What is equal to a value: its text, and its number. */

@@ -1,3 +1,4 @@
+import { type Stretch, stretchOf, type Walk } from "../../domain/cursors/cursors.ts";
 import { countMany } from "./device-counts.ts";
 import { lockMembership } from "./device-status.ts";
 import { leaveDeployments } from "./leave-deployments.ts";
@@ -111,4 +112,25 @@ export async function listGroupDevices(
     [tenant, group, offset, limit],
   );
   return rows.map(({ device_id }) => device_id);
+}
+
+/** Devices of a group after a position, in the order of `listGroupDevices`. */
+export async function walkGroupDevices(
+  session: Session,
+  tenant: string,
+  group: string,
+  { after, limit }: Walk,
+): Promise<Stretch<string>> {
+  if (session.sight.groups?.includes(group) === false) return { rows: [], next: undefined };
+  const rows = await session.raw<{ device_id: string }>(
+    `SELECT i.device_id FROM inventory i JOIN devices d ON d.id = i.device_id
+      WHERE i.tenant_id = $1 AND i.group_name = $2 AND ($3::uuid IS NULL OR i.device_id > $3::uuid)
+      ORDER BY i.device_id LIMIT $4`,
+    [tenant, group, after?.[0] ?? null, limit + 1],
+  );
+  return stretchOf(
+    rows.map(({ device_id }) => device_id),
+    limit,
+    (device) => [device],
+  );
 }

@@ -1,7 +1,15 @@
 import type { Place, Predicate } from "../../domain/filters/predicate.ts";
 import { ServerError } from "../../errors/server-error.ts";
 import { readCounter } from "./device-counts.ts";
-import { compilePredicate, numberIn, type Parameters, sortColumn, startParameters, valueAt } from "./filter-sql.ts";
+import {
+  compilePredicate,
+  type Expected,
+  numberIn,
+  type Parameters,
+  sortColumn,
+  startParameters,
+  valueAt,
+} from "./filter-sql.ts";
 import type { Session } from "./postgres.ts";
 import type { Attributes, DeviceStatus } from "./tables.ts";
 
@@ -25,7 +33,7 @@ export interface Search {
 }
 
 /** A search for somebody who sees only some groups. */
-interface SearchInSight extends Search {
+export interface SearchInSight extends Search {
   readonly groups?: readonly string[] | undefined;
 }
 
@@ -72,7 +80,7 @@ export function searchAndCount(session: Session, tenant: string, search: Search,
     const total = found[0]?.total ?? 0;
     if (total <= COUNTED_MAX) return { rows: found.filter((row): row is Counted => row.device_id !== null), total };
     const believed = await estimate(session, tenant, search);
-    return { rows: await pageOf(session, tenant, search, page), total: Math.max(total, believed) };
+    return { rows: await pageOf(session, tenant, search, page, "many"), total: Math.max(total, believed) };
   });
 }
 
@@ -106,11 +114,13 @@ async function pageOf(
   tenant: string,
   search: Search,
   { offset, limit }: Window,
+  expected?: Expected,
 ): Promise<InventoryRow[]> {
   const parameters = startParameters([tenant]);
   const keys = sortKeys(search, parameters).map(({ key, order }) => `${key} ${order}`);
+  const where = whereOf({ ...search, groups: session.sight.groups }, parameters, expected);
   return session.raw<InventoryRow & Record<string, unknown>>(
-    `SELECT ${COLUMNS} FROM ${SHOWN} WHERE ${whereOf({ ...search, groups: session.sight.groups }, parameters)} ORDER BY ${[...keys, "i.device_id"].join(", ")}
+    `SELECT ${COLUMNS} FROM ${SHOWN} WHERE ${where} ORDER BY ${[...keys, "i.device_id"].join(", ")}
       OFFSET ${parameters.add(offset, "bigint")} LIMIT ${parameters.add(limit, "bigint")}`,
     parameters.values,
   );
@@ -161,11 +171,15 @@ export async function inTime<T>(session: Session, work: () => Promise<T>, limit 
   }
 }
 
-export function whereOf({ predicate, devices, text = "", groups }: SearchInSight, parameters: Parameters): string {
+export function whereOf(
+  { predicate, devices, text = "", groups }: SearchInSight,
+  parameters: Parameters,
+  expected?: Expected,
+): string {
   const words = text.split(/\s+/).filter((word) => word !== "");
   const conditions = [
     "i.tenant_id = $1",
-    compilePredicate(predicate, parameters),
+    compilePredicate(predicate, parameters, expected),
     ...(groups === undefined ? [] : [`i.group_name = ANY (${parameters.add(groups, "text[]")})`]),
     ...(devices === undefined ? [] : [`i.device_id = ANY (${parameters.add(devices, "uuid[]")})`]),
     ...words.map((word) => `position(lower(${parameters.add(word, "text")}) IN ${TEXT}) > 0`),

@@ -1,8 +1,10 @@
 import type { Selectable } from "kysely";
 import { sql as fragment } from "kysely";
+import { type Stretch, stretchOf, type Walk } from "../../domain/cursors/cursors.ts";
 import { EVERYTHING } from "../../domain/permissions/grants.ts";
 import { ServerError } from "../../errors/server-error.ts";
 import { type ArtifactRow, nameMatches } from "./artifacts.ts";
+import { isBehind, type Key, positionOf } from "./keyset.ts";
 import { type Session, sql } from "./postgres.ts";
 import { releaseInSight } from "./sight.ts";
 import type { Tables } from "./tables.ts";
@@ -38,10 +40,45 @@ const ORDER_OF = {
 export async function listReleases(
   session: Session,
   tenant: string,
-  { names, tags, updateType, sort }: ReleaseFilter,
+  filter: ReleaseFilter,
   window: { readonly offset: number; readonly limit: number },
 ): Promise<{ readonly releases: Release[]; readonly total: number }> {
-  const matching = sql
+  const matching = matchingReleases(session, tenant, filter);
+  let sorted = matching.selectAll();
+  for (const { by, direction } of filter.sort) sorted = sorted.orderBy(ORDER_OF[by], direction);
+  const rows = await session.rows(sorted.orderBy("name").offset(window.offset).limit(window.limit));
+  const count = await session.first(matching.select(({ fn }) => fn.countAll<number>().as("n")));
+  return { releases: await withArtifacts(session, tenant, rows), total: count?.n ?? 0 };
+}
+
+/** A cursor has the values of its position in it: of tags, it keeps the beginning. */
+const KEY_OF = {
+  name: { value: ORDER_OF.name, type: "text" },
+  modified: { value: ORDER_OF.modified, type: "timestamptz" },
+  tags: { value: fragment`left(array_to_string(tags, chr(1)), 128)`, type: "text" },
+  artifacts_count: { value: ORDER_OF.artifacts_count, type: "bigint" },
+} as const;
+
+/** Releases after a position, in the order of `listReleases`; only tags count by their beginning, as one text. */
+export async function walkReleases(
+  session: Session,
+  tenant: string,
+  filter: ReleaseFilter,
+  { after, limit }: Walk,
+): Promise<Stretch<Release>> {
+  const keys: Key[] = [
+    ...filter.sort.map(({ by, direction }) => ({ ...KEY_OF[by], direction })),
+    { ...KEY_OF.name, direction: "asc" },
+  ];
+  let sorted = matchingReleases(session, tenant, filter).selectAll().select(positionOf(keys).as("position"));
+  if (after !== undefined) sorted = sorted.where(isBehind(keys, after));
+  for (const { value, direction } of keys) sorted = sorted.orderBy(value, direction);
+  const { rows, next } = stretchOf(await session.rows(sorted.limit(limit + 1)), limit, ({ position }) => position);
+  return { rows: await withArtifacts(session, tenant, rows), next };
+}
+
+function matchingReleases(session: Session, tenant: string, { names, tags, updateType }: ReleaseFilter) {
+  return sql
     .selectFrom("releases")
     .where("tenant_id", "=", tenant)
     .$if(session.sight.tags !== undefined, (query) => query.where(releaseInSight(session.sight.tags ?? [])))
@@ -53,11 +90,6 @@ export async function listReleases(
           AND a.name = releases.name AND a.updates @> ${JSON.stringify([{ type: updateType }])}::jsonb)`,
       ),
     );
-  let sorted = matching.selectAll();
-  for (const { by, direction } of sort) sorted = sorted.orderBy(ORDER_OF[by], direction);
-  const rows = await session.rows(sorted.orderBy("name").offset(window.offset).limit(window.limit));
-  const count = await session.first(matching.select(({ fn }) => fn.countAll<number>().as("n")));
-  return { releases: await withArtifacts(session, tenant, rows), total: count?.n ?? 0 };
 }
 
 async function withArtifacts(session: Session, tenant: string, rows: readonly ReleaseRow[]): Promise<Release[]> {

@@ -84,6 +84,7 @@ CREATE TABLE devices (
   UNIQUE (tenant_id, identity_hash)
 );
 CREATE INDEX devices_by_status ON devices (tenant_id, status, created_at, id);
+CREATE INDEX devices_by_age ON devices (tenant_id, created_at, id);
 
 CREATE TABLE auth_sets (
   tenant_id uuid NOT NULL,
@@ -436,6 +437,7 @@ CREATE TABLE device_deployments (
 ) WITH (fillfactor = 80);
 CREATE INDEX device_deployments_active ON device_deployments (tenant_id, device_id) WHERE finished_at IS NULL;
 CREATE INDEX device_deployments_history ON device_deployments (tenant_id, device_id, created_at);
+CREATE INDEX device_deployments_by_age ON device_deployments (tenant_id, deployment_id, created_at, device_id);
 -- Which devices of a rollout are under way for too long.
 CREATE INDEX device_deployments_under_way ON device_deployments (tenant_id, deployment_id, started_at)
   WHERE finished_at IS NULL AND wave >= 0;

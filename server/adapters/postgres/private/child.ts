@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { totalmem } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -38,6 +39,14 @@ const SETTINGS = [
   ...["log_error_verbosity=terse", "log_min_error_statement=panic", "log_line_prefix="],
 ];
 
+const MIB = 1024 * 1024;
+/** Of the memory of the machine or the container, PostgreSQL keeps an eighth for what it reads often: 128 MiB to 1 GiB. */
+const buffersMib = (): number => {
+  const limit = process.constrainedMemory();
+  const memory = limit > 0 ? Math.min(limit, totalmem()) : totalmem();
+  return Math.round(Math.min(1024, Math.max(128, memory / MIB / 8)));
+};
+
 /** The environment of PostgreSQL's programs: nothing of ours, and messages in English. */
 const ENVIRONMENT = { PATH: process.env["PATH"], LC_ALL: "C", TZ: "UTC" };
 
@@ -51,7 +60,7 @@ export const asUser = (user: ServiceUser | undefined, cwd: string) => ({ ...user
  */
 export async function startChild(place: Place): Promise<Child> {
   const { binaries, user, data, socketFolder, settings, onLine } = place;
-  const all = [...SETTINGS, `unix_socket_directories=${socketFolder}`, ...settings];
+  const all = [...SETTINGS, `unix_socket_directories=${socketFolder}`, `shared_buffers=${buffersMib()}MB`, ...settings];
   const child = spawn(join(binaries.folder, "postgres"), ["-D", data, ...all.flatMap((one) => ["-c", one])], {
     ...asUser(user, data),
     // A group of its own: Ctrl-C on the terminal reaches only this process, which answers its requests first.

@@ -8,15 +8,17 @@ import {
   findArtifact,
   listArtifacts,
   storedBytes,
+  walkArtifacts,
 } from "../../../adapters/postgres/artifacts.ts";
 import { removeArtifacts } from "../../../adapters/postgres/releases.ts";
 import { ServerError } from "../../../errors/server-error.ts";
 import type { Routes } from "../../app-types.ts";
 import { callingPerson } from "../../authenticate.ts";
+import { CursorQuery, walkerOf } from "../../cursors.ts";
 import { act, look } from "../../guard.ts";
 import { downloadLink, LINK_S } from "../../links.ts";
 import { openForm, withForms } from "../../multipart.ts";
-import { PagingQuery, setPageHeaders, windowOf } from "../../paging.ts";
+import { setPageHeaders, windowOf } from "../../paging.ts";
 import type { Services } from "../../services.ts";
 import { sortOf } from "../sort.ts";
 import { addDirectUploadRoutes } from "./direct-upload.ts";
@@ -74,12 +76,21 @@ export const artifactRoutes =
       },
     );
 
-    const listed = { querystring: FilterQuery.extend(PagingQuery.shape), response: { 200: z.array(Artifact) } };
+    const listed = { querystring: FilterQuery.extend(CursorQuery.shape), response: { 200: z.array(Artifact) } };
     for (const url of [`${ARTIFACTS}/list`, V2_ARTIFACTS])
       app.get(url, { config: { auth: "user", permission: "ReadReleases" }, schema: listed }, async (request, reply) => {
         const { tenant } = callingPerson(request);
+        const { page, per_page, cursor, ...query } = request.query;
+        const walker = walkerOf(services, request, { page, per_page, cursor }, { tenant, list: "artifacts", query });
+        if (walker !== undefined) {
+          const { rows, next } = await look(postgres, request, (session) =>
+            walkArtifacts(session, tenant, filterOf(query), walker),
+          );
+          walker.setHeaders(reply, next);
+          return rows.map(shownArtifact);
+        }
         const { rows, total } = await look(postgres, request, (session) =>
-          listArtifacts(session, tenant, filterOf(request.query), windowOf(request.query)),
+          listArtifacts(session, tenant, filterOf(query), windowOf(request.query)),
         );
         setPageHeaders(request, reply, request.query, { total });
         return rows.map(shownArtifact);

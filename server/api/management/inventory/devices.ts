@@ -3,15 +3,17 @@ import { Id } from "../../../../src/protocol/api/common.ts";
 import { GroupName, InventoryDevice, Tags } from "../../../../src/protocol/api/inventory.ts";
 import { clearInventory } from "../../../adapters/postgres/clear-inventory.ts";
 import { type InventoryRow, searchInventory } from "../../../adapters/postgres/inventory-search.ts";
+import { walkInventory } from "../../../adapters/postgres/inventory-walk.ts";
 import type { Session } from "../../../adapters/postgres/postgres.ts";
 import { isInSight } from "../../../adapters/postgres/sight.ts";
 import { writeTags } from "../../../adapters/postgres/tags.ts";
 import { ServerError } from "../../../errors/server-error.ts";
 import type { Routes } from "../../app-types.ts";
 import { callingPerson } from "../../authenticate.ts";
+import { CursorQuery, walkerOf } from "../../cursors.ts";
 import { revisionIn, showRevision } from "../../etag.ts";
 import { act, look } from "../../guard.ts";
-import { PagingQuery, setPageHeaders } from "../../paging.ts";
+import { setPageHeaders } from "../../paging.ts";
 import type { Services } from "../../services.ts";
 import { readAttribute, readSort } from "./query.ts";
 import { findPage, readConditions } from "./search.ts";
@@ -21,7 +23,7 @@ const V1 = "/api/management/v1/inventory";
 const DevicePath = z.object({ id: Id });
 
 /** Attributes come as members of their own: `name=value`, `scope/name=eq:value`. */
-const DeviceQuery = PagingQuery.extend({
+const DeviceQuery = CursorQuery.extend({
   sort: z.string().max(1024).optional(),
   has_group: z.enum(["true", "false"]).optional(),
   group: GroupName.optional(),
@@ -31,8 +33,9 @@ const GROUP = { scope: "system", attribute: "group" };
 
 /** Devices of the inventory, in the first version of its API. */
 export const inventoryDeviceRoutes =
-  ({ postgres }: Services): Routes =>
+  (services: Services): Routes =>
   (app) => {
+    const { postgres } = services;
     app.get(
       `${V1}/devices`,
       {
@@ -40,17 +43,25 @@ export const inventoryDeviceRoutes =
         schema: { querystring: DeviceQuery, response: { 200: z.array(InventoryDevice) } },
       },
       async (request, reply) => {
-        const { page, per_page, sort, has_group, group, ...attributes } = request.query;
+        const { page, per_page, cursor, sort, has_group, group, ...attributes } = request.query;
         const predicate = readConditions([
           ...(group === undefined ? [] : [{ ...GROUP, type: "$eq", value: group }]),
           ...(has_group === undefined ? [] : [{ ...GROUP, type: "$exists", value: has_group === "true" }]),
           ...Object.entries(attributes).map(([name, value]) => readAttribute(name, String(value))),
         ]);
         const { tenant } = callingPerson(request);
-        const paging = { page, per_page };
-        const { rows, total } = await look(postgres, request, (session) =>
-          findPage(session, tenant, { predicate, sort: readSort(sort) }, paging),
-        );
+        const paging = { page, per_page, cursor };
+        const search = { predicate, sort: readSort(sort) };
+        const query = { sort, has_group, group, attributes };
+        const walker = walkerOf(services, request, paging, { tenant, list: "inventory", query });
+        if (walker !== undefined) {
+          const { rows, next } = await look(postgres, request, (session) =>
+            walkInventory(session, tenant, search, walker),
+          );
+          walker.setHeaders(reply, next);
+          return rows.map((row) => shownDevice(row));
+        }
+        const { rows, total } = await look(postgres, request, (session) => findPage(session, tenant, search, paging));
         setPageHeaders(request, reply, paging, { total });
         return rows.map((row) => shownDevice(row));
       },

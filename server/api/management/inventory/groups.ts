@@ -2,13 +2,20 @@ import { z } from "zod";
 import { Id } from "../../../../src/protocol/api/common.ts";
 import { DeviceStatus } from "../../../../src/protocol/api/devauth.ts";
 import { DeviceIds, GroupChange, GroupName } from "../../../../src/protocol/api/inventory.ts";
-import { listGroupDevices, listGroups, moveToGroup, readGroup } from "../../../adapters/postgres/groups.ts";
+import {
+  listGroupDevices,
+  listGroups,
+  moveToGroup,
+  readGroup,
+  walkGroupDevices,
+} from "../../../adapters/postgres/groups.ts";
 import { devicesInSight, requireGroup } from "../../../adapters/postgres/sight.ts";
 import { ServerError } from "../../../errors/server-error.ts";
 import type { Routes } from "../../app-types.ts";
 import { callingPerson } from "../../authenticate.ts";
+import { CursorQuery, walkerOf } from "../../cursors.ts";
 import { act, look } from "../../guard.ts";
-import { PagingQuery, setPageHeaders, windowOf } from "../../paging.ts";
+import { setPageHeaders, windowOf } from "../../paging.ts";
 import type { Services } from "../../services.ts";
 
 const V1 = "/api/management/v1/inventory";
@@ -18,8 +25,9 @@ const nothing = { 204: z.undefined() };
 
 /** Groups of devices. A device is in one group or in none, and a group without devices is no more. */
 export const groupRoutes =
-  ({ postgres }: Services): Routes =>
+  (services: Services): Routes =>
   (app) => {
+    const { postgres } = services;
     app.get(
       `${V1}/devices/:id/group`,
       {
@@ -99,11 +107,20 @@ export const groupRoutes =
       `${V1}/groups/:name/devices`,
       {
         config: { auth: "user", permission: "ReadDevices" },
-        schema: { params: GroupPath, querystring: PagingQuery, response: { 200: z.array(Id) } },
+        schema: { params: GroupPath, querystring: CursorQuery, response: { 200: z.array(Id) } },
       },
       async (request, reply) => {
         const { name } = request.params;
         const { tenant } = callingPerson(request);
+        const walker = walkerOf(services, request, request.query, { tenant, list: "group", query: name });
+        if (walker !== undefined) {
+          const { rows, next } = await look(postgres, request, (session) =>
+            walkGroupDevices(session, tenant, name, walker),
+          );
+          if (rows.length === 0 && walker.after === undefined) throw new ServerError("NOT_FOUND", { group: name });
+          walker.setHeaders(reply, next);
+          return [...rows];
+        }
         const { offset, limit } = windowOf(request.query);
         const ids = await look(postgres, request, (session) =>
           listGroupDevices(session, tenant, name, { offset, limit: limit + 1 }),

@@ -1,3 +1,4 @@
+import type { FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
 import { Release, ReleaseNotes, ReleaseTags, ReleaseV1 } from "../../../../src/protocol/api/releases.ts";
 import { Line, Repeated } from "../../../../src/protocol/api/text.ts";
@@ -10,12 +11,14 @@ import {
   removeArtifacts,
   type Release as StoredRelease,
   updateTypes,
+  walkReleases,
 } from "../../../adapters/postgres/releases.ts";
 import { ServerError } from "../../../errors/server-error.ts";
 import type { App, Routes } from "../../app-types.ts";
 import { callingPerson } from "../../authenticate.ts";
+import { CursorQuery, walkerOf } from "../../cursors.ts";
 import { act, look } from "../../guard.ts";
-import { PagingQuery, setPageHeaders, windowOf } from "../../paging.ts";
+import { setPageHeaders, windowOf } from "../../paging.ts";
 import type { Services } from "../../services.ts";
 import { removeObjects } from "../artifacts/remove-objects.ts";
 import { shownArtifact } from "../artifacts/shown.ts";
@@ -82,8 +85,9 @@ export const releaseRoutes =
     );
   };
 
-function addLists(app: App, { postgres }: Services): void {
-  const paged = FilterQuery.extend(PagingQuery.shape);
+function addLists(app: App, services: Services): void {
+  const { postgres } = services;
+  const paged = FilterQuery.extend(CursorQuery.shape);
 
   app.get(
     V1,
@@ -101,20 +105,32 @@ function addLists(app: App, { postgres }: Services): void {
     },
   );
 
+  /** A page, or a part of a walk. */
+  async function read(request: FastifyRequest, reply: FastifyReply, asked: z.infer<typeof paged>) {
+    const { tenant } = callingPerson(request);
+    const { page, per_page, cursor, ...query } = asked;
+    const walker = walkerOf(services, request, { page, per_page, cursor }, { tenant, list: "releases", query });
+    if (walker !== undefined) {
+      const { rows, next } = await look(postgres, request, (session) =>
+        walkReleases(session, tenant, filterOf(query), walker),
+      );
+      walker.setHeaders(reply, next);
+      return rows;
+    }
+    const { releases, total } = await look(postgres, request, (session) =>
+      listReleases(session, tenant, filterOf(query), windowOf(asked)),
+    );
+    setPageHeaders(request, reply, asked, { total });
+    return releases;
+  }
+
   app.get(
     `${V1}/list`,
     {
       config: { auth: "user", permission: "ReadReleases" },
       schema: { querystring: paged, response: { 200: z.array(ReleaseV1) } },
     },
-    async (request, reply) => {
-      const { tenant } = callingPerson(request);
-      const { releases, total } = await look(postgres, request, (session) =>
-        listReleases(session, tenant, filterOf(request.query), windowOf(request.query)),
-      );
-      setPageHeaders(request, reply, request.query, { total });
-      return releases.map(shownV1);
-    },
+    async (request, reply) => (await read(request, reply, request.query)).map(shownV1),
   );
 
   app.get(
@@ -123,14 +139,7 @@ function addLists(app: App, { postgres }: Services): void {
       config: { auth: "user", permission: "ReadReleases" },
       schema: { querystring: paged, response: { 200: z.array(Release) } },
     },
-    async (request, reply) => {
-      const { tenant } = callingPerson(request);
-      const { releases, total } = await look(postgres, request, (session) =>
-        listReleases(session, tenant, filterOf(request.query), windowOf(request.query)),
-      );
-      setPageHeaders(request, reply, request.query, { total });
-      return releases.map(shown);
-    },
+    async (request, reply) => (await read(request, reply, request.query)).map(shown),
   );
 }
 
