@@ -65,3 +65,40 @@ test("the next wave opens only when updated devices poll with the release and th
   // The server looks by itself: no counter has changed.
   await expect.poll(() => fleet.decisions(), { timeout: 30_000 }).toEqual(["OPENED", "GATE_MET", "PASSED", "OPENED"]);
 });
+
+test("a rollout halts when devices that were updated fall silent or warm up, and not because of those that have yet to poll", async () => {
+  const fleet = await RolloutFleet.make(server, 10);
+  const health = { well_pct: 75, attributes: [{ attribute: "temperature", max: 80 }] };
+  const halt = { health, min_reports: 3 };
+  await fleet.create({ waves: [{ count: 5, gate: { success_pct: 100, soak_s: 3600 } }, { rest: true }], halt });
+  const look = async (): Promise<string[]> => {
+    await server.server.services.checkIns.flush();
+    await fleet.tick();
+    return fleet.decisions();
+  };
+  const begun = await fleet.poll();
+  await fleet.report(begun, "success");
+  expect(await look()).toEqual(["OPENED", "GATE_MET"]);
+  for (const { id } of begun.slice(0, 4)) await setAttributes(server, id, { temperature: 60 });
+  await fleet.poll(begun.slice(0, 4), fleet.release);
+  expect(await look()).toEqual(["OPENED", "GATE_MET"]);
+  // One of four may be too warm, and the fifth should have polled by now.
+  await setAttributes(server, begun[0]?.id ?? "", { temperature: 90 });
+  expect(await look()).toEqual(["OPENED", "GATE_MET"]);
+  const silent = begun[4]?.id;
+  await query(
+    server,
+    "UPDATE device_deployments SET finished_at = finished_at - interval '9 hours' WHERE device_id = $1",
+    silent,
+  );
+  await query(
+    server,
+    "UPDATE device_state SET check_in_at = check_in_at - interval '10 hours' WHERE device_id = $1",
+    silent,
+  );
+  // The server looks by itself: no counter has changed.
+  await expect.poll(() => fleet.decisions(), { timeout: 30_000 }).toEqual(["OPENED", "GATE_MET", "HALTED"]);
+  const path = `/api/management/v2/deployments/rollouts/${fleet.deployment}`;
+  const { halt: halted } = (await (await server.request("GET", path)).json()) as { halt: object };
+  expect(halted).toMatchObject({ rule: "HEALTH", reading: 60, limit: 75 });
+});

@@ -87,7 +87,13 @@ test("a summary names who stopped a rollout, and what can be done", async () => 
   expect(headline).toMatchObject({ code: "PAUSED", by: { email: expect.stringContaining("@") } });
   expect(Object.fromEntries(acts.map(({ act, refused }) => [act, refused ?? "possible"]))).toEqual({
     ...{ approve: "NOT_ASKED_FOR", pause: "PAUSED_BEFORE", resume: "possible", open_next: "STOPPED" },
-    ...{ skip_soak: "NOT_SOAKING", retry_failed: "NONE_FAILED", abort: "possible", roll_back: "possible" },
+    ...{
+      skip_soak: "NOT_SOAKING",
+      retry_failed: "NONE_FAILED",
+      leave_out: "possible",
+      abort: "possible",
+      roll_back: "possible",
+    },
   });
   expect(acts.at(-1)).toMatchObject({ roll_back: { release: "v0", devices: 4 } });
   await query(server, "DELETE FROM artifacts WHERE name = 'v0'");

@@ -4,7 +4,7 @@ import { type Advanced, advance, type News } from "../../domain/rollout/advance.
 import { reopeningOf } from "../../domain/rollout/come-back.ts";
 import { type Counts, type Leaving, withoutDevices, withoutFailures } from "../../domain/rollout/counts.ts";
 import { asksForHealth } from "../../domain/rollout/gates.ts";
-import { wavesAsRead } from "../../domain/rollout/halt.ts";
+import { asksWhoIsHeard, wavesAsRead } from "../../domain/rollout/halt.ts";
 import { initialMemory } from "../../domain/rollout/memory.ts";
 import { nextSamples, restart, samplesChangeAt } from "../../domain/rollout/recent.ts";
 import { doorOf } from "../../domain/rollout/sizes.ts";
@@ -164,12 +164,12 @@ async function keep(session: Session, tenant: string, { before, counts, after }:
       await overdueAt(session, tenant, deployment, plan),
       samplesChangeAt(plan, samples, read, memory.at),
       // Polls and inventory change no counter.
-      asksForHealth(plan, memory, counts) ? memory.at + HEALTH_MS : undefined,
+      asksForHealth(plan, memory, counts) || asksWhoIsHeard(plan, memory, counts) ? memory.at + HEALTH_MS : undefined,
     ]),
   });
 }
 
-/** How often a gate looks how updated devices are, if nothing else happens. */
+/** How often a gate or a halt rule looks how updated devices are, if nothing else happens. */
 const HEALTH_MS = 10_000;
 
 /** What a decision is called that a person has made. `ENDED` may be one, too. */

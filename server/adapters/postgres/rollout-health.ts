@@ -83,6 +83,24 @@ export async function countWell(
   return row ?? { looked: 0, well: 0 };
 }
 
+/**
+ * The same for a halt rule: of the updated devices, only those that have polled since, or should have. The others may be
+ * well, or not.
+ */
+export async function countHeard(
+  session: Session,
+  tenant: string,
+  deployment: string,
+  wave: number,
+  { attributes }: HealthRule,
+): Promise<NonNullable<Counts["heard"]>> {
+  const [row] = await session.raw<{ looked: number; well: number }>(
+    `${WELL} WHERE s.check_in_at > r.finished_at OR greatest(s.check_in_at, r.finished_at) + ${USUAL} < now()`,
+    [tenant, deployment, wave, JSON.stringify(attributes)],
+  );
+  return row ?? { looked: 0, well: 0 };
+}
+
 /** Attributes are numbers, or texts of clients that write numbers so. */
 const WELL = `SELECT count(*) AS looked, count(*) FILTER (WHERE s.check_in_at > r.finished_at
       AND s.check_in_at + ${USUAL} >= now() AND NOT EXISTS (

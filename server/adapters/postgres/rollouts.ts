@@ -3,14 +3,14 @@ import type { CauseKind } from "../../domain/failures/cause.ts";
 import type { Reopening } from "../../domain/rollout/come-back.ts";
 import type { Counts } from "../../domain/rollout/counts.ts";
 import { asksForHealth } from "../../domain/rollout/gates.ts";
-import { wavesAsRead } from "../../domain/rollout/halt.ts";
+import { asksWhoIsHeard, wavesAsRead } from "../../domain/rollout/halt.ts";
 import type { Decision, Memory } from "../../domain/rollout/memory.ts";
 import { recentOf, type Samples } from "../../domain/rollout/recent.ts";
 import { tallyOf } from "../../domain/rollout/state.ts";
 import { writeEvent } from "./events.ts";
 import { LEFT_OUT_WAVE } from "./leave-out.ts";
 import type { Session } from "./postgres.ts";
-import { countWell } from "./rollout-health.ts";
+import { countHeard, countWell } from "./rollout-health.ts";
 import type { DeploymentState } from "./tables.ts";
 
 /** A rollout as the database has it. */
@@ -81,15 +81,21 @@ export async function readRollout(
 
 /**
  * What the reducer needs to know of the devices: sums of counters, the number of those that are overdue, and how the
- * updated ones are if the gate needs nothing else.
+ * updated ones are if the gate needs nothing else, or the halt rule asks for it.
  */
 export async function readRolloutCounts(session: Session, tenant: string, stored: StoredRollout): Promise<Counts> {
   const { deployment, plan, memory } = stored;
   const counts = await readCounters(session, tenant, stored);
   const wave = memory.waves.length - 1;
-  const rule = plan.waves[wave]?.gate?.health;
-  if (rule === undefined || !asksForHealth(plan, memory, counts)) return counts;
-  return { ...counts, health: await countWell(session, tenant, deployment, wave, rule) };
+  const gate = plan.waves[wave]?.gate?.health;
+  const halt = plan.halt?.health;
+  const isAsked = gate !== undefined && asksForHealth(plan, memory, counts);
+  const isHeard = halt !== undefined && asksWhoIsHeard(plan, memory, counts);
+  return {
+    ...counts,
+    ...(isAsked && { health: await countWell(session, tenant, deployment, wave, gate) }),
+    ...(isHeard && { heard: await countHeard(session, tenant, deployment, wave, halt) }),
+  };
 }
 
 async function readCounters(

@@ -3,7 +3,7 @@ import { type Act, doAct, isApproved, openWave, type Refusal } from "./acts.ts";
 import { type Allowance, allowanceOf, sampled } from "./allowance.ts";
 import { type Counts, takenIn, underWayIn, withoutDevices, withoutFailures } from "./counts.ts";
 import { readGate, soakOf, startOf } from "./gates.ts";
-import { causeFacts, forgetEnded, passedLimit } from "./halt.ts";
+import { detailFacts, forgetEnded, passedLimit } from "./halt.ts";
 import type { Decision, End, Memory } from "./memory.ts";
 import { type Wait, waitsOf, wakeAtOf } from "./waits.ts";
 
@@ -77,7 +77,7 @@ function halt(plan: Plan, memory: Memory, counts: Counts, decisions: Decision[])
   if (passed === undefined) return memory;
   const wave = memory.waves.length - 1;
   const { rule, reading, limit, failed, overdue, reports } = passed;
-  const facts = { wave, rule, reading, limit, failed, overdue, reports, ...causeFacts(passed) };
+  const facts = { wave, rule, reading, limit, failed, overdue, reports, ...detailFacts(passed) };
   decisions.push({ code: "HALTED", facts });
   const halted: Memory = { ...memory, halted: { at: memory.at, wave, ...passed } };
   return plan.halt?.action === "abort" ? end(halted, "HALTED", counts, decisions) : halted;

@@ -49,6 +49,8 @@ export interface Counts {
    * the gate needs nothing else. `undefined`: it is not known.
    */
   readonly health?: { readonly looked: number; readonly well: number };
+  /** The same for the halt rule, which leaves out those that may not have polled since their update. */
+  readonly heard?: { readonly looked: number; readonly well: number };
 }
 
 export const NO_TALLY: Tally = { updated: 0, failed: 0, had: 0, unfit: 0, left: 0, underWay: 0 };

@@ -38,7 +38,9 @@ function readHalt(plan: Plan, { waves, forgiven }: Memory, counts: Counts) {
 export function forgive(plan: Plan, memory: Memory, counts: Counts, now: number): Memory["forgiven"] {
   const wave = memory.waves.length - 1;
   const { updated, failed } = wavesAsRead(plan, counts)[wave] ?? NO_TALLY;
-  return { at: now, wave, failed, reports: updated + failed, overdue: counts.overdue };
+  const { heard } = counts;
+  const unwell = heard === undefined ? {} : { unwell: heard.looked - heard.well };
+  return { at: now, wave, failed, reports: updated + failed, overdue: counts.overdue, ...unwell };
 }
 
 /**
@@ -68,11 +70,32 @@ export function passedLimit(plan: Plan, memory: Memory, counts: Counts): Reading
   const bad = read.failed + read.overdue;
   const all = read.reports + read.overdue;
   const known = { ...read, ...mostFrequent(plan, memory.waves.length - 1, counts) };
+  const unhealthy = readHealth(plan, memory, counts);
+  if (unhealthy !== undefined) return { ...unhealthy, ...read };
   if (halt.failure_count !== undefined && bad > halt.failure_count)
     return { rule: "FAILURE_COUNT", reading: bad, limit: halt.failure_count, ...known };
   if (halt.failure_pct === undefined || all < halt.min_reports || bad * 100 <= halt.failure_pct * all) return undefined;
   return { rule: "FAILURE_PCT", reading: (bad * 100) / all, limit: halt.failure_pct, ...known };
 }
+
+/** The rule about health, if too few updated devices are well. Those that a person has accepted are left out. */
+function readHealth(
+  { halt }: Plan,
+  { waves, forgiven }: Memory,
+  { heard }: Counts,
+): Pick<Reading, "rule" | "reading" | "limit" | "looked" | "well"> | undefined {
+  if (halt?.health === undefined || heard === undefined) return undefined;
+  const accepted = forgiven.wave === waves.length - 1 ? (forgiven.unwell ?? 0) : 0;
+  const looked = heard.looked - Math.min(accepted, heard.looked - heard.well);
+  const { well } = heard;
+  const limit = halt.health.well_pct;
+  if (looked < halt.min_reports || well * 100 >= limit * looked) return undefined;
+  return { rule: "HEALTH", reading: (well * 100) / looked, limit, looked, well };
+}
+
+/** Whether the halt rule needs to know how updated devices are. */
+export const asksWhoIsHeard = ({ halt }: Plan, { ended }: Memory, { waves }: Counts): boolean =>
+  halt?.health !== undefined && ended === undefined && (waves.at(-1)?.updated ?? 0) > 0;
 
 /**
  * The cause of most failures in a wave, of those that the halt rule is about. A failure without a log may only be one
@@ -92,6 +115,11 @@ function mostFrequent(
   return { cause: first.signature, causeKind: first.kind, causeFailed: failed(first) };
 }
 
-/** The cause in a reading, as facts of a decision. */
-export const causeFacts = ({ cause, causeKind, causeFailed }: Reading): Readonly<Record<string, string | number>> =>
-  cause === undefined ? {} : { cause, causeKind: causeKind ?? "line", causeFailed: causeFailed ?? 0 };
+/** The cause or the health in a reading, as facts of a decision. */
+export const detailFacts = (reading: Reading): Readonly<Record<string, string | number>> => {
+  const { cause, causeKind, causeFailed, looked, well } = reading;
+  return {
+    ...(cause !== undefined && { cause, causeKind: causeKind ?? "line", causeFailed: causeFailed ?? 0 }),
+    ...(looked !== undefined && { looked, well: well ?? 0 }),
+  };
+};

@@ -2,7 +2,7 @@ import type { CauseKind } from "../failures/cause.ts";
 
 /** A number that a decision was made on, and the limit that it passed. */
 export interface Reading {
-  readonly rule: "FAILURE_PCT" | "FAILURE_COUNT";
+  readonly rule: "FAILURE_PCT" | "FAILURE_COUNT" | "HEALTH";
   readonly reading: number;
   readonly limit: number;
   readonly failed: number;
@@ -12,6 +12,9 @@ export interface Reading {
   readonly cause?: string;
   readonly causeKind?: CauseKind;
   readonly causeFailed?: number;
+  /** Of the rule about health: how many updated devices were looked at, and how many of them were well. */
+  readonly looked?: number;
+  readonly well?: number;
 }
 
 /** A wave that has opened. Times are in milliseconds since 1970. */
@@ -35,6 +38,8 @@ interface Forgiven {
   readonly failed: number;
   readonly reports: number;
   readonly overdue: number;
+  /** Updated devices of the wave that were not well. */
+  readonly unwell?: number;
 }
 
 /** All that a rollout remembers. It is written as JSON. */

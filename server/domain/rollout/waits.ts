@@ -3,7 +3,7 @@ import { isApproved } from "./acts.ts";
 import { type Allowance, rateChangesAt } from "./allowance.ts";
 import { type Counts, takenIn, underWayIn } from "./counts.ts";
 import { readGate, soakOf, startOf } from "./gates.ts";
-import { causeFacts } from "./halt.ts";
+import { detailFacts } from "./halt.ts";
 import type { Memory } from "./memory.ts";
 import { windowAt } from "./window.ts";
 
@@ -33,7 +33,7 @@ export function waitsOf(plan: Plan, memory: Memory, counts: Counts, { upTo, by }
   const { paused, halted, expiredAt } = memory;
   if (halted !== undefined) {
     const { rule, reading, limit, wave } = halted;
-    waits.push({ code: "HALTED", facts: { rule, reading, limit, wave, ...causeFacts(halted) } });
+    waits.push({ code: "HALTED", facts: { rule, reading, limit, wave, ...detailFacts(halted) } });
   }
   if (paused !== undefined) waits.push({ code: "RESUME", facts: { by: paused.by, at: paused.at } });
   if (!isApproved(plan, memory))

@@ -63,6 +63,11 @@ const Halt = z
     /** Failures in per cent of what devices have reported. */
     failure_pct: z.number().min(0).lt(100).optional(),
     failure_count: z.number().int().min(0).optional(),
+    /**
+     * How the updated devices of the newest wave must be: with fewer well ones, the rollout stops. A device that was
+     * updated and may not have polled since is not counted. `min_reports` holds for those that are.
+     */
+    health: HealthRule.optional(),
     /** Only the reports of the last seconds. Without it, those of the newest wave. */
     window_s: Seconds.min(60).optional(),
     /** A percentage of fewer reports is not read. */
@@ -77,8 +82,8 @@ const Halt = z
     /** `pause` keeps the rollout until a person resumes it. */
     action: z.enum(["pause", "abort"]).default("pause"),
   })
-  .refine(({ failure_pct: pct, failure_count: count }) => pct !== undefined || count !== undefined, {
-    error: "a halt rule has failure_pct or failure_count",
+  .refine((rule) => [rule.failure_pct, rule.failure_count, rule.health].some((one) => one !== undefined), {
+    error: "a halt rule has failure_pct, failure_count or health",
   })
   .refine(({ cause, overdue_after_s: overdue }) => cause === undefined || overdue === undefined, {
     error: "a device that is overdue tells no cause",

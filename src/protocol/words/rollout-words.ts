@@ -11,7 +11,12 @@ type Wording = (facts: Facts) => string;
 const waveOf = (facts: Facts): string => `wave ${Number(facts["wave"]) + 1}`;
 
 /** How a rule that has halted a rollout read. */
-const reading = (facts: Facts): string =>
+const reading = (facts: Facts): string => (facts["rule"] === "HEALTH" ? healthOf(facts) : failuresOf(facts));
+
+const healthOf = ({ well, looked, reading: share, limit }: Facts): string =>
+  `${count(well)} of ${devices(looked)} with the release are well (${Number(share).toFixed(1)} %), and the limit is ${limit} %`;
+
+const failuresOf = (facts: Facts): string =>
   (facts["rule"] === "FAILURE_PCT"
     ? `${Number(facts["reading"]).toFixed(1)} % of the reports are failures, and the limit is ${facts["limit"]} %`
     : `${devices(facts["reading"])} failed, and the limit is ${count(facts["limit"])}`) + causeOf(facts);

@@ -3,7 +3,9 @@ import { advance } from "../../../../server/domain/rollout/advance.ts";
 import { type Counts, NO_TALLY } from "../../../../server/domain/rollout/counts.ts";
 import { estimateOf } from "../../../../server/domain/rollout/estimate.ts";
 import { initialMemory, type Memory } from "../../../../server/domain/rollout/memory.ts";
+import { possibleActs } from "../../../../server/domain/rollout/possible-acts.ts";
 import { Plan } from "../../../../src/protocol/api/rollouts.ts";
+import { DECISIONS } from "../../../../src/protocol/words/rollout-words.ts";
 
 const BEGIN = Date.UTC(2026, 5, 1);
 const MINUTE = 60_000;
@@ -84,3 +86,47 @@ for (const health of [
   test(`health ${JSON.stringify(health)} is refused`, () => {
     expect(Plan.safeParse({ waves: [{ count: 1, gate: { health } }, { rest: true }] }).success).toBe(false);
   });
+
+const HALTING = Plan.parse({
+  waves: [{ count: 10, gate: { success_pct: 100 } }, { rest: true }],
+  halt: { health: { well_pct: 80 }, min_reports: 5 },
+});
+
+test("a halt rule about health stops the rollout when too few of those that were heard are well, and a person may accept them", () => {
+  let memory = advance(HALTING, initialMemory("author", BEGIN), {
+    ...{ counts: countsOf(undefined, undefined), acts: [], now: BEGIN },
+  }).memory;
+  const look = (heard: Counts["heard"], acts: readonly { act: "resume"; by: string }[] = []) => {
+    const counts = { ...countsOf(8, undefined), ...(heard !== undefined && { heard }) };
+    const after = advance(HALTING, memory, { counts, acts, now: memory.at + MINUTE });
+    memory = after.memory;
+    return after.decisions;
+  };
+  expect(look(undefined)).toEqual([]);
+  // Four reports are too few, and 80 % is enough.
+  expect(look({ looked: 4, well: 0 })).toEqual([]);
+  expect(look({ looked: 5, well: 4 })).toEqual([]);
+  const [halted, ...more] = look({ looked: 6, well: 4 });
+  expect(more).toEqual([]);
+  expect(halted).toMatchObject({ code: "HALTED", facts: { rule: "HEALTH", limit: 80, looked: 6, well: 4 } });
+  expect(Number(halted?.facts["reading"])).toBeCloseTo(66.7, 1);
+  expect(DECISIONS["HALTED"]?.(halted?.facts ?? {})).toBe(
+    "halted in wave 1: 4 of 6 devices with the release are well (66.7 %), and the limit is 80 %",
+  );
+  // Two were accepted: with a third, 4 of 5 are well, and with a fourth 4 of 6.
+  expect(look({ looked: 6, well: 4 }, [{ act: "resume", by: "b" }]).map(({ code }) => code)).toEqual(["RESUMED"]);
+  expect(look({ looked: 7, well: 4 })).toEqual([]);
+  expect(look({ looked: 8, well: 4 }).map(({ code }) => code)).toEqual(["HALTED"]);
+});
+
+test("the summary says whether devices can be left out, and not what that does before they are named", () => {
+  const open = advance(PLAN, initialMemory("author", BEGIN), {
+    ...{ counts: countsOf(undefined, undefined), acts: [], now: BEGIN },
+  }).memory;
+  const leaveOut = (memory: Memory) =>
+    possibleActs(PLAN, memory, { counts: countsOf(1, undefined), now: BEGIN }, "a").find(
+      ({ act }) => act === "leave_out",
+    );
+  expect(leaveOut(open)).toEqual({ act: "leave_out", refused: undefined, effects: [] });
+  expect(leaveOut({ ...open, ended: { at: BEGIN, why: "FINISHED" } })).toMatchObject({ refused: "ENDED" });
+});
