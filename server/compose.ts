@@ -2,6 +2,7 @@ import type { FastifyBaseLogger } from "fastify";
 import type { NextRequestV2 } from "../src/protocol/api/devices.ts";
 import type { MailServer } from "./adapters/mail/mailer.ts";
 import { openObjects } from "./adapters/objects/open-objects.ts";
+import { guardedAgents } from "./adapters/outgoing/guarded-agents.ts";
 import { collectCheckIns } from "./adapters/postgres/check-ins.ts";
 import { numberEvents } from "./adapters/postgres/events.ts";
 import { migrate } from "./adapters/postgres/migrate.ts";
@@ -11,6 +12,7 @@ import { readMigrations } from "./adapters/postgres/read-migrations.ts";
 import { removeOld } from "./adapters/postgres/retention.ts";
 import { keepRunningDeployments } from "./adapters/postgres/running-deployments.ts";
 import { loadSecrets } from "./adapters/postgres/secrets.ts";
+import { createOpenId } from "./adapters/sign-in/openid.ts";
 import { createTokens } from "./adapters/tokens/tokens.ts";
 import { createSender } from "./adapters/webhooks/send.ts";
 import { type AppOptions, createApp } from "./api/app.ts";
@@ -54,7 +56,7 @@ export interface ServerOptions extends Pick<AppOptions, "serverFactory" | "check
   readonly connections?: number;
   readonly storage: Storage;
   readonly publicUrl?: string;
-  /** Private addresses and networks that webhooks may call. */
+  /** Private addresses and networks that webhooks, and calls to identity providers, may go to. */
   readonly webhookAllow?: readonly string[];
   /** How mails are sent, for which `publicUrl` must be known. */
   readonly mail?: MailServer;
@@ -97,7 +99,9 @@ export async function composeServer({
   const running = keepRunningDeployments(postgres, notices);
   const full = new FullRollouts();
   const checkIns = collectCheckIns(postgres, log);
-  const webhooks = createSender(webhookAllow);
+  const agents = guardedAgents(webhookAllow);
+  const webhooks = createSender(agents);
+  const openId = createOpenId(agents);
   const directLinks = storage.kind === "s3" && storage.presigned;
   const memories = new DeviceMemories(postgres, tokens, notices);
   const callers = findCallers(postgres, tokens, memories);
@@ -112,6 +116,7 @@ export async function composeServer({
     full,
     objects,
     webhooks,
+    openId,
     events,
     directLinks,
     linkKey,
@@ -147,7 +152,7 @@ export async function composeServer({
       await endRollouts();
       await Promise.all(endEvents.map((end) => end()));
       await deliveries.close();
-      webhooks.close();
+      agents.close();
       await checkIns.flush();
       await notices.close();
       await Promise.all(endHourly.map((end) => end()));

@@ -1,7 +1,8 @@
 import type { Command } from "commander";
 import type { CliIo } from "../../src/agent/io.ts";
 import { AgentError } from "../../src/errors/agent-error.ts";
-import type { RecoveryCodes, SecondFactorSecret, SignInRules } from "../../src/protocol/api/useradm.ts";
+import type { SignInRules } from "../../src/protocol/api/sign-in.ts";
+import type { RecoveryCodes, SecondFactorSecret } from "../../src/protocol/api/useradm.ts";
 import { type Context, done, examples, printOne, withServer } from "./command.ts";
 import { passwordFrom } from "./login.ts";
 

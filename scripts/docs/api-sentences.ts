@@ -133,8 +133,22 @@ export const API_SENTENCES: Readonly<Record<string, string>> = {
   [`POST ${USERADM}/users/{id}/2fa/disable`]: "Removes one's own second factor; needs `current_password`.",
   [`POST ${USERADM}/users/me/2fa/recovery_codes`]: "Replaces one's recovery codes; needs `current_password`.",
   [`POST ${USERADM}/users/{id}/2fa/reset`]: "Removes the second factor of a user who has lost it.",
+  [`GET ${USERADM}/sso/idp/metadata`]: "Lists the identity providers of the tenant, without their secrets.",
+  [`POST ${USERADM}/sso/idp/metadata`]:
+    "Adds an OpenID provider, with the roles of its groups. Only administrators may do so.",
+  [`GET ${USERADM}/sso/idp/metadata/{id}`]: "Shows an identity provider, without its secret.",
+  [`PUT ${USERADM}/sso/idp/metadata/{id}`]:
+    "Replaces what is set for an identity provider. Without a secret, the one that is there stays.",
+  [`DELETE ${USERADM}/sso/idp/metadata/{id}`]:
+    "Removes an identity provider, and ends the sessions that it has begun. Its people stay users.",
+  [`GET ${USERADM}/oidc/{id}/start`]:
+    "Sends a browser to an identity provider, and then on to the path `to` or to a program on its machine.",
+  [`GET ${USERADM}/oidc/{id}/callback`]: "Takes the answer of an identity provider, once, from the browser that began.",
+  [`POST ${USERADM}/oidc/session`]:
+    "Begins the session of who was signed in by a provider, once. The answer is the token, as of a login.",
   [`GET ${USERADM}/sign_in`]: "Shows how the people of the tenant sign in.",
-  [`PUT ${USERADM}/sign_in`]: "Changes how the people of the tenant sign in. Only administrators may do so.",
+  [`PUT ${USERADM}/sign_in`]:
+    "Changes how the people of the tenant sign in. An administrator with a password always stays. Only administrators may do so.",
   [`GET ${USERADM}/roles`]: "Lists the roles.",
   "GET /api/management/v2/useradm/roles": "Lists the roles: the built-in ones, and those of the tenant.",
   "GET /api/management/v2/useradm/roles/{name}": "Shows one role.",

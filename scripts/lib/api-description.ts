@@ -1,6 +1,8 @@
 import { generateKeyPairSync, randomBytes } from "node:crypto";
 import { pino } from "pino";
+import { guardedAgents } from "../../server/adapters/outgoing/guarded-agents.ts";
 import { connectPostgres } from "../../server/adapters/postgres/postgres.ts";
+import { createOpenId } from "../../server/adapters/sign-in/openid.ts";
 import { createTokens } from "../../server/adapters/tokens/tokens.ts";
 import { createSender } from "../../server/adapters/webhooks/send.ts";
 import { createApp } from "../../server/api/app.ts";
@@ -23,6 +25,7 @@ export async function describeApi(): Promise<Described> {
   const unused = (): never => {
     throw new Error("a description asks nobody");
   };
+  const agents = guardedAgents([]);
   const services: Services = {
     ...{ postgres, tokens, notices, log, directLinks: false, linkKey: randomBytes(32), publicUrl: undefined },
     canMail: false,
@@ -30,7 +33,8 @@ export async function describeApi(): Promise<Described> {
     checkIns: { note: unused, flush: unused } as Partial<Services["checkIns"]> as Services["checkIns"],
     full: new FullRollouts(),
     objects: {} as Services["objects"],
-    webhooks: createSender([]),
+    webhooks: createSender(agents),
+    openId: createOpenId(agents),
     events: { open: unused, end: unused, figures: { listeners: 0, sent: 0, lagged: 0 } },
   };
   const memories = new DeviceMemories(postgres, tokens, notices);

@@ -18,6 +18,8 @@ export const SERVER_BUDGET: ServerBudget = {
     ...["jose", "kysely"],
     // QR codes for apps that make codes of the second factor.
     "qr",
+    // Sign-in by an identity provider: OpenID Connect is no place for code of our own.
+    ...["openid-client", "oauth4webapi"],
     // PostgreSQL's protocol, with what it needs.
     ...["pg", "pg-cloudflare", "pg-connection-string", "pg-int8", "pg-pool", "pg-protocol", "pg-types", "pgpass"],
     ...["postgres-array", "postgres-bytea", "postgres-date", "postgres-interval", "split2", "xtend"],

@@ -55,7 +55,7 @@ export function linkTo(
 export const downloadPath = (artifact: string): string => `/api/devices/v1/download/${artifact}`;
 
 /** Where clients reach this server: the configured address, or else the one that this client has used. */
-function originOf({ publicUrl }: Pick<Services, "publicUrl">, request: FastifyRequest): string {
+export function originOf({ publicUrl }: Pick<Services, "publicUrl">, request: FastifyRequest): string {
   return publicUrl ?? `${request.protocol}://${request.host}`;
 }
 

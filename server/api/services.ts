@@ -3,6 +3,7 @@ import type { CheckIns } from "../adapters/postgres/check-ins.ts";
 import type { Notices } from "../adapters/postgres/notifications.ts";
 import type { Postgres } from "../adapters/postgres/postgres.ts";
 import type { RunningDeployments } from "../adapters/postgres/running-deployments.ts";
+import type { OpenId } from "../adapters/sign-in/openid.ts";
 import type { Tokens } from "../adapters/tokens/tokens.ts";
 import type { WebhookSender } from "../adapters/webhooks/send.ts";
 import type { Objects } from "../ports/objects.ts";
@@ -18,6 +19,8 @@ export interface Services {
   readonly checkIns: CheckIns;
   readonly full: FullRollouts;
   readonly webhooks: WebhookSender;
+  /** Identity providers. */
+  readonly openId: OpenId;
   /** Streams of what happens, to people. */
   readonly events: EventHub;
   /** The bytes of Artifacts. */

@@ -45,4 +45,5 @@ export async function listTables(session: Session): Promise<readonly Table[]> {
 /** They name a tenant, and have no row-level security: all rows are seen at once. */
 const SHARED: ReadonlySet<string> = new Set([
   ...["logins", "jobs", "outbox", "rollout_clocks", "webhook_queues", "audit_ends", "enrolment_tokens"],
+  ...["provider_tenants", "sign_ins", "handovers"],
 ]);

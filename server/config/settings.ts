@@ -76,8 +76,8 @@ export const SETTINGS = [
   {
     key: "webhook-allow",
     value: "ADDRESS,…",
-    doc: "private addresses and networks that webhooks may call nevertheless",
-    defaultDoc: "none: webhooks call public addresses only",
+    doc: "private addresses and networks that webhooks may call nevertheless, and at which identity providers may be",
+    defaultDoc: "none: the server calls public addresses only",
     default: () => undefined,
   },
   {

@@ -15,10 +15,13 @@ interface Route {
 
 /** Whoever has a signed link needs no token. */
 const OPEN = [
+  "GET /api/management/v1/useradm/oidc/{id}/callback",
+  "GET /api/management/v1/useradm/oidc/{id}/start",
   "POST /api/management/v1/session",
   "POST /api/management/v1/useradm/auth/login",
   "POST /api/management/v1/useradm/auth/password-reset/complete",
   "POST /api/management/v1/useradm/auth/password-reset/start",
+  "POST /api/management/v1/useradm/oidc/session",
   "PUT /api/management/v1/deployments/artifacts/directupload/{id}/content",
 ];
 let server: TestServer;

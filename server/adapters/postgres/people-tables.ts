@@ -1,5 +1,7 @@
 import type { Generated } from "kysely";
 import type { ScopedSet } from "../../domain/permissions/matrix.ts";
+import type { ProviderRules } from "../../domain/sign-in/admit.ts";
+import type { Target } from "../../domain/sign-in/target.ts";
 import type { Json, Stamp } from "./column-types.ts";
 
 export interface RoleTable {
@@ -34,6 +36,7 @@ export interface SessionTable {
   address: string | null;
   user_agent: string | null;
   last_address: string | null;
+  provider_id: string | null;
   created_at: Stamp;
 }
 
@@ -53,4 +56,54 @@ export interface PasswordLinkTable {
   purpose: "invitation" | "reset";
   expires_at: Date;
   created_at: Stamp;
+}
+
+export interface SignInRulesTable {
+  tenant_id: string;
+  second_factor: Generated<"optional" | "required">;
+  passwords: Generated<"on" | "off">;
+  break_glass: Generated<string[]>;
+}
+
+export interface IdentityProviderTable {
+  tenant_id: string;
+  id: string;
+  name: string;
+  issuer: string;
+  client_id: string;
+  client_secret: string | null;
+  rules: Json<ProviderRules>;
+  created_at: Stamp;
+  updated_at: Stamp;
+}
+
+export interface IdentityTable {
+  tenant_id: string;
+  issuer: string;
+  subject: string;
+  user_id: string;
+  created_at: Stamp;
+  signed_in_at: Stamp;
+}
+
+export interface SignInTable {
+  state_hash: Buffer;
+  browser_hash: Buffer;
+  tenant_id: string;
+  provider_id: string;
+  address: string;
+  nonce: string;
+  verifier: string;
+  redirect_uri: string;
+  target: Json<Target>;
+  expires_at: Date;
+}
+
+export interface HandoverTable {
+  code_hash: Buffer;
+  tenant_id: string;
+  provider_id: string;
+  user_id: string;
+  challenge: string | null;
+  expires_at: Date;
 }

@@ -50,7 +50,7 @@ export async function addTenant(
 
 /**
  * Makes a user with these roles, which must be there. The session must be in the tenant.
- *
+
  * @throws {ServerError} NOT_POSSIBLE if the email address belongs to a user already, of this tenant or another
  */
 export async function addUser(
@@ -86,6 +86,8 @@ export interface Login {
   readonly user: string;
   readonly passwordHash: string;
   readonly hasSecondFactor: boolean;
+  /** Whether passwords are on, or this user may use one nevertheless. */
+  readonly mayUsePassword: boolean;
 }
 
 /** The user with this email address, of whichever tenant. */
@@ -96,13 +98,15 @@ export async function findLogin(postgres: Postgres, email: string): Promise<Logi
   if (login === undefined) return undefined;
   const { tenant_id: tenant, user_id: user } = login;
   const [row] = await postgres.inTenant(tenant, (session) =>
-    session.raw<{ password_hash: string; has: boolean }>(
+    session.raw<{ password_hash: string; has: boolean; may: boolean }>(
       `SELECT password_hash, EXISTS (SELECT FROM second_factors f WHERE f.tenant_id = $1 AND f.user_id = $2
-          AND f.verified_at IS NOT NULL) AS has FROM users WHERE tenant_id = $1 AND id = $2`,
+          AND f.verified_at IS NOT NULL) AS has,
+        NOT EXISTS (SELECT FROM sign_in_rules i WHERE i.tenant_id = $1 AND i.passwords = 'off'
+          AND NOT $2 = ANY (i.break_glass)) AS may FROM users WHERE tenant_id = $1 AND id = $2`,
       [tenant, user],
     ),
   );
-  return row && { tenant, user, passwordHash: row.password_hash, hasSecondFactor: row.has };
+  return row && { tenant, user, passwordHash: row.password_hash, hasSecondFactor: row.has, mayUsePassword: row.may };
 }
 
 export interface Tenant {
@@ -140,7 +144,10 @@ export interface PersonRow {
   readonly roles: readonly string[];
   /** Of the roles that the tenant has made. */
   readonly sets: readonly ScopedSet[];
-  /** A session of somebody who must have a second factor, and has none. */
+  /**
+   * A session of somebody who must have a second factor, and has none. Of sessions that a provider has begun, the provider
+   * answers for it.
+   */
   readonly must_set_up: boolean;
 }
 
@@ -153,7 +160,7 @@ const FIND_PERSON = {
     SELECT s.user_id, u.email, s.name, s.created_at, u.roles,
       coalesce((SELECT jsonb_agg(element) FROM roles r, jsonb_array_elements(r.sets) AS element
         WHERE r.tenant_id = $1 AND r.name = ANY (u.roles)), '[]') AS sets,
-      s.kind = 'session' AND EXISTS (SELECT FROM sign_in_rules i
+      s.kind = 'session' AND s.provider_id IS NULL AND EXISTS (SELECT FROM sign_in_rules i
         WHERE i.tenant_id = $1 AND i.second_factor = 'required') AND NOT EXISTS (SELECT FROM second_factors f
         WHERE f.tenant_id = $1 AND f.user_id = u.id AND f.verified_at IS NOT NULL) AS must_set_up
     FROM sessions s JOIN users u ON u.tenant_id = s.tenant_id AND u.id = s.user_id

@@ -70,7 +70,7 @@ export async function changeRole(
   );
 }
 
-/** @throws {ServerError} CONFLICT while a user has it */
+/** @throws {ServerError} CONFLICT while a user has it, or a provider gives it */
 export async function removeRole(session: Session, tenant: string, name: string): Promise<void> {
   await lockRoles(session, tenant);
   const [row] = await session.raw<{ n: number }>(
@@ -79,6 +79,13 @@ export async function removeRole(session: Session, tenant: string, name: string)
   );
   const users = row?.n ?? 0;
   if (users > 0) throw new ServerError("CONFLICT", { role: name, users, reason: "users have this role" });
+  const [provider] = await session.raw<{ name: string }>(
+    `SELECT name FROM identity_providers WHERE tenant_id = $1 AND (rules->'defaultRoles' ? $2
+      OR rules->'roleMapping' @> jsonb_build_array(jsonb_build_object('roles', jsonb_build_array($2::text)))) LIMIT 1`,
+    [tenant, name],
+  );
+  if (provider !== undefined)
+    throw new ServerError("CONFLICT", { role: name, provider: provider.name, reason: "a provider gives this role" });
   await session.raw("DELETE FROM roles WHERE tenant_id = $1 AND name = $2", [tenant, name]);
 }
 

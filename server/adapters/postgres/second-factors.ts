@@ -104,24 +104,3 @@ export async function removeSecondFactor(session: Session, tenant: string, user:
   ]);
   return removed.length > 0;
 }
-
-export interface SignInRules {
-  /** Whether each user must have a second factor. */
-  readonly secondFactor: "optional" | "required";
-}
-
-export async function readSignInRules(session: Session, tenant: string): Promise<SignInRules> {
-  const [row] = await session.raw<{ second_factor: SignInRules["secondFactor"] }>(
-    "SELECT second_factor FROM sign_in_rules WHERE tenant_id = $1",
-    [tenant],
-  );
-  return { secondFactor: row?.second_factor ?? "optional" };
-}
-
-export async function writeSignInRules(session: Session, tenant: string, rules: SignInRules): Promise<void> {
-  await session.raw(
-    `INSERT INTO sign_in_rules (tenant_id, second_factor) VALUES ($1, $2)
-      ON CONFLICT (tenant_id) DO UPDATE SET second_factor = excluded.second_factor`,
-    [tenant, rules.secondFactor],
-  );
-}

@@ -13,7 +13,12 @@ export interface Origin {
   readonly userAgent: string | undefined;
 }
 
-/** Begins a session. @param idleS after how many seconds without a use it ends; without it, it does not */
+/**
+ * Begins a session.
+ *
+ * @param idleS after how many seconds without a use it ends; without it, it does not
+ * @param provider what has signed the person in; without it, a password has
+ */
 export async function addSession(
   session: Session,
   tenant: string,
@@ -21,11 +26,13 @@ export async function addSession(
   expiresAt: Date | null,
   { address, userAgent }: Origin,
   idleS?: number,
+  provider?: string,
 ): Promise<string> {
   const id = randomUUID();
   const ends = { expires_at: expiresAt, idle_s: idleS ?? null };
   const values = { tenant_id: tenant, id, user_id: user, kind: "session", ...ends } as const;
-  await session.run(sql.insertInto("sessions").values({ ...values, address, user_agent: userAgent ?? null }));
+  const from = { address, user_agent: userAgent ?? null, provider_id: provider ?? null };
+  await session.run(sql.insertInto("sessions").values({ ...values, ...from }));
   const kept = sql
     .selectFrom("sessions")
     .select("id")
@@ -58,7 +65,7 @@ export function listSessions(session: Session, tenant: string, user: string): Pr
     sql
       .selectFrom("sessions")
       .select(["id", "kind", "name", "expires_at", "last_used_at", "address", "user_agent", "last_address"])
-      .select("created_at")
+      .select(["created_at", "provider_id"])
       .where("tenant_id", "=", tenant)
       .where("user_id", "=", user)
       .where(({ or, eb }) => or([eb("expires_at", "is", null), eb("expires_at", ">", fragment<Date>`now()`)]))

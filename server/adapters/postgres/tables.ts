@@ -21,7 +21,18 @@ import type {
   EventTable,
   OutboxTable,
 } from "./more-tables.ts";
-import type { PasswordLinkTable, RoleTable, SecondFactorTable, SessionTable, UserTable } from "./people-tables.ts";
+import type {
+  HandoverTable,
+  IdentityProviderTable,
+  IdentityTable,
+  PasswordLinkTable,
+  RoleTable,
+  SecondFactorTable,
+  SessionTable,
+  SignInRulesTable,
+  SignInTable,
+  UserTable,
+} from "./people-tables.ts";
 import type { WebhookDeliveryTable, WebhookTable } from "./webhook-tables.ts";
 
 /**
@@ -76,7 +87,12 @@ export interface Tables {
   sessions: SessionTable;
   second_factors: SecondFactorTable;
   password_links: PasswordLinkTable;
-  sign_in_rules: { tenant_id: string; second_factor: Generated<"optional" | "required"> };
+  sign_in_rules: SignInRulesTable;
+  identity_providers: IdentityProviderTable;
+  provider_tenants: { provider_id: string; tenant_id: string };
+  identities: IdentityTable;
+  sign_ins: SignInTable;
+  handovers: HandoverTable;
   settings: { tenant_id: string; user_id: string; value: Json<object>; rev: Generated<number> };
   audit: AuditTable;
   audit_ends: { tenant_id: string; seq: Generated<number>; hash: Buffer };

@@ -4,10 +4,21 @@ import { removePasswordLinks } from "./password-links.ts";
 import { USER_COLUMNS, type User } from "./people.ts";
 import { type Session, sql } from "./postgres.ts";
 import { lockRoles } from "./roles.ts";
+import { requireWayIn } from "./sign-in-rules.ts";
 
 export function findUser(session: Session, tenant: string, id: string): Promise<User | undefined> {
   return session.first(
     sql.selectFrom("users").select(USER_COLUMNS).where("tenant_id", "=", tenant).where("id", "=", id),
+  );
+}
+
+export function findUserByEmail(session: Session, tenant: string, email: string): Promise<User | undefined> {
+  return session.first(
+    sql
+      .selectFrom("users")
+      .select(USER_COLUMNS)
+      .where("tenant_id", "=", tenant)
+      .where("email", "=", email.toLowerCase()),
   );
 }
 
@@ -48,6 +59,7 @@ export async function changeUser(
   );
   // They went to the old address, or were for the password that is replaced now.
   if (address !== undefined || hash !== undefined) await removePasswordLinks(session, tenant, id);
+  if (roles !== undefined) await requireWayIn(session, tenant);
   return changed.length > 0;
 }
 
@@ -75,6 +87,7 @@ export async function removeUser(session: Session, tenant: string, id: string): 
   await session.raw("DELETE FROM settings WHERE tenant_id = $1 AND user_id = $2", [tenant, id]);
   await session.raw("DELETE FROM logins WHERE tenant_id = $1 AND user_id = $2", [tenant, id]);
   await session.raw("DELETE FROM users WHERE tenant_id = $1 AND id = $2", [tenant, id]);
+  await requireWayIn(session, tenant);
   return user;
 }
 

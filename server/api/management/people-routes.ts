@@ -13,8 +13,10 @@ import { inventoryV2Routes } from "./inventory/v2.ts";
 import { tenantadmRoutes } from "./tenantadm/routes.ts";
 import { consoleSessionRoutes } from "./useradm/console-session.ts";
 import { loginRoutes } from "./useradm/login.ts";
+import { oidcRoutes } from "./useradm/oidc.ts";
 import { passwordLinkRoutes } from "./useradm/password-links.ts";
 import { planRoutes } from "./useradm/plans.ts";
+import { providerRoutes } from "./useradm/providers.ts";
 import { roleRoutes } from "./useradm/roles.ts";
 import { secondFactorRoutes } from "./useradm/second-factor.ts";
 import { sessionRoutes } from "./useradm/sessions.ts";
@@ -32,6 +34,8 @@ export const peopleRoutes = (services: Services): readonly Routes[] => [
   passwordPage,
   secondFactorRoutes(services),
   signInRoutes(services),
+  providerRoutes(services),
+  oidcRoutes(services),
   sessionRoutes(services),
   tokenRoutes(services),
   roleRoutes(services),

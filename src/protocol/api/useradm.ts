@@ -91,10 +91,6 @@ export const PresentPassword = z.object({ current_password: z.string().max(512).
 export const RecoveryCodes = z.object({ recovery_codes: z.array(z.string()) });
 export type RecoveryCodes = z.infer<typeof RecoveryCodes>;
 
-/** How people of a tenant sign in. */
-export const SignInRules = z.object({ second_factor: z.enum(["optional", "required"]) });
-export type SignInRules = z.infer<typeof SignInRules>;
-
 /** A personal access token. `expires_in` is in seconds; 0 or none: it does not expire. */
 export const NewToken = z.object({
   name: z.string().min(1).max(256),
@@ -143,6 +139,8 @@ export const Session = z.object({
   address: z.string().optional(),
   user_agent: z.string().optional(),
   last_address: z.string().optional(),
+  /** The id of the provider that has signed the person in. */
+  provider: Id.optional(),
   /** Whether it is the one that asks. */
   current: z.boolean(),
 });

@@ -102,16 +102,20 @@ function filledWith(schema: Schema | undefined, text: string, depth = 0): unknow
   }
 }
 
+const METADATA = "/api/management/v1/useradm/sso/idp/metadata";
 const INTEGRATIONS = "/api/management/v1/iot-manager/integrations";
 
-test("only webhooks take a URL, and the server calls none that is in a text", async () => {
+test("only webhooks and identity providers take a URL, and the server calls none that is in a text", async () => {
   const taken = routes.flatMap(({ path, parameters, body }) =>
     [...parameters.map(({ name }) => name), ...namesIn(body)].map((name) => `${path}: ${name}`),
   );
   expect(taken.length).toBeGreaterThan(50);
-  const urls = taken.filter((name) => /ur[il]\b|callback|webhook|endpoint/i.test(name.split(": ")[1] ?? ""));
-  // They refuse private addresses: webhooks.server.test.ts.
-  expect(urls).toEqual([`${INTEGRATIONS}: url`, `${INTEGRATIONS}/{id}/credentials: url`]);
+  const urls = taken.filter((name) => /ur[il]\b|callback|webhook|endpoint|issuer/i.test(name.split(": ")[1] ?? ""));
+  // They refuse private addresses: webhooks.server.test.ts, providers.server.test.ts.
+  expect(urls).toEqual([
+    ...[`${INTEGRATIONS}: url`, `${INTEGRATIONS}/{id}/credentials: url`],
+    ...[`${METADATA}: issuer`, `${METADATA}/{id}: issuer`],
+  ]);
   const { device, set } = await makeDevice(server);
   const claims = { jti: set, sub: device, tenant: server.tenant.id, kind: "device" } as const;
   const deviceToken = await server.server.services.tokens.sign(claims, 600);
@@ -137,9 +141,9 @@ test("only webhooks take a URL, and the server calls none that is in a text", as
 });
 
 /** Modules that may open connections. */
-const CALLERS = /^server\/(?:listeners|adapters\/(?:postgres|objects|webhooks))\//;
+const CALLERS = /^server\/(?:listeners|adapters\/(?:postgres|objects|webhooks|outgoing))\//;
 
-test("only the database, the store of objects and webhooks are called by the server", async () => {
+test("only the database, the store of objects, webhooks and identity providers are called by the server", async () => {
   const sources = await filesBelow("server", ".ts");
   expect(sources.length).toBeGreaterThan(100);
   const found: string[] = [];

@@ -604,7 +604,7 @@ CREATE TABLE users (
   tenant_id uuid NOT NULL REFERENCES tenants ON DELETE CASCADE,
   id uuid NOT NULL,
   email text NOT NULL,
-  -- 'none' until an invitation is accepted.
+  -- 'none' until an invitation is accepted, and of who signs in by a provider alone.
   password_hash text NOT NULL,
   -- Names of roles. Without any, a user has only their own account.
   roles text[] NOT NULL,
@@ -627,6 +627,76 @@ CREATE TABLE roles (
   PRIMARY KEY (tenant_id, name)
 );
 
+-- OpenID providers by which people of a tenant sign in.
+CREATE TABLE identity_providers (
+  tenant_id uuid NOT NULL REFERENCES tenants ON DELETE CASCADE,
+  id uuid NOT NULL,
+  name text NOT NULL,
+  issuer text NOT NULL,
+  client_id text NOT NULL,
+  -- Never shown again. NULL: the server is a public client.
+  client_secret text,
+  -- Who may sign in, and with which roles: see server/domain/sign-in.
+  rules jsonb NOT NULL,
+  created_at timestamptz NOT NULL DEFAULT now(),
+  updated_at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (tenant_id, id),
+  UNIQUE (tenant_id, name),
+  UNIQUE (tenant_id, issuer)
+);
+
+-- Finds the tenant of a provider: whoever begins to sign in has no token. Not under row-level security, as logins.
+CREATE TABLE provider_tenants (
+  provider_id uuid PRIMARY KEY,
+  tenant_id uuid NOT NULL,
+  FOREIGN KEY (tenant_id, provider_id) REFERENCES identity_providers ON DELETE CASCADE
+);
+
+-- Which user a person is that an issuer knows by this subject.
+CREATE TABLE identities (
+  tenant_id uuid NOT NULL,
+  issuer text NOT NULL,
+  subject text NOT NULL,
+  user_id uuid NOT NULL,
+  created_at timestamptz NOT NULL DEFAULT now(),
+  signed_in_at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (tenant_id, issuer, subject),
+  FOREIGN KEY (tenant_id, user_id) REFERENCES users ON DELETE CASCADE
+);
+CREATE INDEX identities_by_user ON identities (tenant_id, user_id);
+
+-- Sign-ins that wait for the provider's answer, each good once. Not under row-level security: the answer names no tenant.
+CREATE TABLE sign_ins (
+  -- SHA-256 of the state that comes back, and of the cookie of the browser that began.
+  state_hash bytea PRIMARY KEY,
+  browser_hash bytea NOT NULL,
+  tenant_id uuid NOT NULL,
+  provider_id uuid NOT NULL,
+  address text NOT NULL,
+  nonce text NOT NULL,
+  verifier text NOT NULL,
+  redirect_uri text NOT NULL,
+  -- {"kind": "page", "path": ...} | {"kind": "program", "port": ..., "challenge": ...}
+  target jsonb NOT NULL,
+  expires_at timestamptz NOT NULL,
+  FOREIGN KEY (tenant_id, provider_id) REFERENCES identity_providers ON DELETE CASCADE
+);
+CREATE INDEX sign_ins_by_address ON sign_ins (address, expires_at);
+
+-- People whom a provider has signed in, and who fetch their token. Each is good once. Not under row-level security.
+CREATE TABLE handovers (
+  -- SHA-256 of the code.
+  code_hash bytea PRIMARY KEY,
+  tenant_id uuid NOT NULL,
+  provider_id uuid NOT NULL,
+  user_id uuid NOT NULL,
+  -- Of a program: the SHA-256 of what it must show. Without it, the code is good from the cookie only.
+  challenge text,
+  expires_at timestamptz NOT NULL,
+  FOREIGN KEY (tenant_id, provider_id) REFERENCES identity_providers ON DELETE CASCADE,
+  FOREIGN KEY (tenant_id, user_id) REFERENCES users ON DELETE CASCADE
+);
+
 -- Sessions of people and their personal access tokens. The id is the jti of the token.
 CREATE TABLE sessions (
   tenant_id uuid NOT NULL,
@@ -642,9 +712,12 @@ CREATE TABLE sessions (
   address text,
   user_agent text,
   last_address text,
+  -- Of a session that a provider has begun.
+  provider_id uuid,
   created_at timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (tenant_id, id),
-  FOREIGN KEY (tenant_id, user_id) REFERENCES users ON DELETE CASCADE
+  FOREIGN KEY (tenant_id, user_id) REFERENCES users ON DELETE CASCADE,
+  FOREIGN KEY (tenant_id, provider_id) REFERENCES identity_providers ON DELETE CASCADE
 );
 CREATE UNIQUE INDEX sessions_token_names ON sessions (tenant_id, user_id, name) WHERE kind = 'token';
 CREATE INDEX sessions_by_user ON sessions (tenant_id, user_id, kind, created_at);
@@ -681,7 +754,10 @@ CREATE INDEX password_links_by_user ON password_links (tenant_id, user_id);
 -- How people of a tenant sign in. Without a row, by a password.
 CREATE TABLE sign_in_rules (
   tenant_id uuid PRIMARY KEY REFERENCES tenants ON DELETE CASCADE,
-  second_factor text NOT NULL DEFAULT 'optional' CHECK (second_factor IN ('optional', 'required'))
+  second_factor text NOT NULL DEFAULT 'optional' CHECK (second_factor IN ('optional', 'required')),
+  passwords text NOT NULL DEFAULT 'on' CHECK (passwords IN ('on', 'off')),
+  -- The users who log in with a password nevertheless.
+  break_glass uuid[] NOT NULL DEFAULT '{}'
 );
 
 -- Streams end with their session.
@@ -892,7 +968,8 @@ BEGIN
     'failure_counts', 'deployment_counts',
     'deployment_series', 'rollouts', 'rollout_places', 'rollout_decisions', 'download_limits', 'download_budgets',
     'deployment_logs', 'device_configurations',
-    'users', 'roles', 'sessions', 'second_factors', 'password_links', 'sign_in_rules', 'settings', 'audit',
+    'users', 'roles', 'identity_providers', 'identities', 'sessions', 'second_factors', 'password_links', 'sign_in_rules',
+    'settings', 'audit',
     'idempotency', 'events', 'webhooks', 'webhook_deliveries']
   LOOP
     EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', name);

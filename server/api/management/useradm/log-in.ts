@@ -24,7 +24,7 @@ interface Credentials {
  * by account and by address.
  *
  * @returns what the session's token says
- * @throws {ServerError} LOGIN_FAILED, SECOND_FACTOR_MISSING, SECOND_FACTOR_WRONG, TOO_MANY_REQUESTS
+ * @throws {ServerError} LOGIN_FAILED, PASSWORDS_OFF, SECOND_FACTOR_MISSING, SECOND_FACTOR_WRONG, TOO_MANY_REQUESTS
  */
 export async function logIn(
   postgres: Postgres,
@@ -36,6 +36,8 @@ export async function logIn(
   const login = await findLogin(postgres, email);
   const matches = await isPassword(password, login?.passwordHash);
   if (login === undefined || !matches) throw new ServerError("LOGIN_FAILED");
+  // Only who knows the password learns it.
+  if (!login.mayUsePassword) throw new ServerError("PASSWORDS_OFF");
   const { tenant, user, hasSecondFactor } = login;
   if (hasSecondFactor) {
     if (code === "") throw new ServerError("SECOND_FACTOR_MISSING");

@@ -129,7 +129,7 @@ export async function ownerToChange(session: Session, request: FastifyRequest, i
 }
 
 function shown(row: StoredSession, own: string): z.infer<typeof SessionShape> {
-  const { id, kind, name, created_at, expires_at, last_used_at, address, user_agent, last_address } = row;
+  const { id, kind, name, created_at, expires_at, last_used_at, address, user_agent, last_address, provider_id } = row;
   return {
     ...{ id, kind, issued_at: created_at.toISOString(), current: id === own },
     ...(name !== null && { name }),
@@ -138,5 +138,6 @@ function shown(row: StoredSession, own: string): z.infer<typeof SessionShape> {
     ...(address !== null && { address }),
     ...(user_agent !== null && { user_agent }),
     ...(last_address !== null && { last_address }),
+    ...(provider_id !== null && { provider: provider_id }),
   };
 }

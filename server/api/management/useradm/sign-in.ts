@@ -1,6 +1,18 @@
+import type { FastifyRequest } from "fastify";
 import { z } from "zod";
-import { SignInRules } from "../../../../src/protocol/api/useradm.ts";
-import { readSignInRules, writeSignInRules } from "../../../adapters/postgres/second-factors.ts";
+import { SignInRulesChange, SignInRules as SignInRulesShape } from "../../../../src/protocol/api/sign-in.ts";
+import type { Session } from "../../../adapters/postgres/postgres.ts";
+import { lockRoles } from "../../../adapters/postgres/roles.ts";
+import {
+  endPasswordSessions,
+  readSignInRules,
+  requireWayIn,
+  type SignInRules,
+  writeSignInRules,
+} from "../../../adapters/postgres/sign-in-rules.ts";
+import { findUser } from "../../../adapters/postgres/users.ts";
+import { canonicalJson } from "../../../domain/canonical-json.ts";
+import { ServerError } from "../../../errors/server-error.ts";
 import type { Routes } from "../../app-types.ts";
 import { callingPerson } from "../../authenticate.ts";
 import { act, look } from "../../guard.ts";
@@ -15,11 +27,10 @@ export const signInRoutes =
   (app) => {
     app.get(
       PATH,
-      { config: { auth: "user", permission: "ReadUsers" }, schema: { response: { 200: SignInRules } } },
+      { config: { auth: "user", permission: "ReadUsers" }, schema: { response: { 200: SignInRulesShape } } },
       async (request) => {
         const { tenant } = callingPerson(request);
-        const { secondFactor } = await look(postgres, request, (session) => readSignInRules(session, tenant));
-        return { second_factor: secondFactor };
+        return shown(await look(postgres, request, (session) => readSignInRules(session, tenant)));
       },
     );
 
@@ -27,21 +38,43 @@ export const signInRoutes =
       PATH,
       {
         config: { auth: "user", permission: "ManageUsers" },
-        schema: { body: SignInRules, response: { 204: z.undefined() } },
+        schema: { body: SignInRulesChange, response: { 204: z.undefined() } },
       },
       async (request, reply) => {
-        const { tenant } = callingPerson(request);
         // It concerns everybody, also those who may do more.
         requireCovered(request, [{ name: "SuperUser" }]);
-        const { second_factor: secondFactor } = request.body;
-        await act(postgres, request, async (session) => {
-          const before = await readSignInRules(session, tenant);
-          if (before.secondFactor === secondFactor) return { result: undefined, acts: [] };
-          await writeSignInRules(session, tenant, { secondFactor });
-          const act = { action: "update", object: { type: "sign_in", id: tenant } };
-          return { result: undefined, acts: [{ ...act, before: { ...before }, after: { secondFactor } }] };
-        });
+        await act(postgres, request, (session) => change(session, request, request.body));
         return reply.status(204).send();
       },
     );
   };
+
+async function change(session: Session, request: FastifyRequest, given: z.infer<typeof SignInRulesChange>) {
+  const { tenant, session: own } = callingPerson(request);
+  // Who removes an administrator meanwhile waits.
+  await lockRoles(session, tenant);
+  const before = await readSignInRules(session, tenant);
+  const after: SignInRules = {
+    secondFactor: given.second_factor ?? before.secondFactor,
+    passwords: given.passwords ?? before.passwords,
+    breakGlass: [...new Set(given.break_glass ?? before.breakGlass)].toSorted(),
+  };
+  if (canonicalJson(shown(before)) === canonicalJson(shown(after))) return { result: undefined, acts: [] };
+  for (const user of given.break_glass ?? [])
+    if ((await findUser(session, tenant, user)) === undefined)
+      throw new ServerError("NOT_POSSIBLE", { user, reason: "there is no such user" });
+  await writeSignInRules(session, tenant, after);
+  await requireWayIn(session, tenant);
+  const { passwords, breakGlass } = after;
+  const ended = passwords === "off" ? await endPasswordSessions(session, tenant, { but: own, breakGlass }) : 0;
+  const states = { before: shown(before), after: shown(after) };
+  const said = ended === 0 ? "" : `sessions: ${ended} ended`;
+  return {
+    result: undefined,
+    acts: [{ action: "update", object: { type: "sign_in", id: tenant }, change: said, ...states }],
+  };
+}
+
+const shown = ({ secondFactor, passwords, breakGlass }: SignInRules): SignInRulesShape => ({
+  ...{ second_factor: secondFactor, passwords, break_glass: [...breakGlass] },
+});
