@@ -16,6 +16,7 @@ import { registerLogin } from "./login.ts";
 import { MENDER_CLI } from "./mender-format.ts";
 import { registerPasswords } from "./passwords.ts";
 import { registerTokens, registerUsers } from "./people.ts";
+import { registerProviders } from "./providers.ts";
 import { registerReleases } from "./releases.ts";
 import { registerRoles } from "./roles.ts";
 import { registerRollouts } from "./rollouts.ts";
@@ -55,7 +56,7 @@ const REGISTER = [
     registerKeys,
   ],
   ...[registerDeployments, registerRollouts, registerUsers, registerRoles],
-  ...[registerTokens, registerSessions, registerSecondFactor, registerPasswords],
+  ...[registerTokens, registerSessions, registerSecondFactor, registerProviders, registerPasswords],
   ...[registerEnrolment, registerAudit, registerEvents, registerWebhooks, registerSimulate],
 ];
 

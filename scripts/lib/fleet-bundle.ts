@@ -9,7 +9,7 @@ export const FLEET = "switchback-fleet.mjs";
 const REQUIRE = "const require=process.getBuiltinModule;";
 
 /** A larger number is a decision: the commit must give the reason. */
-export const FLEET_BYTES = 170_000;
+export const FLEET_BYTES = 180_000;
 
 /** Bundles `fleet/main.ts` into one file in `outdir`, which is renamed into place when it is complete. */
 export async function bundleFleet(outdir: string): Promise<Metafile> {

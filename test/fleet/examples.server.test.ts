@@ -248,6 +248,14 @@ const BEFORE: Readonly<Record<string, () => Promise<void>>> = {
     const users = JSON.parse((await done("users", "list", "--json"))[0] ?? "") as { id: string; email: string }[];
     ids["USER_ID"] = users.find(({ email }) => email === "reset@example.com")?.id ?? "";
   },
+  providers: async () => {
+    const shown = JSON.parse((await done("providers", "list", "--json"))[0] ?? "[]") as { id: string }[];
+    for (const { id } of shown) await done("providers", "remove", id);
+    const settings = { issuer: "https://id.example.com", client_id: "switchback", default_roles: [] };
+    writeFileSync(join(home, "provider.json"), JSON.stringify({ name: "Works", settings }));
+    ids["PROVIDER_ID"] = (await done("providers", "add", join(home, "provider.json")))[0] ?? "";
+  },
+  "providers add": async () => void (await done("providers", "remove", ids["PROVIDER_ID"] ?? "")),
   "sessions list": findGrace,
   "sessions revoke-all": findGrace,
   "sessions revoke SESSION_ID": async () => {
