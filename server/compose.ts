@@ -1,10 +1,13 @@
+import { hostname } from "node:os";
 import type { FastifyBaseLogger } from "fastify";
 import type { NextRequestV2 } from "../src/protocol/api/devices.ts";
+import { VERSION } from "../src/version.ts";
 import type { MailServer } from "./adapters/mail/mailer.ts";
 import { openObjects } from "./adapters/objects/open-objects.ts";
 import { guardedAgents } from "./adapters/outgoing/guarded-agents.ts";
 import { collectCheckIns } from "./adapters/postgres/check-ins.ts";
 import { numberEvents } from "./adapters/postgres/events.ts";
+import { recordOldFailures } from "./adapters/postgres/login-records.ts";
 import { migrate } from "./adapters/postgres/migrate.ts";
 import { listenForNotices } from "./adapters/postgres/notifications.ts";
 import { connectPostgres } from "./adapters/postgres/postgres.ts";
@@ -13,6 +16,7 @@ import { removeOld } from "./adapters/postgres/retention.ts";
 import { keepRunningDeployments } from "./adapters/postgres/running-deployments.ts";
 import { loadSecrets } from "./adapters/postgres/secrets.ts";
 import { createOpenId } from "./adapters/sign-in/openid.ts";
+import { type CollectorAddress, createCollector } from "./adapters/syslog/collector.ts";
 import { createTokens } from "./adapters/tokens/tokens.ts";
 import { createSender } from "./adapters/webhooks/send.ts";
 import { type AppOptions, createApp } from "./api/app.ts";
@@ -44,6 +48,7 @@ import { anchorAudit } from "./jobs/anchor-audit.ts";
 import { deliverWebhooks } from "./jobs/deliver-webhooks.ts";
 import { hourly } from "./jobs/hourly.ts";
 import { sendMails } from "./jobs/send-mails.ts";
+import { streamAudit } from "./jobs/stream-audit.ts";
 import { sweepObjects } from "./jobs/sweep-objects.ts";
 import { tickRollouts } from "./jobs/tick-rollouts.ts";
 
@@ -60,6 +65,8 @@ export interface ServerOptions extends Pick<AppOptions, "serverFactory" | "check
   readonly webhookAllow?: readonly string[];
   /** How mails are sent, for which `publicUrl` must be known. */
   readonly mail?: MailServer;
+  /** The collector that gets all audit records. */
+  readonly syslog?: CollectorAddress;
   /** `api` leaves the work that no request waits for to other processes. */
   readonly role?: "all" | "api" | "worker";
   readonly log: FastifyBaseLogger;
@@ -82,6 +89,7 @@ export async function composeServer({
   publicUrl,
   webhookAllow = [],
   mail,
+  syslog,
   role = "all",
   log,
   ...forApp
@@ -142,7 +150,7 @@ export async function composeServer({
     tickRollouts(postgres, (deployment) => full.delete(deployment), log),
   );
   const deliveries = deliverWebhooks(postgres, webhooks, log);
-  const endEvents = role === "api" ? [] : [...startEvents(), ...startMails()];
+  const endEvents = role === "api" ? [] : [...startEvents(), ...startMails(), ...startStream()];
   return {
     app,
     lane: new PollLane({ ...shared, running }),
@@ -177,6 +185,14 @@ export async function composeServer({
     return [again("sending mails", 1000, log, () => sendMails(postgres, sending, log))];
   }
 
+  function startStream(): (() => Promise<void>)[] {
+    if (syslog === undefined) return [];
+    const { host, port, isTls } = syslog;
+    const destination = `${isTls ? "tls" : "tcp"}://${host}:${port}`;
+    const stream = { collector: createCollector(syslog), destination, host: hostname(), version: VERSION };
+    return [again("sending audit records", 1000, log, () => streamAudit(postgres, stream, log))];
+  }
+
   function startHourly(): (() => Promise<void>)[] {
     const sweep = async () => {
       const removed = await sweepObjects(postgres, objects);
@@ -186,9 +202,14 @@ export async function composeServer({
       const removed = await removeOld(postgres);
       return Object.keys(removed).length > 0 ? { removed } : undefined;
     };
+    const logins = async () => {
+      const recorded = await recordOldFailures(postgres);
+      return recorded > 0 ? { recorded } : undefined;
+    };
     const said = new Map<string, string>();
     const anchor = () => anchorAudit(postgres, said, log);
     return [
+      hourly("record failed logins", logins, log),
       hourly("write anchors of the audit log", anchor, log),
       hourly("remove objects that nothing names", sweep, log),
       hourly("remove what is too old", forget, log),

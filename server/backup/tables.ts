@@ -44,6 +44,15 @@ export async function listTables(session: Session): Promise<readonly Table[]> {
 
 /** They name a tenant, and have no row-level security: all rows are seen at once. */
 const SHARED: ReadonlySet<string> = new Set([
-  ...["logins", "jobs", "outbox", "rollout_clocks", "webhook_queues", "audit_ends", "enrolment_tokens"],
+  ...[
+    "logins",
+    "jobs",
+    "outbox",
+    "rollout_clocks",
+    "webhook_queues",
+    "audit_ends",
+    "audit_streams",
+    "enrolment_tokens",
+  ],
   ...["provider_tenants", "sign_ins", "handovers"],
 ]);

@@ -72,11 +72,12 @@ async function run(config: Config, io: ServerIo, ends: (() => Promise<unknown>)[
     stopDatabase = () => database.stop();
     ends.push(stopDatabase);
   } else if (!(await awaitDatabase(databaseUrl, io, stop))) return undefined;
-  const { connections, role, storage, url, trustProxy, webhookAllow, mail } = config;
+  const { connections, role, storage, url, trustProxy, webhookAllow, mail, syslog } = config;
   const ca = await trustedCas(config.trustCa);
   const server = await composeServer({
     ...{ databaseUrl, connections, storage, role, log, trustProxy, webhookAllow },
     ...(url !== undefined && { publicUrl: url }),
+    ...(syslog !== undefined && { syslog: { ...syslog, ca } }),
     ...(mail !== undefined && { mail: { ...mail, ca } }),
   });
   ends.push(() => server.close());

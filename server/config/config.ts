@@ -1,10 +1,12 @@
 import { isIP, isIPv4 } from "node:net";
 import { join, resolve } from "node:path";
 import { z } from "zod";
+import type { CollectorAddress } from "../adapters/syslog/collector.ts";
 import { ServerError } from "../errors/server-error.ts";
 import { isMailWhole, type MailSettings, mailOf, mailSchemas } from "./mail.ts";
 import type { SettingKey } from "./settings.ts";
 import { hasBothKeys, type Storage, storageOf, storageSchemas } from "./storage.ts";
+import { SYSLOG } from "./syslog.ts";
 
 export interface Address {
   /** Without it, all addresses of the machine. */
@@ -34,6 +36,8 @@ export interface Config {
   /** Private addresses and networks that webhooks may call. */
   readonly webhookAllow: readonly string[];
   readonly mail: MailSettings | undefined;
+  /** The collector of audit records. */
+  readonly syslog: Omit<CollectorAddress, "ca"> | undefined;
   /** A file of certificates that are trusted besides the usual ones. */
   readonly trustCa: string | undefined;
   readonly database: string | undefined;
@@ -111,6 +115,7 @@ const SCHEMA = z
     "trust-proxy": NETWORKS.optional(),
     "webhook-allow": NETWORKS.optional(),
     ...mailSchemas,
+    syslog: SYSLOG.optional(),
     "trust-ca": PATH.optional(),
     // Not a URL to everybody: with a socket, the host is in the query, and the place for it is empty.
     database: z
@@ -160,6 +165,7 @@ export function checkConfig(given: ReadonlyMap<SettingKey, Given>): Config {
     trustProxy: trustProxy ?? [],
     webhookAllow: rest["webhook-allow"] ?? [],
     mail: mailOf(parsed.data),
+    syslog: rest.syslog,
     trustCa: rest["trust-ca"],
     storage: storageOf(parsed.data, join(data, "objects")),
   };

@@ -101,9 +101,16 @@ export const SETTINGS = [
     default: () => "required",
   },
   {
+    key: "syslog",
+    value: "URL",
+    doc: "collector that gets all audit records as messages of RFC 5424: tls://HOST:6514 or tcp://HOST:601",
+    defaultDoc: "none",
+    default: () => undefined,
+  },
+  {
     key: "trust-ca",
     value: "FILE",
-    doc: "certificates of authorities, besides the usual ones, that the mail server's certificate may come from",
+    doc: "authorities, besides the usual ones, from which the certificates of mail server and collector may come",
     defaultDoc: "none",
     default: () => undefined,
   },

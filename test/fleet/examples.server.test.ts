@@ -292,8 +292,9 @@ for (const { example } of EXAMPLES.filter(({ example: line }) => !ABOVE.some((st
     for (const [start, make] of Object.entries(BEFORE)) if (example.startsWith(start)) await make();
     if (example.includes("ROLLOUT_ID")) await makeRollout(example);
     const words = [...example.matchAll(/'([^']*)'|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain ?? "");
+    // The first word may be the name of a command, `password`.
     const known = words.map(
-      (word) => ids[word] ?? (/\.(?:pub|mender)$|^password$/.test(word) ? join(home, word) : word),
+      (word, at) => ids[word] ?? (at > 0 && /\.(?:pub|mender)$|^password$/.test(word) ? join(home, word) : word),
     );
     const folder = process.cwd();
     process.chdir(home);

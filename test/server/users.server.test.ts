@@ -22,7 +22,7 @@ test("an administrator adds a user, who logs in and sees both", async () => {
 
 test("the audit log has the act, and no password", async () => {
   const [record] = await server.server.services.postgres.inTenant(server.tenant.id, (session) =>
-    session.raw("SELECT actor, action, object FROM audit ORDER BY seq DESC LIMIT 1"),
+    session.raw("SELECT actor, action, object FROM audit WHERE action <> 'login' ORDER BY seq DESC LIMIT 1"),
   );
   expect(record).toMatchObject({
     actor: { type: "user", email: "admin@example.com" },

@@ -20,6 +20,15 @@ export interface AuditTable {
   hash: Buffer;
 }
 
+export interface AuditStreamTable {
+  tenant_id: string;
+  destination: string;
+  seq: Generated<number>;
+  failures: Generated<number>;
+  due_at: Stamp;
+  claimed_until: Date | null;
+}
+
 export interface OutboxTable {
   id: Generated<number>;
   tenant_id: string;

@@ -107,3 +107,12 @@ export interface HandoverTable {
   challenge: string | null;
   expires_at: Date;
 }
+
+export interface LoginFailureTable {
+  tenant_id: string;
+  user_id: string;
+  unrecorded: number;
+  since: Date | null;
+  origin: Json<Record<string, unknown>>;
+  recorded_at: Date | null;
+}

@@ -84,6 +84,7 @@ export function listUsers(session: Session, tenant: string): Promise<User[]> {
 export interface Login {
   readonly tenant: string;
   readonly user: string;
+  readonly email: string;
   readonly passwordHash: string;
   readonly hasSecondFactor: boolean;
   /** Whether passwords are on, or this user may use one nevertheless. */
@@ -96,7 +97,7 @@ export async function findLogin(postgres: Postgres, email: string): Promise<Logi
     session.first(sql.selectFrom("logins").selectAll().where("email", "=", email.toLowerCase())),
   );
   if (login === undefined) return undefined;
-  const { tenant_id: tenant, user_id: user } = login;
+  const { tenant_id: tenant, user_id: user, email: address } = login;
   const [row] = await postgres.inTenant(tenant, (session) =>
     session.raw<{ password_hash: string; has: boolean; may: boolean }>(
       `SELECT password_hash, EXISTS (SELECT FROM second_factors f WHERE f.tenant_id = $1 AND f.user_id = $2
@@ -106,7 +107,16 @@ export async function findLogin(postgres: Postgres, email: string): Promise<Logi
       [tenant, user],
     ),
   );
-  return row && { tenant, user, passwordHash: row.password_hash, hasSecondFactor: row.has, mayUsePassword: row.may };
+  return (
+    row && {
+      tenant,
+      user,
+      email: address,
+      passwordHash: row.password_hash,
+      hasSecondFactor: row.has,
+      mayUsePassword: row.may,
+    }
+  );
 }
 
 export interface Tenant {

@@ -3,6 +3,7 @@ import type { Postgres } from "./postgres.ts";
 /** What grows with time and not with the fleet, and for how long it is kept. */
 const KEPT = [
   { table: "idempotency", column: "created_at", for: "24 hours" },
+  { table: "password_links", column: "expires_at", for: "1 day" },
   { table: "deployment_series", column: "minute", for: "400 days" },
   // What was used up until then says nothing any more.
   { table: "download_budgets", column: "free_at", for: "1 hour" },
@@ -40,6 +41,12 @@ export async function removeOld(postgres: Postgres, now?: Date): Promise<Readonl
     const events = await removeOldEvents(postgres, tenant, now);
     if (events > 0) removed["events"] = (removed["events"] ?? 0) + events;
   }
+  const mails = await postgres.shared((session) =>
+    session.raw("DELETE FROM jobs WHERE failed_at < coalesce($1, now()) - interval '30 days' RETURNING 1", [
+      now ?? null,
+    ]),
+  );
+  if (mails.length > 0) removed["jobs"] = mails.length;
   return removed;
 }
 

@@ -1,3 +1,4 @@
+import type { LoginProof } from "../../domain/audit/logins.ts";
 import { newRecoveryCodes, newTotpSecret, recoveryHash, stepOfCode } from "../../domain/authentication/totp.ts";
 import { ServerError } from "../../errors/server-error.ts";
 import type { Session } from "./postgres.ts";
@@ -81,20 +82,26 @@ export async function replaceRecoveryCodes(session: Session, tenant: string, use
   return codes;
 }
 
-/** Uses up a code of the app, or a recovery code. @returns whether it was good */
-export async function useSecondFactor(session: Session, tenant: string, user: string, code: string): Promise<boolean> {
+/** Uses up a code of the app, or a recovery code. @returns what it was, or `undefined` if it was not good */
+export async function useSecondFactor(
+  session: Session,
+  tenant: string,
+  user: string,
+  code: string,
+): Promise<LoginProof | undefined> {
   const row = await lockFactor(session, tenant, user);
   // Removed since the login has begun.
-  if (row === undefined || !row.verified) return true;
+  if (row === undefined || !row.verified) return { by: "password" };
   const step = stepOfCode(row.secret, code, row.seconds, row.last_step);
   const hash = recoveryHash(code);
-  if (step === undefined && !row.recovery_hashes.includes(hash)) return false;
-  await session.raw(
+  if (step === undefined && !row.recovery_hashes.includes(hash)) return undefined;
+  const [used] = await session.raw<{ left: number }>(
     `UPDATE second_factors SET last_step = coalesce($3, last_step),
-      recovery_hashes = array_remove(recovery_hashes, $4) WHERE tenant_id = $1 AND user_id = $2`,
+      recovery_hashes = array_remove(recovery_hashes, $4) WHERE tenant_id = $1 AND user_id = $2
+      RETURNING cardinality(recovery_hashes) AS left`,
     [tenant, user, step ?? null, hash],
   );
-  return true;
+  return step === undefined ? { by: "recovery-code", left: used?.left ?? 0 } : { by: "app" };
 }
 
 /** @returns whether the user had one */

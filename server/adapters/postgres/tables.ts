@@ -14,6 +14,7 @@ import type {
   TargetFilter,
 } from "./group-tables.ts";
 import type {
+  AuditStreamTable,
   AuditTable,
   DownloadLimitsTable,
   EnrolmentRuleTable,
@@ -25,6 +26,7 @@ import type {
   HandoverTable,
   IdentityProviderTable,
   IdentityTable,
+  LoginFailureTable,
   PasswordLinkTable,
   RoleTable,
   SecondFactorTable,
@@ -86,6 +88,7 @@ export interface Tables {
   roles: RoleTable;
   sessions: SessionTable;
   second_factors: SecondFactorTable;
+  login_failures: LoginFailureTable;
   password_links: PasswordLinkTable;
   sign_in_rules: SignInRulesTable;
   identity_providers: IdentityProviderTable;
@@ -95,6 +98,7 @@ export interface Tables {
   handovers: HandoverTable;
   settings: { tenant_id: string; user_id: string; value: Json<object>; rev: Generated<number> };
   audit: AuditTable;
+  audit_streams: AuditStreamTable;
   audit_ends: { tenant_id: string; seq: Generated<number>; hash: Buffer };
   idempotency: IdempotencyTable;
   outbox: OutboxTable;

@@ -20,11 +20,16 @@ const blocks = (language: string): readonly string[] =>
   [...guide.matchAll(new RegExp(`^ *\`\`\`${language}\\n(.*?)^ *\`\`\`$`, "gms"))].map(([, text = ""]) => text);
 
 test("the server takes the configuration of the guide", async () => {
-  const [whole = "", storage = ""] = blocks("yaml");
+  const [whole = "", mail = "", storage = ""] = blocks("yaml");
   const file = join(folder, "server.yaml");
   await writeFile(file, whole);
   const { config } = await readConfig({ flags: {}, environment: {}, file });
   expect(config).toMatchObject({ url: "https://ota.example.com", tls: { kind: "off" }, trustProxy: ["127.0.0.1"] });
+  await writeFile(file, mail);
+  expect((await readConfig({ flags: {}, environment: {}, file })).config.mail).toMatchObject({
+    ...{ host: "mail.example.com", security: "starttls", login: { user: "switchback" } },
+    from: { name: "Fleet", address: "fleet@example.com" },
+  });
   const known = new Set<string>(SETTINGS.map(({ key }) => key));
   expect(Object.keys(load(storage) as object).filter((key) => !known.has(key))).toEqual([]);
   await writeFile(file, storage);

@@ -14,6 +14,8 @@ let open: TestServer;
 let behind: TestServer;
 beforeAll(async () => {
   [open, behind] = await Promise.all([startTestServer(), startTestServer({ trustProxy: ["127.0.0.0/8"] })]);
+  // The administrator's own address is known from now on.
+  await logIn(open.url, ADMIN, PASSWORD);
 });
 afterAll(() => Promise.all([open.close(), behind.close()]));
 

@@ -7,6 +7,7 @@ import { pino } from "pino";
 import { inject } from "vitest";
 import { hashPassword } from "../../../server/adapters/passwords/passwords.ts";
 import { addTenant, addUser } from "../../../server/adapters/postgres/people.ts";
+import { addSession } from "../../../server/adapters/postgres/sessions.ts";
 import { composeServer, type Server, type ServerOptions } from "../../../server/compose.ts";
 import { openListeners } from "../../../server/listeners/listeners.ts";
 import { measure } from "../../../server/metrics/metrics.ts";
@@ -55,7 +56,10 @@ const nameOf = (url: string): string => /test_\w+/.exec(url)?.[0] ?? "";
 
 interface TestOptions
   extends Partial<
-    Pick<ServerOptions, "publicUrl" | "trustProxy" | "webhookAllow" | "patience" | "log" | "storage" | "mail">
+    Pick<
+      ServerOptions,
+      "publicUrl" | "trustProxy" | "webhookAllow" | "patience" | "log" | "storage" | "mail" | "syslog"
+    >
   > {
   /** With both listeners and the metrics, whose numbers of deployments are always fresh. */
   readonly isMeasured?: boolean;
@@ -99,11 +103,15 @@ export async function startTestServer({
   const { postgres } = server.services;
   const tenant = await postgres.shared((session) => addTenant(session, "default"));
   const hash = await hashPassword(ADMIN.password);
-  await postgres.inTenant(tenant.id, (session) => addUser(session, tenant.id, ADMIN.email, hash));
+  // No login: the tests begin with an audit log that is empty.
+  const token = await postgres.inTenant(tenant.id, async (session) => {
+    const { id: user } = await addUser(session, tenant.id, ADMIN.email, hash);
+    const jti = await addSession(session, tenant.id, user, null, { address: "127.0.0.1", userAgent: undefined });
+    return server.services.tokens.sign({ jti, sub: user, tenant: tenant.id, kind: "user" }, undefined);
+  });
   const { address, localUrl, metricsUrl, endListening } = await listen(server, {
     ...{ isMeasured, hasLane, headersTimeout, drainDelayMs },
   });
-  const token = await logIn(address, ADMIN.email, ADMIN.password);
   return {
     server,
     url: address,

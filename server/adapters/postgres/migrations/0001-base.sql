@@ -737,6 +737,20 @@ CREATE TABLE second_factors (
   FOREIGN KEY (tenant_id, user_id) REFERENCES users ON DELETE CASCADE
 );
 
+-- Failed logins of accounts that exist: the audit log gets one record of them an hour, with their number.
+CREATE TABLE login_failures (
+  tenant_id uuid NOT NULL,
+  user_id uuid NOT NULL,
+  -- Those that no record tells of yet, and since when.
+  unrecorded bigint NOT NULL,
+  since timestamptz,
+  -- Of the last one, as the audit log has it.
+  origin jsonb NOT NULL,
+  recorded_at timestamptz,
+  PRIMARY KEY (tenant_id, user_id),
+  FOREIGN KEY (tenant_id, user_id) REFERENCES users ON DELETE CASCADE
+);
+
 -- Links by which people set a password. Each is good once: its row goes when it is used.
 CREATE TABLE password_links (
   tenant_id uuid NOT NULL,
@@ -807,6 +821,22 @@ CREATE TABLE audit_ends (
   seq bigint NOT NULL DEFAULT 0,
   hash bytea NOT NULL
 ) WITH (fillfactor = 50);
+
+-- How far the log of each tenant has come to each collector of syslog. It is not under row-level security, because a process
+-- looks for the logs of all tenants.
+CREATE TABLE audit_streams (
+  tenant_id uuid NOT NULL REFERENCES tenants ON DELETE CASCADE,
+  -- The address of the collector.
+  destination text NOT NULL,
+  -- The number of the last record that has arrived.
+  seq bigint NOT NULL DEFAULT 0,
+  -- Attempts that have failed since one has succeeded.
+  failures int NOT NULL DEFAULT 0,
+  due_at timestamptz NOT NULL DEFAULT now(),
+  -- Until when a process works for it.
+  claimed_until timestamptz,
+  PRIMARY KEY (tenant_id, destination)
+);
 
 -- A record follows the last one, or it is refused.
 CREATE FUNCTION audit_append() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -968,7 +998,8 @@ BEGIN
     'failure_counts', 'deployment_counts',
     'deployment_series', 'rollouts', 'rollout_places', 'rollout_decisions', 'download_limits', 'download_budgets',
     'deployment_logs', 'device_configurations',
-    'users', 'roles', 'identity_providers', 'identities', 'sessions', 'second_factors', 'password_links', 'sign_in_rules',
+    'users', 'roles', 'identity_providers', 'identities', 'sessions', 'second_factors', 'login_failures',
+    'password_links', 'sign_in_rules',
     'settings', 'audit',
     'idempotency', 'events', 'webhooks', 'webhook_deliveries']
   LOOP

@@ -7,7 +7,7 @@ import { findUser } from "../../../adapters/postgres/users.ts";
 import { ServerError } from "../../../errors/server-error.ts";
 import { originOf as auditOrigin } from "../../guard.ts";
 import type { Services } from "../../services.ts";
-import { originOf } from "./origin.ts";
+import { sessionOriginOf } from "./origin.ts";
 
 /**
  * Begins the session of a person whom a provider has signed in. It ends after the time that the provider's rules name, so
@@ -27,7 +27,7 @@ export async function beginProviderSession(
     if (person === undefined) throw new ServerError("NOT_FOUND", { user });
     const seconds = rules.sessionHours * 3600;
     const expiresAt = new Date(Date.now() + seconds * 1000);
-    const id = await addSession(session, tenant, user, expiresAt, originOf(request), undefined, provider);
+    const id = await addSession(session, tenant, user, expiresAt, sessionOriginOf(request), undefined, provider);
     await writeAudit(session, tenant, {
       actor: { type: "user", id: user, email: person.email, session: id },
       ...{ origin: auditOrigin(request), requestId: request.id },

@@ -7,7 +7,7 @@ import type { Routes } from "../../app-types.ts";
 import { callingPerson } from "../../authenticate.ts";
 import { act, look } from "../../guard.ts";
 import type { Services } from "../../services.ts";
-import { originOf } from "./origin.ts";
+import { sessionOriginOf } from "./origin.ts";
 
 const PATH = "/api/management/v1/useradm/settings/tokens";
 
@@ -38,7 +38,11 @@ export const tokenRoutes =
         const lifetimeS = expires_in === 0 ? undefined : expires_in;
         const expiresAt = lifetimeS === undefined ? null : new Date(Date.now() + lifetimeS * 1000);
         const jti = await act(postgres, request, async (session) => {
-          const result = await addAccessToken(session, tenant, user, { name, expiresAt, origin: originOf(request) });
+          const result = await addAccessToken(session, tenant, user, {
+            name,
+            expiresAt,
+            origin: sessionOriginOf(request),
+          });
           const after = { name, expires: expiresAt };
           return { result, acts: [{ action: "create", object: { type: "token", id: result, name }, after }] };
         });
