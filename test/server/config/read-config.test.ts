@@ -144,7 +144,7 @@ for (const [key, value, reason] of [
   ["syslog", "log.example:514", "expected tls://HOST:PORT or tcp://HOST:PORT"],
   ["syslog", "tcp://log.example:0", "expected tls://HOST:PORT or tcp://HOST:PORT"],
   ["smtp-url", "mail.example", "expected smtp://USER:PASSWORD@HOST:PORT or smtps://HOST"],
-  ["smtp-url", "smtp://a%0d:b@mail.example", "expected smtp://USER:PASSWORD@HOST:PORT or smtps://HOST"],
+  ["smtp-url", "smtp://a%0d@mail.example", "expected smtp://USER:PASSWORD@HOST:PORT or smtps://HOST"],
   ["smtp-url", "smtp://mail.example/path", "expected smtp://USER:PASSWORD@HOST:PORT or smtps://HOST"],
   ["smtp-url", "smtp://mail.example", "expected smtp-from and url as well: mails have links"],
   ["smtp-from", "Fleet", "expected ADDRESS or NAME <ADDRESS>"],
