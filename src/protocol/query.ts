@@ -10,9 +10,20 @@ const KEYS: Readonly<Record<string, TermPlace>> = {
   updated: { scope: "system", attribute: "updated_ts" },
   seen: { scope: "system", attribute: "check_in_time" },
   status: { scope: "identity", attribute: "status" },
-  is: { scope: "identity", attribute: "status" },
   release: { scope: "inventory", attribute: "artifact_name" },
   type: { scope: "inventory", attribute: "device_type" },
+};
+
+/** What `is:` can say of a device. */
+const STATES: Readonly<Record<string, TermPlace & { readonly value: string }>> = {
+  silent: { scope: "system", attribute: "silent", value: "true" },
+  inconsistent: { scope: "system", attribute: "inconsistent", value: "true" },
+  ...Object.fromEntries(
+    ["accepted", "pending", "rejected", "preauthorized", "noauth"].map((value) => [
+      value,
+      { scope: "identity", attribute: "status", value },
+    ]),
+  ),
 };
 
 /** Where a word without a key is looked for. */
@@ -31,7 +42,8 @@ const SCOPES: ReadonlySet<string> = new Set(["inventory", "identity", "tags", "m
  *
  * - `site:antwerp`, `site:"two words"`: an attribute of the inventory is equal
  * - `site:a,b`: it is one of them. `site:antwerp-*`: it begins so. `site:*`: it is there
- * - `ram:>512`, `>=`, `<`, `<=`: it is greater, or less
+ * - `ram:>512`, `>=`, `<`, `<=`: it is greater, or less. `release:<4.12.0`, `kernel:>=6.1.0` compare versions
+ * - `is:silent`, `is:inconsistent`, `is:accepted` and the other statuses
  * - `group:`, `status:`, `release:`, `type:`, `created:`, `updated:`, `seen:`, and `tags/NAME:`, `identity/NAME:`
  * - a word alone is a part of the serial number, the MAC address, the host name or the tag `name`
  * - a space means and; `OR`, `-` for not, and `( )`
@@ -101,16 +113,16 @@ function readCondition(token: string): Term {
     const value = escapePattern(unquoted(token));
     return { any: WORD_PLACES.map((place) => ({ ...place, type: "$regex", value })) };
   }
+  if (key === "is") return stateOf(unquoted(text));
   const place = placeOf(unquoted(key));
   if (text === "") throw new QueryError(`${key}: has no value`);
   const [, operator = "", value = ""] = /^(>=|<=|>|<)?(.*)$/su.exec(text) ?? [];
   if (operator !== "") {
     if (value === "") throw new QueryError(`${token} has no value`);
-    return {
-      ...place,
-      type: { ">": "$gt", ">=": "$gte", "<": "$lt", "<=": "$lte" }[operator] ?? "",
-      value: unquoted(value),
-    };
+    const wanted = unquoted(value);
+    const comparison = { ">": "gt", ">=": "gte", "<": "lt", "<=": "lte" }[operator] ?? "";
+    const isVersion = place === KEYS["release"] || VERSION.test(wanted);
+    return { ...place, type: `$${isVersion ? "ver" : ""}${comparison}`, value: wanted };
   }
   if (text === "*") return { ...place, type: "$exists", value: true };
   const values = [...text.matchAll(/(?:"(?:[^"\\]|\\.)*"|[^,"])+/gsu)].map(([one]) => one);
@@ -121,6 +133,16 @@ function readCondition(token: string): Term {
   if (values.every((one) => !isPattern(one))) return { ...place, type: "$in", value: values.map(unquoted) };
   return { any: terms };
 }
+
+function stateOf(word: string): Term {
+  const state = Object.hasOwn(STATES, word) ? STATES[word] : undefined;
+  if (state === undefined) throw new QueryError(`is: takes one of ${Object.keys(STATES).join(", ")}`);
+  const { value, ...place } = state;
+  return { ...place, type: "$eq", value };
+}
+
+/** Three numbers or more are a version; two may be a number. */
+const VERSION = /^v?\d+(?:\.\d+){2}/iu;
 
 const isPattern = (text: string): boolean => !text.startsWith('"') && text.includes("*");
 

@@ -14,7 +14,7 @@ const DEVICE: Facts = {
     url: "a:b",
   },
   tags: { owner: "lab" },
-  system: { group: "beta", check_in_time: "2026-03-01T00:00:00.000Z" },
+  system: { group: "beta", check_in_time: "2026-03-01T00:00:00.000Z", inconsistent: "true" },
 };
 
 for (const [query, expected] of [
@@ -34,6 +34,12 @@ for (const [query, expected] of [
   ["ram:<512", false],
   ["ram:<=512 group:beta", true],
   ["group:beta release:release-7 type:board-1 is:accepted", true],
+  ["release:<release-10", true],
+  ["release:>=7.0", true],
+  ["release:<other-10", false],
+  ["url:>=1.2.3", false],
+  ["is:silent", false],
+  ["is:inconsistent", true],
   ["group:beta release:release-8", false],
   ["group:other OR release:release-7", true],
   ["group:other release:release-7 OR ram:512", true],

@@ -9,17 +9,29 @@ import { compilePattern } from "../../server/domain/filters/match-pattern.ts";
 import { PatternError } from "../../server/domain/filters/pattern.ts";
 import { type Condition, FilterError, type Predicate, parseConditions } from "../../server/domain/filters/predicate.ts";
 import { parseTerms } from "../../server/domain/filters/terms.ts";
+import { versionIn } from "../../server/domain/filters/versions.ts";
 import type { Term } from "../../src/protocol/api/filters.ts";
 import { makeDevice } from "../support/server/test-devices.ts";
 import { startTestServer, type TestServer } from "../support/server/test-server.ts";
 
 const DEVICES = 60;
 const text = fc.constantFrom(
+  ...[
+    "os-4.12.0",
+    "os-4.12.0-rc1",
+    "v4.12",
+    "4.12.0-2",
+    "4.9.10+b",
+    "éà-4.2~a",
+    "os-4.010.00",
+    "x-1-2",
+    "B-4.12.0-RC2",
+  ],
   ...["5", "5.0", "05", "-1", "10", "9", "1e3", "", "a", "ab", "B", "é", "😀", "x.y", "1234567890123456"],
 );
 const number = fc.constantFrom(5, 10, 9, -1, 0.5, 1e21, 1e-7, 0.1 + 0.2, 1234567890123456);
 const scalar = fc.oneof(text, number);
-const attribute = fc.constantFrom("a", "b", "c", "__proto__", "with space", 'quo"te', "a'b");
+const attribute = fc.constantFrom("artifact_name", "a", "b", "c", "__proto__", "with space", 'quo"te', "a'b");
 const stored = fc.dictionary(attribute, fc.oneof(scalar, fc.array(scalar, { maxLength: 3 })), {
   maxKeys: 5,
   noNullPrototype: true,
@@ -59,7 +71,7 @@ const place = fc.oneof(
   fc.record({ scope: fc.constant("tags"), attribute: fc.constantFrom("a", "b") }),
   fc.record({
     scope: fc.constant("system"),
-    attribute: fc.constantFrom("created_ts", "updated_ts", "check_in_time", "nothing"),
+    attribute: fc.constantFrom("created_ts", "updated_ts", "check_in_time", "nothing", "silent", "inconsistent"),
   }),
 );
 /** Around the instants that devices have, and exactly some of them. */
@@ -67,11 +79,15 @@ const instant = fc.constantFrom("2025-01-01T00:00:00.000Z", "2025-01-01T00:00:00
 const condition = fc.oneof(
   fc.record({
     type: fc.constantFrom("$eq", "$ne", "$gt", "$gte", "$lt", "$lte", "$ltne"),
-    value: fc.oneof(scalar, instant, fc.constantFrom("accepted", "g1")),
+    value: fc.oneof(scalar, instant, fc.constantFrom("accepted", "g1", "true")),
   }),
   fc.record({ type: fc.constantFrom("$in", "$nin"), value: fc.array(scalar, { maxLength: 12 }) }),
   fc.record({ type: fc.constant("$exists"), value: fc.boolean() }),
   fc.record({ type: fc.constant("$regex"), value: pattern }),
+  fc.record({
+    type: fc.constantFrom("$vergt", "$vergte", "$verlt", "$verlte"),
+    value: fc.constantFrom("4.12.0", "os-4.12", "4.12.0-rc1", "4.9", "5", "éà-4.10"),
+  }),
 );
 const leaf = fc.tuple(place, condition).map(([at, is]): Condition => ({ ...at, ...is }));
 /** As the API has them. */
@@ -121,7 +137,11 @@ beforeAll(async () => {
     );
     if (group !== null)
       await inTenant((session) =>
-        session.raw("UPDATE device_state SET check_in_at = '2025-01-01T00:00:00.25Z' WHERE device_id = $1", [device]),
+        session.raw(
+          `UPDATE device_state SET check_in_at = '2025-01-01T00:00:00.25Z', poll_interval_s = $2, artifact_name = $3
+            WHERE device_id = $1`,
+          group === "g1" ? [device, 1800, "a"] : [device, null, "a_INCONSISTENT"],
+        ),
       );
   }
   const rows = await inTenant((session) =>
@@ -185,6 +205,29 @@ for (const [title, condition, known, expected] of [
     const [type, value] = condition;
     const inventory = known === undefined ? {} : { a: known };
     expect(holds(parseConditions([{ scope: "inventory", attribute: "a", type, value }]), { inventory })).toBe(expected);
+  });
+
+test("versions sort as people sort them", () => {
+  const sorted = [
+    ...["4.9", "v4.9.1", "4.10.0-alpha.2", "4.10.0-beta", "4.10.0-rc2", "4.10.0-rc10", "os-4.10", "4.10.0-1"],
+    ...["4.10.1~dev", "4.10.1", "4.10.9", "2024.01.9", "2024.1.10", "20240601123000"],
+  ];
+  const keys = sorted.map((text) => Buffer.from(versionIn(text)?.key ?? ""));
+  expect([...keys].sort(Buffer.compare)).toEqual(keys);
+  expect(versionIn("charger-os-4.12.0")).toEqual({ ...versionIn("4.12+build.7"), prefix: "charger-os" });
+  for (const text of ["", "os", "board3", "1234567890123456789"]) expect(versionIn(text)).toBeUndefined();
+});
+
+for (const [stored, type, wanted, expected] of [
+  ["charger-os-4.9.2", "$verlt", "4.12.0", true],
+  ["charger-os-4.12.0-rc1", "$verlt", "4.12.0", true],
+  ["charger-os-4.12", "$vergte", "charger-os-4.12.0", true],
+  ["gateway-os-4.11", "$verlt", "charger-os-4.12.0", false],
+  ["no version", "$verlt", "4.12.0", false],
+] as const)
+  test(`${stored} ${type} ${wanted} is ${expected}`, () => {
+    const condition = { scope: "inventory", attribute: "a", type, value: wanted };
+    expect(holds(parseConditions([condition]), { inventory: { a: stored } })).toBe(expected);
   });
 
 test("a pattern that makes others backtrack for ever is done at once", () => {
@@ -256,6 +299,8 @@ test("a condition that means nothing is refused", () => {
     ["$in", Array.from({ length: 501 }, () => "a")],
     ["$exists", "true"],
     ["$regex", 5],
+    ["$verlt", "newest"],
+    ["$verlt", 4.12],
   ] as const)
     expect(() => parseConditions([{ scope: "inventory", attribute: "a", type, value }])).toThrow(FilterError);
 });

@@ -124,6 +124,13 @@ const none = {};
 
 const REQUESTS: Readonly<Record<string, (session: Session) => Promise<unknown>>> = {
   "a search on two attributes": (session) => searchAndCount(session, tenant, { predicate: SITE }, FIRST),
+  "devices whose update failed half-way": (session) =>
+    searchAndCount(
+      session,
+      tenant,
+      { predicate: parseConditions([{ scope: "system", attribute: "inconsistent", type: "$eq", value: "true" }]) },
+      FIRST,
+    ),
   "the first devices of all": (session) => searchInventory(session, tenant, { predicate: parseConditions([]) }, FIRST),
   "a walk of all devices": (session) => walkInventory(session, tenant, { predicate: parseConditions([]) }, WALK),
   "one device of the inventory": (session) =>

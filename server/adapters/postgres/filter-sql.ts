@@ -42,6 +42,8 @@ export function compilePredicate(predicate: Predicate, parameters: Parameters, e
       return compileEquals(predicate.at, predicate.values, parameters);
     case "compares":
       return someElement(predicate.at, parameters, compileCompare(predicate.is, predicate.value, parameters));
+    case "follows":
+      return compileVersion(predicate, parameters);
     case "matches": {
       const pattern = parameters.add(predicate.pattern.postgres, "text");
       return someElement(
@@ -64,6 +66,13 @@ const INSTANTS: Readonly<Record<string, string>> = {
   "system/check_in_time": "c.check_in_at",
 };
 
+/** What is true of a device or not, by its state. See `is:` in src/protocol/query.ts. */
+const FLAGS: Readonly<Record<string, string>> = {
+  "system/silent": "c.check_in_at < now() - (2 * c.poll_interval_s + 60) * interval '1 second'",
+  "system/inconsistent": "c.artifact_name LIKE '%\\_INCONSISTENT'",
+};
+const flagText = (flag: string): string => `CASE WHEN ${flag} THEN 'true' END`;
+
 /** The column to sort by, if a place is one. */
 export function sortColumn({ scope, attribute }: Place): { key: string; type: "text" | "timestamptz" } | undefined {
   const name = `${scope}/${attribute}`;
@@ -80,6 +89,8 @@ export function valueAt({ scope, attribute }: Place, parameters: Parameters): st
   if (column !== undefined) return `to_jsonb(${column})`;
   const instant = Object.hasOwn(INSTANTS, key) ? INSTANTS[key] : undefined;
   if (instant !== undefined) return `to_jsonb(${instantText(instant)})`;
+  const flag = Object.hasOwn(FLAGS, key) ? FLAGS[key] : undefined;
+  if (flag !== undefined) return `to_jsonb(${flagText(flag)})`;
   if (scope === "tags") return `(i.tags -> ${parameters.add(attribute, "text")} -> 'value')`;
   return `(i.attributes -> ${parameters.add(scope, "text")} -> ${parameters.add(attribute, "text")})`;
 }
@@ -89,7 +100,8 @@ const instantText = (instant: string): string => `to_char(${instant}, 'YYYY-MM-D
 
 /** Columns with all that filters can ask of a device, of `i` and `c`: see `InventoryOfDevice`. */
 export const FACTS = `i.status, i.attributes, i.group_name AS "group", i.tags, ${instantText("i.created_at")} AS created,
-  ${instantText("i.updated_at")} AS updated, ${instantText("c.check_in_at")} AS "checkedIn"`;
+  ${instantText("i.updated_at")} AS updated, ${instantText("c.check_in_at")} AS "checkedIn",
+  (${FLAGS["system/silent"]}) IS TRUE AS "isSilent", (${FLAGS["system/inconsistent"]}) IS TRUE AS "isInconsistent"`;
 
 /** The number that a jsonb value is or says, else NULL. */
 export const numberIn = (value: string): string => `CASE jsonb_typeof(${value})
@@ -112,6 +124,28 @@ function compileCompare(is: string, value: Scalar, parameters: Parameters): OnSc
     `CASE WHEN jsonb_typeof(${stored}) = 'string' THEN (${stored} #>> '{}') COLLATE "C" ${is} ${text} END`;
 }
 
+type VersionPredicate = Extract<Predicate, { readonly test: "follows" }>;
+
+function compileVersion({ at, is, version }: VersionPredicate, parameters: Parameters): string {
+  const key = parameters.add(version.key, "text");
+  const prefix = version.prefix === "" ? undefined : parameters.add(version.prefix, "text");
+  const onText = (text: string): string => {
+    const ofPrefix = prefix === undefined ? "" : ` AND (version_parts(${text}))[1] = ${prefix}`;
+    return `((version_parts(${text}))[2] COLLATE "C" ${is} ${key}${ofPrefix})`;
+  };
+  const value = valueAt(at, parameters);
+  const isText = `jsonb_typeof(${value}) = 'string'`;
+  if (at.scope !== "inventory" || at.attribute !== "artifact_name")
+    return `CASE WHEN ${isText} THEN ${onText(`(${value} #>> '{}')`)} END`;
+  // Many devices have few releases: the index leads from one name to the next, and each is looked at once.
+  const next = (condition: string): string => `(SELECT artifact_name AS name FROM inventory
+    WHERE tenant_id = app_tenant() AND ${condition} ORDER BY artifact_name LIMIT 1)`;
+  return `(${isText} AND i.artifact_name IN (
+    WITH RECURSIVE names AS (${next("artifact_name IS NOT NULL")}
+      UNION ALL SELECT ${next("artifact_name > names.name")} FROM names WHERE names.name IS NOT NULL)
+    SELECT name FROM names WHERE name IS NOT NULL AND ${onText("name")}))`;
+}
+
 /** Lists are rare, and looking into one takes ten times as long as looking at a value. */
 function someElement(at: Place, parameters: Parameters, condition: OnScalar): string {
   const value = valueAt(at, parameters);
@@ -127,6 +161,8 @@ function compileEquals(at: Place, values: readonly Scalar[], parameters: Paramet
   const key = `${at.scope}/${at.attribute}`;
   const column = Object.hasOwn(COLUMNS, key) ? COLUMNS[key] : undefined;
   if (column !== undefined) return `${column} = ANY (${parameters.add(values.map(String), "text[]")})`;
+  const flag = Object.hasOwn(FLAGS, key) ? FLAGS[key] : undefined;
+  if (flag !== undefined) return values.map(String).includes("true") ? `(${flag})` : "false";
   const forms = values.flatMap(formsOf);
   if (Object.hasOwn(INSTANTS, key) || values.length > INDEXED_MAX || forms.length === 0) {
     const wanted = parameters.add(JSON.stringify(forms), "jsonb");
@@ -169,7 +205,7 @@ function jsonPathOf(predicate: Predicate): string | undefined {
   const { at, values } = predicate;
   const key = `${at.scope}/${at.attribute}`;
   const forms = values.flatMap(formsOf);
-  if (Object.hasOwn(COLUMNS, key) || Object.hasOwn(INSTANTS, key) || at.scope === "tags") return undefined;
+  if ([COLUMNS, INSTANTS, FLAGS].some((known) => Object.hasOwn(known, key)) || at.scope === "tags") return undefined;
   // A minus is an operator of jsonpath, and the index has only values.
   if (forms.length === 0 || values.length > INDEXED_MAX || forms.some((form) => typeof form === "number" && form < 0))
     return undefined;

@@ -128,7 +128,7 @@ async function pageOf(
 
 /** A search that looks at the state of devices joins it. */
 export const STATE = "LEFT JOIN device_state c ON c.device_id = i.device_id";
-export const needsState = (text: string): boolean => text.includes("c.check_in_at");
+export const needsState = (text: string): boolean => /\bc\.(?:check_in_at|artifact_name)/.test(text);
 
 /** About as many rows has the sample of an estimate: a share of a quarter is then off by 1 % at most, mostly. */
 const SAMPLED = 50_000;

@@ -10,11 +10,15 @@ export interface InventoryOfDevice {
   readonly created: string;
   readonly updated: string;
   readonly checkedIn: string | null;
+  /** Whether it has not polled for two of its intervals and a minute. */
+  readonly isSilent: boolean;
+  /** Whether an update failed and could not be rolled back. */
+  readonly isInconsistent: boolean;
 }
 
 /** What filters can ask of a device, in the same form as in SQL. */
 export function factsOf(device: InventoryOfDevice): Facts {
-  const { attributes, status, group, tags, created, updated, checkedIn } = device;
+  const { attributes, status, group, tags, created, updated, checkedIn, isSilent, isInconsistent } = device;
   return {
     ...attributes,
     identity: { ...attributes["identity"], status },
@@ -25,6 +29,8 @@ export function factsOf(device: InventoryOfDevice): Facts {
       updated_ts: updated,
       ...(checkedIn !== null && { check_in_time: checkedIn }),
       ...(group !== null && { group }),
+      ...(isSilent && { silent: "true" }),
+      ...(isInconsistent && { inconsistent: "true" }),
     },
   };
 }

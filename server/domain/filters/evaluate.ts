@@ -1,5 +1,6 @@
 import { numberOf } from "./numbers.ts";
 import type { Comparison, Place, Predicate, Scalar } from "./predicate.ts";
+import { type Version, versionIn } from "./versions.ts";
 
 /** What is known of a device: scope, then name, then value. */
 export type Facts = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
@@ -19,6 +20,8 @@ export function holds(predicate: Predicate, facts: Facts): boolean {
       return elements(facts, predicate.at).some((one) => predicate.values.some((value) => equals(one, value)));
     case "compares":
       return elements(facts, predicate.at).some((one) => compares(one, predicate.is, predicate.value));
+    case "follows":
+      return follows(valueAt(facts, predicate.at), predicate.is, predicate.version);
     case "matches":
       return elements(facts, predicate.at).some((one) => typeof one === "string" && predicate.pattern.matches(one));
   }
@@ -48,6 +51,13 @@ function compares(stored: unknown, is: Comparison, value: Scalar): boolean {
     return number !== undefined && ORDER[is](number - wanted);
   }
   return typeof stored === "string" && ORDER[is](Buffer.compare(Buffer.from(stored), Buffer.from(String(value))));
+}
+
+/** A version in a text compares to one with the same text before it, or to one that stands alone. A list has no version. */
+function follows(stored: unknown, is: Comparison, wanted: Version): boolean {
+  const version = typeof stored === "string" ? versionIn(stored) : undefined;
+  if (version === undefined || (wanted.prefix !== "" && version.prefix !== wanted.prefix)) return false;
+  return ORDER[is](Buffer.compare(Buffer.from(version.key), Buffer.from(wanted.key)));
 }
 
 const ORDER: Readonly<Record<Comparison, (difference: number) => boolean>> = {

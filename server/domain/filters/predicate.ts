@@ -1,5 +1,6 @@
 import { compilePattern } from "./match-pattern.ts";
 import type { Pattern } from "./pattern.ts";
+import { type Version, versionIn } from "./versions.ts";
 
 /** A value to compare with. */
 export type Scalar = string | number;
@@ -17,13 +18,17 @@ export type Predicate =
   | { readonly test: "exists"; readonly at: Place }
   | { readonly test: "equals"; readonly at: Place; readonly values: readonly Scalar[] }
   | { readonly test: "compares"; readonly at: Place; readonly is: Comparison; readonly value: Scalar }
+  | { readonly test: "follows"; readonly at: Place; readonly is: Comparison; readonly version: Version }
   | { readonly test: "matches"; readonly at: Place; readonly pattern: Pattern };
 
 export type Comparison = "<" | "<=" | ">" | ">=";
 
 /** A condition as Mender's API has it. */
 export interface Condition extends Place {
-  /** One of Mender's operators: $eq, $ne, $gt, $gte, $lt, $lte, $ltne, $in, $nin, $exists, $regex. */
+  /**
+   * One of Mender's operators: $eq, $ne, $gt, $gte, $lt, $lte, $ltne, $in, $nin, $exists, $regex; or one of ours, which
+   * compare versions: $vergt, $vergte, $verlt, $verlte.
+   */
   readonly type: string;
   readonly value: unknown;
 }
@@ -40,6 +45,13 @@ const COMPARISONS: ReadonlyMap<string, Comparison> = new Map([
   ["$ltne", "<"],
 ]);
 
+const VERSION_COMPARISONS: ReadonlyMap<string, Comparison> = new Map([
+  ["$vergt", ">"],
+  ["$vergte", ">="],
+  ["$verlt", "<"],
+  ["$verlte", "<="],
+]);
+
 /** @throws {FilterError, PatternError} */
 export const parseConditions = (conditions: readonly Condition[]): Predicate => ({
   test: "all",
@@ -50,6 +62,12 @@ function parseCondition({ scope, attribute, type, value }: Condition): Predicate
   const at = { scope, attribute };
   const is = COMPARISONS.get(type);
   if (is !== undefined) return { test: "compares", at, is, value: scalarOf(type, value) };
+  const follows = VERSION_COMPARISONS.get(type);
+  if (follows !== undefined) {
+    const version = typeof value === "string" ? versionIn(value) : undefined;
+    if (version === undefined) throw new FilterError(`${type} takes a text with a version, such as 4.12.0`);
+    return { test: "follows", at, is: follows, version };
+  }
   switch (type) {
     case "$eq":
       return { test: "equals", at, values: [scalarOf(type, value)] };

@@ -3,6 +3,7 @@ const SHOWN_MAX = 500;
 const OPERATORS: Readonly<Record<string, string>> = {
   ...{ $eq: "=", $ne: "!=", $gt: ">", $gte: ">=", $lt: "<", $lte: "<=", $ltne: "<", $in: "in", $nin: "not in" },
   ...{ $exists: "exists", $regex: "matches" },
+  ...{ $vergt: ">", $vergte: ">=", $verlt: "<", $verlte: "<=" },
 };
 
 /** Terms that can be read in a sentence, at most 500 characters: `type = board-1 and not (site = lab)`. */

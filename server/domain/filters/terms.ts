@@ -76,7 +76,7 @@ export function isTimed(predicate: Predicate): boolean {
   }
 }
 
-const TIMES: ReadonlySet<string> = new Set(["check_in_time", "updated_ts"]);
+const TIMES: ReadonlySet<string> = new Set(["check_in_time", "updated_ts", "silent", "inconsistent"]);
 
 /** Whether a mistake is one of the person who wrote the filter. */
 export const isFilterMistake = (error: unknown): error is Error =>

@@ -7,6 +7,38 @@
 CREATE FUNCTION app_tenant() RETURNS uuid LANGUAGE sql STABLE PARALLEL SAFE
   RETURN nullif(current_setting('app.tenant', true), '')::uuid;
 
+-- What stands before the first version in a text, and the version as a text that sorts as people sort versions: see
+-- server/domain/filters/versions.ts, which must find the same.
+CREATE FUNCTION version_parts(value text) RETURNS text[] LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
+DECLARE
+  pattern CONSTANT text := '(?:^|[-_ /@])[vV]?([0-9]+(?:[.][0-9]+)*)';
+  number text;
+  key text := '';
+  tail text;
+BEGIN
+  IF value !~ pattern THEN
+    RETURN NULL;
+  END IF;
+  FOREACH number IN ARRAY string_to_array((regexp_match(value, pattern))[1], '.') LOOP
+    number := ltrim(number, '0');
+    IF length(number) > 18 THEN
+      RETURN NULL;
+    END IF;
+    key := key || lpad(number, 18, '0');
+  END LOOP;
+  tail := lower(split_part(substr(value, regexp_instr(value, pattern, 1, 1, 1)), '+', 1) COLLATE "C");
+  RETURN ARRAY[
+    left(value, regexp_instr(value, pattern) - 1),
+    regexp_replace(key, '(?:0{18})+$', '')
+      || CASE WHEN tail = '' THEN '!'
+        WHEN tail ~ '^(?:~|[-._ ]?(?:alpha|beta|rc|pre|dev|snapshot|nightly|[abm][0-9]))' THEN ' '
+        ELSE '"' END
+      || coalesce((SELECT string_agg(CASE WHEN part[1] IS NULL THEN part[2] WHEN length(part[1]) < 18
+          THEN lpad(part[1], 18, '0') ELSE part[1] END, '' ORDER BY n)
+        FROM regexp_matches(tail, '([0-9]+)|([^0-9]+)', 'g') WITH ORDINALITY AS found (part, n)), '')];
+END
+$$;
+
 -- Tables without a tenant ------------------------------------------------------------------------------------------
 
 CREATE TABLE tenants (
