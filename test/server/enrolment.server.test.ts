@@ -1,6 +1,9 @@
+import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { enrol } from "../../server/adapters/postgres/enrolment.ts";
 import { query } from "../support/server/seed.ts";
 import { TestDevice } from "../support/server/test-device.ts";
+import { makeDevice } from "../support/server/test-devices.ts";
 import { startTestServer, type TestServer } from "../support/server/test-server.ts";
 
 const RULES = "/api/management/v2/devauth/enrolment/rules";
@@ -128,6 +131,17 @@ test("an enrolment token lets in as many devices as it says, and is shown once",
   expect(JSON.parse(text)[0]).toMatchObject({ id, name: "line 3", state: "used", uses: 2, max_uses: 2 });
   const rows = await query(server, "SELECT object FROM audit WHERE actor ->> 'id' = $1", id);
   expect(rows).toHaveLength(2);
+});
+
+test("a device that is not accepted in the end takes no use of a token", async () => {
+  const { token } = await makeToken({ max_uses: 1 });
+  const { device } = await makeDevice(server, "pending");
+  const { postgres } = server.server.services;
+  const application = { device, authSet: randomUUID(), address: "127.0.0.1", token };
+  const enrolled = await postgres.inTenant(server.tenant.id, (session) => enrol(session, server.tenant.id, application));
+  expect(enrolled).toBe(false);
+  const late = new TestDevice(server.url, "02:00:00:00:09:09", { tenantToken: token });
+  expect((await late.authenticate()).status).toBe(200);
 });
 
 test("a token that has expired or was revoked lets nobody in, and those who came in by it stay", async () => {

@@ -167,9 +167,12 @@ export async function enrol(session: Session, tenant: string, application: Appli
     [tenant, device],
   );
   if (row === undefined || row.keys !== 1) return false;
-  const by = (await useToken(session, tenant, token)) ?? (await fittingRule(session, tenant, row.identity, address));
+  const by = (await findToken(session, tenant, token)) ?? (await fittingRule(session, tenant, row.identity, address));
   if (by === undefined) return false;
   if (!(await setAuthSetStatus(session, tenant, device, authSet, "accepted"))) return false;
+  // Counted only now: a device that goes away in between takes no place.
+  if (by.type === "enrolment-token")
+    await session.raw("UPDATE enrolment_tokens SET uses = uses + 1 WHERE tenant_id = $1 AND id = $2", [tenant, by.id]);
   const object = { type: "device", id: device, auth_set: authSet };
   const states = { before: { status: "pending" }, after: { status: "accepted" } };
   await writeAudit(session, tenant, { actor: by, origin: { address }, action: "accept", object, ...states });
@@ -178,12 +181,13 @@ export async function enrol(session: Session, tenant: string, application: Appli
 
 type Admitter = { readonly type: "enrolment-token" | "enrolment-rule"; readonly id: string; readonly name: string };
 
-async function useToken(session: Session, tenant: string, token: string): Promise<Admitter | undefined> {
+/** The token, if it still lets devices in. Until the end of the transaction, no other device can use it. */
+async function findToken(session: Session, tenant: string, token: string): Promise<Admitter | undefined> {
   if (!isEnrolmentToken(token)) return undefined;
   const [row] = await session.raw<{ id: string; name: string }>(
-    `UPDATE enrolment_tokens SET uses = uses + 1
+    `SELECT id, name FROM enrolment_tokens
       WHERE tenant_id = $1 AND token_hash = $2 AND expires_at > now() AND revoked_at IS NULL
-        AND (uses_max IS NULL OR uses < uses_max) RETURNING id, name`,
+        AND (uses_max IS NULL OR uses < uses_max) FOR NO KEY UPDATE`,
     [tenant, hashOf(token)],
   );
   return row && { type: "enrolment-token", id: row.id, name: row.name };
