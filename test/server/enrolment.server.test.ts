@@ -138,7 +138,9 @@ test("a device that is not accepted in the end takes no use of a token", async (
   const { device } = await makeDevice(server, "pending");
   const { postgres } = server.server.services;
   const application = { device, authSet: randomUUID(), address: "127.0.0.1", token };
-  const enrolled = await postgres.inTenant(server.tenant.id, (session) => enrol(session, server.tenant.id, application));
+  const enrolled = await postgres.inTenant(server.tenant.id, (session) =>
+    enrol(session, server.tenant.id, application),
+  );
   expect(enrolled).toBe(false);
   const late = new TestDevice(server.url, "02:00:00:00:09:09", { tenantToken: token });
   expect((await late.authenticate()).status).toBe(200);
