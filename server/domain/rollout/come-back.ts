@@ -1,5 +1,4 @@
 import type { Plan } from "../../../src/protocol/api/rollouts.ts";
-import type { AnswerCode } from "../selection/facts.ts";
 import { isApproved } from "./acts.ts";
 import type { Allowance } from "./allowance.ts";
 import { type Counts, takenIn } from "./counts.ts";
@@ -74,12 +73,12 @@ export interface UsedUp {
 /**
  * When a device that waits is to come back.
  *
- * @param code why it waits
+ * @param code why it waits: a code of the selection
  * @param intervalS how often it polls
  * @returns `undefined`: its usual time is as good as any
  */
 export function comeBackOf(
-  code: AnswerCode,
+  code: string,
   reopening: Reopening | undefined,
   usedUp: UsedUp | undefined,
   now: number,
@@ -94,7 +93,7 @@ export function comeBackOf(
 
 /** From when on the devices that wait may begin, and how long it takes until all of them have. */
 function queueOf(
-  code: AnswerCode,
+  code: string,
   reopening: Reopening | undefined,
   usedUp: UsedUp | undefined,
   now: number,

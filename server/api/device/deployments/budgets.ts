@@ -10,7 +10,11 @@ import {
 import { siteOf } from "../../../domain/downloads/site.ts";
 import type { UsedUp } from "../../../domain/rollout/come-back.ts";
 import type { FullRollouts } from "./full-rollouts.ts";
-import type { Offered } from "./poll.ts";
+
+interface Download {
+  readonly deployment: Pick<Running, "id">;
+  readonly artifact: Pick<Running["artifacts"][number], "size">;
+}
 
 const NONE: readonly Budget[] = [];
 
@@ -43,7 +47,7 @@ export class Budgets {
 
   busy = ({ id }: Running): Busy | undefined => this.#blocking(id)?.busy;
 
-  chargesFor({ deployment, artifact }: Offered): readonly Charge[] {
+  chargesFor({ deployment, artifact }: Download): readonly Charge[] {
     return (this.#of.get(deployment.id) ?? NONE).map((budget) => chargeOf(budget, artifact.size));
   }
 
