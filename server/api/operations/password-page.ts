@@ -8,7 +8,7 @@ button{font:inherit;padding:.4rem 1rem}[role=status]{min-height:3rem}
 @media(prefers-color-scheme:dark){body{color:#e6e6e6;background:#161616}}`;
 
 /** The token leaves the address at once, so that no history and no photograph of the screen has it. */
-export const PASSWORD_SCRIPT = `const token = location.hash.slice(1);
+const PASSWORD_SCRIPT = `const token = location.hash.slice(1);
 history.replaceState(null, "", location.pathname);
 const form = document.querySelector("form");
 const status = document.querySelector("[role=status]");
