@@ -95,6 +95,6 @@ export function callingDevice({ caller }: FastifyRequest): DeviceCaller {
 }
 
 /** The token that a request has. */
-export function bearerToken(header: string | undefined): string | undefined {
+function bearerToken(header: string | undefined): string | undefined {
   return /^Bearer ([\w.~+/=-]{1,4096})$/i.exec(header ?? "")?.[1];
 }

@@ -59,7 +59,7 @@ async function countOne(session: Session, tenant: string, predicate: Predicate, 
 }
 
 /** The statement of a count. Exported for a look at its plan. */
-export function countStatement(tenant: string, search: SearchInSight, limit?: number) {
+function countStatement(tenant: string, search: SearchInSight, limit?: number) {
   const parameters = startParameters([tenant]);
   const where = whereOf(search, parameters, "many");
   const found = `SELECT FROM inventory i ${needsState(where) ? STATE : ""} WHERE ${where}`;

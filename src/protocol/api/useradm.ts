@@ -105,7 +105,7 @@ export const Token = z.object({
   created_ts: Timestamp,
 });
 
-/** What begins a session of the console. */
+/** What begins a session of the console in a browser. */
 export const ConsoleLogin = z.object({
   email: z.string().max(254),
   password: z.string().max(512),
