@@ -94,12 +94,20 @@ async function find(
     [tenant, id],
   );
   if (deployment === undefined) return undefined;
+  const row = await lockRow(session, tenant, id, device);
+  if (row !== undefined) return { deployment, row };
+  // A device whose first poll comes twice, by two connections, takes one place: the second waits, and sees the row.
+  await session.raw("SELECT pg_advisory_xact_lock(hashtextextended($1, 8))", [`${id} ${device}`]);
+  return { deployment, row: await lockRow(session, tenant, id, device) };
+}
+
+async function lockRow(session: Session, tenant: string, deployment: string, device: string): Promise<Row | undefined> {
   const [row] = await session.raw<Row & Record<string, unknown>>(
     `SELECT status, substate, attempts, artifact_id, wave, cause FROM device_deployments
       WHERE tenant_id = $1 AND deployment_id = $2 AND device_id = $3 FOR UPDATE`,
-    [tenant, id, device],
+    [tenant, deployment, device],
   );
-  return { deployment, row };
+  return row;
 }
 
 async function write(

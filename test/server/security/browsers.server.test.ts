@@ -152,10 +152,14 @@ test("only the database, the store of objects, webhooks and identity providers a
     if (/\bfetch\(|from "(?:node:)?(?:https?|net|tls|dgram|http2)"/.test(text.replaceAll(/import type [^;]*;/g, "")))
       found.push(path);
   }
-  // A certificate is read, and whether a text is an address.
+  // They read certificates, and whether a text is an address. The page calls the server from a browser; collectors of
+  // logs are those that the configuration names.
   expect(found).toEqual([
     "server/adapters/enrolment/rules.ts",
+    "server/adapters/syslog/collector.ts",
     "server/adapters/tls/authority.ts",
+    "server/adapters/tls/trusted-cas.ts",
+    "server/api/operations/password-page.ts",
     "server/config/config.ts",
   ]);
 });
