@@ -199,6 +199,7 @@ test("each act says what it would do, or why it is refused", () => {
   const acts = possibleActs(plan, memory, { counts, now: BEGIN + 60_000 }, "ann");
   expect(Object.fromEntries(acts.map(({ act, refused, effects }) => [act, refused ?? effects]))).toEqual({
     approve: "NOT_ASKED_FOR",
+    leave_out: [],
     pause: [
       { code: "GO_ON", devices: 1 },
       { code: "WAIT", devices: 87 },
