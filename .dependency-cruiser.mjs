@@ -150,6 +150,24 @@ export default {
       "Operators' programs know the API only.",
     ),
     forbid("only-fleet-imports-fleet", { path: "^(src|adapters|image|qemu|server)/" }, { path: "^fleet/" }),
+    forbid(
+      "web-imports-too-much",
+      "^web/",
+      only("^web/", "^src/protocol/"),
+      "The console knows the API only, with the sentences that all clients say. It runs in a browser.",
+    ),
+    forbid(
+      "web-imports-schemas",
+      "^web/",
+      { path: "^src/protocol/api/", dependencyTypesNot: ["type-only"] },
+      "The shapes of answers come as types: the schemas would be larger than the console.",
+    ),
+    forbid(
+      "pages-import-a-page",
+      { path: "^web/src/pages/([^/]+)/" },
+      { path: "^web/src/pages/", pathNot: "^web/src/pages/$1/" },
+    ),
+    forbid("only-web-imports-web", { pathNot: "^(web|test)/" }, { path: "^web/" }),
     forbid("core-imports-zod-only", "^src/core/", { path: "^node_modules/", pathNot: "^node_modules/zod/" }),
     forbid("nothing-imports-tests", { pathNot: "^test/" }, { path: "^test/" }),
     forbid("product-imports-no-script-and-no-board", "^(src|adapters)/", { path: "^(scripts|qemu)/" }),
@@ -178,7 +196,7 @@ export default {
     enhancedResolveOptions: {
       exportsFields: ["exports"],
       conditionNames: ["import", "require", "node", "default", "types"],
-      extensions: [".ts", ".mjs", ".js", ".json"],
+      extensions: [".ts", ".tsx", ".mjs", ".js", ".json", ".css"],
     },
   },
 };

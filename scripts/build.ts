@@ -2,6 +2,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { bundle } from "./lib/bundle.ts";
 import { BUDGET, toolsOnly, weigh } from "./lib/bundle-budget.ts";
+import { bundleConsole, weighConsole } from "./lib/console-bundle.ts";
 import { emitTypes } from "./lib/emit-types.ts";
 import { bundleFleet, FLEET, FLEET_BYTES } from "./lib/fleet-bundle.ts";
 import { bundleHarness, HARNESS, HARNESS_BUDGET, weighHarness } from "./lib/harness-bundle.ts";
@@ -32,12 +33,23 @@ const harness = weighHarness(await bundleHarness(join("dist", "qemu")), HARNESS_
 if (!quiet) say(`dist/qemu/${HARNESS}: ${harness.bytes} bytes, for build hosts only`);
 const server = weighServer(await bundleServer(join("dist", "server")));
 if (!quiet) say(`dist/server/${SERVER}: ${server.bytes} bytes, for servers only`);
+await bundleConsole(join("dist", "server"));
+const pages = await weighConsole(join("dist", "server"));
+if (!quiet)
+  say(`dist/server/console: ${pages.firstView} bytes for the first view, ${pages.styles} of styles, both compressed`);
 const fleet = Object.values((await bundleFleet(join("dist", "fleet"))).outputs).reduce(
   (sum, { bytes }) => sum + bytes,
   0,
 );
 if (!quiet) say(`dist/fleet/${FLEET}: ${fleet} bytes, for operators only`);
 const tooLarge = fleet > FLEET_BYTES ? [`the operators' command line: ${fleet} bytes, ${FLEET_BYTES} are allowed`] : [];
-const over = [...problems, ...foreignInputs(metafile), ...harness.problems, ...server.problems, ...tooLarge];
+const over = [
+  ...problems,
+  ...foreignInputs(metafile),
+  ...harness.problems,
+  ...server.problems,
+  ...pages.problems,
+  ...tooLarge,
+];
 for (const problem of over) say(`over budget: ${problem}`);
 process.exitCode = over.length === 0 ? 0 : 1;

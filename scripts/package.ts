@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { bundle } from "./lib/bundle.ts";
+import { bundleConsole } from "./lib/console-bundle.ts";
 import { bundleFleet } from "./lib/fleet-bundle.ts";
 import { bundleHarness } from "./lib/harness-bundle.ts";
 import { say } from "./lib/run.ts";
@@ -27,6 +28,7 @@ try {
     metafile: await bundle(dist),
     harness: await bundleHarness(join(dist, "qemu")),
     server: await bundleServer(join(dist, "server")),
+    console: await bundleConsole(join(dist, "server")),
     fleet: await bundleFleet(join(dist, "fleet")),
   };
   await shipScripts(dist);

@@ -2,6 +2,7 @@ import { hostname } from "node:os";
 import type { FastifyBaseLogger } from "fastify";
 import type { NextRequestV2 } from "../src/protocol/api/devices.ts";
 import { VERSION } from "../src/version.ts";
+import { readConsole } from "./adapters/console/read-console.ts";
 import type { MailServer } from "./adapters/mail/mailer.ts";
 import { openObjects } from "./adapters/objects/open-objects.ts";
 import { guardedAgents } from "./adapters/outgoing/guarded-agents.ts";
@@ -39,6 +40,7 @@ import { integrationRoutes } from "./api/management/integrations/routes.ts";
 import { overviewRoutes } from "./api/management/overview/routes.ts";
 import { peopleRoutes } from "./api/management/people-routes.ts";
 import { releaseRoutes } from "./api/management/releases/routes.ts";
+import { consoleRoutes } from "./api/operations/console-routes.ts";
 import { operationsRoutes } from "./api/operations/routes.ts";
 import { RepeatedBodies } from "./api/repeated-bodies.ts";
 import type { Services } from "./api/services.ts";
@@ -67,6 +69,8 @@ export interface ServerOptions extends Pick<AppOptions, "serverFactory" | "check
   readonly mail?: MailServer;
   /** The collector that gets all audit records. */
   readonly syslog?: CollectorAddress;
+  /** Where the files of the console are. Default: beside the program. */
+  readonly consoleFolder?: URL;
   /** `api` leaves the work that no request waits for to other processes. */
   readonly role?: "all" | "api" | "worker";
   readonly log: FastifyBaseLogger;
@@ -90,6 +94,7 @@ export async function composeServer({
   webhookAllow = [],
   mail,
   syslog,
+  consoleFolder,
   role = "all",
   log,
   ...forApp
@@ -133,7 +138,7 @@ export async function composeServer({
     log,
   };
   const shared = { memories, polls: createPolls(services), bodies: new RepeatedBodies<NextRequestV2>() };
-  const routes = allRoutes(services, shared);
+  const routes = [...allRoutes(services, shared), consoleRoutes(await readConsole(consoleFolder))];
   const app = await createApp({
     log,
     callers,

@@ -2,7 +2,7 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 
 /** Folders with our code. Each gate must check every TypeScript file in them. */
-export const CODE_FOLDERS = ["src", "adapters", "image", "qemu", "server", "fleet", "scripts", "test"] as const;
+export const CODE_FOLDERS = ["src", "adapters", "image", "qemu", "server", "fleet", "web", "scripts", "test"] as const;
 
 /** Sorted paths of the files below `folder` whose names end with `suffix`; empty if the folder does not exist. */
 export async function filesBelow(folder: string, suffix: string): Promise<string[]> {
@@ -17,5 +17,6 @@ export async function filesBelow(folder: string, suffix: string): Promise<string
 }
 
 export async function codeFiles(): Promise<string[]> {
-  return (await Promise.all(CODE_FOLDERS.map((folder) => filesBelow(folder, ".ts")))).flat();
+  const found = CODE_FOLDERS.flatMap((folder) => [filesBelow(folder, ".ts"), filesBelow(folder, ".tsx")]);
+  return (await Promise.all(found)).flat();
 }

@@ -58,7 +58,9 @@ async function stanzaOf(place: string): Promise<string> {
   const name = (await readdir(place)).find((file) => /^licen[cs]e/i.test(file));
   const given = name === undefined ? undefined : await readFile(join(place, name), "utf8");
   const year = /^\s*Copyright (?:(?:\(c\)|©) )?(\d{4}.*)$/m.exec(given ?? "")?.[1];
-  const holder = year ?? String(author?.name ?? author ?? "");
+  // Some name no year.
+  const timeless = /^\s*Copyright (?:\(c\)|©) (.+)$/m.exec(given ?? "")?.[1];
+  const holder = year ?? timeless ?? String(author?.name ?? author ?? "");
   if (holder === "") throw new Error(`${place}: nobody holds the copyright`);
   const chosen = CHOSEN[offered];
   const license = chosen?.licence ?? offered;

@@ -10,8 +10,9 @@ export interface Programs {
   readonly metafile: Metafile;
   /** The program that tries images under QEMU. */
   readonly harness: Metafile;
-  /** The management server, and the operators' command line. */
+  /** The management server, its console, and the operators' command line. */
   readonly server: Metafile;
+  readonly console: Metafile;
   readonly fleet: Metafile;
 }
 
@@ -21,7 +22,8 @@ type Output = Metafile["outputs"][string];
 
 /** The outputs that belong to the part. The program that tries images is part of the whole. */
 export function outputsOf(programs: Programs, part: Part): readonly Output[] {
-  if (part === "server" || part === "fleet") return Object.values(programs[part].outputs);
+  if (part === "fleet") return Object.values(programs.fleet.outputs);
+  if (part === "server") return [programs.server, programs.console].flatMap(({ outputs }) => Object.values(outputs));
   const { metafile, harness } = programs;
   if (part === "whole") return [...Object.values(metafile.outputs), ...Object.values(harness.outputs)];
   const left = toolsOnly(metafile.outputs);

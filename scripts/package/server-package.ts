@@ -36,6 +36,8 @@ export async function serverPackage(release: Release): Promise<DebianPackage> {
     files: [
       await oneFile(dist, "server", SERVER, FOLDER),
       ...(await filesFrom(join(dist, "server", "migrations"), `${FOLDER}/migrations`)),
+      ...(await filesFrom(join(dist, "server", "console"), `${FOLDER}/console`)),
+      ...(await filesFrom(join(dist, "server", "console", "assets"), `${FOLDER}/console/assets`)),
       linkTo(FOLDER, SERVER)(SERVER_NAME),
       ...(await filesFrom(FROM, "/usr/lib/systemd/system", [`${SERVER_NAME}.service`])),
       { path: `/etc/${SERVER_NAME}/server.yaml`, content: await readFile(`${FROM}/server.yaml`, "utf8") },

@@ -16,7 +16,7 @@ test("the page lists each package of package.json where it belongs, and no other
   const bundled = [...tableOf("On the device"), ...tableOf("On build hosts")];
   expect(bundled.toSorted()).toEqual(Object.keys(dependencies).toSorted());
   expect(tableOf("On the device").filter((name) => !BUDGET.packages.has(name))).toEqual([]);
-  const others = [...tableOf("In the server"), ...tableOf("For development")];
+  const others = [...tableOf("In the server"), ...tableOf("In the console"), ...tableOf("For development")];
   expect(others.toSorted()).toEqual(Object.keys(devDependencies).toSorted());
 });
 

@@ -11,7 +11,7 @@ type Wording = (facts: Facts) => string;
 const waveOf = (facts: Facts): string => `wave ${Number(facts["wave"]) + 1}`;
 
 /** How a rule that has halted a rollout read. */
-const reading = (facts: Facts): string => (facts["rule"] === "HEALTH" ? healthOf(facts) : failuresOf(facts));
+export const reading = (facts: Facts): string => (facts["rule"] === "HEALTH" ? healthOf(facts) : failuresOf(facts));
 
 const healthOf = ({ well, looked, reading: share, limit }: Facts): string =>
   `${count(well)} of ${devices(looked)} with the release are well (${Number(share).toFixed(1)} %), and the limit is ${limit} %`;

@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { bundle } from "../../../scripts/lib/bundle.ts";
+import { bundleConsole } from "../../../scripts/lib/console-bundle.ts";
 import { bundleFleet } from "../../../scripts/lib/fleet-bundle.ts";
 import { bundleHarness } from "../../../scripts/lib/harness-bundle.ts";
 import { bundleServer } from "../../../scripts/lib/server-bundle.ts";
@@ -20,6 +21,7 @@ async function buildDist(dist: string): Promise<void> {
     metafile: await bundle(dist),
     harness: await bundleHarness(join(dist, "qemu")),
     server: await bundleServer(join(dist, "server")),
+    console: await bundleConsole(join(dist, "server")),
     fleet: await bundleFleet(join(dist, "fleet")),
   };
   await shipScripts(dist);

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { BUDGET } from "../../../scripts/lib/bundle-budget.ts";
+import { CONSOLE_PACKAGES } from "../../../scripts/lib/console-bundle.ts";
 import { HARNESS_BUDGET } from "../../../scripts/lib/harness-bundle.ts";
 import { SERVER_BUDGET } from "../../../scripts/lib/server-bundle.ts";
 import { outputsOf } from "../../../scripts/package/program-files.ts";
@@ -119,7 +120,7 @@ test("the document of the whole lists also what only the tools and the program f
 });
 
 test.each([
-  ["server", "serverCopyright", SERVER_BUDGET.packages],
+  ["server", "serverCopyright", [...SERVER_BUDGET.packages, ...CONSOLE_PACKAGES]],
   ["fleet", "fleetCopyright", FLEET_PACKAGES],
 ] as const)(
   "the document of the program %s lists what it contains, with the licences of its copyright",

@@ -58,7 +58,7 @@ interface TestOptions
   extends Partial<
     Pick<
       ServerOptions,
-      "publicUrl" | "trustProxy" | "webhookAllow" | "patience" | "log" | "storage" | "mail" | "syslog"
+      "publicUrl" | "consoleFolder" | "trustProxy" | "webhookAllow" | "patience" | "log" | "storage" | "mail" | "syslog"
     >
   > {
   /** With both listeners and the metrics, whose numbers of deployments are always fresh. */
