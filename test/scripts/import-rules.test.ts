@@ -45,6 +45,10 @@ const BREAKS: Readonly<Record<string, readonly [path: string, text: string]>> = 
   "only-the-server-imports-the-server": ["src/agent/server.ts", value("../../server/api/x.ts")],
   "fleet-imports-too-much": ["fleet/agent.ts", value("../src/agent/x.ts")],
   "only-fleet-imports-fleet": ["server/fleet.ts", value("../fleet/x.ts")],
+  "web-imports-too-much": ["web/src/errors.ts", value("../../src/errors/x.ts")],
+  "web-imports-schemas": ["web/src/schemas.ts", value("../../src/protocol/api/x.ts")],
+  "pages-import-a-page": ["web/src/pages/one/page.ts", value("../two/x.ts")],
+  "only-web-imports-web": ["server/web.ts", value("../web/src/x.ts")],
   "core-imports-zod-only": ["src/core/package.ts", 'export { Command } from "commander";\n'],
   "nothing-imports-tests": ["scripts/tests.ts", value("../test/x.ts")],
   "product-imports-no-script-and-no-board": ["adapters/clock/script.ts", value("../../scripts/x.ts")],
@@ -71,6 +75,8 @@ beforeAll(async () => {
     "src/protocol/api",
     "server/api",
     "fleet",
+    "web/src",
+    "web/src/pages/two",
   ];
   for (const room of [...rooms, "scripts", "test"]) put(`${room}/x.ts`, "export const x = 1;\nexport type X = 1;\n");
   for (const [path, text] of Object.values(BREAKS)) put(path, text);
@@ -80,7 +86,7 @@ beforeAll(async () => {
     put(`node_modules/${name}/package.json`, JSON.stringify({ name, version: "1.0.0", main: "index.js" }));
     put(`node_modules/${name}/index.js`, "");
   }
-  const roots = ["src", "adapters", "image", "qemu", "server", "fleet", "scripts", "test"];
+  const roots = ["src", "adapters", "image", "qemu", "server", "fleet", "web", "scripts", "test"];
   const argv = ["--config", CONFIG, "--output-type", "json", ...roots];
   const { stdout } = await capture(resolve(tool("depcruise")), argv, {}, folder);
   const { summary } = JSON.parse(stdout) as {
