@@ -75,7 +75,7 @@ export interface UsedUp {
  *
  * @param code why it waits: a code of the selection
  * @param intervalS how often it polls
- * @returns `undefined`: its usual time is as good as any
+ * @returns `undefined`: it comes back when it usually does
  */
 export function comeBackOf(
   code: string,
